@@ -32,12 +32,6 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "bifrons",
-    products: [
-        .library(name: "BifronsClient", targets: ["Client", "Wire"]),
-        .executable(name: "bifrons", targets: ["bifrons"]),
-        .executable(name: "bifrons-router", targets: ["bifrons-router"]),
-        .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
-    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),

@@ -1,0 +1,166 @@
+"""The data folder: checked as a whole before anything is trained, then decoded once into one file of raw pixels."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import preprocessing
+
+COLUMNS = ("path", "split", "label", "source", "generator", "group")
+LABELS = {"real": 0, "ai_generated": 1}
+HONEST_SOURCE = "zoya_ailab"
+"""Real and generated pictures of equal format and framing: the only source whose AUC is not won by accidents."""
+
+FAMILIES = {"mebeauty": "unsplash", "man_unsplash": "unsplash", "deepshield_unsplash": "unsplash"}
+"""Sources that may hold pictures of one another."""
+
+
+class DataError(Exception):
+    """What is wrong with the data folder, where, and what to do, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One line of faces.csv. `label` is 1 for AI-generated; `group` is never divided between splits."""
+
+    path: str
+    split: str
+    label: int
+    source: str
+    generator: str
+    group: str
+
+
+def read_catalogue(folder: Path) -> list[Face]:
+    """All faces of `folder`/faces.csv. Raises `DataError` for whatever would make training dishonest or fail later."""
+    if not folder.is_dir():
+        raise DataError(f"the data folder {folder} does not exist: give the folder that holds faces.csv with --data")
+    table = folder / "faces.csv"
+    if not table.is_file():
+        raise DataError(f"{table} is missing: --data must name the folder that holds faces.csv, train/ and val/")
+    with table.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise DataError(f"{table} lacks the column {missing[0]!r}: it must have {', '.join(COLUMNS)}")
+        faces = [_face(table, number, row) for number, row in enumerate(reader, start=2)]
+    if not faces:
+        raise DataError(f"{table} lists no pictures: nothing can be trained from it")
+    check_groups(faces)
+    for split in ("train", "val"):
+        for name, label in LABELS.items():
+            if not any(face.split == split and face.label == label for face in faces):
+                raise DataError(f"{table} has no {name} picture in the split {split!r}: both splits need both classes")
+    for face in faces:
+        if not (folder / face.path).is_file():
+            raise DataError(f"{folder / face.path} is listed in faces.csv but missing: restore it or drop its line")
+    return faces
+
+
+def _face(table: Path, number: int, row: dict[str, str]) -> Face:
+    if row["split"] not in ("train", "val"):
+        raise DataError(f"{table} line {number}: the split is {row['split']!r}, it must be 'train' or 'val'")
+    if row["label"] not in LABELS:
+        raise DataError(f"{table} line {number}: the label is {row['label']!r}, it must be one of {', '.join(LABELS)}")
+    if not row["path"] or not row["source"] or not row["group"]:
+        raise DataError(f"{table} line {number}: path, source and group must not be empty")
+    return Face(row["path"], row["split"], LABELS[row["label"]], row["source"], row["generator"] or "", row["group"])
+
+
+def group_key(face: Face) -> str:
+    """What must stay together: the group within a family of sources."""
+    return f"{FAMILIES.get(face.source, face.source)}/{face.group}"
+
+
+def check_groups(faces: list[Face]) -> None:
+    """Raises `DataError` when one group stands in two splits, because then validation would see training faces."""
+    split_of: dict[str, str] = {}
+    for face in faces:
+        key = group_key(face)
+        if split_of.setdefault(key, face.split) != face.split:
+            raise DataError(f"the group {key!r} stands in both splits ({face.path}): move all of it into one split")
+
+
+def is_held_out(face: Face, share: float = 0.12) -> bool:
+    """Whether a training face belongs to the groups kept for calibration: by a hash of the group, so for all time."""
+    digest = hashlib.sha256(b"calibration/" + group_key(face).encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+class PixelCache:
+    """Every picture of a catalogue, decoded: one file of RGB bytes and an index beside it."""
+
+    def __init__(self, folder: Path, cache: Path, faces: list[Face]) -> None:
+        self.faces = faces
+        identity = hashlib.sha256((folder / "faces.csv").read_bytes()).hexdigest()
+        self._data, index = cache / "pixels.bin", cache / "index.json"
+        known = json.loads(index.read_text()) if index.is_file() else {}
+        if known.get("identity") != identity or not self._data.is_file():
+            known = self._build(folder, cache, identity)
+        self._offsets = np.asarray(known["offsets"], dtype=np.int64)
+        self._sizes = np.asarray(known["sizes"], dtype=np.int32)
+        self._bytes: np.memmap | None = None
+
+    def _build(self, folder: Path, cache: Path, identity: str) -> dict[str, object]:
+        cache.mkdir(parents=True, exist_ok=True)
+        offsets, sizes, position = [], [], 0
+        partial = self._data.with_suffix(".partial")
+        with partial.open("wb") as file:
+            for face in self.faces:
+                try:
+                    with Image.open(folder / face.path) as image:
+                        values = np.asarray(image.convert("RGB"))
+                except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                    raise DataError(f"{folder / face.path} cannot be read as a picture ({error}): replace it") from error
+                file.write(values.tobytes())
+                offsets.append(position)
+                sizes.append((values.shape[1], values.shape[0]))
+                position += values.nbytes
+        os.replace(partial, self._data)
+        known: dict[str, object] = {"identity": identity, "offsets": offsets, "sizes": sizes}
+        partial = cache / "index.partial"
+        partial.write_text(json.dumps(known))
+        os.replace(partial, cache / "index.json")
+        return known
+
+    def image(self, position: int) -> Image.Image:
+        """Picture number `position` of the catalogue, decoded."""
+        if self._bytes is None:  # Opened by whoever reads: a memory map does not travel to another process.
+            self._bytes = np.memmap(self._data, dtype=np.uint8, mode="r")
+        width, height = (int(value) for value in self._sizes[position])
+        start = int(self._offsets[position])
+        return Image.fromarray(self._bytes[start : start + width * height * 3].reshape(height, width, 3))
+
+    def inputs(self, positions: list[int]) -> np.ndarray:
+        """The pictures as evaluation sees them: [n, SIDE, SIDE, 3] uint8."""
+        return np.stack([preprocessing.pixels(self.image(position)) for position in positions])
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_bytes": None}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Positions in the catalogue: what trains, what calibrates (held-out groups of train), what judges (val)."""
+
+    train: list[int]
+    calibration: list[int]
+    validation: list[int]
+
+    @staticmethod
+    def of(faces: list[Face]) -> Splits:
+        """Divides a catalogue by the split column and, inside train, by group."""
+        train = [i for i, face in enumerate(faces) if face.split == "train"]
+        return Splits(
+            train=[i for i in train if not is_held_out(faces[i])],
+            calibration=[i for i in train if is_held_out(faces[i])],
+            validation=[i for i, face in enumerate(faces) if face.split == "val"],
+        )

@@ -1,0 +1,55 @@
+/// Every bound of the two protocols, each in one place.
+public enum Limits {
+    /// The first frame of a version 1 request and of its reply.
+    public static let magic = "BIFRONS1"
+    /// What every version's magic begins with, so that another version is named in the error.
+    static let magicFamily = "BIFRONS"
+
+    /// Frames of an envelope, the empty delimiter included.
+    public static let envelopeFrames = 8
+    /// Frames of a request behind its envelope: magic, header, image.
+    public static let requestFrames = 3
+    /// Frames that a ROUTER socket can hand over for one request: the peer's routing id, envelope, request.
+    public static let clientMessageFrames = 1 + envelopeFrames + requestFrames
+
+    /// Bytes of a header frame.
+    public static let headerBytes = 65_536
+    /// How deep objects and arrays may nest in a header.
+    public static let headerDepth = 32
+    /// Bytes of an `id` or an `idempotency_key`, in UTF-8.
+    public static let identifierBytes = 128
+    /// Bytes of `metadata` as it stands in the header.
+    public static let metadataBytes = 4096
+    /// Entries of `models`.
+    public static let modelsAsked = 16
+    /// Bytes of a model's or a policy's name.
+    public static let nameBytes = 64
+    /// The range of `budget_ms`.
+    public static let budgetMilliseconds = 1...600_000
+    public static let defaultBudgetMilliseconds = 5000
+    /// The range of `priority`; the highest goes first.
+    public static let priorities = 0...9
+    public static let defaultPriority = 4
+    /// Bytes of an image, unless a setting says otherwise.
+    public static let imageBytes = 20_000_000
+    /// What a client's frame may have over the image limit before libzmq drops the connection instead of the router
+    /// answering 413.
+    public static let frameSlackBytes = 4 << 20
+
+    /// The version byte that opens every frame between router and worker.
+    public static let workerProtocolVersion: UInt8 = 1
+    /// Frames of a message between router and worker: the message and, behind a job, its image.
+    public static let workerMessageFrames = 2
+    /// The most jobs that a router leaves in one worker's hands, whatever credit the worker claims.
+    public static let workerCredit = 256
+    /// Regions (faces) that one score may carry.
+    public static let regions = 16
+    /// Metrics that a HELLO may carry.
+    public static let metrics = 32
+    /// Bytes of the reason in a FAIL or a BYE.
+    public static let reasonBytes = 1024
+    /// Bytes of any message from a worker.
+    public static let workerFrameBytes = 4096
+    /// Workers that one job of a model may be handed to.
+    public static let executionsPerModel = 2
+}

@@ -1,0 +1,98 @@
+/// Where the parts of a client's message stand among its frames: envelope, header, image.
+///
+/// Total: every sequence of frames gives a layout or an error that can be answered.
+public struct RequestFrames: Equatable, Sendable {
+    public enum Form: Equatable, Sendable {
+        /// "BIFRONS1" | header | [image]
+        case version1
+        /// The image alone; the reply is the result alone.
+        case bare
+    }
+
+    /// How many frames, from the first, are echoed before the reply.
+    public var envelopeCount: Int
+    public var form: Form
+    /// The index of the header frame; nil in the bare form.
+    public var header: Int?
+    /// The index of the image frame, if there is one.
+    public var image: Int?
+
+    /// A message that cannot be read, with what is known of how to answer it.
+    public struct Malformed: Error, Equatable, Sendable {
+        /// How many frames, from the first, are echoed before the reply.
+        public var envelopeCount: Int
+        public var form: Form
+        public var error: WireError
+    }
+
+    /// Finds the parts. `frames` begins behind the routing id that a ROUTER socket puts in front.
+    ///
+    /// `dropped` counts the frames that the receiver read off but did not keep, because no request has as many.
+    public static func locate(in frames: some FrameSequence, dropped: Int = 0) throws(Malformed) -> RequestFrames {
+        guard frames.count > 0 else { throw malformed(0, .version1, "a request needs at least one frame") }
+        if startsWithMagic(frames, at: 0) {
+            return try version1(frames, envelopeCount: 0, dropped: dropped)
+        }
+        let searched = min(frames.count, Limits.envelopeFrames)
+        guard let delimiter = (0..<searched).first(where: { frames.byteCount(at: $0) == 0 }) else {
+            if frames.count == 1 { return RequestFrames(envelopeCount: 0, form: .bare, header: nil, image: 0) }
+            if frames.count + dropped > Limits.envelopeFrames {
+                throw malformed(
+                    0, .version1,
+                    "the envelope has no empty frame among its first \(Limits.envelopeFrames), the most it may have")
+            }
+            throw wrongMagic(frames, at: 0, envelopeCount: 0)
+        }
+        let body = delimiter + 1
+        switch frames.count - body {
+        case 0:
+            throw malformed(body, .bare, "the request ends with its empty delimiter frame; send the image behind it")
+        case 1 where !startsWithMagic(frames, at: body):
+            return RequestFrames(envelopeCount: body, form: .bare, header: nil, image: body)
+        default:
+            guard startsWithMagic(frames, at: body) else {
+                throw wrongMagic(frames, at: body, envelopeCount: body)
+            }
+            return try version1(frames, envelopeCount: body, dropped: dropped)
+        }
+    }
+
+    private static func version1(
+        _ frames: some FrameSequence, envelopeCount: Int, dropped: Int
+    ) throws(Malformed) -> RequestFrames {
+        let count = frames.count - envelopeCount + dropped
+        guard count <= Limits.requestFrames else {
+            throw malformed(
+                envelopeCount, .version1,
+                "the request has \(count) frames behind its envelope; it takes \(Limits.magic), header and one image")
+        }
+        guard count >= 2 else {
+            throw malformed(envelopeCount, .version1, "the header frame behind \(Limits.magic) is missing")
+        }
+        let header = envelopeCount + 1
+        return RequestFrames(
+            envelopeCount: envelopeCount, form: .version1, header: header, image: count == 3 ? header + 1 : nil)
+    }
+
+    private static func startsWithMagic(_ frames: some FrameSequence, at index: Int) -> Bool {
+        frames.byteCount(at: index) == Limits.magic.utf8.count
+            && frames.withBytes(at: index) { $0.elementsEqual(Limits.magic.utf8) }
+    }
+
+    private static func wrongMagic(_ frames: some FrameSequence, at index: Int, envelopeCount: Int) -> Malformed {
+        let otherVersion = frames.withBytes(at: index) { bytes in
+            bytes.count <= 16 && bytes.starts(with: Limits.magicFamily.utf8)
+        }
+        let problem =
+            otherVersion
+            ? "the request speaks another version of the protocol; this router speaks \(Limits.magic)"
+            : "the first frame behind the envelope is not \(Limits.magic)"
+        return malformed(envelopeCount, .version1, problem)
+    }
+
+    private static func malformed(_ envelopeCount: Int, _ form: Form, _ problem: String) -> Malformed {
+        Malformed(
+            envelopeCount: envelopeCount, form: form,
+            error: WireError(.badRequest, code: "malformed_frames", problem))
+    }
+}

@@ -1,0 +1,242 @@
+/// What a client may ask of a router.
+public enum Verb: String, Hashable, Sendable, CaseIterable {
+    case classify, status, models, fetch, cancel, ping
+}
+
+/// The header frame of a version 1 request, defaults filled in.
+public struct RequestHeader: Equatable, Sendable {
+    /// Whether a missing model spoils the result.
+    public enum Requirement: String, Equatable, Sendable {
+        case all, any
+    }
+
+    public var verb: Verb
+    /// The client's own id; for `cancel` and `fetch` the id of the job that is meant.
+    public var id: String?
+    /// Milliseconds from the router's receipt of the request to its answer.
+    public var budgetMilliseconds = Limits.defaultBudgetMilliseconds
+    public var priority = Limits.defaultPriority
+    /// The models asked for, without duplicates; nil for all.
+    public var models: [String]?
+    public var requirement = Requirement.any
+    public var policy = "default"
+    public var durable = false
+    public var wait = true
+    public var idempotencyKey: String?
+    public var explain = false
+    /// The JSON text of the object, as the client wrote it.
+    public var metadata: [UInt8]?
+
+    public init(verb: Verb, id: String? = nil) {
+        self.verb = verb
+        self.id = id
+    }
+
+    /// A header that was refused. The id is told if it could be read, so that the client can match the answer.
+    public struct Refused: Error, Equatable, Sendable {
+        public var id: String?
+        public var error: WireError
+    }
+
+    /// Reads a header frame. Total: any bytes give a header or the error to answer with.
+    public static func decode(_ bytes: UnsafeRawBufferPointer) throws(Refused) -> RequestHeader {
+        var fields = HeaderFields()
+        do {
+            try fields.read(bytes)
+        } catch let error as JSONReader.SyntaxError {
+            fields.refuse("the header is not JSON: byte \(error.offset) should be \(error.expected)")
+        } catch let error as WireError {
+            fields.error = error
+        } catch {
+            fields.refuse("the header cannot be read: \(error)")
+        }
+        if let error = fields.error { throw Refused(id: fields.header.id, error: error) }
+        return fields.header
+    }
+
+    /// The header frame that says what `self` says, defaults left out.
+    public func encoded() -> [UInt8] {
+        var json = JSONWriter(capacity: 128)
+        json.object { json in
+            json.key("verb")
+            json.string(verb.rawValue)
+            if let id {
+                json.key("id")
+                json.string(id)
+            }
+            if budgetMilliseconds != Limits.defaultBudgetMilliseconds {
+                json.key("budget_ms")
+                json.integer(budgetMilliseconds)
+            }
+            if priority != Limits.defaultPriority {
+                json.key("priority")
+                json.integer(priority)
+            }
+            if let models {
+                json.key("models")
+                json.array(models) { $0.string($1) }
+            }
+            if requirement != .any {
+                json.key("require")
+                json.string(requirement.rawValue)
+            }
+            if policy != "default" {
+                json.key("policy")
+                json.string(policy)
+            }
+            if durable {
+                json.key("durable")
+                json.boolean(true)
+            }
+            if !wait {
+                json.key("wait")
+                json.boolean(false)
+            }
+            if let idempotencyKey {
+                json.key("idempotency_key")
+                json.string(idempotencyKey)
+            }
+            if explain {
+                json.key("explain")
+                json.boolean(true)
+            }
+            if let metadata {
+                json.key("metadata")
+                json.raw(metadata)
+            }
+        }
+        return json.bytes
+    }
+}
+
+/// Reads the fields one by one. The first thing wrong is remembered and the walk goes on, because the id may come later.
+private struct HeaderFields {
+    var header = RequestHeader(verb: .ping)
+    var error: WireError?
+    private var hasVerb = false
+
+    mutating func refuse(_ message: String) {
+        error = error ?? WireError(.badRequest, code: "malformed_header", message)
+    }
+
+    mutating func read(_ bytes: UnsafeRawBufferPointer) throws {
+        guard bytes.count <= Limits.headerBytes else {
+            throw WireError(
+                .badRequest, code: "malformed_header",
+                "the header has \(bytes.count) bytes; at most \(Limits.headerBytes) are read")
+        }
+        guard JSONReader.isUTF8(bytes) else {
+            throw WireError(.badRequest, code: "malformed_header", "the header is not UTF-8")
+        }
+        var json = JSONReader(bytes)
+        guard try json.peek() == .object else {
+            throw WireError(.badRequest, code: "malformed_header", "the header is not a JSON object")
+        }
+        try json.open(.object)
+        var isFirst = true
+        while let key = try json.nextMember(isFirst: isFirst) {
+            isFirst = false
+            try readField(key, &json)
+        }
+        try json.end()
+        if !hasVerb { refuse("the header has no field 'verb'") }
+    }
+
+    private mutating func readField(_ key: String, _ json: inout JSONReader) throws {
+        switch key {
+        case "verb":
+            hasVerb = true
+            guard let name = try string(key, &json) else { return }
+            if let verb = Verb(rawValue: name) {
+                header.verb = verb
+            } else {
+                error =
+                    error
+                    ?? WireError(
+                        .notFound, code: "unknown_verb",
+                        "there is no verb '\(name.prefix(32))'; the verbs are "
+                            + Verb.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+        case "id": header.id = try identifier(key, &json)
+        case "idempotency_key": header.idempotencyKey = try identifier(key, &json)
+        case "budget_ms":
+            if let value = try integer(key, in: Limits.budgetMilliseconds, &json) { header.budgetMilliseconds = value }
+        case "priority": if let value = try integer(key, in: Limits.priorities, &json) { header.priority = value }
+        case "models": header.models = try models(key, &json)
+        case "require":
+            guard let name = try string(key, &json) else { return }
+            guard let requirement = RequestHeader.Requirement(rawValue: name) else {
+                return refuse("the field 'require' must be \"all\" or \"any\"")
+            }
+            header.requirement = requirement
+        case "policy": if let value = try string(key, &json) { header.policy = value }
+        case "durable": if let value = try boolean(key, &json) { header.durable = value }
+        case "wait": if let value = try boolean(key, &json) { header.wait = value }
+        case "explain": if let value = try boolean(key, &json) { header.explain = value }
+        case "metadata":
+            guard try expect(.object, key, "an object", &json) else { return }
+            let raw = try json.skipValue()
+            guard raw.count <= Limits.metadataBytes else {
+                return refuse("the field 'metadata' has \(raw.count) bytes; at most \(Limits.metadataBytes) are kept")
+            }
+            header.metadata = Array(raw)
+        default: _ = try json.skipValue()
+        }
+    }
+
+    /// True if the value is of that kind; otherwise it is refused and skipped.
+    private mutating func expect(
+        _ kind: JSONReader.Kind, _ key: String, _ what: String, _ json: inout JSONReader
+    ) throws -> Bool {
+        if try json.peek() == kind { return true }
+        refuse("the field '\(key)' must be \(what)")
+        _ = try json.skipValue()
+        return false
+    }
+
+    private mutating func string(_ key: String, _ json: inout JSONReader) throws -> String? {
+        try expect(.string, key, "a string", &json) ? try json.string() : nil
+    }
+
+    private mutating func boolean(_ key: String, _ json: inout JSONReader) throws -> Bool? {
+        try expect(.boolean, key, "true or false", &json) ? try json.boolean() : nil
+    }
+
+    private mutating func identifier(_ key: String, _ json: inout JSONReader) throws -> String? {
+        guard let value = try string(key, &json) else { return nil }
+        guard (1...Limits.identifierBytes).contains(value.utf8.count) else {
+            refuse("the field '\(key)' must have 1 to \(Limits.identifierBytes) bytes")
+            return nil
+        }
+        return value
+    }
+
+    private mutating func integer(
+        _ key: String, in range: ClosedRange<Int>, _ json: inout JSONReader
+    ) throws -> Int? {
+        let what = "an integer from \(range.lowerBound) to \(range.upperBound)"
+        guard try expect(.number, key, what, &json) else { return nil }
+        guard let value = try json.integer(), range.contains(value) else {
+            refuse("the field '\(key)' must be \(what)")
+            return nil
+        }
+        return value
+    }
+
+    private mutating func models(_ key: String, _ json: inout JSONReader) throws -> [String]? {
+        guard try expect(.array, key, "an array of strings", &json) else { return nil }
+        var names: [String] = []
+        try json.open(.array)
+        var isFirst = true
+        while try json.nextElement(isFirst: isFirst) {
+            isFirst = false
+            guard try expect(.string, key, "an array of strings", &json) else { continue }
+            let name = try json.string()
+            if !names.contains(name), names.count <= Limits.modelsAsked { names.append(name) }
+        }
+        if names.isEmpty || names.count > Limits.modelsAsked {
+            refuse("the field 'models' must name 1 to \(Limits.modelsAsked) models")
+        }
+        return names
+    }
+}

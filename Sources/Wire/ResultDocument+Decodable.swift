@@ -1,0 +1,61 @@
+extension ResultDocument: Decodable {
+    private enum Key: String, CodingKey {
+        case id, status, verdict, models, degraded, attempts, faces, image, error
+        case totalMilliseconds = "total_ms"
+        case retryAfterMilliseconds = "retry_after_ms"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        id = try fields.decodeIfPresent(String.self, forKey: .id)
+        status = try fields.decode(Status.self, forKey: .status)
+        verdict = try fields.decodeIfPresent(Verdict.self, forKey: .verdict)
+        models = try fields.decodeIfPresent([ModelResult].self, forKey: .models) ?? []
+        degraded = try fields.decodeIfPresent(Bool.self, forKey: .degraded) ?? false
+        attempts = try fields.decodeIfPresent(Int.self, forKey: .attempts) ?? 0
+        totalMilliseconds = try fields.decodeIfPresent(Double.self, forKey: .totalMilliseconds)
+        faces = try fields.decodeIfPresent([Face].self, forKey: .faces)
+        image = try fields.decodeIfPresent(ImageInformation.self, forKey: .image)
+        error = try fields.decodeIfPresent(Problem.self, forKey: .error)
+        retryAfterMilliseconds = try fields.decodeIfPresent(Int.self, forKey: .retryAfterMilliseconds)
+    }
+}
+
+extension Status: Codable {}
+
+extension ResultDocument.Face: Decodable {
+    private enum Key: String, CodingKey {
+        case box, models
+        case aiProbability = "ai_probability"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        let box = try fields.decode([Int32].self, forKey: .box)
+        guard box.count == 4 else {
+            throw DecodingError.dataCorruptedError(forKey: .box, in: fields, debugDescription: "a box has four numbers")
+        }
+        self.box = Box(x: box[0], y: box[1], width: box[2], height: box[3])
+        aiProbability = try fields.decode(Double.self, forKey: .aiProbability)
+        models = try fields.decode([String: Double].self, forKey: .models)
+            .map { (name: $0.key, aiProbability: $0.value) }
+            .sorted { $0.name < $1.name }
+    }
+}
+
+extension ImageInformation: Decodable {
+    private enum Key: String, CodingKey {
+        case format, width, height, sha256
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        format = try fields.decode(Format.self, forKey: .format)
+        width = try fields.decode(UInt32.self, forKey: .width)
+        height = try fields.decode(UInt32.self, forKey: .height)
+        let digits = Array(try fields.decode(String.self, forKey: .sha256).utf8)
+        sha256 = stride(from: 0, to: digits.count - 1, by: 2).compactMap { index in
+            UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+/// The result frame: what a client gets for a request, whatever became of it.
+///
+/// The router writes it with `encoded()`, clients read it with any `Decoder`; a test holds the two together.
+public struct ResultDocument: Equatable, Sendable {
+    public var id: String?
+    public var status: Status
+    public var verdict: Verdict?
+    /// One entry for every model asked for, in the ensemble's order.
+    public var models: [ModelResult] = []
+    /// Whether the verdict lacks a model that was asked for.
+    public var degraded = false
+    /// The most workers of one model that the job was handed to.
+    public var attempts = 0
+    /// Milliseconds from the router's receipt of the request to this result.
+    public var totalMilliseconds: Double?
+    /// Nil when the picture was not looked at; empty when no face was found.
+    public var faces: [Face]?
+    public var image: ImageInformation?
+    /// The JSON text of the request's `metadata`; not read back by clients of ours.
+    public var metadata: [UInt8]?
+    public var error: Problem?
+    /// With 429: when another try is likely to get in.
+    public var retryAfterMilliseconds: Int?
+
+    public init(id: String?, status: Status) {
+        self.id = id
+        self.status = status
+    }
+
+    public init(id: String?, error: WireError) {
+        self.init(id: id, status: error.status)
+        self.error = Problem(error)
+    }
+
+    public enum Label: String, Codable, Sendable {
+        case real
+        case aiGenerated = "ai_generated"
+    }
+
+    /// What a policy says is to be done with the picture.
+    public enum PolicyAction: String, Codable, Sendable {
+        case allow, review, block
+    }
+
+    public struct Verdict: Equatable, Decodable, Sendable {
+        public var label: Label
+        /// Calibrated, in 0...1.
+        public var aiProbability: Double
+        public var action: PolicyAction
+        public var policy: String
+
+        public init(label: Label, aiProbability: Double, action: PolicyAction, policy: String) {
+            self.label = label
+            self.aiProbability = aiProbability
+            self.action = action
+            self.policy = policy
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case label, action, policy
+            case aiProbability = "ai_probability"
+        }
+    }
+
+    public struct Problem: Equatable, Codable, Sendable {
+        public var code: String
+        public var message: String
+
+        public init(_ error: WireError) {
+            code = error.code
+            message = error.message
+        }
+    }
+
+    public struct ModelResult: Equatable, Decodable, Sendable {
+        public var name: String
+        public var version: String?
+        public var digest: String?
+        public var status: Status
+        /// Calibrated, in 0...1.
+        public var aiProbability: Double?
+        /// Milliseconds that the job waited, in the router and in the worker.
+        public var queueMilliseconds: Double?
+        /// Milliseconds from the start of decoding to the score.
+        public var computeMilliseconds: Double?
+        public var worker: String?
+        public var error: Problem?
+
+        public init(name: String, status: Status) {
+            self.name = name
+            self.status = status
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, version, digest, status, worker, error
+            case aiProbability = "ai_probability"
+            case queueMilliseconds = "queue_ms"
+            case computeMilliseconds = "compute_ms"
+        }
+    }
+
+    public struct Face: Equatable, Sendable {
+        /// x, y, width and height in pixels of the upright picture.
+        public var box: Box
+        public var aiProbability: Double
+        /// Each model's calibrated probability, in the ensemble's order.
+        public var models: [(name: String, aiProbability: Double)]
+
+        public init(box: Box, aiProbability: Double, models: [(name: String, aiProbability: Double)]) {
+            self.box = box
+            self.aiProbability = aiProbability
+            self.models = models
+        }
+
+        public static func == (left: Face, right: Face) -> Bool {
+            left.box == right.box && left.aiProbability == right.aiProbability
+                && left.models.elementsEqual(right.models, by: ==)
+        }
+    }
+
+    /// The result frame.
+    public func encoded() -> [UInt8] {
+        var json = JSONWriter()
+        json.object { json in
+            if let id {
+                json.key("id")
+                json.string(id)
+            }
+            json.key("status")
+            json.integer(status.rawValue)
+            if let verdict { Self.write(verdict, &json) }
+            if !models.isEmpty {
+                json.key("models")
+                json.array(models) { Self.write($1, &$0) }
+                json.key("degraded")
+                json.boolean(degraded)
+                json.key("attempts")
+                json.integer(attempts)
+            }
+            if let totalMilliseconds {
+                json.key("total_ms")
+                json.number(totalMilliseconds, decimals: 3)
+            }
+            if let faces {
+                json.key("faces")
+                json.array(faces) { Self.write($1, &$0) }
+            }
+            if let image { Self.write(image, &json) }
+            if let metadata {
+                json.key("metadata")
+                json.raw(metadata)
+            }
+            if let error { Self.write(error, &json) }
+            if let retryAfterMilliseconds {
+                json.key("retry_after_ms")
+                json.integer(retryAfterMilliseconds)
+            }
+        }
+        return json.bytes
+    }
+
+    private static func write(_ verdict: Verdict, _ json: inout JSONWriter) {
+        json.key("verdict")
+        json.object { json in
+            json.key("label")
+            json.string(verdict.label.rawValue)
+            json.key("ai_probability")
+            json.number(verdict.aiProbability)
+            json.key("action")
+            json.string(verdict.action.rawValue)
+            json.key("policy")
+            json.string(verdict.policy)
+        }
+    }
+
+    private static func write(_ model: ModelResult, _ json: inout JSONWriter) {
+        json.object { json in
+            json.key("name")
+            json.string(model.name)
+            if let version = model.version {
+                json.key("version")
+                json.string(version)
+            }
+            if let digest = model.digest {
+                json.key("digest")
+                json.string(digest)
+            }
+            json.key("status")
+            json.integer(model.status.rawValue)
+            if let probability = model.aiProbability {
+                json.key("ai_probability")
+                json.number(probability)
+            }
+            if let queue = model.queueMilliseconds {
+                json.key("queue_ms")
+                json.number(queue, decimals: 3)
+            }
+            if let compute = model.computeMilliseconds {
+                json.key("compute_ms")
+                json.number(compute, decimals: 3)
+            }
+            if let worker = model.worker {
+                json.key("worker")
+                json.string(worker)
+            }
+            if let error = model.error { write(error, &json) }
+        }
+    }
+
+    private static func write(_ face: Face, _ json: inout JSONWriter) {
+        json.object { json in
+            json.key("box")
+            json.array([face.box.x, face.box.y, face.box.width, face.box.height]) { $0.integer(Int($1)) }
+            json.key("ai_probability")
+            json.number(face.aiProbability)
+            json.key("models")
+            json.object { json in
+                for model in face.models {
+                    json.key(model.name)
+                    json.number(model.aiProbability)
+                }
+            }
+        }
+    }
+
+    private static func write(_ image: ImageInformation, _ json: inout JSONWriter) {
+        json.key("image")
+        json.object { json in
+            json.key("format")
+            json.string(image.format.rawValue)
+            json.key("width")
+            json.integer(Int(image.width))
+            json.key("height")
+            json.integer(Int(image.height))
+            json.key("sha256")
+            json.string(image.sha256.map { byte in String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }.joined())
+        }
+    }
+
+    private static func write(_ error: Problem, _ json: inout JSONWriter) {
+        json.key("error")
+        json.object { json in
+            json.key("code")
+            json.string(error.code)
+            json.key("message")
+            json.string(error.message)
+        }
+    }
+}
