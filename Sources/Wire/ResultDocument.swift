@@ -38,8 +38,13 @@ public struct ResultDocument: Equatable, Sendable {
     }
 
     /// What a policy says is to be done with the picture.
-    public enum PolicyAction: String, Codable, Sendable {
+    public enum PolicyAction: String, Codable, CaseIterable, Comparable, Sendable {
         case allow, review, block
+
+        /// The milder one is less.
+        public static func < (left: PolicyAction, right: PolicyAction) -> Bool {
+            allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
+        }
     }
 
     public struct Verdict: Equatable, Decodable, Sendable {

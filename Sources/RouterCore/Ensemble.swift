@@ -1,0 +1,129 @@
+internal import Glibc
+public import Wire
+
+/// Which models there are, how their scores merge and what the policies make of the merged score: `ensemble.json`.
+public struct Ensemble: Sendable {
+    /// A logistic blend: probability = sigmoid(bias + Σ weight · calibrated logit) (stacking with a logistic regression,
+    /// Wolpert 1992), fitted for one subset of the models, so that a verdict without the others is calibrated too.
+    public struct Blend: Equatable, Sendable {
+        public var bias: Double
+        /// One for each model of the subset, in the subset's order.
+        public var weights: [Double]
+
+        public init(bias: Double, weights: [Double]) {
+            self.bias = bias
+            self.weights = weights
+        }
+    }
+
+    /// Thresholds on the merged probability.
+    public struct Policy: Equatable, Sendable {
+        /// From here on a person should look.
+        public var review: Double
+        /// From here on the picture is blocked.
+        public var block: Double
+        /// The mildest action for a picture in which no face was found.
+        public var noFace: ResultDocument.PolicyAction?
+
+        public init(review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil) {
+            self.review = review
+            self.block = block
+            self.noFace = noFace
+        }
+    }
+
+    /// What is wrong with an ensemble, in one sentence that names the field.
+    public struct Invalid: Error, Equatable, Sendable {
+        public var message: String
+    }
+
+    /// Models that one ensemble may name: it needs a blend for each of their subsets.
+    public static let maxModels = 8
+
+    public let models: [String]
+    public let policies: [String: Policy]
+    /// Indexed by the set of models that gave a score, a bit for each.
+    private let blends: [[Double]]
+
+    /// - Parameter merge: a blend for every non-empty subset of `models`.
+    public init(
+        models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy]
+    ) throws(Invalid) {
+        guard (1...Self.maxModels).contains(models.count) else {
+            throw Invalid(message: "'models' must name 1 to \(Self.maxModels) models, not \(models.count)")
+        }
+        guard Set(models).count == models.count, !models.contains("") else {
+            throw Invalid(message: "'models' must name each model once")
+        }
+        self.models = models
+        self.blends = try Self.blends(models, merge)
+        for (name, policy) in policies {
+            guard 0 <= policy.review, policy.review <= policy.block, policy.block <= 1 else {
+                throw Invalid(message: "the policy '\(name)' needs 0 <= review <= block <= 1")
+            }
+        }
+        guard policies["default"] != nil else { throw Invalid(message: "'policies' must have one named 'default'") }
+        self.policies = policies
+    }
+
+    /// For each subset, as a bit set, its bias and then a weight for each model of the ensemble, zero outside the subset.
+    private static func blends(
+        _ models: [String], _ merge: [(models: [String], blend: Blend)]
+    ) throws(Invalid) -> [[Double]] {
+        var blends = [[Double]](repeating: [], count: 1 << models.count)
+        for (subset, blend) in merge {
+            let name = subset.joined(separator: "+")
+            guard subset.count == blend.weights.count else {
+                throw Invalid(message: "'merge' of \(name) has \(blend.weights.count) weights for \(subset.count) models")
+            }
+            guard blend.bias.isFinite, blend.weights.allSatisfy(\.isFinite) else {
+                throw Invalid(message: "'merge' of \(name) has a number that is not finite")
+            }
+            var row = [Double](repeating: 0, count: 1 + models.count)
+            row[0] = blend.bias
+            var members = 0
+            for (model, weight) in zip(subset, blend.weights) {
+                guard let index = models.firstIndex(of: model) else {
+                    throw Invalid(message: "'merge' of \(name) names '\(model)', which is not in 'models'")
+                }
+                members |= 1 << index
+                row[1 + index] = weight
+            }
+            guard !subset.isEmpty, members.nonzeroBitCount == subset.count, blends[members].isEmpty else {
+                throw Invalid(message: "'merge' of \(name) is empty or given twice")
+            }
+            blends[members] = row
+        }
+        if let missing = (1..<blends.count).first(where: { blends[$0].isEmpty }) {
+            let subset = models.indices.filter { missing & 1 << $0 != 0 }.map { models[$0] }
+            throw Invalid(message: "'merge' has no blend for \(subset.joined(separator: "+"))")
+        }
+        return blends
+    }
+
+    /// The calibrated probability that a face is generated, from the logits of the models that scored it.
+    ///
+    /// - Parameter logits: for each model of the ensemble its calibrated logit, nil where there is none; not all nil.
+    func probability(_ logits: [Float?]) -> Double {
+        var members = 0
+        for (index, logit) in logits.enumerated() where logit != nil { members |= 1 << index }
+        let row = blends[members]
+        var sum = row[0]
+        for (index, logit) in logits.enumerated() {
+            if let logit { sum += row[1 + index] * Double(logit) }
+        }
+        return Self.sigmoid(sum)
+    }
+
+    static func sigmoid(_ logit: Double) -> Double {
+        1 / (1 + exp(-logit))
+    }
+
+    /// What the policy says of a picture.
+    static func action(_ policy: Policy, probability: Double, hasFaces: Bool) -> ResultDocument.PolicyAction {
+        let byScore: ResultDocument.PolicyAction =
+            probability >= policy.block ? .block : probability >= policy.review ? .review : .allow
+        guard !hasFaces, let noFace = policy.noFace else { return byScore }
+        return max(byScore, noFace)
+    }
+}

@@ -1,0 +1,127 @@
+internal import Wire
+
+/// A job of a model: a request's serial number and which of its tasks, in one number for the wire.
+struct JobID: Hashable, Comparable {
+    private static let taskBits: UInt64 = 3
+
+    let rawValue: UInt64
+
+    init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    init(serial: UInt64, task: Int) {
+        rawValue = serial << Self.taskBits | UInt64(task)
+    }
+
+    var serial: UInt64 { rawValue >> Self.taskBits }
+    var task: Int { Int(rawValue & (1 << Self.taskBits - 1)) }
+
+    static func < (left: JobID, right: JobID) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// One request that has no answer yet.
+struct Request {
+    let token: RouterCore.Token
+    let header: RequestHeader
+    let imageBytes: Int
+    let received: Instant
+    /// One for each model asked for, in the ensemble's order.
+    var tasks: [Task]
+    var unsettled: Int
+    var image: ImageInformation?
+    /// The request with the same idempotency key whose result this one waits for.
+    var follows: UInt64?
+    /// The requests that wait for this one's result.
+    var followers: [UInt64] = []
+
+    init(token: RouterCore.Token, header: RequestHeader, imageBytes: Int, received: Instant, tasks: [Task]) {
+        self.token = token
+        self.header = header
+        self.imageBytes = imageBytes
+        self.received = received
+        self.tasks = tasks
+        unsettled = tasks.count
+    }
+
+    var deadline: Instant { received + .milliseconds(header.budgetMilliseconds) }
+
+    mutating func settle(_ index: Int, _ state: Task.State) {
+        tasks[index].state = state
+        unsettled -= 1
+    }
+}
+
+/// What a request needs of one model.
+struct Task {
+    enum State {
+        case waiting
+        case running(RouterCore.Peer, since: Instant)
+        case scored(WorkerMessage.Score, worker: Worker.Identity, at: Instant)
+        case failed(WireError)
+    }
+
+    let model: Int
+    var state = State.waiting
+    /// Workers that the job was handed to.
+    var attempts = 0
+    /// Workers that died with the job in their hands.
+    var deaths = 0
+
+    init(model: Int) {
+        self.model = model
+    }
+
+    var isSettled: Bool {
+        switch state {
+        case .waiting, .running: false
+        case .scored, .failed: true
+        }
+    }
+}
+
+/// The requests without an answer, by serial number.
+struct Ledger {
+    private var requests: [UInt64: Request] = [:]
+    private var serialsByID: [String: UInt64] = [:]
+    private var nextSerial: UInt64 = 1
+    /// Bytes of the images.
+    private(set) var bytes = 0
+
+    var count: Int { requests.count }
+    var isEmpty: Bool { requests.isEmpty }
+    var serials: [UInt64] { requests.keys.sorted() }
+    var oldest: Instant? { requests.values.lazy.map(\.received).min() }
+
+    func contains(_ serial: UInt64) -> Bool {
+        requests[serial] != nil
+    }
+
+    /// The unfinished request with this id; the latest, if clients gave several the same.
+    func serial(ofID id: String) -> UInt64? {
+        serialsByID[id]
+    }
+
+    subscript(serial: UInt64) -> Request {
+        get { requests[serial]! }
+        _modify { yield &requests[serial]! }
+    }
+
+    mutating func add(_ request: Request) -> UInt64 {
+        let serial = nextSerial
+        nextSerial += 1
+        requests[serial] = request
+        if let id = request.header.id { serialsByID[id] = serial }
+        bytes += request.imageBytes
+        return serial
+    }
+
+    mutating func remove(_ serial: UInt64) -> Request {
+        let request = requests.removeValue(forKey: serial)!
+        if let id = request.header.id, serialsByID[id] == serial { serialsByID[id] = nil }
+        bytes -= request.imageBytes
+        return request
+    }
+}

@@ -1,0 +1,115 @@
+internal import Wire
+
+extension Request {
+    /// The result of a request that has ended: the models' scores merged face by face, or the error that stands for them.
+    ///
+    /// - Parameter overriding: an error that is the answer whatever the models said.
+    func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError?) -> ResultDocument {
+        var document = ResultDocument(id: header.id, status: .ok)
+        document.metadata = header.metadata
+        document.totalMilliseconds = (now - received).milliseconds
+        document.image = image
+        document.attempts = tasks.map(\.attempts).max() ?? 0
+        let evidence = Evidence(tasks, ensemble)
+        document.models = tasks.map { modelResult($0, ensemble, evidence.decisive) }
+        let failures = tasks.compactMap(\.error)
+        if let error = error ?? decidingError(failures) {
+            document.status = error.status
+            document.error = ResultDocument.Problem(error)
+            return document
+        }
+        document.status = failures.isEmpty ? .ok : .partial
+        document.degraded = !failures.isEmpty
+        document.faces = evidence.faces(ensemble)
+        guard let decisive = evidence.decisive, let policy = ensemble.policies[header.policy] else { return document }
+        let hasFaces = document.faces?.isEmpty == false
+        document.verdict = ResultDocument.Verdict(
+            label: decisive.probability >= 0.5 ? .aiGenerated : .real, aiProbability: decisive.probability,
+            action: Ensemble.action(policy, probability: decisive.probability, hasFaces: hasFaces),
+            policy: header.policy)
+        return document
+    }
+
+    /// The error that stands for the whole request, if what was scored is not enough for a verdict.
+    private func decidingError(_ failures: [WireError]) -> WireError? {
+        if failures.isEmpty || (header.requirement == .any && failures.count < tasks.count) { return nil }
+        // The picture's own fault first: it is the one thing that another try would not change.
+        return failures.first { $0.status.isFinal } ?? failures.first
+    }
+
+    private func modelResult(
+        _ task: Task, _ ensemble: Ensemble, _ decisive: Evidence.Region?
+    ) -> ResultDocument.ModelResult {
+        let name = ensemble.models[task.model]
+        guard case .scored(let score, let worker, let answered) = task.state else {
+            guard let error = task.error else { preconditionFailure("a request ended with an unsettled task") }
+            var result = ResultDocument.ModelResult(name: name, status: error.status)
+            result.error = ResultDocument.Problem(error)
+            return result
+        }
+        var result = ResultDocument.ModelResult(name: name, status: .ok)
+        result.version = worker.version
+        result.digest = worker.digest
+        result.worker = worker.name
+        let logit = decisive?.logits[task.model] ?? score.regions.map(\.logit).max()
+        result.aiProbability = logit.map { Ensemble.sigmoid(Double($0)) }
+        // Everything that was not computing was waiting, in the router, on the way or in the worker.
+        let compute = Double(score.timings.computeMicroseconds) / 1000
+        result.computeMilliseconds = compute
+        result.queueMilliseconds = max(0, (answered - received).milliseconds - compute)
+        return result
+    }
+}
+
+extension Task {
+    var error: WireError? {
+        if case .failed(let error) = state { error } else { nil }
+    }
+}
+
+/// What the models saw, face by face.
+private struct Evidence {
+    struct Region {
+        /// Nil for the central square.
+        var box: Box?
+        /// For each model of the ensemble its calibrated logit.
+        var logits: [Float?]
+        var probability: Double
+    }
+
+    private let regions: [Region]
+
+    /// Faces are matched by their boxes, which agree to the bit between workers of one release; a face that only some
+    /// models report is merged from those.
+    init(_ tasks: [Task], _ ensemble: Ensemble) {
+        var regions: [Region] = []
+        for task in tasks {
+            guard case .scored(let score, _, _) = task.state else { continue }
+            for seen in score.regions {
+                if let index = regions.firstIndex(where: { $0.box == seen.box }) {
+                    regions[index].logits[task.model] = seen.logit
+                } else {
+                    var logits = [Float?](repeating: nil, count: ensemble.models.count)
+                    logits[task.model] = seen.logit
+                    regions.append(Region(box: seen.box, logits: logits, probability: 0))
+                }
+            }
+        }
+        for index in regions.indices { regions[index].probability = ensemble.probability(regions[index].logits) }
+        self.regions = regions
+    }
+
+    /// The most suspicious region, which the verdict is about.
+    var decisive: Region? { regions.max { $0.probability < $1.probability } }
+
+    func faces(_ ensemble: Ensemble) -> [ResultDocument.Face] {
+        regions.compactMap { region in
+            region.box.map { box in
+                let models = zip(ensemble.models, region.logits).compactMap { name, logit in
+                    logit.map { (name: name, aiProbability: Ensemble.sigmoid(Double($0))) }
+                }
+                return ResultDocument.Face(box: box, aiProbability: region.probability, models: models)
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+internal import Wire
+
+/// A registered worker.
+struct Worker {
+    /// What results tell of the worker that computed them.
+    struct Identity {
+        var name: String
+        var version: String
+        var digest: String
+    }
+
+    let peer: RouterCore.Peer
+    let model: Int
+    let identity: Identity
+    let metrics: [String: Double]
+    let epoch: UInt64
+    /// The most jobs that the worker takes at a time.
+    var credit: Int
+    var inFlight: Set<JobID> = []
+    var isDraining = false
+    var lastHeard: Instant
+    var progress: UInt64 = 0
+    /// Since when the worker has had jobs in hand without getting on.
+    var stuckSince: Instant
+    var scored = 0
+    var failed = 0
+
+    var freeCredit: Int { isDraining ? 0 : max(0, credit - inFlight.count) }
+}
+
+/// The workers that said HELLO, by connection and by model.
+struct Roster {
+    /// Where a worker stands; good until the next `add` or `remove`.
+    typealias Slot = Int
+
+    private(set) var workers: [Worker] = []
+    private var slots: [RouterCore.Peer: Slot] = [:]
+    /// For each model the slots of its workers.
+    private var byModel: [[Slot]]
+    /// For each model where the next search for a worker begins, so that equals take turns.
+    private var turn: [Int]
+    private var nextEpoch: UInt64
+    /// When silent and hung workers are looked for next; nil without workers.
+    private(set) var nextCheck: Instant?
+
+    init(models: Int, epochSeed: UInt64) {
+        byModel = Array(repeating: [], count: models)
+        turn = Array(repeating: 0, count: models)
+        nextEpoch = epochSeed
+    }
+
+    subscript(slot: Slot) -> Worker {
+        get { workers[slot] }
+        _modify { yield &workers[slot] }
+    }
+
+    static func credit(_ claimed: UInt32) -> Int {
+        min(Int(claimed), Limits.workerCredit)
+    }
+
+    func slot(of peer: RouterCore.Peer) -> Slot? {
+        slots[peer]
+    }
+
+    func workers(of model: Int) -> [Worker] {
+        byModel[model].map { workers[$0] }
+    }
+
+    func hasWorker(of model: Int) -> Bool {
+        byModel[model].contains { !workers[$0].isDraining }
+    }
+
+    /// The worker of the model that has free credit and the fewest jobs in hand.
+    mutating func leastLoaded(of model: Int) -> Slot? {
+        let candidates = byModel[model]
+        var best: Slot?
+        for offset in candidates.indices {
+            let slot = candidates[(turn[model] + offset) % candidates.count]
+            guard workers[slot].freeCredit > 0 else { continue }
+            if workers[slot].inFlight.count < best.map({ workers[$0].inFlight.count }) ?? .max { best = slot }
+            if workers[slot].inFlight.isEmpty { break }
+        }
+        if best != nil { turn[model] = (turn[model] + 1) % candidates.count }
+        return best
+    }
+
+    /// Adds a worker and gives the epoch of its registration.
+    mutating func add(
+        _ hello: WorkerMessage.Hello, peer: RouterCore.Peer, model: Int, at now: Instant, checkEvery interval: Duration
+    ) -> UInt64 {
+        let epoch = nextEpoch
+        nextEpoch &+= 1
+        slots[peer] = workers.count
+        workers.append(
+            Worker(
+                peer: peer, model: model,
+                identity: Worker.Identity(name: hello.worker, version: hello.version, digest: hello.digest),
+                metrics: hello.metrics, epoch: epoch, credit: Self.credit(hello.credit), lastHeard: now,
+                stuckSince: now))
+        reindex()
+        nextCheck = nextCheck ?? now + interval
+        return epoch
+    }
+
+    mutating func remove(_ peer: RouterCore.Peer) -> Worker? {
+        guard let slot = slots.removeValue(forKey: peer) else { return nil }
+        let worker = workers.remove(at: slot)
+        reindex()
+        if workers.isEmpty { nextCheck = nil }
+        return worker
+    }
+
+    mutating func drain(_ slot: Slot) {
+        workers[slot].isDraining = true
+    }
+
+    /// Puts a job into a worker's hands.
+    mutating func assign(_ job: JobID, to slot: Slot, at now: Instant) {
+        if workers[slot].inFlight.isEmpty { workers[slot].stuckSince = now }
+        workers[slot].inFlight.insert(job)
+    }
+
+    /// Takes a job out of a worker's hands; false if it was not there.
+    mutating func release(_ job: JobID, from slot: Slot, at now: Instant) -> Bool {
+        workers[slot].stuckSince = now
+        return workers[slot].inFlight.remove(job) != nil
+    }
+
+    mutating func noteProgress(_ slot: Slot, _ progress: UInt64, at now: Instant) {
+        guard progress != workers[slot].progress else { return }
+        workers[slot].progress = progress
+        workers[slot].stuckSince = now
+    }
+
+    /// The workers that have been silent, or busy without getting on, for too long.
+    func lost(silentFor silence: Duration, hungFor hang: Duration, at now: Instant) -> [RouterCore.Peer] {
+        workers.filter { worker in
+            now - worker.lastHeard >= silence || (!worker.inFlight.isEmpty && now - worker.stuckSince >= hang)
+        }.map(\.peer)
+    }
+
+    mutating func scheduleCheck(after interval: Duration, from now: Instant) {
+        nextCheck = workers.isEmpty ? nil : now + interval
+    }
+
+    private mutating func reindex() {
+        for model in byModel.indices { byModel[model].removeAll(keepingCapacity: true) }
+        for (slot, worker) in workers.enumerated() {
+            slots[worker.peer] = slot
+            byModel[worker.model].append(slot)
+        }
+    }
+}

@@ -1,0 +1,546 @@
+internal import HeapModule
+public import Wire
+
+/// The router's whole mind, without a socket, a clock or a thread.
+///
+/// The pipeline of a job, told once:
+///
+///     request ─ admission ─ ledger ─┬─ waiting queue of model A ─ worker with free credit ─ score ─┐
+///                                   └─ waiting queue of model B ─ worker with free credit ─ score ─┴─ merge ─ reply
+///
+/// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
+/// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every request gets exactly
+/// one `.reply`; no worker holds more jobs than its credit; no job is handed to more than two workers of a model; no
+/// request outlives its budget.
+public struct RouterCore {
+    /// Names a request between the core and its driver, who keeps the envelope and the image under it until the reply.
+    public typealias Token = Int
+
+    /// Names a worker's connection: the routing id that the ROUTER socket gave it.
+    public struct Peer: Hashable, Sendable {
+        public let routingID: UInt64
+
+        public init(routingID: UInt64) {
+            self.routingID = routingID
+        }
+    }
+
+    public struct Configuration: Sendable {
+        /// Jobs without an answer, waiting and in flight.
+        public var maxJobs = 4096
+        /// Bytes of their images.
+        public var maxBytes = 512 << 20
+        /// Bytes of one image.
+        public var imageBytes = Limits.imageBytes
+        public var heartbeat = Duration.milliseconds(500)
+        /// Silent for so many heartbeats, a worker is lost.
+        public var missedHeartbeats = 3
+        /// With jobs in hand and no progress for so long, a worker is lost although its heart beats.
+        public var hangTimeout = Duration.seconds(10)
+        /// How long a result answers for its idempotency key.
+        public var idempotencyRetention = Duration.seconds(600)
+        /// Results that are kept for their keys; the oldest go first.
+        public var idempotencyEntries = 10_000
+        /// The head start that each priority has over the next lower one. A job that has waited nine of these goes before
+        /// any newcomer, so a low priority still runs.
+        public var priorityStep = Duration.milliseconds(250)
+        public var version = "0"
+
+        public init() {}
+    }
+
+    public enum Event {
+        /// A well-formed request. `imageBytes` is nil if it has no image frame.
+        case request(Token, RequestHeader, imageBytes: Int?)
+        /// A request that could not be read, with its id if that could be.
+        case malformedRequest(Token, id: String?, WireError)
+        case worker(Peer, WorkerMessage)
+        /// Bytes from a worker that are no message.
+        case malformedMessage(Peer)
+        /// The worker's connection ended, or a message to it could not be sent.
+        case disconnected(Peer)
+        /// `nextDeadline` was reached.
+        case deadline
+        /// Admit nothing new; `.drained` follows when all is answered.
+        case drain
+        /// The drain took too long: answer what is left with 503.
+        case abandon
+    }
+
+    public enum Reply: Equatable, Sendable {
+        case result(ResultDocument)
+        case status(StatusReport)
+        case models(ModelsReport)
+    }
+
+    public enum Action: Equatable, Sendable {
+        /// The one answer to a request; its envelope and image are not needed after it.
+        case reply(Token, Reply)
+        case send(Peer, RouterMessage)
+        /// A job for a worker; the image is the token's.
+        case dispatch(Peer, RouterMessage.Job, image: Token)
+        case drained
+    }
+
+    let configuration: Configuration
+    let ensemble: Ensemble
+    var ledger = Ledger()
+    var roster: Roster
+    var idempotency: IdempotencyTable
+    var statistics: Statistics
+    var admission = Admission()
+    /// Instances of `budget` by when they end; entries of requests that are over are passed over.
+    var deadlines = Heap<Deadline>()
+    var waiting: [WaitingQueue]
+    var isDraining = false
+    var isDrained = false
+    /// What the event in hand leads to.
+    var actions: [Action] = []
+
+    /// - Parameter epochSeed: random; the registrations of two lives of a router must not be taken for each other.
+    public init(configuration: Configuration, ensemble: Ensemble, epochSeed: UInt64, at now: Instant) {
+        self.configuration = configuration
+        self.ensemble = ensemble
+        roster = Roster(models: ensemble.models.count, epochSeed: epochSeed)
+        idempotency = IdempotencyTable(
+            retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
+        statistics = Statistics(start: now)
+        waiting = ensemble.models.map { _ in WaitingQueue() }
+    }
+
+    /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
+    public var nextDeadline: Instant? {
+        let budget = deadlines.min?.instant
+        guard let check = roster.nextCheck else { return budget }
+        return budget.map { min($0, check) } ?? check
+    }
+
+    /// Jobs without an answer.
+    public var jobsInHand: Int { ledger.count }
+
+    public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
+        actions = []
+        endOverdue(now)
+        switch event {
+        case .request(let token, let header, let imageBytes): request(token, header, imageBytes, now)
+        case .malformedRequest(let token, let id, let error):
+            statistics.counters.malformedRequests += 1
+            refuse(token, id, error)
+        case .worker(let peer, let message): receive(message, from: peer, now)
+        case .malformedMessage: statistics.counters.malformedMessages += 1
+        case .disconnected(let peer): lose(peer, now)
+        case .deadline: checkWorkers(now)
+        case .drain: isDraining = true
+        case .abandon: abandon(now)
+        }
+        if isDraining, !isDrained, ledger.isEmpty {
+            isDrained = true
+            for worker in roster.workers { actions.append(.send(worker.peer, .bye(reason: "the router is stopping"))) }
+            actions.append(.drained)
+        }
+        return actions
+    }
+
+    // MARK: Requests
+
+    private mutating func request(_ token: Token, _ header: RequestHeader, _ imageBytes: Int?, _ now: Instant) {
+        switch header.verb {
+        case .ping:
+            statistics.count(.ok)
+            actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
+        case .status:
+            statistics.count(.ok)
+            actions.append(.reply(token, .status(statusReport(id: header.id, at: now))))
+        case .models:
+            statistics.count(.ok)
+            actions.append(.reply(token, .models(modelsReport(id: header.id))))
+        case .fetch:
+            refuse(
+                token, header.id,
+                WireError(.notFound, code: "unknown_job", "no durable job has this id; this router keeps no journal"))
+        case .cancel: cancel(token, header, now)
+        case .classify: classify(token, header, imageBytes, now)
+        }
+    }
+
+    private mutating func refuse(_ token: Token, _ id: String?, _ error: WireError, retryAfter: Int? = nil) {
+        statistics.count(error.status)
+        var document = ResultDocument(id: id, error: error)
+        document.retryAfterMilliseconds = retryAfter
+        actions.append(.reply(token, .result(document)))
+    }
+
+    private mutating func cancel(_ token: Token, _ header: RequestHeader, _ now: Instant) {
+        guard let id = header.id, let serial = ledger.serial(ofID: id) else {
+            return refuse(token, header.id, WireError(.notFound, code: "unknown_job", "no unfinished job has this id"))
+        }
+        statistics.counters.cancelled += 1
+        end(serial, with: WireError(.timeout, code: "cancelled", "the job was cancelled"), overriding: true, now)
+        statistics.count(.ok)
+        actions.append(.reply(token, .result(ResultDocument(id: id, status: .ok))))
+    }
+
+    private mutating func classify(_ token: Token, _ header: RequestHeader, _ imageBytes: Int?, _ now: Instant) {
+        if let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
+            statistics.counters.deduplicated += 1
+            statistics.count(result.status)
+            var document = result
+            document.id = header.id
+            document.metadata = header.metadata
+            actions.append(.reply(token, .result(document)))
+            return
+        }
+        let models: [Int]
+        do {
+            models = try admit(header, imageBytes)
+        } catch {
+            var retryAfter: Int?
+            if error.status == .tooManyRequests {
+                statistics.counters.rejected += 1
+                retryAfter = admission.retryAfter(rate: statistics.answersPerSecond(at: now), at: now)
+            }
+            return refuse(token, header.id, error, retryAfter: retryAfter)
+        }
+        statistics.counters.accepted += 1
+        let serial = ledger.add(
+            Request(
+                token: token, header: header, imageBytes: imageBytes ?? 0, received: now,
+                tasks: models.map { Task(model: $0) }))
+        deadlines.insert(
+            Deadline(instant: now + .milliseconds(header.budgetMilliseconds), serial: serial))
+        if let key = header.idempotencyKey {
+            if let leader = idempotency.leader(for: key) {
+                statistics.counters.deduplicated += 1
+                ledger[serial].follows = leader
+                ledger[leader].followers.append(serial)
+                return
+            }
+            idempotency.lead(key, serial)
+        }
+        start(serial, now)
+    }
+
+    /// The models that the request is for, if it may come in.
+    private func admit(_ header: RequestHeader, _ imageBytes: Int?) throws(WireError) -> [Int] {
+        if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
+        if header.durable {
+            throw WireError(
+                .unavailable, code: "journal_unavailable", "this router keeps no journal; send the job without 'durable'")
+        }
+        guard let imageBytes else {
+            throw WireError(.badRequest, code: "image_missing", "the image frame behind the header is missing")
+        }
+        guard imageBytes > 0 else {
+            throw WireError(.unprocessable, code: "image_empty", "the image frame is empty")
+        }
+        guard imageBytes <= configuration.imageBytes else {
+            throw WireError(
+                .tooLarge, code: "image_too_large",
+                "the image has \(imageBytes) bytes; at most \(configuration.imageBytes) are taken")
+        }
+        guard ensemble.policies[header.policy] != nil else {
+            throw WireError(.notFound, code: "unknown_policy", "there is no policy '\(header.policy.prefix(64))'")
+        }
+        let models = try modelsAsked(header)
+        let served = models.filter { roster.hasWorker(of: $0) }
+        if served.isEmpty || (header.requirement == .all && served.count < models.count) {
+            let missing = models.filter { !served.contains($0) }.map { ensemble.models[$0] }
+            throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
+        }
+        guard ledger.count < configuration.maxJobs, ledger.bytes + imageBytes <= configuration.maxBytes else {
+            throw WireError(
+                .tooManyRequests, code: "queue_full",
+                "the queue is full with \(ledger.count) jobs and \(ledger.bytes) bytes; try again later")
+        }
+        return models
+    }
+
+    private func modelsAsked(_ header: RequestHeader) throws(WireError) -> [Int] {
+        guard let names = header.models else { return Array(ensemble.models.indices) }
+        var models: [Int] = []
+        for name in names {
+            guard let index = ensemble.models.firstIndex(of: name) else {
+                throw WireError(
+                    .notFound, code: "unknown_model",
+                    "there is no model '\(name.prefix(64))'; there are \(ensemble.models.joined(separator: ", "))")
+            }
+            models.append(index)
+        }
+        return models.sorted()
+    }
+
+    /// Queues the request for each of its models. One that has no worker fails at once instead of holding up the others.
+    private mutating func start(_ serial: UInt64, _ now: Instant) {
+        for index in ledger[serial].tasks.indices {
+            let model = ledger[serial].tasks[index].model
+            if roster.hasWorker(of: model) {
+                enqueue(serial, index, now)
+            } else {
+                settle(serial, index, noWorker(for: model))
+            }
+        }
+        endIfSettled(serial, now)
+    }
+
+    private func noWorker(for model: Int) -> WireError {
+        WireError(.unavailable, code: "no_worker", "no worker serves \(ensemble.models[model])")
+    }
+
+    // MARK: Scheduling
+
+    private mutating func enqueue(_ serial: UInt64, _ index: Int, _ now: Instant) {
+        let request = ledger[serial]
+        let model = request.tasks[index].model
+        ledger[serial].tasks[index].state = .waiting
+        // A virtual time: the moment of receipt, later for each step of lower priority. Ordering by it needs no ageing.
+        let steps = Int64(Limits.priorities.upperBound - request.header.priority)
+        let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
+        waiting[model].add(WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, task: index)), keeping: ledger)
+        dispatch(model, now)
+    }
+
+    /// Hands waiting jobs of a model to its workers, as long as one has credit.
+    private mutating func dispatch(_ model: Int, _ now: Instant) {
+        while !waiting[model].isEmpty, let slot = roster.leastLoaded(of: model) {
+            guard let job = waiting[model].next(in: ledger) else { return }
+            let request = ledger[job.serial]
+            let remaining = request.deadline - now
+            ledger[job.serial].tasks[job.task].attempts += 1
+            ledger[job.serial].tasks[job.task].state = .running(roster[slot].peer, since: now)
+            roster.assign(job, to: slot, at: now)
+            let message = RouterMessage.Job(
+                job: job.rawValue, attempt: UInt8(clamping: ledger[job.serial].tasks[job.task].attempts),
+                remainingMilliseconds: UInt32(clamping: Int(remaining.milliseconds)))
+            actions.append(.dispatch(roster[slot].peer, message, image: request.token))
+        }
+    }
+
+    // MARK: Workers
+
+    private mutating func receive(_ message: WorkerMessage, from peer: Peer, _ now: Instant) {
+        if case .hello(let hello) = message { return register(hello, peer, now) }
+        guard let slot = roster.slot(of: peer) else {
+            statistics.counters.strangers += 1
+            if case .bye = message { return }
+            actions.append(.send(peer, .resync))
+            return
+        }
+        roster[slot].lastHeard = now
+        switch message {
+        case .hello: break
+        case .score(let score):
+            guard let job = take(score.job, epoch: score.epoch, from: slot, now) else { return }
+            roster[slot].scored += 1
+            ledger[job.serial].settle(job.task, .scored(score, worker: roster[slot].identity, at: now))
+            ledger[job.serial].image = score.image
+            endIfSettled(job.serial, now)
+            dispatch(roster[slot].model, now)
+        case .fail(let failure): fail(failure, slot, now)
+        case .ping(let epoch, _, let progress):
+            roster.noteProgress(slot, progress, at: now)
+            actions.append(.send(peer, epoch == roster[slot].epoch ? .pong(epoch: epoch) : .resync))
+        case .credit(let epoch, let jobs):
+            guard epoch == roster[slot].epoch else { return }
+            roster[slot].credit = Roster.credit(jobs)
+            dispatch(roster[slot].model, now)
+        case .drain(let epoch):
+            if epoch == roster[slot].epoch { roster.drain(slot) }
+        case .bye(let epoch):
+            if epoch == roster[slot].epoch { remove(peer, died: false, now) }
+        }
+    }
+
+    private mutating func register(_ hello: WorkerMessage.Hello, _ peer: Peer, _ now: Instant) {
+        // A second HELLO on a connection: the worker took us for gone and has forgotten its jobs.
+        remove(peer, died: false, now)
+        guard let model = ensemble.models.firstIndex(of: hello.model) else {
+            let known = ensemble.models.joined(separator: ", ")
+            let reason = "the ensemble does not name the model '\(hello.model)'; it names \(known)"
+            actions.append(.send(peer, .bye(reason: reason)))
+            return
+        }
+        if isDrained {
+            actions.append(.send(peer, .bye(reason: "the router is stopping")))
+            return
+        }
+        let epoch = roster.add(hello, peer: peer, model: model, at: now, checkEvery: configuration.heartbeat)
+        actions.append(
+            .send(
+                peer,
+                .welcome(epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
+            ))
+        dispatch(model, now)
+    }
+
+    /// The job that an answer is for, out of the worker's hands; nil if the answer is dropped.
+    private mutating func take(_ rawJob: UInt64, epoch: UInt64, from slot: Roster.Slot, _ now: Instant) -> JobID? {
+        let job = JobID(rawValue: rawJob)
+        guard epoch == roster[slot].epoch, roster.release(job, from: slot, at: now) else {
+            statistics.counters.unknown += 1
+            return nil
+        }
+        guard ledger.contains(job.serial) else {
+            statistics.counters.late += 1
+            dispatch(roster[slot].model, now)
+            return nil
+        }
+        return job
+    }
+
+    private mutating func fail(_ failure: WorkerMessage.Failure, _ slot: Roster.Slot, _ now: Instant) {
+        guard let job = take(failure.job, epoch: failure.epoch, from: slot, now) else { return }
+        roster[slot].failed += 1
+        let task = ledger[job.serial].tasks[job.task]
+        var error = failure.error
+        if error.status.isSuccess || !(400...599).contains(error.status.rawValue) { error.status = .internalError }
+        // What is the worker's own fault may go better with another one.
+        if error.status.rawValue >= 500, task.attempts < Limits.executionsPerModel {
+            statistics.counters.redispatched += 1
+            enqueue(job.serial, job.task, now)
+        } else {
+            settle(job.serial, job.task, error)
+            endIfSettled(job.serial, now)
+        }
+        dispatch(roster[slot].model, now)
+    }
+
+    /// The worker is gone or hangs: its jobs go to another one at once.
+    private mutating func lose(_ peer: Peer, _ now: Instant) {
+        guard roster.slot(of: peer) != nil else { return }
+        statistics.counters.workersLost += 1
+        remove(peer, died: true, now)
+    }
+
+    private mutating func remove(_ peer: Peer, died: Bool, _ now: Instant) {
+        guard let worker = roster.remove(peer) else { return }
+        for job in worker.inFlight.sorted() where ledger.contains(job.serial) {
+            if died { ledger[job.serial].tasks[job.task].deaths += 1 }
+            let task = ledger[job.serial].tasks[job.task]
+            if task.attempts < Limits.executionsPerModel {
+                statistics.counters.redispatched += 1
+                enqueue(job.serial, job.task, now)
+            } else if task.deaths >= Limits.executionsPerModel {
+                statistics.counters.quarantined += 1
+                let name = ensemble.models[task.model]
+                end(
+                    job.serial,
+                    with: WireError(
+                        .unprocessable, code: "quarantined",
+                        "\(task.deaths) workers of \(name) died with this job in their hands; it is not tried again"),
+                    overriding: true, now)
+            } else {
+                let message = "the job was lost by \(task.attempts) workers of \(ensemble.models[task.model])"
+                settle(job.serial, job.task, WireError(.internalError, code: "worker_lost", message))
+                endIfSettled(job.serial, now)
+            }
+        }
+    }
+
+    // MARK: Time
+
+    private mutating func endOverdue(_ now: Instant) {
+        while let next = deadlines.min, next.instant <= now {
+            deadlines.removeMin()
+            guard ledger.contains(next.serial) else { continue }
+            end(next.serial, with: WireError(.timeout, code: "budget_spent", "the time budget was spent"), now)
+        }
+        // Entries of answered requests linger until their time; do not let them outnumber the live ones.
+        if deadlines.count > 2 * ledger.count + 1024 {
+            deadlines = Heap(deadlines.unordered.filter { ledger.contains($0.serial) })
+        }
+    }
+
+    /// Only when its deadline comes, which the driver reports behind all that had arrived: after a pause of the router
+    /// itself the heartbeats of its workers are still unread, and they are not to blame.
+    private mutating func checkWorkers(_ now: Instant) {
+        guard let check = roster.nextCheck, check <= now else { return }
+        let silence = configuration.heartbeat * configuration.missedHeartbeats
+        for peer in roster.lost(silentFor: silence, hungFor: configuration.hangTimeout, at: now) {
+            actions.append(.send(peer, .resync))
+            lose(peer, now)
+        }
+        roster.scheduleCheck(after: configuration.heartbeat / 2, from: now)
+    }
+
+    private mutating func abandon(_ now: Instant) {
+        isDraining = true
+        for serial in ledger.serials {
+            guard ledger.contains(serial) else { continue }
+            end(serial, with: WireError(.unavailable, code: "draining", "the router stopped before the job was done"),
+                overriding: true, now)
+        }
+    }
+
+    // MARK: Ending
+
+    private mutating func settle(_ serial: UInt64, _ index: Int, _ error: WireError) {
+        ledger[serial].settle(index, .failed(error))
+    }
+
+    private mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
+        guard ledger.contains(serial), ledger[serial].unsettled == 0 else { return }
+        finish(serial, now)
+    }
+
+    /// Ends a request whose models have not all answered: what is missing is missing for this reason.
+    ///
+    /// - Parameter overriding: whether the reason is the answer even if some models gave a score.
+    private mutating func end(_ serial: UInt64, with error: WireError, overriding: Bool = false, _ now: Instant) {
+        let isQueued = ledger[serial].follows == nil
+        for index in ledger[serial].tasks.indices where !ledger[serial].tasks[index].isSettled {
+            let task = ledger[serial].tasks[index]
+            if isQueued, case .waiting = task.state { waiting[task.model].noteStale() }
+            settle(serial, index, error)
+        }
+        finish(serial, overriding: overriding ? error : nil, now)
+    }
+
+    private mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {
+        let request = ledger.remove(serial)
+        let document = request.result(ensemble, at: now, overriding: error)
+        answer(request, document, now)
+        if let leader = request.follows {
+            if ledger.contains(leader) { ledger[leader].followers.removeAll { $0 == serial } }
+            return
+        }
+        guard let key = request.header.idempotencyKey else { return }
+        if document.status.isFinal {
+            idempotency.store(document, for: key, at: now)
+            for follower in request.followers {
+                let request = ledger.remove(follower)
+                var copy = document
+                copy.id = request.header.id
+                copy.metadata = request.header.metadata
+                copy.totalMilliseconds = (now - request.received).milliseconds
+                answer(request, copy, now)
+            }
+        } else {
+            promote(request.followers, key, now)
+        }
+    }
+
+    /// The leader of a key ended without a lasting result: the first of those that waited for it takes its place.
+    private mutating func promote(_ followers: [UInt64], _ key: String, _ now: Instant) {
+        idempotency.unlead(key)
+        guard let leader = followers.first else { return }
+        idempotency.lead(key, leader)
+        ledger[leader].follows = nil
+        ledger[leader].followers = Array(followers.dropFirst())
+        for follower in followers.dropFirst() { ledger[follower].follows = leader }
+        start(leader, now)
+    }
+
+    private mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        statistics.answered(document.status, after: now - request.received, at: now)
+        actions.append(.reply(request.token, .result(document)))
+    }
+}
+
+struct Deadline: Comparable {
+    var instant: Instant
+    var serial: UInt64
+
+    static func < (left: Deadline, right: Deadline) -> Bool {
+        (left.instant, left.serial) < (right.instant, right.serial)
+    }
+}
