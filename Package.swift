@@ -43,6 +43,11 @@ let package = Package(
     targets: [
         room("Wire"),
         room("RouterCore", ["Wire", deque, heap, histogram]),
+        .systemLibrary(name: "CZeroMQ"),
+        .systemLibrary(name: "CLinux"),
+        room("ZeroMQ", ["CLinux", "CZeroMQ"]),
+        room("Reactor", ["CLinux", "Wire", "ZeroMQ"]),
+        room("RouterService", ["Reactor", "RouterCore", "Wire", "ZeroMQ", logging]),
         tests("WireTests", ["Wire"]),
     ]
 )

@@ -1,0 +1,64 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// A thread of the system's own, for work that waits or computes for long and would hold up a task.
+public final class PlatformThread: Sendable {
+    /// The system had no thread to give.
+    public struct StartError: Error, Equatable, Sendable, CustomStringConvertible {
+        /// The thread's name.
+        public let name: String
+        /// What pthread_create said.
+        public let errno: Int32
+
+        public var description: String {
+            "cannot start thread \(name): \(String(cString: strerror(errno))); raise the limit of processes (ulimit -u)"
+        }
+    }
+
+    /// The name, as `ps -T` and debuggers show it (its first 15 bytes).
+    public let name: String
+    private let unjoined: Mutex<pthread_t?>
+
+    /// Starts a thread that runs `body` and ends with it.
+    public init(name: String, _ body: sending @escaping () -> Void) throws(StartError) {
+        self.name = name
+        let start = Unmanaged.passRetained(Start(name, body))
+        var thread = pthread_t()
+        let errno = pthread_create(
+            &thread, nil,
+            { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                bifrons_set_thread_name(start.name)
+                start.body()
+                return nil
+            }, start.toOpaque())
+        guard errno == 0 else {
+            start.release()
+            throw StartError(name: name, errno: errno)
+        }
+        unjoined = Mutex(thread)
+    }
+
+    deinit {
+        unjoined.withLock { if let thread = $0 { pthread_detach(thread) } }
+    }
+
+    /// Waits until `body` has returned. From any other thread, any number of times.
+    public func join() {
+        unjoined.withLock { thread in
+            if let running = thread { pthread_join(running, nil) }
+            thread = nil
+        }
+    }
+
+    private final class Start {
+        let name: String
+        let body: () -> Void
+
+        init(_ name: String, _ body: @escaping () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+}

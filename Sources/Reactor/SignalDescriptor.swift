@@ -1,0 +1,71 @@
+import CLinux
+import Glibc
+
+/// A signal of the system that a service reacts to.
+public struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The system's number.
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    /// SIGTERM: drain and end.
+    public static let terminate = Signal(rawValue: SIGTERM)
+    /// SIGINT: ctrl-C.
+    public static let interrupt = Signal(rawValue: SIGINT)
+    /// SIGHUP: the terminal is gone, or: read the settings again.
+    public static let hangUp = Signal(rawValue: SIGHUP)
+    /// SIGCHLD: a child process ended.
+    public static let child = Signal(rawValue: SIGCHLD)
+    /// SIGUSR1.
+    public static let user1 = Signal(rawValue: SIGUSR1)
+
+    public var description: String {
+        switch self {
+        case .terminate: "SIGTERM"
+        case .interrupt: "SIGINT"
+        case .hangUp: "SIGHUP"
+        case .child: "SIGCHLD"
+        case .user1: "SIGUSR1"
+        default: "signal \(rawValue)"
+        }
+    }
+}
+
+/// Signals as something to read, in place of handlers: a signalfd for the `PollSet`.
+///
+/// Make it on the main thread before any other thread is started: signals are blocked in the calling thread and those it
+/// starts, and a thread that does not block them would be ended by them. They stay blocked afterwards. Child processes
+/// inherit that: who starts some gives them an empty mask (`posix_spawnattr_setsigmask`).
+public struct SignalDescriptor: ~Copyable {
+    /// The system refused the descriptor.
+    public struct OpenError: Error, Equatable, Sendable, CustomStringConvertible {
+        /// What signalfd said.
+        public let errno: Int32
+
+        public var description: String { "cannot open signalfd: \(String(cString: strerror(errno)))" }
+    }
+
+    /// Readable while there are signals.
+    public let descriptor: Int32
+
+    /// Blocks `signals` in this thread and collects them.
+    public init(_ signals: Set<Signal> = [.terminate, .interrupt, .hangUp]) throws(OpenError) {
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        for signal in signals { sigaddset(&mask, signal.rawValue) }
+        pthread_sigmask(SIG_BLOCK, &mask, nil)
+        descriptor = signalfd(-1, &mask, Int32(SFD_NONBLOCK | SFD_CLOEXEC))
+        if descriptor < 0 { throw OpenError(errno: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// The next signal, if there is one. Never waits.
+    public borrowing func receive() -> Signal? {
+        var info = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        while true {
+            if read(descriptor, &info, size) == size { return Signal(rawValue: Int32(bitPattern: info.ssi_signo)) }
+            if errno != EINTR { return nil }
+        }
+    }
+}

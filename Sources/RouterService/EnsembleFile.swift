@@ -1,0 +1,79 @@
+internal import FoundationEssentials
+public import RouterCore
+internal import Wire
+
+/// `ensemble.json` as it stands on disk.
+public enum EnsembleFile {
+    private struct Contents: Decodable {
+        var schema: Int
+        var models: [String]
+        var merge: [Merge]
+        var policies: [String: Policy]
+    }
+
+    private struct Merge: Decodable {
+        var models: [String]
+        var bias: Double
+        var weights: [Double]
+    }
+
+    private struct Policy: Decodable {
+        var review: Double
+        var block: Double
+        var noFace: ResultDocument.PolicyAction?
+    }
+
+    private static let schema = 1
+
+    /// Reads and checks the file. Errors name the file, the field and what is wrong.
+    public static func load(_ path: String) throws(RouterServiceError) -> Ensemble {
+        do {
+            let data = try Data(contentsOf: URL(filePath: path))
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let file = try decoder.decode(Contents.self, from: data)
+            guard file.schema == schema else {
+                throw RouterServiceError(
+                    "the ensemble file \(path) is wrong: 'schema' is \(file.schema); this release reads \(schema)")
+            }
+            return try Ensemble(
+                models: file.models,
+                merge: file.merge.map { ($0.models, Ensemble.Blend(bias: $0.bias, weights: $0.weights)) },
+                policies: file.policies.mapValues {
+                    Ensemble.Policy(review: $0.review, block: $0.block, noFace: $0.noFace)
+                })
+        } catch let error as RouterServiceError {
+            throw error
+        } catch let error as Ensemble.Invalid {
+            throw RouterServiceError("the ensemble file \(path) is wrong: \(error.message)")
+        } catch let error as DecodingError {
+            throw RouterServiceError("the ensemble file \(path) is wrong: \(describe(error))")
+        } catch {
+            throw RouterServiceError(
+                "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models")
+        }
+    }
+
+    private static func describe(_ error: DecodingError) -> String {
+        func field(_ path: [any CodingKey]) -> String {
+            "'" + path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".") + "'"
+        }
+        switch error {
+        case .keyNotFound(let key, let context): return "\(field(context.codingPath + [key])) is missing"
+        case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+            return "\(field(context.codingPath)) is not a \(type)"
+        case .dataCorrupted(let context):
+            return context.codingPath.isEmpty ? "it is not JSON" : "\(field(context.codingPath)) has a value not known"
+        @unknown default: return "it cannot be read"
+        }
+    }
+}
+
+/// Why the router could not start or go on, in one sentence.
+public struct RouterServiceError: Error, CustomStringConvertible, Sendable {
+    public var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

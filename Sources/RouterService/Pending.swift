@@ -1,0 +1,66 @@
+internal import RouterCore
+internal import Wire
+internal import ZeroMQ
+
+/// The messages of the requests that have no answer yet, under the token that the core knows them by.
+///
+/// A message is received into its place and stays there, envelope and image, until the reply: nothing is copied out of it.
+struct Pending {
+    /// How to answer.
+    struct Request {
+        /// The routing id and the envelope: so many frames, from the first, open the reply.
+        var echoedFrames: Int
+        var form: RequestFrames.Form
+        /// The image's frame.
+        var image: Int?
+    }
+
+    private var messages: [Message] = []
+    private var requests: [Request?] = []
+    private var free: [RouterCore.Token] = []
+
+    /// An empty place and the message to receive into. It is taken by `occupy`, or offered again.
+    mutating func vacancy() -> (RouterCore.Token, Message) {
+        if let token = free.last { return (token, messages[token]) }
+        messages.append(Message())
+        requests.append(nil)
+        free.append(messages.count - 1)
+        return (messages.count - 1, messages[messages.count - 1])
+    }
+
+    /// The vacancy now holds a request.
+    mutating func occupy(_ token: RouterCore.Token, _ request: Request) {
+        assert(free.last == token)
+        free.removeLast()
+        requests[token] = request
+    }
+
+    func message(_ token: RouterCore.Token) -> Message {
+        messages[token]
+    }
+
+    func request(_ token: RouterCore.Token) -> Request? {
+        requests[token]
+    }
+
+    mutating func release(_ token: RouterCore.Token) {
+        messages[token].removeAll()
+        requests[token] = nil
+        free.append(token)
+    }
+}
+
+/// The frames of a client's message behind the routing id that the ROUTER socket put in front.
+struct BehindRoutingID: FrameSequence {
+    let message: Message
+
+    var count: Int { max(0, message.count - 1) }
+
+    func byteCount(at index: Int) -> Int {
+        message.byteCount(at: index + 1)
+    }
+
+    func withBytes<Result>(at index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        message.withBytes(at: index + 1, body)
+    }
+}

@@ -1,0 +1,277 @@
+internal import Glibc
+public import Logging
+internal import Reactor
+public import RouterCore
+internal import Wire
+internal import ZeroMQ
+
+/// The router's shell: one thread that receives, asks the core, and sends.
+///
+/// Everything that is decided is decided in `RouterCore`; this type turns frames into events and actions into frames, and
+/// keeps the messages meanwhile. An image is never copied: the frame that the client sent is the frame that the workers get,
+/// by reference.
+public final class RouterService {
+    public struct Configuration: Sendable {
+        public var core = RouterCore.Configuration()
+        public var clientEndpoint = "tcp://127.0.0.1:5555"
+        public var workerEndpoint = "tcp://127.0.0.1:5556"
+        /// How long jobs in flight may take after SIGTERM.
+        public var drainTime = Duration.seconds(10)
+
+        public init() {}
+    }
+
+    /// Messages taken from one socket before the others have their turn.
+    private static let messagesPerTurn = 256
+    /// Bytes of the routing id that a ROUTER gives to a peer that brings none: a zero and a 32-bit number.
+    private static let routingIDBytes = 5
+    /// Messages that may wait for one peer to read them; beyond, a client loses its replies and a worker its place.
+    private static let sendHighWater = 1000
+    /// How long replies may take to leave after the last one was sent.
+    private static let linger = Duration.seconds(1)
+
+    private let configuration: Configuration
+    private let logger: Logger
+    private let context: Context
+    private let clients: Socket
+    private let workers: Socket
+    private let connections: Monitor
+    private let signals: SignalDescriptor
+
+    private var core: RouterCore
+    private var pending = Pending()
+    private var connectionOf: [RouterCore.Peer: Int32] = [:]
+    private var peerOn: [Int32: RouterCore.Peer] = [:]
+    /// Disconnections still to be reported of connections whose descriptor a new worker has already been given.
+    private var outdated: [Int32: Int] = [:]
+    private var random = SystemRandomNumberGenerator()
+    private var drainEnds: Instant?
+    private var isDrained = false
+    private let incoming = Message()
+    private let outgoing = Message()
+    /// Peers to which a message could not be sent; the core hears of them when it has been obeyed.
+    private var unreachable: [RouterCore.Peer] = []
+
+    /// Binds both sockets. Errors name the endpoint and what to do.
+    public init(configuration: Configuration, ensemble: Ensemble, logger: Logger) throws {
+        self.configuration = configuration
+        self.logger = logger
+        // Signals first: threads that libzmq starts inherit the mask.
+        signals = try SignalDescriptor([.terminate, .interrupt])
+        context = try Context()
+        var options = SocketOptions()
+        options.linger = Self.linger
+        options.sendHighWater = Self.sendHighWater
+        options.maxMessageSize = configuration.core.imageBytes + Limits.frameSlackBytes
+        options.handshakeInterval = .seconds(3)
+        options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
+        clients = try Socket(.router, context: context, options: options)
+        options.maxMessageSize = Limits.workerFrameBytes
+        workers = try Socket(.router, context: context, options: options)
+        connections = try workers.monitor([.disconnected])
+        try clients.bind(configuration.clientEndpoint)
+        try workers.bind(configuration.workerEndpoint)
+        core = RouterCore(
+            configuration: configuration.core, ensemble: ensemble, epochSeed: .random(in: .min ... .max),
+            at: MonotonicClock.now())
+    }
+
+    /// The endpoints with the ports that were really bound.
+    public var endpoints: (clients: String, workers: String) { (clients.lastEndpoint, workers.lastEndpoint) }
+
+    /// Serves until a signal has ended it and everything in flight is answered.
+    public func run() throws {
+        logger.info(
+            "router is ready",
+            metadata: ["clients": "\(clients.lastEndpoint)", "workers": "\(workers.lastEndpoint)"])
+        var polled = PollSet()
+        _ = polled.add(workers)
+        _ = polled.add(connections)
+        _ = polled.add(clients)
+        let signalIndex = polled.add(descriptor: signals.descriptor)
+        while !isDrained {
+            let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
+            _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: deadline))
+            let isUpToDate = try receiveFromWorkers()
+            try receiveDisconnections()
+            try receiveFromClients()
+            if polled.isReadable(signalIndex) { receiveSignals() }
+            let now = MonotonicClock.now()
+            if isUpToDate, let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
+            if let drainEnds, drainEnds <= now { handle(.abandon, at: now) }
+        }
+        logger.info("router has drained")
+    }
+
+    // MARK: Receiving
+
+    private func receiveFromClients() throws {
+        for _ in 0..<Self.messagesPerTurn {
+            let (token, message) = pending.vacancy()
+            guard try clients.receive(into: message, maxFrames: Limits.clientMessageFrames) else { return }
+            handle(event(for: message, token), at: MonotonicClock.now())
+        }
+    }
+
+    private func event(for message: Message, _ token: RouterCore.Token) -> RouterCore.Event {
+        let frames: RequestFrames
+        do {
+            frames = try RequestFrames.locate(in: BehindRoutingID(message: message), dropped: message.droppedFrames)
+        } catch {
+            pending.occupy(
+                token, Pending.Request(echoedFrames: 1 + error.envelopeCount, form: error.form, image: nil))
+            return .malformedRequest(token, id: nil, error.error)
+        }
+        let image = frames.image.map { $0 + 1 }
+        pending.occupy(
+            token, Pending.Request(echoedFrames: 1 + frames.envelopeCount, form: frames.form, image: image))
+        var header = RequestHeader(verb: .classify)
+        if let index = frames.header {
+            let decoded = message.withBytes(at: index + 1) { bytes in
+                Result { () throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) }
+            }
+            switch decoded {
+            case .success(let read): header = read
+            case .failure(let refused): return .malformedRequest(token, id: refused.id, refused.error)
+            }
+        }
+        if header.id == nil, header.verb == .classify {
+            var time = timespec()
+            clock_gettime(CLOCK_REALTIME, &time)
+            let milliseconds = UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+            header.id = RequestID.make(milliseconds: milliseconds, random: &random)
+        }
+        return .request(token, header, imageBytes: image.map { message.byteCount(at: $0) })
+    }
+
+    /// - Returns: whether everything that had arrived was read.
+    private func receiveFromWorkers() throws -> Bool {
+        for _ in 0..<Self.messagesPerTurn {
+            guard try workers.receive(into: incoming, maxFrames: Limits.workerMessageFrames) else { return true }
+            // Only a peer that chose its own routing id can have another one, and workers choose none.
+            guard let peer = Self.peer(incoming) else { continue }
+            guard incoming.count == 2, incoming.droppedFrames == 0 else {
+                handle(.malformedMessage(peer), at: MonotonicClock.now())
+                continue
+            }
+            let decoded = incoming.withBytes(at: 1) { bytes in
+                Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) }
+            }
+            guard case .success(let message) = decoded else {
+                handle(.malformedMessage(peer), at: MonotonicClock.now())
+                continue
+            }
+            let now = MonotonicClock.now()
+            if case .hello(let hello) = message {
+                noteConnection(of: peer, incoming.sourceDescriptor, now)
+                logger.info(
+                    "worker said hello",
+                    metadata: ["worker": "\(hello.worker)", "model": "\(hello.model)", "credit": "\(hello.credit)"])
+            }
+            handle(.worker(peer, message), at: now)
+        }
+        return false
+    }
+
+    private func receiveSignals() {
+        while signals.receive() != nil {
+            let now = MonotonicClock.now()
+            if drainEnds != nil {
+                handle(.abandon, at: now)
+            } else {
+                logger.info("router is draining", metadata: ["jobs": "\(core.jobsInHand)"])
+                drainEnds = now + configuration.drainTime
+                handle(.drain, at: now)
+            }
+        }
+    }
+
+    // MARK: Connections
+
+    /// libzmq tells of a connection's end by its descriptor; a message tells on which descriptor it came.
+    private func noteConnection(of peer: RouterCore.Peer, _ descriptor: Int32?, _ now: Instant) {
+        guard let descriptor, peerOn[descriptor] != peer else { return }
+        if let former = peerOn[descriptor] {
+            // The descriptor has a new owner before the end of the old connection was reported.
+            outdated[descriptor, default: 0] += 1
+            connectionOf[former] = nil
+            handle(.disconnected(former), at: now)
+        }
+        peerOn[descriptor] = peer
+        connectionOf[peer] = descriptor
+    }
+
+    private func receiveDisconnections() throws {
+        while let event = try connections.receive() {
+            guard let descriptor = event.descriptor else { continue }
+            if let count = outdated[descriptor] {
+                outdated[descriptor] = count > 1 ? count - 1 : nil
+            } else if let peer = peerOn.removeValue(forKey: descriptor) {
+                connectionOf[peer] = nil
+                logger.info("worker's connection ended", metadata: ["descriptor": "\(descriptor)"])
+                handle(.disconnected(peer), at: MonotonicClock.now())
+            }
+        }
+    }
+
+    // MARK: Acting
+
+    private func handle(_ event: RouterCore.Event, at now: Instant) {
+        perform(core.handle(event, at: now))
+        while let peer = unreachable.popLast() {
+            logger.warning("worker cannot be reached")
+            perform(core.handle(.disconnected(peer), at: now))
+        }
+    }
+
+    private func perform(_ actions: [RouterCore.Action]) {
+        for action in actions {
+            switch action {
+            case .reply(let token, let reply): send(reply, to: token)
+            case .send(let peer, let message): send(message, to: peer, image: nil)
+            case .dispatch(let peer, let job, let token): send(.job(job), to: peer, image: token)
+            case .drained: isDrained = true
+            }
+        }
+    }
+
+    private func send(_ reply: RouterCore.Reply, to token: RouterCore.Token) {
+        guard let request = pending.request(token) else { return }
+        outgoing.removeAll()
+        outgoing.appendFrames(sharing: pending.message(token), 0..<request.echoedFrames)
+        if request.form == .version1 { outgoing.append(Limits.magic) }
+        switch reply {
+        case .result(let document): outgoing.append(document.encoded())
+        case .status(let report): outgoing.append(report.encoded())
+        case .models(let report): outgoing.append(report.encoded())
+        }
+        pending.release(token)
+        // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
+        do {
+            _ = try clients.send(outgoing)
+        } catch {
+            logger.warning("reply could not be sent", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func send(_ message: RouterMessage, to peer: RouterCore.Peer, image token: RouterCore.Token?) {
+        outgoing.removeAll()
+        outgoing.append(byteCount: Self.routingIDBytes) { bytes in
+            for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: peer.routingID >> (8 * index)) }
+        }
+        outgoing.append(message.encoded())
+        if let token, let image = pending.request(token)?.image {
+            outgoing.append(sharing: pending.message(token), at: image)
+        }
+        let outcome = try? workers.send(outgoing)
+        if outcome != .sent { unreachable.append(peer) }
+    }
+
+    private static func peer(_ message: Message) -> RouterCore.Peer? {
+        guard message.count > 0, message.byteCount(at: 0) == routingIDBytes else { return nil }
+        let routingID = message.withBytes(at: 0) { bytes in
+            bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        }
+        return RouterCore.Peer(routingID: routingID)
+    }
+}

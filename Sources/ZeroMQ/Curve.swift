@@ -1,0 +1,58 @@
+import CZeroMQ
+import Glibc
+
+/// CURVE, libzmq's encryption and authentication (RFC 26/CURVEZMQ: Curve25519). Keys are 40 characters of Z85 (RFC 32).
+public enum Curve {
+    /// Which side of CURVE a socket is; independent of which side binds.
+    public enum Role: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+        /// No encryption.
+        case none
+        /// Knows its own secret key; clients must know the public key to it.
+        case server(secretKey: String)
+        /// Knows the server's public key, and has a key pair of its own.
+        case client(serverKey: String, publicKey: String, secretKey: String)
+
+        /// Says which, without any secret key.
+        public var description: String {
+            switch self {
+            case .none: "none"
+            case .server: "server"
+            case .client(let serverKey, let publicKey, _): "client \(publicKey) of \(serverKey)"
+            }
+        }
+
+        public var debugDescription: String { description }
+    }
+
+    /// A new key pair.
+    public static func makeKeyPair() throws(ZeroMQError) -> (publicKey: String, secretKey: String) {
+        var (publicKey, secretKey) = ([CChar](repeating: 0, count: 41), [CChar](repeating: 0, count: 41))
+        guard zmq_curve_keypair(&publicKey, &secretKey) == 0 else { throw .last("make", "CURVE key pair") }
+        return (text(publicKey), text(secretKey))
+    }
+
+    /// The public key to `secretKey`.
+    public static func publicKey(of secretKey: String) throws(ZeroMQError) -> String {
+        _ = try decode(secretKey, "secret key")
+        var publicKey = [CChar](repeating: 0, count: 41)
+        guard zmq_curve_public(&publicKey, secretKey) == 0 else { throw .last("derive", "CURVE public key") }
+        return text(publicKey)
+    }
+
+    /// Whether `key` has the shape of a key.
+    public static func isKey(_ key: String) -> Bool {
+        (try? decode(key, "key")) != nil
+    }
+
+    static func decode(_ key: String, _ name: String) throws(ZeroMQError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        // zmq_z85_decode trusts the length that it finds, so that is checked before it writes.
+        guard key.utf8.count == 40, key.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), zmq_z85_decode(&bytes, key) != nil
+        else { throw ZeroMQError(errno: EINVAL, operation: "use", subject: name) }
+        return bytes
+    }
+
+    private static func text(_ key: [CChar]) -> String {
+        String(decoding: key.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,103 @@
+import CZeroMQ
+import Glibc
+
+/// What one thread waits for: sockets, monitors and descriptors; level-triggered (`zmq_poll`).
+///
+/// Indices stay valid until ``remove(_:)``. A socket that is closed while in the set is never ready again.
+public struct PollSet {
+    /// What to wait for.
+    public struct Interest: OptionSet, Sendable {
+        public let rawValue: Int16
+        public init(rawValue: Int16) { self.rawValue = rawValue }
+        /// A message or bytes are there.
+        public static let readable = Interest(rawValue: 1)
+        /// A message or bytes can be sent.
+        public static let writable = Interest(rawValue: 2)
+        /// A descriptor (not a socket) has an error.
+        public static let failed = Interest(rawValue: 4)
+    }
+
+    private var items: [zmq_pollitem_t] = []
+    private var handles: [Socket.Handle?] = []
+    private var free: [Int] = []
+
+    /// An empty set.
+    public init() {}
+
+    /// Adds a socket.
+    /// - Returns: its index.
+    public mutating func add(_ socket: borrowing Socket, _ interest: Interest = .readable) -> Int {
+        insert(zmq_pollitem_t(socket: socket.handle.raw, fd: -1, events: interest.rawValue, revents: 0), socket.handle)
+    }
+
+    /// Adds a monitor.
+    /// - Returns: its index.
+    public mutating func add(_ monitor: borrowing Monitor) -> Int {
+        add(monitor.socket)
+    }
+
+    /// Adds a descriptor, which stays its owner's.
+    /// - Returns: its index.
+    public mutating func add(descriptor: Int32, _ interest: Interest = .readable) -> Int {
+        insert(zmq_pollitem_t(socket: nil, fd: descriptor, events: interest.rawValue, revents: 0), nil)
+    }
+
+    /// Adds a wake-up.
+    /// - Returns: its index.
+    public mutating func add(_ wakeUp: WakeUp) -> Int {
+        add(descriptor: wakeUp.descriptor)
+    }
+
+    /// Takes an entry out; its index is given to a later one.
+    public mutating func remove(_ index: Int) {
+        precondition(!free.contains(index), "entry \(index) was removed before")
+        items[index] = .vacant
+        handles[index] = nil
+        free.append(index)
+    }
+
+    /// Changes what an entry is waited for; an empty interest lets it rest.
+    public mutating func setInterest(_ interest: Interest, at index: Int) {
+        items[index].events = interest.rawValue
+    }
+
+    /// Waits until an entry is ready.
+    /// - Parameter milliseconds: how long at most; 0: only look; -1: for ever.
+    /// - Returns: how many are ready; 0 when the time is over, and when a signal came.
+    public mutating func wait(milliseconds: Int) throws(ZeroMQError) -> Int {
+        for (index, handle) in handles.enumerated() where handle != nil && handle?.raw == nil { items[index] = .vacant }
+        let ready = items.withUnsafeMutableBufferPointer {
+            zmq_poll($0.baseAddress, Int32($0.count), max(milliseconds, -1))
+        }
+        if ready >= 0 { return Int(ready) }
+        let error = ZeroMQError.last("wait for", "sockets")
+        for index in items.indices { items[index].revents = 0 }
+        guard error.errno == EINTR else { throw error }
+        return 0
+    }
+
+    /// Whether the last ``wait(milliseconds:)`` found something to receive.
+    public func isReadable(_ index: Int) -> Bool { items[index].revents & Interest.readable.rawValue != 0 }
+
+    /// Whether the last ``wait(milliseconds:)`` found room to send.
+    public func isWritable(_ index: Int) -> Bool { items[index].revents & Interest.writable.rawValue != 0 }
+
+    /// Whether the last ``wait(milliseconds:)`` found a descriptor broken.
+    public func isFailed(_ index: Int) -> Bool { items[index].revents & Interest.failed.rawValue != 0 }
+
+    private mutating func insert(_ item: zmq_pollitem_t, _ handle: Socket.Handle?) -> Int {
+        if let index = free.popLast() {
+            items[index] = item
+            handles[index] = handle
+            return index
+        }
+        items.append(item)
+        handles.append(handle)
+        return items.count - 1
+    }
+}
+
+extension zmq_pollitem_t {
+    /// An entry that is never ready: poll(2) ignores negative descriptors.
+    fileprivate static var vacant: zmq_pollitem_t { zmq_pollitem_t(socket: nil, fd: -1, events: 0, revents: 0) }
+}

@@ -1,0 +1,168 @@
+import CZeroMQ
+import Glibc
+
+/// A socket of libzmq. Closed when its owner lets go of it.
+///
+/// Used by one thread at a time, and never waits: ``PollSet`` does that. Handing it on to another thread, as a `sending`
+/// value, is allowed.
+public struct Socket: ~Copyable {
+    /// The messaging pattern that a socket is one end of.
+    public enum Kind: String, Sendable {
+        case router, dealer, req, rep, pair, push, pull, pub, sub
+
+        var number: Int32 {
+            switch self {
+            case .router: ZMQ_ROUTER
+            case .dealer: ZMQ_DEALER
+            case .req: ZMQ_REQ
+            case .rep: ZMQ_REP
+            case .pair: ZMQ_PAIR
+            case .push: ZMQ_PUSH
+            case .pull: ZMQ_PULL
+            case .pub: ZMQ_PUB
+            case .sub: ZMQ_SUB
+            }
+        }
+    }
+
+    /// What became of a message.
+    public enum SendOutcome: Sendable {
+        /// It is libzmq's now, and the ``Message`` is empty.
+        case sent
+        /// Nobody is connected, or the peer's queue is at its high-water mark. The message is untouched.
+        case wouldBlock
+        /// ROUTER: no peer has the routing id of the first frame (any more). The message is untouched.
+        case unroutable
+    }
+
+    /// The messaging pattern.
+    public let kind: Kind
+    /// Shared with the monitor and the poll sets that know of this socket, so that they notice its end.
+    let handle: Handle
+    private let raw: UnsafeMutableRawPointer
+
+    /// Opens a socket.
+    public init(_ kind: Kind, context: Context, options: SocketOptions = .init()) throws(ZeroMQError) {
+        guard let raw = zmq_socket(context.raw, kind.number) else { throw .last("open", "\(kind) socket") }
+        let handle = Handle(raw, context)
+        try options.apply(to: raw, kind: kind)
+        self.kind = kind
+        self.handle = handle
+        self.raw = raw
+    }
+
+    deinit { handle.close() }
+
+    /// Closes the socket now, not at the end of its scope.
+    public consuming func close() {}
+
+    // MARK: Endpoints
+
+    /// Listens at `endpoint`: `tcp://127.0.0.1:5555`, `tcp://127.0.0.1:*` (any free port, see ``lastEndpoint``),
+    /// `ipc:///run/bifrons/router`, `inproc://name`.
+    public borrowing func bind(_ endpoint: String) throws(ZeroMQError) {
+        try Self.checkPort(of: endpoint, "bind")
+        guard zmq_bind(raw, endpoint) == 0 else { throw .last("bind", endpoint) }
+    }
+
+    /// Stops listening at `endpoint`.
+    public borrowing func unbind(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_unbind(raw, endpoint) == 0 else { throw .last("unbind", endpoint) }
+    }
+
+    /// Connects to `endpoint`, now or as soon as somebody listens there, and again whenever the connection is lost.
+    public borrowing func connect(_ endpoint: String) throws(ZeroMQError) {
+        try Self.checkPort(of: endpoint, "connect")
+        guard zmq_connect(raw, endpoint) == 0 else { throw .last("connect", endpoint) }
+    }
+
+    /// Ends the connection to `endpoint`.
+    public borrowing func disconnect(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_disconnect(raw, endpoint) == 0 else { throw .last("disconnect", endpoint) }
+    }
+
+    /// The endpoint of the last `bind` or `connect`, with the port that was chosen; empty before.
+    public var lastEndpoint: String {
+        var text = [UInt8](repeating: 0, count: 256)
+        var length = text.count
+        guard zmq_getsockopt(raw, ZMQ_LAST_ENDPOINT, &text, &length) == 0 else { return "" }
+        return String(decoding: text.prefix(max(length - 1, 0)), as: UTF8.self)
+    }
+
+    /// libzmq takes port numbers modulo 65536 and listens somewhere else.
+    private static func checkPort(of endpoint: String, _ operation: String) throws(ZeroMQError) {
+        guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":"),
+            let port = Int(endpoint[colon...].dropFirst()), !(0...65535).contains(port)
+        else { return }
+        throw ZeroMQError(errno: EINVAL, operation: operation, subject: endpoint)
+    }
+
+    /// SUB: asks for the messages that begin with `prefix`; empty: for all.
+    public borrowing func subscribe(to prefix: String = "") throws(ZeroMQError) {
+        guard zmq_setsockopt(raw, ZMQ_SUBSCRIBE, prefix, prefix.utf8.count) == 0 else { throw .last("subscribe to", prefix) }
+    }
+
+    // MARK: Messages
+
+    /// Takes the next message, if there is one, into `message`, replacing what was there. Never waits.
+    /// - Parameter maxFrames: frames to keep; those beyond are read off and counted in ``Message/droppedFrames``.
+    /// - Returns: false, with `message` empty, if there was none.
+    public borrowing func receive(into message: Message, maxFrames: Int = 64) throws(ZeroMQError) -> Bool {
+        let errno = message.receive(from: raw, maxFrames: maxFrames)
+        if errno == 0 { return true }
+        if errno == EAGAIN { return false }
+        throw ZeroMQError(errno: errno, operation: "receive from", subject: "\(kind) socket")
+    }
+
+    /// Hands `message` to libzmq, whole or not at all. Never waits. A ROUTER takes the first frame as the peer's routing
+    /// id and needs at least one more.
+    public borrowing func send(_ message: Message) throws(ZeroMQError) -> SendOutcome {
+        precondition(message.count > 0, "a message without frames cannot be sent")
+        let errno = message.send(to: raw)
+        switch errno {
+        case 0: return .sent
+        case EAGAIN: return .wouldBlock
+        case EHOSTUNREACH: return .unroutable
+        default: throw ZeroMQError(errno: errno, operation: "send to", subject: "\(kind) socket")
+        }
+    }
+
+    /// Waits until the socket is ready; for programs with a single socket, others use a ``PollSet``.
+    /// - Parameter milliseconds: how long at most; -1: for ever.
+    /// - Returns: whether it is ready.
+    public borrowing func wait(
+        for interest: PollSet.Interest = .readable, milliseconds: Int
+    ) throws(ZeroMQError) -> Bool {
+        var item = zmq_pollitem_t(socket: raw, fd: -1, events: interest.rawValue, revents: 0)
+        if zmq_poll(&item, 1, milliseconds) >= 0 { return item.revents & interest.rawValue != 0 }
+        guard zmq_errno() == EINTR else { throw .last("wait for", "\(kind) socket") }
+        return false
+    }
+
+    // MARK: Monitor
+
+    /// Tells of the connections of this socket from now on. At most one monitor a socket: a second one ends the first.
+    public borrowing func monitor(
+        _ kinds: Set<MonitorEvent.Kind> = Set(MonitorEvent.Kind.allCases)
+    ) throws(ZeroMQError) -> Monitor {
+        try Monitor(of: handle, kinds)
+    }
+
+    /// The raw socket and whether it is still open.
+    final class Handle {
+        private(set) var raw: UnsafeMutableRawPointer?
+        let context: Context
+
+        init(_ raw: UnsafeMutableRawPointer, _ context: Context) {
+            self.raw = raw
+            self.context = context
+        }
+
+        deinit { close() }
+
+        func close() {
+            if let raw { zmq_close(raw) }
+            raw = nil
+        }
+    }
+}
