@@ -47,7 +47,12 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         room("ZeroMQ", ["CLinux", "CZeroMQ"]),
         room("Reactor", ["CLinux", "Wire", "ZeroMQ"]),
-        room("RouterService", ["Reactor", "RouterCore", "Wire", "ZeroMQ", logging]),
+        room("RouterService", ["Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+        room("Settings", ["CLinux", arguments, configuration, logging]),
+        program("bifrons-router", ["RouterService", "Settings", logging]),
         tests("WireTests", ["Wire"]),
+        tests("ZeroMQTests", ["ZeroMQ"]),
+        tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
+        tests("RouterServiceTests", ["RouterCore", "RouterService"]),
     ]
 )

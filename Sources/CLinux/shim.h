@@ -11,4 +11,9 @@ static inline void bifrons_set_thread_name(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
+/// Has the system send the calling process `signal` when the thread that started it ends.
+static inline void bifrons_set_parent_death_signal(int signal) {
+    prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0);
+}
+
 #endif

@@ -1,5 +1,5 @@
-public import ZeroMQ
 import Synchronization
+public import ZeroMQ
 
 /// Mail from any thread to the one that waits in a ``PollSet``: in order, without limit, waking it up.
 public final class Mailbox<Mail: Sendable>: Sendable {

@@ -1,9 +1,9 @@
 internal import FoundationEssentials
-public import RouterCore
+internal import RouterCore
 internal import Wire
 
 /// `ensemble.json` as it stands on disk.
-public enum EnsembleFile {
+enum EnsembleFile {
     private struct Contents: Decodable {
         var schema: Int
         var models: [String]
@@ -26,7 +26,7 @@ public enum EnsembleFile {
     private static let schema = 1
 
     /// Reads and checks the file. Errors name the file, the field and what is wrong.
-    public static func load(_ path: String) throws(RouterServiceError) -> Ensemble {
+    static func load(_ path: String) throws(RouterServiceError) -> Ensemble {
         do {
             let data = try Data(contentsOf: URL(filePath: path))
             let decoder = JSONDecoder()
@@ -50,7 +50,7 @@ public enum EnsembleFile {
             throw RouterServiceError("the ensemble file \(path) is wrong: \(describe(error))")
         } catch {
             throw RouterServiceError(
-                "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models")
+                "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models-folder")
         }
     }
 

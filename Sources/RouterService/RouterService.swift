@@ -1,7 +1,8 @@
 internal import Glibc
 public import Logging
 internal import Reactor
-public import RouterCore
+internal import RouterCore
+public import Settings
 internal import Wire
 internal import ZeroMQ
 
@@ -11,16 +12,6 @@ internal import ZeroMQ
 /// keeps the messages meanwhile. An image is never copied: the frame that the client sent is the frame that the workers get,
 /// by reference.
 public final class RouterService {
-    public struct Configuration: Sendable {
-        public var core = RouterCore.Configuration()
-        public var clientEndpoint = "tcp://127.0.0.1:5555"
-        public var workerEndpoint = "tcp://127.0.0.1:5556"
-        /// How long jobs in flight may take after SIGTERM.
-        public var drainTime = Duration.seconds(10)
-
-        public init() {}
-    }
-
     /// Messages taken from one socket before the others have their turn.
     private static let messagesPerTurn = 256
     /// Bytes of the routing id that a ROUTER gives to a peer that brings none: a zero and a 32-bit number.
@@ -30,7 +21,7 @@ public final class RouterService {
     /// How long replies may take to leave after the last one was sent.
     private static let linger = Duration.seconds(1)
 
-    private let configuration: Configuration
+    private let settings: RouterSettings
     private let logger: Logger
     private let context: Context
     private let clients: Socket
@@ -40,10 +31,8 @@ public final class RouterService {
 
     private var core: RouterCore
     private var pending = Pending()
-    private var connectionOf: [RouterCore.Peer: Int32] = [:]
+    /// The workers by their connections' descriptors.
     private var peerOn: [Int32: RouterCore.Peer] = [:]
-    /// Disconnections still to be reported of connections whose descriptor a new worker has already been given.
-    private var outdated: [Int32: Int] = [:]
     private var random = SystemRandomNumberGenerator()
     private var drainEnds: Instant?
     private var isDrained = false
@@ -52,9 +41,9 @@ public final class RouterService {
     /// Peers to which a message could not be sent; the core hears of them when it has been obeyed.
     private var unreachable: [RouterCore.Peer] = []
 
-    /// Binds both sockets. Errors name the endpoint and what to do.
-    public init(configuration: Configuration, ensemble: Ensemble, logger: Logger) throws {
-        self.configuration = configuration
+    /// Reads the ensemble and binds both sockets. Errors name the file or the endpoint and what to do.
+    public init(settings: RouterSettings, logger: Logger) throws {
+        self.settings = settings
         self.logger = logger
         // Signals first: threads that libzmq starts inherit the mask.
         signals = try SignalDescriptor([.terminate, .interrupt])
@@ -62,22 +51,26 @@ public final class RouterService {
         var options = SocketOptions()
         options.linger = Self.linger
         options.sendHighWater = Self.sendHighWater
-        options.maxMessageSize = configuration.core.imageBytes + Limits.frameSlackBytes
+        options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         clients = try Socket(.router, context: context, options: options)
         options.maxMessageSize = Limits.workerFrameBytes
         workers = try Socket(.router, context: context, options: options)
         connections = try workers.monitor([.disconnected])
-        try clients.bind(configuration.clientEndpoint)
-        try workers.bind(configuration.workerEndpoint)
+        try clients.bind(settings.clientEndpoint)
+        try workers.bind(settings.workerEndpoint)
+        var configuration = RouterCore.Configuration()
+        configuration.maxJobs = settings.maxJobs
+        configuration.maxBytes = settings.maxBytes
+        configuration.imageBytes = settings.imageBytes
+        configuration.heartbeat = settings.heartbeat
+        configuration.hangTimeout = settings.hangTimeout
+        configuration.idempotencyRetention = settings.idempotencyRetention
         core = RouterCore(
-            configuration: configuration.core, ensemble: ensemble, epochSeed: .random(in: .min ... .max),
-            at: MonotonicClock.now())
+            configuration: configuration, ensemble: try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json"),
+            epochSeed: .random(in: .min ... .max), at: MonotonicClock.now())
     }
-
-    /// The endpoints with the ports that were really bound.
-    public var endpoints: (clients: String, workers: String) { (clients.lastEndpoint, workers.lastEndpoint) }
 
     /// Serves until a signal has ended it and everything in flight is answered.
     public func run() throws {
@@ -163,7 +156,7 @@ public final class RouterService {
             }
             let now = MonotonicClock.now()
             if case .hello(let hello) = message {
-                noteConnection(of: peer, incoming.sourceDescriptor, now)
+                try noteConnection(of: peer, incoming.sourceDescriptor)
                 logger.info(
                     "worker said hello",
                     metadata: ["worker": "\(hello.worker)", "model": "\(hello.model)", "credit": "\(hello.credit)"])
@@ -180,7 +173,7 @@ public final class RouterService {
                 handle(.abandon, at: now)
             } else {
                 logger.info("router is draining", metadata: ["jobs": "\(core.jobsInHand)"])
-                drainEnds = now + configuration.drainTime
+                drainEnds = now + settings.drainTime
                 handle(.drain, at: now)
             }
         }
@@ -189,28 +182,18 @@ public final class RouterService {
     // MARK: Connections
 
     /// libzmq tells of a connection's end by its descriptor; a message tells on which descriptor it came.
-    private func noteConnection(of peer: RouterCore.Peer, _ descriptor: Int32?, _ now: Instant) {
-        guard let descriptor, peerOn[descriptor] != peer else { return }
-        if let former = peerOn[descriptor] {
-            // The descriptor has a new owner before the end of the old connection was reported.
-            outdated[descriptor, default: 0] += 1
-            connectionOf[former] = nil
-            handle(.disconnected(former), at: now)
-        }
+    private func noteConnection(of peer: RouterCore.Peer, _ descriptor: Int32?) throws {
+        guard let descriptor else { return }
+        // The end of an older connection with this descriptor was reported before the newer one could send anything.
+        try receiveDisconnections()
         peerOn[descriptor] = peer
-        connectionOf[peer] = descriptor
     }
 
     private func receiveDisconnections() throws {
         while let event = try connections.receive() {
-            guard let descriptor = event.descriptor else { continue }
-            if let count = outdated[descriptor] {
-                outdated[descriptor] = count > 1 ? count - 1 : nil
-            } else if let peer = peerOn.removeValue(forKey: descriptor) {
-                connectionOf[peer] = nil
-                logger.info("worker's connection ended", metadata: ["descriptor": "\(descriptor)"])
-                handle(.disconnected(peer), at: MonotonicClock.now())
-            }
+            guard let descriptor = event.descriptor, let peer = peerOn.removeValue(forKey: descriptor) else { continue }
+            logger.info("worker's connection ended")
+            handle(.disconnected(peer), at: MonotonicClock.now())
         }
     }
 

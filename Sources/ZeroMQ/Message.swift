@@ -259,7 +259,8 @@ public final class Message {
         return failure
     }
 
-    private static func receive(_ slot: UnsafeMutablePointer<zmq_msg_t>, from socket: UnsafeMutableRawPointer) -> Int32 {
+    private static func receive(_ slot: UnsafeMutablePointer<zmq_msg_t>, from socket: UnsafeMutableRawPointer) -> Int32
+    {
         while zmq_msg_recv(slot, socket, ZMQ_DONTWAIT) < 0 {
             let errno = zmq_errno()
             if errno != EINTR { return errno }

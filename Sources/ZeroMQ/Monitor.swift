@@ -67,7 +67,9 @@ public struct Monitor: ~Copyable {
     private let message = Message()
 
     init(of monitored: Socket.Handle, _ kinds: Set<MonitorEvent.Kind>) throws(ZeroMQError) {
-        guard let raw = monitored.raw else { throw ZeroMQError(errno: ENOTSOCK, operation: "monitor", subject: "socket") }
+        guard let raw = monitored.raw else {
+            throw ZeroMQError(errno: ENOTSOCK, operation: "monitor", subject: "socket")
+        }
         let endpoint = "inproc://bifrons-monitor-\(Monitor.serial.add(1, ordering: .relaxed).newValue)"
         let mask = kinds.reduce(0) { $0 | Int32($1.rawValue) }
         guard zmq_socket_monitor(raw, endpoint, mask) == 0 else { throw .last("monitor", endpoint) }

@@ -76,7 +76,8 @@ public struct PollSet {
         return 0
     }
 
-    /// Whether the last ``wait(milliseconds:)`` found something to receive.
+    /// Whether the last ``wait(milliseconds:)`` found something to receive. It may still turn out to be nothing, such as a
+    /// reply that a REQ drops.
     public func isReadable(_ index: Int) -> Bool { items[index].revents & Interest.readable.rawValue != 0 }
 
     /// Whether the last ``wait(milliseconds:)`` found room to send.

@@ -99,7 +99,9 @@ public struct Socket: ~Copyable {
 
     /// SUB: asks for the messages that begin with `prefix`; empty: for all.
     public borrowing func subscribe(to prefix: String = "") throws(ZeroMQError) {
-        guard zmq_setsockopt(raw, ZMQ_SUBSCRIBE, prefix, prefix.utf8.count) == 0 else { throw .last("subscribe to", prefix) }
+        guard zmq_setsockopt(raw, ZMQ_SUBSCRIBE, prefix, prefix.utf8.count) == 0 else {
+            throw .last("subscribe to", prefix)
+        }
     }
 
     // MARK: Messages

@@ -81,7 +81,9 @@ public struct SocketOptions: Sendable {
     func apply(to socket: UnsafeMutableRawPointer, kind: Socket.Kind) throws(ZeroMQError) {
         func set(_ option: Int32, _ value: Int32, _ name: String) throws(ZeroMQError) {
             var value = value
-            guard zmq_setsockopt(socket, option, &value, MemoryLayout<Int32>.size) == 0 else { throw .last("set", name) }
+            guard zmq_setsockopt(socket, option, &value, MemoryLayout<Int32>.size) == 0 else {
+                throw .last("set", name)
+            }
         }
         func set(_ option: Int32, _ flag: Bool, _ name: String) throws(ZeroMQError) {
             if flag { try set(option, 1, name) }

@@ -1,0 +1,36 @@
+import ArgumentParser
+
+/// What Bifrons costs over the bare minimum: every ratio is taken in one run, alternating, as the median of several rounds.
+@main
+struct Benchmarks: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bifrons-benchmarks",
+        abstract: "Measures the router against a bare forwarder and the whole against the engine alone.",
+        subcommands: [
+            RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self, LatencyBenchmark.self,
+            StartBenchmark.self, FailoverBenchmark.self, ForwarderCommand.self,
+        ])
+}
+
+/// Where the release build of the product is.
+struct ProductOptions: ParsableArguments {
+    @Option(help: "The folder of the executables.")
+    var bin = "../.build/release"
+
+    @Option(help: "The folder of the models.")
+    var models = "../Models"
+}
+
+func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return .nan }
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/// `value` with `digits` behind the point.
+func rounded(_ value: Double, _ digits: Int = 2) -> String {
+    var unit = 1.0
+    for _ in 0..<digits { unit *= 10 }
+    return "\((value * unit).rounded() / unit)"
+}

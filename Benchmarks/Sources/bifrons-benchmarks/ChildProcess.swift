@@ -1,0 +1,84 @@
+import Foundation
+import Glibc
+
+/// A program of the product's, ended when it goes out of scope.
+final class ChildProcess {
+    private let process = Process()
+
+    init(_ path: String, _ arguments: [String], quiet: Bool = true) throws {
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        if quiet {
+            process.standardError = FileHandle.nullDevice
+            process.standardOutput = FileHandle.nullDevice
+        }
+        try process.run()
+    }
+
+    deinit {
+        stop()
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// SIGTERM, and SIGKILL if that does not end it in five seconds.
+    func stop() {
+        guard process.isRunning else { return }
+        process.terminate()
+        let deadline = Date().addingTimeInterval(5)
+        while process.isRunning, Date() < deadline { usleep(5000) }
+        if process.isRunning { signal(SIGKILL) }
+        process.waitUntilExit()
+    }
+
+    func signal(_ number: Int32) {
+        kill(process.processIdentifier, number)
+    }
+
+    /// Bytes of memory that are resident now.
+    var residentBytes: Int {
+        guard let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+            let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
+        else { return 0 }
+        return kilobytes * 1024
+    }
+}
+
+/// A folder for ipc endpoints, removed when it goes out of scope.
+final class ScratchFolder {
+    let path: String
+
+    init() {
+        path = NSTemporaryDirectory() + "bifrons-\(UInt32.random(in: 0 ... .max))"
+        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    func endpoint(_ name: String) -> String {
+        "ipc://\(path)/\(name)"
+    }
+}
+
+/// Two loopback endpoints on ports that were free a moment ago.
+func freeTCPEndpoints() -> (String, String) {
+    func port() -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                _ = bind(descriptor, address, length)
+                _ = getsockname(descriptor, address, &length)
+            }
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+    return ("tcp://127.0.0.1:\(port())", "tcp://127.0.0.1:\(port())")
+}

@@ -1,0 +1,46 @@
+import Foundation
+import TestImages
+
+/// A router and real workers, each a process of its own, on ipc endpoints in a folder of their own.
+struct Cluster {
+    static let models = ["resnet", "inception"]
+
+    let router: ChildProcess
+    private(set) var workers: [ChildProcess] = []
+    let clientEndpoint: String
+    private let workerEndpoint: String
+    private let product: ProductOptions
+    private let folder = ScratchFolder()
+
+    init(_ product: ProductOptions, workersPerModel: Int = 1, maxBatch: Int = 8) throws {
+        self.product = product
+        (clientEndpoint, workerEndpoint) = freeTCPEndpoints()
+        router = try ChildProcess(
+            "\(product.bin)/bifrons-router",
+            [
+                "--models-folder", product.models, "--client-endpoint", clientEndpoint, "--worker-endpoint",
+                workerEndpoint,
+            ])
+        for _ in 0..<workersPerModel {
+            for model in Self.models { workers.append(try worker(model, maxBatch: maxBatch)) }
+        }
+    }
+
+    private func worker(_ model: String, maxBatch: Int) throws -> ChildProcess {
+        try ChildProcess(
+            "\(product.bin)/bifrons-worker",
+            [
+                "--model", "\(product.models)/\(model)", "--router", workerEndpoint, "--max-batch", "\(maxBatch)",
+            ])
+    }
+
+    func stop() {
+        router.stop()
+        for worker in workers { worker.stop() }
+    }
+}
+
+/// Self-made photographs in size and entropy: noise over gradients, as JPEG.
+func benchmarkImages(bytes: Int, count: Int = 8) -> [[UInt8]] {
+    (0..<count).map { index in TestImages.photograph(bytes: bytes, seed: UInt64(index)) }
+}

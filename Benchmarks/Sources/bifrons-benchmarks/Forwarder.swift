@@ -1,0 +1,98 @@
+import ArgumentParser
+import Reactor
+import Wire
+import ZeroMQ
+
+/// The least that a broker of this shape can do: the same frames over the same sockets, with no header read, no queue, no
+/// credit, no timer, no merge. The router is measured against it.
+struct ForwarderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "forward", shouldDisplay: false)
+
+    @Option var clientEndpoint: String
+    @Option var workerEndpoint: String
+
+    func run() throws {
+        let context = try Context()
+        var options = SocketOptions()
+        options.sendHighWater = 0
+        options.receiveHighWater = 0
+        let clients = try Socket(.router, context: context, options: options)
+        let workers = try Socket(.router, context: context, options: options)
+        try clients.bind(clientEndpoint)
+        try workers.bind(workerEndpoint)
+        var polled = PollSet()
+        _ = polled.add(workers)
+        _ = polled.add(clients)
+
+        let message = Message()
+        let outgoing = Message()
+        var workerIDs: [[UInt8]] = []
+        var waiting: [Message] = []
+        var scoresMissing: [Int] = []
+        var free: [Int] = []
+        // As long as a result of the router's for two models.
+        let result = [UInt8]((#"{"status":200,"# + String(repeating: " ", count: 730) + "}").utf8)
+        let models = ModelsReport(
+            id: nil,
+            models: ["resnet", "inception"].map { ModelsReport.Model(name: $0, workers: 1, served: []) }, policies: []
+        ).encoded()
+        while true {
+            _ = try polled.wait(milliseconds: -1)
+            while try workers.receive(into: message, maxFrames: 2) {
+                let decoded = message.withBytes(at: 1) { bytes in
+                    Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) }
+                }
+                switch try decoded.get() {
+                case .hello:
+                    workerIDs.append(message.array(at: 0))
+                    outgoing.removeAll()
+                    outgoing.append(message.array(at: 0))
+                    outgoing.append(RouterMessage.welcome(epoch: 1, heartbeatMilliseconds: 500).encoded())
+                    _ = try workers.send(outgoing)
+                case .score(let score):
+                    let slot = Int(score.job)
+                    scoresMissing[slot] -= 1
+                    guard scoresMissing[slot] == 0 else { continue }
+                    outgoing.removeAll()
+                    outgoing.appendFrames(sharing: waiting[slot], 0..<3)
+                    outgoing.append(Limits.magic)
+                    outgoing.append(result)
+                    _ = try clients.send(outgoing)
+                    waiting[slot].removeAll()
+                    free.append(slot)
+                default: break
+                }
+            }
+            while true {
+                if free.isEmpty {
+                    free.append(waiting.count)
+                    waiting.append(Message())
+                    scoresMissing.append(0)
+                }
+                let slot = free[free.count - 1]
+                guard try clients.receive(into: waiting[slot], maxFrames: Limits.clientMessageFrames) else { break }
+                // A request without an image is the client asking which models are served.
+                if waiting[slot].count < 6 {
+                    outgoing.removeAll()
+                    outgoing.appendFrames(sharing: waiting[slot], 0..<2)
+                    outgoing.append(Limits.magic)
+                    outgoing.append(workerIDs.count < 2 ? [UInt8](#"{"status":200,"models":[],"policies":[]}"#.utf8) : models)
+                    _ = try clients.send(outgoing)
+                    continue
+                }
+                free.removeLast()
+                scoresMissing[slot] = workerIDs.count
+                let job = RouterMessage.job(
+                    RouterMessage.Job(job: UInt64(slot), attempt: 1, remainingMilliseconds: 5000)
+                ).encoded()
+                for worker in workerIDs {
+                    outgoing.removeAll()
+                    outgoing.append(worker)
+                    outgoing.append(job)
+                    outgoing.append(sharing: waiting[slot], at: 5)
+                    _ = try workers.send(outgoing)
+                }
+            }
+        }
+    }
+}

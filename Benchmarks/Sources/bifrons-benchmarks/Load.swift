@@ -1,0 +1,121 @@
+import Foundation
+import Histogram
+import Reactor
+import Wire
+import ZeroMQ
+
+/// A client that keeps a window of jobs in flight over one DEALER socket.
+struct Load {
+    struct Outcome {
+        var answers = 0
+        /// Answers whose status is not 200.
+        var failures = 0
+        var seconds = 0.0
+        /// Microseconds from sending to the answer.
+        var latency = Histogram<UInt64>(highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: .three)
+
+        var perSecond: Double { Double(answers) / seconds }
+
+        func milliseconds(_ percentile: Double) -> Double {
+            Double(latency.valueAtPercentile(percentile)) / 1000
+        }
+    }
+
+    struct Stalled: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private static let okay = Array("\"status\":200".utf8)
+    /// Without any answer for so long, something is broken.
+    private static let patience = Duration.seconds(20)
+
+    let socket: Socket
+    let images: [[UInt8]]
+    let window: Int
+    var budgetMilliseconds = Limits.defaultBudgetMilliseconds
+    private let context: Context
+
+    init(endpoint: String, images: [[UInt8]], window: Int, budgetMilliseconds: Int = Limits.defaultBudgetMilliseconds) throws {
+        context = try Context()
+        socket = try Socket(.dealer, context: context)
+        try socket.connect(endpoint)
+        self.images = images
+        self.window = window
+        self.budgetMilliseconds = budgetMilliseconds
+    }
+
+    /// Runs until so many jobs are answered, or so many seconds are over and what is in flight then is answered.
+    ///
+    /// - Parameter everySecond: called about once a second with the answers so far.
+    func run(jobs: Int = .max, seconds: Double = .infinity, during: (Int) -> Void = { _ in }) throws -> Outcome {
+        var header = RequestHeader(verb: .classify)
+        header.budgetMilliseconds = budgetMilliseconds
+        let headerBytes = header.encoded()
+        let message = Message()
+        var sentAt: [Instant] = []
+        var outcome = Outcome()
+        var polled = PollSet()
+        _ = polled.add(socket)
+        let start = MonotonicClock.now()
+        var lastAnswer = start
+        var lastReport = start
+        while true {
+            let now = MonotonicClock.now()
+            let isOver = sentAt.count >= jobs || (now - start).milliseconds / 1000 >= seconds
+            if isOver, outcome.answers == sentAt.count { break }
+            while !isOver, sentAt.count < jobs, sentAt.count - outcome.answers < window {
+                var number = UInt64(sentAt.count)
+                message.removeAll()
+                withUnsafeBytes(of: &number) { message.append($0) }
+                message.appendEmpty()
+                message.append(Limits.magic)
+                message.append(headerBytes)
+                message.append(images[sentAt.count % images.count])
+                guard try socket.send(message) == .sent else { break }
+                sentAt.append(MonotonicClock.now())
+            }
+            _ = try polled.wait(milliseconds: 100)
+            while try socket.receive(into: message, maxFrames: 4) {
+                let received = MonotonicClock.now()
+                lastAnswer = received
+                let number = message.withBytes(at: 0) { $0.loadUnaligned(as: UInt64.self) }
+                _ = outcome.latency.record(UInt64((received - sentAt[Int(number)]).nanoseconds / 1000))
+                outcome.answers += 1
+                let isOkay = message.withBytes(at: message.count - 1) { bytes in
+                    memmem(bytes.baseAddress!, bytes.count, Self.okay, Self.okay.count) != nil
+                }
+                if !isOkay {
+                    outcome.failures += 1
+                    if outcome.failures == 1 { print("  first failure: \(message.string(at: message.count - 1))") }
+                }
+            }
+            if MonotonicClock.now() - lastAnswer > Self.patience {
+                throw Stalled(description: "no answer for \(Self.patience) with \(sentAt.count - outcome.answers) jobs in flight")
+            }
+            if MonotonicClock.now() - lastReport > .seconds(1) {
+                lastReport = MonotonicClock.now()
+                during(outcome.answers)
+            }
+        }
+        outcome.seconds = (MonotonicClock.now() - start).milliseconds / 1000
+        return outcome
+    }
+
+    /// Waits until the router answers with both models served.
+    func waitUntilServed(models: [String], seconds: Double = 30) throws {
+        let message = Message()
+        let start = MonotonicClock.now()
+        while (MonotonicClock.now() - start).milliseconds / 1000 < seconds {
+            message.removeAll()
+            message.appendEmpty()
+            message.append(Limits.magic)
+            message.append(RequestHeader(verb: .models).encoded())
+            _ = try socket.send(message)
+            guard try socket.wait(milliseconds: 2000), try socket.receive(into: message, maxFrames: 4) else { continue }
+            let report = try ModelsReport.decode(message.array(at: message.count - 1))
+            if models.allSatisfy({ name in report.models.contains { $0.name == name && $0.workers > 0 } }) { return }
+            usleep(5000)
+        }
+        throw Stalled(description: "the models \(models) are not served after \(seconds) s")
+    }
+}

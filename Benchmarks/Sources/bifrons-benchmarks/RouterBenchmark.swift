@@ -1,0 +1,78 @@
+import ArgumentParser
+import Foundation
+
+/// The router and the bare forwarder in turn, with the same stub workers and the same client.
+private struct Rig {
+    let broker: ChildProcess
+    let workers: [StubWorker]
+    let load: Load
+
+    init(broker path: String, _ arguments: [String], imageBytes: Int, window: Int) throws {
+        let (clientEndpoint, workerEndpoint) = freeTCPEndpoints()
+        broker = try ChildProcess(
+            path, arguments + ["--client-endpoint", clientEndpoint, "--worker-endpoint", workerEndpoint])
+        workers = try ["resnet", "inception"].map { try StubWorker(model: $0, router: workerEndpoint) }
+        load = try Load(
+            endpoint: clientEndpoint, images: [[UInt8](repeating: 0x55, count: imageBytes)], window: window)
+        try load.waitUntilServed(models: ["resnet", "inception"])
+    }
+
+    func stop() {
+        for worker in workers { worker.stop() }
+        broker.stop()
+    }
+}
+
+struct RouterBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "router", abstract: "Jobs a second through the router and through a bare forwarder.")
+
+    @OptionGroup var product: ProductOptions
+    @Option(help: "Bytes of an image.") var imageBytes = 1000
+    @Option(help: "Jobs in flight.") var window = 64
+    @Option(help: "Seconds a measurement.") var seconds = 4.0
+    @Option(help: "Rounds.") var rounds = 5
+
+    func run() throws {
+        var ratios: [Double] = []
+        for round in 1...rounds {
+            let bare = try measure(CommandLine.arguments[0], ["forward"])
+            let router = try measure("\(product.bin)/bifrons-router", ["--models-folder", product.models])
+            ratios.append(router / bare)
+            print("round \(round): forwarder \(Int(bare)) jobs/s, router \(Int(router)) jobs/s, ratio \(rounded(router / bare))")
+        }
+        print("router / forwarder at \(imageBytes) bytes: \(rounded(median(ratios))) (median of \(rounds))")
+    }
+
+    private func measure(_ path: String, _ arguments: [String]) throws -> Double {
+        let rig = try Rig(broker: path, arguments, imageBytes: imageBytes, window: window)
+        defer { rig.stop() }
+        _ = try rig.load.run(seconds: 0.5)
+        return try rig.load.run(seconds: seconds).perSecond
+    }
+}
+
+struct MemoryBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "memory", abstract: "Resident memory of the router, idle and over many small jobs.")
+
+    @OptionGroup var product: ProductOptions
+    @Option(help: "Jobs.") var jobs = 200_000
+    @Option(help: "Bytes of an image.") var imageBytes = 1000
+
+    func run() throws {
+        let rig = try Rig(
+            broker: "\(product.bin)/bifrons-router", ["--models-folder", product.models], imageBytes: imageBytes, window: 64)
+        defer { rig.stop() }
+        func megabytes() -> Double { Double(rig.broker.residentBytes) / 1e6 }
+        print("idle: \(rounded(megabytes())) MB")
+        // Pools and the allocator's arenas fill up to the window's size first.
+        _ = try rig.load.run(jobs: jobs / 20)
+        var samples = [megabytes()]
+        print("after \(jobs / 20) jobs: \(rounded(samples[0])) MB")
+        let outcome = try rig.load.run(jobs: jobs) { _ in samples.append(megabytes()) }
+        samples.append(megabytes())
+        print("after \(jobs) more: \(rounded(samples.last!)) MB; least \(rounded(samples.min()!)), most \(rounded(samples.max()!))")
+        print("failures: \(outcome.failures)")
+    }
+}

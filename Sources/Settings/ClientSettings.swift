@@ -1,0 +1,61 @@
+public import ArgumentParser
+
+/// Where a command finds the service.
+public struct ConnectionOptions: ParsableArguments {
+    @Option(Keys.config) var config: String?
+    @Option(Keys.clientRouter) var router: [String] = []
+
+    public init() {}
+
+    /// What was given.
+    public var given: [GivenOption] {
+        [GivenOption(Keys.config, config), GivenOption(Keys.clientRouter, router)]
+    }
+}
+
+/// What a command asks of the service for each image.
+public struct RequestOptions: ParsableArguments {
+    @Option(Keys.budget) var budget: String?
+    @Option(Keys.priority) var priority: String?
+    @Option(Keys.policy) var policy: String?
+    @Option(Keys.models) var models: [String] = []
+    @Option(Keys.require) var require: String?
+
+    public init() {}
+
+    /// What was given.
+    public var given: [GivenOption] {
+        [
+            GivenOption(Keys.budget, budget), GivenOption(Keys.priority, priority), GivenOption(Keys.policy, policy),
+            GivenOption(Keys.models, models), GivenOption(Keys.require, require),
+        ]
+    }
+}
+
+/// The settings of a client, validated; `Keys` says what each means.
+public struct ClientSettings: Equatable, Sendable {
+    public var routers: [String]
+    /// Whether somebody named a router, or the default is used.
+    public var isRouterNamed: Bool
+    public var budgetMilliseconds: Int
+    public var priority: Int
+    public var policy: String
+    /// Nil: all.
+    public var models: [String]?
+    public var requiresAll: Bool
+
+    /// Reads the command line, then the environment, then the file of `--config`.
+    public init(
+        _ connection: ConnectionOptions = ConnectionOptions.none, _ request: RequestOptions = RequestOptions.none,
+        environment: [String: String] = Environment.ofProcess
+    ) throws(SettingsError) {
+        let layers = try SettingsLayers(connection.given + request.given, environment: environment)
+        isRouterNamed = try layers.optionalList(Keys.clientRouter) != nil
+        routers = try layers.list(Keys.clientRouter)
+        budgetMilliseconds = try layers.read(Keys.budget)
+        priority = try layers.read(Keys.priority)
+        policy = try layers.read(Keys.policy)
+        models = try layers.optionalList(Keys.models)
+        requiresAll = try layers.read(Keys.require) == "all"
+    }
+}

@@ -1,0 +1,49 @@
+public import ArgumentParser
+
+/// The command line of `bifrons up`: that of its children, and how many there are.
+public struct ClusterOptions: ParsableArguments {
+    @Option(Keys.workers) var workers: String?
+    @OptionGroup var router: RouterOptions
+    @OptionGroup var tuning: WorkerTuningOptions
+
+    public init() {}
+
+    /// What was given.
+    public var given: [GivenOption] {
+        [GivenOption(Keys.workers, workers)] + router.given + tuning.given
+    }
+}
+
+/// The settings of `bifrons up`, validated.
+public struct ClusterSettings: Equatable, Sendable {
+    public var workersPerModel: Int
+    /// The router's settings, for what the supervisor itself must know of them.
+    public var router: RouterSettings
+    /// What to hand on to the router. The environment and the file of `--config` reach the children by themselves.
+    public var routerArguments: [String]
+    /// What to hand on to every worker, besides its model and the router's endpoint.
+    public var workerArguments: [String]
+
+    /// Reads the command line, then the environment, then the file of `--config`, and validates what the children will
+    /// read, so that a mistake is told once and at once.
+    public init(
+        _ options: ClusterOptions = ClusterOptions.none,
+        environment: [String: String] = Environment.ofProcess
+    ) throws(SettingsError) {
+        let layers = try SettingsLayers(
+            options.given + [GivenOption(Keys.model, "of each worker")], environment: environment)
+        workersPerModel = try layers.read(Keys.workers)
+        router = try RouterSettings(layers)
+        _ = try WorkerSettings(layers, environment: environment)
+        routerArguments = options.router.given.flatMap(\.arguments)
+        workerArguments = (options.tuning.given + options.router.service.given).flatMap(\.arguments)
+    }
+}
+
+extension ParsableArguments {
+    /// An empty command line.
+    public static var none: Self {
+        // Nothing in our option groups is required, so parsing nothing succeeds.
+        (try? parse([])) ?? Self()
+    }
+}

@@ -1,0 +1,118 @@
+import Logging
+
+/// Every setting of every program: name, default, range and meaning stand here and nowhere else.
+enum Keys {
+    // All programs
+    static let config = Setting.text("config", "a JSON file of settings, named as on the command line")
+
+    // Router and worker
+    static let logLevel = Setting.level("log-level", default: .info, "the least important message to log")
+    static let drainTime = Setting.time(
+        "drain-time", default: "10s", in: .zero ... .seconds(3600), "how long jobs in flight may take after SIGTERM")
+    static let imageBytes = Setting.bytes(
+        "image-bytes", default: "20000000", in: 1...1_000_000_000, "bytes of the largest image that is taken")
+
+    // Router
+    static let clientEndpoint = Setting.endpoint(
+        "client-endpoint", default: "tcp://127.0.0.1:5555", .bind, "where the router listens for clients")
+    static let workerEndpoint = Setting.endpoint(
+        "worker-endpoint", default: "tcp://127.0.0.1:5556", .bind, "where the router listens for workers")
+    static let modelsFolder = Setting.text(
+        "models-folder", default: "Models", "the folder that holds ensemble.json and the models")
+    static let maxJobs = Setting.count(
+        "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
+    static let maxBytes = Setting.bytes(
+        "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of images in the router before new jobs get 429")
+    static let heartbeat = Setting.time(
+        "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
+        "between two signs of life of a worker; after three missed ones it is lost")
+    static let hangTimeout = Setting.time(
+        "hang-timeout", default: "10s", in: .milliseconds(100) ... .seconds(3600),
+        "without progress for so long, a worker with jobs in hand is given up")
+    static let idempotencyRetention = Setting.time(
+        "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
+        "how long a result is kept for requests with the same idempotency_key")
+    static let insecure = Setting.flag(
+        "insecure", "allow to listen without encryption where other machines can connect")
+
+    // Worker
+    static let workerRouter = Setting.endpoint(
+        "router", default: "tcp://127.0.0.1:5556", .connect, "a router's worker endpoint; may be given several times")
+    static let model = Setting.text("model", "the folder of the model that the worker serves")
+    static let workerName = Setting.name("name", "the worker's name in results; made from the model's otherwise")
+    static let threads = Setting.count("threads", default: 1, in: 1...256, "threads that compute one batch")
+    static let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "most images that are scored together")
+    static let cacheFolder = Setting.text(
+        "cache-folder", "where compiled models are kept: $XDG_CACHE_HOME/bifrons or ~/.cache/bifrons otherwise")
+    static let imagePixels = Setting.count(
+        "image-pixels", default: 50_000_000, in: 1...1_000_000_000, "pixels of the largest image that is decoded")
+    static let imageScans = Setting.count(
+        "image-scans", default: 100, in: 1...10_000, "scans of a progressive JPEG that are decoded")
+    static let imageMemory = Setting.bytes(
+        "image-memory", default: "512MiB", in: (1 << 20)...(1 << 40), "memory that decoding one image may take")
+    static let imageTime = Setting.time(
+        "image-time", default: "5s", in: .milliseconds(1) ... .seconds(600), "time that decoding one image may take")
+
+    // Command line
+    static let clientRouter = Setting.endpoint(
+        "router", default: "tcp://127.0.0.1:5555", .connect, "a router's client endpoint; may be given several times")
+    static let budget = Setting.count(
+        "budget-ms", default: 5000, in: 1...600_000, "milliseconds that a job may take in the service")
+    static let priority = Setting.count("priority", default: 4, in: 0...9, "9 is first, 0 last")
+    static let policy = Setting.name("policy", default: "default", "the policy that decides on the action")
+    static let models = Setting.name("models", "models to ask, separated by commas; all otherwise")
+    static let require = Setting.choice(
+        "require", default: "any", of: ["any", "all"], "whether one model's score is enough")
+    static let workers = Setting.count("workers", default: 1, in: 1...256, "workers that 'up' starts for each model")
+}
+
+/// The settings of each program, for `--help`, the README and tests.
+public enum SettingsTable {
+    /// Of both services.
+    public static let service = [
+        Keys.config.description, Keys.logLevel.description, Keys.drainTime.description, Keys.imageBytes.description,
+    ]
+    /// Of `bifrons-router`, besides those of ``service``.
+    public static let router = [
+        Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
+        Keys.maxJobs.description, Keys.maxBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
+        Keys.idempotencyRetention.description, Keys.insecure.description,
+    ]
+    /// Of `bifrons-worker`, besides those of ``service``.
+    public static let worker = [
+        Keys.workerRouter.description, Keys.model.description, Keys.workerName.description, Keys.threads.description,
+        Keys.maxBatch.description, Keys.cacheFolder.description, Keys.imagePixels.description,
+        Keys.imageScans.description, Keys.imageMemory.description, Keys.imageTime.description,
+    ]
+    /// Of `bifrons classify`, `status`, `models` and `bench`.
+    public static let client = [
+        Keys.config.description, Keys.clientRouter.description, Keys.budget.description, Keys.priority.description,
+        Keys.policy.description, Keys.models.description, Keys.require.description,
+    ]
+    /// Of `bifrons up`, besides the router's and the worker's own.
+    public static let cluster = [Keys.workers.description]
+
+    /// All of them; `router` and `config` more than once.
+    public static let all = service + router + worker + client + cluster
+
+    /// The known name that is the fewest changed letters away, if that is at most two.
+    static func closest(to name: String) -> String? {
+        all.map { (distance($0.name, name), $0.name) }.filter { $0.0 <= 2 }.min { $0.0 < $1.0 }?.1
+    }
+
+    /// Levenshtein's distance in Unicode scalars, one row at a time (Wagner and Fischer 1974).
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let right = Array(right.unicodeScalars)
+        var row = Array(0...right.count)
+        for (index, scalar) in left.unicodeScalars.enumerated() {
+            var diagonal = index
+            row[0] = index + 1
+            for column in right.indices {
+                let substituted = diagonal + (scalar == right[column] ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(substituted, diagonal + 1, row[column] + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

@@ -1,0 +1,57 @@
+public import ArgumentParser
+import Glibc
+
+/// Runs a command and ends the process with the exit status that our documentation promises.
+public enum Program {
+    /// The exit status for a command line or settings that make no sense. (ArgumentParser's own would be 64.)
+    public static let usageStatus: Int32 = 2
+
+    /// Parses the command line, runs the command, exits.
+    public static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
+        do {
+            var parsed = try command.parseAsRoot()
+            try parsed.run()
+            exit(EXIT_SUCCESS)
+        } catch {
+            finish(command, error)
+        }
+    }
+
+    /// The same for a command with asynchronous subcommands.
+    public static func run<Command: AsyncParsableCommand>(_ command: Command.Type) async -> Never {
+        do {
+            var parsed = try command.parseAsRoot()
+            if var asynchronous = parsed as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try parsed.run()
+            }
+            exit(EXIT_SUCCESS)
+        } catch {
+            finish(command, error)
+        }
+    }
+
+    /// The exit status for an error that a command threw.
+    public static func status<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Int32 {
+        if error is SettingsError { return usageStatus }
+        let code = command.exitCode(for: error)
+        return code == .validationFailure ? usageStatus : code.rawValue
+    }
+
+    private static func finish<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Never {
+        let status = status(command, error)
+        // Help and version are "errors" with status 0, and belong on the standard output.
+        let message = command.fullMessage(for: error)
+        if !message.isEmpty {
+            if status == 0 { print(message) } else { printError(message) }
+        }
+        exit(status)
+    }
+}
+
+/// Writes a line to the standard error, at once.
+public func printError(_ line: String) {
+    var line = line + "\n"
+    line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}

@@ -1,0 +1,90 @@
+public import ArgumentParser
+public import Logging
+
+/// The command line of `bifrons-router`.
+public struct RouterOptions: ParsableArguments {
+    @Option(Keys.clientEndpoint) var clientEndpoint: String?
+    @Option(Keys.workerEndpoint) var workerEndpoint: String?
+    @Option(Keys.modelsFolder) var modelsFolder: String?
+    @Option(Keys.maxJobs) var maxJobs: String?
+    @Option(Keys.maxBytes) var maxBytes: String?
+    @Option(Keys.heartbeat) var heartbeat: String?
+    @Option(Keys.hangTimeout) var hangTimeout: String?
+    @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
+    @Flag(inversion: .prefixedNo, help: Keys.insecure.description.help) var insecure: Bool?
+    @OptionGroup public var service: ServiceOptions
+
+    public init() {}
+
+    /// What was given, to be read here or handed on to a child.
+    public var given: [GivenOption] {
+        [
+            GivenOption(Keys.clientEndpoint, clientEndpoint), GivenOption(Keys.workerEndpoint, workerEndpoint),
+            GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
+            GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.heartbeat, heartbeat),
+            GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.idempotencyRetention, idempotencyRetention),
+            GivenOption(Keys.insecure, insecure),
+        ] + service.given
+    }
+}
+
+/// The settings of `bifrons-router`, validated; `Keys` says what each means.
+public struct RouterSettings: Equatable, Sendable {
+    public var clientEndpoint: String
+    public var workerEndpoint: String
+    public var modelsFolder: String
+    public var maxJobs: Int
+    public var maxBytes: Int
+    public var imageBytes: Int
+    public var heartbeat: Duration
+    public var hangTimeout: Duration
+    public var idempotencyRetention: Duration
+    public var drainTime: Duration
+    public var insecure: Bool
+    public var logLevel: Logger.Level
+
+    /// Reads the command line, then the environment, then the file of `--config`.
+    public init(
+        _ options: RouterOptions = RouterOptions.none,
+        environment: [String: String] = Environment.ofProcess
+    ) throws(SettingsError) {
+        try self.init(SettingsLayers(options.given, environment: environment))
+    }
+
+    init(_ layers: SettingsLayers) throws(SettingsError) {
+        clientEndpoint = try layers.read(Keys.clientEndpoint)
+        workerEndpoint = try layers.read(Keys.workerEndpoint)
+        modelsFolder = try layers.read(Keys.modelsFolder)
+        maxJobs = try layers.read(Keys.maxJobs)
+        maxBytes = try layers.read(Keys.maxBytes)
+        imageBytes = try layers.read(Keys.imageBytes)
+        heartbeat = try layers.read(Keys.heartbeat)
+        hangTimeout = try layers.read(Keys.hangTimeout)
+        idempotencyRetention = try layers.read(Keys.idempotencyRetention)
+        drainTime = try layers.read(Keys.drainTime)
+        insecure = try layers.read(Keys.insecure)
+        logLevel = try layers.read(Keys.logLevel)
+
+        if !insecure {
+            for key in [Keys.clientEndpoint, Keys.workerEndpoint] {
+                let endpoint = try layers.read(key)
+                guard Endpoint(endpoint, for: .bind)?.isLocal != true else { continue }
+                throw SettingsError(
+                    setting: key.name,
+                    "\(layers.source(of: key)) is \(endpoint), where other machines can connect without encryption; "
+                        + "listen on 127.0.0.1 or on an ipc:// path, or allow it with --insecure")
+            }
+        }
+        if clientEndpoint == workerEndpoint, !clientEndpoint.hasSuffix(":*") {
+            throw SettingsError(
+                setting: Keys.workerEndpoint.name,
+                "\(layers.source(of: Keys.workerEndpoint)) is \(workerEndpoint), the client-endpoint too; choose two")
+        }
+        if maxBytes < imageBytes {
+            throw SettingsError(
+                setting: Keys.maxBytes.name,
+                "\(layers.source(of: Keys.maxBytes)) is \(maxBytes) bytes, less than one image of image-bytes "
+                    + "(\(imageBytes)); raise the one or lower the other")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+public import ArgumentParser
+
+extension Option where Value == String? {
+    /// An option named and described by its setting. Optional and without a default, or it would mask the environment and
+    /// the file; its text is judged where those are, so that the same mistake gets the same answer everywhere.
+    init(_ setting: Setting<some Any>) {
+        self.init(name: .customLong(setting.name), help: setting.description.help)
+    }
+}
+
+extension Option where Value == [String] {
+    /// An option that may be given several times.
+    init(wrappedValue: [String], _ setting: Setting<some Any>) {
+        self.init(
+            wrappedValue: wrappedValue, name: .customLong(setting.name), parsing: .singleValue,
+            help: setting.description.help)
+    }
+}
+
+/// What the router and the worker have in common.
+public struct ServiceOptions: ParsableArguments {
+    @Option(Keys.config) var config: String?
+    @Option(Keys.logLevel) var logLevel: String?
+    @Option(Keys.drainTime) var drainTime: String?
+    @Option(Keys.imageBytes) var imageBytes: String?
+
+    /// Not a setting: `bifrons up` gives it to its children.
+    @Option(help: .hidden) var exitWithParent: Int32?
+
+    public init() {}
+
+    /// What was given, to be read here or handed on to a child.
+    public var given: [GivenOption] {
+        [
+            GivenOption(Keys.config, config), GivenOption(Keys.logLevel, logLevel),
+            GivenOption(Keys.drainTime, drainTime), GivenOption(Keys.imageBytes, imageBytes),
+        ]
+    }
+
+    /// If `bifrons up` started this process: asks the system for SIGTERM when that ends, however it ends.
+    /// Call it first of all, on the main thread; returns normally otherwise.
+    public func followParent() {
+        if let exitWithParent { Settings.exitWithParent(exitWithParent) }
+    }
+}

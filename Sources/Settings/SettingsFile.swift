@@ -1,0 +1,64 @@
+import FoundationEssentials
+
+/// The file of `--config`: one JSON object, its keys the settings' names, its values texts, numbers, booleans or lists.
+///
+/// One file may serve several programs, so every setting of any of them may stand in it.
+enum SettingsFile {
+    private enum Entry: Decodable {
+        case text(String), list([Entry]), neither
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let value = try? container.decode(Bool.self) {
+                self = .text("\(value)")
+            } else if let value = try? container.decode(String.self) {
+                self = .text(value)
+            } else if let value = try? container.decode(Int.self) {
+                self = .text("\(value)")
+            } else if let value = try? container.decode(Double.self) {
+                self = .text("\(value)")
+            } else if let value = try? container.decode([Entry].self) {
+                self = .list(value)
+            } else {
+                self = .neither
+            }
+        }
+
+        var texts: [String]? {
+            switch self {
+            case .text(let text): return [text]
+            case .list(let entries):
+                let texts = entries.compactMap { if case .text(let text) = $0 { text } else { nil } }
+                return texts.count == entries.count ? texts : nil
+            case .neither: return nil
+            }
+        }
+    }
+
+    static func read(_ path: String) throws(SettingsError) -> [String: [String]] {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw SettingsError(
+                setting: Keys.config.name, "cannot read the settings file \(path); check that it exists and may be read")
+        }
+        guard let entries = try? JSONDecoder().decode([String: Entry].self, from: data) else {
+            throw SettingsError(
+                setting: Keys.config.name,
+                "the settings file \(path) is not JSON; write an object such as {\"client-endpoint\": \"tcp://127.0.0.1:5555\"}"
+            )
+        }
+        let known = Set(SettingsTable.all.map(\.name))
+        var values: [String: [String]] = [:]
+        for (name, entry) in entries.sorted(by: { $0.key < $1.key }) {
+            guard known.contains(name), name != Keys.config.name else {
+                let suggestion = SettingsTable.closest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+                throw SettingsError(setting: name, "there is no setting '\(name)', which \(path) sets\(suggestion)")
+            }
+            guard let texts = entry.texts else {
+                throw SettingsError(
+                    setting: name, "'\(name)' in \(path) must be a text, a number, true, false or a list of those")
+            }
+            values[name] = texts
+        }
+        return values
+    }
+}

@@ -1,0 +1,95 @@
+public import ArgumentParser
+public import Logging
+
+/// What every worker of a cluster may be told alike.
+public struct WorkerTuningOptions: ParsableArguments {
+    @Option(Keys.threads) var threads: String?
+    @Option(Keys.maxBatch) var maxBatch: String?
+    @Option(Keys.cacheFolder) var cacheFolder: String?
+    @Option(Keys.imagePixels) var imagePixels: String?
+    @Option(Keys.imageScans) var imageScans: String?
+    @Option(Keys.imageMemory) var imageMemory: String?
+    @Option(Keys.imageTime) var imageTime: String?
+
+    public init() {}
+
+    /// What was given, to be read here or handed on to a child.
+    public var given: [GivenOption] {
+        [
+            GivenOption(Keys.threads, threads), GivenOption(Keys.maxBatch, maxBatch),
+            GivenOption(Keys.cacheFolder, cacheFolder), GivenOption(Keys.imagePixels, imagePixels),
+            GivenOption(Keys.imageScans, imageScans), GivenOption(Keys.imageMemory, imageMemory),
+            GivenOption(Keys.imageTime, imageTime),
+        ]
+    }
+}
+
+/// The command line of `bifrons-worker`.
+public struct WorkerOptions: ParsableArguments {
+    @Option(Keys.workerRouter) var router: [String] = []
+    @Option(Keys.model) var model: String?
+    @Option(Keys.workerName) var name: String?
+    @OptionGroup var tuning: WorkerTuningOptions
+    @OptionGroup public var service: ServiceOptions
+
+    public init() {}
+
+    /// What was given.
+    public var given: [GivenOption] {
+        [
+            GivenOption(Keys.workerRouter, router), GivenOption(Keys.model, model), GivenOption(Keys.workerName, name),
+        ] + tuning.given + service.given
+    }
+}
+
+/// The settings of `bifrons-worker`, validated; `Keys` says what each means.
+public struct WorkerSettings: Equatable, Sendable {
+    public var routers: [String]
+    /// The model's folder.
+    public var model: String
+    /// Nil: the worker makes one from its model's name.
+    public var name: String?
+    public var threads: Int
+    public var maxBatch: Int
+    /// Nil: there is no home folder to keep a cache in.
+    public var cacheFolder: String?
+    public var drainTime: Duration
+    public var imageBytes: Int
+    public var imagePixels: Int
+    public var imageScans: Int
+    /// Bytes.
+    public var imageMemory: Int
+    public var imageTime: Duration
+    public var logLevel: Logger.Level
+
+    /// Reads the command line, then the environment, then the file of `--config`.
+    public init(
+        _ options: WorkerOptions = WorkerOptions.none,
+        environment: [String: String] = Environment.ofProcess
+    ) throws(SettingsError) {
+        try self.init(SettingsLayers(options.given, environment: environment), environment: environment)
+    }
+
+    init(_ layers: SettingsLayers, environment: [String: String]) throws(SettingsError) {
+        routers = try layers.list(Keys.workerRouter)
+        model = try layers.read(Keys.model)
+        name = try layers.optional(Keys.workerName)
+        threads = try layers.read(Keys.threads)
+        maxBatch = try layers.read(Keys.maxBatch)
+        cacheFolder = try layers.optional(Keys.cacheFolder) ?? Self.defaultCacheFolder(environment)
+        drainTime = try layers.read(Keys.drainTime)
+        imageBytes = try layers.read(Keys.imageBytes)
+        imagePixels = try layers.read(Keys.imagePixels)
+        imageScans = try layers.read(Keys.imageScans)
+        imageMemory = try layers.read(Keys.imageMemory)
+        imageTime = try layers.read(Keys.imageTime)
+        logLevel = try layers.read(Keys.logLevel)
+    }
+
+    /// By the XDG Base Directory Specification, which has relative paths ignored.
+    private static func defaultCacheFolder(_ environment: [String: String]) -> String? {
+        if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") { return folder + "/bifrons" }
+        if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.cache/bifrons" }
+        return nil
+    }
+}

@@ -1,0 +1,27 @@
+import Testing
+
+@testable import RouterService
+
+private struct Counting: RandomNumberGenerator {
+    var value: UInt64 = .max
+
+    mutating func next() -> UInt64 {
+        value
+    }
+}
+
+struct RequestIDTests {
+    /// The example of RFC 9562, appendix A.6, has the same time.
+    @Test func idHasTheTimeTheVersionAndTheVariantOfRFC9562() {
+        var random = Counting()
+        let id = RequestID.make(milliseconds: 0x017F_22E2_79B0, random: &random)
+        #expect(id == "017f22e2-79b0-7fff-bfff-ffffffffffff")
+    }
+
+    @Test func idsSortByTheirTime() {
+        var random = SystemRandomNumberGenerator()
+        let ids = (0..<100).map { RequestID.make(milliseconds: 1_700_000_000_000 + $0, random: &random) }
+        #expect(ids == ids.sorted())
+        #expect(Set(ids).count == 100)
+    }
+}

@@ -1,0 +1,31 @@
+import Testing
+import ZeroMQ
+
+@Suite(.timeLimit(.minutes(2))) struct ContextTests {
+    @Test func theLibraryTellsItsVersion() {
+        #expect(Context.libraryVersion.hasPrefix("4."))
+        #expect(Context.libraryVersion.split(separator: ".").count == 3)
+    }
+
+    @Test func aNegativeNumberOfThreadsIsAnError() {
+        #expect(throws: ZeroMQError.self) { _ = try Context(ioThreads: -1) }
+    }
+
+    @Test func aContextLivesAsLongAsItsSockets() throws {
+        func open() throws -> Socket { try Socket(.pair, context: Context()) }
+        let socket = try open()
+        try socket.bind("inproc://orphan")
+        #expect(socket.lastEndpoint == "inproc://orphan")
+    }
+
+    @Test func noSocketOpensAfterShutdown() throws {
+        let context = try Context()
+        context.shutdown()
+        do throws(ZeroMQError) {
+            _ = try Socket(.pair, context: context)
+            Issue.record("no error")
+        } catch {
+            #expect(error.code == .contextTerminated)
+        }
+    }
+}

@@ -1,0 +1,341 @@
+import Glibc
+import Testing
+import ZeroMQ
+
+@Suite(.timeLimit(.minutes(2))) struct SocketTests {
+    let context: Context
+    let folder: TemporaryFolder
+
+    init() throws {
+        context = try Context()
+        folder = try TemporaryFolder()
+    }
+
+    @Test(arguments: Transport.allCases)
+    func aRequestReachesTheRouterAndItsReplyComesBack(_ transport: Transport) throws {
+        let router = try Socket(.router, context: context)
+        try router.bind(transport.endpoint(in: folder))
+        let request = try Socket(.req, context: context)
+        try request.connect(router.lastEndpoint)
+
+        try request.send("hello")
+        let received = try router.next()
+        #expect(received.strings.dropFirst() == ["", "hello"])
+
+        let reply = Message()
+        reply.appendFrames(sharing: received, 0..<2)
+        reply.append("world")
+        let outcome = try router.send(reply)
+        #expect(outcome == .sent)
+        #expect(reply.isEmpty)
+        let answer = try request.next()
+        #expect(answer.strings == ["world"])
+    }
+
+    @Test(arguments: Transport.allCases)
+    func anEnvelopeAndEveryFrameComeBackAsTheyWereSent(_ transport: Transport) throws {
+        let router = try Socket(.router, context: context)
+        try router.bind(transport.endpoint(in: folder))
+        let dealer = try Socket(.dealer, context: context)
+        try dealer.connect(router.lastEndpoint)
+
+        let frames = [[1, 2, 3], [], [0xFF]] + MessageTests.sizes.map(MessageTests.pattern) + [[]]
+        let message = Message()
+        for _ in 0..<50 {
+            for frame in frames { message.append(frame) }
+            let sent = try dealer.send(message)
+            #expect(sent == .sent)
+            let received = try router.next()
+            #expect(Array(received.arrays.dropFirst()) == frames)
+            let returned = try router.send(received)
+            #expect(returned == .sent)
+            let back = try dealer.next()
+            #expect(back.arrays == frames)
+        }
+    }
+
+    @Test func requestIdsAreEchoedWhenAsked() throws {
+        let router = try Socket(.router, context: context)
+        try router.bind("tcp://127.0.0.1:*")
+        var options = SocketOptions()
+        options.requestCorrelate = true
+        options.requestRelaxed = true
+        let request = try Socket(.req, context: context, options: options)
+        try request.connect(router.lastEndpoint)
+        try request.send("first")
+        try request.send("second")
+        let first = try router.next()
+        let second = try router.next()
+        #expect(first.count == 4)
+        #expect(first.array(at: 1) != second.array(at: 1))
+        for message in [first, second] {
+            let outcome = try router.send(message)
+            #expect(outcome == .sent)
+        }
+        let answer = try request.next()
+        #expect(answer.strings == ["second"])
+    }
+
+    @Test func framesPastTheLimitAreReadOffAndCounted() throws {
+        let receiver = try Socket(.pull, context: context)
+        try receiver.bind("inproc://frames")
+        let sender = try Socket(.push, context: context)
+        try sender.connect("inproc://frames")
+        try sender.send("a", "b", "c", "d", "e", "f")
+        try sender.send("next")
+        let cut = try receiver.next(maxFrames: 4)
+        #expect(cut.strings == ["a", "b", "c", "d"])
+        #expect(cut.droppedFrames == 2)
+        let whole = try receiver.next(maxFrames: 4)
+        #expect(whole.strings == ["next"])
+        #expect(whole.droppedFrames == 0)
+    }
+
+    @Test func exactlyAsManyFramesAsTheLimitAreAllKept() throws {
+        let receiver = try Socket(.pull, context: context)
+        try receiver.bind("inproc://frames")
+        let sender = try Socket(.push, context: context)
+        try sender.connect("inproc://frames")
+        try sender.send("a", "b", "c", "d")
+        let message = try receiver.next(maxFrames: 4)
+        #expect(message.strings == ["a", "b", "c", "d"])
+        #expect(message.droppedFrames == 0)
+    }
+
+    @Test func receivingWithNothingThereEmptiesTheMessage() throws {
+        let socket = try Socket(.pull, context: context)
+        try socket.bind("inproc://nothing")
+        let message = Message(["old"])
+        let received = try socket.receive(into: message)
+        #expect(!received)
+        #expect(message.isEmpty)
+    }
+
+    @Test func aFullQueueBlocksAndLeavesTheMessageAlone() throws {
+        var options = SocketOptions()
+        options.sendHighWater = 3
+        let dealer = try Socket(.dealer, context: context, options: options)
+        try dealer.connect("ipc://\(folder.path)/nobody")
+        let message = Message()
+        for _ in 0..<3 {
+            for frame in ["a", "b", "c", "d"] { message.append(frame) }
+            let outcome = try dealer.send(message)
+            #expect(outcome == .sent)
+        }
+        for frame in ["w", "x", "y", "z"] { message.append(frame) }
+        let outcome = try dealer.send(message)
+        #expect(outcome == .wouldBlock)
+        #expect(message.strings == ["w", "x", "y", "z"])
+        let writable = try dealer.wait(for: .writable, milliseconds: 0)
+        #expect(!writable)
+    }
+
+    @Test func nobodyConnectedBlocks() throws {
+        let dealer = try Socket(.dealer, context: context)
+        try dealer.bind("ipc://\(folder.path)/alone")
+        let outcome = try dealer.send(Message(["a"]))
+        #expect(outcome == .wouldBlock)
+    }
+
+    @Test func aRouterTellsOfAPeerWhoseQueueIsFull() throws {
+        var options = SocketOptions()
+        options.sendHighWater = 1
+        options.receiveHighWater = 1
+        let router = try Socket(.router, context: context, options: options)
+        try router.bind("inproc://full")
+        options.routingID = Array("peer".utf8)
+        let dealer = try Socket(.dealer, context: context, options: options)
+        try dealer.connect("inproc://full")
+        try dealer.send("here I am")
+        _ = try router.next()
+
+        var sent = 0
+        while try router.send(Message(["peer", "\(sent)"])) == .sent { sent += 1 }
+        #expect(sent == 2)  // one for either side's mark
+        let refused = Message(["peer", "2"])
+        let outcome = try router.send(refused)
+        #expect(outcome == .wouldBlock)
+        #expect(refused.strings == ["peer", "2"])
+        for expected in 0..<2 {
+            let message = try dealer.next()
+            #expect(message.strings == ["\(expected)"])
+        }
+        try #require(try router.wait(for: .writable, milliseconds: patience))
+        let again = try router.send(refused)
+        #expect(again == .sent)
+    }
+
+    @Test func aRouterTellsOfAnUnknownPeerAndLeavesTheMessageAlone() throws {
+        let router = try Socket(.router, context: context)
+        try router.bind("inproc://unknown")
+        let message = Message(["nobody", "", "hello"])
+        let outcome = try router.send(message)
+        #expect(outcome == .unroutable)
+        #expect(message.strings == ["nobody", "", "hello"])
+    }
+
+    @Test func aPeerThatHasGoneIsUnroutable() throws {
+        let router = try Socket(.router, context: context)
+        try router.bind("ipc://\(folder.path)/gone")
+        let monitor = try router.monitor()
+        let dealer = try Socket(.dealer, context: context)
+        try dealer.connect(router.lastEndpoint)
+        try dealer.send("hello")
+        let message = try router.next()
+        dealer.close()
+        _ = try monitor.next(.disconnected)
+        // The socket learns of it a moment after the monitor does: let it look at its commands.
+        var outcome = Socket.SendOutcome.sent
+        for _ in 0..<1000 where outcome != .unroutable {
+            let reply = Message()
+            reply.appendFrames(sharing: message, 0..<2)
+            outcome = try router.send(reply)
+            _ = try router.wait(milliseconds: 1)
+        }
+        #expect(outcome == .unroutable)
+    }
+
+    @Test func aRouterThatIsNotMandatoryDropsSilently() throws {
+        var options = SocketOptions()
+        options.routerMandatory = false
+        let router = try Socket(.router, context: context, options: options)
+        try router.bind("inproc://silent")
+        let message = Message(["nobody", "hello"])
+        let outcome = try router.send(message)
+        #expect(outcome == .sent)
+        #expect(message.isEmpty)
+    }
+
+    @Test(arguments: [false, true])
+    func aKnownRoutingIdIsTakenOverOnlyWhenAllowed(_ handover: Bool) throws {
+        var options = SocketOptions()
+        options.routerHandover = handover
+        let router = try Socket(.router, context: context, options: options)
+        try router.bind("ipc://\(folder.path)/handover")
+        var named = SocketOptions()
+        named.routingID = Array("same".utf8)
+        let first = try Socket(.dealer, context: context, options: named)
+        try first.connect(router.lastEndpoint)
+        try first.send("first")
+        let greeting = try router.next()
+        #expect(greeting.strings == ["same", "first"])
+
+        let second = try Socket(.dealer, context: context, options: named)
+        try second.connect(router.lastEndpoint)
+        try second.send("second")
+        if handover {
+            let message = try router.next()
+            #expect(message.strings == ["same", "second"])
+        } else {
+            // The first still is the one that the name stands for.
+            try router.send("same", "to the first")
+            let message = try first.next()
+            #expect(message.strings == ["to the first"])
+        }
+    }
+
+    @Test func aProbeTellsTheRouterOfANewPeer() throws {
+        let router = try Socket(.router, context: context)
+        try router.bind("ipc://\(folder.path)/probe")
+        var options = SocketOptions()
+        options.probeRouter = true
+        options.routingID = Array("prober".utf8)
+        let dealer = try Socket(.dealer, context: context, options: options)
+        try dealer.connect(router.lastEndpoint)
+        let probe = try router.next()
+        #expect(probe.strings == ["prober", ""])
+    }
+
+    @Test func subscribersGetWhatTheyAskedFor() throws {
+        let publisher = try Socket(.pub, context: context)
+        try publisher.bind("inproc://news")
+        let subscriber = try Socket(.sub, context: context)
+        try subscriber.subscribe(to: "b")
+        try subscriber.connect("inproc://news")
+        _ = try publisher.wait(for: .writable, milliseconds: 0)  // takes note of the subscription
+        try publisher.send("a1")
+        try publisher.send("b1", "more")
+        let message = try subscriber.next()
+        #expect(message.strings == ["b1", "more"])
+    }
+
+    @Test func aPortOfTheSystemsChoiceIsTold() throws {
+        let router = try Socket(.router, context: context)
+        #expect(router.lastEndpoint == "")
+        try router.bind("tcp://127.0.0.1:*")
+        #expect(router.lastEndpoint.hasPrefix("tcp://127.0.0.1:"))
+        #expect(!router.lastEndpoint.hasSuffix("*"))
+        let endpoint = router.lastEndpoint
+        try router.unbind(endpoint)
+        // Freed for another one, at the latest when the first is closed.
+        router.close()
+    }
+
+    @Test func aFrameBeyondTheSizeLimitEndsTheConnection() throws {
+        var options = SocketOptions()
+        options.maxMessageSize = 1000
+        let router = try Socket(.router, context: context, options: options)
+        try router.bind("tcp://127.0.0.1:*")
+        let monitor = try router.monitor([.disconnected])
+        let dealer = try Socket(.dealer, context: context)
+        try dealer.connect(router.lastEndpoint)
+        let message = Message()
+        message.append(MessageTests.pattern(1000))
+        _ = try dealer.send(message)
+        let fits = try router.next()
+        #expect(fits.byteCount(at: 1) == 1000)
+        message.append(MessageTests.pattern(1001))
+        _ = try dealer.send(message)
+        let event = try monitor.next(.disconnected)
+        #expect(event.descriptor == fits.sourceDescriptor)
+        let more = try router.wait(milliseconds: 0)
+        #expect(!more)
+    }
+
+    @Test func shutdownEndsEveryUseWithTheContext() throws {
+        let socket = try Socket(.pull, context: context)
+        try socket.bind("inproc://ended")
+        let context = context
+        try onAnotherThread {
+            context.shutdown()
+        } meanwhile: {
+            #expect(throws: ZeroMQError.self) {
+                let socket = try Socket(.pull, context: context)
+                _ = try socket.wait(milliseconds: patience)
+            }
+        }
+        do throws(ZeroMQError) {
+            _ = try socket.receive(into: Message())
+            Issue.record("no error")
+        } catch {
+            #expect(error.code == .contextTerminated)
+        }
+    }
+
+    @Test func unsentMessagesDoNotHoldUpTheEnd() throws {
+        let context = try Context()
+        for _ in 0..<3 {
+            let dealer = try Socket(.dealer, context: context)
+            try dealer.connect("ipc://\(folder.path)/nobody")
+            try dealer.send("for nobody")
+        }
+        // The test's time limit is the assertion: the context ends here.
+    }
+
+    @Test func lingerSendsWhatIsQueuedBeforeTheEnd() throws {
+        let receiver = try Socket(.pull, context: context)
+        try receiver.bind("ipc://\(folder.path)/linger")
+        do {
+            let own = try Context()
+            var options = SocketOptions()
+            options.linger = .seconds(20)
+            let sender = try Socket(.push, context: own, options: options)
+            try sender.connect(receiver.lastEndpoint)
+            for number in 0..<100 { try sender.send("\(number)") }
+        }
+        for number in 0..<100 {
+            let message = try receiver.next()
+            #expect(message.strings == ["\(number)"])
+        }
+    }
+}
