@@ -33,6 +33,14 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "bifrons",
+    products: [
+        .executable(name: "bifrons-router", targets: ["bifrons-router"]),
+        .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
+        .library(name: "BifronsClient", targets: ["Client", "Wire"]),
+        // For Benchmarks/, a package of its own.
+        .library(
+            name: "BifronsRooms", targets: ["ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -41,18 +49,47 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     ],
     targets: [
+        // The rooms, in the order in which a request visits them.
         room("Wire"),
         room("RouterCore", ["Wire", deque, heap, histogram]),
+        room("WorkerCore", ["Wire"]),
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCrypto"),
+        .target(name: "CJPEG"),
+        .target(name: "CPNG"),
+        .target(name: "COpenVINO"),
         room("ZeroMQ", ["CLinux", "CZeroMQ"]),
         room("Reactor", ["CLinux", "Wire", "ZeroMQ"]),
-        room("RouterService", ["Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+        room("ImageDecoding", ["CJPEG", "CPNG"]),
+        room("Hashing", ["CCrypto"]),
+        room("Inference", ["COpenVINO", "Hashing", "ImageDecoding"]),
         room("Settings", ["CLinux", arguments, configuration, logging]),
+        room("RouterService", ["Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+        room(
+            "WorkerService",
+            ["Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "Wire", "WorkerCore", "ZeroMQ", logging]),
+        room("Client", ["Reactor", "Wire", "ZeroMQ"]),
+        //room("Commands", ["Client", "Reactor", "Settings", "Wire", arguments, histogram, logging]),
         program("bifrons-router", ["RouterService", "Settings", logging]),
-        tests("WireTests", ["Wire"]),
+        program("bifrons-worker", ["Settings", "WorkerService", logging]),
+        //program("bifrons", ["Commands", "Settings"]),
+
+        // What only tests and benchmarks use.
+        .target(name: "CTestImages"),
+        room("TestImages", ["CTestImages"]),
+        room("TestKit", ["Wire"]),
+
+        tests("WireTests", ["TestKit", "Wire"]),
+        tests("RouterCoreTests", ["RouterCore", "TestKit", "Wire"]),
+        tests("WorkerCoreTests", ["TestKit", "Wire", "WorkerCore"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
-        tests("RouterServiceTests", ["RouterCore", "RouterService"]),
+        tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
+        tests("HashingTests", ["Hashing"]),
+        tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages"], resources: [.copy("Fixtures")]),
+        tests("SettingsTests", ["Settings", arguments, logging]),
+        tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire"]),
+        tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
     ]
 )

@@ -95,12 +95,21 @@ def is_held_out(face: Face, share: float = 0.12) -> bool:
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
+def _identity(folder: Path, faces: list[Face]) -> str:
+    """A digest that changes when the table or any picture's size or date does."""
+    digest = hashlib.sha256((folder / "faces.csv").read_bytes())
+    for face in faces:
+        state = (folder / face.path).stat()
+        digest.update(f"{face.path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
 class PixelCache:
     """Every picture of a catalogue, decoded: one file of RGB bytes and an index beside it."""
 
     def __init__(self, folder: Path, cache: Path, faces: list[Face]) -> None:
         self.faces = faces
-        identity = hashlib.sha256((folder / "faces.csv").read_bytes()).hexdigest()
+        identity = _identity(folder, faces)
         self._data, index = cache / "pixels.bin", cache / "index.json"
         known = json.loads(index.read_text()) if index.is_file() else {}
         if known.get("identity") != identity or not self._data.is_file():
@@ -119,7 +128,7 @@ class PixelCache:
                     with Image.open(folder / face.path) as image:
                         values = np.asarray(image.convert("RGB"))
                 except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                    raise DataError(f"{folder / face.path} cannot be read as a picture ({error}): replace it") from error
+                    raise DataError(f"{folder / face.path} is not a readable picture ({error}): replace it") from error
                 file.write(values.tobytes())
                 offsets.append(position)
                 sizes.append((values.shape[1], values.shape[0]))

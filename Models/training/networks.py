@@ -22,9 +22,11 @@ class ConvBN(nn.Module):
         self.activation: nn.Module = nn.ReLU(inplace=True) if relu else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
         return self.activation(self.norm(self.convolution(x)))
 
     def fuse(self) -> None:
+        """Puts the norm's scale and shift into the convolution's weights."""
         self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)  # type: ignore[type-var]
         self.norm = nn.Identity()
 
@@ -48,6 +50,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.body[1].norm.weight)  # Starts as the identity: short trainings settle sooner.
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
         return self.activation(self.body(x) + self.shortcut(x))
 
 
@@ -76,6 +79,7 @@ class InceptionBlock(nn.Module):
         self.outputs = one + three + five + pooled
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H, W]: the paths one after the other."""
         return torch.cat((self.one(x), self.three(x), self.five(x), self.pooled(x)), dim=1)
 
 
@@ -103,7 +107,7 @@ def build(name: str) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return network
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def fold_norms(network: nn.Module) -> nn.Module:

@@ -1,6 +1,6 @@
 """Trains one network: balanced batches, equal augmentation, cosine schedule over wall time, averaged weights.
 
-    python Models/training/train.py --data FOLDER --model resnet --minutes 50
+    python Models/training/train.py --data FOLDER --model resnet --minutes 56
 
 The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
 interrupted run goes on where its last checkpoint stands. The same seed therefore gives the same batches, but the same
@@ -27,11 +27,12 @@ from torch.utils.data import DataLoader, Dataset
 import networks
 import preprocessing
 from augmentation import augment
+from calibration import roc_auc
 from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits, read_catalogue
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_WORK = REPOSITORY / ".cache" / "training"
-DEFAULT_MINUTES = 50.0
+DEFAULT_MINUTES = 56.0
 BATCH = 32
 PEAK_RATE = 2e-3
 WEIGHT_DECAY = 0.05
@@ -52,7 +53,7 @@ class TrainingViews(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> tuple[np.ndarray, float]:
         position, seed = key
         view = augment(self.cache.image(position), np.random.default_rng(seed))
-        return np.ascontiguousarray(view), float(self.cache.faces[position].label)
+        return np.array(view), float(self.cache.faces[position].label)
 
 
 def sampling_weights(faces: list[Face], positions: list[int]) -> np.ndarray:
@@ -119,8 +120,8 @@ class Run:
     def __init__(self, name: str, folder: Path) -> None:
         torch.manual_seed(SEEDS[name])
         self.name, self.folder = name, folder
-        self.network = networks.build(name).to(memory_format=torch.channels_last)
-        self.average = networks.build(name).to(memory_format=torch.channels_last)
+        self.network = networks.build(name)
+        self.average = networks.build(name)
         self.average.load_state_dict(self.network.state_dict())
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
@@ -131,6 +132,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
+        """Where the run is kept."""
         return self.folder / f"{self.name}.pt"
 
     def save(self) -> None:
@@ -179,8 +181,6 @@ class Run:
 
 def train(name: str, cache: PixelCache, splits: Splits, folder: Path, minutes: float) -> Run:
     """Trains `name` until its minutes are spent, resuming from `folder`; returns the finished run."""
-    from calibration import roc_auc
-
     run = Run(name, folder)
     resumed = run.resume()
     parameters, operations = networks.cost(run.network)

@@ -4,7 +4,8 @@ internal import Wire
 /// What is known of each idempotency key: the request that is computing its result, or the result.
 struct IdempotencyTable {
     private enum Entry {
-        case leader(UInt64)
+        /// Followers wait for the leader's result. Those that have ended meanwhile are passed over when their turn comes.
+        case computing(leader: UInt64, followers: Deque<UInt64>)
         case result(ResultDocument, expires: Instant)
     }
 
@@ -27,24 +28,42 @@ struct IdempotencyTable {
         return document
     }
 
-    func leader(for key: String) -> UInt64? {
-        guard case .leader(let serial)? = entries[key] else { return nil }
-        return serial
+    /// True if the request is to compute the key's result, false if it follows another that does.
+    mutating func join(_ key: String, _ serial: UInt64, _ ledger: Ledger) -> Bool {
+        guard case .computing(let leader, var followers)? = entries.removeValue(forKey: key) else {
+            entries[key] = .computing(leader: serial, followers: [])
+            return true
+        }
+        if followers.count > ledger.count { followers.removeAll { !ledger.contains($0) } }
+        followers.append(serial)
+        entries[key] = .computing(leader: leader, followers: followers)
+        return false
     }
 
-    /// This request computes the key's result from now on.
-    mutating func lead(_ key: String, _ serial: UInt64) {
-        entries[key] = .leader(serial)
+    func isLeader(_ serial: UInt64, of key: String) -> Bool {
+        guard case .computing(serial, _)? = entries[key] else { return false }
+        return true
     }
 
-    mutating func unlead(_ key: String) {
-        entries[key] = nil
+    /// The leader ended without a lasting result: the first follower that still waits takes its place.
+    mutating func promote(_ key: String, _ ledger: Ledger) -> UInt64? {
+        guard case .computing(_, var followers)? = entries.removeValue(forKey: key) else { return nil }
+        while let heir = followers.popFirst() {
+            guard ledger.contains(heir) else { continue }
+            entries[key] = .computing(leader: heir, followers: followers)
+            return heir
+        }
+        return nil
     }
 
-    mutating func store(_ document: ResultDocument, for key: String, at now: Instant) {
+    /// Keeps the leader's result and gives the requests that followed it.
+    mutating func store(_ document: ResultDocument, for key: String, at now: Instant) -> [UInt64] {
+        guard case .computing(_, let followers)? = entries.removeValue(forKey: key) else { return [] }
+        guard maxEntries > 0 else { return Array(followers) }
         if stored.count >= maxEntries { forgetOldest() }
         entries[key] = .result(document, expires: now + retention)
         stored.append(key)
+        return Array(followers)
     }
 
     private mutating func forgetOldest() {

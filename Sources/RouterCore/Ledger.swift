@@ -32,10 +32,6 @@ struct Request {
     var tasks: [Task]
     var unsettled: Int
     var image: ImageInformation?
-    /// The request with the same idempotency key whose result this one waits for.
-    var follows: UInt64?
-    /// The requests that wait for this one's result.
-    var followers: [UInt64] = []
 
     init(token: RouterCore.Token, header: RequestHeader, imageBytes: Int, received: Instant, tasks: [Task]) {
         self.token = token
@@ -57,16 +53,21 @@ struct Request {
 /// What a request needs of one model.
 struct Task {
     enum State {
+        /// Not wanted yet: another request with the same idempotency key may do.
+        case held
+        /// In the model's waiting queue.
         case waiting
-        case running(RouterCore.Peer, since: Instant)
+        case running
         case scored(WorkerMessage.Score, worker: Worker.Identity, at: Instant)
         case failed(WireError)
     }
 
     let model: Int
-    var state = State.waiting
+    var state = State.held
     /// Workers that the job was handed to.
     var attempts = 0
+    /// A worker that failed at the job; the next try is another's.
+    var avoids: RouterCore.Peer?
     /// Workers that died with the job in their hands.
     var deaths = 0
 
@@ -76,7 +77,7 @@ struct Task {
 
     var isSettled: Bool {
         switch state {
-        case .waiting, .running: false
+        case .held, .waiting, .running: false
         case .scored, .failed: true
         }
     }
@@ -99,6 +100,11 @@ struct Ledger {
         requests[serial] != nil
     }
 
+    func isWaiting(_ job: JobID) -> Bool {
+        guard let request = requests[job.serial], case .waiting = request.tasks[job.task].state else { return false }
+        return true
+    }
+
     /// The unfinished request with this id; the latest, if clients gave several the same.
     func serial(ofID id: String) -> UInt64? {
         serialsByID[id]
@@ -107,6 +113,11 @@ struct Ledger {
     subscript(serial: UInt64) -> Request {
         get { requests[serial]! }
         _modify { yield &requests[serial]! }
+    }
+
+    /// Changes a request where it is: a copy would cost a reference count for each of its parts.
+    mutating func update<Result>(_ serial: UInt64, _ body: (inout Request) -> Result) -> Result {
+        body(&requests[serial]!)
     }
 
     mutating func add(_ request: Request) -> UInt64 {

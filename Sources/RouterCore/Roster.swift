@@ -37,7 +37,7 @@ struct Roster {
     private var slots: [RouterCore.Peer: Slot] = [:]
     /// For each model the slots of its workers.
     private var byModel: [[Slot]]
-    /// For each model where the next search for a worker begins, so that equals take turns.
+    /// For each model the place behind the last worker chosen: the next search begins there, so that equals take turns.
     private var turn: [Int]
     private var nextEpoch: UInt64
     /// When silent and hung workers are looked for next; nil without workers.
@@ -67,20 +67,30 @@ struct Roster {
     }
 
     func hasWorker(of model: Int) -> Bool {
-        byModel[model].contains { !workers[$0].isDraining }
+        byModel[model].contains(where: isReady)
+    }
+
+    private func isReady(_ slot: Slot) -> Bool {
+        !workers[slot].isDraining
     }
 
     /// The worker of the model that has free credit and the fewest jobs in hand.
-    mutating func leastLoaded(of model: Int) -> Slot? {
+    ///
+    /// - Parameter avoided: not this one, if there is another.
+    func leastLoaded(of model: Int, avoiding avoided: RouterCore.Peer? = nil) -> Slot? {
         let candidates = byModel[model]
+        let isAvoidable = avoided != nil && candidates.contains { isReady($0) && workers[$0].peer != avoided }
         var best: Slot?
+        var fewest = Int.max
         for offset in candidates.indices {
             let slot = candidates[(turn[model] + offset) % candidates.count]
-            guard workers[slot].freeCredit > 0 else { continue }
-            if workers[slot].inFlight.count < best.map({ workers[$0].inFlight.count }) ?? .max { best = slot }
-            if workers[slot].inFlight.isEmpty { break }
+            let load = workers[slot].inFlight.count
+            guard load < fewest, workers[slot].freeCredit > 0 else { continue }
+            if isAvoidable, workers[slot].peer == avoided { continue }
+            best = slot
+            fewest = load
+            if load == 0 { break }
         }
-        if best != nil { turn[model] = (turn[model] + 1) % candidates.count }
         return best
     }
 
@@ -118,12 +128,15 @@ struct Roster {
     mutating func assign(_ job: JobID, to slot: Slot, at now: Instant) {
         if workers[slot].inFlight.isEmpty { workers[slot].stuckSince = now }
         workers[slot].inFlight.insert(job)
+        let model = workers[slot].model
+        turn[model] = (byModel[model].firstIndex(of: slot) ?? 0) + 1
     }
 
     /// Takes a job out of a worker's hands; false if it was not there.
     mutating func release(_ job: JobID, from slot: Slot, at now: Instant) -> Bool {
+        guard workers[slot].inFlight.remove(job) != nil else { return false }
         workers[slot].stuckSince = now
-        return workers[slot].inFlight.remove(job) != nil
+        return true
     }
 
     mutating func noteProgress(_ slot: Slot, _ progress: UInt64, at now: Instant) {

@@ -44,7 +44,7 @@ public struct RouterCore {
         /// The head start that each priority has over the next lower one. A job that has waited nine of these goes before
         /// any newcomer, so a low priority still runs.
         public var priorityStep = Duration.milliseconds(250)
-        public var version = "0"
+        public var version = Release.version
 
         public init() {}
     }
@@ -89,9 +89,11 @@ public struct RouterCore {
     var idempotency: IdempotencyTable
     var statistics: Statistics
     var admission = Admission()
-    /// Instances of `budget` by when they end; entries of requests that are over are passed over.
+    /// Budgets by when they end; entries of requests that are over are passed over.
     var deadlines = Heap<Deadline>()
     var waiting: [WaitingQueue]
+    /// Requests whose leader ended without a lasting result: they are started behind the event in hand.
+    var promoted: [UInt64] = []
     var isDraining = false
     var isDrained = false
     /// What the event in hand leads to.
@@ -110,6 +112,7 @@ public struct RouterCore {
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
     public var nextDeadline: Instant? {
+        // `finish` keeps the first entry one of a request without an answer.
         let budget = deadlines.min?.instant
         guard let check = roster.nextCheck else { return budget }
         return budget.map { min($0, check) } ?? check
@@ -132,6 +135,9 @@ public struct RouterCore {
         case .deadline: checkWorkers(now)
         case .drain: isDraining = true
         case .abandon: abandon(now)
+        }
+        while let serial = promoted.popLast() {
+            if ledger.contains(serial) { start(serial, now) }
         }
         if isDraining, !isDrained, ledger.isEmpty {
             isDrained = true
@@ -163,11 +169,9 @@ public struct RouterCore {
         }
     }
 
-    private mutating func refuse(_ token: Token, _ id: String?, _ error: WireError, retryAfter: Int? = nil) {
+    private mutating func refuse(_ token: Token, _ id: String?, _ error: WireError) {
         statistics.count(error.status)
-        var document = ResultDocument(id: id, error: error)
-        document.retryAfterMilliseconds = retryAfter
-        actions.append(.reply(token, .result(document)))
+        actions.append(.reply(token, .result(ResultDocument(id: id, error: error))))
     }
 
     private mutating func cancel(_ token: Token, _ header: RequestHeader, _ now: Instant) {
@@ -184,22 +188,23 @@ public struct RouterCore {
         if let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
             statistics.counters.deduplicated += 1
             statistics.count(result.status)
-            var document = result
-            document.id = header.id
-            document.metadata = header.metadata
-            actions.append(.reply(token, .result(document)))
+            actions.append(.reply(token, .result(result.copied(for: header, after: .zero))))
             return
         }
         let models: [Int]
         do {
             models = try admit(header, imageBytes)
         } catch {
-            var retryAfter: Int?
+            statistics.count(error.status)
+            var document = ResultDocument(id: header.id, error: error)
+            document.metadata = header.metadata
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
-                retryAfter = admission.retryAfter(rate: statistics.answersPerSecond(at: now), at: now)
+                document.retryAfterMilliseconds = admission.retryAfter(
+                    rate: statistics.answersPerSecond(at: now), at: now)
             }
-            return refuse(token, header.id, error, retryAfter: retryAfter)
+            actions.append(.reply(token, .result(document)))
+            return
         }
         statistics.counters.accepted += 1
         let serial = ledger.add(
@@ -208,16 +213,11 @@ public struct RouterCore {
                 tasks: models.map { Task(model: $0) }))
         deadlines.insert(
             Deadline(instant: now + .milliseconds(header.budgetMilliseconds), serial: serial))
-        if let key = header.idempotencyKey {
-            if let leader = idempotency.leader(for: key) {
-                statistics.counters.deduplicated += 1
-                ledger[serial].follows = leader
-                ledger[leader].followers.append(serial)
-                return
-            }
-            idempotency.lead(key, serial)
+        if let key = header.idempotencyKey, !idempotency.join(key, serial, ledger) {
+            statistics.counters.deduplicated += 1
+        } else {
+            start(serial, now)
         }
-        start(serial, now)
     }
 
     /// The models that the request is for, if it may come in.
@@ -289,30 +289,50 @@ public struct RouterCore {
     // MARK: Scheduling
 
     private mutating func enqueue(_ serial: UInt64, _ index: Int, _ now: Instant) {
-        let request = ledger[serial]
-        let model = request.tasks[index].model
-        ledger[serial].tasks[index].state = .waiting
+        let (model, received, priority) = ledger.update(serial) { request in
+            request.tasks[index].state = .waiting
+            return (request.tasks[index].model, request.received, request.header.priority)
+        }
         // A virtual time: the moment of receipt, later for each step of lower priority. Ordering by it needs no ageing.
-        let steps = Int64(Limits.priorities.upperBound - request.header.priority)
-        let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
-        waiting[model].add(WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, task: index)), keeping: ledger)
+        let steps = Int64(Limits.priorities.upperBound - priority)
+        let turn = received.nanoseconds + steps * configuration.priorityStep.nanoseconds
+        waiting[model].add(WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, task: index)), ledger)
         dispatch(model, now)
     }
 
     /// Hands waiting jobs of a model to its workers, as long as one has credit.
     private mutating func dispatch(_ model: Int, _ now: Instant) {
-        while !waiting[model].isEmpty, let slot = roster.leastLoaded(of: model) {
-            guard let job = waiting[model].next(in: ledger) else { return }
-            let request = ledger[job.serial]
-            let remaining = request.deadline - now
-            ledger[job.serial].tasks[job.task].attempts += 1
-            ledger[job.serial].tasks[job.task].state = .running(roster[slot].peer, since: now)
-            roster.assign(job, to: slot, at: now)
-            let message = RouterMessage.Job(
-                job: job.rawValue, attempt: UInt8(clamping: ledger[job.serial].tasks[job.task].attempts),
-                remainingMilliseconds: UInt32(clamping: Int(remaining.milliseconds)))
-            actions.append(.dispatch(roster[slot].peer, message, image: request.token))
+        var passedOver: [WaitingQueue.Entry] = []
+        while !waiting[model].isEmpty, let free = roster.leastLoaded(of: model),
+            let entry = waiting[model].next(ledger)
+        {
+            let avoided = ledger[entry.job.serial].tasks[entry.job.task].avoids
+            if avoided == nil {
+                hand(entry.job, to: free, now)
+            } else if let other = roster.leastLoaded(of: model, avoiding: avoided) {
+                hand(entry.job, to: other, now)
+            } else {
+                passedOver.append(entry)
+            }
         }
+        for entry in passedOver { waiting[model].add(entry, ledger) }
+    }
+
+    private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) {
+        let peer = roster[slot].peer
+        let (token, message) = ledger.update(job.serial) { request in
+            request.tasks[job.task].attempts += 1
+            request.tasks[job.task].state = .running
+            let remaining = request.deadline - now
+            return (
+                request.token,
+                RouterMessage.Job(
+                    job: job.rawValue, attempt: UInt8(clamping: request.tasks[job.task].attempts),
+                    remainingMilliseconds: UInt32(clamping: remaining.nanoseconds / 1_000_000))
+            )
+        }
+        roster.assign(job, to: slot, at: now)
+        actions.append(.dispatch(peer, message, image: token))
     }
 
     // MARK: Workers
@@ -337,14 +357,20 @@ public struct RouterCore {
             dispatch(roster[slot].model, now)
         case .fail(let failure): fail(failure, slot, now)
         case .ping(let epoch, _, let progress):
+            guard epoch == roster[slot].epoch else {
+                actions.append(.send(peer, .resync))
+                return
+            }
             roster.noteProgress(slot, progress, at: now)
-            actions.append(.send(peer, epoch == roster[slot].epoch ? .pong(epoch: epoch) : .resync))
+            actions.append(.send(peer, .pong(epoch: epoch)))
         case .credit(let epoch, let jobs):
             guard epoch == roster[slot].epoch else { return }
             roster[slot].credit = Roster.credit(jobs)
             dispatch(roster[slot].model, now)
         case .drain(let epoch):
-            if epoch == roster[slot].epoch { roster.drain(slot) }
+            guard epoch == roster[slot].epoch else { return }
+            roster.drain(slot)
+            dispatch(roster[slot].model, now)
         case .bye(let epoch):
             if epoch == roster[slot].epoch { remove(peer, died: false, now) }
         }
@@ -396,6 +422,7 @@ public struct RouterCore {
         // What is the worker's own fault may go better with another one.
         if error.status.rawValue >= 500, task.attempts < Limits.executionsPerModel {
             statistics.counters.redispatched += 1
+            ledger[job.serial].tasks[job.task].avoids = roster[slot].peer
             enqueue(job.serial, job.task, now)
         } else {
             settle(job.serial, job.task, error)
@@ -434,6 +461,8 @@ public struct RouterCore {
                 endIfSettled(job.serial, now)
             }
         }
+        // A job that avoided another worker as long as this one was there.
+        dispatch(worker.model, now)
     }
 
     // MARK: Time
@@ -486,10 +515,9 @@ public struct RouterCore {
     ///
     /// - Parameter overriding: whether the reason is the answer even if some models gave a score.
     private mutating func end(_ serial: UInt64, with error: WireError, overriding: Bool = false, _ now: Instant) {
-        let isQueued = ledger[serial].follows == nil
         for index in ledger[serial].tasks.indices where !ledger[serial].tasks[index].isSettled {
             let task = ledger[serial].tasks[index]
-            if isQueued, case .waiting = task.state { waiting[task.model].noteStale() }
+            if case .waiting = task.state { waiting[task.model].noteStale() }
             settle(serial, index, error)
         }
         finish(serial, overriding: overriding ? error : nil, now)
@@ -499,40 +527,33 @@ public struct RouterCore {
         let request = ledger.remove(serial)
         let document = request.result(ensemble, at: now, overriding: error)
         answer(request, document, now)
-        if let leader = request.follows {
-            if ledger.contains(leader) { ledger[leader].followers.removeAll { $0 == serial } }
-            return
-        }
-        guard let key = request.header.idempotencyKey else { return }
-        if document.status.isFinal {
-            idempotency.store(document, for: key, at: now)
-            for follower in request.followers {
-                let request = ledger.remove(follower)
-                var copy = document
-                copy.id = request.header.id
-                copy.metadata = request.header.metadata
-                copy.totalMilliseconds = (now - request.received).milliseconds
-                answer(request, copy, now)
+        if let key = request.header.idempotencyKey, idempotency.isLeader(serial, of: key) {
+            if document.status.isFinal {
+                for follower in idempotency.store(document, for: key, at: now) where ledger.contains(follower) {
+                    let request = ledger.remove(follower)
+                    answer(request, document.copied(for: request.header, after: now - request.received), now)
+                }
+            } else if let heir = idempotency.promote(key, ledger) {
+                promoted.append(heir)
             }
-        } else {
-            promote(request.followers, key, now)
         }
-    }
-
-    /// The leader of a key ended without a lasting result: the first of those that waited for it takes its place.
-    private mutating func promote(_ followers: [UInt64], _ key: String, _ now: Instant) {
-        idempotency.unlead(key)
-        guard let leader = followers.first else { return }
-        idempotency.lead(key, leader)
-        ledger[leader].follows = nil
-        ledger[leader].followers = Array(followers.dropFirst())
-        for follower in followers.dropFirst() { ledger[follower].follows = leader }
-        start(leader, now)
+        while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
     }
 
     private mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
         statistics.answered(document.status, after: now - request.received, at: now)
         actions.append(.reply(request.token, .result(document)))
+    }
+}
+
+extension ResultDocument {
+    /// The same result for another request with the same idempotency key.
+    fileprivate func copied(for header: RequestHeader, after duration: Duration) -> ResultDocument {
+        var copy = self
+        copy.id = header.id
+        copy.metadata = header.metadata
+        copy.totalMilliseconds = duration.milliseconds
+        return copy
     }
 }
 

@@ -19,9 +19,9 @@ struct WaitingQueue {
     var count: Int { heap.count - stale }
     var isEmpty: Bool { count == 0 }
 
-    mutating func add(_ entry: Entry, keeping ledger: Ledger) {
+    mutating func add(_ entry: Entry, _ ledger: Ledger) {
         if stale > count + 64 {
-            heap = Heap(heap.unordered.filter { Self.isWaiting($0.job, ledger) })
+            heap = Heap(heap.unordered.filter { ledger.isWaiting($0.job) })
             stale = 0
         }
         heap.insert(entry)
@@ -33,16 +33,11 @@ struct WaitingQueue {
     }
 
     /// Takes the job whose turn it is.
-    mutating func next(in ledger: Ledger) -> JobID? {
+    mutating func next(_ ledger: Ledger) -> Entry? {
         while let entry = heap.popMin() {
-            if Self.isWaiting(entry.job, ledger) { return entry.job }
+            if ledger.isWaiting(entry.job) { return entry }
             stale -= 1
         }
         return nil
-    }
-
-    private static func isWaiting(_ job: JobID, _ ledger: Ledger) -> Bool {
-        guard ledger.contains(job.serial), case .waiting = ledger[job.serial].tasks[job.task].state else { return false }
-        return true
     }
 }

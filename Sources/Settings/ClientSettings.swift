@@ -16,6 +16,7 @@ public struct ConnectionOptions: ParsableArguments {
 /// What a command asks of the service for each image.
 public struct RequestOptions: ParsableArguments {
     @Option(Keys.budget) var budget: String?
+    @Option(Keys.imageBytes) var imageBytes: String?
     @Option(Keys.priority) var priority: String?
     @Option(Keys.policy) var policy: String?
     @Option(Keys.models) var models: [String] = []
@@ -26,7 +27,8 @@ public struct RequestOptions: ParsableArguments {
     /// What was given.
     public var given: [GivenOption] {
         [
-            GivenOption(Keys.budget, budget), GivenOption(Keys.priority, priority), GivenOption(Keys.policy, policy),
+            GivenOption(Keys.budget, budget), GivenOption(Keys.imageBytes, imageBytes),
+            GivenOption(Keys.priority, priority), GivenOption(Keys.policy, policy),
             GivenOption(Keys.models, models), GivenOption(Keys.require, require),
         ]
     }
@@ -38,6 +40,8 @@ public struct ClientSettings: Equatable, Sendable {
     /// Whether somebody named a router, or the default is used.
     public var isRouterNamed: Bool
     public var budgetMilliseconds: Int
+    /// The service's limit: larger images are not sent.
+    public var imageBytes: Int
     public var priority: Int
     public var policy: String
     /// Nil: all.
@@ -53,6 +57,7 @@ public struct ClientSettings: Equatable, Sendable {
         isRouterNamed = try layers.optionalList(Keys.clientRouter) != nil
         routers = try layers.list(Keys.clientRouter)
         budgetMilliseconds = try layers.read(Keys.budget)
+        imageBytes = try layers.read(Keys.imageBytes)
         priority = try layers.read(Keys.priority)
         policy = try layers.read(Keys.policy)
         models = try layers.optionalList(Keys.models)

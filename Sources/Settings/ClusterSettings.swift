@@ -19,6 +19,10 @@ public struct ClusterSettings: Equatable, Sendable {
     public var workersPerModel: Int
     /// The router's settings, for what the supervisor itself must know of them.
     public var router: RouterSettings
+    /// Where clients of this machine connect.
+    public var clientPeer: String
+    /// Where the cluster's workers connect.
+    public var workerPeer: String
     /// What to hand on to the router. The environment and the file of `--config` reach the children by themselves.
     public var routerArguments: [String]
     /// What to hand on to every worker, besides its model and the router's endpoint.
@@ -35,8 +39,19 @@ public struct ClusterSettings: Equatable, Sendable {
         workersPerModel = try layers.read(Keys.workers)
         router = try RouterSettings(layers)
         _ = try WorkerSettings(layers, environment: environment)
+        clientPeer = try Self.peer(of: router.clientEndpoint, Keys.clientEndpoint, layers)
+        workerPeer = try Self.peer(of: router.workerEndpoint, Keys.workerEndpoint, layers)
         routerArguments = options.router.given.flatMap(\.arguments)
         workerArguments = (options.tuning.given + options.router.service.given).flatMap(\.arguments)
+    }
+
+    private static func peer(
+        of endpoint: String, _ key: Setting<String>, _ layers: SettingsLayers
+    ) throws(SettingsError) -> String {
+        if let peer = Endpoint(endpoint, for: .bind)?.localPeer { return peer }
+        throw SettingsError(
+            setting: key.name,
+            "\(layers.source(of: key)) is \(endpoint), which leaves the port to chance; 'up' needs a fixed one to tell others")
     }
 }
 

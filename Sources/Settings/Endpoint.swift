@@ -36,6 +36,17 @@ struct Endpoint: Equatable {
         }
     }
 
+    /// Where a process of this machine connects to reach who is bound here; nil if the port is not known beforehand.
+    var localPeer: String? {
+        guard text.hasPrefix("tcp://") else { return text }
+        if text.hasSuffix(":*") { return nil }
+        for (every, loopback) in [("*", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]"), ("lo", "127.0.0.1")]
+        where text.hasPrefix("tcp://\(every):") {
+            return "tcp://\(loopback)" + text.dropFirst("tcp://\(every)".count)
+        }
+        return text
+    }
+
     /// 127.0.0.0/8. A name such as `127.0.0.1.example.org` is not an address.
     private static func isLoopback(_ host: Substring) -> Bool {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)

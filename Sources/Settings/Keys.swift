@@ -86,13 +86,14 @@ public enum SettingsTable {
     ]
     /// Of `bifrons classify`, `status`, `models` and `bench`.
     public static let client = [
-        Keys.config.description, Keys.clientRouter.description, Keys.budget.description, Keys.priority.description,
+        Keys.config.description, Keys.clientRouter.description, Keys.budget.description,
+        Keys.imageBytes.description, Keys.priority.description,
         Keys.policy.description, Keys.models.description, Keys.require.description,
     ]
     /// Of `bifrons up`, besides the router's and the worker's own.
     public static let cluster = [Keys.workers.description]
 
-    /// All of them; `router` and `config` more than once.
+    /// All of them; what several programs have stands several times.
     public static let all = service + router + worker + client + cluster
 
     /// The known name that is the fewest changed letters away, if that is at most two.

@@ -6,30 +6,37 @@ public enum Program {
     /// The exit status for a command line or settings that make no sense. (ArgumentParser's own would be 64.)
     public static let usageStatus: Int32 = 2
 
-    /// Parses the command line, runs the command, exits.
+    /// Parses the command line, runs the command on this thread, the main one, and exits.
+    ///
+    /// An asynchronous command runs on the tasks' threads. No task has been started before, so a command that is not
+    /// may still block signals for the whole process.
     public static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
         do {
             var parsed = try command.parseAsRoot()
-            try parsed.run()
-            exit(EXIT_SUCCESS)
+            guard let asynchronous = parsed as? any AsyncParsableCommand else {
+                try parsed.run()
+                exit(EXIT_SUCCESS)
+            }
+            run(asynchronous, command)
         } catch {
             finish(command, error)
         }
     }
 
-    /// The same for a command with asynchronous subcommands.
-    public static func run<Command: AsyncParsableCommand>(_ command: Command.Type) async -> Never {
-        do {
-            var parsed = try command.parseAsRoot()
-            if var asynchronous = parsed as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try parsed.run()
+    private static func run<Command: ParsableCommand>(
+        _ parsed: sending any AsyncParsableCommand, _ command: Command.Type
+    ) -> Never {
+        // A Mutex could hand it over as well; the task is the only one to touch it from here on.
+        nonisolated(unsafe) var parsed = parsed
+        Task {
+            do {
+                try await parsed.run()
+                exit(EXIT_SUCCESS)
+            } catch {
+                finish(command, error)
             }
-            exit(EXIT_SUCCESS)
-        } catch {
-            finish(command, error)
         }
+        while true { pause() }
     }
 
     /// The exit status for an error that a command threw.

@@ -37,9 +37,12 @@ public struct ServiceOptions: ParsableArguments {
         ]
     }
 
-    /// If `bifrons up` started this process: asks the system for SIGTERM when that ends, however it ends.
-    /// Call it first of all, on the main thread; returns normally otherwise.
+    /// The tie to `bifrons up`, if that started this process.
+    public var supervision: Supervision { Supervision(parent: exitWithParent) }
+
+    /// Ends with the parent if `bifrons up` started this process: see ``Supervision/followParent()``.
+    /// Call it first of all, on the main thread.
     public func followParent() {
-        if let exitWithParent { Settings.exitWithParent(exitWithParent) }
+        supervision.followParent()
     }
 }

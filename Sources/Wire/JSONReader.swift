@@ -95,9 +95,13 @@ struct JSONReader {
     }
 
     /// Walks over a value of any kind and gives its bytes as they stand.
-    mutating func skipValue(depth: Int = 0) throws(SyntaxError) -> UnsafeRawBufferPointer {
-        guard depth < Limits.headerDepth else { throw expected("at most \(Limits.headerDepth) levels of nesting") }
+    ///
+    /// - Parameter depth: how many objects and arrays stand around the value.
+    mutating func skipValue(depth: Int = 1) throws(SyntaxError) -> UnsafeRawBufferPointer {
         let kind = try peek()
+        if kind == .object || kind == .array, depth >= Limits.headerDepth {
+            throw expected("at most \(Limits.headerDepth) levels of nesting")
+        }
         let start = offset
         switch kind {
         case .object:

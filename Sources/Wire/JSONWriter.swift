@@ -3,7 +3,7 @@ struct JSONWriter {
     private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    init(capacity: Int = 512) {
+    init(capacity: Int = 1024) {
         bytes.reserveCapacity(capacity)
     }
 
@@ -34,19 +34,23 @@ struct JSONWriter {
 
     mutating func string(_ value: String) {
         separate()
+        var value = value
         bytes.append(UInt8(ascii: "\""))
-        for byte in value.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(Self.hexDigits[Int(byte >> 4)])
-                bytes.append(Self.hexDigits[Int(byte & 15)])
-            default: bytes.append(byte)
+        value.withUTF8 { text in
+            if text.contains(where: Self.needsEscape) {
+                for byte in text { escape(byte) }
+            } else {
+                bytes.append(contentsOf: text)
             }
         }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// A string of two hexadecimal digits a byte.
+    mutating func hexadecimal(_ value: [UInt8]) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        for byte in value { appendHexadecimal(byte) }
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -87,6 +91,25 @@ struct JSONWriter {
         bytes.append(contentsOf: value)
     }
 
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        if byte < 0x20 {
+            bytes.append(contentsOf: "\\u00".utf8)
+            return appendHexadecimal(byte)
+        }
+        if Self.needsEscape(byte) { bytes.append(UInt8(ascii: "\\")) }
+        bytes.append(byte)
+    }
+
+    private mutating func appendHexadecimal(_ byte: UInt8) {
+        for digit in [byte >> 4, byte & 15] {
+            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+
     private mutating func container(_ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) -> Void) {
         separate()
         bytes.append(opening)
@@ -101,6 +124,5 @@ struct JSONWriter {
         needsComma = true
     }
 
-    private static let hexDigits = Array("0123456789abcdef".utf8)
     private static let powersOfTen: [Double] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
 }

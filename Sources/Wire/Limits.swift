@@ -4,6 +4,8 @@ public enum Limits {
     public static let magic = "BIFRONS1"
     /// What every version's magic begins with, so that another version is named in the error.
     static let magicFamily = "BIFRONS"
+    /// Bytes of the longest frame that is taken for some version's magic, and not for an image.
+    static let magicFamilyBytes = 16
 
     /// Frames of an envelope, the empty delimiter included.
     public static let envelopeFrames = 8

@@ -30,12 +30,13 @@ public struct RequestFrames: Equatable, Sendable {
     /// `dropped` counts the frames that the receiver read off but did not keep, because no request has as many.
     public static func locate(in frames: some FrameSequence, dropped: Int = 0) throws(Malformed) -> RequestFrames {
         guard frames.count > 0 else { throw malformed(0, .version1, "a request needs at least one frame") }
-        if startsWithMagic(frames, at: 0) {
+        if isMagic(frames, at: 0) {
             return try version1(frames, envelopeCount: 0, dropped: dropped)
         }
+        if isOtherVersion(frames, at: 0) { throw wrongMagic(frames, at: 0, envelopeCount: 0) }
         let searched = min(frames.count, Limits.envelopeFrames)
         guard let delimiter = (0..<searched).first(where: { frames.byteCount(at: $0) == 0 }) else {
-            if frames.count == 1 { return RequestFrames(envelopeCount: 0, form: .bare, header: nil, image: 0) }
+            if frames.count + dropped == 1 { return RequestFrames(envelopeCount: 0, form: .bare, header: nil, image: 0) }
             if frames.count + dropped > Limits.envelopeFrames {
                 throw malformed(
                     0, .version1,
@@ -47,10 +48,10 @@ public struct RequestFrames: Equatable, Sendable {
         switch frames.count - body {
         case 0:
             throw malformed(body, .bare, "the request ends with its empty delimiter frame; send the image behind it")
-        case 1 where !startsWithMagic(frames, at: body):
+        case 1 where !isMagic(frames, at: body) && !isOtherVersion(frames, at: body):
             return RequestFrames(envelopeCount: body, form: .bare, header: nil, image: body)
         default:
-            guard startsWithMagic(frames, at: body) else {
+            guard isMagic(frames, at: body) else {
                 throw wrongMagic(frames, at: body, envelopeCount: body)
             }
             return try version1(frames, envelopeCount: body, dropped: dropped)
@@ -74,17 +75,20 @@ public struct RequestFrames: Equatable, Sendable {
             envelopeCount: envelopeCount, form: .version1, header: header, image: count == 3 ? header + 1 : nil)
     }
 
-    private static func startsWithMagic(_ frames: some FrameSequence, at index: Int) -> Bool {
+    private static func isMagic(_ frames: some FrameSequence, at index: Int) -> Bool {
         frames.byteCount(at: index) == Limits.magic.utf8.count
             && frames.withBytes(at: index) { $0.elementsEqual(Limits.magic.utf8) }
     }
 
+    private static func isOtherVersion(_ frames: some FrameSequence, at index: Int) -> Bool {
+        frames.byteCount(at: index) <= Limits.magicFamilyBytes
+            && frames.withBytes(at: index) { $0.starts(with: Limits.magicFamily.utf8) }
+            && !isMagic(frames, at: index)
+    }
+
     private static func wrongMagic(_ frames: some FrameSequence, at index: Int, envelopeCount: Int) -> Malformed {
-        let otherVersion = frames.withBytes(at: index) { bytes in
-            bytes.count <= 16 && bytes.starts(with: Limits.magicFamily.utf8)
-        }
         let problem =
-            otherVersion
+            isOtherVersion(frames, at: index)
             ? "the request speaks another version of the protocol; this router speaks \(Limits.magic)"
             : "the first frame behind the envelope is not \(Limits.magic)"
         return malformed(envelopeCount, .version1, problem)

@@ -14,7 +14,7 @@ extension ResultDocument: Decodable {
         degraded = try fields.decodeIfPresent(Bool.self, forKey: .degraded) ?? false
         attempts = try fields.decodeIfPresent(Int.self, forKey: .attempts) ?? 0
         totalMilliseconds = try fields.decodeIfPresent(Double.self, forKey: .totalMilliseconds)
-        faces = try fields.decodeIfPresent([Face].self, forKey: .faces)
+        faces = try fields.decodeIfPresent([Face].self, forKey: .faces)?.map { $0.ordered(like: models.map(\.name)) }
         image = try fields.decodeIfPresent(ImageInformation.self, forKey: .image)
         error = try fields.decodeIfPresent(Problem.self, forKey: .error)
         retryAfterMilliseconds = try fields.decodeIfPresent(Int.self, forKey: .retryAfterMilliseconds)
@@ -41,6 +41,14 @@ extension ResultDocument.Face: Decodable {
             .map { (name: $0.key, aiProbability: $0.value) }
             .sorted { $0.name < $1.name }
     }
+
+    /// A JSON object has no order: the models of a face stand as those of the whole result do.
+    fileprivate func ordered(like names: [String]) -> Self {
+        var face = self
+        face.models = names.compactMap { name in models.first { $0.name == name } }
+        face.models += models.filter { !names.contains($0.name) }
+        return face
+    }
 }
 
 extension ImageInformation: Decodable {
@@ -53,9 +61,11 @@ extension ImageInformation: Decodable {
         format = try fields.decode(Format.self, forKey: .format)
         width = try fields.decode(UInt32.self, forKey: .width)
         height = try fields.decode(UInt32.self, forKey: .height)
-        let digits = Array(try fields.decode(String.self, forKey: .sha256).utf8)
-        sha256 = stride(from: 0, to: digits.count - 1, by: 2).compactMap { index in
-            UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16)
+        let digits = try fields.decode(String.self, forKey: .sha256).map(\.hexDigitValue)
+        guard digits.count == 2 * BinaryReader.digestBytes, !digits.contains(nil) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .sha256, in: fields, debugDescription: "a SHA-256 has 64 hexadecimal digits")
         }
+        sha256 = stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
     }
 }

@@ -238,7 +238,7 @@ public struct ResultDocument: Equatable, Sendable {
             json.key("height")
             json.integer(Int(image.height))
             json.key("sha256")
-            json.string(image.sha256.map { byte in String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }.joined())
+            json.hexadecimal(image.sha256)
         }
     }
 

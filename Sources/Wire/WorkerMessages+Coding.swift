@@ -22,10 +22,10 @@ extension WorkerMessage {
         switch self {
         case .hello(let hello):
             out.header(Tag.hello)
-            out.string(hello.model)
-            out.string(hello.version)
-            out.string(hello.digest)
-            out.string(hello.worker)
+            out.string(hello.model, limit: Limits.nameBytes)
+            out.string(hello.version, limit: Limits.nameBytes)
+            out.string(hello.digest, limit: Limits.identifierBytes)
+            out.string(hello.worker, limit: Limits.nameBytes)
             out.integer(hello.credit)
             out.integer(hello.bootID)
             let metrics = hello.metrics.sorted { $0.key < $1.key }.prefix(Limits.metrics)
@@ -161,7 +161,7 @@ struct BinaryWriter {
     }
 
     /// Writes at most `limit` bytes of the text, cut between characters.
-    mutating func string(_ text: String, limit: Int = Limits.identifierBytes) {
+    mutating func string(_ text: String, limit: Int) {
         var kept = Substring(text)
         while kept.utf8.count > limit { kept.removeLast() }
         integer(UInt16(kept.utf8.count))
@@ -169,8 +169,9 @@ struct BinaryWriter {
     }
 
     mutating func write(_ score: WorkerMessage.Score) {
-        integer(UInt8(clamping: score.regions.count))
-        for region in score.regions.prefix(Limits.regions) {
+        let regions = score.regions.prefix(Limits.regions)
+        integer(UInt8(regions.count))
+        for region in regions {
             integer(UInt8(region.box == nil ? 0 : 1))
             if let box = region.box {
                 for side in [box.x, box.y, box.width, box.height] { integer(side) }

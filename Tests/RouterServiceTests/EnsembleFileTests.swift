@@ -1,6 +1,7 @@
 import FoundationEssentials
 import RouterCore
 import Testing
+import Wire
 
 @testable import RouterService
 

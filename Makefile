@@ -1,0 +1,56 @@
+# What can be done here: make help
+
+SHELL := /bin/bash
+.NOTPARALLEL:
+
+# Walls between the rooms: a target can import only what Package.swift says it depends on.
+walls := --explicit-target-dependency-import-check error
+release := swift build -c release --static-swift-stdlib $(walls)
+swift_files := Sources Tests Benchmarks/Sources Package.swift Benchmarks/Package.swift
+
+# The demo's picture; a portrait that Debian ships, if not given
+IMAGE ?=
+# The training's folder of labelled pictures
+DATA ?=
+
+.PHONY: help demo test build bench models engine packages format lint clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: build engine ## build, start a cluster, classify IMAGE=path with it, stop it
+	@scripts/demo "$(IMAGE)"
+
+test: packages engine ## build with walls checked, run all tests
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	swift build --build-tests $(walls)
+	swift test --skip-build --disable-xctest
+	.venv-test/bin/python -m pytest -q Models/training/tests
+
+build: packages ## build the release executables into .build/release
+	$(release)
+
+bench: build engine ## run the benchmarks
+	swift run --package-path Benchmarks -c release bifrons-benchmarks
+
+models: packages ## train and export the models from DATA=folder (an hour)
+	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make models DATA=folder" >&2; exit 2; }
+	scripts/python-environment .venv-training Models/training/requirements.txt
+	.venv-training/bin/python Models/training/make_models.py --data "$(DATA)"
+
+engine: packages ## fetch the inference engine into vendor/openvino
+	@scripts/engine
+
+packages: ## install the Debian packages that are missing
+	@scripts/packages
+
+format: ## write the sources' format
+	swift format --in-place --recursive $(swift_files)
+
+lint: ## check format, scripts, documentation and model files
+	@scripts/packages shellcheck
+	swift format lint --strict --recursive $(swift_files)
+	@scripts/check
+
+clean: ## remove what was built; fetched packages stay
+	rm -rf .build Benchmarks/.build

@@ -1,0 +1,227 @@
+"""Writes the model cards and the training curves from the measured numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import networks
+from data import HONEST_SOURCE
+from export import LICENCE, write_text
+
+WHAT = {
+    "resnet": "A small residual network (He et al. 2016): a strided 3x3 stem, then one residual block each at 32, 64, "
+    "96 and 192 filters, batch norm throughout, global average pooling, dropout, one logit.",
+    "inception": "A small Inception network (Szegedy et al. 2015, 2016): a strided stem of two convolutions, then five "
+    "blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), each reduced by 1x1 convolutions first, batch "
+    "norm throughout, global average pooling, dropout, one logit.",
+}
+
+
+def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
+    """Loss and held-out AUC over the images seen, as a small PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    images = [int(row["images"]) / 1000 for row in rows]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    left.plot(images, [float(row["loss"]) for row in rows])
+    left.set(title=f"{name}: training loss", xlabel="thousand images", ylim=(0, None))
+    right.plot(images, [float(row["held_out_auc"]) for row in rows], label="all sources")
+    right.plot(images, [float(row["held_out_auc_honest_pair"]) for row in rows], label="honest pair")
+    right.set(title="ROC AUC, held-out groups", xlabel="thousand images", ylim=(0.5, 1))
+    right.legend(loc="lower right")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=80, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def read_curve(file: Path) -> list[dict[str, str]]:
+    """The rows of a training's CSV; none if it has not got that far."""
+    if not file.is_file():
+        return []
+    with file.open(newline="") as source:
+        return list(csv.DictReader(source))
+
+
+def training_paragraph(name: str, splits: dict[str, int], rows: list[dict[str, str]]) -> str:
+    """What the weights were made of, in one paragraph for manifest and card."""
+    seen = int(rows[-1]["images"]) if rows else 0
+    minutes = float(rows[-1]["minutes"]) if rows else 0.0
+    return (
+        f"{splits['train']} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
+        "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics, staff and official portraits; "
+        "generated ones from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion "
+        f"2.1, SDXL, FLUX and a few of DALL-E 3 and Midjourney 6. {seen} augmented views in {minutes:.0f} minutes on "
+        "one CPU thread (bf16, averaged weights), classes balanced, the same augmentation for both classes. "
+        f"{splits['calibration']} pictures of other groups were kept for calibration, {splits['validation']} for "
+        "validation."
+    )
+
+
+def fill(text: str) -> str:
+    """A paragraph wrapped at 120 columns."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def fill_paragraphs(markdown: str) -> str:
+    """Wraps the plain paragraphs of a text; headings, tables, lists and pictures stay as they are."""
+    parts = markdown.split("\n\n")
+    return "\n\n".join(p if p.lstrip()[:1] in "#|-!" else fill(p.strip()) for p in parts).rstrip() + "\n"
+
+
+def percent(value: float) -> str:
+    """0.0123 as "1.2 %"."""
+    return f"{100 * value:.1f} %"
+
+
+def head_rows(values: dict[str, Any]) -> str:
+    """The two rows every card shows first: the honest pair, then everything."""
+    lines = ["| | n | ROC AUC (95 %) | accuracy at 0.5 | EER | ECE |", "|---|---|---|---|---|---|"]
+    for part, title in (("honest_pair", "**honest pair** (FFHQ, StyleGAN1)"), ("all", "all sources")):
+        v = values[part]
+        low, high = v["roc_auc_95"]
+        auc = f"{v['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
+        lines.append(f"| {title} | {v['n']} | {auc} | {v['accuracy']:.3f} | {v['eer']:.3f} | {v['ece']:.3f} |")
+    return "\n".join(lines)
+
+
+def source_rows(values: dict[str, Any]) -> str:
+    """Per source: false positives of real ones, hits and AUC of generated ones."""
+    lines = ["| real source | n | called generated at 0.5 |", "|---|---|---|"]
+    lines += [f"| {name} | {row['n']} | {percent(row['called_generated'])} |" for name, row in values["real"].items()]
+    lines += ["", "| generated source | n | called generated at 0.5 | ROC AUC against all real |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {row['n']} | {percent(row['called_generated'])} | {row['roc_auc_against_all_real']:.3f} |"
+        for name, row in values["ai_generated"].items()
+    ]
+    return "\n".join(lines)
+
+
+def card(name: str, report: dict[str, Any], training: str, version: str) -> str:
+    """The text of a model card."""
+    values = report[name]
+    parameters, operations = networks.cost(networks.build(name))
+    honest, everything = values["honest_pair"], values["all"]
+    return f"""# {name} {version}
+
+{WHAT[name]}
+
+{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: 128x128 RGB, the central square
+of the picture. Output: one logit; after the manifest's calibration, the logit of the probability that the face is
+AI-generated, for a stream of which half is generated.
+
+This is a first version. It is far from chance and **not good enough to decide about anybody**.
+
+## What it reaches
+
+On the validation split (groups it never saw, sources it did), through the exported file, ONNX in f32:
+
+{head_rows(values)}
+
+Read the first row. There, real and generated pictures have the same size, format and framing, and the network has only
+the face to go by: {honest["roc_auc"]:.2f}. The second row, {everything["roc_auc"]:.2f}, says little: across sources the
+classes also differ in resolution, JPEG history, framing and backdrop, and a network learns these first. Expect numbers
+nearer to the first row, or below it, on cameras and generators that are not listed here. Intervals: bootstrap over
+groups.
+
+{source_rows(values)}
+
+![curves](training.png)
+
+The numbers come from `python Models/training/evaluate.py --data FOLDER`, the curve's points are in
+[training.csv](training.csv) (its AUCs are on the groups kept for calibration, not on the validation split).
+
+## What it was trained on
+
+{training}
+
+## Traps
+
+- It looks at the central square of the whole picture; there is no face locator yet. It was trained on pictures in which
+  the face fills about 60 % of the height: a small face, one away from the centre, or no face at all gets a number that
+  means nothing.
+- Squares are scaled to 128 px, which removes most of the fine traces that generators leave. A larger input would see
+  more.
+- Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
+  {HONEST_SOURCE} (FFHQ) above.
+- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. Nor
+  were real sources left out of the training: on new cameras false positives can be much more frequent than above.
+- Screenshots, strong compression, scans, filters and make-up apps move the score in either direction.
+- The pictures are not balanced over age, skin and sex, and error rates by group were not measured.
+- Calibration holds for pictures like those above, half of them generated. Where generated pictures are rare, the share
+  of true alarms among alarms is far lower than the probability suggests.
+
+## What it is for, and what not
+
+For trying out Bifrons, for research, and for ordering a queue that people look through. Not for blocking, accusing,
+identifying or refusing anybody without a person who looks; not as evidence; not for pictures other than faces.
+
+## Licence
+
+{LICENCE}
+"""
+
+
+def overview(report: dict[str, Any], ensemble: dict[str, Any], calibration_size: int) -> str:
+    """The text of Models/README.md: the merge and the policies."""
+    merged = report["merged"]
+    blend = next(m for m in ensemble["merge"] if len(m["models"]) == len(ensemble["models"]))
+    terms = " + ".join(f"{w:.3f} x {m}" for m, w in zip(blend["models"], blend["weights"], strict=True))
+    policy = ensemble["policies"]["default"]
+    lines = "\n".join(
+        f"| {action} | {policy[action]:.3f} | {percent(merged[action]['false_positives'])} "
+        f"| {percent(merged[action]['true_positives'])} |"
+        for action in ("review", "block")
+    )
+    return f"""# Models
+
+One folder a model (`manifest.json`, `model.onnx`, its card) and `ensemble.json`, which says how scores merge. The two
+networks here are first versions; their cards ([resnet](resnet/README.md), [inception](inception/README.md)) say what
+they reach and what they must not be used for. [training/](training/README.md) makes all of it again.
+
+## The merge
+
+`probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models,
+fitted, like each model's own calibration, on {calibration_size} pictures of groups that were kept out of the training.
+Both together: {blend["bias"]:.3f} + {terms}. On the validation split:
+
+{head_rows(merged)}
+
+{source_rows(merged)}
+
+## The policies
+
+The thresholds of `default` were chosen on the real pictures of the same held-out groups, so that about 5 % of them are
+reviewed or blocked and 0.5 % blocked (0.5 % of them is a handful of pictures: a rough number). On the validation split:
+
+| action | probability from | of the real | of the generated |
+|---|---|---|---|
+{lines}
+
+These are pictures of the sources it was trained on. On others the share of real pictures above the thresholds is
+higher: measure it on your own before `block` blocks anything, and set your own thresholds in `ensemble.json`.
+"""
+
+
+def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int], version: str) -> None:
+    """Writes Models/README.md and both cards."""
+    ensemble = json.loads((models / "ensemble.json").read_text())
+    for name in ensemble["models"]:
+        rows = read_curve(models / name / "training.csv")
+        text = card(name, report, training_paragraph(name, sizes, rows), version)
+        write_text(models / name / "README.md", fill_paragraphs(text))
+    write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes["calibration"])))
+
+
+def head_metrics(values: dict[str, Any]) -> dict[str, float]:
+    """The numbers that stand in a manifest."""
+    everything = values["all"]
+    numbers = {key: everything[key] for key in ("roc_auc", "accuracy", "eer", "ece", "n")}
+    return {"roc_auc_honest_pair": values["honest_pair"]["roc_auc"], **numbers}

@@ -1,0 +1,149 @@
+"""From a checkpoint to a model folder that a worker serves: ONNX, manifest, canary."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+import canary
+import networks
+import preprocessing
+from scoring import Scorer
+
+OPSET = 18
+TOLERANCE = 1e-3
+LICENCE = (
+    "Research and evaluation only. The code is MIT; the weights were trained on pictures whose terms allow no more: "
+    "FFHQ and the StyleGAN sets (non-commercial), CelebA, UTKFace and LFW (research), generated.photos (its own "
+    "terms), Unsplash and Pixabay photographs, and others without a clear licence. No picture is part of this "
+    "repository."
+)
+
+
+class ExportError(Exception):
+    """The exported file does not compute what the network does."""
+
+
+def load_average(name: str, checkpoint: Path) -> nn.Module:
+    """The averaged weights of a checkpoint as a network in eval mode."""
+    network = networks.build(name)
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    return network.eval()
+
+
+def export(network: nn.Module, file: Path) -> None:
+    """Writes one ONNX file, weights inside, norms folded, batch size free; then proves it against `network`.
+
+    Raises `ExportError` when OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in any logit.
+    """
+    side = preprocessing.SIDE
+    random = np.random.default_rng(3)
+    probes = {n: random.standard_normal((n, 3, side, side)).astype(np.float32) for n in (1, 8)}
+    with torch.no_grad():
+        expected = {n: network(torch.from_numpy(probe)).flatten().numpy() for n, probe in probes.items()}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            networks.fold_norms(network),
+            (torch.from_numpy(probes[8]),),
+            input_names=["image"],
+            output_names=["logit"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    strip(model)
+    onnx.checker.check_model(model, full_check=True)
+    file.write_bytes(model.SerializeToString())
+    scorer = Scorer(file)
+    for n, probe in probes.items():
+        gap = float(np.abs(scorer.tensor_logits(probe) - expected[n]).max())
+        if gap > TOLERANCE:
+            raise ExportError(
+                f"{file}: at batch {n} a logit differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}"
+            )
+
+
+def strip(model: onnx.ModelProto) -> None:
+    """Drops the exporter's notes (stack traces with paths of the machine that trained): same weights, same bytes."""
+    for part in (
+        model,
+        model.graph,
+        *model.graph.node,
+        *model.graph.value_info,
+        *model.graph.input,
+        *model.graph.output,
+    ):
+        part.doc_string = ""
+        if hasattr(part, "metadata_props"):
+            del part.metadata_props[:]
+    for weight in model.graph.initializer:
+        weight.doc_string = ""
+        del weight.metadata_props[:]
+
+
+def write_folder(
+    folder: Path, name: str, version: str, scale: float, bias: float, training: str, metrics: dict[str, float]
+) -> None:
+    """Writes canary.png and manifest.json beside `folder`/model.onnx; the canary's score is computed, not assumed."""
+    model = folder / "model.onnx"
+    picture = canary.draw()
+    picture.save(folder / "canary.png", optimize=True)
+    logit = float(Scorer(model).tensor_logits(preprocessing.tensor(picture))[0]) * scale + bias
+    side = preprocessing.SIDE
+    manifest = {
+        "schema": 1,
+        "name": name,
+        "version": version,
+        "file": "model.onnx",
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "preprocessing": preprocessing.VERSION,
+        "input": {
+            "name": "image",
+            "width": side,
+            "height": side,
+            "layout": "NCHW",
+            "colour": "RGB",
+            "mean": list(preprocessing.MEAN),
+            "std": list(preprocessing.STD),
+        },
+        "crop": {"kind": "central_square"},
+        "output": {"name": "logit", "kind": "logit"},
+        "calibration": {"scale": round(scale, 6), "bias": round(bias, 6)},
+        "precision": "f32",
+        "canary": {"file": "canary.png", "logit": round(logit, 5), "tolerance": 0.02},
+        "training": training,
+        "metrics": metrics,
+        "licence": LICENCE,
+    }
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes a file beside the old one and then over it: nobody reads half."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, file)
+
+
+def publish(new: Path, final: Path) -> None:
+    """Puts the finished folder `new` in the place of `final`."""
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        os.rename(final, old)
+    os.rename(new, final)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,137 @@
+"""Makes everything under Models/ from a data folder: the one entry point.
+
+    python Models/training/make_models.py --data FOLDER
+
+Checks the data, trains both networks side by side, calibrates them on held-out groups, exports and proves the ONNX
+files, measures them on the validation split and writes the cards. Interrupted, it goes on where it was when started
+again; finished, it only publishes anew. `--publish-only` publishes from the checkpoints as they stand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import calibration
+import cards
+import evaluate
+import networks
+from data import DataError, PixelCache, Splits, read_catalogue
+from export import ExportError, export, load_average, publish, write_folder, write_text
+from scoring import Scorer
+from train import DEFAULT_MINUTES, DEFAULT_WORK
+
+VERSION = "1.0.0"
+REVIEW, BLOCK = 0.05, 0.005
+"""Shares of real pictures that the policy `default` may send to review or above, and block."""
+
+
+def train_both(options: argparse.Namespace) -> bool:
+    """Trains the networks side by side, each on its share of the cores: two schedules end in the time of one."""
+    threads = max(1, (os.cpu_count() or 2) // len(networks.NAMES))
+    script = Path(__file__).with_name("train.py")
+    shared = [
+        f"--data={options.data}",
+        f"--work={options.work}",
+        f"--minutes={options.minutes}",
+        f"--threads={threads}",
+    ]
+    runs = [subprocess.Popen([sys.executable, script, f"--model={name}", *shared]) for name in networks.NAMES]
+    try:
+        return all([run.wait() == 0 for run in runs])
+    finally:
+        for run in runs:
+            if run.poll() is None:
+                run.terminate()
+                run.wait()
+
+
+def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
+    """ensemble.json from calibrated logits of held-out pictures: a blend for every subset, and the thresholds."""
+    merge = []
+    for size in range(1, len(logits) + 1):
+        for subset in itertools.combinations(logits, size):
+            features = np.column_stack([logits[name] for name in subset])
+            weights, bias = calibration.fit_blend(features, labels)
+            rounded = [round(w, 4) for w in weights]
+            merge.append({"models": list(subset), "bias": round(bias, 4) + 0.0, "weights": rounded})
+    ensemble: dict[str, Any] = {"schema": 1, "models": list(logits), "merge": merge}
+    probabilities = calibration.sigmoid(evaluate.merged_logits(ensemble, logits))[labels == 0]
+    shares = {"review": REVIEW, "block": BLOCK}
+    thresholds = {name: round(calibration.threshold_for(probabilities, share), 4) for name, share in shares.items()}
+    ensemble["policies"] = {"default": thresholds}
+    return ensemble
+
+
+def make(models: Path, work: Path, cache: PixelCache, splits: Splits) -> dict[str, Any]:
+    """Publishes both folders, ensemble.json and the cards from the checkpoints in `work`; returns the report."""
+    held_out, validation = cache.inputs(splits.calibration), cache.inputs(splits.validation)
+    labels = np.array([cache.faces[p].label for p in splits.calibration])
+    judged = [cache.faces[p] for p in splits.validation]
+    sizes = {"train": len(splits.train), "calibration": len(splits.calibration), "validation": len(splits.validation)}
+    logits: dict[str, np.ndarray] = {}
+    for name in networks.NAMES:
+        new = models / f".{name}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        export(load_average(name, work / f"{name}.pt"), new / "model.onnx")
+        scorer = Scorer(new / "model.onnx")
+        raw = scorer.logits(held_out)
+        (scale,), bias = calibration.fit_logistic(raw[:, None], labels)
+        scale, bias = round(scale, 6), round(bias, 6)
+        logits[name] = scale * raw + bias
+        rows = cards.read_curve(work / f"{name}.csv")
+        if rows:
+            shutil.copyfile(work / f"{name}.csv", new / "training.csv")
+            cards.plot_curve(name, rows, new / "training.png")
+        metrics = cards.head_metrics(evaluate.measure(judged, scale * scorer.logits(validation) + bias))
+        write_folder(new, name, VERSION, scale, bias, cards.training_paragraph(name, sizes, rows), metrics)
+    ensemble = fit_ensemble(logits, labels)
+    for name in networks.NAMES:
+        publish(models / f".{name}.new", models / name)
+    write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
+    report = evaluate.evaluate(models, judged, validation)
+    write_text(models / "training" / "metrics.json", json.dumps(report, indent=2) + "\n")
+    cards.write_cards(models, report, sizes, VERSION)
+    return report
+
+
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train, calibrate, export and measure the networks of Bifrons.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the training")
+    parser.add_argument("--models", type=Path, default=evaluate.MODELS, help="where to publish")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints, curves and decoded pixels")
+    parser.add_argument(
+        "--publish-only", action="store_true", help="train nothing, publish the checkpoints as they are"
+    )
+    options = parser.parse_args()
+    try:
+        faces = read_catalogue(options.data)
+        cache = PixelCache(options.data, options.work / "pixels", faces)
+        if not options.publish_only and not train_both(options):
+            print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
+            return 1
+        for name in networks.NAMES:
+            if not (options.work / f"{name}.pt").is_file():
+                raise DataError(f"{options.work}/{name}.pt is missing: train first, without --publish-only")
+        (options.models / "training").mkdir(parents=True, exist_ok=True)
+        print(evaluate.table(make(options.models, options.work, cache, Splits.of(faces))))
+    except (DataError, ExportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

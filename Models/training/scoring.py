@@ -1,0 +1,33 @@
+"""Scores pictures with exported models exactly as the service does: ONNX through OpenVINO in f32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+import preprocessing
+
+
+class Scorer:
+    """One ONNX file on the CPU: raw logits of pictures."""
+
+    def __init__(self, file: Path, threads: int = 2) -> None:
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._model = core.compile_model(core.read_model(file), "CPU", settings)
+
+    def tensor_logits(self, tensor: np.ndarray) -> np.ndarray:
+        """Raw logits [n] of a normalised [n, 3, SIDE, SIDE] tensor."""
+        return np.array(next(iter(self._model([tensor]).values()))).reshape(-1)
+
+    def logits(self, pictures: np.ndarray, batch: int = 8) -> np.ndarray:
+        """Raw logits of [n, SIDE, SIDE, 3] uint8 pictures."""
+        starts = range(0, len(pictures), batch)
+        return np.concatenate([self.tensor_logits(preprocessing.normalise(pictures[i : i + batch])) for i in starts])

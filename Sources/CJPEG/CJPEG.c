@@ -1,0 +1,243 @@
+#include "CJPEG.h"
+
+#include <stdio.h> // jpeglib.h needs it
+
+#include <jerror.h>
+#include <jpeglib.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct bifrons_jpeg {
+    struct jpeg_decompress_struct library;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    /// Where libjpeg's callbacks leave to: set by each entry point below, valid until that returns.
+    jmp_buf way_out;
+    bifrons_jpeg_outcome outcome;
+    bifrons_jpeg_limits limits;
+    uint64_t began;
+    uint32_t ticks;
+    /// Which components' mean values (DC) some scan has sent, a bit each.
+    uint32_t sent;
+    uint64_t missing;
+    char message[JMSG_LENGTH_MAX];
+};
+
+static _Noreturn void give_up(bifrons_jpeg *jpeg, bifrons_jpeg_outcome outcome, const char *message) {
+    if (message) {
+        strncpy(jpeg->message, message, sizeof jpeg->message - 1);
+    } else {
+        jpeg->errors.format_message((j_common_ptr)&jpeg->library, jpeg->message);
+    }
+    jpeg->outcome = outcome;
+    longjmp(jpeg->way_out, 1);
+}
+
+static uint64_t cpu_time(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+// Errors
+
+static _Noreturn void error_exit(j_common_ptr library) {
+    bifrons_jpeg *jpeg = library->client_data;
+    switch (library->err->msg_code) {
+    case JERR_EMPTY_IMAGE: // also said of a frame without components
+        give_up(
+            jpeg,
+            jpeg->library.image_width == 0 || jpeg->library.image_height == 0 ? BIFRONS_JPEG_ZERO_SIZED
+                                                                              : BIFRONS_JPEG_CORRUPT,
+            NULL);
+    case JERR_IMAGE_TOO_BIG:
+    case JERR_WIDTH_OVERFLOW:
+        give_up(jpeg, BIFRONS_JPEG_TOO_LARGE, NULL);
+    case JERR_OUT_OF_MEMORY:
+    case JERR_NO_BACKING_STORE: // what exceeding max_memory_to_use ends in
+        give_up(jpeg, BIFRONS_JPEG_OUT_OF_MEMORY, NULL);
+    case JERR_BAD_PRECISION:
+    case JERR_CCIR601_NOTIMPL:
+    case JERR_COMPONENT_COUNT:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_SOF_UNSUPPORTED:
+        give_up(jpeg, BIFRONS_JPEG_UNSUPPORTED, NULL);
+    default:
+        give_up(jpeg, BIFRONS_JPEG_CORRUPT, NULL);
+    }
+}
+
+// libjpeg's warnings are its way of saying that it invents pixels from here on. We take those as errors, and let pass
+// only the ones that leave every pixel as its maker meant it.
+static void emit_message(j_common_ptr library, int level) {
+    if (level >= 0) return; // trace
+    bifrons_jpeg *jpeg = library->client_data;
+    switch (library->err->msg_code) {
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_ICC:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL:
+        return;
+    case JWRN_EXTRANEOUS_DATA: {
+        // Padding between header segments or before the end is the work of careless writers. Bytes left over between
+        // two parts of a scan mean that the entropy decoder had lost its place.
+        int marker = library->err->msg_parm.i[1];
+        if (jpeg->library.input_scan_number == 0 || marker == JPEG_EOI) return;
+        give_up(jpeg, BIFRONS_JPEG_CORRUPT, NULL);
+    }
+    case JWRN_HIT_MARKER: // a file that was cut and then closed with an end marker is still a cut one
+        give_up(
+            jpeg, jpeg->library.unread_marker == JPEG_EOI ? BIFRONS_JPEG_TRUNCATED : BIFRONS_JPEG_CORRUPT, NULL);
+    default:
+        give_up(jpeg, BIFRONS_JPEG_CORRUPT, NULL);
+    }
+}
+
+static void output_message(j_common_ptr library) { (void)library; }
+
+// Source: the caller's bytes, all there from the start. Being asked for more is the end.
+
+static void init_source(j_decompress_ptr library) { (void)library; }
+
+static boolean fill_input_buffer(j_decompress_ptr library) {
+    give_up(library->client_data, BIFRONS_JPEG_TRUNCATED, "Premature end of JPEG file");
+}
+
+static void skip_input_data(j_decompress_ptr library, long count) {
+    bifrons_jpeg *jpeg = library->client_data;
+    if (count <= 0) return;
+    if ((size_t)count > jpeg->source.bytes_in_buffer) {
+        jpeg->missing = (size_t)count - jpeg->source.bytes_in_buffer;
+        fill_input_buffer(library);
+    }
+    jpeg->source.next_input_byte += count;
+    jpeg->source.bytes_in_buffer -= (size_t)count;
+}
+
+static void term_source(j_decompress_ptr library) { (void)library; }
+
+// Limits: libjpeg calls this at least once for every row of blocks of every scan.
+
+static void progress_monitor(j_common_ptr library) {
+    bifrons_jpeg *jpeg = library->client_data;
+    j_decompress_ptr state = &jpeg->library;
+    if ((uint32_t)state->input_scan_number > jpeg->limits.scans) {
+        give_up(jpeg, BIFRONS_JPEG_TOO_MANY_SCANS, "Too many scans");
+    }
+    if (state->Ss == 0) {
+        for (int i = 0; i < state->comps_in_scan; i++) {
+            jpeg->sent |= 1u << state->cur_comp_info[i]->component_index;
+        }
+    }
+    // Asking for a thread's CPU time is a system call: not for every row.
+    if ((jpeg->ticks++ & 15) == 0 && cpu_time() - jpeg->began > jpeg->limits.time) {
+        give_up(jpeg, BIFRONS_JPEG_OUT_OF_TIME, "Out of time");
+    }
+}
+
+// Entry points
+
+bifrons_jpeg *bifrons_jpeg_open(const uint8_t *bytes, size_t count) {
+    bifrons_jpeg *jpeg = calloc(1, sizeof *jpeg);
+    if (!jpeg) return NULL;
+    jpeg->library.err = jpeg_std_error(&jpeg->errors);
+    jpeg->library.client_data = jpeg;
+    jpeg->errors.error_exit = error_exit;
+    jpeg->errors.emit_message = emit_message;
+    jpeg->errors.output_message = output_message;
+    if (setjmp(jpeg->way_out)) {
+        bifrons_jpeg_close(jpeg);
+        return NULL;
+    }
+    jpeg_create_decompress(&jpeg->library);
+    jpeg->source = (struct jpeg_source_mgr){
+        .next_input_byte = bytes,
+        .bytes_in_buffer = count,
+        .init_source = init_source,
+        .fill_input_buffer = fill_input_buffer,
+        .skip_input_data = skip_input_data,
+        .resync_to_restart = jpeg_resync_to_restart,
+        .term_source = term_source,
+    };
+    jpeg->library.src = &jpeg->source;
+    jpeg->progress.progress_monitor = progress_monitor;
+    return jpeg;
+}
+
+void bifrons_jpeg_close(bifrons_jpeg *jpeg) {
+    jpeg_destroy_decompress(&jpeg->library);
+    free(jpeg);
+}
+
+bifrons_jpeg_outcome bifrons_jpeg_read_header(bifrons_jpeg *jpeg, bifrons_jpeg_header *header) {
+    if (setjmp(jpeg->way_out)) return jpeg->outcome;
+    j_decompress_ptr state = &jpeg->library;
+    jpeg_read_header(state, TRUE);
+    if (state->arith_code) { // which no browser shows, and whose decoder cannot tell a cut scan from a short one
+        give_up(jpeg, BIFRONS_JPEG_UNSUPPORTED, "Arithmetic coding");
+    }
+    int is_cmyk = state->jpeg_color_space == JCS_CMYK || state->jpeg_color_space == JCS_YCCK;
+    state->out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
+    *header = (bifrons_jpeg_header){
+        .width = state->image_width,
+        .height = state->image_height,
+        .channels = is_cmyk ? 4 : 3,
+    };
+    if (jpeg_has_multiple_scans(state)) {
+        for (int i = 0; i < state->num_components; i++) {
+            const jpeg_component_info *component = &state->comp_info[i];
+            header->coefficient_bytes +=
+                (uint64_t)component->width_in_blocks * component->height_in_blocks * sizeof(JBLOCK);
+        }
+    }
+    return BIFRONS_JPEG_OK;
+}
+
+bifrons_jpeg_outcome bifrons_jpeg_start(
+    bifrons_jpeg *jpeg, bifrons_jpeg_limits limits, uint32_t *width, uint32_t *height) {
+    if (setjmp(jpeg->way_out)) return jpeg->outcome;
+    j_decompress_ptr state = &jpeg->library;
+    jpeg->limits = limits;
+    jpeg->began = cpu_time();
+    state->progress = &jpeg->progress;
+    state->mem->max_memory_to_use = (long)limits.memory;
+    state->scale_num = 1;
+    state->scale_denom = limits.reduction;
+    // The accurate transform. With SIMD it costs hardly more than the fast one, gives the same bits as without SIMD,
+    // and is what other decoders, and so the training pictures, went through.
+    state->dct_method = JDCT_ISLOW;
+    jpeg_start_decompress(state);
+    if (jpeg_has_multiple_scans(state) && jpeg->sent != (1u << state->num_components) - 1) {
+        give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "No scan for some of its colour components");
+    }
+    *width = state->output_width;
+    *height = state->output_height;
+    return BIFRONS_JPEG_OK;
+}
+
+bifrons_jpeg_outcome bifrons_jpeg_read_row(bifrons_jpeg *jpeg, uint8_t *row) {
+    if (setjmp(jpeg->way_out)) return jpeg->outcome;
+    if (jpeg_read_scanlines(&jpeg->library, &row, 1) != 1) {
+        give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "Premature end of JPEG file");
+    }
+    return BIFRONS_JPEG_OK;
+}
+
+bifrons_jpeg_outcome bifrons_jpeg_finish(bifrons_jpeg *jpeg) {
+    if (setjmp(jpeg->way_out)) return jpeg->outcome;
+    jpeg_finish_decompress(&jpeg->library);
+    return BIFRONS_JPEG_OK;
+}
+
+const char *bifrons_jpeg_message(const bifrons_jpeg *jpeg) { return jpeg->message; }
+
+bifrons_jpeg_position bifrons_jpeg_where(const bifrons_jpeg *jpeg) {
+    return (bifrons_jpeg_position){
+        .scan = (uint32_t)jpeg->library.input_scan_number,
+        .missing = jpeg->missing,
+    };
+}

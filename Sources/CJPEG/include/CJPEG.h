@@ -1,0 +1,70 @@
+// The whole of libjpeg that ImageDecoding sees. libjpeg leaves through longjmp when it gives up, which must never cross
+// a Swift frame: every function here catches that itself and returns an outcome.
+#ifndef BIFRONS_CJPEG_H
+#define BIFRONS_CJPEG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum __attribute__((enum_extensibility(closed))) {
+    BIFRONS_JPEG_OK __attribute__((swift_name("ok"))),
+    /// The data ends before the picture does.
+    BIFRONS_JPEG_TRUNCATED __attribute__((swift_name("truncated"))),
+    /// The data contradicts itself.
+    BIFRONS_JPEG_CORRUPT __attribute__((swift_name("corrupt"))),
+    /// The header declares a width or a height of 0.
+    BIFRONS_JPEG_ZERO_SIZED __attribute__((swift_name("zeroSized"))),
+    /// The header declares a side longer than libjpeg takes.
+    BIFRONS_JPEG_TOO_LARGE __attribute__((swift_name("tooLarge"))),
+    /// Sound as far as can be told, in a variant of JPEG that is not read.
+    BIFRONS_JPEG_UNSUPPORTED __attribute__((swift_name("unsupported"))),
+    BIFRONS_JPEG_TOO_MANY_SCANS __attribute__((swift_name("tooManyScans"))),
+    BIFRONS_JPEG_OUT_OF_TIME __attribute__((swift_name("outOfTime"))),
+    BIFRONS_JPEG_OUT_OF_MEMORY __attribute__((swift_name("outOfMemory"))),
+} bifrons_jpeg_outcome;
+
+typedef struct {
+    uint32_t width;
+    uint32_t height;
+    /// Bytes a pixel in the rows: 3 (RGB) or 4 (CMYK, as the file has it).
+    uint32_t channels;
+    /// Bytes that libjpeg holds for coefficients while it collects the scans; 0 if there is only one scan.
+    uint64_t coefficient_bytes;
+} bifrons_jpeg_header;
+
+typedef struct {
+    /// 1: full size; 2, 4 or 8: that many times smaller in each direction, rounded up.
+    uint32_t reduction;
+    uint32_t scans;
+    /// Bytes that libjpeg may hold.
+    uint64_t memory;
+    /// CPU time of the calling thread in nanoseconds, from start on.
+    uint64_t time;
+} bifrons_jpeg_limits;
+
+typedef struct {
+    /// The scan that was being read, from 1; 0 in the header.
+    uint32_t scan;
+    /// Bytes of a header segment that lie behind the end of the data; 0 when the data did not end in such a segment.
+    uint64_t missing;
+} bifrons_jpeg_position;
+
+typedef struct bifrons_jpeg bifrons_jpeg;
+
+/// A decoder for `count` bytes, which must stay where they are until it is closed. NULL: no memory.
+bifrons_jpeg *_Nullable bifrons_jpeg_open(const uint8_t *_Nonnull bytes, size_t count);
+void bifrons_jpeg_close(bifrons_jpeg *_Nonnull jpeg);
+
+// To be called in this order; after anything but BIFRONS_JPEG_OK only the two questions below and close may follow.
+bifrons_jpeg_outcome bifrons_jpeg_read_header(bifrons_jpeg *_Nonnull jpeg, bifrons_jpeg_header *_Nonnull header);
+bifrons_jpeg_outcome bifrons_jpeg_start(
+    bifrons_jpeg *_Nonnull jpeg, bifrons_jpeg_limits limits, uint32_t *_Nonnull width, uint32_t *_Nonnull height);
+bifrons_jpeg_outcome bifrons_jpeg_read_row(bifrons_jpeg *_Nonnull jpeg, uint8_t *_Nonnull row);
+/// Reads on to the end marker behind the last row.
+bifrons_jpeg_outcome bifrons_jpeg_finish(bifrons_jpeg *_Nonnull jpeg);
+
+/// What libjpeg said when it gave up; lives as long as the decoder.
+const char *_Nonnull bifrons_jpeg_message(const bifrons_jpeg *_Nonnull jpeg);
+bifrons_jpeg_position bifrons_jpeg_where(const bifrons_jpeg *_Nonnull jpeg);
+
+#endif

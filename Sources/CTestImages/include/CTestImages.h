@@ -1,0 +1,42 @@
+// A JPEG encoder for tests, which can write every variant that ImageDecoding has to read. Not for production: on an
+// error libjpeg ends the process.
+#ifndef BIFRONS_CTESTIMAGES_H
+#define BIFRONS_CTESTIMAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum __attribute__((enum_extensibility(closed))) {
+    TEST_JPEG_GRAY __attribute__((swift_name("gray"))),
+    TEST_JPEG_YCBCR __attribute__((swift_name("ycbcr"))),
+    TEST_JPEG_RGB __attribute__((swift_name("rgb"))),
+    TEST_JPEG_CMYK __attribute__((swift_name("cmyk"))),
+    TEST_JPEG_YCCK __attribute__((swift_name("ycck"))),
+} test_jpeg_colour;
+
+typedef enum __attribute__((enum_extensibility(closed))) {
+    TEST_JPEG_BASELINE __attribute__((swift_name("baseline"))),
+    TEST_JPEG_PROGRESSIVE __attribute__((swift_name("progressive"))),
+    /// Sequential, but a scan for every component.
+    TEST_JPEG_SCAN_A_COMPONENT __attribute__((swift_name("scanAComponent"))),
+    /// Progressive, with a scan for every coefficient of every component.
+    TEST_JPEG_SCAN_A_COEFFICIENT __attribute__((swift_name("scanACoefficient"))),
+} test_jpeg_scans;
+
+typedef struct {
+    uint32_t width, height;
+    test_jpeg_colour colour;
+    test_jpeg_scans scans;
+    int quality;
+    /// 1: all components at full size; 2: colour at half the width and height.
+    int subsampling;
+    int arithmetic;
+    int adobe_marker;
+    /// Rows of blocks between restart markers; 0: none.
+    int restart_rows;
+} test_jpeg_request;
+
+/// `samples`: 1 (gray), 3 (RGB) or 4 (CMYK) bytes a pixel. Returns the file's length; `*file` is to be freed.
+size_t test_jpeg_encode(test_jpeg_request request, const uint8_t *samples, uint8_t **file);
+
+#endif

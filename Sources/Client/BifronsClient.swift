@@ -1,0 +1,198 @@
+import FoundationEssentials
+import Reactor
+import Synchronization
+public import Wire
+import ZeroMQ
+
+/// A client of Bifrons: any number of requests in flight, to one router or to several.
+///
+///     let client = try BifronsClient()
+///     let reply = try await client.classify(image)
+///     print(reply.document.verdict?.aiProbability ?? .nan)
+///
+/// A request goes to the connected router that has the fewest of this client's requests. If that router's connection ends,
+/// the request goes to another, or to the same when it is back: a picture's verdict does not depend on how often it is
+/// asked for. Every call ends exactly once, at the latest a little after its budget.
+public final class BifronsClient: Sendable {
+    /// Where the routers are and how patient the client is.
+    public struct Options: Sendable {
+        /// The routers' client endpoints.
+        public var routers: [String]
+        /// How long a request waits for a router to be connected.
+        public var connectTimeout: Duration = .seconds(3)
+        /// How long after its budget a request is given up: the router should have answered by then.
+        public var grace: Duration = .seconds(1)
+
+        public init(routers: [String] = ["tcp://127.0.0.1:5555"]) {
+            self.routers = routers
+        }
+    }
+
+    private let options: Options
+    private let mailbox: Mailbox<Mail>
+    private let gate: Gate
+    private let thread: PlatformThread
+    private let numbers = Atomic<UInt64>(0)
+    /// Makes the ids that requests without one of their own get.
+    private let idPrefix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+
+    /// Opens the sockets and starts the thread that serves them. Does not wait for a connection.
+    /// - Throws: if an endpoint is malformed or the system has no more sockets or threads.
+    public init(_ options: Options = Options()) throws(ClientError) {
+        self.options = options
+        do {
+            let mailbox = try Mailbox<Mail>()
+            let gate = Gate()
+            let loop = try ClientLoop(options, mailbox: mailbox)
+            thread = try PlatformThread(name: "bifrons-client") {
+                let end = loop.run()
+                gate.close()
+                // Nothing is posted from here on.
+                loop.endAll(with: end)
+            }
+            self.mailbox = mailbox
+            self.gate = gate
+        } catch {
+            throw ClientError(.failed, "\(error)")
+        }
+    }
+
+    deinit { close() }
+
+    /// Ends every call in flight with ``ClientError/Code/closed`` and closes the sockets. May be called again.
+    public func close() {
+        gate.pass { mailbox.post(.close) }
+        thread.join()
+    }
+
+    /// Submits an image and waits for its result, whatever the status.
+    /// - Parameters:
+    ///   - image: the file's bytes.
+    ///   - header: what is asked; the verb is `classify` whatever it says.
+    /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled, and then the router is told.
+    public func classify(_ image: [UInt8], header: RequestHeader = RequestHeader(verb: .classify)) async throws -> Reply {
+        var header = header
+        header.verb = .classify
+        let bytes = try await request(header, image: image)
+        return Reply(bytes: bytes, document: try decode(bytes) { try Reply.decode(bytes) })
+    }
+
+    /// What the router is doing. With several routers, one of them.
+    public func status() async throws -> StatusReport {
+        let bytes = try await report(.status)
+        return try decode(bytes) { try StatusReport.decode(bytes) }
+    }
+
+    /// What is being served. With several routers, by one of them.
+    public func models() async throws -> ModelsReport {
+        let bytes = try await report(.models)
+        return try decode(bytes) { try ModelsReport.decode(bytes) }
+    }
+
+    /// Waits for a router to answer.
+    /// - Returns: the time it took, connecting included.
+    /// - Throws: ``ClientError`` if none did within `timeout`.
+    @discardableResult
+    public func ping(timeout: Duration = .milliseconds(300)) async throws -> Duration {
+        let start = MonotonicClock.now()
+        _ = try await request(
+            RequestHeader(verb: .ping), image: nil, connectTimeout: timeout, answerTimeout: timeout)
+        return MonotonicClock.now() - start
+    }
+
+    /// Sends any request and waits for its answer.
+    /// - Parameters:
+    ///   - header: goes out with what is left of the budget, and with an id if it has none.
+    ///   - image: the image frame; nil for none.
+    /// - Returns: the result frame.
+    /// - Throws: as ``classify(_:header:)``.
+    public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
+        try await request(
+            header, image: image, connectTimeout: options.connectTimeout,
+            answerTimeout: .milliseconds(header.budgetMilliseconds) + options.grace)
+    }
+
+    private func request(
+        _ header: RequestHeader, image: [UInt8]?, connectTimeout: Duration, answerTimeout: Duration
+    ) async throws -> [UInt8] {
+        try Task.checkCancellation()
+        let number = numbers.add(1, ordering: .relaxed).newValue
+        var header = header
+        header.id = header.id ?? "\(idPrefix)-\(number)"
+        let outcome: CallOutcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let call = Call(
+                    number: number, header: header, image: image, start: MonotonicClock.now(),
+                    connectTimeout: connectTimeout, answerTimeout: answerTimeout,
+                    end: { continuation.resume(returning: $0) })
+                let isOpen = gate.pass { mailbox.post(.submit(call)) }
+                if !isOpen { continuation.resume(returning: .failed(.closed)) }
+                // The handler below may have run before the call was in the mailbox.
+                if Task.isCancelled { gate.pass { mailbox.post(.cancel(number)) } }
+            }
+        } onCancel: {
+            gate.pass { mailbox.post(.cancel(number)) }
+        }
+        switch outcome {
+        case .answered(let bytes): return bytes
+        case .cancelled: throw CancellationError()
+        case .failed(let error): throw error
+        }
+    }
+
+    private func report(_ verb: Verb) async throws -> [UInt8] {
+        let bytes = try await request(RequestHeader(verb: verb), image: nil)
+        // A report has everything an error has, and more.
+        let document = try decode(bytes) { try Reply.decode(bytes) }
+        guard document.status.isSuccess else {
+            throw ClientError(
+                .refused(document.status),
+                "the router answers \(verb) with \(document.status.rawValue): \(document.error?.message ?? "no reason given")")
+        }
+        return bytes
+    }
+
+    private func decode<Value>(_ bytes: [UInt8], _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            throw ClientError(
+                .malformedAnswer,
+                "the router's answer cannot be read; use the same version of router and client (it begins with "
+                    + "'\(String(decoding: bytes.prefix(64), as: UTF8.self))')")
+        }
+    }
+}
+
+/// The answer to a submitted image.
+public struct Reply: Equatable, Sendable {
+    /// The result frame as it came: one JSON object.
+    public let bytes: [UInt8]
+    /// The same, decoded.
+    public let document: ResultDocument
+
+    static func decode(_ bytes: [UInt8]) throws -> ResultDocument {
+        try JSONDecoder().decode(ResultDocument.self, from: Data(bytes))
+    }
+}
+
+extension ClientError {
+    static let closed = ClientError(.closed, "the client was closed; open another to go on")
+}
+
+/// Lets callers through until it is closed. Who passes is done before `close()` returns.
+final class Gate: Sendable {
+    private let isOpen = Mutex(true)
+
+    @discardableResult
+    func pass(_ body: () -> Void) -> Bool {
+        isOpen.withLock { isOpen in
+            if isOpen { body() }
+            return isOpen
+        }
+    }
+
+    func close() {
+        isOpen.withLock { $0 = false }
+    }
+}

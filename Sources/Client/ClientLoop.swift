@@ -1,0 +1,157 @@
+import Reactor
+import Wire
+import ZeroMQ
+
+/// What the client's thread does: it alone touches the sockets.
+///
+/// One DEALER a router, so that it is known which calls a lost connection takes with it.
+final class ClientLoop {
+    private let options: BifronsClient.Options
+    private let mailbox: Mailbox<Mail>
+    private let routers: [Connection]
+    private var ledger: CallLedger
+    private var poll = PollSet()
+    private let mailIndex: Int
+    private let message = Message()
+
+    private final class Connection {
+        let endpoint: String
+        let socket: Socket
+        let monitor: Monitor
+        var socketIndex = 0
+        var monitorIndex = 0
+
+        init(_ endpoint: String, _ context: Context) throws(ZeroMQError) {
+            self.endpoint = endpoint
+            var options = SocketOptions()
+            // Nothing is queued for a router that is not there: the call stays ours to give to another.
+            options.immediate = true
+            options.reconnectMaximum = .seconds(1)
+            options.heartbeat = .init(interval: .seconds(2), timeout: .seconds(6))
+            socket = try Socket(.dealer, context: context, options: options)
+            monitor = try socket.monitor([.disconnected])
+            try socket.connect(endpoint)
+        }
+    }
+
+    /// Frames of an answer: our envelope of number and delimiter, magic, result.
+    private static let answerFrames = 4
+
+    init(_ options: BifronsClient.Options, mailbox: Mailbox<Mail>) throws {
+        self.options = options
+        self.mailbox = mailbox
+        let context = try Context()
+        routers = try options.routers.map { try Connection($0, context) }
+        ledger = CallLedger(routers: routers.count)
+        mailIndex = poll.add(descriptor: mailbox.descriptor)
+        for router in routers {
+            router.socketIndex = poll.add(router.socket)
+            router.monitorIndex = poll.add(router.monitor)
+        }
+    }
+
+    /// Serves calls until the client is closed or ZeroMQ fails.
+    /// - Returns: what the calls that are left are to be told.
+    func run() -> ClientError {
+        do {
+            while true {
+                let now = MonotonicClock.now()
+                _ = try poll.wait(milliseconds: now.pollMilliseconds(until: ledger.nextDue))
+                for (index, router) in routers.enumerated() {
+                    // Answers first: one that came before the connection ended is not asked for again.
+                    if poll.isReadable(router.socketIndex) { try receive(from: router) }
+                    if poll.isReadable(router.monitorIndex) {
+                        while try router.monitor.receive() != nil {
+                            ledger.lose(router: index, at: MonotonicClock.now())
+                        }
+                    }
+                }
+                if poll.isReadable(mailIndex) {
+                    for mail in mailbox.drain() {
+                        switch mail {
+                        case .submit(let call): ledger.add(call, at: MonotonicClock.now())
+                        case .cancel(let number): try cancel(number)
+                        case .close: return .closed
+                        }
+                    }
+                }
+                expire()
+                try ledger.dispatch { call, inFlight throws(ZeroMQError) in try send(call, inFlight) }
+                for router in routers {
+                    poll.setInterest(ledger.hasWaiting ? [.readable, .writable] : .readable, at: router.socketIndex)
+                }
+            }
+        } catch {
+            return ClientError(.failed, "\(error)")
+        }
+    }
+
+    /// Ends what is in flight or still in the mailbox.
+    func endAll(with error: ClientError) {
+        for call in ledger.removeAll() { call.end(.failed(error)) }
+        for case .submit(let call) in mailbox.drain() { call.end(.failed(error)) }
+    }
+
+    /// Gives a call to the least loaded router that takes it.
+    private func send(_ call: Call, _ inFlight: [Int]) throws(ZeroMQError) -> Int? {
+        var header = call.header
+        let spent = Int((MonotonicClock.now() - call.start).milliseconds)
+        header.budgetMilliseconds = max(1, header.budgetMilliseconds - spent)
+        fill(number: call.number, header, image: call.image)
+        for index in routers.indices.sorted(by: { inFlight[$0] < inFlight[$1] }) {
+            if case .sent = try routers[index].socket.send(message) { return index }
+        }
+        return nil
+    }
+
+    private func fill(number: UInt64, _ header: RequestHeader, image: [UInt8]?) {
+        message.removeAll()
+        withUnsafeBytes(of: number.littleEndian) { message.append($0) }
+        message.appendEmpty()
+        message.append(Limits.magic)
+        message.append(header.encoded())
+        if let image { message.append(image) }
+    }
+
+    private func receive(from router: Connection) throws(ZeroMQError) {
+        while try router.socket.receive(into: message, maxFrames: Self.answerFrames) {
+            // What is not an answer of ours is dropped, and so is the second answer to a call that was sent twice.
+            guard message.count == Self.answerFrames, message.droppedFrames == 0,
+                message.byteCount(at: 0) == MemoryLayout<UInt64>.size, message.byteCount(at: 1) == 0
+            else { continue }
+            let number = message.withBytes(at: 0) { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+            ledger.remove(number)?.call.end(.answered(message.array(at: 3)))
+        }
+    }
+
+    private func cancel(_ number: UInt64) throws(ZeroMQError) {
+        guard let (call, place) = ledger.remove(number) else { return }
+        call.end(.cancelled)
+        guard case .sent(let router) = place, call.header.verb == .classify else { return }
+        // The answer to this, and the job's own, find no call and are dropped; so it need not be sent for certain either.
+        fill(number: number, RequestHeader(verb: .cancel, id: call.header.id), image: nil)
+        _ = try routers[router].socket.send(message)
+    }
+
+    private func expire() {
+        for (call, place) in ledger.expired(at: MonotonicClock.now()) {
+            switch place {
+            case .waiting:
+                call.end(
+                    .failed(
+                        ClientError(
+                            .noRouter,
+                            "no router answered at \(options.routers.joined(separator: ", ")) within "
+                                + "\(Int(min(call.connectTimeout, call.answerTimeout).milliseconds)) ms; "
+                                + "start one with 'bifrons up' or name another with --router")))
+            case .sent(let router):
+                call.end(
+                    .failed(
+                        ClientError(
+                            .noAnswer,
+                            "the router at \(routers[router].endpoint) did not answer within "
+                                + "\(Int(call.answerTimeout.milliseconds)) ms; see whether it is well with 'bifrons status'")))
+            }
+        }
+    }
+}

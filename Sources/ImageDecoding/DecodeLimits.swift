@@ -1,0 +1,31 @@
+/// What one picture may cost. Going over any of these is a 413.
+public struct DecodeLimits: Hashable, Sendable {
+    /// Bytes of the file.
+    public var bytes: Int
+    /// Pixels of the picture at full size, checked before any memory is asked for.
+    public var pixels: Int
+    /// Scans of a JPEG. Each is a pass over the whole picture, and costs its maker a few bytes.
+    public var scans: Int
+    /// Bytes that the pixels and the decoder's working memory may take together.
+    public var memory: Int
+    /// CPU time of the calling thread, so that a busy machine does not make a picture unreadable.
+    public var time: Duration
+
+    public init(
+        bytes: Int = 20_000_000, pixels: Int = 50_000_000, scans: Int = 100, memory: Int = 512 << 20,
+        time: Duration = .seconds(5)
+    ) {
+        self.bytes = bytes
+        self.pixels = pixels
+        self.scans = scans
+        self.memory = memory
+        self.time = time
+    }
+
+    /// `time` as the C rooms take it.
+    var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = time.components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        return UInt64(min(seconds, 1_000_000_000)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+    }
+}

@@ -1,0 +1,43 @@
+/// Turns the bytes of a JPEG or PNG file into the upright RGB picture, or says in one sentence why it cannot.
+///
+/// The way of a picture: the number of bytes → its `Signature` (or a 415 that names what it is instead) → its header and
+/// size → `JPEGReader` or `PNGReader`, row by row, straight to their upright places on a `Canvas` → the file's end.
+/// Nothing is guessed: a file that any pixel is missing from, or that contradicts itself, is an error and never a picture.
+/// The same bytes give the same pixels on every machine. All memory is given back on every path.
+public struct ImageDecoder: Sendable {
+    public let limits: DecodeLimits
+
+    public init(limits: DecodeLimits = .init()) {
+        self.limits = limits
+    }
+
+    /// Decodes one file.
+    ///
+    /// - Parameters:
+    ///   - bytes: the whole file; only looked at during the call.
+    ///   - minimumSide: a JPEG may come out two, four or eight times smaller, which is several times faster, as long as its
+    ///     shorter side keeps at least this many pixels; nil: full size. A PNG always comes out at full size.
+    /// - Throws: `DecodeError` with status 413, 415 or 422.
+    public func decode(
+        _ bytes: UnsafeRawBufferPointer, minimumSide: Int? = nil
+    ) throws(DecodeError) -> DecodedImage {
+        guard bytes.count <= limits.bytes else {
+            throw .tooLarge("File of \(bytes.count) bytes is over the limit of \(limits.bytes): send it smaller.")
+        }
+        let bytes = Bytes(buffer: bytes)
+        switch Signature(bytes) {
+        case .read(.jpeg): return try JPEGReader(bytes, limits: limits).decode(minimumSide: minimumSide)
+        case .read(.png): return try PNGReader(bytes, limits: limits).decode()
+        case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG or a PNG.")
+        }
+    }
+
+    /// Decodes one file.
+    ///
+    /// - Throws: `DecodeError` with status 413, 415 or 422.
+    public func decode(_ bytes: [UInt8], minimumSide: Int? = nil) throws(DecodeError) -> DecodedImage {
+        try bytes.withUnsafeBufferPointer { bytes throws(DecodeError) in
+            try decode(UnsafeRawBufferPointer(bytes), minimumSide: minimumSide)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import CJPEG
+
+/// One JPEG file being decoded: the only code that touches libjpeg's handle.
+struct JPEGReader: ~Copyable {
+    private let handle: OpaquePointer
+    private let byteCount: Int
+    private let limits: DecodeLimits
+    private let orientation: Orientation
+
+    init(_ bytes: Bytes, limits: DecodeLimits) throws(DecodeError) {
+        guard let base = bytes.buffer.baseAddress,
+            let handle = bifrons_jpeg_open(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+        else {
+            throw .tooLarge("JPEG finds no memory to be decoded in: try again later.")
+        }
+        self.handle = handle
+        self.limits = limits
+        byteCount = bytes.count
+        orientation = Orientation(jpeg: bytes)
+    }
+
+    deinit { bifrons_jpeg_close(handle) }
+
+    /// Decodes the whole picture, in the smallest of libjpeg's sizes whose shorter side keeps `minimumSide` pixels.
+    consuming func decode(minimumSide: Int?) throws(DecodeError) -> DecodedImage {
+        var header = bifrons_jpeg_header()
+        try check(bifrons_jpeg_read_header(handle, &header), "in its header")
+        let (fullWidth, fullHeight) = (Int(header.width), Int(header.height))
+        try Budget(limits).check(.jpeg, width: fullWidth, height: fullHeight)
+
+        let reduction = Self.reduction(shorterSide: min(fullWidth, fullHeight), minimumSide: minimumSide)
+        let (width, height) = ((fullWidth + reduction - 1) / reduction, (fullHeight + reduction - 1) / reduction)
+        // Beside the coefficients: the rows of samples on their way through libjpeg, and ours.
+        let working = Int(header.coefficient_bytes) + fullWidth * Int(header.channels) * 64 + (1 << 18)
+        let memory = try Budget(limits).check(.jpeg, width: width, height: height, workingMemory: working)
+        let picture = try RGBImage.filled(
+            storedWidth: width, storedHeight: height, orientation: orientation
+        ) { canvas throws(DecodeError) in
+            try start(reduction, memory: memory, width, height)
+            switch header.channels {
+            case 3: try readRows(width, height, onto: canvas, as: RGBLayout.self)
+            default: try readRows(width, height, onto: canvas, as: InvertedCMYKLayout.self)
+            }
+        }
+        let (uprightWidth, uprightHeight) = orientation.swapsSides ? (fullHeight, fullWidth) : (fullWidth, fullHeight)
+        return DecodedImage(
+            format: .jpeg, width: uprightWidth, height: uprightHeight, reduction: reduction, image: picture)
+    }
+
+    private func start(_ reduction: Int, memory: Int, _ width: Int, _ height: Int) throws(DecodeError) {
+        let budget = bifrons_jpeg_limits(
+            reduction: UInt32(reduction), scans: UInt32(clamping: limits.scans), memory: UInt64(memory),
+            time: limits.nanoseconds)
+        var (readWidth, readHeight) = (UInt32(0), UInt32(0))
+        try check(bifrons_jpeg_start(handle, budget, &readWidth, &readHeight), "before its first row")
+        // The canvas has been measured for exactly this.
+        guard readWidth == width, readHeight == height else {
+            throw .corrupt("JPEG is corrupt: it decodes to \(readWidth) × \(readHeight) pixels.")
+        }
+    }
+
+    /// Powers of two only: libjpeg has fast code for these, and they are the sizes that other programs decode to.
+    static func reduction(shorterSide: Int, minimumSide: Int?) -> Int {
+        guard let minimumSide else { return 1 }
+        return [8, 4, 2].first { shorterSide / $0 >= max(minimumSide, 1) } ?? 1
+    }
+
+    private func readRows<Layout: PixelLayout>(
+        _ width: Int, _ height: Int, onto canvas: Canvas, as layout: Layout.Type
+    ) throws(DecodeError) {
+        let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: width * layout.channels)
+        defer { scratch.deallocate() }
+        for y in 0..<height {
+            let target = layout == RGBLayout.self ? canvas.row(y) : nil
+            try check(bifrons_jpeg_read_row(handle, target ?? scratch), "at row \(y) of \(height)")
+            if target == nil {
+                canvas.place(scratch, as: layout, y: y, Canvas.Run(count: width))
+            }
+        }
+        try check(bifrons_jpeg_finish(handle), "behind its last row")
+    }
+
+    private func check(
+        _ outcome: bifrons_jpeg_outcome, _ place: @autoclosure () -> String
+    ) throws(DecodeError) {
+        if outcome == .ok { return }
+        let said = String(cString: bifrons_jpeg_message(handle))
+        switch outcome {
+        case .ok: return
+        case .truncated: throw .truncated(truncation(said, place()))
+        case .corrupt: throw .corrupt("JPEG is corrupt \(place()): \(said).")
+        case .zeroSized: throw .zeroSized("JPEG declares a width or a height of 0 pixels.")
+        case .tooLarge: throw .tooLarge("JPEG declares a side that is too long: \(said).")
+        case .unsupported: throw .unsupported("JPEG is of a kind that is not read: \(said).")
+        case .tooManyScans:
+            throw .tooComplex("JPEG has more scans than the limit of \(limits.scans): save it with fewer.")
+        case .outOfTime:
+            throw .tooComplex("JPEG takes longer to decode than the limit of \(limits.time): send it smaller.")
+        case .outOfMemory:
+            throw .tooLarge("JPEG takes more memory to decode than its limit of \(limits.memory): send it smaller.")
+        }
+    }
+
+    private func truncation(_ said: String, _ place: String) -> String {
+        let position = bifrons_jpeg_where(handle)
+        if position.missing > 0 {
+            return "JPEG data ends after \(byteCount) of at least \(byteCount + Int(position.missing)) bytes, \(place)."
+        }
+        return position.scan > 1
+            ? "JPEG data ends after \(byteCount) bytes, in scan \(position.scan): \(said)."
+            : "JPEG data ends after \(byteCount) bytes, \(place): \(said)."
+    }
+}

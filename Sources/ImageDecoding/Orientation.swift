@@ -1,0 +1,77 @@
+/// How a stored picture has to be turned to stand upright: the values of EXIF's tag 0x0112 (CIPA DC-008, 4.6.4 A).
+enum Orientation: Int, CaseIterable, Sendable {
+    case upright = 1
+    case mirrored
+    case rotated180
+    case flipped
+    case transposed
+    /// Stored with its top at the right: turn it clockwise.
+    case rotated90
+    case transversed
+    /// Stored with its top at the left: turn it anticlockwise.
+    case rotated270
+
+    /// Whether the stored rows are the upright columns.
+    var swapsSides: Bool { rawValue >= 5 }
+
+    /// Reads the tag from the first directory of a TIFF block; whatever is not plainly an orientation is `.upright`,
+    /// because a broken label does not make a picture unreadable.
+    init(tiff: Bytes) {
+        self = Self.find(in: tiff) ?? .upright
+    }
+
+    private static func find(in tiff: Bytes) -> Orientation? {
+        let bigEndian: Bool
+        if tiff.has("MM\0*") {
+            bigEndian = true
+        } else if tiff.has("II*\0") {
+            bigEndian = false
+        } else {
+            return nil
+        }
+        guard let directory = tiff.uint32(at: 4, bigEndian: bigEndian),
+            let entries = tiff.uint16(at: directory, bigEndian: bigEndian)
+        else { return nil }
+        for entry in 0..<entries {
+            let offset = directory + 2 + entry * 12
+            guard let tag = tiff.uint16(at: offset, bigEndian: bigEndian) else { return nil }
+            guard tag == 0x0112 else { continue }
+            guard tiff.uint32(at: offset + 4, bigEndian: bigEndian) == 1 else { return nil }
+            let value =
+                switch tiff.uint16(at: offset + 2, bigEndian: bigEndian) {
+                case 3: tiff.uint16(at: offset + 8, bigEndian: bigEndian)  // SHORT, as the standard wants it
+                case 4: tiff.uint32(at: offset + 8, bigEndian: bigEndian)  // LONG, as some write it
+                default: Int?.none
+                }
+            return value.flatMap(Orientation.init(rawValue:))
+        }
+        return nil
+    }
+
+    /// Reads the tag from a JPEG's header segments: the first APP1 segment that holds EXIF counts.
+    init(jpeg: Bytes) {
+        self = .upright
+        var offset = 2  // behind the start marker
+        while offset < jpeg.count {
+            guard jpeg[offset] == 0xFF, let marker = jpeg[offset + 1] else {
+                offset += 1  // stray bytes: libjpeg looks for the next marker too
+                continue
+            }
+            switch marker {
+            case 0xFF:  // padding
+                offset += 1
+            case 0x00, 0x01, 0xD0...0xD8:  // no length follows
+                offset += 2
+            case 0xD9, 0xDA:  // the end, or the first scan: the header is over
+                return
+            default:
+                guard let length = jpeg.uint16(at: offset + 2), length >= 2 else { return }
+                if marker == 0xE1, jpeg.has("Exif\0\0", at: offset + 4) {
+                    self.init(tiff: jpeg.slice(offset + 10..<max(offset + 10, offset + 2 + length)))
+                    return
+                }
+                offset += 2 + length
+            }
+        }
+    }
+}

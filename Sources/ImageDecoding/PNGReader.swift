@@ -1,0 +1,70 @@
+import CPNG
+
+/// One PNG file being decoded: the only code that touches libpng's handle.
+struct PNGReader: ~Copyable {
+    private let handle: OpaquePointer
+    private let structure: PNGStructure
+    private let limits: DecodeLimits
+
+    /// Walks the file's structure and checks its size.
+    init(_ bytes: Bytes, limits: DecodeLimits) throws(DecodeError) {
+        let structure = try PNGStructure(bytes, limits: limits)
+        // A row as it is decoded, libpng's two (up to 8 bytes a pixel), and zlib's state.
+        let working = structure.width * (4 + 2 * 8) + (1 << 16)
+        try Budget(limits).check(.png, width: structure.width, height: structure.height, workingMemory: working)
+        guard let base = bytes.buffer.baseAddress,
+            let handle = bifrons_png_open(base.assumingMemoryBound(to: UInt8.self), bytes.count, limits.nanoseconds)
+        else {
+            throw .tooLarge("PNG finds no memory to be decoded in: try again later.")
+        }
+        self.handle = handle
+        self.structure = structure
+        self.limits = limits
+    }
+
+    deinit { bifrons_png_close(handle) }
+
+    /// Decodes the whole picture.
+    consuming func decode() throws(DecodeError) -> DecodedImage {
+        var channels: UInt32 = 0
+        try check(bifrons_png_read_header(handle, &channels), "in its header")
+        let picture = try RGBImage.filled(
+            storedWidth: structure.width, storedHeight: structure.height, orientation: structure.orientation
+        ) { canvas throws(DecodeError) in
+            switch channels {
+            case 3: try readRows(onto: canvas, as: RGBLayout.self)
+            case 4: try readRows(onto: canvas, as: RGBAOnWhiteLayout.self)
+            default: throw .corrupt("PNG is corrupt: it has \(channels) channels.")
+            }
+        }
+        return DecodedImage(format: .png, width: picture.width, height: picture.height, reduction: 1, image: picture)
+    }
+
+    private func readRows<Layout: PixelLayout>(onto canvas: Canvas, as layout: Layout.Type) throws(DecodeError) {
+        let height = structure.height
+        let row = UnsafeMutablePointer<UInt8>.allocate(capacity: structure.width * layout.channels)
+        defer { row.deallocate() }
+        for pass in structure.isInterlaced ? PNGPass.interlaced : PNGPass.plain {
+            let run = Canvas.Run(first: pass.firstX, step: pass.stepX, count: pass.columns(of: structure.width))
+            guard run.count > 0 else { continue }
+            for y in stride(from: pass.firstY, to: height, by: pass.stepY) {
+                try check(bifrons_png_read_row(handle, row), "at row \(y) of \(height)")
+                canvas.place(row, as: layout, y: y, run)
+            }
+        }
+        try check(bifrons_png_finish(handle), "behind its last row")
+    }
+
+    private func check(_ outcome: bifrons_png_outcome, _ place: @autoclosure () -> String) throws(DecodeError) {
+        switch outcome {
+        case .ok: return
+        case .truncated: throw .truncated("PNG image data ends early, \(place()).")
+        case .corrupt:
+            throw .corrupt("PNG is corrupt \(place()): \(String(cString: bifrons_png_message(handle))).")
+        case .outOfTime:
+            throw .tooComplex("PNG takes longer to decode than the limit of \(limits.time): send it smaller.")
+        case .outOfMemory:
+            throw .tooLarge("PNG takes more memory to decode than its limit of \(limits.memory): send it smaller.")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+/// What a file is, by its first bytes.
+enum Signature: Hashable {
+    case read(ImageFormat)
+    /// Something else, named for people.
+    case notRead(String)
+
+    init(_ bytes: Bytes) {
+        if bytes.has([0xFF, 0xD8]) {
+            self = .read(.jpeg)
+        } else if bytes.has(PNGStructure.signature.prefix(4)) {
+            self = .read(.png)
+        } else {
+            self = .notRead(Self.name(bytes))
+        }
+    }
+
+    /// Formats that begin with fixed bytes. Longer ones stand before shorter ones that they begin with.
+    private static let magic: [(String, [UInt8])] = [
+        ("a GIF", Array("GIF8".utf8)),
+        ("a PDF", Array("%PDF-".utf8)),
+        ("a JPEG XR", [0x49, 0x49, 0xBC]),
+        ("a TIFF", Array("II*\0".utf8)),
+        ("a TIFF", Array("MM\0*".utf8)),
+        ("a BigTIFF", Array("II+\0".utf8)),
+        ("a BigTIFF", Array("MM\0+".utf8)),
+        ("a JPEG XL", [0xFF, 0x0A]),
+        ("a JPEG XL", [0x00, 0x00, 0x00, 0x0C] + Array("JXL ".utf8)),
+        ("a JPEG 2000", [0x00, 0x00, 0x00, 0x0C] + Array("jP  ".utf8)),
+        ("a JPEG 2000", [0xFF, 0x4F, 0xFF, 0x51]),
+        ("a Windows icon (ICO)", [0x00, 0x00, 0x01, 0x00]),
+        ("a Windows cursor (CUR)", [0x00, 0x00, 0x02, 0x00]),
+        ("an MNG", [0x8A, 0x4D, 0x4E, 0x47]),
+        ("a JNG", [0x8B, 0x4A, 0x4E, 0x47]),
+        ("a Photoshop file (PSD)", Array("8BPS".utf8)),
+        ("a GIMP file (XCF)", Array("gimp xcf".utf8)),
+        ("a QOI", Array("qoif".utf8)),
+        ("an OpenEXR", [0x76, 0x2F, 0x31, 0x01]),
+        ("a Radiance picture (HDR)", Array("#?RADIANCE".utf8)),
+        ("a DirectDraw surface (DDS)", Array("DDS ".utf8)),
+        ("a FITS", Array("SIMPLE  =".utf8)),
+        ("a PostScript file", Array("%!PS".utf8)),
+        ("a ZIP", Array("PK\u{3}\u{4}".utf8)),
+        ("a ZIP", Array("PK\u{5}\u{6}".utf8)),
+        ("a gzip file", [0x1F, 0x8B]),
+        ("a Zstandard file", [0x28, 0xB5, 0x2F, 0xFD]),
+        ("an XZ file", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]),
+        ("a 7-Zip file", [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]),
+        ("a RAR", Array("Rar!".utf8)),
+        ("a WebM or Matroska video", [0x1A, 0x45, 0xDF, 0xA3]),
+        ("an Ogg file", Array("OggS".utf8)),
+        ("an MP3", Array("ID3".utf8)),
+        ("a program (ELF)", Array("\u{7F}ELF".utf8)),
+        ("a NumPy array", [0x93] + Array("NUMPY".utf8)),
+        ("a JPEG in base64, not its bytes", Array("/9j/".utf8)),
+        ("a PNG in base64, not its bytes", Array("iVBORw0KGgo".utf8)),
+        ("a data URL, not the bytes it stands for", Array("data:".utf8)),
+    ]
+
+    /// The brands of ISO base media files (ISO 14496-12, `ftyp`) that are pictures; others are taken for videos.
+    private static let brands = [
+        "avif": "an AVIF", "avis": "an AVIF sequence", "heic": "a HEIC", "heix": "a HEIC", "heim": "a HEIC",
+        "heis": "a HEIC", "hevc": "a HEIC sequence", "hevx": "a HEIC sequence", "mif1": "a HEIF", "msf1": "a HEIF",
+        "crx ": "a Canon raw file (CR3)", "qt  ": "a QuickTime video",
+    ]
+
+    private static func name(_ bytes: Bytes) -> String {
+        if bytes.count == 0 { return "nothing, an empty file" }
+        if let found = magic.first(where: { bytes.has($0.1) }) { return found.0 }
+        if bytes.has("ftyp", at: 4) { return isoMedia(bytes) }
+        if bytes.has("RIFF") {
+            if bytes.has("WEBP", at: 8) { return "a WebP" }
+            return bytes.has("AVI ", at: 8) ? "an AVI video" : "a RIFF file"
+        }
+        // Two letters are too little to go by: the offset of a BMP's pixels has to make sense too.
+        if bytes.has("BM"), let offset = bytes.uint32(at: 10, bigEndian: false), (26...2048).contains(offset) {
+            return "a BMP"
+        }
+        if let digit = bytes[1], bytes.has("P"), (0x31...0x37).contains(digit), bytes[2].map(isSpace) == true {
+            return "a Netpbm picture"
+        }
+        return text(bytes) ?? "of no format that is known here; it begins with \(hexadecimal(bytes.slice(0..<8)))"
+    }
+
+    /// By the major brand; when that is one of the general ones, by the first compatible brand that says more.
+    private static func isoMedia(_ bytes: Bytes) -> String {
+        let end = min(bytes.uint32(at: 0) ?? 0, bytes.count, 256)
+        var general: String?
+        for offset in [8] + Array(stride(from: 16, to: end - 3, by: 4)) {
+            let brand = String(decoding: bytes.slice(offset..<offset + 4).buffer, as: UTF8.self)
+            guard let name = brands[brand] else { continue }
+            if name != "a HEIF" { return name }
+            general = name
+        }
+        return general ?? "an MP4 video"
+    }
+
+    /// Names text by what kind it looks like; nil when the first bytes are not text.
+    private static func text(_ bytes: Bytes) -> String? {
+        let start = bytes.slice(0..<1024).buffer
+        guard start.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) }) else { return nil }
+        let scalars = String(decoding: start, as: UTF8.self).unicodeScalars
+        // The last character may have been cut here.
+        guard !scalars.dropLast(bytes.count > start.count ? 3 : 0).contains("\u{FFFD}") else { return nil }
+        let lowercased = String(scalars).drop { $0.isWhitespace || $0 == "\u{FEFF}" }.lowercased()
+        if lowercased.contains("<svg") { return "an SVG" }
+        if lowercased.hasPrefix("<!doctype html") || lowercased.hasPrefix("<html") { return "an HTML page" }
+        if lowercased.hasPrefix("<?xml") { return "XML" }
+        if lowercased.hasPrefix("{") || lowercased.hasPrefix("[") { return "text, perhaps JSON" }
+        return "text"
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+    private static func hexadecimal(_ bytes: Bytes) -> String {
+        bytes.buffer.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined(separator: " ")
+    }
+}

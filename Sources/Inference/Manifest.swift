@@ -1,0 +1,125 @@
+/// What `manifest.json` in a model's folder says of the model: which file, how a picture becomes its input, and how its
+/// output becomes a logit of "AI-generated".
+///
+/// ``load(folder:)`` checks every field; a manifest in hand is valid in itself. Whether it fits the network is checked
+/// when the network is loaded (see ``Model``).
+public struct Manifest: Sendable {
+    /// The version of the file's own shape that this build reads.
+    public static let schema = 1
+    /// The version of the path from picture to input that this build knows (see ``Preprocessor``).
+    public static let preprocessing = 1
+
+    /// The order of the input tensor's axes.
+    public enum Layout: String, Sendable, CaseIterable {
+        case nchw = "NCHW"
+        case nhwc = "NHWC"
+    }
+
+    /// The order of the input tensor's three channels.
+    public enum Colour: String, Sendable, CaseIterable {
+        case rgb = "RGB"
+        case bgr = "BGR"
+    }
+
+    /// The input tensor: one picture, `width` × `height` pixels, each channel `(v / 255 - mean) / std`.
+    public struct Input: Sendable {
+        /// The tensor's name; nil: the network's only input.
+        public let name: String?
+        public let width: Int
+        public let height: Int
+        public let layout: Layout
+        public let colour: Colour
+        /// Three numbers, in the order of the tensor's channels.
+        public let mean: [Double]
+        /// Three numbers above zero, in the order of the tensor's channels.
+        public let std: [Double]
+    }
+
+    /// Which part of the picture the network looks at.
+    public enum Crop: String, Sendable, CaseIterable {
+        /// The largest square in the middle.
+        case centralSquare = "central_square"
+    }
+
+    /// What the network's output means; each becomes the logit of "AI-generated".
+    public enum OutputKind: Equatable, Sendable {
+        /// One number, the logit.
+        case logit
+        /// One number in 0…1, the probability (a sigmoid is in the network).
+        case probability
+        /// Two logits; the difference of that at `aiIndex` and the other.
+        case twoClass(aiIndex: Int)
+        /// Two probabilities (a softmax is in the network); that at `aiIndex` is of "AI-generated".
+        case twoClassProbability(aiIndex: Int)
+
+        /// Numbers that the network gives for a picture.
+        var valuesPerImage: Int {
+            switch self {
+            case .logit, .probability: 1
+            case .twoClass, .twoClassProbability: 2
+            }
+        }
+    }
+
+    /// The output tensor.
+    public struct Output: Sendable {
+        /// The tensor's name; nil: the network's only output.
+        public let name: String?
+        public let kind: OutputKind
+    }
+
+    /// The line that turns the network's logit into a calibrated one, `scale * logit + bias` (Platt 1999).
+    public struct Calibration: Sendable {
+        public let scale: Double
+        public let bias: Double
+    }
+
+    /// The number format that the engine computes in.
+    public enum Precision: String, Sendable, CaseIterable {
+        case f32, bf16
+    }
+
+    /// A picture in the folder and the calibrated logit that it must get, whatever the machine.
+    public struct Canary: Sendable {
+        public let file: String
+        public let logit: Double
+        /// How far off the logit may be.
+        public let tolerance: Double
+    }
+
+    /// The model's name: 1…64 letters, digits, `-`, `_` and `.`, the first a letter or digit.
+    public let name: String
+    /// The model's version, 1…64 bytes.
+    public let version: String
+    /// The network, an ONNX file in the folder that holds all its weights.
+    public let file: String
+    /// The file's SHA-256, 64 lower-case hexadecimal digits.
+    public let sha256: String
+    public let input: Input
+    public let crop: Crop
+    public let output: Output
+    public let calibration: Calibration
+    public let precision: Precision
+    public let canary: Canary?
+    /// What the model was trained on, for people.
+    public let training: String
+    /// Measured quality, by name.
+    public let metrics: [String: Double]
+    public let licence: String
+    /// The folder it was read from.
+    public let folder: String
+
+    /// Reads and checks `manifest.json` in `folder`. The error names the file, the field, its value and what it must be.
+    public static func load(folder: String) throws(InferenceError) -> Manifest {
+        let path = folder + "/manifest.json"
+        guard let json = Files.contents(of: path, limit: 1 << 20) else {
+            throw InferenceError(
+                .manifestMissing,
+                "\(path) cannot be read (\(Files.reason)): name a model's folder, one that holds a manifest.json")
+        }
+        return try Manifest(json: json, path: path, folder: folder)
+    }
+
+    /// `file` and the like as a path that can be opened.
+    func path(_ file: String) -> String { folder + "/" + file }
+}

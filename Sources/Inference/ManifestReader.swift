@@ -1,0 +1,270 @@
+import FoundationEssentials
+
+/// The fields of a manifest as they stand in the file, before any of them is believed.
+private struct ManifestFields: Decodable {
+    struct Version: Decodable {
+        var schema: Int
+        var preprocessing: Int
+    }
+
+    struct Input: Decodable {
+        var name: String?
+        var width: Int
+        var height: Int
+        var layout: String
+        var colour: String?
+        var mean: [Double]
+        var std: [Double]
+    }
+
+    struct Crop: Decodable {
+        var kind: String
+    }
+
+    struct Output: Decodable {
+        enum CodingKeys: String, CodingKey {
+            case name, kind
+            case aiIndex = "ai_index"
+        }
+
+        var name: String?
+        var kind: String
+        var aiIndex: Int?
+    }
+
+    struct Calibration: Decodable {
+        var scale: Double
+        var bias: Double
+    }
+
+    struct Canary: Decodable {
+        var file: String
+        var logit: Double
+        var tolerance: Double
+    }
+
+    var name: String
+    var version: String
+    var file: String
+    var sha256: String
+    var input: Input
+    var crop: Crop?
+    var output: Output
+    var calibration: Calibration?
+    var precision: String?
+    var canary: Canary?
+    var training: String?
+    var metrics: [String: Double]?
+    var licence: String?
+}
+
+extension Manifest {
+    /// Checks field by field. `path` is the file's name in errors.
+    init(json: [UInt8], path: String, folder: String) throws(InferenceError) {
+        let check = FieldCheck(path: path)
+        // The versions come first: what another schema's fields look like is not ours to judge.
+        let version = try check.decode(ManifestFields.Version.self, json)
+        guard version.schema == Manifest.schema else {
+            throw check.failure("schema", "\(version.schema)", "this build reads schema \(Manifest.schema)")
+        }
+        guard version.preprocessing == Manifest.preprocessing else {
+            throw check.failure(
+                "preprocessing", "\(version.preprocessing)",
+                "this build knows version \(Manifest.preprocessing); use the release that the model was made for")
+        }
+        let fields = try check.decode(ManifestFields.self, json)
+
+        self.folder = folder
+        self.name = try check.modelName(fields.name)
+        self.version = try check.text("version", fields.version)
+        self.file = try check.file("file", fields.file)
+        guard self.file.hasSuffix(".onnx") else {
+            throw check.failure("file", "\"\(file)\"", "it must be an ONNX file, *.onnx")
+        }
+        self.sha256 = try check.sha256(fields.sha256)
+        self.input = Input(
+            name: try fields.input.name.map { name throws(InferenceError) in try check.text("input.name", name) },
+            width: try check.side("input.width", fields.input.width),
+            height: try check.side("input.height", fields.input.height),
+            layout: try check.choice("input.layout", fields.input.layout),
+            colour: try check.choice("input.colour", fields.input.colour ?? Colour.rgb.rawValue),
+            mean: try check.channels("input.mean", fields.input.mean, positive: false),
+            std: try check.channels("input.std", fields.input.std, positive: true))
+        self.crop = try check.choice("crop.kind", fields.crop?.kind ?? Crop.centralSquare.rawValue)
+        self.output = Output(
+            name: try fields.output.name.map { name throws(InferenceError) in try check.text("output.name", name) },
+            kind: try check.outputKind(fields.output))
+        self.calibration = Calibration(
+            scale: try check.finite("calibration.scale", fields.calibration?.scale ?? 1),
+            bias: try check.finite("calibration.bias", fields.calibration?.bias ?? 0))
+        guard calibration.scale != 0 else {
+            throw check.failure("calibration.scale", "0", "every picture would get the same score")
+        }
+        self.precision = try check.choice("precision", fields.precision ?? Precision.f32.rawValue)
+        self.canary = try fields.canary.map { canary throws(InferenceError) in
+            Canary(
+                file: try check.file("canary.file", canary.file),
+                logit: try check.finite("canary.logit", canary.logit),
+                tolerance: try check.positive("canary.tolerance", canary.tolerance))
+        }
+        self.training = fields.training ?? ""
+        self.metrics = fields.metrics ?? [:]
+        for (name, value) in metrics { _ = try check.finite("metrics.\(name)", value) }
+        self.licence = fields.licence ?? ""
+    }
+}
+
+/// The rules for single fields; every failure is one sentence with the file, the field, the value and the rule.
+private struct FieldCheck {
+    let path: String
+
+    func failure(_ field: String, _ value: String, _ rule: String) -> InferenceError {
+        InferenceError(.manifestInvalid, "\(path): \(field) is \(value), and \(rule)")
+    }
+
+    func decode<Fields: Decodable>(_ type: Fields.Type, _ json: [UInt8]) throws(InferenceError) -> Fields {
+        do {
+            return try JSONDecoder().decode(type, from: Data(json))
+        } catch let error as DecodingError {
+            throw InferenceError(.manifestInvalid, "\(path): \(sentence(error))")
+        } catch {
+            throw InferenceError(.manifestInvalid, "\(path) is not JSON: write it as Models/README.md shows", cause: error)
+        }
+    }
+
+    private func sentence(_ error: DecodingError) -> String {
+        switch error {
+        case .keyNotFound(let key, let context):
+            "\(field(context.codingPath + [key])) is missing: it must be given"
+        case .valueNotFound(let type, let context):
+            "\(field(context.codingPath)) is null: it must be \(word(type))"
+        case .typeMismatch(let type, let context):
+            "\(field(context.codingPath)) must be \(word(type))"
+        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+            "\(field(context.codingPath)) is a number that does not fit: write a smaller or a whole one"
+        default:
+            "this is not JSON: write it as Models/README.md shows"
+        }
+    }
+
+    /// `input.mean[1]`
+    private func field(_ keys: [any CodingKey]) -> String {
+        let name = keys.reduce("") { path, key in
+            if let index = key.intValue { return path + "[\(index)]" }
+            return path.isEmpty ? key.stringValue : path + "." + key.stringValue
+        }
+        return name.isEmpty ? "the whole" : name
+    }
+
+    private func word(_ type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "a string"
+        case is Int.Type: "a whole number"
+        case is Double.Type: "a number"
+        case is any Collection.Type: type is [String: Double].Type ? "an object" : "a list"
+        default: "an object"
+        }
+    }
+
+    func text(_ field: String, _ value: String) throws(InferenceError) -> String {
+        guard (1...64).contains(value.utf8.count), value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw failure(field, quoted(value), "it must be 1 to 64 bytes without control characters")
+        }
+        return value
+    }
+
+    func modelName(_ value: String) throws(InferenceError) -> String {
+        func isAlphanumeric(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "A")...UInt8(ascii: "Z"):
+                true
+            default: false
+            }
+        }
+        guard value.utf8.count <= 64, let first = value.utf8.first, isAlphanumeric(first),
+            value.utf8.allSatisfy({ isAlphanumeric($0) || "-_.".utf8.contains($0) })
+        else {
+            throw failure(
+                "name", quoted(value), "it must be 1 to 64 letters, digits, '-', '_' or '.', and begin with a letter or digit")
+        }
+        return value
+    }
+
+    /// A path below the folder: nobody who hands out a manifest chooses files elsewhere.
+    func file(_ field: String, _ value: String) throws(InferenceError) -> String {
+        let parts = value.split(separator: "/", omittingEmptySubsequences: false)
+        guard !parts.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }), !value.utf8.contains(0) else {
+            throw failure(field, quoted(value), "it must be the name of a file in the model's folder")
+        }
+        return value
+    }
+
+    func sha256(_ value: String) throws(InferenceError) -> String {
+        guard value.utf8.count == 64, value.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
+            throw failure("sha256", quoted(value), "it must be 64 lower-case hexadecimal digits, as sha256sum prints them")
+        }
+        return value
+    }
+
+    func side(_ field: String, _ value: Int) throws(InferenceError) -> Int {
+        guard (1...4096).contains(value) else { throw failure(field, "\(value)", "it must be 1 to 4096 pixels") }
+        return value
+    }
+
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ field: String, _ value: String
+    ) throws(InferenceError) -> Choice {
+        guard let choice = Choice(rawValue: value) else {
+            throw failure(field, quoted(value), "it must be \(Choice.allCases.map(\.rawValue).joined(separator: " or "))")
+        }
+        return choice
+    }
+
+    func finite(_ field: String, _ value: Double) throws(InferenceError) -> Double {
+        // Beyond Float's range it would be infinite where it is used.
+        guard Float(value).isFinite else { throw failure(field, "\(value)", "it must be a finite number") }
+        return value
+    }
+
+    func positive(_ field: String, _ value: Double) throws(InferenceError) -> Double {
+        guard Float(value).isFinite, value >= 1e-9 else {
+            throw failure(field, "\(value)", "it must be a finite number above zero")
+        }
+        return value
+    }
+
+    func channels(_ field: String, _ values: [Double], positive: Bool) throws(InferenceError) -> [Double] {
+        guard values.count == 3 else {
+            throw failure(field, "\(values.count) numbers", "it must be three, one a channel")
+        }
+        for (index, value) in values.enumerated() {
+            let name = "\(field)[\(index)]"
+            _ = positive ? try self.positive(name, value) : try finite(name, value)
+        }
+        return values
+    }
+
+    func outputKind(_ output: ManifestFields.Output) throws(InferenceError) -> Manifest.OutputKind {
+        func aiIndex() throws(InferenceError) -> Int {
+            guard let index = output.aiIndex else {
+                throw failure("output.ai_index", "missing", "it must be 0 or 1, the place of the class \"AI-generated\"")
+            }
+            guard index == 0 || index == 1 else { throw failure("output.ai_index", "\(index)", "it must be 0 or 1") }
+            return index
+        }
+        switch output.kind {
+        case "logit": return .logit
+        case "probability": return .probability
+        case "two_class": return .twoClass(aiIndex: try aiIndex())
+        case "two_class_probability": return .twoClassProbability(aiIndex: try aiIndex())
+        default:
+            throw failure(
+                "output.kind", quoted(output.kind), "it must be logit, probability, two_class or two_class_probability")
+        }
+    }
+
+    private func quoted(_ value: String) -> String {
+        value.utf8.count > 80 ? "\"\(value.prefix(60))…\"" : "\"\(value)\""
+    }
+}

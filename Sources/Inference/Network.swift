@@ -1,0 +1,242 @@
+internal import COpenVINO
+import Glibc
+
+/// A network compiled for this processor, one infer request and the memory of its input: the only type that touches the
+/// engine's handles of a model.
+// `@unchecked`: the handles may be used from any thread, by one at a time. That it is one is enforced by the language:
+// nobody can copy a network, and running it needs exclusive access (`Model` gives it under a mutex).
+struct Network: ~Copyable, @unchecked Sendable {
+    /// What became of the cache of compiled networks.
+    let cache: Model.CacheUse
+    /// The pictures of one forward pass: 1 when the network's batch is fixed, else as many as there is memory for.
+    let imagesPerPass: Int
+    /// Floats of one picture's input.
+    private let elementsPerImage: Int
+    private let valuesPerImage: Int
+    private let functions: ov_functions_t
+    private let compiled: Handle
+    private let request: Handle
+    private let input: GraphCheck.Port
+    private let output: GraphCheck.Port
+    private var memory: InputMemory
+    /// The engine outlives the handles that it gave.
+    private let engine: Engine
+
+    /// Compiles the manifest's file and checks that the two agree.
+    init(
+        manifest: Manifest, engine: Engine, threads: Int, cacheFolder: String?, maximumBatch: Int
+    ) throws(InferenceError) {
+        let functions = engine.functions
+        var cache = Model.CacheUse.off
+        let compiled = try Network.compile(manifest, engine, threads: threads, cacheFolder: cacheFolder, &cache)
+        let graph = GraphCheck(manifest: manifest, functions: functions, compiled: compiled.pointer)
+        let input = try graph.input()
+        let output = try graph.output()
+        var request: OpaquePointer?
+        guard functions.compiled_model_create_infer_request(compiled.pointer, &request) == 0, let request else {
+            throw graph.engineFailure("cannot prepare to run")
+        }
+        self.engine = engine
+        self.functions = functions
+        self.cache = cache
+        self.imagesPerPass = min(input.batch, output.batch, maximumBatch)
+        self.elementsPerImage = 3 * manifest.input.width * manifest.input.height
+        self.valuesPerImage = manifest.output.kind.valuesPerImage
+        self.request = Handle(request, functions.infer_request_free)
+        self.input = input
+        self.output = output
+        self.compiled = compiled
+        let (width, height) = (Int64(manifest.input.width), Int64(manifest.input.height))
+        self.memory = InputMemory(
+            images: maximumBatch, shape: manifest.input.layout == .nchw ? [3, height, width] : [height, width, 3],
+            functions: functions)
+    }
+
+    /// The raw output of `count` pictures, one after the other, each ``Manifest/OutputKind/valuesPerImage`` numbers.
+    ///
+    /// - Parameter fill: writes the pictures' input tensors, one after the other.
+    mutating func run(
+        count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) -> Void
+    ) throws(InferenceError) -> [Float] {
+        fill(UnsafeMutableBufferPointer(rebasing: memory.floats[..<(count * elementsPerImage)]))
+        var values: [Float] = []
+        values.reserveCapacity(count * valuesPerImage)
+        for first in stride(from: 0, to: count, by: imagesPerPass) {
+            try pass(first, min(imagesPerPass, count - first), &values)
+        }
+        return values
+    }
+
+    /// One forward pass of the pictures from `first`.
+    private mutating func pass(_ first: Int, _ count: Int, _ values: inout [Float]) throws(InferenceError) {
+        guard let tensor = memory.tensor(first: first, count: count),
+            functions.infer_request_set_tensor_by_const_port(request.pointer, input.handle.pointer, tensor) == 0,
+            functions.infer_request_infer(request.pointer) == 0
+        else {
+            throw failure("cannot run the network on \(count) pictures (\(functions.lastError))")
+        }
+        var pointer: OpaquePointer?
+        guard functions.infer_request_get_tensor_by_const_port(request.pointer, output.handle.pointer, &pointer) == 0,
+            let pointer
+        else {
+            throw failure("gives no output (\(functions.lastError))")
+        }
+        let result = Handle(pointer, functions.tensor_free)
+        var size = 0
+        var data: UnsafeMutableRawPointer?
+        guard functions.tensor_get_size(result.pointer, &size) == 0,
+            functions.tensor_data(result.pointer, &data) == 0, let data, size == count * valuesPerImage
+        else {
+            throw failure("gives \(size) numbers for \(count) pictures instead of \(count * valuesPerImage)")
+        }
+        values.append(contentsOf: UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: size))
+    }
+
+    private func failure(_ text: String) -> InferenceError {
+        InferenceError(.engineFailed, "the engine \(text): restart the worker, and check the model if it happens again")
+    }
+
+    /// Compiles by the one call that takes a file's path: only that uses the cache without reading the network first.
+    private static func compile(
+        _ manifest: Manifest, _ engine: Engine, threads: Int, cacheFolder: String?, _ cache: inout Model.CacheUse
+    ) throws(InferenceError) -> Handle {
+        let functions = engine.functions
+        var properties = [
+            // By default every process with one thread pins it to the same core.
+            ("ENABLE_CPU_PINNING", "NO"),
+            // The default is bf16 where the processor has it: scores would differ by machine.
+            ("INFERENCE_PRECISION_HINT", manifest.precision.rawValue),
+            ("NUM_STREAMS", "1"),
+            ("INFERENCE_NUM_THREADS", "\(threads)"),
+        ]
+        let kept = CacheFolder(path: cacheFolder.map { "\($0)/\(manifest.sha256.prefix(16))" })
+        if let folder = kept.path { properties.append(("CACHE_DIR", folder)) }
+
+        func attempt() -> OpaquePointer? {
+            var compiled: OpaquePointer?
+            let keys = properties.map { (strdup($0.0), strdup($0.1)) }
+            defer {
+                for (key, value) in keys {
+                    free(key)
+                    free(value)
+                }
+            }
+            let pairs = keys.map { ov_property_t(key: $0.0, value: $0.1) }
+            let status = functions.core_compile_model_from_file_props(
+                engine.core, manifest.path(manifest.file), "CPU", pairs.count, pairs, &compiled)
+            return status == 0 ? compiled : nil
+        }
+
+        var compiled = attempt()
+        if kept.path != nil {
+            cache = .written
+            if compiled == nil {
+                // A cache is a convenience: whatever is wrong with it must not keep the worker from starting.
+                cache = .failed(functions.lastError)
+                properties.removeLast()
+                compiled = attempt()
+            }
+        } else if let problem = kept.problem {
+            cache = .failed(problem)
+        }
+        guard let compiled else {
+            throw InferenceError(
+                .engineFailed,
+                """
+                OpenVINO \(engine.version) cannot compile \(manifest.path(manifest.file)) (\(functions.lastError)): export \
+                the network as ONNX with operators that it supports
+                """)
+        }
+        if cache == .written, property("LOADED_FROM_CACHE", of: compiled, functions) == "YES" { cache = .used }
+        return Handle(compiled, functions.compiled_model_free)
+    }
+
+    private static func property(_ key: String, of compiled: OpaquePointer, _ functions: ov_functions_t) -> String? {
+        var value: UnsafeMutablePointer<CChar>?
+        guard functions.compiled_model_get_property(compiled, key, &value) == 0, let value else { return nil }
+        defer { functions.free(value) }
+        return String(cString: value)
+    }
+}
+
+/// Owns one handle of the engine.
+struct Handle: ~Copyable {
+    let pointer: OpaquePointer
+    private let free: @convention(c) (OpaquePointer?) -> Void
+
+    init(_ pointer: OpaquePointer, _ free: @escaping @convention(c) (OpaquePointer?) -> Void) {
+        self.pointer = pointer
+        self.free = free
+    }
+
+    deinit { free(pointer) }
+}
+
+/// The input of as many pictures as ever go together, and the engine's views of it, made once for each use.
+private struct InputMemory: ~Copyable {
+    let floats: UnsafeMutableBufferPointer<Float>
+    private let images: Int
+    /// The shape of one picture.
+    private let shape: [Int64]
+    private let functions: ov_functions_t
+    /// By first picture and count; most places stay empty.
+    private var tensors: [OpaquePointer?]
+
+    init(images: Int, shape: [Int64], functions: ov_functions_t) {
+        let count = images * shape.reduce(1) { $0 * Int($1) }
+        // A cache line's alignment, so that the engine takes the memory as it is.
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+        self.floats = memory.bindMemory(to: Float.self)
+        self.images = images
+        self.shape = shape
+        self.functions = functions
+        self.tensors = Array(repeating: nil, count: images * images)
+    }
+
+    deinit {
+        for tensor in tensors { functions.tensor_free(tensor) }
+        UnsafeMutableRawBufferPointer(floats).deallocate()
+    }
+
+    /// The pictures `first ..< first + count` as a tensor; nil when the engine refuses.
+    mutating func tensor(first: Int, count: Int) -> OpaquePointer? {
+        let place = first * images + count - 1
+        if let tensor = tensors[place] { return tensor }
+        var dimensions = [Int64(count)] + shape
+        let elements = floats.count / images
+        tensors[place] = dimensions.withUnsafeMutableBufferPointer { dimensions in
+            var tensor: OpaquePointer?
+            let shape = ov_shape_t(rank: Int64(dimensions.count), dims: dimensions.baseAddress)
+            let start = floats.baseAddress.map { $0 + first * elements }
+            return functions.tensor_create_from_host_ptr(Int32(ov_f32), shape, start, &tensor) == 0 ? tensor : nil
+        }
+        return tensors[place]
+    }
+}
+
+/// A folder for compiled networks, held by one process at a time: two workers that start together must not read what the
+/// other has half written. One folder a network's digest, because the engine itself only looks at path, size and time.
+private struct CacheFolder: ~Copyable {
+    /// The folder, if there is one to use.
+    let path: String?
+    /// Why the one that was asked for cannot be used.
+    let problem: String?
+    private let descriptor: Int32
+
+    init(path: String?) {
+        var descriptor: Int32 = -1
+        var problem: String?
+        if let path {
+            if Files.makeFolder(path) { descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
+            if descriptor < 0 || flock(descriptor, LOCK_EX) != 0 { problem = "\(path): \(Files.reason)" }
+        }
+        self.path = problem == nil ? path : nil
+        self.problem = problem
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+}

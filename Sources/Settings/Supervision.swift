@@ -1,0 +1,36 @@
+import CLinux
+import Glibc
+
+/// The tie between a service and `bifrons up`, if that started it; otherwise nothing happens here.
+public struct Supervision: Sendable {
+    /// Where a child tells its parent that it is ready, one line of text; and by whose end the parent notices the child's.
+    public static let descriptor: Int32 = 3
+
+    private let parent: Int32?
+
+    init(parent: Int32?) {
+        self.parent = parent
+    }
+
+    /// Asks the system to send this process SIGTERM when its parent ends, even by kill -9.
+    ///
+    /// The wish is tied to the parent's thread that started this process, so the parent starts its children on a thread
+    /// that lives as long as it does. If the parent has gone already, this process ends at once.
+    public func followParent() {
+        guard let parent else { return }
+        bifrons_set_parent_death_signal(SIGTERM)
+        // The parent may have ended before the wish was known to the system.
+        if getppid() != parent { exit(0) }
+    }
+
+    /// Tells the parent that this process does its work from now on.
+    /// - Parameter text: what for people to know of it, in one line: "listens at tcp://127.0.0.1:5555".
+    public func announceReady(_ text: String) {
+        guard parent != nil else { return }
+        var line = text.replacing("\n", with: " ") + "\n"
+        line.withUTF8 { _ = write(Self.descriptor, $0.baseAddress, $0.count) }
+    }
+
+    /// The option that makes a child of this process.
+    public static var argument: String { "--exit-with-parent=\(getpid())" }
+}

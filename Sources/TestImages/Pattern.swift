@@ -1,0 +1,67 @@
+/// What a test picture shows: a colour for every pixel, the same on every run.
+public struct Pattern: Sendable {
+    public typealias Colour = (red: UInt8, green: UInt8, blue: UInt8)
+
+    private let colour: @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour
+
+    /// - Parameter colour: of the pixel (x, y) in a picture of width × height pixels.
+    public init(_ colour: @escaping @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour) {
+        self.colour = colour
+    }
+
+    /// Slow changes, edges and some grain: compresses about as a photograph does, and looks different from every side.
+    public static let scene = Pattern { x, y, width, height in
+        let (dx, dy) = (x * 1024 / max(width, 1) - 400, y * 1024 / max(height, 1) - 350)
+        let grain = Int(hash(x, y, 1) & 15) - 8
+        let isInside = dx * dx + dy * dy < 60_000
+        func clamp(_ value: Int) -> UInt8 { UInt8(min(max(value + grain, 0), 255)) }
+        return isInside
+            ? (clamp(200 - dy / 8), clamp(150 + dx / 10), clamp(120))
+            : (clamp(x * 160 / max(width, 1) + 20), clamp(y * 200 / max(height, 1) + 20), clamp(90 + (dx ^ dy) / 16))
+    }
+
+    /// Red at the top left, green at the top right, blue at the bottom left, white at the bottom right.
+    public static let quadrants = Pattern { x, y, width, height in
+        switch (x * 2 < width, y * 2 < height) {
+        case (true, true): (255, 0, 0)
+        case (false, true): (0, 255, 0)
+        case (true, false): (0, 0, 255)
+        case (false, false): (255, 255, 255)
+        }
+    }
+
+    /// Every pixel a colour of its own: the most bytes that a picture can take.
+    public static func noise(seed: UInt64) -> Pattern {
+        Pattern { x, y, _, _ in
+            let bits = hash(x, y, seed)
+            return (UInt8(bits & 255), UInt8(bits >> 8 & 255), UInt8(bits >> 16 & 255))
+        }
+    }
+
+    public static func plain(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> Pattern {
+        Pattern { _, _, _, _ in (red, green, blue) }
+    }
+
+    /// The colours as RGB bytes, row by row.
+    public func pixels(width: Int, height: Int) -> [UInt8] {
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(width * height * 3)
+        for y in 0..<height {
+            for x in 0..<width {
+                let (red, green, blue) = colour(x, y, width, height)
+                pixels.append(red)
+                pixels.append(green)
+                pixels.append(blue)
+            }
+        }
+        return pixels
+    }
+
+    /// Mixes as SplitMix64 does (Steele, Lea, Flood 2014).
+    private static func hash(_ x: Int, _ y: Int, _ seed: UInt64) -> UInt64 {
+        var z = seed &+ UInt64(truncatingIfNeeded: x &* 0x1_0001 &+ y &* 0x3_0000_0007) &* 0x9E37_79B9_7F4A_7C15
+        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+        return z ^ z >> 31
+    }
+}

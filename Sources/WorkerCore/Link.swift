@@ -1,0 +1,62 @@
+internal import Wire
+
+/// What stands between the worker and one router.
+struct Link {
+    enum State {
+        case disconnected
+        /// Connected, and unknown to the router; the HELLO is due then, or when the inference thread is idle.
+        case connected(helloAt: Instant)
+        /// HELLO is said; the answer must come in time.
+        case greeted(until: Instant)
+        case registered(Registration)
+    }
+
+    struct Registration {
+        /// A router that wanted more would get nothing else from us, and one that wanted fewer could not be told from a dead
+        /// one.
+        private static let heartbeats: ClosedRange<UInt32> = 10...60_000
+
+        let epoch: UInt64
+        let heartbeat: Duration
+        var lastHeard: Instant
+        var nextPing: Instant
+        /// The credit that the router was told.
+        var credit: Int
+
+        init(epoch: UInt64, heartbeatMilliseconds: UInt32, credit: Int, at now: Instant) {
+            self.epoch = epoch
+            let bounded = min(max(heartbeatMilliseconds, Self.heartbeats.lowerBound), Self.heartbeats.upperBound)
+            heartbeat = .milliseconds(Int64(bounded))
+            lastHeard = now
+            nextPing = now + heartbeat
+            self.credit = credit
+        }
+
+        func lostAt(_ missedHeartbeats: Int) -> Instant {
+            lastHeard + heartbeat * missedHeartbeats
+        }
+
+        func isLost(_ missedHeartbeats: Int, _ now: Instant) -> Bool {
+            lostAt(missedHeartbeats) <= now
+        }
+    }
+
+    var state = State.disconnected
+    /// How long the next HELLO may stay without an answer.
+    var patience: Duration
+
+    var epoch: UInt64? {
+        if case .registered(let registration) = state { registration.epoch } else { nil }
+    }
+
+    var isRegistered: Bool { epoch != nil }
+
+    func nextDeadline(canGreet: Bool, _ missedHeartbeats: Int) -> Instant? {
+        switch state {
+        case .disconnected: nil
+        case .connected(let helloAt): canGreet ? helloAt : nil
+        case .greeted(let until): until
+        case .registered(let registration): min(registration.nextPing, registration.lostAt(missedHeartbeats))
+        }
+    }
+}

@@ -1,0 +1,24 @@
+internal import Wire
+internal import ZeroMQ
+
+/// The worker's end of the connection to one router. libzmq makes it again whenever it is lost.
+final class Connection {
+    /// How long the last message, a BYE, may take to leave.
+    private static let linger = Duration.seconds(1)
+
+    let socket: Socket
+    let monitor: Monitor
+
+    init(to endpoint: String, context: Context, imageBytes: Int) throws(ZeroMQError) {
+        var options = SocketOptions()
+        // Nothing is queued for a router that is not there: it would be delivered to its successor.
+        options.immediate = true
+        options.linger = Self.linger
+        options.maxMessageSize = imageBytes + Limits.frameSlackBytes
+        options.handshakeInterval = .seconds(3)
+        options.reconnectMaximum = .seconds(1)
+        socket = try Socket(.dealer, context: context, options: options)
+        monitor = try socket.monitor([.handshakeSucceeded, .disconnected])
+        try socket.connect(endpoint)
+    }
+}

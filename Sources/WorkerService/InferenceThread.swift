@@ -1,0 +1,144 @@
+internal import Hashing
+internal import ImageDecoding
+internal import Reactor
+internal import Synchronization
+internal import Wire
+internal import WorkerCore
+internal import ZeroMQ
+
+/// The thread that decodes and scores. It owns the scorer, from its making to its end; others hold mailboxes only.
+final class InferenceThread {
+    /// A file to score. The frame is the one that the socket received.
+    struct Picture: Sendable {
+        let token: WorkerCore.Token
+        let file: Frame
+    }
+
+    enum Order: Sendable {
+        case score([Picture])
+        case end
+    }
+
+    enum Report: Sendable {
+        /// The scorer is made and its canary scored.
+        case ready(ModelIdentity)
+        /// There is no scorer to be had, and why.
+        case unfit(any Error)
+        /// The thread has ended, and why.
+        case broken(any Error)
+        case scored(WorkerCore.Token, logit: Float, ImageInformation)
+        case failed(WorkerCore.Token, WireError)
+    }
+
+    /// Counts on as long as the thread gets on.
+    private final class Progress: Sendable {
+        let steps = Atomic<UInt64>(0)
+    }
+
+    let reports: Mailbox<Report>
+    private let orders: Mailbox<Order>
+    private let progressCounter = Progress()
+    private let thread: PlatformThread
+
+    init(limits: DecodeLimits, makeScorer: @escaping @Sendable () throws -> any Scorer) throws {
+        let (orders, reports, progress) = (try Mailbox<Order>(), try Mailbox<Report>(), progressCounter)
+        self.orders = orders
+        self.reports = reports
+        thread = try PlatformThread(name: "inference") {
+            let scorer: any Scorer
+            do {
+                scorer = try makeScorer()
+            } catch {
+                return reports.post(.unfit(error))
+            }
+            do {
+                reports.post(.ready(scorer.identity))
+                let work = Work(scorer: scorer, decoder: ImageDecoder(limits: limits), reports: reports) {
+                    progress.steps.add(1, ordering: .relaxed)
+                }
+                var polled = PollSet()
+                _ = polled.add(descriptor: orders.descriptor)
+                while true {
+                    _ = try polled.wait(milliseconds: -1)
+                    for order in orders.drain() {
+                        guard case .score(let pictures) = order else { return }
+                        work.score(pictures)
+                    }
+                }
+            } catch {
+                reports.post(.broken(error))
+            }
+        }
+    }
+
+    var progress: UInt64 { progressCounter.steps.load(ordering: .relaxed) }
+
+    func score(_ pictures: [Picture]) {
+        orders.post(.score(pictures))
+    }
+
+    /// Waits until the thread has done what was ordered, and ends it.
+    func end() {
+        orders.post(.end)
+        thread.join()
+    }
+
+    /// The way of a batch: each file → pixels → its place in the batch; then all of them → logits.
+    private struct Work {
+        let scorer: any Scorer
+        let decoder: ImageDecoder
+        let reports: Mailbox<Report>
+        let step: () -> Void
+
+        func score(_ pictures: [Picture]) {
+            var placed: [(token: WorkerCore.Token, image: ImageInformation)] = []
+            for picture in pictures {
+                do {
+                    placed.append((picture.token, try picture.file.withBytes { try place($0, at: placed.count) }))
+                } catch {
+                    reports.post(.failed(picture.token, Self.explain(error)))
+                }
+                step()
+            }
+            guard !placed.isEmpty else { return }
+            do {
+                let logits = try scorer.score(count: placed.count)
+                step()
+                for (picture, logit) in zip(placed, logits) {
+                    switch logit {
+                    case .success(let logit): reports.post(.scored(picture.token, logit: logit, picture.image))
+                    case .failure(let error): reports.post(.failed(picture.token, Self.explain(error)))
+                    }
+                }
+            } catch {
+                for picture in placed { reports.post(.failed(picture.token, Self.explain(error))) }
+            }
+        }
+
+        private func place(_ file: UnsafeRawBufferPointer, at index: Int) throws -> ImageInformation {
+            let decoded = try decoder.decode(file, minimumSide: scorer.minimumSide)
+            try scorer.place(decoded.image, at: index)
+            return ImageInformation(
+                format: decoded.format == .jpeg ? .jpeg : .png,
+                width: UInt32(clamping: decoded.width), height: UInt32(clamping: decoded.height),
+                sha256: Self.digest(of: file))
+        }
+
+        private static func digest(of file: UnsafeRawBufferPointer) -> [UInt8] {
+            var digits = Substring(SHA256.hexDigest(of: file))
+            var bytes: [UInt8] = []
+            while let byte = UInt8(digits.prefix(2), radix: 16) {
+                bytes.append(byte)
+                digits.removeFirst(2)
+            }
+            return bytes
+        }
+
+        private static func explain(_ error: any Error) -> WireError {
+            if let error = error as? DecodeError {
+                return WireError(Status(rawValue: error.status), code: error.code, error.message)
+            }
+            return WireError(.internalError, code: "inference_failed", "\(error)")
+        }
+    }
+}

@@ -1,0 +1,259 @@
+internal import ImageDecoding
+public import Logging
+internal import Reactor
+public import Settings
+internal import Wire
+internal import WorkerCore
+internal import ZeroMQ
+
+/// The worker's shell: a socket thread (the one that calls `run`) and an inference thread.
+///
+/// Everything that is decided is decided in `WorkerCore`; this type turns frames into events and actions into frames, and
+/// keeps the pictures meanwhile. A picture is never copied: the frame that was received is what the inference thread reads.
+public final class WorkerService {
+    /// How a worker's life ended.
+    public enum End: Sendable {
+        /// Everything in hand was answered.
+        case drained
+        /// The drain time was over, or a second signal came, while the inference thread was at work. It still is: leave by
+        /// `_exit`, which does not take the engine's memory from under it.
+        case abandoned
+    }
+
+    private let settings: WorkerSettings
+    private let logger: Logger
+    private let signals: SignalDescriptor
+    private let inference: InferenceThread
+    private var context: Context?
+    private var connections: [Connection] = []
+    private var polled = PollSet()
+    /// The entries of each connection in `polled`.
+    private var entries: [(socket: Int, monitor: Int)] = []
+    /// Nil until the model is ready.
+    private var core: WorkerCore?
+    private var pictures: [WorkerCore.Token: Frame] = [:]
+    private var lastToken = 0
+    /// What each router last said why it does not accept the worker: told once, not every five seconds.
+    private var refusals: [String?] = []
+    private var isDraining = false
+    private var isFinished = false
+    private let incoming = Message()
+    private let outgoing = Message()
+
+    /// Starts to load the model of the settings, on the inference thread.
+    public convenience init(settings: WorkerSettings, logger: Logger) throws {
+        try self.init(settings: settings, logger: logger) {
+            try ModelScorer(
+                folder: settings.model, threads: settings.threads, cacheFolder: settings.cacheFolder,
+                maxBatch: settings.maxBatch, logger: logger)
+        }
+    }
+
+    /// Starts the inference thread, which makes the scorer.
+    public init(
+        settings: WorkerSettings, logger: Logger, makeScorer: @escaping @Sendable () throws -> any Scorer
+    ) throws {
+        self.settings = settings
+        self.logger = logger
+        // Signals first: the threads of libzmq, of the engine and of ours inherit the mask.
+        signals = try SignalDescriptor([.terminate, .interrupt])
+        context = try Context()
+        let limits = DecodeLimits(
+            bytes: settings.imageBytes, pixels: settings.imagePixels, scans: settings.imageScans,
+            memory: settings.imageMemory, time: settings.imageTime)
+        inference = try InferenceThread(limits: limits, makeScorer: makeScorer)
+    }
+
+    /// Serves until a signal has ended it.
+    ///
+    /// - Throws: ``UnfitModel``, or what the system refused.
+    public func run() throws -> End {
+        let signalIndex = polled.add(descriptor: signals.descriptor)
+        let reportIndex = polled.add(descriptor: inference.reports.descriptor)
+        while !isFinished {
+            _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: core?.nextDeadline))
+            // Sockets before reports: a batch that ends makes room for all that has arrived meanwhile.
+            for router in connections.indices { try receive(from: router) }
+            if polled.isReadable(reportIndex) { for report in inference.reports.drain() { try take(report) } }
+            if polled.isReadable(signalIndex) { try receiveSignals() }
+            let now = MonotonicClock.now()
+            if let due = core?.nextDeadline, due <= now { try handle(.deadline(progress: inference.progress), at: now) }
+        }
+        // Waits until the last BYE has left.
+        connections = []
+        context = nil
+        guard let core, core.jobsInHand == 0 else {
+            logger.warning("worker leaves jobs behind", metadata: ["jobs": "\(core?.jobsInHand ?? 0)"])
+            return .abandoned
+        }
+        inference.end()
+        logger.info("worker has drained")
+        return .drained
+    }
+
+    // MARK: Receiving
+
+    private func receive(from router: WorkerCore.Router) throws {
+        let connection = connections[router]
+        var events: [MonitorEvent] = []
+        while let event = try connection.monitor.receive() { events.append(event) }
+        // All messages before the events: what came before a connection ended belongs to it. And a receive that finds
+        // nothing is what makes libzmq attach a new connection to the socket; until then nothing can be sent on it.
+        while try connection.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) { try take(incoming, router) }
+        for event in events {
+            logger.debug("connection", metadata: ["event": "\(event)"])
+            let now = MonotonicClock.now()
+            switch event.kind {
+            case .handshakeSucceeded: try handle(.connected(router), at: now)
+            default: try handle(.disconnected(router), at: now)
+            }
+        }
+    }
+
+    private func take(_ message: Message, _ router: WorkerCore.Router) throws {
+        let now = MonotonicClock.now()
+        let decoded = message.withBytes(at: 0) { bytes in
+            Result { () throws(MalformedMessage) in try RouterMessage.decode(bytes) }
+        }
+        switch decoded {
+        case .failure(let malformed):
+            logger.warning("message of the router is malformed", metadata: [
+                "router": "\(settings.routers[router])", "reason": "\(malformed.reason)",
+            ])
+        case .success(let content):
+            note(content, router)
+            var picture: WorkerCore.Token?
+            if message.count > 1 {
+                lastToken += 1
+                picture = lastToken
+                pictures[lastToken] = message.frame(at: 1)
+            }
+            try handle(.received(router, content, picture: picture), at: now)
+        }
+    }
+
+    private func note(_ message: RouterMessage, _ router: WorkerCore.Router) {
+        let endpoint: Logger.MetadataValue = "\(settings.routers[router])"
+        switch message {
+        case .welcome:
+            refusals[router] = nil
+            logger.info("router accepts the worker", metadata: ["router": endpoint])
+        case .resync: logger.warning("router does not know the worker any more", metadata: ["router": endpoint])
+        case .bye(let reason):
+            guard refusals[router] != reason else { return }
+            refusals[router] = reason
+            logger.warning("router does not accept the worker", metadata: ["router": endpoint, "reason": "\(reason)"])
+        case .job, .pong: break
+        }
+    }
+
+    private func take(_ report: InferenceThread.Report) throws {
+        let now = MonotonicClock.now()
+        switch report {
+        case .ready(let identity): try introduce(identity)
+        case .unfit(let error): throw UnfitModel(description: "\(error)")
+        case .broken(let error): throw error
+        case .scored(let token, let logit, let image):
+            try handle(.scored(token, [WorkerMessage.Region(box: nil, logit: logit)], image), at: now)
+        case .failed(let token, let error):
+            if error.status == .internalError {
+                logger.error("picture could not be scored", metadata: ["error": "\(error.message)"])
+            }
+            try handle(.failed(token, error), at: now)
+        }
+    }
+
+    private func receiveSignals() throws {
+        while signals.receive() != nil {
+            guard core != nil else {
+                isFinished = true
+                return
+            }
+            let now = MonotonicClock.now()
+            if isDraining {
+                try handle(.abandon, at: now)
+            } else {
+                isDraining = true
+                logger.info("worker is draining", metadata: ["jobs": "\(core?.jobsInHand ?? 0)"])
+                try handle(.drain, at: now)
+            }
+        }
+    }
+
+    // MARK: Acting
+
+    /// The model is ready: connects to the routers.
+    private func introduce(_ model: ModelIdentity) throws {
+        let bootID = UInt64.random(in: .min ... .max)
+        let digits = String(bootID % 0x10000, radix: 16)
+        let madeName = model.name + "-" + String(repeating: "0", count: 4 - digits.count) + digits
+        let hello = WorkerMessage.Hello(
+            model: model.name, version: model.version, digest: model.digest, worker: settings.name ?? madeName,
+            credit: 0, bootID: bootID, metrics: model.metrics)
+        var configuration = WorkerCore.Configuration(
+            hello: hello, routers: settings.routers.count, maxBatch: settings.maxBatch)
+        configuration.drainTime = settings.drainTime
+        core = WorkerCore(configuration)
+        refusals = Array(repeating: nil, count: settings.routers.count)
+        for endpoint in settings.routers {
+            let connection = try connect(to: endpoint)
+            connections.append(connection)
+            entries.append((polled.add(connection.socket), polled.add(connection.monitor)))
+        }
+        logger.info(
+            "worker is ready",
+            metadata: [
+                "worker": "\(hello.worker)", "model": "\(hello.model)", "version": "\(hello.version)",
+                "digest": "\(hello.digest)", "routers": "\(settings.routers)",
+            ])
+    }
+
+    private func connect(to endpoint: String) throws -> Connection {
+        guard let context else { preconditionFailure("connecting after the end") }
+        return try Connection(to: endpoint, context: context, imageBytes: settings.imageBytes)
+    }
+
+    private func handle(_ event: WorkerCore.Event, at now: Instant) throws {
+        for action in core?.handle(event, at: now) ?? [] {
+            switch action {
+            case .send(let router, let message): send(message, to: router)
+            case .compute(let tokens):
+                inference.score(
+                    tokens.compactMap { token in
+                        pictures.removeValue(forKey: token).map { InferenceThread.Picture(token: token, file: $0) }
+                    })
+            case .release(let token): pictures[token] = nil
+            case .reconnect(let router): try reconnect(router)
+            case .finished: isFinished = true
+            }
+        }
+    }
+
+    private func send(_ message: WorkerMessage, to router: WorkerCore.Router) {
+        outgoing.removeAll()
+        outgoing.append(message.encoded())
+        // What cannot be sent has nobody to read it: the end of the connection is about to be told, or silence will tell.
+        if (try? connections[router].socket.send(outgoing)) != .sent {
+            logger.debug("message could not be sent", metadata: ["router": "\(settings.routers[router])"])
+        }
+    }
+
+    private func reconnect(_ router: WorkerCore.Router) throws {
+        let endpoint = settings.routers[router]
+        logger.warning("router does not answer", metadata: ["router": "\(endpoint)"])
+        polled.remove(entries[router].socket)
+        polled.remove(entries[router].monitor)
+        let connection = try connect(to: endpoint)
+        connections[router] = connection
+        entries[router] = (polled.add(connection.socket), polled.add(connection.monitor))
+    }
+}
+
+/// The model cannot be served here: its folder, the engine or the canary's score is not as it should be. One sentence says
+/// which, and what to do. Starting again would not help.
+public struct UnfitModel: Error, CustomStringConvertible {
+    /// EX_CONFIG of sysexits.h.
+    public static let exitStatus: Int32 = 78
+
+    public let description: String
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Settings
+import WorkerService
+
+@main
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bifrons-worker",
+        abstract: "Serves one model: decodes the images that routers send, scores them and tells the scores.")
+
+    @OptionGroup var options: WorkerOptions
+
+    static func main() {
+        Program.run(WorkerCommand.self)
+    }
+
+    func run() throws {
+        options.service.followParent()
+        let settings = try WorkerSettings(options)
+        var logger = Logger(label: "bifrons-worker") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = settings.logLevel
+        do {
+            if try WorkerService(settings: settings, logger: logger).run() == .abandoned { _exit(EXIT_SUCCESS) }
+        } catch let error as UnfitModel {
+            printError("bifrons-worker: \(error)")
+            throw ExitCode(UnfitModel.exitStatus)
+        }
+    }
+}

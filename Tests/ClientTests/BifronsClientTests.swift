@@ -1,0 +1,233 @@
+import Client
+import Testing
+import Wire
+import ZeroMQ
+
+@Suite(.timeLimit(.minutes(1))) struct BifronsClientTests {
+    private let folder: TemporaryFolder
+    private let context: Context
+    private let endpoint: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        context = try Context()
+        endpoint = folder.endpoint("router")
+    }
+
+    private func client(
+        _ routers: [String]? = nil, connectTimeout: Duration = .seconds(10), grace: Duration = .seconds(10)
+    ) throws -> BifronsClient {
+        var options = BifronsClient.Options(routers: routers ?? [endpoint])
+        options.connectTimeout = connectTimeout
+        options.grace = grace
+        return try BifronsClient(options)
+    }
+
+    private func header(budget: Int = 5000, id: String? = nil) -> RequestHeader {
+        var header = RequestHeader(verb: .classify, id: id)
+        header.budgetMilliseconds = budget
+        return header
+    }
+
+    private func failure(_ task: Task<Reply, any Error>) async -> ClientError.Code? {
+        do {
+            _ = try await task.value
+            return nil
+        } catch {
+            return (error as? ClientError)?.code
+        }
+    }
+
+    @Test func answersInAnotherOrderReachTheirCalls() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let tasks = (0..<5).map { index in Task { try await client.classify([UInt8(index)]) } }
+        var requests: [ScriptedRouter.Request] = []
+        for _ in tasks { requests.append(try #require(try await router.receive())) }
+        for request in requests.shuffled() {
+            try router.answer(request, #"{"id": "x", "status": 200, "attempts": \#(try #require(request.image)[0])}"#)
+        }
+        for (index, task) in tasks.enumerated() {
+            let reply = try await task.value
+            #expect(reply.document.attempts == index)
+            #expect(String(decoding: reply.bytes, as: UTF8.self).hasPrefix(#"{"id": "x","#))
+        }
+    }
+
+    @Test func headerAndImageArriveAsGiven() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        var header = header(id: "mine")
+        header.models = ["resnet"]
+        header.requirement = .all
+        let task = Task { [header] in try await client.classify([1, 2, 3], header: header) }
+        let request = try #require(try await router.receive())
+        #expect(request.image == [1, 2, 3])
+        #expect(request.header.contains(#""verb":"classify","id":"mine""#))
+        #expect(request.header.contains(#""models":["resnet"],"require":"all""#))
+        try router.answer(request, #"{"status": 422, "error": {"code": "image_corrupt", "message": "broken"}}"#)
+        let reply = try await task.value
+        #expect(reply.document.status == .unprocessable)
+        #expect(reply.document.error?.code == "image_corrupt")
+    }
+
+    @Test func routerThatNeverAnswersIsAnErrorAfterBudgetAndGrace() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client(grace: .milliseconds(50))
+        let task = Task { try await client.classify([1], header: header(budget: 50)) }
+        #expect(try await router.receive() != nil)
+        #expect(await failure(task) == .noAnswer)
+    }
+
+    @Test func noRouterIsAnErrorThatSaysWhatToDo() async throws {
+        let client = try client(connectTimeout: .milliseconds(30))
+        let error = await #expect(throws: ClientError.self) { try await client.classify([1]) }
+        #expect(error?.code == .noRouter)
+        #expect(
+            error?.description
+                == "no router answered at \(endpoint) within 30 ms; start one with 'bifrons up' or name another with --router")
+        await #expect(throws: ClientError.self) { try await client.ping(timeout: .milliseconds(20)) }
+    }
+
+    @Test func callsWaitForARouterThatComesLater() async throws {
+        let client = try client()
+        let task = Task { try await client.classify([1]) }
+        let router = try ScriptedRouter(endpoint, context)
+        try router.answer(try #require(try await router.receive()), #"{"status": 200}"#)
+        #expect(try await task.value.document.status == .ok)
+    }
+
+    @Test func callsOfARouterThatDiesGoToTheOneThatReturns() async throws {
+        let client = try client()
+        var router: ScriptedRouter? = try ScriptedRouter(endpoint, context)
+        let tasks = (0..<3).map { index in Task { try await client.classify([UInt8(index)], header: header(budget: 9000)) } }
+        for _ in tasks { #expect(try await router?.receive() != nil) }
+        router = nil
+        let next = try ScriptedRouter(endpoint, context)
+        for _ in tasks {
+            let request = try #require(try await next.receive())
+            #expect(!request.header.contains(#""budget_ms":9000"#))  // what has passed is not given again
+            try next.answer(request, #"{"status": 200, "attempts": \#(try #require(request.image)[0])}"#)
+        }
+        for (index, task) in tasks.enumerated() { #expect(try await task.value.document.attempts == index) }
+    }
+
+    @Test func callsOfARouterThatDiesGoToAnother() async throws {
+        let other = folder.endpoint("other")
+        let client = try client([endpoint, other])
+        var first: ScriptedRouter? = try ScriptedRouter(endpoint, context)
+        let task = Task { try await client.classify([7]) }
+        #expect(try await first?.receive() != nil)
+        let second = try ScriptedRouter(other, context)
+        first = nil
+        let request = try #require(try await second.receive())
+        try second.answer(request, #"{"status": 200}"#)
+        #expect(try await task.value.document.status == .ok)
+    }
+
+    @Test func routersShareTheLoad() async throws {
+        let other = folder.endpoint("other")
+        let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
+        let client = try client([endpoint, other])
+        // A router is connected when it got something, and keeps what it got until both have.
+        var first: [ScriptedRouter.Request?] = [nil, nil]
+        var pending: [Task<Reply, any Error>] = []
+        while first.contains(where: { $0 == nil }) {
+            pending.append(Task { try await client.classify([0]) })
+            for (index, router) in routers.enumerated() {
+                while let request = try await router.receive(milliseconds: 20) {
+                    if first[index] == nil {
+                        first[index] = request
+                    } else {
+                        try router.answer(request, #"{"status": 200}"#)
+                    }
+                }
+            }
+        }
+        for (index, router) in routers.enumerated() { try router.answer(first[index]!, #"{"status": 200}"#) }
+        for task in pending { _ = try await task.value }
+        let tasks = (0..<10).map { _ in Task { try await client.classify([1]) } }
+        var requests: [(ScriptedRouter, ScriptedRouter.Request)] = []
+        for router in routers {
+            for _ in 0..<5 { requests.append((router, try #require(try await router.receive()))) }
+        }
+        for (router, request) in requests { try router.answer(request, #"{"status": 200}"#) }
+        for task in tasks { _ = try await task.value }
+    }
+
+    @Test func cancelledTaskEndsAndTellsTheRouter() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let task = Task { try await client.classify([1], header: header(id: "job")) }
+        let request = try #require(try await router.receive())
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        let cancel = try #require(try await router.receive())
+        #expect(cancel.header == #"{"verb":"cancel","id":"job"}"#)
+        // Late answers find nobody.
+        try router.answer(request, #"{"status": 408}"#)
+        try router.answer(cancel, #"{"status": 200}"#)
+        let next = Task { try await client.classify([2]) }
+        try router.answer(try #require(try await router.receive()), #"{"status": 200}"#)
+        #expect(try await next.value.document.status == .ok)
+    }
+
+    @Test func closingEndsTheCallsInFlightAndLaterOnes() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let tasks = (0..<3).map { _ in Task { try await client.classify([1]) } }
+        for _ in tasks { #expect(try await router.receive() != nil) }
+        client.close()
+        for task in tasks { #expect(await failure(task) == .closed) }
+        #expect(await failure(Task { try await client.classify([1]) }) == .closed)
+        client.close()
+    }
+
+    @Test func answersThatAreNoneAreDropped() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let task = Task { try await client.classify([1]) }
+        let request = try #require(try await router.receive())
+        let peer = request.envelope[0]
+        try router.send([peer, []])
+        try router.send([peer, [1, 2, 3], [], [4]])
+        try router.send([peer, Array(repeating: 9, count: 8), [], Array("BIFRONS1".utf8), Array("{}".utf8)])
+        try router.send([peer] + Array(repeating: [0], count: 40))
+        try router.answer(request, #"{"status": 200}"#)
+        #expect(try await task.value.document.status == .ok)
+    }
+
+    @Test(arguments: ["", "[]", "{", #"{"status": "fine"}"#])
+    func unreadableAnswerIsAnError(_ text: String) async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let task = Task { try await client.classify([1]) }
+        try router.answer(try #require(try await router.receive()), text)
+        #expect(await failure(task) == .malformedAnswer)
+    }
+
+    @Test func pingMeasuresTheWay() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let ping = Task { try await client.ping(timeout: .seconds(5)) }
+        let request = try #require(try await router.receive())
+        #expect(request.header.contains(#""verb":"ping""#))
+        #expect(request.image == nil)
+        try router.answer(request, #"{"status": 200}"#)
+        #expect(try await ping.value > .zero)
+    }
+
+    @Test func refusedReportIsAnErrorWithTheReason() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let task = Task { try await client.status() }
+        try router.answer(
+            try #require(try await router.receive()), #"{"status": 503, "error": {"code": "draining", "message": "going away"}}"#)
+        let error = await #expect(throws: ClientError.self) { try await task.value }
+        #expect(error?.description == "the router answers status with 503: going away")
+    }
+
+    @Test func malformedEndpointIsRefusedAtOnce() {
+        #expect(throws: ClientError.self) { try client(["nonsense"]) }
+    }
+}

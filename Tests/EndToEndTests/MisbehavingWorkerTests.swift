@@ -1,0 +1,208 @@
+import Testing
+import TestKit
+import Wire
+
+extension EndToEndTests {
+    /// What a broken or hostile worker may do: it is dropped and counted, and good jobs are answered.
+    @Suite(.serialized) struct MisbehavingWorkerTests {
+        private static func resnet(_ name: String = "bad", credit: UInt32 = 4) -> ScriptedWorker {
+            ScriptedWorker(name, serving: "resnet", credit: credit)
+        }
+
+        @Test func unknownModelIsTurnedAway() async throws {
+            try await Cluster.run { cluster in
+                let stranger = try cluster.worker(ScriptedWorker("vgg", serving: "vgg"), registered: false)
+                try stranger.send(stranger.script.hello)
+                guard case .bye(let reason)? = try stranger.receive()?.message else {
+                    Issue.record("no BYE came")
+                    return
+                }
+                #expect(reason.contains("'vgg'"))
+                let client = try cluster.client()
+                #expect(try client.ask(Frames.classify([1])).code == "no_worker")
+                try expectService(client, try cluster.testWorkers())
+            }
+        }
+
+        @Test func claimedCreditIsBounded() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let greedy = try cluster.worker(Self.resnet(credit: .max))
+                let jobs = Limits.workerCredit + 44
+                for _ in 0..<jobs { try client.send(Frames.classify([1])) }
+                var taken: [UInt64] = []
+                for _ in 0..<Limits.workerCredit { taken.append(try greedy.job().job) }
+                let status = try client.status()
+                #expect(status.workers.first?.credit == Limits.workerCredit)
+                #expect(status.models.first?.waiting == jobs - Limits.workerCredit)
+                #expect(try greedy.receive(milliseconds: 0) == nil)
+                for job in taken { try greedy.send(greedy.script.score(job)) }
+                for _ in 0..<jobs - Limits.workerCredit { try greedy.scoreNextJob() }
+                for _ in 0..<jobs { #expect(try client.receive().status == 206) }
+            }
+        }
+
+        @Test func workerWithoutCreditGetsNothing() async throws {
+            try await Cluster.run { cluster in
+                let idle = try cluster.worker(Self.resnet("idle", credit: 0))
+                let client = try cluster.client()
+                let reply = try client.ask(Frames.classify([1], #""models":["resnet"],"budget_ms":50"#))
+                #expect(reply.status == 408)
+                #expect(try idle.receive(milliseconds: 0) == nil)
+                try idle.send(idle.script.credit(1))
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                try idle.scoreNextJob()
+                #expect(try client.receive().status == 200)
+            }
+        }
+
+        @Test func secondAnswerIsDropped() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let worker = try cluster.worker(Self.resnet())
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                let job = try worker.job().job
+                for _ in 0..<3 { try worker.send(worker.script.score(job)) }
+                try worker.send(worker.script.fail(job, .internalError))
+                #expect(try client.receive().status == 200)
+                try Self.wait(for: client) { $0.counters.unknown == 3 }
+                #expect(try client.peer.receive(milliseconds: 0) == nil)
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                try worker.scoreNextJob()
+                #expect(try client.receive().status == 200)
+            }
+        }
+
+        @Test func answersToJobsItNeverHadAreDropped() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let honest = try cluster.worker(Self.resnet("honest"))
+                let liar = try cluster.worker(Self.resnet("liar", credit: 0))
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                let job = try honest.job().job
+                for id in [job, 0, job + 1, .max] { try liar.send(liar.script.score(id, logit: 30)) }
+                try Self.wait(for: client) { $0.counters.unknown == 4 }
+                try honest.send(honest.script.score(job, logit: -3))
+                let reply = try client.receive()
+                #expect(reply.document.verdict?.label == .real)
+                #expect(reply.document.models.first?.worker == "honest")
+            }
+        }
+
+        @Test func garbageIsDropped() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let worker = try cluster.worker(Self.resnet())
+                var random = SeededGenerator(seed: 2)
+                let good = worker.script.score(1).encoded()
+                let garbage: [[[UInt8]]] =
+                    [[[]], [[1]], [[1, 99]], [[2, 1]], [good + [0]], [good, good], [Array(good.dropLast())]]
+                    + (0..<100).map { _ in [[9] + random.bytes(upTo: 200)] }
+                for frames in garbage { try worker.send(bytes: frames) }
+                try Self.wait(for: client) { $0.counters.malformedMessages == garbage.count }
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                try worker.scoreNextJob()
+                #expect(try client.receive().status == 200)
+            }
+        }
+
+        @Test func enormousMessageCostsTheConnection() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let worker = try cluster.worker(Self.resnet())
+                try worker.send(bytes: [Array(repeating: 1, count: 1_000_000)])
+                try Self.wait(for: client) { $0.counters.workersLost == 1 }
+                try expectService(client, try cluster.testWorkers())
+            }
+        }
+
+        @Test func messagesOfAnUnknownPeerAreAnsweredWithResync() async throws {
+            try await Cluster.run { cluster in
+                let stranger = try cluster.worker(Self.resnet(), registered: false)
+                try stranger.send(stranger.script.ping())
+                #expect(try stranger.receive()?.message == .resync)
+                try stranger.register()
+                #expect(try cluster.client().status().counters.strangers == 1)
+            }
+        }
+
+        @Test func silentWorkerLosesItsJobToAnother() async throws {
+            try await Cluster.run(heartbeat: "200ms") { cluster in
+                let client = try cluster.client()
+                let silent = try cluster.worker(Self.resnet("silent"))
+                try client.send(Frames.classify([1], #""models":["resnet"],"budget_ms":30000"#))
+                let job = try silent.job()
+                try Self.wait(for: client) { $0.counters.workersLost == 1 }
+                let other = try cluster.worker(Self.resnet("other"))
+                let again = try other.job()
+                #expect(again.job == job.job)
+                #expect(again.attempt == 2)
+                try other.send(other.script.score(again.job))
+                let reply = try client.receive()
+                #expect(reply.status == 200)
+                #expect(reply.document.attempts == 2)
+                // It is told, and what it then says of the job is nobody's business any more.
+                try silent.send(silent.script.score(job.job))
+                #expect(try silent.receive()?.message == .resync)
+            }
+        }
+
+        @Test func deadWorkersJobGoesToAnotherAtOnce() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let workers = try ["a", "b"].map { try cluster.worker(Self.resnet($0, credit: 1)) }
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                let first = workers[try workers[0].receive(milliseconds: 500) == nil ? 1 : 0]
+                let second = workers[first === workers[0] ? 1 : 0]
+                first.die()
+                try second.scoreNextJob()
+                let reply = try client.receive()
+                #expect(reply.status == 200)
+                #expect(reply.document.attempts == 2)
+            }
+        }
+
+        @Test func jobThatKilledTwoWorkersIsQuarantined() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                #expect(try client.receive().code == "no_worker")
+                let first = try cluster.worker(Self.resnet("first"))
+                try client.send(Frames.classify([1], #""models":["resnet"]"#))
+                _ = try first.job()
+                first.die()
+                let second = try cluster.worker(Self.resnet("second"))
+                _ = try second.job()
+                second.die()
+                let reply = try client.receive()
+                #expect(reply.status == 422)
+                #expect(reply.code == "quarantined")
+                try expectService(client, try cluster.testWorkers())
+            }
+        }
+
+        @Test func answerAfterTheBudgetIsLate() async throws {
+            try await Cluster.run { cluster in
+                let client = try cluster.client()
+                let slow = try cluster.worker(Self.resnet("slow"))
+                let reply = try client.ask(Frames.classify([1], #""models":["resnet"],"budget_ms":100"#))
+                #expect(reply.code == "budget_spent")
+                try slow.scoreNextJob()
+                try Self.wait(for: client) { $0.counters.late == 1 }
+            }
+        }
+
+        /// Asks for the status until it is as it should be.
+        private static func wait(for client: TestClient, _ condition: (StatusReport) -> Bool) throws {
+            var status = try client.status()
+            var tries = Bounds.patience / 5
+            while !condition(status), tries > 0 {
+                // Also the pause between two looks: nothing comes unasked.
+                #expect(try client.peer.receive(milliseconds: 5) == nil)
+                status = try client.status()
+                tries -= 1
+            }
+            #expect(condition(status), "\(status.counters)")
+        }
+    }
+}

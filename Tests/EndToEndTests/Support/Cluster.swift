@@ -1,0 +1,120 @@
+import Glibc
+import Testing
+import TestKit
+import Wire
+import ZeroMQ
+
+/// The real programs at work, on endpoints of their own in a temporary folder.
+final class Cluster {
+    struct NotReady: Error {}
+
+    let context: Context
+    let router: ChildProcess
+    private(set) var workers: [ChildProcess] = []
+    private let folder: TemporaryFolder
+
+    var clientEndpoint: String { "ipc://\(folder.path)/clients" }
+    private var workerEndpoint: String { "ipc://\(folder.path)/workers" }
+
+    private init(routerArguments: [String]) async throws {
+        folder = try TemporaryFolder()
+        context = try Context()
+        router = try await ChildProcess(
+            Files.program("bifrons-router"),
+            [
+                "--client-endpoint=ipc://\(folder.path)/clients", "--worker-endpoint=ipc://\(folder.path)/workers",
+                "--models-folder=\(Files.models)",
+            ] + routerArguments,
+            name: "router", folder: folder.path)
+    }
+
+    /// Starts a router and workers, waits until they are ready, lends them to `body` and ends them.
+    ///
+    /// - Parameters:
+    ///   - heartbeat: a long one for tests with workers of their own, which then need not ping.
+    ///   - workers: of each model, the real ones.
+    static func run(
+        heartbeat: String = "60s", router arguments: [String] = [], workers: [String] = [],
+        _ body: (Cluster) async throws -> Void
+    ) async throws {
+        let cluster = try await Cluster(routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
+        do {
+            _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
+            for model in workers { try await cluster.startWorker(of: model) }
+            try cluster.waitForWorkers(workers)
+            try await body(cluster)
+        } catch {
+            for process in [cluster.router] + cluster.workers {
+                Issue.record("\(process.name) said: \(process.standardError)")
+            }
+            throw error
+        }
+    }
+
+    func startWorker(of model: String) async throws {
+        workers.append(
+            try await ChildProcess(
+                Files.program("bifrons-worker"),
+                [
+                    "--model=\(Files.models)/\(model)", "--router=\(workerEndpoint)",
+                    "--cache-folder=\(Files.root)/.cache/tests",
+                ], name: "worker-\(workers.count)", folder: folder.path))
+    }
+
+    /// - Parameter models: one entry for each worker that must be there.
+    func waitForWorkers(_ models: [String]) throws {
+        let client = try client()
+        var tries = Bounds.patience / 20
+        while true {
+            let report = try client.models()
+            let missing = report.models.contains { model in model.workers < models.count { $0 == model.name } }
+            if !missing { return }
+            tries -= 1
+            // Also the pause between two looks.
+            let ended = workers.contains { $0.wait(milliseconds: 20 / workers.count) != nil }
+            if tries == 0 || ended { throw NotReady() }
+        }
+    }
+
+    /// - Parameter options: of the socket.
+    func client(options: SocketOptions = .init()) throws -> TestClient {
+        TestClient(try Peer(clientEndpoint, context, options: options))
+    }
+
+    /// A worker of the test's own, registered unless it shall not be.
+    func worker(_ script: ScriptedWorker, registered: Bool = true) throws -> TestWorker {
+        let worker = TestWorker(try Peer(workerEndpoint, context), script)
+        if registered { try worker.register() }
+        return worker
+    }
+
+    /// One of each model.
+    func testWorkers() throws -> [TestWorker] {
+        try ["resnet", "inception"].map { try worker(ScriptedWorker("test-\($0)", serving: $0)) }
+    }
+
+    /// Writes a file to where it is removed with the cluster.
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        let path = "\(folder.path)/\(name)"
+        if let slash = name.lastIndex(of: "/") { mkdir("\(folder.path)/\(name[..<slash])", 0o700) }
+        try Files.write(bytes, to: path)
+        return path
+    }
+
+    /// Runs a program to its end.
+    func run(_ program: String, _ arguments: [String]) async throws -> ChildProcess {
+        let process = try await ChildProcess(
+            program, arguments, name: "program", folder: folder.path, diesWithTests: false)
+        _ = try process.waitForEnd()
+        return process
+    }
+}
+
+/// A good job is answered.
+func expectService(
+    _ client: TestClient, _ workers: [TestWorker], sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    try client.send(Frames.classify([1, 2, 3]))
+    for worker in workers { try worker.scoreNextJob() }
+    #expect(try client.receive().status == 200, sourceLocation: sourceLocation)
+}

@@ -1,0 +1,71 @@
+import Glibc
+import Testing
+
+/// How long things may take.
+enum Bounds {
+    /// Milliseconds; longer than anything here takes, even on a machine that is very busy.
+    static let patience = 30_000
+}
+
+/// Files of the repository, of the build and of tests.
+enum Files {
+    /// The repository's root.
+    static let root = String(#filePath.prefix(through: #filePath.range(of: "/Tests/")!.lowerBound).dropLast())
+    static let models = root + "/Models"
+    static let python = root + "/.venv-test/bin/python"
+
+    /// A program of ours, built beside the tests.
+    static func program(_ name: String) -> String {
+        var path = [UInt8](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &path, path.count)
+        let tests = String(decoding: path.prefix(max(0, count)), as: UTF8.self)
+        return tests.prefix(upTo: tests.lastIndex(of: "/") ?? tests.startIndex) + "/" + name
+    }
+
+    static func text(_ path: String) -> String {
+        String(decoding: bytes(path), as: UTF8.self)
+    }
+
+    static func bytes(_ path: String) -> [UInt8] {
+        guard let file = fopen(path, "r") else { return [] }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
+        return bytes
+    }
+
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        let file = try #require(fopen(path, "w"))
+        defer { fclose(file) }
+        try #require(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+    }
+}
+
+/// A folder for endpoints and outputs, removed with its content.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/bifrons-e2e-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        Self.remove(path)
+    }
+
+    private static func remove(_ path: String) {
+        if let folder = opendir(path) {
+            while let entry = readdir(folder) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                if name != ".", name != ".." { remove(path + "/" + name) }
+            }
+            closedir(folder)
+        }
+        Glibc.remove(path)
+    }
+}

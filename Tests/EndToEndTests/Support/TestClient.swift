@@ -1,0 +1,66 @@
+import FoundationEssentials
+import Testing
+import Wire
+import ZeroMQ
+
+/// A client that may say anything.
+final class TestClient {
+    /// A reply, taken apart.
+    struct Reply {
+        var envelope: [[UInt8]]
+        var hasMagic: Bool
+        var result: [UInt8]
+        var document: ResultDocument
+
+        var status: Int { document.status.rawValue }
+        var code: String? { document.error?.code }
+    }
+
+    struct NoReply: Error {}
+
+    let peer: Peer
+
+    init(_ peer: Peer) {
+        self.peer = peer
+    }
+
+    func send(_ frames: [[UInt8]]) throws {
+        try peer.send(frames)
+    }
+
+    /// The next reply, which must come.
+    func receive() throws -> Reply {
+        guard var frames = try peer.receive() else { throw NoReply() }
+        let result = frames.removeLast()
+        let hasMagic = frames.last == Frames.magic
+        if hasMagic { frames.removeLast() }
+        let document = try JSONDecoder().decode(ResultDocument.self, from: Data(result))
+        return Reply(envelope: frames, hasMagic: hasMagic, result: result, document: document)
+    }
+
+    func ask(_ frames: [[UInt8]]) throws -> Reply {
+        try send(frames)
+        return try receive()
+    }
+
+    func status() throws -> StatusReport {
+        try StatusReport.decode(try ask(Frames.request(#"{"verb":"status"}"#)).result)
+    }
+
+    func models() throws -> ModelsReport {
+        try ModelsReport.decode(try ask(Frames.request(#"{"verb":"models"}"#)).result)
+    }
+}
+
+/// Frames of requests.
+enum Frames {
+    static let magic = Array("BIFRONS1".utf8)
+
+    static func request(_ header: String, image: [UInt8]? = nil) -> [[UInt8]] {
+        [magic, Array(header.utf8)] + (image.map { [$0] } ?? [])
+    }
+
+    static func classify(_ image: [UInt8], _ fields: String = "") -> [[UInt8]] {
+        request(#"{"verb":"classify""# + (fields.isEmpty ? "" : "," + fields) + "}", image: image)
+    }
+}

@@ -1,0 +1,173 @@
+import Glibc
+import ImageDecoding
+import TestImages
+import Testing
+
+/// Files that something has happened to.
+@Suite struct DamageTests {
+    static let jpegs: [(String, [UInt8])] = [
+        ("baseline", TestImages.jpeg(width: 48, height: 40)),
+        ("subsampled", TestImages.jpeg(width: 48, height: 40, subsampled: true)),
+        ("restarts", TestImages.jpeg(width: 48, height: 40, restartRows: 1)),
+        ("progressive", TestImages.jpeg(width: 48, height: 40, scans: .progressive)),
+        ("gray", TestImages.jpeg(width: 48, height: 40, colour: .gray)),
+        ("oriented", TestImages.jpeg(width: 48, height: 40, orientation: 6)),
+        ("YCCK", TestImages.jpeg(width: 24, height: 20, scans: .progressive, colour: .adobeYCCK)),
+        ("separate", TestImages.jpeg(width: 48, height: 40, scans: .oneAComponent)),
+    ]
+
+    static let pngs: [(String, [UInt8])] = [
+        ("plain", TestImages.png(width: 16, height: 14)),
+        ("interlaced", TestImages.png(width: 16, height: 14, isInterlaced: true)),
+        ("oriented", TestImages.png(width: 16, height: 14, orientation: 5)),
+        (
+            "translucent palette",
+            TestImages.png(
+                width: 16, height: 14, colour: .palette, depth: 2, palette: [0, 0, 0, 9, 9, 9, 80, 80, 80, 255, 0, 0],
+                transparency: [0, 128]
+            ) { x, y, _ in (x + y) % 4 }
+        ),
+    ]
+
+    @Test(arguments: jpegs)
+    func truncatedJpegIsAnErrorNeverHalfGray(name: String, file: [UInt8]) {
+        for count in 2..<file.count {
+            let error = failure(Array(file[..<count]))
+            #expect(error?.status == 422, "\(count) of \(file.count)")
+            #expect(error?.code == "image_truncated", "\(count) of \(file.count): \(String(describing: error))")
+        }
+    }
+
+    @Test func truncatedAtEveryTenthIsAnErrorAtEverySize() {
+        let files = [
+            TestImages.jpeg(width: 500, height: 400), TestImages.jpeg(width: 500, height: 400, scans: .progressive),
+            TestImages.png(width: 200, height: 150), TestImages.png(width: 200, height: 150, isInterlaced: true),
+        ]
+        for file in files {
+            for tenth in 1..<10 {
+                for minimumSide in [nil, 32] {
+                    let cut = Array(file[..<(file.count * tenth / 10)])
+                    #expect(failure(cut, minimumSide: minimumSide)?.code == "image_truncated")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: pngs)
+    func truncatedPngIsAnErrorNeverHalfGray(name: String, file: [UInt8]) {
+        for count in 4..<file.count {
+            let error = failure(Array(file[..<count]))
+            #expect(error?.status == 422 && error?.code == "image_truncated", "\(count) of \(file.count)")
+        }
+    }
+
+    @Test(arguments: ["baseline", "subsampled", "restarts", "gray", "separate"])
+    func aCutJpegThatWasClosedAgainIsStillAnError(name: String) throws {
+        let file = try #require(Self.jpegs.first { $0.0 == name }).1
+        let scan = try #require(file.firstOffset(of: [0xFF, 0xDA])) + 20
+        for count in scan..<file.count - 10 {
+            let error = failure(file[..<count] + [0xFF, 0xD9])
+            #expect(error?.status == 422, "\(count) of \(file.count)")
+        }
+    }
+
+    @Test(arguments: jpegs)
+    func aFlippedByteOfAJpegGivesAPictureOrAnError(name: String, file: [UInt8]) {
+        let plausible: Set<Int?> = [nil, 413, 422]
+        for offset in file.indices {
+            for mask: UInt8 in [0xFF, 0x80, 0x01] {
+                let error = failure(file.replacing(offset, with: file[offset] ^ mask))
+                if offset < 2 {
+                    #expect(error?.status == 415)
+                } else {
+                    #expect(plausible.contains(error?.status), "byte \(offset): \(String(describing: error))")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: pngs)
+    func aFlippedByteOfAPngIsAlwaysNoticed(name: String, file: [UInt8]) {
+        for offset in file.indices {
+            for mask: UInt8 in [0xFF, 0x80, 0x01] {
+                let error = failure(file.replacing(offset, with: file[offset] ^ mask))
+                #expect(error?.status == (offset < 4 ? 415 : 422), "byte \(offset): \(String(describing: error))")
+            }
+        }
+    }
+
+    @Test func manyFlippedBytesGiveAPictureOrAnErrorAndTheSameOneTwice() {
+        var state: UInt64 = 7
+        func next() -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33)
+        }
+        let decoder = ImageDecoder(limits: DecodeLimits(pixels: 1_000_000))
+        for (_, file) in Self.jpegs + Self.pngs {
+            for _ in 0..<300 {
+                var damaged = file
+                for _ in 0..<1 + next() % 8 {
+                    damaged[2 + next() % (damaged.count - 2)] = UInt8(next() & 255)
+                }
+                let minimumSide = [nil, 3, 8][next() % 3]
+                let results = (0..<2).map { _ in
+                    Result { () throws(DecodeError) in try decoder.decode(damaged, minimumSide: minimumSide).image }
+                }
+                #expect(results[0] == results[1])
+            }
+        }
+    }
+
+    @Test func soundChunksOfNonsenseGiveAPictureOrAnError() {
+        var state: UInt64 = 11
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(next(256)) } }
+        var pictures = 0
+        for _ in 0..<4000 {
+            let colour = TestImages.PNGColour.allCases[next(5)]
+            let depth = next(8) == 0 ? next(20) : colour.depths[next(colour.depths.count)]
+            var file = TestImages.pngSignature
+            file += TestImages.pngHeader(
+                width: 1 + next(12), height: 1 + next(12), colour: colour, depth: depth, isInterlaced: next(2) == 0)
+            for _ in 0..<next(4) {
+                let type = ["PLTE", "tRNS", "gAMA", "eXIf", "iCCP", "sBIT", "hIST", "bKGD", "IHDR", "IDAT"][next(10)]
+                file += TestImages.chunk(type, bytes(type == "PLTE" ? 3 * next(300) : next(40)))
+            }
+            // Filter types are mostly valid, so that some rows get through.
+            let rows = bytes(1300).map { next(3) == 0 ? $0 : $0 & 3 }
+            file += TestImages.imageData(TestImages.zlib(rows)) + TestImages.chunk("IEND", [])
+            switch failure(file)?.status {
+            case nil: pictures += 1
+            case let status: #expect(status == 422)
+            }
+        }
+        #expect(pictures > 50)
+    }
+
+    @Test func failedDecodesGiveBackTheirMemory() throws {
+        let jpeg = TestImages.jpeg(width: 500, height: 400)
+        let progressive = TestImages.jpeg(width: 500, height: 400, scans: .progressive)
+        let png = TestImages.png(width: 500, height: 400)
+        let files = [jpeg, progressive, png].map { Array($0[..<($0.count * 9 / 10)]) }
+        let corrupt = png.replacing(png.count - 40, with: png[png.count - 40] ^ 1)
+        func decodeAll() { for file in files + [corrupt] { #expect(failure(file) != nil) } }
+        for _ in 0..<20 { decodeAll() }
+        let before = try residentBytes()
+        for _ in 0..<200 { decodeAll() }
+        // One picture kept by each would be 480 MB.
+        #expect(try residentBytes() - before < 100_000_000)
+    }
+
+    private func residentBytes() throws -> Int {
+        let file = try #require(fopen("/proc/self/statm", "r"))
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        try #require(fgets(&line, 128, file) != nil)
+        let fields = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
+            separator: " ")
+        return try #require(fields.count > 1 ? Int(fields[1]) : nil) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+}

@@ -1,0 +1,176 @@
+import ImageDecoding
+import TestImages
+import Testing
+
+@Suite struct JPEGReaderTests {
+    private let width = 90
+    private let height = 61
+    private var original: [UInt8] { Pattern.scene.pixels(width: width, height: height) }
+
+    @Test(arguments: TestImages.JPEGColour.allCases, TestImages.JPEGScans.allCases)
+    func everyColourSpaceIsReadInEveryKindOfScan(colour: TestImages.JPEGColour, scans: TestImages.JPEGScans) throws {
+        let file = TestImages.jpeg(width: width, height: height, quality: 97, scans: scans, colour: colour)
+        let picture = try ImageDecoder(limits: DecodeLimits(scans: 300)).decode(file)
+        #expect(picture.format == .jpeg)
+        #expect((picture.width, picture.height, picture.reduction) == (width, height, 1))
+        var expected = original
+        if colour == .gray {
+            for offset in stride(from: 0, to: expected.count, by: 3) {
+                let (red, green, blue) = (Int(expected[offset]), Int(expected[offset + 1]), Int(expected[offset + 2]))
+                let luma = UInt8((red * 299 + green * 587 + blue * 114) / 1000)
+                expected.replaceSubrange(offset..<offset + 3, with: [luma, luma, luma])
+            }
+        }
+        #expect(distance(picture.image.pixels, expected) < 4)
+    }
+
+    @Test func theKindOfScanChangesNoPixel() throws {
+        for subsampled in [false, true] {
+            let plain = try decoded(TestImages.jpeg(width: width, height: height, subsampled: subsampled))
+            let limits = DecodeLimits(scans: 300)
+            for scans in TestImages.JPEGScans.allCases {
+                for restartRows in [0, 1, 3] {
+                    let file = TestImages.jpeg(
+                        width: width, height: height, scans: scans, subsampled: subsampled, restartRows: restartRows)
+                    #expect(try ImageDecoder(limits: limits).decode(file).image == plain.image)
+                }
+            }
+        }
+    }
+
+    @Test func inkIsInvertedWithAndWithoutAdobesMarker() throws {
+        for colour in [TestImages.JPEGColour.cmyk, .adobeCMYK, .adobeYCCK] {
+            let cyan = Pattern.plain(0, 255, 255)
+            let file = TestImages.jpeg(width: 16, height: 16, quality: 100, colour: colour, pattern: cyan)
+            let pixel = try decoded(file).image[8, 8]
+            #expect(pixel[0] < 5 && pixel[1] > 250 && pixel[2] > 250, "\(colour): \(pixel)")
+        }
+    }
+
+    @Test(arguments: [(1, 1), (1, 70), (65, 1), (7, 9), (8, 8), (17, 33)])
+    func oddSizesAreRead(width: Int, height: Int) throws {
+        for scans in [TestImages.JPEGScans.baseline, .progressive] {
+            for minimumSide in [nil, 1, 3] {
+                let file = TestImages.jpeg(width: width, height: height, scans: scans, subsampled: true)
+                let picture = try decoded(file, minimumSide: minimumSide)
+                #expect((picture.width, picture.height) == (width, height))
+                #expect(picture.image.width == (width + picture.reduction - 1) / picture.reduction)
+                #expect(picture.image.height == (height + picture.reduction - 1) / picture.reduction)
+            }
+        }
+    }
+
+    @Test(arguments: [(nil, 1), (1000, 1), (301, 1), (300, 1), (151, 1), (150, 2), (75, 4), (37, 8), (1, 8), (0, 8)])
+    func theReductionKeepsTheShorterSide(minimumSide: Int?, reduction: Int) throws {
+        let picture = try decoded(TestImages.jpeg(width: 400, height: 300), minimumSide: minimumSide)
+        #expect(picture.reduction == reduction)
+        #expect((picture.width, picture.height) == (400, 300))
+        #expect(picture.image.width == (400 + reduction - 1) / reduction)
+        #expect(picture.image.height == (300 + reduction - 1) / reduction)
+    }
+
+    @Test func aReducedPictureIsTheMeanOfTheFullOne() throws {
+        let file = TestImages.jpeg(width: 160, height: 128, quality: 95)
+        let full = try decoded(file).image
+        for (minimumSide, side) in [(64, 2), (32, 4), (16, 8)] {
+            let reduced = try decoded(file, minimumSide: minimumSide).image
+            var means: [UInt8] = []
+            for y in 0..<reduced.height {
+                for x in 0..<reduced.width {
+                    for channel in 0..<3 {
+                        var sum = 0
+                        for v in 0..<side {
+                            for u in 0..<side { sum += Int(full[x * side + u, y * side + v][channel]) }
+                        }
+                        means.append(UInt8(sum / (side * side)))
+                    }
+                }
+            }
+            #expect(distance(reduced.pixels, means) < 3)
+        }
+    }
+
+    @Test func tooManyScansAreRefused() throws {
+        let file = TestImages.jpeg(width: 40, height: 30, scans: .oneACoefficient)
+        let error = try #require(failure(file))
+        #expect(error.status == 413)
+        #expect(error.code == "image_too_complex")
+        #expect(error.message.contains("100"))
+        #expect(failure(file, limits: DecodeLimits(scans: 190)) == nil)
+        #expect(failure(file, limits: DecodeLimits(scans: 189))?.status == 413)
+    }
+
+    @Test func theCoefficientsOfAProgressivePictureCountAsMemory() {
+        let limits = DecodeLimits(memory: 1_000_000)
+        #expect(failure(TestImages.jpeg(width: 400, height: 300), limits: limits) == nil)
+        let progressive = TestImages.jpeg(width: 400, height: 300, scans: .progressive)
+        #expect(failure(progressive, limits: limits)?.code == "image_too_large")
+        #expect(failure(progressive) == nil)
+    }
+
+    @Test func aSideOf65500PixelsIsRead() throws {
+        let picture = try decoded(TestImages.jpeg(width: 65_500, height: 2, pattern: .plain(9, 9, 9)))
+        #expect(picture.width == 65_500)
+    }
+
+    /// Where the frame header's fields stand.
+    private func frame(_ file: [UInt8]) throws -> Int {
+        try #require(file.firstOffset(of: [0xFF, 0xC0])) + 4
+    }
+
+    @Test func zeroSizedIsAnError() throws {
+        let file = TestImages.jpeg(width: 40, height: 30)
+        for offset in [1, 3] {
+            let side = try frame(file) + offset
+            let broken = file.replacing(side, with: 0).replacing(side + 1, with: 0)
+            #expect(failure(broken)?.status == 422)
+            #expect(failure(broken)?.code == "image_zero_sized")
+        }
+    }
+
+    @Test func aSideTooLongForJPEGIsTooLarge() throws {
+        let file = TestImages.jpeg(width: 40, height: 30)
+        let long = file.replacing(try frame(file) + 1, with: 0xFF).replacing(try frame(file) + 2, with: 0xFF)
+        #expect(failure(long)?.status == 413)
+    }
+
+    @Test func kindsOfJPEGThatAreNotReadAreNamed() throws {
+        let file = TestImages.jpeg(width: 40, height: 30)
+        let twelveBits = file.replacing(try frame(file), with: 12)
+        let lossless = file.replacing(try frame(file) - 3, with: 0xC3)
+        let arithmetic = TestImages.jpeg(width: 40, height: 30, arithmetic: true)
+        for file in [twelveBits, lossless, arithmetic] {
+            let error = try #require(failure(file))
+            #expect(error.status == 422)
+            #expect(error.code == "image_unsupported")
+        }
+        #expect(failure(arithmetic)?.message.contains("Arithmetic") == true)
+    }
+
+    @Test func carelessPaddingIsForgiven() throws {
+        let file = TestImages.jpeg(width: 40, height: 30)
+        let plain = try decoded(file).image
+        let beforeTheEnd = file.dropLast(2) + [0, 0, 0] + file.suffix(2)
+        let betweenSegments = file[..<2] + [1, 2, 3] + file[2...]
+        let behindTheEnd = file + [UInt8](repeating: 0xAB, count: 5000)
+        for padded in [Array(beforeTheEnd), Array(betweenSegments), behindTheEnd] {
+            #expect(try decoded(padded).image == plain)
+        }
+    }
+
+    @Test func aMissingColourComponentIsAnError() throws {
+        let file = TestImages.jpeg(width: 40, height: 30, scans: .oneAComponent)
+        let scans = file.indices.filter { $0 + 1 < file.count && file[$0] == 0xFF && file[$0 + 1] == 0xDA }
+        try #require(scans.count == 3)
+        let error = try #require(failure(file[..<scans[1]] + [0xFF, 0xD9]))
+        #expect(error.code == "image_truncated")
+    }
+
+    @Test func theMessageSaysHowManyBytesOfHowMany() throws {
+        let comment = TestImages.segment(0xFE, [UInt8](repeating: 7, count: 998))
+        let file = TestImages.insert(comment, into: TestImages.jpeg(width: 40, height: 30))
+        let error = try #require(failure(Array(file[..<502])))
+        #expect(error.message.contains("502 of at least 1004 bytes"))
+        #expect(failure(Array(file.dropLast(40)))?.message.contains("after \(file.count - 40) bytes, at row") == true)
+    }
+}

@@ -1,0 +1,121 @@
+import TestImages
+import Testing
+
+@testable import ImageDecoding
+
+@Suite struct OrientationTests {
+    /// Where the upright picture takes its pixel (x, y) from. Behind each case stand EXIF's own words: the visual side
+    /// that the stored row 0 is at, and the one that the stored column 0 is at.
+    private static func source(_ x: Int, _ y: Int, _ orientation: Int, stored: (width: Int, height: Int)) -> (Int, Int)
+    {
+        let (right, bottom) = (stored.width - 1, stored.height - 1)
+        return switch orientation {
+        case 1: (x, y)  // row 0 top, column 0 left
+        case 2: (right - x, y)  // top, right
+        case 3: (right - x, bottom - y)  // bottom, right
+        case 4: (x, bottom - y)  // bottom, left
+        case 5: (y, x)  // row 0 left, column 0 top
+        case 6: (y, bottom - x)  // right, top
+        case 7: (right - y, bottom - x)  // right, bottom
+        default: (right - y, x)  // left, bottom
+        }
+    }
+
+    private static func turned(_ stored: RGBImage, _ orientation: Int) -> RGBImage {
+        let (width, height) =
+            orientation < 5 ? (stored.width, stored.height) : (stored.height, stored.width)
+        var pixels: [UInt8] = []
+        for y in 0..<height {
+            for x in 0..<width {
+                let (u, v) = source(x, y, orientation, stored: (stored.width, stored.height))
+                pixels += stored[u, v]
+            }
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
+    }
+
+    @Test(arguments: 1...8)
+    func everyOrientationStandsUpright(orientation: Int) throws {
+        let (width, height) = (37, 22)
+        for colour in [TestImages.JPEGColour.ycbcr, .adobeCMYK] {
+            for minimumSide in [nil, 5] {
+                let plain = TestImages.jpeg(width: width, height: height, colour: colour)
+                let stored = try decoded(plain, minimumSide: minimumSide)
+                let file = TestImages.jpeg(width: width, height: height, colour: colour, orientation: orientation)
+                let picture = try decoded(file, minimumSide: minimumSide)
+                #expect(picture.image == Self.turned(stored.image, orientation))
+                #expect((picture.width, picture.height) == (orientation < 5 ? (width, height) : (height, width)))
+            }
+        }
+        for isInterlaced in [false, true] {
+            let stored = try decoded(TestImages.png(width: width, height: height))
+            let file = TestImages.png(
+                width: width, height: height, isInterlaced: isInterlaced, orientation: orientation)
+            #expect(try decoded(file).image == Self.turned(stored.image, orientation))
+        }
+    }
+
+    @Test func aPhoneHeldUprightGivesAnUprightPicture() throws {
+        // Such a phone stores the scene lying on its left side and says 6: turn it clockwise.
+        let file = TestImages.jpeg(width: 32, height: 64, orientation: 6, pattern: .quadrants)
+        let image = try decoded(file).image
+        #expect((image.width, image.height) == (64, 32))
+        #expect(image[2, 2][2] > 200 && image[2, 2][0] < 60)  // stored at the bottom left: blue
+        #expect(image[60, 2][0] > 200 && image[60, 2][2] < 60)  // stored at the top left: red
+    }
+
+    @Test func bothByteOrdersAreRead() {
+        for bigEndian in [true, false] {
+            let block = TestImages.tiff(orientation: 8, bigEndian: bigEndian)
+            #expect(block.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0)) } == .rotated270)
+        }
+    }
+
+    @Test func hostileEXIFIsIgnored() throws {
+        let sound = TestImages.tiff(orientation: 6)
+        var blocks: [[UInt8]] = [[], Array("MM".utf8)]
+        blocks += ["XX\0*", "MM\0+", "II\0*"].map { Array($0.utf8) + sound[4...] }
+        blocks += (0..<sound.count).map { Array(sound[..<$0]) }.filter { $0.count < 30 }
+        blocks += [0, 9, 255, 65_535].map { TestImages.tiff(orientation: $0) }
+        for offset in [0, 1, 0x7FFF_FFFF, 0xFFFF_FFF0, 0xFFFF_FFFF] {  // of the directory
+            blocks.append(sound[..<4] + [24, 16, 8, 0].map { UInt8(offset >> $0 & 255) } + sound[8...])
+        }
+        blocks.append(sound.replacing(9, with: 1))  // the directory ends before the tag
+        blocks.append(sound.replacing(25, with: 2))  // a string
+        blocks.append(sound.replacing(29, with: 2))  // two values
+        let plain = try decoded(TestImages.jpeg(width: 12, height: 20)).image
+        for block in blocks {
+            let file = TestImages.insert(TestImages.exifSegment(block), into: TestImages.jpeg(width: 12, height: 20))
+            #expect(try decoded(file).image == plain, "\(block)")
+        }
+    }
+
+    @Test func aDirectoryMayClaimMoreEntriesThanItHas() throws {
+        let block = TestImages.tiff(orientation: 6).replacing(8, with: 0xFF).replacing(9, with: 0xFF)
+        let file = TestImages.insert(TestImages.exifSegment(block), into: TestImages.jpeg(width: 12, height: 20))
+        #expect(try decoded(file).width == 20)
+    }
+
+    @Test func damagedEXIFNeverTraps() {
+        var state: UInt64 = 42
+        func next() -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33)
+        }
+        let file = Array(TestImages.jpeg(width: 8, height: 8, orientation: 3)[..<120])
+        for _ in 0..<20_000 {
+            var damaged = file
+            for _ in 0..<1 + next() % 6 { damaged[next() % damaged.count] = UInt8(next() & 255) }
+            damaged.removeLast(next() % 60)
+            _ = damaged.withUnsafeBytes { Orientation(jpeg: Bytes(buffer: $0)) }
+            _ = damaged.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0).slice(12..<100)) }
+        }
+    }
+
+    @Test func onlyTheFirstEXIFSegmentCounts() throws {
+        let first = TestImages.exifSegment(TestImages.tiff(orientation: 1))
+        let other = TestImages.segment(0xE1, Array("http://ns.adobe.com/xap/1.0/\0<x/>".utf8))
+        let file = TestImages.insert(other + first, into: TestImages.jpeg(width: 12, height: 20, orientation: 6))
+        #expect(try decoded(file).width == 12)
+    }
+}

@@ -1,0 +1,185 @@
+import ImageDecoding
+import TestImages
+import Testing
+
+@Suite struct PNGReaderTests {
+    /// A sample that differs everywhere and reaches both ends of its range.
+    private static func sample(_ x: Int, _ y: Int, _ channel: Int, depth: Int) -> Int {
+        let top = 1 << depth - 1
+        if x == 0, y == 0 { return 0 }
+        if x == 1, y == 0 { return top }
+        return (x * 7919 + y * 104_729 + channel * 1299) * 31 % (top + 1)
+    }
+
+    /// To 8 bits, rounded.
+    private static func byte(_ sample: Int, depth: Int) -> Int {
+        let top = 1 << depth - 1
+        return (sample * 255 * 2 + top) / (top * 2)
+    }
+
+    private static func onWhite(_ value: Int, alpha: Int) -> UInt8 {
+        UInt8(((value * alpha + 255 * (255 - alpha)) * 2 + 255) / 510)
+    }
+
+    static let kinds = TestImages.PNGColour.allCases.flatMap { colour in colour.depths.map { (colour, $0) } }
+
+    @Test(arguments: kinds, [false, true])
+    func everyColourTypeAndDepthIsExact(kind: (TestImages.PNGColour, Int), isInterlaced: Bool) throws {
+        let (colour, depth) = kind
+        let entries = colour == .palette ? UInt8.min...UInt8((1 << depth) - 1) : 0...0
+        let palette = entries.flatMap { (entry: UInt8) -> [UInt8] in [entry &* 37, 255 - entry, entry &* 5] }
+        for (width, height) in [(19, 13), (1, 1), (2, 5), (5, 1), (9, 9)] {
+            let file = TestImages.png(
+                width: width, height: height, colour: colour, depth: depth, isInterlaced: isInterlaced,
+                palette: colour == .palette ? palette : []
+            ) { Self.sample($0, $1, $2, depth: depth) }
+            var expected: [UInt8] = []
+            for y in 0..<height {
+                for x in 0..<width {
+                    let samples = (0..<colour.channels).map { Self.sample(x, y, $0, depth: depth) }
+                    let bytes = samples.map { Self.byte($0, depth: depth) }
+                    switch colour {
+                    case .gray: expected += [UInt8](repeating: UInt8(bytes[0]), count: 3)
+                    case .rgb: expected += bytes.map { UInt8($0) }
+                    case .palette: expected += palette[samples[0] * 3..<samples[0] * 3 + 3]
+                    case .grayAlpha:
+                        expected += [UInt8](repeating: Self.onWhite(bytes[0], alpha: bytes[1]), count: 3)
+                    case .rgba: expected += bytes[..<3].map { Self.onWhite($0, alpha: bytes[3]) }
+                    }
+                }
+            }
+            let picture = try decoded(file)
+            #expect(picture.format == .png)
+            #expect((picture.width, picture.height, picture.reduction) == (width, height, 1))
+            #expect(picture.image.pixels == expected)
+        }
+    }
+
+    @Test(arguments: [1, 2, 4, 8, 16])
+    func theTransparentGrayIsWhite(depth: Int) throws {
+        let key = 1 << depth - 2  // the second brightest
+        let file = TestImages.png(
+            width: 3, height: 1, colour: .gray, depth: depth, transparency: [UInt8(key >> 8), UInt8(key & 255)]
+        ) { x, _, _ in x == 1 ? key : 1 << depth - 1 - (x == 0 ? 0 : (1 << depth - 1) * (depth > 1 ? 1 : 0)) }
+        let image = try decoded(file).image
+        #expect(image[0, 0] == [255, 255, 255])
+        #expect(image[1, 0] == [255, 255, 255])
+        #expect(image[2, 0] == (depth > 1 ? [0, 0, 0] : [255, 255, 255]))
+    }
+
+    @Test(arguments: [8, 16])
+    func theTransparentColourIsWhite(depth: Int) throws {
+        let unit = depth == 8 ? 1 : 257
+        let key = [10, 20, 30].map { $0 * unit }
+        let transparency = key.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
+        let file = TestImages.png(width: 2, height: 1, colour: .rgb, depth: depth, transparency: transparency) {
+            x, _, channel in key[channel] + (x == 1 && channel == 2 ? unit : 0)
+        }
+        let image = try decoded(file).image
+        #expect(image[0, 0] == [255, 255, 255])
+        #expect(image[1, 0] == [10, 20, 31])
+    }
+
+    @Test func aPaletteMayBeTranslucent() throws {
+        let file = TestImages.png(
+            width: 3, height: 1, colour: .palette, depth: 2, palette: [0, 0, 0, 0, 0, 0, 200, 100, 50],
+            transparency: [0, 51]
+        ) { x, _, _ in x }
+        let image = try decoded(file).image
+        #expect(image[0, 0] == [255, 255, 255])
+        #expect(image[1, 0] == [204, 204, 204])
+        #expect(image[2, 0] == [200, 100, 50])
+    }
+
+    @Test func gammaIsLeftAlone() throws {
+        let plain = TestImages.png(width: 8, height: 8, colour: .rgb) { x, y, channel in x * 30 + y + channel }
+        let marked = TestImages.png(
+            width: 8, height: 8, colour: .rgb, chunks: TestImages.chunk("gAMA", [0, 1, 0x86, 0xA0])
+        ) { x, y, channel in x * 30 + y + channel }
+        #expect(try decoded(marked).image == decoded(plain).image)
+    }
+
+    @Test func chunksBesideThePictureAreNotLookedInto() throws {
+        let bomb = TestImages.chunk("zTXt", Array("k\0\0".utf8) + [UInt8](repeating: 0xFF, count: 3000))
+        let profile = TestImages.chunk("iCCP", Array("broken\0\0".utf8) + [1, 2, 3])
+        let file = TestImages.png(width: 3, height: 3, colour: .rgb, chunks: bomb + profile) { x, y, _ in x + y }
+        #expect(failure(file) == nil)
+    }
+
+    @Test func declaringTenGigapixelsIsTooLarge() throws {
+        let header = TestImages.pngSignature + TestImages.pngHeader(width: 100_000, height: 100_000)
+        let whole = header + TestImages.imageData(TestImages.zlib([0])) + TestImages.chunk("IEND", [])
+        for file in [whole, header] {
+            let error = try #require(failure(file))
+            #expect(error.status == 413)
+            #expect(error.message.contains("100000 × 100000 pixels"))
+        }
+    }
+
+    @Test func aSideTooLongIsTooLarge() throws {
+        for (width, height) in [(1_000_001, 1), (1, 1_000_001), (0x7FFF_FFFF, 0x7FFF_FFFF), (0xFFFF_FFFF, 1)] {
+            let file = TestImages.pngSignature + TestImages.pngHeader(width: width, height: height)
+            #expect(failure(file)?.status == 413)
+        }
+    }
+
+    @Test func zeroSizedIsAnError() {
+        for (width, height) in [(0, 10), (10, 0), (0, 0)] {
+            let file =
+                TestImages.pngSignature + TestImages.pngHeader(width: width, height: height)
+                + TestImages.imageData(TestImages.zlib([0])) + TestImages.chunk("IEND", [])
+            #expect(failure(file)?.status == 422)
+            #expect(failure(file)?.code == "image_zero_sized")
+        }
+    }
+
+    @Test func tooFewRowsAreTruncated() throws {
+        let rows = (0..<5).flatMap { _ in [UInt8](repeating: 0, count: 1 + 3 * 4) }
+        let file =
+            TestImages.pngSignature + TestImages.pngHeader(width: 4, height: 10)
+            + TestImages.imageData(TestImages.zlib(rows)) + TestImages.chunk("IEND", [])
+        let error = try #require(failure(file))
+        #expect(error.status == 422)
+        #expect(error.code == "image_truncated")
+        #expect(error.message.contains("at row 5 of 10"))
+    }
+
+    @Test func brokenStructureIsCorrupt() {
+        let header = TestImages.pngHeader(width: 4, height: 1)
+        let data = TestImages.imageData(TestImages.zlib([UInt8](repeating: 0, count: 13)))
+        let end = TestImages.chunk("IEND", [])
+        let broken: [[UInt8]] = [
+            data + end,
+            header + end,
+            header + header + data + end,
+            TestImages.chunk("IHDR", [0, 0]) + data + end,
+            TestImages.pngHeader(width: 4, height: 1, depth: 3) + data + end,
+            header + TestImages.imageData([0x78, 0x01, 0xFF, 0xFF]) + end,
+            header + TestImages.chunk("tRNS", [0, 0, 0, 0, 0, 0]).dropLast() + [0] + data + end,  // a wrong checksum
+            header + TestImages.chunk("ABCD", []) + data + end,  // a critical chunk that nobody knows
+            TestImages.pngHeader(width: 12, height: 1, colour: .palette) + data + end,
+            TestImages.pngHeader(width: 12, height: 1, colour: .palette) + TestImages.chunk("PLTE", [1, 2]) + data
+                + end,
+            header + data + [0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0] + end,
+        ]
+        for (index, chunks) in broken.enumerated() {
+            let error = failure(TestImages.pngSignature + chunks)
+            #expect(error?.status == 422, "case \(index)")
+            #expect(error?.code == "image_corrupt", "case \(index)")
+        }
+    }
+
+    @Test func aSignatureChangedByATextTransferIsCorrupt() {
+        let file = TestImages.png(width: 4, height: 4)
+        let unixLines = file[..<4] + [0x0A] + file[6...]
+        #expect(failure(Array(unixLines))?.code == "image_corrupt")
+    }
+
+    @Test func theMessageSaysHowManyBytesOfHowMany() throws {
+        let file = TestImages.png(width: 40, height: 30)
+        let data = try #require(file.firstOffset(of: Array("IDAT".utf8)))
+        let length = Int(file[data - 2]) << 8 | Int(file[data - 1])
+        let error = try #require(failure(Array(file[..<812])))
+        #expect(error.message.contains("812 of at least \(data + 8 + length) bytes, within its IDAT chunk"))
+    }
+}

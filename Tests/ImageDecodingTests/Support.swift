@@ -1,0 +1,42 @@
+import ImageDecoding
+import TestImages
+
+/// What decoding fails with; nil when it does not fail.
+func failure(_ bytes: [UInt8], limits: DecodeLimits = .init(), minimumSide: Int? = nil) -> DecodeError? {
+    do {
+        _ = try ImageDecoder(limits: limits).decode(bytes, minimumSide: minimumSide)
+        return nil
+    } catch {
+        return error
+    }
+}
+
+func decoded(_ bytes: [UInt8], minimumSide: Int? = nil) throws -> DecodedImage {
+    try ImageDecoder().decode(bytes, minimumSide: minimumSide)
+}
+
+/// The mean distance of two pictures' bytes.
+func distance(_ first: [UInt8], _ second: [UInt8]) -> Double {
+    guard first.count == second.count else { return .infinity }
+    let sum = zip(first, second).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+    return Double(sum) / Double(max(first.count, 1))
+}
+
+extension RGBImage {
+    subscript(x: Int, y: Int) -> [UInt8] {
+        Array(pixels[(y * width + x) * 3..<(y * width + x) * 3 + 3])
+    }
+}
+
+extension [UInt8] {
+    /// Where the bytes first stand.
+    func firstOffset(of pattern: [UInt8]) -> Int? {
+        indices.first { $0 + pattern.count <= count && Array(self[$0..<$0 + pattern.count]) == pattern }
+    }
+
+    func replacing(_ offset: Int, with byte: UInt8) -> [UInt8] {
+        var copy = self
+        copy[offset] = byte
+        return copy
+    }
+}

@@ -1,0 +1,50 @@
+import Testing
+
+@testable import Inference
+
+@Suite struct EngineTests {
+    @Test func theEngineIsTheReleaseThatThisBuildKnows() throws {
+        let engine = try Engine.load()
+        #expect(engine.version == Engine.requiredVersion)
+        #expect(engine.path.hasSuffix(Engine.libraryName))
+    }
+
+    @Test func aMissingEngineTellsWhereItWasSoughtAndWhatToDo() throws {
+        let search = EngineSearch(setting: nil, executableFolder: "/nowhere/bin", workingFolder: "/nobody/home")
+        let error = try failure { try Engine.load(from: search) }
+        #expect(error.code == .engineMissing)
+        #expect(
+            error.message == """
+                the inference engine OpenVINO 2026.4.1 (libopenvino_c.so.2641) is not in /nowhere/bin, \
+                /nowhere/bin/../lib/openvino or vendor/openvino/openvino/libs in or above /nowhere/bin and /nobody/home: \
+                run `make engine`, or set OPENVINO_LIB_DIR to the folder that holds it
+                """)
+    }
+
+    @Test func aFolderThatSomebodySetIsTheOnlyOneSearched() throws {
+        let search = EngineSearch(setting: "/opt/other", executableFolder: "/usr/bin", workingFolder: "/")
+        #expect(search.folders == ["/opt/other"])
+        let error = try failure { try Engine.load(from: search) }
+        #expect(error.message.contains("is not in /opt/other (OPENVINO_LIB_DIR): run `make engine`"))
+    }
+
+    @Test func theVendoredFolderIsFoundFromBelow() {
+        let search = EngineSearch(setting: "", executableFolder: "/src/.build/debug", workingFolder: "/home")
+        #expect(
+            search.folders == [
+                "/src/.build/debug", "/src/.build/debug/../lib/openvino",
+                "/src/.build/debug/vendor/openvino/openvino/libs", "/src/.build/vendor/openvino/openvino/libs",
+                "/src/vendor/openvino/openvino/libs", "/vendor/openvino/openvino/libs",
+                "/home/vendor/openvino/openvino/libs", "/vendor/openvino/openvino/libs",
+            ])
+    }
+
+    @Test func aLibraryThatIsNoEngineIsRefusedByPath() throws {
+        let folder = try ModelFolder()
+        try folder.write(Engine.libraryName, Array("not a library".utf8))
+        let search = EngineSearch(setting: folder.path, executableFolder: "/", workingFolder: "/")
+        let error = try failure { try Engine.load(from: search) }
+        #expect(error.code == .engineUnusable)
+        #expect(error.message.contains("\(folder.path)/\(Engine.libraryName) cannot be used"))
+    }
+}

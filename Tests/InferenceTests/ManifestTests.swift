@@ -1,0 +1,126 @@
+import Testing
+
+@testable import Inference
+
+@Suite struct ManifestTests {
+    @Test func whatIsLeftOutHasItsDefault() throws {
+        let manifest = try ModelFolder().manifest()
+        #expect(manifest.name == "tiny")
+        #expect(manifest.crop == .centralSquare)
+        #expect(manifest.input.colour == .rgb)
+        #expect(manifest.input.name == nil)
+        #expect(manifest.output.kind == .logit)
+        #expect(manifest.calibration.scale == 1 && manifest.calibration.bias == 0)
+        #expect(manifest.precision == .f32)
+        #expect(manifest.canary == nil)
+        #expect(manifest.metrics.isEmpty)
+    }
+
+    @Test func everyFieldIsRead() throws {
+        let folder = try ModelFolder(
+            "logit",
+            [
+                "input": ModelFolder.input(layout: "NHWC", colour: "BGR", extra: #", "name": "x""#),
+                "crop": #"{"kind": "central_square"}"#,
+                "output": #"{"name": "y", "kind": "two_class_probability", "ai_index": 0}"#,
+                "calibration": #"{"scale": -2, "bias": 0.25}"#, "precision": #""bf16""#,
+                "canary": #"{"file": "pictures/canary.png", "logit": -1.5, "tolerance": 0.1}"#,
+                "training": #""faces""#, "metrics": #"{"roc_auc": 0.97, "n": 1811}"#, "licence": #""MIT""#,
+                "unknown": "[1, 2]",
+            ])
+        let manifest = try folder.manifest()
+        #expect(manifest.input.layout == .nhwc && manifest.input.colour == .bgr && manifest.input.name == "x")
+        #expect(manifest.output.name == "y" && manifest.output.kind == .twoClassProbability(aiIndex: 0))
+        #expect(manifest.calibration.scale == -2 && manifest.calibration.bias == 0.25)
+        #expect(manifest.precision == .bf16)
+        #expect(manifest.canary?.file == "pictures/canary.png" && manifest.canary?.logit == -1.5)
+        #expect(manifest.training == "faces" && manifest.licence == "MIT")
+        #expect(manifest.metrics == ["roc_auc": 0.97, "n": 1811])
+    }
+
+    /// A field, what it is instead, and how the error names it.
+    private static let bad: [(field: String, value: String?, named: String)] = [
+        ("schema", "2", "schema is 2"), ("schema", nil, "schema is missing"), ("schema", "\"1\"", "schema must be a whole"),
+        ("schema", "1.5", "schema is a number that does not fit"),
+        ("preprocessing", "2", "preprocessing is 2"), ("preprocessing", nil, "preprocessing is missing"),
+        ("name", "\"\"", "name is"), ("name", "\"a/b\"", "name is"), ("name", "\"-a\"", "name is"), ("name", "7", "name must be"),
+        ("name", "\"\(String(repeating: "n", count: 65))\"", "name is"), ("version", "\"\"", "version is"),
+        ("version", "null", "version is null"), ("version", "\"a\\nb\"", "version is"),
+        ("file", "\"../model.onnx\"", "file is"), ("file", "\"/etc/model.onnx\"", "file is"), ("file", "\"\"", "file is"),
+        ("file", "\"a/../../model.onnx\"", "file is"), ("file", "\"model.xml\"", "file is"), ("file", nil, "file is missing"),
+        ("sha256", "\"abc\"", "sha256 is"), ("sha256", "\"\(String(repeating: "G", count: 64))\"", "sha256 is"),
+        ("sha256", "\"\(String(repeating: "A", count: 64))\"", "sha256 is"),
+        ("input", "[]", "input must be an object"), ("input", nil, "input is missing"),
+        ("input", ModelFolder.input(width: "0"), "input.width is 0"),
+        ("input", ModelFolder.input(height: "-8"), "input.height is -8"),
+        ("input", ModelFolder.input(width: "1e9"), "input.width is 1000000000"),
+        ("input", ModelFolder.input(width: "8.5"), "input.width is a number"),
+        ("input", ModelFolder.input(width: "true"), "input.width must be a whole number"),
+        ("input", ModelFolder.input(layout: "CHWN"), "input.layout is"),
+        ("input", ModelFolder.input(colour: "GBR"), "input.colour is"),
+        ("input", ModelFolder.input(mean: "[0, 0]"), "input.mean is 2 numbers"),
+        ("input", ModelFolder.input(mean: "[0, \"0\", 0]"), "input.mean[1] must be a number"),
+        ("input", ModelFolder.input(mean: "[0, 1e300, 0]"), "input.mean[1] is"),
+        ("input", ModelFolder.input(std: "[1, 1, 0]"), "input.std[2] is 0"),
+        ("input", ModelFolder.input(std: "[-1, 1, 1]"), "input.std[0] is -1"),
+        ("input", ModelFolder.input(std: "1"), "input.std must be a list"),
+        ("input", ModelFolder.input(extra: ", \"name\": 3"), "input.name must be a string"),
+        ("crop", "{\"kind\": \"whole\"}", "crop.kind is"), ("crop", "{}", "crop.kind is missing"),
+        ("output", "{\"kind\": \"softmax\"}", "output.kind is"), ("output", "{}", "output.kind is missing"),
+        ("output", "{\"kind\": \"two_class\"}", "output.ai_index is missing"),
+        ("output", "{\"kind\": \"two_class\", \"ai_index\": 2}", "output.ai_index is 2"),
+        ("output", "{\"kind\": \"two_class\", \"ai_index\": -1}", "output.ai_index is -1"),
+        ("calibration", "{\"scale\": 0, \"bias\": 0}", "calibration.scale is 0"),
+        ("calibration", "{\"scale\": 1, \"bias\": 1e39}", "calibration.bias is"),
+        ("calibration", "{\"bias\": 0}", "calibration.scale is missing"),
+        ("calibration", "{\"scale\": \"NaN\", \"bias\": 0}", "calibration.scale must be a number"),
+        ("precision", "\"int8\"", "precision is"),
+        ("canary", "{\"file\": \"../c.png\", \"logit\": 0, \"tolerance\": 1}", "canary.file is"),
+        ("canary", "{\"file\": \"c.png\", \"logit\": 0, \"tolerance\": 0}", "canary.tolerance is 0"),
+        ("canary", "{\"file\": \"c.png\", \"tolerance\": 1}", "canary.logit is missing"),
+        ("metrics", "{\"auc\": \"high\"}", "metrics.auc must be a number"), ("metrics", "[1]", "metrics must be an object"),
+        ("training", "1", "training must be a string"),
+    ]
+
+    @Test(arguments: bad.indices)
+    func aBadFieldIsNamedWithTheFile(index: Int) throws {
+        let (field, value, named) = Self.bad[index]
+        let folder = try ModelFolder("logit", [field: value])
+        let error = try failure { try folder.manifest() }
+        #expect(error.code == .manifestInvalid)
+        #expect(error.message.hasPrefix("\(folder.path)/manifest.json: \(named)"), "\(error)")
+    }
+
+    @Test func anotherSchemasFieldsAreNotJudged() throws {
+        let folder = try ModelFolder()
+        try folder.write("manifest.json", Array(#"{"schema": 3, "preprocessing": 1}"#.utf8))
+        #expect(try failure { try folder.manifest() }.message.contains("schema is 3"))
+    }
+
+    @Test(arguments: ["", "{", "[]", "{\"schema\": NaN}", "\u{FEFF}{"])
+    func whatIsNotAnObjectIsRefused(text: String) throws {
+        let folder = try ModelFolder()
+        try folder.write("manifest.json", Array(text.utf8))
+        let error = try failure { try folder.manifest() }
+        #expect(error.code == .manifestInvalid)
+        #expect(error.message.contains("manifest.json"))
+    }
+
+    @Test func bytesThatAreNoTextAreRefused() throws {
+        let folder = try ModelFolder()
+        try folder.write("manifest.json", [0x7B, 0x22, 0xFF, 0xFE, 0x22, 0x3A, 0x31, 0x7D])
+        #expect(try failure { try folder.manifest() }.code == .manifestInvalid)
+    }
+
+    @Test func aFolderWithoutManifestIsNamed() throws {
+        let error = try failure { try Manifest.load(folder: "/nowhere/at/all") }
+        #expect(error.code == .manifestMissing)
+        #expect(error.message.contains("/nowhere/at/all/manifest.json cannot be read (No such file or directory)"))
+    }
+
+    @Test func aManifestWithoutEndIsNotRead() throws {
+        let folder = try ModelFolder()
+        try folder.write("manifest.json", [UInt8](repeating: UInt8(ascii: " "), count: 1 << 20 + 1))
+        #expect(try failure { try folder.manifest() }.code == .manifestMissing)
+    }
+}

@@ -1,0 +1,92 @@
+import RouterCore
+import Testing
+import Wire
+
+/// The bounded queue and when those who were turned away may come again.
+struct AdmissionTests {
+    @Test func theQueueIsBoundedByCount() {
+        var script = Script { $0.maxJobs = 2 }
+        script.join("r1", credit: 1)
+        for token in 1...2 { script.classify(token) { $0.models = ["resnet"] } }
+        #expect(script.classify(3) == ["reply 3: 429 queue_full"])
+        #expect(script.status.counters.rejected == 1)
+        #expect(script.score("r1", 1) == ["reply 1: 200", "job 2 to r1"])
+        #expect(script.classify(4) { $0.models = ["resnet"] } == [])
+        #expect(script.classify(5) == ["reply 5: 429 queue_full"])
+    }
+
+    @Test func theQueueIsBoundedByBytes() {
+        var script = Script { $0.maxBytes = 1000 }
+        script.join("r1", credit: 1)
+        script.classify(1, bytes: 600) { $0.models = ["resnet"] }
+        #expect(script.classify(2, bytes: 401) == ["reply 2: 429 queue_full"])
+        #expect(script.classify(3, bytes: 400) { $0.models = ["resnet"] } == [])
+        #expect(script.status.queue.bytes == 1000)
+        script.score("r1", 1)
+        #expect(script.status.queue.bytes == 400)
+        #expect(script.classify(4, bytes: 601) == ["reply 4: 429 queue_full"])
+        #expect(script.classify(5, bytes: 600) { $0.models = ["resnet"] } == [])
+    }
+
+    @Test func followersOfAKeyCountToo() {
+        var script = Script { $0.maxJobs = 2 }
+        script.join("r1")
+        for token in 1...2 { script.classify(token) { $0.idempotencyKey = "k" } }
+        #expect(script.classify(3) { $0.idempotencyKey = "k" } == ["reply 3: 429 queue_full"])
+    }
+
+    @Test func aRefusalForAnotherReasonIsTold() {
+        var script = Script { $0.maxJobs = 0 }
+        script.join("r1")
+        #expect(script.classify(1) { $0.models = ["vgg"] } == ["reply 1: 404 unknown_model"])
+        #expect(script.ask(2, .ping) == ["reply 2: 200"])
+        #expect(script.ask(3, .status) == ["reply 3"])
+    }
+
+    /// A queue that is full and drains at 100 answers a second.
+    private func busy() -> Script {
+        var script = Script { $0.maxJobs = 10 }
+        script.join("r1", credit: 1)
+        for token in 1...10 { script.classify(token) { $0.models = ["resnet"] } }
+        for token in 1...3000 {
+            script.wait(.milliseconds(10))
+            script.score("r1", token)
+            script.classify(token + 10) { $0.models = ["resnet"] }
+        }
+        return script
+    }
+
+    @Test func thoseTurnedAwayComeBackOneByOneAsFastAsTheQueueDrains() {
+        var script = busy()
+        let waits = (0..<20).map { index in
+            script.classify(10_000 + index)
+            return script.document(10_000 + index)?.retryAfterMilliseconds ?? 0
+        }
+        for (index, wait) in waits.enumerated() {
+            #expect(abs(Double(wait) - 10 * Double(index + 1)) <= 2 + 0.02 * Double(wait), "\(waits)")
+        }
+    }
+
+    @Test func theLineMovesWithTime() {
+        var script = busy()
+        for index in 0..<20 { script.classify(10_000 + index) }
+        script.wait(.milliseconds(150))
+        script.classify(11_000)
+        let wait = script.document(11_000)?.retryAfterMilliseconds ?? 0
+        #expect((50...70).contains(wait), "\(wait)")
+    }
+
+    @Test func theWaitIsBoundedWhateverTheRate() {
+        var script = Script { $0.maxJobs = 1 }
+        script.join("r1", credit: 0)
+        script.classify(1) { $0.budgetMilliseconds = 600_000 }
+        for token in 2...2000 {
+            script.classify(token)
+            let wait = script.document(token)?.retryAfterMilliseconds ?? 0
+            #expect((1...60_000).contains(wait))
+        }
+        #expect(script.document(2)?.retryAfterMilliseconds == 100)
+        #expect(script.document(3)?.retryAfterMilliseconds == 200)
+        #expect(script.document(2000)?.retryAfterMilliseconds == 60_000)
+    }
+}

@@ -1,0 +1,72 @@
+import Testing
+import Wire
+
+@testable import RouterCore
+
+struct EnsembleTests {
+    private typealias Merge = [(models: [String], blend: Ensemble.Blend)]
+
+    private let full: Merge = [
+        (["a"], Ensemble.Blend(bias: 0, weights: [1])), (["b"], Ensemble.Blend(bias: 0, weights: [1])),
+        (["b", "a"], Ensemble.Blend(bias: 1, weights: [2, 3])),
+    ]
+    private let policies = ["default": Ensemble.Policy(review: 0.5, block: 0.9)]
+
+    private func problem(
+        models: [String] = ["a", "b"], merge: Merge? = nil, policies: [String: Ensemble.Policy]? = nil
+    ) throws -> String {
+        try #require(throws: Ensemble.Invalid.self) {
+            try Ensemble(models: models, merge: merge ?? full, policies: policies ?? self.policies)
+        }.message
+    }
+
+    @Test func weightsBelongToTheirModelsWhateverTheOrder() throws {
+        let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
+        // 1 + 2 · b + 3 · a
+        #expect(ensemble.probability([0.5, -0.25]) == Ensemble.sigmoid(1 + 2 * -0.25 + 3 * 0.5))
+        #expect(ensemble.probability([0.5, nil]) == Ensemble.sigmoid(0.5))
+    }
+
+    @Test func modelsAreNamedOnceAndNotTooMany() throws {
+        #expect(try problem(models: []).contains("1 to 8 models, not 0"))
+        #expect(try problem(models: (0..<9).map { "m\($0)" }).contains("not 9"))
+        #expect(try problem(models: ["a", "a"]).contains("each model once"))
+        #expect(try problem(models: ["a", ""]).contains("each model once"))
+    }
+
+    @Test func everySubsetNeedsItsBlend() throws {
+        #expect(try problem(merge: Array(full.dropLast())).contains("no blend for a+b"))
+        #expect(try problem(merge: Array(full.dropFirst())).contains("no blend for a"))
+        #expect(try problem(merge: []).contains("no blend for a"))
+    }
+
+    @Test func aBlendFitsItsSubset() throws {
+        #expect(try problem(merge: full + [(["a"], Ensemble.Blend(bias: 0, weights: [1]))]).contains("given twice"))
+        #expect(try problem(merge: full + [([], Ensemble.Blend(bias: 0, weights: []))]).contains("empty"))
+        #expect(try problem(merge: [(["a"], Ensemble.Blend(bias: 0, weights: [1, 2]))]).contains("2 weights for 1 models"))
+        #expect(try problem(merge: [(["c"], Ensemble.Blend(bias: 0, weights: [1]))]).contains("names 'c'"))
+        #expect(try problem(merge: [(["a", "a"], Ensemble.Blend(bias: 0, weights: [1, 2]))]).contains("a+a"))
+    }
+
+    @Test(arguments: [Double.nan, .infinity]) func numbersAreFinite(value: Double) throws {
+        #expect(try problem(merge: [(["a"], Ensemble.Blend(bias: value, weights: [1]))]).contains("finite"))
+        #expect(try problem(merge: [(["a"], Ensemble.Blend(bias: 0, weights: [value]))]).contains("finite"))
+    }
+
+    @Test(arguments: [(0.9, 0.5), (-0.1, 0.5), (0.5, 1.1), (.nan, 0.5), (0.5, .nan)] as [(Double, Double)])
+    func thresholdsRise(review: Double, block: Double) throws {
+        let odd = ["default": Ensemble.Policy(review: review, block: block)]
+        #expect(try problem(policies: odd).contains("'default'"))
+    }
+
+    @Test func thereIsADefaultPolicy() throws {
+        #expect(try problem(policies: [:]).contains("'default'"))
+    }
+
+    @Test func thresholdsAreWhereTheActionBegins() {
+        let policy = Ensemble.Policy(review: 0.5, block: 0.9)
+        for (probability, action) in [(0, "allow"), (0.4999, "allow"), (0.5, "review"), (0.9, "block"), (1, "block")] {
+            #expect(Ensemble.action(policy, probability: probability, hasFaces: true).rawValue == action)
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Glibc
+import RouterCore
+import TestKit
+import Testing
+import Wire
+
+struct MergeTests {
+    private func sigmoid(_ x: Double) -> Double { 1 / (1 + Glibc.exp(-x)) }
+
+    private func isNear(_ left: Double?, _ right: Double) -> Bool {
+        left.map { abs($0 - right) < 1e-9 } ?? false
+    }
+
+    /// Both models answer; the request's result.
+    private func result(
+        resnet: Float, inception: Float, _ change: (inout RequestHeader) -> Void = { _ in }
+    ) throws -> ResultDocument {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1, change)
+        script.score("r1", 1, logit: resnet)
+        #expect(script.score("i1", 1, logit: inception) == ["reply 1: 200"])
+        return try #require(script.document(1))
+    }
+
+    @Test func bothScoresMergeIntoTheVerdict() throws {
+        let result = try result(resnet: 1.25, inception: -0.5)
+        // 0.3 + 0.7 · 1.25 − 0.6 · 0.5 = 0.875
+        #expect(isNear(result.verdict?.aiProbability, sigmoid(0.875)))
+        #expect(result.verdict?.label == .aiGenerated)
+        #expect(result.verdict?.action == .review)
+        #expect(result.verdict?.policy == "default")
+        #expect(result.status == .ok)
+        #expect(!result.degraded)
+        #expect(result.attempts == 1)
+        #expect(result.error == nil)
+        #expect(result.models.map(\.name) == ["resnet", "inception"])
+        #expect(result.models.map(\.status) == [.ok, .ok])
+        #expect(isNear(result.models[0].aiProbability, sigmoid(1.25)))
+        #expect(isNear(result.models[1].aiProbability, sigmoid(-0.5)))
+        #expect(result.models.map(\.worker) == ["r1", "i1"])
+        #expect(result.models.map(\.digest) == ["sha256:00ff", "sha256:00ff"])
+        #expect(result.models.map(\.version) == ["1.0.0", "1.0.0"])
+        #expect(result.image == .sample)
+        #expect(result.faces == [])
+    }
+
+    @Test func oneModelAloneHasItsOwnBlend() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        #expect(script.classify(1) { $0.models = ["inception"] } == ["job 1 to i1"])
+        #expect(script.score("i1", 1, logit: 2) == ["reply 1: 200"])
+        let result = try #require(script.document(1))
+        #expect(isNear(result.verdict?.aiProbability, sigmoid(-0.2 + 0.5 * 2)))
+        #expect(result.models.map(\.name) == ["inception"])
+        #expect(!result.degraded)
+    }
+
+    @Test func modelsAreAskedInTheEnsemblesOrder() throws {
+        let result = try result(resnet: 0, inception: 0) { $0.models = ["inception", "resnet"] }
+        #expect(result.models.map(\.name) == ["resnet", "inception"])
+    }
+
+    @Test(arguments: [
+        ("default", -3, ResultDocument.Label.real, ResultDocument.PolicyAction.allow),
+        ("default", 0, .aiGenerated, .review), ("default", 5, .aiGenerated, .block), ("strict", -1.5, .real, .review),
+        ("strict", 0, .aiGenerated, .block), ("strict", -6, .real, .allow), ("careful", -3, .real, .review),
+        ("careful", 5, .aiGenerated, .block),
+    ] as [(String, Float, ResultDocument.Label, ResultDocument.PolicyAction)])
+    func policiesTurnProbabilitiesIntoActions(
+        policy: String, logit: Float, label: ResultDocument.Label, action: ResultDocument.PolicyAction
+    ) throws {
+        let result = try result(resnet: logit, inception: logit) { $0.policy = policy }
+        #expect(result.verdict?.label == label)
+        #expect(result.verdict?.action == action)
+        #expect(result.verdict?.policy == policy)
+    }
+
+    private let left = Box(x: 10, y: 20, width: 100, height: 110)
+    private let right = Box(x: 300, y: 20, width: 90, height: 95)
+
+    @Test func facesMergeByTheirBoxesAndTheMostSuspiciousDecides() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1) { $0.policy = "careful" }
+        script.score(
+            "r1", 1,
+            regions: [WorkerMessage.Region(box: left, logit: -2), WorkerMessage.Region(box: right, logit: 3)])
+        script.score(
+            "i1", 1,
+            regions: [WorkerMessage.Region(box: right, logit: 1), WorkerMessage.Region(box: left, logit: -1)])
+        let result = try #require(script.document(1))
+        let faces = try #require(result.faces)
+        #expect(faces.map(\.box) == [left, right])
+        #expect(isNear(faces[0].aiProbability, sigmoid(0.3 - 0.7 * 2 - 0.6 * 1)))
+        #expect(isNear(faces[1].aiProbability, sigmoid(0.3 + 0.7 * 3 + 0.6 * 1)))
+        #expect(faces[0].models.map(\.name) == ["resnet", "inception"])
+        #expect(isNear(faces[0].models[0].aiProbability, sigmoid(-2)))
+        #expect(isNear(faces[0].models[1].aiProbability, sigmoid(-1)))
+        #expect(result.verdict?.aiProbability == faces[1].aiProbability)
+        // 0.95: blocked; `no_face` has no say where faces are.
+        #expect(result.verdict?.action == .block)
+        // A model's own number is the one for the face that decided.
+        #expect(isNear(result.models[0].aiProbability, sigmoid(3)))
+        #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
+    }
+
+    @Test func aFaceThatOneModelReportsMergesFromThatModel() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1)
+        script.score("r1", 1, regions: [WorkerMessage.Region(box: left, logit: -2)])
+        script.score(
+            "i1", 1,
+            regions: [WorkerMessage.Region(box: left, logit: -1), WorkerMessage.Region(box: right, logit: 4)])
+        let result = try #require(script.document(1))
+        let faces = try #require(result.faces)
+        #expect(faces.count == 2)
+        #expect(isNear(faces[1].aiProbability, sigmoid(-0.2 + 0.5 * 4)))
+        #expect(faces[1].models.map(\.name) == ["inception"])
+        #expect(result.verdict?.aiProbability == faces[1].aiProbability)
+        // resnet did not see the face that decided: its own worst stands.
+        #expect(isNear(result.models[0].aiProbability, sigmoid(-2)))
+    }
+
+    @Test func policyForPicturesWithoutAFaceIsTheMildestAction() throws {
+        var script = Script()
+        script.join("r1")
+        script.classify(1) {
+            $0.models = ["resnet"]
+            $0.policy = "careful"
+        }
+        script.score("r1", 1, regions: [WorkerMessage.Region(box: left, logit: -5)])
+        #expect(script.document(1)?.verdict?.action == .allow)
+    }
+
+    @Test func timesTellWaitingFromComputing() throws {
+        var script = Script()
+        script.join("r1")
+        script.classify(1) { $0.models = ["resnet"] }
+        script.wait(.milliseconds(12))
+        script.score("r1", 1)
+        let result = try #require(script.document(1))
+        #expect(result.totalMilliseconds == 12)
+        #expect(result.models[0].computeMilliseconds == 2)
+        #expect(result.models[0].queueMilliseconds == 10)
+    }
+
+    @Test func extremeScoresGiveProbabilitiesWithinBounds() throws {
+        for logit in [Float.greatestFiniteMagnitude, -.greatestFiniteMagnitude] {
+            let result = try result(resnet: logit, inception: logit)
+            #expect(result.verdict?.aiProbability == (logit > 0 ? 1 : 0))
+        }
+    }
+
+    @Test func metadataAndIDAreEchoed() throws {
+        let metadata = Array(#"{"a": [1]}"#.utf8)
+        let result = try result(resnet: 0, inception: 0) { $0.metadata = metadata }
+        #expect(result.metadata == metadata)
+        #expect(result.id == "job 1")
+    }
+}

@@ -1,0 +1,95 @@
+import RouterCore
+import TestKit
+import Testing
+import Wire
+
+struct ReportsTests {
+    @Test func statusTellsQueuesWorkersAndCounts() throws {
+        var script = Script { $0.version = "9.9" }
+        script.join("r1", credit: 1, metrics: ["roc_auc": 0.97])
+        script.join("i1", credit: 8)
+        script.wait(.seconds(2))
+        script.classify(1, bytes: 10)
+        script.wait(.milliseconds(30))
+        script.classify(2, bytes: 20)
+        script.score("i1", 1)
+        script.fail("i1", 2, .unprocessable)
+        script.ask(3, .status, id: "s")
+        guard case .status(let report)? = script.replies[3] else { preconditionFailure() }
+        #expect(report.id == "s")
+        #expect(report.router.version == "9.9")
+        #expect(report.router.uptimeS == 2.03)
+        #expect(!report.router.draining)
+        #expect(report.queue.jobs == 2)
+        #expect(report.queue.bytes == 30)
+        #expect(report.queue.oldestMs == 30)
+        #expect(report.models == [
+            StatusReport.Model(name: "resnet", workers: 1, waiting: 1, inFlight: 1),
+            StatusReport.Model(name: "inception", workers: 1, waiting: 0, inFlight: 0),
+        ])
+        #expect(report.workers.map(\.name) == ["r1", "i1"])
+        #expect(report.workers[0].metrics == ["roc_auc": 0.97])
+        #expect(report.workers.map(\.inFlight) == [1, 0])
+        #expect(report.workers.map(\.scored) == [0, 1])
+        #expect(report.workers.map(\.failed) == [0, 1])
+        #expect(report.workers[1].lastHeardMs == 0)
+        #expect(report.counters.accepted == 2)
+        #expect(report.counters.repliesByStatus == ["200": 1])
+        #expect(try StatusReport.decode(report.encoded()) == report)
+    }
+
+    @Test func everyReplyIsCountedByItsStatus() {
+        var script = Script()
+        script.join("r1")
+        script.ask(1, .ping)
+        script.classify(2) { $0.models = ["vgg"] }
+        script.classify(3) { $0.budgetMilliseconds = 1 }
+        script.wait(.milliseconds(1))
+        script.classify(4)
+        script.score("r1", 4)
+        script.ask(5, .models)
+        #expect(script.status.counters.repliesByStatus == ["200": 3, "206": 1, "404": 1, "408": 1])
+        #expect(script.status.counters.repliesByStatus["200"] == 4)
+    }
+
+    @Test func latencyQuantilesCoverTheAnswersOfJobs() {
+        var script = Script()
+        script.join("r1", credit: 200)
+        for token in 1...100 { script.classify(token) { $0.models = ["resnet"] } }
+        for token in 1...100 {
+            script.wait(.milliseconds(10))
+            script.score("r1", token)
+        }
+        let latency = script.status.latencyMs
+        #expect(latency.count == 100)
+        #expect(abs(latency.p50 - 500) <= 5)
+        #expect(abs(latency.p99 - 990) <= 10)
+        #expect(abs(latency.max - 1000) <= 10)
+    }
+
+    @Test func modelsTellWhatIsServed() {
+        var script = Script()
+        var worker = ScriptedWorker("r1", serving: "resnet")
+        worker.metrics = ["roc_auc": 0.9]
+        script.join(worker)
+        worker.name = "r2"
+        script.join(worker)
+        worker.name = "r3"
+        worker.version = "2.0.0"
+        script.join(worker)
+        script.ask(1, .models, id: "m")
+        guard case .models(let report)? = script.replies[1] else { preconditionFailure() }
+        #expect(report.id == "m")
+        #expect(report.models == [
+            ModelsReport.Model(
+                name: "resnet", workers: 3,
+                served: [
+                    ModelsReport.Served(version: "1.0.0", digest: "sha256:00ff", metrics: ["roc_auc": 0.9], workers: 2),
+                    ModelsReport.Served(version: "2.0.0", digest: "sha256:00ff", metrics: ["roc_auc": 0.9], workers: 1),
+                ]),
+            ModelsReport.Model(name: "inception", workers: 0, served: []),
+        ])
+        #expect(report.policies.map(\.name) == ["careful", "default", "strict"])
+        #expect(report.policies[0].noFace == .review)
+    }
+}

@@ -1,0 +1,390 @@
+import TestKit
+import Testing
+import Wire
+
+@testable import RouterCore
+
+/// Random schedules: whatever happens in whatever order, the core keeps its promises after every single event.
+///
+/// A failure names seed and event: the same seed replays it.
+struct ScheduleTests {
+    static let seeds: [UInt64] = [1, 2, 3, 0xB1F2, 20_250_101]
+
+    @Test(arguments: seeds) func theCoreKeepsItsPromises(seed: UInt64) throws {
+        var schedule = Schedule(seed: seed)
+        // 5 seeds, each with 24,000 events and those of the way to the end.
+        while schedule.events < 24_000 { try schedule.runOneLife(events: 4000) }
+        for (what, count) in schedule.seen { #expect(count > 0, "no schedule of seed \(seed) had \(what)") }
+    }
+}
+
+/// Clients, workers and a clock that behave at random, and a model of what the core owes them.
+private struct Schedule {
+    struct Violation: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// A request that waits for its reply.
+    struct Open {
+        var header: RequestHeader
+        var bytes: Int
+        var deadline: Instant
+        /// By model: workers that it was handed to.
+        var executions: [String: Int] = [:]
+    }
+
+    struct Peer {
+        let id: RouterCore.Peer
+        var worker: ScriptedWorker
+        var credit: Int
+        var isDraining = false
+        var held: Set<UInt64> = []
+        var lastHeard: Instant
+        /// The last time when it began, finished or got on with a job.
+        var lastProgress: Instant
+        var progress: UInt64 = 0
+        var toldProgress: UInt64 = 0
+    }
+
+    private let seed: UInt64
+    private var random: SeededGenerator
+    private(set) var events = 0
+
+    private var configuration = RouterCore.Configuration()
+    private var core: RouterCore
+    private var now = Instant(nanoseconds: 0)
+    private var open: [Int: Open] = [:]
+    private var nextToken = 1
+    private var peers: [RouterCore.Peer: Peer] = [:]
+    private var nextPeer: UInt64 = 1
+    /// Jobs that were answered or lost, to be answered again.
+    private var past: [UInt64] = [1]
+    private var replies = 0
+    private var isDrained = false
+    /// How often the lives so far had what makes a schedule worth its name.
+    private(set) var seen: [String: Int] = [:]
+
+    init(seed: UInt64) {
+        self.seed = seed
+        random = SeededGenerator(seed: seed)
+        core = RouterCore(configuration: configuration, ensemble: .sample, epochSeed: 0, at: now)
+    }
+
+    // MARK: The play
+
+    mutating func runOneLife(events count: Int) throws {
+        configuration.maxJobs = [3, 20, 60].randomElement(using: &random)!
+        configuration.maxBytes = 40_000
+        configuration.imageBytes = 5000
+        configuration.hangTimeout = .seconds(2)
+        configuration.idempotencyRetention = .seconds(2)
+        configuration.idempotencyEntries = 5
+        now = Instant(nanoseconds: Int64.random(in: 0...1 << 40, using: &random))
+        core = RouterCore(
+            configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
+        (peers, replies, isDrained) = ([:], 0, false)
+        for _ in 0..<count { try step() }
+        try handle(.drain)
+        if random.chance(0.5) {
+            for _ in 0..<200 where !isDrained { try step() }
+            while let deadline = core.nextDeadline, !isDrained {
+                now = max(now, deadline)
+                try handle(.deadline)
+            }
+        } else {
+            try handle(.abandon)
+        }
+        try check(open.isEmpty && isDrained, "after the end \(open.count) requests have no reply")
+        let counters = core.statistics.report
+        for (what, count) in [
+            ("late", counters.late), ("unknown", counters.unknown), ("strangers", counters.strangers),
+            ("lost", counters.workersLost), ("redispatched", counters.redispatched),
+            ("quarantined", counters.quarantined), ("cancelled", counters.cancelled), ("rejected", counters.rejected),
+            ("deduplicated", counters.deduplicated), ("malformed", counters.malformedMessages),
+        ] { seen[what, default: 0] += count }
+        for status in [200, 206, 400, 404, 408, 413, 422, 429, 500, 503] {
+            seen["status \(status)", default: 0] += counters.repliesByStatus["\(status)"] ?? 0
+        }
+    }
+
+    private mutating func step() throws {
+        switch random.next() % 100 {
+        case 0..<25: try handle(request())
+        case 25..<60: try answer()
+        case 60..<75: try pass(.microseconds(Int.random(in: 0...20_000, using: &random)))
+        case 75..<76: try pass(.milliseconds(Int.random(in: 0...2500, using: &random)))
+        case 76..<84: try ping()
+        case 84..<87: try join()
+        case 87..<89: if let peer = anyone() { try handle(.disconnected(peer)) }
+        case 89..<91: try changeCredit()
+        case 91..<92: try say { $0.drain }
+        case 92..<93: try say { $0.bye }
+        case 93..<95: try lie()
+        case 95..<97: try handle(.request(nextToken, RequestHeader(verb: .cancel, id: anyID()), imageBytes: nil))
+        case 97..<98: try handle(.request(nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1))
+        case 98..<99: try handle(.malformedRequest(nextToken, id: nil, WireError(.badRequest, code: "c", "m")))
+        default: if let peer = anyone() { try handle(.malformedMessage(peer)) }
+        }
+    }
+
+    private mutating func request() -> RouterCore.Event {
+        var header = RequestHeader(verb: .classify, id: random.chance(0.9) ? anyID() : nil)
+        header.budgetMilliseconds = Int.random(in: 1...(random.chance(0.5) ? 50 : 1500), using: &random)
+        header.priority = Int.random(in: Limits.priorities, using: &random)
+        header.models = [nil, nil, ["resnet"], ["inception"], ["inception", "resnet"]].randomElement(using: &random)!
+        header.requirement = random.chance(0.7) ? .any : .all
+        if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
+        if random.chance(0.1) { header.metadata = Array("{}".utf8) }
+        if random.chance(0.02) { header.models = ["vgg"] }
+        if random.chance(0.02) { header.policy = "none" }
+        if random.chance(0.02) { header.durable = true }
+        let bytes: Int? = random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
+        return .request(nextToken, header, imageBytes: bytes)
+    }
+
+    private mutating func anyID() -> String {
+        "id \(Int.random(in: 0...30, using: &random))"
+    }
+
+    private mutating func anyone() -> RouterCore.Peer? {
+        // Sorted, or the same seed would not play the same twice.
+        peers.keys.sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
+    }
+
+    private mutating func answer() throws {
+        let busy = peers.values.filter { !$0.held.isEmpty }.sorted { $0.id.routingID < $1.id.routingID }
+        guard let peer = busy.randomElement(using: &random) else { return }
+        let job = peer.held.sorted().randomElement(using: &random)!
+        let failures: [Status] = [.internalError, .unavailable, .unprocessable, .tooLarge, .ok, Status(rawValue: 7)]
+        let message =
+            random.chance(0.85)
+            ? peer.worker.score(job, logit: Float.random(in: -9...9, using: &random))
+            : peer.worker.fail(job, failures.randomElement(using: &random)!)
+        try handle(.worker(peer.id, message))
+    }
+
+    private mutating func pass(_ duration: Duration) throws {
+        let end = now + duration
+        // Now and then the driver is late.
+        if random.chance(0.9) {
+            while let deadline = core.nextDeadline, deadline <= end {
+                now = max(now, deadline)
+                for peer in peers.keys.sorted(by: { $0.routingID < $1.routingID }) where random.chance(0.6) {
+                    try handle(.worker(peer, ping(from: peer)))
+                }
+                try handle(.deadline)
+                try check(core.nextDeadline.map { $0 > now } ?? true, "a timer that has rung is set to \(now) again")
+            }
+        }
+        now = end
+    }
+
+    private mutating func ping(from peer: RouterCore.Peer) -> WorkerMessage {
+        if random.chance(0.5) { peers[peer]?.progress += 1 }
+        return peers[peer]!.worker.ping(progress: peers[peer]!.progress)
+    }
+
+    private mutating func ping() throws {
+        if let peer = anyone() { try handle(.worker(peer, ping(from: peer))) }
+    }
+
+    private mutating func join() throws {
+        if peers.count < 6 || random.chance(0.3) {
+            let id = RouterCore.Peer(routingID: nextPeer)
+            nextPeer += 1
+            let model = random.chance(0.1) ? "vgg" : random.chance(0.5) ? "resnet" : "inception"
+            let credit: UInt32 = random.chance(0.1) ? 300 : UInt32.random(in: 0...4, using: &random)
+            try handle(.worker(id, ScriptedWorker("w\(id.routingID)", serving: model, credit: credit).hello))
+        } else if let peer = anyone() {
+            try handle(.worker(peer, peers[peer]!.worker.hello))
+        }
+    }
+
+    private mutating func changeCredit() throws {
+        let credit: UInt32 = random.chance(0.1) ? .max : UInt32.random(in: 0...5, using: &random)
+        try say { $0.credit(credit) }
+    }
+
+    private mutating func say(_ message: (ScriptedWorker) -> WorkerMessage) throws {
+        guard let peer = anyone() else { return }
+        var worker = peers[peer]!.worker
+        if random.chance(0.1) { worker.epoch &-= 1 }
+        try handle(.worker(peer, message(worker)))
+    }
+
+    /// Answers twice, to others' jobs, to jobs that never were, from an earlier life, from nowhere.
+    private mutating func lie() throws {
+        let everything: [UInt64] = Array(past.suffix(50)) + peers.values.flatMap(\.held).sorted() + [0, .max, 8]
+        let job = everything.randomElement(using: &random)!
+        guard let peer = random.chance(0.1) ? RouterCore.Peer(routingID: 0) : anyone() else { return }
+        var worker = peers[peer]?.worker ?? ScriptedWorker("stranger", serving: "resnet")
+        if random.chance(0.3) { worker.epoch &-= 1 }
+        try handle(.worker(peer, random.chance(0.7) ? worker.score(job) : worker.fail(job, .internalError)))
+    }
+
+    // MARK: The promises
+
+    private func check(_ holds: Bool, _ promise: @autoclosure () -> String) throws {
+        guard !holds else { return }
+        throw Violation(description: "seed \(seed), event \(events): \(promise())")
+    }
+
+    private mutating func handle(_ event: RouterCore.Event) throws {
+        events += 1
+        try expect(event)
+        var lost: Set<RouterCore.Peer> = []
+        for action in core.handle(event, at: now) { try take(action, event, &lost) }
+        try checkBooks()
+        if events % 16 == 0 { try checkStatus() }
+    }
+
+    /// What the event itself changes in the world.
+    private mutating func expect(_ event: RouterCore.Event) throws {
+        switch event {
+        case .request(let token, let header, let bytes):
+            nextToken += 1
+            open[token] = Open(
+                header: header, bytes: bytes ?? 0, deadline: now + .milliseconds(header.budgetMilliseconds))
+        case .malformedRequest(let token, _, _):
+            nextToken += 1
+            open[token] = Open(header: RequestHeader(verb: .ping), bytes: 0, deadline: now)
+        case .worker(let id, .hello(let hello)):
+            peers[id] = nil
+            guard hello.model != "vgg", !isDrained else { return }
+            let worker = ScriptedWorker(hello.worker, serving: hello.model, credit: hello.credit)
+            peers[id] = Peer(
+                id: id, worker: worker, credit: min(Int(hello.credit), Limits.workerCredit), lastHeard: now,
+                lastProgress: now)
+        case .worker(let id, let message):
+            guard var peer = peers[id] else { return }
+            peer.lastHeard = now
+            switch message {
+            case .score(let score) where score.epoch == peer.worker.epoch: finish(score.job, &peer)
+            case .fail(let failure) where failure.epoch == peer.worker.epoch: finish(failure.job, &peer)
+            case .ping(peer.worker.epoch, _, let progress) where progress != peer.toldProgress:
+                peer.toldProgress = progress
+                peer.lastProgress = now
+            case .credit(peer.worker.epoch, let jobs): peer.credit = min(Int(jobs), Limits.workerCredit)
+            case .drain(peer.worker.epoch): peer.isDraining = true
+            case .bye(peer.worker.epoch):
+                peers[id] = nil
+                return
+            default: break
+            }
+            peers[id] = peer
+        case .disconnected(let id): peers[id] = nil
+        case .malformedMessage, .deadline, .drain, .abandon: break
+        }
+    }
+
+    private mutating func finish(_ job: UInt64, _ peer: inout Peer) {
+        if peer.held.remove(job) != nil { peer.lastProgress = now }
+        past.append(job)
+    }
+
+    private mutating func take(
+        _ action: RouterCore.Action, _ event: RouterCore.Event, _ lost: inout Set<RouterCore.Peer>
+    ) throws {
+        switch action {
+        case .reply(let token, let reply):
+            guard let request = open.removeValue(forKey: token) else {
+                throw Violation(description: "seed \(seed), event \(events): \(token) has no open request to reply to")
+            }
+            replies += 1
+            if case .result(let document) = reply { try checkResult(document, request) }
+        case .dispatch(let id, let job, let token):
+            guard var request = open[token] else {
+                throw Violation(description: "seed \(seed), event \(events): \(token) was replied to before this job")
+            }
+            guard var peer = peers[id] else {
+                throw Violation(description: "seed \(seed), event \(events): \(id) is no worker")
+            }
+            let model = peer.worker.model
+            request.executions[model, default: 0] += 1
+            let executions = request.executions[model]!
+            try check(executions <= 2, "\(token) goes to a third worker of \(model)")
+            try check(Int(job.attempt) == executions, "attempt \(job.attempt) is the number \(executions)")
+            try check(request.header.models?.contains(model) ?? true, "\(token) did not ask for \(model)")
+            try check(!peer.isDraining, "\(id) drains and gets a job")
+            try check(request.deadline > now, "\(token) is handed out behind its deadline")
+            try check(
+                Int64(job.remainingMilliseconds) == (request.deadline - now).nanoseconds / 1_000_000,
+                "the remaining budget is \(job.remainingMilliseconds)")
+            if peer.held.isEmpty { peer.lastProgress = now }
+            try check(peer.held.insert(job.job).inserted, "\(id) holds \(job.job) already")
+            try check(peer.held.count <= peer.credit, "\(id) holds \(peer.held.count) with credit \(peer.credit)")
+            open[token] = request
+            peers[id] = peer
+        case .send(let id, .welcome(let epoch, _)): peers[id]?.worker.epoch = epoch
+        case .send(let id, .resync):
+            // To a stranger, to a stale ping, or because the worker is given up.
+            guard case .deadline = event else { return }
+            guard let peer = peers.removeValue(forKey: id) else { return }
+            let silence = now - peer.lastHeard
+            let standstill = peer.held.isEmpty ? .zero : now - peer.lastProgress
+            try check(
+                silence >= .milliseconds(1500) || standstill >= configuration.hangTimeout,
+                "\(id) is given up after \(silence) of silence and \(standstill) of standstill")
+            past += peer.held
+        case .send: break
+        case .drained:
+            try check(!isDrained && open.isEmpty, "drained with \(open.count) requests open")
+            isDrained = true
+        }
+    }
+
+    private func checkResult(_ document: ResultDocument, _ request: Open) throws {
+        try check(document.id == request.header.id, "\(request.header.id ?? "nil") is answered as \(document.id ?? "nil")")
+        guard request.header.verb == .classify else { return }
+        try check(document.metadata == request.header.metadata, "the metadata are not echoed")
+        let scored = document.models.filter { $0.status == .ok }
+        try check(scored.allSatisfy { $0.aiProbability.map((0...1).contains) ?? false }, "a score is no probability")
+        switch document.status {
+        case .ok:
+            try check(!document.degraded && scored.count == document.models.count && !scored.isEmpty, "200 lacks a score")
+        case .partial: try check(document.degraded && !scored.isEmpty, "206 without any score")
+        default: try check(document.error != nil, "\(document.status) without a reason")
+        }
+        try check((document.verdict != nil) == document.status.isSuccess, "\(document.status) and its verdict disagree")
+        // A follower's result tells of its leader's workers, so only the reverse can be said for keys.
+        if request.header.idempotencyKey == nil, document.attempts > 0 {
+            try check(document.attempts == request.executions.values.max(), "attempts is \(document.attempts)")
+        }
+    }
+
+    private func checkBooks() throws {
+        try check(core.jobsInHand == open.count, "\(core.jobsInHand) jobs in hand, \(open.count) without a reply")
+        try check(open.count <= configuration.maxJobs, "more jobs than the queue holds")
+        let bytes = open.values.reduce(0) { $0 + $1.bytes }
+        try check(core.ledger.bytes == bytes && bytes <= configuration.maxBytes, "\(core.ledger.bytes) bytes, not \(bytes)")
+        let first = open.values.lazy.map(\.deadline).min()
+        if let first {
+            try check(first > now, "a request outlives its budget")
+            try check(core.nextDeadline.map { $0 <= first } ?? false, "the timer is behind a deadline")
+        }
+        if open.isEmpty, peers.isEmpty { try check(core.nextDeadline == nil, "a timer for nothing") }
+    }
+
+    private mutating func checkStatus() throws {
+        let report = core.statusReport(id: nil, at: now)
+        try check(report.counters.repliesByStatus.values.reduce(0, +) == replies, "not all replies are counted")
+        try check(report.workers.count == peers.count, "\(report.workers.count) workers, not \(peers.count)")
+        for worker in report.workers {
+            let peer = peers.values.first { $0.worker.name == worker.name }
+            try check(peer?.held.count == worker.inFlight, "\(worker.name) has \(worker.inFlight) in flight")
+            try check(peer?.credit == worker.credit, "\(worker.name) has credit \(worker.credit)")
+            try check(peer?.isDraining == (worker.state == "draining"), "\(worker.name) is \(worker.state)")
+        }
+        for (model, told) in report.models.enumerated() {
+            let waiting = core.ledger.serials.flatMap { core.ledger[$0].tasks }.filter {
+                if case .waiting = $0.state { $0.model == model } else { false }
+            }
+            try check(told.waiting == waiting.count, "\(told.waiting) wait for \(told.name), not \(waiting.count)")
+            // Nobody waits for a worker that is free, but for the job that it failed at.
+            for peer in peers.values where peer.worker.model == told.name && !peer.isDraining {
+                guard peer.held.count < peer.credit else { continue }
+                try check(waiting.allSatisfy { $0.avoids == peer.id }, "\(peer.id) is free and a job waits")
+            }
+        }
+    }
+}

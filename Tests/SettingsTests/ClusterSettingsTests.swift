@@ -1,0 +1,41 @@
+import ArgumentParser
+import Testing
+
+@testable import Settings
+
+@Suite struct ClusterSettingsTests {
+    private func cluster(_ arguments: [String], environment: [String: String] = [:]) throws -> ClusterSettings {
+        try ClusterSettings(ClusterOptions.parse(arguments), environment: environment)
+    }
+
+    @Test func upHandsItsSettingsOn() throws {
+        let settings = try cluster([
+            "--workers", "2", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level", "debug",
+        ])
+        #expect(settings.workersPerModel == 2)
+        #expect(settings.routerArguments == ["--client-endpoint=ipc:///tmp/a", "--insecure", "--log-level=debug"])
+        #expect(settings.workerArguments == ["--threads=2", "--log-level=debug"])
+        // What is handed on is what the children read.
+        let router = try RouterSettings(RouterOptions.parse(settings.routerArguments), environment: [:])
+        #expect(router == settings.router)
+        let worker = try WorkerSettings(WorkerOptions.parse(settings.workerArguments + ["--model=m"]), environment: [:])
+        #expect(worker.threads == 2)
+    }
+
+    @Test func mistakeInAWorkersSettingIsToldByUp() {
+        #expect(throws: SettingsError.self) { try cluster(["--threads", "none"]) }
+        #expect(throws: SettingsError.self) { try cluster([], environment: ["BIFRONS_MAX_BATCH": "0"]) }
+    }
+
+    @Test(arguments: [
+        ("tcp://*:1", "tcp://127.0.0.1:1"), ("tcp://0.0.0.0:1", "tcp://127.0.0.1:1"), ("tcp://[::]:1", "tcp://[::1]:1"),
+        ("tcp://10.0.0.1:1", "tcp://10.0.0.1:1"), ("ipc:///a", "ipc:///a"),
+    ])
+    func workersConnectWhereTheRouterListens(_ endpoint: String, _ peer: String) throws {
+        #expect(try cluster(["--worker-endpoint", endpoint, "--insecure"]).workerPeer == peer)
+    }
+
+    @Test func upNeedsAPortThatItKnows() {
+        #expect(throws: SettingsError.self) { try cluster(["--client-endpoint", "tcp://127.0.0.1:*"]) }
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Testing
+
+@testable import Settings
+
+@Suite struct WorkerSettingsTests {
+    private func worker(_ arguments: [String], environment: [String: String] = [:]) throws -> WorkerSettings {
+        try WorkerSettings(WorkerOptions.parse(arguments), environment: environment)
+    }
+
+    @Test func workerNeedsAModel() {
+        let error = #expect(throws: SettingsError.self) { try worker([]) }
+        #expect(
+            error?.description
+                == "no model is set (the folder of the model that the worker serves); give --model, BIFRONS_MODEL or "
+                + "'model' in the file of --config")
+    }
+
+    @Test func workerDialsSeveralRouters() throws {
+        let given = try worker(["--model", "m", "--router", "tcp://a:1", "--router", "ipc:///b"])
+        #expect(given.routers == ["tcp://a:1", "ipc:///b"])
+        let inherited = try worker(["--model", "m"], environment: ["BIFRONS_ROUTER": "tcp://a:1,ipc:///b"])
+        #expect(inherited.routers == ["tcp://a:1", "ipc:///b"])
+        #expect(try worker(["--model", "m"]).routers == ["tcp://127.0.0.1:5556"])
+    }
+
+    @Test(arguments: ["tcp://*:1", "tcp://a:*", "tcp://a:1,b", ","])
+    func routerThatCannotBeDialledIsRefused(_ text: String) {
+        let error = #expect(throws: SettingsError.self) { try worker(["--model", "m", "--router", text]) }
+        #expect(error?.setting == "router")
+    }
+
+    @Test func commaInAPathOfTheEnvironmentIsKept() throws {
+        #expect(try worker([], environment: ["BIFRONS_MODEL": "/a,b"]).model == "/a,b")
+    }
+
+    @Test func cacheFolderFollowsXDG() throws {
+        let model = ["--model", "m"]
+        #expect(try worker(model).cacheFolder == nil)
+        #expect(try worker(model, environment: ["HOME": "/home/a"]).cacheFolder == "/home/a/.cache/bifrons")
+        let both = ["HOME": "/home/a", "XDG_CACHE_HOME": "/cache"]
+        #expect(try worker(model, environment: both).cacheFolder == "/cache/bifrons")
+        #expect(try worker(model + ["--cache-folder", "/c"], environment: both).cacheFolder == "/c")
+    }
+}

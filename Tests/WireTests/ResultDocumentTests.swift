@@ -1,0 +1,131 @@
+import FoundationEssentials
+import TestKit
+import Testing
+import Wire
+
+struct ResultDocumentTests {
+    private func readBack(_ document: ResultDocument) throws -> ResultDocument {
+        try JSONDecoder().decode(ResultDocument.self, from: Data(document.encoded()))
+    }
+
+    /// A result with every field; `metadata` is written but not read back.
+    private var full: ResultDocument {
+        var document = ResultDocument(id: "a\"1\n", status: .partial)
+        document.verdict = ResultDocument.Verdict(
+            label: .aiGenerated, aiProbability: 0.973, action: .block, policy: "default")
+        var scored = ResultDocument.ModelResult(name: "resnet", status: .ok)
+        scored.version = "1.0.0"
+        scored.digest = "sha256:00ff"
+        scored.aiProbability = 0.981
+        scored.queueMilliseconds = 0.4
+        scored.computeMilliseconds = 9.8
+        scored.worker = "resnet-7f3a"
+        var failed = ResultDocument.ModelResult(name: "inception", status: .timeout)
+        failed.error = ResultDocument.Problem(WireError(.timeout, code: "budget_spent", "the \"budget\" was\tspent"))
+        document.models = [scored, failed]
+        document.degraded = true
+        document.attempts = 2
+        document.totalMilliseconds = 12.125
+        document.faces = [
+            ResultDocument.Face(
+                box: Box(x: -1, y: 2, width: 300, height: .max), aiProbability: 0.973,
+                models: [("resnet", 0.981), ("inception", 0.962)])
+        ]
+        document.image = .sample
+        document.error = ResultDocument.Problem(WireError(.badRequest, code: "c", "m"))
+        document.retryAfterMilliseconds = 250
+        return document
+    }
+
+    @Test func everyFieldIsReadBack() throws {
+        #expect(try readBack(full) == full)
+    }
+
+    @Test func theSmallestResultIsReadBack() throws {
+        let document = ResultDocument(id: nil, status: .ok)
+        #expect(document.encoded().text == #"{"status":200}"#)
+        #expect(try readBack(document) == document)
+    }
+
+    @Test func aRefusalTellsStatusCodeAndReason() throws {
+        let document = ResultDocument(id: "a1", error: WireError(.unprocessable, code: "image_truncated", "it ends early"))
+        #expect(
+            document.encoded().text
+                == #"{"id":"a1","status":422,"error":{"code":"image_truncated","message":"it ends early"}}"#)
+        #expect(try readBack(document) == document)
+    }
+
+    @Test func noFaceIsToldFromNotLookedAt() throws {
+        var document = ResultDocument(id: "a", status: .ok)
+        #expect(try readBack(document).faces == nil)
+        document.faces = []
+        #expect(document.encoded().text.contains(#""faces":[]"#))
+        #expect(try readBack(document).faces == [])
+    }
+
+    @Test func metadataIsWrittenAsItCame() throws {
+        var document = full
+        document.metadata = Array(#"{"a": [1, 2.50]}"#.utf8)
+        #expect(document.encoded().text.contains(#","metadata":{"a": [1, 2.50]},"#))
+        _ = try readBack(document)
+    }
+
+    @Test func theSpecifiedNamesAreUsed() {
+        let text = full.encoded().text
+        for name in [
+            "id", "status", "verdict", "label", "ai_probability", "action", "policy", "models", "name", "version",
+            "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "box", "image",
+            "format", "width", "height", "sha256", "error", "code", "message", "retry_after_ms",
+        ] {
+            #expect(text.contains("\"\(name)\":"))
+        }
+        #expect(text.contains(#""label":"ai_generated""#))
+        #expect(text.contains(#""sha256":"0008101820"#))
+        #expect(text.contains(#""models":{"resnet":0.981,"inception":0.962}"#))
+    }
+
+    @Test(arguments: ["", "00", String(repeating: "0", count: 63), String(repeating: "g", count: 64)])
+    func anImageDigestThatIsNoneIsRefused(digest: String) {
+        let text = #"{"status":200,"image":{"format":"png","width":1,"height":1,"sha256":"\#(digest)"}}"#
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8)) }
+    }
+
+    @Test(arguments: ["[1,2,3]", "[]", "[1,2,3,4,5]", "[1,2,3,2147483648]"]) func aBoxHasFourNumbers(box: String) {
+        let text = #"{"status":200,"faces":[{"box":\#(box),"ai_probability":1,"models":{}}]}"#
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8)) }
+    }
+
+    @Test func randomResultsAreReadBack() throws {
+        var random = SeededGenerator(seed: 5)
+        func probability() -> Double { (Double.random(in: 0...1, using: &random) * 1e6).rounded() / 1e6 }
+        for _ in 0..<300 {
+            var document = full
+            document.verdict?.aiProbability = probability()
+            document.verdict?.label = random.chance(0.5) ? .real : .aiGenerated
+            document.verdict?.action = ResultDocument.PolicyAction.allCases.randomElement(using: &random)!
+            document.models[0].aiProbability = probability()
+            document.totalMilliseconds = Double(Int.random(in: 0...600_000_000, using: &random)) / 1000
+            document.faces = (0..<Int.random(in: 0...3, using: &random)).map { index in
+                ResultDocument.Face(
+                    box: Box(x: Int32(index), y: 2, width: 3, height: 4), aiProbability: probability(),
+                    models: [("resnet", probability()), ("inception", probability())])
+            }
+            #expect(try readBack(document) == document)
+        }
+    }
+
+    @Test func actionsAreOrderedByTheirStrength() {
+        #expect(ResultDocument.PolicyAction.allow < .review)
+        #expect(ResultDocument.PolicyAction.review < .block)
+        #expect(!(ResultDocument.PolicyAction.block < .block))
+    }
+
+    @Test(arguments: [
+        (Status.ok, true), (.partial, true), (.tooLarge, true), (.unsupportedMedia, true), (.unprocessable, true),
+        (.accepted, false), (.badRequest, false), (.notFound, false), (.timeout, false), (.tooManyRequests, false),
+        (.internalError, false), (.unavailable, false),
+    ]) func aStatusIsFinalWhenAnotherTryWouldEndAlike(status: Status, isFinal: Bool) {
+        #expect(status.isFinal == isFinal)
+        #expect(status.isSuccess == (status.rawValue < 300))
+    }
+}

@@ -1,0 +1,58 @@
+import Testing
+import Wire
+
+struct StatusReportTests {
+    private var report: StatusReport {
+        var counters = StatusReport.Counters()
+        counters.accepted = 7
+        counters.repliesByStatus = ["200": 5, "408": 2]
+        counters.strangers = 1
+        counters.workersLost = 3
+        return StatusReport(
+            id: "s1",
+            router: StatusReport.Router(version: "1.2.3", uptimeS: 12.5, draining: true, answersPerSecond: 0.25),
+            queue: StatusReport.Queue(jobs: 2, maxJobs: 4096, bytes: 100, maxBytes: 512 << 20, oldestMs: 3.5),
+            models: [StatusReport.Model(name: "resnet", workers: 1, waiting: 2, inFlight: 3)],
+            workers: [
+                StatusReport.Worker(
+                    name: "resnet-1", model: "resnet", version: "1.0.0", digest: "sha256:00",
+                    metrics: ["roc_auc": 0.97, "rocAUC": 1, "Mixed_case_Key": 2, "p99_ms": 4], state: "ready",
+                    credit: 8, inFlight: 3, scored: 100, failed: 1, lastHeardMs: 250)
+            ],
+            latencyMs: StatusReport.Quantiles(count: 7, p50: 1, p90: 2, p99: 3, p999: 4, max: 5), counters: counters)
+    }
+
+    @Test func statusIsReadBack() throws {
+        #expect(try StatusReport.decode(report.encoded()) == report)
+    }
+
+    @Test func statusUsesTheProtocolsSpelling() {
+        let text = report.encoded().text
+        for name in [
+            "uptime_s", "answers_per_second", "max_jobs", "oldest_ms", "in_flight", "last_heard_ms", "latency_ms",
+            "p999", "replies_by_status", "malformed_requests", "workers_lost", "late", "rejected",
+        ] {
+            #expect(text.contains("\"\(name)\":"))
+        }
+        #expect(text.contains(#""status":200"#))
+        #expect(text.contains(#""rocAUC":1"#), "names of metrics are the users' own")
+        #expect(text.contains(#""roc_auc":0.97"#))
+    }
+
+    @Test func modelsAreReadBack() throws {
+        let report = ModelsReport(
+            id: nil,
+            models: [
+                ModelsReport.Model(
+                    name: "resnet", workers: 2,
+                    served: [ModelsReport.Served(version: "1", digest: "d", metrics: ["roc_auc": 0.5], workers: 2)]),
+                ModelsReport.Model(name: "inception", workers: 0, served: []),
+            ],
+            policies: [
+                ModelsReport.Policy(name: "default", review: 0.5, block: 0.9, noFace: nil),
+                ModelsReport.Policy(name: "strict", review: 0, block: 1, noFace: .review),
+            ])
+        #expect(try ModelsReport.decode(report.encoded()) == report)
+        #expect(report.encoded().text.contains(#""no_face":"review""#))
+    }
+}

@@ -1,0 +1,266 @@
+import Testing
+import Wire
+import WorkerCore
+
+@Suite struct WorkerCoreTests {
+    // MARK: Registration
+
+    @Test func helloIsSaidWhenTheConnectionIsReadyAndNotBefore() {
+        var script = Script()
+        #expect(script.due == nil)
+        #expect(script.at(5, .connected(0)) == [.send(0, .hello(hello(8)))])
+        #expect(script.at(6, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 100), picture: nil)) == [])
+        #expect(script.due == 106)
+    }
+
+    @Test func helloWithoutAnswerGivesUpTheConnectionWithGrowingPatience() {
+        var script = Script()
+        script.at(0, .connected(0))
+        #expect(script.due == 2000)
+        #expect(script.at(1999, .deadline(progress: 0)) == [])
+        #expect(script.at(2000, .deadline(progress: 0)) == [.reconnect(0)])
+        #expect(script.due == nil)
+        #expect(script.at(2100, .connected(0)) == [.send(0, .hello(hello(8)))])
+        #expect(script.due == 6100)
+        for _ in 0..<5 {
+            script.at(script.due, .deadline(progress: 0))
+            script.at(nil, .connected(0))
+        }
+        #expect(script.due == script.now + 30_000)
+        script.at(nil, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 100), picture: nil))
+        script.at(nil, .received(0, .resync, picture: nil))
+        #expect(script.due == script.now + 2000)
+    }
+
+    @Test func routerThatDoesNotAcceptIsAskedAgainSlowly() {
+        var script = Script()
+        script.at(0, .connected(0))
+        #expect(script.at(1, .received(0, .bye(reason: "unknown model"), picture: nil)) == [])
+        #expect(script.due == 5001)
+        #expect(script.at(5000, .deadline(progress: 0)) == [])
+        #expect(script.at(5001, .deadline(progress: 0)) == [.send(0, .hello(hello(8)))])
+    }
+
+    @Test func routerThatForgotTheWorkerIsGreetedAgainAndItsWaitingJobsAreDropped() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        script.job(1)
+        script.job(2)
+        #expect(script.at(1, .received(0, .resync, picture: nil)) == [.release(2)])
+        // The batch in hand comes first; its score is nobody's any more.
+        #expect(script.due == nil)
+        #expect(script.score(1, at: 9) == [.send(0, .hello(hello(2)))])
+    }
+
+    @Test func resyncThatCrossedTheHelloIsNoReasonForAnother() {
+        var script = Script()
+        script.register()
+        #expect(script.at(1, .received(0, .resync, picture: nil)) == [.send(0, .hello(hello(8)))])
+        #expect(script.at(2, .received(0, .resync, picture: nil)) == [])
+        #expect(script.at(3, .received(0, .welcome(epoch: 8, heartbeatMilliseconds: 100), picture: nil)) == [])
+        #expect(script.job(1) == [.compute([1])])
+        #expect(script.score(1) == [.send(0, scored(1, epoch: 8))])
+    }
+
+    @Test func messagesOfAnOldRegistrationAreIgnored() {
+        var script = Script()
+        script.register()
+        script.at(1, .disconnected(0))
+        #expect(script.job(1) == [.release(1)])
+        #expect(script.at(2, .received(0, .welcome(epoch: 9, heartbeatMilliseconds: 100), picture: nil)) == [])
+        #expect(script.at(2, .received(0, .resync, picture: nil)) == [])
+        #expect(script.at(2, .received(0, .bye(reason: ""), picture: nil)) == [])
+        #expect(script.due == nil)
+    }
+
+    @Test func welcomeWithAnAbsurdHeartbeatIsTakenWithinBounds() {
+        var script = Script()
+        script.at(0, .connected(0))
+        script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 0), picture: nil))
+        #expect(script.due == 10)
+        script.at(0, .connected(0))
+        script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: .max), picture: nil))
+        #expect(script.due == 60_000)
+    }
+
+    // MARK: Heartbeats
+
+    @Test func pingsTellWhatIsInHandAndHowFarItIs() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        #expect(script.at(100, .deadline(progress: 3)) == [.send(0, .ping(epoch: 7, inFlight: 0, progress: 3))])
+        script.at(101, .received(0, .pong(epoch: 7), picture: nil))
+        script.job(1)
+        script.job(2)
+        #expect(script.at(200, .deadline(progress: 4)) == [.send(0, .ping(epoch: 7, inFlight: 2, progress: 4))])
+        script.score(1)
+        #expect(script.at(300, .deadline(progress: 5)) == [.send(0, .ping(epoch: 7, inFlight: 1, progress: 5))])
+        #expect(script.due == 400)
+    }
+
+    @Test func pingsAreNotMadeUpForAfterAPause() {
+        var script = Script()
+        script.register()
+        script.at(250, .received(0, .pong(epoch: 7), picture: nil))
+        #expect(script.at(250, .deadline(progress: 0)).count == 1)
+        #expect(script.due == 350)
+    }
+
+    @Test func routerThatIsSilentForThreeHeartbeatsIsLostWithItsJobs() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        script.job(1, at: 10)
+        script.job(2, at: 10)
+        script.at(100, .deadline(progress: 0))
+        script.at(200, .deadline(progress: 0))
+        script.at(300, .deadline(progress: 0))
+        #expect(script.due == 310)
+        #expect(script.at(310, .deadline(progress: 0)) == [.release(2), .reconnect(0)])
+        #expect(script.due == nil)
+        #expect(script.score(1, at: 320) == [])
+        #expect(script.at(400, .connected(0)) == [.send(0, .hello(hello(2)))])
+    }
+
+    @Test func whateverTheRouterSaysIsASignOfLife() {
+        var script = Script()
+        script.register()
+        script.at(250, .received(0, .pong(epoch: 999), picture: nil))
+        #expect(script.at(310, .deadline(progress: 0)) == [.send(0, .ping(epoch: 7, inFlight: 0, progress: 0))])
+        script.job(1, at: 540)
+        #expect(script.at(600, .deadline(progress: 0)) == [.send(0, .ping(epoch: 7, inFlight: 1, progress: 0))])
+    }
+
+    @Test func endOfTheConnectionLosesTheRouterAtOnce() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        script.job(1)
+        script.job(2)
+        #expect(script.at(1, .disconnected(0)) == [.release(2)])
+        #expect(script.at(2, .connected(0)) == [])
+        #expect(script.at(3, .failed(1, spent)) == [.send(0, .hello(hello(2)))])
+    }
+
+    // MARK: Credit
+
+    @Test func creditIsSharedAmongTheRoutersThatAreThere() {
+        var script = Script(routers: 2, credit: 9)
+        #expect(script.at(0, .connected(0)) == [.send(0, .hello(hello(4)))])
+        let welcome = RouterMessage.welcome(epoch: 7, heartbeatMilliseconds: 100)
+        // The other one is not there, so this one gets all.
+        #expect(script.at(0, .received(0, welcome, picture: nil)) == [.send(0, .credit(epoch: 7, jobs: 9))])
+        #expect(script.at(0, .connected(1)) == [.send(1, .hello(hello(4)))])
+        let second = RouterMessage.welcome(epoch: 8, heartbeatMilliseconds: 100)
+        #expect(script.at(0, .received(1, second, picture: nil)) == [.send(0, .credit(epoch: 7, jobs: 4))])
+        #expect(script.at(1, .disconnected(0)) == [.send(1, .credit(epoch: 8, jobs: 9))])
+    }
+
+    @Test func everyRouterHasACreditOfOneAtLeast() {
+        var script = Script(routers: 3, maxBatch: 1, credit: 1)
+        #expect(script.at(0, .connected(2)) == [.send(2, .hello(hello(1)))])
+        for router in 0..<3 { script.register(router) }
+        script.job(1, from: 0)
+        #expect(script.job(2, from: 1) == [])
+        script.job(3, from: 2)
+        #expect(script.core.jobsInHand == 3)
+    }
+
+    @Test func jobBeyondTheCreditIsRefused() {
+        var script = Script(maxBatch: 1, credit: 2)
+        script.register()
+        script.job(1)
+        script.job(2)
+        let refusal = WireError(.unavailable, code: "over_credit", "the router sent more jobs than the worker's credit")
+        #expect(script.job(3) == [.release(3), .send(0, .fail(.init(epoch: 7, job: 3, error: refusal)))])
+    }
+
+    @Test func aLostRoutersJobsAreNobodysAndTheOthersGoOn() {
+        var script = Script(routers: 2, maxBatch: 2)
+        script.register(0, epoch: 7)
+        script.register(1, epoch: 8)
+        script.job(1, from: 0)
+        script.job(2, from: 0)
+        script.job(3, from: 1)
+        #expect(
+            script.at(1, .disconnected(0)) == [.release(2), .send(1, .credit(epoch: 8, jobs: 4))])
+        #expect(script.score(1, at: 1) == [.compute([3])])
+        #expect(script.score(3, at: 1) == [.send(1, scored(3, epoch: 8, queued: 1000))])
+    }
+
+    // MARK: Drain
+
+    @Test func drainWithNothingInHandIsOverAtOnce() {
+        var script = Script()
+        script.register()
+        #expect(script.at(1, .drain) == [.send(0, .drain(epoch: 7)), .send(0, .bye(epoch: 7)), .finished])
+        #expect(script.due == nil)
+        #expect(script.at(2, .received(0, .resync, picture: nil)) == [])
+        #expect(script.job(1) == [.release(1)])
+    }
+
+    @Test func drainBeforeAnyRouterIsThereIsOverAtOnce() {
+        var script = Script()
+        #expect(script.at(1, .drain) == [.finished])
+    }
+
+    @Test func drainAnswersWhatIsInHandAndWhatCrossedItThenSaysBye() {
+        var script = Script(maxBatch: 1, credit: 3)
+        script.register()
+        script.job(1)
+        script.job(2)
+        #expect(script.at(10, .drain) == [.send(0, .drain(epoch: 7))])
+        #expect(script.at(11, .drain) == [])
+        script.job(3, at: 11)
+        #expect(
+            script.score(1, at: 20) == [.send(0, scored(1, computed: 20_000)), .compute([2])])
+        script.score(2, at: 30)
+        #expect(
+            script.score(3, at: 40) == [
+                .send(0, scored(3, queued: 19_000, computed: 10_000)), .send(0, .bye(epoch: 7)), .finished,
+            ])
+    }
+
+    @Test func heartbeatsGoOnWhileDraining() {
+        var script = Script()
+        script.register()
+        script.job(1)
+        script.at(10, .drain)
+        #expect(script.at(100, .deadline(progress: 1)) == [.send(0, .ping(epoch: 7, inFlight: 1, progress: 1))])
+    }
+
+    @Test func nobodyIsGreetedWhileDraining() {
+        var script = Script(routers: 2)
+        script.register(0, epoch: 7)
+        script.at(0, .connected(1))
+        script.job(1)
+        script.at(10, .drain)
+        #expect(
+            script.at(11, .received(1, .welcome(epoch: 8, heartbeatMilliseconds: 100), picture: nil))
+                == [.send(1, .bye(epoch: 8))])
+        #expect(script.at(12, .received(0, .resync, picture: nil)) == [])
+        #expect(script.score(1, at: 13) == [.finished])
+    }
+
+    @Test func drainThatTakesTooLongLeavesTheRestToOtherWorkers() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        script.job(1, budget: 60_000)
+        script.job(2, budget: 60_000)
+        script.at(0, .drain)
+        for time in stride(from: Script.heartbeat, to: 10_000, by: 100) {
+            script.at(time, .received(0, .pong(epoch: 7), picture: nil))
+            script.at(time, .deadline(progress: 0))
+        }
+        #expect(script.due == 10_000)
+        #expect(
+            script.at(10_000, .deadline(progress: 0)) == [.release(2), .send(0, .bye(epoch: 7)), .finished])
+        #expect(script.score(1) == [])
+    }
+
+    @Test func abandonLeavesAtOnce() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        script.job(1)
+        script.job(2)
+        #expect(script.at(1, .abandon) == [.release(2), .send(0, .bye(epoch: 7)), .finished])
+    }
+}
