@@ -23,8 +23,8 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -36,6 +36,7 @@ let package = Package(
     products: [
         .executable(name: "bifrons-router", targets: ["bifrons-router"]),
         .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
+        .executable(name: "bifrons", targets: ["bifrons"]),
         .library(name: "BifronsClient", targets: ["Client", "Wire"]),
         // For Benchmarks/, a package of its own.
         .library(
@@ -46,7 +47,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     ],
     targets: [
         // The rooms, in the order in which a request visits them.
@@ -70,10 +71,10 @@ let package = Package(
             "WorkerService",
             ["Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "Wire", "WorkerCore", "ZeroMQ", logging]),
         room("Client", ["Reactor", "Wire", "ZeroMQ"]),
-        //room("Commands", ["Client", "Reactor", "Settings", "Wire", arguments, histogram, logging]),
+        room("Commands", ["Client", "Reactor", "Settings", "Wire", "ZeroMQ", arguments, histogram]),
         program("bifrons-router", ["RouterService", "Settings", logging]),
         program("bifrons-worker", ["Settings", "WorkerService", logging]),
-        //program("bifrons", ["Commands", "Settings"]),
+        program("bifrons", ["Commands", "Settings"]),
 
         // What only tests and benchmarks use.
         .target(name: "CTestImages"),
@@ -87,9 +88,14 @@ let package = Package(
         tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
         tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
         tests("HashingTests", ["Hashing"]),
-        tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages"], resources: [.copy("Fixtures")]),
+        tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference"], exclude: ["Fixtures"]),
         tests("SettingsTests", ["Settings", arguments, logging]),
         tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire"]),
+        tests(
+            "WorkerServiceTests",
+            ["Hashing", "ImageDecoding", "Reactor", "Settings", "TestImages", "Wire", "WorkerService", "ZeroMQ", logging]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
+        tests("CommandsTests", ["Client", "Commands", "Reactor", "Settings", "Wire", "ZeroMQ", arguments]),
+        tests("EndToEndTests", ["Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
     ]
 )

@@ -1,7 +1,7 @@
 """Preprocessing version 1: from an upright RGB picture to the numbers a network sees.
 
 The one definition is here and in `Sources/Inference` (Swift, bit-exact with this): central square, Pillow's
-antialiased triangle filter with `box`, then `(value / 255 - mean) / std`. Whoever changes it raises `VERSION`.
+antialiased triangle filter with `box`, across and then down, then `(value / 255 - mean) / std`. Whoever changes it raises `VERSION`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ def central_square(width: int, height: int) -> tuple[float, float, float, float]
 
 
 def resize(image: Image.Image, box: tuple[float, float, float, float], side: int = SIDE) -> np.ndarray:
-    """The region `box` of an RGB picture as [side, side, 3] uint8."""
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
+    """The region `box` of an RGB picture as [side, side, 3] uint8: across first, then down.
+
+    In two calls, because Pillow goes down first when that is less work, and rounds in between either way.
+    """
+    x0, y0, x1, y1 = box
+    across = image.resize((side, image.height), Image.Resampling.BILINEAR, box=(x0, 0, x1, image.height))
+    return np.asarray(across.resize((side, side), Image.Resampling.BILINEAR, box=(0, y0, side, y1)))
 
 
 def pixels(image: Image.Image, side: int = SIDE) -> np.ndarray:

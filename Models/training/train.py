@@ -151,7 +151,7 @@ class Run:
         os.replace(self.checkpoint.with_suffix(".partial"), self.checkpoint)
         if self.curve:
             with (self.folder / f"{self.name}.csv").open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(self.curve[0]))
+                writer = csv.DictWriter(file, list(self.curve[0]), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(self.curve)
 

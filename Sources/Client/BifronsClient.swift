@@ -142,14 +142,19 @@ public final class BifronsClient: Sendable {
 
     private func report(_ verb: Verb) async throws -> [UInt8] {
         let bytes = try await request(RequestHeader(verb: verb), image: nil)
-        // A report has everything an error has, and more.
-        let document = try decode(bytes) { try Reply.decode(bytes) }
-        guard document.status.isSuccess else {
+        let outcome = try decode(bytes) { try JSONDecoder().decode(Outcome.self, from: Data(bytes)) }
+        guard outcome.status.isSuccess else {
             throw ClientError(
-                .refused(document.status),
-                "the router answers \(verb) with \(document.status.rawValue): \(document.error?.message ?? "no reason given")")
+                .refused(outcome.status),
+                "the router answers \(verb) with \(outcome.status.rawValue): \(outcome.error?.message ?? "no reason given")")
         }
         return bytes
+    }
+
+    /// What all answers have in common.
+    private struct Outcome: Decodable {
+        let status: Status
+        let error: ResultDocument.Problem?
     }
 
     private func decode<Value>(_ bytes: [UInt8], _ body: () throws -> Value) throws -> Value {

@@ -16,7 +16,9 @@ struct GraphCheck {
     /// The input, checked.
     func input() throws(InferenceError) -> Port {
         var count = 0
-        guard functions.compiled_model_inputs_size(compiled, &count) == 0 else { throw engineFailure("shows no inputs") }
+        guard functions.compiled_model_inputs_size(compiled, &count) == 0 else {
+            throw engineFailure("shows no inputs")
+        }
         guard count == 1 else {
             throw failure("the network has \(count) inputs: export it with one, the image")
         }
@@ -27,7 +29,8 @@ struct GraphCheck {
         try checkType(of: port, "input")
         let shape = try shape(of: port)
         guard shape.count == 4 else {
-            throw failure("the network's input has the shape \(text(shape)): it must have four axes, \(expected.layout.rawValue)")
+            throw failure(
+                "the network's input has the shape \(text(shape)): it must have four axes, \(expected.layout.rawValue)")
         }
         let (channel, row, column) = expected.layout == .nchw ? (1, 2, 3) : (3, 1, 2)
         guard accepts(shape[channel], 3) else {
@@ -49,7 +52,9 @@ struct GraphCheck {
     /// The output, checked.
     func output() throws(InferenceError) -> Port {
         var count = 0
-        guard functions.compiled_model_outputs_size(compiled, &count) == 0 else { throw engineFailure("shows no outputs") }
+        guard functions.compiled_model_outputs_size(compiled, &count) == 0 else {
+            throw engineFailure("shows no outputs")
+        }
         let expected = manifest.output
         guard expected.name != nil || count == 1 else {
             throw failure("the network has \(count) outputs: say which one in output.name")
@@ -67,7 +72,8 @@ struct GraphCheck {
         else {
             throw mismatch(
                 "output.kind", expected.kind.text,
-                "that is \(values) number\(values == 1 ? "" : "s") a picture, while the network's output is \(text(shape))")
+                "that is \(values) number\(values == 1 ? "" : "s") a picture, while the network's output is \(text(shape))"
+            )
         }
         return Port(handle: port, batch: try batch(shape))
     }
@@ -83,7 +89,8 @@ struct GraphCheck {
     private func mismatch(_ field: String, _ value: String, _ fact: String) -> InferenceError {
         InferenceError(
             .graphMismatch,
-            "\(manifest.path("manifest.json")): \(field) is \(value), and \(fact): correct the field or export the network anew")
+            "\(manifest.path("manifest.json")): \(field) is \(value), and \(fact): correct the field or export the network anew"
+        )
     }
 
     private typealias ByName = (OpaquePointer?, UnsafePointer<CChar>?, UnsafeMutablePointer<OpaquePointer?>?) -> Int32
@@ -115,7 +122,9 @@ struct GraphCheck {
 
     private func checkType(of port: borrowing Handle, _ field: String) throws(InferenceError) {
         var type: Int32 = 0
-        guard functions.port_get_element_type(port.pointer, &type) == 0 else { throw engineFailure("hides its \(field)") }
+        guard functions.port_get_element_type(port.pointer, &type) == 0 else {
+            throw engineFailure("hides its \(field)")
+        }
         guard type == Int32(ov_f32) else {
             throw failure("the network's \(field) is not of 32-bit floats: export it with a float32 \(field)")
         }
@@ -133,7 +142,8 @@ struct GraphCheck {
     private func batch(_ shape: [ov_dimension_t]) throws(InferenceError) -> Int {
         let batch = shape[0]
         guard accepts(batch, 1) else {
-            throw failure("the network takes \(text(shape)), never one picture: export it with a batch of 1 or a dynamic one")
+            throw failure(
+                "the network takes \(text(shape)), never one picture: export it with a batch of 1 or a dynamic one")
         }
         return batch.max < 0 ? Int.max : Int(batch.max)
     }

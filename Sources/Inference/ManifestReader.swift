@@ -1,16 +1,17 @@
 import FoundationEssentials
 
-/// The fields of a manifest as they stand in the file, before any of them is believed.
+/// The fields of a manifest as they stand in the file, before any of them is believed. Whole numbers are read as any
+/// number: the decoder's own error about 1.5 does not say which field it means.
 private struct ManifestFields: Decodable {
     struct Version: Decodable {
-        var schema: Int
-        var preprocessing: Int
+        var schema: Double
+        var preprocessing: Double
     }
 
     struct Input: Decodable {
         var name: String?
-        var width: Int
-        var height: Int
+        var width: Double
+        var height: Double
         var layout: String
         var colour: String?
         var mean: [Double]
@@ -29,7 +30,7 @@ private struct ManifestFields: Decodable {
 
         var name: String?
         var kind: String
-        var aiIndex: Int?
+        var aiIndex: Double?
     }
 
     struct Calibration: Decodable {
@@ -64,12 +65,12 @@ extension Manifest {
         let check = FieldCheck(path: path)
         // The versions come first: what another schema's fields look like is not ours to judge.
         let version = try check.decode(ManifestFields.Version.self, json)
-        guard version.schema == Manifest.schema else {
-            throw check.failure("schema", "\(version.schema)", "this build reads schema \(Manifest.schema)")
+        guard version.schema == Double(Manifest.schema) else {
+            throw check.failure("schema", check.text(version.schema), "this build reads schema \(Manifest.schema)")
         }
-        guard version.preprocessing == Manifest.preprocessing else {
+        guard version.preprocessing == Double(Manifest.preprocessing) else {
             throw check.failure(
-                "preprocessing", "\(version.preprocessing)",
+                "preprocessing", check.text(version.preprocessing),
                 "this build knows version \(Manifest.preprocessing); use the release that the model was made for")
         }
         let fields = try check.decode(ManifestFields.self, json)
@@ -128,7 +129,8 @@ private struct FieldCheck {
         } catch let error as DecodingError {
             throw InferenceError(.manifestInvalid, "\(path): \(sentence(error))")
         } catch {
-            throw InferenceError(.manifestInvalid, "\(path) is not JSON: write it as Models/README.md shows", cause: error)
+            throw InferenceError(
+                .manifestInvalid, "\(path) is not JSON: write it as Models/README.md shows", cause: error)
         }
     }
 
@@ -140,8 +142,6 @@ private struct FieldCheck {
             "\(field(context.codingPath)) is null: it must be \(word(type))"
         case .typeMismatch(let type, let context):
             "\(field(context.codingPath)) must be \(word(type))"
-        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
-            "\(field(context.codingPath)) is a number that does not fit: write a smaller or a whole one"
         default:
             "this is not JSON: write it as Models/README.md shows"
         }
@@ -159,9 +159,8 @@ private struct FieldCheck {
     private func word(_ type: any Any.Type) -> String {
         switch type {
         case is String.Type: "a string"
-        case is Int.Type: "a whole number"
         case is Double.Type: "a number"
-        case is any Collection.Type: type is [String: Double].Type ? "an object" : "a list"
+        case is [Any].Type, is [Double].Type: "a list"
         default: "an object"
         }
     }
@@ -186,7 +185,8 @@ private struct FieldCheck {
             value.utf8.allSatisfy({ isAlphanumeric($0) || "-_.".utf8.contains($0) })
         else {
             throw failure(
-                "name", quoted(value), "it must be 1 to 64 letters, digits, '-', '_' or '.', and begin with a letter or digit")
+                "name", quoted(value),
+                "it must be 1 to 64 letters, digits, '-', '_' or '.', and begin with a letter or digit")
         }
         return value
     }
@@ -202,34 +202,43 @@ private struct FieldCheck {
 
     func sha256(_ value: String) throws(InferenceError) -> String {
         guard value.utf8.count == 64, value.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
-            throw failure("sha256", quoted(value), "it must be 64 lower-case hexadecimal digits, as sha256sum prints them")
+            throw failure(
+                "sha256", quoted(value), "it must be 64 lower-case hexadecimal digits, as sha256sum prints them")
         }
         return value
     }
 
-    func side(_ field: String, _ value: Int) throws(InferenceError) -> Int {
-        guard (1...4096).contains(value) else { throw failure(field, "\(value)", "it must be 1 to 4096 pixels") }
-        return value
+    func side(_ field: String, _ value: Double) throws(InferenceError) -> Int {
+        guard let side = Int(exactly: value), (1...4096).contains(side) else {
+            throw failure(field, text(value), "it must be 1 to 4096 whole pixels")
+        }
+        return side
     }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ field: String, _ value: String
     ) throws(InferenceError) -> Choice {
         guard let choice = Choice(rawValue: value) else {
-            throw failure(field, quoted(value), "it must be \(Choice.allCases.map(\.rawValue).joined(separator: " or "))")
+            throw failure(
+                field, quoted(value), "it must be \(Choice.allCases.map(\.rawValue).joined(separator: " or "))")
         }
         return choice
     }
 
+    /// 8 rather than 8.0.
+    func text(_ value: Double) -> String {
+        Int(exactly: value).map(String.init) ?? "\(value)"
+    }
+
     func finite(_ field: String, _ value: Double) throws(InferenceError) -> Double {
         // Beyond Float's range it would be infinite where it is used.
-        guard Float(value).isFinite else { throw failure(field, "\(value)", "it must be a finite number") }
+        guard Float(value).isFinite else { throw failure(field, text(value), "it must be a finite number") }
         return value
     }
 
     func positive(_ field: String, _ value: Double) throws(InferenceError) -> Double {
         guard Float(value).isFinite, value >= 1e-9 else {
-            throw failure(field, "\(value)", "it must be a finite number above zero")
+            throw failure(field, text(value), "it must be a finite number above zero")
         }
         return value
     }
@@ -248,10 +257,11 @@ private struct FieldCheck {
     func outputKind(_ output: ManifestFields.Output) throws(InferenceError) -> Manifest.OutputKind {
         func aiIndex() throws(InferenceError) -> Int {
             guard let index = output.aiIndex else {
-                throw failure("output.ai_index", "missing", "it must be 0 or 1, the place of the class \"AI-generated\"")
+                throw failure(
+                    "output.ai_index", "missing", "it must be 0 or 1, the place of the class \"AI-generated\"")
             }
-            guard index == 0 || index == 1 else { throw failure("output.ai_index", "\(index)", "it must be 0 or 1") }
-            return index
+            guard index == 0 || index == 1 else { throw failure("output.ai_index", text(index), "it must be 0 or 1") }
+            return Int(index)
         }
         switch output.kind {
         case "logit": return .logit

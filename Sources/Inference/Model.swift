@@ -6,7 +6,7 @@ import Synchronization
 /// A model folder at work: pictures' tensors in, calibrated logits out.
 ///
 /// From front to back: `Manifest` (what the folder says) → the weights' SHA-256 → `Network` (compiled by the ``Engine``,
-/// checked against the manifest) → ``Preprocessor`` (picture to tensor) → ``score(count:_:)`` (one forward pass a batch) →
+/// checked against the manifest) → ``Preprocessor`` (picture to tensor) → ``score(count:_:)`` (forward passes) →
 /// calibration.
 ///
 /// Any thread may call; calls wait for one another.
@@ -27,8 +27,8 @@ public final class Model: Sendable {
     /// The weights' identity, `sha256:` and 64 hexadecimal digits.
     public let digest: String
     public let preprocessor: Preprocessor
-    /// Pictures that one forward pass takes: 1 when the network's batch is fixed. More may be given to ``score(count:_:)``,
-    /// which then makes several passes.
+    /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(count:_:)`` makes as
+    /// many passes as it needs, each of a power of two of pictures.
     public let imagesPerPass: Int
     /// The most pictures of one call of ``score(count:_:)``.
     public let maximumBatch: Int
@@ -97,7 +97,8 @@ public final class Model: Sendable {
         let path = manifest.path(canary.file)
         guard let bytes = Files.contents(of: path, limit: decoder.limits.bytes) else {
             throw InferenceError(
-                .canaryFailed, "\(path) cannot be read (\(Files.reason)): restore it, or take canary out of the manifest")
+                .canaryFailed,
+                "\(path) cannot be read (\(Files.reason)): restore it, or take canary out of the manifest")
         }
         let image: RGBImage
         do {
@@ -128,17 +129,20 @@ private enum WeightsCheck {
         }
         guard let found else {
             throw InferenceError(
-                .weightsMissing, "\(path) cannot be read (\(Files.reason)): put the network there, or correct file in the manifest")
+                .weightsMissing,
+                "\(path) cannot be read (\(Files.reason)): put the network there, or correct file in the manifest")
         }
         guard found.digest == manifest.sha256 else {
             throw InferenceError(
                 .weightsMismatch,
-                "\(path) has the SHA-256 \(found.digest), not the manifest's \(manifest.sha256): restore the file or the manifest")
+                "\(path) has the SHA-256 \(found.digest), not the manifest's \(manifest.sha256): restore the file or the manifest"
+            )
         }
         guard !found.pointsElsewhere else {
             throw InferenceError(
                 .weightsMismatch,
-                "\(path) keeps weights in another file, which its SHA-256 does not cover: export it with all weights inside")
+                "\(path) keeps weights in another file, which its SHA-256 does not cover: export it with all weights inside"
+            )
         }
     }
 

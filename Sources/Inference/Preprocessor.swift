@@ -3,8 +3,9 @@ public import ImageDecoding
 /// From an upright picture to a network's input tensor: preprocessing version 1, the one definition, which
 /// `Models/training/preprocessing.py` mirrors.
 ///
-/// The central square, resized to the input's size as Pillow's BILINEAR does (see `Resampler`), each byte `v` of a channel
-/// then `(v / 255 - mean) / std`, in the manifest's layout and order of channels. Every machine gives the same bits.
+/// The central square, resized to the input's size by Pillow's BILINEAR, across and then down (see `Resampler`), each byte
+/// `v` of a channel then `(v / 255 - mean) / std`, in the manifest's layout and order of channels. Every machine gives the
+/// same bits.
 public struct Preprocessor: Sendable {
     private let input: Manifest.Input
     /// The place in an RGB pixel of each of the tensor's channels.

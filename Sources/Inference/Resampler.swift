@@ -17,9 +17,12 @@ struct Region: Equatable {
     }
 }
 
-/// Resizes a region of a picture, bit for bit as Pillow's
-/// `image.resize((width, height), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))` does: across first, then down, each
-/// rounded to bytes.
+/// Resizes a region of a picture as Pillow does with `Image.Resampling.BILINEAR`, bit for bit: across first, then down,
+/// each rounded to bytes.
+///
+/// In Pillow's terms: `image.resize((width, image.height), BILINEAR, box=(x0, 0, x1, image.height))` and, of that,
+/// `.resize((width, height), BILINEAR, box=(0, y0, width, y1))`. One call with the whole box is the same, except that
+/// Pillow 13 goes down first when a picture is tall, and then rounds a few bytes otherwise by one.
 ///
 /// The rows that are needed go across four at a time into a ring that holds just those of one output row, so that the
 /// intermediate picture never leaves the first-level cache.
@@ -40,7 +43,8 @@ enum Resampler {
         let ringRows = down.longest + rowsAtOnce
 
         image.pixels.withUnsafeBufferPointer { pixels in
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: (ringRows + 1) * stride + sourceStride + 1) { scratch in
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: (ringRows + 1) * stride + sourceStride + 1) {
+                scratch in
                 scratch.initialize(repeating: 0)
                 guard let source = pixels.baseAddress, let ring = scratch.baseAddress else { return }
                 let output = ring + ringRows * stride

@@ -74,7 +74,8 @@ public struct Ensemble: Sendable {
         for (subset, blend) in merge {
             let name = subset.joined(separator: "+")
             guard subset.count == blend.weights.count else {
-                throw Invalid(message: "'merge' of \(name) has \(blend.weights.count) weights for \(subset.count) models")
+                throw Invalid(
+                    message: "'merge' of \(name) has \(blend.weights.count) weights for \(subset.count) models")
             }
             guard blend.bias.isFinite, blend.weights.allSatisfy(\.isFinite) else {
                 throw Invalid(message: "'merge' of \(name) has a number that is not finite")

@@ -28,6 +28,7 @@ struct Request {
     let header: RequestHeader
     let imageBytes: Int
     let received: Instant
+    let deadline: Instant
     /// One for each model asked for, in the ensemble's order.
     var tasks: [Task]
     var unsettled: Int
@@ -38,11 +39,10 @@ struct Request {
         self.header = header
         self.imageBytes = imageBytes
         self.received = received
+        deadline = received + .milliseconds(header.budgetMilliseconds)
         self.tasks = tasks
         unsettled = tasks.count
     }
-
-    var deadline: Instant { received + .milliseconds(header.budgetMilliseconds) }
 
     mutating func settle(_ index: Int, _ state: Task.State) {
         tasks[index].state = state
@@ -101,8 +101,12 @@ struct Ledger {
     }
 
     func isWaiting(_ job: JobID) -> Bool {
-        guard let request = requests[job.serial], case .waiting = request.tasks[job.task].state else { return false }
-        return true
+        if case .waiting? = requests[job.serial]?.tasks[job.task].state { true } else { false }
+    }
+
+    /// Whether all models of an unfinished request have answered.
+    func isSettled(_ serial: UInt64) -> Bool {
+        requests[serial]?.unsettled == 0
     }
 
     /// The unfinished request with this id; the latest, if clients gave several the same.

@@ -225,7 +225,8 @@ public struct RouterCore {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
         if header.durable {
             throw WireError(
-                .unavailable, code: "journal_unavailable", "this router keeps no journal; send the job without 'durable'")
+                .unavailable, code: "journal_unavailable",
+                "this router keeps no journal; send the job without 'durable'")
         }
         guard let imageBytes else {
             throw WireError(.badRequest, code: "image_missing", "the image frame behind the header is missing")
@@ -393,7 +394,8 @@ public struct RouterCore {
         actions.append(
             .send(
                 peer,
-                .welcome(epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
+                .welcome(
+                    epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
             ))
         dispatch(model, now)
     }
@@ -495,7 +497,8 @@ public struct RouterCore {
         isDraining = true
         for serial in ledger.serials {
             guard ledger.contains(serial) else { continue }
-            end(serial, with: WireError(.unavailable, code: "draining", "the router stopped before the job was done"),
+            end(
+                serial, with: WireError(.unavailable, code: "draining", "the router stopped before the job was done"),
                 overriding: true, now)
         }
     }
@@ -507,8 +510,7 @@ public struct RouterCore {
     }
 
     private mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
-        guard ledger.contains(serial), ledger[serial].unsettled == 0 else { return }
-        finish(serial, now)
+        if ledger.isSettled(serial) { finish(serial, now) }
     }
 
     /// Ends a request whose models have not all answered: what is missing is missing for this reason.

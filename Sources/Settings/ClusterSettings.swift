@@ -45,6 +45,19 @@ public struct ClusterSettings: Equatable, Sendable {
         workerArguments = (options.tuning.given + options.router.service.given).flatMap(\.arguments)
     }
 
+    /// The settings of a cluster that a single command starts for itself: its endpoints are in `folder`, and it says
+    /// nothing but errors. The rest is as the environment and the file have it.
+    public static func temporary(
+        folder: String, _ connection: ConnectionOptions, environment: [String: String] = Environment.ofProcess
+    ) throws(SettingsError) -> ClusterSettings {
+        var options = ClusterOptions.none
+        options.router.clientEndpoint = "ipc://\(folder)/clients"
+        options.router.workerEndpoint = "ipc://\(folder)/workers"
+        options.router.service.logLevel = "error"
+        options.router.service.config = connection.config
+        return try ClusterSettings(options, environment: environment)
+    }
+
     private static func peer(
         of endpoint: String, _ key: Setting<String>, _ layers: SettingsLayers
     ) throws(SettingsError) -> String {

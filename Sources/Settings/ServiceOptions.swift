@@ -24,8 +24,9 @@ public struct ServiceOptions: ParsableArguments {
     @Option(Keys.drainTime) var drainTime: String?
     @Option(Keys.imageBytes) var imageBytes: String?
 
-    /// Not a setting: `bifrons up` gives it to its children.
+    // No settings: `bifrons up` gives them to its children.
     @Option(help: .hidden) var exitWithParent: Int32?
+    @Option(help: .hidden) var readyDescriptor: Int32?
 
     public init() {}
 
@@ -38,7 +39,7 @@ public struct ServiceOptions: ParsableArguments {
     }
 
     /// The tie to `bifrons up`, if that started this process.
-    public var supervision: Supervision { Supervision(parent: exitWithParent) }
+    public var supervision: Supervision { Supervision(parent: exitWithParent, descriptor: readyDescriptor) }
 
     /// Ends with the parent if `bifrons up` started this process: see ``Supervision/followParent()``.
     /// Call it first of all, on the main thread.

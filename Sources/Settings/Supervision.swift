@@ -3,13 +3,15 @@ import Glibc
 
 /// The tie between a service and `bifrons up`, if that started it; otherwise nothing happens here.
 public struct Supervision: Sendable {
-    /// Where a child tells its parent that it is ready, one line of text; and by whose end the parent notices the child's.
+    /// The child's end of the connection by which it says that it is ready, and by whose end the parent notices the child's.
     public static let descriptor: Int32 = 3
 
     private let parent: Int32?
+    private let descriptor: Int32?
 
-    init(parent: Int32?) {
+    init(parent: Int32?, descriptor: Int32?) {
         self.parent = parent
+        self.descriptor = descriptor
     }
 
     /// Asks the system to send this process SIGTERM when its parent ends, even by kill -9.
@@ -26,11 +28,13 @@ public struct Supervision: Sendable {
     /// Tells the parent that this process does its work from now on.
     /// - Parameter text: what for people to know of it, in one line: "listens at tcp://127.0.0.1:5555".
     public func announceReady(_ text: String) {
-        guard parent != nil else { return }
+        guard let descriptor else { return }
         var line = text.replacing("\n", with: " ") + "\n"
-        line.withUTF8 { _ = write(Self.descriptor, $0.baseAddress, $0.count) }
+        line.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
     }
 
-    /// The option that makes a child of this process.
-    public static var argument: String { "--exit-with-parent=\(getpid())" }
+    /// The options that make a child of this process, if it finds the connection at ``descriptor``.
+    public static var arguments: [String] {
+        ["--exit-with-parent=\(getpid())", "--ready-descriptor=\(descriptor)"]
+    }
 }

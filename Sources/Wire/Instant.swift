@@ -24,7 +24,8 @@ public struct Instant: Comparable, Hashable, Sendable {
 extension Duration {
     /// The whole duration in nanoseconds; spans of over 292 years do not fit.
     public var nanoseconds: Int64 {
-        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+        // Not by `components`, whose division costs the router more than its other arithmetic on a job together.
+        Int64(attoseconds / 1_000_000_000)
     }
 
     /// The whole duration in milliseconds, fractions included.

@@ -37,7 +37,10 @@ struct JSONWriter {
         var value = value
         bytes.append(UInt8(ascii: "\""))
         value.withUTF8 { text in
-            if text.contains(where: Self.needsEscape) {
+            // Nearly every string is written as it stands. Without an early exit the search runs on vectors.
+            var escapes = 0
+            for byte in text { escapes &+= Self.needsEscape(byte) ? 1 : 0 }
+            if escapes > 0 {
                 for byte in text { escape(byte) }
             } else {
                 bytes.append(contentsOf: text)
@@ -56,7 +59,8 @@ struct JSONWriter {
 
     mutating func integer(_ value: Int) {
         separate()
-        bytes.append(contentsOf: value.description.utf8)
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        appendDigits(value.magnitude)
     }
 
     /// A number with at most `decimals` digits behind the point; what is not finite becomes null.
@@ -67,12 +71,12 @@ struct JSONWriter {
         let scaled = (value.magnitude * unit).rounded()
         guard scaled < 1e15 else { return bytes.append(contentsOf: value.description.utf8) }
         if value < 0, scaled > 0 { bytes.append(UInt8(ascii: "-")) }
-        let (whole, fraction) = UInt64(scaled).quotientAndRemainder(dividingBy: UInt64(unit))
-        bytes.append(contentsOf: whole.description.utf8)
+        let (whole, fraction) = UInt(scaled).quotientAndRemainder(dividingBy: UInt(unit))
+        appendDigits(whole)
         guard fraction > 0 else { return }
         bytes.append(UInt8(ascii: "."))
         var rest = fraction
-        var place = UInt64(unit) / 10
+        var place = UInt(unit) / 10
         while rest > 0 {
             bytes.append(UInt8(ascii: "0") + UInt8(rest / place))
             rest %= place
@@ -105,9 +109,17 @@ struct JSONWriter {
     }
 
     private mutating func appendHexadecimal(_ byte: UInt8) {
-        for digit in [byte >> 4, byte & 15] {
-            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
+        bytes.append(Self.hexadecimalDigit(byte >> 4))
+        bytes.append(Self.hexadecimalDigit(byte & 15))
+    }
+
+    private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
+    private mutating func appendDigits(_ value: UInt) {
+        if value >= 10 { appendDigits(value / 10) }
+        bytes.append(UInt8(ascii: "0") + UInt8(value % 10))
     }
 
     private mutating func container(_ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) -> Void) {

@@ -36,7 +36,9 @@ public struct RequestFrames: Equatable, Sendable {
         if isOtherVersion(frames, at: 0) { throw wrongMagic(frames, at: 0, envelopeCount: 0) }
         let searched = min(frames.count, Limits.envelopeFrames)
         guard let delimiter = (0..<searched).first(where: { frames.byteCount(at: $0) == 0 }) else {
-            if frames.count + dropped == 1 { return RequestFrames(envelopeCount: 0, form: .bare, header: nil, image: 0) }
+            if frames.count + dropped == 1 {
+                return RequestFrames(envelopeCount: 0, form: .bare, header: nil, image: 0)
+            }
             if frames.count + dropped > Limits.envelopeFrames {
                 throw malformed(
                     0, .version1,

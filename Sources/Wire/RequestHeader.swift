@@ -186,10 +186,10 @@ private struct HeaderFields {
 
     /// True if the value is of that kind; otherwise it is refused and skipped.
     private mutating func expect(
-        _ kind: JSONReader.Kind, _ key: String, _ what: String, _ json: inout JSONReader
+        _ kind: JSONReader.Kind, _ key: String, _ what: @autoclosure () -> String, _ json: inout JSONReader
     ) throws -> Bool {
         if try json.peek() == kind { return true }
-        refuse("the field '\(key)' must be \(what)")
+        refuse("the field '\(key)' must be \(what())")
         _ = try json.skipValue()
         return false
     }
@@ -214,13 +214,11 @@ private struct HeaderFields {
     private mutating func integer(
         _ key: String, in range: ClosedRange<Int>, _ json: inout JSONReader
     ) throws -> Int? {
-        let what = "an integer from \(range.lowerBound) to \(range.upperBound)"
-        guard try expect(.number, key, what, &json) else { return nil }
-        guard let value = try json.integer(), range.contains(value) else {
-            refuse("the field '\(key)' must be \(what)")
-            return nil
-        }
-        return value
+        func what() -> String { "an integer from \(range.lowerBound) to \(range.upperBound)" }
+        guard try expect(.number, key, what(), &json) else { return nil }
+        if let value = try json.integer(), range.contains(value) { return value }
+        refuse("the field '\(key)' must be \(what())")
+        return nil
     }
 
     private mutating func models(_ key: String, _ json: inout JSONReader) throws -> [String]? {

@@ -76,7 +76,8 @@ extension WorkerMessage {
         case Tag.hello:
             message = .hello(
                 Hello(
-                    model: try input.string(limit: Limits.nameBytes), version: try input.string(limit: Limits.nameBytes),
+                    model: try input.string(limit: Limits.nameBytes),
+                    version: try input.string(limit: Limits.nameBytes),
                     digest: try input.string(limit: Limits.identifierBytes),
                     worker: try input.string(limit: Limits.nameBytes),
                     credit: try input.integer(), bootID: try input.integer(), metrics: try input.metrics()))
@@ -264,7 +265,9 @@ struct BinaryReader {
     }
 
     private mutating func take(_ count: Int) throws(MalformedMessage) -> UnsafeRawBufferPointer {
-        guard bytes.count - offset >= count else { throw MalformedMessage(reason: "it ends after \(bytes.count) bytes") }
+        guard bytes.count - offset >= count else {
+            throw MalformedMessage(reason: "it ends after \(bytes.count) bytes")
+        }
         defer { offset += count }
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     }

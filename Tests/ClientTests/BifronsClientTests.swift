@@ -217,6 +217,25 @@ import ZeroMQ
         #expect(try await ping.value > .zero)
     }
 
+    @Test func reportsAreRead() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let models = ModelsReport(id: nil, models: [.init(name: "a", workers: 0, served: [])], policies: [])
+        let askedModels = Task { try await client.models() }
+        try router.answer(
+            try #require(try await router.receive()), String(decoding: models.encoded(), as: UTF8.self))
+        #expect(try await askedModels.value == models)
+        let status = StatusReport(
+            id: nil, router: .init(version: "1", uptimeS: 1, draining: false, answersPerSecond: 0),
+            queue: .init(jobs: 0, maxJobs: 1, bytes: 0, maxBytes: 1, oldestMs: nil),
+            models: [.init(name: "a", workers: 0, waiting: 0, inFlight: 0)], workers: [],
+            latencyMs: .init(count: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0), counters: .init())
+        let askedStatus = Task { try await client.status() }
+        try router.answer(
+            try #require(try await router.receive()), String(decoding: status.encoded(), as: UTF8.self))
+        #expect(try await askedStatus.value == status)
+    }
+
     @Test func refusedReportIsAnErrorWithTheReason() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()

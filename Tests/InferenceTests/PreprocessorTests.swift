@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct PreprocessorTests {
     private func tensor(
-        _ image: RGBImage, layout: Manifest.Layout = .nchw, colour: Manifest.Colour = .rgb, width: Int = 2, height: Int = 2
+        _ image: RGBImage, layout: Manifest.Layout = .nchw, colour: Manifest.Colour = .rgb, width: Int = 2,
+        height: Int = 2
     ) -> [Float] {
         let preprocessor = Preprocessor(
             input: Manifest.Input(
@@ -38,7 +39,9 @@ import Testing
         // A red bar, a gray square, a blue bar.
         let wide = RGBImage(
             width: 4, height: 2,
-            pixels: [255, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 255, 255, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 255])
+            pixels: [
+                255, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 255, 255, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 255,
+            ])
         let gray = RGBImage(width: 2, height: 2, pixels: [UInt8](repeating: 128, count: 12))
         #expect(tensor(wide) == tensor(gray))
     }

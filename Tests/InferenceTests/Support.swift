@@ -22,7 +22,8 @@ final class ModelFolder {
         try write("model.onnx", bytes)
         var all: [String: String?] = [
             "schema": "1", "preprocessing": "1", "name": #""tiny""#, "version": #""1.0""#, "file": #""model.onnx""#,
-            "sha256": "\"\(SHA256.hexDigest(of: bytes))\"", "input": ModelFolder.input(), "output": #"{"kind": "logit"}"#,
+            "sha256": "\"\(SHA256.hexDigest(of: bytes))\"", "input": ModelFolder.input(),
+            "output": #"{"kind": "logit"}"#,
         ]
         all.merge(fields) { $1 }
         let json = all.compactMap { name, value in value.map { "\"\(name)\": \($0)" } }.joined(separator: ",\n")

@@ -43,7 +43,8 @@ struct EnsembleTests {
     @Test func aBlendFitsItsSubset() throws {
         #expect(try problem(merge: full + [(["a"], Ensemble.Blend(bias: 0, weights: [1]))]).contains("given twice"))
         #expect(try problem(merge: full + [([], Ensemble.Blend(bias: 0, weights: []))]).contains("empty"))
-        #expect(try problem(merge: [(["a"], Ensemble.Blend(bias: 0, weights: [1, 2]))]).contains("2 weights for 1 models"))
+        #expect(
+            try problem(merge: [(["a"], Ensemble.Blend(bias: 0, weights: [1, 2]))]).contains("2 weights for 1 models"))
         #expect(try problem(merge: [(["c"], Ensemble.Blend(bias: 0, weights: [1]))]).contains("names 'c'"))
         #expect(try problem(merge: [(["a", "a"], Ensemble.Blend(bias: 0, weights: [1, 2]))]).contains("a+a"))
     }

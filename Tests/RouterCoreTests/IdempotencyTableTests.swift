@@ -4,7 +4,9 @@ import Wire
 
 /// The same key, the same result, computed once.
 struct IdempotencyTableTests {
-    private func keyed(_ script: inout Script, _ token: Int, _ change: (inout RequestHeader) -> Void = { _ in }) -> [String] {
+    private func keyed(_ script: inout Script, _ token: Int, _ change: (inout RequestHeader) -> Void = { _ in })
+        -> [String]
+    {
         script.classify(token) {
             $0.idempotencyKey = "k"
             $0.models = ["resnet"]

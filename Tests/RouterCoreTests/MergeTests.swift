@@ -63,12 +63,14 @@ struct MergeTests {
         #expect(result.models.map(\.name) == ["resnet", "inception"])
     }
 
-    @Test(arguments: [
-        ("default", -3, ResultDocument.Label.real, ResultDocument.PolicyAction.allow),
-        ("default", 0, .aiGenerated, .review), ("default", 5, .aiGenerated, .block), ("strict", -1.5, .real, .review),
-        ("strict", 0, .aiGenerated, .block), ("strict", -6, .real, .allow), ("careful", -3, .real, .review),
-        ("careful", 5, .aiGenerated, .block),
-    ] as [(String, Float, ResultDocument.Label, ResultDocument.PolicyAction)])
+    @Test(
+        arguments: [
+            ("default", -3, ResultDocument.Label.real, ResultDocument.PolicyAction.allow),
+            ("default", 0, .aiGenerated, .review), ("default", 5, .aiGenerated, .block),
+            ("strict", -1.5, .real, .review),
+            ("strict", 0, .aiGenerated, .block), ("strict", -6, .real, .allow), ("careful", -3, .real, .review),
+            ("careful", 5, .aiGenerated, .block),
+        ] as [(String, Float, ResultDocument.Label, ResultDocument.PolicyAction)])
     func policiesTurnProbabilitiesIntoActions(
         policy: String, logit: Float, label: ResultDocument.Label, action: ResultDocument.PolicyAction
     ) throws {

@@ -23,10 +23,11 @@ struct ReportsTests {
         #expect(report.queue.jobs == 2)
         #expect(report.queue.bytes == 30)
         #expect(report.queue.oldestMs == 30)
-        #expect(report.models == [
-            StatusReport.Model(name: "resnet", workers: 1, waiting: 1, inFlight: 1),
-            StatusReport.Model(name: "inception", workers: 1, waiting: 0, inFlight: 0),
-        ])
+        #expect(
+            report.models == [
+                StatusReport.Model(name: "resnet", workers: 1, waiting: 1, inFlight: 1),
+                StatusReport.Model(name: "inception", workers: 1, waiting: 0, inFlight: 0),
+            ])
         #expect(report.workers.map(\.name) == ["r1", "i1"])
         #expect(report.workers[0].metrics == ["roc_auc": 0.97])
         #expect(report.workers.map(\.inFlight) == [1, 0])
@@ -80,15 +81,18 @@ struct ReportsTests {
         script.ask(1, .models, id: "m")
         guard case .models(let report)? = script.replies[1] else { preconditionFailure() }
         #expect(report.id == "m")
-        #expect(report.models == [
-            ModelsReport.Model(
-                name: "resnet", workers: 3,
-                served: [
-                    ModelsReport.Served(version: "1.0.0", digest: "sha256:00ff", metrics: ["roc_auc": 0.9], workers: 2),
-                    ModelsReport.Served(version: "2.0.0", digest: "sha256:00ff", metrics: ["roc_auc": 0.9], workers: 1),
-                ]),
-            ModelsReport.Model(name: "inception", workers: 0, served: []),
-        ])
+        #expect(
+            report.models == [
+                ModelsReport.Model(
+                    name: "resnet", workers: 3,
+                    served: [
+                        ModelsReport.Served(
+                            version: "1.0.0", digest: "sha256:00ff", metrics: ["roc_auc": 0.9], workers: 2),
+                        ModelsReport.Served(
+                            version: "2.0.0", digest: "sha256:00ff", metrics: ["roc_auc": 0.9], workers: 1),
+                    ]),
+                ModelsReport.Model(name: "inception", workers: 0, served: []),
+            ])
         #expect(report.policies.map(\.name) == ["careful", "default", "strict"])
         #expect(report.policies[0].noFace == .review)
     }

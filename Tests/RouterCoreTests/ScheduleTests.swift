@@ -49,6 +49,7 @@ private struct Schedule {
     private let seed: UInt64
     private var random: SeededGenerator
     private(set) var events = 0
+    private var lives = 0
 
     private var configuration = RouterCore.Configuration()
     private var core: RouterCore
@@ -73,7 +74,8 @@ private struct Schedule {
     // MARK: The play
 
     mutating func runOneLife(events count: Int) throws {
-        configuration.maxJobs = [3, 20, 60].randomElement(using: &random)!
+        lives += 1
+        configuration.maxJobs = [3, 20, 60][lives % 3]
         configuration.maxBytes = 40_000
         configuration.imageBytes = 5000
         configuration.hangTimeout = .seconds(2)
@@ -121,7 +123,9 @@ private struct Schedule {
         case 92..<93: try say { $0.bye }
         case 93..<95: try lie()
         case 95..<97: try handle(.request(nextToken, RequestHeader(verb: .cancel, id: anyID()), imageBytes: nil))
-        case 97..<98: try handle(.request(nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1))
+        case 97..<98:
+            try handle(
+                .request(nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1))
         case 98..<99: try handle(.malformedRequest(nextToken, id: nil, WireError(.badRequest, code: "c", "m")))
         default: if let peer = anyone() { try handle(.malformedMessage(peer)) }
         }
@@ -138,7 +142,8 @@ private struct Schedule {
         if random.chance(0.02) { header.models = ["vgg"] }
         if random.chance(0.02) { header.policy = "none" }
         if random.chance(0.02) { header.durable = true }
-        let bytes: Int? = random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
+        let bytes: Int? =
+            random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
         return .request(nextToken, header, imageBytes: bytes)
     }
 
@@ -334,14 +339,16 @@ private struct Schedule {
     }
 
     private func checkResult(_ document: ResultDocument, _ request: Open) throws {
-        try check(document.id == request.header.id, "\(request.header.id ?? "nil") is answered as \(document.id ?? "nil")")
+        try check(
+            document.id == request.header.id, "\(request.header.id ?? "nil") is answered as \(document.id ?? "nil")")
         guard request.header.verb == .classify else { return }
         try check(document.metadata == request.header.metadata, "the metadata are not echoed")
         let scored = document.models.filter { $0.status == .ok }
         try check(scored.allSatisfy { $0.aiProbability.map((0...1).contains) ?? false }, "a score is no probability")
         switch document.status {
         case .ok:
-            try check(!document.degraded && scored.count == document.models.count && !scored.isEmpty, "200 lacks a score")
+            try check(
+                !document.degraded && scored.count == document.models.count && !scored.isEmpty, "200 lacks a score")
         case .partial: try check(document.degraded && !scored.isEmpty, "206 without any score")
         default: try check(document.error != nil, "\(document.status) without a reason")
         }
@@ -356,7 +363,8 @@ private struct Schedule {
         try check(core.jobsInHand == open.count, "\(core.jobsInHand) jobs in hand, \(open.count) without a reply")
         try check(open.count <= configuration.maxJobs, "more jobs than the queue holds")
         let bytes = open.values.reduce(0) { $0 + $1.bytes }
-        try check(core.ledger.bytes == bytes && bytes <= configuration.maxBytes, "\(core.ledger.bytes) bytes, not \(bytes)")
+        try check(
+            core.ledger.bytes == bytes && bytes <= configuration.maxBytes, "\(core.ledger.bytes) bytes, not \(bytes)")
         let first = open.values.lazy.map(\.deadline).min()
         if let first {
             try check(first > now, "a request outlives its budget")

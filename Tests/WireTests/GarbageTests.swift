@@ -24,7 +24,8 @@ struct GarbageTests {
 
     @Test(arguments: seeds) func brokenHeadersAreDecodedOrRefused(seed: UInt64) {
         let pieces = [
-            "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u", "\\ud83d", "00e9", " ", "\n", "0", "-1", "1e9", ".5", "true",
+            "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u", "\\ud83d", "00e9", " ", "\n", "0", "-1", "1e9", ".5",
+            "true",
             "null", "\"verb\":", "\"ping\"", "\"id\":\"a\"", "\"budget_ms\":7", "\"metadata\":{", "\"models\":[\"a\"",
             "é", "\u{0}",
         ].map { Array($0.utf8) }

@@ -62,7 +62,8 @@ struct RequestHeaderTests {
         #expect(header.id == "\"\\/\u{8}\u{c}\n\r\té😀é😀")
     }
 
-    @Test(arguments: [#"\ud800"#, #"\udc00"#]) func aLoneSurrogateBecomesTheReplacementCharacter(escape: String) throws {
+    @Test(arguments: [#"\ud800"#, #"\udc00"#]) func aLoneSurrogateBecomesTheReplacementCharacter(escape: String) throws
+    {
         #expect(try decodeHeader(#"{"verb":"ping","id":"a\#(escape)b"}"#).id == "a\u{FFFD}b")
     }
 
@@ -177,7 +178,9 @@ struct RequestHeaderTests {
         #expect(try refusal(#"{"verb":"ping","priority":77,"budget_ms":0}"#).error.message.contains("'priority'"))
     }
 
-    @Test(arguments: ["[]", "[1]", #""verb""#, "1", "true", "null"]) func aHeaderThatIsNoObjectIsRefused(text: String) throws {
+    @Test(arguments: ["[]", "[1]", #""verb""#, "1", "true", "null"]) func aHeaderThatIsNoObjectIsRefused(text: String)
+        throws
+    {
         #expect(try refusal(text).error.message.contains("not a JSON object"))
     }
 
@@ -201,9 +204,11 @@ struct RequestHeaderTests {
         #expect(try refusal(#"{"id":"a1","verb":ping}"#).id == "a1")
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80],
-    ] as [[UInt8]]) func whatIsNotUTF8IsRefused(bytes: [UInt8]) throws {
+    @Test(
+        arguments: [
+            [0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80],
+        ] as [[UInt8]]) func whatIsNotUTF8IsRefused(bytes: [UInt8]) throws
+    {
         let text = Array(#"{"verb":"ping","id":"a"#.utf8) + bytes + Array(#""}"#.utf8)
         let refused = try refusal(text)
         #expect(refused.error.status == .badRequest)
@@ -260,7 +265,9 @@ struct RequestHeaderTests {
     }
 
     private func identifier(_ random: inout SeededGenerator) -> String {
-        let alphabet: [Character] = ["a", "\"", "\\", "/", "\n", "\u{0}", "\u{1f}", "\u{7f}", "é", "\u{2028}", "😀", "漢"]
+        let alphabet: [Character] = [
+            "a", "\"", "\\", "/", "\n", "\u{0}", "\u{1f}", "\u{7f}", "é", "\u{2028}", "😀", "漢",
+        ]
         return String((0...Int.random(in: 0...20, using: &random)).map { _ in alphabet.randomElement(using: &random)! })
     }
 }

@@ -48,7 +48,8 @@ struct ResultDocumentTests {
     }
 
     @Test func aRefusalTellsStatusCodeAndReason() throws {
-        let document = ResultDocument(id: "a1", error: WireError(.unprocessable, code: "image_truncated", "it ends early"))
+        let document = ResultDocument(
+            id: "a1", error: WireError(.unprocessable, code: "image_truncated", "it ends early"))
         #expect(
             document.encoded().text
                 == #"{"id":"a1","status":422,"error":{"code":"image_truncated","message":"it ends early"}}"#)

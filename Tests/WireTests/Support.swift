@@ -6,15 +6,18 @@ func decodeHeader(_ text: String) throws(RequestHeader.Refused) -> RequestHeader
 }
 
 func decodeHeader(_ bytes: [UInt8]) throws(RequestHeader.Refused) -> RequestHeader {
-    try bytes.withUnsafeBytes { bytes in Result { () throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) } }.get()
+    try bytes.withUnsafeBytes { bytes in Result { () throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) }
+    }.get()
 }
 
 func decodeWorkerMessage(_ bytes: [UInt8]) throws(MalformedMessage) -> WorkerMessage {
-    try bytes.withUnsafeBytes { bytes in Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) } }.get()
+    try bytes.withUnsafeBytes { bytes in Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) } }
+        .get()
 }
 
 func decodeRouterMessage(_ bytes: [UInt8]) throws(MalformedMessage) -> RouterMessage {
-    try bytes.withUnsafeBytes { bytes in Result { () throws(MalformedMessage) in try RouterMessage.decode(bytes) } }.get()
+    try bytes.withUnsafeBytes { bytes in Result { () throws(MalformedMessage) in try RouterMessage.decode(bytes) } }
+        .get()
 }
 
 /// The refusal of a header that must be refused.

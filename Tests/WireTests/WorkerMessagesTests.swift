@@ -117,7 +117,9 @@ struct WorkerMessagesTests {
             WorkerMessage.Hello(
                 model: long, version: long, digest: long, worker: "a" + long, credit: 1, bootID: 1,
                 metrics: Dictionary(uniqueKeysWithValues: (0..<40).map { ("\($0)" + long, 1) })))
-        guard case .hello(let read) = try decodeWorkerMessage(hello.encoded()) else { throw MalformedMessage(reason: "") }
+        guard case .hello(let read) = try decodeWorkerMessage(hello.encoded()) else {
+            throw MalformedMessage(reason: "")
+        }
         #expect(read.model == String(repeating: "é", count: Limits.nameBytes / 2))
         #expect(read.worker.utf8.count == Limits.nameBytes - 1)
         #expect(read.digest.utf8.count == Limits.identifierBytes)
@@ -126,7 +128,9 @@ struct WorkerMessagesTests {
         #expect(bye == .bye(reason: String(repeating: "é", count: Limits.reasonBytes / 2)))
         let failure = WorkerMessage.fail(
             WorkerMessage.Failure(epoch: 1, job: 1, error: WireError(.internalError, code: long, long)))
-        guard case .fail(let read) = try decodeWorkerMessage(failure.encoded()) else { throw MalformedMessage(reason: "") }
+        guard case .fail(let read) = try decodeWorkerMessage(failure.encoded()) else {
+            throw MalformedMessage(reason: "")
+        }
         #expect(read.error.message.utf8.count == Limits.reasonBytes)
         #expect(failure.encoded().count <= Limits.workerFrameBytes)
     }
@@ -146,7 +150,9 @@ struct WorkerMessagesTests {
             WorkerMessage.Score(
                 epoch: 1, job: 1, regions: many, image: .sample,
                 timings: WorkerMessage.Timings(queueMicroseconds: 0, computeMicroseconds: 0, batch: 1)))
-        guard case .score(let read) = try decodeWorkerMessage(message.encoded()) else { throw MalformedMessage(reason: "") }
+        guard case .score(let read) = try decodeWorkerMessage(message.encoded()) else {
+            throw MalformedMessage(reason: "")
+        }
         #expect(read.regions == Array(many.prefix(Limits.regions)))
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import ImageDecoding
 import Inference
 import Reactor
+import Wire
 import Synchronization
 
 /// What the engine does alone: decode, preprocess, infer, in one thread a model, with no socket in sight.
@@ -17,10 +18,10 @@ final class Bare: Sendable {
         let counts = try inParallel { model in
             let scorer = try Scorer(model)
             var done = 0
-            _ = try scorer.score(images, batch)
+            try scorer.score(images.prefix(batch))
             let start = MonotonicClock.now()
             while (MonotonicClock.now() - start).milliseconds / 1000 < seconds {
-                try scorer.score((0..<batch).map { images[(done + $0) % images.count] }, batch)
+                try scorer.score((0..<batch).map { images[(done + $0) % images.count] })
                 done += batch
             }
             return Double(done) / ((MonotonicClock.now() - start).milliseconds / 1000)
@@ -32,10 +33,10 @@ final class Bare: Sendable {
     func latencies(_ image: [UInt8], rounds: Int) throws -> [Double] {
         let times = try inParallel { model in
             let scorer = try Scorer(model)
-            for _ in 0..<20 { try scorer.score([image], 1) }
+            for _ in 0..<20 { try scorer.score([image]) }
             return try (0..<rounds).map { _ in
                 let start = MonotonicClock.now()
-                try scorer.score([image], 1)
+                try scorer.score([image])
                 return (MonotonicClock.now() - start).milliseconds
             }
         }
@@ -63,26 +64,17 @@ private final class Results<Value: Sendable>: Sendable {
     }
 }
 
-/// One model with its decoder and preprocessor, for one thread.
+/// One model with its decoder, for one thread.
 private final class Scorer {
     private let model: Model
-    private let preprocessor: Preprocessor
     private let decoder = ImageDecoder()
 
     init(_ folder: String) throws {
-        model = try Model(folder: folder, engine: try Engine.load(), threads: 1, cacheFolder: nil)
-        preprocessor = Preprocessor(manifest: model.manifest)
+        model = try Model(folder: folder, engine: try Engine.load())
     }
 
-    @discardableResult
-    func score(_ images: [[UInt8]], _ batch: Int) throws -> [Float] {
-        let elements = preprocessor.elements
-        let decoded = try images.prefix(batch).map { try decoder.decode($0, minimumSide: preprocessor.minimumSide) }
-        return try model.score(count: decoded.count) { tensor in
-            for (index, picture) in decoded.enumerated() {
-                let part = UnsafeMutableBufferPointer(rebasing: tensor[index * elements..<(index + 1) * elements])
-                preprocessor.write(picture.image, into: part)
-            }
-        }
+    func score(_ images: some Collection<[UInt8]>) throws {
+        let decoded = try images.map { try decoder.decode($0, minimumSide: model.preprocessor.minimumSide).image }
+        for result in try model.score(decoded) { _ = try result.get() }
     }
 }

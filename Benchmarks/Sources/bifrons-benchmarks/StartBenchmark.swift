@@ -1,5 +1,6 @@
 import ArgumentParser
 import Reactor
+import Wire
 
 struct StartBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(

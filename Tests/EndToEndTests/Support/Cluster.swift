@@ -1,6 +1,6 @@
 import Glibc
-import Testing
 import TestKit
+import Testing
 import Wire
 import ZeroMQ
 
@@ -9,23 +9,24 @@ final class Cluster {
     struct NotReady: Error {}
 
     let context: Context
-    let router: ChildProcess
+    private(set) var router: ChildProcess
     private(set) var workers: [ChildProcess] = []
+    private let routerArguments: [String]
     private let folder: TemporaryFolder
 
     var clientEndpoint: String { "ipc://\(folder.path)/clients" }
     private var workerEndpoint: String { "ipc://\(folder.path)/workers" }
 
-    private init(routerArguments: [String]) async throws {
+    private init(routerArguments: [String]) throws {
         folder = try TemporaryFolder()
         context = try Context()
-        router = try await ChildProcess(
-            Files.program("bifrons-router"),
+        self.routerArguments =
             [
                 "--client-endpoint=ipc://\(folder.path)/clients", "--worker-endpoint=ipc://\(folder.path)/workers",
                 "--models-folder=\(Files.models)",
-            ] + routerArguments,
-            name: "router", folder: folder.path)
+            ] + routerArguments
+        router = try ChildProcess(
+            Files.program("bifrons-router"), self.routerArguments, name: "router", folder: folder.path)
     }
 
     /// Starts a router and workers, waits until they are ready, lends them to `body` and ends them.
@@ -35,14 +36,14 @@ final class Cluster {
     ///   - workers: of each model, the real ones.
     static func run(
         heartbeat: String = "60s", router arguments: [String] = [], workers: [String] = [],
-        _ body: (Cluster) async throws -> Void
-    ) async throws {
-        let cluster = try await Cluster(routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
+        _ body: (Cluster) throws -> Void
+    ) throws {
+        let cluster = try Cluster(routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
         do {
             _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
-            for model in workers { try await cluster.startWorker(of: model) }
+            for model in workers { try cluster.startWorker(of: model) }
             try cluster.waitForWorkers(workers)
-            try await body(cluster)
+            try body(cluster)
         } catch {
             for process in [cluster.router] + cluster.workers {
                 Issue.record("\(process.name) said: \(process.standardError)")
@@ -51,9 +52,14 @@ final class Cluster {
         }
     }
 
-    func startWorker(of model: String) async throws {
+    func restartRouter() throws {
+        router = try ChildProcess(
+            Files.program("bifrons-router"), routerArguments, name: "router", folder: folder.path)
+    }
+
+    func startWorker(of model: String) throws {
         workers.append(
-            try await ChildProcess(
+            try ChildProcess(
                 Files.program("bifrons-worker"),
                 [
                     "--model=\(Files.models)/\(model)", "--router=\(workerEndpoint)",
@@ -102,8 +108,8 @@ final class Cluster {
     }
 
     /// Runs a program to its end.
-    func run(_ program: String, _ arguments: [String]) async throws -> ChildProcess {
-        let process = try await ChildProcess(
+    func run(_ program: String, _ arguments: [String]) throws -> ChildProcess {
+        let process = try ChildProcess(
             program, arguments, name: "program", folder: folder.path, diesWithTests: false)
         _ = try process.waitForEnd()
         return process

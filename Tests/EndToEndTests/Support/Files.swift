@@ -10,7 +10,7 @@ enum Bounds {
 /// Files of the repository, of the build and of tests.
 enum Files {
     /// The repository's root.
-    static let root = String(#filePath.prefix(through: #filePath.range(of: "/Tests/")!.lowerBound).dropLast())
+    static let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
     static let models = root + "/Models"
     static let python = root + "/.venv-test/bin/python"
 

@@ -1,0 +1,165 @@
+public import ArgumentParser
+import Client
+import FoundationEssentials
+import Histogram
+import Reactor
+import Settings
+import Synchronization
+import Wire
+
+/// `bifrons bench`.
+public struct BenchCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Loads the service and measures verdicts a second and latencies.",
+        discussion: "So many jobs are in flight at any time; each is submitted when one before it is answered.")
+
+    @Option(help: "A folder of images, or one image.") var images: String
+    @Option(help: "Jobs in flight.") var concurrency = 32
+    @Option(help: "Seconds to measure.") var seconds = 10.0
+    @Option(help: "Seconds before that, not measured.") var warmUp = 2.0
+    @Flag(help: "As JSON.") var json = false
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var request: RequestOptions
+
+    public init() {}
+
+    public func validate() throws {
+        guard (1...4096).contains(concurrency) else { throw ValidationError("--concurrency must be from 1 to 4096") }
+        guard seconds > 0, seconds <= 86_400 else { throw ValidationError("--seconds must be more than 0, at most 86400") }
+        guard (0...3600).contains(warmUp) else { throw ValidationError("--warm-up must be from 0 to 3600") }
+    }
+
+    public func run() async throws {
+        let settings = try ClientSettings(connection, request)
+        try await CommandError.report {
+            let limit = settings.imageBytes + Limits.frameSlackBytes
+            let pictures = ImageSource.find([images]).compactMap { try? $0.read(limit: limit) }
+            guard !pictures.isEmpty else { throw CommandError("no images in \(images)") }
+            let client = try Submission.client(settings.routers)
+            defer { client.close() }
+            try await client.ping()
+            let header = Submission.header(settings)
+            let start = MonotonicClock.now() + .seconds(warmUp)
+            let measurement = Measurement(from: start, to: start + .seconds(seconds))
+            await measurement.load(concurrency: concurrency) { index in
+                do {
+                    return try await client.classify(pictures[index % pictures.count], header: header).document.status
+                        .rawValue.description
+                } catch {
+                    return Submission.failure(error).document.error?.code ?? "failed"
+                }
+            }
+            let report = measurement.report(images: pictures.count, concurrency: concurrency)
+            for line in json ? [report.json] : report.lines { printLine(line) }
+        }
+    }
+}
+
+/// Counts what is answered between two instants.
+final class Measurement: Sendable {
+    private struct Counts {
+        // Up to an hour in microseconds, three digits: some 200 KB.
+        var latencies = Histogram<UInt64>(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three)
+        var outcomes: [String: Int] = [:]
+    }
+
+    private let start: Instant
+    private let end: Instant
+    private let submitted = Atomic<Int>(0)
+    private let counts = Mutex(Counts())
+
+    init(from start: Instant, to end: Instant) {
+        self.start = start
+        self.end = end
+    }
+
+    /// Keeps so many jobs in flight until the end.
+    /// - Parameter job: does the job of that number and says how it ended, by status.
+    func load(concurrency: Int, _ job: @escaping @Sendable (Int) async -> String) async {
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<concurrency {
+                group.addTask { [self] in
+                    while MonotonicClock.now() < end {
+                        let index = submitted.add(1, ordering: .relaxed).oldValue
+                        let before = MonotonicClock.now()
+                        let outcome = await job(index)
+                        record(outcome, from: before, to: MonotonicClock.now())
+                    }
+                }
+            }
+        }
+    }
+
+    func record(_ outcome: String, from before: Instant, to after: Instant) {
+        guard after >= start, after < end else { return }
+        let microseconds = UInt64(max(0, (after - before).nanoseconds / 1000))
+        counts.withLock { counts in
+            counts.outcomes[outcome, default: 0] += 1
+            if Self.isVerdict(outcome) { counts.latencies.record(min(microseconds, 3_600_000_000)) }
+        }
+    }
+
+    private static func isVerdict(_ outcome: String) -> Bool { outcome == "200" || outcome == "206" }
+
+    func report(images: Int, concurrency: Int) -> BenchReport {
+        counts.withLock { counts in
+            func milliseconds(_ microseconds: UInt64) -> Double { Double(microseconds) / 1000 }
+            func quantile(_ percentile: Double) -> Double {
+                milliseconds(counts.latencies.valueAtPercentile(percentile))
+            }
+            let verdicts = Int(counts.latencies.totalCount)
+            let seconds = (end - start) / .seconds(1)
+            return BenchReport(
+                images: images, concurrency: concurrency, seconds: seconds, verdicts: verdicts,
+                verdictsPerSecond: Double(verdicts) / seconds,
+                latencyMs: verdicts == 0
+                    ? nil
+                    : .init(
+                        p50: quantile(50), p90: quantile(90), p99: quantile(99), p999: quantile(99.9),
+                        max: milliseconds(counts.latencies.max)),
+                errors: counts.outcomes.filter { !Self.isVerdict($0.key) })
+        }
+    }
+}
+
+/// What a load came to.
+struct BenchReport: Codable, Equatable {
+    struct Latency: Codable, Equatable {
+        var p50, p90, p99, p999, max: Double
+    }
+
+    var images: Int
+    var concurrency: Int
+    var seconds: Double
+    var verdicts: Int
+    var verdictsPerSecond: Double
+    /// Of verdicts only; nil if there was none.
+    var latencyMs: Latency?
+    /// Answers that were no verdict, by status or by what went wrong on the way.
+    var errors: [String: Int]
+
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = .sortedKeys
+        // Every number in it is finite, the only thing that could make this fail.
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    var lines: [String] {
+        var lines = [
+            "\(images) images, \(concurrency) jobs in flight, \(fixed(seconds, 1)) s",
+            "\(fixed(verdictsPerSecond, 1)) verdicts/s (\(verdicts))",
+        ]
+        if let latencyMs {
+            let quantiles = [
+                ("p50", latencyMs.p50), ("p90", latencyMs.p90), ("p99", latencyMs.p99), ("p99.9", latencyMs.p999),
+                ("max", latencyMs.max),
+            ]
+            lines.append("ms: " + quantiles.map { "\($0.0) \(fixed($0.1, 2))" }.joined(separator: ", "))
+        }
+        let errors = errors.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        lines.append("errors: " + (errors.isEmpty ? "none" : errors.joined(separator: ", ")))
+        return lines
+    }
+}

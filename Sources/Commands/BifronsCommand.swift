@@ -1,0 +1,14 @@
+public import ArgumentParser
+
+/// `bifrons`, the command line.
+public struct BifronsCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "bifrons", abstract: "Tells photographs of real faces from AI-generated ones.",
+        discussion: "Every setting has the same name on the command line (--client-endpoint), in the environment "
+            + "(BIFRONS_CLIENT_ENDPOINT) and in the file of --config; the command line wins, then the environment.",
+        subcommands: [
+            UpCommand.self, ClassifyCommand.self, StatusCommand.self, BenchCommand.self, ModelsCommand.self,
+        ])
+
+    public init() {}
+}

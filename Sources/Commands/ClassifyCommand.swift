@@ -1,0 +1,99 @@
+public import ArgumentParser
+import Client
+import Glibc
+import Reactor
+import Settings
+import Wire
+
+/// `bifrons classify`.
+public struct ClassifyCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "classify", abstract: "Says of images whether they are real or AI-generated.",
+        discussion: """
+            Without a router that answers, and with none named, a cluster is started for the length of the call.
+
+            Exit status: 0 all classified; 1 some files failed; 2 usage; 69 no service.
+            """)
+
+    @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [String]
+    @Flag(help: "One result a line, as JSON: the service's own, and the file's name.") var json = false
+    @Option(help: "Jobs in flight at a time.") var window = 32
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var request: RequestOptions
+
+    public init() {}
+
+    public func validate() throws {
+        guard (1...1024).contains(window) else { throw ValidationError("--window must be from 1 to 1024") }
+        guard files.count(where: { $0 == "-" }) <= 1 else { throw ValidationError("- may be given once") }
+    }
+
+    public func run() async throws {
+        let settings = try ClientSettings(connection, request)
+        let status = try await CommandError.report {
+            let sources = ImageSource.find(files)
+            guard !sources.isEmpty else { throw CommandError("no images in \(files.joined(separator: ", "))") }
+            return try await classify(sources, settings)
+        }
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    /// Asks the running service, or one that is started for it.
+    private func classify(_ sources: [ImageSource], _ settings: ClientSettings) async throws -> Int32 {
+        do {
+            let client = try Submission.client(settings.routers)
+            defer { client.close() }
+            try await client.ping()
+            return try await classify(sources, settings, client)
+        } catch let error as ClientError where error.isNoService && !settings.isRouterNamed {
+            let cluster = try TemporaryCluster(connection)
+            defer { cluster.stop() }
+            try await cluster.waitUntilReady()
+            let client = try Submission.client([cluster.endpoint])
+            defer { client.close() }
+            return try await classify(sources, settings, client)
+        }
+    }
+
+    private func classify(
+        _ sources: [ImageSource], _ settings: ClientSettings, _ client: BifronsClient
+    ) async throws -> Int32 {
+        let start = MonotonicClock.now()
+        let header = Submission.header(settings)
+        let limit = settings.imageBytes + Limits.frameSlackBytes
+        var tally = Tally()
+        var bar = ProgressBar(total: sources.count)
+        var table: VerdictTable?
+        if !json {
+            var models = settings.models ?? []
+            if models.isEmpty { models = try await client.models().models.map(\.name) }
+            let made = VerdictTable(names: sources.map(\.name.printable), models: models)
+            printLine(made.header)
+            table = made
+        }
+        await inOrder(sources, window: window) { source in
+            do {
+                let image = try source.read(limit: limit)
+                let reply = try await Submission.untilAdmitted { try await client.classify(image, header: header) }
+                return (name: source.name, bytes: reply.bytes, document: reply.document)
+            } catch {
+                let (bytes, document) = Submission.failure(error)
+                return (name: source.name, bytes: bytes, document: document)
+            }
+        } finished: { done in
+            bar?.update(done: done)
+        } emit: { result in
+            tally.count(result.document.status)
+            bar?.clear()
+            printLine(table?.line(result.name, result.document) ?? VerdictTable.json(result.name, result.bytes))
+        }
+        bar?.clear()
+        if sources.count > 1, !json {
+            let seconds = (MonotonicClock.now() - start) / .seconds(1)
+            printError(
+                "\(sources.count) images: \(tally.classified) classified, \(tally.failed) failed, "
+                    + "in \(fixed(seconds, 1)) s (\(fixed(Double(sources.count) / seconds, 1))/s)")
+        }
+        return tally.exitStatus
+    }
+}

@@ -1,0 +1,152 @@
+import FoundationEssentials
+import Glibc
+import Reactor
+import Settings
+import ZeroMQ
+
+/// A router and its workers as child processes.
+struct ClusterPlan: Equatable {
+    var children: [(child: Supervisor.Child, command: ChildCommand)]
+
+    /// One router, and for each model that `ensemble.json` names so many workers.
+    /// - Parameter folder: where the executables are.
+    init(_ settings: ClusterSettings, models: [String], executables folder: String) {
+        children = [
+            (
+                Supervisor.Child(name: "router", stage: .router),
+                ChildCommand(executable: "\(folder)/bifrons-router", arguments: settings.routerArguments)
+            )
+        ]
+        for model in models {
+            for number in 1...settings.workersPerModel {
+                let name = settings.workersPerModel == 1 ? "worker \(model)" : "worker \(model) \(number)"
+                let own = ["--model=\(settings.router.modelsFolder)/\(model)", "--router=\(settings.workerPeer)"]
+                children.append(
+                    (
+                        Supervisor.Child(name: name, stage: .workers),
+                        ChildCommand(executable: "\(folder)/bifrons-worker", arguments: settings.workerArguments + own)
+                    ))
+            }
+        }
+    }
+
+    static func == (left: ClusterPlan, right: ClusterPlan) -> Bool {
+        left.children.elementsEqual(right.children, by: ==)
+    }
+
+    /// The models that a folder's `ensemble.json` names, each with a manifest.
+    static func models(in folder: String) throws(CommandError) -> [String] {
+        struct Ensemble: Decodable {
+            let models: [String]
+        }
+        let path = "\(folder)/ensemble.json"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandError("cannot read \(path); run where the folder \(folder) is, or name another with --models-folder")
+        }
+        guard let ensemble = try? JSONDecoder().decode(Ensemble.self, from: data), !ensemble.models.isEmpty else {
+            throw CommandError("\(path) is not an ensemble: the field 'models' must name at least one")
+        }
+        for model in ensemble.models where !FileManager.default.fileExists(atPath: "\(folder)/\(model)/manifest.json") {
+            throw CommandError("\(path) names the model '\(model)', but \(folder)/\(model)/manifest.json does not exist")
+        }
+        return ensemble.models
+    }
+
+    /// The folder of the running executable: its companions are beside it.
+    static func executables() throws(CommandError) -> String {
+        var buffer: [UInt8] = Array(repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
+        guard count > 0, let slash = buffer[..<count].lastIndex(of: UInt8(ascii: "/")) else {
+            throw CommandError("cannot find out where this program lies: /proc/self/exe cannot be read")
+        }
+        return String(decoding: buffer[..<slash], as: UTF8.self)
+    }
+}
+
+/// Runs a plan: carries out what the supervisor decides. Everything happens on the thread that calls `run`, which the
+/// children's lives are tied to.
+final class Cluster {
+    enum Notice: Equatable, Sendable {
+        case told(String)
+        case allReady
+        case finished(status: Int32)
+    }
+
+    private let commands: [ChildCommand]
+    private let isQuiet: Bool
+    private let notify: (Notice) -> Void
+    private var supervisor: Supervisor
+    private var processes: [(process: ChildProcess, index: Int)?]
+    private var poll = PollSet()
+    private var pending: [Supervisor.Event] = []
+
+    /// - Parameters:
+    ///   - isQuiet: the children's standard output goes to the standard error.
+    ///   - notify: called for everything that is worth to be known, on the thread of `run`.
+    init(
+        _ plan: ClusterPlan, timing: Supervisor.Timing, isQuiet: Bool = false, notify: @escaping (Notice) -> Void
+    ) {
+        commands = plan.children.map(\.command)
+        self.isQuiet = isQuiet
+        self.notify = notify
+        supervisor = Supervisor(plan.children.map(\.child), timing: timing)
+        processes = Array(repeating: nil, count: commands.count)
+    }
+
+    /// Runs until no child is left.
+    /// - Parameters:
+    ///   - stop: readable when the cluster is to stop.
+    ///   - takeStops: how often it is to, since the last call.
+    /// - Returns: the exit status.
+    func run(stop: Int32, takeStops: () -> Int) throws -> Int32 {
+        let stopIndex = poll.add(descriptor: stop)
+        pending = [.start]
+        while true {
+            while !pending.isEmpty {
+                let event = pending.removeFirst()
+                for action in supervisor.handle(event, at: MonotonicClock.now()) {
+                    if let status = perform(action) { return status }
+                }
+            }
+            _ = try poll.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: supervisor.nextDue))
+            for child in processes.indices {
+                guard let (process, index) = processes[child], poll.isReadable(index) || poll.isFailed(index) else { continue }
+                let (lines, end) = process.receive()
+                pending += lines.map { .ready(child, $0) }
+                if let end {
+                    poll.remove(index)
+                    processes[child] = nil
+                    pending.append(.ended(child, end))
+                }
+            }
+            if poll.isReadable(stopIndex) { for _ in 0..<takeStops() { pending.append(.stop) } }
+            pending.append(.due)
+        }
+    }
+
+    /// - Returns: the exit status, if that was the last action.
+    private func perform(_ action: Supervisor.Action) -> Int32? {
+        switch action {
+        case .launch(let child):
+            do {
+                let command = ChildCommand(
+                    executable: commands[child].executable,
+                    arguments: commands[child].arguments + Supervision.arguments)
+                let process = try ChildProcess(command, isQuiet: isQuiet)
+                processes[child] = (process, poll.add(descriptor: process.descriptor))
+            } catch {
+                notify(.told("\(error)"))
+                // As the shell has it: 127 for a command that is not there.
+                pending.append(.ended(child, .status(127)))
+            }
+        case .terminate(let child): processes[child]?.process.send(SIGTERM)
+        case .kill(let child): processes[child]?.process.send(SIGKILL)
+        case .tell(let line): notify(.told(line))
+        case .allReady: notify(.allReady)
+        case .finished(let status):
+            notify(.finished(status: status))
+            return status
+        }
+        return nil
+    }
+}

@@ -1,0 +1,68 @@
+public import ArgumentParser
+import Client
+import Settings
+import Wire
+
+/// `bifrons models`.
+public struct ModelsCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "Shows what is being served, with digests and metrics, and the policies.")
+
+    @Flag(help: "As JSON.") var json = false
+    @Flag(help: "Fail with status 69 unless every model has a worker.") var ready = false
+    @OptionGroup var connection: ConnectionOptions
+
+    public init() {}
+
+    public func run() async throws {
+        let settings = try ClientSettings(connection)
+        try await CommandError.report {
+            let client = try Submission.client(settings.routers)
+            defer { client.close() }
+            try await client.ping()
+            let report = try await client.models()
+            if json {
+                printLine(String(decoding: report.encoded(), as: UTF8.self))
+            } else {
+                for line in Self.lines(report) { printLine(line) }
+            }
+            let idle = report.models.filter { $0.workers == 0 }.map(\.name.printable)
+            if ready, !idle.isEmpty {
+                throw CommandError(
+                    "no worker serves \(idle.joined(separator: ", ")); start one with bifrons-worker",
+                    status: CommandError.noServiceStatus)
+            }
+        }
+    }
+
+    static func lines(_ report: ModelsReport) -> [String] {
+        let models = report.models.flatMap { model in
+            model.served.isEmpty
+                ? [[model.name.printable, "-", "0", "-", "no worker serves it"]]
+                : model.served.map { served in
+                    let metrics = served.metrics.sorted { $0.key < $1.key }
+                        .map { "\($0.key.printable) \(fixed($0.value, 4))" }.joined(separator: ", ")
+                    return [
+                        model.name.printable, served.version.printable, "\(served.workers)",
+                        String(served.digest.printable.prefix("sha256:".count + 12)), metrics,
+                    ]
+                }
+        }
+        let policies = report.policies.map { policy in
+            [
+                policy.name.printable, percent(policy.review), percent(policy.block), policy.noFace?.rawValue ?? "-",
+            ]
+        }
+        return TextTable.lines(
+            [
+                .init(title: "MODEL"), .init(title: "VERSION"), .init(title: "WORKERS", isNumber: true),
+                .init(title: "DIGEST"), .init(title: "METRICS"),
+            ], models)
+            + [""]
+            + TextTable.lines(
+                [
+                    .init(title: "POLICY"), .init(title: "REVIEW FROM", isNumber: true),
+                    .init(title: "BLOCK FROM", isNumber: true), .init(title: "NO FACE"),
+                ], policies)
+    }
+}

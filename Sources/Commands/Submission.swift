@@ -1,0 +1,77 @@
+import Client
+import Settings
+import Wire
+
+/// How a command finds and asks the service.
+enum Submission {
+    /// How long a full service is asked again before its 429 is the answer.
+    private static let patience = Duration.seconds(300)
+    /// When it does not say.
+    private static let defaultRetry = Duration.milliseconds(100)
+
+    static func client(_ routers: [String]) throws(ClientError) -> BifronsClient {
+        try BifronsClient(BifronsClient.Options(routers: routers))
+    }
+
+    static func header(_ settings: ClientSettings) -> RequestHeader {
+        var header = RequestHeader(verb: .classify)
+        header.budgetMilliseconds = settings.budgetMilliseconds
+        header.priority = settings.priority
+        header.policy = settings.policy
+        header.models = settings.models
+        header.requirement = settings.requiresAll ? .all : .any
+        return header
+    }
+
+    /// Submits until the queue has room, waiting as long as the service says.
+    static func untilAdmitted(
+        wait: (Duration) async throws -> Void = { try await Task.sleep(for: $0) }, _ submit: () async throws -> Reply
+    ) async throws -> Reply {
+        var waited = Duration.zero
+        while true {
+            let reply = try await submit()
+            guard reply.document.status == .tooManyRequests, waited < patience else { return reply }
+            let pause = reply.document.retryAfterMilliseconds.map { Duration.milliseconds($0) } ?? defaultRetry
+            try await wait(pause)
+            waited += pause
+        }
+    }
+
+    /// A result for what got none from the service.
+    static func failure(_ error: any Error) -> (bytes: [UInt8], document: ResultDocument) {
+        let problem =
+            switch error {
+            case let error as ImageSource.ReadError:
+                WireError(error.code == "image_too_large" ? .tooLarge : .badRequest, code: error.code, error.message)
+            case let error as ClientError where error.code == .noAnswer:
+                WireError(.timeout, code: "no_answer", error.description)
+            case let error as ClientError where error.code == .noRouter:
+                WireError(.unavailable, code: "no_router", error.description)
+            default: WireError(.internalError, code: "client_failed", "\(error)")
+            }
+        let document = ResultDocument(id: nil, error: problem)
+        return (document.encoded(), document)
+    }
+}
+
+/// What became of all the files, and the exit status that says so.
+struct Tally: Equatable {
+    private(set) var classified = 0
+    private(set) var failed = 0
+    private var unserved = 0
+
+    mutating func count(_ status: Status) {
+        if status.isSuccess {
+            classified += 1
+        } else {
+            failed += 1
+            if status == .unavailable { unserved += 1 }
+        }
+    }
+
+    /// 0 all classified, 1 some files failed, 69 there was no service for any.
+    var exitStatus: Int32 {
+        if failed == 0 { return 0 }
+        return classified == 0 && unserved == failed ? CommandError.noServiceStatus : 1
+    }
+}

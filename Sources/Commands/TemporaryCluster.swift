@@ -1,0 +1,76 @@
+import Glibc
+import Reactor
+import Settings
+import Synchronization
+
+/// A cluster for the length of one command: on ipc endpoints in a folder of its own, so that it meets no other.
+final class TemporaryCluster: Sendable {
+    /// Where its clients connect.
+    let endpoint: String
+
+    private let folder: String
+    private let stopRequests: Mailbox<Void>
+    private let thread: PlatformThread
+    private let notices: AsyncStream<Cluster.Notice>
+
+    /// Starts it; ``waitUntilReady()`` comes next.
+    init(_ connection: ConnectionOptions) throws {
+        var template = Array("/tmp/bifrons-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw CommandError("cannot make a folder in /tmp: \(String(cString: strerror(errno)))")
+        }
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        var isStarted = false
+        defer { if !isStarted { rmdir(folder) } }
+        let settings = try ClusterSettings.temporary(folder: folder, connection)
+        let models: [String]
+        do {
+            models = try ClusterPlan.models(in: settings.router.modelsFolder)
+        } catch {
+            throw CommandError(
+                "no router answered, and none can be started: \(error.description)", status: CommandError.noServiceStatus)
+        }
+        let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
+        var timing = Supervisor.Timing()
+        timing.patience = settings.router.drainTime + .seconds(2)
+        timing.startWithin = .seconds(60)
+        let (notices, continuation) = AsyncStream.makeStream(of: Cluster.Notice.self)
+        let stopRequests = try Mailbox<Void>()
+        thread = try PlatformThread(name: "cluster") { [timing] in
+            let cluster = Cluster(plan, timing: timing, isQuiet: true) { continuation.yield($0) }
+            do {
+                _ = try cluster.run(stop: stopRequests.descriptor) { stopRequests.drain().count }
+            } catch {
+                continuation.yield(.told("\(error)"))
+                continuation.yield(.finished(status: 1))
+            }
+            continuation.finish()
+        }
+        self.notices = notices
+        self.stopRequests = stopRequests
+        self.folder = folder
+        endpoint = settings.clientPeer
+        isStarted = true
+    }
+
+    /// Waits until every model is served.
+    /// - Throws: ``CommandError`` if the cluster ended instead; its children have told why.
+    func waitUntilReady() async throws(CommandError) {
+        for await notice in notices {
+            switch notice {
+            case .allReady: return
+            case .told(let line): if !line.contains(" is ready") { printError(line) }
+            case .finished:
+                throw CommandError("no router answered, and none could be started", status: CommandError.noServiceStatus)
+            }
+        }
+    }
+
+    /// Drains it and waits for its end.
+    func stop() {
+        stopRequests.post(())
+        thread.join()
+        for name in ["clients", "workers"] { unlink("\(folder)/\(name)") }
+        rmdir(folder)
+    }
+}

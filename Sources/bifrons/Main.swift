@@ -1,0 +1,9 @@
+import Commands
+import Settings
+
+@main
+enum Main {
+    static func main() {
+        Program.run(BifronsCommand.self)
+    }
+}

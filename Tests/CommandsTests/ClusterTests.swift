@@ -1,0 +1,113 @@
+import FoundationEssentials
+import Glibc
+import Reactor
+import Settings
+import Testing
+
+@testable import Commands
+
+@Suite(.timeLimit(.minutes(1))) struct ClusterTests {
+    /// A child of the shell that says its process id when it is ready, and ends well when it is told to. (`sleep` must not
+    /// keep the descriptor, or it would outlive the child for the parent.)
+    private static let obedient = "sleep 20 3>&- & trap 'kill $!; exit 0' TERM; echo $$ >&3; wait"
+
+    private final class Running {
+        let notices: AsyncStream<Cluster.Notice>
+        let stops: Mailbox<Void>
+        let thread: PlatformThread
+
+        init(_ scripts: [String]) throws {
+            var plan = ClusterPlan(try ClusterSettings(environment: [:]), models: [], executables: "")
+            plan.children = scripts.enumerated().map { index, script in
+                (
+                    .init(name: index == 0 ? "router" : "worker \(index)", stage: index == 0 ? .router : .workers),
+                    .init(executable: "/bin/sh", arguments: ["-c", script, "sh"])
+                )
+            }
+            let (notices, continuation) = AsyncStream.makeStream(of: Cluster.Notice.self)
+            let stops = try Mailbox<Void>()
+            thread = try PlatformThread(name: "cluster") { [plan] in
+                let cluster = Cluster(plan, timing: .init()) { continuation.yield($0) }
+                _ = try? cluster.run(stop: stops.descriptor) { stops.drain().count }
+                continuation.finish()
+            }
+            self.notices = notices
+            self.stops = stops
+        }
+    }
+
+    @Test func killedChildComesBackAndStopDrains() async throws {
+        let cluster = try Running([Self.obedient, Self.obedient])
+        var killed: String?
+        var seen: [Cluster.Notice] = []
+        for await notice in cluster.notices {
+            seen.append(notice)
+            guard case .told(let line) = notice, line.hasPrefix("worker 1 is ready: ") else { continue }
+            if killed == nil {
+                killed = line
+                kill(pid_t(line.split(separator: " ").last!)!, SIGKILL)
+            } else {
+                #expect(line != killed)
+                cluster.stops.post(())
+            }
+        }
+        #expect(seen.contains(.told("worker 1 ended by signal 9; restarting in 0.2 s")))
+        #expect(seen.contains(.allReady))
+        #expect(seen.last == .finished(status: 0))
+    }
+
+    @Test func secondStopKillsWhoDoesNotListen() async throws {
+        let cluster = try Running(["trap '' TERM; echo deaf >&3; sleep 20 3>&-"])
+        for await notice in cluster.notices {
+            switch notice {
+            case .allReady:
+                cluster.stops.post(())
+                cluster.stops.post(())
+            case .finished(let status): #expect(status == 1)
+            case .told: break
+            }
+        }
+    }
+
+    @Test func missingExecutableIsToldAndStopsAll() async throws {
+        let cluster = try Running([Self.obedient, "exit 127"])
+        var last: Cluster.Notice?
+        for await notice in cluster.notices { last = notice }
+        #expect(last == .finished(status: 1))
+
+        let error = #expect(throws: ChildProcess.StartError.self) {
+            try ChildProcess(ChildCommand(executable: "/nowhere/bifrons-router", arguments: []), isQuiet: true)
+        }
+        #expect(
+            error?.description
+                == "cannot start /nowhere/bifrons-router: No such file or directory; build or install it beside bifrons")
+    }
+
+    @Test func planHasARouterAndWorkersForEveryModel() throws {
+        let settings = try ClusterSettings(environment: ["BIFRONS_WORKERS": "2", "BIFRONS_WORKER_ENDPOINT": "ipc:///w"])
+        let plan = ClusterPlan(settings, models: ["a", "b"], executables: "/bin")
+        #expect(plan.children.map(\.child.name) == ["router", "worker a 1", "worker a 2", "worker b 1", "worker b 2"])
+        #expect(
+            plan.children[4].command
+                == ChildCommand(executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
+    }
+
+    @Test func modelsAreThoseOfTheEnsembleAndMustBeThere() throws {
+        let folder = try TemporaryFolder()
+        func problem() -> String? {
+            do {
+                _ = try ClusterPlan.models(in: folder.path)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
+        #expect(problem()?.hasPrefix("cannot read \(folder.path)/ensemble.json; run where") == true)
+        try folder.write("ensemble.json", Array("{}".utf8))
+        #expect(problem()?.contains("is not an ensemble") == true)
+        try folder.write("ensemble.json", Array(#"{"models": ["a"]}"#.utf8))
+        #expect(problem()?.contains("names the model 'a'") == true)
+        try folder.write("a/manifest.json", [])
+        #expect(try ClusterPlan.models(in: folder.path) == ["a"])
+    }
+}

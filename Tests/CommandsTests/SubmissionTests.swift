@@ -1,0 +1,44 @@
+import Client
+import Settings
+import Testing
+import Wire
+
+@testable import Commands
+
+@Suite struct SubmissionTests {
+    @Test func headerSaysWhatTheSettingsSay() throws {
+        let environment = [
+            "BIFRONS_BUDGET_MS": "100", "BIFRONS_POLICY": "strict", "BIFRONS_MODELS": "a,b", "BIFRONS_REQUIRE": "all",
+            "BIFRONS_PRIORITY": "9",
+        ]
+        let header = Submission.header(try ClientSettings(environment: environment))
+        #expect(header.budgetMilliseconds == 100)
+        #expect(header.policy == "strict")
+        #expect(header.models == ["a", "b"])
+        #expect(header.requirement == .all)
+        #expect(header.priority == 9)
+        #expect(Submission.header(try ClientSettings(environment: [:])) == RequestHeader(verb: .classify))
+    }
+
+    @Test func exitStatusTellsFailuresFromAMissingService() {
+        func status(_ statuses: [Status]) -> Int32 {
+            var tally = Tally()
+            for status in statuses { tally.count(status) }
+            return tally.exitStatus
+        }
+        #expect(status([]) == 0)
+        #expect(status([.ok, .partial]) == 0)
+        #expect(status([.ok, .unprocessable]) == 1)
+        #expect(status([.ok, .unavailable]) == 1)
+        #expect(status([.unavailable, .unavailable]) == 69)
+        #expect(status([.unavailable, .unprocessable]) == 1)
+    }
+
+    @Test func failuresWithoutAnAnswerAreResultsToo() {
+        let late = Submission.failure(ClientError(.noAnswer, "late"))
+        #expect(late.document.status == .timeout)
+        #expect(String(decoding: late.bytes, as: UTF8.self) == #"{"status":408,"error":{"code":"no_answer","message":"late"}}"#)
+        #expect(Submission.failure(ClientError(.noRouter, "none")).document.status == .unavailable)
+        #expect(Submission.failure(ImageSource.ReadError(code: "image_too_large", message: "")).document.status == .tooLarge)
+    }
+}

@@ -1,0 +1,40 @@
+import Testing
+import Wire
+
+@testable import Commands
+
+@Suite struct TextTests {
+    @Test(arguments: [(0.0, 1, "0.0"), (1.25, 1, "1.3"), (-0.04, 1, "0.0"), (-2.5, 0, "-3"), (99.999, 2, "100.00"), (3.05, 2, "3.05")])
+    func numbersAreRounded(_ value: Double, _ decimals: Int, _ text: String) {
+        #expect(fixed(value, decimals) == text)
+    }
+
+    @Test(arguments: [(0.4, "0 s"), (59.4, "59 s"), (61, "1 min 1 s"), (3720, "1 h 2 min"), (90_000, "1 d 1 h")])
+    func timesHaveTwoUnits(_ seconds: Double, _ text: String) {
+        #expect(span(seconds: seconds) == text)
+    }
+
+    @Test func controlCharactersOfNamesDoNotReachTheTerminal() {
+        #expect("a\u{1B}[2Jb\n".printable == "a\u{FFFD}[2Jb\u{FFFD}")
+    }
+
+    @Test func columnsLineUp() {
+        #expect(
+            TextTable.lines([.init(title: "NAME"), .init(title: "N", isNumber: true)], [["a", "10"], ["long one", "5"]])
+                == ["NAME       N", "a         10", "long one   5"])
+    }
+
+    @Test func progressIsABarARateAndATime() {
+        #expect(
+            ProgressBar.text(done: 12, total: 48, elapsed: .seconds(4))
+                == "[######------------------] 12/48  3.0/s  12 s left")
+        #expect(ProgressBar.text(done: 0, total: 48, elapsed: .zero) == "[------------------------] 0/48")
+        #expect(ProgressBar.text(done: 48, total: 48, elapsed: .seconds(16)).hasSuffix("48/48  3.0/s"))
+    }
+
+    @Test func thereIsNoBarInAPipeOrForAFew() {
+        #expect(ProgressBar(total: 1000, isTerminal: false) == nil)
+        #expect(ProgressBar(total: 9, isTerminal: true) == nil)
+        #expect(ProgressBar(total: 10, isTerminal: true) != nil)
+    }
+}

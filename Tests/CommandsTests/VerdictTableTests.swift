@@ -1,0 +1,36 @@
+import Testing
+import Wire
+
+@testable import Commands
+
+@Suite struct VerdictTableTests {
+    private let table = VerdictTable(names: ["a.jpg", "folder/b.png"], models: ["resnet", "inception"])
+
+    private var verdict: ResultDocument {
+        var result = ResultDocument(id: "1", status: .ok)
+        result.verdict = .init(label: .aiGenerated, aiProbability: 0.973, action: .block, policy: "default")
+        var resnet = ResultDocument.ModelResult(name: "resnet", status: .ok)
+        resnet.aiProbability = 0.981
+        result.models = [.init(name: "inception", status: .timeout), resnet]
+        result.totalMilliseconds = 12.14
+        return result
+    }
+
+    @Test func verdictsStandInColumns() {
+        #expect(
+            [table.header, table.line("a.jpg", verdict)] == [
+                "FILE          VERDICT            AI  ACTION   resnet  inception      MS",
+                "a.jpg         AI-generated   97.3 %  block    98.1 %          -    12.1",
+            ])
+    }
+
+    @Test func errorsAreToldWithStatusAndCode() {
+        let result = ResultDocument(id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end is missing"))
+        #expect(table.line("folder/b.png", result) == "folder/b.png  error 422 image_truncated: the end is missing")
+    }
+
+    @Test func jsonIsTheResultWithTheFile() {
+        #expect(VerdictTable.json("a/\"b\".jpg", Array(#"{"id":"1"}"#.utf8)) == #"{"file":"a/\"b\".jpg","id":"1"}"#)
+        #expect(VerdictTable.json("a", Array(" {} ".utf8)) == #"{"file":"a"} "#)
+    }
+}

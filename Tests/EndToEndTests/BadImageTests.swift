@@ -1,0 +1,74 @@
+import TestImages
+import TestKit
+import Testing
+import Wire
+
+extension EndToEndTests {
+    /// Files that are no good pictures, through the real workers.
+    @Suite(.serialized) struct BadImageTests {
+        static let jpeg = TestImages.jpeg(width: 200, height: 160)
+        static let png = TestImages.png(width: 120, height: 100)
+
+        /// What a damaged file may get: an error of its own, or a score if the damage shows in the pixels only.
+        static let answersToDamage: Set<Int> = [200, 413, 415, 422]
+
+        @Test func everyBadFileHasItsStatusAndTheNextGoodJobIsAnswered() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
+                let client = try cluster.client()
+                func expect(
+                    _ what: String, _ image: [UInt8], _ status: Int, _ code: String, _ words: String = "",
+                    sourceLocation: SourceLocation = #_sourceLocation
+                ) throws {
+                    let reply = try client.ask(Frames.classify(image))
+                    #expect(reply.status == status, "\(what)", sourceLocation: sourceLocation)
+                    #expect(reply.code == code, "\(what)", sourceLocation: sourceLocation)
+                    let message = reply.document.error?.message ?? ""
+                    #expect(
+                        words.isEmpty || message.contains(words), "\(what): \(message)", sourceLocation: sourceLocation)
+                    #expect(reply.document.models.count == 2, "\(what)", sourceLocation: sourceLocation)
+                }
+                try expect("text", Array("This is no picture.".utf8), 415, "image_unknown_format")
+                try expect(
+                    "GIF", Array("GIF89a".utf8) + [1, 0, 1, 0, 0, 0, 0, 0x3B], 415, "image_unknown_format", "GIF")
+                try expect("PDF", Array("%PDF-1.7\n".utf8), 415, "image_unknown_format", "PDF")
+                let enormous =
+                    TestImages.pngSignature + TestImages.pngHeader(width: 100_000, height: 100_000)
+                    + TestImages.imageData(TestImages.zlib([])) + TestImages.chunk("IEND", [])
+                try expect("PNG of 100,000 x 100,000", enormous, 413, "image_too_large")
+                try expect(
+                    "PNG of 0 x 0", TestImages.pngSignature + TestImages.pngHeader(width: 0, height: 0), 422,
+                    "image_zero_sized")
+                for tenth in 1...9 {
+                    try expect(
+                        "JPEG cut at \(tenth)0 %", Array(Self.jpeg.prefix(Self.jpeg.count * tenth / 10)), 422,
+                        "image_truncated")
+                    try expect(
+                        "PNG cut at \(tenth)0 %", Array(Self.png.prefix(Self.png.count * tenth / 10)), 422,
+                        "image_truncated")
+                }
+                for good in [Self.jpeg, Self.png] {
+                    let reply = try client.ask(Frames.classify(good))
+                    #expect(reply.status == 200)
+                    #expect(reply.document.verdict != nil)
+                    #expect(reply.document.models.map(\.status.rawValue) == [200, 200])
+                }
+                #expect(try client.status().counters.workersLost == 0)
+            }
+        }
+
+        @Test func oneFlippedByteIsAnsweredAndKillsNoWorker() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                let client = try cluster.client()
+                var random = SeededGenerator(seed: 3)
+                for round in 0..<60 {
+                    var image = round % 2 == 0 ? Self.jpeg : Self.png
+                    let place = Int.random(in: image.indices, using: &random)
+                    image[place] ^= UInt8.random(in: 1...255, using: &random)
+                    let reply = try client.ask(Frames.classify(image, #""models":["resnet"]"#))
+                    #expect(Self.answersToDamage.contains(reply.status), "byte \(place), round \(round)")
+                }
+                #expect(try client.status().counters.workersLost == 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Glibc
+import TestImages
+import TestKit
+import Testing
+import Wire
+
+extension EndToEndTests {
+    /// The life and death of the programs.
+    @Suite(.serialized) struct ClusterTests {
+        private static let pictures = (1...8).map {
+            TestImages.jpeg(width: 96 + $0, height: 96, pattern: .noise(seed: UInt64($0)))
+        }
+
+        @Test func samePictureGetsTheSameVerdictFromEveryWorker() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "resnet", "inception"]) { cluster in
+                let client = try cluster.client()
+                var verdicts: Set<Double> = []
+                var names: Set<String> = []
+                for _ in 0..<6 {
+                    let reply = try client.ask(Frames.classify(Self.pictures[0], #""metadata":{"a": [1]}"#))
+                    #expect(reply.status == 200)
+                    #expect(String(decoding: reply.result, as: UTF8.self).contains(#""metadata":{"a": [1]}"#))
+                    verdicts.insert(try #require(reply.document.verdict).aiProbability)
+                    names.insert(try #require(reply.document.models.first?.worker))
+                }
+                #expect(verdicts.count == 1)
+                #expect(names.count == 2)
+            }
+        }
+
+        @Test func killOfOneOfTwoWorkersUnderLoadIsNoticedByNobody() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "resnet"]) { cluster in
+                let client = try cluster.client()
+                let (jobs, window) = (60, 8)
+                func send(_ job: Int) throws {
+                    try client.send(
+                        [Array("\(job)".utf8), []]
+                            + Frames.classify(Self.pictures[job % 8], #""models":["resnet"],"budget_ms":60000"#))
+                }
+                for job in 0..<window { try send(job) }
+                var answered: Set<[UInt8]> = []
+                for job in 0..<jobs {
+                    let reply = try client.receive()
+                    #expect(reply.status == 200)
+                    answered.insert(reply.envelope[0])
+                    if job == jobs / 3 { cluster.workers[0].signal(SIGKILL) }
+                    if job + window < jobs { try send(job + window) }
+                }
+                #expect(answered.count == jobs)
+                #expect(try cluster.workers[0].waitForEnd() == .signal(SIGKILL))
+                #expect(try client.status().workers.count == 1)
+            }
+        }
+
+        @Test func routerDrainsOnSIGTERM() throws {
+            try Cluster.run { cluster in
+                let client = try cluster.client()
+                let workers = try cluster.testWorkers()
+                try client.send(Frames.classify([1], #""id":"before""#))
+                let jobs = try workers.map { try $0.job().job }
+                cluster.router.signal(SIGTERM)
+                // The signal is on its way: some more may still be let in, and are answered then.
+                var refused: TestClient.Reply
+                repeat {
+                    refused = try client.ask(Frames.classify([1], #""budget_ms":1"#))
+                } while refused.status == 408
+                #expect(refused.code == "draining")
+                #expect(try client.status().router.draining)
+                for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job)) }
+                let last = try client.receive()
+                #expect(last.status == 200)
+                #expect(last.document.id == "before")
+                #expect(try cluster.router.waitForEnd() == .exit(0))
+            }
+        }
+
+        @Test func drainEndsWithItsTime() throws {
+            try Cluster.run(router: ["--drain-time=200ms"]) { cluster in
+                let client = try cluster.client()
+                let workers = try cluster.testWorkers()
+                try client.send(Frames.classify([1]))
+                for worker in workers { _ = try worker.job() }
+                cluster.router.signal(SIGTERM)
+                let reply = try client.receive()
+                #expect(reply.code == "draining")
+                #expect(try cluster.router.waitForEnd() == .exit(0))
+            }
+        }
+
+        @Test func workerDrainsOnSIGTERM() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                let client = try cluster.client()
+                for picture in Self.pictures { try client.send(Frames.classify(picture, #""models":["resnet"]"#)) }
+                #expect(try client.receive().status == 200)
+                cluster.workers[0].signal(SIGTERM)
+                // What it has is answered; what is left has no worker to wait for, and ends with its budget.
+                for _ in Self.pictures.dropFirst() {
+                    let status = try client.receive().status
+                    #expect(status == 200 || status == 408)
+                }
+                #expect(try cluster.workers[0].waitForEnd() == .exit(0))
+                let status = try client.status()
+                #expect(status.workers.isEmpty)
+                #expect(status.counters.workersLost == 0)
+            }
+        }
+
+        @Test func workerFindsARouterThatCameBack() throws {
+            // Without a router there is only the worker's own trying; with one it is there within seconds.
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                cluster.router.signal(SIGKILL)
+                #expect(try cluster.router.waitForEnd() == .signal(SIGKILL))
+                try cluster.restartRouter()
+                try cluster.waitForWorkers(["resnet"])
+                #expect(
+                    try cluster.client().ask(Frames.classify(Self.pictures[0], #""models":["resnet"]"#)).status == 200)
+            }
+        }
+
+        @Test func fullQueueSaysWhenToComeAgain() throws {
+            try Cluster.run(router: ["--max-jobs=1"]) { cluster in
+                let client = try cluster.client()
+                let workers = try cluster.testWorkers()
+                try client.send(Frames.classify([1], #""id":"in""#))
+                let jobs = try workers.map { try $0.job().job }
+                let refused = try client.ask(Frames.classify([1], #""id":"out""#))
+                #expect(refused.status == 429)
+                #expect(refused.document.id == "out")
+                #expect((1...60_000).contains(refused.document.retryAfterMilliseconds ?? 0))
+                for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job)) }
+                #expect(try client.receive().document.id == "in")
+                try expectService(client, workers)
+            }
+        }
+
+        @Test func cancelEndsTheJobOfAnotherClient() throws {
+            try Cluster.run { cluster in
+                let (client, other) = (try cluster.client(), try cluster.client())
+                let workers = try cluster.testWorkers()
+                try client.send(Frames.classify([1], #""id":"x""#))
+                for worker in workers { _ = try worker.job() }
+                #expect(try other.ask(Frames.request(#"{"verb":"cancel","id":"x"}"#)).status == 200)
+                let reply = try client.receive()
+                #expect(reply.status == 408)
+                #expect(reply.code == "cancelled")
+            }
+        }
+    }
+}

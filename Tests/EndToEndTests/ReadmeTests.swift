@@ -1,0 +1,14 @@
+import Settings
+import Testing
+
+/// The README and the programs say the same.
+@Suite struct ReadmeTests {
+    @Test func tableOfSettingsIsComplete() {
+        let readme = Files.text(Files.root + "/README.md")
+        for setting in SettingsTable.all {
+            let value = setting.defaultText.map { " `\($0)` " } ?? " "
+            let row = "| `\(setting.name)` |\(value)| \(setting.meaning) |"
+            #expect(readme.contains(row), "the README has no row \(row)")
+        }
+    }
+}
