@@ -96,6 +96,6 @@ let package = Package(
             ["Hashing", "ImageDecoding", "Reactor", "Settings", "TestImages", "Wire", "WorkerService", "ZeroMQ", logging]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
         tests("CommandsTests", ["Client", "Commands", "Reactor", "Settings", "Wire", "ZeroMQ", arguments]),
-        tests("EndToEndTests", ["Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
+        tests("EndToEndTests", ["Reactor", "Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
     ]
 )

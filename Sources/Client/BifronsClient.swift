@@ -22,6 +22,9 @@ public final class BifronsClient: Sendable {
         public var connectTimeout: Duration = .seconds(3)
         /// How long after its budget a request is given up: the router should have answered by then.
         public var grace: Duration = .seconds(1)
+        /// Bytes of the largest image that is sent: a router ends the connection of who sends more than its own limit and
+        /// ``Limits/frameSlackBytes``, and that would disturb the other requests.
+        public var largestImage = Limits.imageBytes + Limits.frameSlackBytes
 
         public init(routers: [String] = ["tcp://127.0.0.1:5555"]) {
             self.routers = routers
@@ -70,7 +73,16 @@ public final class BifronsClient: Sendable {
     ///   - image: the file's bytes.
     ///   - header: what is asked; the verb is `classify` whatever it says.
     /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled, and then the router is told.
-    public func classify(_ image: [UInt8], header: RequestHeader = RequestHeader(verb: .classify)) async throws -> Reply {
+    public func classify(_ image: [UInt8], header: RequestHeader = RequestHeader(verb: .classify)) async throws -> Reply
+    {
+        guard image.count <= options.largestImage else {
+            let document = ResultDocument(
+                id: header.id,
+                error: WireError(
+                    .tooLarge, code: "image_too_large",
+                    "the image has \(image.count) bytes; the client sends at most \(options.largestImage)"))
+            return Reply(bytes: document.encoded(), document: document)
+        }
         var header = header
         header.verb = .classify
         let bytes = try await request(header, image: image)
@@ -146,7 +158,8 @@ public final class BifronsClient: Sendable {
         guard outcome.status.isSuccess else {
             throw ClientError(
                 .refused(outcome.status),
-                "the router answers \(verb) with \(outcome.status.rawValue): \(outcome.error?.message ?? "no reason given")")
+                "the router answers \(verb) with \(outcome.status.rawValue): \(outcome.error?.message ?? "no reason given")"
+            )
         }
         return bytes
     }

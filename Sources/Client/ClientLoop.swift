@@ -150,7 +150,8 @@ final class ClientLoop {
                         ClientError(
                             .noAnswer,
                             "the router at \(routers[router].endpoint) did not answer within "
-                                + "\(Int(call.answerTimeout.milliseconds)) ms; see whether it is well with 'bifrons status'")))
+                                + "\(Int(call.answerTimeout.milliseconds)) ms; see whether it is well with 'bifrons status'"
+                        )))
             }
         }
     }

@@ -1,4 +1,4 @@
-public import ArgumentParser
+import ArgumentParser
 import Client
 import FoundationEssentials
 import Histogram
@@ -8,8 +8,8 @@ import Synchronization
 import Wire
 
 /// `bifrons bench`.
-public struct BenchCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Loads the service and measures verdicts a second and latencies.",
         discussion: "So many jobs are in flight at any time; each is submitted when one before it is answered.")
 
@@ -21,21 +21,21 @@ public struct BenchCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var request: RequestOptions
 
-    public init() {}
-
-    public func validate() throws {
+    func validate() throws {
         guard (1...4096).contains(concurrency) else { throw ValidationError("--concurrency must be from 1 to 4096") }
-        guard seconds > 0, seconds <= 86_400 else { throw ValidationError("--seconds must be more than 0, at most 86400") }
+        guard seconds > 0, seconds <= 86_400 else {
+            throw ValidationError("--seconds must be more than 0, at most 86400")
+        }
         guard (0...3600).contains(warmUp) else { throw ValidationError("--warm-up must be from 0 to 3600") }
     }
 
-    public func run() async throws {
+    func run() async throws {
         let settings = try ClientSettings(connection, request)
         try await CommandError.report {
-            let limit = settings.imageBytes + Limits.frameSlackBytes
+            let limit = Submission.largestImage(settings)
             let pictures = ImageSource.find([images]).compactMap { try? $0.read(limit: limit) }
             guard !pictures.isEmpty else { throw CommandError("no images in \(images)") }
-            let client = try Submission.client(settings.routers)
+            let client = try Submission.client(settings)
             defer { client.close() }
             try await client.ping()
             let header = Submission.header(settings)

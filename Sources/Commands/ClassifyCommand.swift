@@ -1,4 +1,4 @@
-public import ArgumentParser
+import ArgumentParser
 import Client
 import Glibc
 import Reactor
@@ -6,8 +6,8 @@ import Settings
 import Wire
 
 /// `bifrons classify`.
-public struct ClassifyCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct ClassifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "classify", abstract: "Says of images whether they are real or AI-generated.",
         discussion: """
             Without a router that answers, and with none named, a cluster is started for the length of the call.
@@ -21,14 +21,12 @@ public struct ClassifyCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var request: RequestOptions
 
-    public init() {}
-
-    public func validate() throws {
+    func validate() throws {
         guard (1...1024).contains(window) else { throw ValidationError("--window must be from 1 to 1024") }
         guard files.count(where: { $0 == "-" }) <= 1 else { throw ValidationError("- may be given once") }
     }
 
-    public func run() async throws {
+    func run() async throws {
         let settings = try ClientSettings(connection, request)
         let status = try await CommandError.report {
             let sources = ImageSource.find(files)
@@ -41,7 +39,7 @@ public struct ClassifyCommand: AsyncParsableCommand {
     /// Asks the running service, or one that is started for it.
     private func classify(_ sources: [ImageSource], _ settings: ClientSettings) async throws -> Int32 {
         do {
-            let client = try Submission.client(settings.routers)
+            let client = try Submission.client(settings)
             defer { client.close() }
             try await client.ping()
             return try await classify(sources, settings, client)
@@ -49,7 +47,7 @@ public struct ClassifyCommand: AsyncParsableCommand {
             let cluster = try TemporaryCluster(connection)
             defer { cluster.stop() }
             try await cluster.waitUntilReady()
-            let client = try Submission.client([cluster.endpoint])
+            let client = try Submission.client(settings, routers: [cluster.endpoint])
             defer { client.close() }
             return try await classify(sources, settings, client)
         }
@@ -60,7 +58,7 @@ public struct ClassifyCommand: AsyncParsableCommand {
     ) async throws -> Int32 {
         let start = MonotonicClock.now()
         let header = Submission.header(settings)
-        let limit = settings.imageBytes + Limits.frameSlackBytes
+        let limit = Submission.largestImage(settings)
         var tally = Tally()
         var bar = ProgressBar(total: sources.count)
         var table: VerdictTable?

@@ -41,13 +41,14 @@ struct ClusterPlan: Equatable {
         }
         let path = "\(folder)/ensemble.json"
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandError("cannot read \(path); run where the folder \(folder) is, or name another with --models-folder")
+            throw CommandError("cannot read \(path); run where it is, or set BIFRONS_MODELS_FOLDER")
         }
         guard let ensemble = try? JSONDecoder().decode(Ensemble.self, from: data), !ensemble.models.isEmpty else {
             throw CommandError("\(path) is not an ensemble: the field 'models' must name at least one")
         }
         for model in ensemble.models where !FileManager.default.fileExists(atPath: "\(folder)/\(model)/manifest.json") {
-            throw CommandError("\(path) names the model '\(model)', but \(folder)/\(model)/manifest.json does not exist")
+            throw CommandError(
+                "\(path) names the model '\(model)', but \(folder)/\(model)/manifest.json does not exist")
         }
         return ensemble.models
     }
@@ -110,7 +111,9 @@ final class Cluster {
             }
             _ = try poll.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: supervisor.nextDue))
             for child in processes.indices {
-                guard let (process, index) = processes[child], poll.isReadable(index) || poll.isFailed(index) else { continue }
+                guard let (process, index) = processes[child], poll.isReadable(index) || poll.isFailed(index) else {
+                    continue
+                }
                 let (lines, end) = process.receive()
                 pending += lines.map { .ready(child, $0) }
                 if let end {

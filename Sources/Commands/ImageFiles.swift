@@ -37,7 +37,9 @@ struct ImageSource: Equatable, Sendable {
     private func read(_ descriptor: Int32, limit: Int) throws(ReadError) -> [UInt8] {
         var bytes: [UInt8] = []
         var information = stat()
-        if fstat(descriptor, &information) == 0, information.st_size <= limit { bytes.reserveCapacity(information.st_size) }
+        if fstat(descriptor, &information) == 0, information.st_size <= limit {
+            bytes.reserveCapacity(information.st_size)
+        }
         var buffer: [UInt8] = Array(repeating: 0, count: 1 << 16)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
@@ -48,7 +50,8 @@ struct ImageSource: Equatable, Sendable {
             }
             guard bytes.count + count <= limit else {
                 throw ReadError(
-                    code: "image_too_large", message: "the file has more than \(limit) bytes; raise --image-bytes here and in the service")
+                    code: "image_too_large",
+                    message: "the file has more than \(limit) bytes; raise --image-bytes here and in the service")
             }
             bytes += buffer[..<count]
         }
@@ -97,6 +100,7 @@ struct ImageSource: Equatable, Sendable {
         defer { close(descriptor) }
         var start: [UInt8] = Array(repeating: 0, count: 8)
         let count = Glibc.read(descriptor, &start, start.count)
-        return start.starts(with: [0xFF, 0xD8, 0xFF]) || count == 8 && start == [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+        return start.starts(with: [0xFF, 0xD8, 0xFF])
+            || count == 8 && start == [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     }
 }

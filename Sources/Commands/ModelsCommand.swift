@@ -1,23 +1,21 @@
-public import ArgumentParser
+import ArgumentParser
 import Client
 import Settings
 import Wire
 
 /// `bifrons models`.
-public struct ModelsCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct ModelsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "models", abstract: "Shows what is being served, with digests and metrics, and the policies.")
 
     @Flag(help: "As JSON.") var json = false
     @Flag(help: "Fail with status 69 unless every model has a worker.") var ready = false
     @OptionGroup var connection: ConnectionOptions
 
-    public init() {}
-
-    public func run() async throws {
+    func run() async throws {
         let settings = try ClientSettings(connection)
         try await CommandError.report {
-            let client = try Submission.client(settings.routers)
+            let client = try Submission.client(settings)
             defer { client.close() }
             try await client.ping()
             let report = try await client.models()
@@ -41,7 +39,8 @@ public struct ModelsCommand: AsyncParsableCommand {
                 ? [[model.name.printable, "-", "0", "-", "no worker serves it"]]
                 : model.served.map { served in
                     let metrics = served.metrics.sorted { $0.key < $1.key }
-                        .map { "\($0.key.printable) \(fixed($0.value, 4))" }.joined(separator: ", ")
+                        .map { "\($0.key.printable) \(fixed($0.value, $0.value == $0.value.rounded() ? 0 : 4))" }
+                        .joined(separator: ", ")
                     return [
                         model.name.printable, served.version.printable, "\(served.workers)",
                         String(served.digest.printable.prefix("sha256:".count + 12)), metrics,

@@ -1,23 +1,21 @@
-public import ArgumentParser
+import ArgumentParser
 import Client
 import Settings
 import Wire
 
 /// `bifrons status`.
-public struct StatusCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Shows queues, workers, rates and latencies.")
 
     @Flag(help: "Show it again every second, until ctrl-C.") var watch = false
     @Flag(help: "As JSON.") var json = false
     @OptionGroup var connection: ConnectionOptions
 
-    public init() {}
-
-    public func run() async throws {
+    func run() async throws {
         let settings = try ClientSettings(connection)
         try await CommandError.report {
-            let client = try Submission.client(settings.routers)
+            let client = try Submission.client(settings)
             defer { client.close() }
             try await client.ping()
             repeat {
@@ -45,10 +43,12 @@ public struct StatusCommand: AsyncParsableCommand {
         ]
         if latency.count > 0 {
             let quantiles = [
-                ("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99), ("p99.9", latency.p999), ("max", latency.max),
+                ("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99), ("p99.9", latency.p999),
+                ("max", latency.max),
             ]
             lines.append(
-                "ms     " + quantiles.map { "\($0.0) \(fixed($0.1, 1))" }.joined(separator: ", ") + " over \(latency.count) jobs")
+                "ms     " + quantiles.map { "\($0.0) \(fixed($0.1, 1))" }.joined(separator: ", ")
+                    + " over \(latency.count) jobs")
         }
         lines.append("")
         lines += TextTable.lines(
@@ -67,7 +67,8 @@ public struct StatusCommand: AsyncParsableCommand {
                 ],
                 report.workers.map {
                     [
-                        $0.name.printable, $0.model.printable, $0.version.printable, $0.state.printable, "\($0.inFlight)",
+                        $0.name.printable, $0.model.printable, $0.version.printable, $0.state.printable,
+                        "\($0.inFlight)",
                         "\($0.credit)", "\($0.scored)", "\($0.failed)", fixed($0.lastHeardMs, 0),
                     ]
                 })
@@ -79,7 +80,9 @@ public struct StatusCommand: AsyncParsableCommand {
 
     /// What has happened so far; what has not is left out.
     private static func counters(_ counters: StatusReport.Counters) -> String {
-        let replies = counters.repliesByStatus.sorted { $0.key < $1.key }.map { ("replies \($0.key.printable)", $0.value) }
+        let replies = counters.repliesByStatus.sorted { $0.key < $1.key }.map {
+            ("replies \($0.key.printable)", $0.value)
+        }
         let others = [
             ("rejected", counters.rejected), ("malformed requests", counters.malformedRequests),
             ("malformed messages", counters.malformedMessages), ("late", counters.late), ("unknown", counters.unknown),

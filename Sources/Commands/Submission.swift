@@ -9,9 +9,14 @@ enum Submission {
     /// When it does not say.
     private static let defaultRetry = Duration.milliseconds(100)
 
-    static func client(_ routers: [String]) throws(ClientError) -> BifronsClient {
-        try BifronsClient(BifronsClient.Options(routers: routers))
+    static func client(_ settings: ClientSettings, routers: [String]? = nil) throws(ClientError) -> BifronsClient {
+        var options = BifronsClient.Options(routers: routers ?? settings.routers)
+        options.largestImage = largestImage(settings)
+        return try BifronsClient(options)
     }
+
+    /// Bytes beyond which the router would not answer, but end the connection.
+    static func largestImage(_ settings: ClientSettings) -> Int { settings.imageBytes + Limits.frameSlackBytes }
 
     static func header(_ settings: ClientSettings) -> RequestHeader {
         var header = RequestHeader(verb: .classify)

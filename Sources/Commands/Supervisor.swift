@@ -1,4 +1,4 @@
-import Reactor
+import Glibc
 import Wire
 
 /// Which children run, when a dead one is started again, and in which order they are stopped. Decides and does nothing:
@@ -156,7 +156,8 @@ struct Supervisor {
             states[index] = .restarting(at: now + delay)
             return [.tell("\(name) \(end); restarting in \(fixed(delay.milliseconds / 1000, 1)) s")]
         case .stopping(let stage, _):
-            let isExpected = end == .status(0)
+            // One that has hardly begun does not know better than to be ended by SIGTERM.
+            let isExpected = end == .status(0) || end == .signal(SIGTERM)
             if !isExpected { status = 1 }
             let told = isExpected ? [] : [Action.tell("\(name) \(end)")]
             return children.indices.contains { children[$0].stage == stage && isRunning($0) }

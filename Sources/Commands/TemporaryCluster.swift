@@ -28,7 +28,8 @@ final class TemporaryCluster: Sendable {
             models = try ClusterPlan.models(in: settings.router.modelsFolder)
         } catch {
             throw CommandError(
-                "no router answered, and none can be started: \(error.description)", status: CommandError.noServiceStatus)
+                "no router answered, and none can be started: \(error.description)",
+                status: CommandError.noServiceStatus)
         }
         let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
         var timing = Supervisor.Timing()
@@ -61,7 +62,8 @@ final class TemporaryCluster: Sendable {
             case .allReady: return
             case .told(let line): if !line.contains(" is ready") { printError(line) }
             case .finished:
-                throw CommandError("no router answered, and none could be started", status: CommandError.noServiceStatus)
+                throw CommandError(
+                    "no router answered, and none could be started", status: CommandError.noServiceStatus)
             }
         }
     }

@@ -55,7 +55,9 @@ struct TextTable {
 
     /// - Parameter widths: the least widths; a cell that is wider moves what follows.
     init(_ columns: [Column]) {
-        self.columns = columns.map { Column(title: $0.title, isNumber: $0.isNumber, width: max($0.width, $0.title.count)) }
+        self.columns = columns.map {
+            Column(title: $0.title, isNumber: $0.isNumber, width: max($0.width, $0.title.count))
+        }
     }
 
     var header: String { line(columns.map(\.title)) }

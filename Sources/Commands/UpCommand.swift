@@ -1,18 +1,16 @@
-public import ArgumentParser
+import ArgumentParser
 import Reactor
 import Settings
 
 /// `bifrons up`.
-public struct UpCommand: ParsableCommand {
-    public static let configuration = CommandConfiguration(
+struct UpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Runs a router and workers for every model, and keeps them running.",
         discussion: "ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait.")
 
     @OptionGroup var options: ClusterOptions
 
-    public init() {}
-
-    public func run() throws {
+    func run() throws {
         try CommandError.report {
             let settings = try ClusterSettings(options)
             let models = try ClusterPlan.models(in: settings.router.modelsFolder)

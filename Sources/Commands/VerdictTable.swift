@@ -15,7 +15,8 @@ struct VerdictTable {
         table = TextTable(
             [
                 .init(title: "FILE", width: width), .init(title: "VERDICT", width: "AI-generated".count),
-                .init(title: "AI", isNumber: true, width: "100.0 %".count), .init(title: "ACTION", width: "review".count),
+                .init(title: "AI", isNumber: true, width: "100.0 %".count),
+                .init(title: "ACTION", width: "review".count),
             ] + models.map { .init(title: $0, isNumber: true, width: "100.0 %".count) }
                 + [.init(title: "MS", isNumber: true, width: "1000.0".count)])
     }

@@ -64,7 +64,8 @@ public struct ClusterSettings: Equatable, Sendable {
         if let peer = Endpoint(endpoint, for: .bind)?.localPeer { return peer }
         throw SettingsError(
             setting: key.name,
-            "\(layers.source(of: key)) is \(endpoint), which leaves the port to chance; 'up' needs a fixed one to tell others")
+            "\(layers.source(of: key)) is \(endpoint), which leaves the port to chance; 'up' needs a fixed one to tell others"
+        )
     }
 }
 

@@ -88,7 +88,8 @@ extension Setting<Duration> {
     ) -> Setting {
         Setting(
             name, default: text, meaning,
-            allowed: "a time from \(Units.text(range.lowerBound)) to \(Units.text(range.upperBound)), such as 500ms or 10s"
+            allowed:
+                "a time from \(Units.text(range.lowerBound)) to \(Units.text(range.upperBound)), such as 500ms or 10s"
         ) { Units.duration($0).flatMap { range.contains($0) ? $0 : nil } }
     }
 }

@@ -38,7 +38,8 @@ enum SettingsFile {
     static func read(_ path: String) throws(SettingsError) -> [String: [String]] {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw SettingsError(
-                setting: Keys.config.name, "cannot read the settings file \(path); check that it exists and may be read")
+                setting: Keys.config.name, "cannot read the settings file \(path); check that it exists and may be read"
+            )
         }
         guard let entries = try? JSONDecoder().decode([String: Entry].self, from: data) else {
             throw SettingsError(

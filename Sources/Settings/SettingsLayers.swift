@@ -120,7 +120,8 @@ struct SettingsLayers {
             if case .string(let text)? = try? layer.provider.value(forKey: key, type: .string).value?.content {
                 return ([text], layer)
             }
-            if case .stringArray(let texts)? = try? layer.provider.value(forKey: key, type: .stringArray).value?.content {
+            if case .stringArray(let texts)? = try? layer.provider.value(forKey: key, type: .stringArray).value?.content
+            {
                 return (texts, layer)
             }
         }

@@ -85,7 +85,8 @@ import ZeroMQ
         #expect(error?.code == .noRouter)
         #expect(
             error?.description
-                == "no router answered at \(endpoint) within 30 ms; start one with 'bifrons up' or name another with --router")
+                == "no router answered at \(endpoint) within 30 ms; start one with 'bifrons up' or name another with --router"
+        )
         await #expect(throws: ClientError.self) { try await client.ping(timeout: .milliseconds(20)) }
     }
 
@@ -100,7 +101,9 @@ import ZeroMQ
     @Test func callsOfARouterThatDiesGoToTheOneThatReturns() async throws {
         let client = try client()
         var router: ScriptedRouter? = try ScriptedRouter(endpoint, context)
-        let tasks = (0..<3).map { index in Task { try await client.classify([UInt8(index)], header: header(budget: 9000)) } }
+        let tasks = (0..<3).map { index in
+            Task { try await client.classify([UInt8(index)], header: header(budget: 9000)) }
+        }
         for _ in tasks { #expect(try await router?.receive() != nil) }
         router = nil
         let next = try ScriptedRouter(endpoint, context)
@@ -241,9 +244,18 @@ import ZeroMQ
         let client = try client()
         let task = Task { try await client.status() }
         try router.answer(
-            try #require(try await router.receive()), #"{"status": 503, "error": {"code": "draining", "message": "going away"}}"#)
+            try #require(try await router.receive()),
+            #"{"status": 503, "error": {"code": "draining", "message": "going away"}}"#)
         let error = await #expect(throws: ClientError.self) { try await task.value }
         #expect(error?.description == "the router answers status with 503: going away")
+    }
+
+    @Test func imageThatNoRouterWouldTakeIsNotSent() async throws {
+        let client = try client()
+        let image = [UInt8](repeating: 0, count: Limits.imageBytes + Limits.frameSlackBytes + 1)
+        let reply = try await client.classify(image, header: header(id: "big"))
+        #expect(reply.document.status == .tooLarge)
+        #expect(reply.document.id == "big")
     }
 
     @Test func malformedEndpointIsRefusedAtOnce() {

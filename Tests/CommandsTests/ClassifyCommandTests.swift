@@ -40,7 +40,8 @@ import Wire
             case (_, 2) where !wasFull.exchange(true, ordering: .relaxed):
                 return #"{"status":429,"retry_after_ms":1,"error":{"code":"queue_full","message":"later"}}"#
             default:
-                return #"{"status":200,"verdict":{"label":"real","ai_probability":0.1,"action":"allow","policy":"default"}}"#
+                return
+                    #"{"status":200,"verdict":{"label":"real","ai_probability":0.1,"action":"allow","policy":"default"}}"#
             }
         }
     }
@@ -75,7 +76,9 @@ import Wire
     }
 
     @Test func usageIsTwo() async throws {
-        for arguments in [[], ["a", "--window", "0"], ["-", "-"], ["a", "--router", "nowhere"], ["a", "--budget-ms", "0"]] {
+        for arguments in [
+            [], ["a", "--window", "0"], ["-", "-"], ["a", "--router", "nowhere"], ["a", "--budget-ms", "0"],
+        ] {
             #expect(try await classify(arguments) == 2)
         }
     }

@@ -80,7 +80,8 @@ import Testing
         }
         #expect(
             error?.description
-                == "cannot start /nowhere/bifrons-router: No such file or directory; build or install it beside bifrons")
+                == "cannot start /nowhere/bifrons-router: No such file or directory; build or install it beside bifrons"
+        )
     }
 
     @Test func planHasARouterAndWorkersForEveryModel() throws {
@@ -89,7 +90,8 @@ import Testing
         #expect(plan.children.map(\.child.name) == ["router", "worker a 1", "worker a 2", "worker b 1", "worker b 2"])
         #expect(
             plan.children[4].command
-                == ChildCommand(executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
+                == ChildCommand(
+                    executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
     }
 
     @Test func modelsAreThoseOfTheEnsembleAndMustBeThere() throws {
@@ -102,7 +104,9 @@ import Testing
                 return error.description
             }
         }
-        #expect(problem()?.hasPrefix("cannot read \(folder.path)/ensemble.json; run where") == true)
+        #expect(
+            problem()?.hasPrefix(
+                "cannot read \(folder.path)/ensemble.json; run where it is, or set BIFRONS_MODELS_FOLDER") == true)
         try folder.write("ensemble.json", Array("{}".utf8))
         #expect(problem()?.contains("is not an ensemble") == true)
         try folder.write("ensemble.json", Array(#"{"models": ["a"]}"#.utf8))

@@ -31,7 +31,8 @@ import Testing
         try folder.write("a", Array(repeating: 7, count: 100_000))
         let source = ImageSource.find(["\(folder.path)/a"])[0]
         #expect(try source.read(limit: 100_000) == Array(repeating: 7, count: 100_000))
-        #expect(#expect(throws: ImageSource.ReadError.self) { try source.read(limit: 99_999) }?.code == "image_too_large")
+        #expect(
+            #expect(throws: ImageSource.ReadError.self) { try source.read(limit: 99_999) }?.code == "image_too_large")
         let missing = ImageSource.find(["/nowhere"])[0]
         let error = #expect(throws: ImageSource.ReadError.self) { try missing.read(limit: 1) }
         #expect(error?.message == "cannot read the file: No such file or directory")

@@ -31,11 +31,16 @@ import Testing
             }
             await Task.yield()
             running.withLock { $0.now -= 1 }
-        } emit: { _ in }
+        } emit: { _ in
+        }
         #expect(running.withLock(\.most) <= 3)
     }
 
     @Test func nothingToDoIsNothingDone() async {
-        await inOrder([Int](), window: 3) { $0 } emit: { _ in Issue.record("nothing was to do") }
+        await inOrder([Int](), window: 3) {
+            $0
+        } emit: { _ in
+            Issue.record("nothing was to do")
+        }
     }
 }

@@ -15,7 +15,8 @@ import Wire
             models: [.init(name: "resnet", workers: 1, waiting: 2, inFlight: 8)],
             workers: [
                 .init(
-                    name: "resnet-7f3a", model: "resnet", version: "1.0.0", digest: "sha256:0", metrics: [:], state: "ready",
+                    name: "resnet-7f3a", model: "resnet", version: "1.0.0", digest: "sha256:0", metrics: [:],
+                    state: "ready",
                     credit: 16, inFlight: 8, scored: 100, failed: 1, lastHeardMs: 3)
             ],
             latencyMs: .init(count: 7, p50: 10, p90: 20, p99: 30, p999: 40, max: 50), counters: counters)
@@ -41,13 +42,17 @@ import Wire
             models: [
                 .init(
                     name: "resnet", workers: 2,
-                    served: [.init(version: "1.0.0", digest: "sha256:0123456789abcdef", metrics: ["roc_auc": 0.97], workers: 2)]),
+                    served: [
+                        .init(
+                            version: "1.0.0", digest: "sha256:0123456789abcdef", metrics: ["n": 12, "roc_auc": 0.97],
+                            workers: 2)
+                    ]),
                 .init(name: "inception", workers: 0, served: []),
             ], policies: [.init(name: "default", review: 0.5, block: 0.9, noFace: .review)])
         #expect(
             ModelsCommand.lines(report) == [
                 "MODEL      VERSION  WORKERS  DIGEST               METRICS",
-                "resnet     1.0.0          2  sha256:0123456789ab  roc_auc 0.9700",
+                "resnet     1.0.0          2  sha256:0123456789ab  n 12, roc_auc 0.9700",
                 "inception  -              0  -                    no worker serves it",
                 "",
                 "POLICY   REVIEW FROM  BLOCK FROM  NO FACE",

@@ -37,8 +37,12 @@ import Wire
     @Test func failuresWithoutAnAnswerAreResultsToo() {
         let late = Submission.failure(ClientError(.noAnswer, "late"))
         #expect(late.document.status == .timeout)
-        #expect(String(decoding: late.bytes, as: UTF8.self) == #"{"status":408,"error":{"code":"no_answer","message":"late"}}"#)
+        #expect(
+            String(decoding: late.bytes, as: UTF8.self)
+                == #"{"status":408,"error":{"code":"no_answer","message":"late"}}"#)
         #expect(Submission.failure(ClientError(.noRouter, "none")).document.status == .unavailable)
-        #expect(Submission.failure(ImageSource.ReadError(code: "image_too_large", message: "")).document.status == .tooLarge)
+        #expect(
+            Submission.failure(ImageSource.ReadError(code: "image_too_large", message: "")).document.status == .tooLarge
+        )
     }
 }

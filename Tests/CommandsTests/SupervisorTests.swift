@@ -33,7 +33,10 @@ import Wire
         #expect(supervisor.handle(.start, at: at(0)) == [.launch(0), .launch(1), .launch(2)])
         #expect(supervisor.nextDue == nil)
         #expect(supervisor.handle(.ready(1, ""), at: at(1)) == [.tell("worker a is ready")])
-        #expect(supervisor.handle(.ready(0, "listens at ipc://x"), at: at(1)) == [.tell("router is ready: listens at ipc://x")])
+        #expect(
+            supervisor.handle(.ready(0, "listens at ipc://x"), at: at(1)) == [
+                .tell("router is ready: listens at ipc://x")
+            ])
         #expect(supervisor.handle(.ready(2, ""), at: at(1)) == [.tell("worker b is ready"), .allReady])
         #expect(supervisor.handle(.ready(2, ""), at: at(2)) == [.tell("worker b is ready")])
     }
@@ -114,7 +117,10 @@ import Wire
         _ = supervisor.handle(.start, at: at(0))
         #expect(
             supervisor.handle(.ended(router, .status(1)), at: at(0.1))
-                == [.tell("router ended with status 1 before it was ready; stopping"), .terminate(first), .terminate(second)])
+                == [
+                    .tell("router ended with status 1 before it was ready; stopping"), .terminate(first),
+                    .terminate(second),
+                ])
         _ = supervisor.handle(.ended(first, .status(0)), at: at(1))
         #expect(supervisor.handle(.ended(second, .status(0)), at: at(1)) == [.finished(status: 1)])
     }

@@ -12,7 +12,8 @@ final class TemporaryFolder: Sendable {
 
     func write(_ name: String, _ bytes: [UInt8]) throws {
         let folder = "\(path)/\(name)".split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        try FileManager.default.createDirectory(atPath: folder.joined(separator: "/"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: folder.joined(separator: "/"), withIntermediateDirectories: true)
         try Data(bytes).write(to: URL(filePath: "\(path)/\(name)"))
     }
 }

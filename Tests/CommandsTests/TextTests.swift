@@ -4,7 +4,9 @@ import Wire
 @testable import Commands
 
 @Suite struct TextTests {
-    @Test(arguments: [(0.0, 1, "0.0"), (1.25, 1, "1.3"), (-0.04, 1, "0.0"), (-2.5, 0, "-3"), (99.999, 2, "100.00"), (3.05, 2, "3.05")])
+    @Test(arguments: [
+        (0.0, 1, "0.0"), (1.25, 1, "1.3"), (-0.04, 1, "0.0"), (-2.5, 0, "-3"), (99.999, 2, "100.00"), (3.05, 2, "3.05"),
+    ])
     func numbersAreRounded(_ value: Double, _ decimals: Int, _ text: String) {
         #expect(fixed(value, decimals) == text)
     }
@@ -20,7 +22,8 @@ import Wire
 
     @Test func columnsLineUp() {
         #expect(
-            TextTable.lines([.init(title: "NAME"), .init(title: "N", isNumber: true)], [["a", "10"], ["long one", "5"]])
+            TextTable.lines(
+                [.init(title: "NAME"), .init(title: "N", isNumber: true)], [["a", "10"], ["long one", "5"]])
                 == ["NAME       N", "a         10", "long one   5"])
     }
 

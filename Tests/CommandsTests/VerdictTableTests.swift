@@ -25,7 +25,8 @@ import Wire
     }
 
     @Test func errorsAreToldWithStatusAndCode() {
-        let result = ResultDocument(id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end is missing"))
+        let result = ResultDocument(
+            id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end is missing"))
         #expect(table.line("folder/b.png", result) == "folder/b.png  error 422 image_truncated: the end is missing")
     }
 

@@ -269,12 +269,13 @@ struct RosterTests {
         script.join("r1")
         _ = classifyResnet(&script, 1...1)
         #expect(script.say("r1", script["r1"].drain) == [])
-        script.join("r2")
-        #expect(classifyResnet(&script, 2...2) == ["job 2 to r2"])
+        script.join("r2", credit: 1)
+        #expect(classifyResnet(&script, 2...3) == ["job 2 to r2"])
         #expect(script.score("r1", 1) == ["reply 1: 200"])
         #expect(script.status.workers.map(\.state) == ["draining", "ready"])
+        #expect(script.score("r2", 2) == ["reply 2: 200", "job 3 to r2"])
         script.say("r2", script["r2"].drain)
-        #expect(classifyResnet(&script, 3...3) == ["reply 3: 503 no_worker"])
+        #expect(classifyResnet(&script, 4...4) == ["reply 4: 503 no_worker"])
     }
 
     @Test func strangersAreToldToSayHelloAgain() {

@@ -383,15 +383,23 @@ private struct Schedule {
             try check(peer?.credit == worker.credit, "\(worker.name) has credit \(worker.credit)")
             try check(peer?.isDraining == (worker.state == "draining"), "\(worker.name) is \(worker.state)")
         }
+        // Whoever waits for another request's result waits for one that is being computed.
+        var leaders: [String: Int] = [:]
+        for serial in core.ledger.serials {
+            guard let key = core.ledger[serial].header.idempotencyKey else { continue }
+            leaders[key, default: 0] += core.idempotency.isLeader(serial, of: key) ? 1 : 0
+        }
+        try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")
         for (model, told) in report.models.enumerated() {
             let waiting = core.ledger.serials.flatMap { core.ledger[$0].tasks }.filter {
                 if case .waiting = $0.state { $0.model == model } else { false }
             }
             try check(told.waiting == waiting.count, "\(told.waiting) wait for \(told.name), not \(waiting.count)")
-            // Nobody waits for a worker that is free, but for the job that it failed at.
-            for peer in peers.values where peer.worker.model == told.name && !peer.isDraining {
-                guard peer.held.count < peer.credit else { continue }
-                try check(waiting.allSatisfy { $0.avoids == peer.id }, "\(peer.id) is free and a job waits")
+            // Nobody waits while a worker is free, but for the job that it failed at and that another may take.
+            let ready = peers.values.filter { $0.worker.model == told.name && !$0.isDraining }
+            for peer in ready where peer.held.count < peer.credit {
+                let mayWait = waiting.allSatisfy { $0.avoids == peer.id && ready.count > 1 }
+                try check(mayWait, "\(peer.id) is free and a job waits")
             }
         }
     }

@@ -133,6 +133,7 @@ struct Script {
             } else {
                 now = deadline
                 told += handle(.deadline)
+                precondition(core.nextDeadline.map { $0 > now } ?? true, "a timer that has rung is set again")
             }
         }
         now = end

@@ -10,7 +10,8 @@ import Testing
 
     @Test func upHandsItsSettingsOn() throws {
         let settings = try cluster([
-            "--workers", "2", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level", "debug",
+            "--workers", "2", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level",
+            "debug",
         ])
         #expect(settings.workersPerModel == 2)
         #expect(settings.routerArguments == ["--client-endpoint=ipc:///tmp/a", "--insecure", "--log-level=debug"])

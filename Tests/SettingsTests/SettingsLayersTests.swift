@@ -113,13 +113,16 @@ import Testing
         #expect(try router(["--client-endpoint", endpoint, "--insecure"]).clientEndpoint == endpoint)
     }
 
-    @Test(arguments: ["tcp://127.0.0.1:1", "tcp://localhost:*", "tcp://127.8.9.1:5555", "tcp://[::1]:5555", "ipc://@name"])
+    @Test(arguments: [
+        "tcp://127.0.0.1:1", "tcp://localhost:*", "tcp://127.8.9.1:5555", "tcp://[::1]:5555", "ipc://@name",
+    ])
     func endpointsOfThisMachineNeedNoKeys(_ endpoint: String) throws {
         #expect(try router(["--client-endpoint", endpoint]).clientEndpoint == endpoint)
     }
 
     @Test(arguments: [
-        "127.0.0.1:5555", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:0", "tcp://127.0.0.1:65536", "tcp://:5555",
+        "127.0.0.1:5555", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:0", "tcp://127.0.0.1:65536",
+        "tcp://:5555",
         "http://127.0.0.1:5555", "inproc://a", "ipc://", "ipc://" + String(repeating: "x", count: 108), "tcp://a/b:1",
     ])
     func whatIsNoEndpointIsRefused(_ text: String) {

@@ -14,10 +14,12 @@ import Testing
 
     @Test func optionsReadAsTheyAreNamed() throws {
         for row in SettingsTable.router where row.name != "insecure" {
-            #expect(try RouterOptions.parse(["--\(row.name)", "x"]).given.first { $0.values == ["x"] }?.name == row.name)
+            #expect(
+                try RouterOptions.parse(["--\(row.name)", "x"]).given.first { $0.values == ["x"] }?.name == row.name)
         }
         for row in SettingsTable.worker {
-            #expect(try WorkerOptions.parse(["--\(row.name)", "x"]).given.first { $0.values == ["x"] }?.name == row.name)
+            #expect(
+                try WorkerOptions.parse(["--\(row.name)", "x"]).given.first { $0.values == ["x"] }?.name == row.name)
         }
     }
 
