@@ -35,6 +35,17 @@ final class ChildProcess {
         kill(process.processIdentifier, number)
     }
 
+    /// Seconds of CPU that the process has used, in all its threads.
+    var cpuSeconds: Double {
+        guard let stat = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
+            let name = stat.lastIndex(of: ")")
+        else { return .nan }
+        // Behind the name the fields count from 3, the state; 14 and 15 are user and system time in ticks.
+        let fields = stat[stat.index(name, offsetBy: 2)...].split(separator: " ")
+        let ticks = (Double(fields[11]) ?? .nan) + (Double(fields[12]) ?? .nan)
+        return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
     /// Bytes of memory that are resident now.
     var residentBytes: Int {
         guard let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8),

@@ -34,21 +34,36 @@ struct RouterBenchmark: ParsableCommand {
     @Option(help: "Rounds.") var rounds = 5
 
     func run() throws {
-        var ratios: [Double] = []
+        var speed: [Double] = []
+        var cost: [Double] = []
         for round in 1...rounds {
             let bare = try measure(CommandLine.arguments[0], ["forward"])
             let router = try measure("\(product.bin)/bifrons-router", ["--models-folder", product.models])
-            ratios.append(router / bare)
-            print("round \(round): forwarder \(Int(bare)) jobs/s, router \(Int(router)) jobs/s, ratio \(rounded(router / bare))")
+            speed.append(router.perSecond / bare.perSecond)
+            cost.append(router.microseconds / bare.microseconds)
+            print("round \(round): forwarder \(bare), router \(router), ratio \(rounded(speed[round - 1]))")
         }
-        print("router / forwarder at \(imageBytes) bytes: \(rounded(median(ratios))) (median of \(rounds))")
+        print(
+            "router / forwarder at \(imageBytes) bytes: \(rounded(median(speed))) of the jobs a second, "
+                + "\(rounded(median(cost))) of the CPU time a job (medians of \(rounds))")
     }
 
-    private func measure(_ path: String, _ arguments: [String]) throws -> Double {
+    private struct Measurement: CustomStringConvertible {
+        var perSecond: Double
+        /// CPU time of the broker for a job.
+        var microseconds: Double
+
+        var description: String { "\(Int(perSecond)) jobs/s at \(rounded(microseconds, 1)) µs of CPU" }
+    }
+
+    private func measure(_ path: String, _ arguments: [String]) throws -> Measurement {
         let rig = try Rig(broker: path, arguments, imageBytes: imageBytes, window: window)
         defer { rig.stop() }
         _ = try rig.load.run(seconds: 0.5)
-        return try rig.load.run(seconds: seconds).perSecond
+        let before = rig.broker.cpuSeconds
+        let outcome = try rig.load.run(seconds: seconds)
+        let spent = rig.broker.cpuSeconds - before
+        return Measurement(perSecond: outcome.perSecond, microseconds: spent * 1e6 / Double(outcome.answers))
     }
 }
 

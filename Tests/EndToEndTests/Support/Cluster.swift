@@ -69,7 +69,11 @@ final class Cluster {
 
     /// - Parameter models: one entry for each worker that must be there.
     func waitForWorkers(_ models: [String]) throws {
-        let client = try client()
+        try Self.wait(for: models, try client(), while: workers)
+    }
+
+    /// Asks until the workers are there.
+    static func wait(for models: [String], _ client: TestClient, while processes: [ChildProcess]) throws {
         var tries = Bounds.patience / 20
         while true {
             let report = try client.models()
@@ -77,7 +81,7 @@ final class Cluster {
             if !missing { return }
             tries -= 1
             // Also the pause between two looks.
-            let ended = workers.contains { $0.wait(milliseconds: 20 / workers.count) != nil }
+            let ended = processes.contains { $0.wait(milliseconds: 20 / processes.count) != nil }
             if tries == 0 || ended { throw NotReady() }
         }
     }
