@@ -52,7 +52,7 @@ enum Submission {
                 WireError(.timeout, code: "no_answer", error.description)
             case let error as ClientError where error.code == .noRouter:
                 WireError(.unavailable, code: "no_router", error.description)
-            default: WireError(.internalError, code: "client_failed", "\(error)")
+            default: WireError(.unavailable, code: "client_failed", "\(error)")
             }
         let document = ResultDocument(id: nil, error: problem)
         return (document.encoded(), document)

@@ -420,9 +420,10 @@ public struct RouterCore {
         roster[slot].failed += 1
         let task = ledger[job.serial].tasks[job.task]
         var error = failure.error
-        if error.status.isSuccess || !(400...599).contains(error.status.rawValue) { error.status = .internalError }
+        // Clients are promised the statuses of the protocol's table and no others.
+        if error.status != .timeout, !error.status.isFinal || error.status.isSuccess { error.status = .unavailable }
         // What is the worker's own fault may go better with another one.
-        if error.status.rawValue >= 500, task.attempts < Limits.executionsPerModel {
+        if error.status == .unavailable, task.attempts < Limits.executionsPerModel {
             statistics.counters.redispatched += 1
             ledger[job.serial].tasks[job.task].avoids = roster[slot].peer
             enqueue(job.serial, job.task, now)
@@ -459,7 +460,7 @@ public struct RouterCore {
                     overriding: true, now)
             } else {
                 let message = "the job was lost by \(task.attempts) workers of \(ensemble.models[task.model])"
-                settle(job.serial, job.task, WireError(.internalError, code: "worker_lost", message))
+                settle(job.serial, job.task, WireError(.unavailable, code: "worker_lost", message))
                 endIfSettled(job.serial, now)
             }
         }

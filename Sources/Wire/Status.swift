@@ -26,9 +26,7 @@ public struct Status: RawRepresentable, Hashable, Sendable {
     public static let unprocessable = Status(rawValue: 422)
     /// The queue is full.
     public static let tooManyRequests = Status(rawValue: 429)
-    /// A worker failed at something that is not the picture's fault.
-    public static let internalError = Status(rawValue: 500)
-    /// No worker for any model asked for, or draining.
+    /// No worker for any model asked for, or a failure that is not the picture's fault, or draining.
     public static let unavailable = Status(rawValue: 503)
 
     public var isSuccess: Bool { (200...299).contains(rawValue) }

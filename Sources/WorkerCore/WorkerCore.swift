@@ -210,7 +210,9 @@ public struct WorkerCore {
         guard drainEnds == nil, !isFinished else { return }
         let share = share(among: links.count { $0.isRegistered })
         for router in links.indices {
-            guard case .registered(var registration) = links[router].state, registration.credit != share else { continue }
+            guard case .registered(var registration) = links[router].state, registration.credit != share else {
+                continue
+            }
             registration.credit = share
             links[router].state = .registered(registration)
             actions.append(.send(router, .credit(epoch: registration.epoch, jobs: UInt32(clamping: share))))
@@ -232,7 +234,7 @@ public struct WorkerCore {
             actions.append(.release(picture))
             refusal = WireError(.unavailable, code: "over_credit", "the router sent more jobs than the worker's credit")
         } else {
-            refusal = WireError(.internalError, code: "image_missing", "the router sent a job without its image")
+            refusal = WireError(.unavailable, code: "image_missing", "the router sent a job without its image")
         }
         actions.append(.send(router, .fail(.init(epoch: epoch, job: job.job, error: refusal))))
     }

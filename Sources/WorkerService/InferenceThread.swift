@@ -138,7 +138,7 @@ final class InferenceThread {
             if let error = error as? DecodeError {
                 return WireError(Status(rawValue: error.status), code: error.code, error.message)
             }
-            return WireError(.internalError, code: "inference_failed", "\(error)")
+            return WireError(.unavailable, code: "inference_failed", "\(error)")
         }
     }
 }

@@ -15,10 +15,13 @@ public final class WorkerService {
     public enum End: Sendable {
         /// Everything in hand was answered.
         case drained
-        /// The drain time was over, or a second signal came, while the inference thread was at work. It still is: leave by
-        /// `_exit`, which does not take the engine's memory from under it.
+        /// The inference thread was not waited for: the drain time was over, a second signal came, or the model was still
+        /// being loaded. It is at work yet: leave by `_exit`, which does not take the engine's memory from under it.
         case abandoned
     }
+
+    /// Called on the socket thread when a router has accepted the worker, with that router's endpoint.
+    public var onWelcome: ((String) -> Void)?
 
     private let settings: WorkerSettings
     private let logger: Logger
@@ -82,8 +85,12 @@ public final class WorkerService {
         // Waits until the last BYE has left.
         connections = []
         context = nil
-        guard let core, core.jobsInHand == 0 else {
-            logger.warning("worker leaves jobs behind", metadata: ["jobs": "\(core?.jobsInHand ?? 0)"])
+        guard let core else {
+            logger.info("worker was stopped before its model was ready")
+            return .abandoned
+        }
+        guard core.jobsInHand == 0 else {
+            logger.warning("worker leaves jobs behind", metadata: ["jobs": "\(core.jobsInHand)"])
             return .abandoned
         }
         inference.end()
@@ -99,7 +106,9 @@ public final class WorkerService {
         while let event = try connection.monitor.receive() { events.append(event) }
         // All messages before the events: what came before a connection ended belongs to it. And a receive that finds
         // nothing is what makes libzmq attach a new connection to the socket; until then nothing can be sent on it.
-        while try connection.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) { try take(incoming, router) }
+        while try connection.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) {
+            try take(incoming, router)
+        }
         for event in events {
             logger.debug("connection", metadata: ["event": "\(event)"])
             let now = MonotonicClock.now()
@@ -117,9 +126,11 @@ public final class WorkerService {
         }
         switch decoded {
         case .failure(let malformed):
-            logger.warning("message of the router is malformed", metadata: [
-                "router": "\(settings.routers[router])", "reason": "\(malformed.reason)",
-            ])
+            logger.warning(
+                "message of the router is malformed",
+                metadata: [
+                    "router": "\(settings.routers[router])", "reason": "\(malformed.reason)",
+                ])
         case .success(let content):
             note(content, router)
             var picture: WorkerCore.Token?
@@ -137,6 +148,7 @@ public final class WorkerService {
         switch message {
         case .welcome:
             refusals[router] = nil
+            onWelcome?(settings.routers[router])
             logger.info("router accepts the worker", metadata: ["router": endpoint])
         case .resync: logger.warning("router does not know the worker any more", metadata: ["router": endpoint])
         case .bye(let reason):
@@ -156,7 +168,7 @@ public final class WorkerService {
         case .scored(let token, let logit, let image):
             try handle(.scored(token, [WorkerMessage.Region(box: nil, logit: logit)], image), at: now)
         case .failed(let token, let error):
-            if error.status == .internalError {
+            if error.status == .unavailable {
                 logger.error("picture could not be scored", metadata: ["error": "\(error.message)"])
             }
             try handle(.failed(token, error), at: now)

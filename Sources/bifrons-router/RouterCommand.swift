@@ -20,6 +20,9 @@ struct RouterCommand: ParsableCommand {
         let settings = try RouterSettings(options)
         var logger = Logger(label: "bifrons-router") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
-        try RouterService(settings: settings, logger: logger).run()
+        let service = try RouterService(settings: settings, logger: logger)
+        options.service.supervision.announceReady(
+            "clients at \(settings.clientEndpoint), workers at \(settings.workerEndpoint)")
+        try service.run()
     }
 }

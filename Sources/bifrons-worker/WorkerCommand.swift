@@ -22,7 +22,10 @@ struct WorkerCommand: ParsableCommand {
         var logger = Logger(label: "bifrons-worker") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
         do {
-            if try WorkerService(settings: settings, logger: logger).run() == .abandoned { _exit(EXIT_SUCCESS) }
+            let service = try WorkerService(settings: settings, logger: logger)
+            let supervision = options.service.supervision
+            service.onWelcome = { supervision.announceReady("serves \($0)") }
+            if try service.run() == .abandoned { _exit(EXIT_SUCCESS) }
         } catch let error as UnfitModel {
             printError("bifrons-worker: \(error)")
             throw ExitCode(UnfitModel.exitStatus)

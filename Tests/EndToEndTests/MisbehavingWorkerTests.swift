@@ -63,7 +63,7 @@ extension EndToEndTests {
                 try client.send(Frames.classify([1], #""models":["resnet"]"#))
                 let job = try worker.job().job
                 for _ in 0..<3 { try worker.send(worker.script.score(job)) }
-                try worker.send(worker.script.fail(job, .internalError))
+                try worker.send(worker.script.fail(job, .unavailable))
                 #expect(try client.receive().status == 200)
                 try Self.wait(for: client) { $0.counters.unknown == 3 }
                 #expect(try client.peer.receive(milliseconds: 0) == nil)

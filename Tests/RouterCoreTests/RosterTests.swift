@@ -139,8 +139,8 @@ struct RosterTests {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         _ = classifyResnet(&script, 1...1)
-        script.fail("r1", 1, .internalError)
-        #expect(script.disconnect("r2") == ["reply 1: 500 worker_lost"])
+        script.fail("r1", 1, .unavailable)
+        #expect(script.disconnect("r2") == ["reply 1: 503 worker_lost"])
     }
 
     @Test func aSilentWorkerIsLostAfterThreeHeartbeats() {
@@ -234,7 +234,7 @@ struct RosterTests {
         #expect(script.join("r1", credit: 2) == ["welcome r1", "job 1 to r1, attempt 2", "job 2 to r1, attempt 2"])
         // It lost them twice without dying: that is nobody's quarantine.
         #expect(
-            script.join("r1", credit: 2) == ["reply 1: 500 worker_lost", "reply 2: 500 worker_lost", "welcome r1"])
+            script.join("r1", credit: 2) == ["reply 1: 503 worker_lost", "reply 2: 503 worker_lost", "welcome r1"])
         #expect(script.status.counters.workersLost == 0)
     }
 
@@ -327,7 +327,7 @@ struct RosterTests {
         #expect(script.say("r2", script["r2"].fail(job, .unprocessable)) == [])
         #expect(script.score("r1", 1) == ["reply 1: 200"])
         #expect(script.score("r1", 1) == [])
-        #expect(script.fail("r1", 1, .internalError) == [])
+        #expect(script.fail("r1", 1, .unavailable) == [])
         for job in [0, 7, UInt64.max] { #expect(script.say("r1", script["r1"].score(job)) == []) }
         #expect(script.status.counters.unknown == 7)
         #expect(script.score("r2", 2) == ["reply 2: 200"])

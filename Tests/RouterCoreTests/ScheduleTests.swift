@@ -104,7 +104,7 @@ private struct Schedule {
             ("quarantined", counters.quarantined), ("cancelled", counters.cancelled), ("rejected", counters.rejected),
             ("deduplicated", counters.deduplicated), ("malformed", counters.malformedMessages),
         ] { seen[what, default: 0] += count }
-        for status in [200, 206, 400, 404, 408, 413, 422, 429, 500, 503] {
+        for status in [200, 206, 400, 404, 408, 413, 422, 429, 503] {
             seen["status \(status)", default: 0] += counters.repliesByStatus["\(status)"] ?? 0
         }
     }
@@ -160,7 +160,7 @@ private struct Schedule {
         let busy = peers.values.filter { !$0.held.isEmpty }.sorted { $0.id.routingID < $1.id.routingID }
         guard let peer = busy.randomElement(using: &random) else { return }
         let job = peer.held.sorted().randomElement(using: &random)!
-        let failures: [Status] = [.internalError, .unavailable, .unprocessable, .tooLarge, .ok, Status(rawValue: 7)]
+        let failures: [Status] = [.unavailable, Status(rawValue: 500), .unprocessable, .tooLarge, .ok, Status(rawValue: 7)]
         let message =
             random.chance(0.85)
             ? peer.worker.score(job, logit: Float.random(in: -9...9, using: &random))
@@ -224,7 +224,7 @@ private struct Schedule {
         guard let peer = random.chance(0.1) ? RouterCore.Peer(routingID: 0) : anyone() else { return }
         var worker = peers[peer]?.worker ?? ScriptedWorker("stranger", serving: "resnet")
         if random.chance(0.3) { worker.epoch &-= 1 }
-        try handle(.worker(peer, random.chance(0.7) ? worker.score(job) : worker.fail(job, .internalError)))
+        try handle(.worker(peer, random.chance(0.7) ? worker.score(job) : worker.fail(job, .unavailable)))
     }
 
     // MARK: The promises

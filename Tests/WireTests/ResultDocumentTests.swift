@@ -124,7 +124,7 @@ struct ResultDocumentTests {
     @Test(arguments: [
         (Status.ok, true), (.partial, true), (.tooLarge, true), (.unsupportedMedia, true), (.unprocessable, true),
         (.accepted, false), (.badRequest, false), (.notFound, false), (.timeout, false), (.tooManyRequests, false),
-        (.internalError, false), (.unavailable, false),
+        (.unavailable, false),
     ]) func aStatusIsFinalWhenAnotherTryWouldEndAlike(status: Status, isFinal: Bool) {
         #expect(status.isFinal == isFinal)
         #expect(status.isSuccess == (status.rawValue < 300))

@@ -127,7 +127,7 @@ struct WorkerMessagesTests {
         let bye = try decodeRouterMessage(RouterMessage.bye(reason: long).encoded())
         #expect(bye == .bye(reason: String(repeating: "é", count: Limits.reasonBytes / 2)))
         let failure = WorkerMessage.fail(
-            WorkerMessage.Failure(epoch: 1, job: 1, error: WireError(.internalError, code: long, long)))
+            WorkerMessage.Failure(epoch: 1, job: 1, error: WireError(.unavailable, code: long, long)))
         guard case .fail(let read) = try decodeWorkerMessage(failure.encoded()) else {
             throw MalformedMessage(reason: "")
         }

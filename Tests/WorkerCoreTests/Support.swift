@@ -9,7 +9,8 @@ struct Script {
     private(set) var now: Int64 = 0
 
     init(routers: Int = 1, maxBatch: Int = 4, credit: Int? = nil) {
-        core = WorkerCore(WorkerCore.Configuration(hello: hello(0), routers: routers, maxBatch: maxBatch, credit: credit))
+        core = WorkerCore(
+            WorkerCore.Configuration(hello: hello(0), routers: routers, maxBatch: maxBatch, credit: credit))
     }
 
     /// What is due next, in milliseconds.
