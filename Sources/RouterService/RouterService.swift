@@ -16,8 +16,11 @@ public final class RouterService {
     private static let messagesPerTurn = 256
     /// Bytes of the routing id that a ROUTER gives to a peer that brings none: a zero and a 32-bit number.
     private static let routingIDBytes = 5
-    /// Messages that may wait for one peer to read them; beyond, a client loses its replies and a worker its place.
-    private static let sendHighWater = 1000
+    /// Messages that may wait for one worker to read them; beyond, it loses its place.
+    private static let workerHighWater = 1000
+    /// Replies that may wait for one client to read them, besides those to all the jobs that it can have in flight; beyond,
+    /// it loses its replies.
+    private static let clientHighWater = 1000
     /// How long replies may take to leave after the last one was sent.
     private static let linger = Duration.seconds(1)
 
@@ -50,11 +53,12 @@ public final class RouterService {
         context = try Context()
         var options = SocketOptions()
         options.linger = Self.linger
-        options.sendHighWater = Self.sendHighWater
+        options.sendHighWater = settings.maxJobs + Self.clientHighWater
         options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         clients = try Socket(.router, context: context, options: options)
+        options.sendHighWater = Self.workerHighWater
         options.maxMessageSize = Limits.workerFrameBytes
         workers = try Socket(.router, context: context, options: options)
         connections = try workers.monitor([.disconnected])
@@ -78,16 +82,16 @@ public final class RouterService {
             "router is ready",
             metadata: ["clients": "\(clients.lastEndpoint)", "workers": "\(workers.lastEndpoint)"])
         var polled = PollSet()
-        _ = polled.add(workers)
-        _ = polled.add(connections)
-        _ = polled.add(clients)
+        let workersIndex = polled.add(workers)
+        let connectionsIndex = polled.add(connections)
+        let clientsIndex = polled.add(clients)
         let signalIndex = polled.add(descriptor: signals.descriptor)
         while !isDrained {
             let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
             _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: deadline))
-            let isUpToDate = try receiveFromWorkers()
-            try receiveDisconnections()
-            try receiveFromClients()
+            let isUpToDate = try !polled.isReadable(workersIndex) || receiveFromWorkers()
+            if polled.isReadable(connectionsIndex) { try receiveDisconnections() }
+            if polled.isReadable(clientsIndex) { try receiveFromClients() }
             if polled.isReadable(signalIndex) { receiveSignals() }
             let now = MonotonicClock.now()
             if isUpToDate, let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
@@ -131,8 +135,8 @@ public final class RouterService {
         if header.id == nil, header.verb == .classify {
             var time = timespec()
             clock_gettime(CLOCK_REALTIME, &time)
-            let milliseconds = UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
-            header.id = RequestID.make(milliseconds: milliseconds, random: &random)
+            let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+            header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
         return .request(token, header, imageBytes: image.map { message.byteCount(at: $0) })
     }

@@ -14,13 +14,13 @@ struct RequestIDTests {
     /// The example of RFC 9562, appendix A.6, has the same time.
     @Test func idHasTheTimeTheVersionAndTheVariantOfRFC9562() {
         var random = Counting()
-        let id = RequestID.make(milliseconds: 0x017F_22E2_79B0, random: &random)
-        #expect(id == "017f22e2-79b0-7fff-bfff-ffffffffffff")
+        let id = RequestID.make(nanoseconds: 0x017F_22E2_79B0 * 1_000_000 + 500_000, random: &random)
+        #expect(id == "017f22e2-79b0-7800-bfff-ffffffffffff")
     }
 
     @Test func idsSortByTheirTime() {
         var random = SystemRandomNumberGenerator()
-        let ids = (0..<100).map { RequestID.make(milliseconds: 1_700_000_000_000 + $0, random: &random) }
+        let ids = (0..<100).map { RequestID.make(nanoseconds: 1_700_000_000_000_000_000 + $0 * 1000, random: &random) }
         #expect(ids == ids.sorted())
         #expect(Set(ids).count == 100)
     }

@@ -31,7 +31,8 @@ struct ForwarderCommand: ParsableCommand {
         var scoresMissing: [Int] = []
         var free: [Int] = []
         // As long as a result of the router's for two models.
-        let result = [UInt8]((#"{"status":200,"# + String(repeating: " ", count: 730) + "}").utf8)
+        let id = String(repeating: "0", count: 36)
+        let result = [UInt8]((#"{"id":"\#(id)","status":200,"# + String(repeating: " ", count: 690) + "}").utf8)
         let models = ModelsReport(
             id: nil,
             models: ["resnet", "inception"].map { ModelsReport.Model(name: $0, workers: 1, served: []) }, policies: []
