@@ -23,7 +23,10 @@ struct JobID: Hashable, Comparable {
 }
 
 /// One request that has no answer yet.
-struct Request {
+///
+/// A class, because the ledger is asked for it many times a job, and each copy of a struct would count references to all
+/// of its parts.
+final class Request {
     let token: RouterCore.Token
     let header: RequestHeader
     let imageBytes: Int
@@ -44,7 +47,7 @@ struct Request {
         unsettled = tasks.count
     }
 
-    mutating func settle(_ index: Int, _ state: Task.State) {
+    func settle(_ index: Int, _ state: Task.State) {
         tasks[index].state = state
         unsettled -= 1
     }
@@ -115,13 +118,7 @@ struct Ledger {
     }
 
     subscript(serial: UInt64) -> Request {
-        get { requests[serial]! }
-        _modify { yield &requests[serial]! }
-    }
-
-    /// Changes a request where it is: a copy would cost a reference count for each of its parts.
-    mutating func update<Result>(_ serial: UInt64, _ body: (inout Request) -> Result) -> Result {
-        body(&requests[serial]!)
+        requests[serial]!
     }
 
     mutating func add(_ request: Request) -> UInt64 {

@@ -290,13 +290,12 @@ public struct RouterCore {
     // MARK: Scheduling
 
     private mutating func enqueue(_ serial: UInt64, _ index: Int, _ now: Instant) {
-        let (model, received, priority) = ledger.update(serial) { request in
-            request.tasks[index].state = .waiting
-            return (request.tasks[index].model, request.received, request.header.priority)
-        }
+        let request = ledger[serial]
+        let model = request.tasks[index].model
+        request.tasks[index].state = .waiting
         // A virtual time: the moment of receipt, later for each step of lower priority. Ordering by it needs no ageing.
-        let steps = Int64(Limits.priorities.upperBound - priority)
-        let turn = received.nanoseconds + steps * configuration.priorityStep.nanoseconds
+        let steps = Int64(Limits.priorities.upperBound - request.header.priority)
+        let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
         waiting[model].add(WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, task: index)), ledger)
         dispatch(model, now)
     }
@@ -320,20 +319,14 @@ public struct RouterCore {
     }
 
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) {
-        let peer = roster[slot].peer
-        let (token, message) = ledger.update(job.serial) { request in
-            request.tasks[job.task].attempts += 1
-            request.tasks[job.task].state = .running
-            let remaining = request.deadline - now
-            return (
-                request.token,
-                RouterMessage.Job(
-                    job: job.rawValue, attempt: UInt8(clamping: request.tasks[job.task].attempts),
-                    remainingMilliseconds: UInt32(clamping: remaining.nanoseconds / 1_000_000))
-            )
-        }
+        let request = ledger[job.serial]
+        request.tasks[job.task].attempts += 1
+        request.tasks[job.task].state = .running
         roster.assign(job, to: slot, at: now)
-        actions.append(.dispatch(peer, message, image: token))
+        let message = RouterMessage.Job(
+            job: job.rawValue, attempt: UInt8(clamping: request.tasks[job.task].attempts),
+            remainingMilliseconds: UInt32(clamping: (request.deadline - now).nanoseconds / 1_000_000))
+        actions.append(.dispatch(roster[slot].peer, message, image: request.token))
     }
 
     // MARK: Workers

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Ids for requests that come without one: UUIDs of version 7 (RFC 9562, section 5.7), which sort by time.
 enum RequestID {
     /// - Parameter nanoseconds: since 1970. What is finer than a millisecond takes the place of the first random bits
@@ -16,5 +18,22 @@ enum RequestID {
             }
         }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+/// The system's random numbers, fetched many at a time: a system call for each would cost more than the rest of an id.
+struct BufferedRandom: RandomNumberGenerator {
+    /// The most that one call of `getentropy` gives: 256 bytes.
+    private static let capacity = 256 / MemoryLayout<UInt64>.size
+
+    private var numbers: [UInt64] = []
+
+    mutating func next() -> UInt64 {
+        if numbers.isEmpty {
+            numbers = Array(repeating: 0, count: Self.capacity)
+            let isFilled = numbers.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) == 0 }
+            precondition(isFilled, "the system has no random numbers")
+        }
+        return numbers.removeLast()
     }
 }

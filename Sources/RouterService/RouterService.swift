@@ -36,7 +36,7 @@ public final class RouterService {
     private var pending = Pending()
     /// The workers by their connections' descriptors.
     private var peerOn: [Int32: RouterCore.Peer] = [:]
-    private var random = SystemRandomNumberGenerator()
+    private var random = BufferedRandom()
     private var drainEnds: Instant?
     private var isDrained = false
     private let incoming = Message()

@@ -221,7 +221,7 @@ public struct ResultDocument: Equatable, Sendable {
             json.key("models")
             json.object { json in
                 for model in face.models {
-                    json.key(model.name)
+                    json.key(escaping: model.name)
                     json.number(model.aiProbability)
                 }
             }

@@ -73,7 +73,7 @@ struct JSONWriterTests {
             json.array([1, 2, 3]) { $0.integer($1) }
             json.key("b")
             json.object { _ in }
-            json.key(String("c\""))
+            json.key(escaping: "c\"")
             json.array([true, false]) { $0.boolean($1) }
             json.key("d")
             json.raw(Array("null".utf8))

@@ -29,7 +29,10 @@ final class StubWorker: Sendable {
 
     private func serve(_ model: String, _ router: String) throws {
         let context = try Context()
-        let socket = try Socket(.dealer, context: context)
+        var options = SocketOptions()
+        // The bare forwarder gives no credit to keep to, and a score that is not sent would be a job lost.
+        options.sendHighWater = 0
+        let socket = try Socket(.dealer, context: context, options: options)
         try socket.connect(router)
         let message = Message()
         func send(_ content: WorkerMessage) throws {
