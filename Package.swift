@@ -93,7 +93,10 @@ let package = Package(
         tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire"]),
         tests(
             "WorkerServiceTests",
-            ["Hashing", "ImageDecoding", "Reactor", "Settings", "TestImages", "Wire", "WorkerService", "ZeroMQ", logging]),
+            [
+                "Hashing", "ImageDecoding", "Reactor", "Settings", "TestImages", "Wire", "WorkerService", "ZeroMQ",
+                logging,
+            ]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
         tests("CommandsTests", ["Client", "Commands", "Reactor", "Settings", "Wire", "ZeroMQ", arguments]),
         tests("EndToEndTests", ["Reactor", "Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),

@@ -5,19 +5,19 @@ public enum SHA256 {
     /// Bytes of a digest.
     public static let byteCount = 32
 
-    /// The digest in lower-case hexadecimal, 64 characters.
-    public static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: byteCount) { digest in
+    /// The digest's 32 bytes.
+    public static func digest(of bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: byteCount) { digest, count in
             let done = EVP_Digest(bytes.baseAddress, bytes.count, digest.baseAddress, nil, EVP_sha256(), nil)
             precondition(done == 1, "libcrypto refuses SHA-256")
-            return String(unsafeUninitializedCapacity: 2 * byteCount) { text in
-                for (index, byte) in digest.enumerated() {
-                    text[2 * index] = hexadecimal(byte >> 4)
-                    text[2 * index + 1] = hexadecimal(byte & 15)
-                }
-                return 2 * byteCount
-            }
+            count = byteCount
         }
+    }
+
+    /// The digest in lower-case hexadecimal, 64 characters.
+    public static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
+        let digits = digest(of: bytes).flatMap { [hexadecimal($0 >> 4), hexadecimal($0 & 15)] }
+        return String(decoding: digits, as: UTF8.self)
     }
 
     /// The digest in lower-case hexadecimal, 64 characters.

@@ -50,7 +50,8 @@ enum EnsembleFile {
             throw RouterServiceError("the ensemble file \(path) is wrong: \(describe(error))")
         } catch {
             throw RouterServiceError(
-                "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models-folder")
+                "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models-folder"
+            )
         }
     }
 

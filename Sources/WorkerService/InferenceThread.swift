@@ -121,17 +121,7 @@ final class InferenceThread {
             return ImageInformation(
                 format: decoded.format == .jpeg ? .jpeg : .png,
                 width: UInt32(clamping: decoded.width), height: UInt32(clamping: decoded.height),
-                sha256: Self.digest(of: file))
-        }
-
-        private static func digest(of file: UnsafeRawBufferPointer) -> [UInt8] {
-            var digits = Substring(SHA256.hexDigest(of: file))
-            var bytes: [UInt8] = []
-            while let byte = UInt8(digits.prefix(2), radix: 16) {
-                bytes.append(byte)
-                digits.removeFirst(2)
-            }
-            return bytes
+                sha256: SHA256.digest(of: file))
         }
 
         private static func explain(_ error: any Error) -> WireError {

@@ -261,7 +261,8 @@ struct RouterCoreTests {
         #expect(script.score("i1", 2) == ["reply 2: 422 scripted"])
     }
 
-    @Test(arguments: [0, 200, 206, 400, 404, 418, 500, 600, 65_535]) func aFailureWithAStatusThatIsNoneIsTheWorkersFault(raw: Int) {
+    @Test(arguments: [0, 200, 206, 400, 404, 418, 500, 600, 65_535])
+    func aFailureWithAStatusThatIsNoneIsTheWorkersFault(raw: Int) {
         var script = Script()
         script.join("r1")
         script.classify(1) { $0.models = ["resnet"] }

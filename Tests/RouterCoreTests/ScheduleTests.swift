@@ -160,7 +160,9 @@ private struct Schedule {
         let busy = peers.values.filter { !$0.held.isEmpty }.sorted { $0.id.routingID < $1.id.routingID }
         guard let peer = busy.randomElement(using: &random) else { return }
         let job = peer.held.sorted().randomElement(using: &random)!
-        let failures: [Status] = [.unavailable, Status(rawValue: 500), .unprocessable, .tooLarge, .ok, Status(rawValue: 7)]
+        let failures: [Status] = [
+            .unavailable, Status(rawValue: 500), .unprocessable, .tooLarge, .ok, Status(rawValue: 7),
+        ]
         let message =
             random.chance(0.85)
             ? peer.worker.score(job, logit: Float.random(in: -9...9, using: &random))

@@ -2,8 +2,8 @@ import Foundation
 import ImageDecoding
 import Inference
 import Reactor
-import Wire
 import Synchronization
+import Wire
 
 /// What the engine does alone: decode, preprocess, infer, in one thread a model, with no socket in sight.
 final class Bare: Sendable {

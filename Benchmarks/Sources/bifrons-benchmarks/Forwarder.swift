@@ -77,7 +77,8 @@ struct ForwarderCommand: ParsableCommand {
                     outgoing.removeAll()
                     outgoing.appendFrames(sharing: waiting[slot], 0..<2)
                     outgoing.append(Limits.magic)
-                    outgoing.append(workerIDs.count < 2 ? [UInt8](#"{"status":200,"models":[],"policies":[]}"#.utf8) : models)
+                    outgoing.append(
+                        workerIDs.count < 2 ? [UInt8](#"{"status":200,"models":[],"policies":[]}"#.utf8) : models)
                     _ = try clients.send(outgoing)
                     continue
                 }

@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct LatencyBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "latency", abstract: "What router and worker add to decode, preprocess and inference, one job in flight.")
+        commandName: "latency",
+        abstract: "What router and worker add to decode, preprocess and inference, one job in flight.")
 
     @OptionGroup var product: ProductOptions
     @Option(help: "Bytes of an image, about.") var imageBytes = 100_000
@@ -22,8 +23,11 @@ struct LatencyBenchmark: ParsableCommand {
             _ = try load.run(jobs: 20)
             let whole = try load.run(jobs: jobs).milliseconds(50)
             added.append(whole - alone)
-            print("round \(round): bare \(rounded(alone, 3)) ms, whole \(rounded(whole, 3)) ms, added \(rounded(whole - alone, 3)) ms")
+            print(
+                "round \(round): bare \(rounded(alone, 3)) ms, whole \(rounded(whole, 3)) ms, added \(rounded(whole - alone, 3)) ms"
+            )
         }
-        print("added at \(images[0].count) bytes: \(rounded(median(added), 3)) ms (median of medians, \(rounds) rounds)")
+        print(
+            "added at \(images[0].count) bytes: \(rounded(median(added), 3)) ms (median of medians, \(rounds) rounds)")
     }
 }

@@ -38,7 +38,9 @@ final class Load {
     var budgetMilliseconds = Limits.defaultBudgetMilliseconds
     private let context: Context
 
-    init(endpoint: String, images: [[UInt8]], window: Int, budgetMilliseconds: Int = Limits.defaultBudgetMilliseconds) throws {
+    init(endpoint: String, images: [[UInt8]], window: Int, budgetMilliseconds: Int = Limits.defaultBudgetMilliseconds)
+        throws
+    {
         context = try Context()
         socket = try Socket(.dealer, context: context)
         try socket.connect(endpoint)
@@ -93,7 +95,8 @@ final class Load {
                 }
             }
             if MonotonicClock.now() - lastAnswer > Self.patience {
-                throw Stalled(description: "no answer for \(Self.patience) with \(sentAt.count - outcome.answers) jobs in flight")
+                throw Stalled(
+                    description: "no answer for \(Self.patience) with \(sentAt.count - outcome.answers) jobs in flight")
             }
             if MonotonicClock.now() - lastReport > .seconds(1) {
                 lastReport = MonotonicClock.now()

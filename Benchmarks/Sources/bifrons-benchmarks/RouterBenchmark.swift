@@ -77,7 +77,8 @@ struct MemoryBenchmark: ParsableCommand {
 
     func run() throws {
         let rig = try Rig(
-            broker: "\(product.bin)/bifrons-router", ["--models-folder", product.models], imageBytes: imageBytes, window: 64)
+            broker: "\(product.bin)/bifrons-router", ["--models-folder", product.models], imageBytes: imageBytes,
+            window: 64)
         defer { rig.stop() }
         func megabytes() -> Double { Double(rig.broker.residentBytes) / 1e6 }
         print("idle: \(rounded(megabytes())) MB")
@@ -87,7 +88,9 @@ struct MemoryBenchmark: ParsableCommand {
         print("after \(jobs / 20) jobs: \(rounded(samples[0])) MB")
         let outcome = try rig.load.run(jobs: jobs) { _ in samples.append(megabytes()) }
         samples.append(megabytes())
-        print("after \(jobs) more: \(rounded(samples.last!)) MB; least \(rounded(samples.min()!)), most \(rounded(samples.max()!))")
+        print(
+            "after \(jobs) more: \(rounded(samples.last!)) MB; least \(rounded(samples.min()!)), most \(rounded(samples.max()!))"
+        )
         print("failures: \(outcome.failures)")
     }
 }
