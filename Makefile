@@ -25,17 +25,18 @@ test: packages engine ## build with walls checked, run all tests
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
-	.venv-test/bin/python -m pytest -q Models/training/tests
+	.venv-test/bin/python -m pytest -q Models/training/tests --ignore Models/training/tests/with_torch
 
 build: packages ## build the release executables into .build/release
 	$(release)
 
 bench: build engine ## run the benchmarks
-	swift run --package-path Benchmarks -c release bifrons-benchmarks
+	cd Benchmarks && swift run -c release bifrons-benchmarks
 
 models: packages ## train and export the models from DATA=folder (an hour)
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make models DATA=folder" >&2; exit 2; }
 	scripts/python-environment .venv-training Models/training/requirements.txt
+	.venv-training/bin/python -m pytest -q Models/training/tests
 	.venv-training/bin/python Models/training/make_models.py --data "$(DATA)"
 
 engine: packages ## fetch the inference engine into vendor/openvino

@@ -7,9 +7,27 @@ struct Benchmarks: ParsableCommand {
         commandName: "bifrons-benchmarks",
         abstract: "Measures the router against a bare forwarder and the whole against the engine alone.",
         subcommands: [
-            RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self, LatencyBenchmark.self,
+            AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
+            LatencyBenchmark.self,
             StartBenchmark.self, FailoverBenchmark.self, ForwarderCommand.self,
-        ])
+        ], defaultSubcommand: AllBenchmarks.self)
+}
+
+struct AllBenchmarks: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "all", abstract: "Every benchmark in turn.")
+
+    func run() throws {
+        let runs: [(any ParsableCommand.Type, [String])] = [
+            (RouterBenchmark.self, []), (RouterBenchmark.self, ["--image-bytes", "100000"]), (MemoryBenchmark.self, []),
+            (SaturationBenchmark.self, []), (LatencyBenchmark.self, []), (StartBenchmark.self, []),
+            (FailoverBenchmark.self, []),
+        ]
+        for (benchmark, arguments) in runs {
+            print("\n\(benchmark.configuration.commandName ?? "") \(arguments.joined(separator: " "))")
+            var command = try benchmark.parseAsRoot(arguments)
+            try command.run()
+        }
+    }
 }
 
 /// Where the release build of the product is.
@@ -19,6 +37,11 @@ struct ProductOptions: ParsableArguments {
 
     @Option(help: "The folder of the models.")
     var models = "../Models"
+}
+
+/// Tells whether a number reaches what the project promises.
+func tell(_ isReached: Bool, _ promise: String) {
+    print("  \(isReached ? "reached" : "NOT REACHED"): \(promise)")
 }
 
 func median(_ values: [Double]) -> Double {

@@ -47,9 +47,14 @@ final class ChildProcess {
     }
 
     /// Bytes of memory that are resident now.
-    var residentBytes: Int {
+    var residentBytes: Int { memory("VmRSS:") }
+
+    /// The most bytes that were resident at any time.
+    var peakResidentBytes: Int { memory("VmHWM:") }
+
+    private func memory(_ field: String) -> Int {
         guard let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix(field) }),
             let kilobytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
         else { return 0 }
         return kilobytes * 1024

@@ -46,6 +46,7 @@ struct RouterBenchmark: ParsableCommand {
         print(
             "router / forwarder at \(imageBytes) bytes: \(rounded(median(speed))) of the jobs a second, "
                 + "\(rounded(median(cost))) of the CPU time a job (medians of \(rounds))")
+        tell(median(speed) >= 0.6, "at least 0.60 of a bare forwarder's jobs a second")
     }
 
     private struct Measurement: CustomStringConvertible {
@@ -81,16 +82,16 @@ struct MemoryBenchmark: ParsableCommand {
             window: 64)
         defer { rig.stop() }
         func megabytes() -> Double { Double(rig.broker.residentBytes) / 1e6 }
-        print("idle: \(rounded(megabytes())) MB")
+        let idle = megabytes()
+        print("idle: \(rounded(idle)) MB")
         // Pools and the allocator's arenas fill up to the window's size first.
         _ = try rig.load.run(jobs: jobs / 20)
         var samples = [megabytes()]
-        print("after \(jobs / 20) jobs: \(rounded(samples[0])) MB")
         let outcome = try rig.load.run(jobs: jobs) { _ in samples.append(megabytes()) }
         samples.append(megabytes())
-        print(
-            "after \(jobs) more: \(rounded(samples.last!)) MB; least \(rounded(samples.min()!)), most \(rounded(samples.max()!))"
-        )
-        print("failures: \(outcome.failures)")
+        let (least, most) = (samples.min() ?? .nan, samples.max() ?? .nan)
+        print("over \(jobs) jobs: \(rounded(least)) to \(rounded(most)) MB, \(outcome.failures) failures")
+        tell(idle <= 40, "at most 40 MB when idle")
+        tell(most - least <= 4 && outcome.failures == 0, "flat within 2 MB to either side, and nothing fails")
     }
 }

@@ -15,6 +15,7 @@ struct SaturationBenchmark: ParsableCommand {
         let images = benchmarkImages(bytes: imageBytes)
         let bare = Bare(product)
         var ratios: [Double] = []
+        var peak = 0.0
         for round in 1...rounds {
             let alone = try bare.imagesPerSecond(images, batch: maxBatch, seconds: seconds)
             let cluster = try Cluster(product, maxBatch: maxBatch)
@@ -24,12 +25,15 @@ struct SaturationBenchmark: ParsableCommand {
             _ = try load.run(seconds: 1)
             let whole = try load.run(seconds: seconds)
             ratios.append(whole.perSecond / alone)
-            let resident = cluster.workers.map { rounded(Double($0.residentBytes) / 1e6, 1) + " MB" }
+            let resident = cluster.workers.map { Double($0.peakResidentBytes) / 1e6 }
+            peak = max(peak, resident.max() ?? .nan)
             print(
                 "round \(round): engine alone \(rounded(alone, 1))/s, whole \(rounded(whole.perSecond, 1))/s, "
                     + "ratio \(rounded(whole.perSecond / alone, 3)), failures \(whole.failures), "
-                    + "workers \(resident.joined(separator: " and "))")
+                    + "workers at most \(rounded(resident.max() ?? .nan, 1)) MB")
         }
         print("whole / engine alone: \(rounded(median(ratios), 3)) (median of \(rounds))")
+        tell(median(ratios) >= 0.9, "at least 0.90 of what the engine does alone")
+        tell(peak <= 220, "a worker has at most 220 MB resident")
     }
 }

@@ -26,10 +26,13 @@ struct StartBenchmark: ParsableCommand {
             try load.waitUntilServed(models: Cluster.models)
             let outcome = try load.run(jobs: 1)
             let elapsed = (MonotonicClock.now() - start).milliseconds / 1000
-            guard outcome.failures == 0 else { continue }
+            guard outcome.failures == 0 else { throw ExitCode.failure }
             print("round \(round): \(rounded(elapsed, 3)) s")
             seconds.append(elapsed)
         }
-        print("start to first verdict: \(rounded(median(seconds), 3)) s (median of \(seconds.count))")
+        print(
+            "start to first verdict: \(rounded(median(seconds), 3)) s (median of \(seconds.count)), "
+                + "at most \(rounded(seconds.max() ?? .nan, 3)) s")
+        tell((seconds.max() ?? .infinity) <= 3, "at most 3 s with a warm cache of compiled models")
     }
 }

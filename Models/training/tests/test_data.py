@@ -1,7 +1,5 @@
 """The data check: whatever is wrong is told in one sentence before anything is trained."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,16 +88,3 @@ def test_calibration_groups_are_whole_and_stable():
     assert not groups[0] & groups[1]
     assert 0.08 < len(splits.calibration) / len(faces) < 0.16
     assert splits == data.Splits.of(faces)
-
-
-def test_entry_point_says_one_sentence_and_fails(tmp_path):
-    pytest.importorskip("torch")
-    script = Path(__file__).resolve().parents[1] / "make_models.py"
-    done = subprocess.run(
-        [sys.executable, script, "--data", tmp_path / "nowhere", "--work", tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: the data folder")

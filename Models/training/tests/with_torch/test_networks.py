@@ -1,10 +1,9 @@
 """Both networks: shape, cost, and that folding the norms changes nothing."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-import networks  # noqa: E402
+import networks
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
