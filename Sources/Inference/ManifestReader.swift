@@ -130,7 +130,7 @@ private struct FieldCheck {
             throw InferenceError(.manifestInvalid, "\(path): \(sentence(error))")
         } catch {
             throw InferenceError(
-                .manifestInvalid, "\(path) is not JSON: write it as Models/README.md shows", cause: error)
+                .manifestInvalid, "\(path) is not JSON: write it as docs/models.md shows", cause: error)
         }
     }
 
@@ -143,7 +143,7 @@ private struct FieldCheck {
         case .typeMismatch(let type, let context):
             "\(field(context.codingPath)) must be \(word(type))"
         default:
-            "this is not JSON: write it as Models/README.md shows"
+            "this is not JSON: write it as docs/models.md shows"
         }
     }
 
