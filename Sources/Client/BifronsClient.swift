@@ -102,24 +102,31 @@ public final class BifronsClient: Sendable {
     }
 
     /// Waits for a router to answer.
+    /// - Parameters:
+    ///   - timeout: how long the answer may take, connecting included.
+    ///   - connectTimeout: how long connecting may take; nil: as long as the answer.
     /// - Returns: the time it took, connecting included.
-    /// - Throws: ``ClientError`` if none did within `timeout`.
+    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `noAnswer` if one was and did not answer.
     @discardableResult
-    public func ping(timeout: Duration = .milliseconds(300)) async throws -> Duration {
+    public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()
         _ = try await request(
-            RequestHeader(verb: .ping), image: nil, connectTimeout: timeout, answerTimeout: timeout)
+            RequestHeader(verb: .ping), image: nil, connectTimeout: connectTimeout ?? timeout, answerTimeout: timeout)
         return MonotonicClock.now() - start
     }
 
     /// Sends any request and waits for its answer.
     /// - Parameters:
-    ///   - header: goes out with what is left of the budget, and with an id if it has none.
+    ///   - header: goes out with what is left of the budget, and with an id if it has none. A budget that the protocol
+    ///     has not, see ``Limits/budgetMilliseconds``, is taken for the nearest one that it has.
     ///   - image: the image frame; nil for none.
     /// - Returns: the result frame.
     /// - Throws: as ``classify(_:header:)``.
     public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
-        try await request(
+        var header = header
+        let budgets = Limits.budgetMilliseconds
+        header.budgetMilliseconds = min(max(header.budgetMilliseconds, budgets.lowerBound), budgets.upperBound)
+        return try await request(
             header, image: image, connectTimeout: options.connectTimeout,
             answerTimeout: .milliseconds(header.budgetMilliseconds) + options.grace)
     }

@@ -26,6 +26,7 @@ final class ClientLoop {
             var options = SocketOptions()
             // Nothing is queued for a router that is not there: the call stays ours to give to another.
             options.immediate = true
+            options.ipv6 = endpoint.contains("[")
             options.reconnectMaximum = .seconds(1)
             options.heartbeat = .init(interval: .seconds(2), timeout: .seconds(6))
             socket = try Socket(.dealer, context: context, options: options)

@@ -33,11 +33,13 @@ struct BenchCommand: AsyncParsableCommand {
         let settings = try ClientSettings(connection, request)
         try await CommandError.report {
             let limit = Submission.largestImage(settings)
-            let pictures = ImageSource.find([images]).compactMap { try? $0.read(limit: limit) }
-            guard !pictures.isEmpty else { throw CommandError("no images in \(images)") }
+            let load = BenchLoad(ImageSource.find([images]), limit: limit)
+            let pictures = load.pictures
+            guard !pictures.isEmpty else { throw CommandError("no images that can be read in \(images)") }
+            if let omission = load.omission { printError("bifrons: \(omission)") }
             let client = try Submission.client(settings)
             defer { client.close() }
-            try await client.ping()
+            try await Submission.ping(client, settings)
             let header = Submission.header(settings)
             let start = MonotonicClock.now() + .seconds(warmUp)
             let measurement = Measurement(from: start, to: start + .seconds(seconds))
@@ -52,6 +54,42 @@ struct BenchCommand: AsyncParsableCommand {
             let report = measurement.report(images: pictures.count, concurrency: concurrency)
             for line in json ? [report.json] : report.lines { printLine(line) }
         }
+    }
+}
+
+/// The pictures to submit: all in memory, so that no disk is measured, and therefore not without end.
+struct BenchLoad {
+    static let room = 256_000_000
+
+    private(set) var pictures: [[UInt8]] = []
+    private(set) var unreadable = 0
+    private(set) var surplus = 0
+
+    /// - Parameters:
+    ///   - limit: bytes of a picture beyond which it counts as unreadable.
+    ///   - room: bytes of all pictures together.
+    init(_ sources: [ImageSource], limit: Int, room: Int = Self.room) {
+        var bytes = 0
+        for (index, source) in sources.enumerated() {
+            guard let picture = try? source.read(limit: limit) else {
+                unreadable += 1
+                continue
+            }
+            bytes += picture.count
+            guard bytes <= room else {
+                surplus = sources.count - index
+                return
+            }
+            pictures.append(picture)
+        }
+    }
+
+    /// What is left out and why, for people; nil if nothing is.
+    var omission: String? {
+        var reasons: [String] = []
+        if unreadable > 0 { reasons.append("\(unreadable) cannot be read or are too large") }
+        if surplus > 0 { reasons.append("\(surplus) are beyond the \(Self.room / 1_000_000) MB that fit") }
+        return reasons.isEmpty ? nil : "\(unreadable + surplus) images are left out: " + reasons.joined(separator: ", ")
     }
 }
 

@@ -10,7 +10,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "classify", abstract: "Says of images whether they are real or AI-generated.",
         discussion: """
-            Without a router that answers, and with none named, a cluster is started for the length of the call.
+            Without a router, and with none named, a cluster is started for the length of the call.
 
             Exit status: 0 all classified; 1 some files failed; 2 usage; 69 no service.
             """)
@@ -41,9 +41,9 @@ struct ClassifyCommand: AsyncParsableCommand {
         do {
             let client = try Submission.client(settings)
             defer { client.close() }
-            try await client.ping()
+            try await Submission.ping(client, settings)
             return try await classify(sources, settings, client)
-        } catch let error as ClientError where error.isNoService && !settings.isRouterNamed {
+        } catch let error as ClientError where error.code == .noRouter && !settings.isRouterNamed {
             let cluster = try TemporaryCluster(connection)
             defer { cluster.stop() }
             try await cluster.waitUntilReady()

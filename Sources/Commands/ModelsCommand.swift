@@ -17,7 +17,7 @@ struct ModelsCommand: AsyncParsableCommand {
         try await CommandError.report {
             let client = try Submission.client(settings)
             defer { client.close() }
-            try await client.ping()
+            try await Submission.ping(client, settings)
             let report = try await client.models()
             if json {
                 printLine(String(decoding: report.encoded(), as: UTF8.self))

@@ -17,7 +17,7 @@ struct StatusCommand: AsyncParsableCommand {
         try await CommandError.report {
             let client = try Submission.client(settings)
             defer { client.close() }
-            try await client.ping()
+            try await Submission.ping(client, settings)
             repeat {
                 let report = try await client.status()
                 let text =
@@ -89,6 +89,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("strangers", counters.strangers), ("workers lost", counters.workersLost),
             ("re-dispatched", counters.redispatched), ("quarantined", counters.quarantined),
             ("cancelled", counters.cancelled), ("deduplicated", counters.deduplicated),
+            ("undelivered", counters.undelivered),
         ]
         return ([("accepted", counters.accepted)] + replies + others.filter { $0.1 > 0 })
             .map { "\($0.0) \($0.1)" }.joined(separator: ", ")

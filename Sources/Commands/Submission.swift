@@ -15,6 +15,12 @@ enum Submission {
         return try BifronsClient(options)
     }
 
+    /// Waits for the router. One that somebody named is given time to come; whether one is at the default place is soon
+    /// known. Either may be busy when it is there.
+    static func ping(_ client: BifronsClient, _ settings: ClientSettings) async throws {
+        try await client.ping(connectTimeout: settings.isRouterNamed ? nil : .milliseconds(300))
+    }
+
     /// Bytes beyond which the router would not answer, but end the connection.
     static func largestImage(_ settings: ClientSettings) -> Int { settings.imageBytes + Limits.frameSlackBytes }
 

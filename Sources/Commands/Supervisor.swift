@@ -79,6 +79,9 @@ struct Supervisor {
         case finished
     }
 
+    /// EX_CONFIG of sysexits.h: the model cannot be served, and starting again would not help.
+    static let finalStatus: Int32 = 78
+
     let children: [Child]
     let timing: Timing
     private var states: [State]
@@ -149,6 +152,10 @@ struct Supervisor {
             if case .status(let code) = end, code != 0, !wasReady[index] {
                 status = 1
                 return [.tell("\(name) \(end) before it was ready; stopping")] + stop(from: .router, at: now)
+            }
+            if end == .status(Self.finalStatus) {
+                status = 1
+                return [.tell("\(name) \(end); it is not restarted, which would not help")]
             }
             if now - since >= timing.healthyAfter { failures[index] = 0 }
             let delay = min(timing.firstDelay * (1 << min(failures[index], 20)), timing.longestDelay)

@@ -3,7 +3,8 @@ import Reactor
 import Settings
 import Synchronization
 
-/// A cluster for the length of one command: on ipc endpoints in a folder of its own, so that it meets no other.
+/// A cluster for the length of one command: on ipc endpoints in a folder of its own, so that it meets no other. A signal
+/// that ends the command ends it too.
 final class TemporaryCluster: Sendable {
     /// Where its clients connect.
     let endpoint: String
@@ -12,12 +13,15 @@ final class TemporaryCluster: Sendable {
     private let stopRequests: Mailbox<Void>
     private let thread: PlatformThread
     private let notices: AsyncStream<Cluster.Notice>
+    /// Nobody is to hear any more what becomes of it.
+    private let isAbandoned = Atomic(false)
 
     /// Starts it; ``waitUntilReady()`` comes next.
     init(_ connection: ConnectionOptions) throws {
-        var template = Array("/tmp/bifrons-XXXXXX".utf8CString)
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/bifrons-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw CommandError("cannot make a folder in /tmp: \(String(cString: strerror(errno)))")
+            throw CommandError("cannot make a folder in \(parent): \(String(cString: strerror(errno)))")
         }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var isStarted = false
@@ -52,6 +56,7 @@ final class TemporaryCluster: Sendable {
         self.folder = folder
         endpoint = settings.clientPeer
         isStarted = true
+        Interruption.setCleanUp { [weak self] in self?.abandon() }
     }
 
     /// Waits until every model is served.
@@ -61,6 +66,9 @@ final class TemporaryCluster: Sendable {
             switch notice {
             case .allReady: return
             case .told(let line): if !line.contains(" is ready") { printError(line) }
+            case .finished where isAbandoned.load(ordering: .acquiring):
+                // The process is about to end by its signal; nothing is to be told any more.
+                break
             case .finished:
                 throw CommandError(
                     "no router answered, and none could be started", status: CommandError.noServiceStatus)
@@ -70,7 +78,19 @@ final class TemporaryCluster: Sendable {
 
     /// Drains it and waits for its end.
     func stop() {
+        Interruption.setCleanUp(nil)
         stopRequests.post(())
+        end()
+    }
+
+    /// Kills it and waits for its end.
+    private func abandon() {
+        isAbandoned.store(true, ordering: .releasing)
+        for _ in 0..<2 { stopRequests.post(()) }
+        end()
+    }
+
+    private func end() {
         thread.join()
         for name in ["clients", "workers"] { unlink("\(folder)/\(name)") }
         rmdir(folder)

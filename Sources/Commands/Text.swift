@@ -95,6 +95,14 @@ func writeAll(_ bytes: UnsafeBufferPointer<UInt8>, to descriptor: Int32) {
         let count = UnsafeBufferPointer(rebasing: rest).withMemoryRebound(to: UInt8.self) {
             write(descriptor, $0.baseAddress, $0.count)
         }
-        if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR && errno != EAGAIN { return }
+        if count >= 0 {
+            rest = rest.dropFirst(count)
+        } else if errno == EAGAIN {
+            // Somebody who shares the descriptor, such as a terminal, has made it one that does not wait.
+            var item = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            poll(&item, 1, -1)
+        } else if errno != EINTR {
+            return
+        }
     }
 }

@@ -19,7 +19,8 @@ public final class Engine: @unchecked Sendable {
     let core: OpaquePointer
 
     /// Loads the engine from `$OPENVINO_LIB_DIR` when that is set, else from the first of the executable's folder,
-    /// `../lib/openvino` beside it, and `vendor/openvino/openvino/libs` in or above the executable's and the working folder.
+    /// `../lib/openvino` beside it, and `vendor/openvino/openvino/libs` in or above the executable's folder. Never from the working folder: whoever may write
+    /// there, or above, would choose the code that runs.
     ///
     /// - Throws: ``InferenceError`` with the places searched and the remedy when there is no engine or another version.
     public static func load() throws(InferenceError) -> Engine {
@@ -83,20 +84,18 @@ struct EngineSearch {
     /// - Parameters:
     ///   - setting: OPENVINO_LIB_DIR. Whoever sets it means that folder and no other.
     ///   - executableFolder: the folder of the running program.
-    ///   - workingFolder: the current one.
-    init(setting: String?, executableFolder: String, workingFolder: String) {
+    init(setting: String?, executableFolder: String) {
         if let setting, !setting.isEmpty {
             folders = [setting]
             description = "\(setting) (OPENVINO_LIB_DIR)"
             return
         }
         let vendored = "vendor/openvino/openvino/libs"
-        let above = EngineSearch.ancestors(executableFolder) + EngineSearch.ancestors(workingFolder)
-        folders = [executableFolder, "\(executableFolder)/../lib/openvino"] + above.map { "\($0)/\(vendored)" }
-        description = """
-            \(executableFolder), \(executableFolder)/../lib/openvino or \(vendored) in or above \(executableFolder) and \
-            \(workingFolder)
-            """
+        folders =
+            [executableFolder, "\(executableFolder)/../lib/openvino"]
+            + EngineSearch.ancestors(executableFolder).map { "\($0)/\(vendored)" }
+        description =
+            "\(executableFolder), \(executableFolder)/../lib/openvino or \(vendored) in or above \(executableFolder)"
     }
 
     static func ofThisProcess() -> EngineSearch {
@@ -104,13 +103,9 @@ struct EngineSearch {
             let count = buffer.baseAddress.map { readlink("/proc/self/exe", $0, buffer.count) } ?? 0
             return String(decoding: buffer.prefix(max(count, 0)).map(UInt8.init(bitPattern:)), as: UTF8.self)
         }
-        let working = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
-            buffer.baseAddress.flatMap { getcwd($0, buffer.count) }.map { String(cString: $0) } ?? "."
-        }
         return EngineSearch(
             setting: getenv("OPENVINO_LIB_DIR").map { String(cString: $0) },
-            executableFolder: executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? ".",
-            workingFolder: working)
+            executableFolder: executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? ".")
     }
 
     /// A folder and all above it, the root as an empty string.

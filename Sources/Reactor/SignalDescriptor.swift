@@ -15,8 +15,6 @@ public struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConverti
     public static let hangUp = Signal(rawValue: SIGHUP)
     /// SIGCHLD: a child process ended.
     public static let child = Signal(rawValue: SIGCHLD)
-    /// SIGUSR1.
-    public static let user1 = Signal(rawValue: SIGUSR1)
 
     public var description: String {
         switch self {
@@ -24,7 +22,6 @@ public struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConverti
         case .interrupt: "SIGINT"
         case .hangUp: "SIGHUP"
         case .child: "SIGCHLD"
-        case .user1: "SIGUSR1"
         default: "signal \(rawValue)"
         }
     }

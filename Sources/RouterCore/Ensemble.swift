@@ -37,7 +37,7 @@ public struct Ensemble: Sendable {
         public var message: String
     }
 
-    /// Models that one ensemble may name: it needs a blend for each of their subsets.
+    /// Models that one ensemble may name: it needs a blend for each of their subsets. A power of two, see `JobID`.
     public static let maxModels = 8
 
     public let models: [String]
@@ -54,6 +54,9 @@ public struct Ensemble: Sendable {
         }
         guard Set(models).count == models.count, !models.contains("") else {
             throw Invalid(message: "'models' must name each model once")
+        }
+        if let long = (models + policies.keys.sorted()).first(where: { $0.utf8.count > Limits.nameBytes }) {
+            throw Invalid(message: "the name '\(long)' has more than \(Limits.nameBytes) bytes")
         }
         self.models = models
         self.blends = try Self.blends(models, merge)

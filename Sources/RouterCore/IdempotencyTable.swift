@@ -56,12 +56,15 @@ struct IdempotencyTable {
         return nil
     }
 
-    /// Keeps the leader's result and gives the requests that followed it.
+    /// Keeps the leader's result, without what was the leader's own, and gives the requests that followed it.
     mutating func store(_ document: ResultDocument, for key: String, at now: Instant) -> [UInt64] {
         guard case .computing(_, let followers)? = entries.removeValue(forKey: key) else { return [] }
         guard maxEntries > 0 else { return Array(followers) }
         if stored.count >= maxEntries { forgetOldest() }
-        entries[key] = .result(document, expires: now + retention)
+        var kept = document
+        kept.id = nil
+        kept.metadata = nil
+        entries[key] = .result(kept, expires: now + retention)
         stored.append(key)
         return Array(followers)
     }

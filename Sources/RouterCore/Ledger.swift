@@ -2,7 +2,8 @@ internal import Wire
 
 /// A job of a model: a request's serial number and which of its tasks, in one number for the wire.
 struct JobID: Hashable, Comparable {
-    private static let taskBits: UInt64 = 3
+    /// `Ensemble.maxModels` is a power of two.
+    private static let taskBits = UInt64(Ensemble.maxModels.trailingZeroBitCount)
 
     let rawValue: UInt64
 
@@ -29,7 +30,8 @@ struct JobID: Hashable, Comparable {
 final class Request {
     let token: RouterCore.Token
     let header: RequestHeader
-    let imageBytes: Int
+    /// What its message holds until the reply.
+    let bytes: Int
     let received: Instant
     let deadline: Instant
     /// One for each model asked for, in the ensemble's order.
@@ -37,10 +39,10 @@ final class Request {
     var unsettled: Int
     var image: ImageInformation?
 
-    init(token: RouterCore.Token, header: RequestHeader, imageBytes: Int, received: Instant, tasks: [Task]) {
+    init(token: RouterCore.Token, header: RequestHeader, bytes: Int, received: Instant, tasks: [Task]) {
         self.token = token
         self.header = header
-        self.imageBytes = imageBytes
+        self.bytes = bytes
         self.received = received
         deadline = received + .milliseconds(header.budgetMilliseconds)
         self.tasks = tasks
@@ -91,7 +93,7 @@ struct Ledger {
     private var requests: [UInt64: Request] = [:]
     private var serialsByID: [String: UInt64] = [:]
     private var nextSerial: UInt64 = 1
-    /// Bytes of the images.
+    /// Bytes of the requests' messages.
     private(set) var bytes = 0
 
     var count: Int { requests.count }
@@ -126,14 +128,14 @@ struct Ledger {
         nextSerial += 1
         requests[serial] = request
         if let id = request.header.id { serialsByID[id] = serial }
-        bytes += request.imageBytes
+        bytes += request.bytes
         return serial
     }
 
     mutating func remove(_ serial: UInt64) -> Request {
         let request = requests.removeValue(forKey: serial)!
         if let id = request.header.id, serialsByID[id] == serial { serialsByID[id] = nil }
-        bytes -= request.imageBytes
+        bytes -= request.bytes
         return request
     }
 }

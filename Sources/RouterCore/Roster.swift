@@ -14,6 +14,8 @@ struct Worker {
     let identity: Identity
     let metrics: [String: Double]
     let epoch: UInt64
+    /// The life of the worker's process, of which it has one registration.
+    let bootID: UInt64
     /// The most jobs that the worker takes at a time.
     var credit: Int
     var inFlight: Set<JobID> = []
@@ -62,6 +64,11 @@ struct Roster {
         slots[peer]
     }
 
+    /// The connection on which the worker with this boot id is registered.
+    func peer(ofLife bootID: UInt64) -> RouterCore.Peer? {
+        workers.first { $0.bootID == bootID }?.peer
+    }
+
     func workers(of model: Int) -> [Worker] {
         byModel[model].map { workers[$0] }
     }
@@ -105,8 +112,8 @@ struct Roster {
             Worker(
                 peer: peer, model: model,
                 identity: Worker.Identity(name: hello.worker, version: hello.version, digest: hello.digest),
-                metrics: hello.metrics, epoch: epoch, credit: Self.credit(hello.credit), lastHeard: now,
-                stuckSince: now))
+                metrics: hello.metrics, epoch: epoch, bootID: hello.bootID, credit: Self.credit(hello.credit),
+                lastHeard: now, stuckSince: now))
         reindex()
         nextCheck = nextCheck ?? now + interval
         return epoch

@@ -28,7 +28,7 @@ public struct RouterCore {
     public struct Configuration: Sendable {
         /// Jobs without an answer, waiting and in flight.
         public var maxJobs = 4096
-        /// Bytes of their images.
+        /// Bytes of their messages, envelope, header and image.
         public var maxBytes = 512 << 20
         /// Bytes of one image.
         public var imageBytes = Limits.imageBytes
@@ -50,13 +50,14 @@ public struct RouterCore {
     }
 
     public enum Event {
-        /// A well-formed request. `imageBytes` is nil if it has no image frame.
-        case request(Token, RequestHeader, imageBytes: Int?)
+        /// A well-formed request. `imageBytes` is nil if it has no image frame; `totalBytes` is what the message holds until
+        /// the reply.
+        case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int)
         /// A request that could not be read, with its id if that could be.
         case malformedRequest(Token, id: String?, WireError)
         case worker(Peer, WorkerMessage)
-        /// Bytes from a worker that are no message.
-        case malformedMessage(Peer)
+        /// Bytes on the workers' socket that are no message.
+        case malformedMessage
         /// The worker's connection ended, or a message to it could not be sent.
         case disconnected(Peer)
         /// `nextDeadline` was reached.
@@ -121,11 +122,17 @@ public struct RouterCore {
     /// Jobs without an answer.
     public var jobsInHand: Int { ledger.count }
 
+    /// A client did not take its reply.
+    public mutating func noteUndelivered() {
+        statistics.counters.undelivered += 1
+    }
+
     public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
         endOverdue(now)
         switch event {
-        case .request(let token, let header, let imageBytes): request(token, header, imageBytes, now)
+        case .request(let token, let header, let imageBytes, let totalBytes):
+            request(token, header, imageBytes: imageBytes, totalBytes: totalBytes, now)
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
@@ -149,7 +156,9 @@ public struct RouterCore {
 
     // MARK: Requests
 
-    private mutating func request(_ token: Token, _ header: RequestHeader, _ imageBytes: Int?, _ now: Instant) {
+    private mutating func request(
+        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
+    ) {
         switch header.verb {
         case .ping:
             statistics.count(.ok)
@@ -160,12 +169,13 @@ public struct RouterCore {
         case .models:
             statistics.count(.ok)
             actions.append(.reply(token, .models(modelsReport(id: header.id))))
-        case .fetch:
-            refuse(
-                token, header.id,
-                WireError(.notFound, code: "unknown_job", "no durable job has this id; this router keeps no journal"))
-        case .cancel: cancel(token, header, now)
-        case .classify: classify(token, header, imageBytes, now)
+        case .fetch, .cancel:
+            guard let id = header.id else {
+                let message = "the verb '\(header.verb.rawValue)' needs the field 'id'"
+                return refuse(token, nil, WireError(.badRequest, code: "malformed_header", message))
+            }
+            if header.verb == .cancel { cancel(token, id, now) } else { fetch(token, id) }
+        case .classify: classify(token, header, imageBytes: imageBytes, totalBytes: totalBytes, now)
         }
     }
 
@@ -174,9 +184,15 @@ public struct RouterCore {
         actions.append(.reply(token, .result(ResultDocument(id: id, error: error))))
     }
 
-    private mutating func cancel(_ token: Token, _ header: RequestHeader, _ now: Instant) {
-        guard let id = header.id, let serial = ledger.serial(ofID: id) else {
-            return refuse(token, header.id, WireError(.notFound, code: "unknown_job", "no unfinished job has this id"))
+    private mutating func fetch(_ token: Token, _ id: String) {
+        let message = "no durable job has the id '\(id)'; this router keeps no journal"
+        refuse(token, id, WireError(.notFound, code: "unknown_job", message))
+    }
+
+    private mutating func cancel(_ token: Token, _ id: String, _ now: Instant) {
+        guard let serial = ledger.serial(ofID: id) else {
+            let message = "no unfinished job has the id '\(id)'"
+            return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
         }
         statistics.counters.cancelled += 1
         end(serial, with: WireError(.timeout, code: "cancelled", "the job was cancelled"), overriding: true, now)
@@ -184,7 +200,9 @@ public struct RouterCore {
         actions.append(.reply(token, .result(ResultDocument(id: id, status: .ok))))
     }
 
-    private mutating func classify(_ token: Token, _ header: RequestHeader, _ imageBytes: Int?, _ now: Instant) {
+    private mutating func classify(
+        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
+    ) {
         if let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
             statistics.counters.deduplicated += 1
             statistics.count(result.status)
@@ -193,7 +211,7 @@ public struct RouterCore {
         }
         let models: [Int]
         do {
-            models = try admit(header, imageBytes)
+            models = try admit(header, imageBytes: imageBytes, totalBytes: totalBytes)
         } catch {
             statistics.count(error.status)
             var document = ResultDocument(id: header.id, error: error)
@@ -201,15 +219,16 @@ public struct RouterCore {
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
                 document.retryAfterMilliseconds = admission.retryAfter(
-                    rate: statistics.answersPerSecond(at: now), at: now)
+                    rate: statistics.answersPerBusySecond(at: now), at: now)
             }
             actions.append(.reply(token, .result(document)))
             return
         }
         statistics.counters.accepted += 1
+        statistics.noteWork(at: now)
         let serial = ledger.add(
             Request(
-                token: token, header: header, imageBytes: imageBytes ?? 0, received: now,
+                token: token, header: header, bytes: totalBytes, received: now,
                 tasks: models.map { Task(model: $0) }))
         deadlines.insert(
             Deadline(instant: now + .milliseconds(header.budgetMilliseconds), serial: serial))
@@ -221,7 +240,7 @@ public struct RouterCore {
     }
 
     /// The models that the request is for, if it may come in.
-    private func admit(_ header: RequestHeader, _ imageBytes: Int?) throws(WireError) -> [Int] {
+    private func admit(_ header: RequestHeader, imageBytes: Int?, totalBytes: Int) throws(WireError) -> [Int] {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
         if header.durable {
             throw WireError(
@@ -240,7 +259,10 @@ public struct RouterCore {
                 "the image has \(imageBytes) bytes; at most \(configuration.imageBytes) are taken")
         }
         guard ensemble.policies[header.policy] != nil else {
-            throw WireError(.notFound, code: "unknown_policy", "there is no policy '\(header.policy.prefix(64))'")
+            let known = ensemble.policies.keys.sorted().joined(separator: ", ")
+            throw WireError(
+                .notFound, code: "unknown_policy",
+                "there is no policy '\(header.policy.prefix(64))'; there are \(known)")
         }
         let models = try modelsAsked(header)
         let served = models.filter { roster.hasWorker(of: $0) }
@@ -248,7 +270,7 @@ public struct RouterCore {
             let missing = models.filter { !served.contains($0) }.map { ensemble.models[$0] }
             throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
         }
-        guard ledger.count < configuration.maxJobs, ledger.bytes + imageBytes <= configuration.maxBytes else {
+        guard ledger.count < configuration.maxJobs, ledger.bytes + totalBytes <= configuration.maxBytes else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
                 "the queue is full with \(ledger.count) jobs and \(ledger.bytes) bytes; try again later")
@@ -371,8 +393,9 @@ public struct RouterCore {
     }
 
     private mutating func register(_ hello: WorkerMessage.Hello, _ peer: Peer, _ now: Instant) {
-        // A second HELLO on a connection: the worker took us for gone and has forgotten its jobs.
+        // A second HELLO, on its connection or on a new one: the worker took us for gone and has forgotten its jobs.
         remove(peer, died: false, now)
+        if let earlier = roster.peer(ofLife: hello.bootID) { remove(earlier, died: false, now) }
         guard let model = ensemble.models.firstIndex(of: hello.model) else {
             let known = ensemble.models.joined(separator: ", ")
             let reason = "the ensemble does not name the model '\(hello.model)'; it names \(known)"
@@ -467,7 +490,10 @@ public struct RouterCore {
         while let next = deadlines.min, next.instant <= now {
             deadlines.removeMin()
             guard ledger.contains(next.serial) else { continue }
-            end(next.serial, with: WireError(.timeout, code: "budget_spent", "the time budget was spent"), now)
+            let budget = ledger[next.serial].header.budgetMilliseconds
+            end(
+                next.serial, with: WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent"),
+                now)
         }
         // Entries of answered requests linger until their time; do not let them outnumber the live ones.
         if deadlines.count > 2 * ledger.count + 1024 {
@@ -534,6 +560,7 @@ public struct RouterCore {
             }
         }
         while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
+        if ledger.isEmpty { statistics.noteIdleness(at: now) }
     }
 
     private mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {

@@ -2,11 +2,37 @@ internal import Glibc
 internal import Histogram
 internal import Wire
 
-/// Counters, latency quantiles and the rate of answers.
-struct Statistics {
-    /// The time constant of the rate, in seconds.
+/// Answers a second: an exponential moving average, corrected for its start at zero.
+private struct Rate {
+    /// The time constant, in seconds.
     private static let smoothing = 5.0
 
+    private let start: Instant
+    private var smoothed = 0.0
+    private var last: Instant
+
+    init(start: Instant) {
+        self.start = start
+        last = start
+    }
+
+    mutating func note(at now: Instant) {
+        smoothed = smoothed * decay(since: last, to: now) + 1 / Self.smoothing
+        last = now
+    }
+
+    func perSecond(at now: Instant) -> Double {
+        let seen = 1 - decay(since: start, to: now)
+        return seen > 0 ? smoothed * decay(since: last, to: now) / seen : 0
+    }
+
+    private func decay(since earlier: Instant, to now: Instant) -> Double {
+        exp(-(now - earlier).milliseconds / 1000 / Self.smoothing)
+    }
+}
+
+/// Counters, latency quantiles and the rates of answers.
+struct Statistics {
     var counters = StatusReport.Counters()
     let start: Instant
     /// In microseconds, up to the longest budget.
@@ -14,12 +40,17 @@ struct Statistics {
         highestTrackableValue: UInt64(Limits.budgetMilliseconds.upperBound) * 1000,
         numberOfSignificantValueDigits: .two)
     private var repliesByStatus: [Status: Int] = [:]
-    private var smoothedRate = 0.0
-    private var lastAnswer: Instant
+    private var rate: Rate
+    /// By a clock that stands still while there is nothing to do: how fast the service is, not how much is asked of it.
+    private var busyRate: Rate
+    private var idleTime = Duration.zero
+    private var idleSince: Instant?
 
     init(start: Instant) {
         self.start = start
-        lastAnswer = start
+        rate = Rate(start: start)
+        busyRate = Rate(start: start)
+        idleSince = start
     }
 
     mutating func count(_ status: Status) {
@@ -29,18 +60,32 @@ struct Statistics {
     mutating func answered(_ status: Status, after latency: Duration, at now: Instant) {
         count(status)
         _ = self.latency.record(UInt64(max(0, latency.nanoseconds / 1000)))
-        smoothedRate = smoothedRate * decay(since: lastAnswer, to: now) + 1 / Self.smoothing
-        lastAnswer = now
+        rate.note(at: now)
+        busyRate.note(at: busyClock(at: now))
     }
 
-    /// Answers a second: an exponential moving average, corrected for its start at zero.
+    /// There is work, whether or not there was before.
+    mutating func noteWork(at now: Instant) {
+        guard let since = idleSince else { return }
+        idleTime += now - since
+        idleSince = nil
+    }
+
+    /// The last work is done.
+    mutating func noteIdleness(at now: Instant) {
+        idleSince = idleSince ?? now
+    }
+
+    private func busyClock(at now: Instant) -> Instant {
+        Instant(nanoseconds: (idleSince ?? now).nanoseconds - idleTime.nanoseconds)
+    }
+
     func answersPerSecond(at now: Instant) -> Double {
-        let seen = 1 - decay(since: start, to: now)
-        return seen > 0 ? smoothedRate * decay(since: lastAnswer, to: now) / seen : 0
+        rate.perSecond(at: now)
     }
 
-    private func decay(since earlier: Instant, to now: Instant) -> Double {
-        exp(-(now - earlier).milliseconds / 1000 / Self.smoothing)
+    func answersPerBusySecond(at now: Instant) -> Double {
+        busyRate.perSecond(at: busyClock(at: now))
     }
 
     var latencyQuantiles: StatusReport.Quantiles {

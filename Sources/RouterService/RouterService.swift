@@ -57,9 +57,11 @@ public final class RouterService {
         options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
+        options.ipv6 = settings.clientEndpoint.contains("[")
         clients = try Socket(.router, context: context, options: options)
         options.sendHighWater = Self.workerHighWater
         options.maxMessageSize = Limits.workerFrameBytes
+        options.ipv6 = settings.workerEndpoint.contains("[")
         workers = try Socket(.router, context: context, options: options)
         connections = try workers.monitor([.disconnected])
         try clients.bind(settings.clientEndpoint)
@@ -86,6 +88,7 @@ public final class RouterService {
         let connectionsIndex = polled.add(connections)
         let clientsIndex = polled.add(clients)
         let signalIndex = polled.add(descriptor: signals.descriptor)
+        var backlog = Backlog(patience: settings.heartbeat)
         while !isDrained {
             let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
             _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: deadline))
@@ -94,7 +97,8 @@ public final class RouterService {
             if polled.isReadable(clientsIndex) { try receiveFromClients() }
             if polled.isReadable(signalIndex) { receiveSignals() }
             let now = MonotonicClock.now()
-            if isUpToDate, let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
+            backlog.note(isUpToDate: isUpToDate, at: now)
+            if !backlog.isExcuse(at: now), let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
             if let drainEnds, drainEnds <= now { handle(.abandon, at: now) }
         }
         logger.info("router has drained")
@@ -138,24 +142,24 @@ public final class RouterService {
             let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
             header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
-        return .request(token, header, imageBytes: image.map { message.byteCount(at: $0) })
+        return .request(
+            token, header, imageBytes: image.map { message.byteCount(at: $0) }, totalBytes: message.totalBytes)
     }
 
     /// - Returns: whether everything that had arrived was read.
     private func receiveFromWorkers() throws -> Bool {
         for _ in 0..<Self.messagesPerTurn {
             guard try workers.receive(into: incoming, maxFrames: Limits.workerMessageFrames) else { return true }
-            // Only a peer that chose its own routing id can have another one, and workers choose none.
-            guard let peer = Self.peer(incoming) else { continue }
-            guard incoming.count == 2, incoming.droppedFrames == 0 else {
-                handle(.malformedMessage(peer), at: MonotonicClock.now())
+            // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
+            guard let peer = Self.peer(incoming), incoming.count == 2, incoming.droppedFrames == 0 else {
+                handle(.malformedMessage, at: MonotonicClock.now())
                 continue
             }
             let decoded = incoming.withBytes(at: 1) { bytes in
                 Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) }
             }
             guard case .success(let message) = decoded else {
-                handle(.malformedMessage(peer), at: MonotonicClock.now())
+                handle(.malformedMessage, at: MonotonicClock.now())
                 continue
             }
             let now = MonotonicClock.now()
@@ -235,7 +239,7 @@ public final class RouterService {
         pending.release(token)
         // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
         do {
-            _ = try clients.send(outgoing)
+            if try clients.send(outgoing) != .sent { core.noteUndelivered() }
         } catch {
             logger.warning("reply could not be sent", metadata: ["error": "\(error)"])
         }

@@ -22,7 +22,7 @@ enum Keys {
     static let maxJobs = Setting.count(
         "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
     static let maxBytes = Setting.bytes(
-        "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of images in the router before new jobs get 429")
+        "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of jobs in the router before new jobs get 429")
     static let heartbeat = Setting.time(
         "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
         "between two signs of life of a worker; after three missed ones it is lost")

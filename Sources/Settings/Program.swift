@@ -9,7 +9,7 @@ public enum Program {
     /// Parses the command line, runs the command on this thread, the main one, and exits.
     ///
     /// An asynchronous command runs on the tasks' threads. No task has been started before, so a command that is not
-    /// may still block signals for the whole process.
+    /// may still block signals for the whole process. Signals that end an asynchronous one: see ``Interruption``.
     public static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
         do {
             var parsed = try command.parseAsRoot()
@@ -28,6 +28,7 @@ public enum Program {
     ) -> Never {
         // A Mutex could hand it over as well; the task is the only one to touch it from here on.
         nonisolated(unsafe) var parsed = parsed
+        Interruption.block()
         Task {
             do {
                 try await parsed.run()
@@ -36,7 +37,7 @@ public enum Program {
                 finish(command, error)
             }
         }
-        while true { pause() }
+        Interruption.wait()
     }
 
     /// The exit status for an error that a command threw.

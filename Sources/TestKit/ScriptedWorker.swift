@@ -8,6 +8,7 @@ public struct ScriptedWorker: Sendable {
     public var version = "1.0.0"
     public var digest = "sha256:00ff"
     public var metrics: [String: Double] = [:]
+    public var bootID = UInt64.random(in: .min ... .max)
     /// The epoch of the last WELCOME.
     public var epoch: UInt64 = 0
 
@@ -20,7 +21,7 @@ public struct ScriptedWorker: Sendable {
     public var hello: WorkerMessage {
         .hello(
             WorkerMessage.Hello(
-                model: model, version: version, digest: digest, worker: name, credit: credit, bootID: 1,
+                model: model, version: version, digest: digest, worker: name, credit: credit, bootID: bootID,
                 metrics: metrics))
     }
 

@@ -9,6 +9,8 @@ public enum Limits {
 
     /// Frames of an envelope, the empty delimiter included.
     public static let envelopeFrames = 8
+    /// Bytes of all its frames. Replies echo them, and a client that reads nothing lets many replies wait.
+    public static let envelopeBytes = 4096
     /// Frames of a request behind its envelope: magic, header, image.
     public static let requestFrames = 3
     /// Frames that a ROUTER socket can hand over for one request: the peer's routing id, envelope, request.

@@ -47,6 +47,13 @@ public struct RequestFrames: Equatable, Sendable {
             throw wrongMagic(frames, at: 0, envelopeCount: 0)
         }
         let body = delimiter + 1
+        let envelopeBytes = (0..<delimiter).reduce(0) { $0 + frames.byteCount(at: $1) }
+        guard envelopeBytes <= Limits.envelopeBytes else {
+            // What is too long to be kept for a reply is not echoed either.
+            throw malformed(
+                0, .version1,
+                "the envelope has \(envelopeBytes) bytes; at most \(Limits.envelopeBytes) are echoed")
+        }
         switch frames.count - body {
         case 0:
             throw malformed(body, .bare, "the request ends with its empty delimiter frame; send the image behind it")

@@ -29,7 +29,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var version: String
         public var uptimeS: Double
         public var draining: Bool
-        /// Answers a second, smoothed over about ten seconds.
+        /// Answers a second: a moving average with a time constant of 5 s.
         public var answersPerSecond: Double
 
         public init(version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double) {
@@ -40,7 +40,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
-    /// Jobs without an answer yet, and what they may grow to.
+    /// Jobs without an answer yet, the bytes of their messages, and what both may grow to.
     public struct Queue: Codable, Equatable, Sendable {
         public var jobs: Int
         public var maxJobs: Int
@@ -129,6 +129,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var repliesByStatus: [String: Int] = [:]
         /// Jobs refused with 429.
         public var rejected = 0
+        /// Replies that a client did not take: it is gone, or too many wait for it to read them.
+        public var undelivered = 0
         /// Requests that could not be read.
         public var malformedRequests = 0
         /// Messages from workers that could not be read.

@@ -68,6 +68,7 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
+    /// Results tell the time of computing only; the rest is for whoever captures the traffic.
     public struct Timings: Equatable, Sendable {
         /// From receipt of the job to the start of its batch.
         public var queueMicroseconds: UInt32

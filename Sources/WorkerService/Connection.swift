@@ -13,6 +13,7 @@ final class Connection {
         var options = SocketOptions()
         // Nothing is queued for a router that is not there: it would be delivered to its successor.
         options.immediate = true
+        options.ipv6 = endpoint.contains("[")
         options.linger = Self.linger
         options.maxMessageSize = imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)

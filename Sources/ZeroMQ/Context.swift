@@ -30,11 +30,4 @@ public final class Context: @unchecked Sendable {
     public func shutdown() {
         zmq_ctx_shutdown(raw)
     }
-
-    /// The version of the libzmq that runs, for instance `4.3.4`.
-    public static var libraryVersion: String {
-        var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
-        zmq_version(&major, &minor, &patch)
-        return "\(major).\(minor).\(patch)"
-    }
 }

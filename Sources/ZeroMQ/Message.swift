@@ -73,14 +73,6 @@ public final class Message {
         String(decoding: bytes(at: index), as: UTF8.self)
     }
 
-    /// Whether a frame has exactly these bytes.
-    public func frame(at index: Int, equals other: UnsafeRawBufferPointer) -> Bool {
-        let bytes = bytes(at: index)
-        guard bytes.count == other.count else { return false }
-        guard let left = bytes.baseAddress, let right = other.baseAddress, bytes.count > 0 else { return true }
-        return memcmp(left, right, bytes.count) == 0
-    }
-
     /// The frame's payload by reference, alive on its own and for any thread.
     public func frame(at index: Int) -> Frame {
         Frame(sharing: slot(index))
@@ -96,12 +88,6 @@ public final class Message {
         guard let slot = lastSlot else { return nil }
         let descriptor = zmq_msg_get(slot, ZMQ_SRCFD)
         return descriptor >= 0 ? descriptor : nil
-    }
-
-    /// The address of the peer that the message was received from, for instance `127.0.0.1`; `nil` as above.
-    public var peerAddress: String? {
-        guard let slot = lastSlot, let text = zmq_msg_gets(slot, "Peer-Address") else { return nil }
-        return String(cString: text)
     }
 
     // MARK: Building

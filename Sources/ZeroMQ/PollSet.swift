@@ -76,12 +76,8 @@ public struct PollSet {
         return 0
     }
 
-    /// Whether the last ``wait(milliseconds:)`` found something to receive. It may still turn out to be nothing, such as a
-    /// reply that a REQ drops.
+    /// Whether the last ``wait(milliseconds:)`` found something to receive. It may still turn out to be nothing.
     public func isReadable(_ index: Int) -> Bool { items[index].revents & Interest.readable.rawValue != 0 }
-
-    /// Whether the last ``wait(milliseconds:)`` found room to send.
-    public func isWritable(_ index: Int) -> Bool { items[index].revents & Interest.writable.rawValue != 0 }
 
     /// Whether the last ``wait(milliseconds:)`` found a descriptor broken.
     public func isFailed(_ index: Int) -> Bool { items[index].revents & Interest.failed.rawValue != 0 }

@@ -8,7 +8,7 @@ import Glibc
 public struct Socket: ~Copyable {
     /// The messaging pattern that a socket is one end of.
     public enum Kind: String, Sendable {
-        case router, dealer, req, rep, pair, push, pull, pub, sub
+        case router, dealer, req, rep, pair
 
         var number: Int32 {
             switch self {
@@ -17,10 +17,6 @@ public struct Socket: ~Copyable {
             case .req: ZMQ_REQ
             case .rep: ZMQ_REP
             case .pair: ZMQ_PAIR
-            case .push: ZMQ_PUSH
-            case .pull: ZMQ_PULL
-            case .pub: ZMQ_PUB
-            case .sub: ZMQ_SUB
             }
         }
     }
@@ -76,11 +72,6 @@ public struct Socket: ~Copyable {
         guard zmq_connect(raw, endpoint) == 0 else { throw .last("connect", endpoint) }
     }
 
-    /// Ends the connection to `endpoint`.
-    public borrowing func disconnect(_ endpoint: String) throws(ZeroMQError) {
-        guard zmq_disconnect(raw, endpoint) == 0 else { throw .last("disconnect", endpoint) }
-    }
-
     /// The endpoint of the last `bind` or `connect`, with the port that was chosen; empty before.
     public var lastEndpoint: String {
         var text = [UInt8](repeating: 0, count: 256)
@@ -95,13 +86,6 @@ public struct Socket: ~Copyable {
             let port = Int(endpoint[colon...].dropFirst()), !(0...65535).contains(port)
         else { return }
         throw ZeroMQError(errno: EINVAL, operation: operation, subject: endpoint)
-    }
-
-    /// SUB: asks for the messages that begin with `prefix`; empty: for all.
-    public borrowing func subscribe(to prefix: String = "") throws(ZeroMQError) {
-        guard zmq_setsockopt(raw, ZMQ_SUBSCRIBE, prefix, prefix.utf8.count) == 0 else {
-            throw .last("subscribe to", prefix)
-        }
     }
 
     // MARK: Messages

@@ -37,14 +37,8 @@ public struct SocketOptions: Sendable {
 
     /// ROUTER: tell of messages to unknown or full peers instead of dropping them silently.
     public var routerMandatory = true
-    /// ROUTER: a new connection with a known routing id takes over from the old one instead of being refused.
-    public var routerHandover = false
     /// DEALER, REQ, ROUTER: send an empty message on connecting, so that a ROUTER learns of this peer at once.
     public var probeRouter = false
-    /// REQ: put a request id before the envelope's delimiter, and drop replies that do not match.
-    public var requestCorrelate = false
-    /// REQ: a new request may be sent before the reply came (and then that reply is dropped).
-    public var requestRelaxed = false
     /// The name under which a ROUTER knows this socket: 1 to 255 bytes, the first not zero; `nil`: it makes one.
     public var routingID: [UInt8]?
     /// Messages queued to a peer before ``Socket/send(_:)`` says `wouldBlock`; 0: no limit.
@@ -69,8 +63,6 @@ public struct SocketOptions: Sendable {
     public var immediate = false
     /// IPv6 besides IPv4.
     public var ipv6 = false
-    /// Connections that the system holds ready to be accepted.
-    public var backlog = 100
     /// Encryption and authentication of the connections.
     public var curve: Curve.Role = .none
     /// What the ZAP handler of the context is told to judge connections by; `nil`: none.
@@ -95,14 +87,9 @@ public struct SocketOptions: Sendable {
         switch kind {
         case .router:
             try set(ZMQ_ROUTER_MANDATORY, routerMandatory, "routerMandatory")
-            try set(ZMQ_ROUTER_HANDOVER, routerHandover, "routerHandover")
             try set(ZMQ_PROBE_ROUTER, probeRouter, "probeRouter")
-        case .dealer:
+        case .dealer, .req:
             try set(ZMQ_PROBE_ROUTER, probeRouter, "probeRouter")
-        case .req:
-            try set(ZMQ_PROBE_ROUTER, probeRouter, "probeRouter")
-            try set(ZMQ_REQ_CORRELATE, requestCorrelate, "requestCorrelate")
-            try set(ZMQ_REQ_RELAXED, requestRelaxed, "requestRelaxed")
         default: break
         }
         if let routingID { try set(ZMQ_ROUTING_ID, routingID, "routingID") }
@@ -135,7 +122,6 @@ public struct SocketOptions: Sendable {
         try set(ZMQ_RECONNECT_IVL_MAX, reconnectMaximum.wholeMilliseconds, "reconnectMaximum")
         try set(ZMQ_IMMEDIATE, immediate, "immediate")
         try set(ZMQ_IPV6, ipv6, "ipv6")
-        try set(ZMQ_BACKLOG, Int32(clamping: backlog), "backlog")
         switch curve {
         case .none: break
         case .server(let secretKey):

@@ -220,6 +220,32 @@ import ZeroMQ
         #expect(try await ping.value > .zero)
     }
 
+    @Test func pingTellsARouterThatIsBusyFromNone() async throws {
+        let nobody = try client([folder.endpoint("nobody")])
+        let none = await #expect(throws: ClientError.self) {
+            try await nobody.ping(timeout: .seconds(60), connectTimeout: .milliseconds(20))
+        }
+        #expect(none?.code == .noRouter)
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let ping = Task { try await client.ping(timeout: .seconds(2), connectTimeout: .milliseconds(1900)) }
+        #expect(try await router.receive() != nil)
+        let busy = await #expect(throws: ClientError.self) { try await ping.value }
+        #expect(busy?.code == .noAnswer)
+    }
+
+    @Test(arguments: [Int.min, 0, .max])
+    func budgetThatTheProtocolHasNotIsTheNearest(_ budget: Int) async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let task = Task { try await client.classify([1], header: header(budget: budget)) }
+        let request = try #require(try await router.receive())
+        let sent = try Array(request.header.utf8).withUnsafeBytes { try RequestHeader.decode($0) }
+        #expect(budget > 0 ? sent.budgetMilliseconds > 500_000 : sent.budgetMilliseconds == 1)
+        try router.answer(request, #"{"status": 200}"#)
+        #expect(try await task.value.document.status == .ok)
+    }
+
     @Test func reportsAreRead() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()

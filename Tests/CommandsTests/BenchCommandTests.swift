@@ -26,6 +26,19 @@ import Wire
         #expect(report.json.contains(#""verdicts_per_second":10"#))
     }
 
+    @Test func picturesBeyondTheRoomAndUnreadableOnesAreLeftOutAndCounted() throws {
+        let folder = try TemporaryFolder()
+        for index in 0..<5 { try folder.write("\(index).jpg", Array(repeating: 0, count: index == 1 ? 101 : 100)) }
+        let load = BenchLoad(ImageSource.find([folder.path, "/nowhere.jpg"]), limit: 100, room: 250)
+        #expect(load.pictures.count == 2)
+        #expect(load.unreadable == 1)
+        #expect(load.surplus == 3)
+        #expect(
+            load.omission
+                == "4 images are left out: 1 cannot be read or are too large, 3 are beyond the 256 MB that fit")
+        #expect(BenchLoad(ImageSource.find([folder.path]), limit: 101).omission == nil)
+    }
+
     @Test func noVerdictIsNoLatency() {
         let report = Measurement(from: at(0), to: at(1)).report(images: 1, concurrency: 1)
         #expect(report.latencyMs == nil)

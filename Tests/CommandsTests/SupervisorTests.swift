@@ -69,6 +69,17 @@ import Wire
                 == [.tell("worker a ended with status 1; restarting in 0.2 s")])
     }
 
+    @Test func childThatSaysThatItIsUnfitIsNotRestartedAndTheOthersGoOn() {
+        var supervisor = ready()
+        #expect(
+            supervisor.handle(.ended(first, .status(78)), at: at(2))
+                == [.tell("worker a ended with status 78; it is not restarted, which would not help")])
+        #expect(supervisor.nextDue == nil)
+        #expect(supervisor.handle(.stop, at: at(5)) == [.terminate(router)])
+        #expect(supervisor.handle(.ended(router, .status(0)), at: at(6)) == [.terminate(second)])
+        #expect(supervisor.handle(.ended(second, .status(0)), at: at(7)) == [.finished(status: 1)])
+    }
+
     @Test func stopDrainsTheRouterBeforeTheWorkers() {
         var supervisor = ready()
         #expect(supervisor.handle(.stop, at: at(5)) == [.terminate(router)])

@@ -1,3 +1,5 @@
+import Glibc
+import Reactor
 import Testing
 import Wire
 
@@ -39,5 +41,28 @@ import Wire
         #expect(ProgressBar(total: 1000, isTerminal: false) == nil)
         #expect(ProgressBar(total: 9, isTerminal: true) == nil)
         #expect(ProgressBar(total: 10, isTerminal: true) != nil)
+    }
+
+    @Test func whatAFullBufferDoesNotTakeAtOnceIsWrittenLater() throws {
+        var ends: [Int32] = [0, 0]
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
+        try #require(socketpair(AF_UNIX, type, 0, &ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        let bytes = (0..<300_000).map { UInt8($0 % 251) }
+        let writer = try PlatformThread(name: "writer") {
+            bytes.withUnsafeBufferPointer { writeAll($0, to: writing) }
+            close(writing)
+        }
+        defer { close(reading) }
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var item = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
+        while poll(&item, 1, 20_000) == 1 {
+            let count = read(reading, &buffer, buffer.count)
+            guard count > 0 else { break }
+            received += buffer[..<count]
+        }
+        writer.join()
+        #expect(received == bytes)
     }
 }

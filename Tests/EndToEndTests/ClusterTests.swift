@@ -105,6 +105,49 @@ extension EndToEndTests {
             }
         }
 
+        @Test func workerThatIsStoppedIsOutOfRotationUntilItGoesOn() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                let client = try cluster.client()
+                func workers() throws -> Int { try client.status().workers.count }
+                let clock = ContinuousClock()
+                let stopped = clock.now
+                cluster.workers[0].signal(SIGSTOP)
+                try cluster.router.wait { try workers() == 0 }
+                // Three heartbeats, and what a busy machine takes besides.
+                #expect(clock.now - stopped < .milliseconds(1500) + .seconds(2))
+                cluster.workers[0].signal(SIGCONT)
+                try cluster.router.wait { try workers() == 1 }
+                #expect(try client.ask(Frames.classify(Self.pictures[0], #""models":["resnet"]"#)).status == 200)
+            }
+        }
+
+        @Test(arguments: [
+            (file: "model.onnx", change: ("", ""), fault: "SHA-256"),
+            ("manifest.json", (#""width": 128"#, #""width": 0"#), "input.width"),
+        ])
+        func workerRefusesADamagedModel(file: String, change: (String, String), fault: String) throws {
+            let folder = try TemporaryFolder()
+            for name in ["manifest.json", "model.onnx", "canary.png"] {
+                try Files.write(Files.bytes("\(Files.models)/resnet/\(name)"), to: "\(folder.path)/\(name)")
+            }
+            let path = "\(folder.path)/\(file)"
+            var bytes = Files.bytes(path)
+            if change.0.isEmpty {
+                bytes[bytes.count / 2] ^= 1
+            } else {
+                bytes = Array(String(decoding: bytes, as: UTF8.self).replacing(change.0, with: change.1).utf8)
+            }
+            try Files.write(bytes, to: path)
+            let worker = try ChildProcess(
+                Files.program("bifrons-worker"),
+                ["--model=\(folder.path)", "--router=ipc://\(folder.path)/none", "--cache-folder=\(folder.path)"],
+                name: "worker", folder: folder.path)
+            #expect(try worker.waitForEnd() == .exit(78))
+            let lines = worker.standardError.split(separator: "\n")
+            #expect(lines.count == 1)
+            #expect(lines.first?.contains(path) == true && lines.first?.contains(fault) == true, "\(lines)")
+        }
+
         @Test func workerFindsARouterThatCameBack() throws {
             // Without a router there is only the worker's own trying; with one it is there within seconds.
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in

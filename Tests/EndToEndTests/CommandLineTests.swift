@@ -42,6 +42,81 @@ extension EndToEndTests {
             #expect(!process.standardError.isEmpty)
         }
 
+        @Test func reportsAndBenchOfARunningService() throws {
+            struct Bench: Decodable {
+                var verdicts: Int
+                var errors: [String: Int]
+            }
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
+                let image = try cluster.write(TestImages.jpeg(width: 120, height: 90), to: "image.jpg")
+                func output(_ command: [String], _ status: Int32 = 0) throws -> [UInt8] {
+                    let process = try cluster.run(Self.bifrons, command + ["--router=\(cluster.clientEndpoint)"])
+                    #expect(process.wait(milliseconds: 0) == .exit(status), "\(process.standardError)")
+                    return Array(process.standardOutput.utf8)
+                }
+                let status = try StatusReport.decode(output(["status", "--json"]))
+                #expect(Set(status.workers.map(\.model)) == ["resnet", "inception"])
+                let models = try ModelsReport.decode(output(["models", "--ready", "--json"]))
+                #expect(models.models.allSatisfy { $0.workers == 1 })
+                let bench = try JSONDecoder().decode(
+                    Bench.self,
+                    from: Data(output(["bench", "--images=\(image)", "--seconds=1", "--warm-up=0", "--json"])))
+                #expect(bench.verdicts > 0)
+                #expect(bench.errors.isEmpty)
+                cluster.workers[0].signal(SIGTERM)
+                _ = try cluster.workers[0].waitForEnd()
+                _ = try output(["models", "--ready"], 69)
+            }
+        }
+
+        private static let isDefaultRouterThere = {
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = in_port_t(5555).bigEndian
+            address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+            let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            return withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
+            } == 0
+        }()
+
+        /// Without a router of its own choice and with a folder for temporary files of its own.
+        private func classifyAlone(in folder: TemporaryFolder) throws -> ChildProcess {
+            mkdir("\(folder.path)/tmp", 0o700)
+            try Files.write(TestImages.jpeg(width: 120, height: 90), to: "\(folder.path)/image.jpg")
+            return try ChildProcess(
+                "/usr/bin/env",
+                [
+                    "-u", "BIFRONS_ROUTER", "-u", "BIFRONS_CONFIG", "TMPDIR=\(folder.path)/tmp",
+                    "BIFRONS_MODELS_FOLDER=\(Files.models)", "BIFRONS_CACHE_FOLDER=\(Files.root)/.cache/tests",
+                    Self.bifrons, "classify", "--json", "\(folder.path)/image.jpg",
+                ], name: "bifrons", folder: folder.path, diesWithTests: false)
+        }
+
+        @Test(.enabled(if: !isDefaultRouterThere, "somebody listens at the default router's port"))
+        func classifyWithoutARouterStartsItsOwnAndLeavesNothing() throws {
+            let folder = try TemporaryFolder()
+            let process = try classifyAlone(in: folder)
+            #expect(try process.waitForEnd() == .exit(0), "\(process.standardError)")
+            let line = try JSONDecoder().decode(Line.self, from: Data(process.standardOutput.utf8))
+            #expect(line.status == 200)
+            #expect(Files.names(in: "\(folder.path)/tmp").isEmpty)
+        }
+
+        @Test(.enabled(if: !isDefaultRouterThere, "somebody listens at the default router's port"))
+        func ctrlCTakesAwayTheOwnClusterToo() throws {
+            let folder = try TemporaryFolder()
+            let process = try classifyAlone(in: folder)
+            try process.wait {
+                Files.names(in: "\(folder.path)/tmp").contains { !Files.names(in: "\(folder.path)/tmp/\($0)").isEmpty }
+            }
+            process.signal(SIGINT)
+            #expect(try process.waitForEnd() == .signal(SIGINT), "\(process.standardError)")
+            #expect(Files.names(in: "\(folder.path)/tmp").isEmpty)
+        }
+
         @Test(arguments: [["nope"], ["classify"], ["status", "--router=nowhere"], ["up", "--max-jobs=many"]])
         func usageErrorsHaveTheirExitStatus(command: [String]) throws {
             let folder = try TemporaryFolder()
@@ -63,9 +138,34 @@ extension EndToEndTests {
             let client = TestClient(try Peer(clientEndpoint, context))
             try Cluster.wait(for: ["resnet", "inception"], client, while: [up])
             #expect(try client.ask(Frames.classify(TestImages.jpeg(width: 120, height: 90))).status == 200)
+
+            // A worker that dies is told of in one line, and comes back.
+            kill(try child(of: up.pid, with: "--model=\(Files.models)/resnet"), SIGKILL)
+            try up.wait {
+                up.standardOutput.split(separator: "\n").count { $0.hasPrefix("worker resnet is ready") } == 2
+            }
+            let deaths = up.standardOutput.split(separator: "\n").filter { $0.contains("ended") }
+            #expect(deaths == ["worker resnet ended by signal 9; restarting in 0.2 s"])
+            #expect(try client.ask(Frames.classify(TestImages.jpeg(width: 120, height: 90))).status == 200)
+
             up.signal(SIGTERM)
             #expect(try up.waitForEnd() == .exit(0), "\(up.standardError)")
             #expect(up.standardOutput.contains("drained"))
+        }
+
+        /// The process that `parent` has started with this argument among others.
+        private func child(of parent: pid_t, with argument: String) throws -> pid_t {
+            for pid in Files.names(in: "/proc").compactMap({ pid_t($0) }) {
+                // PID (NAME) STATE PARENT …
+                let status = Files.text("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ") ?? []
+                let words = Files.bytes("/proc/\(pid)/cmdline").split(separator: 0)
+                if status.count > 1, status[1] == "\(parent)", words.contains(Array(argument.utf8)[...]) { return pid }
+            }
+            throw NoSuchChild(argument: argument)
+        }
+
+        private struct NoSuchChild: Error {
+            var argument: String
         }
     }
 }

@@ -10,39 +10,38 @@ import Testing
     }
 
     @Test func aMissingEngineTellsWhereItWasSoughtAndWhatToDo() throws {
-        let search = EngineSearch(setting: nil, executableFolder: "/nowhere/bin", workingFolder: "/nobody/home")
+        let search = EngineSearch(setting: nil, executableFolder: "/nowhere/bin")
         let error = try failure { try Engine.load(from: search) }
         #expect(error.code == .engineMissing)
         #expect(
             error.message == """
                 the inference engine OpenVINO 2026.4.1 (libopenvino_c.so.2641) is not in /nowhere/bin, \
-                /nowhere/bin/../lib/openvino or vendor/openvino/openvino/libs in or above /nowhere/bin and /nobody/home: \
+                /nowhere/bin/../lib/openvino or vendor/openvino/openvino/libs in or above /nowhere/bin: \
                 run `make engine`, or set OPENVINO_LIB_DIR to the folder that holds it
                 """)
     }
 
     @Test func aFolderThatSomebodySetIsTheOnlyOneSearched() throws {
-        let search = EngineSearch(setting: "/opt/other", executableFolder: "/usr/bin", workingFolder: "/")
+        let search = EngineSearch(setting: "/opt/other", executableFolder: "/usr/bin")
         #expect(search.folders == ["/opt/other"])
         let error = try failure { try Engine.load(from: search) }
         #expect(error.message.contains("is not in /opt/other (OPENVINO_LIB_DIR): run `make engine`"))
     }
 
-    @Test func theVendoredFolderIsFoundFromBelow() {
-        let search = EngineSearch(setting: "", executableFolder: "/src/.build/debug", workingFolder: "/home")
+    @Test func theVendoredFolderIsFoundFromTheExecutableUpAndNowhereElse() {
+        let search = EngineSearch(setting: "", executableFolder: "/src/.build/debug")
         #expect(
             search.folders == [
                 "/src/.build/debug", "/src/.build/debug/../lib/openvino",
                 "/src/.build/debug/vendor/openvino/openvino/libs", "/src/.build/vendor/openvino/openvino/libs",
                 "/src/vendor/openvino/openvino/libs", "/vendor/openvino/openvino/libs",
-                "/home/vendor/openvino/openvino/libs", "/vendor/openvino/openvino/libs",
             ])
     }
 
     @Test func aLibraryThatIsNoEngineIsRefusedByPath() throws {
         let folder = try ModelFolder()
         try folder.write(Engine.libraryName, Array("not a library".utf8))
-        let search = EngineSearch(setting: folder.path, executableFolder: "/", workingFolder: "/")
+        let search = EngineSearch(setting: folder.path, executableFolder: "/")
         let error = try failure { try Engine.load(from: search) }
         #expect(error.code == .engineUnusable)
         #expect(error.message.contains("\(folder.path)/\(Engine.libraryName) cannot be used"))

@@ -28,6 +28,20 @@ struct AdmissionTests {
         #expect(script.classify(5, bytes: 600) { $0.models = ["resnet"] } == [])
     }
 
+    @Test func allOfAMessageCounts() {
+        var script = Script {
+            $0.maxBytes = 1000
+            $0.imageBytes = 100
+        }
+        script.join("r1", credit: 1)
+        script.classify(1, bytes: 1, and: 600) { $0.models = ["resnet"] }
+        #expect(script.status.queue.bytes == 601)
+        #expect(script.classify(2, bytes: 1, and: 399) == ["reply 2: 429 queue_full"])
+        #expect(script.classify(3, bytes: 101) == ["reply 3: 413 image_too_large"])
+        script.score("r1", 1)
+        #expect(script.status.queue.bytes == 0)
+    }
+
     @Test func followersOfAKeyCountToo() {
         var script = Script { $0.maxJobs = 2 }
         script.join("r1")
@@ -65,6 +79,21 @@ struct AdmissionTests {
         for (index, wait) in waits.enumerated() {
             #expect(abs(Double(wait) - 10 * Double(index + 1)) <= 2 + 0.02 * Double(wait), "\(waits)")
         }
+    }
+
+    @Test func idleTimeSaysNothingOfThePace() {
+        var script = busy()
+        for token in 3001...3010 {
+            script.wait(.milliseconds(10))
+            script.score("r1", token)
+        }
+        #expect(script.status.queue.jobs == 0)
+        script.wait(.seconds(120))
+        #expect(script.status.router.answersPerSecond < 0.01)
+        for token in 5001...5010 { script.classify(token) { $0.models = ["resnet"] } }
+        script.classify(6000)
+        let wait = script.document(6000)?.retryAfterMilliseconds ?? 0
+        #expect((9...12).contains(wait), "\(wait)")
     }
 
     @Test func theLineMovesWithTime() {

@@ -34,6 +34,12 @@ struct EnsembleTests {
         #expect(try problem(models: ["a", ""]).contains("each model once"))
     }
 
+    @Test func namesFitTheProtocol() throws {
+        let long = String(repeating: "x", count: Limits.nameBytes + 1)
+        #expect(try problem(models: ["a", long]).contains("'\(long)' has more than 64 bytes"))
+        #expect(try problem(policies: policies.merging([long: policies["default"]!]) { $1 }).contains("more than 64"))
+    }
+
     @Test func everySubsetNeedsItsBlend() throws {
         #expect(try problem(merge: Array(full.dropLast())).contains("no blend for a+b"))
         #expect(try problem(merge: Array(full.dropFirst())).contains("no blend for a"))

@@ -1,6 +1,7 @@
-import RouterCore
 import Testing
 import Wire
+
+@testable import RouterCore
 
 /// The same key, the same result, computed once.
 struct IdempotencyTableTests {
@@ -55,6 +56,17 @@ struct IdempotencyTableTests {
         script.disconnect("r1")
         script.handle(.drain)
         #expect(keyed(&script, 2) == ["reply 2: 200"])
+    }
+
+    @Test func whatIsKeptIsNotTheLeadersOwn() {
+        var table = IdempotencyTable(retention: .seconds(1), maxEntries: 1)
+        let now = Instant(nanoseconds: 0)
+        var document = ResultDocument(id: "a", status: .ok)
+        document.metadata = Array("{}".utf8)
+        _ = table.join("k", 1, Ledger())
+        _ = table.store(document, for: "k", at: now)
+        let kept = table.result(for: "k", at: now)
+        #expect(kept == ResultDocument(id: nil, status: .ok))
     }
 
     @Test func aResultExpiresAfterItsRetention() {

@@ -70,14 +70,12 @@ struct ReportsTests {
 
     @Test func modelsTellWhatIsServed() {
         var script = Script()
-        var worker = ScriptedWorker("r1", serving: "resnet")
-        worker.metrics = ["roc_auc": 0.9]
-        script.join(worker)
-        worker.name = "r2"
-        script.join(worker)
-        worker.name = "r3"
-        worker.version = "2.0.0"
-        script.join(worker)
+        for (name, version) in [("r1", "1.0.0"), ("r2", "1.0.0"), ("r3", "2.0.0")] {
+            var worker = ScriptedWorker(name, serving: "resnet")
+            worker.version = version
+            worker.metrics = ["roc_auc": 0.9]
+            script.join(worker)
+        }
         script.ask(1, .models, id: "m")
         guard case .models(let report)? = script.replies[1] else { preconditionFailure() }
         #expect(report.id == "m")

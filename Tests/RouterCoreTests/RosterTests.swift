@@ -102,6 +102,18 @@ struct RosterTests {
         #expect(counters.redispatched == 2)
     }
 
+    @Test func aWorkerThatConnectsAnewIsRegisteredOnceAndHasNotDied() {
+        var script = Script()
+        script.join("r1")
+        _ = classifyResnet(&script, 1...1)
+        #expect(script.reconnect("r1") == ["welcome r1", "job 1 to r1, attempt 2"])
+        let status = script.status
+        #expect(status.workers.count == 1)
+        #expect(status.counters.workersLost == 0)
+        // One death is none too many.
+        #expect(script.disconnect("r1") == ["reply 1: 503 worker_lost"])
+    }
+
     @Test func jobsOfALostWorkerKeepTheirTurn() {
         var script = Script()
         script.join("r1", credit: 1)
@@ -286,7 +298,7 @@ struct RosterTests {
         }
         #expect(script.say("r9", stranger.bye) == [])
         #expect(script.disconnect("r9") == [])
-        #expect(script.handle(.malformedMessage(script.peer("r9"))) == [])
+        #expect(script.handle(.malformedMessage) == [])
         let counters = script.status.counters
         #expect(counters.strangers == 5)
         #expect(counters.malformedMessages == 1)

@@ -66,6 +66,7 @@ struct RouterCoreTests {
         #expect(script.classify(2, bytes: 0) == ["reply 2: 422 image_empty"])
         #expect(script.classify(3, bytes: Limits.imageBytes + 1) == ["reply 3: 413 image_too_large"])
         #expect(script.classify(4) { $0.policy = "none" } == ["reply 4: 404 unknown_policy"])
+        #expect(script.document(4)?.error?.message == "there is no policy 'none'; there are careful, default, strict")
         #expect(script.classify(5) { $0.models = ["resnet", "vgg"] } == ["reply 5: 404 unknown_model"])
         #expect(script.classify(6) { $0.durable = true } == ["reply 6: 503 journal_unavailable"])
         #expect(script.core.jobsInHand == 0)
@@ -302,8 +303,12 @@ struct RouterCoreTests {
 
     @Test func onlyAnUnfinishedJobCanBeCancelled() {
         var script = pair
-        #expect(script.ask(1, .cancel) == ["reply 1: 404 unknown_job"])
+        for verb in [Verb.cancel, .fetch] {
+            #expect(script.ask(1, verb) == ["reply 1: 400 malformed_header"])
+            #expect(script.document(1)?.error?.message == "the verb '\(verb.rawValue)' needs the field 'id'")
+        }
         #expect(script.ask(2, .cancel, id: "x") == ["reply 2: 404 unknown_job"])
+        #expect(script.document(2)?.error?.message.contains("'x'") == true)
         script.classify(3) { $0.id = "x" }
         for name in ["r1", "i1"] { script.score(name, 3) }
         #expect(script.ask(4, .cancel, id: "x") == ["reply 4: 404 unknown_job"])

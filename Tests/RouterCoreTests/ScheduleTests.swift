@@ -122,12 +122,15 @@ private struct Schedule {
         case 91..<92: try say { $0.drain }
         case 92..<93: try say { $0.bye }
         case 93..<95: try lie()
-        case 95..<97: try handle(.request(nextToken, RequestHeader(verb: .cancel, id: anyID()), imageBytes: nil))
+        case 95..<97:
+            try handle(.request(nextToken, RequestHeader(verb: .cancel, id: anyID()), imageBytes: nil, totalBytes: 0))
         case 97..<98:
             try handle(
-                .request(nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1))
+                .request(
+                    nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1,
+                    totalBytes: 9))
         case 98..<99: try handle(.malformedRequest(nextToken, id: nil, WireError(.badRequest, code: "c", "m")))
-        default: if let peer = anyone() { try handle(.malformedMessage(peer)) }
+        default: try handle(.malformedMessage)
         }
     }
 
@@ -144,7 +147,8 @@ private struct Schedule {
         if random.chance(0.02) { header.durable = true }
         let bytes: Int? =
             random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
-        return .request(nextToken, header, imageBytes: bytes)
+        return .request(
+            nextToken, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + Int.random(in: 0...300, using: &random))
     }
 
     private mutating func anyID() -> String {
@@ -203,7 +207,12 @@ private struct Schedule {
             let credit: UInt32 = random.chance(0.1) ? 300 : UInt32.random(in: 0...4, using: &random)
             try handle(.worker(id, ScriptedWorker("w\(id.routingID)", serving: model, credit: credit).hello))
         } else if let peer = anyone() {
-            try handle(.worker(peer, peers[peer]!.worker.hello))
+            var id = peer
+            if random.chance(0.5) {
+                id = RouterCore.Peer(routingID: nextPeer)
+                nextPeer += 1
+            }
+            try handle(.worker(id, peers[peer]!.worker.hello))
         }
     }
 
@@ -248,17 +257,22 @@ private struct Schedule {
     /// What the event itself changes in the world.
     private mutating func expect(_ event: RouterCore.Event) throws {
         switch event {
-        case .request(let token, let header, let bytes):
+        case .request(let token, let header, _, let bytes):
             nextToken += 1
             open[token] = Open(
-                header: header, bytes: bytes ?? 0, deadline: now + .milliseconds(header.budgetMilliseconds))
+                header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))
         case .malformedRequest(let token, _, _):
             nextToken += 1
             open[token] = Open(header: RequestHeader(verb: .ping), bytes: 0, deadline: now)
         case .worker(let id, .hello(let hello)):
             peers[id] = nil
+            for peer in peers.values where peer.worker.bootID == hello.bootID {
+                past += peer.held
+                peers[peer.id] = nil
+            }
             guard hello.model != "vgg", !isDrained else { return }
-            let worker = ScriptedWorker(hello.worker, serving: hello.model, credit: hello.credit)
+            var worker = ScriptedWorker(hello.worker, serving: hello.model, credit: hello.credit)
+            worker.bootID = hello.bootID
             peers[id] = Peer(
                 id: id, worker: worker, credit: min(Int(hello.credit), Limits.workerCredit), lastHeard: now,
                 lastProgress: now)

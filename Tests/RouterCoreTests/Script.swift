@@ -35,18 +35,19 @@ struct Script {
 
     // MARK: Clients
 
+    /// - Parameter others: bytes of the message besides the image's.
     @discardableResult
     mutating func classify(
-        _ token: Token, bytes: Int? = 1000, _ change: (inout RequestHeader) -> Void = { _ in }
+        _ token: Token, bytes: Int? = 1000, and others: Int = 0, _ change: (inout RequestHeader) -> Void = { _ in }
     ) -> [String] {
         var header = RequestHeader(verb: .classify, id: "job \(token)")
         change(&header)
-        return handle(.request(token, header, imageBytes: bytes))
+        return handle(.request(token, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + others))
     }
 
     @discardableResult
     mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil) -> [String] {
-        handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil))
+        handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0))
     }
 
     func document(_ token: Token) -> ResultDocument? {
@@ -76,6 +77,13 @@ struct Script {
         workers[worker.name] = worker
         jobs[worker.name] = [:]
         return handle(.worker(peer(worker.name), worker.hello))
+    }
+
+    /// The same worker says HELLO on a new connection; the end of the old one is not noticed.
+    @discardableResult
+    mutating func reconnect(_ name: String) -> [String] {
+        peers[name] = nil
+        return join(self[name])
     }
 
     @discardableResult

@@ -34,6 +34,20 @@ struct StatisticsTests {
         #expect(statistics.answersPerSecond(at: end + .seconds(60)) < 0.01)
     }
 
+    @Test func theBusyRateStandsStillWhileThereIsNothingToDo() {
+        var statistics = Statistics(start: start)
+        var now = start + .seconds(100)
+        for _ in 0..<1000 {
+            statistics.noteWork(at: now)
+            now = now + .milliseconds(10)
+            statistics.answered(.ok, after: .milliseconds(10), at: now)
+            statistics.noteIdleness(at: now)
+            now = now + .milliseconds(990)
+        }
+        #expect(abs(statistics.answersPerBusySecond(at: now) - 100) < 2)
+        #expect(abs(statistics.answersPerSecond(at: now) - 1) < 0.2)
+    }
+
     @Test func latenciesBeyondTheLongestBudgetDoNoHarm() {
         var statistics = Statistics(start: start)
         statistics.answered(.timeout, after: .seconds(100_000), at: start)

@@ -82,6 +82,17 @@ struct RequestFramesTests {
         #expect(malformed.error.message.contains("empty frame among its first 8"))
     }
 
+    @Test func aLongEnvelopeIsNotEchoed() throws {
+        let half = String(repeating: "x", count: Limits.envelopeBytes / 2)
+        for body in [["BIFRONS1", "{}", "image"], ["image"], []] {
+            let malformed = try malformed([half, half, "x", ""] + body)
+            #expect(malformed.envelopeCount == 0)
+            #expect(malformed.form == .version1)
+            #expect(malformed.error.message.contains("4097 bytes; at most 4096"))
+        }
+        #expect(try locate(half, half, "", "image").envelopeCount == 3)
+    }
+
     @Test func noFrameAtAllIsMalformed() throws {
         #expect(try malformed([]).envelopeCount == 0)
     }

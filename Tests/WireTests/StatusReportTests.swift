@@ -31,6 +31,7 @@ struct StatusReportTests {
         for name in [
             "uptime_s", "answers_per_second", "max_jobs", "oldest_ms", "in_flight", "last_heard_ms", "latency_ms",
             "p999", "replies_by_status", "malformed_requests", "workers_lost", "late", "rejected",
+            "undelivered",
         ] {
             #expect(text.contains("\"\(name)\":"))
         }

@@ -2,11 +2,6 @@ import Testing
 import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct ContextTests {
-    @Test func theLibraryTellsItsVersion() {
-        #expect(Context.libraryVersion.hasPrefix("4."))
-        #expect(Context.libraryVersion.split(separator: ".").count == 3)
-    }
-
     @Test func aNegativeNumberOfThreadsIsAnError() {
         #expect(throws: ZeroMQError.self) { _ = try Context(ioThreads: -1) }
     }

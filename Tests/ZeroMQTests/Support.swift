@@ -10,7 +10,6 @@ extension Socket {
     /// The next message, which must come.
     borrowing func next(maxFrames: Int = 64) throws -> Message {
         let message = Message()
-        // A REQ that drops a reply to an older request is readable and then has nothing.
         while try !receive(into: message, maxFrames: maxFrames) {
             try #require(try wait(milliseconds: patience), "no message came")
         }
@@ -102,4 +101,18 @@ func onAnotherThread(_ body: @escaping @Sendable () -> Void, meanwhile: () throw
             }, box) == 0)
     defer { pthread_join(thread, nil) }
     try meanwhile()
+}
+
+/// Whether this machine can listen at ::1.
+func hasIPv6Loopback() -> Bool {
+    let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_addr = in6addr_loopback
+    let size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
+    } == 0
 }

@@ -41,6 +41,8 @@ final class ChildProcess {
         close(child.life)
     }
 
+    /// Of the process, for `/proc` and signals; no more once it has ended.
+    var pid: pid_t { child.pid }
     var standardOutput: String { Files.text(outputPath) }
     var standardError: String { Files.text(errorPath) }
 
@@ -63,6 +65,16 @@ final class ChildProcess {
             break
         }
         return end
+    }
+
+    /// Waits until something has come about, which must happen while the program runs.
+    func wait(until condition: () throws -> Bool) throws {
+        var tries = Bounds.patience / 20
+        while try !condition() {
+            tries -= 1
+            // Also the pause between two looks.
+            try #require(wait(milliseconds: 20) == nil && tries > 0, "\(name) said: \(standardError)")
+        }
     }
 
     /// Waits until it has ended, which it must.

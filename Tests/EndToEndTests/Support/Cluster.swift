@@ -13,6 +13,7 @@ final class Cluster {
     private(set) var workers: [ChildProcess] = []
     private let routerArguments: [String]
     private let folder: TemporaryFolder
+    private var programs = 0
 
     var clientEndpoint: String { "ipc://\(folder.path)/clients" }
     private var workerEndpoint: String { "ipc://\(folder.path)/workers" }
@@ -113,8 +114,9 @@ final class Cluster {
 
     /// Runs a program to its end.
     func run(_ program: String, _ arguments: [String]) throws -> ChildProcess {
+        programs += 1
         let process = try ChildProcess(
-            program, arguments, name: "program", folder: folder.path, diesWithTests: false)
+            program, arguments, name: "program-\(programs)", folder: folder.path, diesWithTests: false)
         _ = try process.waitForEnd()
         return process
     }

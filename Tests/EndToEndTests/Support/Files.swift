@@ -22,6 +22,20 @@ enum Files {
         return tests.prefix(upTo: tests.lastIndex(of: "/") ?? tests.startIndex) + "/" + name
     }
 
+    /// What is in a folder; nothing if it is not there.
+    static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
     static func text(_ path: String) -> String {
         String(decoding: bytes(path), as: UTF8.self)
     }
@@ -57,15 +71,7 @@ final class TemporaryFolder {
     }
 
     private static func remove(_ path: String) {
-        if let folder = opendir(path) {
-            while let entry = readdir(folder) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name != ".", name != ".." { remove(path + "/" + name) }
-            }
-            closedir(folder)
-        }
+        for name in Files.names(in: path) { remove(path + "/" + name) }
         Glibc.remove(path)
     }
 }
