@@ -20,6 +20,9 @@ final class ClientLoop {
         let monitor: Monitor
         var socketIndex = 0
         var monitorIndex = 0
+        /// Whether a connection stands. When one ends, libzmq tells so before it takes the connection's queue away; a call
+        /// that was sent in between would be lost with it.
+        var isReady = false
 
         init(_ endpoint: String, _ context: Context) throws(ZeroMQError) {
             self.endpoint = endpoint
@@ -30,7 +33,7 @@ final class ClientLoop {
             options.reconnectMaximum = .seconds(1)
             options.heartbeat = .init(interval: .seconds(2), timeout: .seconds(6))
             socket = try Socket(.dealer, context: context, options: options)
-            monitor = try socket.monitor([.disconnected])
+            monitor = try socket.monitor([.handshakeSucceeded, .disconnected])
             try socket.connect(endpoint)
         }
     }
@@ -61,11 +64,7 @@ final class ClientLoop {
                 for (index, router) in routers.enumerated() {
                     // Answers first: one that came before the connection ended is not asked for again.
                     if poll.isReadable(router.socketIndex) { try receive(from: router) }
-                    if poll.isReadable(router.monitorIndex) {
-                        while try router.monitor.receive() != nil {
-                            ledger.lose(router: index, at: MonotonicClock.now())
-                        }
-                    }
+                    if poll.isReadable(router.monitorIndex) { try follow(router, index) }
                 }
                 if poll.isReadable(mailIndex) {
                     for mail in mailbox.drain() {
@@ -79,7 +78,8 @@ final class ClientLoop {
                 expire()
                 try ledger.dispatch { call, inFlight throws(ZeroMQError) in try send(call, inFlight) }
                 for router in routers {
-                    poll.setInterest(ledger.hasWaiting ? [.readable, .writable] : .readable, at: router.socketIndex)
+                    let isWanted = ledger.hasWaiting && router.isReady
+                    poll.setInterest(isWanted ? [.readable, .writable] : .readable, at: router.socketIndex)
                 }
             }
         } catch {
@@ -93,13 +93,24 @@ final class ClientLoop {
         for case .submit(let call) in mailbox.drain() { call.end(.failed(error)) }
     }
 
+    /// Learns whether the connection to a router stands.
+    private func follow(_ router: Connection, _ index: Int) throws(ZeroMQError) {
+        while let event = try router.monitor.receive() {
+            router.isReady = event.kind == .handshakeSucceeded
+            if !router.isReady { ledger.lose(router: index, at: MonotonicClock.now()) }
+        }
+        // A receive that finds nothing is what makes libzmq attach a new connection's queue to the socket.
+        try receive(from: router)
+    }
+
     /// Gives a call to the least loaded router that takes it.
     private func send(_ call: Call, _ inFlight: [Int]) throws(ZeroMQError) -> Int? {
         var header = call.header
         let spent = Int((MonotonicClock.now() - call.start).milliseconds)
         header.budgetMilliseconds = max(1, header.budgetMilliseconds - spent)
         fill(number: call.number, header, image: call.image)
-        for index in routers.indices.sorted(by: { inFlight[$0] < inFlight[$1] }) {
+        let ready = routers.indices.filter { routers[$0].isReady }
+        for index in ready.sorted(by: { inFlight[$0] < inFlight[$1] }) {
             if case .sent = try routers[index].socket.send(message) { return index }
         }
         return nil
