@@ -37,19 +37,19 @@ struct BenchCommand: AsyncParsableCommand {
             let pictures = load.pictures
             guard !pictures.isEmpty else { throw CommandError("no images that can be read in \(images)") }
             if let omission = load.omission { printError("bifrons: \(omission)") }
-            let client = try Submission.client(settings)
-            defer { client.close() }
-            try await Submission.ping(client, settings)
-            let header = Submission.header(settings)
-            let start = MonotonicClock.now() + .seconds(warmUp)
-            let measurement = Measurement(from: start, to: start + .seconds(seconds))
-            await measurement.load(concurrency: concurrency) { index in
-                do {
-                    return try await client.classify(pictures[index % pictures.count], header: header).document.status
-                        .rawValue.description
-                } catch {
-                    return Submission.failure(error).document.error?.code ?? "failed"
+            let measurement = try await Submission.withService(settings) { client in
+                let header = Submission.header(settings)
+                let start = MonotonicClock.now() + .seconds(warmUp)
+                let measurement = Measurement(from: start, to: start + .seconds(seconds))
+                await measurement.load(concurrency: concurrency) { index in
+                    do {
+                        let reply = try await client.classify(pictures[index % pictures.count], header: header)
+                        return reply.document.status.rawValue.description
+                    } catch {
+                        return Submission.failure(error).document.error?.code ?? "failed"
+                    }
                 }
+                return measurement
             }
             let report = measurement.report(images: pictures.count, concurrency: concurrency)
             for line in json ? [report.json] : report.lines { printLine(line) }

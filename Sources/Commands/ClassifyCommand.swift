@@ -39,10 +39,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     /// Asks the running service, or one that is started for it.
     private func classify(_ sources: [ImageSource], _ settings: ClientSettings) async throws -> Int32 {
         do {
-            let client = try Submission.client(settings)
-            defer { client.close() }
-            try await Submission.ping(client, settings)
-            return try await classify(sources, settings, client)
+            return try await Submission.withService(settings) { try await classify(sources, settings, $0) }
         } catch let error as ClientError where error.code == .noRouter && !settings.isRouterNamed {
             let cluster = try TemporaryCluster(connection)
             defer { cluster.stop() }

@@ -15,20 +15,19 @@ struct ModelsCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try ClientSettings(connection)
         try await CommandError.report {
-            let client = try Submission.client(settings)
-            defer { client.close() }
-            try await Submission.ping(client, settings)
-            let report = try await client.models()
-            if json {
-                printLine(String(decoding: report.encoded(), as: UTF8.self))
-            } else {
-                for line in Self.lines(report) { printLine(line) }
-            }
-            let idle = report.models.filter { $0.workers == 0 }.map(\.name.printable)
-            if ready, !idle.isEmpty {
-                throw CommandError(
-                    "no worker serves \(idle.joined(separator: ", ")); start one with bifrons-worker",
-                    status: CommandError.noServiceStatus)
+            try await Submission.withService(settings) { client in
+                let report = try await client.models()
+                if json {
+                    printLine(String(decoding: report.encoded(), as: UTF8.self))
+                } else {
+                    for line in Self.lines(report) { printLine(line) }
+                }
+                let idle = report.models.filter { $0.workers == 0 }.map(\.name.printable)
+                if ready, !idle.isEmpty {
+                    throw CommandError(
+                        "no worker serves \(idle.joined(separator: ", ")); start one with bifrons-worker",
+                        status: CommandError.noServiceStatus)
+                }
             }
         }
     }

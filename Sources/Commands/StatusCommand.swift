@@ -15,19 +15,18 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try ClientSettings(connection)
         try await CommandError.report {
-            let client = try Submission.client(settings)
-            defer { client.close() }
-            try await Submission.ping(client, settings)
-            repeat {
-                let report = try await client.status()
-                let text =
-                    json
-                    ? String(decoding: report.encoded(), as: UTF8.self)
-                    : Self.lines(report).joined(separator: "\n")
-                // To the upper left, and away with what stands below: no flicker.
-                printLine(watch && !json ? "\u{1B}[H\u{1B}[J" + text : text)
-                if watch { try await Task.sleep(for: .seconds(1)) }
-            } while watch
+            try await Submission.withService(settings) { client in
+                repeat {
+                    let report = try await client.status()
+                    let text =
+                        json
+                        ? String(decoding: report.encoded(), as: UTF8.self)
+                        : Self.lines(report).joined(separator: "\n")
+                    // To the upper left, and away with what stands below: no flicker.
+                    printLine(watch && !json ? "\u{1B}[H\u{1B}[J" + text : text)
+                    if watch { try await Task.sleep(for: .seconds(1)) }
+                } while watch
+            }
         }
     }
 

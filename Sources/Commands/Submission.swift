@@ -15,9 +15,19 @@ enum Submission {
         return try BifronsClient(options)
     }
 
+    /// Does a command's work with the service that the settings name, or throws that there is none.
+    static func withService<Result>(
+        _ settings: ClientSettings, _ body: (BifronsClient) async throws -> Result
+    ) async throws -> Result {
+        let client = try client(settings)
+        defer { client.close() }
+        try await ping(client, settings)
+        return try await body(client)
+    }
+
     /// Waits for the router. One that somebody named is given time to come; whether one is at the default place is soon
     /// known. Either may be busy when it is there.
-    static func ping(_ client: BifronsClient, _ settings: ClientSettings) async throws {
+    private static func ping(_ client: BifronsClient, _ settings: ClientSettings) async throws {
         try await client.ping(connectTimeout: settings.isRouterNamed ? nil : .milliseconds(300))
     }
 
