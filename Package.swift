@@ -88,7 +88,7 @@ let package = Package(
         tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
         tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
         tests("HashingTests", ["Hashing"]),
-        tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference"], exclude: ["Fixtures"]),
+        tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages"], exclude: ["Fixtures"]),
         tests("SettingsTests", ["Settings", arguments, logging]),
         tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire"]),
         tests(

@@ -15,18 +15,18 @@ public struct ImageDecoder: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: the whole file; only looked at during the call.
-    ///   - minimumSide: a JPEG may come out two, four or eight times smaller, which is several times faster, as long as its
-    ///     shorter side keeps at least this many pixels; nil: full size. A PNG always comes out at full size.
+    ///   - reduction: told the upright picture's width and height, how many times smaller a JPEG shall come out: 1, 2, 4 or
+    ///     8, which is several times faster. A PNG always comes out at full size.
     /// - Throws: `DecodeError` with status 413, 415 or 422.
     public func decode(
-        _ bytes: UnsafeRawBufferPointer, minimumSide: Int? = nil
+        _ bytes: UnsafeRawBufferPointer, reduction: (_ width: Int, _ height: Int) -> Int = { _, _ in 1 }
     ) throws(DecodeError) -> DecodedImage {
         guard bytes.count <= limits.bytes else {
             throw .tooLarge("File of \(bytes.count) bytes is over the limit of \(limits.bytes): send it smaller.")
         }
         let bytes = Bytes(buffer: bytes)
         switch Signature(bytes) {
-        case .read(.jpeg): return try JPEGReader(bytes, limits: limits).decode(minimumSide: minimumSide)
+        case .read(.jpeg): return try JPEGReader(bytes, limits: limits).decode(reduction: reduction)
         case .read(.png): return try PNGReader(bytes, limits: limits).decode()
         case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG or a PNG.")
         }
@@ -35,9 +35,11 @@ public struct ImageDecoder: Sendable {
     /// Decodes one file.
     ///
     /// - Throws: `DecodeError` with status 413, 415 or 422.
-    public func decode(_ bytes: [UInt8], minimumSide: Int? = nil) throws(DecodeError) -> DecodedImage {
+    public func decode(
+        _ bytes: [UInt8], reduction: (_ width: Int, _ height: Int) -> Int = { _, _ in 1 }
+    ) throws(DecodeError) -> DecodedImage {
         try bytes.withUnsafeBufferPointer { bytes throws(DecodeError) in
-            try decode(UnsafeRawBufferPointer(bytes), minimumSide: minimumSide)
+            try decode(UnsafeRawBufferPointer(bytes), reduction: reduction)
         }
     }
 }

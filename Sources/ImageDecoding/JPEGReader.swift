@@ -21,14 +21,17 @@ struct JPEGReader: ~Copyable {
 
     deinit { bifrons_jpeg_close(handle) }
 
-    /// Decodes the whole picture, in the smallest of libjpeg's sizes whose shorter side keeps `minimumSide` pixels.
-    consuming func decode(minimumSide: Int?) throws(DecodeError) -> DecodedImage {
+    /// Decodes the whole picture, as many times smaller as `reduction` says when it is told the upright width and height:
+    /// 1, 2, 4 or 8. Libjpeg has fast code for these, and they are the sizes that other programs decode to.
+    consuming func decode(reduction: (Int, Int) -> Int) throws(DecodeError) -> DecodedImage {
         var header = bifrons_jpeg_header()
         try check(bifrons_jpeg_read_header(handle, &header), "in its header")
         let (fullWidth, fullHeight) = (Int(header.width), Int(header.height))
         try Budget(limits).check(.jpeg, width: fullWidth, height: fullHeight)
 
-        let reduction = Self.reduction(shorterSide: min(fullWidth, fullHeight), minimumSide: minimumSide)
+        let (uprightWidth, uprightHeight) = orientation.swapsSides ? (fullHeight, fullWidth) : (fullWidth, fullHeight)
+        let reduction = reduction(uprightWidth, uprightHeight)
+        precondition([1, 2, 4, 8].contains(reduction), "a JPEG cannot come out \(reduction) times smaller")
         let (width, height) = ((fullWidth + reduction - 1) / reduction, (fullHeight + reduction - 1) / reduction)
         // Beside the coefficients: the rows of samples on their way through libjpeg, and ours.
         let working = Int(header.coefficient_bytes) + fullWidth * Int(header.channels) * 64 + (1 << 18)
@@ -42,7 +45,6 @@ struct JPEGReader: ~Copyable {
             default: try readRows(width, height, onto: canvas, as: InvertedCMYKLayout.self)
             }
         }
-        let (uprightWidth, uprightHeight) = orientation.swapsSides ? (fullHeight, fullWidth) : (fullWidth, fullHeight)
         return DecodedImage(
             format: .jpeg, width: uprightWidth, height: uprightHeight, reduction: reduction, image: picture)
     }
@@ -57,12 +59,6 @@ struct JPEGReader: ~Copyable {
         guard readWidth == width, readHeight == height else {
             throw .corrupt("JPEG is corrupt: it decodes to \(readWidth) × \(readHeight) pixels.")
         }
-    }
-
-    /// Powers of two only: libjpeg has fast code for these, and they are the sizes that other programs decode to.
-    static func reduction(shorterSide: Int, minimumSide: Int?) -> Int {
-        guard let minimumSide else { return 1 }
-        return [8, 4, 2].first { shorterSide / $0 >= max(minimumSide, 1) } ?? 1
     }
 
     private func readRows<Layout: PixelLayout>(

@@ -1,13 +1,13 @@
-/// What `manifest.json` in a model's folder says of the model: which file, how a picture becomes its input, and how its
-/// output becomes a logit of "AI-generated".
+/// What `manifest.json` in a model's folder says of the model: which file, how a picture becomes its input, and what its
+/// output means.
 ///
 /// ``load(folder:)`` checks every field; a manifest in hand is valid in itself. Whether it fits the network is checked
 /// when the network is loaded (see ``Model``).
 public struct Manifest: Sendable {
     /// The version of the file's own shape that this build reads.
     public static let schema = 1
-    /// The version of the path from picture to input that this build knows (see ``Preprocessor``).
-    public static let preprocessing = 1
+    /// The version of the path from file to input that this build knows (see ``PictureReader``).
+    public static let preprocessing = 2
 
     /// The order of the input tensor's axes.
     public enum Layout: String, Sendable, CaseIterable {
@@ -36,12 +36,21 @@ public struct Manifest: Sendable {
     }
 
     /// Which part of the picture the network looks at.
-    public enum Crop: String, Sendable, CaseIterable {
+    public enum Crop: Equatable, Sendable {
         /// The largest square in the middle.
-        case centralSquare = "central_square"
+        case centralSquare
+        /// A square around each face, `margin` times the longer side of its box; without a face the central square.
+        case face(margin: Double)
+        /// All of it, its longer side made the input's, at the top left of the input. For locators.
+        case whole
+
+        /// Whether faces must be found before the network can look.
+        public var needsLocator: Bool {
+            if case .face = self { true } else { false }
+        }
     }
 
-    /// What the network's output means; each becomes the logit of "AI-generated".
+    /// What the network's output means. All but `faces` become the logit of "AI-generated".
     public enum OutputKind: Equatable, Sendable {
         /// One number, the logit.
         case logit
@@ -51,14 +60,9 @@ public struct Manifest: Sendable {
         case twoClass(aiIndex: Int)
         /// Two probabilities (a softmax is in the network); that at `aiIndex` is of "AI-generated".
         case twoClassProbability(aiIndex: Int)
-
-        /// Numbers that the network gives for a picture.
-        var valuesPerImage: Int {
-            switch self {
-            case .logit, .probability: 1
-            case .twoClass, .twoClassProbability: 2
-            }
-        }
+        /// A locator's cells (see `CellReading`): faces of at least the probability `score`, of which two whose
+        /// intersection over union is above `overlap` count as one.
+        case faces(score: Double, overlap: Double)
     }
 
     /// The output tensor.
@@ -118,6 +122,15 @@ public struct Manifest: Sendable {
                 "\(path) cannot be read (\(Files.reason)): name a model's folder, one that holds a manifest.json")
         }
         return try Manifest(json: json, path: path, folder: folder)
+    }
+
+    /// Numbers that the network gives for a picture.
+    var valuesPerImage: Int {
+        switch output.kind {
+        case .logit, .probability: 1
+        case .twoClass, .twoClassProbability: 2
+        case .faces: CellReading.cells(side: input.width) * CellReading.valuesPerCell
+        }
     }
 
     /// `file` and the like as a path that can be opened.

@@ -20,17 +20,20 @@ private struct ManifestFields: Decodable {
 
     struct Crop: Decodable {
         var kind: String
+        var margin: Double?
     }
 
     struct Output: Decodable {
         enum CodingKeys: String, CodingKey {
-            case name, kind
+            case name, kind, score, overlap
             case aiIndex = "ai_index"
         }
 
         var name: String?
         var kind: String
         var aiIndex: Double?
+        var score: Double?
+        var overlap: Double?
     }
 
     struct Calibration: Decodable {
@@ -91,10 +94,16 @@ extension Manifest {
             colour: try check.choice("input.colour", fields.input.colour ?? Colour.rgb.rawValue),
             mean: try check.channels("input.mean", fields.input.mean, positive: false),
             std: try check.channels("input.std", fields.input.std, positive: true))
-        self.crop = try check.choice("crop.kind", fields.crop?.kind ?? Crop.centralSquare.rawValue)
+        self.crop = try check.crop(fields.crop)
         self.output = Output(
             name: try fields.output.name.map { name throws(InferenceError) in try check.text("output.name", name) },
             kind: try check.outputKind(fields.output))
+        if case .faces = output.kind {
+            try check.locator(crop: crop, input: input)
+        } else if crop == .whole {
+            throw check.failure(
+                "crop.kind", "\"whole\"", "only a locator, of the output.kind faces, looks at the whole")
+        }
         self.calibration = Calibration(
             scale: try check.finite("calibration.scale", fields.calibration?.scale ?? 1),
             bias: try check.finite("calibration.bias", fields.calibration?.bias ?? 0))
@@ -268,9 +277,48 @@ private struct FieldCheck {
         case "probability": return .probability
         case "two_class": return .twoClass(aiIndex: try aiIndex())
         case "two_class_probability": return .twoClassProbability(aiIndex: try aiIndex())
+        case "faces":
+            return .faces(
+                score: try share("output.score", output.score), overlap: try share("output.overlap", output.overlap))
         default:
             throw failure(
-                "output.kind", quoted(output.kind), "it must be logit, probability, two_class or two_class_probability")
+                "output.kind", quoted(output.kind),
+                "it must be logit, probability, two_class, two_class_probability or, for a locator, faces")
+        }
+    }
+
+    private func share(_ field: String, _ value: Double?) throws(InferenceError) -> Double {
+        guard let value else { throw failure(field, "missing", "it must be a number between 0 and 1") }
+        guard value > 0, value < 1 else { throw failure(field, text(value), "it must be between 0 and 1") }
+        return value
+    }
+
+    func crop(_ crop: ManifestFields.Crop?) throws(InferenceError) -> Manifest.Crop {
+        guard let crop else { return .centralSquare }
+        switch crop.kind {
+        case "central_square": return .centralSquare
+        case "whole": return .whole
+        case "face":
+            guard let margin = crop.margin else {
+                throw failure("crop.margin", "missing", "it must be 1 to 4, in lengths of the face's box")
+            }
+            guard (1...4).contains(margin) else {
+                throw failure("crop.margin", text(margin), "it must be 1 to 4, in lengths of the face's box")
+            }
+            return .face(margin: margin)
+        default:
+            throw failure("crop.kind", quoted(crop.kind), "it must be face, central_square or, for a locator, whole")
+        }
+    }
+
+    /// What a locator's other fields must be.
+    func locator(crop: Manifest.Crop, input: Manifest.Input) throws(InferenceError) {
+        guard crop == .whole else {
+            throw failure("crop.kind", "not \"whole\"", "a locator, of the output.kind faces, looks at the whole")
+        }
+        guard input.width == input.height, input.width % 32 == 0 else {
+            throw failure(
+                "input", "\(input.width) × \(input.height)", "a locator's is a square whose side is a multiple of 32")
         }
     }
 

@@ -1,13 +1,11 @@
 import Glibc
 import Hashing
-public import ImageDecoding
 import Synchronization
 
-/// A model folder at work: pictures' tensors in, calibrated logits out.
+/// A model folder at work: tensors in, calibrated logits out.
 ///
 /// From front to back: `Manifest` (what the folder says) → the weights' SHA-256 → `Network` (compiled by the ``Engine``,
-/// checked against the manifest) → ``Preprocessor`` (picture to tensor) → ``score(count:_:)`` (forward passes) →
-/// calibration.
+/// checked against the manifest) → ``score(_:)`` (forward passes of what a ``PictureReader`` made) → calibration.
 ///
 /// Any thread may call; calls wait for one another.
 public final class Model: Sendable {
@@ -26,11 +24,11 @@ public final class Model: Sendable {
     public let manifest: Manifest
     /// The weights' identity, `sha256:` and 64 hexadecimal digits.
     public let digest: String
-    public let preprocessor: Preprocessor
-    /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(count:_:)`` makes as
-    /// many passes as it needs, each of a power of two of pictures.
+    let preprocessor: Preprocessor
+    /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(_:)`` makes as many
+    /// passes as it needs, each of a power of two of pictures.
     public let imagesPerPass: Int
-    /// The most pictures of one call of ``score(count:_:)``.
+    /// The most pictures that there is memory for at a time.
     public let maximumBatch: Int
     public let cacheUse: CacheUse
     private let network: Mutex<Network>
@@ -41,13 +39,19 @@ public final class Model: Sendable {
     ///   - threads: how many threads compute, at least 1.
     ///   - cacheFolder: where compiled networks are kept, which makes later starts several times faster; made when missing.
     ///     nil: nowhere.
-    ///   - maximumBatch: the most pictures of one call of ``score(count:_:)``; memory grows with it.
+    ///   - maximumBatch: the most pictures that are computed together; memory grows with it.
     /// - Throws: ``InferenceError`` that names the file and the field.
     public init(
         folder: String, engine: Engine, threads: Int = 1, cacheFolder: String? = nil, maximumBatch: Int = 16
     ) throws(InferenceError) {
         precondition(threads > 0 && maximumBatch > 0)
         let manifest = try Manifest.load(folder: folder)
+        if case .faces = manifest.output.kind {
+            throw InferenceError(
+                .manifestInvalid,
+                "\(manifest.path("manifest.json")): output.kind is faces, and that is a locator: name the folder of a model that scores"
+            )
+        }
         try WeightsCheck.run(manifest)
         let network = try Network(
             manifest: manifest, engine: engine, threads: threads, cacheFolder: cacheFolder, maximumBatch: maximumBatch)
@@ -60,68 +64,47 @@ public final class Model: Sendable {
         self.network = Mutex(network)
     }
 
-    /// Scores pictures together.
+    /// Scores pictures together, in as many passes as it takes.
     ///
-    /// - Parameters:
-    ///   - count: how many, 1…``maximumBatch``.
-    ///   - fill: writes their tensors, one after the other, each by ``Preprocessor/write(_:into:)``.
+    /// - Parameter tensors: the pictures' tensors one after the other, as ``PictureReader`` makes them.
     /// - Returns: a picture's calibrated logit of "AI-generated", or the error of that picture alone, in their order.
     /// - Throws: an error of the engine, which leaves all of them without a score.
-    public func score(
-        count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) -> Void
-    ) throws(InferenceError) -> [Result<Float, InferenceError>] {
-        precondition((1...maximumBatch).contains(count), "\(count) pictures are not 1 to \(maximumBatch)")
-        let values = try network.withLock { network throws(InferenceError) in try network.run(count: count, fill) }
-        let each = values.count / count
-        return (0..<count).map { manifest.calibratedLogit(values[($0 * each)..<(($0 + 1) * each)].map { $0 }) }
-    }
-
-    /// Preprocesses and scores pictures together, at most ``maximumBatch``.
-    public func score(_ images: [RGBImage]) throws(InferenceError) -> [Result<Float, InferenceError>] {
+    public func score(_ tensors: [Float]) throws(InferenceError) -> [Result<Float, InferenceError>] {
         let elements = preprocessor.elementCount
-        return try score(count: images.count) { tensors in
-            for (index, image) in images.enumerated() {
-                let tensor = tensors[(index * elements)..<((index + 1) * elements)]
-                preprocessor.write(image, into: UnsafeMutableBufferPointer(rebasing: tensor))
+        precondition(tensors.count % elements == 0, "\(tensors.count) floats are no whole tensors")
+        var results: [Result<Float, InferenceError>] = []
+        var rest = tensors[...]
+        while !rest.isEmpty {
+            let pass = rest.prefix(maximumBatch * elements)
+            let count = pass.count / elements
+            let values = try network.withLock { network throws(InferenceError) in
+                try network.run(count: count) { _ = $0.update(fromContentsOf: pass) }
             }
+            let each = manifest.valuesPerImage
+            for index in 0..<count {
+                results.append(manifest.calibratedLogit(values[(index * each)..<((index + 1) * each)]))
+            }
+            rest = rest.dropFirst(pass.count)
         }
+        return results
     }
 
-    /// Sends the manifest's canary through the whole path, from file to logit.
+    /// Sends the central square of the manifest's canary through the network.
     ///
     /// - Returns: its calibrated logit; nil when the manifest names none.
-    /// - Throws: ``InferenceError`` when the picture cannot be read or its score is out of tolerance.
+    /// - Throws: ``InferenceError`` when the picture cannot be read or its logit is out of tolerance.
     @discardableResult
-    public func runCanary(decoder: ImageDecoder = ImageDecoder()) throws(InferenceError) -> Float? {
-        guard let canary = manifest.canary else { return nil }
-        let path = manifest.path(canary.file)
-        guard let bytes = Files.contents(of: path, limit: decoder.limits.bytes) else {
-            throw InferenceError(
-                .canaryFailed,
-                "\(path) cannot be read (\(Files.reason)): restore it, or take canary out of the manifest")
+    public func runCanary() throws(InferenceError) -> Float? {
+        try manifest.runCanary { image throws(InferenceError) in
+            var tensor = [Float](repeating: 0, count: preprocessor.elementCount)
+            tensor.withUnsafeMutableBufferPointer { preprocessor.writeCentralSquare(image, into: $0) }
+            return try score(tensor)[0].get()
         }
-        let image: RGBImage
-        do {
-            image = try decoder.decode(bytes, minimumSide: preprocessor.minimumSide).image
-        } catch {
-            throw InferenceError(.canaryFailed, "\(path) cannot be decoded (\(error)): restore it", cause: error)
-        }
-        let logit = try score([image])[0].get()
-        guard abs(Double(logit) - canary.logit) <= canary.tolerance else {
-            throw InferenceError(
-                .canaryFailed,
-                """
-                \(path) gets the logit \(logit) instead of \(canary.logit) ± \(canary.tolerance): this machine does not \
-                compute model \(manifest.name) as it was made; clear the engine's cache, or correct canary.logit if the \
-                model was changed on purpose
-                """)
-        }
-        return logit
     }
 }
 
 /// That the network's file is the one the manifest means.
-private enum WeightsCheck {
+enum WeightsCheck {
     static func run(_ manifest: Manifest) throws(InferenceError) {
         let path = manifest.path(manifest.file)
         let found = Files.withMapped(path) { bytes in

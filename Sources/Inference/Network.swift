@@ -41,7 +41,7 @@ struct Network: ~Copyable, @unchecked Sendable {
         self.cache = cache
         self.imagesPerPass = min(input.batch, output.batch, maximumBatch)
         self.elementsPerImage = 3 * manifest.input.width * manifest.input.height
-        self.valuesPerImage = manifest.output.kind.valuesPerImage
+        self.valuesPerImage = manifest.valuesPerImage
         self.request = Handle(request, functions.infer_request_free)
         self.input = input
         self.output = output
@@ -52,7 +52,7 @@ struct Network: ~Copyable, @unchecked Sendable {
             functions: functions)
     }
 
-    /// The raw output of `count` pictures, one after the other, each ``Manifest/OutputKind/valuesPerImage`` numbers.
+    /// The raw output of `count` pictures, one after the other, each `Manifest.valuesPerImage` numbers.
     ///
     /// - Parameter fill: writes the pictures' input tensors, one after the other.
     mutating func run(

@@ -17,6 +17,8 @@ extension Manifest {
             logit = Manifest.logProbability(numbers[0]) - Manifest.logProbability(1 - numbers[0])
         case .twoClassProbability(let ai):
             logit = Manifest.logProbability(numbers[ai]) - Manifest.logProbability(numbers[1 - ai])
+        case .faces:
+            preconditionFailure("a locator's cells are no score")
         }
         let calibrated = Float(calibration.scale * logit + calibration.bias)
         guard calibrated.isFinite else {

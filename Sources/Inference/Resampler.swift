@@ -1,22 +1,5 @@
 import ImageDecoding
 
-/// A rectangle of a picture, in pixels, which may begin and end inside of one.
-struct Region: Equatable {
-    var x0: Float
-    var y0: Float
-    var x1: Float
-    var y1: Float
-
-    /// The largest square in the middle of a picture; its corner lies on a half pixel when the sides differ by an odd
-    /// number.
-    static func centralSquare(width: Int, height: Int) -> Region {
-        let side = Float(min(width, height))
-        let x0 = (Float(width) - side) / 2
-        let y0 = (Float(height) - side) / 2
-        return Region(x0: x0, y0: y0, x1: x0 + side, y1: y0 + side)
-    }
-}
-
 /// Resizes a region of a picture as Pillow does with `Image.Resampling.BILINEAR`, bit for bit: across first, then down,
 /// each rounded to bytes.
 ///

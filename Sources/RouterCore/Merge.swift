@@ -79,15 +79,20 @@ private struct Evidence {
 
     private let regions: [Region]
 
-    /// Faces are matched by their boxes, which agree to the bit between workers of one release; a face that only some
-    /// models report is merged from those.
+    /// Faces are matched by their boxes. They agree to the bit between workers of one release and one kind of processor;
+    /// where processors differ, their last bits and with them a border may, so boxes that mostly overlap are one face. A
+    /// face that only some models report is merged from those.
     init(_ tasks: [Task], _ ensemble: Ensemble) {
         var regions: [Region] = []
         for task in tasks {
             guard case .scored(let score, _, _) = task.state else { continue }
             for seen in score.regions {
-                if let index = regions.firstIndex(where: { $0.box == seen.box }) {
-                    regions[index].logits[task.model] = seen.logit
+                let same = regions.indices
+                    .filter { regions[$0].logits[task.model] == nil }
+                    .map { (index: $0, overlap: Self.overlap(regions[$0].box, seen.box)) }
+                    .max { $0.overlap < $1.overlap }
+                if let same, same.overlap > 0.5 {
+                    regions[same.index].logits[task.model] = seen.logit
                 } else {
                     var logits = [Float?](repeating: nil, count: ensemble.models.count)
                     logits[task.model] = seen.logit
@@ -97,6 +102,21 @@ private struct Evidence {
         }
         for index in regions.indices { regions[index].probability = ensemble.probability(regions[index].logits) }
         self.regions = regions
+    }
+
+    /// Intersection over union; 1 of two central squares.
+    private static func overlap(_ first: Box?, _ second: Box?) -> Double {
+        guard let first, let second else { return first == second ? 1 : 0 }
+        func shared(_ start: Int32, _ length: Int32, _ otherStart: Int32, _ otherLength: Int32) -> Double {
+            let end = min(Double(start) + Double(length), Double(otherStart) + Double(otherLength))
+            return max(0, end - Double(max(start, otherStart)))
+        }
+        let intersection =
+            shared(first.x, first.width, second.x, second.width)
+            * shared(first.y, first.height, second.y, second.height)
+        func area(_ box: Box) -> Double { Double(box.width) * Double(box.height) }
+        let union = area(first) + area(second) - intersection
+        return union > 0 ? intersection / union : first == second ? 1 : 0
     }
 
     /// The most suspicious region, which the verdict is about.

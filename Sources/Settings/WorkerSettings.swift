@@ -5,6 +5,7 @@ public import Logging
 public struct WorkerTuningOptions: ParsableArguments {
     @Option(Keys.threads) var threads: String?
     @Option(Keys.maxBatch) var maxBatch: String?
+    @Option(Keys.locator) var locator: String?
     @Option(Keys.cacheFolder) var cacheFolder: String?
     @Option(Keys.imagePixels) var imagePixels: String?
     @Option(Keys.imageScans) var imageScans: String?
@@ -17,6 +18,7 @@ public struct WorkerTuningOptions: ParsableArguments {
     public var given: [GivenOption] {
         [
             GivenOption(Keys.threads, threads), GivenOption(Keys.maxBatch, maxBatch),
+            GivenOption(Keys.locator, locator),
             GivenOption(Keys.cacheFolder, cacheFolder), GivenOption(Keys.imagePixels, imagePixels),
             GivenOption(Keys.imageScans, imageScans), GivenOption(Keys.imageMemory, imageMemory),
             GivenOption(Keys.imageTime, imageTime),
@@ -47,6 +49,8 @@ public struct WorkerSettings: Equatable, Sendable {
     public var routers: [String]
     /// The model's folder.
     public var model: String
+    /// The locator's folder; nil: `locator` beside the model's.
+    public var locator: String?
     /// Nil: the worker makes one from its model's name.
     public var name: String?
     public var threads: Int
@@ -73,6 +77,7 @@ public struct WorkerSettings: Equatable, Sendable {
     init(_ layers: SettingsLayers, environment: [String: String]) throws(SettingsError) {
         routers = try layers.list(Keys.workerRouter)
         model = try layers.read(Keys.model)
+        locator = try layers.optional(Keys.locator)
         name = try layers.optional(Keys.workerName)
         threads = try layers.read(Keys.threads)
         maxBatch = try layers.read(Keys.maxBatch)

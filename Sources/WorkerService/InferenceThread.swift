@@ -26,7 +26,7 @@ final class InferenceThread {
         case unfit(any Error)
         /// The thread has ended, and why.
         case broken(any Error)
-        case scored(WorkerCore.Token, logit: Float, ImageInformation)
+        case scored(WorkerCore.Token, [WorkerMessage.Region], ImageInformation)
         case failed(WorkerCore.Token, WireError)
     }
 
@@ -40,7 +40,7 @@ final class InferenceThread {
     private let progressCounter = Progress()
     private let thread: PlatformThread
 
-    init(limits: DecodeLimits, makeScorer: @escaping @Sendable () throws -> any Scorer) throws {
+    init(makeScorer: @escaping @Sendable () throws -> any Scorer) throws {
         let (orders, reports, progress) = (try Mailbox<Order>(), try Mailbox<Report>(), progressCounter)
         self.orders = orders
         self.reports = reports
@@ -53,7 +53,7 @@ final class InferenceThread {
             }
             do {
                 reports.post(.ready(scorer.identity))
-                let work = Work(scorer: scorer, decoder: ImageDecoder(limits: limits), reports: reports) {
+                let work = Work(scorer: scorer, reports: reports) {
                     progress.steps.add(1, ordering: .relaxed)
                 }
                 var polled = PollSet()
@@ -83,18 +83,23 @@ final class InferenceThread {
         thread.join()
     }
 
-    /// The way of a batch: each file → pixels → its place in the batch; then all of them → logits.
+    /// The way of a batch: each file → its regions in the batch; then all of them → logits.
     private struct Work {
         let scorer: any Scorer
-        let decoder: ImageDecoder
         let reports: Mailbox<Report>
         let step: () -> Void
 
+        private struct Placed {
+            let token: WorkerCore.Token
+            let boxes: [Box?]
+            let image: ImageInformation
+        }
+
         func score(_ pictures: [Picture]) {
-            var placed: [(token: WorkerCore.Token, image: ImageInformation)] = []
+            var placed: [Placed] = []
             for picture in pictures {
                 do {
-                    placed.append((picture.token, try picture.file.withBytes { try place($0, at: placed.count) }))
+                    placed.append(try picture.file.withBytes { try place($0, picture.token) })
                 } catch {
                     reports.post(.failed(picture.token, Self.explain(error)))
                 }
@@ -102,26 +107,36 @@ final class InferenceThread {
             }
             guard !placed.isEmpty else { return }
             do {
-                let logits = try scorer.score(count: placed.count)
+                var logits = try scorer.score()[...]
                 step()
-                for (picture, logit) in zip(placed, logits) {
-                    switch logit {
-                    case .success(let logit): reports.post(.scored(picture.token, logit: logit, picture.image))
-                    case .failure(let error): reports.post(.failed(picture.token, Self.explain(error)))
-                    }
+                for picture in placed {
+                    report(picture, logits.prefix(picture.boxes.count))
+                    logits = logits.dropFirst(picture.boxes.count)
                 }
             } catch {
                 for picture in placed { reports.post(.failed(picture.token, Self.explain(error))) }
             }
         }
 
-        private func place(_ file: UnsafeRawBufferPointer, at index: Int) throws -> ImageInformation {
-            let decoded = try decoder.decode(file, minimumSide: scorer.minimumSide)
-            try scorer.place(decoded.image, at: index)
-            return ImageInformation(
-                format: decoded.format == .jpeg ? .jpeg : .png,
-                width: UInt32(clamping: decoded.width), height: UInt32(clamping: decoded.height),
-                sha256: SHA256.digest(of: file))
+        private func place(_ file: UnsafeRawBufferPointer, _ token: WorkerCore.Token) throws -> Placed {
+            let picture = try scorer.place(file)
+            return Placed(
+                token: token, boxes: picture.boxes,
+                image: ImageInformation(
+                    format: picture.format, width: UInt32(clamping: picture.width),
+                    height: UInt32(clamping: picture.height), sha256: SHA256.digest(of: file)))
+        }
+
+        /// A picture of which one face has no logit has no verdict: that face might be the one that matters.
+        private func report(_ picture: Placed, _ logits: ArraySlice<Result<Float, any Error>>) {
+            do {
+                let regions = try zip(picture.boxes, logits).map { box, logit in
+                    WorkerMessage.Region(box: box, logit: try logit.get())
+                }
+                reports.post(.scored(picture.token, regions, picture.image))
+            } catch {
+                reports.post(.failed(picture.token, Self.explain(error)))
+            }
         }
 
         private static func explain(_ error: any Error) -> WireError {

@@ -1,52 +1,67 @@
-public import ImageDecoding
-public import Inference
+internal import ImageDecoding
+internal import Inference
 public import Logging
+public import Settings
+internal import Wire
 
-/// A model folder served by the engine.
+/// A model folder served by the engine, and the locator that its manifest may ask for.
 public final class ModelScorer: Scorer {
     public let identity: ModelIdentity
     private let model: Model
-    /// The tensors of the next batch. How many pictures it has is known when all are decoded, and only then can the
-    /// engine's own memory be filled.
-    private var staged: [Float]
+    private let reader: PictureReader
+    /// The next batch. How many regions it has is known when all files are decoded, and only then can the engine's own
+    /// memory be filled.
+    private var tensors: [Float] = []
 
-    /// Loads the engine and the model, and has the model score its canary.
+    /// Loads the engine, the model and, if the model looks at faces, the locator, and has both score their canaries.
     ///
-    /// - Parameters:
-    ///   - threads: how many threads compute a batch.
-    ///   - cacheFolder: where compiled models are kept; nil: nowhere.
-    ///   - maxBatch: the most pictures of a batch.
     /// - Throws: why this model cannot be served here.
-    public init(
-        folder: String, threads: Int, cacheFolder: String?, maxBatch: Int, logger: Logger
-    ) throws(InferenceError) {
+    public init(settings: WorkerSettings, logger: Logger) throws {
+        let engine = try Engine.load()
         model = try Model(
-            folder: folder, engine: Engine.load(), threads: threads, cacheFolder: cacheFolder, maximumBatch: maxBatch)
+            folder: settings.model, engine: engine, threads: settings.threads, cacheFolder: settings.cacheFolder,
+            maximumBatch: settings.maxBatch)
         if case .failed(let reason) = model.cacheUse {
             logger.warning("compiled model could not be kept for the next start", metadata: ["reason": "\(reason)"])
         }
         try model.runCanary()
+        let manifest = model.manifest
+        var locator: Locator?
+        if manifest.crop.needsLocator {
+            locator = try Locator(
+                folder: settings.locator ?? settings.model + "/../locator", engine: engine,
+                cacheFolder: settings.cacheFolder)
+            try locator?.runCanary()
+        }
+        reader = PictureReader(model: model, locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
         identity = ModelIdentity(
-            name: model.manifest.name, version: model.manifest.version, digest: model.digest,
-            metrics: model.manifest.metrics)
-        staged = Array(repeating: 0, count: maxBatch * model.preprocessor.elementCount)
+            name: manifest.name, version: manifest.version, digest: model.digest, metrics: manifest.metrics)
     }
 
-    public var minimumSide: Int? { model.preprocessor.minimumSide }
-
-    public func place(_ image: RGBImage, at index: Int) {
-        let preprocessor = model.preprocessor
-        staged.withUnsafeMutableBufferPointer { staged in
-            let tensor = staged[index * preprocessor.elementCount..<(index + 1) * preprocessor.elementCount]
-            preprocessor.write(image, into: UnsafeMutableBufferPointer(rebasing: tensor))
-        }
+    public func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
+        let reading = try reader.read(file, appendingTo: &tensors)
+        return PlacedPicture(
+            format: reading.format == .jpeg ? .jpeg : .png, width: reading.width, height: reading.height,
+            boxes: reading.boxes.map { $0.map(Box.init) })
     }
 
-    public func score(count: Int) throws -> [Result<Float, any Error>] {
-        let elements = staged.prefix(count * model.preprocessor.elementCount)
-        let logits = try model.score(count: count) { tensors in
-            _ = tensors.update(fromContentsOf: elements)
-        }
-        return logits.map { $0.mapError { $0 } }
+    public func score() throws -> [Result<Float, any Error>] {
+        // Not kept for the next batch: a few pictures of many faces would hold their memory for ever.
+        defer { tensors = [] }
+        return try model.score(tensors).map { $0.mapError { $0 } }
+    }
+}
+
+extension Box {
+    /// - Precondition: no side is longer than 2³¹ - 1 pixels, which no decoder's limit allows.
+    init(_ box: FaceBox) {
+        self.init(x: Int32(box.x), y: Int32(box.y), width: Int32(box.width), height: Int32(box.height))
+    }
+}
+
+extension WorkerSettings {
+    var decodeLimits: DecodeLimits {
+        DecodeLimits(
+            bytes: imageBytes, pixels: imagePixels, scans: imageScans, memory: imageMemory, time: imageTime)
     }
 }

@@ -1,19 +1,34 @@
-public import ImageDecoding
+public import Wire
 
 /// A model at work, as the inference thread sees it: the seam between the worker's shell and the engine.
 ///
-/// Made and used on the inference thread only. Pictures are placed one after the other, so that only one of them is in
+/// Made and used on the inference thread only. Files are placed one after the other, so that only one of them is in
 /// memory at its decoded size, and then scored together.
 public protocol Scorer {
     var identity: ModelIdentity { get }
-    /// Pixels that the shorter side of a decoded picture must keep if the file has them; nil: all.
-    var minimumSide: Int? { get }
-    /// Puts an upright picture into a place of the next batch.
-    /// - Parameter index: from 0, below the largest batch that the worker was set to.
-    func place(_ image: RGBImage, at index: Int) throws
-    /// Scores the pictures in places `0..<count` together.
-    /// - Returns: for each a calibrated logit, finite, or why this one has none.
-    func score(count: Int) throws -> [Result<Float, any Error>]
+    /// Decodes a file, finds what is to be scored in it and puts that into the next batch.
+    /// - Throws: why this file cannot be scored; then nothing of it is in the batch.
+    func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture
+    /// Scores all that was placed, together, and empties the batch.
+    /// - Returns: in the order of placing, for each region a calibrated logit, finite, or why it has none.
+    func score() throws -> [Result<Float, any Error>]
+}
+
+/// A file in a batch.
+public struct PlacedPicture: Equatable, Sendable {
+    public var format: ImageInformation.Format
+    /// Pixels of the upright picture.
+    public var width: Int
+    public var height: Int
+    /// The regions to score, at least one: faces, the largest first, or nil for the central square.
+    public var boxes: [Box?]
+
+    public init(format: ImageInformation.Format, width: Int, height: Int, boxes: [Box?] = [nil]) {
+        self.format = format
+        self.width = width
+        self.height = height
+        self.boxes = boxes
+    }
 }
 
 /// What a worker tells routers of its model.

@@ -1,4 +1,3 @@
-internal import ImageDecoding
 public import Logging
 internal import Reactor
 public import Settings
@@ -46,9 +45,7 @@ public final class WorkerService {
     /// Starts to load the model of the settings, on the inference thread.
     public convenience init(settings: WorkerSettings, logger: Logger) throws {
         try self.init(settings: settings, logger: logger) {
-            try ModelScorer(
-                folder: settings.model, threads: settings.threads, cacheFolder: settings.cacheFolder,
-                maxBatch: settings.maxBatch, logger: logger)
+            try ModelScorer(settings: settings, logger: logger)
         }
     }
 
@@ -61,10 +58,7 @@ public final class WorkerService {
         // Signals first: the threads of libzmq, of the engine and of ours inherit the mask.
         signals = try SignalDescriptor([.terminate, .interrupt])
         context = try Context()
-        let limits = DecodeLimits(
-            bytes: settings.imageBytes, pixels: settings.imagePixels, scans: settings.imageScans,
-            memory: settings.imageMemory, time: settings.imageTime)
-        inference = try InferenceThread(limits: limits, makeScorer: makeScorer)
+        inference = try InferenceThread(makeScorer: makeScorer)
     }
 
     /// Serves until a signal has ended it.
@@ -165,8 +159,7 @@ public final class WorkerService {
         case .ready(let identity): try introduce(identity)
         case .unfit(let error): throw UnfitModel(description: "\(error)")
         case .broken(let error): throw error
-        case .scored(let token, let logit, let image):
-            try handle(.scored(token, [WorkerMessage.Region(box: nil, logit: logit)], image), at: now)
+        case .scored(let token, let regions, let image): try handle(.scored(token, regions, image), at: now)
         case .failed(let token, let error):
             if error.status == .unavailable {
                 logger.error("picture could not be scored", metadata: ["error": "\(error.message)"])

@@ -53,10 +53,10 @@ import Testing
             TestImages.jpeg(width: 123, height: 77, scans: .progressive, orientation: 7),
             TestImages.png(width: 77, height: 123, isInterlaced: true),
         ]
-        let expected = try files.map { try decoded($0, minimumSide: 30).image }
+        let expected = try files.map { try decoded($0, reduction: 2).image }
         try await withThrowingTaskGroup(of: [RGBImage].self) { group in
             for _ in 0..<8 {
-                group.addTask { try files.map { try decoded($0, minimumSide: 30).image } }
+                group.addTask { try files.map { try decoded($0, reduction: 2).image } }
             }
             for try await images in group { #expect(images == expected) }
         }

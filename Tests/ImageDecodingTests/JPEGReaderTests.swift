@@ -50,9 +50,10 @@ import Testing
     @Test(arguments: [(1, 1), (1, 70), (65, 1), (7, 9), (8, 8), (17, 33)])
     func oddSizesAreRead(width: Int, height: Int) throws {
         for scans in [TestImages.JPEGScans.baseline, .progressive] {
-            for minimumSide in [nil, 1, 3] {
+            for reduction in [1, 2, 8] {
                 let file = TestImages.jpeg(width: width, height: height, scans: scans, subsampled: true)
-                let picture = try decoded(file, minimumSide: minimumSide)
+                let picture = try decoded(file, reduction: reduction)
+                #expect(picture.reduction == reduction)
                 #expect((picture.width, picture.height) == (width, height))
                 #expect(picture.image.width == (width + picture.reduction - 1) / picture.reduction)
                 #expect(picture.image.height == (height + picture.reduction - 1) / picture.reduction)
@@ -60,20 +61,24 @@ import Testing
         }
     }
 
-    @Test(arguments: [(nil, 1), (1000, 1), (301, 1), (300, 1), (151, 1), (150, 2), (75, 4), (37, 8), (1, 8), (0, 8)])
-    func theReductionKeepsTheShorterSide(minimumSide: Int?, reduction: Int) throws {
-        let picture = try decoded(TestImages.jpeg(width: 400, height: 300), minimumSide: minimumSide)
-        #expect(picture.reduction == reduction)
-        #expect((picture.width, picture.height) == (400, 300))
-        #expect(picture.image.width == (400 + reduction - 1) / reduction)
-        #expect(picture.image.height == (300 + reduction - 1) / reduction)
+    @Test func theReductionIsChosenByTheUprightSize() throws {
+        // Lying on its side in the file.
+        let file = TestImages.jpeg(width: 400, height: 300, orientation: 6)
+        var told: [Int] = []
+        let picture = try ImageDecoder().decode(file) { width, height in
+            told = [width, height]
+            return 4
+        }
+        #expect(told == [300, 400])
+        #expect((picture.width, picture.height, picture.reduction) == (300, 400, 4))
+        #expect((picture.image.width, picture.image.height) == (75, 100))
     }
 
     @Test func aReducedPictureIsTheMeanOfTheFullOne() throws {
         let file = TestImages.jpeg(width: 160, height: 128, quality: 95)
         let full = try decoded(file).image
-        for (minimumSide, side) in [(64, 2), (32, 4), (16, 8)] {
-            let reduced = try decoded(file, minimumSide: minimumSide).image
+        for side in [2, 4, 8] {
+            let reduced = try decoded(file, reduction: side).image
             var means: [UInt8] = []
             for y in 0..<reduced.height {
                 for x in 0..<reduced.width {

@@ -38,11 +38,11 @@ import Testing
     func everyOrientationStandsUpright(orientation: Int) throws {
         let (width, height) = (37, 22)
         for colour in [TestImages.JPEGColour.ycbcr, .adobeCMYK] {
-            for minimumSide in [nil, 5] {
+            for reduction in [1, 4] {
                 let plain = TestImages.jpeg(width: width, height: height, colour: colour)
-                let stored = try decoded(plain, minimumSide: minimumSide)
+                let stored = try decoded(plain, reduction: reduction)
                 let file = TestImages.jpeg(width: width, height: height, colour: colour, orientation: orientation)
-                let picture = try decoded(file, minimumSide: minimumSide)
+                let picture = try decoded(file, reduction: reduction)
                 #expect(picture.image == Self.turned(stored.image, orientation))
                 #expect((picture.width, picture.height) == (orientation < 5 ? (width, height) : (height, width)))
             }

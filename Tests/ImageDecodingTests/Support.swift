@@ -2,17 +2,17 @@ import ImageDecoding
 import TestImages
 
 /// What decoding fails with; nil when it does not fail.
-func failure(_ bytes: [UInt8], limits: DecodeLimits = .init(), minimumSide: Int? = nil) -> DecodeError? {
+func failure(_ bytes: [UInt8], limits: DecodeLimits = .init(), reduction: Int = 1) -> DecodeError? {
     do {
-        _ = try ImageDecoder(limits: limits).decode(bytes, minimumSide: minimumSide)
+        _ = try ImageDecoder(limits: limits).decode(bytes) { _, _ in reduction }
         return nil
     } catch {
         return error
     }
 }
 
-func decoded(_ bytes: [UInt8], minimumSide: Int? = nil) throws -> DecodedImage {
-    try ImageDecoder().decode(bytes, minimumSide: minimumSide)
+func decoded(_ bytes: [UInt8], reduction: Int = 1) throws -> DecodedImage {
+    try ImageDecoder().decode(bytes) { _, _ in reduction }
 }
 
 /// The mean distance of two pictures' bytes.

@@ -38,12 +38,46 @@ import Testing
         #expect(manifest.metrics == ["roc_auc": 0.97, "n": 1811])
     }
 
+    @Test func aFacesMarginIsRead() throws {
+        let manifest = try ModelFolder("logit", ["crop": #"{"kind": "face", "margin": 1.6}"#]).manifest()
+        #expect(manifest.crop == .face(margin: 1.6))
+    }
+
+    private static let locator: [String: String?] = [
+        "input": ModelFolder.input(width: "64", height: "64"), "crop": #"{"kind": "whole"}"#,
+        "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4}"#,
+    ]
+
+    @Test func aLocatorSaysWhichFacesCount() throws {
+        let manifest = try ModelFolder("logit", Self.locator).manifest()
+        #expect(manifest.crop == .whole)
+        #expect(manifest.output.kind == .faces(score: 0.5, overlap: 0.4))
+        #expect(manifest.valuesPerImage == (64 + 16 + 4) * 15)
+    }
+
+    @Test(arguments: [("64", "32"), ("72", "72")])
+    func aLocatorsInputIsASquareOfWholeCells(width: String, height: String) throws {
+        let fields = Self.locator.merging(["input": ModelFolder.input(width: width, height: height)]) { $1 }
+        let error = try failure { try ModelFolder("logit", fields).manifest() }
+        #expect(error.message.contains("input is \(width) × \(height)"))
+    }
+
+    @Test func aLocatorIsNoModelAndAModelNoLocator() throws {
+        let engine = try Engine.load()
+        let locator = try ModelFolder("logit", Self.locator)
+        let asModel = try failure { try Model(folder: locator.path, engine: engine) }
+        #expect(asModel.message.contains("output.kind is faces"))
+        let model = try ModelFolder()
+        let asLocator = try failure { try Locator(folder: model.path, engine: engine) }
+        #expect(asLocator.message.contains("output.kind is logit"))
+    }
+
     /// A field, what it is instead, and how the error names it.
     private static let bad: [(field: String, value: String?, named: String)] = [
         ("schema", "2", "schema is 2"), ("schema", nil, "schema is missing"),
         ("schema", "\"1\"", "schema must be a number"),
         ("schema", "1.5", "schema is 1.5"),
-        ("preprocessing", "2", "preprocessing is 2"), ("preprocessing", nil, "preprocessing is missing"),
+        ("preprocessing", "1", "preprocessing is 1"), ("preprocessing", nil, "preprocessing is missing"),
         ("name", "\"\"", "name is"), ("name", "\"a/b\"", "name is"), ("name", "\"-a\"", "name is"),
         ("name", "7", "name must be"),
         ("name", "\"\(String(repeating: "n", count: 65))\"", "name is"), ("version", "\"\"", "version is"),
@@ -70,6 +104,13 @@ import Testing
         ("input", ModelFolder.input(std: "1"), "input.std must be a list"),
         ("input", ModelFolder.input(extra: ", \"name\": 3"), "input.name must be a string"),
         ("crop", "{\"kind\": \"whole\"}", "crop.kind is"), ("crop", "{}", "crop.kind is missing"),
+        ("crop", "{\"kind\": \"square\"}", "crop.kind is"), ("crop", "{\"kind\": \"face\"}", "crop.margin is missing"),
+        ("crop", "{\"kind\": \"face\", \"margin\": 0.5}", "crop.margin is 0.5"),
+        ("crop", "{\"kind\": \"face\", \"margin\": 5}", "crop.margin is 5"),
+        ("output", "{\"kind\": \"faces\", \"score\": 0.5, \"overlap\": 0.4}", "crop.kind is not"),
+        ("output", "{\"kind\": \"faces\", \"overlap\": 0.4}", "output.score is missing"),
+        ("output", "{\"kind\": \"faces\", \"score\": 0, \"overlap\": 0.4}", "output.score is 0"),
+        ("output", "{\"kind\": \"faces\", \"score\": 0.5, \"overlap\": 1}", "output.overlap is 1"),
         ("output", "{\"kind\": \"softmax\"}", "output.kind is"), ("output", "{}", "output.kind is missing"),
         ("output", "{\"kind\": \"two_class\"}", "output.ai_index is missing"),
         ("output", "{\"kind\": \"two_class\", \"ai_index\": 2}", "output.ai_index is 2"),

@@ -14,7 +14,7 @@ import Testing
                 std: [1, 0.5, 0.25]))
         return [Float](unsafeUninitializedCapacity: preprocessor.elementCount) { buffer, count in
             let target = UnsafeMutableBufferPointer(rebasing: buffer[..<preprocessor.elementCount])
-            preprocessor.write(image, into: target)
+            preprocessor.writeCentralSquare(image, into: target)
             count = target.count
         }
     }
@@ -51,8 +51,25 @@ import Testing
         #expect(tensor(dot, width: 3, height: 1) == [1, 1, 1, 1, 1, 1, 0, 0, 0])
     }
 
-    @Test func decodersMayScaleDownToTwiceTheInputsLongerSide() throws {
+    @Test func aWholePictureStandsAtTheTopLeftAndTheRestIsZero() {
+        let input = Manifest.Input(
+            name: nil, width: 4, height: 4, layout: .nchw, colour: .rgb, mean: [0, 0, 0], std: [1, 1, 1])
+        let preprocessor = Preprocessor(input: input)
+        // What was there before must not stay.
+        var tensor = [Float](repeating: 7, count: preprocessor.elementCount)
+        tensor.withUnsafeMutableBufferPointer {
+            preprocessor.writeWhole(solid(255, 51, 255, width: 8, height: 3), into: $0)
+        }
+        // 8 × 3 becomes 4 × 2, half a pixel rounded up.
+        let rows: (Float) -> [Float] = { Array(repeating: $0, count: 8) + Array(repeating: 0, count: 8) }
+        #expect(tensor == rows(1) + rows(0.2) + rows(1))
+    }
+
+    @Test func decodersMayScaleASquareDownToTwiceTheInputsLongerSide() throws {
         let input = ModelFolder.input(width: "6", height: "10")
-        #expect(Preprocessor(manifest: try ModelFolder("logit", ["input": input]).manifest()).minimumSide == 20)
+        let preprocessor = Preprocessor(manifest: try ModelFolder("logit", ["input": input]).manifest())
+        for (side, reduction) in [(5, 1), (20, 1), (39.9, 1), (40, 2), (79, 2), (80, 4), (160, 8), (9999, 8)] {
+            #expect(preprocessor.reduction(for: Framing.Square(x: 0, y: 0, side: side)) == reduction)
+        }
     }
 }

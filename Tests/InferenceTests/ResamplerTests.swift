@@ -62,9 +62,4 @@ import Testing
         let whole = Region(x0: 0, y0: 0, x1: 33, y1: 21)
         #expect(Self.resize(image, whole, width: 33, height: 21) == image.pixels)
     }
-
-    @Test func centralSquareBeginsOnAHalfPixelWhenTheSidesDifferByAnOddNumber() {
-        #expect(Region.centralSquare(width: 7, height: 4) == Region(x0: 1.5, y0: 0, x1: 5.5, y1: 4))
-        #expect(Region.centralSquare(width: 4, height: 8) == Region(x0: 0, y0: 2, x1: 4, y1: 6))
-    }
 }

@@ -21,7 +21,7 @@ final class ModelFolder {
         let bytes = try ModelFolder.fixture("\(network).onnx")
         try write("model.onnx", bytes)
         var all: [String: String?] = [
-            "schema": "1", "preprocessing": "1", "name": #""tiny""#, "version": #""1.0""#, "file": #""model.onnx""#,
+            "schema": "1", "preprocessing": "2", "name": #""tiny""#, "version": #""1.0""#, "file": #""model.onnx""#,
             "sha256": "\"\(SHA256.hexDigest(of: bytes))\"", "input": ModelFolder.input(),
             "output": #"{"kind": "logit"}"#,
         ]
@@ -89,4 +89,16 @@ func failure<Value>(_ body: () throws -> Value) throws -> InferenceError {
 
 func isClose(_ left: Float, _ right: Float, within tolerance: Float = 1e-4) -> Bool {
     abs(left - right) <= tolerance
+}
+
+extension Model {
+    /// Scores the central squares of pictures.
+    func score(_ images: [RGBImage]) throws -> [Result<Float, InferenceError>] {
+        var tensors: [Float] = []
+        for image in images {
+            let square = Framing.Square.central(width: image.width, height: image.height)
+            preprocessor.append(image, region: square.region(reducedBy: 1), to: &tensors)
+        }
+        return try score(tensors)
+    }
 }

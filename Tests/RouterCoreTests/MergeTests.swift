@@ -110,6 +110,35 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
 
+    @Test func boxesThatMostlyOverlapAreOneFace() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1)
+        let (shifted, elsewhere) = (
+            Box(x: 11, y: 19, width: 101, height: 110), Box(x: 80, y: 20, width: 100, height: 110)
+        )
+        script.score(
+            "r1", 1,
+            regions: [WorkerMessage.Region(box: left, logit: -2), WorkerMessage.Region(box: elsewhere, logit: 3)])
+        script.score(
+            "i1", 1,
+            regions: [WorkerMessage.Region(box: elsewhere, logit: 1), WorkerMessage.Region(box: shifted, logit: -1)])
+        let faces = try #require(script.document(1)?.faces)
+        #expect(faces.map(\.box) == [left, elsewhere])
+        #expect(isNear(faces[0].aiProbability, sigmoid(0.3 - 0.7 * 2 - 0.6 * 1)))
+        #expect(isNear(faces[1].aiProbability, sigmoid(0.3 + 0.7 * 3 + 0.6 * 1)))
+    }
+
+    @Test func twoFacesOfOneModelAreNeverOne() throws {
+        var script = Script()
+        script.join("r1")
+        script.classify(1) { $0.models = ["resnet"] }
+        script.score(
+            "r1", 1, regions: [WorkerMessage.Region(box: left, logit: -2), WorkerMessage.Region(box: left, logit: 3)])
+        #expect(script.document(1)?.faces?.count == 2)
+    }
+
     @Test func aFaceThatOneModelReportsMergesFromThatModel() throws {
         var script = Script()
         script.join("r1")

@@ -51,26 +51,35 @@ final class FakeScorer: Scorer {
         }
     }
 
+    /// The most bytes of a file.
+    static let imageBytes = 5000
     let identity: ModelIdentity
-    let minimumSide: Int? = nil
     private let gate: Gate?
+    private let faces: Int
+    private let decoder = ImageDecoder(limits: DecodeLimits(bytes: FakeScorer.imageBytes))
     private var widths: [Int] = []
 
-    init(gate: Gate? = nil) {
+    /// - Parameter faces: how many every picture has.
+    init(gate: Gate? = nil, faces: Int = 0) {
         identity = resnet
         self.gate = gate
+        self.faces = faces
     }
 
-    func place(_ image: RGBImage, at index: Int) throws {
-        #expect(index == widths.count)
-        widths.append(image.width)
+    func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
+        let picture = try decoder.decode(file)
+        let boxes: [Box?] = (0..<faces).map { Box(x: Int32($0), y: 0, width: 1, height: 1) }
+        widths += Array(repeating: picture.width, count: max(faces, 1))
+        return PlacedPicture(
+            format: picture.format == .jpeg ? .jpeg : .png, width: picture.width, height: picture.height,
+            boxes: boxes.isEmpty ? [nil] : boxes)
     }
 
-    func score(count: Int) throws -> [Result<Float, any Error>] {
+    func score() throws -> [Result<Float, any Error>] {
         try gate?.pass()
         defer { widths = [] }
         if widths.contains(13) { throw Broken() }
-        return widths.prefix(count).map { $0 == 14 ? .failure(Broken()) : .success(Float($0)) }
+        return widths.map { $0 == 14 ? .failure(Broken()) : .success(Float($0)) }
     }
 }
 
@@ -105,9 +114,9 @@ final class Bench {
     }
 
     func start(
-        gate: FakeScorer.Gate? = nil, _ configure: (inout WorkerSettings) -> Void = { _ in }
+        gate: FakeScorer.Gate? = nil, faces: Int = 0, _ configure: (inout WorkerSettings) -> Void = { _ in }
     ) throws {
-        try start({ FakeScorer(gate: gate) }, configure)
+        try start({ FakeScorer(gate: gate, faces: faces) }, configure)
     }
 
     func start(

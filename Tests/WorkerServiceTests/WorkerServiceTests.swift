@@ -53,7 +53,7 @@ import WorkerService
     @Test func brokenPictureFailsAloneAndTheOthersOfItsBatchGoOn() throws {
         let bench = try Bench()
         let gate = try FakeScorer.Gate()
-        try bench.start(gate: gate) { $0.imageBytes = 5000 }
+        try bench.start(gate: gate)
         try bench.welcome()
         try bench.job(1, png(1))
         // The first is in the engine's hands, so the others wait and go together.
@@ -61,7 +61,7 @@ import WorkerService
         try bench.job(2, png(2))
         try bench.job(3, Array(png(3).dropLast(20)))
         try bench.job(4, Array("GIF89a, but not really".utf8))
-        try bench.job(5, Array(repeating: 0, count: 5001))
+        try bench.job(5, Array(repeating: 0, count: FakeScorer.imageBytes + 1))
         try bench.job(6, [])
         try bench.job(7, png(7))
         try bench.waitUntilRead()
@@ -78,6 +78,27 @@ import WorkerService
             #expect(score.job == UInt64(width) && score.regions[0].logit == Float(width))
             #expect(score.timings.batch == 6)
         }
+        bench.kill()
+        #expect(try bench.end() == .drained)
+    }
+
+    @Test func everyFaceOfAPictureHasItsScore() throws {
+        let bench = try Bench()
+        let gate = try FakeScorer.Gate()
+        try bench.start(gate: gate, faces: 3)
+        try bench.welcome()
+        try bench.job(1, png(1))
+        try gate.waitUntilReached()
+        for job in [2, 14, 4] { try bench.job(UInt64(job), png(job)) }
+        try bench.waitUntilRead()
+        gate.open()
+        #expect(try bench.nextScore().job == 1)
+        gate.open()
+        let second = try bench.nextScore()
+        #expect(second.regions.map(\.box?.x) == [0, 1, 2] && second.regions.allSatisfy { $0.logit == 2 })
+        // A face without a score leaves its picture without, and no other.
+        #expect(try bench.nextFailure() == (14, 503, "inference_failed"))
+        #expect(try bench.nextScore().regions.map(\.logit) == [4, 4, 4])
         bench.kill()
         #expect(try bench.end() == .drained)
     }

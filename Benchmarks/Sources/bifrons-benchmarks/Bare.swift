@@ -64,17 +64,22 @@ private final class Results<Value: Sendable>: Sendable {
     }
 }
 
-/// One model with its decoder, for one thread.
+/// One model with what it needs to read pictures, for one thread.
 private final class Scorer {
     private let model: Model
-    private let decoder = ImageDecoder()
+    private let reader: PictureReader
 
     init(_ folder: String) throws {
-        model = try Model(folder: folder, engine: try Engine.load())
+        let engine = try Engine.load()
+        model = try Model(folder: folder, engine: engine)
+        let locator =
+            model.manifest.crop.needsLocator ? try Locator(folder: folder + "/../locator", engine: engine) : nil
+        reader = PictureReader(model: model, locator: locator, decoder: ImageDecoder())
     }
 
     func score(_ images: some Collection<[UInt8]>) throws {
-        let decoded = try images.map { try decoder.decode($0, minimumSide: model.preprocessor.minimumSide).image }
-        for result in try model.score(decoded) { _ = try result.get() }
+        var tensors: [Float] = []
+        for image in images { _ = try image.withUnsafeBytes { try reader.read($0, appendingTo: &tensors) } }
+        for result in try model.score(tensors) { _ = try result.get() }
     }
 }

@@ -1,0 +1,67 @@
+public import ImageDecoding
+import Synchronization
+
+/// A locator's folder at work: decoded pictures in, faces out.
+///
+/// Every worker has its own beside its model. It computes on one thread, one picture at a time, so that the workers of one
+/// release find the same boxes to the bit, whatever else they are set to.
+///
+/// Any thread may call; calls wait for one another.
+public final class Locator: Sendable {
+    public let manifest: Manifest
+    private let preprocessor: Preprocessor
+    private let reading: CellReading
+    private let network: Mutex<Network>
+
+    /// Reads, checks and compiles the locator in `folder`.
+    ///
+    /// - Parameter cacheFolder: where compiled networks are kept; nil: nowhere.
+    /// - Throws: ``InferenceError`` that names the file and the field.
+    public init(folder: String, engine: Engine, cacheFolder: String? = nil) throws(InferenceError) {
+        let manifest = try Manifest.load(folder: folder)
+        guard case .faces(let score, let overlap) = manifest.output.kind else {
+            throw InferenceError(
+                .manifestInvalid,
+                "\(manifest.path("manifest.json")): output.kind is \(manifest.output.kind.text), and a locator's is faces: name the folder of a locator"
+            )
+        }
+        try WeightsCheck.run(manifest)
+        self.manifest = manifest
+        preprocessor = Preprocessor(manifest: manifest)
+        reading = CellReading(side: manifest.input.width, score: score, overlap: overlap)
+        network = Mutex(
+            try Network(manifest: manifest, engine: engine, threads: 1, cacheFolder: cacheFolder, maximumBatch: 1))
+    }
+
+    /// The faces of a picture, the largest first, at most 16.
+    ///
+    /// - Throws: an error of the engine.
+    public func faces(in picture: DecodedImage) throws(InferenceError) -> [Face] {
+        let image = picture.image
+        let fitted = Framing.fitted(width: image.width, height: image.height, side: reading.side)
+        let scale = Double(picture.reduction)
+        let view = CellReading.View(
+            width: picture.width, height: picture.height,
+            scaleX: Double(image.width) / Double(fitted.width) * scale,
+            scaleY: Double(image.height) / Double(fitted.height) * scale)
+        return try cells(of: image).withUnsafeBufferPointer { reading.faces($0, in: view) }
+    }
+
+    /// Sends the manifest's canary through the network.
+    ///
+    /// - Returns: the highest logit of all cells; nil when the manifest names no canary.
+    /// - Throws: ``InferenceError`` when the picture cannot be read or the logit is out of tolerance.
+    @discardableResult
+    public func runCanary() throws(InferenceError) -> Float? {
+        try manifest.runCanary { image throws(InferenceError) in
+            let cells = try cells(of: image)
+            return stride(from: 0, to: cells.count, by: CellReading.valuesPerCell).map { cells[$0] }.max() ?? .nan
+        }
+    }
+
+    private func cells(of image: RGBImage) throws(InferenceError) -> [Float] {
+        try network.withLock { network throws(InferenceError) in
+            try network.run(count: 1) { preprocessor.writeWhole(image, into: $0) }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+public import ImageDecoding
+
+/// From an image file to the tensors of what a model scores in it: the one way, which training takes as well
+/// (docs/preprocessing.md, `Models/training`).
+///
+///     file ─ decode, scaled down ─ locate ─ squares ─┬─ large in the frame: cut from the decoded picture ─────┬─ tensors
+///                                                    └─ small in the frame: decoded again, finer, and cut ────┘
+///
+/// Without a face, or for a model that looks at whole pictures, the one square is the central one.
+public struct PictureReader: Sendable {
+    typealias Locate = @Sendable (DecodedImage) throws(InferenceError) -> [Face]
+
+    private let decoder: ImageDecoder
+    private let preprocessor: Preprocessor
+    /// Finds faces, and how much around them is looked at; nil when the model looks at the central square of every picture.
+    private let faces: (locate: Locate, margin: Double)?
+
+    /// - Parameter locator: needed by a model whose manifest has the crop `face`, and by no other.
+    public init(model: Model, locator: Locator?, decoder: ImageDecoder) {
+        var locate: Locate?
+        if let locator { locate = { picture throws(InferenceError) in try locator.faces(in: picture) } }
+        self.init(manifest: model.manifest, decoder: decoder, locate: locate)
+    }
+
+    init(manifest: Manifest, decoder: ImageDecoder = ImageDecoder(), locate: Locate?) {
+        self.decoder = decoder
+        preprocessor = Preprocessor(manifest: manifest)
+        switch (manifest.crop, locate) {
+        case (.face(let margin), let locate?): faces = (locate, margin)
+        case (.centralSquare, nil): faces = nil
+        default:
+            preconditionFailure("the crop \(manifest.crop) \(locate == nil ? "needs a" : "has no use for a") locator")
+        }
+    }
+
+    /// What was found in a file.
+    public struct Reading: Equatable, Sendable {
+        public var format: ImageFormat
+        /// Pixels of the upright picture at full size.
+        public var width: Int
+        public var height: Int
+        /// For each tensor the face it shows, the largest first, at most 16; or one nil, for the central square.
+        public var boxes: [FaceBox?]
+    }
+
+    /// Decodes a file and appends the tensors of what is to be scored in it.
+    ///
+    /// - Throws: `DecodeError`, or ``InferenceError`` of the locator; then nothing was appended.
+    public func read(_ file: UnsafeRawBufferPointer, appendingTo tensors: inout [Float]) throws -> Reading {
+        let picture = try decoder.decode(file, reduction: Framing.locatingReduction)
+        let regions = try regions(of: picture)
+
+        let reductions = regions.map { preprocessor.reduction(for: $0.square) }
+        let finest = reductions.min() ?? 1
+        let finer = finest < picture.reduction ? try decoder.decode(file) { _, _ in finest } : picture
+        for (region, reduction) in zip(regions, reductions) {
+            let source = reduction < picture.reduction ? finer : picture
+            preprocessor.append(source.image, region: region.square.region(reducedBy: source.reduction), to: &tensors)
+        }
+        return Reading(
+            format: picture.format, width: picture.width, height: picture.height, boxes: regions.map(\.box))
+    }
+
+    /// What is to be scored in a picture.
+    private func regions(of picture: DecodedImage) throws(InferenceError) -> [(box: FaceBox?, square: Framing.Square)] {
+        let (width, height) = (picture.width, picture.height)
+        if let faces {
+            let found = try faces.locate(picture)
+            if !found.isEmpty {
+                return found.map { face in
+                    let margin = faces.margin
+                    return (face.box, Framing.Square(around: face.box, margin: margin, width: width, height: height))
+                }
+            }
+        }
+        return [(nil, .central(width: width, height: height))]
+    }
+}

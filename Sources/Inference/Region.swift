@@ -1,0 +1,7 @@
+/// A rectangle of a picture, in pixels, which may begin and end inside of one.
+struct Region: Equatable {
+    var x0: Float
+    var y0: Float
+    var x1: Float
+    var y1: Float
+}

@@ -1,0 +1,148 @@
+import Testing
+
+@testable import Inference
+
+@Suite struct CellReadingTests {
+    /// A locator of 64 pixels: 8 × 8, 4 × 4 and 2 × 2 cells.
+    private let reading = CellReading(side: 64, score: 0.5, overlap: 0.4)
+    private static let view = CellReading.View(width: 64, height: 64, scaleX: 1, scaleY: 1)
+
+    /// Cells of which all see nothing, but for some.
+    private struct Cells {
+        var values = [Float](repeating: -20, count: 84 * 15)
+
+        /// - Parameter box: left, top, right, bottom, in units of the grid's spacing.
+        mutating func see(_ cell: Int, _ logit: Float, _ box: [Float] = [1, 1, 1, 1], landmarks: [Float]? = nil) {
+            values.replaceSubrange(
+                cell * 15..<(cell + 1) * 15, with: [logit] + box + (landmarks ?? Array(repeating: 0, count: 10)))
+        }
+    }
+
+    private func faces(
+        _ reading: CellReading? = nil, in view: CellReading.View = view, _ fill: (inout Cells) -> Void
+    ) -> [Face] {
+        var cells = Cells()
+        fill(&cells)
+        return cells.values.withUnsafeBufferPointer { (reading ?? self.reading).faces($0, in: view) }
+    }
+
+    @Test func nothingSeenIsNoFace() {
+        #expect(faces { _ in } == [])
+    }
+
+    @Test func aBoxIsMeasuredFromItsCellsCentreInItsGridsUnits() {
+        // Column 2 of row 1 of each grid: centres (20, 12), (40, 24) and, in column 1 of row 0, (48, 16).
+        #expect(faces { $0.see(10, 3, [1, 0.5, 2, 1]) }.map(\.box) == [FaceBox(x: 12, y: 8, width: 24, height: 12)])
+        #expect(
+            faces { $0.see(64 + 6, 3, [1, 0.5, 1, 1]) }.map(\.box) == [FaceBox(x: 24, y: 16, width: 32, height: 24)])
+        #expect(
+            faces { $0.see(80 + 1, 3, [0.5, 0.25, 0.25, 1]) }.map(\.box)
+                == [FaceBox(x: 32, y: 8, width: 24, height: 40)])
+    }
+
+    @Test func landmarksAreOffsetsFromTheCentre() throws {
+        let offsets: [Float] = [-1, -0.5, 1, -0.5, 0, 0, -0.75, 1, 0.75, 1]
+        let view = CellReading.View(width: 640, height: 320, scaleX: 10, scaleY: 5)
+        let face = try #require(faces(in: view) { $0.see(10, 2, landmarks: offsets) }.first)
+        #expect(face.logit == 2)
+        #expect(face.landmarks.map(\.x) == [120, 280, 200, 140, 260])
+        #expect(face.landmarks.map(\.y) == [40, 40, 60, 100, 100])
+    }
+
+    @Test func boxesAreInPixelsOfTheFullPictureRoundedAndCutToIt() {
+        let view = CellReading.View(width: 101, height: 47, scaleX: 101.0 / 64, scaleY: 47.0 / 30)
+        // 12…28 × 4…20 of the network's input: 18.94…44.19 × 6.27…31.33.
+        #expect(faces(in: view) { $0.see(10, 3) }.map(\.box) == [FaceBox(x: 19, y: 6, width: 25, height: 25)])
+        #expect(
+            faces(in: view) { $0.see(10, 3, [9, 9, 9, 9]) }.map(\.box) == [FaceBox(x: 0, y: 0, width: 101, height: 47)])
+        // All of it below the picture, where the input is empty.
+        #expect(
+            faces(in: view) { $0.see(63, 3, [0.1, 0.1, 0.1, 0.1]) }.map(\.box)
+                == [FaceBox(x: 93, y: 46, width: 3, height: 1)])
+    }
+
+    @Test func theThresholdIsAProbability() {
+        let strict = CellReading(side: 64, score: 0.9, overlap: 0.4)
+        #expect(faces(strict) { $0.see(10, 2.19) }.isEmpty)
+        #expect(faces(strict) { $0.see(10, 2.2) }.count == 1)
+    }
+
+    @Test func ofOverlappingBoxesTheSurestStays() {
+        // Neighbours a cell apart, whose boxes share half of each: 1/3 of the union. Then three quarters: 3/5.
+        #expect(
+            faces {
+                $0.see(10, 1); $0.see(11, 3)
+            }.count == 2)
+        let close = faces {
+            $0.see(10, 1, [2, 2, 2, 2])
+            $0.see(11, 3, [2, 2, 2, 2])
+        }
+        #expect(close.map(\.logit) == [3])
+    }
+
+    @Test func aBoxInTheShadowOfASuppressedOneStays() {
+        // 10 hides 11; 11 would have hidden 12, and 10 does not.
+        let seen = faces {
+            $0.see(10, 3, [2, 2, 2, 2])
+            $0.see(11, 2, [2, 2, 2, 2])
+            $0.see(13, 1, [2, 2, 2, 2])
+        }
+        #expect(Set(seen.map(\.logit)) == [3, 1])
+    }
+
+    @Test func equalLogitsGoByTheCellsPlace() {
+        let seen = faces {
+            $0.see(11, 3, [2, 2, 2, 2])
+            $0.see(10, 3, [2, 2, 2, 2])
+        }
+        #expect(seen.map(\.box.x) == [4])
+    }
+
+    @Test func theLargestComesFirst() {
+        let seen = faces {
+            $0.see(0, 9, [0.25, 0.25, 0.25, 0.25])
+            $0.see(83, 1, [0.5, 0.5, 0.5, 0.5])
+            $0.see(7, 5, [0.5, 0.5, 0.5, 0.5])
+        }
+        #expect(seen.map(\.logit) == [1, 5, 9])
+    }
+
+    @Test func ofAHundredFacesTheSixteenLargestStay() {
+        let seen = faces { cells in
+            // Of 3 to 6 pixels, the larger ones further down.
+            for cell in 0..<64 { cells.see(cell, 5, Array(repeating: 0.2 + Float(cell) / 400, count: 4)) }
+        }
+        #expect(seen.count == 16)
+        #expect(seen.allSatisfy { $0.box.width >= 5 })
+        #expect(seen.first?.box.width == 6)
+    }
+
+    @Test func theWeakestBeyondTheMostCandidatesAreNotLookedAt() {
+        let large = CellReading(side: 320, score: 0.5, overlap: 0.4)
+        var values = [Float](repeating: 0, count: CellReading.cells(side: 320) * 15)
+        for cell in 0..<1600 {
+            // The 256 surest all see the same face; the others one each, and larger.
+            let isSure = cell < 256
+            values[cell * 15] = isSure ? 5 : 1
+            let (column, row) = (Float(cell % 40), Float(cell / 40))
+            let box: [Float] = isSure ? [column + 0.5, row + 0.5, 1 - column, 1 - row] : [1, 1, 1, 1]
+            values.replaceSubrange(cell * 15 + 1..<cell * 15 + 5, with: box)
+        }
+        let view = CellReading.View(width: 320, height: 320, scaleX: 1, scaleY: 1)
+        let seen = values.withUnsafeBufferPointer { large.faces($0, in: view) }
+        #expect(seen.map(\.box) == [FaceBox(x: 0, y: 0, width: 12, height: 12)])
+    }
+
+    @Test func whatIsNotANumberIsNoFace() {
+        for value in [Float.nan, .infinity, -.infinity] {
+            #expect(faces { $0.see(10, value) }.isEmpty)
+            for place in 0..<4 {
+                var box: [Float] = [1, 1, 1, 1]
+                box[place] = value
+                #expect(faces { $0.see(10, 3, box) }.isEmpty)
+            }
+        }
+        #expect(faces { $0.see(10, 3, [-2, 1, 1, 1]) }.isEmpty)
+        #expect(faces { $0.see(10, 3, [0, 0, 0, 0]) }.isEmpty)
+    }
+}
