@@ -8,24 +8,28 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 import preprocessing
+from preprocessing import Square
 
 SIDE = preprocessing.SIDE
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX, Image.Resampling.LANCZOS)
 
 
-def random_box(width: int, height: int, random: np.random.Generator) -> tuple[float, float, float, float]:
-    """A square of 72 to 100 % of the shorter side near the centre; the central square itself one time in five."""
+def random_box(
+    square: Square, width: int, height: int, random: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """A square of 72 to 110 % of the one that workers look at, near its middle; that one itself one time in five."""
+    x, y, length = square
     if random.random() < 0.2:
-        return preprocessing.central_square(width, height)
-    side = min(width, height) * random.uniform(0.72, 1.0)
-    x0 = np.clip((width - side) / 2 + random.uniform(-0.14, 0.14) * side, 0, width - side)
-    y0 = np.clip((height - side) / 2 + random.uniform(-0.14, 0.14) * side, 0, height - side)
+        return x, y, x + length, y + length
+    side = min(length * random.uniform(0.72, 1.1), width, height)
+    x0 = np.clip(x + (length - side) / 2 + random.uniform(-0.14, 0.14) * side, 0, width - side)
+    y0 = np.clip(y + (length - side) / 2 + random.uniform(-0.14, 0.14) * side, 0, height - side)
     return float(x0), float(y0), float(x0 + side), float(y0 + side)
 
 
-def augment(image: Image.Image, random: np.random.Generator) -> np.ndarray:
-    """A training view of an RGB picture: [SIDE, SIDE, 3] uint8."""
-    box = random_box(*image.size, random)
+def augment(image: Image.Image, square: Square, random: np.random.Generator) -> np.ndarray:
+    """A training view of an RGB picture whose `square` is what workers look at: [SIDE, SIDE, 3] uint8."""
+    box = random_box(square, *image.size, random)
     if random.random() < 0.25:
         small = int(random.uniform(0.5, 1.0) * SIDE)
         down, up = (FILTERS[random.integers(len(FILTERS))] for _ in range(2))

@@ -113,8 +113,9 @@ def card(name: str, report: dict[str, Any], training: str, version: str) -> str:
 
 {WHAT[name]}
 
-{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: 128x128 RGB, the central square
-of the picture. Output: one logit; after the manifest's calibration, the logit of the probability that the face is
+{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: 128x128 RGB, the square of 1.6
+times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
+([preprocessing version 2](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of the probability that the face is
 AI-generated, for a stream of which half is generated.
 
 This is a first version. It is far from chance and **not good enough to decide about anybody**.
@@ -144,9 +145,11 @@ The numbers come from `python Models/training/evaluate.py --data FOLDER`, the cu
 
 ## Traps
 
-- It looks at the central square of the whole picture; there is no face locator yet. It was trained on pictures in which
-  the face fills about 60 % of the height: a small face, one away from the centre, or no face at all gets a number that
-  means nothing.
+- It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split
+  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated pictures.
+- The weights were trained on the central squares of face crops, before there was a locator. These are nearly, not
+  exactly, the squares that it is shown now; calibration and all numbers are from the squares that it is shown now.
+- Small faces are enlarged to its input and carry few traces: below about 80 px it was not measured.
 - Squares are scaled to 128 px, which removes most of the fine traces that generators leave. A larger input would see
   more.
 - Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
@@ -184,7 +187,8 @@ def overview(report: dict[str, Any], ensemble: dict[str, Any], calibration_size:
 
 One folder a model (`manifest.json`, `model.onnx`, its card) and `ensemble.json`, which says how scores merge. The two
 networks here are first versions; their cards ([resnet](resnet/README.md), [inception](inception/README.md)) say what
-they reach and what they must not be used for. [training/](training/README.md) makes all of it again.
+they reach and what they must not be used for. The [locator](locator/README.md) finds the faces that they look at.
+[training/](training/README.md) makes all of it again.
 
 ## The merge
 

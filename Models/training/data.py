@@ -8,11 +8,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 import preprocessing
+from preprocessing import Box, Decoded, Square
 
 COLUMNS = ("path", "split", "label", "source", "generator", "group")
 LABELS = {"real": 0, "ai_generated": 1}
@@ -72,6 +74,13 @@ def _face(table: Path, number: int, row: dict[str, str]) -> Face:
         raise DataError(f"{table} line {number}: the label is {row['label']!r}, it must be one of {', '.join(LABELS)}")
     if not row["path"] or not row["source"] or not row["group"]:
         raise DataError(f"{table} line {number}: path, source and group must not be empty")
+    parts = Path(row["path"]).parts
+    if len(parts) > 2 and parts[0] in ("train", "val") and parts[1] in LABELS:
+        if (parts[0], parts[1]) != (row["split"], row["label"]):
+            raise DataError(
+                f"{table} line {number}: {row['path']} is called {row['label']} of {row['split']}, and its folder says "
+                f"{parts[1]} of {parts[0]}: correct whichever is wrong"
+            )
     return Face(row["path"], row["split"], LABELS[row["label"]], row["source"], row["generator"] or "", row["group"])
 
 
@@ -95,9 +104,19 @@ def is_held_out(face: Face, share: float = 0.12) -> bool:
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
-def _identity(folder: Path, faces: list[Face]) -> str:
-    """A digest that changes when the table or any picture's size or date does."""
-    digest = hashlib.sha256((folder / "faces.csv").read_bytes())
+class FaceFinder(Protocol):
+    """What finds the faces: `locating.Locator`."""
+
+    digest: str
+
+    def boxes(self, decoded: Decoded) -> list[Box]:
+        """The boxes of a picture's faces, the largest first."""
+
+
+def _identity(folder: Path, faces: list[Face], finder: FaceFinder) -> str:
+    """A digest that changes when the table, any picture's size or date, the locator or the preprocessing does."""
+    digest = hashlib.sha256(f"{preprocessing.VERSION} {finder.digest}\n".encode())
+    digest.update((folder / "faces.csv").read_bytes())
     for face in faces:
         state = (folder / face.path).stat()
         digest.update(f"{face.path} {state.st_size} {state.st_mtime_ns}\n".encode())
@@ -105,36 +124,38 @@ def _identity(folder: Path, faces: list[Face]) -> str:
 
 
 class PixelCache:
-    """Every picture of a catalogue, decoded: one file of RGB bytes and an index beside it."""
+    """Every picture of a catalogue, decoded, and its largest face: one file of RGB bytes and an index beside it."""
 
-    def __init__(self, folder: Path, cache: Path, faces: list[Face]) -> None:
+    def __init__(self, folder: Path, cache: Path, faces: list[Face], finder: FaceFinder) -> None:
         self.faces = faces
-        identity = _identity(folder, faces)
+        identity = _identity(folder, faces, finder)
         self._data, index = cache / "pixels.bin", cache / "index.json"
         known = json.loads(index.read_text()) if index.is_file() else {}
         if known.get("identity") != identity or not self._data.is_file():
-            known = self._build(folder, cache, identity)
+            known = self._build(folder, cache, identity, finder)
         self._offsets = np.asarray(known["offsets"], dtype=np.int64)
         self._sizes = np.asarray(known["sizes"], dtype=np.int32)
+        self._boxes: list[Box | None] = [tuple(box) if box else None for box in known["boxes"]]
         self._bytes: np.memmap | None = None
 
-    def _build(self, folder: Path, cache: Path, identity: str) -> dict[str, object]:
+    def _build(self, folder: Path, cache: Path, identity: str, finder: FaceFinder) -> dict[str, object]:
         cache.mkdir(parents=True, exist_ok=True)
-        offsets, sizes, position = [], [], 0
+        offsets, sizes, boxes, position = [], [], [], 0
         partial = self._data.with_suffix(".partial")
         with partial.open("wb") as file:
             for face in self.faces:
                 try:
-                    with Image.open(folder / face.path) as image:
-                        values = np.asarray(image.convert("RGB"))
+                    decoded = preprocessing.decode(folder / face.path, 1)
                 except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
                     raise DataError(f"{folder / face.path} is not a readable picture ({error}): replace it") from error
+                values = np.asarray(decoded.image)
                 file.write(values.tobytes())
                 offsets.append(position)
-                sizes.append((values.shape[1], values.shape[0]))
+                sizes.append(decoded.image.size)
+                boxes.append(next(iter(finder.boxes(decoded)), None))
                 position += values.nbytes
         os.replace(partial, self._data)
-        known: dict[str, object] = {"identity": identity, "offsets": offsets, "sizes": sizes}
+        known: dict[str, object] = {"identity": identity, "offsets": offsets, "sizes": sizes, "boxes": boxes}
         partial = cache / "index.partial"
         partial.write_text(json.dumps(known))
         os.replace(partial, cache / "index.json")
@@ -148,9 +169,23 @@ class PixelCache:
         start = int(self._offsets[position])
         return Image.fromarray(self._bytes[start : start + width * height * 3].reshape(height, width, 3))
 
+    def has_face(self, position: int) -> bool:
+        """Whether the locator found a face in a picture."""
+        return self._boxes[position] is not None
+
+    def square(self, position: int) -> Square:
+        """What a worker looks at in a picture: its largest face, or without one the central square."""
+        box = self._boxes[position]
+        width, height = (int(value) for value in self._sizes[position])
+        return preprocessing.squares([box] if box else [], width, height)[0]
+
     def inputs(self, positions: list[int]) -> np.ndarray:
-        """The pictures as evaluation sees them: [n, SIDE, SIDE, 3] uint8."""
-        return np.stack([preprocessing.pixels(self.image(position)) for position in positions])
+        """The pictures as workers and evaluation see them: [n, SIDE, SIDE, 3] uint8."""
+        views = []
+        for position in positions:
+            image = self.image(position)
+            views.append(preprocessing.view(Decoded(image, *image.size, 1), self.square(position)))
+        return np.stack(views)
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_bytes": None}

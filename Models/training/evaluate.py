@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 import calibration
-from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits, group_key, read_catalogue
+from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key, read_catalogue
 from export import write_text
+from locating import Locator
 from scoring import Scorer
 from train import DEFAULT_WORK, REPOSITORY
 
@@ -91,12 +92,17 @@ def merged_logits(ensemble: dict[str, Any], logits: dict[str, np.ndarray]) -> np
     return merge["bias"] + np.sum(parts, axis=0)
 
 
-def evaluate(models: Path, faces: list[Face], pictures: np.ndarray) -> dict[str, Any]:
+def evaluate(models: Path, cache: PixelCache, positions: list[int]) -> dict[str, Any]:
     """The whole report over the published models and their merge."""
+    faces, pictures = [cache.faces[p] for p in positions], cache.inputs(positions)
     ensemble = json.loads((models / "ensemble.json").read_text())
     logits = calibrated_logits(models, ensemble["models"], pictures)
     report = {name: measure(faces, values) for name, values in logits.items()}
     report["merged"] = measure(faces, merged_logits(ensemble, logits), ensemble["policies"]["default"])
+    report["merged"]["without_face"] = {
+        label: round(1 - float(np.mean([cache.has_face(p) for p in positions if cache.faces[p].label == number])), 4)
+        for label, number in LABELS.items()
+    }
     return report
 
 
@@ -115,6 +121,7 @@ def table(report: dict[str, Any]) -> str:
         lines.append(f"\nmerged, {label}:")
         for name, row in report["merged"][label].items():
             lines.append(f"  {name:32}" + "  ".join(f"{key} {value}" for key, value in row.items()))
+    lines.append(f"no face found: {report['merged']['without_face']}")
     lines += [f"{action}: {report['merged'][action]}" for action in ("review", "block") if action in report["merged"]]
     return "\n".join(lines)
 
@@ -128,12 +135,12 @@ def main() -> int:
     options = parser.parse_args()
     try:
         faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces)
+        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(options.models / "locator"))
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     positions = Splits.of(faces).validation
-    report = evaluate(options.models, [faces[p] for p in positions], cache.inputs(positions))
+    report = evaluate(options.models, cache, positions)
     write_text(options.models / "training" / "metrics.json", json.dumps(report, indent=2) + "\n")
     print(table(report))
     return 0

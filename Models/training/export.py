@@ -120,7 +120,7 @@ def write_folder(
             "mean": list(preprocessing.MEAN),
             "std": list(preprocessing.STD),
         },
-        "crop": {"kind": "central_square"},
+        "crop": {"kind": "face", "margin": preprocessing.MARGIN},
         "output": {"name": "logit", "kind": "logit"},
         "calibration": {"scale": round(scale, 6), "bias": round(bias, 6)},
         "precision": "f32",

@@ -4,7 +4,9 @@
 
 Checks the data, trains both networks side by side, calibrates them on held-out groups, exports and proves the ONNX
 files, measures them on the validation split and writes the cards. Interrupted, it goes on where it was when started
-again; finished, it only publishes anew. `--publish-only` publishes from the checkpoints as they stand.
+again; finished, it only publishes anew. `--publish-only` publishes from the checkpoints as they stand, `--recalibrate`
+leaves the published networks as they are and does the rest: after a change of the locator or of the preprocessing.
+The locator itself comes from make_locator.py.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ import evaluate
 import networks
 from data import DataError, PixelCache, Splits, read_catalogue
 from export import ExportError, export, load_average, publish, write_folder, write_text
+from locating import Locator
 from scoring import Scorer
 from train import DEFAULT_MINUTES, DEFAULT_WORK
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 REVIEW, BLOCK = 0.05, 0.005
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
 
@@ -72,8 +75,25 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
     return ensemble
 
 
-def make(models: Path, work: Path, cache: PixelCache, splits: Splits) -> dict[str, Any]:
-    """Publishes both folders, ensemble.json and the cards from the checkpoints in `work`; returns the report."""
+def lay_out(name: str, models: Path, work: Path | None, new: Path) -> None:
+    """Puts the network and its curve into the folder `new`: from the checkpoint in `work`, or None: as published."""
+    if work is None:
+        for file in ("model.onnx", "training.csv", "training.png"):
+            if (models / name / file).is_file():
+                shutil.copyfile(models / name / file, new / file)
+        return
+    export(load_average(name, work / f"{name}.pt"), new / "model.onnx")
+    rows = cards.read_curve(work / f"{name}.csv")
+    if rows:
+        shutil.copyfile(work / f"{name}.csv", new / "training.csv")
+        cards.plot_curve(name, rows, new / "training.png")
+
+
+def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> dict[str, Any]:
+    """Publishes both folders, ensemble.json and the cards; returns the report.
+
+    From the checkpoints in `work`, or None: from the networks that are published.
+    """
     held_out, validation = cache.inputs(splits.calibration), cache.inputs(splits.validation)
     labels = np.array([cache.faces[p].label for p in splits.calibration])
     judged = [cache.faces[p] for p in splits.validation]
@@ -83,23 +103,20 @@ def make(models: Path, work: Path, cache: PixelCache, splits: Splits) -> dict[st
         new = models / f".{name}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        export(load_average(name, work / f"{name}.pt"), new / "model.onnx")
+        lay_out(name, models, work, new)
         scorer = Scorer(new / "model.onnx")
         raw = scorer.logits(held_out)
         (scale,), bias = calibration.fit_logistic(raw[:, None], labels)
         scale, bias = round(scale, 6), round(bias, 6)
         logits[name] = scale * raw + bias
-        rows = cards.read_curve(work / f"{name}.csv")
-        if rows:
-            shutil.copyfile(work / f"{name}.csv", new / "training.csv")
-            cards.plot_curve(name, rows, new / "training.png")
+        rows = cards.read_curve(new / "training.csv")
         metrics = cards.head_metrics(evaluate.measure(judged, scale * scorer.logits(validation) + bias))
         write_folder(new, name, VERSION, scale, bias, cards.training_paragraph(name, sizes, rows), metrics)
     ensemble = fit_ensemble(logits, labels)
     for name in networks.NAMES:
         publish(models / f".{name}.new", models / name)
     write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
-    report = evaluate.evaluate(models, judged, validation)
+    report = evaluate.evaluate(models, cache, splits.validation)
     write_text(models / "training" / "metrics.json", json.dumps(report, indent=2) + "\n")
     cards.write_cards(models, report, sizes, VERSION)
     return report
@@ -115,10 +132,16 @@ def main() -> int:
     parser.add_argument(
         "--publish-only", action="store_true", help="train nothing, publish the checkpoints as they are"
     )
+    parser.add_argument(
+        "--recalibrate", action="store_true", help="train nothing, calibrate and measure the published networks anew"
+    )
     options = parser.parse_args()
     try:
         faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces)
+        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(options.models / "locator"))
+        if options.recalibrate:
+            print(evaluate.table(make(options.models, None, cache, Splits.of(faces))))
+            return 0
         if not options.publish_only and not train_both(options):
             print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
             return 1

@@ -1,48 +1,159 @@
-"""Preprocessing version 1: from an upright RGB picture to the numbers a network sees.
+"""Preprocessing version 2: from an image file to the numbers a network sees.
 
-The one definition is here and in `Sources/Inference` (Swift, bit-exact with this): central square, Pillow's
-antialiased triangle filter with `box`, across and then down, then `(value / 255 - mean) / std`. Whoever changes it raises `VERSION`.
+docs/preprocessing.md defines it. It is written twice, here and in `Sources/Inference` and `Sources/ImageDecoding`
+(Swift), and both give the same bytes. Whoever changes it raises `VERSION`.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
 
-VERSION = 1
+import numpy as np
+from PIL import Image, ImageOps
+
+VERSION = 2
 SIDE = 128
+"""Pixels of a detector's square input."""
+
+MARGIN = 1.6
+"""The side of a face's square, in lengths of the longer side of its box."""
+
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
+LOCATING_SIDE = 640
+"""Pixels that the longer side keeps, if the file has them, when faces are looked for."""
+
+Box = tuple[int, int, int, int]
+"""A face: x, y, width, height in whole pixels of the upright picture at full size."""
+
+Square = tuple[float, float, float]
+"""x, y and side in pixels of the upright picture at full size; never outside of it."""
 
 
-def central_square(width: int, height: int) -> tuple[float, float, float, float]:
-    """The largest centred square as (x0, y0, x1, y1); its corner may stand on exact halves of a pixel."""
+@dataclass(frozen=True)
+class Decoded:
+    """An upright RGB picture, decoded `reduction` times smaller than its `width` × `height` in the file."""
+
+    image: Image.Image
+    width: int
+    height: int
+    reduction: int
+
+
+def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
+    """Decodes a JPEG or PNG. None: at the reduction at which faces are looked for. A PNG is never reduced.
+
+    Raises Pillow's errors and `OSError` for what cannot be read.
+    """
+    with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=("JPEG", "PNG")) as image:
+        stored = image.size
+        if image.format == "JPEG":
+            reduction = reduction or locating_reduction(*stored)
+            # Exactly this scale of libjpeg's: Pillow divides the size by what is asked for.
+            image.draft(None, (stored[0] / reduction, stored[1] / reduction))
+        else:
+            reduction = 1
+        upright = ImageOps.exif_transpose(image)
+        swapped = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        width, height = stored[::-1] if swapped else stored
+        return Decoded(_rgb(upright), width, height, reduction)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent stands on white; 16-bit gray is rounded to 8 bits."""
+    if image.mode.startswith("I;16"):
+        gray = (np.asarray(image).astype(np.uint32) * 255 + 32895) >> 16
+        return Image.fromarray(gray.astype(np.uint8)).convert("RGB")
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        pixels = np.asarray(image.convert("RGBA")).astype(np.uint32)
+        alpha = pixels[..., 3:]
+        return Image.fromarray(((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def reduction_of(length: float, keeping: int) -> int:
+    """The largest of 8, 4, 2 and 1 at which a length keeps so many whole pixels; 1 when it never had them."""
+    return next((r for r in (8, 4, 2) if math.floor(length / r) >= keeping), 1)
+
+
+def locating_reduction(width: int, height: int) -> int:
+    """The reduction at which faces are looked for."""
+    return reduction_of(max(width, height), LOCATING_SIDE)
+
+
+def central_square(width: int, height: int) -> Square:
+    """The largest centred square; its corner may stand on exact halves of a pixel."""
     side = min(width, height)
-    x0, y0 = (width - side) / 2, (height - side) / 2
-    return x0, y0, x0 + side, y0 + side
+    return (width - side) / 2, (height - side) / 2, float(side)
 
 
-def resize(image: Image.Image, box: tuple[float, float, float, float], side: int = SIDE) -> np.ndarray:
-    """The region `box` of an RGB picture as [side, side, 3] uint8: across first, then down.
+def face_square(box: Box, width: int, height: int, margin: float = MARGIN) -> Square:
+    """The square around a face: moved into the picture where it would stick out, cut to its shorter side."""
+    x, y, box_width, box_height = box
+    side = min(margin * max(box_width, box_height), float(min(width, height)))
+    x0 = min(max(x + box_width / 2 - side / 2, 0.0), width - side)
+    y0 = min(max(y + box_height / 2 - side / 2, 0.0), height - side)
+    return x0, y0, side
+
+
+def squares(boxes: list[Box], width: int, height: int, margin: float = MARGIN) -> list[Square]:
+    """What is looked at in a picture: its faces, or without one the central square."""
+    return [face_square(box, width, height, margin) for box in boxes] or [central_square(width, height)]
+
+
+def fitted(width: int, height: int, side: int) -> tuple[int, int]:
+    """The size of a picture whose longer side is made `side`; neither is less than 1."""
+    longer = max(width, height)
+    return max(1, math.floor(width * side / longer + 0.5)), max(1, math.floor(height * side / longer + 0.5))
+
+
+def resize(image: Image.Image, region: tuple[float, float, float, float], width: int, height: int) -> np.ndarray:
+    """The region x0, y0, x1, y1 of an RGB picture as [height, width, 3] uint8: across first, then down.
 
     In two calls, because Pillow goes down first when that is less work, and rounds in between either way.
     """
-    x0, y0, x1, y1 = box
-    across = image.resize((side, image.height), Image.Resampling.BILINEAR, box=(x0, 0, x1, image.height))
-    return np.asarray(across.resize((side, side), Image.Resampling.BILINEAR, box=(0, y0, side, y1)))
+    x0, y0, x1, y1 = region
+    across = image.resize((width, image.height), Image.Resampling.BILINEAR, box=(x0, 0, x1, image.height))
+    return np.asarray(across.resize((width, height), Image.Resampling.BILINEAR, box=(0, y0, width, y1)))
 
 
-def pixels(image: Image.Image, side: int = SIDE) -> np.ndarray:
-    """The central square of a picture as [side, side, 3] uint8."""
-    return resize(image.convert("RGB"), central_square(*image.size), side)
+def view(decoded: Decoded, square: Square, side: int = SIDE) -> np.ndarray:
+    """A square of a decoded picture as [side, side, 3] uint8."""
+    x, y, length = square
+    region = tuple(value / decoded.reduction for value in (x, y, x + length, y + length))
+    return resize(decoded.image, region, side, side)
+
+
+def views(file: Path | bytes, decoded: Decoded, wanted: list[Square], side: int = SIDE) -> list[np.ndarray]:
+    """Squares of a file, of which `decoded` is the picture that faces were looked for in.
+
+    Those that keep twice `side` pixels there are cut from it, the others from one finer picture.
+    """
+    reductions = [reduction_of(square[2], 2 * side) for square in wanted]
+    finest = min(reductions)
+    finer = decode(file, finest) if finest < decoded.reduction else decoded
+    pairs = zip(wanted, reductions, strict=True)
+    return [view(finer if reduction < decoded.reduction else decoded, square, side) for square, reduction in pairs]
+
+
+def whole(image: Image.Image, side: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """A locator's input [1, 3, side, side] float32, and the width and height of the picture at its top left."""
+    width, height = fitted(*image.size, side)
+    tensor = np.zeros((1, 3, side, side), np.float32)
+    tensor[0, :, :height, :width] = normalise(resize(image, (0, 0, *image.size), width, height))
+    return tensor, (width, height)
 
 
 def normalise(values: np.ndarray) -> np.ndarray:
-    """[..., H, W, 3] uint8 to [..., 3, H, W] float32, as the network's input wants it."""
+    """[..., H, W, 3] uint8 to [..., 3, H, W] float32, as a network's input wants it."""
     scaled = (values.astype(np.float32) / np.float32(255) - np.float32(MEAN)) / np.float32(STD)
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3), dtype=np.float32)
 
 
 def tensor(image: Image.Image) -> np.ndarray:
-    """A picture as the network's input, [1, 3, SIDE, SIDE] float32."""
-    return normalise(pixels(image))[None]
+    """The central square of a picture as a detector's input, [1, 3, SIDE, SIDE] float32: what a canary is scored by."""
+    decoded = Decoded(image.convert("RGB"), *image.size, 1)
+    return normalise(view(decoded, central_square(*image.size)))[None]

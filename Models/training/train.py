@@ -29,6 +29,7 @@ import preprocessing
 from augmentation import augment
 from calibration import roc_auc
 from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits, read_catalogue
+from locating import Locator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_WORK = REPOSITORY / ".cache" / "training"
@@ -52,7 +53,7 @@ class TrainingViews(Dataset):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[np.ndarray, float]:
         position, seed = key
-        view = augment(self.cache.image(position), np.random.default_rng(seed))
+        view = augment(self.cache.image(position), self.cache.square(position), np.random.default_rng(seed))
         return np.array(view), float(self.cache.faces[position].label)
 
 
@@ -261,7 +262,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     try:
         faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces)
+        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(REPOSITORY / "Models" / "locator"))
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -28,14 +28,41 @@ def lay_out(folder: Path, rows: list[str]) -> Path:
     return folder
 
 
+class Finder:
+    """Finds one face in every picture that is wider than high."""
+
+    digest = "of a test"
+
+    def boxes(self, decoded):
+        return [(2, 3, 4, 5)] if decoded.width > decoded.height else []
+
+
 def test_good_folder_is_read_and_decoded_once(tmp_path):
     faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
     assert [face.label for face in faces] == [0, 0, 1, 0, 1]
-    cache = data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces)
+    cache = data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     assert cache.image(2).size == (12, 9)
     written = (tmp_path / "cache" / "pixels.bin").stat().st_mtime_ns
-    data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces)
+    data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     assert (tmp_path / "cache" / "pixels.bin").stat().st_mtime_ns == written
+
+
+def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
+    faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
+    Image.new("RGB", (9, 12)).save(tmp_path / "faces" / faces[1].path)
+    cache = data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    assert cache.has_face(0) and not cache.has_face(1)
+    assert cache.square(0) == (0.0, 1.0, 8.0)
+    assert cache.square(1) == (0.0, 1.5, 9.0)
+    assert cache.inputs([0, 1]).shape == (2, 128, 128, 3)
+
+
+def test_another_locator_finds_the_faces_anew(tmp_path):
+    faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
+    data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    other = Finder()
+    other.digest, other.boxes = "of another", lambda decoded: []
+    assert not data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, other).has_face(0)
 
 
 def test_missing_folder_and_missing_table(tmp_path):
@@ -55,7 +82,7 @@ def test_unreadable_picture_is_named(tmp_path):
     (lay_out(tmp_path / "faces", ROWS) / "val/real/a.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     faces = data.read_catalogue(tmp_path / "faces")
     with pytest.raises(data.DataError, match=r"val/real/a\.jpg"):
-        data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces)
+        data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
 
 
 def test_group_in_two_splits_is_refused(tmp_path):
@@ -69,6 +96,8 @@ def test_group_in_two_splits_is_refused(tmp_path):
         ("x.jpg,test,real,cam,,g", "split"),
         ("x.jpg,val,fake,cam,,g", "label"),
         ("x.jpg,val,real,cam,,", "group"),
+        ("val/real/x.jpg,val,ai_generated,gan,,g", "folder says real of val"),
+        ("train/real/x.jpg,val,real,cam,,g", "folder says real of train"),
     ],
 )
 def test_bad_line_is_named_by_number(tmp_path, row, word):

@@ -1,0 +1,6 @@
+"""The locator: how it is trained, measured and published. The entry point is `Models/training/make_locator.py`."""
+
+import cv2
+
+# Its threads do not survive a fork, and the processes that compose pictures are forks.
+cv2.setNumThreads(0)

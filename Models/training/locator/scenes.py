@@ -1,0 +1,469 @@
+"""Training pictures for the locator, composed on the fly: faces of known places in pictures that never were.
+
+A composition is made by a seed alone. It begins with a background (a scene as it is, a zoomed crop, a texture, a part of a
+picture without its face), gets faces pasted in, and ends with what happens to pictures on their way: screenshots' borders
+and text, gray, dark, blur, noise, small sizes, JPEG. Boxes are those of the ellipse in a face's box after it was moved: for
+a rotated face the upright box around the rotated ellipse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .catalogue import Picture, Split, read_pixels
+
+SIDE = 320
+SMALLEST = 8
+"""Faces whose longer side has fewer pixels than this are neither asked for nor forbidden."""
+
+VISIBLE, HIDDEN = 0.45, 0.1
+"""Of a face's box: from the first share on it must be found, below the second it is none, between them it may be either."""
+
+Random = np.random.Generator
+
+
+@dataclass
+class Composition:
+    """A picture [h, w, 3] of at most `SIDE` pixels a side, and its faces."""
+
+    pixels: np.ndarray
+    boxes: np.ndarray
+    """[n, 4]: x0, y0, x1, y1, inside of the picture."""
+    points: np.ndarray
+    """[n, 5, 2]; may lie outside of it."""
+    ignored: np.ndarray
+    """[n] bool: faces too small or too hidden to ask for."""
+
+
+@dataclass
+class _Faces:
+    """Faces on a canvas while it is being made; boxes are not yet cut to it."""
+
+    boxes: np.ndarray
+    points: np.ndarray
+    visible: np.ndarray
+
+    @staticmethod
+    def none() -> _Faces:
+        return _Faces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0))
+
+    def __add__(self, other: _Faces) -> _Faces:
+        return _Faces(
+            np.vstack([self.boxes, other.boxes]),
+            np.concatenate([self.points, other.points]),
+            np.concatenate([self.visible, other.visible]),
+        )
+
+
+def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The upright boxes around the ellipses in `boxes` [n, 4] after the affine map `matrix` [2, 3]."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
+    radius = (boxes[:, 2:] - boxes[:, :2]) / 2
+    reach = np.sqrt((radius**2) @ (matrix[:, :2].T ** 2))
+    return np.hstack([centre - reach, centre + reach])
+
+
+def move_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Points [..., 2] after the affine map `matrix` [2, 3]."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndarray, flip: bool = False) -> np.ndarray:
+    """The map [2, 3] that scales, turns, mirrors when told to, and takes the point `source` to `target`."""
+    angle = np.deg2rad(degrees)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if flip:
+        turn = turn @ np.array([[-1.0, 0.0], [0.0, 1.0]])
+    return np.hstack([turn, (np.asarray(target) - turn @ np.asarray(source))[:, None]])
+
+
+def _moved(picture: Picture, matrix: np.ndarray) -> _Faces:
+    points = move_points(picture.points.astype(np.float64), matrix)
+    if np.linalg.det(matrix[:, :2]) < 0:  # Mirrored: the person's right eye is now the left one.
+        points = points[:, [1, 0, 2, 4, 3]]
+    return _Faces(move_boxes(picture.boxes.astype(np.float64), matrix), points, np.ones(len(picture.boxes)))
+
+
+def _warp(
+    image: np.ndarray, matrix: np.ndarray, width: int, height: int, border: int, beyond: int = 128
+) -> np.ndarray:
+    """`image` through `matrix`, `beyond` it a constant border, without the aliasing that a plain warp has when it makes a picture much smaller."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 0.6:
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
+    flags = cv2.INTER_LINEAR if scale < 1.5 else cv2.INTER_CUBIC
+    return cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=border, borderValue=(beyond,) * 3)
+
+
+class Composer:
+    """Composes pictures from a split's scenes and crops."""
+
+    def __init__(self, folder: Path, scenes: list[Picture], crops: list[Picture]) -> None:
+        if not scenes or not crops:
+            raise ValueError("a composer needs at least one scene and one crop")
+        self.folder = folder
+        self.scenes = scenes
+        self.crops = crops
+        by_source: dict[str, list[Picture]] = {}
+        for crop in crops:
+            by_source.setdefault(crop.source, []).append(crop)
+        # Sources count by the root of their size, so that no one look rules.
+        self._sources = list(by_source.values())
+        weights = np.sqrt([len(members) for members in self._sources])
+        self._weights = weights / weights.sum()
+
+    @staticmethod
+    def of(folder: Path, split: Split) -> Composer:
+        """The composer of a split's training part."""
+        return Composer(folder, split.scenes, split.crops)
+
+    def compose(self, seed: int) -> Composition:
+        """The composition of a seed."""
+        random = np.random.default_rng(seed)
+        width, height = _canvas_size(random)
+        kind = random.random()
+        if kind < 0.3:
+            image, faces = self._scene(random, width, height)
+            if random.random() < 0.35:
+                image, faces = self._paste_some(random, image, faces, most=3)
+        elif kind < 0.52:
+            image, faces = self._zoomed_crop(random, width, height)
+        elif kind < 0.86:
+            image, faces = self._background(random, width, height), _Faces.none()
+            image, faces = self._paste_some(random, image, faces, most=8)
+        else:
+            image, faces = self._faceless(random, width, height), _Faces.none()
+        if random.random() < 0.12:
+            image, faces = _screenshot(random, image, faces)
+        return _finish(spoil(random, image), faces)
+
+    def rotated(self, seed: int, degrees: float) -> Composition:
+        """A scene, turned about its middle by `degrees` and spoilt a little: for measuring, not for training."""
+        random = np.random.default_rng(seed)
+        picture = self.scenes[int(random.integers(len(self.scenes)))]
+        image = read_pixels(self.folder, picture.path)
+        height, width = image.shape[:2]
+        scale = SIDE / max(width, height)
+        centre = np.array([width, height]) / 2
+        matrix = similarity(scale, degrees, centre, np.array([SIDE, SIDE]) / 2)
+        return _finish(_warp(image, matrix, SIDE, SIDE, cv2.BORDER_REFLECT_101), _moved(picture, matrix))
+
+    def faceless(self, seed: int) -> np.ndarray:
+        """A picture [h, w, 3] without a face: for measuring false alarms."""
+        random = np.random.default_rng(seed)
+        return spoil(random, self._faceless(random, *_canvas_size(random)))
+
+    # Parts of a composition.
+
+    def _crop(self, random: Random) -> tuple[Picture, np.ndarray]:
+        source = self._sources[int(random.choice(len(self._sources), p=self._weights))]
+        crop = source[int(random.integers(len(source)))]
+        return crop, read_pixels(self.folder, crop.path)
+
+    def _scene_pixels(self, random: Random) -> tuple[Picture, np.ndarray]:
+        scene = self.scenes[int(random.integers(len(self.scenes)))]
+        return scene, read_pixels(self.folder, scene.path)
+
+    def _scene(self, random: Random, width: int, height: int) -> tuple[np.ndarray, _Faces]:
+        """A scene as a whole or a part of it, a little or much turned."""
+        scene, image = self._scene_pixels(random)
+        fit = min(width / image.shape[1], height / image.shape[0])
+        scale = fit * float(np.exp(random.uniform(np.log(0.45), np.log(2.2)))) if random.random() < 0.7 else fit
+        degrees = _angle(random)
+        focus = (scene.boxes[int(random.integers(len(scene.boxes)))].reshape(2, 2)).mean(axis=0)
+        middle = np.array([image.shape[1], image.shape[0]]) / 2
+        source = focus if random.random() < 0.5 else middle
+        target = np.array([width, height]) * (random.uniform(0.2, 0.8, 2) if source is focus else 0.5)
+        matrix = similarity(scale, degrees, source, target, random.random() < 0.5)
+        # Mirrored borders would show faces that nobody has marked: only where none is near.
+        border = cv2.BORDER_CONSTANT if scale < 0.9 * fit else cv2.BORDER_REPLICATE
+        return _warp(image, matrix, width, height, border), _moved(scene, matrix)
+
+    def _zoomed_crop(self, random: Random, width: int, height: int) -> tuple[np.ndarray, _Faces]:
+        """One crop that fills the frame: faces of 30 to 95 % of it."""
+        crop, image = self._crop(random)
+        box = crop.boxes[0]
+        share = random.uniform(0.3, 0.95)
+        scale = share * min(width, height) / float(max(box[2] - box[0], box[3] - box[1]))
+        target = np.array([width, height]) * random.uniform(0.36, 0.64, 2)
+        if random.random() < 0.2:
+            target = np.array([width, height]) * random.uniform(0.1, 0.9, 2)
+        matrix = similarity(scale, _angle(random), box.reshape(2, 2).mean(axis=0), target, random.random() < 0.5)
+        frame = _warp(image, matrix, width, height, cv2.BORDER_REPLICATE)
+        inside = _warp(np.full(image.shape[:2], 255, np.uint8), matrix, width, height, cv2.BORDER_CONSTANT, 0)
+        if random.random() < 0.7:
+            behind = self._background(random, width, height)
+            soft = cv2.GaussianBlur(inside, (0, 0), float(random.uniform(0.5, 6)))[..., None] / 255.0
+            frame = (frame * soft + behind * (1 - soft)).astype(np.uint8)
+        return frame, _moved(crop, matrix)
+
+    def _background(self, random: Random, width: int, height: int) -> np.ndarray:
+        return self._faceless(random, width, height) if random.random() < 0.6 else texture(random, width, height)
+
+    def _faceless(self, random: Random, width: int, height: int) -> np.ndarray:
+        """A texture, shuffled patches, a part of a picture beside its faces, or a crop whose face is painted over."""
+        kind = random.random()
+        if kind < 0.25:
+            return texture(random, width, height)
+        if kind < 0.6:
+            picture, image = self._scene_pixels(random)
+            if (part := _beside(random, image, picture.boxes)) is not None:
+                size = (width, height)
+                return cv2.resize(part, size, interpolation=cv2.INTER_AREA if part.shape[0] > height else cv2.INTER_LINEAR)
+        picture, image = self._crop(random) if kind < 0.9 else self._scene_pixels(random)
+        image = _without_faces(random, image, picture.boxes)
+        if kind >= 0.8:
+            image = _shuffled(random, image)
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+    def _paste_some(
+        self, random: Random, image: np.ndarray, faces: _Faces, most: int
+    ) -> tuple[np.ndarray, _Faces]:
+        height, width = image.shape[:2]
+        count = int(random.integers(1, most + 1))
+        largest = 0.95 if count == 1 else 0.9 / np.sqrt(count)
+        for _ in range(count):
+            crop, pixels = self._crop(random)
+            box = crop.boxes[0]
+            size = float(np.exp(random.uniform(np.log(0.05), np.log(largest)))) * max(width, height)
+            scale = size / float(max(box[2] - box[0], box[3] - box[1]))
+            target = np.array([width, height]) * random.uniform(0.05, 0.95, 2)
+            matrix = similarity(scale, _angle(random), box.reshape(2, 2).mean(axis=0), target, random.random() < 0.5)
+            shape = _mask(random, pixels.shape[0], pixels.shape[1], box)
+            mask = _warp(shape, matrix, width, height, cv2.BORDER_CONSTANT, 0)
+            if random.random() < 0.6:
+                pixels = _colours(random, pixels)
+            pasted = _warp(pixels, matrix, width, height, cv2.BORDER_REPLICATE)
+            blend = mask[..., None] / 255.0
+            image = (pasted * blend + image * (1 - blend)).astype(np.uint8)
+            faces = _Faces(faces.boxes, faces.points, faces.visible * (1 - _covered(mask, faces.boxes)))
+            faces = faces + _moved(crop, matrix)
+        return image, faces
+
+
+def _canvas_size(random: Random) -> tuple[int, int]:
+    if random.random() < 0.45:
+        return SIDE, SIDE
+    shorter = int(SIDE * random.uniform(0.5, 1.0))
+    return (SIDE, shorter) if random.random() < 0.5 else (shorter, SIDE)
+
+
+def _angle(random: Random) -> float:
+    """Degrees: mostly upright, sometimes up to ±45."""
+    return float(random.uniform(-45, 45) if random.random() < 0.35 else random.normal(0, 6))
+
+
+def _covered(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The share of each box, as far as it is on the canvas, that lies under a mask."""
+    height, width = mask.shape
+    shares = np.zeros(len(boxes))
+    for index, box in enumerate(boxes):
+        x0, y0 = np.clip(box[:2], 0, (width, height)).astype(int)
+        x1, y1 = np.clip(np.ceil(box[2:]), 0, (width, height)).astype(int)
+        if x1 > x0 and y1 > y0:
+            shares[index] = float((mask[y0:y1, x0:x1] > 127).mean())
+    return shares
+
+
+def _mask(random: Random, height: int, width: int, box: np.ndarray) -> np.ndarray:
+    """Which part of a crop is pasted: an ellipse about the head, a box about it, or all of it; with a soft edge."""
+    mask = np.zeros((height, width), np.uint8)
+    centre, size = box.reshape(2, 2).mean(axis=0), box[2:] - box[:2]
+    kind = random.random()
+    if kind < 0.5:
+        reach = size / 2 * random.uniform(1.05, 1.5, 2)
+        cv2.ellipse(mask, (tuple(map(float, centre)), tuple(map(float, 2 * reach)), 0.0), 255, -1)
+    elif kind < 0.7:
+        reach = size / 2 * random.uniform(1.05, 1.7)
+        x0, y0 = (centre - reach).astype(int)
+        x1, y1 = (centre + reach).astype(int)
+        cv2.rectangle(mask, (int(x0), int(y0)), (int(x1), int(y1)), 255, -1)
+    else:
+        mask[:] = 255
+        if random.random() < 0.5:
+            mask[:2], mask[-2:], mask[:, :2], mask[:, -2:] = 0, 0, 0, 0
+    if random.random() < 0.7:
+        mask = cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.5, 8)))
+    return mask
+
+
+def _beside(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray | None:
+    """A window of a picture that keeps away from its faces; None when a few tries find none."""
+    height, width = image.shape[:2]
+    away = boxes + np.hstack([-(boxes[:, 2:] - boxes[:, :2]), boxes[:, 2:] - boxes[:, :2]]) * 0.25
+    for _ in range(8):
+        side = random.uniform(0.15, 0.7) * min(width, height)
+        x0, y0 = random.uniform(0, width - side), random.uniform(0, height - side)
+        if not ((away[:, 0] < x0 + side) & (away[:, 2] > x0) & (away[:, 1] < y0 + side) & (away[:, 3] > y0)).any():
+            return image[int(y0) : int(y0 + side), int(x0) : int(x0 + side)]
+    return None
+
+
+def _without_faces(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """A picture whose faces are painted over with one of its colours, a texture or its own blur; hair and clothes stay."""
+    image = image.copy()
+    height, width = image.shape[:2]
+    fill = random.random()
+    if fill < 0.4:
+        paint = np.empty_like(image)
+        paint[:] = image[int(random.integers(height)), int(random.integers(width))]
+    elif fill < 0.7:
+        paint = texture(random, width, height)
+    else:
+        paint = cv2.resize(_shuffled(random, image), (width, height))
+    mask = np.zeros((height, width), np.uint8)
+    for box in boxes:
+        centre, reach = box.reshape(2, 2).mean(axis=0), (box[2:] - box[:2]) / 2 * random.uniform(1.0, 1.25)
+        cv2.ellipse(mask, (tuple(map(float, centre)), tuple(map(float, 2 * reach)), 0.0), 255, -1)
+    soft = cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.5, 4)))[..., None] / 255.0
+    return (paint * soft + image * (1 - soft)).astype(np.uint8)
+
+
+def _shuffled(random: Random, image: np.ndarray) -> np.ndarray:
+    """A picture cut into pieces much smaller than a face, and put together in another order."""
+    pieces = int(random.integers(6, 12))
+    height, width = (image.shape[0] // pieces) * pieces, (image.shape[1] // pieces) * pieces
+    if min(height, width) < pieces:
+        return image
+    tiles = image[:height, :width].reshape(pieces, height // pieces, pieces, width // pieces, 3)
+    tiles = tiles.transpose(0, 2, 1, 3, 4).reshape(pieces * pieces, height // pieces, width // pieces, 3)
+    tiles = tiles[random.permutation(len(tiles))].reshape(pieces, pieces, height // pieces, width // pieces, 3)
+    return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3, 4).reshape(height, width, 3))
+
+
+def texture(random: Random, width: int, height: int) -> np.ndarray:
+    """Something drawn that is no face: gradients, noise of any coarseness, stripes, shapes, text."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    low, high = random.uniform(0, 255, 3), random.uniform(0, 255, 3)
+    kind = random.random()
+    if kind < 0.2:
+        angle = random.uniform(0, 2 * np.pi)
+        ramp = (x * np.cos(angle) + y * np.sin(angle)) / SIDE
+        ramp = (ramp - ramp.min()) / max(float(np.ptp(ramp)), 1e-6)
+    elif kind < 0.55:
+        ramp = np.zeros((height, width), np.float32)
+        for octave in range(int(random.integers(1, 5))):
+            cells = int(2 ** random.uniform(1, 6))
+            noise = random.random((cells, cells), np.float32)
+            ramp += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / (1 + octave)
+        ramp = (ramp - ramp.min()) / max(float(np.ptp(ramp)), 1e-6)
+    elif kind < 0.7:
+        angle, period = random.uniform(0, np.pi), random.uniform(3, 60)
+        wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / period)
+        ramp = wave * 0.5 + 0.5 if random.random() < 0.5 else (wave > 0).astype(np.float32)
+    else:
+        ramp = np.zeros((height, width), np.float32)
+    image = np.clip(low + (high - low) * ramp[..., None], 0, 255).astype(np.uint8)
+    if kind > 0.7 or random.random() < 0.3:
+        for _ in range(int(random.integers(2, 25))):
+            colour = tuple(int(v) for v in random.integers(0, 256, 3))
+            centre = (int(random.integers(width)), int(random.integers(height)))
+            size = (int(random.integers(3, SIDE // 3)), int(random.integers(3, SIDE // 3)))
+            if random.random() < 0.5:
+                cv2.ellipse(image, centre, size, float(random.uniform(0, 180)), 0, 360, colour, -1)
+            elif random.random() < 0.5:
+                cv2.rectangle(image, centre, (centre[0] + size[0], centre[1] + size[1]), colour, -1)
+            else:
+                _write(random, image, centre, colour)
+    return image
+
+
+def _write(random: Random, image: np.ndarray, place: tuple[int, int], colour: tuple[int, ...]) -> None:
+    letters = "".join(chr(int(code)) for code in random.integers(33, 123, int(random.integers(2, 24))))
+    font = int(random.integers(0, 8))
+    cv2.putText(image, letters, place, font, float(random.uniform(0.3, 1.4)), colour, int(random.integers(1, 3)))
+
+
+def _colours(random: Random, image: np.ndarray) -> np.ndarray:
+    """Gamma, contrast, light and white balance by one table a channel."""
+    ramp = np.linspace(0, 1, 256)
+    gamma, contrast, light = random.uniform(0.7, 1.4), random.uniform(0.7, 1.25), random.uniform(-0.1, 0.1)
+    gains = random.uniform(0.88, 1.12, 3)
+    tables = np.stack([(ramp**gamma - 0.5) * contrast * gain + 0.5 + light for gain in gains], axis=-1)
+    return cv2.LUT(np.ascontiguousarray(image), np.clip(tables * 255 + 0.5, 0, 255).astype(np.uint8)[None])
+
+
+def _screenshot(random: Random, image: np.ndarray, faces: _Faces) -> tuple[np.ndarray, _Faces]:
+    """The picture as a part of a screen: borders, bars, text beside and on it."""
+    height, width = image.shape[:2]
+    share = random.uniform(0.45, 0.92)
+    inner = (max(8, int(width * share)), max(8, int(height * share)))
+    x0, y0 = int(random.integers(width - inner[0] + 1)), int(random.integers(height - inner[1] + 1))
+    shade = int(random.choice((0, 18, 32, 200, 240, 255)))
+    screen = np.full_like(image, shade) if random.random() < 0.7 else texture(random, width, height)
+    for _ in range(int(random.integers(1, 8))):
+        colour = tuple(int(v) for v in random.integers(0, 256, 3))
+        place = (int(random.integers(width)), int(random.integers(height)))
+        if random.random() < 0.6:
+            _write(random, screen, place, colour)
+        else:
+            cv2.rectangle(screen, (0, place[1]), (width, place[1] + int(random.integers(4, 40))), colour, -1)
+    screen[y0 : y0 + inner[1], x0 : x0 + inner[0]] = cv2.resize(image, inner, interpolation=cv2.INTER_AREA)
+    if random.random() < 0.3:
+        _write(random, screen, (x0 + 2, y0 + inner[1] - 4), tuple(int(v) for v in random.integers(0, 256, 3)))
+    matrix = np.array([[inner[0] / width, 0, x0], [0, inner[1] / height, y0]], np.float64)
+    # What was cut off at the picture's own border stays cut off.
+    cut = np.clip(faces.boxes, 0, (width, height, width, height))
+    whole = np.prod(np.maximum(faces.boxes[:, 2:] - faces.boxes[:, :2], 1e-6), axis=1)
+    share_left = np.prod(np.maximum(cut[:, 2:] - cut[:, :2], 0), axis=1) / whole
+    moved = np.hstack([move_points(cut[:, :2], matrix), move_points(cut[:, 2:], matrix)])
+    return screen, _Faces(moved, move_points(faces.points, matrix), faces.visible * share_left)
+
+
+def spoil(random: Random, image: np.ndarray) -> np.ndarray:
+    """What cameras, programs and networks do to a picture; places stay as they are."""
+    height, width = image.shape[:2]
+    changes: list[tuple[float, Callable[[np.ndarray], np.ndarray]]] = [
+        (0.5, lambda p: _colours(random, p)),
+        (0.08, lambda p: cv2.convertScaleAbs(p, alpha=float(random.uniform(0.15, 0.5)))),
+        (0.12, lambda p: cv2.cvtColor(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)),
+        (0.12, lambda p: cv2.GaussianBlur(p, (0, 0), float(random.uniform(0.4, 2.5)))),
+        (0.15, lambda p: _small(random, p, width, height)),
+        (0.15, lambda p: _noise(random, p)),
+        (0.5, lambda p: _jpeg(random, p)),
+    ]
+    for chance, change in changes:
+        if random.random() < chance:
+            image = change(image)
+    return image
+
+
+def _small(random: Random, image: np.ndarray, width: int, height: int) -> np.ndarray:
+    share = random.uniform(0.35, 0.9)
+    size = (max(1, int(width * share)), max(1, int(height * share)))
+    kernels = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=kernels[int(random.integers(3))])
+
+
+def _noise(random: Random, image: np.ndarray) -> np.ndarray:
+    channels = 1 if random.random() < 0.5 else 3
+    noise = random.standard_normal((*image.shape[:2], channels), np.float32) * np.float32(random.uniform(2, 18))
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def _jpeg(random: Random, image: np.ndarray) -> np.ndarray:
+    bytes_ = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 96))])[1]
+    return cv2.imdecode(bytes_, cv2.IMREAD_COLOR)
+
+
+def _finish(image: np.ndarray, faces: _Faces) -> Composition:
+    """Cuts the boxes to the picture and decides which faces count."""
+    height, width = image.shape[:2]
+    cut = np.clip(faces.boxes, 0, (width, height, width, height))
+    size = cut[:, 2:] - cut[:, :2]
+    whole = np.prod(np.maximum(faces.boxes[:, 2:] - faces.boxes[:, :2], 1e-6), axis=1)
+    visible = faces.visible * np.prod(np.maximum(size, 0), axis=1) / whole
+    kept = (visible >= HIDDEN) & (size.min(axis=1, initial=np.inf) >= 2)
+    ignored = (visible < VISIBLE) | (size.max(axis=1, initial=0) < SMALLEST)
+    return Composition(
+        np.ascontiguousarray(image),
+        cut[kept].astype(np.float32),
+        faces.points[kept].astype(np.float32),
+        ignored[kept],
+    )

@@ -1,0 +1,182 @@
+"""Trains the locator on compositions that are made while it learns.
+
+The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
+interrupted run goes on where its last checkpoint stands. Composition number n is the same in every run.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from .catalogue import Split
+from .losses import LocatorLoss
+from .network import Locator
+from .scenes import Composer
+from .targets import assign, tensor
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+DEFAULT_MINUTES = 60.0
+BATCH = 24
+PEAK_RATE = 4e-3
+WEIGHT_DECAY = 0.02
+WARM_UP = 0.03
+AVERAGING = 0.998
+CHECKPOINT_SECONDS = 60
+LOG_STEPS = 50
+
+
+class Compositions(IterableDataset):
+    """Endless (input, state, values) of compositions from number `first` on."""
+
+    def __init__(self, composer: Composer, first: int) -> None:
+        self.composer, self.first = composer, first
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        info = get_worker_info()
+        start, step = (0, 1) if info is None else (info.id, info.num_workers)
+        number = self.first + start
+        while True:
+            composition = self.composer.compose(number)
+            yield tensor(composition.pixels), *assign(composition)
+            number += step
+
+
+def learning_rate(progress: float) -> float:
+    """Linear warm-up, then a half cosine down to a hundredth."""
+    if progress < WARM_UP:
+        return PEAK_RATE * (0.02 + 0.98 * progress / WARM_UP)
+    along = min(1.0, (progress - WARM_UP) / (1 - WARM_UP))
+    return PEAK_RATE * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
+
+
+class Run:
+    """A training and all that a checkpoint keeps of it."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        torch.manual_seed(5)
+        self.checkpoint = checkpoint
+        self.network = Locator().to(memory_format=torch.channels_last)
+        self.average = Locator()
+        self.average.load_state_dict(self.network.state_dict())
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
+        )
+        self.step, self.seconds, self.curve = 0, 0.0, []
+        if checkpoint.is_file():
+            kept = torch.load(checkpoint, weights_only=True)
+            self.network.load_state_dict(kept["network"])
+            self.average.load_state_dict(kept["average"])
+            self.optimizer.load_state_dict(kept["optimizer"])
+            self.step, self.seconds, self.curve = kept["step"], kept["seconds"], kept["curve"]
+
+    def save(self) -> None:
+        """Writes the checkpoint beside the old one and then over it."""
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+                "curve": self.curve,
+            },
+            partial,
+        )
+        os.replace(partial, self.checkpoint)
+
+    def update_average(self) -> None:
+        """Moves the averaged weights towards the present ones; statistics of the norms are averaged as well."""
+        keep = min(AVERAGING, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for old, new in zip(
+                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+            ):
+                if old.dtype.is_floating_point:
+                    old.lerp_(new.to(old.dtype), 1 - keep)
+                else:
+                    old.copy_(new)
+
+
+def train(folder: Path, split: Split, checkpoint: Path, minutes: float, threads: int, composers: int) -> Locator:
+    """Trains for `minutes` in all, interruptions not counted; returns the averaged network in eval mode."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    run = Run(checkpoint)
+    if run.seconds < minutes * 60:
+        source = Compositions(Composer.of(folder, split), run.step * BATCH)
+        loader = DataLoader(source, BATCH, num_workers=composers, prefetch_factor=4)
+        _loop(run, iter(loader), minutes * 60)
+        run.save()
+    return run.average.eval()
+
+
+def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> None:
+    loss_of = LocatorLoss()
+    run.network.train()
+    saved = last = time.monotonic()
+    parts_seen: list[dict[str, float]] = []
+    while run.seconds < seconds:
+        image, state, values = next(batches)
+        for group in run.optimizer.param_groups:
+            group["lr"] = learning_rate(run.seconds / seconds)
+        cells = run.network(image.to(memory_format=torch.channels_last))
+        loss, parts = loss_of(cells, state, values)
+        run.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(run.network.parameters(), 10.0)
+        run.optimizer.step()
+        run.update_average()
+        run.step += 1
+        now = time.monotonic()
+        run.seconds, last = run.seconds + now - last, now
+        parts_seen.append(parts)
+        if run.step % LOG_STEPS == 0:
+            means = {name: float(np.mean([p[name] for p in parts_seen])) for name in parts}
+            run.curve.append({"step": run.step, "minutes": round(run.seconds / 60, 2)} | means)
+            parts_seen = []
+            shown = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+            done = run.seconds / seconds
+            rate = run.step * BATCH / run.seconds
+            print(f"locator {done:4.0%}  {rate:5.1f} pictures/s  {shown}", file=sys.stderr, flush=True)
+        if now - saved > CHECKPOINT_SECONDS:
+            run.save()
+            saved = now
+
+
+def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:
+    """The losses of a checkpoint's training as CSV and as a plot."""
+    curve = torch.load(checkpoint, weights_only=True)["curve"]
+    if not curve:
+        return
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(curve[0]))
+        writer.writeheader()
+        writer.writerows({name: round(value, 4) for name, value in row.items()} for row in curve)
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.6))
+    minutes = [row["minutes"] for row in curve]
+    for name in ("score", "box", "landmark"):
+        axes[0].plot(minutes, [row[name] for row in curve], label=name)
+    axes[0].set(xlabel="minutes", ylabel="loss", yscale="log")
+    axes[0].legend()
+    axes[1].plot(minutes, [row["iou"] for row in curve], color="tab:green")
+    axes[1].set(xlabel="minutes", ylabel="mean IoU of the cells that see a face")
+    figure.tight_layout()
+    figure.savefig(picture, dpi=110, metadata={"Software": None})
+    pyplot.close(figure)

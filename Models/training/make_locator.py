@@ -1,0 +1,81 @@
+"""Makes Models/locator from a data folder: the one entry point.
+
+    python Models/training/make_locator.py --data FOLDER
+
+Checks and divides the data, trains, exports and proves the ONNX file, chooses the threshold, measures on held-out scenes and
+writes the card. Interrupted, it goes on where it was when started again; `--publish-only` publishes the checkpoint as it
+stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from data import DataError
+from export import ExportError, publish, write_text
+from locating import Locator as Served
+from locator import card, catalogue, evaluation, publishing, training
+from locator.network import Locator
+from train import DEFAULT_WORK, REPOSITORY
+
+VERSION = "1.0.0"
+MODELS = REPOSITORY / "Models"
+
+
+def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: Locator) -> str:
+    """Publishes a trained network as `models`/locator; returns the card's table of numbers."""
+    checkpoint = work / "locator.pt"
+    folder = work / "locator.new"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    publishing.export(network, folder / "model.onnx")
+    told = card.training_text(torch.load(checkpoint, weights_only=True), split)
+    publishing.write_manifest(folder, VERSION, 0.5, told, {})
+    publishing.prove(network, folder)
+    score = evaluation.choose_score(Served(folder), data, split)
+    publishing.write_manifest(folder, VERSION, score, told, {})
+    report = evaluation.evaluate(Served(folder), data, split)
+    publishing.write_manifest(folder, VERSION, score, told, card.manifest_metrics(report))
+    training.write_curve(checkpoint, folder / "training.csv", folder / "training.png")
+    write_text(folder / "metrics.json", json.dumps(report, indent=2) + "\n")
+    write_text(folder / "README.md", card.card(report, told, network))
+    publish(folder, models / "locator")
+    return card.table(report)
+
+
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train, measure and publish the locator.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds scenes.csv and faces.csv")
+    parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints")
+    parser.add_argument("--minutes", type=float, default=training.DEFAULT_MINUTES, help="of training in all")
+    parser.add_argument("--publish-only", action="store_true", help="train nothing, publish the checkpoint as it is")
+    options = parser.parse_args()
+    checkpoint = options.work / "locator.pt"
+    cores = os.cpu_count() or 2
+    try:
+        split = catalogue.divide(options.data)
+        if options.publish_only and not checkpoint.is_file():
+            raise DataError(f"{checkpoint} is missing: train first, without --publish-only")
+        minutes = 0.0 if options.publish_only else options.minutes
+        composers = max(1, cores // 3)
+        network = training.train(
+            options.data, split, checkpoint, minutes, threads=max(1, cores - composers), composers=composers
+        )
+        print(make(options.data, options.work, options.models, split, network))
+    except (DataError, ExportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""What preprocessing in Python gives for a folder of pictures, for the comparison with Swift.
+
+    python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
+
+Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
+`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each) and `views`, a file of SIDE × SIDE × 3 bytes for each
+square that the detectors look at. With --make the pictures are made first: portraits of every size, place and angle on
+textures, in every kind of JPEG and PNG, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+import preprocessing
+from locating import Locator
+
+Random = np.random.Generator
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+JPEGS: list[dict[str, Any]] = [
+    {"subsampling": 0, "quality": 92},
+    {"subsampling": 1, "quality": 75},
+    {"subsampling": 2, "quality": 60},
+    {"subsampling": 2, "quality": 85, "progressive": True},
+    {"subsampling": 0, "quality": 30, "optimize": True},
+    {"mode": "L", "quality": 80},
+    {"mode": "CMYK", "quality": 90},
+]
+PNGS = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+ODD = ((1, 1), (8, 8), (20000, 10), (10, 1400), (2, 700))
+
+
+def canvas(random: Random, width: int, height: int) -> Image.Image:
+    """A texture: coarse noise, and shapes on it."""
+    cells = random.integers(0, 256, (int(random.integers(2, 30)), int(random.integers(2, 30)), 3), dtype=np.uint8)
+    picture = Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(picture)
+    for _ in range(int(random.integers(0, 12))):
+        x, y = random.uniform(0, width), random.uniform(0, height)
+        reach = random.uniform(0, max(width, height) / 4)
+        pen.ellipse((x, y, x + reach, y + reach), fill=tuple(int(v) for v in random.integers(0, 256, 3)))
+    return picture
+
+
+def compose(random: Random, portrait: Image.Image, width: int, height: int) -> Image.Image:
+    """A texture with one to three portraits, turned, cut and blurred as it comes."""
+    picture = canvas(random, width, height)
+    for _ in range(int(random.integers(1, 4))):
+        scale = float(np.exp(random.uniform(np.log(0.2), np.log(1.5)))) * min(width, height) / portrait.width
+        size = (max(1, int(portrait.width * scale)), max(1, int(portrait.height * scale)))
+        pasted = portrait.resize(size, Image.Resampling.LANCZOS).rotate(random.normal(0, 15), expand=False)
+        place = (int(random.uniform(-0.2, 0.7) * width), int(random.uniform(-0.2, 0.6) * height))
+        picture.paste(pasted, place)
+    return picture.filter(ImageFilter.GaussianBlur(1)) if random.random() < 0.2 else picture
+
+
+def make(folder: Path, portrait: Image.Image, count: int) -> None:
+    """Fills `folder` with pictures of every kind; the same ones every time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        random = np.random.default_rng((11, number))
+        longest = int(np.exp(random.uniform(np.log(60), np.log(2000 if number % 20 == 0 else 480))))
+        size = (longest, max(1, int(longest * random.uniform(0.5, 1))))
+        size = size if random.random() < 0.5 else size[::-1]
+        if number < 2 * len(ODD):
+            picture = canvas(random, *ODD[number // 2])
+        elif number < 2 * len(ODD) + 2:
+            picture = Image.new("RGB", size, "white")
+        else:
+            picture = compose(random, portrait, *size)
+        exif = Image.Exif()
+        if random.random() < 0.4:
+            exif[0x0112] = int(random.integers(1, 9))
+        if number % 2 == 0:
+            options = dict(JPEGS[number // 2 % len(JPEGS)])
+            picture.convert(options.pop("mode", "RGB")).save(folder / f"{number:04}.jpg", exif=exif, **options)
+        else:
+            save_png(random, picture, PNGS[number // 2 % len(PNGS)], folder / f"{number:04}.png", exif)
+
+
+def save_png(random: Random, picture: Image.Image, mode: str, file: Path, exif: Image.Exif) -> None:
+    """One of the PNG kinds."""
+    if mode in ("RGBA", "LA"):
+        alpha = Image.fromarray(random.integers(0, 256, picture.size[::-1], dtype=np.uint8))
+        picture = picture.convert(mode)
+        picture.putalpha(alpha)
+    elif mode == "I;16":
+        gray = np.asarray(picture.convert("L")).astype(np.uint16)
+        picture = Image.fromarray(gray * 256 + random.integers(0, 256, gray.shape).astype(np.uint16))
+    else:
+        picture = picture.convert(mode)
+    picture.save(file, exif=exif)
+
+
+def examine(file: Path, locator: Locator, out: Path) -> dict[str, Any]:
+    """One picture's entry."""
+    try:
+        decoded = preprocessing.decode(file)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return {"file": str(file), "error": f"{error}"}
+    boxes = locator.boxes(decoded)
+    wanted = preprocessing.squares(boxes, decoded.width, decoded.height)
+    views = preprocessing.views(file, decoded, wanted)
+    target = out / f"{file.stem}-{file.suffix[1:]}.rgb"
+    target.write_bytes(np.stack(views).tobytes())
+    return {
+        "file": str(file),
+        "width": decoded.width,
+        "height": decoded.height,
+        "reduction": decoded.reduction,
+        "boxes": boxes,
+        "views": str(target),
+    }
+
+
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Preprocess a folder of pictures, for the comparison with Swift.")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=Path(__file__).resolve().parents[1])
+    parser.add_argument("--pictures", type=Path, help="a folder; those in folders below it count as well")
+    parser.add_argument("--make", type=int, default=0, help="make so many pictures instead")
+    parser.add_argument("--portrait", type=Path, help="the face that goes into the pictures that are made")
+    parser.add_argument("--most", type=int, default=1 << 30, help="take no more than so many, evenly spread")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    pictures = options.pictures or options.out / "pictures"
+    if options.make:
+        with Image.open(options.portrait) as portrait:
+            make(pictures, portrait.convert("RGB"), options.make)
+    files = sorted(file for file in pictures.rglob("*") if file.suffix.lower() in SUFFIXES)
+    step = max(1, len(files) // options.most)
+    locator = Locator(options.models / "locator")
+    entries = [examine(file, locator, options.out) for file in files[::step][: options.most]]
+    (options.out / "parity.json").write_text(json.dumps(entries))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

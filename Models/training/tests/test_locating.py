@@ -1,0 +1,63 @@
+"""Reading a locator's cells, on hand-made ones. `Tests/InferenceTests/CellReadingTests.swift` has the same cases."""
+
+import numpy as np
+import pytest
+
+import locating
+
+SIDE = 64
+
+
+def cells(*seen: tuple) -> np.ndarray:
+    """Cells that see nothing, but for some: (cell, logit, left, top, right, bottom)."""
+    values = np.full((84, 15), -20, np.float32)
+    for cell, *numbers in seen:
+        values[cell] = [*numbers, *[0] * 10]
+    return values
+
+
+def boxes(*seen: tuple, size=(64, 64), scale=(1.0, 1.0), score=0.5) -> list:
+    return [face.box for face in locating.read_cells(cells(*seen), SIDE, size, scale, score, 0.4)]
+
+
+def test_a_box_is_measured_from_its_cells_centre_in_its_grids_units():
+    assert boxes() == []
+    assert boxes((10, 3, 1, 0.5, 2, 1)) == [(12, 8, 24, 12)]
+    assert boxes((64 + 6, 3, 1, 0.5, 1, 1)) == [(24, 16, 32, 24)]
+    assert boxes((80 + 1, 3, 0.5, 0.25, 0.25, 1)) == [(32, 8, 24, 40)]
+
+
+def test_boxes_are_rounded_and_cut_to_the_picture():
+    frame = {"size": (101, 47), "scale": (101 / 64, 47 / 30)}
+    assert boxes((10, 3, 1, 1, 1, 1), **frame) == [(19, 6, 25, 25)]
+    assert boxes((10, 3, 9, 9, 9, 9), **frame) == [(0, 0, 101, 47)]
+    assert boxes((63, 3, 0.1, 0.1, 0.1, 0.1), **frame) == [(93, 46, 3, 1)]
+
+
+def test_the_threshold_is_a_probability():
+    assert boxes((10, 2.19, 1, 1, 1, 1), score=0.9) == []
+    assert len(boxes((10, 2.2, 1, 1, 1, 1), score=0.9)) == 1
+
+
+def test_of_overlapping_boxes_the_surest_stays_and_hides_no_more_than_its_own():
+    assert len(boxes((10, 1, 1, 1, 1, 1), (11, 3, 1, 1, 1, 1))) == 2
+    assert boxes((10, 1, 2, 2, 2, 2), (11, 3, 2, 2, 2, 2)) == [(12, 0, 32, 28)]
+    assert len(boxes((10, 3, 2, 2, 2, 2), (11, 2, 2, 2, 2, 2), (13, 1, 2, 2, 2, 2))) == 2
+    assert boxes((11, 3, 2, 2, 2, 2), (10, 3, 2, 2, 2, 2)) == [(4, 0, 32, 28)]
+
+
+def test_the_largest_comes_first_and_sixteen_stay():
+    seen = [(cell, 5, *[0.2 + cell / 400] * 4) for cell in range(64)]
+    found = boxes(*seen)
+    assert len(found) == 16
+    areas = [width * height for _, _, width, height in found]
+    assert areas == sorted(areas, reverse=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_a_number_is_no_face(value):
+    assert boxes((10, value, 1, 1, 1, 1)) == []
+    for place in range(4):
+        box = [1.0] * 4
+        box[place] = value
+        assert boxes((10, 3, *box)) == []

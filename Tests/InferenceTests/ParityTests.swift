@@ -1,0 +1,116 @@
+import FoundationEssentials
+import Glibc
+import ImageDecoding
+import Testing
+
+@testable import Inference
+
+/// That training (Python) and serving (Swift) see the same: docs/preprocessing.md.
+///
+/// BIFRONS_PARITY_PICTURES names a folder to compare on as well, up to 200 of its pictures.
+@Suite struct ParityTests {
+    /// What `Models/training/parity.py` writes of a picture.
+    private struct Entry: Decodable {
+        var file: String
+        var error: String?
+        var width: Int?
+        var height: Int?
+        var reduction: Int?
+        var boxes: [[Int]]?
+        /// A file with the bytes of the squares, one after the other.
+        var views: String?
+    }
+
+    private static let root = String(#filePath.dropLast("/Tests/InferenceTests/ParityTests.swift".count))
+
+    /// Runs the Python side in a folder of its own.
+    private func entries(_ arguments: String, in folder: String) throws -> [Entry] {
+        _ = try Self.output(
+            """
+            cd '\(Self.root)' && scripts/python-environment .venv-test Tests/requirements.txt && \
+            PYTHONPATH=vendor/openvino .venv-test/bin/python Models/training/parity.py --out '\(folder)' \(arguments)
+            """)
+        let json = try #require(Files.contents(of: "\(folder)/parity.json", limit: 1 << 26))
+        return try JSONDecoder().decode([Entry].self, from: Data(json))
+    }
+
+    private static func portrait() throws -> String {
+        let files = try output("dpkg -L python-matplotlib-data | grep '/grace_hopper\\.jpg$'")
+        return String(files.prefix { $0 != "\n" })
+    }
+
+    /// What a shell command says, when it succeeds.
+    private static func output(_ command: String) throws -> String {
+        let pipe = try #require(popen("{ \(command); } 2>&1", "r"))
+        var said: [UInt8] = []
+        while case let byte = fgetc(pipe), byte != EOF { said.append(UInt8(byte)) }
+        let text = String(decoding: said, as: UTF8.self)
+        try #require(pclose(pipe) == 0, "\(command): \(text)")
+        return text
+    }
+
+    private func compare(_ entries: [Entry]) throws -> (pictures: Int, faces: Int, exact: Int) {
+        let engine = try Engine.load()
+        let manifest = try Manifest.load(folder: "\(Self.root)/Models/resnet")
+        let locator = try Locator(folder: "\(Self.root)/Models/locator", engine: engine)
+        let reader = PictureReader(manifest: manifest) { picture throws(InferenceError) in
+            try locator.faces(in: picture)
+        }
+        var counts = (pictures: 0, faces: 0, exact: 0)
+        for entry in entries {
+            let file = try #require(Files.contents(of: entry.file, limit: 1 << 26), "\(entry.file)")
+            var tensors: [Float] = []
+            let result = Result { try file.withUnsafeBytes { try reader.read($0, appendingTo: &tensors) } }
+            guard entry.error == nil else {
+                #expect(throws: (any Error).self, "\(entry.file)") { try result.get() }
+                continue
+            }
+            let reading = try result.get()
+            #expect(reading.width == entry.width && reading.height == entry.height, "\(entry.file)")
+            let boxes = try #require(entry.boxes)
+            let found = reading.boxes.compactMap { $0 }
+            try #require(found.count == boxes.count, "\(entry.file): \(found) in Swift, \(boxes) in Python")
+            for (box, other) in zip(found, boxes) {
+                let sides = [box.x, box.y, box.width, box.height]
+                #expect(zip(sides, other).allSatisfy { abs($0 - $1) <= 1 }, "\(entry.file): \(sides), \(other)")
+            }
+            let views = try #require(Files.contents(of: entry.views ?? "", limit: 1 << 26), "\(entry.file)")
+            try #require(views.count == tensors.count, "\(entry.file)")
+            let distance = Self.distance(tensors, views, manifest.input)
+            #expect(distance <= 1.0 / 255, "\(entry.file): the squares differ by \(distance * 255)/255 on average")
+            counts.pictures += 1
+            counts.faces += found.count
+            counts.exact += distance == 0 ? 1 : 0
+        }
+        return counts
+    }
+
+    /// The mean absolute difference, in 0…1, of tensors (planes of red, green, blue) and views (pixels).
+    private static func distance(_ tensors: [Float], _ views: [UInt8], _ input: Manifest.Input) -> Double {
+        let plane = input.width * input.height
+        var sum = 0
+        for index in tensors.indices {
+            let (view, rest) = index.quotientAndRemainder(dividingBy: 3 * plane)
+            let (channel, pixel) = rest.quotientAndRemainder(dividingBy: plane)
+            let value = (Double(tensors[index]) * input.std[channel] + input.mean[channel]) * 255
+            sum += abs(Int(value.rounded()) - Int(views[view * 3 * plane + pixel * 3 + channel]))
+        }
+        return Double(sum) / Double(max(tensors.count, 1)) / 255
+    }
+
+    @Test func trainingAndServingSeeTheSame() throws {
+        let folder = try ModelFolder()
+        let counts = try compare(entries("--make 200 --portrait '\(Self.portrait())'", in: folder.path))
+        print("parity: \(counts)")
+        #expect(counts.pictures == 200)
+        #expect(counts.faces > 100)
+    }
+
+    @Test(.enabled(if: getenv("BIFRONS_PARITY_PICTURES") != nil))
+    func trainingAndServingSeeTheSameOfYourPictures() throws {
+        let pictures = String(cString: getenv("BIFRONS_PARITY_PICTURES"))
+        let folder = try ModelFolder()
+        let counts = try compare(entries("--pictures '\(pictures)' --most 200", in: folder.path))
+        print("parity: \(counts.pictures) pictures, \(counts.faces) faces, \(counts.exact) pictures equal to the byte")
+    }
+}
