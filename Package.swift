@@ -71,7 +71,13 @@ let package = Package(
             "WorkerService",
             ["Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "Wire", "WorkerCore", "ZeroMQ", logging]),
         room("Client", ["Reactor", "Wire", "ZeroMQ"]),
-        room("Commands", ["Client", "Reactor", "Settings", "Wire", "ZeroMQ", arguments, histogram]),
+        room("ImageDrawing", ["CJPEG", "CPNG", "ImageDecoding"]),
+        room(
+            "Commands",
+            [
+                "Client", "ImageDecoding", "ImageDrawing", "Reactor", "Settings", "Wire", "ZeroMQ", arguments,
+                histogram,
+            ]),
         program("bifrons-router", ["RouterService", "Settings", logging]),
         program("bifrons-worker", ["Settings", "WorkerService", logging]),
         program("bifrons", ["Commands", "Settings"]),
@@ -87,6 +93,7 @@ let package = Package(
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
         tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
+        tests("ImageDrawingTests", ["ImageDecoding", "ImageDrawing"]),
         tests("HashingTests", ["Hashing"]),
         tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages"], exclude: ["Fixtures"]),
         tests("SettingsTests", ["Settings", arguments, logging]),
@@ -98,7 +105,12 @@ let package = Package(
                 logging,
             ]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
-        tests("CommandsTests", ["Client", "Commands", "Reactor", "Settings", "Wire", "ZeroMQ", arguments]),
+        tests(
+            "CommandsTests",
+            [
+                "Client", "Commands", "ImageDecoding", "ImageDrawing", "Reactor", "Settings", "TestImages", "Wire",
+                "ZeroMQ", arguments,
+            ]),
         tests("EndToEndTests", ["Reactor", "Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
     ]
 )

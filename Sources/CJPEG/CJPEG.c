@@ -241,3 +241,50 @@ bifrons_jpeg_position bifrons_jpeg_where(const bifrons_jpeg *jpeg) {
         .missing = jpeg->missing,
     };
 }
+
+// Writing
+
+typedef struct {
+    struct jpeg_error_mgr errors;
+    jmp_buf way_out;
+} writer_errors;
+
+static _Noreturn void stop_writing(j_common_ptr library) { longjmp(((writer_errors *)library->err)->way_out, 1); }
+
+_Bool bifrons_jpeg_write(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **bytes, size_t *count) {
+    struct jpeg_compress_struct library;
+    writer_errors errors;
+    // Volatile: libjpeg changes it between setjmp and longjmp.
+    unsigned char *volatile file = NULL;
+    unsigned long length = 0;
+    library.err = jpeg_std_error(&errors.errors);
+    errors.errors.error_exit = stop_writing;
+    jpeg_create_compress(&library);
+    if (setjmp(errors.way_out)) {
+        jpeg_destroy_compress(&library);
+        free(file);
+        return 0;
+    }
+    jpeg_mem_dest(&library, (unsigned char **)&file, &length);
+    library.image_width = width;
+    library.image_height = height;
+    library.input_components = 3;
+    library.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&library);
+    jpeg_set_quality(&library, quality, TRUE);
+    for (int i = 0; i < library.num_components; i++) {
+        library.comp_info[i].h_samp_factor = 1;
+        library.comp_info[i].v_samp_factor = 1;
+    }
+    jpeg_start_compress(&library, TRUE);
+    while (library.next_scanline < height) {
+        JSAMPROW row = (JSAMPROW)(pixels + (size_t)library.next_scanline * width * 3);
+        jpeg_write_scanlines(&library, &row, 1);
+    }
+    jpeg_finish_compress(&library);
+    jpeg_destroy_compress(&library);
+    *bytes = file;
+    *count = length;
+    return 1;
+}

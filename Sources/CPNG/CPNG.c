@@ -112,3 +112,17 @@ bifrons_png_outcome bifrons_png_finish(bifrons_png *png) {
 }
 
 const char *bifrons_png_message(const bifrons_png *png) { return png->message; }
+
+_Bool bifrons_png_write(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count) {
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGB};
+    png_alloc_size_t size = 0;
+    if (!png_image_write_to_memory(&image, NULL, &size, 0, pixels, 0, NULL)) return 0;
+    uint8_t *file = malloc(size);
+    if (!file || !png_image_write_to_memory(&image, file, &size, 0, pixels, 0, NULL)) {
+        free(file);
+        return 0;
+    }
+    *bytes = file;
+    *count = size;
+    return 1;
+}

@@ -18,6 +18,8 @@ struct ClassifyCommand: AsyncParsableCommand {
     @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [String]
     @Flag(help: "One result a line, as JSON: the service's own, and the file's name.") var json = false
     @Option(help: "Jobs in flight at a time.") var window = 32
+    @Option(help: ArgumentHelp("Write the pictures with their faces and probabilities.", valueName: "file|folder"))
+    var draw: String?
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var request: RequestOptions
 
@@ -31,27 +33,32 @@ struct ClassifyCommand: AsyncParsableCommand {
         let status = try await CommandError.report {
             let sources = ImageSource.find(files)
             guard !sources.isEmpty else { throw CommandError("no images in \(files.joined(separator: ", "))") }
-            return try await classify(sources, settings)
+            let drawings = try draw.map { out throws(CommandError) in
+                try Drawings(out: out, arguments: files, sources: sources)
+            }
+            return try await classify(sources, settings, drawings)
         }
         if status != 0 { throw ExitCode(status) }
     }
 
     /// Asks the running service, or one that is started for it.
-    private func classify(_ sources: [ImageSource], _ settings: ClientSettings) async throws -> Int32 {
+    private func classify(
+        _ sources: [ImageSource], _ settings: ClientSettings, _ drawings: Drawings?
+    ) async throws -> Int32 {
         do {
-            return try await Submission.withService(settings) { try await classify(sources, settings, $0) }
+            return try await Submission.withService(settings) { try await classify(sources, settings, drawings, $0) }
         } catch let error as ClientError where error.code == .noRouter && !settings.isRouterNamed {
             let cluster = try TemporaryCluster(connection)
             defer { cluster.stop() }
             try await cluster.waitUntilReady()
             let client = try Submission.client(settings, routers: [cluster.endpoint])
             defer { client.close() }
-            return try await classify(sources, settings, client)
+            return try await classify(sources, settings, drawings, client)
         }
     }
 
     private func classify(
-        _ sources: [ImageSource], _ settings: ClientSettings, _ client: BifronsClient
+        _ sources: [ImageSource], _ settings: ClientSettings, _ drawings: Drawings?, _ client: BifronsClient
     ) async throws -> Int32 {
         let start = MonotonicClock.now()
         let header = Submission.header(settings)
@@ -66,14 +73,16 @@ struct ClassifyCommand: AsyncParsableCommand {
             printLine(made.header)
             table = made
         }
+        var undrawn = 0
         await inOrder(sources, window: window) { source in
             do {
                 let image = try source.read(limit: limit)
                 let reply = try await Submission.untilAdmitted { try await client.classify(image, header: header) }
-                return (name: source.name, bytes: reply.bytes, document: reply.document)
+                let problem = Self.draw(source, image, reply.document, drawings)
+                return (name: source.name, bytes: reply.bytes, document: reply.document, undrawn: problem)
             } catch {
                 let (bytes, document) = Submission.failure(error)
-                return (name: source.name, bytes: bytes, document: document)
+                return (name: source.name, bytes: bytes, document: document, undrawn: nil)
             }
         } finished: { done in
             bar?.update(done: done)
@@ -81,6 +90,10 @@ struct ClassifyCommand: AsyncParsableCommand {
             tally.count(result.document.status)
             bar?.clear()
             printLine(table?.line(result.name, result.document) ?? VerdictTable.json(result.name, result.bytes))
+            if let problem = result.undrawn {
+                undrawn += 1
+                printError("bifrons: \(problem)")
+            }
         }
         bar?.clear()
         if sources.count > 1, !json {
@@ -89,6 +102,18 @@ struct ClassifyCommand: AsyncParsableCommand {
                 "\(sources.count) images: \(tally.classified) classified, \(tally.failed) failed, "
                     + "in \(fixed(seconds, 1)) s (\(fixed(Double(sources.count) / seconds, 1))/s)")
         }
-        return tally.exitStatus
+        return undrawn > 0 ? 1 : tally.exitStatus
+    }
+
+    /// Draws a picture if drawings are wanted; why it could not, if so.
+    private static func draw(
+        _ source: ImageSource, _ image: [UInt8], _ result: ResultDocument, _ drawings: Drawings?
+    ) -> String? {
+        do {
+            try drawings?.write(source, image, result)
+            return nil
+        } catch {
+            return error.description
+        }
     }
 }

@@ -11,6 +11,8 @@ struct ImageSource: Equatable, Sendable {
     /// What results call it: the path as it was given, or "-".
     let name: String
     let place: Place
+    /// Where it stands below what was given: in a folder its path there, otherwise the file's name.
+    let relativeName: String
 
     /// The bytes, or in one sentence why not.
     struct ReadError: Error, Equatable {
@@ -60,25 +62,28 @@ struct ImageSource: Equatable, Sendable {
     /// What the arguments of a command name: files as they are, folders with the images in them, `-` for standard input.
     static func find(_ arguments: [String]) -> [ImageSource] {
         arguments.flatMap { argument in
-            if argument == "-" { return [ImageSource(name: "-", place: .standardInput)] }
-            if isFolder(argument) { return images(in: argument) }
-            return [ImageSource(name: argument, place: .file(argument))]
+            if argument == "-" {
+                return [ImageSource(name: "-", place: .standardInput, relativeName: "standard-input")]
+            }
+            if isFolder(argument) { return images(in: argument, relativeTo: "") }
+            let name = argument.split(separator: "/").last.map(String.init) ?? argument
+            return [ImageSource(name: argument, place: .file(argument), relativeName: name)]
         }
     }
 
     /// The images in a folder and those below it, in the order of their names. Hidden files and folders that are links are
     /// left out.
-    private static func images(in folder: String) -> [ImageSource] {
+    private static func images(in folder: String, relativeTo parent: String) -> [ImageSource] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         let base = folder.hasSuffix("/") ? folder : folder + "/"
         return names.filter { !$0.hasPrefix(".") }.sorted().flatMap { name in
             let path = base + name
-            if isFolder(path) { return isLink(path) ? [] : images(in: path) }
-            return isImage(path) ? [ImageSource(name: path, place: .file(path))] : []
+            if isFolder(path) { return isLink(path) ? [] : images(in: path, relativeTo: parent + name + "/") }
+            return isImage(path) ? [ImageSource(name: path, place: .file(path), relativeName: parent + name)] : []
         }
     }
 
-    private static func isFolder(_ path: String) -> Bool {
+    static func isFolder(_ path: String) -> Bool {
         var information = stat()
         return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
     }

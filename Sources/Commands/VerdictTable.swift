@@ -16,7 +16,7 @@ struct VerdictTable {
             [
                 .init(title: "FILE", width: width), .init(title: "VERDICT", width: "AI-generated".count),
                 .init(title: "AI", isNumber: true, width: "100.0 %".count),
-                .init(title: "ACTION", width: "review".count),
+                .init(title: "ACTION", width: "review".count), .init(title: "FACES", isNumber: true),
             ] + models.map { .init(title: $0, isNumber: true, width: "100.0 %".count) }
                 + [.init(title: "MS", isNumber: true, width: "1000.0".count)])
     }
@@ -36,7 +36,7 @@ struct VerdictTable {
         return table.line(
             [
                 name, verdict.label == .real ? "real" : "AI-generated", percent(verdict.aiProbability),
-                verdict.action.rawValue,
+                verdict.action.rawValue, result.faces.map { $0.isEmpty ? "none" : "\($0.count)" } ?? "-",
             ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"])
     }
 

@@ -23,7 +23,10 @@ import Testing
     @Test func whatIsNamedIsTakenAsItIs() {
         #expect(
             ImageSource.find(["-", "notes.txt"])
-                == [.init(name: "-", place: .standardInput), .init(name: "notes.txt", place: .file("notes.txt"))])
+                == [
+                    .init(name: "-", place: .standardInput, relativeName: "standard-input"),
+                    .init(name: "notes.txt", place: .file("notes.txt"), relativeName: "notes.txt"),
+                ])
     }
 
     @Test func filesAreReadUpToTheLimit() throws {

@@ -19,9 +19,17 @@ import Wire
     @Test func verdictsStandInColumns() {
         #expect(
             [table.header, table.line("a.jpg", verdict)] == [
-                "FILE          VERDICT            AI  ACTION   resnet  inception      MS",
-                "a.jpg         AI-generated   97.3 %  block    98.1 %          -    12.1",
+                "FILE          VERDICT            AI  ACTION  FACES   resnet  inception      MS",
+                "a.jpg         AI-generated   97.3 %  block       -   98.1 %          -    12.1",
             ])
+    }
+
+    @Test func facesAreCountedAndTheirAbsenceIsTold() {
+        var result = verdict
+        result.faces = []
+        #expect(table.line("a.jpg", result).contains("block    none  "))
+        result.faces = [.init(box: Box(x: 1, y: 2, width: 3, height: 4), aiProbability: 0.5, models: [])]
+        #expect(table.line("a.jpg", result).contains("block       1  "))
     }
 
     @Test func errorsAreToldWithStatusAndCode() {

@@ -1,4 +1,4 @@
-// The whole of libjpeg that ImageDecoding sees. libjpeg leaves through longjmp when it gives up, which must never cross
+// The whole of libjpeg that ImageDecoding and ImageDrawing see. libjpeg leaves through longjmp when it gives up, which must never cross
 // a Swift frame: every function here catches that itself and returns an outcome.
 #ifndef BIFRONS_CJPEG_H
 #define BIFRONS_CJPEG_H
@@ -66,5 +66,11 @@ bifrons_jpeg_outcome bifrons_jpeg_finish(bifrons_jpeg *_Nonnull jpeg);
 /// What libjpeg said when it gave up; lives as long as the decoder.
 const char *_Nonnull bifrons_jpeg_message(const bifrons_jpeg *_Nonnull jpeg);
 bifrons_jpeg_position bifrons_jpeg_where(const bifrons_jpeg *_Nonnull jpeg);
+
+/// Compresses `height` rows of `width` RGB pixels, chroma whole. The caller frees what `bytes` then points to.
+/// False: there is no memory for it, or a side is longer than JPEG allows.
+_Bool bifrons_jpeg_write(
+    const uint8_t *_Nonnull pixels, uint32_t width, uint32_t height, int quality,
+    uint8_t *_Nullable *_Nonnull bytes, size_t *_Nonnull count);
 
 #endif

@@ -1,4 +1,4 @@
-// The whole of libpng that ImageDecoding sees. libpng leaves through longjmp when it gives up, which must never cross
+// The whole of libpng that ImageDecoding and ImageDrawing see. libpng leaves through longjmp when it gives up, which must never cross
 // a Swift frame: every function here catches that itself and returns an outcome.
 #ifndef BIFRONS_CPNG_H
 #define BIFRONS_CPNG_H
@@ -36,5 +36,11 @@ bifrons_png_outcome bifrons_png_finish(bifrons_png *_Nonnull png);
 
 /// What libpng said when it gave up; lives as long as the decoder.
 const char *_Nonnull bifrons_png_message(const bifrons_png *_Nonnull png);
+
+/// Compresses `height` rows of `width` RGB pixels. The caller frees what `bytes` then points to.
+/// False: there is no memory for it, or a side is longer than libpng takes.
+_Bool bifrons_png_write(
+    const uint8_t *_Nonnull pixels, uint32_t width, uint32_t height, uint8_t *_Nullable *_Nonnull bytes,
+    size_t *_Nonnull count);
 
 #endif

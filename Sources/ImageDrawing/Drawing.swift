@@ -1,0 +1,145 @@
+public import ImageDecoding
+
+/// A picture on which regions are marked: a frame around each, and what is said of it on a plate beside it.
+///
+/// Lines and letters grow with the picture. A plate stands above its frame, below it or in it, where there is room and no
+/// other plate yet, and never outside of the picture; what is too small for any plate gets its frame alone.
+public struct Drawing {
+    /// The colours of Okabe and Ito (2008) that people tell apart whichever colours they see.
+    public enum Colour: Sendable {
+        /// Vermillion.
+        case alarm
+        /// Bluish green.
+        case calm
+
+        var rgb: (UInt8, UInt8, UInt8) {
+            switch self {
+            case .alarm: (213, 94, 0)
+            case .calm: (0, 158, 115)
+            }
+        }
+    }
+
+    /// A region to mark, in pixels. What lies outside of the picture is not drawn.
+    public struct Mark: Sendable {
+        public var x: Int
+        public var y: Int
+        public var width: Int
+        public var height: Int
+        /// Digits, ` `, `.`, `%` and the letters of "AI" and "no face"; others are drawn as blanks.
+        public var label: String
+        public var colour: Colour
+        public var isDashed: Bool
+
+        public init(
+            x: Int, y: Int, width: Int, height: Int, label: String, colour: Colour, isDashed: Bool = false
+        ) {
+            self.x = x
+            self.y = y
+            self.width = width
+            self.height = height
+            self.label = label
+            self.colour = colour
+            self.isDashed = isDashed
+        }
+    }
+
+    private struct Rectangle {
+        var x: Int
+        var y: Int
+        var width: Int
+        var height: Int
+
+        func meets(_ other: Rectangle) -> Bool {
+            x < other.x + other.width && other.x < x + width && y < other.y + other.height && other.y < y + height
+        }
+    }
+
+    private let width: Int
+    private let height: Int
+    private var pixels: [UInt8]
+
+    private init(_ image: RGBImage) {
+        width = image.width
+        height = image.height
+        pixels = image.pixels
+    }
+
+    /// The picture with its marks; the first one's plate finds its place first.
+    public static func draw(_ marks: [Mark], on image: RGBImage) -> RGBImage {
+        var drawing = Drawing(image)
+        for mark in marks.reversed() { drawing.frame(mark) }
+        var plates: [Rectangle] = []
+        for mark in marks {
+            if let plate = drawing.plate(mark, avoiding: plates) { plates.append(plate) }
+        }
+        return RGBImage(width: drawing.width, height: drawing.height, pixels: drawing.pixels)
+    }
+
+    /// Pixels of a frame's line.
+    private var line: Int { max(min(width, height) < 64 ? 1 : 2, max(width, height) / 300) }
+
+    private mutating func frame(_ mark: Mark) {
+        let (right, bottom) = (mark.x + mark.width, mark.y + mark.height)
+        let thickness = min(line, max(1, mark.width / 2), max(1, mark.height / 2))
+        let dash = mark.isDashed ? 4 * thickness : Int.max
+        for (y, x) in [(mark.y, mark.x), (bottom - thickness, mark.x)] {
+            fill(Rectangle(x: x, y: y, width: mark.width, height: thickness), mark.colour.rgb) { column, _ in
+                (column - mark.x) / dash % 2 == 0
+            }
+        }
+        for (x, y) in [(mark.x, mark.y), (right - thickness, mark.y)] {
+            fill(Rectangle(x: x, y: y, width: thickness, height: mark.height), mark.colour.rgb) { _, row in
+                (row - mark.y) / dash % 2 == 0
+            }
+        }
+    }
+
+    /// Draws a mark's label where it fits; tells where, or nil when it fits nowhere.
+    private mutating func plate(_ mark: Mark, avoiding others: [Rectangle]) -> Rectangle? {
+        let characters = Array(mark.label)
+        // Letters are a pixel apart, and a pixel of the plate is around them.
+        let (columns, rows) = (characters.count * (Glyphs.width + 1) + 1, Glyphs.height + 2)
+        let scale = min(max(1, max(width, height) / 320), width / columns, height / rows)
+        guard scale > 0, !characters.isEmpty else { return nil }
+        let (plateWidth, plateHeight) = (columns * scale, rows * scale)
+        let x = min(max(mark.x, 0), width - plateWidth)
+        let inside = mark.y + line
+        let tops = [
+            mark.y - plateHeight, mark.y + mark.height, inside, mark.y + mark.height - line - plateHeight,
+        ]
+        let places = (tops + [min(max(inside, 0), height - plateHeight)])
+            .map { Rectangle(x: x, y: $0, width: plateWidth, height: plateHeight) }
+            .filter { $0.y >= 0 && $0.y + plateHeight <= height }
+        guard let place = places.first(where: { place in !others.contains { $0.meets(place) } }) ?? places.first else {
+            return nil
+        }
+        fill(place, mark.colour.rgb)
+        for (index, character) in characters.enumerated() {
+            guard let glyph = Glyphs.rows(of: character) else { continue }
+            for (row, bits) in glyph.enumerated() {
+                for column in 0..<Glyphs.width where bits >> (Glyphs.width - 1 - column) & 1 == 1 {
+                    let dot = Rectangle(
+                        x: place.x + (1 + index * (Glyphs.width + 1) + column) * scale,
+                        y: place.y + (1 + row) * scale, width: scale, height: scale)
+                    fill(dot, (255, 255, 255))
+                }
+            }
+        }
+        return place
+    }
+
+    /// Paints the part of a rectangle that is in the picture, where `isPainted` says so of column and row.
+    private mutating func fill(
+        _ rectangle: Rectangle, _ colour: (UInt8, UInt8, UInt8), where isPainted: (Int, Int) -> Bool = { _, _ in true }
+    ) {
+        let columns = max(rectangle.x, 0)..<max(min(rectangle.x + rectangle.width, width), max(rectangle.x, 0))
+        let rows = max(rectangle.y, 0)..<max(min(rectangle.y + rectangle.height, height), max(rectangle.y, 0))
+        for row in rows {
+            for column in columns where isPainted(column, row) {
+                let place = (row * width + column) * 3
+                (pixels[place], pixels[place + 1], pixels[place + 2]) = colour
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+internal import CJPEG
+internal import CPNG
+import Glibc
+public import ImageDecoding
+
+/// Pixels as the bytes of a file.
+public enum ImageEncoder {
+    /// The picture is too large for its format, or for the memory that there is.
+    public struct EncodeError: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// A JPEG's quality, on libjpeg's scale: high, so that the text stays sharp.
+    private static let quality: Int32 = 92
+
+    /// Encodes a picture.
+    ///
+    /// - Throws: ``EncodeError`` with the picture's size and what to do.
+    public static func encode(_ image: RGBImage, as format: ImageFormat) throws(EncodeError) -> [UInt8] {
+        var (file, count): (UnsafeMutablePointer<UInt8>?, Int) = (nil, 0)
+        let (width, height) = (UInt32(clamping: image.width), UInt32(clamping: image.height))
+        let isWritten = image.pixels.withUnsafeBufferPointer { pixels in
+            guard let pixels = pixels.baseAddress else { return false }
+            switch format {
+            case .jpeg: return bifrons_jpeg_write(pixels, width, height, quality, &file, &count)
+            case .png: return bifrons_png_write(pixels, width, height, &file, &count)
+            }
+        }
+        guard isWritten, let file else {
+            throw EncodeError(
+                description: "\(image.width) × \(image.height) pixels cannot be written as \(format.rawValue): "
+                    + "take the other format, or a smaller picture")
+        }
+        defer { free(file) }
+        return Array(UnsafeBufferPointer(start: file, count: count))
+    }
+}

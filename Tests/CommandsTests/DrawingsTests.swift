@@ -1,0 +1,99 @@
+import Glibc
+import ImageDecoding
+import ImageDrawing
+import TestImages
+import Testing
+import Wire
+
+@testable import Commands
+
+@Suite struct DrawingsTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try folder.write("a.jpg", TestImages.jpeg(width: 80, height: 60))
+        try folder.write("below/a.jpg", TestImages.jpeg(width: 80, height: 60))
+        try folder.write("below/b", TestImages.png(width: 30, height: 40))
+    }
+
+    private func drawings(_ out: String, _ arguments: [String]) throws -> (Drawings, [ImageSource]) {
+        let sources = ImageSource.find(arguments)
+        return (try Drawings(out: out, arguments: arguments, sources: sources), sources)
+    }
+
+    private func result(_ faces: [Box]) -> ResultDocument {
+        var result = ResultDocument(id: "1", status: .ok)
+        result.verdict = .init(label: .aiGenerated, aiProbability: 0.9, action: .review, policy: "default")
+        result.faces = faces.map { .init(box: $0, aiProbability: 0.9, models: []) }
+        return result
+    }
+
+    private func picture(_ path: String) throws -> DecodedImage {
+        try ImageDecoder().decode(ImageSource(name: path, place: .file(path), relativeName: path).read(limit: 1 << 20))
+    }
+
+    @Test func oneFileIsDrawnToTheFileOfThatName() throws {
+        let original = "\(folder.path)/a.jpg"
+        for (name, format) in [("out.png", ImageFormat.png), ("deep/er/out.JPG", .jpeg)] {
+            let (drawings, sources) = try drawings("\(folder.path)/\(name)", [original])
+            let box = Box(x: 10, y: 20, width: 30, height: 30)
+            try drawings.write(sources[0], sources[0].read(limit: 1 << 20), result([box]))
+            let drawn = try picture("\(folder.path)/\(name)")
+            #expect(drawn.format == format && drawn.width == 80 && drawn.height == 60)
+            #expect(try drawn.image.pixels != picture(original).image.pixels)
+        }
+    }
+
+    @Test func aFoldersPicturesAreDrawnToAFolderOfTheSameShape() throws {
+        let out = "\(folder.path)/out"
+        let (drawings, sources) = try drawings(out, ["\(folder.path)"])
+        for source in sources { try drawings.write(source, source.read(limit: 1 << 20), result([])) }
+        #expect(sources.count == 3)
+        #expect(try picture("\(out)/a.jpg").format == .jpeg)
+        #expect(try picture("\(out)/below/a.jpg").format == .jpeg)
+        // A name that does not say what it is gets a suffix.
+        #expect(try picture("\(out)/below/b.png").format == .png)
+    }
+
+    @Test func twoPicturesOfOneNameAreRefused() throws {
+        let arguments = ["\(folder.path)/a.jpg", "\(folder.path)/below/a.jpg"]
+        let error = try #require(throws: CommandError.self) { try drawings("\(folder.path)/out", arguments) }
+        #expect(error.description.contains("would write both \(arguments[0]) and \(arguments[1])"))
+    }
+
+    @Test func theOriginalIsNeverReplaced() throws {
+        let original = "\(folder.path)/a.jpg"
+        for out in [original, "\(folder.path)/./a.jpg", folder.path] {
+            let error = try #require(throws: CommandError.self) { try drawings(out, [original]) }
+            #expect(error.description.contains("would replace \(original) itself"))
+        }
+    }
+
+    @Test func whatHasNoVerdictIsNotDrawn() throws {
+        let (drawings, sources) = try drawings("\(folder.path)/out.jpg", ["\(folder.path)/a.jpg"])
+        let failed = ResultDocument(id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end"))
+        try drawings.write(sources[0], [1, 2, 3], failed)
+        #expect(access("\(folder.path)/out.jpg", F_OK) != 0)
+    }
+
+    @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
+        let out = "\(folder.path)/a.jpg/out.jpg"
+        let (drawings, sources) = try drawings(out, ["\(folder.path)/below/a.jpg"])
+        let error = try #require(throws: CommandError.self) {
+            try drawings.write(sources[0], sources[0].read(limit: 1 << 20), result([]))
+        }
+        #expect(error.description.hasPrefix("cannot write \(out): "))
+    }
+
+    @Test func facesAreMarkedWithTheirProbabilityAndTheirAbsenceToo() throws {
+        let image = RGBImage(width: 30, height: 20, pixels: Array(repeating: 0, count: 1800))
+        let verdict = try #require(result([]).verdict)
+        let none = Drawings.marks([], verdict, image)
+        #expect(none.map(\.label) == ["no face AI 90.0 %"] && none[0].isDashed)
+        #expect((none[0].x, none[0].y, none[0].width, none[0].height) == (5, 0, 20, 20))
+        let faces = result([Box(x: 1, y: 2, width: 3, height: 4)]).faces ?? []
+        let one = Drawings.marks(faces, verdict, image)
+        #expect(one.map(\.label) == ["AI 90.0 %"] && !one[0].isDashed)
+    }
+}
