@@ -12,11 +12,13 @@ swift_files := Sources Tests Benchmarks/Sources Package.swift Benchmarks/Package
 IMAGE ?=
 # The training's folder of labelled pictures
 DATA ?=
+# What make data-report writes: it holds copies of the pictures, so it stays where git does not look
+REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test build bench models engine packages format lint clean
+.PHONY: help demo test build bench data-report models engine packages format lint clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build engine ## build, start a cluster, classify IMAGE=path with it, stop it
 	@scripts/demo "$(IMAGE)"
@@ -33,10 +35,16 @@ build: packages ## build the release executables into .build/release
 bench: build engine ## run the benchmarks
 	cd Benchmarks && swift run -c release bifrons-benchmarks
 
-models: packages ## train and export the models from DATA=folder (an hour)
+data-report: packages ## show what the pictures of DATA=folder give away, as the page REPORT=file
+	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make data-report DATA=folder" >&2; exit 2; }
+	@scripts/python-environment .venv-training Models/training/requirements.txt
+	.venv-training/bin/python Models/training/data_report.py --data "$(DATA)" --out "$(REPORT)"
+
+models: packages ## train and export the locator and the models from DATA=folder (two hours)
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make models DATA=folder" >&2; exit 2; }
 	scripts/python-environment .venv-training Models/training/requirements.txt
 	.venv-training/bin/python -m pytest -q Models/training/tests
+	.venv-training/bin/python Models/training/make_locator.py --data "$(DATA)"
 	.venv-training/bin/python Models/training/make_models.py --data "$(DATA)"
 
 engine: packages ## fetch the inference engine into vendor/openvino

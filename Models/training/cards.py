@@ -10,7 +10,8 @@ from typing import Any
 
 import networks
 from data import HONEST_SOURCE
-from export import LICENCE, write_text
+from export import LICENCE
+from files import write_text
 
 WHAT = {
     "resnet": "A small residual network (He et al. 2016): a strided 3x3 stem, then one residual block each at 32, 64, "

@@ -18,7 +18,7 @@ import numpy as np
 
 import calibration
 from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key, read_catalogue
-from export import write_text
+from files import write_text
 from locating import Locator
 from scoring import Scorer
 from train import DEFAULT_WORK, REPOSITORY

@@ -18,6 +18,7 @@ from torch import nn
 import canary
 import networks
 import preprocessing
+from files import write_text
 from scoring import Scorer
 
 OPSET = 18
@@ -130,13 +131,6 @@ def write_folder(
         "licence": LICENCE,
     }
     write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(file: Path, text: str) -> None:
-    """Writes a file beside the old one and then over it: nobody reads half."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, file)
 
 
 def publish(new: Path, final: Path) -> None:

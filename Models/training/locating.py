@@ -14,6 +14,9 @@ import preprocessing
 from preprocessing import Box, Decoded
 
 STRIDES = (8, 16, 32)
+VALUES = 15
+"""Numbers of a cell: logit, distances to left, top, right, bottom, five offsets x and y; all in units of the stride."""
+
 CANDIDATES = 256
 FACES = 16
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from data import DataError
-from export import ExportError, publish, write_text
+from export import ExportError, publish
+from files import write_text
 from locating import Locator as Served
 from locator import card, catalogue, evaluation, publishing, training
 from locator.network import Locator

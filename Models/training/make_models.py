@@ -28,7 +28,8 @@ import cards
 import evaluate
 import networks
 from data import DataError, PixelCache, Splits, read_catalogue
-from export import ExportError, export, load_average, publish, write_folder, write_text
+from export import ExportError, export, load_average, publish, write_folder
+from files import write_text
 from locating import Locator
 from scoring import Scorer
 from train import DEFAULT_MINUTES, DEFAULT_WORK

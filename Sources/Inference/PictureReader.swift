@@ -33,6 +33,11 @@ public struct PictureReader: Sendable {
         }
     }
 
+    /// How many times smaller than in its file a JPEG is decoded to look for faces in it.
+    public static func locatingReduction(width: Int, height: Int) -> Int {
+        Framing.locatingReduction(width: width, height: height)
+    }
+
     /// What was found in a file.
     public struct Reading: Equatable, Sendable {
         public var format: ImageFormat
@@ -47,7 +52,7 @@ public struct PictureReader: Sendable {
     ///
     /// - Throws: `DecodeError`, or ``InferenceError`` of the locator; then nothing was appended.
     public func read(_ file: UnsafeRawBufferPointer, appendingTo tensors: inout [Float]) throws -> Reading {
-        let picture = try decoder.decode(file, reduction: Framing.locatingReduction)
+        let picture = try decoder.decode(file, reduction: Self.locatingReduction)
         let regions = try regions(of: picture)
 
         let reductions = regions.map { preprocessor.reduction(for: $0.square) }

@@ -9,7 +9,7 @@ struct Benchmarks: ParsableCommand {
         subcommands: [
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
             LatencyBenchmark.self,
-            StartBenchmark.self, FailoverBenchmark.self, ForwarderCommand.self,
+            PictureBenchmark.self, StartBenchmark.self, FailoverBenchmark.self, ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
 }
 
@@ -19,7 +19,8 @@ struct AllBenchmarks: ParsableCommand {
     func run() throws {
         let runs: [(any ParsableCommand.Type, [String])] = [
             (RouterBenchmark.self, []), (RouterBenchmark.self, ["--image-bytes", "100000"]), (MemoryBenchmark.self, []),
-            (SaturationBenchmark.self, []), (LatencyBenchmark.self, []), (StartBenchmark.self, []),
+            (SaturationBenchmark.self, []), (LatencyBenchmark.self, []), (PictureBenchmark.self, []),
+            (StartBenchmark.self, []),
             (FailoverBenchmark.self, []),
         ]
         for (benchmark, arguments) in runs {

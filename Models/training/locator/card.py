@@ -10,7 +10,8 @@ from cards import fill_paragraphs
 from export import LICENCE
 
 from .catalogue import Split
-from .network import SIDE, Locator
+from .network import Locator
+from .scenes import SIDE
 from .training import BATCH
 
 

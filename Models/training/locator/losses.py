@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from . import network
+from locating import cell_centres
+
+from .scenes import SIDE
 from .targets import FACE, IGNORED
 
 
@@ -26,7 +28,8 @@ class LocatorLoss:
     IoU on the boxes; smooth L1 on the landmarks, in units of the face."""
 
     def __init__(self) -> None:
-        self.centres, self.strides = network.cell_centres()
+        cells = torch.from_numpy(cell_centres(SIDE)).float()
+        self.centres, self.strides = cells[:, :2], cells[:, 2]
 
     def __call__(
         self, cells: torch.Tensor, state: torch.Tensor, values: torch.Tensor

@@ -10,26 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-SIDE = 320
-STRIDES = (8, 16, 32)
-VALUES = 15
-"""Numbers of a cell: logit, distances to left, top, right, bottom, five offsets x and y; all in units of the stride."""
+from locating import STRIDES, VALUES
 
-
-def cell_count(side: int = SIDE) -> int:
-    """Cells of all levels."""
-    return sum((side // stride) ** 2 for stride in STRIDES)
-
-
-def cell_centres(side: int = SIDE) -> tuple[torch.Tensor, torch.Tensor]:
-    """The cells' centres [n, 2] in pixels of the input, and their strides [n]; level by level, row by row."""
-    centres, strides = [], []
-    for stride in STRIDES:
-        steps = (torch.arange(side // stride) + 0.5) * stride
-        y, x = torch.meshgrid(steps, steps, indexing="ij")
-        centres.append(torch.stack([x.flatten(), y.flatten()], dim=1))
-        strides.append(torch.full((len(steps) ** 2,), float(stride)))
-    return torch.cat(centres), torch.cat(strides)
+from .scenes import SIDE
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -58,7 +41,7 @@ class Separable(nn.Module):
 
 
 class Locator(nn.Module):
-    """[n, 3, SIDE, SIDE] normalised RGB to `cells` [n, cell_count(), VALUES]."""
+    """[n, 3, SIDE, SIDE] normalised RGB to `cells` [n, cells, VALUES]."""
 
     def __init__(self, widths: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128), pyramid: int = 64) -> None:
         super().__init__()

@@ -16,10 +16,12 @@ from PIL import Image
 
 import canary
 import preprocessing
-from export import LICENCE, OPSET, ExportError, strip, write_text
+from export import LICENCE, OPSET, ExportError, strip
+from files import write_text
 from locating import Locator as Served
 
-from .network import SIDE, Locator
+from .network import Locator
+from .scenes import SIDE
 
 TOLERANCE = 2e-3
 OVERLAP = 0.4

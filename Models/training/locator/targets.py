@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import network
 import preprocessing
-from .scenes import Composition
+from locating import STRIDES, VALUES, cell_centres
+from .scenes import SIDE, Composition
 
 SIZES = ((0.0, 44.0), (36.0, 116.0), (96.0, np.inf))
 """Pixels of the longer side of the faces that each level learns; neighbours overlap."""
 
 NOTHING, FACE, IGNORED = 0, 1, 2
 
-_CENTRES, _STRIDES = (tensor.numpy() for tensor in network.cell_centres())
-_LEVEL = np.repeat(np.arange(len(network.STRIDES)), [(network.SIDE // s) ** 2 for s in network.STRIDES])
+_CELLS = cell_centres(SIDE).astype(np.float32)
+_CENTRES, _STRIDES = _CELLS[:, :2], _CELLS[:, 2]
+_LEVEL = np.searchsorted(STRIDES, _STRIDES)
 
 
 def assign(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
-    """(state [cells] of `NOTHING`, `FACE` or `IGNORED`, values [cells, 14]: box and landmarks in pixels).
+    """(state [cells] of `NOTHING`, `FACE` or `IGNORED`, values [cells, VALUES - 1]: box and landmarks in pixels).
 
     A face is learned by the cells of its level within the larger of one stride and 0.16 of its size from its middle. Cells
     in a face's box but not near its middle learn "nothing", those in an ignored one learn neither.
     """
     state = np.zeros(len(_CENTRES), np.uint8)
-    values = np.zeros((len(_CENTRES), 14), np.float32)
+    values = np.zeros((len(_CENTRES), VALUES - 1), np.float32)
     best = np.full(len(_CENTRES), np.inf, np.float32)
     # Small ones last: where two want a cell at the same distance, the one in front is usually the smaller.
     order = np.argsort(-np.prod(composition.boxes[:, 2:] - composition.boxes[:, :2], axis=1))
@@ -51,7 +52,7 @@ def assign(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
 
 def tensor(pixels: np.ndarray) -> np.ndarray:
     """A composition's pixels as the network's input [3, SIDE, SIDE]: at the top left, 0 beside them."""
-    result = np.zeros((3, network.SIDE, network.SIDE), np.float32)
+    result = np.zeros((3, SIDE, SIDE), np.float32)
     height, width = pixels.shape[:2]
     result[:, :height, :width] = preprocessing.normalise(pixels)
     return result

@@ -1,0 +1,149 @@
+"""The data report, on a folder made for it: planted traps are found, and what is planted for the equalisation goes."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import data
+import data_report
+import data_statistics
+import equalisation
+import shortcut_probe
+
+HEAD = "path,split,label,source,generator,group,box_x,box_y,box_w,box_h"
+
+
+def face(random: np.random.Generator) -> Image.Image:
+    """A face-like blob: coarse noise, the same for both classes."""
+    cells = random.integers(40, 216, (12, 12, 3), dtype=np.uint8)
+    return Image.fromarray(cells).resize((100, 100), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Two sources a class. The generated ones have a black backdrop: the trap."""
+    folder = tmp_path_factory.mktemp("faces")
+    rows, random = [], np.random.default_rng(4)
+    for label in ("real", "ai_generated"):
+        for source in (f"{label}_a", f"{label}_b"):
+            for number in range(36):
+                split = "val" if number % 6 == 0 else "train"
+                backdrop = (0, 0, 0) if label == "ai_generated" else tuple(int(v) for v in random.integers(60, 200, 3))
+                picture = Image.new("RGB", (160, 160), backdrop)
+                picture.paste(face(random), (30, 30))
+                path = f"{split}/{label}/{source}_{number:05}.jpg"
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                picture.save(folder / path, quality=89)
+                rows.append(f"{path},{split},{label},{source},,{number},30,30,100,100")
+    # The same picture in both splits and both classes, once to the byte and once compressed anew.
+    original = folder / rows[1].split(",")[0]
+    for path, copy in (("val/real/copy.jpg", "real"), ("train/ai_generated/copy.jpg", "ai_generated")):
+        if copy == "real":
+            (folder / path).write_bytes(original.read_bytes())
+        else:
+            Image.open(original).save(folder / path, quality=70)
+        rows.append(f"{path},{path.split('/')[0]},{copy},copies,,{copy},30,30,100,100")
+    (folder / "faces.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(folder) -> dict:
+    faces = data.read_catalogue(folder)
+    return data_report.make_report(faces, data_report.measure_all(folder, faces, data_report.read_boxes(folder)))
+
+
+def test_the_probe_finds_the_traps_and_the_equalisation_takes_them_away(report):
+    before, after = (np.array(report["probe"][when]["auc"]) for when in ("before", "after"))
+    assert before.shape == after.shape == (2, 2)
+    assert before.min() > 0.9
+    assert np.median(after) < 0.7
+
+
+def test_copies_across_splits_and_classes_are_found(report):
+    pairs = {(pair["first"], pair["second"]): pair for pair in report["duplicates"]}
+    assert len(pairs) == 3
+    assert sum(pair["exact"] for pair in pairs.values()) == 1
+    assert sum(pair["across_splits"] for pair in pairs.values()) == 2
+    assert sum(pair["across_classes"] for pair in pairs.values()) == 2
+
+
+def test_every_source_has_its_row_and_the_findings_name_numbers(report):
+    rows = {row["source"]: row for row in report["sources"]}
+    assert rows["real_a"]["train"] == 30 and rows["real_a"]["val"] == 6
+    assert rows["real_b"]["face_share"] == 0.625 and rows["real_b"]["jpeg_quality"] == 89
+    assert any("3 pairs" in text and "2 of them" in text for text in report["findings"])
+    assert any("ROC AUC" in text for text in report["findings"])
+
+
+def test_the_command_writes_one_page_that_needs_nothing_else(folder, tmp_path):
+    script = Path(data_report.__file__)
+    out, told = tmp_path / "deep" / "page.html", tmp_path / "findings.json"
+    words = [sys.executable, script, "--data", folder, "--out", out, "--findings", told]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    assert "real_a" in text and "src=\"data:image/png" in text and "http" not in text.replace("http-equiv", "")
+    assert "data:image/jpeg" in text
+    assert json.loads(told.read_text())["findings"] == json.loads(out.with_suffix(".json").read_text())["findings"]
+    done = subprocess.run([*words, "--without-pictures"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "data:image/jpeg" not in out.read_text()
+
+
+def test_unreadable_pictures_are_all_named(folder, tmp_path):
+    rows = (folder / "faces.csv").read_text().splitlines()
+    for row in rows[1:]:
+        path = row.split(",")[0]
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes((folder / path).read_bytes())
+    (tmp_path / "faces.csv").write_text("\n".join(rows) + "\n")
+    bad = [row.split(",")[0] for row in rows[3:5]]
+    for path in bad:
+        (tmp_path / path).write_bytes(b"\xff\xd8\xff no more")
+    done = subprocess.run(
+        [sys.executable, data_report.__file__, "--data", tmp_path, "--out", tmp_path / "page.html"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1 and done.stderr.startswith("error: these are not readable pictures")
+    assert all(path in done.stderr for path in bad)
+
+
+def test_a_missing_folder_is_one_sentence(tmp_path):
+    done = subprocess.run(
+        [sys.executable, data_report.__file__, "--data", tmp_path / "no", "--out", tmp_path / "page.html"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "does not exist" in done.stderr
+
+
+def test_equalised_faces_have_one_size_and_the_faces_framing():
+    picture = Image.new("RGB", (300, 200), "black")
+    picture.paste("white", (100, 50, 160, 110))
+    pixels = equalisation.equalise(picture, (100, 50, 60, 60))
+    assert pixels.shape == (96, 96, 3) and pixels[4:-4, 4:-4].min() > 250
+    assert equalisation.equalise(picture, None).shape == (96, 96, 3)
+
+
+def test_a_grid_of_an_earlier_pass_stands_where_it_was():
+    cells = np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    packed = io.BytesIO()
+    Image.fromarray(cells).resize((200, 200), Image.Resampling.BICUBIC).save(packed, "JPEG", quality=10)
+    shifted = np.asarray(Image.open(packed).convert("L"), dtype=float)[3:, 3:]
+    assert int(data_statistics.grid_steps(shifted).argmax()) == 5
+
+
+def test_the_probe_is_at_chance_where_nothing_differs():
+    random = np.random.default_rng(2)
+    names = [str(n) for n in range(200)]
+    value = shortcut_probe.probe(random.normal(size=(200, 15)), random.normal(size=(200, 15)), names, names)
+    assert 0.4 < value < 0.6

@@ -1,0 +1,161 @@
+"""The locator's compositions and the division of its data, on a folder made for it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import DataError
+from locator import catalogue, scenes, targets
+from locator.scenes import Composition
+
+POINTS = "".join(f",{name}_{axis}" for name in catalogue.LANDMARKS for axis in "xy")
+SCENES = f"path,source,width,height,face,box_x,box_y,box_w,box_h{POINTS},detector_score"
+FACES = f"path,split,label,source,generator,group,box_x,box_y,box_w,box_h{POINTS}"
+
+
+def picture(random: np.random.Generator, side: int) -> Image.Image:
+    cells = random.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    return Image.fromarray(cells).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def points(x: float, y: float, side: float) -> str:
+    places = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+    return "".join(f",{x + side * u},{y + side * v}" for u, v in places)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Crops of both splits and classes, and scenes of which some show the same face as a crop."""
+    folder, random = tmp_path_factory.mktemp("faces"), np.random.default_rng(8)
+    crops, lines = [], []
+    for number in range(24):
+        split, label = ("val" if number % 4 == 0 else "train"), ("real", "ai_generated")[number % 2 if number % 4 else 0]
+        path = f"{split}/{label}/cam_{number:05}.png"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        crop = picture(random, 120)
+        crop.save(folder / path)
+        crops.append(crop)
+        lines.append(f"{path},{split},{label},cam_{label},,g{number},20,20,80,80{points(20, 20, 80)}")
+    path = "val/ai_generated/cam_99999.png"
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    picture(random, 120).save(folder / path)
+    lines.append(f"{path},val,ai_generated,cam_ai_generated,,g99,20,20,80,80{points(20, 20, 80)}")
+    (folder / "faces.csv").write_text("\n".join([FACES, *lines]) + "\n")
+    rows = []
+    (folder / "scenes").mkdir()
+    for number in range(24):
+        scene = picture(random, 240)
+        scene.paste(crops[number].resize((60, 60)), (100, 90))
+        scene.save(folder / f"scenes/cam_{number:05}.png")
+        rows.append(f"scenes/cam_{number:05}.png,cam,240,240,0,110,100,40,40{points(110, 100, 40)},0.9")
+    (folder / "scenes.csv").write_text("\n".join([SCENES, *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def composer(folder) -> scenes.Composer:
+    return scenes.Composer.of(folder, catalogue.divide(folder))
+
+
+def test_a_photograph_is_on_one_side_only(folder):
+    split = catalogue.divide(folder)
+    judged = {scene.group for scene in split.held_out}
+    assert len(split.held_out) + len(split.scenes) == 24
+    assert judged and not judged & {crop.group for crop in split.crops}
+    assert not judged & {scene.group for scene in split.scenes}
+    # A scene whose face is that of a validation crop judges.
+    assert {f"cam_real/g{number}" for number in range(0, 24, 4)} <= judged
+    assert not any(crop.path.startswith("val/") for crop in split.crops)
+
+
+def test_a_composition_is_made_by_its_seed(composer):
+    for seed in range(30):
+        first, second = composer.compose(seed), composer.compose(seed)
+        assert np.array_equal(first.pixels, second.pixels) and np.array_equal(first.boxes, second.boxes)
+
+
+def test_boxes_lie_in_the_picture_and_landmarks_go_with_them(composer):
+    counts = []
+    for seed in range(150):
+        made = composer.compose(seed)
+        height, width = made.pixels.shape[:2]
+        assert made.pixels.dtype == np.uint8 and max(width, height) == scenes.SIDE
+        assert len(made.boxes) == len(made.points) == len(made.ignored)
+        if len(made.boxes):
+            assert made.boxes.min() >= 0 and (made.boxes[:, 2:] <= (width, height)).all()
+            assert (made.boxes[:, 2:] - made.boxes[:, :2] >= 2).all()
+        counts.append(len(made.boxes))
+    assert max(counts) >= 3 and counts.count(0) >= 5
+
+
+def test_a_turned_faces_box_is_the_one_around_its_ellipse():
+    random = np.random.default_rng(3)
+    for _ in range(50):
+        x, y, width, height = random.uniform(5, 80, 4)
+        matrix = scenes.similarity(
+            random.uniform(0.2, 3), random.uniform(-45, 45), np.zeros(2), random.uniform(-9, 9, 2), random.random() < 0.5
+        )
+        angles = np.linspace(0, 2 * np.pi, 2000)
+        rim = np.stack([x + width / 2 * (1 + np.cos(angles)), y + height / 2 * (1 + np.sin(angles))], axis=1)
+        rim = scenes.move_points(rim, matrix)
+        box = scenes.move_boxes(np.array([[x, y, x + width, y + height]]), matrix)[0]
+        assert np.allclose(box, [*rim.min(axis=0), *rim.max(axis=0)], atol=0.02)
+
+
+def test_similarity_takes_the_source_to_the_target():
+    matrix = scenes.similarity(2, 30, np.array([3, 4]), np.array([50, 60]), True)
+    assert np.allclose(scenes.move_points(np.array([3.0, 4.0]), matrix), [50, 60])
+    assert np.linalg.det(matrix[:, :2]) == pytest.approx(-4)
+
+
+def composition(*boxes: tuple, ignored: tuple = ()) -> Composition:
+    count = len(boxes)
+    flags = np.array([number in ignored for number in range(count)], bool)
+    return Composition(
+        np.zeros((320, 320, 3), np.uint8), np.array(boxes, np.float32).reshape(-1, 4), np.zeros((count, 5, 2), np.float32), flags
+    )
+
+
+def test_every_face_is_learned_by_cells_of_its_size():
+    for side, level in ((10, 8), (30, 8), (40, 16), (100, 32), (300, 32)):
+        state, values = targets.assign(composition((7, 9, 7 + side, 9 + side)))
+        seen = state == targets.FACE
+        assert seen.any()
+        assert level in set(targets._STRIDES[seen])
+        assert (values[seen, :4] == (7, 9, 7 + side, 9 + side)).all()
+
+
+def test_ignored_faces_are_neither_learned_nor_forbidden():
+    state, _ = targets.assign(composition((100, 100, 200, 200), ignored=(0,)))
+    assert not (state == targets.FACE).any() and (state == targets.IGNORED).sum() > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("box_w", "box_q", 1), "lacks the column 'box_w'"),
+        (lambda text: text.replace(",110,100,40,40,", ",110,100,wide,40,", 1), r"line 2: box_w is 'wide'"),
+        (lambda text: text.replace(",110,100,40,40,", ",110,100,0,40,", 1), "line 2: the face box is empty"),
+        (lambda text: text.replace(",110,100,40,40,", ",410,100,40,40,", 1), "line 2: the face box lies outside"),
+        (lambda text: text.replace("scenes/cam_00003", "scenes/gone", 1), r"scenes/gone\.png is listed"),
+        (lambda text: text.split("\n")[0] + "\n", "lists no faces"),
+    ],
+)
+def test_what_is_wrong_with_the_scenes_is_one_sentence(folder, tmp_path, change, words):
+    (tmp_path / "scenes").symlink_to(folder / "scenes")
+    (tmp_path / "scenes.csv").write_text(change((folder / "scenes.csv").read_text()))
+    with pytest.raises(DataError, match=words):
+        catalogue.read_scenes(tmp_path)
+
+
+def test_missing_scenes_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"scenes\.csv is missing"):
+        catalogue.read_scenes(tmp_path)
+
+
+def test_an_unreadable_scene_is_named(folder, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
+    with pytest.raises(DataError, match=r"broken\.jpg is not a readable picture"):
+        catalogue.read_pixels(tmp_path, "broken.jpg")
