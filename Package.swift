@@ -111,6 +111,8 @@ let package = Package(
                 "Client", "Commands", "ImageDecoding", "ImageDrawing", "Reactor", "Settings", "TestImages", "Wire",
                 "ZeroMQ", arguments,
             ]),
-        tests("EndToEndTests", ["Reactor", "Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
+        tests(
+            "EndToEndTests",
+            ["ImageDecoding", "ImageDrawing", "Reactor", "Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
     ]
 )

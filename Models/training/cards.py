@@ -82,6 +82,18 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def data_findings(file: Path = Path(__file__).with_name("data_findings.json")) -> str:
+    """What the data gives away besides the faces, as data_report.py found it; nothing if it has not been run."""
+    if not file.is_file():
+        return ""
+    lines = [textwrap.fill(text, 116, subsequent_indent="  ") for text in json.loads(file.read_text())["findings"]]
+    return (
+        "\nWhat the data gives away besides the faces (`make data-report DATA=FOLDER`):\n\n"
+        + "\n".join(f"- {line}" for line in lines)
+        + "\n"
+    )
+
+
 def head_rows(values: dict[str, Any]) -> str:
     """The two rows every card shows first: the honest pair, then everything."""
     lines = ["| | n | ROC AUC (95 %) | accuracy at 0.5 | EER | ECE |", "|---|---|---|---|---|---|"]
@@ -143,7 +155,7 @@ The numbers come from `python Models/training/evaluate.py --data FOLDER`, the cu
 ## What it was trained on
 
 {training}
-
+{data_findings()}
 ## Traps
 
 - It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split

@@ -26,6 +26,9 @@ STD = (0.25, 0.25, 0.25)
 LOCATING_SIDE = 640
 """Pixels that the longer side keeps, if the file has them, when faces are looked for."""
 
+_FLOATS = [((np.arange(256) / 255 - mean) / std).astype(np.float32) for mean, std in zip(MEAN, STD, strict=True)]
+"""The float of every byte, by channel: rounded once, from 64 bits."""
+
 Box = tuple[int, int, int, int]
 """A face: x, y, width, height in whole pixels of the upright picture at full size."""
 
@@ -149,8 +152,8 @@ def whole(image: Image.Image, side: int) -> tuple[np.ndarray, tuple[int, int]]:
 
 def normalise(values: np.ndarray) -> np.ndarray:
     """[..., H, W, 3] uint8 to [..., 3, H, W] float32, as a network's input wants it."""
-    scaled = (values.astype(np.float32) / np.float32(255) - np.float32(MEAN)) / np.float32(STD)
-    return np.ascontiguousarray(np.moveaxis(scaled, -1, -3), dtype=np.float32)
+    planes = [_FLOATS[channel][values[..., channel]] for channel in range(3)]
+    return np.stack(planes, axis=-3)
 
 
 def tensor(image: Image.Image) -> np.ndarray:

@@ -1,3 +1,4 @@
+import Dispatch
 import FoundationEssentials
 import Glibc
 import ImageDecoding
@@ -49,14 +50,21 @@ import Testing
         return text
     }
 
-    private func compare(_ entries: [Entry]) throws -> (pictures: Int, faces: Int, exact: Int) {
+    private struct Counts {
+        var pictures = 0
+        var faces = 0
+        /// Pictures whose squares are equal to the byte.
+        var exact = 0
+    }
+
+    private func compare(_ entries: [Entry]) throws -> Counts {
         let engine = try Engine.load()
         let manifest = try Manifest.load(folder: "\(Self.root)/Models/resnet")
         let locator = try Locator(folder: "\(Self.root)/Models/locator", engine: engine)
         let reader = PictureReader(manifest: manifest) { picture throws(InferenceError) in
             try locator.faces(in: picture)
         }
-        var counts = (pictures: 0, faces: 0, exact: 0)
+        var counts = Counts()
         for entry in entries {
             let file = try #require(Files.contents(of: entry.file, limit: 1 << 26), "\(entry.file)")
             var tensors: [Float] = []
@@ -105,18 +113,29 @@ import Testing
         return Double(sum) / Double(max(tensors.count, 1)) / 255
     }
 
-    @Test func trainingAndServingSeeTheSame() throws {
-        let folder = try ModelFolder()
-        let counts = try compare(entries("--make 200 --portrait '\(Self.portrait())'", in: folder.path))
+    /// Half a minute of work: on a thread of its own, because the few that tests share are not to be kept from the others.
+    private func compare(_ arguments: @escaping @Sendable () throws -> String) async throws -> Counts {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue(label: "parity").async {
+                continuation.resume(
+                    with: Result {
+                        let folder = try ModelFolder()
+                        return try compare(entries(arguments(), in: folder.path))
+                    })
+            }
+        }
+    }
+
+    @Test func trainingAndServingSeeTheSame() async throws {
+        let counts = try await compare { try "--make 200 --portrait '\(Self.portrait())'" }
         #expect(counts.pictures == 200)
-        #expect(counts.faces > 75)
+        #expect(counts.faces > 100)
     }
 
     @Test(.enabled(if: getenv("BIFRONS_PARITY_PICTURES") != nil))
-    func trainingAndServingSeeTheSameOfYourPictures() throws {
+    func trainingAndServingSeeTheSameOfYourPictures() async throws {
         let pictures = String(cString: getenv("BIFRONS_PARITY_PICTURES"))
-        let folder = try ModelFolder()
-        let counts = try compare(entries("--pictures '\(pictures)' --most 200", in: folder.path))
+        let counts = try await compare { "--pictures '\(pictures)' --most 200" }
         print("parity: \(counts.pictures) pictures, \(counts.faces) faces, \(counts.exact) pictures equal to the byte")
     }
 }
