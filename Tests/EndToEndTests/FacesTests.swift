@@ -120,7 +120,7 @@ extension EndToEndTests {
                 try expect([(0, 0, 1)], of: (512, 600))
                 try expect([(0, 0, 1)], of: (1024, 1024))
                 // Decoded a quarter, and each face cut from a finer picture.
-                try expect([(1900, 300, 0.9), (300, 700, 0.6)], of: (2800, 1500))
+                try expect([(1900, 300, 1.2), (300, 500, 0.9)], of: (2600, 1500))
                 // The largest first.
                 try expect([(520, 100, 0.7), (20, 30, 0.5), (300, 300, 0.35)], of: (900, 600))
             }
