@@ -65,10 +65,7 @@ def export(network: nn.Module, file: Path) -> None:
             dynamo=True,
             verbose=False,
         )
-    model = program.model_proto
-    strip(model)
-    onnx.checker.check_model(model, full_check=True)
-    file.write_bytes(model.SerializeToString())
+    write_onnx(program.model_proto, file)
     scorer = Scorer(file)
     for n, probe in probes.items():
         gap = float(np.abs(scorer.tensor_logits(probe) - expected[n]).max())
@@ -76,6 +73,13 @@ def export(network: nn.Module, file: Path) -> None:
             raise ExportError(
                 f"{file}: at batch {n} a logit differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}"
             )
+
+
+def write_onnx(model: onnx.ModelProto, file: Path) -> None:
+    """Writes one checked file with all weights inside and without the exporter's notes."""
+    strip(model)
+    onnx.checker.check_model(model, full_check=True)
+    file.write_bytes(model.SerializeToString())
 
 
 def strip(model: onnx.ModelProto) -> None:

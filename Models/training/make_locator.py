@@ -24,7 +24,7 @@ from files import write_text
 from locating import Locator as Served
 from locator import card, catalogue, evaluation, publishing, training
 from locator.network import Locator
-from train import DEFAULT_WORK, REPOSITORY
+from train import DEFAULT_WORK, REPOSITORY, keep_freed_memory
 
 VERSION = "1.0.0"
 MODELS = REPOSITORY / "Models"
@@ -53,6 +53,7 @@ def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: 
 
 def main() -> int:
     """The command line. Returns the exit status."""
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description="Train, measure and publish the locator.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds scenes.csv and faces.csv")
     parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")

@@ -107,12 +107,24 @@ def predict(network: nn.Module, pictures: np.ndarray, batch: int = 64) -> np.nda
     return torch.cat(parts).flatten().numpy()
 
 
-def learning_rate(progress: float) -> float:
-    """Linear warm-up, then a half cosine down to a hundredth."""
+def learning_rate(progress: float, peak: float = PEAK_RATE) -> float:
+    """Linear warm-up, then a half cosine down to a hundredth of the peak."""
     if progress < WARM_UP:
-        return PEAK_RATE * (0.02 + 0.98 * progress / WARM_UP)
+        return peak * (0.02 + 0.98 * progress / WARM_UP)
     along = min(1.0, (progress - WARM_UP) / (1 - WARM_UP))
-    return PEAK_RATE * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
+    return peak * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, step: int) -> None:
+    """Moves the averaged weights and norm statistics towards the current ones; faster in the first steps."""
+    keep = min(AVERAGING, (1 + step) / (10 + step))
+    current = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - keep)
+        else:
+            value.copy_(current[name])
 
 
 class Run:
@@ -168,17 +180,6 @@ class Run:
         self.curve = state["curve"]
         return True
 
-    @torch.no_grad()
-    def follow(self) -> None:
-        """Moves the averaged weights and norm statistics towards the current ones; faster in the first steps."""
-        keep = min(AVERAGING, (1 + self.step) / (10 + self.step))
-        current = self.network.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(current[name], 1 - keep)
-            else:
-                value.copy_(current[name])
-
 
 def train(name: str, cache: PixelCache, splits: Splits, folder: Path, minutes: float) -> Run:
     """Trains `name` until its minutes are spent, resuming from `folder`; returns the finished run."""
@@ -213,7 +214,7 @@ def train(name: str, cache: PixelCache, splits: Splits, folder: Path, minutes: f
         nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
         run.optimizer.step()
         run.step += 1
-        run.follow()
+        follow(run.average, run.network, run.step)
         losses.append(float(loss.detach()))
         hits.append(float(((logits > 0) == (targets > 0.5)).float().mean()))
         run.seconds = before + time.monotonic() - began

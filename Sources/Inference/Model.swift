@@ -66,10 +66,14 @@ public final class Model: Sendable {
 
     /// Scores pictures together, in as many passes as it takes.
     ///
-    /// - Parameter tensors: the pictures' tensors one after the other, as ``PictureReader`` makes them.
+    /// - Parameters:
+    ///   - tensors: the pictures' tensors one after the other, as ``PictureReader`` makes them.
+    ///   - afterPass: called when ``maximumBatch`` of them are done, and at the end: many take long.
     /// - Returns: a picture's calibrated logit of "AI-generated", or the error of that picture alone, in their order.
     /// - Throws: an error of the engine, which leaves all of them without a score.
-    public func score(_ tensors: [Float]) throws(InferenceError) -> [Result<Float, InferenceError>] {
+    public func score(
+        _ tensors: [Float], afterPass: () -> Void = {}
+    ) throws(InferenceError) -> [Result<Float, InferenceError>] {
         let elements = preprocessor.elementCount
         precondition(tensors.count % elements == 0, "\(tensors.count) floats are no whole tensors")
         var results: [Result<Float, InferenceError>] = []
@@ -85,6 +89,7 @@ public final class Model: Sendable {
                 results.append(manifest.calibratedLogit(values[(index * each)..<((index + 1) * each)]))
             }
             rest = rest.dropFirst(pass.count)
+            afterPass()
         }
         return results
     }

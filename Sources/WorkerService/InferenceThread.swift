@@ -107,8 +107,7 @@ final class InferenceThread {
             }
             guard !placed.isEmpty else { return }
             do {
-                var logits = try scorer.score()[...]
-                step()
+                var logits = try scorer.score(step: step)[...]
                 for picture in placed {
                     report(picture, logits.prefix(picture.boxes.count))
                     logits = logits.dropFirst(picture.boxes.count)

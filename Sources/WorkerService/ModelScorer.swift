@@ -45,10 +45,10 @@ public final class ModelScorer: Scorer {
             boxes: reading.boxes.map { $0.map(Box.init) })
     }
 
-    public func score() throws -> [Result<Float, any Error>] {
+    public func score(step: () -> Void) throws -> [Result<Float, any Error>] {
         // Not kept for the next batch: a few pictures of many faces would hold their memory for ever.
         defer { tensors = [] }
-        return try model.score(tensors).map { $0.mapError { $0 } }
+        return try model.score(tensors, afterPass: step).map { $0.mapError { $0 } }
     }
 }
 

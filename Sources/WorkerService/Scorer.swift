@@ -10,8 +10,9 @@ public protocol Scorer {
     /// - Throws: why this file cannot be scored; then nothing of it is in the batch.
     func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture
     /// Scores all that was placed, together, and empties the batch.
+    /// - Parameter step: to be called as it gets on: a batch of many faces takes long, and silence means that it hangs.
     /// - Returns: in the order of placing, for each region a calibrated logit, finite, or why it has none.
-    func score() throws -> [Result<Float, any Error>]
+    func score(step: () -> Void) throws -> [Result<Float, any Error>]
 }
 
 /// A file in a batch.

@@ -77,6 +77,15 @@ import Testing
         }
     }
 
+    @Test func moreThanThereIsMemoryForGoesInSeveralPasses() throws {
+        let model = try ModelFolder("logit").model(maximumBatch: 4)
+        let images = (0..<11).map { solid(UInt8($0 * 20), 100, 7) }
+        expectClose(try model.score(images).map { try $0.get() }, (0..<11).map { score(UInt8($0 * 20), 100, 7) })
+        var passes = 0
+        _ = try model.score([Float](repeating: 0, count: 11 * model.preprocessor.elementCount)) { passes += 1 }
+        #expect(passes == 3)
+    }
+
     @Test func anAnswerThatIsNoNumberIsTheErrorOfThatPictureAlone() throws {
         // The logarithm of the score: a number for bright pictures only.
         let model = try ModelFolder("not_a_number_for_dark").model()

@@ -75,8 +75,9 @@ final class FakeScorer: Scorer {
             boxes: boxes.isEmpty ? [nil] : boxes)
     }
 
-    func score() throws -> [Result<Float, any Error>] {
+    func score(step: () -> Void) throws -> [Result<Float, any Error>] {
         try gate?.pass()
+        step()
         defer { widths = [] }
         if widths.contains(13) { throw Broken() }
         return widths.map { $0 == 14 ? .failure(Broken()) : .success(Float($0)) }

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from PIL import Image
 
 import canary
 import preprocessing
-from export import LICENCE, OPSET, ExportError, strip
+from export import LICENCE, OPSET, ExportError, write_onnx
 from files import write_text
 from locating import Locator as Served
 
@@ -42,10 +41,7 @@ def export(network: Locator, file: Path) -> None:
             dynamo=True,
             verbose=False,
         )
-    model = program.model_proto
-    strip(model)
-    onnx.checker.check_model(model, full_check=True)
-    file.write_bytes(model.SerializeToString())
+    write_onnx(program.model_proto, file)
 
 
 def prove(network: Locator, folder: Path) -> None:

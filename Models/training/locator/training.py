@@ -7,7 +7,6 @@ interrupted run goes on where its last checkpoint stands. Composition number n i
 from __future__ import annotations
 
 import csv
-import math
 import os
 import sys
 import time
@@ -19,6 +18,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from train import follow, learning_rate
+
 from .catalogue import Split
 from .losses import LocatorLoss
 from .network import Locator
@@ -28,12 +29,10 @@ from .targets import assign, tensor
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-DEFAULT_MINUTES = 60.0
+DEFAULT_MINUTES = 64.0
 BATCH = 24
 PEAK_RATE = 4e-3
 WEIGHT_DECAY = 0.02
-WARM_UP = 0.03
-AVERAGING = 0.998
 CHECKPOINT_SECONDS = 60
 LOG_STEPS = 50
 
@@ -52,14 +51,6 @@ class Compositions(IterableDataset):
             composition = self.composer.compose(number)
             yield tensor(composition.pixels), *assign(composition)
             number += step
-
-
-def learning_rate(progress: float) -> float:
-    """Linear warm-up, then a half cosine down to a hundredth."""
-    if progress < WARM_UP:
-        return PEAK_RATE * (0.02 + 0.98 * progress / WARM_UP)
-    along = min(1.0, (progress - WARM_UP) / (1 - WARM_UP))
-    return PEAK_RATE * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
 
 
 class Run:
@@ -101,18 +92,6 @@ class Run:
         )
         os.replace(partial, self.checkpoint)
 
-    def update_average(self) -> None:
-        """Moves the averaged weights towards the present ones; statistics of the norms are averaged as well."""
-        keep = min(AVERAGING, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for old, new in zip(
-                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-            ):
-                if old.dtype.is_floating_point:
-                    old.lerp_(new.to(old.dtype), 1 - keep)
-                else:
-                    old.copy_(new)
-
 
 def train(folder: Path, split: Split, checkpoint: Path, minutes: float, threads: int, composers: int) -> Locator:
     """Trains for `minutes` in all, interruptions not counted; returns the averaged network in eval mode."""
@@ -135,14 +114,14 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> No
     while run.seconds < seconds:
         image, state, values = next(batches)
         for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(run.seconds / seconds)
+            group["lr"] = learning_rate(run.seconds / seconds, PEAK_RATE)
         cells = run.network(image.to(memory_format=torch.channels_last))
         loss, parts = loss_of(cells, state, values)
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.network.parameters(), 10.0)
         run.optimizer.step()
-        run.update_average()
+        follow(run.average, run.network, run.step)
         run.step += 1
         now = time.monotonic()
         run.seconds, last = run.seconds + now - last, now
