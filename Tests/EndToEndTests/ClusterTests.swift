@@ -148,6 +148,26 @@ extension EndToEndTests {
             #expect(lines.first?.contains(path) == true && lines.first?.contains(fault) == true, "\(lines)")
         }
 
+        @Test(arguments: [
+            ("\"preprocessing\": 2", "\"preprocessing\": 1", "preprocessing is 1, and this build knows version 2"),
+            ("\"kind\": \"faces\"", "\"kind\": \"logit\"", "only a locator"), ("", "", "cannot be read"),
+        ])
+        func workerWithoutAFittingLocatorSaysSo(field: String, other: String, fault: String) throws {
+            let folder = try TemporaryFolder()
+            let manifest = Files.text("\(Files.models)/locator/manifest.json").replacing(field, with: other)
+            if !field.isEmpty { try Files.write(Array(manifest.utf8), to: "\(folder.path)/manifest.json") }
+            let worker = try ChildProcess(
+                Files.program("bifrons-worker"),
+                [
+                    "--model=\(Files.models)/resnet", "--locator=\(folder.path)", "--router=ipc://\(folder.path)/none",
+                    "--cache-folder=\(folder.path)",
+                ],
+                name: "worker", folder: folder.path)
+            #expect(try worker.waitForEnd() == .exit(78))
+            #expect(
+                worker.standardError.contains("\(folder.path)/manifest.json") && worker.standardError.contains(fault))
+        }
+
         @Test func workerFindsARouterThatCameBack() throws {
             // Without a router there is only the worker's own trying; with one it is there within seconds.
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in

@@ -82,6 +82,25 @@ import Testing
         }
     }
 
+    @Test func anyBoxOfAnyPictureGivesATensor() throws {
+        var state: UInt64 = 11
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        for _ in 0..<50 {
+            let (width, height) = (1 + next([3, 40, 1500][next(3)]), 1 + next([3, 40, 300][next(3)]))
+            let boxes = (0..<(1 + next(16))).map { _ in
+                let (x, y) = (next(width), next(height))
+                return FaceBox(x: x, y: y, width: 1 + next(width - x), height: 1 + next(height - y))
+            }
+            let (reading, tensors) = try Self.read(
+                TestImages.jpeg(width: width, height: height), by: Self.reader(boxes))
+            #expect(reading.boxes == boxes)
+            #expect(tensors.count == 192 * boxes.count && tensors.allSatisfy { (0...1).contains($0) })
+        }
+    }
+
     @Test func aFileThatCannotBeReadLeavesTheBatchAsItWas() throws {
         var tensors: [Float] = [1, 2, 3]
         let reader = try Self.reader([])

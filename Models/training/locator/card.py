@@ -111,7 +111,8 @@ is divided between training and evaluation; a photograph that was recognised by 
   with 320 px. A face of 8 px is not found.
 - Faces turned by more than 45° or upside down are not what it was trained for: an upside-down picture without the EXIF flag
   that says so mostly has no face for it.
-- Profiles, masks, drawings, dolls and animals: not measured. Recall by age, skin and sex: not measured.
+- What it misses of the held-out scenes are profiles, a masked face, and small or blurred faces behind the one in front.
+  Drawings, dolls and animals were not measured, nor was recall by age, skin and sex.
 - Boxes follow the detector that labelled the data, about from the middle of the forehead to the chin.
 
 ## Licence
