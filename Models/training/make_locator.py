@@ -33,7 +33,7 @@ MODELS = REPOSITORY / "Models"
 def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: Locator) -> str:
     """Publishes a trained network as `models`/locator; returns the card's table of numbers."""
     checkpoint = work / "locator.pt"
-    folder = work / "locator.new"
+    folder = models / ".locator.new"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     publishing.export(network, folder / "model.onnx")
