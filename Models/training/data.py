@@ -180,7 +180,10 @@ class PixelCache:
         return preprocessing.squares([box] if box else [], width, height)[0]
 
     def inputs(self, positions: list[int]) -> np.ndarray:
-        """The pictures as workers and evaluation see them: [n, SIDE, SIDE, 3] uint8."""
+        """The pictures as workers and evaluation see them: [n, SIDE, SIDE, 3] uint8.
+
+        But for JPEGs of 1280 pixels and more: workers decode these smaller, and here they are at full size.
+        """
         views = []
         for position in positions:
             image = self.image(position)
