@@ -55,9 +55,15 @@ def suppress(boxes: np.ndarray, overlap: float) -> list[int]:
 
 
 def read_cells(
-    cells: np.ndarray, side: int, size: tuple[int, int], scale: tuple[float, float], score: float, overlap: float
+    cells: np.ndarray,
+    side: int,
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    score: float,
+    overlap: float,
+    most: int = FACES,
 ) -> list[Found]:
-    """The faces that cells [n, 15] see in a picture of `size` pixels, `scale` of them to one of the input; largest first."""
+    """The faces that cells [n, 15] see in a picture of `size` pixels, `scale` of them to one of the input: the `most` largest."""
     places = np.flatnonzero(np.isfinite(cells[:, 0]) & (cells[:, 0].astype(np.float64) >= math.log(score / (1 - score))))
     places = places[np.argsort(-cells[places, 0], kind="stable")][:CANDIDATES]
     x, y, stride = cell_centres(side)[places].T
@@ -74,7 +80,7 @@ def read_cells(
         offsets = values[index, 5:].reshape(5, 2) + (x[index], y[index])
         found.append(Found(box, float(cells[places[index], 0]), offsets * scale))
     found.sort(key=lambda face: -face.box[2] * face.box[3])  # Stable: of equal ones the surest stays first.
-    return found[:FACES]
+    return found[:most]
 
 
 def _cut(box: np.ndarray, size: tuple[int, int]) -> Box:
@@ -97,6 +103,7 @@ class Locator:
         self.side: int = manifest["input"]["width"]
         self.score: float = manifest["output"]["score"]
         self.overlap: float = manifest["output"]["overlap"]
+        self.most = FACES
         self.digest: str = manifest["sha256"]
         settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
         core = openvino.Core()
@@ -115,7 +122,7 @@ class Locator:
             decoded.image.height / height * decoded.reduction,
         )
         size = (decoded.width, decoded.height)
-        return read_cells(self.cells(tensor), self.side, size, scale, self.score, self.overlap)
+        return read_cells(self.cells(tensor), self.side, size, scale, self.score, self.overlap, self.most)
 
     def boxes(self, decoded: Decoded) -> list[Box]:
         """The boxes of a picture's faces, the largest first."""

@@ -86,8 +86,8 @@ those of the longer side in the picture's own pixels (longest side 352):
 
 {report["false_boxes_per_picture"]:.3f} false boxes a picture on {report["faceless_pictures"]} pictures without a face (textures, text, parts of scenes beside the
 faces, pictures whose faces were painted over or that were cut to pieces). Landmarks are off by
-{report["landmark_error"]:.3f} of the face's longer side on average. Boxes of a probability below {report["score"]} are dropped: the lowest threshold that
-saw at most 0.03 false boxes a picture on compositions of the training part.
+{report["landmark_error"]:.3f} of the face's longer side on average. Boxes of a probability below {report["score"]} are dropped: chosen on
+compositions of the training part, where it was to leave at most 0.03 false boxes a picture.
 
 | held-out scenes of | faces | recall |
 |---|---|---|
