@@ -81,6 +81,8 @@ public struct Manifest: Sendable {
     /// The number format that the engine computes in.
     public enum Precision: String, Sendable, CaseIterable {
         case f32, bf16
+        /// A network of its own, whose weights and activations are whole numbers; what the rest computes is f32.
+        case int8
     }
 
     /// A picture in the folder and the calibrated logit that it must get, whatever the machine.
@@ -95,7 +97,7 @@ public struct Manifest: Sendable {
     public let name: String
     /// The model's version, 1…64 bytes.
     public let version: String
-    /// The network, an ONNX file in the folder that holds all its weights.
+    /// The network that is served, an ONNX file in the folder that holds all its weights.
     public let file: String
     /// The file's SHA-256, 64 lower-case hexadecimal digits.
     public let sha256: String
@@ -103,6 +105,7 @@ public struct Manifest: Sendable {
     public let crop: Crop
     public let output: Output
     public let calibration: Calibration
+    /// What is served: what the manifest says, or what was asked for instead.
     public let precision: Precision
     public let canary: Canary?
     /// What the model was trained on, for people.
@@ -114,14 +117,16 @@ public struct Manifest: Sendable {
     public let folder: String
 
     /// Reads and checks `manifest.json` in `folder`. The error names the file, the field, its value and what it must be.
-    public static func load(folder: String) throws(InferenceError) -> Manifest {
+    ///
+    /// - Parameter precision: the number format to serve; nil: the manifest's.
+    public static func load(folder: String, precision: Precision? = nil) throws(InferenceError) -> Manifest {
         let path = folder + "/manifest.json"
         guard let json = Files.contents(of: path, limit: 1 << 20) else {
             throw InferenceError(
                 .manifestMissing,
                 "\(path) cannot be read (\(Files.reason)): name a model's folder, one that holds a manifest.json")
         }
-        return try Manifest(json: json, path: path, folder: folder)
+        return try Manifest(json: json, path: path, folder: folder, precision: precision)
     }
 
     /// Numbers that the network gives for a picture.

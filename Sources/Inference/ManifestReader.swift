@@ -47,10 +47,22 @@ private struct ManifestFields: Decodable {
         var tolerance: Double
     }
 
+    struct Quantised: Decodable {
+        enum CodingKeys: String, CodingKey {
+            case file, sha256
+            case canaryLogit = "canary_logit"
+        }
+
+        var file: String
+        var sha256: String
+        var canaryLogit: Double?
+    }
+
     var name: String
     var version: String
     var file: String
     var sha256: String
+    var int8: Quantised?
     var input: Input
     var crop: Crop?
     var output: Output
@@ -63,8 +75,8 @@ private struct ManifestFields: Decodable {
 }
 
 extension Manifest {
-    /// Checks field by field. `path` is the file's name in errors.
-    init(json: [UInt8], path: String, folder: String) throws(InferenceError) {
+    /// Checks field by field. `path` is the file's name in errors, `precision` what is served instead of the default.
+    init(json: [UInt8], path: String, folder: String, precision: Precision? = nil) throws(InferenceError) {
         let check = FieldCheck(path: path)
         // The versions come first: what another schema's fields look like is not ours to judge.
         let version = try check.decode(ManifestFields.Version.self, json)
@@ -81,11 +93,20 @@ extension Manifest {
         self.folder = folder
         self.name = try check.modelName(fields.name)
         self.version = try check.text("version", fields.version)
-        self.file = try check.file("file", fields.file)
-        guard self.file.hasSuffix(".onnx") else {
-            throw check.failure("file", "\"\(file)\"", "it must be an ONNX file, *.onnx")
+        let (file, sha256) = (try check.network("file", fields.file), try check.sha256("sha256", fields.sha256))
+        let int8 = try fields.int8.map { int8 throws(InferenceError) in
+            (try check.network("int8.file", int8.file), try check.sha256("int8.sha256", int8.sha256))
         }
-        self.sha256 = try check.sha256(fields.sha256)
+        let written: Precision = try check.choice("precision", fields.precision ?? Precision.f32.rawValue)
+        self.precision = precision ?? written
+        if self.precision == .int8 {
+            guard let int8 else {
+                throw check.failure("int8", "missing", "precision int8 needs its file and sha256")
+            }
+            (self.file, self.sha256) = int8
+        } else {
+            (self.file, self.sha256) = (file, sha256)
+        }
         self.input = Input(
             name: try fields.input.name.map { name throws(InferenceError) in try check.text("input.name", name) },
             width: try check.side("input.width", fields.input.width),
@@ -110,11 +131,15 @@ extension Manifest {
         guard calibration.scale != 0 else {
             throw check.failure("calibration.scale", "0", "every picture would get the same score")
         }
-        self.precision = try check.choice("precision", fields.precision ?? Precision.f32.rawValue)
+        let quantisedLogit = try fields.int8?.canaryLogit.map { logit throws(InferenceError) in
+            try check.finite("int8.canary_logit", logit)
+        }
+        let served = self.precision
         self.canary = try fields.canary.map { canary throws(InferenceError) in
-            Canary(
+            let logit = try check.finite("canary.logit", canary.logit)
+            return Canary(
                 file: try check.file("canary.file", canary.file),
-                logit: try check.finite("canary.logit", canary.logit),
+                logit: served == .int8 ? quantisedLogit ?? logit : logit,
                 tolerance: try check.positive("canary.tolerance", canary.tolerance))
         }
         self.training = fields.training ?? ""
@@ -209,10 +234,19 @@ private struct FieldCheck {
         return value
     }
 
-    func sha256(_ value: String) throws(InferenceError) -> String {
+    /// An ONNX file in the folder.
+    func network(_ field: String, _ value: String) throws(InferenceError) -> String {
+        let name = try file(field, value)
+        guard name.hasSuffix(".onnx") else {
+            throw failure(field, "\"\(name)\"", "it must be an ONNX file, *.onnx")
+        }
+        return name
+    }
+
+    func sha256(_ field: String, _ value: String) throws(InferenceError) -> String {
         guard value.utf8.count == 64, value.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
             throw failure(
-                "sha256", quoted(value), "it must be 64 lower-case hexadecimal digits, as sha256sum prints them")
+                field, quoted(value), "it must be 64 lower-case hexadecimal digits, as sha256sum prints them")
         }
         return value
     }

@@ -36,16 +36,18 @@ public final class Model: Sendable {
     /// Reads, checks and compiles the model in `folder`.
     ///
     /// - Parameters:
+    ///   - precision: the number format to serve; nil: the manifest's.
     ///   - threads: how many threads compute, at least 1.
     ///   - cacheFolder: where compiled networks are kept, which makes later starts several times faster; made when missing.
     ///     nil: nowhere.
     ///   - maximumBatch: the most pictures that are computed together; memory grows with it.
     /// - Throws: ``InferenceError`` that names the file and the field.
     public init(
-        folder: String, engine: Engine, threads: Int = 1, cacheFolder: String? = nil, maximumBatch: Int = 16
+        folder: String, engine: Engine, precision: Manifest.Precision? = nil, threads: Int = 1,
+        cacheFolder: String? = nil, maximumBatch: Int = 16
     ) throws(InferenceError) {
         precondition(threads > 0 && maximumBatch > 0)
-        let manifest = try Manifest.load(folder: folder)
+        let manifest = try Manifest.load(folder: folder, precision: precision)
         if case .faces = manifest.output.kind {
             throw InferenceError(
                 .manifestInvalid,

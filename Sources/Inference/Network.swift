@@ -110,7 +110,7 @@ struct Network: ~Copyable, @unchecked Sendable {
             // By default every process with one thread pins it to the same core.
             ("ENABLE_CPU_PINNING", "NO"),
             // The default is bf16 where the processor has it: scores would differ by machine.
-            ("INFERENCE_PRECISION_HINT", manifest.precision.rawValue),
+            ("INFERENCE_PRECISION_HINT", manifest.precision == .bf16 ? "bf16" : "f32"),
             ("NUM_STREAMS", "1"),
             ("INFERENCE_NUM_THREADS", "\(threads)"),
         ]

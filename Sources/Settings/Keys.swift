@@ -41,6 +41,9 @@ enum Keys {
     static let model = Setting.text("model", "the folder of the model that the worker serves")
     static let locator = Setting.text(
         "locator", "the folder of the locator, which finds the faces: `locator` beside the model's otherwise")
+    static let precision = Setting.choice(
+        "precision", of: ["f32", "bf16", "int8"],
+        "the number format that the model is computed in: what its manifest says otherwise")
     static let workerName = Setting.name("name", "the worker's name in results; made from the model's otherwise")
     static let threads = Setting.count("threads", default: 1, in: 1...256, "threads that compute one batch")
     static let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "most images that are scored together")
@@ -83,8 +86,9 @@ public enum SettingsTable {
     /// Of `bifrons-worker`, besides those of ``service``.
     public static let worker = [
         Keys.workerRouter.description, Keys.model.description, Keys.workerName.description, Keys.threads.description,
-        Keys.maxBatch.description, Keys.locator.description, Keys.cacheFolder.description, Keys.imagePixels.description,
-        Keys.imageScans.description, Keys.imageMemory.description, Keys.imageTime.description,
+        Keys.maxBatch.description, Keys.locator.description, Keys.precision.description, Keys.cacheFolder.description,
+        Keys.imagePixels.description, Keys.imageScans.description, Keys.imageMemory.description,
+        Keys.imageTime.description,
     ]
     /// Of `bifrons classify`, `status`, `models` and `bench`.
     public static let client = [

@@ -51,7 +51,8 @@ extension Setting<String> {
         }
     }
 
-    static func choice(_ name: String, default text: String, of choices: [String], _ meaning: String) -> Setting {
+    static func choice(_ name: String, default text: String? = nil, of choices: [String], _ meaning: String) -> Setting
+    {
         Setting(name, default: text, meaning, allowed: choices.joined(separator: " or ")) {
             choices.contains($0) ? $0 : nil
         }

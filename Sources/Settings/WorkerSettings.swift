@@ -6,6 +6,7 @@ public struct WorkerTuningOptions: ParsableArguments {
     @Option(Keys.threads) var threads: String?
     @Option(Keys.maxBatch) var maxBatch: String?
     @Option(Keys.locator) var locator: String?
+    @Option(Keys.precision) var precision: String?
     @Option(Keys.cacheFolder) var cacheFolder: String?
     @Option(Keys.imagePixels) var imagePixels: String?
     @Option(Keys.imageScans) var imageScans: String?
@@ -18,7 +19,7 @@ public struct WorkerTuningOptions: ParsableArguments {
     public var given: [GivenOption] {
         [
             GivenOption(Keys.threads, threads), GivenOption(Keys.maxBatch, maxBatch),
-            GivenOption(Keys.locator, locator),
+            GivenOption(Keys.locator, locator), GivenOption(Keys.precision, precision),
             GivenOption(Keys.cacheFolder, cacheFolder), GivenOption(Keys.imagePixels, imagePixels),
             GivenOption(Keys.imageScans, imageScans), GivenOption(Keys.imageMemory, imageMemory),
             GivenOption(Keys.imageTime, imageTime),
@@ -51,6 +52,8 @@ public struct WorkerSettings: Equatable, Sendable {
     public var model: String
     /// The locator's folder; nil: `locator` beside the model's.
     public var locator: String?
+    /// `f32`, `bf16` or `int8`; nil: the manifest's.
+    public var precision: String?
     /// Nil: the worker makes one from its model's name.
     public var name: String?
     public var threads: Int
@@ -78,6 +81,7 @@ public struct WorkerSettings: Equatable, Sendable {
         routers = try layers.list(Keys.workerRouter)
         model = try layers.read(Keys.model)
         locator = try layers.optional(Keys.locator)
+        precision = try layers.optional(Keys.precision)
         name = try layers.optional(Keys.workerName)
         threads = try layers.read(Keys.threads)
         maxBatch = try layers.read(Keys.maxBatch)

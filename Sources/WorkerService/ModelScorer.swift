@@ -19,8 +19,9 @@ public final class ModelScorer: Scorer {
     public init(settings: WorkerSettings, logger: Logger) throws {
         let engine = try Engine.load()
         model = try Model(
-            folder: settings.model, engine: engine, threads: settings.threads, cacheFolder: settings.cacheFolder,
-            maximumBatch: settings.maxBatch)
+            folder: settings.model, engine: engine,
+            precision: settings.precision.flatMap(Manifest.Precision.init(rawValue:)), threads: settings.threads,
+            cacheFolder: settings.cacheFolder, maximumBatch: settings.maxBatch)
         if case .failed(let reason) = model.cacheUse {
             logger.warning("compiled model could not be kept for the next start", metadata: ["reason": "\(reason)"])
         }

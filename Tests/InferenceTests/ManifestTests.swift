@@ -43,6 +43,23 @@ import Testing
         #expect(manifest.crop == .face(margin: 1.6))
     }
 
+    @Test func aNetworkInInt8IsServedWhenAskedForOrByDefault() throws {
+        let digest = String(repeating: "0", count: 64)
+        let fields: [String: String?] = [
+            "int8": #"{"file": "small.onnx", "sha256": "\#(digest)", "canary_logit": -1.25}"#,
+            "canary": #"{"file": "canary.png", "logit": -1.5, "tolerance": 0.1}"#,
+        ]
+        let folder = try ModelFolder("logit", fields)
+        let usual = try Manifest.load(folder: folder.path)
+        #expect(usual.file == "model.onnx" && usual.precision == .f32 && usual.canary?.logit == -1.5)
+        let asked = try Manifest.load(folder: folder.path, precision: .int8)
+        #expect(asked.file == "small.onnx" && asked.sha256 == digest)
+        #expect(asked.precision == .int8 && asked.canary?.logit == -1.25)
+        let byDefault = try ModelFolder("logit", fields.merging(["precision": #""int8""#]) { $1 })
+        #expect(try byDefault.manifest().file == "small.onnx")
+        #expect(try Manifest.load(folder: byDefault.path, precision: .f32).file == "model.onnx")
+    }
+
     private static let locator: [String: String?] = [
         "input": ModelFolder.input(width: "64", height: "64"), "crop": #"{"kind": "whole"}"#,
         "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4}"#,
@@ -119,7 +136,9 @@ import Testing
         ("calibration", "{\"scale\": 1, \"bias\": 1e39}", "calibration.bias is"),
         ("calibration", "{\"bias\": 0}", "calibration.scale is missing"),
         ("calibration", "{\"scale\": \"NaN\", \"bias\": 0}", "calibration.scale must be a number"),
-        ("precision", "\"int8\"", "precision is"),
+        ("precision", "\"int4\"", "precision is"), ("precision", "\"int8\"", "int8 is missing"),
+        ("int8", #"{"file": "small.bin", "sha256": ""}"#, "int8.file is"),
+        ("int8", #"{"file": "small.onnx", "sha256": "abc"}"#, "int8.sha256 is"),
         ("canary", "{\"file\": \"../c.png\", \"logit\": 0, \"tolerance\": 1}", "canary.file is"),
         ("canary", "{\"file\": \"c.png\", \"logit\": 0, \"tolerance\": 0}", "canary.tolerance is 0"),
         ("canary", "{\"file\": \"c.png\", \"tolerance\": 1}", "canary.logit is missing"),
