@@ -9,7 +9,8 @@ struct Benchmarks: ParsableCommand {
         subcommands: [
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
             LatencyBenchmark.self,
-            PictureBenchmark.self, StartBenchmark.self, FailoverBenchmark.self, ForwarderCommand.self,
+            PictureBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self, FailoverBenchmark.self,
+            ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
 }
 
@@ -20,8 +21,7 @@ struct AllBenchmarks: ParsableCommand {
         let runs: [(any ParsableCommand.Type, [String])] = [
             (RouterBenchmark.self, []), (RouterBenchmark.self, ["--image-bytes", "100000"]), (MemoryBenchmark.self, []),
             (SaturationBenchmark.self, []), (LatencyBenchmark.self, []), (PictureBenchmark.self, []),
-            (StartBenchmark.self, []),
-            (FailoverBenchmark.self, []),
+            (PrecisionBenchmark.self, []), (StartBenchmark.self, []), (FailoverBenchmark.self, []),
         ]
         for (benchmark, arguments) in runs {
             print("\n\(benchmark.configuration.commandName ?? "") \(arguments.joined(separator: " "))")

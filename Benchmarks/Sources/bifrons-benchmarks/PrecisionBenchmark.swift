@@ -1,0 +1,41 @@
+import ArgumentParser
+import Inference
+import Reactor
+
+/// What a number format buys: the same pictures, the same worker's model, f32 against bf16 and int8.
+struct PrecisionBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "precisions", abstract: "Scoring in f32, bf16 and int8, in pictures a second on one core.")
+
+    @OptionGroup var product: ProductOptions
+    @Option(help: "Rounds.") var rounds = 15
+    @Option(help: "Pictures of one batch.") var batch = 8
+
+    func run() throws {
+        let engine = try Engine.load()
+        for name in Cluster.models {
+            let models = try Manifest.Precision.allCases.map {
+                try Model(folder: "\(product.models)/\(name)", engine: engine, precision: $0)
+            }
+            let elements = 3 * models[0].manifest.input.width * models[0].manifest.input.height
+            let tensors = (0..<(batch * elements)).map { Float(($0 &* 40503) >> 4 & 0xFF) / 64 - 2 }
+            for model in models { _ = try model.score(tensors) }
+            // Taken in turn, so that whatever else the machine does meets all of them.
+            var speeds = models.map { _ in [Double]() }
+            for _ in 0..<rounds {
+                for (index, model) in models.enumerated() {
+                    let start = MonotonicClock.now()
+                    for _ in 0..<4 { _ = try model.score(tensors) }
+                    speeds[index].append(Double(4000 * batch) / (MonotonicClock.now() - start).milliseconds)
+                }
+            }
+            let ratios = speeds.map { speed in median(zip(speed, speeds[0]).map { $0 / $1 }) }
+            for (index, model) in models.enumerated() {
+                print(
+                    "\(name) in \(model.manifest.precision): \(rounded(median(speeds[index]), 0)) pictures/s, "
+                        + "\(rounded(ratios[index])) times f32")
+            }
+            tell(ratios[2] >= 2.5, "int8 is at least 2.5 times as fast as f32")
+        }
+    }
+}
