@@ -3,8 +3,8 @@
     python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
 
 Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
-`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each) and `views`, a file of SIDE × SIDE × 3 bytes for each
-square that the detectors look at. With --make the pictures are made first: portraits of every size, place and angle on
+`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `views`, a file of the bytes of each square
+that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
 textures, in every kind of JPEG and PNG, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 import preprocessing
+from calibration import sigmoid
 from locating import Locator
+from scoring import Scorer
 
 Random = np.random.Generator
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -100,7 +103,28 @@ def save_png(random: Random, picture: Image.Image, mode: str, file: Path, exif: 
     picture.save(file, exif=exif)
 
 
-def examine(file: Path, locator: Locator, out: Path) -> dict[str, Any]:
+class Probabilities:
+    """What the published models say of squares, in f32 and, where they have it, in int8."""
+
+    def __init__(self, models: Path) -> None:
+        self._lines: dict[str, tuple[Scorer, float, float, int]] = {}
+        for name in json.loads((models / "ensemble.json").read_text())["models"]:
+            manifest = json.loads((models / name / "manifest.json").read_text())
+            line = manifest["calibration"]["scale"], manifest["calibration"]["bias"], manifest["input"]["width"]
+            for precision, network in (("f32", manifest), ("int8", manifest.get("int8"))):
+                if network:
+                    self._lines[f"{name} {precision}"] = Scorer(models / name / network["file"], threads=1), *line
+        self.side = self._lines["resnet f32"][3]
+
+    def of(self, cut: Callable[[int], np.ndarray]) -> dict[str, list[float]]:
+        """By model and precision; `cut` gives the squares [n, side, side, 3] uint8 at a side."""
+        return {
+            key: sigmoid(scorer.logits(cut(side)) * scale + bias).tolist()
+            for key, (scorer, scale, bias, side) in self._lines.items()
+        }
+
+
+def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Path) -> dict[str, Any]:
     """One picture's entry."""
     try:
         decoded = preprocessing.decode(file)
@@ -108,9 +132,12 @@ def examine(file: Path, locator: Locator, out: Path) -> dict[str, Any]:
         return {"file": str(file), "error": f"{error}"}
     boxes = locator.boxes(decoded)
     wanted = preprocessing.squares(boxes, decoded.width, decoded.height)
-    views = preprocessing.views(file, decoded, wanted)
+
+    def cut(side: int) -> np.ndarray:
+        return np.stack(preprocessing.views(file, decoded, wanted, side))
+
     target = out / f"{file.stem}-{file.suffix[1:]}.rgb"
-    target.write_bytes(np.stack(views).tobytes())
+    target.write_bytes(cut(probabilities.side).tobytes())
     return {
         "file": str(file),
         "width": decoded.width,
@@ -118,6 +145,7 @@ def examine(file: Path, locator: Locator, out: Path) -> dict[str, Any]:
         "reduction": decoded.reduction,
         "boxes": boxes,
         "views": str(target),
+        "probabilities": probabilities.of(cut),
     }
 
 
@@ -139,7 +167,8 @@ def main() -> int:
     files = sorted(file for file in pictures.rglob("*") if file.suffix.lower() in SUFFIXES)
     step = max(1, len(files) // options.most)
     locator = Locator(options.models / "locator")
-    entries = [examine(file, locator, options.out) for file in files[::step][: options.most]]
+    probabilities = Probabilities(options.models)
+    entries = [examine(file, locator, probabilities, options.out) for file in files[::step][: options.most]]
     (options.out / "parity.json").write_text(json.dumps(entries))
     return 0
 

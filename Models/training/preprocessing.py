@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 VERSION = 2
-SIDE = 128
+SIDE = 160
 """Pixels of a detector's square input."""
 
 MARGIN = 1.6

@@ -11,12 +11,12 @@ import preprocessing
 
 
 class Scorer:
-    """One ONNX file on the CPU: raw logits of pictures."""
+    """One ONNX file, or its bytes, on the CPU: raw logits of pictures."""
 
-    def __init__(self, file: Path, threads: int = 2) -> None:
+    def __init__(self, file: Path | bytes, threads: int = 2, precision: str = "f32") -> None:
         core = openvino.Core()
         settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
@@ -25,9 +25,13 @@ class Scorer:
 
     def tensor_logits(self, tensor: np.ndarray) -> np.ndarray:
         """Raw logits [n] of a normalised [n, 3, SIDE, SIDE] tensor."""
-        return np.array(next(iter(self._model([tensor]).values()))).reshape(-1)
+        return np.array(self._model([tensor])["logit"]).reshape(-1)
 
     def logits(self, pictures: np.ndarray, batch: int = 8) -> np.ndarray:
         """Raw logits of [n, SIDE, SIDE, 3] uint8 pictures."""
         starts = range(0, len(pictures), batch)
         return np.concatenate([self.tensor_logits(preprocessing.normalise(pictures[i : i + batch])) for i in starts])
+
+    def maps(self, pictures: np.ndarray) -> np.ndarray:
+        """Class-activation maps [n, h, w] of [n, SIDE, SIDE, 3] uint8 pictures: logits by place, their mean is the logit."""
+        return np.concatenate([self._model([preprocessing.normalise(picture[None])])["map"] for picture in pictures])

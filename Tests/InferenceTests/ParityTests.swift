@@ -6,7 +6,7 @@ import Testing
 
 @testable import Inference
 
-/// That training (Python) and serving (Swift) see the same: docs/preprocessing.md.
+/// That training (Python) and serving (Swift) see the same, docs/preprocessing.md, and score it alike.
 ///
 /// BIFRONS_PARITY_PICTURES names a folder to compare on as well, up to 200 of its pictures.
 @Suite struct ParityTests {
@@ -20,7 +20,12 @@ import Testing
         var boxes: [[Int]]?
         /// A file with the bytes of the squares, one after the other.
         var views: String?
+        /// What each model says of each square, by "model precision".
+        var probabilities: [String: [Double]]?
     }
+
+    /// How far the probabilities of one network may lie apart: in int8 a last bit of the picture weighs more.
+    private static let tolerances: [Manifest.Precision: Double] = [.f32: 0.005, .int8: 0.03]
 
     private static let root = String(#filePath.dropLast("/Tests/InferenceTests/ParityTests.swift".count))
 
@@ -64,6 +69,14 @@ import Testing
         let reader = PictureReader(manifest: manifest) { picture throws(InferenceError) in
             try locator.faces(in: picture)
         }
+        var models: [String: (model: Model, tolerance: Double)] = [:]
+        for key in entries.lazy.compactMap(\.probabilities).first?.keys.sorted() ?? [] {
+            let words = key.split(separator: " ").map(String.init)
+            let precision = try #require(Manifest.Precision(rawValue: words[1]))
+            let model = try Model(folder: "\(Self.root)/Models/\(words[0])", engine: engine, precision: precision)
+            models[key] = (model, try #require(Self.tolerances[precision]))
+        }
+        #expect(models.keys.contains("resnet f32") && models.keys.contains("inception f32"))
         var counts = Counts()
         for entry in entries {
             let file = try #require(Files.contents(of: entry.file, limit: 1 << 26), "\(entry.file)")
@@ -86,6 +99,16 @@ import Testing
             try #require(views.count == tensors.count, "\(entry.file)")
             let distance = Self.distance(tensors, views, manifest.input)
             #expect(distance <= 1.0 / 255, "\(entry.file): the squares differ by \(distance * 255)/255 on average")
+            let probabilities = try #require(entry.probabilities)
+            #expect(Set(probabilities.keys) == Set(models.keys))
+            for (key, expected) in probabilities {
+                guard let (model, tolerance) = models[key] else { continue }
+                let scores = try model.score(tensors).map { 1 / (1 + exp(-Double(try $0.get()))) }
+                try #require(scores.count == expected.count, "\(entry.file)")
+                for (score, other) in zip(scores, expected) {
+                    #expect(abs(score - other) <= tolerance, "\(entry.file), \(key): \(score), in Python \(other)")
+                }
+            }
             counts.pictures += 1
             counts.faces += found.count
             counts.exact += distance == 0 ? 1 : 0

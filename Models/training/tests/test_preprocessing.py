@@ -104,9 +104,9 @@ def test_small_faces_are_cut_from_a_finer_picture():
     decoded = preprocessing.decode(file)
     assert decoded.reduction == 4
     large, small = (700.0, 400.0, 1024.0), (300.5, 200.0, 300.0)
-    views = preprocessing.views(file, decoded, [large, small])
-    assert np.array_equal(views[0], preprocessing.view(decoded, large))
-    assert np.array_equal(views[1], preprocessing.view(preprocessing.decode(file, 1), small))
+    views = preprocessing.views(file, decoded, [large, small], 128)
+    assert np.array_equal(views[0], preprocessing.view(decoded, large, 128))
+    assert np.array_equal(views[1], preprocessing.view(preprocessing.decode(file, 1), small, 128))
 
 
 def test_resize_is_the_triangle_filter_of_the_box():
@@ -115,7 +115,7 @@ def test_resize_is_the_triangle_filter_of_the_box():
     picture = Image.fromarray(np.repeat(np.repeat(row[None, :, None], 200, 0), 3, 2).astype(np.uint8))
     x0, y0, side = preprocessing.central_square(333, 200)
     got = preprocessing.resize(picture, (x0, y0, x0 + side, y0 + side), 128, 128)
-    expected = reference_row(row, x0, side, preprocessing.SIDE)
+    expected = reference_row(row, x0, side, 128)
     assert got.shape == (128, 128, 3)
     assert np.abs(got[64, :, 0] - expected).max() <= 0.51
 
@@ -132,9 +132,9 @@ def test_a_whole_picture_stands_at_the_top_left():
 
 
 def test_tensor_is_planar_and_normalised():
-    picture = Image.new("RGB", (128, 128), (0, 255, 51))
+    picture = Image.new("RGB", (100, 110), (0, 255, 51))
     tensor = preprocessing.tensor(picture)
-    assert tensor.shape == (1, 3, 128, 128) and tensor.dtype == np.float32
+    assert tensor.shape == (1, 3, preprocessing.SIDE, preprocessing.SIDE) and tensor.dtype == np.float32
     assert np.allclose(tensor[0, :, 5, 7], [-2, 2, (0.2 - 0.5) / 0.25], atol=1e-6)
 
 
