@@ -41,7 +41,7 @@ data-report: packages ## show what the pictures of DATA=folder give away, as the
 	.venv-training/bin/python Models/training/data_report.py --data "$(DATA)" --out "$(REPORT)" \
 		--findings Models/training/data_findings.json
 
-models: packages ## train and export the locator and the models from DATA=folder (two hours)
+models: packages ## train and export the locator and the models from DATA=folder (two and a half hours)
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make models DATA=folder" >&2; exit 2; }
 	scripts/python-environment .venv-training Models/training/requirements.txt
 	.venv-training/bin/python -m pytest -q Models/training/tests

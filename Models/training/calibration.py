@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -36,11 +38,33 @@ def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> float:
     return float((false[place] + 1 - true[place]) / 2)
 
 
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The mean precision over all generated pictures, in the order of their scores (a step function, no interpolation)."""
+    order = np.argsort(-scores, kind="stable")
+    hits, last = labels[order] == 1, np.append(np.diff(scores[order]) != 0, True)
+    true, seen = np.cumsum(hits)[last], np.flatnonzero(last) + 1
+    return float((np.diff(np.append(0, true)) * true / seen).sum() / max(1, true[-1]))
+
+
+def true_positive_rate(labels: np.ndarray, scores: np.ndarray, false_positives: float) -> float:
+    """The largest share of generated pictures found while at most this share of the real ones is called generated."""
+    false, true = roc_points(labels, scores)
+    return float(true[false <= false_positives].max())
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> list[tuple[float, float, int]]:
+    """(mean probability, share of generated, how many) of every equal-width bin that is not empty."""
+    place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    return [
+        (float(probabilities[place == b].mean()), float(labels[place == b].mean()), int((place == b).sum()))
+        for b in sorted(set(place.tolist()))
+    ]
+
+
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error: the mean gap between probability and frequency over equal-width bins."""
-    place = np.minimum((probabilities * bins).astype(int), bins - 1)
-    gaps = [abs(labels[place == b].mean() - probabilities[place == b].mean()) * (place == b).mean() for b in set(place)]
-    return float(sum(gaps))
+    gaps = [abs(mean - share) * count for mean, share, count in reliability(labels, probabilities, bins)]
+    return float(sum(gaps) / len(labels))
 
 
 def fit_logistic(features: np.ndarray, labels: np.ndarray, ridge: float = 1e-6) -> tuple[list[float], float]:
@@ -91,17 +115,18 @@ def threshold_for(real_probabilities: np.ndarray, false_positives: float) -> flo
     return float((upper + ordered[min(allowed, len(ordered) - 1)]) / 2)
 
 
-def bootstrap_auc(
-    labels: np.ndarray, scores: np.ndarray, groups: list[str], rounds: int = 1000, seed: int = 7
-) -> tuple[float, float]:
-    """A 95 % interval of the ROC AUC. Whole groups are drawn with replacement: their pictures are not independent."""
+def bootstrap(
+    measures: dict[str, Callable[[np.ndarray], float]], groups: list[str], rounds: int = 500, seed: int = 7
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of measures that are given the positions drawn. Whole groups are drawn with replacement: their
+    pictures are not independent."""
     members: dict[str, list[int]] = {}
     for position, group in enumerate(groups):
         members.setdefault(group, []).append(position)
     parts, random = [np.array(m) for m in members.values()], np.random.default_rng(seed)
-    values = []
+    values: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         drawn = np.concatenate([parts[i] for i in random.integers(len(parts), size=len(parts))])
-        values.append(roc_auc(labels[drawn], scores[drawn]))
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)
+        for name, measure in measures.items():
+            values[name].append(measure(drawn))
+    return {name: tuple(np.nanquantile(found, [0.025, 0.975]).tolist()) for name, found in values.items()}

@@ -12,13 +12,17 @@ import networks
 from data import HONEST_SOURCE
 from export import LICENCE
 from files import write_text
+from preprocessing import SIDE
+from report import head_rows, percent, source_rows
 
 WHAT = {
-    "resnet": "A small residual network (He et al. 2016): a strided 3x3 stem, then one residual block each at 32, 64, "
-    "96 and 192 filters, batch norm throughout, global average pooling, dropout, one logit.",
-    "inception": "A small Inception network (Szegedy et al. 2015, 2016): a strided stem of two convolutions, then five "
-    "blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), each reduced by 1x1 convolutions first, batch "
-    "norm throughout, global average pooling, dropout, one logit.",
+    "resnet": "A small residual network (He et al. 2016): a strided 3x3 stem, then two residual blocks of 64 filters, two of "
+    "128 and one of 256, batch norm throughout. Between them the picture is halved by averaging, so that nothing is "
+    "aliased (Zhang 2019).",
+    "inception": "A small Inception network (Szegedy et al. 2015, 2016) with a second look: beside the picture it sees "
+    "what fixed high-pass filters leave of it (Fridrich and Kodovsky 2012), where cameras and generators differ in their "
+    "noise. A stem of three convolutions, then four blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), each "
+    "reduced by 1x1 convolutions first, batch norm throughout.",
 }
 
 
@@ -31,11 +35,13 @@ def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
 
     images = [int(row["images"]) / 1000 for row in rows]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
-    left.plot(images, [float(row["loss"]) for row in rows])
-    left.set(title=f"{name}: training loss", xlabel="thousand images", ylim=(0, None))
-    right.plot(images, [float(row["held_out_auc"]) for row in rows], label="all sources")
-    right.plot(images, [float(row["held_out_auc_honest_pair"]) for row in rows], label="honest pair")
-    right.set(title="ROC AUC, held-out groups", xlabel="thousand images", ylim=(0.5, 1))
+    left.plot(images, [float(row["loss"]) for row in rows], label="loss")
+    left.plot(images, [float(row["accuracy"]) for row in rows], label="accuracy")
+    left.set(title=f"{name}: training batches", xlabel="thousand images", ylim=(0, 1))
+    for key, label in (("held_out", "all sources"), ("honest_pair", "honest pair"), ("watched", "never trained")):
+        right.plot(images, [float(row[key]) for row in rows], label=label)
+    right.set(title="ROC AUC, held-out groups", xlabel="thousand images", ylim=(0.4, 1))
+    left.legend(loc="lower left")
     right.legend(loc="lower right")
     for axes in (left, right):
         axes.grid(alpha=0.3)
@@ -51,16 +57,17 @@ def read_curve(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(source))
 
 
-def training_paragraph(name: str, splits: dict[str, int], rows: list[dict[str, str]]) -> str:
+def training_paragraph(splits: dict[str, int], rows: list[dict[str, str]]) -> str:
     """What the weights were made of, in one paragraph for manifest and card."""
     seen = int(rows[-1]["images"]) if rows else 0
     minutes = float(rows[-1]["minutes"]) if rows else 0.0
     return (
         f"{splits['train']} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
-        "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics, staff and official portraits; "
-        "generated ones from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion "
-        f"2.1, SDXL, FLUX and a few of DALL-E 3 and Midjourney 6. {seen} augmented views in {minutes:.0f} minutes on "
-        "one CPU thread (bf16, averaged weights), classes balanced, the same augmentation for both classes. "
+        "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
+        "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
+        "and reconstructions of the real ones by eight small decoders (nearest, transposed convolution, pixel shuffle, "
+        f"bilinear; one and two levels). {seen} augmented views in {minutes:.0f} minutes on one CPU thread (bf16, averaged "
+        "weights), classes balanced, the same augmentation for both classes. "
         f"{splits['calibration']} pictures of other groups were kept for calibration, {splits['validation']} for "
         "validation."
     )
@@ -77,11 +84,6 @@ def fill_paragraphs(markdown: str) -> str:
     return "\n\n".join(p if p.lstrip()[:1] in "#|-!" else fill(p.strip()) for p in parts).rstrip() + "\n"
 
 
-def percent(value: float) -> str:
-    """0.0123 as "1.2 %"."""
-    return f"{100 * value:.1f} %"
-
-
 def data_findings(file: Path = Path(__file__).with_name("data_findings.json")) -> str:
     """What the data gives away besides the faces, as data_report.py found it; nothing if it has not been run."""
     if not file.is_file():
@@ -94,63 +96,47 @@ def data_findings(file: Path = Path(__file__).with_name("data_findings.json")) -
     )
 
 
-def head_rows(values: dict[str, Any]) -> str:
-    """The two rows every card shows first: the honest pair, then everything."""
-    lines = ["| | n | ROC AUC (95 %) | accuracy at 0.5 | EER | ECE |", "|---|---|---|---|---|---|"]
-    for part, title in (("honest_pair", "**honest pair** (FFHQ, StyleGAN1)"), ("all", "all sources")):
-        v = values[part]
-        low, high = v["roc_auc_95"]
-        auc = f"{v['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
-        lines.append(f"| {title} | {v['n']} | {auc} | {v['accuracy']:.3f} | {v['eer']:.3f} | {v['ece']:.3f} |")
-    return "\n".join(lines)
-
-
-def source_rows(values: dict[str, Any]) -> str:
-    """Per source: false positives of real ones, hits and AUC of generated ones."""
-    lines = ["| real source | n | called generated at 0.5 |", "|---|---|---|"]
-    lines += [f"| {name} | {row['n']} | {percent(row['called_generated'])} |" for name, row in values["real"].items()]
-    lines += ["", "| generated source | n | called generated at 0.5 | ROC AUC against all real |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {row['n']} | {percent(row['called_generated'])} | {row['roc_auc_against_all_real']:.3f} |"
-        for name, row in values["ai_generated"].items()
-    ]
-    return "\n".join(lines)
-
-
 def card(name: str, report: dict[str, Any], training: str, version: str) -> str:
     """The text of a model card."""
     values = report[name]
     parameters, operations = networks.cost(networks.build(name))
-    honest, everything = values["honest_pair"], values["all"]
+    honest, everything, equalised = values["honest_pair"], values["all"], report["equalised"][name]
+    int8 = report["precisions"][name]["int8"]
     return f"""# {name} {version}
 
-{WHAT[name]}
+{WHAT[name]} Global average pooling and one logit; the same weights give the class-activation map (Zhou et al. 2016), the
+second output.
 
-{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: 128x128 RGB, the square of 1.6
+{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of 1.6
 times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
-([preprocessing version 2](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of the probability that the face is
-AI-generated, for a stream of which half is generated.
+([preprocessing version 2](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
+the probability that the face is AI-generated, for a stream of which half is generated. `model.int8.onnx` is the same network
+in int8: its ROC AUC is {int8["roc_auc"]:.4f} where that of f32 is {report["precisions"][name]["f32"]["roc_auc"]:.4f}.
 
-This is a first version. It is far from chance and **not good enough to decide about anybody**.
+It is far from chance and **not good enough to decide about anybody**.
 
 ## What it reaches
 
-On the validation split (groups it never saw, sources it did), through the exported file, ONNX in f32:
+On the validation split (groups it never saw, sources it did), through the exported file, ONNX in f32, with 95 % intervals:
 
-{head_rows(values)}
+{head_rows({"**honest pair** (FFHQ, StyleGAN1)": honest, "all sources": everything, "all sources, equalised": equalised})}
 
-Read the first row. There, real and generated pictures have the same size, format and framing, and the network has only
-the face to go by: {honest["roc_auc"]:.2f}. The second row, {everything["roc_auc"]:.2f}, says little: across sources the
+Read the first column. There, real and generated pictures have the same size, format and framing, and the network has only
+the face to go by: {honest["roc_auc"]:.2f}. The second, {everything["roc_auc"]:.2f}, says little: across sources the
 classes also differ in resolution, JPEG history, framing and backdrop, and a network learns these first. Expect numbers
-nearer to the first row, or below it, on cameras and generators that are not listed here. Intervals: bootstrap over
-groups.
+nearer to the first column, or below it, on cameras and generators that are not listed here.
 
 {source_rows(values)}
 
+![ROC and reliability](../evaluation/{name}.png)
+
+The [evaluation](../evaluation/README.md) has all numbers: under compression and blur, with sources and generators left out,
+in other number formats.
+
 ![curves](training.png)
 
-The numbers come from `python Models/training/evaluate.py --data FOLDER`, the curve's points are in
-[training.csv](training.csv) (its AUCs are on the groups kept for calibration, not on the validation split).
+The curve's points are in [training.csv](training.csv); its AUCs are on the groups kept for calibration and on sources that
+never train, not on the validation split.
 
 ## What it was trained on
 
@@ -160,15 +146,12 @@ The numbers come from `python Models/training/evaluate.py --data FOLDER`, the cu
 
 - It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split
   the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated pictures.
-- The weights were trained on the central squares of face crops, before there was a locator. These are nearly, not
-  exactly, the squares that it is shown now; calibration and all numbers are from the squares that it is shown now.
 - Small faces are enlarged to its input and carry few traces: below about 80 px it was not measured.
-- Squares are scaled to 128 px, which removes most of the fine traces that generators leave. A larger input would see
-  more.
 - Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
   {HONEST_SOURCE} (FFHQ) above.
-- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. Nor
-  were real sources left out of the training: on new cameras false positives can be much more frequent than above.
+- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. What
+  it makes of sources and generators left out of a training is in the evaluation; on new cameras wrong alarms can be more
+  frequent than above.
 - Screenshots, strong compression, scans, filters and make-up apps move the score in either direction.
 - The pictures are not balanced over age, skin and sex, and error rates by group were not measured.
 - Calibration holds for pictures like those above, half of them generated. Where generated pictures are rare, the share
@@ -185,7 +168,7 @@ identifying or refusing anybody without a person who looks; not as evidence; not
 """
 
 
-def overview(report: dict[str, Any], ensemble: dict[str, Any], calibration_size: int) -> str:
+def overview(report: dict[str, Any], ensemble: dict[str, Any], sizes: dict[str, int]) -> str:
     """The text of Models/README.md: the merge and the policies."""
     merged = report["merged"]
     blend = next(m for m in ensemble["merge"] if len(m["models"]) == len(ensemble["models"]))
@@ -198,25 +181,28 @@ def overview(report: dict[str, Any], ensemble: dict[str, Any], calibration_size:
     )
     return f"""# Models
 
-One folder a model (`manifest.json`, `model.onnx`, its card) and `ensemble.json`, which says how scores merge. The two
-networks here are first versions; their cards ([resnet](resnet/README.md), [inception](inception/README.md)) say what
-they reach and what they must not be used for. The [locator](locator/README.md) finds the faces that they look at.
+One folder a model (`manifest.json`, `model.onnx`, `model.int8.onnx`, its card) and `ensemble.json`, which says how scores
+merge. The cards of the two networks ([resnet](resnet/README.md), [inception](inception/README.md)) say what they reach and
+what they must not be used for. The [locator](locator/README.md) finds the faces that they look at.
 [training/](training/README.md) makes all of it again.
 
 ## The merge
 
 `probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models,
-fitted, like each model's own calibration, on {calibration_size} pictures of groups that were kept out of the training.
+fitted, like each model's own calibration, on {sizes["calibration"]} pictures of groups that were kept out of the training.
 Both together: {blend["bias"]:.3f} + {terms}. On the validation split:
 
-{head_rows(merged)}
+{head_rows({"**honest pair**": merged["honest_pair"], "all sources": merged["all"]})}
 
-{source_rows(merged)}
+![ROC and reliability](evaluation/merged.png)
+
+Everything that was measured, each model and the merge: [evaluation](evaluation/README.md).
 
 ## The policies
 
-The thresholds of `default` were chosen on the real pictures of the same held-out groups, so that about 5 % of them are
-reviewed or blocked and 0.5 % blocked (0.5 % of them is a handful of pictures: a rough number). On the validation split:
+The thresholds of `default` were chosen on the real pictures of the same held-out groups, so that 1 % of them are
+reviewed or blocked and 0.1 % blocked ({sizes["calibration_real"]} pictures: the second is decided by the one or two that look most
+generated, a rough number). On the validation split:
 
 | action | probability from | of the real | of the generated |
 |---|---|---|---|
@@ -232,9 +218,9 @@ def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int], ver
     ensemble = json.loads((models / "ensemble.json").read_text())
     for name in ensemble["models"]:
         rows = read_curve(models / name / "training.csv")
-        text = card(name, report, training_paragraph(name, sizes, rows), version)
+        text = card(name, report, training_paragraph(sizes, rows), version)
         write_text(models / name / "README.md", fill_paragraphs(text))
-    write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes["calibration"])))
+    write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes)))
 
 
 def head_metrics(values: dict[str, Any]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,23 @@ HONEST_SOURCE = "zoya_ailab"
 
 FAMILIES = {"mebeauty": "unsplash", "man_unsplash": "unsplash", "deepshield_unsplash": "unsplash"}
 """Sources that may hold pictures of one another."""
+
+
+GENERATORS = {
+    "zoya_ailab": "StyleGAN1",
+    "basemax": "StyleGAN1",
+    "tpdne_junguler": "StyleGAN2",
+    "deepshield_tpdne": "StyleGAN2",
+    "realorfake": "StyleGAN2",
+    "u1i": "StyleGAN2",
+    "hmdghoul": "generated.photos",
+    "deepshield_genphotos": "generated.photos",
+    "sdfd_sd21": "Stable Diffusion",
+}
+"""Families of generators, by source; where a source mixes them, the generator's own name tells (see `family`)."""
+
+WATCHED = ("congress_us", "aigame_multi", "FLUX1pro")
+"""Sources, and a generator, that never train: training is stopped by them, and they judge (see `is_watched`)."""
 
 
 class DataError(Exception):
@@ -84,6 +102,20 @@ def _face(table: Path, number: int, row: dict[str, str]) -> Face:
     return Face(row["path"], row["split"], LABELS[row["label"]], row["source"], row["generator"] or "", row["group"])
 
 
+def family(face: Face) -> str:
+    """What is left out together: a family of real sources, or of generators."""
+    if face.label == 0:
+        return FAMILIES.get(face.source, face.source)
+    if face.source in GENERATORS:
+        return GENERATORS[face.source]
+    return next((name for name in ("FLUX", "SDXL") if face.generator.startswith(name)), face.generator or face.source)
+
+
+def is_watched(face: Face) -> bool:
+    """Whether a face is kept from every training, to tell when a training stops helping with what is new."""
+    return face.source in WATCHED or face.generator in WATCHED
+
+
 def group_key(face: Face) -> str:
     """What must stay together: the group within a family of sources."""
     return f"{FAMILIES.get(face.source, face.source)}/{face.group}"
@@ -128,7 +160,7 @@ class PixelCache:
 
     def __init__(self, folder: Path, cache: Path, faces: list[Face], finder: FaceFinder) -> None:
         self.faces = faces
-        identity = _identity(folder, faces, finder)
+        self.identity = identity = _identity(folder, faces, finder)
         self._data, index = cache / "pixels.bin", cache / "index.json"
         known = json.loads(index.read_text()) if index.is_file() else {}
         if known.get("identity") != identity or not self._data.is_file():
@@ -165,9 +197,14 @@ class PixelCache:
         """Picture number `position` of the catalogue, decoded."""
         if self._bytes is None:  # Opened by whoever reads: a memory map does not travel to another process.
             self._bytes = np.memmap(self._data, dtype=np.uint8, mode="r")
-        width, height = (int(value) for value in self._sizes[position])
+        width, height = self.size(position)
         start = int(self._offsets[position])
         return Image.fromarray(self._bytes[start : start + width * height * 3].reshape(height, width, 3))
+
+    def size(self, position: int) -> tuple[int, int]:
+        """Width and height of a picture."""
+        width, height = self._sizes[position]
+        return int(width), int(height)
 
     def has_face(self, position: int) -> bool:
         """Whether the locator found a face in a picture."""
@@ -176,18 +213,17 @@ class PixelCache:
     def square(self, position: int) -> Square:
         """What a worker looks at in a picture: its largest face, or without one the central square."""
         box = self._boxes[position]
-        width, height = (int(value) for value in self._sizes[position])
-        return preprocessing.squares([box] if box else [], width, height)[0]
+        return preprocessing.squares([box] if box else [], *self.size(position))[0]
 
-    def inputs(self, positions: list[int]) -> np.ndarray:
-        """The pictures as workers and evaluation see them: [n, SIDE, SIDE, 3] uint8.
+    def inputs(self, positions: list[int], side: int = preprocessing.SIDE) -> np.ndarray:
+        """The pictures as workers and evaluation see them: [n, side, side, 3] uint8.
 
         But for JPEGs of 1280 pixels and more: workers decode these smaller, and here they are at full size.
         """
         views = []
         for position in positions:
             image = self.image(position)
-            views.append(preprocessing.view(Decoded(image, *image.size, 1), self.square(position)))
+            views.append(preprocessing.view(Decoded(image, *image.size, 1), self.square(position), side))
         return np.stack(views)
 
     def __getstate__(self) -> dict[str, object]:
@@ -196,18 +232,29 @@ class PixelCache:
 
 @dataclass(frozen=True)
 class Splits:
-    """Positions in the catalogue: what trains, what calibrates (held-out groups of train), what judges (val)."""
+    """Positions in the catalogue: what trains, what calibrates (held-out groups of train), what judges (val).
+
+    `watched` are those of the train split that never train; `left_out` all that a leave-out run keeps from everything
+    else, of both splits.
+    """
 
     train: list[int]
     calibration: list[int]
     validation: list[int]
+    watched: list[int]
+    left_out: list[int]
 
     @staticmethod
-    def of(faces: list[Face]) -> Splits:
-        """Divides a catalogue by the split column and, inside train, by group."""
-        train = [i for i, face in enumerate(faces) if face.split == "train"]
+    def of(faces: list[Face], leave_out: Collection[str] = ()) -> Splits:
+        """Divides a catalogue by the split column and, inside train, by group; without the families `leave_out`."""
+        kept, left_out = [], []
+        for position, face in enumerate(faces):
+            (left_out if family(face) in leave_out else kept).append(position)
+        train = [i for i in kept if faces[i].split == "train" and not is_watched(faces[i])]
         return Splits(
             train=[i for i in train if not is_held_out(faces[i])],
             calibration=[i for i in train if is_held_out(faces[i])],
-            validation=[i for i, face in enumerate(faces) if face.split == "val"],
+            validation=[i for i in kept if faces[i].split == "val"],
+            watched=[i for i in kept if faces[i].split == "train" and is_watched(faces[i])],
+            left_out=left_out,
         )

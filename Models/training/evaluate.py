@@ -1,8 +1,10 @@
 """Measures the published models on the validation split, each alone and merged, through the files that workers serve.
 
-    python Models/training/evaluate.py --data FOLDER
+    python Models/training/evaluate.py --data FOLDER [--sheets FOLDER]
 
-Prints a table and writes Models/training/metrics.json, from which the model cards are written.
+Prints a table; writes Models/evaluation/: metrics.json, the report README.md and its pictures. The model cards are written
+from the same numbers. --sheets writes contact sheets of the best, the worst and random pictures with their activation
+maps: they show research pictures and are not to be published.
 """
 
 from __future__ import annotations
@@ -17,14 +19,16 @@ from typing import Any
 import numpy as np
 
 import calibration
+import report
+from conditions import CONDITIONS, changed
 from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key, read_catalogue
 from files import write_text
 from locating import Locator
+from preprocessing import Decoded, view
 from scoring import Scorer
 from train import DEFAULT_WORK, REPOSITORY
 
 MODELS = REPOSITORY / "Models"
-REPORT = MODELS / "training" / "metrics.json"
 
 
 def origins(faces: list[Face]) -> list[str]:
@@ -36,6 +40,26 @@ def origins(faces: list[Face]) -> list[str]:
     return [f"{f.source} ({f.generator})" if (f.source, f.label) in mixed and f.generator else f.source for f in faces]
 
 
+def head_numbers(labels: np.ndarray, logits: np.ndarray, groups: list[str]) -> dict[str, Any]:
+    """The numbers of one part of the pictures, each with its 95 % interval as NAME_95."""
+    probabilities = calibration.sigmoid(logits)
+    measures = {
+        "roc_auc": lambda at: calibration.roc_auc(labels[at], logits[at]),
+        "average_precision": lambda at: calibration.average_precision(labels[at], logits[at]),
+        "eer": lambda at: calibration.equal_error_rate(labels[at], logits[at]),
+        "accuracy": lambda at: float(((probabilities[at] >= 0.5) == (labels[at] == 1)).mean()),
+        "tpr_at_0.5_fpr": lambda at: calibration.true_positive_rate(labels[at], logits[at], 0.005),
+        "tpr_at_1_fpr": lambda at: calibration.true_positive_rate(labels[at], logits[at], 0.01),
+        "ece": lambda at: calibration.calibration_error(labels[at], probabilities[at]),
+    }
+    intervals = calibration.bootstrap(measures, groups)
+    numbers: dict[str, Any] = {"n": len(labels)}
+    for name, measure in measures.items():
+        numbers[name] = round(measure(np.arange(len(labels))), 4)
+        numbers[f"{name}_95"] = [round(value, 4) for value in intervals[name]]
+    return numbers
+
+
 def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | None = None) -> dict[str, Any]:
     """All numbers of one scorer, from its calibrated logits of `faces`."""
     labels = np.array([face.label for face in faces])
@@ -43,95 +67,199 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
     honest = np.array([face.source == HONEST_SOURCE for face in faces])
     names = origins(faces)
     groups = [group_key(face) for face in faces]
-    report: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for part, where in (("honest_pair", honest), ("all", np.ones(len(faces), dtype=bool))):
-        part_groups = [group for group, inside in zip(groups, where, strict=True) if inside]
-        low, high = calibration.bootstrap_auc(labels[where], logits[where], part_groups)
-        report[part] = {
-            "n": int(where.sum()),
-            "roc_auc": round(calibration.roc_auc(labels[where], logits[where]), 4),
-            "roc_auc_95": [round(low, 4), round(high, 4)],
-            "accuracy": round(float(((probabilities >= 0.5) == (labels == 1))[where].mean()), 4),
-            "eer": round(calibration.equal_error_rate(labels[where], logits[where]), 4),
-            "ece": round(calibration.calibration_error(labels[where], probabilities[where]), 4),
-        }
-    report["real"], report["ai_generated"] = {}, {}
+        inside = [group for group, chosen in zip(groups, where, strict=True) if chosen]
+        found[part] = head_numbers(labels[where], logits[where], inside)
+    found["reliability"] = [[round(v, 4) for v in row] for row in calibration.reliability(labels, probabilities)]
+    false, true = calibration.roc_points(labels, logits)
+    steps = np.unique(np.searchsorted(false, np.linspace(0, 1, 201)).clip(0, len(false) - 1))
+    found["roc"] = [[round(float(false[i]), 4), round(float(true[i]), 4)] for i in steps]
+    found["real"], found["ai_generated"] = {}, {}
     for (label, name), count in sorted(Counter(zip(labels.tolist(), names, strict=True)).items()):
         inside = np.array([(a, b) == (label, name) for a, b in zip(labels.tolist(), names, strict=True)])
         row: dict[str, Any] = {"n": count, "called_generated": round(float((probabilities >= 0.5)[inside].mean()), 4)}
         for action, threshold in (policy or {}).items():
             row[action] = round(float((probabilities >= threshold)[inside].mean()), 4)
-        if label == 1:
-            both = inside | (labels == 0)
-            row["roc_auc_against_all_real"] = round(calibration.roc_auc(labels[both], logits[both]), 4)
-        report["ai_generated" if label else "real"][name] = row
+        against = inside | (labels == 1 - label)
+        row["roc_auc"] = round(calibration.roc_auc(labels[against], logits[against]), 4)
+        found["ai_generated" if label else "real"][name] = row
     for action, threshold in (policy or {}).items():
         above = probabilities >= threshold
-        report[action] = {
+        found[action] = {
             "threshold": threshold,
             "false_positives": round(float(above[labels == 0].mean()), 4),
             "true_positives": round(float(above[labels == 1].mean()), 4),
         }
-    return report
+    return found
 
 
-def calibrated_logits(models: Path, names: list[str], pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """Each published model's calibrated logits."""
-    result = {}
-    for name in names:
-        manifest = json.loads((models / name / "manifest.json").read_text())
-        raw = Scorer(models / name / manifest["file"]).logits(pictures)
-        result[name] = manifest["calibration"]["scale"] * raw + manifest["calibration"]["bias"]
-    return result
+def served_file(manifest: dict[str, Any]) -> str:
+    """The network that a worker loads if nobody asks for another precision."""
+    return manifest["int8"]["file"] if manifest["precision"] == "int8" else manifest["file"]
 
 
-def merged_logits(ensemble: dict[str, Any], logits: dict[str, np.ndarray]) -> np.ndarray:
-    """The blend of all models of an ensemble."""
-    merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(ensemble["models"]))
+def slice_aucs(faces: list[Face], logits: np.ndarray) -> dict[str, float]:
+    """The ROC AUC of every source against all pictures of the other class."""
+    labels, names = np.array([face.label for face in faces]), np.array(origins(faces))
+    found = {}
+    for label, name in sorted(set(zip(labels.tolist(), names.tolist(), strict=True))):
+        against = ((labels == label) & (names == name)) | (labels == 1 - label)
+        found[f"{name}, {'generated' if label else 'real'}"] = calibration.roc_auc(labels[against], logits[against])
+    return found
+
+
+def compare_precisions(
+    folder: Path, line: tuple[float, float], faces: list[Face], pictures: np.ndarray
+) -> dict[str, Any]:
+    """A model folder's network in bf16 and int8 beside f32: what the ROC AUC loses, and how far probabilities move."""
+    scale, bias = line
+    labels = np.array([face.label for face in faces])
+    files = {"f32": ("model.onnx", "f32"), "bf16": ("model.onnx", "bf16"), "int8": ("model.int8.onnx", "f32")}
+    logits = {
+        name: Scorer(folder / file, precision=hint).logits(pictures) * scale + bias
+        for name, (file, hint) in files.items()
+    }
+    slices = {name: slice_aucs(faces, values) for name, values in logits.items()}
+    found: dict[str, Any] = {}
+    for name, values in logits.items():
+        drops = {part: slices["f32"][part] - slices[name][part] for part in slices[name]}
+        worst = max(drops, key=lambda part: drops[part])
+        moved = np.abs(calibration.sigmoid(values) - calibration.sigmoid(logits["f32"]))
+        found[name] = {
+            "roc_auc": round(calibration.roc_auc(labels, values), 4),
+            "worst_slice": worst,
+            "worst_slice_drop": round(drops[worst], 4),
+            "probability_moved_median": round(float(np.median(moved)), 4),
+            "probability_moved_99": round(float(np.quantile(moved, 0.99)), 4),
+            "probability_moved_most": round(float(moved.max()), 4),
+        }
+    return found
+
+
+class Published:
+    """The models of a folder as they are served: pictures in, calibrated logits out."""
+
+    def __init__(self, models: Path) -> None:
+        self.ensemble = json.loads((models / "ensemble.json").read_text())
+        self.names: list[str] = self.ensemble["models"]
+        manifests = {name: json.loads((models / name / "manifest.json").read_text()) for name in self.names}
+        self.lines = {n: (m["calibration"]["scale"], m["calibration"]["bias"]) for n, m in manifests.items()}
+        """Scale and bias of each model's calibration."""
+        self.scorers = {name: Scorer(models / name / served_file(manifests[name])) for name in self.names}
+
+    def logits(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+        """Each model's calibrated logits, and those of the merge as "merged"."""
+        found = {}
+        for name in self.names:
+            scale, bias = self.lines[name]
+            found[name] = scale * self.scorers[name].logits(pictures) + bias
+        return {**found, "merged": merged_logits(self.ensemble, found)}
+
+
+def merged_logits(
+    ensemble: dict[str, Any], logits: dict[str, np.ndarray], subset: list[str] | None = None
+) -> np.ndarray:
+    """The blend of a subset of an ensemble's models, or of all."""
+    merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(subset or ensemble["models"]))
     parts = [weight * logits[name] for name, weight in zip(merge["models"], merge["weights"], strict=True)]
     return merge["bias"] + np.sum(parts, axis=0)
 
 
+def agreement(labels: np.ndarray, logits: dict[str, np.ndarray], names: list[str]) -> dict[str, float]:
+    """How the first two models' errors go together: of the residuals, of the logits within a class, of wrong answers."""
+    residuals = [calibration.sigmoid(logits[name]) - labels for name in names[:2]]
+    wrong = [np.abs(residual) > 0.5 for residual in residuals]
+    inside = [float(np.corrcoef(*(logits[name][labels == c] for name in names[:2]))[0, 1]) for c in (0, 1)]
+    return {
+        "residual_correlation": round(float(np.corrcoef(*residuals)[0, 1]), 4),
+        "logit_correlation_real": round(inside[0], 4),
+        "logit_correlation_generated": round(inside[1], 4),
+        "wrong_first": round(float(wrong[0].mean()), 4),
+        "wrong_second": round(float(wrong[1].mean()), 4),
+        "wrong_both": round(float((wrong[0] & wrong[1]).mean()), 4),
+        "wrong_both_if_independent": round(float(wrong[0].mean() * wrong[1].mean()), 4),
+    }
+
+
+def condition_views(cache: PixelCache, positions: list[int], condition: str) -> np.ndarray:
+    """The pictures' squares after a change, as workers would cut them: [n, SIDE, SIDE, 3] uint8."""
+    views = []
+    for position in positions:
+        image, square = changed(cache.image(position), cache.square(position), condition)
+        views.append(view(Decoded(image, *image.size, 1), square))
+    return np.stack(views)
+
+
 def evaluate(models: Path, cache: PixelCache, positions: list[int]) -> dict[str, Any]:
     """The whole report over the published models and their merge."""
-    faces, pictures = [cache.faces[p] for p in positions], cache.inputs(positions)
-    ensemble = json.loads((models / "ensemble.json").read_text())
-    logits = calibrated_logits(models, ensemble["models"], pictures)
-    report = {name: measure(faces, values) for name, values in logits.items()}
-    report["merged"] = measure(faces, merged_logits(ensemble, logits), ensemble["policies"]["default"])
-    report["merged"]["without_face"] = {
+    faces = [cache.faces[p] for p in positions]
+    labels = np.array([face.label for face in faces])
+    honest = np.array([face.source == HONEST_SOURCE for face in faces])
+    published = Published(models)
+    found: dict[str, Any] = {"conditions": {}, "precisions": {}}
+    pictures = cache.inputs(positions)
+    for name in published.names:
+        line = published.lines[name]
+        found["precisions"][name] = compare_precisions(models / name, line, faces, pictures)
+    for condition in CONDITIONS:
+        logits = published.logits(condition_views(cache, positions, condition))
+        if condition == "as it is":
+            for name, values in logits.items():
+                found[name] = measure(
+                    faces, values, published.ensemble["policies"]["default"] if name == "merged" else None
+                )
+            found["agreement"] = agreement(labels, logits, published.names)
+        if condition == "equalised":
+            found["equalised"] = {
+                name: head_numbers(labels, values, [group_key(face) for face in faces])
+                for name, values in logits.items()
+            }
+        found["conditions"][condition] = {
+            name: {
+                "roc_auc": round(calibration.roc_auc(labels, values), 4),
+                "roc_auc_honest_pair": round(calibration.roc_auc(labels[honest], values[honest]), 4),
+                "false_positives": round(float((values[labels == 0] > 0).mean()), 4),
+            }
+            for name, values in logits.items()
+        }
+    found["merged"]["without_face"] = {
         label: round(1 - float(np.mean([cache.has_face(p) for p in positions if cache.faces[p].label == number])), 4)
         for label, number in LABELS.items()
     }
-    return report
+    return found
 
 
-def table(report: dict[str, Any]) -> str:
+def table(found: dict[str, Any]) -> str:
     """The report's head lines as text."""
-    lines = [f"{'':12}{'part':13}{'n':>6}{'ROC AUC':>9}{'95 %':>18}{'accuracy':>10}{'EER':>8}{'ECE':>8}"]
-    for name, values in report.items():
-        for part in ("honest_pair", "all"):
-            v = values[part]
-            interval = f"{v['roc_auc_95'][0]:.3f} to {v['roc_auc_95'][1]:.3f}"
-            lines.append(
-                f"{name:12}{part:13}{v['n']:6}{v['roc_auc']:9.4f}{interval:>18}{v['accuracy']:10.3f}"
-                f"{v['eer']:8.3f}{v['ece']:8.3f}"
-            )
-    for label in ("real", "ai_generated"):
-        lines.append(f"\nmerged, {label}:")
-        for name, row in report["merged"][label].items():
-            lines.append(f"  {name:32}" + "  ".join(f"{key} {value}" for key, value in row.items()))
-    lines.append(f"no face found: {report['merged']['without_face']}")
-    lines += [f"{action}: {report['merged'][action]}" for action in ("review", "block") if action in report["merged"]]
+    lines = [f"{'':10} {'honest pair':>22} {'all sources':>22} {'TPR at 1 %':>11} {'ECE':>6}"]
+    for name in (name for name in found if "all" in found[name]):
+        honest, everything = found[name]["honest_pair"], found[name]["all"]
+        cells = [
+            f"{part['roc_auc']:.3f} ({part['roc_auc_95'][0]:.3f}-{part['roc_auc_95'][1]:.3f})"
+            for part in (honest, everything)
+        ]
+        lines.append(
+            f"{name:10} {cells[0]:>22} {cells[1]:>22} {everything['tpr_at_1_fpr']:11.3f} {everything['ece']:6.3f}"
+        )
     return "\n".join(lines)
+
+
+def publish(models: Path, found: dict[str, Any]) -> None:
+    """Writes the report's folder."""
+    folder = models / "evaluation"
+    folder.mkdir(exist_ok=True)
+    write_text(folder / "metrics.json", json.dumps(found, indent=1) + "\n")
+    report.write(folder, found)
 
 
 def main() -> int:
     """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure the published models on the validation split.")
+    parser = argparse.ArgumentParser(description="Measure the published models of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    parser.add_argument("--sheets", type=Path, help="where contact sheets with activation maps go")
     options = parser.parse_args()
     try:
         faces = read_catalogue(options.data)
@@ -140,9 +268,17 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     positions = Splits.of(faces).validation
-    report = evaluate(options.models, cache, positions)
-    write_text(options.models / "training" / "metrics.json", json.dumps(report, indent=2) + "\n")
-    print(table(report))
+    found = evaluate(options.models, cache, positions)
+    publish(options.models, found)
+    if options.sheets:
+        options.sheets.mkdir(parents=True, exist_ok=True)
+        pictures = cache.inputs(positions)
+        published = Published(options.models)
+        logits = published.logits(pictures)
+        for name in published.names:
+            labels = np.array([cache.faces[p].label for p in positions])
+            report.sheet(options.sheets / f"{name}.png", pictures, labels, logits[name], published.scorers[name])
+    print(table(found))
     return 0
 
 

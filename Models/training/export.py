@@ -18,11 +18,13 @@ from torch import nn
 import canary
 import networks
 import preprocessing
+from calibration import sigmoid
 from files import write_text
 from scoring import Scorer
 
 OPSET = 18
 TOLERANCE = 1e-3
+PROBABILITY_TOLERANCE = 0.005
 LICENCE = (
     "Research and evaluation only. The code is MIT; the weights were trained on pictures whose terms allow no more: "
     "FFHQ and the StyleGAN sets (non-commercial), CelebA, UTKFace and LFW (research), generated.photos (its own "
@@ -35,31 +37,48 @@ class ExportError(Exception):
     """The exported file does not compute what the network does."""
 
 
-def load_average(name: str, checkpoint: Path) -> nn.Module:
-    """The averaged weights of a checkpoint as a network in eval mode."""
+class Explained(nn.Module):
+    """A detector as it is served: logits [N, 1], and maps [N, h, w] of where they come from."""
+
+    def __init__(self, network: networks.Detector) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """[N, 3, SIDE, SIDE] to both."""
+        return self.network.explained(x)
+
+
+def load_best(name: str, checkpoint: Path) -> networks.Detector:
+    """The best averaged weights of a checkpoint as a network in eval mode."""
     network = networks.build(name)
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
-    return network.eval()
+    network.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["best"])
+    network.eval()
+    return network
 
 
-def export(network: nn.Module, file: Path) -> None:
+def export(network: networks.Detector, file: Path, pictures: np.ndarray) -> None:
     """Writes one ONNX file, weights inside, norms folded, batch size free; then proves it against `network`.
 
-    Raises `ExportError` when OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in any logit.
+    `pictures` [n, SIDE, SIDE, 3] uint8 are scored by both.
+
+    Raises `ExportError` when OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in any logit of noise, or by more
+    than `PROBABILITY_TOLERANCE` in any probability of a picture.
     """
     side = preprocessing.SIDE
     random = np.random.default_rng(3)
     probes = {n: random.standard_normal((n, 3, side, side)).astype(np.float32) for n in (1, 8)}
     with torch.no_grad():
         expected = {n: network(torch.from_numpy(probe)).flatten().numpy() for n, probe in probes.items()}
+        seen = [network(torch.from_numpy(preprocessing.normalise(picture[None]))).item() for picture in pictures]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            networks.fold_norms(network),
+            Explained(networks.fold_norms(network)),
             (torch.from_numpy(probes[8]),),
             input_names=["image"],
-            output_names=["logit"],
+            output_names=["logit", "map"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             opset_version=OPSET,
             dynamo=True,
@@ -73,6 +92,12 @@ def export(network: nn.Module, file: Path) -> None:
             raise ExportError(
                 f"{file}: at batch {n} a logit differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}"
             )
+    gap = float(np.abs(sigmoid(scorer.logits(pictures)) - sigmoid(np.array(seen))).max())
+    print(f"{file.parent.name}: on {len(pictures)} pictures the probability is at most {gap:.1g} from PyTorch's")
+    if gap > PROBABILITY_TOLERANCE:
+        raise ExportError(
+            f"{file}: a probability differs from PyTorch's by {gap:.2g}, more than {PROBABILITY_TOLERANCE}"
+        )
 
 
 def write_onnx(model: onnx.ModelProto, file: Path) -> None:
@@ -101,20 +126,34 @@ def strip(model: onnx.ModelProto) -> None:
 
 
 def write_folder(
-    folder: Path, name: str, version: str, scale: float, bias: float, training: str, metrics: dict[str, float]
+    folder: Path,
+    name: str,
+    version: str,
+    line: tuple[float, float],
+    training: str,
+    metrics: dict[str, float],
+    precision: str = "f32",
 ) -> None:
-    """Writes canary.png and manifest.json beside `folder`/model.onnx; the canary's score is computed, not assumed."""
-    model = folder / "model.onnx"
+    """Writes canary.png and manifest.json beside model.onnx and model.int8.onnx in `folder`.
+
+    `line` is the calibration's scale and bias. The canary's scores are computed, not assumed.
+    """
     picture = canary.draw()
     picture.save(folder / "canary.png", optimize=True)
-    logit = float(Scorer(model).tensor_logits(preprocessing.tensor(picture))[0]) * scale + bias
+    scale, bias = line
+
+    def served(file: str) -> tuple[dict[str, str], float]:
+        logit = float(Scorer(folder / file).tensor_logits(preprocessing.tensor(picture))[0]) * scale + bias
+        return {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}, round(logit, 5)
+
+    plain, logit = served("model.onnx")
+    quantised, quantised_logit = served("model.int8.onnx")
     side = preprocessing.SIDE
     manifest = {
         "schema": 1,
         "name": name,
         "version": version,
-        "file": "model.onnx",
-        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        **plain,
         "preprocessing": preprocessing.VERSION,
         "input": {
             "name": "image",
@@ -127,9 +166,10 @@ def write_folder(
         },
         "crop": {"kind": "face", "margin": preprocessing.MARGIN},
         "output": {"name": "logit", "kind": "logit"},
-        "calibration": {"scale": round(scale, 6), "bias": round(bias, 6)},
-        "precision": "f32",
-        "canary": {"file": "canary.png", "logit": round(logit, 5), "tolerance": 0.02},
+        "calibration": {"scale": scale, "bias": bias},
+        "precision": precision,
+        "int8": {**quantised, "canary_logit": quantised_logit},
+        "canary": {"file": "canary.png", "logit": logit, "tolerance": 0.02},
         "training": training,
         "metrics": metrics,
         "licence": LICENCE,

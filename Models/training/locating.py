@@ -64,7 +64,9 @@ def read_cells(
     most: int = FACES,
 ) -> list[Found]:
     """The faces that cells [n, 15] see in a picture of `size` pixels, `scale` of them to one of the input: the `most` largest."""
-    places = np.flatnonzero(np.isfinite(cells[:, 0]) & (cells[:, 0].astype(np.float64) >= math.log(score / (1 - score))))
+    places = np.flatnonzero(
+        np.isfinite(cells[:, 0]) & (cells[:, 0].astype(np.float64) >= math.log(score / (1 - score)))
+    )
     places = places[np.argsort(-cells[places, 0], kind="stable")][:CANDIDATES]
     x, y, stride = cell_centres(side)[places].T
     values = cells[places].astype(np.float64) * stride[:, None]

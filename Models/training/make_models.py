@@ -28,15 +28,20 @@ import cards
 import evaluate
 import networks
 from data import DataError, PixelCache, Splits, read_catalogue
-from export import ExportError, export, load_average, publish, write_folder
+from export import ExportError, export, load_best, publish, write_folder
 from files import write_text
 from locating import Locator
+from quantisation import SUBSET, quantise
+from reconstruction import Reconstructions
 from scoring import Scorer
 from train import DEFAULT_MINUTES, DEFAULT_WORK
 
-VERSION = "1.1.0"
-REVIEW, BLOCK = 0.05, 0.005
+VERSION = "2.0.0"
+REVIEW, BLOCK = 0.01, 0.001
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
+
+INT8_LOSS, INT8_SLICE_LOSS, INT8_MOVE = 0.002, 0.005, 0.03
+"""What the ROC AUC, over all and of any source, may lose, and how far a probability may move, for int8 to be the default."""
 
 
 def train_both(options: argparse.Namespace) -> bool:
@@ -76,22 +81,34 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
     return ensemble
 
 
-def lay_out(name: str, models: Path, work: Path | None, new: Path) -> None:
-    """Puts the network and its curve into the folder `new`: from the checkpoint in `work`, or None: as published."""
+def lay_out(name: str, models: Path, work: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
+    """Puts the networks and the curve into the folder `new`: from the checkpoint in `work`, or None: as published."""
     if work is None:
-        for file in ("model.onnx", "training.csv", "training.png"):
-            if (models / name / file).is_file():
-                shutil.copyfile(models / name / file, new / file)
+        for file in ("model.onnx", "model.int8.onnx", "training.csv", "training.png"):
+            shutil.copyfile(models / name / file, new / file)
         return
-    export(load_average(name, work / f"{name}.pt"), new / "model.onnx")
-    rows = cards.read_curve(work / f"{name}.csv")
-    if rows:
-        shutil.copyfile(work / f"{name}.csv", new / "training.csv")
-        cards.plot_curve(name, rows, new / "training.png")
+    export(
+        load_best(name, work / f"{name}.pt"),
+        new / "model.onnx",
+        cache.inputs(splits.validation[:: max(1, len(splits.validation) // 200)][:200]),
+    )
+    random = np.random.default_rng(8)
+    ranges = cache.inputs([int(p) for p in random.choice(splits.train, min(SUBSET, len(splits.train)), replace=False)])
+    labels = np.array([cache.faces[p].label for p in splits.calibration])
+    quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(splits.calibration), labels)
+    shutil.copyfile(work / f"{name}.csv", new / "training.csv")
+    cards.plot_curve(name, cards.read_curve(new / "training.csv"), new / "training.png")
+
+
+def choose_precision(compared: dict[str, Any]) -> str:
+    """int8 if that costs next to nothing, else f32."""
+    int8 = compared["int8"]
+    cheap = compared["f32"]["roc_auc"] - int8["roc_auc"] <= INT8_LOSS and int8["worst_slice_drop"] <= INT8_SLICE_LOSS
+    return "int8" if cheap and int8["probability_moved_most"] <= INT8_MOVE else "f32"
 
 
 def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> dict[str, Any]:
-    """Publishes both folders, ensemble.json and the cards; returns the report.
+    """Publishes both folders, ensemble.json, the report and the cards; returns the report.
 
     From the checkpoints in `work`, or None: from the networks that are published.
     """
@@ -99,26 +116,28 @@ def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> 
     labels = np.array([cache.faces[p].label for p in splits.calibration])
     judged = [cache.faces[p] for p in splits.validation]
     sizes = {"train": len(splits.train), "calibration": len(splits.calibration), "validation": len(splits.validation)}
+    sizes["calibration_real"] = int((labels == 0).sum())
     logits: dict[str, np.ndarray] = {}
     for name in networks.NAMES:
         new = models / f".{name}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        lay_out(name, models, work, new)
+        lay_out(name, models, work, new, cache, splits)
         scorer = Scorer(new / "model.onnx")
         raw = scorer.logits(held_out)
         (scale,), bias = calibration.fit_logistic(raw[:, None], labels)
-        scale, bias = round(scale, 6), round(bias, 6)
-        logits[name] = scale * raw + bias
+        line = round(scale, 6), round(bias, 6)
+        logits[name] = line[0] * raw + line[1]
+        metrics = cards.head_metrics(evaluate.measure(judged, line[0] * scorer.logits(validation) + line[1]))
+        precision = choose_precision(evaluate.compare_precisions(new, line, judged, validation))
         rows = cards.read_curve(new / "training.csv")
-        metrics = cards.head_metrics(evaluate.measure(judged, scale * scorer.logits(validation) + bias))
-        write_folder(new, name, VERSION, scale, bias, cards.training_paragraph(name, sizes, rows), metrics)
+        write_folder(new, name, VERSION, line, cards.training_paragraph(sizes, rows), metrics, precision)
     ensemble = fit_ensemble(logits, labels)
     for name in networks.NAMES:
         publish(models / f".{name}.new", models / name)
     write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
     report = evaluate.evaluate(models, cache, splits.validation)
-    write_text(models / "training" / "metrics.json", json.dumps(report, indent=2) + "\n")
+    evaluate.publish(models, report)
     cards.write_cards(models, report, sizes, VERSION)
     return report
 
@@ -143,13 +162,14 @@ def main() -> int:
         if options.recalibrate:
             print(evaluate.table(make(options.models, None, cache, Splits.of(faces))))
             return 0
+        if not options.publish_only:
+            Reconstructions(cache, Splits.of(faces), options.work)  # Once, before both trainings ask for them.
         if not options.publish_only and not train_both(options):
             print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
             return 1
         for name in networks.NAMES:
             if not (options.work / f"{name}.pt").is_file():
                 raise DataError(f"{options.work}/{name}.pt is missing: train first, without --publish-only")
-        (options.models / "training").mkdir(parents=True, exist_ok=True)
         print(evaluate.table(make(options.models, options.work, cache, Splits.of(faces))))
     except (DataError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,6 +1,9 @@
-"""The two networks. Both take [N, 3, 128, 128] and give [N, 1] logits: above zero means AI-generated.
+"""The two networks. Both take [N, 3, SIDE, SIDE] and give [N, 1] logits: above zero means AI-generated.
 
-Channel counts are multiples of 32, which the vector units of CPUs want; both cost about 0.4 GFLOP an image.
+They look at different things, so that they err differently: the ResNet sees the picture, the Inception sees besides it
+what a picture leaves when its neighbours predict it (the noise that cameras and generators make unlike). Nothing in either
+picks every second pixel without averaging or convolving first. Channel counts are multiples of 32, which the vector units of
+CPUs want.
 """
 
 from __future__ import annotations
@@ -8,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from preprocessing import SIDE
 
 NAMES = ("resnet", "inception")
 
@@ -31,36 +36,86 @@ class ConvBN(nn.Module):
         self.norm = nn.Identity()
 
 
-class Head(nn.Sequential):
-    """Global average pooling, dropout and one logit."""
+class Detector(nn.Module):
+    """A body that makes features [N, C, h, w], and a head: their mean over the picture, dropout, one logit.
 
-    def __init__(self, inputs: int, dropout: float) -> None:
-        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(inputs, 1))
+    Because the head is linear, the same weights give each cell's share of the logit: the class-activation map (Zhou et
+    al. 2016, "Learning deep features for discriminative localization").
+    """
+
+    def __init__(self, body: nn.Module, features: int, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.body = body
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, SIDE, SIDE] to logits [N, 1]."""
+        return self.head(self.dropout(self.body(x).mean((2, 3))))
+
+    def explained(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [N, 1] and maps [N, h, w], whose mean is the logit."""
+        features = self.body(x)
+        weight = self.head.weight.reshape(1, -1, 1, 1)
+        maps = nn.functional.conv2d(features, weight, self.head.bias)
+        return maps.mean((2, 3)), maps[:, 0]
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al. 2016); the shortcut is 1x1 where the shape changes."""
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016); the shortcut is 1x1 where the width changes."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(ConvBN(inputs, outputs, 3, stride), ConvBN(outputs, outputs, 3, relu=False))
-        plain = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if plain else ConvBN(inputs, outputs, 1, stride, relu=False)
+        self.body = nn.Sequential(ConvBN(inputs, outputs, 3), ConvBN(outputs, outputs, 3, relu=False))
+        self.shortcut = nn.Identity() if inputs == outputs else ConvBN(inputs, outputs, 1, relu=False)
         self.activation = nn.ReLU(inplace=True)
         nn.init.zeros_(self.body[1].norm.weight)  # Starts as the identity: short trainings settle sooner.
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
+        """[N, inputs, H, W] to [N, outputs, H, W]."""
         return self.activation(self.body(x) + self.shortcut(x))
 
 
-class ResNet(nn.Sequential):
-    """Residual blocks with growing filters: 32 at 64x64 px, 64 at 32x32, 96 at 16x16, 192 at 8x8."""
+def resnet() -> Detector:
+    """Residual blocks with growing filters: two of 64 at a quarter of the side, two of 128 at an eighth, one of 256.
 
-    def __init__(self, dropout: float = 0.2) -> None:
-        widths, strides = (32, 32, 64, 96, 192), (1, 2, 2, 2)
-        blocks = [ResidualBlock(a, b, s) for a, b, s in zip(widths, widths[1:], strides, strict=False)]
-        super().__init__(ConvBN(3, widths[0], 3, 2), *blocks, Head(widths[-1], dropout))
+    Between them the picture is halved by averaging (anti-aliased, after Zhang 2019, and as ResNet-D does).
+    """
+    layers: list[nn.Module] = [ConvBN(3, 32, 3, 2)]
+    inputs = 32
+    for width, blocks in ((64, 2), (128, 2), (256, 1)):
+        layers.append(nn.AvgPool2d(2))
+        for _ in range(blocks):
+            layers.append(ResidualBlock(inputs, width))
+            inputs = width
+    return Detector(nn.Sequential(*layers), inputs)
+
+
+class Residuals(nn.Module):
+    """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W].
+
+    Each colour through three fixed high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off where edges
+    would drown the noise.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        second = torch.zeros(5, 5)
+        second[2, 1:4] = torch.tensor([1.0, -2.0, 1.0]) / 2
+        square3 = torch.zeros(5, 5)
+        square3[1:4, 1:4] = torch.tensor([[-1.0, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
+        square5 = torch.tensor(
+            [[-1.0, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
+        )
+        kernels = torch.zeros(9, 3, 5, 5)
+        for number, kernel in enumerate((second, square3, square5 / 12)):
+            for channel in range(3):
+                kernels[3 * number + channel, channel] = kernel
+        self.register_buffer("kernels", kernels * 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One unit of the input is 64 grey levels: a residual of 24 levels is where the cut is."""
+        return torch.cat((x, nn.functional.conv2d(x, self.kernels, padding=2).clamp(-3, 3)), dim=1)
 
 
 class InceptionBlock(nn.Module):
@@ -83,34 +138,30 @@ class InceptionBlock(nn.Module):
         return torch.cat((self.one(x), self.three(x), self.five(x), self.pooled(x)), dim=1)
 
 
-class Inception(nn.Sequential):
-    """A strided stem, then inception blocks: two at 32x32 px, two at 16x16, one at 8x8."""
-
-    def __init__(self, dropout: float = 0.2) -> None:
-        layers: list[nn.Module] = [ConvBN(3, 32, 3, 2), ConvBN(32, 64, 3, 2)]
-        inputs = 64
-        fine = (32, (32, 64), (32, 32, 32), 32)
-        middle = (64, (64, 96), (32, 64, 64), 32)
-        coarse = (96, (96, 128), (64, 96, 96), 64)
-        for step in (fine, fine, "halve", middle, middle, "halve", coarse):
-            if isinstance(step, str):
-                layers.append(nn.MaxPool2d(3, 2, 1))
-            else:
-                layers.append(InceptionBlock(inputs, step))
-                inputs = layers[-1].outputs
-        super().__init__(*layers, Head(inputs, dropout))
+def inception() -> Detector:
+    """Residuals beside the picture, a convolutional stem, then inception blocks: two at an eighth, two at a sixteenth."""
+    layers: list[nn.Module] = [Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 64, 3, 2), ConvBN(64, 64, 3)]
+    inputs = 64
+    fine = (64, (64, 64), (32, 64, 64), 64)
+    coarse = (96, (64, 128), (32, 64, 96), 64)
+    for paths, blocks in ((fine, 2), (coarse, 2)):
+        layers.append(nn.MaxPool2d(3, 2, 1))
+        for _ in range(blocks):
+            layers.append(InceptionBlock(inputs, paths))
+            inputs = layers[-1].outputs
+    return Detector(nn.Sequential(*layers), inputs)
 
 
-def build(name: str) -> nn.Module:
+def build(name: str) -> Detector:
     """A fresh network by name, with He initialisation."""
-    network = {"resnet": ResNet, "inception": Inception}[name]()
+    network = {"resnet": resnet, "inception": inception}[name]()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def fold_norms(network: nn.Module) -> nn.Module:
+def fold_norms(network: Detector) -> Detector:
     """Folds every batch norm into its convolution, in place. For a network in eval mode."""
     for module in network.modules():
         if isinstance(module, ConvBN):
@@ -118,7 +169,7 @@ def fold_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def cost(network: nn.Module, side: int = 128) -> tuple[int, int]:
+def cost(network: nn.Module, side: int = SIDE) -> tuple[int, int]:
     """(parameters, multiply-adds of one image), counted over convolutions and linear layers."""
     total = 0
 

@@ -1,15 +1,17 @@
-"""Trains one network: balanced batches, equal augmentation, cosine schedule over wall time, averaged weights.
+"""Trains one network: balanced batches, equal augmentation, pseudo-fakes, cosine schedule over wall time, averaged weights.
 
-    python Models/training/train.py --data FOLDER --model resnet --minutes 56
+    python Models/training/train.py --data FOLDER --model resnet --minutes 45
 
 The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
 interrupted run goes on where its last checkpoint stands. The same seed therefore gives the same batches, but the same
-weights only on an equally fast machine.
+weights only on an equally fast machine. Of the weights seen on the way those are kept that do best on pictures of sources
+and generators that never train, and on the matched pair (see `criterion`).
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import math
 import os
@@ -17,12 +19,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 import networks
 import preprocessing
@@ -30,42 +34,65 @@ from augmentation import augment
 from calibration import roc_auc
 from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits, read_catalogue
 from locating import Locator
+from reconstruction import VARIANTS, Reconstructions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_WORK = REPOSITORY / ".cache" / "training"
-DEFAULT_MINUTES = 56.0
-BATCH = 32
-PEAK_RATE = 2e-3
+DEFAULT_MINUTES = 45.0
+BATCH = 48
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.03
 AVERAGING = 0.998
 CHECKPOINT_SECONDS = 120
-CURVE_POINTS = 20
 SEEDS = {"resnet": 1, "inception": 2}
-HONEST_WEIGHT = 2.0
+
+PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
+"""What is done to a picture before augmentation; from `RECONSTRUCTED` on, which reconstruction takes its place."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a search may change. The defaults are what the search found best (see search.csv)."""
+
+    peak_rate: float = 2e-3
+    honest_weight: float = 3.0
+    """How many times the matched pair counts: only there does the label not follow the format."""
+    pseudo: float = 0.25
+    """Share of the generated half of a batch that is made from the batch's own real pictures."""
+    mixing: float = 0.25
+    """Share of the batches in which pictures get a rectangle of another one."""
+    smoothing: float = 0.02
+    side: int = preprocessing.SIDE
+    leave_out: tuple[str, ...] = field(default=())
 
 
 class TrainingViews(Dataset):
-    """Augmented views of the pictures in a cache, addressed by (position, seed)."""
+    """Batches of augmented views, addressed by lists of (position, treatment, seed)."""
 
-    def __init__(self, cache: PixelCache) -> None:
-        self.cache = cache
+    def __init__(self, cache: PixelCache, reconstructions: Reconstructions | None, side: int) -> None:
+        self.cache, self.reconstructions, self.side = cache, reconstructions, side
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[np.ndarray, float]:
-        position, seed = key
-        view = augment(self.cache.image(position), self.cache.square(position), np.random.default_rng(seed))
-        return np.array(view), float(self.cache.faces[position].label)
+    def __getitem__(self, keys: list[tuple[int, int, int]]) -> tuple[Tensor, Tensor]:
+        views = np.empty((len(keys), self.side, self.side, 3), np.uint8)
+        labels = np.empty(len(keys), np.float32)
+        for number, (position, treatment, seed) in enumerate(keys):
+            if treatment >= RECONSTRUCTED:
+                assert self.reconstructions is not None
+                picture = self.reconstructions.image(position, treatment - RECONSTRUCTED)
+            else:
+                picture = np.asarray(self.cache.image(position))
+            upsampling = {UPSAMPLED: True, RESIZED: False}.get(treatment)
+            square = self.cache.square(position)
+            views[number] = augment(picture, square, np.random.default_rng(seed), self.side, upsampling)
+            labels[number] = treatment not in (PLAIN, RESIZED) or self.cache.faces[position].label
+        return torch.from_numpy(views), torch.from_numpy(labels)
 
 
-def sampling_weights(faces: list[Face], positions: list[int]) -> np.ndarray:
-    """Probability of each position: the classes equal, sources inside a class by the square root of their size.
-
-    The matched pair weighs `HONEST_WEIGHT` times as much, in both classes: only there does the label not follow the
-    format.
-    """
+def sampling_weights(faces: list[Face], positions: list[int], honest_weight: float) -> np.ndarray:
+    """Probability of each position: the classes equal, sources inside a class by the square root of their size."""
     sizes = Counter((faces[p].label, faces[p].source) for p in positions)
     weights = np.array([1 / math.sqrt(sizes[faces[p].label, faces[p].source]) for p in positions])
-    weights *= [HONEST_WEIGHT if faces[p].source == HONEST_SOURCE else 1.0 for p in positions]
+    weights *= [honest_weight if faces[p].source == HONEST_SOURCE else 1.0 for p in positions]
     labels = np.array([faces[p].label for p in positions])
     for label in (0, 1):
         weights[labels == label] *= 0.5 / weights[labels == label].sum()
@@ -73,41 +100,71 @@ def sampling_weights(faces: list[Face], positions: list[int]) -> np.ndarray:
 
 
 class Batches:
-    """Endless batches of (position, seed) from a step on; a batch depends on the seed and its step alone."""
+    """Endless batches of (position, treatment, seed) from a step on; a batch depends on the seed and its step alone.
 
-    def __init__(self, faces: list[Face], positions: list[int], seed: int, step: int) -> None:
-        self._positions, self._seed, self._step = np.array(positions), seed, step
-        weights = sampling_weights(faces, positions)
+    One half is real, one generated. Of the generated half a share are pseudo-fakes of that batch's first real pictures,
+    and each of these pairs is augmented alike: three of four are reconstructions, in the others upsampling is simulated
+    for the one and its real picture is resized by an ordinary kernel.
+    """
+
+    def __init__(self, faces: list[Face], positions: list[int], recipe: Recipe, seed: int, step: int) -> None:
+        self._seed, self._step = seed, step
+        self._pseudo = round(recipe.pseudo * BATCH / 2)
+        weights = sampling_weights(faces, positions, recipe.honest_weight)
         labels = np.array([faces[p].label for p in positions])
-        self._classes = [(self._positions[labels == c], weights[labels == c] * 2) for c in (0, 1)]
+        self._classes = [(np.array(positions)[labels == c], weights[labels == c] * 2) for c in (0, 1)]
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         step = self._step
         while True:
             random = np.random.default_rng((self._seed, step))
-            drawn = [random.choice(where, BATCH // 2, p=p / p.sum()) for where, p in self._classes]
+            real, made = (random.choice(where, BATCH // 2, p=p / p.sum()) for where, p in self._classes)
             seeds = random.integers(2**62, size=BATCH)
-            yield [(int(p), int(s)) for p, s in zip(np.concatenate(drawn), seeds, strict=True)]
+            keys = [(int(p), PLAIN, int(s)) for p, s in zip(np.concatenate((real, made)), seeds, strict=True)]
+            for pair in range(self._pseudo):
+                position, _, seed = keys[pair]
+                if random.random() < 0.75:
+                    other = RECONSTRUCTED + int(random.integers(VARIANTS))
+                else:
+                    keys[pair], other = (position, RESIZED, seed), UPSAMPLED
+                keys[BATCH // 2 + pair] = (position, other, seed)
+            yield keys
             step += 1
 
 
 def network_input(batch: Tensor) -> Tensor:
     """[N, H, W, 3] uint8 to the normalised [N, 3, H, W] in channels-last order, without a copy of the pixels."""
     values = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
-    mean = torch.tensor(preprocessing.MEAN).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.STD).view(1, 3, 1, 1)
+    mean = torch.tensor(preprocessing.MEAN, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(preprocessing.STD, device=batch.device).view(1, 3, 1, 1)
     return (values / 255 - mean) / std
 
 
+def mix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Puts a rectangle of another picture of the batch into each, labels by area (CutMix, Yun et al. 2019)."""
+    side = x.shape[-1]
+    other = torch.from_numpy(random.permutation(len(x)))
+    height, width = (int(side * random.uniform(0.3, 0.75)) for _ in range(2))
+    top, left = int(random.integers(0, side - height + 1)), int(random.integers(0, side - width + 1))
+    x[..., top : top + height, left : left + width] = x[other, :, top : top + height, left : left + width]
+    share = height * width / side**2
+    return x, targets * (1 - share) + targets[other] * share
+
+
 @torch.no_grad()
-def predict(network: nn.Module, pictures: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Raw f32 logits of [n, SIDE, SIDE, 3] uint8 pictures."""
+def predict(network: nn.Module, pictures: np.ndarray, batch: int = 48) -> np.ndarray:
+    """Raw logits of [n, side, side, 3] uint8 pictures, computed as in training; they are not those that are served."""
     network.eval()
-    parts = [network(network_input(torch.from_numpy(pictures[i : i + batch]))) for i in range(0, len(pictures), batch)]
+    device = next(network.parameters()).device
+    parts = []
+    for start in range(0, len(pictures), batch):
+        values = torch.from_numpy(pictures[start : start + batch]).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            parts.append(network(network_input(values)).float().cpu())
     return torch.cat(parts).flatten().numpy()
 
 
-def learning_rate(progress: float, peak: float = PEAK_RATE) -> float:
+def learning_rate(progress: float, peak: float) -> float:
     """Linear warm-up, then a half cosine down to a hundredth of the peak."""
     if progress < WARM_UP:
         return peak * (0.02 + 0.98 * progress / WARM_UP)
@@ -127,19 +184,39 @@ def follow(average: nn.Module, network: nn.Module, step: int) -> None:
             value.copy_(current[name])
 
 
+class Judge:
+    """Measures a network on what does not train it: the held-out groups and the watched sources."""
+
+    def __init__(self, cache: PixelCache, splits: Splits, side: int) -> None:
+        positions = [*splits.calibration, *splits.watched]
+        self._pictures = cache.inputs(positions, side)
+        self._labels = np.array([cache.faces[p].label for p in positions])
+        self._honest = np.array([cache.faces[p].source == HONEST_SOURCE for p in positions])
+        self._watched = np.arange(len(positions)) >= len(splits.calibration)
+
+    def measure(self, network: nn.Module) -> dict[str, float]:
+        """ROC AUCs, and their `criterion`: the mean of those of the matched pair and of the watched sources."""
+        scores = predict(network, self._pictures)
+        parts = {"held_out": ~self._watched, "honest_pair": self._honest, "watched": self._watched}
+        result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in parts.items()}
+        known = [v for v in (result["honest_pair"], result["watched"]) if not math.isnan(v)] or [result["held_out"]]
+        return {**result, "criterion": round(float(np.mean(known)), 4)}
+
+
 class Run:
     """One training with everything that a checkpoint keeps."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, recipe: Recipe) -> None:
         torch.manual_seed(SEEDS[name])
-        self.name, self.folder = name, folder
-        self.network = networks.build(name)
-        self.average = networks.build(name)
-        self.average.load_state_dict(self.network.state_dict())
+        self.name, self.folder, self.recipe = name, folder, recipe
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.network = networks.build(name).to(device)
+        self.average = copy.deepcopy(self.network)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.AdamW(groups, lr=recipe.peak_rate, betas=(0.9, 0.99))
+        self.best = self.average.state_dict()
         self.step, self.seconds, self.finished = 0, 0.0, False
         self.curve: list[dict[str, float]] = []
 
@@ -153,6 +230,7 @@ class Run:
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
+            "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
@@ -176,71 +254,94 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.best = state["best"]
         self.step, self.seconds, self.finished = state["step"], state["seconds"], state["finished"]
         self.curve = state["curve"]
         return True
 
-
-def train(name: str, cache: PixelCache, splits: Splits, folder: Path, minutes: float) -> Run:
-    """Trains `name` until its minutes are spent, resuming from `folder`; returns the finished run."""
-    run = Run(name, folder)
-    resumed = run.resume()
-    parameters, operations = networks.cost(run.network)
-    print(f"{name}: {parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.3f} GFLOP an image", flush=True)
-    if resumed:
-        print(f"{name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
-    if run.finished:
-        return run
-    held_out = cache.inputs(splits.calibration)
-    labels = np.array([cache.faces[p].label for p in splits.calibration])
-    honest = np.array([cache.faces[p].source == HONEST_SOURCE for p in splits.calibration])
-    batches = Batches(cache.faces, splits.train, SEEDS[name], run.step)
-    loader = DataLoader(TrainingViews(cache), batch_sampler=batches, num_workers=1, prefetch_factor=6)
-    losses, hits, saved, began, before = [], [], time.monotonic(), time.monotonic(), run.seconds
-    for views, targets in loader:
-        progress = run.seconds / (minutes * 60)
-        if progress >= 1:
-            break
-        run.network.train()
-        for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(progress)
-        targets = targets.to(torch.float32)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = run.network(network_input(views))
+    def descend(self, views: Tensor, targets: Tensor, rate: float) -> tuple[float, float]:
+        """One step on a batch; gives loss and accuracy."""
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        device = next(self.network.parameters()).device
+        x, targets = network_input(views.to(device)), targets.to(device)
+        random = np.random.default_rng((SEEDS[self.name], self.step))
+        if random.random() < self.recipe.mixing:
+            x, targets = mix(x, targets, random)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = self.network(x)
         logits = logits.float().flatten()
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets)
-        run.optimizer.zero_grad(set_to_none=True)
+        smooth = targets * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, smooth)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(run.network.parameters(), 5.0)
-        run.optimizer.step()
-        run.step += 1
-        follow(run.average, run.network, run.step)
-        losses.append(float(loss.detach()))
-        hits.append(float(((logits > 0) == (targets > 0.5)).float().mean()))
-        run.seconds = before + time.monotonic() - began
-        if run.seconds >= (len(run.curve) + 1) * minutes * 60 / CURVE_POINTS or run.seconds >= minutes * 60:
-            scores = predict(run.average, held_out)
-            run.curve.append(
-                {
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        follow(self.average, self.network, self.step)
+        return float(loss.detach()), float(((logits > 0) == (targets > 0.5)).float().mean())
+
+
+def train(
+    run: Run,
+    cache: PixelCache,
+    splits: Splits,
+    reconstructions: Reconstructions | None,
+    minutes: float,
+    points: int,
+    steps: int | None = None,
+) -> None:
+    """Trains until its minutes are spent, or its steps where they are given; measures so many times on the way.
+
+    Resumes where `run` stands.
+    """
+    parameters, operations = networks.cost(run.network, run.recipe.side)
+    print(f"{run.name}: {parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.3f} GFLOP an image", flush=True)
+    judge = Judge(cache, splits, run.recipe.side)
+    batches = Batches(cache.faces, splits.train, run.recipe, SEEDS[run.name], run.step)
+    views = TrainingViews(cache, reconstructions, run.recipe.side)
+    workers = (
+        1 if run.optimizer.param_groups[0]["params"][0].device.type == "cpu" else max(1, (os.cpu_count() or 2) - 2)
+    )
+    loader = DataLoader(views, sampler=batches, batch_size=None, num_workers=workers, prefetch_factor=4)
+    whole = minutes * 60
+
+    def done() -> float:
+        return run.step / steps if steps else run.seconds / whole
+
+    losses, hits, saved, began, before = [], [], time.monotonic(), time.monotonic(), run.seconds
+    with tqdm(total=100, initial=int(100 * done()), desc=run.name, unit="%", mininterval=10) as bar:
+        for pictures, targets in loader:
+            progress = done()
+            if progress >= 1:
+                break
+            loss, hit = run.descend(pictures, targets, learning_rate(progress, run.recipe.peak_rate))
+            losses.append(loss)
+            hits.append(hit)
+            run.seconds = before + time.monotonic() - began
+            if done() >= min(1, (len(run.curve) + 1) / points):
+                row = {
                     "step": run.step,
                     "images": run.step * BATCH,
                     "minutes": round(run.seconds / 60, 2),
-                    "rate": round(learning_rate(progress), 6),
+                    "rate": round(learning_rate(progress, run.recipe.peak_rate), 6),
                     "loss": round(float(np.mean(losses)), 4),
                     "accuracy": round(float(np.mean(hits)), 4),
-                    "held_out_auc": round(roc_auc(labels, scores), 4),
-                    "held_out_auc_honest_pair": round(roc_auc(labels[honest], scores[honest]), 4),
+                    **judge.measure(run.average),
                 }
-            )
-            print(name, run.curve[-1], flush=True)
-            losses, hits = [], []
-            run.seconds = before + time.monotonic() - began
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            run.save()
-            saved = time.monotonic()
+                if row["criterion"] >= max((point["criterion"] for point in run.curve), default=0.0):
+                    run.best = copy.deepcopy(run.average.state_dict())
+                run.curve.append(row)
+                tqdm.write(f"{run.name} {row}")
+                losses, hits = [], []
+                run.seconds = before + time.monotonic() - began
+            bar.update(min(int(100 * done()), 100) - bar.n)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                run.save()
+                saved = time.monotonic()
     run.finished = True
     run.save()
-    return run
 
 
 def keep_freed_memory() -> None:
@@ -253,12 +354,22 @@ def keep_freed_memory() -> None:
 def main() -> int:
     """The command line: trains one network. Returns the exit status."""
     keep_freed_memory()
+    plain = Recipe()
     parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--model", choices=networks.NAMES, required=True)
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the whole schedule")
+    parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
+    parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints, curves and decoded pixels")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="decoded pixels and reconstructions")
+    parser.add_argument("--run", type=Path, help="checkpoint and curve; default: --work")
+    parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to do without")
+    parser.add_argument("--peak-rate", type=float, default=plain.peak_rate)
+    parser.add_argument("--honest-weight", type=float, default=plain.honest_weight)
+    parser.add_argument("--pseudo", type=float, default=plain.pseudo)
+    parser.add_argument("--mixing", type=float, default=plain.mixing)
+    parser.add_argument("--side", type=int, default=plain.side)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:
@@ -267,7 +378,28 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    train(options.model, cache, Splits.of(faces), options.work, options.minutes)
+    recipe = Recipe(
+        peak_rate=options.peak_rate,
+        honest_weight=options.honest_weight,
+        pseudo=options.pseudo,
+        mixing=options.mixing,
+        side=options.side,
+        leave_out=tuple(options.leave_out),
+    )
+    run = Run(options.model, options.run or options.work, recipe)
+    if run.resume():
+        print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
+    if not run.finished:
+        reconstructions = Reconstructions(cache, Splits.of(faces), options.work) if recipe.pseudo else None
+        train(
+            run,
+            cache,
+            Splits.of(faces, recipe.leave_out),
+            reconstructions,
+            options.minutes,
+            options.points,
+            options.steps,
+        )
     return 0
 
 

@@ -1,24 +1,57 @@
-"""Training views: right shape, same seed same view, never outside the picture."""
+"""Training views: right shape, same seed same view, the same done to both of a pair, nothing told by the label."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import augmentation
+from conditions import CONDITIONS, changed
+
+
+def texture(width, height, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (178, 218), (61, 40)])
-def test_views_are_uint8_squares_and_repeat_with_their_seed(size):
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-    for seed in range(40):
-        first, second = (augmentation.augment(picture, (0.0, 2.0, 30.5), np.random.default_rng(seed)) for _ in range(2))
-        assert first.shape == (128, 128, 3) and first.dtype == np.uint8
+@pytest.mark.parametrize("upsampling", [None, True, False])
+def test_views_are_uint8_squares_and_repeat_with_their_seed(size, upsampling):
+    for seed in range(60):
+        first, second = (
+            augmentation.augment(texture(*size), (0.0, 2.0, 30.5), np.random.default_rng(seed), 96, upsampling)
+            for _ in range(2)
+        )
+        assert first.shape == (96, 96, 3) and first.dtype == np.uint8
         assert np.array_equal(first, second)
 
 
-def test_boxes_are_squares_inside_the_picture():
-    random = np.random.default_rng(1)
-    for _ in range(500):
-        x0, y0, x1, y1 = augmentation.random_box((60.0, 20.5, 110.0), 200, 131, random)
-        assert 0 <= x0 < x1 <= 200 and 0 <= y0 < y1 <= 131
-        assert x1 - x0 == pytest.approx(y1 - y0)
+def test_a_pair_of_equal_pictures_stays_equal_whatever_is_in_them():
+    """The chain draws as many random numbers for one picture as for another of its size."""
+    for seed in range(40):
+        randoms = [np.random.default_rng(seed) for _ in range(2)]
+        for random, content in zip(randoms, (0, 1), strict=True):
+            augmentation.augment(texture(120, 120, content), (10.0, 10.0, 90.0), random, 64)
+        assert randoms[0].random() == randoms[1].random()
+
+
+def test_simulated_upsampling_leaves_a_trace_that_ordinary_resizing_does_not():
+    """Periodic over two pixels: the highest frequencies of the spectrum hold more of it."""
+    smooth = np.tile(np.linspace(40, 210, 128)[None, :, None], (128, 1, 3)).astype(np.uint8)
+
+    def alternation(picture):
+        gray = picture.mean(2)
+        return np.abs(gray[:, ::2].mean() - gray[:, 1::2].mean() - np.diff(gray.mean(0)).mean() * -1)
+
+    traces = {True: [], False: []}
+    for seed in range(30):
+        for simulated in traces:
+            made = augmentation.upsample(smooth, np.random.default_rng(seed), simulated)
+            traces[simulated].append(alternation(made))
+    assert np.median(traces[True]) > 3 * np.median(traces[False])
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_conditions_keep_the_square_inside_the_picture(condition):
+    for size in ((256, 256), (150, 217), (61, 40)):
+        image, (x, y, side) = changed(Image.fromarray(texture(*size)), (3.0, 2.0, 37.0), condition)
+        assert side > 0 and x >= 0 and y >= 0
+        assert x + side <= image.width + 1e-6 and y + side <= image.height + 1e-6

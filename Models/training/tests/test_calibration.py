@@ -73,5 +73,21 @@ def test_threshold_lets_through_no_more_than_its_share():
 
 def test_bootstrap_interval_holds_the_value():
     x, labels = sample(400)
-    low, high = calibration.bootstrap_auc(labels, x, [str(i // 2) for i in range(400)], rounds=200)
+    measures = {"auc": lambda at: calibration.roc_auc(labels[at], x[at]), "n": lambda at: float(len(at))}
+    intervals = calibration.bootstrap(measures, [str(i // 2) for i in range(400)], rounds=200)
+    low, high = intervals["auc"]
     assert low < calibration.roc_auc(labels, x) < high
+    assert intervals["n"] == (400, 400)
+
+
+def test_average_precision_by_hand():
+    labels, scores = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
+    assert calibration.average_precision(labels, scores) == pytest.approx((1 + 2 / 3) / 2)
+    assert calibration.average_precision(labels, np.zeros(4)) == pytest.approx(0.5)
+
+
+def test_true_positive_rate_allows_no_more_false_ones_than_asked():
+    labels = np.array([0] * 100 + [1] * 4)
+    scores = np.concatenate((np.arange(100) / 100, [0.985, 0.995, 0.5, 2.0]))
+    assert calibration.true_positive_rate(labels, scores, 0.0) == 0.5
+    assert calibration.true_positive_rate(labels, scores, 0.01) == 0.75

@@ -54,7 +54,7 @@ def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
     assert cache.has_face(0) and not cache.has_face(1)
     assert cache.square(0) == (0.0, 1.0, 8.0)
     assert cache.square(1) == (0.0, 1.5, 9.0)
-    assert cache.inputs([0, 1]).shape == (2, 128, 128, 3)
+    assert cache.inputs([0, 1], 96).shape == (2, 96, 96, 3)
 
 
 def test_another_locator_finds_the_faces_anew(tmp_path):
@@ -117,3 +117,20 @@ def test_calibration_groups_are_whole_and_stable():
     assert not groups[0] & groups[1]
     assert 0.08 < len(splits.calibration) / len(faces) < 0.16
     assert splits == data.Splits.of(faces)
+
+
+def test_families_are_left_out_whole_and_watched_sources_never_train():
+    def face(number, label, source, generator="", split="train"):
+        return data.Face(f"{number}.jpg", split, label, source, generator, f"g{number}")
+
+    faces = [
+        *(face(n, 0, ("mebeauty", "deepshield_unsplash")[n % 2]) for n in range(40)),
+        *(face(n, 0, "congress_us") for n in range(40, 60)),
+        *(face(n, 1, "sfhq_t2i", ("FLUX1dev", "SDXL")[n % 2]) for n in range(60, 100)),
+        face(100, 1, "sfhq_t2i", "FLUX1dev", "val"),
+    ]
+    splits = data.Splits.of(faces, ("unsplash", "FLUX"))
+    assert splits.left_out == [*range(40), *range(60, 100, 2), 100]
+    assert splits.watched == list(range(40, 60))
+    assert all(data.family(faces[p]) == "SDXL" for p in splits.train + splits.calibration)
+    assert not splits.validation and not data.Splits.of(faces).left_out

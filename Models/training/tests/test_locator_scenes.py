@@ -31,7 +31,10 @@ def folder(tmp_path_factory) -> Path:
     folder, random = tmp_path_factory.mktemp("faces"), np.random.default_rng(8)
     crops, lines = [], []
     for number in range(24):
-        split, label = ("val" if number % 4 == 0 else "train"), ("real", "ai_generated")[number % 2 if number % 4 else 0]
+        split, label = (
+            ("val" if number % 4 == 0 else "train"),
+            ("real", "ai_generated")[number % 2 if number % 4 else 0],
+        )
         path = f"{split}/{label}/cam_{number:05}.png"
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         crop = picture(random, 120)
@@ -95,7 +98,11 @@ def test_a_turned_faces_box_is_the_one_around_its_ellipse():
     for _ in range(50):
         x, y, width, height = random.uniform(5, 80, 4)
         matrix = scenes.similarity(
-            random.uniform(0.2, 3), random.uniform(-45, 45), np.zeros(2), random.uniform(-9, 9, 2), random.random() < 0.5
+            random.uniform(0.2, 3),
+            random.uniform(-45, 45),
+            np.zeros(2),
+            random.uniform(-9, 9, 2),
+            random.random() < 0.5,
         )
         angles = np.linspace(0, 2 * np.pi, 2000)
         rim = np.stack([x + width / 2 * (1 + np.cos(angles)), y + height / 2 * (1 + np.sin(angles))], axis=1)
@@ -114,7 +121,10 @@ def composition(*boxes: tuple, ignored: tuple = ()) -> Composition:
     count = len(boxes)
     flags = np.array([number in ignored for number in range(count)], bool)
     return Composition(
-        np.zeros((320, 320, 3), np.uint8), np.array(boxes, np.float32).reshape(-1, 4), np.zeros((count, 5, 2), np.float32), flags
+        np.zeros((320, 320, 3), np.uint8),
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.zeros((count, 5, 2), np.float32),
+        flags,
     )
 
 

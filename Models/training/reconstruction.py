@@ -1,0 +1,231 @@
+"""Pseudo-fakes: real pictures passed through small decoders that are trained here.
+
+    python Models/training/reconstruction.py --data FOLDER
+
+A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace of
+the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al. 2025,
+"Aligned datasets improve detection of latent diffusion-generated images"). Eight autoencoders, one for each pair of an
+upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own discriminator
+(Larsen et al. 2016) and an adversarial hinge loss. Each training picture of a real face is then reconstructed twice, by
+two different decoders, at its own size or at one and a half times of it (most generators' pictures are published smaller
+than they were made).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from data import DataError, PixelCache, Splits, read_catalogue
+from locating import Locator
+
+KINDS = ("nearest", "transposed", "shuffle", "bilinear")
+DECODERS = tuple((kind, depth) for depth in (1, 2) for kind in KINDS)
+"""(upsampling layer, how many times the picture is halved), in the order of their numbers."""
+
+VARIANTS = 2
+PATCH = 96
+BATCH = 16
+DEFAULT_SECONDS = 80.0
+PERCEPTUAL, ADVERSARIAL = 1.0, 0.02
+SEED = 5
+
+
+def upsampling(kind: str, inputs: int, outputs: int) -> nn.Module:
+    """A layer that doubles width and height."""
+    if kind == "transposed":
+        return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
+    if kind == "shuffle":
+        return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 3, 1, 1), nn.PixelShuffle(2))
+    mode = nn.Upsample(scale_factor=2, mode=kind, **({"align_corners": False} if kind == "bilinear" else {}))
+    return nn.Sequential(mode, nn.Conv2d(inputs, outputs, 3, 1, 1))
+
+
+class Autoencoder(nn.Sequential):
+    """[N, 3, H, W] in -1…1 to the same: halved `depth` times, then doubled as often by the layer in question."""
+
+    def __init__(self, kind: str, depth: int) -> None:
+        layers: list[nn.Module] = []
+        inputs = 3
+        for level in range(depth):
+            outputs = 48 * (level + 1)
+            layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
+            inputs = outputs
+        layers += [nn.Conv2d(inputs, inputs, 3, 1, 1), nn.LeakyReLU(0.2)]
+        for level in reversed(range(depth)):
+            outputs = 48 * level if level else 24
+            layers += [upsampling(kind, inputs, outputs), nn.LeakyReLU(0.2)]
+            inputs = outputs
+        super().__init__(*layers, nn.Conv2d(inputs, 3, 3, 1, 1))
+
+
+class Discriminator(nn.Module):
+    """Judges patches (Isola et al. 2017). Gives the features of every layer; the last are the logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 32, 64, 96)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.logits = nn.Conv2d(widths[-1], 1, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """[N, 3, H, W] to the features at H/2, H/4, H/8 and the logits [N, 1, H/8, W/8]."""
+        features = []
+        for layer in self.layers:
+            x = nn.functional.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return [*features, self.logits(x)]
+
+
+def centred(pictures: Tensor) -> Tensor:
+    """[N, H, W, 3] uint8 to [N, 3, H, W] in -1…1, channels last."""
+    return pictures.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
+
+
+def patches(cache: PixelCache, positions: list[int], random: np.random.Generator) -> Tensor:
+    """Random cut-outs at the pictures' own resolution, [BATCH, PATCH, PATCH, 3] uint8."""
+    cut = np.empty((BATCH, PATCH, PATCH, 3), np.uint8)
+    for number, position in enumerate(random.choice(positions, BATCH)):
+        values = np.asarray(cache.image(int(position)))
+        y, x = (int(random.integers(0, size - PATCH + 1)) for size in values.shape[:2])
+        cut[number] = values[y : y + PATCH, x : x + PATCH]
+    return torch.from_numpy(cut)
+
+
+def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds: float) -> tuple[nn.Module, float]:
+    """Trains one autoencoder for so long; gives it and its last mean absolute error, in grey levels."""
+    kind, depth = DECODERS[number]
+    torch.manual_seed(SEED + number)
+    random = np.random.default_rng((SEED, number))
+    network = Autoencoder(kind, depth).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    judge = Discriminator().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3, betas=(0.5, 0.99))
+    opponent = torch.optim.Adam(judge.parameters(), 4e-4, betas=(0.5, 0.99))
+    began, errors = time.monotonic(), [0.0]
+    with tqdm(total=round(seconds), desc=f"decoder {number + 1} of {len(DECODERS)}, {kind} x{depth}", unit="s") as bar:
+        while (spent := time.monotonic() - began) < seconds:
+            for group in optimizer.param_groups:
+                group["lr"] = 1e-3 * min(1.0, 2.0 - 1.95 * spent / seconds)
+            real = centred(patches(cache, positions, random))
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                made = network(real)
+                wanted, seen = judge(real), judge(made.detach())
+            loss = nn.functional.relu(1 - wanted[-1].float()).mean() + nn.functional.relu(1 + seen[-1].float()).mean()
+            opponent.zero_grad(set_to_none=True)
+            loss.backward()
+            opponent.step()
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                seen = judge(made)
+            error = (made.float() - real).abs().mean()
+            perceptual = sum(
+                (a.float() - b.detach().float()).abs().mean() for a, b in zip(seen[:-1], wanted[:-1], strict=True)
+            )
+            loss = error + PERCEPTUAL * perceptual / 3 - ADVERSARIAL * seen[-1].float().mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            errors = [*errors[-49:], float(error.detach()) * 127.5]
+            bar.update(round(spent) - bar.n)
+    return network.eval(), float(np.mean(errors))
+
+
+@torch.no_grad()
+def reconstruct(network: nn.Module, picture: np.ndarray, enlarged: bool) -> np.ndarray:
+    """[H, W, 3] uint8 to the same, by way of one and a half times the size if `enlarged`."""
+    height, width = picture.shape[:2]
+    x = centred(torch.from_numpy(picture.copy())[None])
+    scale = 1.5 if enlarged else 1.0
+    size = [8 * max(2, round(length * scale / 8)) for length in (height, width)]
+    if size != [height, width]:
+        x = nn.functional.interpolate(x, size, mode="bicubic", antialias=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        x = network(x)
+    x = x.float()
+    if size != [height, width]:
+        x = nn.functional.interpolate(x, [height, width], mode="bicubic", antialias=True)
+    return ((x[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+class Reconstructions:
+    """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache."""
+
+    def __init__(self, cache: PixelCache, splits: Splits, folder: Path, seconds: float = DEFAULT_SECONDS) -> None:
+        self.cache = cache
+        self.positions = [p for p in splits.train if cache.faces[p].label == 0]
+        self._data, index = folder / "reconstructions.bin", folder / "reconstructions.json"
+        key = [cache.identity, DECODERS, VARIANTS, seconds, self.positions]
+        identity = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        known = json.loads(index.read_text()) if index.is_file() else {}
+        if known.get("identity") != identity or not self._data.is_file():
+            known = {"identity": identity, **self._build(seconds)}
+            index.write_text(json.dumps(known))
+        self.errors: list[float] = known["errors"]
+        self._place = {position: number for number, position in enumerate(self.positions)}
+        self._offsets = known["offsets"]
+        self._bytes: np.memmap | None = None
+
+    def _build(self, seconds: float) -> dict[str, object]:
+        self._data.parent.mkdir(parents=True, exist_ok=True)
+        trained = [train_decoder(number, self.cache, self.positions, seconds) for number in range(len(DECODERS))]
+        random = np.random.default_rng(SEED)
+        offsets, end = [], 0
+        partial = self._data.with_suffix(".partial")
+        with partial.open("wb") as file:
+            for position in tqdm(self.positions, desc="reconstructing", unit="picture"):
+                picture = np.asarray(self.cache.image(position))
+                offsets.append(end)
+                for number in random.choice(len(DECODERS), VARIANTS, replace=False):
+                    made = reconstruct(trained[number][0], picture, random.random() < 0.4)
+                    end += file.write(made.tobytes())
+        os.replace(partial, self._data)
+        return {"errors": [round(error, 2) for _, error in trained], "offsets": offsets}
+
+    def image(self, position: int, variant: int) -> np.ndarray:
+        """A reconstruction of picture `position` of the catalogue, [H, W, 3] uint8."""
+        if self._bytes is None:  # Opened by whoever reads: a memory map does not travel to another process.
+            self._bytes = np.memmap(self._data, dtype=np.uint8, mode="r")
+        width, height = self.cache.size(position)
+        start = self._offsets[self._place[position]] + variant * width * height * 3
+        return self._bytes[start : start + width * height * 3].reshape(height, width, 3)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_bytes": None}
+
+
+def main() -> int:
+    """The command line: makes them, and a sheet to look at. Returns the exit status."""
+    from train import DEFAULT_WORK, REPOSITORY, keep_freed_memory
+
+    keep_freed_memory()
+    parser = argparse.ArgumentParser(description="Make the pseudo-fakes that the detectors train on.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="training time of each decoder")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    try:
+        faces = read_catalogue(options.data)
+        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(REPOSITORY / "Models" / "locator"))
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    made = Reconstructions(cache, Splits.of(faces), options.work, options.seconds)
+    for (kind, depth), error in zip(DECODERS, made.errors, strict=True):
+        print(f"{kind} x{depth}: {error} grey levels off")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The report on the published models, from the numbers of evaluate.py: Markdown, pictures, and contact sheets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from files import write_text
+from scoring import Scorer
+
+MEASURES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "eer": "EER",
+    "accuracy": "accuracy at 0.5",
+    "tpr_at_0.5_fpr": "TPR at 0.5 % FPR",
+    "tpr_at_1_fpr": "TPR at 1 % FPR",
+    "ece": "ECE",
+}
+TRAINING = Path(__file__).resolve().parent
+SHEET_COLUMNS = 8
+
+
+def percent(value: float) -> str:
+    """0.0123 as "1.2 %"."""
+    return f"{100 * value:.1f} %"
+
+
+def scorers(found: dict[str, Any]) -> list[str]:
+    """The models and the merge."""
+    return [name for name, part in found.items() if isinstance(part, dict) and "all" in part]
+
+
+def head_rows(parts: dict[str, dict[str, Any]]) -> str:
+    """A column a part, a row a measure, each with its interval."""
+    lines = [f"| | {' | '.join(parts)} |", "|---" * (len(parts) + 1) + "|"]
+    lines.append(f"| pictures | {' | '.join(str(part['n']) for part in parts.values())} |")
+    for key, title in MEASURES.items():
+        cells = [f"{p[key]:.3f} ({p[f'{key}_95'][0]:.3f} to {p[f'{key}_95'][1]:.3f})" for p in parts.values()]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def source_rows(values: dict[str, Any]) -> str:
+    """Per source: wrong alarms on real ones, hits and AUC of generated ones."""
+    parts = (("real", "real source", "all generated"), ("ai_generated", "generated source", "all real"))
+    tables = []
+    for part, title, others in parts:
+        lines = [f"| {title} | n | called generated at 0.5 | ROC AUC against {others} |", "|---|---|---|---|"]
+        lines += [
+            f"| {name} | {row['n']} | {percent(row['called_generated'])} | {row['roc_auc']:.3f} |"
+            for name, row in values[part].items()
+        ]
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
+
+
+def condition_rows(found: dict[str, Any]) -> str:
+    """A row a condition, for each scorer the AUC of all sources and of the honest pair."""
+    names = scorers(found)
+    lines = [
+        "| condition | " + " | ".join(f"{n}: all | honest pair | real called generated" for n in names) + " |",
+        "|---" * (3 * len(names) + 1) + "|",
+    ]
+    for condition, row in found["conditions"].items():
+        cells = [
+            f"{row[n]['roc_auc']:.3f} | {row[n]['roc_auc_honest_pair']:.3f} | {percent(row[n]['false_positives'])}"
+            for n in names
+        ]
+        lines.append(f"| {condition} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def precision_rows(found: dict[str, Any]) -> str:
+    """A row a model and number format."""
+    lines = [
+        "| model | computed in | ROC AUC | largest loss of a source | probability moved: median | 99 % | most |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in found["precisions"].items():
+        for precision, part in row.items():
+            lines.append(
+                f"| {name} | {precision} | {part['roc_auc']:.4f} | {part['worst_slice_drop']:.4f} ({part['worst_slice']}) | "
+                f"{part['probability_moved_median']:.4f} | {part['probability_moved_99']:.4f} | "
+                f"{part['probability_moved_most']:.4f} |"
+            )
+    return "\n".join(lines)
+
+
+def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
+    """What leave_out.py found; nothing if it has not been run."""
+    if not file.is_file():
+        return ""
+    runs = json.loads(file.read_text())
+    scorers = list(runs[0]["scorers"])
+    real = ["| real source left out | n | " + " | ".join(f"{name}: called generated" for name in scorers) + " |"]
+    made = ["| generator left out | n | " + " | ".join(f"{name}: ROC AUC | found at 0.5" for name in scorers) + " |"]
+    real.append("|---" * (2 + len(scorers)) + "|")
+    made.append("|---" * (2 + 2 * len(scorers)) + "|")
+    merged = []
+    for run in runs:
+        for family in run["left_out"]:
+            rows = [run["scorers"][name][family] for name in scorers]
+            if "real" in rows[0]:
+                cells = [percent(row["false_positives"]) for row in rows]
+                real.append(f"| {family} | {rows[0]['real']} | {' | '.join(cells)} |")
+            else:
+                cells = [f"{row['roc_auc']:.3f} | {percent(row['found'])}" for row in rows]
+                made.append(f"| {family} | {rows[0]['generated']} | {' | '.join(cells)} |")
+                merged.append(run["scorers"]["merged"][family]["roc_auc"])
+    return f"""## Sources and generators left out
+
+Trained anew without two families of real sources and two of generators at a time, {runs[0]["minutes"]:g} minutes on one CPU thread
+for each network, calibrated without them, tested on all their pictures. The ROC AUC of a generator is against the real
+pictures of the validation split. Mean over the generators, merged: {np.mean(merged):.3f}, worst {min(merged):.3f}. By
+`python Models/training/leave_out.py --data FOLDER`.
+
+{chr(10).join(real)}
+
+{chr(10).join(made)}
+"""
+
+
+def text(found: dict[str, Any]) -> str:
+    """The report in Markdown."""
+    names = scorers(found)
+    both = found["agreement"]
+    alone = max(found[name]["all"]["roc_auc"] for name in names if name != "merged")
+    alone_honest = max(found[name]["honest_pair"]["roc_auc"] for name in names if name != "merged")
+    sections = [
+        f"""# Evaluation
+
+By `python Models/training/evaluate.py --data FOLDER`, through the published files, on the validation split: groups that no
+training saw, of sources that it did. Intervals are 95 %, by drawing groups with replacement 500 times. All numbers are
+in [metrics.json](metrics.json).
+
+## The honest pair
+
+FFHQ photographs and StyleGAN1 faces of one size, framing and JPEG history: the only pictures here where the label does not
+follow the format. Read these first; expect no more from cameras and generators that are not listed below.
+
+{head_rows({name: found[name]["honest_pair"] for name in names})}
+
+## All sources
+
+{head_rows({name: found[name]["all"] for name in names})}
+
+## All sources, equalised
+
+Every picture's longer side made 128 px, then JPEG 75, both classes alike.
+
+{head_rows({name: found["equalised"][name] for name in names})}
+
+## What the merge gains
+
+ROC AUC {found["merged"]["all"]["roc_auc"]:.3f} against {alone:.3f} of the better model alone; on the honest pair
+{found["merged"]["honest_pair"]["roc_auc"]:.3f} against {alone_honest:.3f}. The models' residuals (probability minus truth)
+correlate with {both["residual_correlation"]:.2f}; {percent(both["wrong_first"])} and {percent(both["wrong_second"])} of the
+pictures are wrong in each, {percent(both["wrong_both"])} in both, where {percent(both["wrong_both_if_independent"])} would be if
+they erred independently.
+
+## Under change
+
+{condition_rows(found)}
+
+## Number formats
+
+{precision_rows(found)}
+"""
+    ]
+    sections.append(leave_out_text())
+    for name in names:
+        sections.append(
+            f"## {name} by source\n\n![ROC and reliability of {name}]({name}.png)\n\n{source_rows(found[name])}\n"
+        )
+    return "\n".join(section for section in sections if section)
+
+
+def plot(name: str, values: dict[str, Any], file: Path) -> None:
+    """The ROC curve (false positives on a logarithmic axis) and the reliability diagram."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    false, true = zip(*values["roc"], strict=True)
+    left.step([max(f, 1e-3) for f in false], true, where="post")
+    left.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1), xlabel="false positive rate", ylabel="true positive rate")
+    left.set_title(f"{name}: ROC, AUC {values['all']['roc_auc']:.3f}")
+    mean, share, count = zip(*values["reliability"], strict=True)
+    right.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    right.scatter(mean, share, s=[6 + 120 * n / max(count) for n in count])
+    right.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given", ylabel="share generated")
+    right.set_title(f"reliability, ECE {values['all']['ece']:.3f}")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=80, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def write(folder: Path, found: dict[str, Any]) -> None:
+    """Writes README.md and the pictures into `folder`."""
+    for name in scorers(found):
+        plot(name, found[name], folder / f"{name}.png")
+    write_text(folder / "README.md", text(found))
+
+
+def coloured(picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """A map over its picture: red where the network saw signs of a generator, blue where of a camera."""
+    side = picture.shape[0]
+    strength = np.clip(cells / 8, -1, 1)
+    heat = np.asarray(Image.fromarray(strength).resize((side, side), Image.Resampling.BILINEAR))[..., None]
+    tint = np.where(heat > 0, np.array([255.0, 40, 0]), np.array([0.0, 80, 255]))
+    return (picture * (1 - 0.55 * np.abs(heat)) + tint * 0.55 * np.abs(heat)).astype(np.uint8)
+
+
+def sheet(file: Path, pictures: np.ndarray, labels: np.ndarray, logits: np.ndarray, scorer: Scorer) -> None:
+    """Pictures beside their maps. Two rows each: the surest right, the surest wrong, random ones; real, then generated."""
+    rows, random = [], np.random.default_rng(1)
+    for label in (0, 1):
+        inside = np.flatnonzero(labels == label)
+        towards = logits[inside] * (1 if label else -1)
+        order = inside[np.argsort(-towards)]
+        for chosen in (order[:SHEET_COLUMNS], order[::-1][:SHEET_COLUMNS], random.choice(inside, SHEET_COLUMNS, False)):
+            maps = scorer.maps(pictures[chosen])
+            rows.append(np.concatenate(list(pictures[chosen]), axis=1))
+            rows.append(
+                np.concatenate([coloured(pictures[p], cells) for p, cells in zip(chosen, maps, strict=True)], axis=1)
+            )
+    Image.fromarray(np.concatenate(rows)).save(file)
