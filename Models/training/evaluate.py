@@ -21,14 +21,11 @@ import numpy as np
 import calibration
 import report
 from conditions import CONDITIONS, changed
-from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key, read_catalogue
+from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key
 from files import write_text
-from locating import Locator
 from preprocessing import Decoded, view
 from scoring import Scorer
-from train import DEFAULT_WORK, REPOSITORY
-
-MODELS = REPOSITORY / "Models"
+from workplace import DEFAULT_WORK, MODELS, open_cache
 
 
 def origins(faces: list[Face]) -> list[str]:
@@ -262,12 +259,11 @@ def main() -> int:
     parser.add_argument("--sheets", type=Path, help="where contact sheets with activation maps go")
     options = parser.parse_args()
     try:
-        faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(options.models / "locator"))
+        cache = open_cache(options.data, options.work, options.models)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    positions = Splits.of(faces).validation
+    positions = Splits.of(cache.faces).validation
     found = evaluate(options.models, cache, positions)
     publish(options.models, found)
     if options.sheets:

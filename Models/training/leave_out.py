@@ -23,11 +23,11 @@ import numpy as np
 
 import calibration
 import networks
-from data import DataError, PixelCache, Splits, family, read_catalogue
+from data import DataError, PixelCache, Splits, family
 from export import load_best
 from files import write_text
-from locating import Locator
-from train import DEFAULT_WORK, REPOSITORY, predict
+from train import predict
+from workplace import DEFAULT_WORK, MODELS, open_cache
 
 RUNS = (
     ("team_oss", "deepshield_celeba", "Stable Diffusion", "generated.photos"),
@@ -37,7 +37,7 @@ RUNS = (
 """Families left out together (see `data.family`)."""
 
 ABLATED = "inception"
-RESULTS = REPOSITORY / "Models" / "training" / "leave_out.json"
+RESULTS = MODELS / "training" / "leave_out.json"
 
 
 def train_all(options: argparse.Namespace, runs: list[tuple[str, Path, list[str]]]) -> None:
@@ -117,8 +117,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
     try:
-        faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(REPOSITORY / "Models" / "locator"))
+        cache = open_cache(options.data, options.work)
         runs, plain = [], []
         for number, families in enumerate(RUNS):
             folder = options.work / f"leave_out_{number}"
@@ -127,7 +126,7 @@ def main() -> int:
         train_all(options, runs + (plain if options.ablation else []))
         results = []
         for number, families in enumerate(RUNS):
-            folder, splits = options.work / f"leave_out_{number}", Splits.of(faces, families)
+            folder, splits = options.work / f"leave_out_{number}", Splits.of(cache.faces, families)
             entry = judge(cache, splits, {name: folder / f"{name}.pt" for name in networks.NAMES})
             if options.ablation:
                 without = judge(cache, splits, {ABLATED: folder / "plain" / f"{ABLATED}.pt"})

@@ -24,10 +24,9 @@ from files import write_text
 from locating import Locator as Served
 from locator import card, catalogue, evaluation, publishing, training
 from locator.network import Locator
-from train import DEFAULT_WORK, REPOSITORY, keep_freed_memory
+from workplace import DEFAULT_WORK, MODELS, keep_freed_memory
 
 VERSION = "1.0.0"
-MODELS = REPOSITORY / "Models"
 
 
 def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: Locator) -> str:

@@ -27,14 +27,14 @@ import calibration
 import cards
 import evaluate
 import networks
-from data import DataError, PixelCache, Splits, read_catalogue
+from data import DataError, PixelCache, Splits
 from export import ExportError, export, load_best, publish, write_folder
 from files import write_text
-from locating import Locator
 from quantisation import SUBSET, quantise
 from reconstruction import Reconstructions
 from scoring import Scorer
-from train import DEFAULT_MINUTES, DEFAULT_WORK
+from train import DEFAULT_MINUTES
+from workplace import DEFAULT_WORK, MODELS, open_cache
 
 VERSION = "2.0.0"
 REVIEW, BLOCK = 0.01, 0.001
@@ -147,7 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Train, calibrate, export and measure the networks of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the training")
-    parser.add_argument("--models", type=Path, default=evaluate.MODELS, help="where to publish")
+    parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints, curves and decoded pixels")
     parser.add_argument(
         "--publish-only", action="store_true", help="train nothing, publish the checkpoints as they are"
@@ -157,20 +157,20 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(options.models / "locator"))
+        cache = open_cache(options.data, options.work, options.models)
+        splits = Splits.of(cache.faces)
         if options.recalibrate:
-            print(evaluate.table(make(options.models, None, cache, Splits.of(faces))))
+            print(evaluate.table(make(options.models, None, cache, splits)))
             return 0
         if not options.publish_only:
-            Reconstructions(cache, Splits.of(faces), options.work)  # Once, before both trainings ask for them.
+            Reconstructions(cache, splits, options.work)  # Once, before both trainings ask for them.
         if not options.publish_only and not train_both(options):
             print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
             return 1
         for name in networks.NAMES:
             if not (options.work / f"{name}.pt").is_file():
                 raise DataError(f"{options.work}/{name}.pt is missing: train first, without --publish-only")
-        print(evaluate.table(make(options.models, options.work, cache, Splits.of(faces))))
+        print(evaluate.table(make(options.models, options.work, cache, splits)))
     except (DataError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

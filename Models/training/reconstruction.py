@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from data import DataError, PixelCache, Splits, read_catalogue
-from locating import Locator
+from data import DataError, PixelCache, Splits
+from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
 KINDS = ("nearest", "transposed", "shuffle", "bilinear")
 DECODERS = tuple((kind, depth) for depth in (1, 2) for kind in KINDS)
@@ -205,8 +205,6 @@ class Reconstructions:
 
 def main() -> int:
     """The command line: makes them, and a sheet to look at. Returns the exit status."""
-    from train import DEFAULT_WORK, REPOSITORY, keep_freed_memory
-
     keep_freed_memory()
     parser = argparse.ArgumentParser(description="Make the pseudo-fakes that the detectors train on.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
@@ -216,12 +214,11 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:
-        faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(REPOSITORY / "Models" / "locator"))
+        cache = open_cache(options.data, options.work)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    made = Reconstructions(cache, Splits.of(faces), options.work, options.seconds)
+    made = Reconstructions(cache, Splits.of(cache.faces), options.work, options.seconds)
     for (kind, depth), error in zip(DECODERS, made.errors, strict=True):
         print(f"{kind} x{depth}: {error} grey levels off")
     return 0

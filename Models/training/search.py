@@ -18,7 +18,7 @@ from pathlib import Path
 
 import networks
 from files import write_text
-from train import DEFAULT_WORK, REPOSITORY
+from workplace import DEFAULT_WORK, MODELS
 
 VARIANTS: dict[str, list[str]] = {
     "recipe": [],
@@ -30,7 +30,7 @@ VARIANTS: dict[str, list[str]] = {
     "peak rate doubled": ["--peak-rate=0.004"],
     "input of 192 px": ["--side=192"],
 }
-RESULTS = REPOSITORY / "Models" / "training" / "search.csv"
+RESULTS = MODELS / "training" / "search.csv"
 
 
 def main() -> int:

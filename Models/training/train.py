@@ -32,12 +32,10 @@ import networks
 import preprocessing
 from augmentation import augment
 from calibration import roc_auc
-from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits, read_catalogue
-from locating import Locator
+from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits
 from reconstruction import VARIANTS, Reconstructions
+from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT_WORK = REPOSITORY / ".cache" / "training"
 DEFAULT_MINUTES = 45.0
 BATCH = 48
 WEIGHT_DECAY = 0.05
@@ -301,9 +299,7 @@ def train(
     judge = Judge(cache, splits, run.recipe.side)
     batches = Batches(cache.faces, splits.train, run.recipe, SEEDS[run.name], run.step)
     views = TrainingViews(cache, reconstructions, run.recipe.side)
-    workers = (
-        1 if run.optimizer.param_groups[0]["params"][0].device.type == "cpu" else max(1, (os.cpu_count() or 2) - 2)
-    )
+    workers = max(1, (os.cpu_count() or 2) - 2) if torch.cuda.is_available() else 1
     loader = DataLoader(views, sampler=batches, batch_size=None, num_workers=workers, prefetch_factor=4)
     whole = minutes * 60
 
@@ -344,13 +340,6 @@ def train(
     run.save()
 
 
-def keep_freed_memory() -> None:
-    """Starts this program anew with glibc told to keep freed memory: giving it back at each step costs a third."""
-    settings = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
-    if any(name not in os.environ for name in settings):
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**settings, **os.environ})
-
-
 def main() -> int:
     """The command line: trains one network. Returns the exit status."""
     keep_freed_memory()
@@ -373,8 +362,7 @@ def main() -> int:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:
-        faces = read_catalogue(options.data)
-        cache = PixelCache(options.data, options.work / "pixels", faces, Locator(REPOSITORY / "Models" / "locator"))
+        cache = open_cache(options.data, options.work)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -390,11 +378,11 @@ def main() -> int:
     if run.resume():
         print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
     if not run.finished:
-        reconstructions = Reconstructions(cache, Splits.of(faces), options.work) if recipe.pseudo else None
+        reconstructions = Reconstructions(cache, Splits.of(cache.faces), options.work) if recipe.pseudo else None
         train(
             run,
             cache,
-            Splits.of(faces, recipe.leave_out),
+            Splits.of(cache.faces, recipe.leave_out),
             reconstructions,
             options.minutes,
             options.points,

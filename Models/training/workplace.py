@@ -1,0 +1,26 @@
+"""Where the programs of this folder work, and how they begin."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from data import PixelCache, read_catalogue
+from locating import Locator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODELS = REPOSITORY / "Models"
+DEFAULT_WORK = REPOSITORY / ".cache" / "training"
+
+
+def open_cache(data: Path, work: Path, models: Path = MODELS) -> PixelCache:
+    """The data folder, checked, and its pictures decoded in `work`. Raises `DataError` for whatever is wrong with it."""
+    return PixelCache(data, work / "pixels", read_catalogue(data), Locator(models / "locator"))
+
+
+def keep_freed_memory() -> None:
+    """Starts this program anew with glibc told to keep freed memory: giving it back at each step costs a third."""
+    settings = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+    if any(name not in os.environ for name in settings):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**settings, **os.environ})
