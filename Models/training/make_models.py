@@ -94,8 +94,9 @@ def lay_out(name: str, models: Path, work: Path | None, new: Path, cache: PixelC
     )
     random = np.random.default_rng(8)
     ranges = cache.inputs([int(p) for p in random.choice(splits.train, min(SUBSET, len(splits.train)), replace=False)])
-    labels = np.array([cache.faces[p].label for p in splits.calibration])
-    quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(splits.calibration), labels)
+    control = [int(p) for p in random.choice(splits.calibration, min(SUBSET, len(splits.calibration)), replace=False)]
+    labels = np.array([cache.faces[p].label for p in control])
+    quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(control), labels)
     shutil.copyfile(work / f"{name}.csv", new / "training.csv")
     cards.plot_curve(name, cards.read_curve(new / "training.csv"), new / "training.png")
 
