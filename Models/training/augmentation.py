@@ -159,31 +159,31 @@ def augment(picture: Picture, square: Square, random: Random, side: int, upsampl
 
     `upsampling`: the picture is halved and doubled first, True: as a generator would, False: as anybody would.
     """
-    if random.random() < 0.15 and upsampling is None:
+    if random.random() < 0.25 and upsampling is None:
         image = Image.fromarray(picture)
         view = preprocessing.view(preprocessing.Decoded(image, *image.size, 1), square, side)
         return view[:, ::-1] if random.random() < 0.5 else view
     view = frame(picture, square, random)
     if upsampling is not None:
         view = upsample(view, random, upsampling)
-    if random.random() < 0.35:
-        view = shrink(view, random)
     if random.random() < 0.2:
+        view = shrink(view, random)
+    if random.random() < 0.1:
         view = cv2.GaussianBlur(view, (0, 0), float(random.uniform(0.3, 1.4)))
     if random.random() < 0.6:
         view = colour(view, random)
-    if random.random() < 0.25:
+    if random.random() < 0.1:
         view = add_noise(view, random)
-    if random.random() < 0.15:
+    if random.random() < 0.06:
         view = sharpen(view, random)
-    if random.random() < 0.65:
+    if random.random() < 0.45:
         view = recompress(view, random)
         if random.random() < 0.35:
             view = recompress(shrink(view, random, 0.7) if random.random() < 0.5 else view, random, 55, 96)
-    if random.random() < 0.08:
+    if random.random() < 0.04:
         view = screenshot(view, random)
     view = preprocessing.resize(Image.fromarray(view), (0, 0, *view.shape[1::-1]), side, side)
-    if random.random() < 0.15:
+    if random.random() < 0.07:
         view = view.copy()
         cut_out(view, random)
     return view
