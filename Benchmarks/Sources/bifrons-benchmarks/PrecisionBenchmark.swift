@@ -1,6 +1,7 @@
 import ArgumentParser
 import Inference
 import Reactor
+import Wire
 
 /// What a number format buys: the same pictures, the same worker's model, f32 against bf16 and int8.
 struct PrecisionBenchmark: ParsableCommand {
@@ -14,8 +15,15 @@ struct PrecisionBenchmark: ParsableCommand {
     func run() throws {
         let engine = try Engine.load()
         for name in Cluster.models {
-            let models = try Manifest.Precision.allCases.map {
-                try Model(folder: "\(product.models)/\(name)", engine: engine, precision: $0)
+            var models: [Model] = []
+            for precision in Manifest.Precision.allCases {
+                do {
+                    models.append(
+                        try Model(folder: "\(product.models)/\(name)", engine: engine, precision: precision))
+                } catch {
+                    guard precision == .int8, error.code == .manifestInvalid else { throw error }
+                    print("\(error)")
+                }
             }
             let elements = 3 * models[0].manifest.input.width * models[0].manifest.input.height
             let tensors = (0..<(batch * elements)).map { Float(($0 &* 40503) >> 4 & 0xFF) / 64 - 2 }
@@ -35,7 +43,8 @@ struct PrecisionBenchmark: ParsableCommand {
                     "\(name) in \(model.manifest.precision): \(rounded(median(speeds[index]), 0)) pictures/s, "
                         + "\(rounded(ratios[index])) times f32")
             }
-            tell(ratios[2] >= 2.5, "int8 is at least 2.5 times as fast as f32")
+            let int8 = models.firstIndex { $0.manifest.precision == .int8 }
+            tell(int8.map { ratios[$0] >= 2.5 } ?? false, "int8 is at least 2.5 times as fast as f32")
         }
     }
 }
