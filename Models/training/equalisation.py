@@ -7,12 +7,11 @@ statistics still tell apart afterwards (see data_report.py) is content, or trace
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from PIL import Image
 
 import preprocessing
+from conditions import jpeg
 from preprocessing import Box, Decoded
 
 MARGIN = 1.0
@@ -29,6 +28,4 @@ def equalise(image: Image.Image, box: Box | None) -> np.ndarray:
     width, height = image.size
     square = preprocessing.squares([box] if box else [], width, height, MARGIN)[0]
     view = preprocessing.view(Decoded(image, width, height, 1), square, SIDE)
-    packed = io.BytesIO()
-    Image.fromarray(view).save(packed, "JPEG", quality=QUALITY, subsampling=2)
-    return np.asarray(Image.open(packed).convert("RGB"))
+    return np.asarray(jpeg(Image.fromarray(view), QUALITY))

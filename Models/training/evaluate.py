@@ -154,11 +154,9 @@ class Published:
         return {**found, "merged": merged_logits(self.ensemble, found)}
 
 
-def merged_logits(
-    ensemble: dict[str, Any], logits: dict[str, np.ndarray], subset: list[str] | None = None
-) -> np.ndarray:
-    """The blend of a subset of an ensemble's models, or of all."""
-    merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(subset or ensemble["models"]))
+def merged_logits(ensemble: dict[str, Any], logits: dict[str, np.ndarray]) -> np.ndarray:
+    """The blend of all models of an ensemble."""
+    merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(ensemble["models"]))
     parts = [weight * logits[name] for name, weight in zip(merge["models"], merge["weights"], strict=True)]
     return merge["bias"] + np.sum(parts, axis=0)
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from data import DataError, PixelCache, Splits, family
 from export import load_best
 from files import write_text
 from train import predict
-from workplace import DEFAULT_WORK, MODELS, open_cache
+from workplace import DEFAULT_WORK, MODELS, open_cache, train_side_by_side
 
 RUNS = (
     ("team_oss", "deepshield_celeba", "Stable Diffusion", "generated.photos"),
@@ -42,26 +40,10 @@ RESULTS = MODELS / "training" / "leave_out.json"
 
 def train_all(options: argparse.Namespace, runs: list[tuple[str, Path, list[str]]]) -> None:
     """Trains (network, folder, further arguments) as many at a time as there are networks."""
-    threads = max(1, (os.cpu_count() or 2) // len(networks.NAMES))
-    script = Path(__file__).with_name("train.py")
-    shared = [f"--data={options.data}", f"--work={options.work}", f"--minutes={options.minutes}"]
-    for start in range(0, len(runs), len(networks.NAMES)):
-        part = runs[start : start + len(networks.NAMES)]
-        commands = [
-            [
-                sys.executable,
-                script,
-                *shared,
-                f"--model={name}",
-                f"--run={folder}",
-                f"--threads={threads}",
-                "--points=1",
-            ]
-            for name, folder, _ in part
-        ]
-        started = [subprocess.Popen([*c, *further]) for c, (_, _, further) in zip(commands, part, strict=True)]
-        if any([process.wait() != 0 for process in started]):
-            raise DataError("a training failed: see its message above")
+    shared = [f"--data={options.data}", f"--work={options.work}", f"--minutes={options.minutes}", "--points=1"]
+    arguments = [[*shared, f"--model={name}", f"--run={folder}", *further] for name, folder, further in runs]
+    if not train_side_by_side(arguments, len(networks.NAMES)):
+        raise DataError("a training failed: see its message above")
 
 
 def judge(cache: PixelCache, splits: Splits, checkpoints: dict[str, Path]) -> dict[str, Any]:

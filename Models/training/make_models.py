@@ -14,9 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,7 @@ from quantisation import SUBSET, quantise
 from reconstruction import Reconstructions
 from scoring import Scorer
 from train import DEFAULT_MINUTES
-from workplace import DEFAULT_WORK, MODELS, open_cache
+from workplace import DEFAULT_WORK, MODELS, open_cache, train_side_by_side
 
 VERSION = "2.0.0"
 REVIEW, BLOCK = 0.01, 0.001
@@ -45,23 +43,9 @@ INT8_LOSS, INT8_SLICE_LOSS, INT8_MOVE = 0.002, 0.005, 0.03
 
 
 def train_both(options: argparse.Namespace) -> bool:
-    """Trains the networks side by side, each on its share of the cores: two schedules end in the time of one."""
-    threads = max(1, (os.cpu_count() or 2) // len(networks.NAMES))
-    script = Path(__file__).with_name("train.py")
-    shared = [
-        f"--data={options.data}",
-        f"--work={options.work}",
-        f"--minutes={options.minutes}",
-        f"--threads={threads}",
-    ]
-    runs = [subprocess.Popen([sys.executable, script, f"--model={name}", *shared]) for name in networks.NAMES]
-    try:
-        return all([run.wait() == 0 for run in runs])
-    finally:
-        for run in runs:
-            if run.poll() is None:
-                run.terminate()
-                run.wait()
+    """Trains the networks side by side: two schedules end in the time of one."""
+    shared = [f"--data={options.data}", f"--work={options.work}", f"--minutes={options.minutes}"]
+    return train_side_by_side([[f"--model={name}", *shared] for name in networks.NAMES], len(networks.NAMES))
 
 
 def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:

@@ -11,6 +11,7 @@ textures, in every kind of JPEG and PNG, and the odd ones. `Tests/InferenceTests
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -133,6 +134,7 @@ def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Pat
     boxes = locator.boxes(decoded)
     wanted = preprocessing.squares(boxes, decoded.width, decoded.height)
 
+    @functools.cache
     def cut(side: int) -> np.ndarray:
         return np.stack(preprocessing.views(file, decoded, wanted, side))
 

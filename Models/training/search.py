@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import networks
 from files import write_text
-from workplace import DEFAULT_WORK, MODELS
+from workplace import DEFAULT_WORK, MODELS, train_side_by_side
 
 VARIANTS: dict[str, list[str]] = {
     "recipe": [],
@@ -41,22 +39,13 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
-    script = Path(__file__).with_name("train.py")
-    jobs = max(1, min(len(networks.NAMES), os.cpu_count() or 2))
-    threads = max(1, (os.cpu_count() or 2) // jobs)
-    names = list(VARIANTS)
-    folders = {name: options.work / "search" / f"{options.model}-{name.replace(' ', '-')}" for name in names}
-    for start in range(0, len(names), jobs):
-        commands = [
-            [sys.executable, script, f"--data={options.data}", f"--work={options.work}", f"--run={folders[name]}"]
-            + [f"--model={options.model}", f"--steps={options.steps}", f"--threads={threads}", "--points=1"]
-            + VARIANTS[name]
-            for name in names[start : start + jobs]
-        ]
-        started = [subprocess.Popen(command) for command in commands]
-        if any([process.wait() != 0 for process in started]):
-            print("error: a training failed: see its message above", file=sys.stderr)
-            return 1
+    folders = {name: options.work / "search" / f"{options.model}-{name.replace(' ', '-')}" for name in VARIANTS}
+    shared = [f"--data={options.data}", f"--work={options.work}", f"--model={options.model}"]
+    shared += [f"--steps={options.steps}", "--points=1"]
+    runs = [[*shared, f"--run={folders[name]}", *change] for name, change in VARIANTS.items()]
+    if not train_side_by_side(runs, len(networks.NAMES)):
+        print("error: a training failed: see its message above", file=sys.stderr)
+        return 1
     rows = ["model,variant,steps,minutes,loss,accuracy,held_out,honest_pair,watched,criterion"]
     for name, folder in folders.items():
         with (folder / f"{options.model}.csv").open(newline="") as file:

@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ class Recipe:
     """Share of the batches in which pictures get a rectangle of another one."""
     smoothing: float = 0.02
     side: int = preprocessing.SIDE
-    leave_out: tuple[str, ...] = field(default=())
+    leave_out: tuple[str, ...] = ()
 
 
 class TrainingViews(Dataset):
