@@ -146,12 +146,14 @@ class FaceFinder(Protocol):
 
 
 def _identity(folder: Path, faces: list[Face], finder: FaceFinder) -> str:
-    """A digest that changes when the table, any picture's size or date, the locator or the preprocessing does."""
+    """A digest that changes when the table, any picture, the locator or the preprocessing does."""
     digest = hashlib.sha256(f"{preprocessing.VERSION} {finder.digest}\n".encode())
     digest.update((folder / "faces.csv").read_bytes())
     for face in faces:
-        state = (folder / face.path).stat()
-        digest.update(f"{face.path} {state.st_size} {state.st_mtime_ns}\n".encode())
+        try:
+            digest.update(hashlib.sha256((folder / face.path).read_bytes()).digest())
+        except OSError as error:
+            raise DataError(f"{folder / face.path} is not a readable picture ({error}): replace it") from error
     return digest.hexdigest()
 
 
@@ -173,7 +175,7 @@ class PixelCache:
     def _build(self, folder: Path, cache: Path, identity: str, finder: FaceFinder) -> dict[str, object]:
         cache.mkdir(parents=True, exist_ok=True)
         offsets, sizes, boxes, position = [], [], [], 0
-        partial = self._data.with_suffix(".partial")
+        partial = cache / f"pixels.{os.getpid()}"  # Whoever else builds the same at the same time may finish first.
         with partial.open("wb") as file:
             for face in self.faces:
                 try:
@@ -188,7 +190,7 @@ class PixelCache:
                 position += values.nbytes
         os.replace(partial, self._data)
         known: dict[str, object] = {"identity": identity, "offsets": offsets, "sizes": sizes, "boxes": boxes}
-        partial = cache / "index.partial"
+        partial = cache / f"index.{os.getpid()}"
         partial.write_text(json.dumps(known))
         os.replace(partial, cache / "index.json")
         return known

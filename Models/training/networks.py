@@ -1,9 +1,9 @@
 """The two networks. Both take [N, 3, SIDE, SIDE] and give [N, 1] logits: above zero means AI-generated.
 
-They look at different things, so that they err differently: the ResNet sees the picture, the Inception sees besides it
-what a picture leaves when its neighbours predict it (the noise that cameras and generators make unlike). Nothing in either
-picks every second pixel without averaging or convolving first. Channel counts are multiples of 32, which the vector units of
-CPUs want.
+Both see, besides the picture, what it leaves when its neighbours predict it: the noise that cameras and generators make
+unlike. They err differently because they pool and look differently: the ResNet averages and adds, the Inception takes
+maxima and compares several scales. Nothing in either picks every second pixel without averaging or convolving first.
+Channel counts are multiples of 32, which the vector units of CPUs want.
 """
 
 from __future__ import annotations
@@ -61,36 +61,6 @@ class Detector(nn.Module):
         return maps.mean((2, 3)), maps[:, 0]
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al. 2016); the shortcut is 1x1 where the width changes."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(ConvBN(inputs, outputs, 3), ConvBN(outputs, outputs, 3, relu=False))
-        self.shortcut = nn.Identity() if inputs == outputs else ConvBN(inputs, outputs, 1, relu=False)
-        self.activation = nn.ReLU(inplace=True)
-        nn.init.zeros_(self.body[1].norm.weight)  # Starts as the identity: short trainings settle sooner.
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H, W]."""
-        return self.activation(self.body(x) + self.shortcut(x))
-
-
-def resnet() -> Detector:
-    """Residual blocks with growing filters: two of 64 at a quarter of the side, two of 128 at an eighth, one of 256.
-
-    Between them the picture is halved by averaging (anti-aliased, after Zhang 2019, and as ResNet-D does).
-    """
-    layers: list[nn.Module] = [ConvBN(3, 32, 3, 2)]
-    inputs = 32
-    for width, blocks in ((64, 2), (128, 2), (256, 1)):
-        layers.append(nn.AvgPool2d(2))
-        for _ in range(blocks):
-            layers.append(ResidualBlock(inputs, width))
-            inputs = width
-    return Detector(nn.Sequential(*layers), inputs)
-
-
 class Residuals(nn.Module):
     """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W].
 
@@ -116,6 +86,36 @@ class Residuals(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """One unit of the input is 64 grey levels: a residual of 24 levels is where the cut is."""
         return torch.cat((x, nn.functional.conv2d(x, self.kernels, padding=2).clamp(-3, 3)), dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016); the shortcut is 1x1 where the width changes."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvBN(inputs, outputs, 3), ConvBN(outputs, outputs, 3, relu=False))
+        self.shortcut = nn.Identity() if inputs == outputs else ConvBN(inputs, outputs, 1, relu=False)
+        self.activation = nn.ReLU(inplace=True)
+        nn.init.zeros_(self.body[1].norm.weight)  # Starts as the identity: short trainings settle sooner.
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H, W]."""
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
+def resnet() -> Detector:
+    """A stem that sees the residuals too, then residual blocks: two of 64 at a quarter of the side, two of 128, one of 256.
+
+    Between them the picture is halved by averaging (anti-aliased, after Zhang 2019, and as ResNet-D does).
+    """
+    layers: list[nn.Module] = [nn.Sequential(Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 32, 3))]
+    inputs = 32
+    for width, blocks in ((64, 2), (128, 2), (256, 1)):
+        layers.append(nn.AvgPool2d(2))
+        for _ in range(blocks):
+            layers.append(ResidualBlock(inputs, width))
+            inputs = width
+    return Detector(nn.Sequential(*layers), inputs)
 
 
 class InceptionBlock(nn.Module):

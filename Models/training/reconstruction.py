@@ -180,7 +180,7 @@ class Reconstructions:
         trained = [train_decoder(number, self.cache, self.positions, seconds) for number in range(len(DECODERS))]
         random = np.random.default_rng(SEED)
         offsets, end = [], 0
-        partial = self._data.with_suffix(".partial")
+        partial = self._data.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as file:
             for position in tqdm(self.positions, desc="reconstructing", unit="picture"):
                 picture = np.asarray(self.cache.image(position))

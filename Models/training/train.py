@@ -4,8 +4,8 @@
 
 The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
 interrupted run goes on where its last checkpoint stands. The same seed therefore gives the same batches, but the same
-weights only on an equally fast machine. Of the weights seen on the way those are kept that do best on pictures of sources
-and generators that never train, and on the matched pair (see `criterion`).
+weights only on an equally fast machine. Of the weights seen on the way the last are kept that do no worse than the best, by
+one standard error, on pictures of sources and generators that never train and on the matched pair (see `Judge`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits
 from reconstruction import VARIANTS, Reconstructions
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
-DEFAULT_MINUTES = 45.0
+DEFAULT_MINUTES = 90.0
 BATCH = 48
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.03
@@ -186,6 +186,14 @@ def follow(average: nn.Module, network: nn.Module, step: int) -> None:
             value.copy_(current[name])
 
 
+def standard_error(area: float, labels: np.ndarray) -> float:
+    """Of a ROC AUC (Hanley and McNeil 1982, "The meaning and use of the area under a ROC curve")."""
+    ones, zeros = int(labels.sum()), int((labels == 0).sum())
+    both_ones, both_zeros = area / (2 - area), 2 * area**2 / (1 + area)
+    rest = (ones - 1) * (both_ones - area**2) + (zeros - 1) * (both_zeros - area**2)
+    return math.sqrt((area * (1 - area) + rest) / (ones * zeros))
+
+
 class Judge:
     """Measures a network on what does not train it: the held-out groups and the watched sources."""
 
@@ -197,12 +205,13 @@ class Judge:
         self._watched = np.arange(len(positions)) >= len(splits.calibration)
 
     def measure(self, network: nn.Module) -> dict[str, float]:
-        """ROC AUCs, and their `criterion`: the mean of those of the matched pair and of the watched sources."""
+        """ROC AUCs; their `criterion`, the mean of those of the matched pair and of the watched sources; its error."""
         scores = predict(network, self._pictures)
         parts = {"held_out": ~self._watched, "honest_pair": self._honest, "watched": self._watched}
         result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in parts.items()}
-        known = [v for v in (result["honest_pair"], result["watched"]) if not math.isnan(v)] or [result["held_out"]]
-        return {**result, "criterion": round(float(np.mean(known)), 4)}
+        known = [name for name in ("honest_pair", "watched") if not math.isnan(result[name])] or ["held_out"]
+        error = math.hypot(*(standard_error(result[name], self._labels[parts[name]]) for name in known)) / len(known)
+        return {**result, "criterion": round(float(np.mean([result[n] for n in known])), 4), "error": round(error, 4)}
 
 
 class Run:
@@ -221,11 +230,24 @@ class Run:
         self.best = self.average.state_dict()
         self.step, self.seconds, self.finished = 0, 0.0, False
         self.curve: list[dict[str, float]] = []
+        self.earlier: list[dict[str, float]] = []
+        """The points of the runs whose weights this one began with; the curve counts on from them."""
 
     @property
     def checkpoint(self) -> Path:
         """Where the run is kept."""
         return self.folder / f"{self.name}.pt"
+
+    def begin_from(self, checkpoint: Path) -> int:
+        """Takes over the averaged weights of another run, those whose names and shapes agree. Gives how many numbers."""
+        state = torch.load(checkpoint, weights_only=True)
+        self.earlier = [*state["earlier"], *state["curve"]]
+        theirs = state["average"]
+        ours = self.network.state_dict()
+        shared = {name: value for name, value in theirs.items() if name in ours and ours[name].shape == value.shape}
+        self.network.load_state_dict(shared, strict=False)
+        self.average.load_state_dict(shared, strict=False)
+        return sum(value.numel() for value in shared.values())
 
     def save(self) -> None:
         """Writes the checkpoint beside the old one and then over it: there is always a whole one."""
@@ -238,6 +260,7 @@ class Run:
             "seconds": self.seconds,
             "finished": self.finished,
             "curve": self.curve,
+            "earlier": self.earlier,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.save(state, self.checkpoint.with_suffix(".partial"))
@@ -246,7 +269,7 @@ class Run:
             with (self.folder / f"{self.name}.csv").open("w", newline="") as file:
                 writer = csv.DictWriter(file, list(self.curve[0]), lineterminator="\n")
                 writer.writeheader()
-                writer.writerows(self.curve)
+                writer.writerows(self.earlier + self.curve)
 
     def resume(self) -> bool:
         """Takes up the checkpoint, if there is one."""
@@ -258,7 +281,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
         self.step, self.seconds, self.finished = state["step"], state["seconds"], state["finished"]
-        self.curve = state["curve"]
+        self.curve, self.earlier = state["curve"], state["earlier"]
         return True
 
     def descend(self, views: Tensor, targets: Tensor, rate: float) -> tuple[float, float]:
@@ -321,16 +344,17 @@ def train(
             hits.append(hit)
             run.seconds = before + time.monotonic() - began
             if done() >= min(1, (len(run.curve) + 1) / points):
+                past = run.earlier[-1] if run.earlier else {"step": 0, "minutes": 0.0}
                 row = {
-                    "step": run.step,
-                    "images": run.step * BATCH,
-                    "minutes": round(run.seconds / 60, 2),
+                    "step": past["step"] + run.step,
+                    "images": (past["step"] + run.step) * BATCH,
+                    "minutes": round(past["minutes"] + run.seconds / 60, 2),
                     "rate": round(learning_rate(progress, run.recipe.peak_rate), 6),
                     "loss": round(float(np.mean(losses)), 4),
                     "accuracy": round(float(np.mean(hits)), 4),
                     **judge.measure(run.average),
                 }
-                if row["criterion"] >= max((point["criterion"] for point in run.curve), default=0.0):
+                if row["criterion"] + row["error"] >= max((point["criterion"] for point in run.curve), default=0.0):
                     run.best = copy.deepcopy(run.average.state_dict())
                 run.curve.append(row)
                 tqdm.write(f"{run.name} {row}")
@@ -356,6 +380,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="decoded pixels and reconstructions")
+    parser.add_argument("--begin-from", type=Path, help="a checkpoint of an earlier run whose weights are the first ones")
     parser.add_argument("--run", type=Path, help="checkpoint and curve; default: --work")
     parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to do without")
     parser.add_argument("--peak-rate", type=float, default=plain.peak_rate)
@@ -381,6 +406,8 @@ def main() -> int:
     run = Run(options.model, options.run or options.work, recipe)
     if run.resume():
         print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
+    elif options.begin_from:
+        print(f"{run.name}: begins with {run.begin_from(options.begin_from)} numbers of {options.begin_from}", flush=True)
     if not run.finished:
         reconstructions = Reconstructions(cache, Splits.of(cache.faces), options.work) if recipe.pseudo else None
         train(

@@ -67,3 +67,22 @@ def test_a_run_goes_on_where_it_was(tmp_path):
     again = train.Run("resnet", tmp_path, train.Recipe())
     assert again.resume() and (again.step, again.seconds) == (1, 7.0)
     assert all(torch.equal(a, b) for a, b in zip(run.network.parameters(), again.network.parameters(), strict=True))
+
+
+def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
+    first = train.Run("inception", tmp_path / "first", train.Recipe())
+    for value in first.average.parameters():
+        value.data.fill_(0.25)
+    first.curve = [{"step": 5, "minutes": 1.0}]
+    first.save()
+    second = train.Run("inception", tmp_path / "second", train.Recipe())
+    second.begin_from(first.checkpoint)
+    ours, theirs = second.network.state_dict(), first.average.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert second.earlier == first.curve and (second.step, second.curve) == (0, [])
+
+
+def test_the_error_of_an_auc_is_hanley_and_mcneils():
+    labels = np.array([0] * 50 + [1] * 50)
+    assert train.standard_error(0.5, labels) == pytest.approx(np.sqrt(101 / (12 * 50 * 50)), rel=0.01)
+    assert train.standard_error(0.9, labels) < train.standard_error(0.7, labels)
