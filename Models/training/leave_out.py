@@ -1,12 +1,15 @@
 """What the detectors make of cameras and of generators that they never saw: trained without them, tested on them.
 
-    python Models/training/leave_out.py --data FOLDER [--minutes 30] [--ablation]
+    python Models/training/leave_out.py --data FOLDER [--minutes 30]
+    python Models/training/leave_out.py --data FOLDER --ablation [--steps 400]
 
 Each of three runs leaves out two families of real sources and two of generators together, from training, calibration and
 validation, and trains both networks anew by the recipe of the published ones; on CPUs for a shorter time, side by side. That is
 harder than leaving out one at a time, and three runs see all six families of generators. Thresholds, calibration and merge
-are fitted on held-out groups of what is left. Runs that are done are not done again. `--ablation` trains the Inception of each
-run once more without pseudo-fakes. Writes Models/training/leave_out.json.
+are fitted on held-out groups of what is left. Runs that are done are not done again. Writes Models/training/leave_out.json.
+
+`--ablation` asks instead what the pseudo-fakes add: it trains the Inception of each run with and without them, equally many
+steps, and writes Models/training/ablation.json.
 """
 
 from __future__ import annotations
@@ -36,11 +39,12 @@ RUNS = (
 
 ABLATED = "inception"
 RESULTS = MODELS / "training" / "leave_out.json"
+ABLATION = MODELS / "training" / "ablation.json"
 
 
-def train_all(options: argparse.Namespace, runs: list[tuple[str, Path, list[str]]]) -> None:
-    """Trains (network, folder, further arguments) as many at a time as there are networks."""
-    shared = [f"--data={options.data}", f"--work={options.work}", f"--minutes={options.minutes}", "--points=1"]
+def train_all(options: argparse.Namespace, length: str, runs: list[tuple[str, Path, list[str]]]) -> None:
+    """Trains (network, folder, further arguments) as many at a time as there are networks, each for `length`."""
+    shared = [f"--data={options.data}", f"--work={options.work}", length, "--points=1"]
     arguments = [[*shared, f"--model={name}", f"--run={folder}", *further] for name, folder, further in runs]
     if not train_side_by_side(arguments, len(networks.NAMES)):
         raise DataError("a training failed: see its message above")
@@ -90,34 +94,67 @@ def auc(real: np.ndarray, generated: np.ndarray) -> float:
     return calibration.roc_auc(labels, np.concatenate((real, generated)))
 
 
+def measure_left_out(options: argparse.Namespace, cache: PixelCache) -> list[dict[str, Any]]:
+    """Both networks and their merge, for each of `RUNS`."""
+    folders = [options.work / f"leave_out_{number}" for number in range(len(RUNS))]
+    runs = [
+        (name, folder, ["--leave-out", *families])
+        for folder, families in zip(folders, RUNS, strict=True)
+        for name in networks.NAMES
+    ]
+    train_all(options, f"--minutes={options.minutes}", runs)
+    return [
+        {
+            "left_out": list(families),
+            "minutes": options.minutes,
+            "scorers": judge(
+                cache, Splits.of(cache.faces, families), {name: folder / f"{name}.pt" for name in networks.NAMES}
+            ),
+        }
+        for folder, families in zip(folders, RUNS, strict=True)
+    ]
+
+
+def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dict[str, Any]]:
+    """One network with and without pseudo-fakes, for each of `RUNS`."""
+    variants = {"with": [], "without": ["--pseudo=0"]}
+    folders = {
+        (number, variant): options.work / f"ablation_{number}_{variant}"
+        for number in range(len(RUNS))
+        for variant in variants
+    }
+    runs = [
+        (ABLATED, folder, [*variants[variant], "--leave-out", *RUNS[number]])
+        for (number, variant), folder in folders.items()
+    ]
+    train_all(options, f"--steps={options.steps}", runs)
+    results = []
+    for number, families in enumerate(RUNS):
+        splits = Splits.of(cache.faces, families)
+        scorers = {
+            f"{variant} pseudo-fakes": judge(cache, splits, {ABLATED: folders[number, variant] / f"{ABLATED}.pt"})[ABLATED]
+            for variant in variants
+        }
+        results.append({"left_out": list(families), "steps": options.steps, "scorers": scorers})
+    return results
+
+
 def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Train without a source and a generator, and test on them.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--minutes", type=float, default=30.0, help="wall time of each training")
-    parser.add_argument("--ablation", action="store_true", help=f"the {ABLATED} without pseudo-fakes as well")
+    parser.add_argument("--ablation", action="store_true", help=f"the {ABLATED} with and without pseudo-fakes instead")
+    parser.add_argument("--steps", type=int, default=400, help="steps of each training of the ablation")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
     try:
         cache = open_cache(options.data, options.work)
-        runs, plain = [], []
-        for number, families in enumerate(RUNS):
-            folder = options.work / f"leave_out_{number}"
-            runs += [(name, folder, ["--leave-out", *families]) for name in networks.NAMES]
-            plain.append((ABLATED, folder / "plain", ["--leave-out", *families, "--pseudo=0"]))
-        train_all(options, runs + (plain if options.ablation else []))
-        results = []
-        for number, families in enumerate(RUNS):
-            folder, splits = options.work / f"leave_out_{number}", Splits.of(cache.faces, families)
-            entry = judge(cache, splits, {name: folder / f"{name}.pt" for name in networks.NAMES})
-            if options.ablation:
-                without = judge(cache, splits, {ABLATED: folder / "plain" / f"{ABLATED}.pt"})
-                entry[f"{ABLATED} without pseudo-fakes"] = without[ABLATED]
-            results.append({"left_out": list(families), "minutes": options.minutes, "scorers": entry})
+        results = (measure_ablation if options.ablation else measure_left_out)(options, cache)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_text(RESULTS, json.dumps(results, indent=2) + "\n")
+    write_text(ABLATION if options.ablation else RESULTS, json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
     return 0
 

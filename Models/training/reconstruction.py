@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from data import DataError, PixelCache, Splits
+from networks import mixed_precision
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
 KINDS = ("nearest", "transposed", "shuffle", "bilinear")
@@ -117,14 +118,14 @@ def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds:
             for group in optimizer.param_groups:
                 group["lr"] = 1e-3 * min(1.0, 2.0 - 1.95 * spent / seconds)
             real = centred(patches(cache, positions, random))
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with mixed_precision("cpu"):
                 made = network(real)
                 wanted, seen = judge(real), judge(made.detach())
             loss = nn.functional.relu(1 - wanted[-1].float()).mean() + nn.functional.relu(1 + seen[-1].float()).mean()
             opponent.zero_grad(set_to_none=True)
             loss.backward()
             opponent.step()
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with mixed_precision("cpu"):
                 seen = judge(made)
             error = (made.float() - real).abs().mean()
             perceptual = sum(
@@ -149,7 +150,7 @@ def reconstruct(network: nn.Module, picture: np.ndarray, enlarged: bool) -> np.n
     size = [8 * max(2, round(length * scale / 8)) for length in (height, width)]
     if size != [height, width]:
         x = nn.functional.interpolate(x, size, mode="bicubic", antialias=True)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mixed_precision("cpu"):
         x = network(x)
     x = x.float()
     if size != [height, width]:

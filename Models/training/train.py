@@ -161,7 +161,7 @@ def predict(network: nn.Module, pictures: np.ndarray, batch: int = 48) -> np.nda
     parts = []
     for start in range(0, len(pictures), batch):
         values = torch.from_numpy(pictures[start : start + batch]).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with networks.mixed_precision(device.type):
             parts.append(network(network_input(values)).float().cpu())
     return torch.cat(parts).flatten().numpy()
 
@@ -294,7 +294,7 @@ class Run:
         random = np.random.default_rng((SEEDS[self.name], self.step))
         if random.random() < self.recipe.mixing:
             x, targets = mix(x, targets, random)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with networks.mixed_precision(device.type):
             logits = self.network(x)
         logits = logits.float().flatten()
         smooth = targets * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
