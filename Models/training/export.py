@@ -165,7 +165,7 @@ def write_folder(
             "std": list(preprocessing.STD),
         },
         "crop": {"kind": "face", "margin": preprocessing.MARGIN},
-        "output": {"name": "logit", "kind": "logit"},
+        "output": {"name": "logit", "kind": "logit", "map": "map"},
         "calibration": {"scale": scale, "bias": bias},
         "precision": precision,
         "int8": {**quantised, "canary_logit": quantised_logit},

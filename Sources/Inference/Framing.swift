@@ -35,6 +35,12 @@ enum Framing {
             self.side = side
         }
 
+        /// To whole pixels, for people.
+        var rounded: FaceBox {
+            FaceBox(
+                x: Int(x.rounded()), y: Int(y.rounded()), width: Int(side.rounded()), height: Int(side.rounded()))
+        }
+
         /// The same place in the picture as a decoder scaled it down.
         func region(reducedBy reduction: Int) -> Region {
             let scale = Double(reduction)

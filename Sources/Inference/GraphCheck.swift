@@ -13,6 +13,14 @@ struct GraphCheck {
         let batch: Int
     }
 
+    /// The class-activation map, an output of its own.
+    struct Map: ~Copyable {
+        let handle: Handle
+        /// Cells across and down.
+        let width: Int
+        let height: Int
+    }
+
     /// The input, checked.
     func input() throws(InferenceError) -> Port {
         var count = 0
@@ -51,10 +59,7 @@ struct GraphCheck {
 
     /// The output, checked.
     func output() throws(InferenceError) -> Port {
-        var count = 0
-        guard functions.compiled_model_outputs_size(compiled, &count) == 0 else {
-            throw engineFailure("shows no outputs")
-        }
+        let count = try outputs()
         let expected = manifest.output
         guard expected.name != nil || count == 1 else {
             throw failure("the network has \(count) outputs: say which one in output.name")
@@ -78,6 +83,32 @@ struct GraphCheck {
         return Port(handle: port, batch: try batch(shape))
     }
 
+    /// The map, checked; nil when the manifest names none.
+    func map() throws(InferenceError) -> Map? {
+        guard let name = manifest.output.map else { return nil }
+        let port = try self.port(
+            "output", "map", named: name, count: outputs(), byName: functions.compiled_model_output_by_name,
+            byIndex: functions.compiled_model_output_by_index)
+        try checkType(of: port, "output")
+        let shape = try shape(of: port)
+        let sides = 1...Int64(Evidence.largestSide)
+        guard shape.count == 3, shape[1...].allSatisfy({ $0.min == $0.max && sides.contains($0.min) }) else {
+            throw mismatch(
+                "output.map", "\"\(name)\"",
+                "that output is \(text(shape)) instead of [batch,height,width] with 1 to \(Evidence.largestSide) cells a side"
+            )
+        }
+        return Map(handle: port, width: Int(shape[2].min), height: Int(shape[1].min))
+    }
+
+    private func outputs() throws(InferenceError) -> Int {
+        var count = 0
+        guard functions.compiled_model_outputs_size(compiled, &count) == 0 else {
+            throw engineFailure("shows no outputs")
+        }
+        return count
+    }
+
     func engineFailure(_ text: String) -> InferenceError {
         failure("the compiled network \(text) (\(functions.lastError)): export it again", .engineFailed)
     }
@@ -97,7 +128,7 @@ struct GraphCheck {
     private typealias ByIndex = (OpaquePointer?, Int, UnsafeMutablePointer<OpaquePointer?>?) -> Int32
 
     private func port(
-        _ field: String, named name: String?, count: Int, byName: ByName, byIndex: ByIndex
+        _ field: String, _ entry: String = "name", named name: String?, count: Int, byName: ByName, byIndex: ByIndex
     ) throws(InferenceError) -> Handle {
         var port: OpaquePointer?
         if let name {
@@ -107,7 +138,8 @@ struct GraphCheck {
                 guard let found = port else { continue }
                 names.append(self.name(of: Handle(found, functions.output_const_port_free)))
             }
-            throw mismatch("\(field).name", "\"\(name)\"", "the network's \(field) is \(names.joined(separator: ", "))")
+            throw mismatch(
+                "\(field).\(entry)", "\"\(name)\"", "the network's \(field) is \(names.joined(separator: ", "))")
         }
         guard byIndex(compiled, 0, &port) == 0, let port else { throw engineFailure("shows no \(field)") }
         return Handle(port, functions.output_const_port_free)

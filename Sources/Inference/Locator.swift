@@ -61,7 +61,7 @@ public final class Locator: Sendable {
 
     private func cells(of image: RGBImage) throws(InferenceError) -> [Float] {
         try network.withLock { network throws(InferenceError) in
-            try network.run(count: 1) { preprocessor.writeWhole(image, into: $0) }
+            try network.run(count: 1) { preprocessor.writeWhole(image, into: $0) }.values
         }
     }
 }

@@ -70,6 +70,9 @@ public struct Manifest: Sendable {
         /// The tensor's name; nil: the network's only output.
         public let name: String?
         public let kind: OutputKind
+        /// The name of another output, the class-activation map `[batch, height, width]`: the logit of "AI-generated" by
+        /// place. Nil: the network has none.
+        public let map: String?
     }
 
     /// The line that turns the network's logit into a calibrated one, `scale * logit + bias` (Platt 1999).

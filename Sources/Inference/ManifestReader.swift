@@ -25,7 +25,7 @@ private struct ManifestFields: Decodable {
 
     struct Output: Decodable {
         enum CodingKeys: String, CodingKey {
-            case name, kind, score, overlap
+            case name, kind, score, overlap, map
             case aiIndex = "ai_index"
         }
 
@@ -34,6 +34,7 @@ private struct ManifestFields: Decodable {
         var aiIndex: Double?
         var score: Double?
         var overlap: Double?
+        var map: String?
     }
 
     struct Calibration: Decodable {
@@ -118,9 +119,13 @@ extension Manifest {
         self.crop = try check.crop(fields.crop)
         self.output = Output(
             name: try fields.output.name.map { name throws(InferenceError) in try check.text("output.name", name) },
-            kind: try check.outputKind(fields.output))
+            kind: try check.outputKind(fields.output),
+            map: try fields.output.map.map { name throws(InferenceError) in try check.text("output.map", name) })
         if case .faces = output.kind {
             try check.locator(crop: crop, input: input)
+            guard output.map == nil else {
+                throw check.failure("output.map", "given", "a locator, of the output.kind faces, has no map")
+            }
         } else if crop == .whole {
             throw check.failure(
                 "crop.kind", "\"whole\"", "only a locator, of the output.kind faces, looks at the whole")

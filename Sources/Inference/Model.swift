@@ -2,6 +2,14 @@ import Glibc
 import Hashing
 import Synchronization
 
+/// What a model says of one picture.
+public struct Score: Equatable, Sendable {
+    /// Calibrated, of "AI-generated".
+    public let logit: Float
+    /// Where that comes from; nil when the network has no map.
+    public let evidence: Evidence?
+}
+
 /// A model folder at work: tensors in, calibrated logits out.
 ///
 /// From front to back: `Manifest` (what the folder says) → the weights' SHA-256 → `Network` (compiled by the ``Engine``,
@@ -71,24 +79,28 @@ public final class Model: Sendable {
     /// - Parameters:
     ///   - tensors: the pictures' tensors one after the other, as ``PictureReader`` makes them.
     ///   - afterPass: called when ``maximumBatch`` of them are done, and at the end: many take long.
-    /// - Returns: a picture's calibrated logit of "AI-generated", or the error of that picture alone, in their order.
+    /// - Returns: a picture's score, or the error of that picture alone, in their order.
     /// - Throws: an error of the engine, which leaves all of them without a score.
     public func score(
         _ tensors: [Float], afterPass: () -> Void = {}
-    ) throws(InferenceError) -> [Result<Float, InferenceError>] {
+    ) throws(InferenceError) -> [Result<Score, InferenceError>] {
         let elements = preprocessor.elementCount
         precondition(tensors.count % elements == 0, "\(tensors.count) floats are no whole tensors")
-        var results: [Result<Float, InferenceError>] = []
+        var results: [Result<Score, InferenceError>] = []
         var rest = tensors[...]
         while !rest.isEmpty {
             let pass = rest.prefix(maximumBatch * elements)
             let count = pass.count / elements
-            let values = try network.withLock { network throws(InferenceError) in
+            let answer = try network.withLock { network throws(InferenceError) in
                 try network.run(count: count) { _ = $0.update(fromContentsOf: pass) }
             }
             let each = manifest.valuesPerImage
             for index in 0..<count {
-                results.append(manifest.calibratedLogit(values[(index * each)..<((index + 1) * each)]))
+                let logit = manifest.calibratedLogit(answer.values[(index * each)..<((index + 1) * each)])
+                results.append(
+                    logit.map { logit in
+                        Score(logit: logit, evidence: Evidence(of: index, in: answer, logit, manifest.calibration))
+                    })
             }
             rest = rest.dropFirst(pass.count)
             afterPass()
@@ -105,7 +117,7 @@ public final class Model: Sendable {
         try manifest.runCanary { image throws(InferenceError) in
             var tensor = [Float](repeating: 0, count: preprocessor.elementCount)
             tensor.withUnsafeMutableBufferPointer { preprocessor.writeCentralSquare(image, into: $0) }
-            return try score(tensor)[0].get()
+            return try score(tensor)[0].get().logit
         }
     }
 }

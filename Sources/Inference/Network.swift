@@ -18,6 +18,7 @@ struct Network: ~Copyable, @unchecked Sendable {
     private let request: Handle
     private let input: GraphCheck.Port
     private let output: GraphCheck.Port
+    private let map: GraphCheck.Map?
     private var memory: InputMemory
     /// The engine outlives the handles that it gave.
     private let engine: Engine
@@ -32,6 +33,7 @@ struct Network: ~Copyable, @unchecked Sendable {
         let graph = GraphCheck(manifest: manifest, functions: functions, compiled: compiled.pointer)
         let input = try graph.input()
         let output = try graph.output()
+        let map = try graph.map()
         var request: OpaquePointer?
         guard functions.compiled_model_create_infer_request(compiled.pointer, &request) == 0, let request else {
             throw graph.engineFailure("cannot prepare to run")
@@ -45,6 +47,7 @@ struct Network: ~Copyable, @unchecked Sendable {
         self.request = Handle(request, functions.infer_request_free)
         self.input = input
         self.output = output
+        self.map = map
         self.compiled = compiled
         let (width, height) = (Int64(manifest.input.width), Int64(manifest.input.height))
         self.memory = InputMemory(
@@ -52,49 +55,70 @@ struct Network: ~Copyable, @unchecked Sendable {
             functions: functions)
     }
 
-    /// The raw output of `count` pictures, one after the other, each `Manifest.valuesPerImage` numbers.
+    /// What the network says of some pictures, one after the other.
+    struct Answer {
+        /// The raw output, `Manifest.valuesPerImage` numbers a picture.
+        var values: [Float] = []
+        /// The cells of the pictures' maps, row by row; empty without maps.
+        var cells: [Float] = []
+        /// Cells of one map, across and down; nil without maps.
+        var mapSize: (width: Int, height: Int)?
+    }
+
+    /// Runs the network on `count` pictures.
     ///
     /// - Parameter fill: writes the pictures' input tensors, one after the other.
     mutating func run(
         count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) -> Void
-    ) throws(InferenceError) -> [Float] {
+    ) throws(InferenceError) -> Answer {
         fill(UnsafeMutableBufferPointer(rebasing: memory.floats[..<(count * elementsPerImage)]))
-        var values: [Float] = []
-        values.reserveCapacity(count * valuesPerImage)
+        var answer = Answer()
+        answer.values.reserveCapacity(count * valuesPerImage)
         // By powers of two, 13 as 8 + 4 + 1: the engine keeps code and memory for every batch size that it has seen (85 MB
         // more for an Inception that saw all from 1 to 16), and pauses to make them at the first one of each.
         var first = 0
         while first < count {
             let size = largestPowerOfTwo(upTo: min(imagesPerPass, count - first))
-            try pass(first, size, &values)
+            try pass(first, size, &answer)
             first += size
         }
-        return values
+        return answer
     }
 
     /// One forward pass of the pictures from `first`.
-    private mutating func pass(_ first: Int, _ count: Int, _ values: inout [Float]) throws(InferenceError) {
+    private mutating func pass(_ first: Int, _ count: Int, _ answer: inout Answer) throws(InferenceError) {
         guard let tensor = memory.tensor(first: first, count: count),
             functions.infer_request_set_tensor_by_const_port(request.pointer, input.handle.pointer, tensor) == 0,
             functions.infer_request_infer(request.pointer) == 0
         else {
             throw failure("cannot run the network on \(count) pictures (\(functions.lastError))")
         }
+        try read(output.handle.pointer, count * valuesPerImage, of: count, appendingTo: &answer.values)
+        switch map {
+        case .some(let map):
+            answer.mapSize = (map.width, map.height)
+            try read(map.handle.pointer, count * map.width * map.height, of: count, appendingTo: &answer.cells)
+        case nil: break
+        }
+    }
+
+    /// Appends what an output holds after a pass.
+    private func read(
+        _ port: OpaquePointer, _ expected: Int, of count: Int, appendingTo numbers: inout [Float]
+    ) throws(InferenceError) {
         var pointer: OpaquePointer?
-        guard functions.infer_request_get_tensor_by_const_port(request.pointer, output.handle.pointer, &pointer) == 0,
-            let pointer
-        else {
+        guard functions.infer_request_get_tensor_by_const_port(request.pointer, port, &pointer) == 0, let pointer else {
             throw failure("gives no output (\(functions.lastError))")
         }
         let result = Handle(pointer, functions.tensor_free)
         var size = 0
         var data: UnsafeMutableRawPointer?
         guard functions.tensor_get_size(result.pointer, &size) == 0,
-            functions.tensor_data(result.pointer, &data) == 0, let data, size == count * valuesPerImage
+            functions.tensor_data(result.pointer, &data) == 0, let data, size == expected
         else {
-            throw failure("gives \(size) numbers for \(count) pictures instead of \(count * valuesPerImage)")
+            throw failure("gives \(size) numbers for \(count) pictures instead of \(expected)")
         }
-        values.append(contentsOf: UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: size))
+        numbers.append(contentsOf: UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: size))
     }
 
     private func failure(_ text: String) -> InferenceError {

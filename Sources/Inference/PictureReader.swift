@@ -46,6 +46,8 @@ public struct PictureReader: Sendable {
         public var height: Int
         /// For each tensor the face it shows, the largest first, at most 16; or one nil, for the central square.
         public var boxes: [FaceBox?]
+        /// For each tensor the part of the picture that it shows, to whole pixels.
+        public var squares: [FaceBox]
     }
 
     /// Decodes a file and appends the tensors of what is to be scored in it.
@@ -63,7 +65,8 @@ public struct PictureReader: Sendable {
             preprocessor.append(source.image, region: region.square.region(reducedBy: source.reduction), to: &tensors)
         }
         return Reading(
-            format: picture.format, width: picture.width, height: picture.height, boxes: regions.map(\.box))
+            format: picture.format, width: picture.width, height: picture.height, boxes: regions.map(\.box),
+            squares: regions.map(\.square.rounded))
     }
 
     /// What is to be scored in a picture.

@@ -10,7 +10,7 @@ extension Request {
         document.totalMilliseconds = (now - received).milliseconds
         document.image = image
         document.attempts = tasks.map(\.attempts).max() ?? 0
-        let evidence = Evidence(tasks, ensemble)
+        let evidence = Evidence(tasks, ensemble, explain: header.explain)
         document.models = tasks.map { modelResult($0, ensemble, evidence.decisive) }
         let failures = tasks.compactMap(\.error)
         if let error = error ?? decidingError(failures) {
@@ -21,6 +21,7 @@ extension Request {
         document.status = failures.isEmpty ? .ok : .partial
         document.degraded = !failures.isEmpty
         document.faces = evidence.faces(ensemble)
+        if document.faces?.isEmpty == true { document.maps = evidence.decisive?.maps ?? [:] }
         guard let decisive = evidence.decisive, let policy = ensemble.policies[header.policy] else { return document }
         let hasFaces = document.faces?.isEmpty == false
         document.verdict = ResultDocument.Verdict(
@@ -75,6 +76,8 @@ private struct Evidence {
         /// For each model of the ensemble its calibrated logit.
         var logits: [Float?]
         var probability: Double
+        /// Each model's map by its name, where maps are asked for.
+        var maps: [String: HeatMap] = [:]
     }
 
     private let regions: [Region]
@@ -82,7 +85,7 @@ private struct Evidence {
     /// Faces are matched by their boxes. They agree to the bit between workers of one release and one kind of processor;
     /// where processors differ, their last bits and with them a border may, so boxes that mostly overlap are one face. A
     /// face that only some models report is merged from those.
-    init(_ tasks: [Task], _ ensemble: Ensemble) {
+    init(_ tasks: [Task], _ ensemble: Ensemble, explain: Bool) {
         var regions: [Region] = []
         for task in tasks {
             guard case .scored(let score, _, _) = task.state else { continue }
@@ -91,13 +94,16 @@ private struct Evidence {
                     .filter { regions[$0].logits[task.model] == nil }
                     .map { (index: $0, overlap: Self.overlap(regions[$0].box, seen.box)) }
                     .max { $0.overlap < $1.overlap }
+                let index: Int
                 if let same, same.overlap > 0.5 {
-                    regions[same.index].logits[task.model] = seen.logit
+                    index = same.index
                 } else {
-                    var logits = [Float?](repeating: nil, count: ensemble.models.count)
-                    logits[task.model] = seen.logit
+                    index = regions.count
+                    let logits = [Float?](repeating: nil, count: ensemble.models.count)
                     regions.append(Region(box: seen.box, logits: logits, probability: 0))
                 }
+                regions[index].logits[task.model] = seen.logit
+                if explain { regions[index].maps[ensemble.models[task.model]] = seen.map }
             }
         }
         for index in regions.indices { regions[index].probability = ensemble.probability(regions[index].logits) }
@@ -128,7 +134,8 @@ private struct Evidence {
                 let models = zip(ensemble.models, region.logits).compactMap { name, logit in
                     logit.map { (name: name, aiProbability: Ensemble.sigmoid(Double($0))) }
                 }
-                return ResultDocument.Face(box: box, aiProbability: region.probability, models: models)
+                return ResultDocument.Face(
+                    box: box, aiProbability: region.probability, models: models, maps: region.maps)
             }
         }
     }

@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+
 /// Appends JSON to a byte array, without intermediate values: a result is written for every job, on the router's thread.
 struct JSONWriter {
     private(set) var bytes: [UInt8] = []
@@ -56,6 +58,16 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
         for byte in value { appendHexadecimal(byte) }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// A string of the bytes in base 64.
+    mutating func base64(_ value: [UInt8]) {
+        string(Data(value).base64EncodedString())
+    }
+
+    /// `[x, y, width, height]`.
+    mutating func box(_ value: Box) {
+        array([value.x, value.y, value.width, value.height]) { $0.integer(Int($1)) }
     }
 
     mutating func integer(_ value: Int) {

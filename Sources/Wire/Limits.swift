@@ -41,19 +41,21 @@ public enum Limits {
     public static let frameSlackBytes = 4 << 20
 
     /// The version byte that opens every frame between router and worker.
-    public static let workerProtocolVersion: UInt8 = 1
+    public static let workerProtocolVersion: UInt8 = 2
     /// Frames of a message between router and worker: the message and, behind a job, its image.
     public static let workerMessageFrames = 2
     /// The most jobs that a router leaves in one worker's hands, whatever credit the worker claims.
     public static let workerCredit = 256
     /// Regions (faces) that one score may carry.
     public static let regions = 16
+    /// Cells of a heat map, across and down.
+    public static let mapSide = 16
     /// Metrics that a HELLO may carry.
     public static let metrics = 32
     /// Bytes of the reason in a FAIL or a BYE.
     public static let reasonBytes = 1024
     /// Bytes of any message from a worker.
-    public static let workerFrameBytes = 4096
+    public static let workerFrameBytes = 8192
     /// Workers that one job of a model may be handed to.
     public static let executionsPerModel = 2
 }

@@ -13,6 +13,30 @@ public struct Box: Hashable, Sendable {
     }
 }
 
+/// Where a network found its evidence: the class-activation map of one face (Zhou et al. 2016, "Learning deep features for
+/// discriminative localization").
+public struct HeatMap: Hashable, Sendable {
+    /// The part of the upright picture that the network looked at, which the cells divide evenly.
+    public var square: Box
+    /// Cells across, 1 to ``Limits/mapSide``.
+    public var width: Int
+    /// Cells down, 1 to ``Limits/mapSide``.
+    public var height: Int
+    /// `width` × `height` cells, row by row from the top left: 255 where the evidence for what the model says is
+    /// strongest, 0 where there is none or it speaks for the opposite.
+    public var cells: [UInt8]
+
+    /// - Precondition: as many cells as width and height say, both within their limit.
+    public init(square: Box, width: Int, height: Int, cells: [UInt8]) {
+        precondition((1...Limits.mapSide).contains(width) && (1...Limits.mapSide).contains(height))
+        precondition(cells.count == width * height)
+        self.square = square
+        self.width = width
+        self.height = height
+        self.cells = cells
+    }
+}
+
 /// What a worker learned of an image file while decoding it.
 public struct ImageInformation: Hashable, Sendable {
     public enum Format: String, Codable, CaseIterable, Sendable {

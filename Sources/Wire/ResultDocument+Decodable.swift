@@ -1,6 +1,8 @@
+internal import FoundationEssentials
+
 extension ResultDocument: Decodable {
     private enum Key: String, CodingKey {
-        case id, status, verdict, models, degraded, attempts, faces, image, error
+        case id, status, verdict, models, degraded, attempts, faces, maps, image, error
         case totalMilliseconds = "total_ms"
         case retryAfterMilliseconds = "retry_after_ms"
     }
@@ -15,6 +17,7 @@ extension ResultDocument: Decodable {
         attempts = try fields.decodeIfPresent(Int.self, forKey: .attempts) ?? 0
         totalMilliseconds = try fields.decodeIfPresent(Double.self, forKey: .totalMilliseconds)
         faces = try fields.decodeIfPresent([Face].self, forKey: .faces)?.map { $0.ordered(like: models.map(\.name)) }
+        maps = try fields.decodeIfPresent([String: HeatMap].self, forKey: .maps) ?? [:]
         image = try fields.decodeIfPresent(ImageInformation.self, forKey: .image)
         error = try fields.decodeIfPresent(Problem.self, forKey: .error)
         retryAfterMilliseconds = try fields.decodeIfPresent(Int.self, forKey: .retryAfterMilliseconds)
@@ -25,21 +28,18 @@ extension Status: Codable {}
 
 extension ResultDocument.Face: Decodable {
     private enum Key: String, CodingKey {
-        case box, models
+        case box, models, maps
         case aiProbability = "ai_probability"
     }
 
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
-        let box = try fields.decode([Int32].self, forKey: .box)
-        guard box.count == 4 else {
-            throw DecodingError.dataCorruptedError(forKey: .box, in: fields, debugDescription: "a box has four numbers")
-        }
-        self.box = Box(x: box[0], y: box[1], width: box[2], height: box[3])
+        box = try fields.decode(Box.self, forKey: .box)
         aiProbability = try fields.decode(Double.self, forKey: .aiProbability)
         models = try fields.decode([String: Double].self, forKey: .models)
             .map { (name: $0.key, aiProbability: $0.value) }
             .sorted { $0.name < $1.name }
+        maps = try fields.decodeIfPresent([String: HeatMap].self, forKey: .maps) ?? [:]
     }
 
     /// A JSON object has no order: the models of a face stand as those of the whole result do.
@@ -48,6 +48,37 @@ extension ResultDocument.Face: Decodable {
         face.models = names.compactMap { name in models.first { $0.name == name } }
         face.models += models.filter { !names.contains($0.name) }
         return face
+    }
+}
+
+extension Box: Decodable {
+    public init(from decoder: any Decoder) throws {
+        let single = try decoder.singleValueContainer()
+        let numbers = try single.decode([Int32].self)
+        guard numbers.count == 4 else {
+            throw DecodingError.dataCorruptedError(in: single, debugDescription: "a box has four numbers")
+        }
+        self.init(x: numbers[0], y: numbers[1], width: numbers[2], height: numbers[3])
+    }
+}
+
+extension HeatMap: Decodable {
+    private enum Key: String, CodingKey {
+        case square, width, height, data
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        let (width, height) = (
+            try fields.decode(Int.self, forKey: .width), try fields.decode(Int.self, forKey: .height)
+        )
+        let cells = Data(base64Encoded: try fields.decode(String.self, forKey: .data)).map(Array.init)
+        let sides = 1...Limits.mapSide
+        guard let cells, sides.contains(width), sides.contains(height), cells.count == width * height else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .data, in: fields, debugDescription: "a map has a byte, in base 64, for each of its cells")
+        }
+        self.init(square: try fields.decode(Box.self, forKey: .square), width: width, height: height, cells: cells)
     }
 }
 

@@ -15,6 +15,8 @@ public struct ResultDocument: Equatable, Sendable {
     public var totalMilliseconds: Double?
     /// Nil when the picture was not looked at; empty when no face was found.
     public var faces: [Face]?
+    /// With `explain`, when no face was found: each model's map of the central square, by its name.
+    public var maps: [String: HeatMap] = [:]
     public var image: ImageInformation?
     /// The JSON text of the request's `metadata`; not read back by clients of ours.
     public var metadata: [UInt8]?
@@ -110,16 +112,22 @@ public struct ResultDocument: Equatable, Sendable {
         public var aiProbability: Double
         /// Each model's calibrated probability, in the ensemble's order.
         public var models: [(name: String, aiProbability: Double)]
+        /// With `explain`: each model's map, by its name.
+        public var maps: [String: HeatMap]
 
-        public init(box: Box, aiProbability: Double, models: [(name: String, aiProbability: Double)]) {
+        public init(
+            box: Box, aiProbability: Double, models: [(name: String, aiProbability: Double)],
+            maps: [String: HeatMap] = [:]
+        ) {
             self.box = box
             self.aiProbability = aiProbability
             self.models = models
+            self.maps = maps
         }
 
         public static func == (left: Face, right: Face) -> Bool {
             left.box == right.box && left.aiProbability == right.aiProbability
-                && left.models.elementsEqual(right.models, by: ==)
+                && left.models.elementsEqual(right.models, by: ==) && left.maps == right.maps
         }
     }
 
@@ -150,6 +158,7 @@ public struct ResultDocument: Equatable, Sendable {
                 json.key("faces")
                 json.array(faces) { Self.write($1, &$0) }
             }
+            if !maps.isEmpty { Self.write(maps, &json) }
             if let image { Self.write(image, &json) }
             if let metadata {
                 json.key("metadata")
@@ -215,7 +224,7 @@ public struct ResultDocument: Equatable, Sendable {
     private static func write(_ face: Face, _ json: inout JSONWriter) {
         json.object { json in
             json.key("box")
-            json.array([face.box.x, face.box.y, face.box.width, face.box.height]) { $0.integer(Int($1)) }
+            json.box(face.box)
             json.key("ai_probability")
             json.number(face.aiProbability)
             json.key("models")
@@ -223,6 +232,26 @@ public struct ResultDocument: Equatable, Sendable {
                 for model in face.models {
                     json.key(escaping: model.name)
                     json.number(model.aiProbability)
+                }
+            }
+            if !face.maps.isEmpty { write(face.maps, &json) }
+        }
+    }
+
+    private static func write(_ maps: [String: HeatMap], _ json: inout JSONWriter) {
+        json.key("maps")
+        json.object { json in
+            for (name, map) in maps.sorted(by: { $0.key < $1.key }) {
+                json.key(escaping: name)
+                json.object { json in
+                    json.key("square")
+                    json.box(map.square)
+                    json.key("width")
+                    json.integer(map.width)
+                    json.key("height")
+                    json.integer(map.height)
+                    json.key("data")
+                    json.base64(map.cells)
                 }
             }
         }

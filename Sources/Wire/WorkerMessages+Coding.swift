@@ -169,15 +169,23 @@ struct BinaryWriter {
         bytes.append(contentsOf: kept.utf8)
     }
 
+    private mutating func write(_ box: Box) {
+        for side in [box.x, box.y, box.width, box.height] { integer(side) }
+    }
+
     mutating func write(_ score: WorkerMessage.Score) {
         let regions = score.regions.prefix(Limits.regions)
         integer(UInt8(regions.count))
         for region in regions {
             integer(UInt8(region.box == nil ? 0 : 1))
-            if let box = region.box {
-                for side in [box.x, box.y, box.width, box.height] { integer(side) }
-            }
+            if let box = region.box { write(box) }
             integer(region.logit.bitPattern)
+            integer(UInt8(region.map?.width ?? 0))
+            if let map = region.map {
+                integer(UInt8(map.height))
+                write(map.square)
+                bytes.append(contentsOf: map.cells)
+            }
         }
         integer(UInt8(ImageInformation.Format.allCases.firstIndex(of: score.image.format) ?? 0))
         integer(score.image.width)
@@ -228,13 +236,10 @@ struct BinaryReader {
         guard (1...Limits.regions).contains(count) else { throw MalformedMessage(reason: "\(count) regions") }
         var regions: [WorkerMessage.Region] = []
         for _ in 0..<count {
-            var box: Box?
-            if try integer(UInt8.self) != 0 {
-                box = Box(x: try integer(), y: try integer(), width: try integer(), height: try integer())
-            }
+            let box = try integer(UInt8.self) == 0 ? nil : try box()
             let logit = Float(bitPattern: try integer())
             guard logit.isFinite else { throw MalformedMessage(reason: "a score that is not finite") }
-            regions.append(WorkerMessage.Region(box: box, logit: logit))
+            regions.append(WorkerMessage.Region(box: box, logit: logit, map: try map()))
         }
         guard count == 1 || regions.allSatisfy({ $0.box != nil }) else {
             throw MalformedMessage(reason: "several regions, one without a box")
@@ -248,6 +253,21 @@ struct BinaryReader {
         let timings = WorkerMessage.Timings(
             queueMicroseconds: try integer(), computeMicroseconds: try integer(), batch: try integer())
         return WorkerMessage.Score(epoch: epoch, job: job, regions: regions, image: image, timings: timings)
+    }
+
+    private mutating func box() throws(MalformedMessage) -> Box {
+        Box(x: try integer(), y: try integer(), width: try integer(), height: try integer())
+    }
+
+    private mutating func map() throws(MalformedMessage) -> HeatMap? {
+        let width = Int(try integer(UInt8.self))
+        guard width > 0 else { return nil }
+        let height = Int(try integer(UInt8.self))
+        guard width <= Limits.mapSide, (1...Limits.mapSide).contains(height) else {
+            throw MalformedMessage(reason: "a map of \(width) × \(height) cells")
+        }
+        let square = try box()
+        return HeatMap(square: square, width: width, height: height, cells: Array(try take(width * height)))
     }
 
     mutating func metrics() throws(MalformedMessage) -> [String: Double] {

@@ -61,10 +61,14 @@ public enum WorkerMessage: Equatable, Sendable {
         public var box: Box?
         /// Calibrated; the probability is its sigmoid.
         public var logit: Float
+        /// From models that have one. It goes along with every score, asked for or not: a hundred bytes beside an image are
+        /// cheaper than a flag through router and worker.
+        public var map: HeatMap?
 
-        public init(box: Box?, logit: Float) {
+        public init(box: Box?, logit: Float, map: HeatMap? = nil) {
             self.box = box
             self.logit = logit
+            self.map = map
         }
     }
 

@@ -91,7 +91,7 @@ final class InferenceThread {
 
         private struct Placed {
             let token: WorkerCore.Token
-            let boxes: [Box?]
+            let regions: Int
             let image: ImageInformation
         }
 
@@ -107,10 +107,10 @@ final class InferenceThread {
             }
             guard !placed.isEmpty else { return }
             do {
-                var logits = try scorer.score(step: step)[...]
+                var regions = try scorer.score(step: step)[...]
                 for picture in placed {
-                    report(picture, logits.prefix(picture.boxes.count))
-                    logits = logits.dropFirst(picture.boxes.count)
+                    report(picture, regions.prefix(picture.regions))
+                    regions = regions.dropFirst(picture.regions)
                 }
             } catch {
                 for picture in placed { reports.post(.failed(picture.token, Self.explain(error))) }
@@ -120,19 +120,16 @@ final class InferenceThread {
         private func place(_ file: UnsafeRawBufferPointer, _ token: WorkerCore.Token) throws -> Placed {
             let picture = try scorer.place(file)
             return Placed(
-                token: token, boxes: picture.boxes,
+                token: token, regions: picture.regions,
                 image: ImageInformation(
                     format: picture.format, width: UInt32(clamping: picture.width),
                     height: UInt32(clamping: picture.height), sha256: SHA256.digest(of: file)))
         }
 
         /// A picture of which one face has no logit has no verdict: that face might be the one that matters.
-        private func report(_ picture: Placed, _ logits: ArraySlice<Result<Float, any Error>>) {
+        private func report(_ picture: Placed, _ regions: ArraySlice<Result<WorkerMessage.Region, any Error>>) {
             do {
-                let regions = try zip(picture.boxes, logits).map { box, logit in
-                    WorkerMessage.Region(box: box, logit: try logit.get())
-                }
-                reports.post(.scored(picture.token, regions, picture.image))
+                reports.post(.scored(picture.token, try regions.map { try $0.get() }, picture.image))
             } catch {
                 reports.post(.failed(picture.token, Self.explain(error)))
             }

@@ -2,7 +2,7 @@ internal import ImageDecoding
 internal import Inference
 public import Logging
 public import Settings
-internal import Wire
+public import Wire
 
 /// A model folder served by the engine, and the locator that its manifest may ask for.
 public final class ModelScorer: Scorer {
@@ -12,6 +12,8 @@ public final class ModelScorer: Scorer {
     /// The next batch. How many regions it has is known when all files are decoded, and only then can the engine's own
     /// memory be filled.
     private var tensors: [Float] = []
+    /// What each of its tensors shows.
+    private var shown: [(box: FaceBox?, square: FaceBox)] = []
 
     /// Loads the engine, the model and, if the model looks at faces, the locator, and has both score their canaries.
     ///
@@ -41,15 +43,32 @@ public final class ModelScorer: Scorer {
 
     public func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
         let reading = try reader.read(file, appendingTo: &tensors)
+        shown += zip(reading.boxes, reading.squares).map { ($0, $1) }
         return PlacedPicture(
             format: reading.format == .jpeg ? .jpeg : .png, width: reading.width, height: reading.height,
-            boxes: reading.boxes.map { $0.map(Box.init) })
+            regions: reading.boxes.count)
     }
 
-    public func score(step: () -> Void) throws -> [Result<Float, any Error>] {
+    public func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {
         // Not kept for the next batch: a few pictures of many faces would hold their memory for ever.
-        defer { tensors = [] }
-        return try model.score(tensors, afterPass: step).map { $0.mapError { $0 } }
+        defer {
+            tensors = []
+            shown = []
+        }
+        return zip(shown, try model.score(tensors, afterPass: step)).map { shown, result in
+            Result {
+                let score = try result.get()
+                return WorkerMessage.Region(
+                    box: shown.box.map(Box.init), logit: score.logit,
+                    map: score.evidence.map { HeatMap($0, of: Box(shown.square)) })
+            }
+        }
+    }
+}
+
+extension HeatMap {
+    init(_ evidence: Evidence, of square: Box) {
+        self.init(square: square, width: evidence.width, height: evidence.height, cells: evidence.cells)
     }
 }
 

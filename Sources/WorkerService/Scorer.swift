@@ -11,8 +11,8 @@ public protocol Scorer {
     func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture
     /// Scores all that was placed, together, and empties the batch.
     /// - Parameter step: to be called as it gets on: a batch of many faces takes long, and silence means that it hangs.
-    /// - Returns: in the order of placing, for each region a calibrated logit, finite, or why it has none.
-    func score(step: () -> Void) throws -> [Result<Float, any Error>]
+    /// - Returns: in the order of placing, each region with its calibrated logit, finite, or why it has none.
+    func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>]
 }
 
 /// A file in a batch.
@@ -21,14 +21,14 @@ public struct PlacedPicture: Equatable, Sendable {
     /// Pixels of the upright picture.
     public var width: Int
     public var height: Int
-    /// The regions to score, at least one: faces, the largest first, or nil for the central square.
-    public var boxes: [Box?]
+    /// How many regions of it are in the batch, at least one: its faces, the largest first, or the central square.
+    public var regions: Int
 
-    public init(format: ImageInformation.Format, width: Int, height: Int, boxes: [Box?] = [nil]) {
+    public init(format: ImageInformation.Format, width: Int, height: Int, regions: Int = 1) {
         self.format = format
         self.width = width
         self.height = height
-        self.boxes = boxes
+        self.regions = regions
     }
 }
 

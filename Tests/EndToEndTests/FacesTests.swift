@@ -104,6 +104,32 @@ extension EndToEndTests {
             }
         }
 
+        @Test func eachFaceComesWithAMapOfEachModelWhereItIsAskedFor() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
+                let client = try cluster.client()
+                let file = try Self.canvas(900, 500, [(-40, -30, 0.8), (420, 60, 0.6)]).file()
+                let asked = try client.ask(Frames.classify(file, #""explain":true,\#(Self.patience)"#)).document
+                let faces = try #require(asked.faces)
+                #expect(faces.count == 2 && asked.maps.isEmpty)
+                for face in faces {
+                    #expect(face.maps.keys.sorted() == ["inception", "resnet"])
+                    for map in face.maps.values {
+                        #expect(map.width == 10 && map.height == 10 && map.cells.max() == 255)
+                        let (box, square) = (face.box, map.square)
+                        #expect(square.x >= 0 && square.x + square.width <= 900 && square.y >= 0)
+                        #expect(square.width > max(box.width, box.height) && square.width == square.height)
+                    }
+                }
+                let plain = try client.ask(Frames.classify(file, Self.patience)).document
+                #expect(try #require(plain.faces).allSatisfy(\.maps.isEmpty))
+
+                let nobody = try Canvas(64, 40).file()
+                let central = try client.ask(Frames.classify(nobody, #""explain":true,\#(Self.patience)"#)).document
+                #expect(central.faces == [] && central.maps.keys.sorted() == ["inception", "resnet"])
+                #expect(central.maps["resnet"]?.square == Box(x: 12, y: 0, width: 40, height: 40))
+            }
+        }
+
         @Test func facesAreFoundWhereTheyAre() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()

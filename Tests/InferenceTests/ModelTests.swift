@@ -132,6 +132,18 @@ import Testing
         ),
         ("two_class", [:], "output.kind is logit, and that is 1 number a picture, while the network's output is [?,2]"),
         ("two_outputs", [:], "the network has 2 outputs: say which one in output.name"),
+        (
+            "map", ["output": #"{"kind": "logit", "name": "answer", "map": "heat"}"#],
+            "output.map is \"heat\", and the network's output is \"answer\", \"map\""
+        ),
+        (
+            "flat_map", ["output": #"{"kind": "logit", "name": "answer", "map": "map"}"#],
+            "output.map is \"map\", and that output is [?,64] instead of [batch,height,width]"
+        ),
+        (
+            "long_map", ["output": #"{"kind": "logit", "name": "answer", "map": "map"}"#],
+            "output.map is \"map\", and that output is [?,2,32] instead of [batch,height,width] with 1 to 16 cells a side"
+        ),
         ("two_inputs", [:], "the network has 2 inputs"),
         ("gray", [:], "must take three channels"),
         ("bytes", [:], "the network's input is not of 32-bit floats"),

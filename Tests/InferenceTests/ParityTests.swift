@@ -103,7 +103,7 @@ import Testing
             #expect(Set(probabilities.keys) == Set(models.keys))
             for (key, expected) in probabilities {
                 guard let (model, tolerance) = models[key] else { continue }
-                let scores = try model.score(tensors).map { 1 / (1 + exp(-Double(try $0.get()))) }
+                let scores = try model.score(tensors).map { 1 / (1 + exp(-Double(try $0.get().logit))) }
                 try #require(scores.count == expected.count, "\(entry.file)")
                 for (score, other) in zip(scores, expected) {
                     #expect(abs(score - other) <= tolerance, "\(entry.file), \(key): \(score), in Python \(other)")

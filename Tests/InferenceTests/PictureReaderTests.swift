@@ -32,7 +32,11 @@ import Testing
     @Test func aFaceThatIsLargeInTheFrameIsCutFromTheReducedPicture() throws {
         let box = FaceBox(x: 900, y: 700, width: 40, height: 30)
         let (reading, tensors) = try Self.read(Self.file, by: Self.reader([box]))
-        #expect(reading == .init(format: .jpeg, width: 2600, height: 1800, boxes: [box]))
+        #expect(
+            reading
+                == .init(
+                    format: .jpeg, width: 2600, height: 1800, boxes: [box],
+                    squares: [.init(x: 888, y: 683, width: 64, height: 64)]))
         let square = Framing.Square(around: box, margin: 1.6, width: 2600, height: 1800)
         #expect(try tensors == Self.tensor(Self.file, square, reducedBy: 4))
     }

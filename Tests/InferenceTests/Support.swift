@@ -94,6 +94,11 @@ func isClose(_ left: Float, _ right: Float, within tolerance: Float = 1e-4) -> B
 extension Model {
     /// Scores the central squares of pictures.
     func score(_ images: [RGBImage]) throws -> [Result<Float, InferenceError>] {
+        try scores(images).map { $0.map(\.logit) }
+    }
+
+    /// Scores the central squares of pictures, with their evidence.
+    func scores(_ images: [RGBImage]) throws -> [Result<Score, InferenceError>] {
         var tensors: [Float] = []
         for image in images {
             let square = Framing.Square.central(width: image.width, height: image.height)

@@ -110,6 +110,25 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
 
+    @Test func mapsStandBesideTheFacesWhereTheyAreAskedFor() throws {
+        func map(_ cell: UInt8) -> HeatMap { HeatMap(square: left, width: 1, height: 1, cells: [cell]) }
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        for (token, explain) in [(1, true), (2, false)] {
+            script.classify(token) { $0.explain = explain }
+            script.score("r1", token, regions: [.init(box: left, logit: -2, map: map(1)), .init(box: right, logit: 3)])
+            script.score("i1", token, regions: [.init(box: right, logit: 1, map: map(2)), .init(box: left, logit: -1)])
+            let faces = try #require(script.document(token)?.faces)
+            #expect(faces.map(\.maps) == (explain ? [["resnet": map(1)], ["inception": map(2)]] : [[:], [:]]))
+            #expect(script.document(token)?.maps == [:])
+        }
+        script.classify(3) { $0.explain = true }
+        script.score("r1", 3, regions: [.init(box: nil, logit: -2, map: map(3))])
+        script.score("i1", 3, regions: [.init(box: nil, logit: 2, map: map(4))])
+        #expect(script.document(3)?.maps == ["resnet": map(3), "inception": map(4)])
+    }
+
     @Test func boxesThatMostlyOverlapAreOneFace() throws {
         var script = Script()
         script.join("r1")

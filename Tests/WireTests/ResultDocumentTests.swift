@@ -29,7 +29,15 @@ struct ResultDocumentTests {
         document.faces = [
             ResultDocument.Face(
                 box: Box(x: -1, y: 2, width: 300, height: .max), aiProbability: 0.973,
-                models: [("resnet", 0.981), ("inception", 0.962)])
+                models: [("resnet", 0.981), ("inception", 0.962)],
+                maps: [
+                    "resnet": HeatMap(
+                        square: Box(x: 0, y: 2, width: 9, height: 9), width: 1, height: 2, cells: [255, 0])
+                ]
+            )
+        ]
+        document.maps = [
+            "inception": HeatMap(square: Box(x: 0, y: 0, width: 1, height: 1), width: 1, height: 1, cells: [7])
         ]
         document.image = .sample
         document.error = ResultDocument.Problem(WireError(.badRequest, code: "c", "m"))
@@ -39,6 +47,31 @@ struct ResultDocumentTests {
 
     @Test func everyFieldIsReadBack() throws {
         #expect(try readBack(full) == full)
+    }
+
+    @Test func aMapIsWrittenInBase64() {
+        var document = ResultDocument(id: nil, status: .ok)
+        document.maps = [
+            "resnet": HeatMap(
+                square: Box(x: 1, y: 2, width: 3, height: 3), width: 2, height: 2, cells: [0, 255, 16, 1])
+        ]
+        #expect(
+            document.encoded().text
+                == #"{"status":200,"maps":{"resnet":{"square":[1,2,3,3],"width":2,"height":2,"data":"AP8QAQ=="}}}"#)
+    }
+
+    @Test(arguments: [
+        #"{"square":[1,2,3],"width":2,"height":2,"data":"AP8QAQ=="}"#,
+        #"{"square":[1,2,3,3],"width":2,"height":1,"data":"AP8QAQ=="}"#,
+        #"{"square":[1,2,3,3],"width":0,"height":0,"data":""}"#,
+        #"{"square":[1,2,3,3],"width":17,"height":1,"data":"AP8QAQ=="}"#,
+        #"{"square":[1,2,3,3],"width":2,"height":2,"data":"?"}"#,
+    ])
+    func aMapThatIsNoneIsRefused(map: String) {
+        let text = #"{"status":200,"maps":{"resnet":\#(map)}}"#
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8))
+        }
     }
 
     @Test func theSmallestResultIsReadBack() throws {

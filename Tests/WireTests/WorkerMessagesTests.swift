@@ -6,6 +6,16 @@ import Testing
 struct WorkerMessagesTests {
     private static let box = Box(x: -5, y: 0, width: .max, height: .min)
 
+    /// The most that a score can carry.
+    private static let largest = WorkerMessage.Score(
+        epoch: .max, job: 0,
+        regions: (0..<Limits.regions).map {
+            let side = Limits.mapSide
+            let map = HeatMap(square: box, width: side, height: side, cells: Array(repeating: 9, count: side * side))
+            return WorkerMessage.Region(box: box, logit: Float($0), map: map)
+        },
+        image: .sample, timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))
+
     static let fromWorkers: [WorkerMessage] = [
         .hello(
             WorkerMessage.Hello(
@@ -22,6 +32,16 @@ struct WorkerMessagesTests {
                 regions: (0..<Limits.regions).map { WorkerMessage.Region(box: box, logit: Float($0)) },
                 image: ImageInformation(format: .png, width: .max, height: 0, sha256: Array(repeating: 1, count: 32)),
                 timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
+        .score(
+            WorkerMessage.Score(
+                epoch: 2, job: 3,
+                regions: [
+                    WorkerMessage.Region(
+                        box: box, logit: 2, map: HeatMap(square: box, width: 3, height: 1, cells: [0, 128, 255])),
+                    WorkerMessage.Region(box: box, logit: 1),
+                ], image: .sample,
+                timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
+        .score(largest),
         .fail(
             WorkerMessage.Failure(
                 epoch: 3, job: 4, error: WireError(.unprocessable, code: "image_truncated", "it ends \"early\" – é"))),
@@ -93,9 +113,9 @@ struct WorkerMessagesTests {
         }
     }
 
-    @Test(arguments: [0, 2, 0xFF] as [UInt8]) func anotherVersionIsMalformed(version: UInt8) {
+    @Test(arguments: [0, 1, 0xFF] as [UInt8]) func anotherVersionIsMalformed(version: UInt8) {
         let bytes = [version] + WorkerMessage.bye(epoch: 1).encoded().dropFirst()
-        #expect(throws: MalformedMessage(reason: "version \(version), not 1")) { try decodeWorkerMessage(bytes) }
+        #expect(throws: MalformedMessage(reason: "version \(version), not 2")) { try decodeWorkerMessage(bytes) }
     }
 
     @Test func workersAndRoutersDoNotSpeakAlike() {

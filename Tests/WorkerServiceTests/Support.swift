@@ -57,7 +57,7 @@ final class FakeScorer: Scorer {
     private let gate: Gate?
     private let faces: Int
     private let decoder = ImageDecoder(limits: DecodeLimits(bytes: FakeScorer.imageBytes))
-    private var widths: [Int] = []
+    private var regions: [(box: Box?, width: Int)] = []
 
     /// - Parameter faces: how many every picture has.
     init(gate: Gate? = nil, faces: Int = 0) {
@@ -69,18 +69,20 @@ final class FakeScorer: Scorer {
     func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
         let picture = try decoder.decode(file)
         let boxes: [Box?] = (0..<faces).map { Box(x: Int32($0), y: 0, width: 1, height: 1) }
-        widths += Array(repeating: picture.width, count: max(faces, 1))
+        regions += (boxes.isEmpty ? [nil] : boxes).map { (box: $0, width: picture.width) }
         return PlacedPicture(
             format: picture.format == .jpeg ? .jpeg : .png, width: picture.width, height: picture.height,
-            boxes: boxes.isEmpty ? [nil] : boxes)
+            regions: max(faces, 1))
     }
 
-    func score(step: () -> Void) throws -> [Result<Float, any Error>] {
+    func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {
         try gate?.pass()
         step()
-        defer { widths = [] }
-        if widths.contains(13) { throw Broken() }
-        return widths.map { $0 == 14 ? .failure(Broken()) : .success(Float($0)) }
+        defer { regions = [] }
+        if regions.contains(where: { $0.width == 13 }) { throw Broken() }
+        return regions.map { box, width in
+            width == 14 ? .failure(Broken()) : .success(WorkerMessage.Region(box: box, logit: Float(width)))
+        }
     }
 }
 

@@ -27,8 +27,9 @@ def constant(name, value):
 
 
 def network(name, *, batch="n", channels=3, layout="NCHW", kind="logit", type=TensorProto.FLOAT, extra_input=False,
-            extra_output=False, external=False):
-    """Saves `name`.onnx. `kind`: how `score` becomes the output."""
+            extra_output=False, external=False, map_axes=None):
+    """Saves `name`.onnx. `kind`: how `score` becomes the output. `map_axes`: the shape of a second output `map`, the score
+    of every pixel."""
     shape = [batch, channels, 8, 8] if layout == "NCHW" else [batch, 8, 8, channels]
     inputs = [helper.make_tensor_value_info("image", type, shape)]
     nodes, pixels = [], "image"
@@ -58,7 +59,18 @@ def network(name, *, batch="n", channels=3, layout="NCHW", kind="logit", type=Te
     outputs = [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [batch, len(columns)])]
     if extra_output:
         outputs.append(helper.make_tensor_value_info("colours", TensorProto.FLOAT, [batch, channels]))
-    graph = helper.make_graph(nodes, name, inputs, outputs, [weights, bias])
+    initializers = [weights, bias]
+    if map_axes:
+        nodes += [
+            helper.make_node("Conv", [pixels, "pixel_weights", "bias"], ["by_pixel"]),
+            helper.make_node("Reshape", ["by_pixel", "map_shape"], ["map"]),
+        ]
+        initializers += [
+            constant("pixel_weights", WEIGHTS.reshape(1, 3, 1, 1)),
+            numpy_helper.from_array(np.array([-1, *map_axes], np.int64), "map_shape"),
+        ]
+        outputs.append(helper.make_tensor_value_info("map", TensorProto.FLOAT, [batch, *map_axes]))
+    graph = helper.make_graph(nodes, name, inputs, outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.checker.check_model(model)
     (FOLDER / f"{name}.data").unlink(missing_ok=True)
@@ -124,5 +136,8 @@ network("bytes", type=TensorProto.UINT8)
 network("two_inputs", extra_input=True)
 network("two_outputs", extra_output=True)
 network("external", external=True)
+network("map", map_axes=(8, 8))
+network("flat_map", map_axes=(64,))
+network("long_map", map_axes=(2, 32))
 Image.new("RGB", (24, 16), (51, 102, 204)).save(FOLDER / "canary.png")
 resizes(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
