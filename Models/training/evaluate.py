@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,24 @@ def head_numbers(labels: np.ndarray, logits: np.ndarray, groups: list[str]) -> d
     return numbers
 
 
+def slices(faces: list[Face]) -> Iterator[tuple[int, str, np.ndarray]]:
+    """(label, row of the tables, which of the pictures stand in it), real ones first."""
+    labels, names = np.array([face.label for face in faces]), np.array(origins(faces))
+    for label, name in sorted(set(zip(labels.tolist(), names.tolist(), strict=True))):
+        yield label, name, (labels == label) & (names == name)
+
+
+def slice_auc(labels: np.ndarray, logits: np.ndarray, label: int, inside: np.ndarray) -> float:
+    """The ROC AUC of a slice of class `label` against all pictures of the other class."""
+    against = inside | (labels == 1 - label)
+    return calibration.roc_auc(labels[against], logits[against])
+
+
 def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | None = None) -> dict[str, Any]:
     """All numbers of one scorer, from its calibrated logits of `faces`."""
     labels = np.array([face.label for face in faces])
     probabilities = calibration.sigmoid(logits)
     honest = np.array([face.source == HONEST_SOURCE for face in faces])
-    names = origins(faces)
     groups = [group_key(face) for face in faces]
     found: dict[str, Any] = {}
     for part, where in (("honest_pair", honest), ("all", np.ones(len(faces), dtype=bool))):
@@ -73,13 +85,11 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
     steps = np.unique(np.searchsorted(false, np.linspace(0, 1, 201)).clip(0, len(false) - 1))
     found["roc"] = [[round(float(false[i]), 4), round(float(true[i]), 4)] for i in steps]
     found["real"], found["ai_generated"] = {}, {}
-    for (label, name), count in sorted(Counter(zip(labels.tolist(), names, strict=True)).items()):
-        inside = np.array([(a, b) == (label, name) for a, b in zip(labels.tolist(), names, strict=True)])
-        row: dict[str, Any] = {"n": count, "called_generated": round(float((probabilities >= 0.5)[inside].mean()), 4)}
+    for label, name, inside in slices(faces):
+        row: dict[str, Any] = {"n": int(inside.sum()), "called_generated": round(float((probabilities >= 0.5)[inside].mean()), 4)}
         for action, threshold in (policy or {}).items():
             row[action] = round(float((probabilities >= threshold)[inside].mean()), 4)
-        against = inside | (labels == 1 - label)
-        row["roc_auc"] = round(calibration.roc_auc(labels[against], logits[against]), 4)
+        row["roc_auc"] = round(slice_auc(labels, logits, label, inside), 4)
         found["ai_generated" if label else "real"][name] = row
     for action, threshold in (policy or {}).items():
         above = probabilities >= threshold
@@ -96,16 +106,6 @@ def served_file(manifest: dict[str, Any]) -> str:
     return manifest["int8"]["file"] if manifest["precision"] == "int8" else manifest["file"]
 
 
-def slice_aucs(faces: list[Face], logits: np.ndarray) -> dict[str, float]:
-    """The ROC AUC of every source against all pictures of the other class."""
-    labels, names = np.array([face.label for face in faces]), np.array(origins(faces))
-    found = {}
-    for label, name in sorted(set(zip(labels.tolist(), names.tolist(), strict=True))):
-        against = ((labels == label) & (names == name)) | (labels == 1 - label)
-        found[f"{name}, {'generated' if label else 'real'}"] = calibration.roc_auc(labels[against], logits[against])
-    return found
-
-
 def compare_precisions(
     folder: Path, line: tuple[float, float], faces: list[Face], pictures: np.ndarray
 ) -> dict[str, Any]:
@@ -117,10 +117,13 @@ def compare_precisions(
         name: Scorer(folder / file, precision=hint).logits(pictures) * scale + bias
         for name, (file, hint) in files.items()
     }
-    slices = {name: slice_aucs(faces, values) for name, values in logits.items()}
+    parts = [(f"{name}, {'generated' if label else 'real'}", label, inside) for label, name, inside in slices(faces)]
     found: dict[str, Any] = {}
     for name, values in logits.items():
-        drops = {part: slices["f32"][part] - slices[name][part] for part in slices[name]}
+        drops = {
+            part: slice_auc(labels, logits["f32"], label, inside) - slice_auc(labels, values, label, inside)
+            for part, label, inside in parts
+        }
         worst = max(drops, key=lambda part: drops[part])
         moved = np.abs(calibration.sigmoid(values) - calibration.sigmoid(logits["f32"]))
         found[name] = {
@@ -186,17 +189,23 @@ def condition_views(cache: PixelCache, positions: list[int], condition: str) -> 
     return np.stack(views)
 
 
-def evaluate(models: Path, cache: PixelCache, positions: list[int]) -> dict[str, Any]:
-    """The whole report over the published models and their merge."""
+def evaluate(
+    models: Path, cache: PixelCache, positions: list[int], precisions: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The whole report over the published models and their merge.
+
+    `precisions`: each model's `compare_precisions` on the same pictures, where that is known already.
+    """
     faces = [cache.faces[p] for p in positions]
     labels = np.array([face.label for face in faces])
     honest = np.array([face.source == HONEST_SOURCE for face in faces])
     published = Published(models)
-    found: dict[str, Any] = {"conditions": {}, "precisions": {}}
-    pictures = cache.inputs(positions)
-    for name in published.names:
-        line = published.lines[name]
-        found["precisions"][name] = compare_precisions(models / name, line, faces, pictures)
+    found: dict[str, Any] = {"conditions": {}, "precisions": precisions or {}}
+    if not precisions:
+        pictures = cache.inputs(positions)
+        for name in published.names:
+            line = published.lines[name]
+            found["precisions"][name] = compare_precisions(models / name, line, faces, pictures)
     for condition in CONDITIONS:
         logits = published.logits(condition_views(cache, positions, condition))
         if condition == "as it is":

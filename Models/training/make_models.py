@@ -103,6 +103,7 @@ def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> 
     sizes = {"train": len(splits.train), "calibration": len(splits.calibration), "validation": len(splits.validation)}
     sizes["calibration_real"] = int((labels == 0).sum())
     logits: dict[str, np.ndarray] = {}
+    precisions: dict[str, Any] = {}
     for name in networks.NAMES:
         new = models / f".{name}.new"
         shutil.rmtree(new, ignore_errors=True)
@@ -114,14 +115,15 @@ def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> 
         line = round(scale, 6), round(bias, 6)
         logits[name] = line[0] * raw + line[1]
         metrics = cards.head_metrics(evaluate.measure(judged, line[0] * scorer.logits(validation) + line[1]))
-        precision = choose_precision(evaluate.compare_precisions(new, line, judged, validation))
+        precisions[name] = evaluate.compare_precisions(new, line, judged, validation)
+        precision = choose_precision(precisions[name])
         rows = cards.read_curve(new / "training.csv")
         write_folder(new, name, VERSION, line, cards.training_paragraph(sizes, rows), metrics, precision)
     ensemble = fit_ensemble(logits, labels)
     for name in networks.NAMES:
         publish(models / f".{name}.new", models / name)
     write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
-    report = evaluate.evaluate(models, cache, splits.validation)
+    report = evaluate.evaluate(models, cache, splits.validation, precisions)
     evaluate.publish(models, report)
     cards.write_cards(models, report, sizes, VERSION)
     return report
