@@ -6,16 +6,18 @@ SHELL := /bin/bash
 # Walls between the rooms: a target can import only what Package.swift says it depends on.
 walls := --explicit-target-dependency-import-check error
 release := swift build -c release --static-swift-stdlib $(walls)
-swift_files := Sources Tests Benchmarks/Sources Package.swift Benchmarks/Package.swift
+swift_files := Sources Tests Benchmarks/Sources Fuzzing/Sources Package.swift Benchmarks/Package.swift Fuzzing/Package.swift
 
 # The demo's picture; a portrait that Debian ships, if not given
 IMAGE ?=
 # The training's folder of labelled pictures
 DATA ?=
+# How long make fuzz takes for each of its targets
+SECONDS ?= 60
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test build bench data-report models engine packages format lint clean
+.PHONY: help demo test build bench fuzz data-report models engine packages format lint clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +36,9 @@ build: packages ## build the release executables into .build/release
 
 bench: build engine ## run the benchmarks
 	cd Benchmarks && swift run -c release bifrons-benchmarks
+
+fuzz: packages ## feed every decoder of bytes from outside with SECONDS=60 of inputs that look for new paths
+	@scripts/fuzz $(SECONDS)
 
 data-report: packages ## show what the pictures of DATA=folder give away, as the page REPORT=file
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make data-report DATA=folder" >&2; exit 2; }
@@ -63,4 +68,4 @@ lint: ## check format, scripts, documentation and model files
 	@scripts/check
 
 clean: ## remove what was built; fetched packages stay
-	rm -rf .build Benchmarks/.build
+	rm -rf .build .build-fuzz Benchmarks/.build

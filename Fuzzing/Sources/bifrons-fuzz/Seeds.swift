@@ -1,0 +1,60 @@
+import TestImages
+import Wire
+
+/// What each target begins with, beside what earlier runs found; the manifests come from the model folders.
+let seeds: [String: [[UInt8]]] = [
+    "client-protocol": [
+        frames(["BIFRONS1", #"{"verb":"ping"}"#]), frames(["", "BIFRONS1", header, "image"]),
+        frames(["request", "", "BIFRONS1", #"{"verb":"status"}"#]), frames(["", "image"]), frames(["BIFRONS2", "{}"]),
+    ],
+    "header": [
+        Array(header.utf8), Array(#"{"verb":"fetch","id":"a"}"#.utf8), Array(#"{"verb":"ping","x":[1,{}]}"#.utf8),
+    ],
+    "worker-protocol": workerMessages.map { $0.encoded() } + routerMessages.map { $0.encoded() },
+    "jpeg": TestImages.JPEGScans.allCases.map { TestImages.jpeg(width: 24, height: 17, scans: $0) }
+        + TestImages.JPEGColour.allCases.map { TestImages.jpeg(width: 16, height: 9, colour: $0) } + [
+            TestImages.jpeg(width: 40, height: 20, orientation: 6, subsampled: true, restartRows: 1),
+            TestImages.jpeg(width: 17, height: 8, arithmetic: true),
+        ],
+    "png": TestImages.PNGColour.allCases.flatMap { colour in
+        colour.depths.map { depth in
+            let palette = colour == .palette ? [UInt8](repeating: 7, count: 3 << depth) : []
+            return TestImages.png(
+                width: 9, height: 7, colour: colour, depth: depth, isInterlaced: depth == 8, palette: palette
+            ) { x, y, _ in (x + y) % (1 << depth) }
+        }
+    } + [TestImages.png(width: 12, height: 8, orientation: 5)],
+]
+
+private let header = #"""
+    {"verb":"classify","id":"a1","budget_ms":250,"priority":9,"models":["resnet"],"require":"all","policy":"strict",
+    "durable":true,"wait":false,"idempotency_key":"k","explain":true,"metadata":{"ticket":[1,null,"\u00e9\ud83d\ude00"]}}
+    """#
+
+private let workerMessages: [WorkerMessage] = [
+    .hello(.init(model: "m", version: "1", digest: "d", worker: "w", credit: 8, bootID: 1, metrics: ["roc_auc": 0.9])),
+    .score(
+        .init(
+            epoch: 1, job: 2,
+            regions: [
+                .init(
+                    box: box, logit: 0.5, map: HeatMap(square: box, width: 2, height: 2, cells: [0, 1, 2, 255])),
+                .init(box: box, logit: -3),
+            ],
+            image: ImageInformation(format: .png, width: 8, height: 9, sha256: Array(repeating: 1, count: 32)),
+            timings: .init(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
+    .fail(.init(epoch: 1, job: 2, error: WireError(.unprocessable, code: "image_truncated", "it ends early"))),
+    .ping(epoch: 1, inFlight: 2, progress: 3), .credit(epoch: 1, jobs: 4), .drain(epoch: 1), .bye(epoch: 1),
+]
+
+private let routerMessages: [RouterMessage] = [
+    .welcome(epoch: 1, heartbeatMilliseconds: 500), .job(.init(job: 1, attempt: 1, remainingMilliseconds: 5000)),
+    .pong(epoch: 1), .resync, .bye(reason: "it drains"),
+]
+
+private let box = Box(x: 1, y: 2, width: 3, height: 4)
+
+/// Frames as the target takes them apart.
+private func frames(_ texts: [String]) -> [UInt8] {
+    texts.flatMap { [UInt8(min($0.utf8.count, 255))] + Array($0.utf8.prefix(255)) }
+}

@@ -1,0 +1,87 @@
+import ImageDecoding
+import TestImages
+import Wire
+
+@testable import Inference
+
+/// What is fed: any bytes. It must end, and neither crash nor exhaust memory.
+typealias Target = @Sendable (UnsafeRawBufferPointer) -> Void
+
+/// By their names.
+let targets: [String: Target] = [
+    "client-protocol": clientProtocol,
+    "header": header,
+    "worker-protocol": workerProtocol,
+    "manifest": manifest,
+    "jpeg": decode,
+    "png": png,
+]
+
+/// A message as frames: each begins with a byte that counts its bytes.
+private func clientProtocol(_ bytes: UnsafeRawBufferPointer) {
+    var frames: [[UInt8]] = []
+    var rest = Array(bytes)[...]
+    while let count = rest.popFirst() {
+        frames.append(Array(rest.prefix(Int(count))))
+        rest = rest.dropFirst(Int(count))
+    }
+    let dropped = max(0, frames.count - Limits.clientMessageFrames)
+    frames.removeLast(dropped)
+    do {
+        let found = try RequestFrames.locate(in: frames, dropped: dropped)
+        precondition(found.envelopeCount <= Limits.envelopeFrames)
+        precondition((found.image ?? 0) < frames.count && (found.header ?? 0) < frames.count)
+        if let index = found.header { frames[index].withUnsafeBytes(header) }
+    } catch {
+        precondition(error.envelopeCount <= Limits.envelopeFrames && error.error.status == .badRequest)
+    }
+}
+
+/// A header that is taken says the same when it is written and read again.
+private func header(_ bytes: UnsafeRawBufferPointer) {
+    guard let read = try? RequestHeader.decode(bytes) else { return }
+    let again = read.encoded().withUnsafeBytes { try? RequestHeader.decode($0) }
+    precondition(again == read)
+}
+
+/// A message that is taken is written as it was read.
+private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
+    if let message = try? WorkerMessage.decode(bytes) {
+        let again = message.encoded().withUnsafeBytes { try? WorkerMessage.decode($0) }
+        precondition(again?.encoded() == message.encoded())
+    }
+    if let message = try? RouterMessage.decode(bytes) {
+        precondition(message.encoded().elementsEqual(bytes))
+    }
+}
+
+private func manifest(_ bytes: UnsafeRawBufferPointer) {
+    for precision in [nil, Manifest.Precision.int8] {
+        _ = try? Manifest(json: Array(bytes), path: "manifest.json", folder: ".", precision: precision)
+    }
+}
+
+/// With limits at which a single input takes no second.
+private func decode(_ file: UnsafeRawBufferPointer) {
+    let limits = DecodeLimits(bytes: 1 << 20, pixels: 1 << 20, scans: 20, memory: 64 << 20, time: .seconds(2))
+    let decoder = ImageDecoder(limits: limits)
+    for reduction in [1, 8] {
+        guard let picture = try? decoder.decode(file, reduction: { _, _ in reduction }) else { continue }
+        precondition(picture.image.pixels.count == picture.image.width * picture.image.height * 3)
+    }
+}
+
+/// As it is, and with the checksum of every chunk made right: the decoder would look no further than a wrong one.
+private func png(_ file: UnsafeRawBufferPointer) {
+    decode(file)
+    var mended = Array(file.prefix(TestImages.pngSignature.count))
+    var rest = file.dropFirst(mended.count)
+    while rest.count >= 12 {
+        let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        let type = rest.dropFirst(4).prefix(4).map { $0 & 0x7F }
+        let data = rest.dropFirst(8).prefix(min(length, rest.count - 12))
+        mended += TestImages.chunk(String(decoding: type, as: UTF8.self), Array(data))
+        rest = rest.dropFirst(12 + data.count)
+    }
+    mended.withUnsafeBytes(decode)
+}
