@@ -4,8 +4,9 @@
 
 Checks the data, trains both networks side by side, calibrates them on held-out groups, exports and proves the ONNX
 files, measures them on the validation split and writes the cards. Interrupted, it goes on where it was when started
-again; finished, it only publishes anew. `--publish-only` publishes from the checkpoints as they stand, `--recalibrate`
-leaves the published networks as they are and does the rest: after a change of the locator or of the preprocessing.
+again; finished, it only publishes anew. `--go-on` begins with the published weights instead of none. `--publish-only`
+publishes from the checkpoints as they stand, `--recalibrate` leaves the published networks as they are and does the rest:
+after a change of the locator or of the preprocessing.
 The locator itself comes from make_locator.py.
 """
 
@@ -45,7 +46,11 @@ INT8_LOSS, INT8_SLICE_LOSS, INT8_MOVE = 0.002, 0.005, 0.03
 def train_both(options: argparse.Namespace) -> bool:
     """Trains the networks side by side: two schedules end in the time of one."""
     shared = [f"--data={options.data}", f"--work={options.work}", f"--minutes={options.minutes}"]
-    return train_side_by_side([[f"--model={name}", *shared] for name in networks.NAMES], len(networks.NAMES))
+    runs = [[f"--model={name}", *shared] for name in networks.NAMES]
+    if options.go_on:
+        for name, run in zip(networks.NAMES, runs, strict=True):
+            run.append(f"--begin-from={options.models / name}")
+    return train_side_by_side(runs, len(networks.NAMES))
 
 
 def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
@@ -136,6 +141,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the training")
     parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints, curves and decoded pixels")
+    parser.add_argument("--go-on", action="store_true", help="begin with the weights that are published")
     parser.add_argument(
         "--publish-only", action="store_true", help="train nothing, publish the checkpoints as they are"
     )

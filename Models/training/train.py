@@ -30,6 +30,7 @@ from tqdm import tqdm
 
 import networks
 import preprocessing
+import published_weights
 from augmentation import augment
 from calibration import roc_auc
 from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits
@@ -42,6 +43,8 @@ WEIGHT_DECAY = 0.05
 WARM_UP = 0.03
 AVERAGING = 0.998
 CHECKPOINT_SECONDS = 120
+NORM_PICTURES = 256
+"""How many held-out pictures set the norms of published weights."""
 SEEDS = {"resnet": 1, "inception": 2}
 
 PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
@@ -238,6 +241,16 @@ class Run:
         """Where the run is kept."""
         return self.folder / f"{self.name}.pt"
 
+    def begin_from_published(self, folder: Path, pictures: np.ndarray) -> None:
+        """Takes over the weights of a published model folder; `pictures` [n, SIDE, SIDE, 3] uint8 set the norms."""
+        state = published_weights.restore(self.name, folder / "model.onnx", pictures).state_dict()
+        self.network.load_state_dict(state)
+        self.average.load_state_dict(state)
+        with (folder / "training.csv").open(newline="") as file:
+            self.earlier = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        for row in self.earlier:
+            row["step"], row["images"] = int(row["step"]), int(row["images"])
+
     def begin_from(self, checkpoint: Path) -> int:
         """Takes over the averaged weights of another run, those whose names and shapes agree. Gives how many numbers."""
         state = torch.load(checkpoint, weights_only=True)
@@ -380,7 +393,9 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="decoded pixels and reconstructions")
-    parser.add_argument("--begin-from", type=Path, help="a checkpoint of an earlier run whose weights are the first ones")
+    parser.add_argument(
+        "--begin-from", type=Path, help="a checkpoint, or a published model's folder, whose weights are the first ones"
+    )
     parser.add_argument("--run", type=Path, help="checkpoint and curve; default: --work")
     parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to do without")
     parser.add_argument("--peak-rate", type=float, default=plain.peak_rate)
@@ -406,6 +421,10 @@ def main() -> int:
     run = Run(options.model, options.run or options.work, recipe)
     if run.resume():
         print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
+    elif options.begin_from and options.begin_from.is_dir():
+        calibration = Splits.of(cache.faces, recipe.leave_out).calibration
+        run.begin_from_published(options.begin_from, cache.inputs(calibration[:NORM_PICTURES], recipe.side))
+        print(f"{run.name}: begins with the weights of {options.begin_from}", flush=True)
     elif options.begin_from:
         print(f"{run.name}: begins with {run.begin_from(options.begin_from)} numbers of {options.begin_from}", flush=True)
     if not run.finished:

@@ -1,0 +1,46 @@
+"""Published weights, taken up again: the same answers, norms that can be trained, another network refused."""
+
+import numpy as np
+import pytest
+import torch
+
+import networks
+import published_weights
+from data import DataError
+from export import export
+from preprocessing import SIDE, normalise
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    network = networks.build("inception")
+    with torch.no_grad():
+        network.train()(torch.randn(4, 3, SIDE, SIDE))
+        network.head.weight.mul_(5)
+    network.eval()
+    tensor = torch.from_numpy(normalise(PICTURES))
+    with torch.no_grad():
+        expected = network(tensor)
+    file = tmp_path_factory.mktemp("published") / "model.onnx"
+    export(network, file, PICTURES)
+    return file, tensor, expected
+
+
+def test_the_network_computes_what_the_file_does(exported):
+    file, tensor, expected = exported
+    network = published_weights.restore("inception", file, PICTURES)
+    with torch.no_grad():
+        assert torch.allclose(network(tensor), expected, atol=1e-3)
+        # The pictures that set the norms have just these statistics, so that training starts from the same place.
+        network.train().dropout.eval()
+        assert torch.allclose(network(tensor), expected, atol=0.05)
+    lengths = [m.weight.flatten(1).norm(dim=1) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert all(torch.allclose(length, length.mean().expand_as(length), rtol=1e-3) for length in lengths)
+
+
+def test_another_network_is_refused(exported):
+    with pytest.raises(DataError, match="weights of today's resnet"):
+        published_weights.restore("resnet", exported[0], PICTURES)
