@@ -167,7 +167,7 @@ public struct RouterCore {
         return budget.map { min($0, check) } ?? check
     }
 
-    /// Jobs without an answer.
+    /// Jobs without a result that is where it belongs: with the client, or on disk.
     public var jobsInHand: Int { ledger.count + recording.count }
 
     /// A client did not take its reply.
