@@ -16,7 +16,7 @@ public final class Journal: Sendable {
         case stored
         /// It is written down, and has the result of another job with the same key.
         case known(ResultDocument)
-        /// It is not written down; the reason completes "the journal cannot take it: …".
+        /// It is not written down; the reason completes "the journal cannot be used now: …".
         case failed(String)
     }
 

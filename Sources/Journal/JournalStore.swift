@@ -49,7 +49,7 @@ final class JournalStore {
         }
     }
 
-    /// Bytes of the file that hold something.
+    /// Bytes of the file that hold something; free pages are used again.
     private static func bytesInUse(_ db: Database) throws -> Int {
         func pragma(_ name: String) throws -> Int { try Int.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
         return try (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
@@ -63,8 +63,8 @@ final class JournalStore {
 
 /// One transaction at work.
 struct Transaction: ~Copyable {
-    /// Bytes of images that still fit.
     private let db: Database
+    /// Bytes of images that still fit.
     private let room: Int
 
     init(db: Database, room: Int) {

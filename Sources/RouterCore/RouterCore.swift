@@ -10,8 +10,8 @@ public import Wire
 ///
 /// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
 /// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every request gets exactly
-/// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no job is handed to more than two workers of a model; no
-/// request outlives its budget.
+/// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no job is
+/// handed to more than two workers of a model; no request outlives its budget (but for the one write of a durable result).
 public struct RouterCore {
     /// Names a request between the core and its driver, who keeps the envelope and the image under it until the reply.
     public typealias Token = Int
@@ -83,7 +83,7 @@ public struct RouterCore {
         case stored
         /// Stored with the result that an earlier job with the same key has.
         case known(ResultDocument)
-        /// Not stored; the reason completes "the journal cannot take the job: …".
+        /// Not stored; the reason completes "the journal cannot be used now: …".
         case failed(String)
     }
 
@@ -291,6 +291,7 @@ public struct RouterCore {
         }
     }
 
+    /// Into the ledger, with its budget running.
     mutating func enter(_ request: Request) -> UInt64 {
         let serial = ledger.add(request)
         deadlines.insert(Deadline(instant: request.deadline, serial: serial))
