@@ -17,6 +17,7 @@ let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collect
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -47,6 +48,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     ],
     targets: [
@@ -62,11 +64,12 @@ let package = Package(
         .target(name: "COpenVINO"),
         room("ZeroMQ", ["CLinux", "CZeroMQ"]),
         room("Reactor", ["CLinux", "Wire", "ZeroMQ"]),
+        room("Journal", ["Reactor", "Wire", "ZeroMQ", grdb]),
         room("ImageDecoding", ["CJPEG", "CPNG"]),
         room("Hashing", ["CCrypto"]),
         room("Inference", ["COpenVINO", "Hashing", "ImageDecoding"]),
         room("Settings", ["CLinux", arguments, configuration, logging]),
-        room("RouterService", ["Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+        room("RouterService", ["Journal", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
         room(
             "WorkerService",
             ["Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "Wire", "WorkerCore", "ZeroMQ", logging]),
@@ -92,6 +95,7 @@ let package = Package(
         tests("WorkerCoreTests", ["TestKit", "Wire", "WorkerCore"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
+        tests("JournalTests", ["Journal", "Reactor", "Wire", "ZeroMQ", grdb]),
         tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
         tests("ImageDrawingTests", ["ImageDecoding", "ImageDrawing"]),
         tests("HashingTests", ["Hashing"]),

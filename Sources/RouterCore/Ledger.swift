@@ -38,9 +38,20 @@ final class Request {
     var tasks: [Task]
     var unsettled: Int
     var image: ImageInformation?
+    /// The journal's number for a durable job.
+    let job: UInt64?
+    /// Whether the job is on disk.
+    var isJournalled = false
+    /// Whether the client has got its reply; what follows is for the journal.
+    var isAnswered = false
+    /// Whether it comes from an earlier life of the router: then its workers may still be on their way.
+    var isRecovered = false
 
-    init(token: RouterCore.Token, header: RequestHeader, bytes: Int, received: Instant, tasks: [Task]) {
+    init(
+        token: RouterCore.Token, header: RequestHeader, bytes: Int, received: Instant, tasks: [Task], job: UInt64? = nil
+    ) {
         self.token = token
+        self.job = job
         self.header = header
         self.bytes = bytes
         self.received = received
@@ -98,6 +109,8 @@ struct Ledger {
 
     var count: Int { requests.count }
     var isEmpty: Bool { requests.isEmpty }
+    /// The serial number of the next request.
+    var upcoming: UInt64 { nextSerial }
     var serials: [UInt64] { requests.keys.sorted() }
     var oldest: Instant? { requests.values.lazy.map(\.received).min() }
 

@@ -8,7 +8,7 @@ extension RouterCore {
                 version: configuration.version, uptimeS: (now - statistics.start).milliseconds / 1000,
                 draining: isDraining, answersPerSecond: statistics.answersPerSecond(at: now)),
             queue: StatusReport.Queue(
-                jobs: ledger.count, maxJobs: configuration.maxJobs, bytes: ledger.bytes,
+                jobs: jobsInHand, maxJobs: configuration.maxJobs, bytes: ledger.bytes + recordingBytes,
                 maxBytes: configuration.maxBytes, oldestMs: ledger.oldest.map { (now - $0).milliseconds }),
             models: ensemble.models.indices.map { model in
                 let workers = roster.workers(of: model)

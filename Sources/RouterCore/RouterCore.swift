@@ -10,8 +10,8 @@ public import Wire
 ///
 /// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
 /// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every request gets exactly
-/// one `.reply`; no worker holds more jobs than its credit; no job is handed to more than two workers of a model; no
-/// request outlives its budget.
+/// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no job is
+/// handed to more than two workers of a model; no request outlives its budget (but for the one write of a durable result).
 public struct RouterCore {
     /// Names a request between the core and its driver, who keeps the envelope and the image under it until the reply.
     public typealias Token = Int
@@ -44,6 +44,8 @@ public struct RouterCore {
         /// The head start that each priority has over the next lower one. A job that has waited nine of these goes before
         /// any newcomer, so a low priority still runs.
         public var priorityStep = Duration.milliseconds(250)
+        /// Whether there is a journal for durable jobs.
+        public var keepsJournal = false
         public var version = Release.version
 
         public init() {}
@@ -55,6 +57,14 @@ public struct RouterCore {
         case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int)
         /// A request that could not be read, with its id if that could be.
         case malformedRequest(Token, id: String?, WireError)
+        /// What became of a `.persist`.
+        case persisted(job: UInt64, Persistence)
+        /// What became of a `.record`; with a failure the journal will try again by itself.
+        case recorded(job: UInt64, failure: String?)
+        /// What became of a `.find`.
+        case found(Token, Finding)
+        /// A durable job that an earlier life of the router has left without a result; its image is the token's.
+        case recovered(Token, job: UInt64, RequestHeader, bytes: Int)
         case worker(Peer, WorkerMessage)
         /// Bytes on the workers' socket that are no message.
         case malformedMessage
@@ -68,6 +78,23 @@ public struct RouterCore {
         case abandon
     }
 
+    /// What became of a durable job on its way to the journal.
+    public enum Persistence: Equatable, Sendable {
+        case stored
+        /// Stored with the result that an earlier job with the same key has.
+        case known(ResultDocument)
+        /// Not stored; the reason completes "the journal cannot be used now: …".
+        case failed(String)
+    }
+
+    /// What the journal knows of an id.
+    public enum Finding: Equatable, Sendable {
+        case result(ResultDocument)
+        case running
+        case unknown
+        case failed(String)
+    }
+
     public enum Reply: Equatable, Sendable {
         case result(ResultDocument)
         case status(StatusReport)
@@ -77,6 +104,16 @@ public struct RouterCore {
     public enum Action: Equatable, Sendable {
         /// The one answer to a request; its envelope and image are not needed after it.
         case reply(Token, Reply)
+        /// The one answer to a request whose image is needed until `.release`.
+        case acknowledge(Token, Reply)
+        /// The image of a request that was acknowledged or recovered is not needed any more.
+        case release(Token)
+        /// Write a durable job and the token's image to disk; `.persisted` comes back.
+        case persist(Token, job: UInt64, RequestHeader)
+        /// Write a durable job's result to disk, behind the job; `.recorded` comes back.
+        case record(job: UInt64, ResultDocument)
+        /// Look for the latest durable job with this id; `.found` comes back.
+        case find(Token, id: String)
         case send(Peer, RouterMessage)
         /// A job for a worker; the image is the token's.
         case dispatch(Peer, RouterMessage.Job, image: Token)
@@ -88,6 +125,14 @@ public struct RouterCore {
     var ledger = Ledger()
     var roster: Roster
     var idempotency: IdempotencyTable
+    /// Durable jobs whose result is on its way to the disk.
+    var recording: [UInt64: Recording] = [:]
+    /// Bytes of the messages that those hold.
+    var recordingBytes = 0
+    /// Clients that wait for the journal to look for a job, with the id they asked for.
+    var fetching: [Token: String] = [:]
+    /// The journal's number of this life's first job, less one: random, so that lives do not meet.
+    let jobSeed: UInt64
     var statistics: Statistics
     var admission = Admission()
     /// Budgets by when they end; entries of requests that are over are passed over.
@@ -97,6 +142,8 @@ public struct RouterCore {
     var promoted: [UInt64] = []
     var isDraining = false
     var isDrained = false
+    /// What has no result now is left to the journal, for the next life.
+    var isAbandoned = false
     /// What the event in hand leads to.
     var actions: [Action] = []
 
@@ -104,6 +151,7 @@ public struct RouterCore {
     public init(configuration: Configuration, ensemble: Ensemble, epochSeed: UInt64, at now: Instant) {
         self.configuration = configuration
         self.ensemble = ensemble
+        jobSeed = epochSeed
         roster = Roster(models: ensemble.models.count, epochSeed: epochSeed)
         idempotency = IdempotencyTable(
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
@@ -119,8 +167,8 @@ public struct RouterCore {
         return budget.map { min($0, check) } ?? check
     }
 
-    /// Jobs without an answer.
-    public var jobsInHand: Int { ledger.count }
+    /// Jobs without a result that is where it belongs: with the client, or on disk.
+    public var jobsInHand: Int { ledger.count + recording.count }
 
     /// A client did not take its reply.
     public mutating func noteUndelivered() {
@@ -136,6 +184,10 @@ public struct RouterCore {
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
+        case .persisted(let job, let persistence): persisted(job &- jobSeed, persistence, now)
+        case .recorded(let job, let failure): recorded(job, failure, now)
+        case .found(let token, let finding): found(token, finding)
+        case .recovered(let token, let job, let header, let bytes): recover(token, job, header, bytes, now)
         case .worker(let peer, let message): receive(message, from: peer, now)
         case .malformedMessage: statistics.counters.malformedMessages += 1
         case .disconnected(let peer): lose(peer, now)
@@ -146,7 +198,7 @@ public struct RouterCore {
         while let serial = promoted.popLast() {
             if ledger.contains(serial) { start(serial, now) }
         }
-        if isDraining, !isDrained, ledger.isEmpty {
+        if isDraining, !isDrained, ledger.isEmpty, recording.isEmpty, fetching.isEmpty {
             isDrained = true
             for worker in roster.workers { actions.append(.send(worker.peer, .bye(reason: "the router is stopping"))) }
             actions.append(.drained)
@@ -179,14 +231,9 @@ public struct RouterCore {
         }
     }
 
-    private mutating func refuse(_ token: Token, _ id: String?, _ error: WireError) {
+    mutating func refuse(_ token: Token, _ id: String?, _ error: WireError) {
         statistics.count(error.status)
         actions.append(.reply(token, .result(ResultDocument(id: id, error: error))))
-    }
-
-    private mutating func fetch(_ token: Token, _ id: String) {
-        let message = "no durable job has the id '\(id)'; this router keeps no journal"
-        refuse(token, id, WireError(.notFound, code: "unknown_job", message))
     }
 
     private mutating func cancel(_ token: Token, _ id: String, _ now: Instant) {
@@ -195,15 +242,21 @@ public struct RouterCore {
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
         }
         statistics.counters.cancelled += 1
+        let job = ledger[serial].job
         end(serial, with: WireError(.timeout, code: "cancelled", "the job was cancelled"), overriding: true, now)
-        statistics.count(.ok)
-        actions.append(.reply(token, .result(ResultDocument(id: id, status: .ok))))
+        if let job {
+            recording[job]?.cancels.append((token, id))
+        } else {
+            statistics.count(.ok)
+            actions.append(.reply(token, .result(ResultDocument(id: id, status: .ok))))
+        }
     }
 
     private mutating func classify(
         _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
     ) {
-        if let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
+        // A durable job with a known result still has to get into the journal.
+        if !header.durable, let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
             statistics.counters.deduplicated += 1
             statistics.count(result.status)
             actions.append(.reply(token, .result(result.copied(for: header, after: .zero))))
@@ -226,26 +279,47 @@ public struct RouterCore {
         }
         statistics.counters.accepted += 1
         statistics.noteWork(at: now)
-        let serial = ledger.add(
+        let job = header.durable ? jobSeed &+ ledger.upcoming : nil
+        let serial = enter(
             Request(
                 token: token, header: header, bytes: totalBytes, received: now,
-                tasks: models.map { Task(model: $0) }))
-        deadlines.insert(
-            Deadline(instant: now + .milliseconds(header.budgetMilliseconds), serial: serial))
-        if let key = header.idempotencyKey, !idempotency.join(key, serial, ledger) {
-            statistics.counters.deduplicated += 1
+                tasks: models.map { Task(model: $0) }, job: job))
+        if let job {
+            actions.append(.persist(token, job: job, header))
         } else {
+            begin(serial, now)
+        }
+    }
+
+    /// Into the ledger, with its budget running.
+    mutating func enter(_ request: Request) -> UInt64 {
+        let serial = ledger.add(request)
+        deadlines.insert(Deadline(instant: request.deadline, serial: serial))
+        return serial
+    }
+
+    /// Computes the request's result, unless it is known or another request computes the same.
+    mutating func begin(_ serial: UInt64, _ now: Instant) {
+        guard let key = ledger[serial].header.idempotencyKey else { return start(serial, now) }
+        if let result = idempotency.result(for: key, at: now) {
+            statistics.counters.deduplicated += 1
+            let request = ledger.remove(serial)
+            conclude(request, result.copied(for: request.header, after: now - request.received), now)
+            tidy(now)
+        } else if idempotency.join(key, serial, ledger) {
             start(serial, now)
+        } else {
+            statistics.counters.deduplicated += 1
         }
     }
 
     /// The models that the request is for, if it may come in.
     private func admit(_ header: RequestHeader, imageBytes: Int?, totalBytes: Int) throws(WireError) -> [Int] {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
-        if header.durable {
+        if header.durable, !configuration.keepsJournal {
             throw WireError(
                 .unavailable, code: "journal_unavailable",
-                "this router keeps no journal; send the job without 'durable'")
+                "this router keeps no journal; send the job without 'durable', or start the router with --journal")
         }
         guard let imageBytes else {
             throw WireError(.badRequest, code: "image_missing", "the image frame behind the header is missing")
@@ -258,27 +332,29 @@ public struct RouterCore {
                 .tooLarge, code: "image_too_large",
                 "the image has \(imageBytes) bytes; at most \(configuration.imageBytes) are taken")
         }
-        guard ensemble.policies[header.policy] != nil else {
-            let known = ensemble.policies.keys.sorted().joined(separator: ", ")
-            throw WireError(
-                .notFound, code: "unknown_policy",
-                "there is no policy '\(header.policy.prefix(64))'; there are \(known)")
-        }
         let models = try modelsAsked(header)
         let served = models.filter { roster.hasWorker(of: $0) }
         if served.isEmpty || (header.requirement == .all && served.count < models.count) {
             let missing = models.filter { !served.contains($0) }.map { ensemble.models[$0] }
             throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
         }
-        guard ledger.count < configuration.maxJobs, ledger.bytes + totalBytes <= configuration.maxBytes else {
+        let bytes = ledger.bytes + recordingBytes
+        guard jobsInHand < configuration.maxJobs, bytes + totalBytes <= configuration.maxBytes else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
-                "the queue is full with \(ledger.count) jobs and \(ledger.bytes) bytes; try again later")
+                "the queue is full with \(jobsInHand) jobs and \(bytes) bytes; try again later")
         }
         return models
     }
 
-    private func modelsAsked(_ header: RequestHeader) throws(WireError) -> [Int] {
+    /// The models by number, if they and the policy are of this ensemble.
+    func modelsAsked(_ header: RequestHeader) throws(WireError) -> [Int] {
+        guard ensemble.policies[header.policy] != nil else {
+            let known = ensemble.policies.keys.sorted().joined(separator: ", ")
+            throw WireError(
+                .notFound, code: "unknown_policy",
+                "there is no policy '\(header.policy.prefix(64))'; there are \(known)")
+        }
         guard let names = header.models else { return Array(ensemble.models.indices) }
         var models: [Int] = []
         for name in names {
@@ -296,7 +372,7 @@ public struct RouterCore {
     private mutating func start(_ serial: UInt64, _ now: Instant) {
         for index in ledger[serial].tasks.indices {
             let model = ledger[serial].tasks[index].model
-            if roster.hasWorker(of: model) {
+            if roster.hasWorker(of: model) || ledger[serial].isRecovered {
                 enqueue(serial, index, now)
             } else {
                 settle(serial, index, noWorker(for: model))
@@ -515,12 +591,14 @@ public struct RouterCore {
 
     private mutating func abandon(_ now: Instant) {
         isDraining = true
+        isAbandoned = true
         for serial in ledger.serials {
             guard ledger.contains(serial) else { continue }
             end(
                 serial, with: WireError(.unavailable, code: "draining", "the router stopped before the job was done"),
                 overriding: true, now)
         }
+        abandonJournal(now)
     }
 
     // MARK: Ending
@@ -548,30 +626,49 @@ public struct RouterCore {
     private mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {
         let request = ledger.remove(serial)
         let document = request.result(ensemble, at: now, overriding: error)
-        answer(request, document, now)
+        conclude(request, document, now)
         if let key = request.header.idempotencyKey, idempotency.isLeader(serial, of: key) {
             if document.status.isFinal {
                 for follower in idempotency.store(document, for: key, at: now) where ledger.contains(follower) {
                     let request = ledger.remove(follower)
-                    answer(request, document.copied(for: request.header, after: now - request.received), now)
+                    conclude(request, document.copied(for: request.header, after: now - request.received), now)
                 }
             } else if let heir = idempotency.promote(key, ledger) {
                 promoted.append(heir)
             }
         }
+        tidy(now)
+    }
+
+    /// Behind the removal of requests from the ledger.
+    mutating func tidy(_ now: Instant) {
         while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
         if ledger.isEmpty { statistics.noteIdleness(at: now) }
     }
 
-    private mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
-        statistics.answered(document.status, after: now - request.received, at: now)
-        actions.append(.reply(request.token, .result(document)))
+    /// A request has its result: a durable one goes to the journal first.
+    mutating func conclude(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        if let job = request.job, !isAbandoned {
+            record(job, request, document, now)
+        } else {
+            answer(request, document, now)
+        }
+    }
+
+    mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        if request.isAnswered {
+            statistics.finished(after: now - request.received, at: now)
+            actions.append(.release(request.token))
+        } else {
+            statistics.answered(document.status, after: now - request.received, at: now)
+            actions.append(.reply(request.token, .result(document)))
+        }
     }
 }
 
 extension ResultDocument {
     /// The same result for another request with the same idempotency key.
-    fileprivate func copied(for header: RequestHeader, after duration: Duration) -> ResultDocument {
+    func copied(for header: RequestHeader, after duration: Duration) -> ResultDocument {
         var copy = self
         copy.id = header.id
         copy.metadata = header.metadata

@@ -59,6 +59,11 @@ struct Statistics {
 
     mutating func answered(_ status: Status, after latency: Duration, at now: Instant) {
         count(status)
+        finished(after: latency, at: now)
+    }
+
+    /// A job that was acknowledged before has its result.
+    mutating func finished(after latency: Duration, at now: Instant) {
         _ = self.latency.record(UInt64(max(0, latency.nanoseconds / 1000)))
         rate.note(at: now)
         busyRate.note(at: busyClock(at: now))

@@ -35,6 +35,15 @@ struct Pending {
         requests[token] = request
     }
 
+    /// A place for an image that comes from no client.
+    mutating func adopt(_ image: Frame) -> RouterCore.Token {
+        let (token, message) = vacancy()
+        message.removeAll()
+        message.append(image)
+        occupy(token, Request(echoedFrames: 0, form: .bare, image: 0))
+        return token
+    }
+
     func message(_ token: RouterCore.Token) -> Message {
         messages[token]
     }

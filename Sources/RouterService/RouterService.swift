@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Journal
 public import Logging
 internal import Reactor
 internal import RouterCore
@@ -31,6 +32,7 @@ public final class RouterService {
     private let workers: Socket
     private let connections: Monitor
     private let signals: SignalDescriptor
+    private let journal: Journal?
 
     private var core: RouterCore
     private var pending = Pending()
@@ -73,8 +75,13 @@ public final class RouterService {
         configuration.heartbeat = settings.heartbeat
         configuration.hangTimeout = settings.hangTimeout
         configuration.idempotencyRetention = settings.idempotencyRetention
+        configuration.keepsJournal = settings.journal != nil
+        let ensemble = try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json")
+        journal = try settings.journal.map { path in
+            try Journal(path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention)
+        }
         core = RouterCore(
-            configuration: configuration, ensemble: try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json"),
+            configuration: configuration, ensemble: ensemble,
             epochSeed: .random(in: .min ... .max), at: MonotonicClock.now())
     }
 
@@ -88,6 +95,7 @@ public final class RouterService {
         let connectionsIndex = polled.add(connections)
         let clientsIndex = polled.add(clients)
         let signalIndex = polled.add(descriptor: signals.descriptor)
+        let journalIndex = journal.map { polled.add(descriptor: $0.mail.descriptor) }
         var backlog = Backlog(patience: settings.heartbeat)
         while !isDrained {
             let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
@@ -95,12 +103,14 @@ public final class RouterService {
             let isUpToDate = try !polled.isReadable(workersIndex) || receiveFromWorkers()
             if polled.isReadable(connectionsIndex) { try receiveDisconnections() }
             if polled.isReadable(clientsIndex) { try receiveFromClients() }
+            if let journalIndex, polled.isReadable(journalIndex) { receiveFromJournal() }
             if polled.isReadable(signalIndex) { receiveSignals() }
             let now = MonotonicClock.now()
             backlog.note(isUpToDate: isUpToDate, at: now)
             if !backlog.isExcuse(at: now), let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
             if let drainEnds, drainEnds <= now { handle(.abandon, at: now) }
         }
+        journal?.close()
         logger.info("router has drained")
     }
 
@@ -174,6 +184,28 @@ public final class RouterService {
         return false
     }
 
+    private func receiveFromJournal() {
+        for mail in journal?.mail.drain() ?? [] {
+            let now = MonotonicClock.now()
+            switch mail {
+            case .persisted(let job, let outcome): handle(.persisted(job: job, .init(outcome)), at: now)
+            case .recorded(let job, let failure): handle(.recorded(job: job, failure: failure), at: now)
+            case .found(let token, let found): handle(.found(token, .init(found)), at: now)
+            case .recovered(let jobs):
+                logger.info("journal is open", metadata: ["unfinished": "\(jobs.count)"])
+                for job in jobs {
+                    let token = pending.adopt(job.image)
+                    let event = RouterCore.Event.recovered(
+                        token, job: job.job, job.header, bytes: job.image.byteCount)
+                    handle(event, at: now)
+                }
+            case .failing(let reason):
+                logger.error("journal fails, durable jobs are refused", metadata: ["reason": "\(reason)"])
+            case .working: logger.info("journal works again")
+            }
+        }
+    }
+
     private func receiveSignals() {
         while signals.receive() != nil {
             let now = MonotonicClock.now()
@@ -218,7 +250,14 @@ public final class RouterService {
     private func perform(_ actions: [RouterCore.Action]) {
         for action in actions {
             switch action {
-            case .reply(let token, let reply): send(reply, to: token)
+            case .reply(let token, let reply):
+                send(reply, to: token)
+                pending.release(token)
+            case .acknowledge(let token, let reply): send(reply, to: token)
+            case .release(let token): pending.release(token)
+            case .persist(let token, let job, let header): persist(job, header, token)
+            case .record(let job, let document): journal?.record(job, document)
+            case .find(let token, let id): journal?.find(id, for: token)
             case .send(let peer, let message): send(message, to: peer, image: nil)
             case .dispatch(let peer, let job, let token): send(.job(job), to: peer, image: token)
             case .drained: isDrained = true
@@ -236,7 +275,6 @@ public final class RouterService {
         case .status(let report): outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
         }
-        pending.release(token)
         // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
         do {
             if try clients.send(outgoing) != .sent { core.noteUndelivered() }
@@ -258,11 +296,37 @@ public final class RouterService {
         if outcome != .sent { unreachable.append(peer) }
     }
 
+    private func persist(_ job: UInt64, _ header: RequestHeader, _ token: RouterCore.Token) {
+        guard let image = pending.request(token)?.image else { return }
+        journal?.persist(job, header, image: pending.message(token).frame(at: image))
+    }
+
     private static func peer(_ message: Message) -> RouterCore.Peer? {
         guard message.count > 0, message.byteCount(at: 0) == routingIDBytes else { return nil }
         let routingID = message.withBytes(at: 0) { bytes in
             bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         }
         return RouterCore.Peer(routingID: routingID)
+    }
+}
+
+extension RouterCore.Persistence {
+    fileprivate init(_ outcome: Journal.Outcome) {
+        switch outcome {
+        case .stored: self = .stored
+        case .known(let document): self = .known(document)
+        case .failed(let reason): self = .failed(reason)
+        }
+    }
+}
+
+extension RouterCore.Finding {
+    fileprivate init(_ found: Journal.Found) {
+        switch found {
+        case .result(let document): self = .result(document)
+        case .running: self = .running
+        case .unknown: self = .unknown
+        case .failed(let reason): self = .failed(reason)
+        }
     }
 }

@@ -32,6 +32,14 @@ enum Keys {
     static let idempotencyRetention = Setting.time(
         "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
         "how long a result is kept for requests with the same idempotency_key")
+    static let journal = Setting.text(
+        "journal", "the file, or the folder for it, in which durable jobs are kept; there are none otherwise")
+    static let journalBytes = Setting.bytes(
+        "journal-bytes", default: "4GiB", in: (1 << 20)...(1 << 50),
+        "bytes of durable jobs and results on disk before durable jobs get 503")
+    static let resultRetention = Setting.time(
+        "result-retention", default: "24h", in: .seconds(1) ... .seconds(31_536_000),
+        "how long the result of a durable job is kept, for fetch and for its idempotency_key")
     static let insecure = Setting.flag(
         "insecure", "allow to listen without encryption where other machines can connect")
 
@@ -81,7 +89,8 @@ public enum SettingsTable {
     public static let router = [
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
         Keys.maxJobs.description, Keys.maxBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
-        Keys.idempotencyRetention.description, Keys.insecure.description,
+        Keys.idempotencyRetention.description, Keys.journal.description, Keys.journalBytes.description,
+        Keys.resultRetention.description, Keys.insecure.description,
     ]
     /// Of `bifrons-worker`, besides those of ``service``.
     public static let worker = [

@@ -11,6 +11,9 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.heartbeat) var heartbeat: String?
     @Option(Keys.hangTimeout) var hangTimeout: String?
     @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
+    @Option(Keys.journal) var journal: String?
+    @Option(Keys.journalBytes) var journalBytes: String?
+    @Option(Keys.resultRetention) var resultRetention: String?
     @Flag(inversion: .prefixedNo, help: Keys.insecure.description.help) var insecure: Bool?
     @OptionGroup public var service: ServiceOptions
 
@@ -23,7 +26,8 @@ public struct RouterOptions: ParsableArguments {
             GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
             GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.heartbeat, heartbeat),
             GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.idempotencyRetention, idempotencyRetention),
-            GivenOption(Keys.insecure, insecure),
+            GivenOption(Keys.journal, journal), GivenOption(Keys.journalBytes, journalBytes),
+            GivenOption(Keys.resultRetention, resultRetention), GivenOption(Keys.insecure, insecure),
         ] + service.given
     }
 }
@@ -39,6 +43,10 @@ public struct RouterSettings: Equatable, Sendable {
     public var heartbeat: Duration
     public var hangTimeout: Duration
     public var idempotencyRetention: Duration
+    /// Nil: there is no journal.
+    public var journal: String?
+    public var journalBytes: Int
+    public var resultRetention: Duration
     public var drainTime: Duration
     public var insecure: Bool
     public var logLevel: Logger.Level
@@ -61,6 +69,9 @@ public struct RouterSettings: Equatable, Sendable {
         heartbeat = try layers.read(Keys.heartbeat)
         hangTimeout = try layers.read(Keys.hangTimeout)
         idempotencyRetention = try layers.read(Keys.idempotencyRetention)
+        journal = try layers.optional(Keys.journal)
+        journalBytes = try layers.read(Keys.journalBytes)
+        resultRetention = try layers.read(Keys.resultRetention)
         drainTime = try layers.read(Keys.drainTime)
         insecure = try layers.read(Keys.insecure)
         logLevel = try layers.read(Keys.logLevel)

@@ -31,6 +31,15 @@ private struct Schedule {
         var deadline: Instant
         /// By model: workers that it was handed to.
         var executions: [String: Int] = [:]
+        /// Of a durable job: whether the journal has said that it is on disk.
+        var isPersisted = false
+        /// Whether its client has had its answer; it is open until it is released.
+        var isAcknowledged = false
+        /// Whether its result is on the way to the disk.
+        var isRecording = false
+
+        /// Whether it is a job without a result.
+        var isJob: Bool { header.verb == .classify && !isRecording }
     }
 
     struct Peer {
@@ -44,6 +53,13 @@ private struct Schedule {
         var lastProgress: Instant
         var progress: UInt64 = 0
         var toldProgress: UInt64 = 0
+    }
+
+    /// What the journal was told to do; it obeys in order.
+    enum Order {
+        case persist(UInt64)
+        case record(UInt64)
+        case find(Int)
     }
 
     private let seed: UInt64
@@ -60,6 +76,9 @@ private struct Schedule {
     private var nextPeer: UInt64 = 1
     /// Jobs that were answered or lost, to be answered again.
     private var past: [UInt64] = [1]
+    private var orders: [Order] = []
+    private var tokens: [UInt64: Int] = [:]
+    private var recorded: Set<UInt64> = []
     private var replies = 0
     private var isDrained = false
     /// How often the lives so far had what makes a schedule worth its name.
@@ -81,10 +100,12 @@ private struct Schedule {
         configuration.hangTimeout = .seconds(2)
         configuration.idempotencyRetention = .seconds(2)
         configuration.idempotencyEntries = 5
+        configuration.keepsJournal = lives % 4 != 0
         now = Instant(nanoseconds: Int64.random(in: 0...1 << 40, using: &random))
         core = RouterCore(
             configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
         (peers, replies, isDrained) = ([:], 0, false)
+        (orders, tokens, recorded) = ([], [:], [])
         for _ in 0..<count { try step() }
         try handle(.drain)
         if random.chance(0.5) {
@@ -92,10 +113,12 @@ private struct Schedule {
             while let deadline = core.nextDeadline, !isDrained {
                 now = max(now, deadline)
                 try handle(.deadline)
+                try obey()
             }
         } else {
             try handle(.abandon)
         }
+        while !orders.isEmpty { try obey() }
         try check(open.isEmpty && isDrained, "after the end \(open.count) requests have no reply")
         let counters = core.statistics.report
         for (what, count) in [
@@ -104,13 +127,13 @@ private struct Schedule {
             ("quarantined", counters.quarantined), ("cancelled", counters.cancelled), ("rejected", counters.rejected),
             ("deduplicated", counters.deduplicated), ("malformed", counters.malformedMessages),
         ] { seen[what, default: 0] += count }
-        for status in [200, 206, 400, 404, 408, 413, 422, 429, 503] {
+        for status in [200, 202, 206, 400, 404, 408, 413, 422, 429, 503] {
             seen["status \(status)", default: 0] += counters.repliesByStatus["\(status)"] ?? 0
         }
     }
 
     private mutating func step() throws {
-        switch random.next() % 100 {
+        switch random.next() % 115 {
         case 0..<25: try handle(request())
         case 25..<60: try answer()
         case 60..<75: try pass(.microseconds(Int.random(in: 0...20_000, using: &random)))
@@ -130,8 +153,43 @@ private struct Schedule {
                     nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1,
                     totalBytes: 9))
         case 98..<99: try handle(.malformedRequest(nextToken, id: nil, WireError(.badRequest, code: "c", "m")))
-        default: try handle(.malformedMessage)
+        case 99..<100: try handle(.malformedMessage)
+        case 100..<101:
+            try handle(.request(nextToken, RequestHeader(verb: .fetch, id: anyID()), imageBytes: nil, totalBytes: 0))
+        case 101..<102: try recover()
+        default: try obey()
         }
+    }
+
+    /// The journal does what is next.
+    private mutating func obey() throws {
+        guard !orders.isEmpty else { return }
+        var failure = ResultDocument(id: "kept", error: WireError(.unprocessable, code: "c", "m"))
+        failure.metadata = nil
+        switch orders.removeFirst() {
+        case .persist(let job):
+            let fate = random.next() % 10
+            try handle(
+                .persisted(job: job, fate == 0 ? .failed("scripted") : fate == 1 ? .known(failure) : .stored))
+        case .record(let job): try handle(.recorded(job: job, failure: random.chance(0.1) ? "scripted" : nil))
+        case .find(let token):
+            failure.id = open[token]?.header.id
+            let findings: [RouterCore.Finding] = [.result(failure), .running, .unknown, .failed("scripted")]
+            try handle(.found(token, findings.randomElement(using: &random)!))
+        }
+    }
+
+    private mutating func recover() throws {
+        // What an earlier life left fits, as it fitted there.
+        guard configuration.keepsJournal, core.jobsInHand < configuration.maxJobs,
+            core.ledger.bytes + core.recordingBytes + 100 <= configuration.maxBytes
+        else { return }
+        var header = RequestHeader(verb: .classify, id: anyID())
+        header.durable = true
+        header.budgetMilliseconds = Int.random(in: 1...1500, using: &random)
+        if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
+        if random.chance(0.1) { header.models = ["vgg"] }
+        try handle(.recovered(nextToken, job: random.next(), header, bytes: 100))
     }
 
     private mutating func request() -> RouterCore.Event {
@@ -144,7 +202,8 @@ private struct Schedule {
         if random.chance(0.1) { header.metadata = Array("{}".utf8) }
         if random.chance(0.02) { header.models = ["vgg"] }
         if random.chance(0.02) { header.policy = "none" }
-        if random.chance(0.02) { header.durable = true }
+        if random.chance(0.3) { header.durable = true }
+        if random.chance(0.5) { header.wait = false }
         let bytes: Int? =
             random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
         return .request(
@@ -293,6 +352,15 @@ private struct Schedule {
             default: break
             }
             peers[id] = peer
+        case .persisted(let job, .stored), .persisted(let job, .known):
+            if let token = tokens[job] { open[token]?.isPersisted = true }
+        case .recovered(let token, let job, let header, let bytes):
+            nextToken += 1
+            var request = Open(header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))
+            (request.isPersisted, request.isAcknowledged) = (true, true)
+            open[token] = request
+            tokens[job] = token
+        case .persisted, .recorded, .found: break
         case .disconnected(let id): peers[id] = nil
         case .malformedMessage, .deadline, .drain, .abandon: break
         }
@@ -312,7 +380,34 @@ private struct Schedule {
                 throw Violation(description: "seed \(seed), event \(events): \(token) has no open request to reply to")
             }
             replies += 1
+            try check(!request.isAcknowledged, "\(token) is answered twice")
             if case .result(let document) = reply { try checkResult(document, request) }
+        case .acknowledge(let token, let reply):
+            guard let request = open[token], case .result(let document) = reply else {
+                throw Violation(description: "seed \(seed), event \(events): \(token) is acknowledged too late")
+            }
+            replies += 1
+            try check(request.isPersisted && !request.isAcknowledged, "\(token) is acknowledged and not on disk")
+            try check(request.header.durable && !request.header.wait, "\(token) did not ask for a 202")
+            try check(document.status == .accepted && document.id == request.header.id, "\(token): no 202 of its own")
+            open[token]?.isAcknowledged = true
+        case .release(let token):
+            try check(open.removeValue(forKey: token)?.isAcknowledged == true, "\(token) is released and has no answer")
+        case .persist(let token, let job, let header):
+            try check(open[token]?.header == header && header.durable, "\(token) is no durable job")
+            try check(tokens.updateValue(token, forKey: job) == nil, "\(job) is the number of two jobs")
+            orders.append(.persist(job))
+        case .record(let job, let document):
+            try check(recorded.insert(job).inserted, "\(job) has two results")
+            guard let token = tokens[job], let request = open[token] else {
+                throw Violation(description: "seed \(seed), event \(events): \(job) was answered before its result")
+            }
+            try checkResult(document, request)
+            open[token]?.isRecording = true
+            orders.append(.record(job))
+        case .find(let token, let id):
+            try check(open[token]?.header.id == id, "\(token) did not ask for \(id)")
+            orders.append(.find(token))
         case .dispatch(let id, let job, let token):
             guard var request = open[token] else {
                 throw Violation(description: "seed \(seed), event \(events): \(token) was replied to before this job")
@@ -323,6 +418,7 @@ private struct Schedule {
             let model = peer.worker.model
             request.executions[model, default: 0] += 1
             let executions = request.executions[model]!
+            try check(!request.header.durable || request.isPersisted, "\(token) is handed out and not on disk")
             try check(executions <= 2, "\(token) goes to a third worker of \(model)")
             try check(Int(job.attempt) == executions, "attempt \(job.attempt) is the number \(executions)")
             try check(request.header.models?.contains(model) ?? true, "\(token) did not ask for \(model)")
@@ -358,6 +454,9 @@ private struct Schedule {
         try check(
             document.id == request.header.id, "\(request.header.id ?? "nil") is answered as \(document.id ?? "nil")")
         guard request.header.verb == .classify else { return }
+        try check(
+            !document.status.isSuccess || !request.header.durable || request.isPersisted,
+            "\(request.header.id ?? "nil") is answered and not on disk")
         try check(document.metadata == request.header.metadata, "the metadata are not echoed")
         let scored = document.models.filter { $0.status == .ok }
         try check(scored.allSatisfy { $0.aiProbability.map((0...1).contains) ?? false }, "a score is no probability")
@@ -376,12 +475,16 @@ private struct Schedule {
     }
 
     private func checkBooks() throws {
-        try check(core.jobsInHand == open.count, "\(core.jobsInHand) jobs in hand, \(open.count) without a reply")
-        try check(open.count <= configuration.maxJobs, "more jobs than the queue holds")
-        let bytes = open.values.reduce(0) { $0 + $1.bytes }
+        let jobs = open.values.filter(\.isJob)
+        try check(core.ledger.count == jobs.count, "\(core.ledger.count) jobs, not \(jobs.count) without a result")
+        try check(core.jobsInHand <= configuration.maxJobs, "more jobs than the queue holds")
+        let bytes = jobs.reduce(0) { $0 + $1.bytes }
+        try check(core.ledger.bytes == bytes, "\(core.ledger.bytes) bytes, not \(bytes)")
+        let kept = open.values.filter(\.isRecording).reduce(0) { $0 + $1.bytes }
         try check(
-            core.ledger.bytes == bytes && bytes <= configuration.maxBytes, "\(core.ledger.bytes) bytes, not \(bytes)")
-        let first = open.values.lazy.map(\.deadline).min()
+            core.recordingBytes == kept && bytes + kept <= configuration.maxBytes,
+            "\(core.recordingBytes) bytes of jobs with a result, not \(kept)")
+        let first = jobs.lazy.map(\.deadline).min()
         if let first {
             try check(first > now, "a request outlives its budget")
             try check(core.nextDeadline.map { $0 <= first } ?? false, "the timer is behind a deadline")
@@ -402,7 +505,8 @@ private struct Schedule {
         // Whoever waits for another request's result waits for one that is being computed.
         var leaders: [String: Int] = [:]
         for serial in core.ledger.serials {
-            guard let key = core.ledger[serial].header.idempotencyKey else { continue }
+            let request = core.ledger[serial]
+            guard let key = request.header.idempotencyKey, request.job == nil || request.isJournalled else { continue }
             leaders[key, default: 0] += core.idempotency.isLeader(serial, of: key) ? 1 : 0
         }
         try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")

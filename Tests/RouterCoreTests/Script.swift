@@ -10,6 +10,10 @@ struct Script {
 
     var core: RouterCore
     private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
+    /// The number under which each durable job went to the journal.
+    private(set) var journalled: [Token: UInt64] = [:]
+    /// The results that went there, by the same number.
+    private(set) var recorded: [UInt64: ResultDocument] = [:]
     private(set) var replies: [Token: RouterCore.Reply] = [:]
     /// What the core did at the last event.
     private(set) var lastActions: [RouterCore.Action] = []
@@ -48,6 +52,43 @@ struct Script {
     @discardableResult
     mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil) -> [String] {
         handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0))
+    }
+
+    // MARK: The journal
+
+    /// A durable job; its client does not wait unless `wait` says so.
+    @discardableResult
+    mutating func submit(
+        _ token: Token, wait: Bool = false, _ change: (inout RequestHeader) -> Void = { _ in }
+    ) -> [String] {
+        classify(token) { header in
+            (header.durable, header.wait) = (true, wait)
+            change(&header)
+        }
+    }
+
+    /// The journal says what became of a job that was to be written down.
+    @discardableResult
+    mutating func persisted(_ token: Token, _ outcome: RouterCore.Persistence = .stored) -> [String] {
+        handle(.persisted(job: journalled[token] ?? 0, outcome))
+    }
+
+    /// The journal says that a job's result was written down.
+    @discardableResult
+    mutating func recorded(_ token: Token, failure: String? = nil) -> [String] {
+        handle(.recorded(job: journalled[token] ?? 0, failure: failure))
+    }
+
+    /// The journal has a job of an earlier life, with this number.
+    @discardableResult
+    mutating func recover(
+        _ token: Token, job: UInt64, _ change: (inout RequestHeader) -> Void = { _ in }
+    ) -> [String] {
+        var header = RequestHeader(verb: .classify, id: "job \(token)")
+        header.durable = true
+        change(&header)
+        journalled[token] = job
+        return handle(.recovered(token, job: job, header, bytes: 1000))
     }
 
     func document(_ token: Token) -> ResultDocument? {
@@ -188,6 +229,19 @@ struct Script {
         case .send(let peer, .resync): return "resync \(name(peer))"
         case .send(let peer, .bye): return "bye \(name(peer))"
         case .send(_, .job): preconditionFailure("a job is dispatched, not sent: it has an image")
+        case .acknowledge(let token, .result(let document)):
+            replies[token] = .result(document)
+            return "acknowledge \(token): \(document.status.rawValue)"
+        case .acknowledge: preconditionFailure("only a job is acknowledged")
+        case .release(let token): return "release \(token)"
+        case .persist(let token, let job, _):
+            journalled[token] = job
+            return "persist \(token)"
+        case .record(let job, let document):
+            recorded[job] = document
+            let token = journalled.first { $0.value == job }?.key
+            return "record \(token.map(String.init) ?? "?"): \(document.status.rawValue)"
+        case .find(let token, let id): return "find \(id) for \(token)"
         case .drained: return "drained"
         }
     }

@@ -8,7 +8,7 @@ struct Benchmarks: ParsableCommand {
         abstract: "Measures the router against a bare forwarder and the whole against the engine alone.",
         subcommands: [
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
-            LatencyBenchmark.self,
+            LatencyBenchmark.self, JournalBenchmark.self,
             PictureBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self, FailoverBenchmark.self,
             ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
@@ -20,7 +20,8 @@ struct AllBenchmarks: ParsableCommand {
     func run() throws {
         let runs: [(any ParsableCommand.Type, [String])] = [
             (RouterBenchmark.self, []), (RouterBenchmark.self, ["--image-bytes", "100000"]), (MemoryBenchmark.self, []),
-            (SaturationBenchmark.self, []), (LatencyBenchmark.self, []), (PictureBenchmark.self, []),
+            (JournalBenchmark.self, []), (SaturationBenchmark.self, []), (LatencyBenchmark.self, []),
+            (PictureBenchmark.self, []),
             (PrecisionBenchmark.self, []), (StartBenchmark.self, []), (FailoverBenchmark.self, []),
         ]
         for (benchmark, arguments) in runs {

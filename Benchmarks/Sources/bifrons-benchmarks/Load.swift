@@ -9,7 +9,7 @@ import ZeroMQ
 final class Load {
     struct Outcome {
         var answers = 0
-        /// Answers whose status is not 200.
+        /// Answers whose status is not 200, or 202 of durable jobs.
         var failures = 0
         var seconds = 0.0
         /// Microseconds from sending to the answer.
@@ -27,6 +27,7 @@ final class Load {
     }
 
     private static let okay: StaticString = #""status":200,"#
+    private static let accepted: StaticString = #""status":202"#
     /// The status stands behind the id, which has 36 characters.
     private static let statusOffset = #"{"id":"","#.utf8.count + 36
     /// Without any answer for so long, something is broken.
@@ -36,6 +37,8 @@ final class Load {
     let images: [[UInt8]]
     let window: Int
     var budgetMilliseconds = Limits.defaultBudgetMilliseconds
+    /// Whether the jobs are durable, and answered when they are on disk.
+    var isDurable = false
     private let context: Context
 
     init(endpoint: String, images: [[UInt8]], window: Int, budgetMilliseconds: Int = Limits.defaultBudgetMilliseconds)
@@ -55,6 +58,8 @@ final class Load {
     func run(jobs: Int = .max, seconds: Double = .infinity, during: (Int) -> Void = { _ in }) throws -> Outcome {
         var header = RequestHeader(verb: .classify)
         header.budgetMilliseconds = budgetMilliseconds
+        (header.durable, header.wait) = (isDurable, !isDurable)
+        let okay = isDurable ? Self.accepted : Self.okay
         let headerBytes = header.encoded()
         let message = Message()
         var sentAt: [Instant] = []
@@ -87,7 +92,7 @@ final class Load {
                 _ = outcome.latency.record(UInt64((received - sentAt[Int(number)]).nanoseconds / 1000))
                 outcome.answers += 1
                 let isOkay = message.withBytes(at: message.count - 1) { bytes in
-                    Self.isOkay(bytes)
+                    Self.isOkay(bytes, okay)
                 }
                 if !isOkay {
                     outcome.failures += 1
@@ -108,7 +113,7 @@ final class Load {
     }
 
     /// Looks at one place only: the client must cost next to nothing, or it is the client that is measured.
-    private static func isOkay(_ reply: UnsafeRawBufferPointer) -> Bool {
+    private static func isOkay(_ reply: UnsafeRawBufferPointer, _ okay: StaticString) -> Bool {
         reply.count > statusOffset + okay.utf8CodeUnitCount
             && memcmp(reply.baseAddress! + statusOffset, okay.utf8Start, okay.utf8CodeUnitCount) == 0
     }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 /// The router and the bare forwarder in turn, with the same stub workers and the same client.
-private struct Rig {
+struct Rig {
     let broker: ChildProcess
     let workers: [StubWorker]
     let load: Load

@@ -1,0 +1,211 @@
+internal import FoundationEssentials
+internal import GRDB
+internal import Wire
+
+/// The journal's file: one SQLite database with a row for each durable job.
+///
+/// Everything here is done by one thread and waits for the disk. A row holds the job's image until it holds its result; a
+/// result holds its key, if it is one that lasts. Another process cannot open the file meanwhile.
+final class JournalStore {
+    /// A durable job as it stands in the file.
+    struct Row {
+        var job: UInt64
+        var header: RequestHeader
+        var image: Data
+    }
+
+    private let path: String
+    private let queue: DatabaseQueue
+    private let maxBytes: Int
+
+    /// Opens the file, makes it if there is none, and brings an older one up to date.
+    ///
+    /// - Parameter maxBytes: what is in use may grow to before `insert` refuses.
+    init(path: String, maxBytes: Int) throws {
+        self.path = path
+        self.maxBytes = maxBytes
+        queue = try DatabaseQueue(path: path)
+        try queue.writeWithoutTransaction { db in
+            // Two routers with one journal would compute each other's jobs.
+            try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            // A commit is on the disk, not on its way there.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+        }
+        let newest = try queue.read { db in try Schema.migrator.appliedIdentifiers(db).compactMap(Int.init).max() ?? 0 }
+        guard newest <= Schema.version else {
+            throw JournalError(
+                "the journal \(path) is of version \(newest) and this release reads up to \(Schema.version); "
+                    + "start a newer release, or name another file with --journal")
+        }
+        try Schema.migrator.migrate(queue)
+    }
+
+    /// Runs `body` as one transaction: all of it is on the disk when this returns, or nothing if it throws.
+    func transaction<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
+        try queue.write { db in
+            try body(Transaction(db: db, room: maxBytes - Self.bytesInUse(db)))
+        }
+    }
+
+    /// Bytes of the file that hold something; free pages are used again.
+    private static func bytesInUse(_ db: Database) throws -> Int {
+        func pragma(_ name: String) throws -> Int { try Int.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
+        return try (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
+    }
+
+    /// For tests: how many pages the disk has room for.
+    func limitPages(_ count: Int) throws {
+        try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = \(count)") }
+    }
+}
+
+/// One transaction at work.
+struct Transaction: ~Copyable {
+    private let db: Database
+    /// Bytes of images that still fit.
+    private let room: Int
+
+    init(db: Database, room: Int) {
+        self.db = db
+        self.room = room
+    }
+
+    /// Writes a job down.
+    ///
+    /// - Parameter used: bytes of images that this transaction has written, counted on.
+    /// - Returns: what became of it; `.known` if another job with its key has a result younger than `cutoff`.
+    func insert(
+        _ job: UInt64, _ header: RequestHeader, image: Data, used: inout Int, now: Int64, cutoff: Int64
+    ) throws -> Journal.Outcome {
+        let known = try header.idempotencyKey.flatMap { try result(ofKey: $0, cutoff: cutoff) }
+        if known == nil {
+            guard used + image.count <= room else { return .failed("it is full of jobs and results") }
+            used += image.count
+        }
+        try db.cachedStatement(
+            sql: "INSERT INTO jobs (job, id, idempotency_key, header, image) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [
+            Int64(bitPattern: job), header.id, header.idempotencyKey, Data(header.encoded()),
+            known == nil ? image : nil,
+        ])
+        guard let known else { return .stored }
+        try setResult(job, known.copied(for: header), now: now)
+        return .known(known)
+    }
+
+    /// Puts a job's result in its image's place. The first one stays.
+    func setResult(_ job: UInt64, _ document: ResultDocument, now: Int64) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE jobs SET result = ?, finished = ?, lasts = ?, image = NULL WHERE job = ? AND result IS NULL
+                """
+        ).execute(arguments: [
+            Data(document.encoded()), now, document.status.isFinal, Int64(bitPattern: job),
+        ])
+    }
+
+    /// What is known of the latest job with this id.
+    func find(_ id: String, cutoff: Int64) throws -> Journal.Found {
+        guard
+            let row = try GRDB.Row.fetchOne(
+                db.cachedStatement(
+                    sql: "SELECT header, result, finished FROM jobs WHERE id = ? ORDER BY sequence DESC LIMIT 1"),
+                arguments: [id])
+        else { return .unknown }
+        guard let result: Data = row["result"] else { return .running }
+        let finished: Int64 = row["finished"]
+        guard finished > cutoff else { return .unknown }
+        var document = try Self.document(result)
+        document.metadata = try Self.header(row["header"]).metadata
+        return .result(document)
+    }
+
+    /// The jobs without a result, oldest first. One whose key has got its result is given that.
+    func unfinished(now: Int64, cutoff: Int64) throws -> [JournalStore.Row] {
+        let rows = try GRDB.Row.fetchAll(
+            db, sql: "SELECT job, header, image FROM jobs WHERE result IS NULL ORDER BY sequence")
+        var jobs: [JournalStore.Row] = []
+        for row in rows {
+            let job = JournalStore.Row(
+                job: UInt64(bitPattern: row["job"] as Int64), header: try Self.header(row["header"]),
+                image: row["image"] ?? Data())
+            if let key = job.header.idempotencyKey, let known = try result(ofKey: key, cutoff: cutoff) {
+                try setResult(job.job, known.copied(for: job.header), now: now)
+            } else {
+                jobs.append(job)
+            }
+        }
+        return jobs
+    }
+
+    /// Deletes the results that are as old as `cutoff`, at most so many.
+    /// - Returns: how many there were.
+    func expire(cutoff: Int64, atMost limit: Int) throws -> Int {
+        try db.execute(
+            sql: """
+                DELETE FROM jobs WHERE sequence IN
+                (SELECT sequence FROM jobs WHERE finished <= ? ORDER BY finished LIMIT ?)
+                """, arguments: [cutoff, limit])
+        return db.changesCount
+    }
+
+    private func result(ofKey key: String, cutoff: Int64) throws -> ResultDocument? {
+        try Data.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT result FROM jobs WHERE idempotency_key = ? AND lasts AND finished > ?
+                    ORDER BY sequence DESC LIMIT 1
+                    """), arguments: [key, cutoff]
+        ).map(Self.document)
+    }
+
+    private static func document(_ bytes: Data) throws -> ResultDocument {
+        try JSONDecoder().decode(ResultDocument.self, from: bytes)
+    }
+
+    private static func header(_ bytes: Data) throws -> RequestHeader {
+        try bytes.withUnsafeBytes { bytes throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) }
+    }
+}
+
+extension ResultDocument {
+    fileprivate func copied(for header: RequestHeader) -> ResultDocument {
+        var copy = self
+        copy.id = header.id
+        copy.metadata = header.metadata
+        return copy
+    }
+}
+
+/// How the file is laid out. A released migration is never changed: a new one is added.
+private enum Schema {
+    static let version = 1
+
+    /// Each is named by the version that it leads to.
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE jobs (
+                        sequence INTEGER PRIMARY KEY,
+                        job INTEGER NOT NULL UNIQUE,   -- the router's number for it
+                        id TEXT,
+                        idempotency_key TEXT,
+                        header BLOB NOT NULL,          -- as the client protocol has it
+                        image BLOB,                    -- until there is a result
+                        result BLOB,
+                        finished INTEGER,              -- milliseconds since 1970
+                        lasts INTEGER                  -- whether the result answers for the key
+                    );
+                    CREATE INDEX jobs_by_id ON jobs (id, sequence);
+                    CREATE INDEX jobs_by_key ON jobs (idempotency_key, sequence) WHERE idempotency_key IS NOT NULL;
+                    CREATE INDEX jobs_by_age ON jobs (finished) WHERE finished IS NOT NULL;
+                    CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE result IS NULL;
+                    """)
+        }
+        return migrator
+    }
+}
