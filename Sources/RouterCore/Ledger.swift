@@ -30,6 +30,7 @@ struct JobID: Hashable, Comparable {
 final class Request {
     let token: RouterCore.Token
     let header: RequestHeader
+    let asker: Asker
     /// What its message holds until the reply.
     let bytes: Int
     let received: Instant
@@ -39,9 +40,13 @@ final class Request {
     var unsettled: Int
     var image: ImageInformation?
 
-    init(token: RouterCore.Token, header: RequestHeader, bytes: Int, received: Instant, tasks: [Task]) {
+    init(
+        token: RouterCore.Token, header: RequestHeader, asker: Asker = .anybody, bytes: Int, received: Instant,
+        tasks: [Task]
+    ) {
         self.token = token
         self.header = header
+        self.asker = asker
         self.bytes = bytes
         self.received = received
         deadline = received + .milliseconds(header.budgetMilliseconds)

@@ -52,7 +52,7 @@ public struct RouterCore {
     public enum Event {
         /// A well-formed request. `imageBytes` is nil if it has no image frame; `totalBytes` is what the message holds until
         /// the reply.
-        case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int)
+        case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int, from: Asker = .anybody)
         /// A request that could not be read, with its id if that could be.
         case malformedRequest(Token, id: String?, WireError)
         case worker(Peer, WorkerMessage)
@@ -131,8 +131,8 @@ public struct RouterCore {
         actions = []
         endOverdue(now)
         switch event {
-        case .request(let token, let header, let imageBytes, let totalBytes):
-            request(token, header, imageBytes: imageBytes, totalBytes: totalBytes, now)
+        case .request(let token, let header, let imageBytes, let totalBytes, let asker):
+            request(token, header, imageBytes: imageBytes, totalBytes: totalBytes, asker, now)
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
@@ -157,13 +157,17 @@ public struct RouterCore {
     // MARK: Requests
 
     private mutating func request(
-        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
+        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {
+        guard asker.rights != .none else { return refuse(token, header.id, .notAllowed("your key may not ask this")) }
         switch header.verb {
         case .ping:
             statistics.count(.ok)
             actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
         case .status:
+            guard asker.rights == .operator else {
+                return refuse(token, header.id, .notAllowed("'status' needs an operator's key"))
+            }
             statistics.count(.ok)
             actions.append(.reply(token, .status(statusReport(id: header.id, at: now))))
         case .models:
@@ -174,8 +178,8 @@ public struct RouterCore {
                 let message = "the verb '\(header.verb.rawValue)' needs the field 'id'"
                 return refuse(token, nil, WireError(.badRequest, code: "malformed_header", message))
             }
-            if header.verb == .cancel { cancel(token, id, now) } else { fetch(token, id) }
-        case .classify: classify(token, header, imageBytes: imageBytes, totalBytes: totalBytes, now)
+            if header.verb == .cancel { cancel(token, id, asker, now) } else { fetch(token, id) }
+        case .classify: classify(token, header, imageBytes: imageBytes, totalBytes: totalBytes, asker, now)
         }
     }
 
@@ -189,10 +193,13 @@ public struct RouterCore {
         refuse(token, id, WireError(.notFound, code: "unknown_job", message))
     }
 
-    private mutating func cancel(_ token: Token, _ id: String, _ now: Instant) {
+    private mutating func cancel(_ token: Token, _ id: String, _ asker: Asker, _ now: Instant) {
         guard let serial = ledger.serial(ofID: id) else {
             let message = "no unfinished job has the id '\(id)'"
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
+        }
+        guard asker.rights == .operator || ledger[serial].asker.identity == asker.identity else {
+            return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
         }
         statistics.counters.cancelled += 1
         end(serial, with: WireError(.timeout, code: "cancelled", "the job was cancelled"), overriding: true, now)
@@ -201,8 +208,10 @@ public struct RouterCore {
     }
 
     private mutating func classify(
-        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
+        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {
+        var header = header
+        header.idempotencyKey = header.idempotencyKey.map { asker.scoped($0) }
         if let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
             statistics.counters.deduplicated += 1
             statistics.count(result.status)
@@ -228,7 +237,7 @@ public struct RouterCore {
         statistics.noteWork(at: now)
         let serial = ledger.add(
             Request(
-                token: token, header: header, bytes: totalBytes, received: now,
+                token: token, header: header, asker: asker, bytes: totalBytes, received: now,
                 tasks: models.map { Task(model: $0) }))
         deadlines.insert(
             Deadline(instant: now + .milliseconds(header.budgetMilliseconds), serial: serial))
@@ -566,6 +575,13 @@ public struct RouterCore {
     private mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
         statistics.answered(document.status, after: now - request.received, at: now)
         actions.append(.reply(request.token, .result(document)))
+    }
+}
+
+extension WireError {
+    /// The sender is known, and this is not theirs to ask.
+    fileprivate static func notAllowed(_ message: String) -> WireError {
+        WireError(.badRequest, code: "not_allowed", message)
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Keyring
 public import Logging
 internal import Reactor
 internal import RouterCore
@@ -23,6 +24,8 @@ public final class RouterService {
     private static let clientHighWater = 1000
     /// How long replies may take to leave after the last one was sent.
     private static let linger = Duration.seconds(1)
+    /// Handshakes judged before messages have their turn.
+    private static let handshakesPerTurn = 64
 
     private let settings: RouterSettings
     private let logger: Logger
@@ -30,6 +33,8 @@ public final class RouterService {
     private let clients: Socket
     private let workers: Socket
     private let connections: Monitor
+    /// Nil without keys: everybody may do everything.
+    private let authenticator: Authenticator?
     private let signals: SignalDescriptor
 
     private var core: RouterCore
@@ -49,19 +54,28 @@ public final class RouterService {
         self.settings = settings
         self.logger = logger
         // Signals first: threads that libzmq starts inherit the mask.
-        signals = try SignalDescriptor([.terminate, .interrupt])
+        signals = try SignalDescriptor(
+            settings.keys == nil ? [.terminate, .interrupt] : [.terminate, .interrupt, .hangUp])
         context = try Context()
         var options = SocketOptions()
+        if let keys = settings.keys.map({ KeyFolder($0) }) {
+            options.curve = try keys.server()
+            authenticator = try Authenticator(keys.allowList(), context: context)
+        } else {
+            authenticator = nil
+        }
         options.linger = Self.linger
         options.sendHighWater = settings.maxJobs + Self.clientHighWater
         options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         options.ipv6 = settings.clientEndpoint.contains("[")
+        options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
         clients = try Socket(.router, context: context, options: options)
         options.sendHighWater = Self.workerHighWater
         options.maxMessageSize = Limits.workerFrameBytes
         options.ipv6 = settings.workerEndpoint.contains("[")
+        options.zapDomain = authenticator.map { _ in Authenticator.Domain.workers.rawValue }
         workers = try Socket(.router, context: context, options: options)
         connections = try workers.monitor([.disconnected])
         try clients.bind(settings.clientEndpoint)
@@ -88,6 +102,7 @@ public final class RouterService {
         let connectionsIndex = polled.add(connections)
         let clientsIndex = polled.add(clients)
         let signalIndex = polled.add(descriptor: signals.descriptor)
+        let handshakesIndex = authenticator.map { polled.add($0.socket) }
         var backlog = Backlog(patience: settings.heartbeat)
         while !isDrained {
             let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
@@ -96,6 +111,7 @@ public final class RouterService {
             if polled.isReadable(connectionsIndex) { try receiveDisconnections() }
             if polled.isReadable(clientsIndex) { try receiveFromClients() }
             if polled.isReadable(signalIndex) { receiveSignals() }
+            if let handshakesIndex, polled.isReadable(handshakesIndex) { try answerHandshakes() }
             let now = MonotonicClock.now()
             backlog.note(isUpToDate: isUpToDate, at: now)
             if !backlog.isExcuse(at: now), let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
@@ -143,7 +159,8 @@ public final class RouterService {
             header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
         return .request(
-            token, header, imageBytes: image.map { message.byteCount(at: $0) }, totalBytes: message.totalBytes)
+            token, header, imageBytes: image.map { message.byteCount(at: $0) }, totalBytes: message.totalBytes,
+            from: asker(of: message))
     }
 
     /// - Returns: whether everything that had arrived was read.
@@ -153,6 +170,11 @@ public final class RouterService {
             // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
             guard let peer = Self.peer(incoming), incoming.count == 2, incoming.droppedFrames == 0 else {
                 handle(.malformedMessage, at: MonotonicClock.now())
+                continue
+            }
+            if let authenticator, authenticator.sender(of: incoming, in: .workers) == nil {
+                // Its key was taken out of the list. If it was a worker, its jobs go to others at once.
+                handle(.disconnected(peer), at: MonotonicClock.now())
                 continue
             }
             let decoded = incoming.withBytes(at: 1) { bytes in
@@ -175,7 +197,11 @@ public final class RouterService {
     }
 
     private func receiveSignals() {
-        while signals.receive() != nil {
+        while let signal = signals.receive() {
+            if signal == .hangUp {
+                reloadAllowList()
+                continue
+            }
             let now = MonotonicClock.now()
             if drainEnds != nil {
                 handle(.abandon, at: now)
@@ -184,6 +210,36 @@ public final class RouterService {
                 drainEnds = now + settings.drainTime
                 handle(.drain, at: now)
             }
+        }
+    }
+
+    // MARK: Keys
+
+    private func asker(of message: Message) -> Asker {
+        guard let authenticator else {
+            let connection = message.withBytes(at: 0) { bytes in
+                var hasher = Hasher()
+                hasher.combine(bytes: bytes)
+                return hasher.finalize()
+            }
+            return Asker(.connection(connection), .operator)
+        }
+        guard let sender = authenticator.sender(of: message, in: .clients) else { return Asker(.key(""), .none) }
+        return Asker(.key(sender.name), sender.role == .operator ? .operator : .client)
+    }
+
+    private func answerHandshakes() throws {
+        let refused = try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
+        if refused > 0 { logger.warning("connections were refused: unlisted key", metadata: ["count": "\(refused)"]) }
+    }
+
+    private func reloadAllowList() {
+        guard let keys = settings.keys else { return }
+        do {
+            authenticator?.replace(try KeyFolder(keys).allowList())
+            logger.info("allow-list was read again")
+        } catch {
+            logger.error("allow-list cannot be used, the old one stays", metadata: ["error": "\(error)"])
         }
     }
 

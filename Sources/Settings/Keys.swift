@@ -4,6 +4,8 @@ import Logging
 enum Keys {
     // All programs
     static let config = Setting.text("config", "a JSON file of settings, named as on the command line")
+    static let keys = Setting.text(
+        "keys", "a folder of CURVE keys that 'bifrons keygen' made; without one nothing is encrypted")
 
     // Router and worker
     static let logLevel = Setting.level("log-level", default: .info, "the least important message to log")
@@ -75,7 +77,8 @@ enum Keys {
 public enum SettingsTable {
     /// Of both services.
     public static let service = [
-        Keys.config.description, Keys.logLevel.description, Keys.drainTime.description, Keys.imageBytes.description,
+        Keys.config.description, Keys.keys.description, Keys.logLevel.description, Keys.drainTime.description,
+        Keys.imageBytes.description,
     ]
     /// Of `bifrons-router`, besides those of ``service``.
     public static let router = [
@@ -92,7 +95,7 @@ public enum SettingsTable {
     ]
     /// Of `bifrons classify`, `status`, `models` and `bench`.
     public static let client = [
-        Keys.config.description, Keys.clientRouter.description, Keys.budget.description,
+        Keys.config.description, Keys.keys.description, Keys.clientRouter.description, Keys.budget.description,
         Keys.imageBytes.description, Keys.priority.description,
         Keys.policy.description, Keys.models.description, Keys.require.description,
     ]

@@ -41,6 +41,8 @@ public struct RouterSettings: Equatable, Sendable {
     public var idempotencyRetention: Duration
     public var drainTime: Duration
     public var insecure: Bool
+    /// The folder of keys; nil: no encryption, and everybody may do everything.
+    public var keys: String?
     public var logLevel: Logger.Level
 
     /// Reads the command line, then the environment, then the file of `--config`.
@@ -63,16 +65,17 @@ public struct RouterSettings: Equatable, Sendable {
         idempotencyRetention = try layers.read(Keys.idempotencyRetention)
         drainTime = try layers.read(Keys.drainTime)
         insecure = try layers.read(Keys.insecure)
+        keys = try layers.optional(Keys.keys)
         logLevel = try layers.read(Keys.logLevel)
 
-        if !insecure {
+        if !insecure, keys == nil {
             for key in [Keys.clientEndpoint, Keys.workerEndpoint] {
                 let endpoint = try layers.read(key)
                 guard Endpoint(endpoint, for: .bind)?.isLocal != true else { continue }
                 throw SettingsError(
                     setting: key.name,
                     "\(layers.source(of: key)) is \(endpoint), where other machines can connect without encryption; "
-                        + "listen on 127.0.0.1 or on an ipc:// path, or allow it with --insecure")
+                        + "listen on 127.0.0.1 or on an ipc:// path, give --keys, or allow it with --insecure")
             }
         }
         if clientEndpoint == workerEndpoint, !clientEndpoint.hasSuffix(":*") {

@@ -257,7 +257,7 @@ private struct Schedule {
     /// What the event itself changes in the world.
     private mutating func expect(_ event: RouterCore.Event) throws {
         switch event {
-        case .request(let token, let header, _, let bytes):
+        case .request(let token, let header, _, let bytes, _):
             nextToken += 1
             open[token] = Open(
                 header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))

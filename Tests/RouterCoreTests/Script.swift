@@ -38,16 +38,17 @@ struct Script {
     /// - Parameter others: bytes of the message besides the image's.
     @discardableResult
     mutating func classify(
-        _ token: Token, bytes: Int? = 1000, and others: Int = 0, _ change: (inout RequestHeader) -> Void = { _ in }
+        _ token: Token, bytes: Int? = 1000, and others: Int = 0, from asker: Asker = .anybody,
+        _ change: (inout RequestHeader) -> Void = { _ in }
     ) -> [String] {
         var header = RequestHeader(verb: .classify, id: "job \(token)")
         change(&header)
-        return handle(.request(token, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + others))
+        return handle(.request(token, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + others, from: asker))
     }
 
     @discardableResult
-    mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil) -> [String] {
-        handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0))
+    mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil, from asker: Asker = .anybody) -> [String] {
+        handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0, from: asker))
     }
 
     func document(_ token: Token) -> ResultDocument? {
