@@ -100,11 +100,22 @@ struct Ledger {
     private var nextSerial: UInt64 = 1
     /// Bytes of the requests' messages.
     private(set) var bytes = 0
+    private var loads: [Asker.Identity: Load] = [:]
+
+    /// What one client has in the router.
+    struct Load {
+        var jobs = 0
+        var bytes = 0
+    }
 
     var count: Int { requests.count }
     var isEmpty: Bool { requests.isEmpty }
     var serials: [UInt64] { requests.keys.sorted() }
     var oldest: Instant? { requests.values.lazy.map(\.received).min() }
+
+    func load(of identity: Asker.Identity) -> Load {
+        loads[identity] ?? Load()
+    }
 
     func contains(_ serial: UInt64) -> Bool {
         requests[serial] != nil
@@ -134,6 +145,8 @@ struct Ledger {
         requests[serial] = request
         if let id = request.header.id { serialsByID[id] = serial }
         bytes += request.bytes
+        loads[request.asker.identity, default: Load()].jobs += 1
+        loads[request.asker.identity]?.bytes += request.bytes
         return serial
     }
 
@@ -141,6 +154,9 @@ struct Ledger {
         let request = requests.removeValue(forKey: serial)!
         if let id = request.header.id, serialsByID[id] == serial { serialsByID[id] = nil }
         bytes -= request.bytes
+        loads[request.asker.identity]?.jobs -= 1
+        loads[request.asker.identity]?.bytes -= request.bytes
+        if loads[request.asker.identity]?.jobs == 0 { loads[request.asker.identity] = nil }
         return request
     }
 }

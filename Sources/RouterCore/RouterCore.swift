@@ -30,6 +30,10 @@ public struct RouterCore {
         public var maxJobs = 4096
         /// Bytes of their messages, envelope, header and image.
         public var maxBytes = 512 << 20
+        /// Of one client alone.
+        public var maxClientJobs = 2048
+        /// Of one client alone.
+        public var maxClientBytes = 256 << 20
         /// Bytes of one image.
         public var imageBytes = Limits.imageBytes
         public var heartbeat = Duration.milliseconds(500)
@@ -220,7 +224,7 @@ public struct RouterCore {
         }
         let models: [Int]
         do {
-            models = try admit(header, imageBytes: imageBytes, totalBytes: totalBytes)
+            models = try admit(header, imageBytes: imageBytes, totalBytes: totalBytes, asker.identity)
         } catch {
             statistics.count(error.status)
             var document = ResultDocument(id: header.id, error: error)
@@ -249,7 +253,9 @@ public struct RouterCore {
     }
 
     /// The models that the request is for, if it may come in.
-    private func admit(_ header: RequestHeader, imageBytes: Int?, totalBytes: Int) throws(WireError) -> [Int] {
+    private func admit(
+        _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Asker.Identity
+    ) throws(WireError) -> [Int] {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
         if header.durable {
             throw WireError(
@@ -283,6 +289,12 @@ public struct RouterCore {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
                 "the queue is full with \(ledger.count) jobs and \(ledger.bytes) bytes; try again later")
+        }
+        let load = ledger.load(of: identity)
+        guard load.jobs < configuration.maxClientJobs, load.bytes + totalBytes <= configuration.maxClientBytes else {
+            throw WireError(
+                .tooManyRequests, code: "client_queue_full",
+                "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
         return models
     }

@@ -24,6 +24,9 @@ public final class RouterService {
     private static let clientHighWater = 1000
     /// How long replies may take to leave after the last one was sent.
     private static let linger = Duration.seconds(1)
+    /// Who does not answer libzmq's own PING, because its machine or network is gone, loses its connection, and with it what
+    /// waits for it there.
+    private static let heartbeat = SocketOptions.Heartbeat(interval: .seconds(10), timeout: .seconds(30))
     /// Handshakes judged before messages have their turn.
     private static let handshakesPerTurn = 64
 
@@ -35,6 +38,8 @@ public final class RouterService {
     private let connections: Monitor
     /// Nil without keys: everybody may do everything.
     private let authenticator: Authenticator?
+    private var untoldRefusals = 0
+    private var refusalsTold: Instant?
     private let signals: SignalDescriptor
 
     private var core: RouterCore
@@ -68,6 +73,7 @@ public final class RouterService {
         options.sendHighWater = settings.maxJobs + Self.clientHighWater
         options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
+        options.heartbeat = Self.heartbeat
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         options.ipv6 = settings.clientEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
@@ -83,6 +89,8 @@ public final class RouterService {
         var configuration = RouterCore.Configuration()
         configuration.maxJobs = settings.maxJobs
         configuration.maxBytes = settings.maxBytes
+        configuration.maxClientJobs = settings.maxClientJobs
+        configuration.maxClientBytes = settings.maxClientBytes
         configuration.imageBytes = settings.imageBytes
         configuration.heartbeat = settings.heartbeat
         configuration.hangTimeout = settings.hangTimeout
@@ -229,8 +237,13 @@ public final class RouterService {
     }
 
     private func answerHandshakes() throws {
-        let refused = try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
-        if refused > 0 { logger.warning("connections were refused: unlisted key", metadata: ["count": "\(refused)"]) }
+        untoldRefusals += try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
+        // At most once a second: a stranger must not fill the log.
+        let now = MonotonicClock.now()
+        guard untoldRefusals > 0, refusalsTold.map({ now - $0 >= .seconds(1) }) ?? true else { return }
+        logger.warning("connections were refused: unlisted key", metadata: ["count": "\(untoldRefusals)"])
+        untoldRefusals = 0
+        refusalsTold = now
     }
 
     private func reloadAllowList() {

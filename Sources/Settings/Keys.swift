@@ -25,6 +25,11 @@ enum Keys {
         "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
     static let maxBytes = Setting.bytes(
         "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of jobs in the router before new jobs get 429")
+    static let maxClientJobs = Setting.count(
+        "max-client-jobs", default: 2048, in: 1...1_000_000,
+        "jobs of one client (one key, or one connection without keys) without an answer before it gets 429")
+    static let maxClientBytes = Setting.bytes(
+        "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
     static let heartbeat = Setting.time(
         "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
         "between two signs of life of a worker; after three missed ones it is lost")
@@ -83,7 +88,8 @@ public enum SettingsTable {
     /// Of `bifrons-router`, besides those of ``service``.
     public static let router = [
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
-        Keys.maxJobs.description, Keys.maxBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
+        Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
+        Keys.maxClientBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
         Keys.idempotencyRetention.description, Keys.insecure.description,
     ]
     /// Of `bifrons-worker`, besides those of ``service``.

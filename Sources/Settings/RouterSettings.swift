@@ -8,6 +8,8 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.modelsFolder) var modelsFolder: String?
     @Option(Keys.maxJobs) var maxJobs: String?
     @Option(Keys.maxBytes) var maxBytes: String?
+    @Option(Keys.maxClientJobs) var maxClientJobs: String?
+    @Option(Keys.maxClientBytes) var maxClientBytes: String?
     @Option(Keys.heartbeat) var heartbeat: String?
     @Option(Keys.hangTimeout) var hangTimeout: String?
     @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
@@ -21,7 +23,9 @@ public struct RouterOptions: ParsableArguments {
         [
             GivenOption(Keys.clientEndpoint, clientEndpoint), GivenOption(Keys.workerEndpoint, workerEndpoint),
             GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
-            GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.heartbeat, heartbeat),
+            GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.maxClientJobs, maxClientJobs),
+            GivenOption(Keys.maxClientBytes, maxClientBytes),
+            GivenOption(Keys.heartbeat, heartbeat),
             GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.idempotencyRetention, idempotencyRetention),
             GivenOption(Keys.insecure, insecure),
         ] + service.given
@@ -35,6 +39,8 @@ public struct RouterSettings: Equatable, Sendable {
     public var modelsFolder: String
     public var maxJobs: Int
     public var maxBytes: Int
+    public var maxClientJobs: Int
+    public var maxClientBytes: Int
     public var imageBytes: Int
     public var heartbeat: Duration
     public var hangTimeout: Duration
@@ -59,6 +65,8 @@ public struct RouterSettings: Equatable, Sendable {
         modelsFolder = try layers.read(Keys.modelsFolder)
         maxJobs = try layers.read(Keys.maxJobs)
         maxBytes = try layers.read(Keys.maxBytes)
+        maxClientJobs = try layers.read(Keys.maxClientJobs)
+        maxClientBytes = try layers.read(Keys.maxClientBytes)
         imageBytes = try layers.read(Keys.imageBytes)
         heartbeat = try layers.read(Keys.heartbeat)
         hangTimeout = try layers.read(Keys.hangTimeout)
@@ -83,10 +91,11 @@ public struct RouterSettings: Equatable, Sendable {
                 setting: Keys.workerEndpoint.name,
                 "\(layers.source(of: Keys.workerEndpoint)) is \(workerEndpoint), the client-endpoint too; choose two")
         }
-        if maxBytes < imageBytes {
+        for (key, bytes) in [(Keys.maxBytes, maxBytes), (Keys.maxClientBytes, maxClientBytes)] where bytes < imageBytes
+        {
             throw SettingsError(
-                setting: Keys.maxBytes.name,
-                "\(layers.source(of: Keys.maxBytes)) is \(maxBytes) bytes, less than one image of image-bytes "
+                setting: key.name,
+                "\(layers.source(of: key)) is \(bytes) bytes, less than one image of image-bytes "
                     + "(\(imageBytes)); raise the one or lower the other")
         }
     }

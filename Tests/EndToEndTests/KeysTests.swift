@@ -45,10 +45,7 @@ extension EndToEndTests {
 
         @Test func nobodyGetsPastTheKeys() throws {
             try Cluster.run(keys: true) { cluster in
-                let process = try cluster.run(
-                    "\(Files.root)/scripts/python-environment",
-                    ["\(Files.root)/.venv-test", "\(Files.root)/Tests/requirements.txt"])
-                try #require(process.wait(milliseconds: 0) == .exit(0), "\(process.standardError)")
+                try ExampleTests.preparePython(cluster)
                 let attacks = try cluster.run(
                     Files.python,
                     [
@@ -129,6 +126,36 @@ extension EndToEndTests {
                 try boss.send(cancel)
                 #expect(try boss.receive().code == "cancelled")
                 #expect(try boss.receive().status == 200)
+            }
+        }
+
+        /// Mebibytes that were sent of a message that never ends, and by which the router grew.
+        private static func endlessMessage(_ cluster: Cluster) throws -> (sent: Int, grown: Int) {
+            try ExampleTests.preparePython(cluster)
+            let attack = try cluster.run(
+                Files.python,
+                ["\(Files.root)/Tests/Attacks/endless_message.py", cluster.clientEndpoint, "\(cluster.router.pid)"])
+            #expect(attack.wait(milliseconds: 0) == .exit(0), "\(attack.standardError)")
+            let words = attack.standardOutput.split(separator: " ")
+            try #require(words.count == 6)
+            return (try #require(Int(words[0])), try #require(Int(words[3])))
+        }
+
+        @Test func aMessageWithoutEndCannotBeSentByStrangers() throws {
+            try Cluster.run(keys: true) { cluster in
+                let (sent, grown) = try Self.endlessMessage(cluster)
+                // Some of it is in the buffers of the system before the router has hung up.
+                #expect(sent < 8 && grown < 8)
+                #expect(try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#)).status == 200)
+            }
+        }
+
+        /// What libzmq leaves open; docs/threat_model.md tells of it.
+        @Test func withoutKeysAMessageWithoutEndCostsItsSizeAndOthersAreServed() throws {
+            try Cluster.run { cluster in
+                let (sent, grown) = try Self.endlessMessage(cluster)
+                #expect(sent == 128 && (64...192).contains(grown))
+                #expect(try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#)).status == 200)
             }
         }
 
