@@ -38,7 +38,7 @@ let package = Package(
         .executable(name: "bifrons-router", targets: ["bifrons-router"]),
         .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
         .executable(name: "bifrons", targets: ["bifrons"]),
-        .library(name: "BifronsClient", targets: ["Client", "Wire"]),
+        .library(name: "BifronsClient", targets: ["Client", "Wire", "ZeroMQ"]),
         // For Benchmarks/, a package of its own.
         .library(
             name: "BifronsRooms", targets: ["ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
@@ -63,23 +63,27 @@ let package = Package(
         .target(name: "CPNG"),
         .target(name: "COpenVINO"),
         room("ZeroMQ", ["CLinux", "CZeroMQ"]),
+        room("Keyring", ["ZeroMQ"]),
         room("Reactor", ["CLinux", "Wire", "ZeroMQ"]),
         room("Journal", ["Reactor", "Wire", "ZeroMQ", grdb]),
         room("ImageDecoding", ["CJPEG", "CPNG"]),
         room("Hashing", ["CCrypto"]),
         room("Inference", ["COpenVINO", "Hashing", "ImageDecoding"]),
         room("Settings", ["CLinux", arguments, configuration, logging]),
-        room("RouterService", ["Journal", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+        room("RouterService", ["Journal", "Keyring", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
         room(
             "WorkerService",
-            ["Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "Wire", "WorkerCore", "ZeroMQ", logging]),
+            [
+                "Hashing", "ImageDecoding", "Inference", "Keyring", "Reactor", "Settings", "Wire", "WorkerCore",
+                "ZeroMQ", logging,
+            ]),
         room("Client", ["Reactor", "Wire", "ZeroMQ"]),
         room("ImageDrawing", ["CJPEG", "CPNG", "ImageDecoding"]),
         room(
             "Commands",
             [
-                "Client", "ImageDecoding", "ImageDrawing", "Reactor", "Settings", "Wire", "ZeroMQ", arguments,
-                histogram,
+                "Client", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "Wire", "ZeroMQ",
+                arguments, histogram,
             ]),
         program("bifrons-router", ["RouterService", "Settings", logging]),
         program("bifrons-worker", ["Settings", "WorkerService", logging]),
@@ -94,6 +98,7 @@ let package = Package(
         tests("RouterCoreTests", ["RouterCore", "TestKit", "Wire"]),
         tests("WorkerCoreTests", ["TestKit", "Wire", "WorkerCore"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
+        tests("KeyringTests", ["Keyring", "ZeroMQ"]),
         tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
         tests("JournalTests", ["Journal", "Reactor", "Wire", "ZeroMQ", grdb]),
         tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
@@ -117,6 +122,9 @@ let package = Package(
             ]),
         tests(
             "EndToEndTests",
-            ["ImageDecoding", "ImageDrawing", "Reactor", "Settings", "TestImages", "TestKit", "Wire", "ZeroMQ"]),
+            [
+                "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit", "Wire",
+                "ZeroMQ",
+            ]),
     ]
 )

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Reactor
 import Synchronization
 public import Wire
-import ZeroMQ
+public import ZeroMQ
 
 /// A client of Bifrons: any number of requests in flight, to one router or to several.
 ///
@@ -25,6 +25,9 @@ public final class BifronsClient: Sendable {
         /// Bytes of the largest image that is sent: a router ends the connection of who sends more than its own limit and
         /// ``Limits/frameSlackBytes``, and that would disturb the other requests.
         public var largestImage = Limits.imageBytes + Limits.frameSlackBytes
+
+        /// Encryption, and who this client is to the routers.
+        public var curve: Curve.Role = .none
 
         public init(routers: [String] = ["tcp://127.0.0.1:5555"]) {
             self.routers = routers

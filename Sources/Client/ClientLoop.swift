@@ -24,12 +24,13 @@ final class ClientLoop {
         /// that was sent in between would be lost with it.
         var isReady = false
 
-        init(_ endpoint: String, _ context: Context) throws(ZeroMQError) {
+        init(_ endpoint: String, _ context: Context, _ curve: Curve.Role) throws(ZeroMQError) {
             self.endpoint = endpoint
             var options = SocketOptions()
             // Nothing is queued for a router that is not there: the call stays ours to give to another.
             options.immediate = true
             options.ipv6 = endpoint.contains("[")
+            options.curve = curve
             options.reconnectMaximum = .seconds(1)
             options.heartbeat = .init(interval: .seconds(2), timeout: .seconds(6))
             socket = try Socket(.dealer, context: context, options: options)
@@ -45,7 +46,7 @@ final class ClientLoop {
         self.options = options
         self.mailbox = mailbox
         let context = try Context()
-        routers = try options.routers.map { try Connection($0, context) }
+        routers = try options.routers.map { try Connection($0, context, options.curve) }
         ledger = CallLedger(routers: routers.count)
         mailIndex = poll.add(descriptor: mailbox.descriptor)
         for router in routers {

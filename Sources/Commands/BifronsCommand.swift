@@ -8,6 +8,7 @@ public struct BifronsCommand: AsyncParsableCommand {
             + "(BIFRONS_CLIENT_ENDPOINT) and in the file of --config; the command line wins, then the environment.",
         subcommands: [
             UpCommand.self, ClassifyCommand.self, StatusCommand.self, BenchCommand.self, ModelsCommand.self,
+            KeygenCommand.self,
         ])
 
     public init() {}

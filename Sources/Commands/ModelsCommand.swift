@@ -15,7 +15,7 @@ struct ModelsCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try ClientSettings(connection)
         try await CommandError.report {
-            try await Submission.withService(settings) { client in
+            try await Submission.withService(settings, as: Submission.asOperator) { client in
                 let report = try await client.models()
                 if json {
                     printLine(String(decoding: report.encoded(), as: UTF8.self))

@@ -15,7 +15,7 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try ClientSettings(connection)
         try await CommandError.report {
-            try await Submission.withService(settings) { client in
+            try await Submission.withService(settings, as: Submission.asOperator) { client in
                 repeat {
                     let report = try await client.status()
                     let text =

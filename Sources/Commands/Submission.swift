@@ -1,4 +1,5 @@
 import Client
+import Keyring
 import Settings
 import Wire
 
@@ -9,17 +10,33 @@ enum Submission {
     /// When it does not say.
     private static let defaultRetry = Duration.milliseconds(100)
 
-    static func client(_ settings: ClientSettings, routers: [String]? = nil) throws(ClientError) -> BifronsClient {
+    /// - Parameter roles: which of the folder's keys to use, the first that is there.
+    static func client(
+        _ settings: ClientSettings, routers: [String]? = nil, as roles: (AllowList.Role, AllowList.Role) = asClient
+    ) throws -> BifronsClient {
         var options = BifronsClient.Options(routers: routers ?? settings.routers)
         options.largestImage = largestImage(settings)
+        if let keys = settings.keys {
+            do {
+                options.curve = try KeyFolder(keys).client(roles.0, roles.1)
+            } catch {
+                throw CommandError("\(error)")
+            }
+        }
         return try BifronsClient(options)
     }
 
+    /// For jobs. An operator may do what a client may.
+    static let asClient = (AllowList.Role.client, AllowList.Role.operator)
+    /// For looking at the service.
+    static let asOperator = (AllowList.Role.operator, AllowList.Role.client)
+
     /// Does a command's work with the service that the settings name, or throws that there is none.
     static func withService<Result>(
-        _ settings: ClientSettings, _ body: (BifronsClient) async throws -> Result
+        _ settings: ClientSettings, as roles: (AllowList.Role, AllowList.Role) = asClient,
+        _ body: (BifronsClient) async throws -> Result
     ) async throws -> Result {
-        let client = try client(settings)
+        let client = try client(settings, as: roles)
         defer { client.close() }
         try await ping(client, settings)
         return try await body(client)

@@ -32,6 +32,8 @@ public final class Journal: Sendable {
     public struct Unfinished: Sendable {
         public var job: UInt64
         public var header: RequestHeader
+        /// The name of the key that it came with.
+        public var owner: String?
         public var image: Frame
     }
 
@@ -52,9 +54,9 @@ public final class Journal: Sendable {
     public let mail: Mailbox<Mail>
 
     fileprivate enum Order: Sendable {
-        case persist(job: UInt64, RequestHeader, Frame)
+        case persist(job: UInt64, RequestHeader, owner: String?, Frame)
         case record(job: UInt64, ResultDocument)
-        case find(token: Int, id: String)
+        case find(token: Int, id: String, owner: String?)
         case close
     }
 
@@ -94,8 +96,8 @@ public final class Journal: Sendable {
     }
 
     /// Writes a job down: `.persisted` follows.
-    public func persist(_ job: UInt64, _ header: RequestHeader, image: Frame) {
-        orders.post(.persist(job: job, header, image))
+    public func persist(_ job: UInt64, _ header: RequestHeader, owner: String? = nil, image: Frame) {
+        orders.post(.persist(job: job, header, owner: owner, image))
     }
 
     /// Writes down a job's result: `.recorded` follows.
@@ -103,9 +105,9 @@ public final class Journal: Sendable {
         orders.post(.record(job: job, document))
     }
 
-    /// Looks for the latest job with an id: `.found` follows.
-    public func find(_ id: String, for token: Int) {
-        orders.post(.find(token: token, id: id))
+    /// Looks for the latest job with an id, of this owner or, nil, of anybody: `.found` follows.
+    public func find(_ id: String, of owner: String? = nil, for token: Int) {
+        orders.post(.find(token: token, id: id, owner: owner))
     }
 
     /// Ends the thread, behind all orders that were given.
@@ -193,7 +195,8 @@ private struct Writer: @unchecked Sendable {
                 .recovered(
                     rows.map { row in
                         Journal.Unfinished(
-                            job: row.job, header: row.header, image: row.image.withUnsafeBytes { Frame($0) })
+                            job: row.job, header: row.header, owner: row.owner,
+                            image: row.image.withUnsafeBytes { Frame($0) })
                     }))
         }
         store = opened
@@ -238,16 +241,16 @@ private struct Writer: @unchecked Sendable {
         _ order: Journal.Order, _ transaction: borrowing Transaction, used: inout Int, now: Int64
     ) throws -> Journal.Mail? {
         switch order {
-        case .persist(let job, let header, let image):
+        case .persist(let job, let header, let owner, let image):
             let data = image.withBytes { Data($0) }
             let outcome = try transaction.insert(
-                job, header, image: data, used: &used, now: now, cutoff: now - retention)
+                job, header, owner: owner, image: data, used: &used, now: now, cutoff: now - retention)
             return .persisted(job: job, outcome)
         case .record(let job, let document):
             try transaction.setResult(job, document, now: now)
             return .recorded(job: job, failure: nil)
-        case .find(let token, let id):
-            return .found(token: token, try transaction.find(id, cutoff: now - retention))
+        case .find(let token, let id, let owner):
+            return .found(token: token, try transaction.find(id, of: owner, cutoff: now - retention))
         case .close: return nil
         }
     }
@@ -255,12 +258,12 @@ private struct Writer: @unchecked Sendable {
     private mutating func refuse(_ orders: [Journal.Order], _ reason: String, isRetry: Bool, keepingResults: Bool) {
         for order in orders {
             switch order {
-            case .persist(let job, _, _): mail.post(.persisted(job: job, .failed(reason)))
+            case .persist(let job, _, _, _): mail.post(.persisted(job: job, .failed(reason)))
             case .record(let job, _):
                 guard keepingResults else { continue }
                 unwritten.append(order)
                 if !isRetry { mail.post(.recorded(job: job, failure: reason)) }
-            case .find(let token, _): mail.post(.found(token: token, .failed(reason)))
+            case .find(let token, _, _): mail.post(.found(token: token, .failed(reason)))
             case .close: break
             }
         }

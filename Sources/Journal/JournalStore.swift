@@ -11,6 +11,7 @@ final class JournalStore {
     struct Row {
         var job: UInt64
         var header: RequestHeader
+        var owner: String?
         var image: Data
     }
 
@@ -77,17 +78,17 @@ struct Transaction: ~Copyable {
     /// - Parameter used: bytes of images that this transaction has written, counted on.
     /// - Returns: what became of it; `.known` if another job with its key has a result younger than `cutoff`.
     func insert(
-        _ job: UInt64, _ header: RequestHeader, image: Data, used: inout Int, now: Int64, cutoff: Int64
+        _ job: UInt64, _ header: RequestHeader, owner: String?, image: Data, used: inout Int, now: Int64, cutoff: Int64
     ) throws -> Journal.Outcome {
-        let known = try header.idempotencyKey.flatMap { try result(ofKey: $0, cutoff: cutoff) }
+        let known = try header.idempotencyKey.flatMap { try result(ofKey: $0, owner, cutoff: cutoff) }
         if known == nil {
             guard used + image.count <= room else { return .failed("it is full of jobs and results") }
             used += image.count
         }
         try db.cachedStatement(
-            sql: "INSERT INTO jobs (job, id, idempotency_key, header, image) VALUES (?, ?, ?, ?, ?)"
+            sql: "INSERT INTO jobs (job, id, owner, idempotency_key, header, image) VALUES (?, ?, ?, ?, ?, ?)"
         ).execute(arguments: [
-            Int64(bitPattern: job), header.id, header.idempotencyKey, Data(header.encoded()),
+            Int64(bitPattern: job), header.id, owner, header.idempotencyKey, Data(header.encoded()),
             known == nil ? image : nil,
         ])
         guard let known else { return .stored }
@@ -106,13 +107,16 @@ struct Transaction: ~Copyable {
         ])
     }
 
-    /// What is known of the latest job with this id.
-    func find(_ id: String, cutoff: Int64) throws -> Journal.Found {
+    /// What is known of the latest job with this id, of this owner or, nil, of anybody.
+    func find(_ id: String, of owner: String?, cutoff: Int64) throws -> Journal.Found {
         guard
             let row = try GRDB.Row.fetchOne(
                 db.cachedStatement(
-                    sql: "SELECT header, result, finished FROM jobs WHERE id = ? ORDER BY sequence DESC LIMIT 1"),
-                arguments: [id])
+                    sql: """
+                        SELECT header, result, finished FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)
+                        ORDER BY sequence DESC LIMIT 1
+                        """),
+                arguments: [id, owner])
         else { return .unknown }
         guard let result: Data = row["result"] else { return .running }
         let finished: Int64 = row["finished"]
@@ -125,13 +129,13 @@ struct Transaction: ~Copyable {
     /// The jobs without a result, oldest first. One whose key has got its result is given that.
     func unfinished(now: Int64, cutoff: Int64) throws -> [JournalStore.Row] {
         let rows = try GRDB.Row.fetchAll(
-            db, sql: "SELECT job, header, image FROM jobs WHERE result IS NULL ORDER BY sequence")
+            db, sql: "SELECT job, header, owner, image FROM jobs WHERE result IS NULL ORDER BY sequence")
         var jobs: [JournalStore.Row] = []
         for row in rows {
             let job = JournalStore.Row(
                 job: UInt64(bitPattern: row["job"] as Int64), header: try Self.header(row["header"]),
-                image: row["image"] ?? Data())
-            if let key = job.header.idempotencyKey, let known = try result(ofKey: key, cutoff: cutoff) {
+                owner: row["owner"], image: row["image"] ?? Data())
+            if let key = job.header.idempotencyKey, let known = try result(ofKey: key, job.owner, cutoff: cutoff) {
                 try setResult(job.job, known.copied(for: job.header), now: now)
             } else {
                 jobs.append(job)
@@ -151,13 +155,13 @@ struct Transaction: ~Copyable {
         return db.changesCount
     }
 
-    private func result(ofKey key: String, cutoff: Int64) throws -> ResultDocument? {
+    private func result(ofKey key: String, _ owner: String?, cutoff: Int64) throws -> ResultDocument? {
         try Data.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT result FROM jobs WHERE idempotency_key = ? AND lasts AND finished > ?
+                    SELECT result FROM jobs WHERE idempotency_key = ? AND owner IS ? AND lasts AND finished > ?
                     ORDER BY sequence DESC LIMIT 1
-                    """), arguments: [key, cutoff]
+                    """), arguments: [key, owner, cutoff]
         ).map(Self.document)
     }
 
@@ -193,6 +197,7 @@ private enum Schema {
                         sequence INTEGER PRIMARY KEY,
                         job INTEGER NOT NULL UNIQUE,   -- the router's number for it
                         id TEXT,
+                        owner TEXT,                    -- the name of the key that it came with
                         idempotency_key TEXT,
                         header BLOB NOT NULL,          -- as the client protocol has it
                         image BLOB,                    -- until there is a result

@@ -30,6 +30,9 @@ struct JobID: Hashable, Comparable {
 final class Request {
     let token: RouterCore.Token
     let header: RequestHeader
+    let asker: Asker
+    /// The header's idempotency key, as the table knows it.
+    var key: String? { header.idempotencyKey.map { asker.scoped($0) } }
     /// What its message holds until the reply.
     let bytes: Int
     let received: Instant
@@ -48,11 +51,13 @@ final class Request {
     var isRecovered = false
 
     init(
-        token: RouterCore.Token, header: RequestHeader, bytes: Int, received: Instant, tasks: [Task], job: UInt64? = nil
+        token: RouterCore.Token, header: RequestHeader, asker: Asker = .anybody, bytes: Int, received: Instant,
+        tasks: [Task], job: UInt64? = nil
     ) {
         self.token = token
         self.job = job
         self.header = header
+        self.asker = asker
         self.bytes = bytes
         self.received = received
         deadline = received + .milliseconds(header.budgetMilliseconds)
@@ -106,6 +111,13 @@ struct Ledger {
     private var nextSerial: UInt64 = 1
     /// Bytes of the requests' messages.
     private(set) var bytes = 0
+    private var loads: [Asker.Identity: Load] = [:]
+
+    /// What one client has in the router.
+    struct Load {
+        var jobs = 0
+        var bytes = 0
+    }
 
     var count: Int { requests.count }
     var isEmpty: Bool { requests.isEmpty }
@@ -113,6 +125,10 @@ struct Ledger {
     var upcoming: UInt64 { nextSerial }
     var serials: [UInt64] { requests.keys.sorted() }
     var oldest: Instant? { requests.values.lazy.map(\.received).min() }
+
+    func load(of identity: Asker.Identity) -> Load {
+        loads[identity] ?? Load()
+    }
 
     func contains(_ serial: UInt64) -> Bool {
         requests[serial] != nil
@@ -142,6 +158,8 @@ struct Ledger {
         requests[serial] = request
         if let id = request.header.id { serialsByID[id] = serial }
         bytes += request.bytes
+        loads[request.asker.identity, default: Load()].jobs += 1
+        loads[request.asker.identity]?.bytes += request.bytes
         return serial
     }
 
@@ -149,6 +167,9 @@ struct Ledger {
         let request = requests.removeValue(forKey: serial)!
         if let id = request.header.id, serialsByID[id] == serial { serialsByID[id] = nil }
         bytes -= request.bytes
+        loads[request.asker.identity]?.jobs -= 1
+        loads[request.asker.identity]?.bytes -= request.bytes
+        if loads[request.asker.identity]?.jobs == 0 { loads[request.asker.identity] = nil }
         return request
     }
 }

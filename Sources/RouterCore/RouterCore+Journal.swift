@@ -78,7 +78,7 @@ extension RouterCore {
 
     // MARK: Fetching
 
-    mutating func fetch(_ token: Token, _ id: String) {
+    mutating func fetch(_ token: Token, _ id: String, _ asker: Asker) {
         guard configuration.keepsJournal else {
             let message = "no durable job has the id '\(id)'; this router keeps no journal"
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
@@ -89,7 +89,7 @@ extension RouterCore {
             return refuse(token, id, WireError(.tooManyRequests, code: "queue_full", message))
         }
         fetching[token] = id
-        actions.append(.find(token, id: id))
+        actions.append(.find(token, id: id, owner: asker.rights == .operator ? nil : asker.owner))
     }
 
     mutating func found(_ token: Token, _ finding: Finding) {
@@ -112,13 +112,16 @@ extension RouterCore {
 
     /// A job of an earlier life is computed as if it had come just now, but no client waits for it, and it waits for workers:
     /// after a restart there are none yet.
-    mutating func recover(_ token: Token, _ job: UInt64, _ header: RequestHeader, _ bytes: Int, _ now: Instant) {
+    mutating func recover(
+        _ token: Token, _ job: UInt64, _ header: RequestHeader, _ owner: String?, _ bytes: Int, _ now: Instant
+    ) {
         // The journal keeps it for the next life.
         if isDraining { return actions.append(.release(token)) }
         statistics.noteWork(at: now)
         let models = Result { () throws(WireError) in try modelsAsked(header) }
         let request = Request(
-            token: token, header: header, bytes: bytes, received: now,
+            token: token, header: header, asker: owner.map { Asker(.key($0), .client) } ?? .anybody, bytes: bytes,
+            received: now,
             tasks: ((try? models.get()) ?? []).map { Task(model: $0) }, job: job)
         (request.isJournalled, request.isAnswered, request.isRecovered) = (true, true, true)
         switch models {

@@ -30,6 +30,10 @@ public struct RouterCore {
         public var maxJobs = 4096
         /// Bytes of their messages, envelope, header and image.
         public var maxBytes = 512 << 20
+        /// Of one client alone.
+        public var maxClientJobs = 2048
+        /// Of one client alone.
+        public var maxClientBytes = 256 << 20
         /// Bytes of one image.
         public var imageBytes = Limits.imageBytes
         public var heartbeat = Duration.milliseconds(500)
@@ -54,7 +58,7 @@ public struct RouterCore {
     public enum Event {
         /// A well-formed request. `imageBytes` is nil if it has no image frame; `totalBytes` is what the message holds until
         /// the reply.
-        case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int)
+        case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int, from: Asker = .anybody)
         /// A request that could not be read, with its id if that could be.
         case malformedRequest(Token, id: String?, WireError)
         /// What became of a `.persist`.
@@ -64,7 +68,7 @@ public struct RouterCore {
         /// What became of a `.find`.
         case found(Token, Finding)
         /// A durable job that an earlier life of the router has left without a result; its image is the token's.
-        case recovered(Token, job: UInt64, RequestHeader, bytes: Int)
+        case recovered(Token, job: UInt64, RequestHeader, owner: String?, bytes: Int)
         case worker(Peer, WorkerMessage)
         /// Bytes on the workers' socket that are no message.
         case malformedMessage
@@ -109,11 +113,11 @@ public struct RouterCore {
         /// The image of a request that was acknowledged or recovered is not needed any more.
         case release(Token)
         /// Write a durable job and the token's image to disk; `.persisted` comes back.
-        case persist(Token, job: UInt64, RequestHeader)
+        case persist(Token, job: UInt64, RequestHeader, owner: String?)
         /// Write a durable job's result to disk, behind the job; `.recorded` comes back.
         case record(job: UInt64, ResultDocument)
-        /// Look for the latest durable job with this id; `.found` comes back.
-        case find(Token, id: String)
+        /// Look for the latest durable job with this id, of this owner or of anybody; `.found` comes back.
+        case find(Token, id: String, owner: String?)
         case send(Peer, RouterMessage)
         /// A job for a worker; the image is the token's.
         case dispatch(Peer, RouterMessage.Job, image: Token)
@@ -179,15 +183,16 @@ public struct RouterCore {
         actions = []
         endOverdue(now)
         switch event {
-        case .request(let token, let header, let imageBytes, let totalBytes):
-            request(token, header, imageBytes: imageBytes, totalBytes: totalBytes, now)
+        case .request(let token, let header, let imageBytes, let totalBytes, let asker):
+            request(token, header, imageBytes: imageBytes, totalBytes: totalBytes, asker, now)
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
         case .persisted(let job, let persistence): persisted(job &- jobSeed, persistence, now)
         case .recorded(let job, let failure): recorded(job, failure, now)
         case .found(let token, let finding): found(token, finding)
-        case .recovered(let token, let job, let header, let bytes): recover(token, job, header, bytes, now)
+        case .recovered(let token, let job, let header, let owner, let bytes):
+            recover(token, job, header, owner, bytes, now)
         case .worker(let peer, let message): receive(message, from: peer, now)
         case .malformedMessage: statistics.counters.malformedMessages += 1
         case .disconnected(let peer): lose(peer, now)
@@ -209,13 +214,17 @@ public struct RouterCore {
     // MARK: Requests
 
     private mutating func request(
-        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
+        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {
+        guard asker.rights != .none else { return refuse(token, header.id, .notAllowed("your key may not ask this")) }
         switch header.verb {
         case .ping:
             statistics.count(.ok)
             actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
         case .status:
+            guard asker.rights == .operator else {
+                return refuse(token, header.id, .notAllowed("'status' needs an operator's key"))
+            }
             statistics.count(.ok)
             actions.append(.reply(token, .status(statusReport(id: header.id, at: now))))
         case .models:
@@ -226,8 +235,8 @@ public struct RouterCore {
                 let message = "the verb '\(header.verb.rawValue)' needs the field 'id'"
                 return refuse(token, nil, WireError(.badRequest, code: "malformed_header", message))
             }
-            if header.verb == .cancel { cancel(token, id, now) } else { fetch(token, id) }
-        case .classify: classify(token, header, imageBytes: imageBytes, totalBytes: totalBytes, now)
+            if header.verb == .cancel { cancel(token, id, asker, now) } else { fetch(token, id, asker) }
+        case .classify: classify(token, header, imageBytes: imageBytes, totalBytes: totalBytes, asker, now)
         }
     }
 
@@ -236,10 +245,13 @@ public struct RouterCore {
         actions.append(.reply(token, .result(ResultDocument(id: id, error: error))))
     }
 
-    private mutating func cancel(_ token: Token, _ id: String, _ now: Instant) {
+    private mutating func cancel(_ token: Token, _ id: String, _ asker: Asker, _ now: Instant) {
         guard let serial = ledger.serial(ofID: id) else {
             let message = "no unfinished job has the id '\(id)'"
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
+        }
+        guard asker.rights == .operator || ledger[serial].asker.identity == asker.identity else {
+            return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
         }
         statistics.counters.cancelled += 1
         let job = ledger[serial].job
@@ -253,10 +265,12 @@ public struct RouterCore {
     }
 
     private mutating func classify(
-        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ now: Instant
+        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {
         // A durable job with a known result still has to get into the journal.
-        if !header.durable, let key = header.idempotencyKey, let result = idempotency.result(for: key, at: now) {
+        if !header.durable, let key = header.idempotencyKey,
+            let result = idempotency.result(for: asker.scoped(key), at: now)
+        {
             statistics.counters.deduplicated += 1
             statistics.count(result.status)
             actions.append(.reply(token, .result(result.copied(for: header, after: .zero))))
@@ -264,7 +278,7 @@ public struct RouterCore {
         }
         let models: [Int]
         do {
-            models = try admit(header, imageBytes: imageBytes, totalBytes: totalBytes)
+            models = try admit(header, imageBytes: imageBytes, totalBytes: totalBytes, asker.identity)
         } catch {
             statistics.count(error.status)
             var document = ResultDocument(id: header.id, error: error)
@@ -282,10 +296,10 @@ public struct RouterCore {
         let job = header.durable ? jobSeed &+ ledger.upcoming : nil
         let serial = enter(
             Request(
-                token: token, header: header, bytes: totalBytes, received: now,
+                token: token, header: header, asker: asker, bytes: totalBytes, received: now,
                 tasks: models.map { Task(model: $0) }, job: job))
         if let job {
-            actions.append(.persist(token, job: job, header))
+            actions.append(.persist(token, job: job, header, owner: asker.owner))
         } else {
             begin(serial, now)
         }
@@ -300,7 +314,7 @@ public struct RouterCore {
 
     /// Computes the request's result, unless it is known or another request computes the same.
     mutating func begin(_ serial: UInt64, _ now: Instant) {
-        guard let key = ledger[serial].header.idempotencyKey else { return start(serial, now) }
+        guard let key = ledger[serial].key else { return start(serial, now) }
         if let result = idempotency.result(for: key, at: now) {
             statistics.counters.deduplicated += 1
             let request = ledger.remove(serial)
@@ -314,7 +328,9 @@ public struct RouterCore {
     }
 
     /// The models that the request is for, if it may come in.
-    private func admit(_ header: RequestHeader, imageBytes: Int?, totalBytes: Int) throws(WireError) -> [Int] {
+    private func admit(
+        _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Asker.Identity
+    ) throws(WireError) -> [Int] {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
         if header.durable, !configuration.keepsJournal {
             throw WireError(
@@ -343,6 +359,12 @@ public struct RouterCore {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
                 "the queue is full with \(jobsInHand) jobs and \(bytes) bytes; try again later")
+        }
+        let load = ledger.load(of: identity)
+        guard load.jobs < configuration.maxClientJobs, load.bytes + totalBytes <= configuration.maxClientBytes else {
+            throw WireError(
+                .tooManyRequests, code: "client_queue_full",
+                "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
         return models
     }
@@ -627,7 +649,7 @@ public struct RouterCore {
         let request = ledger.remove(serial)
         let document = request.result(ensemble, at: now, overriding: error)
         conclude(request, document, now)
-        if let key = request.header.idempotencyKey, idempotency.isLeader(serial, of: key) {
+        if let key = request.key, idempotency.isLeader(serial, of: key) {
             if document.status.isFinal {
                 for follower in idempotency.store(document, for: key, at: now) where ledger.contains(follower) {
                     let request = ledger.remove(follower)
@@ -663,6 +685,13 @@ public struct RouterCore {
             statistics.answered(document.status, after: now - request.received, at: now)
             actions.append(.reply(request.token, .result(document)))
         }
+    }
+}
+
+extension WireError {
+    /// The sender is known, and this is not theirs to ask.
+    fileprivate static func notAllowed(_ message: String) -> WireError {
+        WireError(.badRequest, code: "not_allowed", message)
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Journal
+internal import Keyring
 public import Logging
 internal import Reactor
 internal import RouterCore
@@ -24,6 +25,11 @@ public final class RouterService {
     private static let clientHighWater = 1000
     /// How long replies may take to leave after the last one was sent.
     private static let linger = Duration.seconds(1)
+    /// Who does not answer libzmq's own PING, because its machine or network is gone, loses its connection, and with it what
+    /// waits for it there.
+    private static let heartbeat = SocketOptions.Heartbeat(interval: .seconds(10), timeout: .seconds(30))
+    /// Handshakes judged before messages have their turn.
+    private static let handshakesPerTurn = 64
 
     private let settings: RouterSettings
     private let logger: Logger
@@ -31,6 +37,10 @@ public final class RouterService {
     private let clients: Socket
     private let workers: Socket
     private let connections: Monitor
+    /// Nil without keys: everybody may do everything.
+    private let authenticator: Authenticator?
+    private var untoldRefusals = 0
+    private var refusalsTold: Instant?
     private let signals: SignalDescriptor
     private let journal: Journal?
 
@@ -51,19 +61,29 @@ public final class RouterService {
         self.settings = settings
         self.logger = logger
         // Signals first: threads that libzmq starts inherit the mask.
-        signals = try SignalDescriptor([.terminate, .interrupt])
+        signals = try SignalDescriptor(
+            settings.keys == nil ? [.terminate, .interrupt] : [.terminate, .interrupt, .hangUp])
         context = try Context()
         var options = SocketOptions()
+        if let keys = settings.keys.map({ KeyFolder($0) }) {
+            options.curve = try keys.server()
+            authenticator = try Authenticator(keys.allowList(), context: context)
+        } else {
+            authenticator = nil
+        }
         options.linger = Self.linger
         options.sendHighWater = settings.maxJobs + Self.clientHighWater
         options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
+        options.heartbeat = Self.heartbeat
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         options.ipv6 = settings.clientEndpoint.contains("[")
+        options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
         clients = try Socket(.router, context: context, options: options)
         options.sendHighWater = Self.workerHighWater
         options.maxMessageSize = Limits.workerFrameBytes
         options.ipv6 = settings.workerEndpoint.contains("[")
+        options.zapDomain = authenticator.map { _ in Authenticator.Domain.workers.rawValue }
         workers = try Socket(.router, context: context, options: options)
         connections = try workers.monitor([.disconnected])
         try clients.bind(settings.clientEndpoint)
@@ -71,6 +91,8 @@ public final class RouterService {
         var configuration = RouterCore.Configuration()
         configuration.maxJobs = settings.maxJobs
         configuration.maxBytes = settings.maxBytes
+        configuration.maxClientJobs = settings.maxClientJobs
+        configuration.maxClientBytes = settings.maxClientBytes
         configuration.imageBytes = settings.imageBytes
         configuration.heartbeat = settings.heartbeat
         configuration.hangTimeout = settings.hangTimeout
@@ -96,6 +118,7 @@ public final class RouterService {
         let clientsIndex = polled.add(clients)
         let signalIndex = polled.add(descriptor: signals.descriptor)
         let journalIndex = journal.map { polled.add(descriptor: $0.mail.descriptor) }
+        let handshakesIndex = authenticator.map { polled.add($0.socket) }
         var backlog = Backlog(patience: settings.heartbeat)
         while !isDrained {
             let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
@@ -105,6 +128,7 @@ public final class RouterService {
             if polled.isReadable(clientsIndex) { try receiveFromClients() }
             if let journalIndex, polled.isReadable(journalIndex) { receiveFromJournal() }
             if polled.isReadable(signalIndex) { receiveSignals() }
+            if let handshakesIndex, polled.isReadable(handshakesIndex) { try answerHandshakes() }
             let now = MonotonicClock.now()
             backlog.note(isUpToDate: isUpToDate, at: now)
             if !backlog.isExcuse(at: now), let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
@@ -153,7 +177,8 @@ public final class RouterService {
             header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
         return .request(
-            token, header, imageBytes: image.map { message.byteCount(at: $0) }, totalBytes: message.totalBytes)
+            token, header, imageBytes: image.map { message.byteCount(at: $0) }, totalBytes: message.totalBytes,
+            from: asker(of: message))
     }
 
     /// - Returns: whether everything that had arrived was read.
@@ -163,6 +188,11 @@ public final class RouterService {
             // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
             guard let peer = Self.peer(incoming), incoming.count == 2, incoming.droppedFrames == 0 else {
                 handle(.malformedMessage, at: MonotonicClock.now())
+                continue
+            }
+            if let authenticator, authenticator.sender(of: incoming, in: .workers) == nil {
+                // Its key was taken out of the list. If it was a worker, its jobs go to others at once.
+                handle(.disconnected(peer), at: MonotonicClock.now())
                 continue
             }
             let decoded = incoming.withBytes(at: 1) { bytes in
@@ -196,7 +226,7 @@ public final class RouterService {
                 for job in jobs {
                     let token = pending.adopt(job.image)
                     let event = RouterCore.Event.recovered(
-                        token, job: job.job, job.header, bytes: job.image.byteCount)
+                        token, job: job.job, job.header, owner: job.owner, bytes: job.image.byteCount)
                     handle(event, at: now)
                 }
             case .failing(let reason):
@@ -207,7 +237,11 @@ public final class RouterService {
     }
 
     private func receiveSignals() {
-        while signals.receive() != nil {
+        while let signal = signals.receive() {
+            if signal == .hangUp {
+                reloadAllowList()
+                continue
+            }
             let now = MonotonicClock.now()
             if drainEnds != nil {
                 handle(.abandon, at: now)
@@ -216,6 +250,41 @@ public final class RouterService {
                 drainEnds = now + settings.drainTime
                 handle(.drain, at: now)
             }
+        }
+    }
+
+    // MARK: Keys
+
+    private func asker(of message: Message) -> Asker {
+        guard let authenticator else {
+            let connection = message.withBytes(at: 0) { bytes in
+                var hasher = Hasher()
+                hasher.combine(bytes: bytes)
+                return hasher.finalize()
+            }
+            return Asker(.connection(connection), .operator)
+        }
+        guard let sender = authenticator.sender(of: message, in: .clients) else { return Asker(.key(""), .none) }
+        return Asker(.key(sender.name), sender.role == .operator ? .operator : .client)
+    }
+
+    private func answerHandshakes() throws {
+        untoldRefusals += try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
+        // At most once a second: a stranger must not fill the log.
+        let now = MonotonicClock.now()
+        guard untoldRefusals > 0, refusalsTold.map({ now - $0 >= .seconds(1) }) ?? true else { return }
+        logger.warning("connections were refused: unlisted key", metadata: ["count": "\(untoldRefusals)"])
+        untoldRefusals = 0
+        refusalsTold = now
+    }
+
+    private func reloadAllowList() {
+        guard let keys = settings.keys else { return }
+        do {
+            authenticator?.replace(try KeyFolder(keys).allowList())
+            logger.info("allow-list was read again")
+        } catch {
+            logger.error("allow-list cannot be used, the old one stays", metadata: ["error": "\(error)"])
         }
     }
 
@@ -255,9 +324,9 @@ public final class RouterService {
                 pending.release(token)
             case .acknowledge(let token, let reply): send(reply, to: token)
             case .release(let token): pending.release(token)
-            case .persist(let token, let job, let header): persist(job, header, token)
+            case .persist(let token, let job, let header, let owner): persist(job, header, owner, token)
             case .record(let job, let document): journal?.record(job, document)
-            case .find(let token, let id): journal?.find(id, for: token)
+            case .find(let token, let id, let owner): journal?.find(id, of: owner, for: token)
             case .send(let peer, let message): send(message, to: peer, image: nil)
             case .dispatch(let peer, let job, let token): send(.job(job), to: peer, image: token)
             case .drained: isDrained = true
@@ -296,9 +365,9 @@ public final class RouterService {
         if outcome != .sent { unreachable.append(peer) }
     }
 
-    private func persist(_ job: UInt64, _ header: RequestHeader, _ token: RouterCore.Token) {
+    private func persist(_ job: UInt64, _ header: RequestHeader, _ owner: String?, _ token: RouterCore.Token) {
         guard let image = pending.request(token)?.image else { return }
-        journal?.persist(job, header, image: pending.message(token).frame(at: image))
+        journal?.persist(job, header, owner: owner, image: pending.message(token).frame(at: image))
     }
 
     private static func peer(_ message: Message) -> RouterCore.Peer? {

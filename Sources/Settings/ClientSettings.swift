@@ -3,13 +3,14 @@ public import ArgumentParser
 /// Where a command finds the service.
 public struct ConnectionOptions: ParsableArguments {
     @Option(Keys.config) var config: String?
+    @Option(Keys.keys) var keys: String?
     @Option(Keys.clientRouter) var router: [String] = []
 
     public init() {}
 
     /// What was given.
     public var given: [GivenOption] {
-        [GivenOption(Keys.config, config), GivenOption(Keys.clientRouter, router)]
+        [GivenOption(Keys.config, config), GivenOption(Keys.keys, keys), GivenOption(Keys.clientRouter, router)]
     }
 }
 
@@ -37,6 +38,8 @@ public struct RequestOptions: ParsableArguments {
 /// The settings of a client, validated; `Keys` says what each means.
 public struct ClientSettings: Equatable, Sendable {
     public var routers: [String]
+    /// The folder of keys; nil: no encryption.
+    public var keys: String?
     /// Whether somebody named a router, or the default is used.
     public var isRouterNamed: Bool
     public var budgetMilliseconds: Int
@@ -56,6 +59,7 @@ public struct ClientSettings: Equatable, Sendable {
         let layers = try SettingsLayers(connection.given + request.given, environment: environment)
         isRouterNamed = try layers.optionalList(Keys.clientRouter) != nil
         routers = try layers.list(Keys.clientRouter)
+        keys = try layers.optional(Keys.keys)
         budgetMilliseconds = try layers.read(Keys.budget)
         imageBytes = try layers.read(Keys.imageBytes)
         priority = try layers.read(Keys.priority)

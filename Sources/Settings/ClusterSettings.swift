@@ -55,6 +55,7 @@ public struct ClusterSettings: Equatable, Sendable {
         options.router.workerEndpoint = "ipc://\(folder)/workers"
         options.router.service.logLevel = "error"
         options.router.service.config = connection.config
+        options.router.service.keys = connection.keys
         return try ClusterSettings(options, environment: environment)
     }
 

@@ -4,6 +4,8 @@ import Logging
 enum Keys {
     // All programs
     static let config = Setting.text("config", "a JSON file of settings, named as on the command line")
+    static let keys = Setting.text(
+        "keys", "a folder of CURVE keys that 'bifrons keygen' made; without one nothing is encrypted")
 
     // Router and worker
     static let logLevel = Setting.level("log-level", default: .info, "the least important message to log")
@@ -23,6 +25,11 @@ enum Keys {
         "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
     static let maxBytes = Setting.bytes(
         "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of jobs in the router before new jobs get 429")
+    static let maxClientJobs = Setting.count(
+        "max-client-jobs", default: 2048, in: 1...1_000_000,
+        "jobs of one client (one key, or one connection without keys) without an answer before it gets 429")
+    static let maxClientBytes = Setting.bytes(
+        "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
     static let heartbeat = Setting.time(
         "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
         "between two signs of life of a worker; after three missed ones it is lost")
@@ -83,12 +90,14 @@ enum Keys {
 public enum SettingsTable {
     /// Of both services.
     public static let service = [
-        Keys.config.description, Keys.logLevel.description, Keys.drainTime.description, Keys.imageBytes.description,
+        Keys.config.description, Keys.keys.description, Keys.logLevel.description, Keys.drainTime.description,
+        Keys.imageBytes.description,
     ]
     /// Of `bifrons-router`, besides those of ``service``.
     public static let router = [
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
-        Keys.maxJobs.description, Keys.maxBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
+        Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
+        Keys.maxClientBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
         Keys.idempotencyRetention.description, Keys.journal.description, Keys.journalBytes.description,
         Keys.resultRetention.description, Keys.insecure.description,
     ]
@@ -101,7 +110,7 @@ public enum SettingsTable {
     ]
     /// Of `bifrons classify`, `status`, `models` and `bench`.
     public static let client = [
-        Keys.config.description, Keys.clientRouter.description, Keys.budget.description,
+        Keys.config.description, Keys.keys.description, Keys.clientRouter.description, Keys.budget.description,
         Keys.imageBytes.description, Keys.priority.description,
         Keys.policy.description, Keys.models.description, Keys.require.description,
     ]

@@ -8,6 +8,8 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.modelsFolder) var modelsFolder: String?
     @Option(Keys.maxJobs) var maxJobs: String?
     @Option(Keys.maxBytes) var maxBytes: String?
+    @Option(Keys.maxClientJobs) var maxClientJobs: String?
+    @Option(Keys.maxClientBytes) var maxClientBytes: String?
     @Option(Keys.heartbeat) var heartbeat: String?
     @Option(Keys.hangTimeout) var hangTimeout: String?
     @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
@@ -24,7 +26,9 @@ public struct RouterOptions: ParsableArguments {
         [
             GivenOption(Keys.clientEndpoint, clientEndpoint), GivenOption(Keys.workerEndpoint, workerEndpoint),
             GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
-            GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.heartbeat, heartbeat),
+            GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.maxClientJobs, maxClientJobs),
+            GivenOption(Keys.maxClientBytes, maxClientBytes),
+            GivenOption(Keys.heartbeat, heartbeat),
             GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.idempotencyRetention, idempotencyRetention),
             GivenOption(Keys.journal, journal), GivenOption(Keys.journalBytes, journalBytes),
             GivenOption(Keys.resultRetention, resultRetention), GivenOption(Keys.insecure, insecure),
@@ -39,6 +43,8 @@ public struct RouterSettings: Equatable, Sendable {
     public var modelsFolder: String
     public var maxJobs: Int
     public var maxBytes: Int
+    public var maxClientJobs: Int
+    public var maxClientBytes: Int
     public var imageBytes: Int
     public var heartbeat: Duration
     public var hangTimeout: Duration
@@ -49,6 +55,8 @@ public struct RouterSettings: Equatable, Sendable {
     public var resultRetention: Duration
     public var drainTime: Duration
     public var insecure: Bool
+    /// The folder of keys; nil: no encryption, and everybody may do everything.
+    public var keys: String?
     public var logLevel: Logger.Level
 
     /// Reads the command line, then the environment, then the file of `--config`.
@@ -65,6 +73,8 @@ public struct RouterSettings: Equatable, Sendable {
         modelsFolder = try layers.read(Keys.modelsFolder)
         maxJobs = try layers.read(Keys.maxJobs)
         maxBytes = try layers.read(Keys.maxBytes)
+        maxClientJobs = try layers.read(Keys.maxClientJobs)
+        maxClientBytes = try layers.read(Keys.maxClientBytes)
         imageBytes = try layers.read(Keys.imageBytes)
         heartbeat = try layers.read(Keys.heartbeat)
         hangTimeout = try layers.read(Keys.hangTimeout)
@@ -74,16 +84,17 @@ public struct RouterSettings: Equatable, Sendable {
         resultRetention = try layers.read(Keys.resultRetention)
         drainTime = try layers.read(Keys.drainTime)
         insecure = try layers.read(Keys.insecure)
+        keys = try layers.optional(Keys.keys)
         logLevel = try layers.read(Keys.logLevel)
 
-        if !insecure {
+        if !insecure, keys == nil {
             for key in [Keys.clientEndpoint, Keys.workerEndpoint] {
                 let endpoint = try layers.read(key)
                 guard Endpoint(endpoint, for: .bind)?.isLocal != true else { continue }
                 throw SettingsError(
                     setting: key.name,
                     "\(layers.source(of: key)) is \(endpoint), where other machines can connect without encryption; "
-                        + "listen on 127.0.0.1 or on an ipc:// path, or allow it with --insecure")
+                        + "listen on 127.0.0.1 or on an ipc:// path, give --keys, or allow it with --insecure")
             }
         }
         if clientEndpoint == workerEndpoint, !clientEndpoint.hasSuffix(":*") {
@@ -91,10 +102,11 @@ public struct RouterSettings: Equatable, Sendable {
                 setting: Keys.workerEndpoint.name,
                 "\(layers.source(of: Keys.workerEndpoint)) is \(workerEndpoint), the client-endpoint too; choose two")
         }
-        if maxBytes < imageBytes {
+        for (key, bytes) in [(Keys.maxBytes, maxBytes), (Keys.maxClientBytes, maxClientBytes)] where bytes < imageBytes
+        {
             throw SettingsError(
-                setting: Keys.maxBytes.name,
-                "\(layers.source(of: Keys.maxBytes)) is \(maxBytes) bytes, less than one image of image-bytes "
+                setting: key.name,
+                "\(layers.source(of: key)) is \(bytes) bytes, less than one image of image-bytes "
                     + "(\(imageBytes)); raise the one or lower the other")
         }
     }

@@ -20,6 +20,7 @@ extension Option where Value == [String] {
 /// What the router and the worker have in common.
 public struct ServiceOptions: ParsableArguments {
     @Option(Keys.config) var config: String?
+    @Option(Keys.keys) var keys: String?
     @Option(Keys.logLevel) var logLevel: String?
     @Option(Keys.drainTime) var drainTime: String?
     @Option(Keys.imageBytes) var imageBytes: String?
@@ -33,7 +34,7 @@ public struct ServiceOptions: ParsableArguments {
     /// What was given, to be read here or handed on to a child.
     public var given: [GivenOption] {
         [
-            GivenOption(Keys.config, config), GivenOption(Keys.logLevel, logLevel),
+            GivenOption(Keys.config, config), GivenOption(Keys.keys, keys), GivenOption(Keys.logLevel, logLevel),
             GivenOption(Keys.drainTime, drainTime), GivenOption(Keys.imageBytes, imageBytes),
         ]
     }

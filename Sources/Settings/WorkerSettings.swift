@@ -60,6 +60,8 @@ public struct WorkerSettings: Equatable, Sendable {
     public var maxBatch: Int
     /// Nil: there is no home folder to keep a cache in.
     public var cacheFolder: String?
+    /// The folder of keys; nil: no encryption.
+    public var keys: String?
     public var drainTime: Duration
     public var imageBytes: Int
     public var imagePixels: Int
@@ -86,6 +88,7 @@ public struct WorkerSettings: Equatable, Sendable {
         threads = try layers.read(Keys.threads)
         maxBatch = try layers.read(Keys.maxBatch)
         cacheFolder = try layers.optional(Keys.cacheFolder) ?? Self.defaultCacheFolder(environment)
+        keys = try layers.optional(Keys.keys)
         drainTime = try layers.read(Keys.drainTime)
         imageBytes = try layers.read(Keys.imageBytes)
         imagePixels = try layers.read(Keys.imagePixels)

@@ -1,3 +1,4 @@
+internal import Keyring
 public import Logging
 internal import Reactor
 public import Settings
@@ -24,6 +25,7 @@ public final class WorkerService {
 
     private let settings: WorkerSettings
     private let logger: Logger
+    private let curve: Curve.Role
     private let signals: SignalDescriptor
     private let inference: InferenceThread
     private var context: Context?
@@ -55,6 +57,7 @@ public final class WorkerService {
     ) throws {
         self.settings = settings
         self.logger = logger
+        curve = try settings.keys.map { try KeyFolder($0).client(.worker) } ?? .none
         // Signals first: the threads of libzmq, of the engine and of ours inherit the mask.
         signals = try SignalDescriptor([.terminate, .interrupt])
         context = try Context()
@@ -215,7 +218,7 @@ public final class WorkerService {
 
     private func connect(to endpoint: String) throws -> Connection {
         guard let context else { preconditionFailure("connecting after the end") }
-        return try Connection(to: endpoint, context: context, imageBytes: settings.imageBytes)
+        return try Connection(to: endpoint, context: context, curve: curve, imageBytes: settings.imageBytes)
     }
 
     private func handle(_ event: WorkerCore.Event, at now: Instant) throws {

@@ -24,10 +24,4 @@ public final class Context: @unchecked Sendable {
     deinit {
         while zmq_ctx_term(raw) != 0 && zmq_errno() == EINTR {}
     }
-
-    /// Ends every wait on a socket of this context, now and later, with ``ZeroMQError/Code/contextTerminated``.
-    /// From any thread. The sockets stay to be closed by their owners.
-    public func shutdown() {
-        zmq_ctx_shutdown(raw)
-    }
 }

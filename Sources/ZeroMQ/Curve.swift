@@ -44,6 +44,14 @@ public enum Curve {
         (try? decode(key, "key")) != nil
     }
 
+    /// The 40 characters of a key's 32 bytes; `nil` for any other number of bytes.
+    public static func text(ofKey bytes: UnsafeRawBufferPointer) -> String? {
+        guard bytes.count == 32, let base = bytes.baseAddress else { return nil }
+        var key = [CChar](repeating: 0, count: 41)
+        guard zmq_z85_encode(&key, base.assumingMemoryBound(to: UInt8.self), bytes.count) != nil else { return nil }
+        return text(key)
+    }
+
     static func decode(_ key: String, _ name: String) throws(ZeroMQError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 32)
         // zmq_z85_decode trusts the length that it finds, so that is checked before it writes.

@@ -90,6 +90,12 @@ public final class Message {
         return descriptor >= 0 ? descriptor : nil
     }
 
+    /// The user whom the ZAP handler took the sender's connection for (`User-Id`); `nil` without one.
+    public var userID: String? {
+        guard let slot = lastSlot, let text = zmq_msg_gets(slot, "User-Id") else { return nil }
+        return String(cString: text)
+    }
+
     // MARK: Building
 
     /// Appends a frame with a copy of `bytes`.

@@ -10,7 +10,7 @@ extension EndToEndTests {
         private static let pipeline = "\(Files.root)/Examples/python/pipeline.py"
 
         /// Makes the virtual environment, unless it is there.
-        private static func preparePython(_ cluster: Cluster) throws {
+        static func preparePython(_ cluster: Cluster) throws {
             let process = try cluster.run(
                 "\(Files.root)/scripts/python-environment",
                 ["\(Files.root)/.venv-test", "\(Files.root)/Tests/requirements.txt"])

@@ -59,8 +59,10 @@ private final class Reader {
         return jobs
     }
 
-    func persist(_ job: UInt64, _ header: RequestHeader, _ image: [UInt8] = [1, 2, 3]) throws -> Journal.Outcome {
-        journal.persist(job, header, image: image.withUnsafeBytes { Frame($0) })
+    func persist(
+        _ job: UInt64, _ header: RequestHeader, _ image: [UInt8] = [1, 2, 3], of owner: String? = nil
+    ) throws -> Journal.Outcome {
+        journal.persist(job, header, owner: owner, image: image.withUnsafeBytes { Frame($0) })
         while true { if case .persisted(job, let outcome) = try next() { return outcome } }
     }
 
@@ -69,8 +71,8 @@ private final class Reader {
         while true { if case .recorded(job, let failure) = try next() { return failure } }
     }
 
-    func find(_ id: String) throws -> Journal.Found {
-        journal.find(id, for: 7)
+    func find(_ id: String, of owner: String? = nil) throws -> Journal.Found {
+        journal.find(id, of: owner, for: 7)
         while true { if case .found(7, let found) = try next() { return found } }
     }
 
@@ -109,6 +111,24 @@ private func result(_ id: String, _ status: Status = .ok) -> ResultDocument {
         #expect(unfinished.first?.image.withBytes { Array($0) } == [4, 5])
         #expect(try reader.find("a") == .result(result("a")))
         #expect(try reader.find("c") == .unknown)
+    }
+
+    @Test func jobsAndKeysOfDifferentOwnersNeverMeet() throws {
+        let desk = try Desk()
+        do {
+            let reader = try desk.open()
+            _ = try reader.persist(1, header("a", key: "k"), of: "shop")
+            _ = try reader.record(1, result("a"))
+            #expect(try reader.persist(2, header("b", key: "k"), of: "forum") == .stored)
+            #expect(try reader.persist(3, header("c", key: "k")) == .stored)
+            var known = result("a")
+            known.metadata = nil
+            #expect(try reader.persist(4, header("d", key: "k"), of: "shop") == .known(known))
+            #expect(try reader.find("a", of: "shop") == .result(result("a")))
+            #expect(try reader.find("a", of: "forum") == .unknown)
+            #expect(try reader.find("a") == .result(result("a")))
+        }
+        #expect(try desk.open().recovered().map(\.owner) == ["forum", nil])
     }
 
     @Test func firstResultStays() throws {
@@ -154,7 +174,7 @@ private func result(_ id: String, _ status: Status = .ok) -> ResultDocument {
                 var used = 0
                 for job in 1...100 as ClosedRange<UInt64> {
                     let outcome = try transaction.insert(
-                        job, header("\(job)"), image: Data([1]), used: &used, now: 1, cutoff: 0)
+                        job, header("\(job)"), owner: nil, image: Data([1]), used: &used, now: 1, cutoff: 0)
                     #expect(outcome == .stored)
                 }
                 throw Stop()
@@ -213,19 +233,19 @@ private func result(_ id: String, _ status: Status = .ok) -> ResultDocument {
         try store.transaction { transaction in
             var used = 0
             _ = try transaction.insert(
-                1, header("a"), image: Data(count: 100_000), used: &used, now: 1, cutoff: 0)
+                1, header("a"), owner: nil, image: Data(count: 100_000), used: &used, now: 1, cutoff: 0)
         }
         try store.limitPages(1)
         let error = #expect(throws: DatabaseError.self) {
             try store.transaction { transaction in
                 var used = 0
                 _ = try transaction.insert(
-                    2, header("b"), image: Data(count: 100_000), used: &used, now: 1, cutoff: 0)
+                    2, header("b"), owner: nil, image: Data(count: 100_000), used: &used, now: 1, cutoff: 0)
             }
         }
         #expect(error?.resultCode == .SQLITE_FULL)
         try store.transaction { try $0.setResult(1, result("a"), now: 2) }
-        #expect(try store.transaction { try $0.find("a", cutoff: 0) } == .result(result("a")))
+        #expect(try store.transaction { try $0.find("a", of: nil, cutoff: 0) } == .result(result("a")))
     }
 
     @Test func newerVersionIsRefusedByName() throws {

@@ -28,6 +28,28 @@ struct AdmissionTests {
         #expect(script.classify(5, bytes: 600) { $0.models = ["resnet"] } == [])
     }
 
+    @Test func aClientCannotFillTheQueueAlone() {
+        let (shop, forum) = (Asker(.key("shop"), .client), Asker(.connection(7), .operator))
+        var script = Script {
+            $0.maxClientJobs = 2
+            $0.maxClientBytes = 1000
+        }
+        script.join("r1", credit: 1)
+        func ask(_ token: Int, _ asker: Asker, bytes: Int = 100) -> [String] {
+            script.classify(token, bytes: bytes, from: asker) { $0.models = ["resnet"] }
+        }
+        #expect(ask(1, shop) == ["job 1 to r1"])
+        #expect(ask(2, shop) == [])
+        #expect(ask(3, shop) == ["reply 3: 429 client_queue_full"])
+        #expect(script.document(3)?.retryAfterMilliseconds != nil)
+        #expect(ask(4, forum, bytes: 600) == [])
+        #expect(ask(5, forum, bytes: 401) == ["reply 5: 429 client_queue_full"])
+        #expect(ask(6, forum, bytes: 400) == [])
+        #expect(script.score("r1", 1) == ["reply 1: 200", "job 2 to r1"])
+        #expect(ask(7, shop, bytes: 901) == ["reply 7: 429 client_queue_full"])
+        #expect(ask(8, shop, bytes: 900) == [])
+    }
+
     @Test func allOfAMessageCounts() {
         var script = Script {
             $0.maxBytes = 1000

@@ -161,7 +161,8 @@ struct IdempotencyTableTests {
 
     /// As many as the queue holds, without a deep stack.
     @Test func thousandsOfFollowersEndOneByOneWithoutAWorker() {
-        var script = started()
+        var script = Script { $0.maxClientJobs = 4000 }
+        script.join("r1")
         for token in 1...4000 { _ = keyed(&script, token) { $0.budgetMilliseconds = token == 1 ? 100 : 5000 } }
         script.disconnect("r1")
         #expect(script.wait(.milliseconds(100)).count == 4000)

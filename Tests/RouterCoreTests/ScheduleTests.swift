@@ -189,7 +189,7 @@ private struct Schedule {
         header.budgetMilliseconds = Int.random(in: 1...1500, using: &random)
         if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
         if random.chance(0.1) { header.models = ["vgg"] }
-        try handle(.recovered(nextToken, job: random.next(), header, bytes: 100))
+        try handle(.recovered(nextToken, job: random.next(), header, owner: nil, bytes: 100))
     }
 
     private mutating func request() -> RouterCore.Event {
@@ -316,7 +316,7 @@ private struct Schedule {
     /// What the event itself changes in the world.
     private mutating func expect(_ event: RouterCore.Event) throws {
         switch event {
-        case .request(let token, let header, _, let bytes):
+        case .request(let token, let header, _, let bytes, _):
             nextToken += 1
             open[token] = Open(
                 header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))
@@ -354,7 +354,7 @@ private struct Schedule {
             peers[id] = peer
         case .persisted(let job, .stored), .persisted(let job, .known):
             if let token = tokens[job] { open[token]?.isPersisted = true }
-        case .recovered(let token, let job, let header, let bytes):
+        case .recovered(let token, let job, let header, _, let bytes):
             nextToken += 1
             var request = Open(header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))
             (request.isPersisted, request.isAcknowledged) = (true, true)
@@ -393,7 +393,7 @@ private struct Schedule {
             open[token]?.isAcknowledged = true
         case .release(let token):
             try check(open.removeValue(forKey: token)?.isAcknowledged == true, "\(token) is released and has no answer")
-        case .persist(let token, let job, let header):
+        case .persist(let token, let job, let header, _):
             try check(open[token]?.header == header && header.durable, "\(token) is no durable job")
             try check(tokens.updateValue(token, forKey: job) == nil, "\(job) is the number of two jobs")
             orders.append(.persist(job))
@@ -405,7 +405,7 @@ private struct Schedule {
             try checkResult(document, request)
             open[token]?.isRecording = true
             orders.append(.record(job))
-        case .find(let token, let id):
+        case .find(let token, let id, _):
             try check(open[token]?.header.id == id, "\(token) did not ask for \(id)")
             orders.append(.find(token))
         case .dispatch(let id, let job, let token):

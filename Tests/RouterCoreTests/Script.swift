@@ -42,16 +42,17 @@ struct Script {
     /// - Parameter others: bytes of the message besides the image's.
     @discardableResult
     mutating func classify(
-        _ token: Token, bytes: Int? = 1000, and others: Int = 0, _ change: (inout RequestHeader) -> Void = { _ in }
+        _ token: Token, bytes: Int? = 1000, and others: Int = 0, from asker: Asker = .anybody,
+        _ change: (inout RequestHeader) -> Void = { _ in }
     ) -> [String] {
         var header = RequestHeader(verb: .classify, id: "job \(token)")
         change(&header)
-        return handle(.request(token, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + others))
+        return handle(.request(token, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + others, from: asker))
     }
 
     @discardableResult
-    mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil) -> [String] {
-        handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0))
+    mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil, from asker: Asker = .anybody) -> [String] {
+        handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0, from: asker))
     }
 
     // MARK: The journal
@@ -88,7 +89,7 @@ struct Script {
         header.durable = true
         change(&header)
         journalled[token] = job
-        return handle(.recovered(token, job: job, header, bytes: 1000))
+        return handle(.recovered(token, job: job, header, owner: nil, bytes: 1000))
     }
 
     func document(_ token: Token) -> ResultDocument? {
@@ -234,14 +235,15 @@ struct Script {
             return "acknowledge \(token): \(document.status.rawValue)"
         case .acknowledge: preconditionFailure("only a job is acknowledged")
         case .release(let token): return "release \(token)"
-        case .persist(let token, let job, _):
+        case .persist(let token, let job, _, _):
             journalled[token] = job
             return "persist \(token)"
         case .record(let job, let document):
             recorded[job] = document
             let token = journalled.first { $0.value == job }?.key
             return "record \(token.map(String.init) ?? "?"): \(document.status.rawValue)"
-        case .find(let token, let id): return "find \(id) for \(token)"
+        case .find(let token, let id, let owner):
+            return "find \(id)\(owner.map { " of \($0)" } ?? "") for \(token)"
         case .drained: return "drained"
         }
     }

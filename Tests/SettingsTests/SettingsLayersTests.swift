@@ -108,9 +108,10 @@ import Testing
         #expect(
             refusal(["--client-endpoint", endpoint])
                 == "--client-endpoint is \(endpoint), where other machines can connect without encryption; "
-                + "listen on 127.0.0.1 or on an ipc:// path, or allow it with --insecure")
+                + "listen on 127.0.0.1 or on an ipc:// path, give --keys, or allow it with --insecure")
         #expect(refusal(environment: ["BIFRONS_WORKER_ENDPOINT": endpoint]) != nil)
         #expect(try router(["--client-endpoint", endpoint, "--insecure"]).clientEndpoint == endpoint)
+        #expect(try router(["--client-endpoint", endpoint, "--keys", "k"]).clientEndpoint == endpoint)
     }
 
     @Test(arguments: [

@@ -246,26 +246,6 @@ import ZeroMQ
         #expect(!more)
     }
 
-    @Test func shutdownEndsEveryUseWithTheContext() throws {
-        let socket = try Socket(.dealer, context: context)
-        try socket.bind("inproc://ended")
-        let context = context
-        try onAnotherThread {
-            context.shutdown()
-        } meanwhile: {
-            #expect(throws: ZeroMQError.self) {
-                let socket = try Socket(.dealer, context: context)
-                _ = try socket.wait(milliseconds: patience)
-            }
-        }
-        do throws(ZeroMQError) {
-            _ = try socket.receive(into: Message())
-            Issue.record("no error")
-        } catch {
-            #expect(error.code == .contextTerminated)
-        }
-    }
-
     @Test func unsentMessagesDoNotHoldUpTheEnd() throws {
         let context = try Context()
         for _ in 0..<3 {

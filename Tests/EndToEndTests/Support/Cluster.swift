@@ -1,4 +1,5 @@
 import Glibc
+import Keyring
 import TestKit
 import Testing
 import Wire
@@ -11,21 +12,24 @@ final class Cluster {
     let context: Context
     private(set) var router: ChildProcess
     private(set) var workers: [ChildProcess] = []
+    /// Nil: no encryption.
+    let keys: KeyFolder?
     private let routerArguments: [String]
     private let folder: TemporaryFolder
     private var programs = 0
 
     var clientEndpoint: String { "ipc://\(folder.path)/clients" }
-    private var workerEndpoint: String { "ipc://\(folder.path)/workers" }
+    var workerEndpoint: String { "ipc://\(folder.path)/workers" }
 
-    private init(routerArguments: [String]) throws {
+    private init(hasKeys: Bool, routerArguments: [String]) throws {
         folder = try TemporaryFolder()
         context = try Context()
+        keys = hasKeys ? try KeyFolder.make(at: "\(folder.path)/keys") : nil
         self.routerArguments =
             [
                 "--client-endpoint=ipc://\(folder.path)/clients", "--worker-endpoint=ipc://\(folder.path)/workers",
                 "--models-folder=\(Files.models)",
-            ] + routerArguments
+            ] + Self.option(keys) + routerArguments
         router = try ChildProcess(
             Files.program("bifrons-router"), self.routerArguments, name: "router", folder: folder.path)
     }
@@ -33,13 +37,14 @@ final class Cluster {
     /// Starts a router and workers, waits until they are ready, lends them to `body` and ends them.
     ///
     /// - Parameters:
+    ///   - keys: whether there are keys; the sockets of the test then have those that belong to them.
     ///   - heartbeat: a long one for tests with workers of their own, which then need not ping.
     ///   - workers: of each model, the real ones.
     static func run(
-        heartbeat: String = "60s", router arguments: [String] = [], workers: [String] = [],
+        keys: Bool = false, heartbeat: String = "60s", router arguments: [String] = [], workers: [String] = [],
         _ body: (Cluster) throws -> Void
     ) throws {
-        let cluster = try Cluster(routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
+        let cluster = try Cluster(hasKeys: keys, routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
         do {
             _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
             for model in workers { try cluster.startWorker(of: model) }
@@ -65,7 +70,7 @@ final class Cluster {
                 [
                     "--model=\(Files.models)/\(model)", "--router=\(workerEndpoint)",
                     "--cache-folder=\(Files.root)/.cache/tests",
-                ], name: "worker-\(workers.count)", folder: folder.path))
+                ] + Self.option(keys), name: "worker-\(workers.count)", folder: folder.path))
     }
 
     /// - Parameter models: one entry for each worker that must be there.
@@ -87,14 +92,24 @@ final class Cluster {
         }
     }
 
-    /// - Parameter options: of the socket.
-    func client(options: SocketOptions = .init()) throws -> TestClient {
-        TestClient(try Peer(clientEndpoint, context, options: options))
+    private static func option(_ keys: KeyFolder?) -> [String] {
+        keys.map { ["--keys=\($0.path)"] } ?? []
+    }
+
+    /// - Parameters:
+    ///   - role: whose key the client has, if there are keys.
+    ///   - options: of the socket.
+    func client(as role: AllowList.Role = .operator, options: SocketOptions = .init()) throws -> TestClient {
+        var options = options
+        if let keys { options.curve = try keys.client(role) }
+        return TestClient(try Peer(clientEndpoint, context, options: options))
     }
 
     /// A worker of the test's own, registered unless it shall not be.
     func worker(_ script: ScriptedWorker, registered: Bool = true) throws -> TestWorker {
-        let worker = TestWorker(try Peer(workerEndpoint, context), script)
+        var options = SocketOptions()
+        if let keys { options.curve = try keys.client(.worker) }
+        let worker = TestWorker(try Peer(workerEndpoint, context, options: options), script)
         if registered { try worker.register() }
         return worker
     }

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Keyring
+import Settings
+
+/// `bifrons keygen`.
+struct KeygenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keygen", abstract: "Makes CURVE key pairs and an allow-list.",
+        discussion: """
+            The folder is what --keys takes, of every program. Another machine gets router.public and the one secret that \
+            it needs: worker.secret for workers, client.secret or operator.secret for clients.
+            """)
+
+    @Argument(help: "The folder to make; it must not exist.") var folder: String
+
+    func run() throws {
+        try CommandError.report {
+            do {
+                _ = try KeyFolder.make(at: folder)
+            } catch {
+                throw CommandError("\(error)")
+            }
+            printLine("\(folder) has the keys of a router, a client, a worker and an operator, and who is allowed")
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import Glibc
+public import ZeroMQ
+
+/// A folder of keys, as `bifrons keygen` makes it.
+///
+///     router.public    the router's public key: everybody needs it
+///     router.secret    the router's own; a router needs this one and the list
+///     allowed          the allow-list
+///     client.secret, worker.secret, operator.secret
+///
+/// Who is not the router needs two files of it: `router.public` and its own secret. A public key follows from its secret.
+public struct KeyFolder: Sendable {
+    public static let routerPublic = "router.public"
+    public static let routerSecret = "router.secret"
+    public static let allowed = "allowed"
+
+    /// Bytes of a key's file: the key and some white space.
+    private static let maxKeyFileBytes = 64
+
+    public let path: String
+
+    public init(_ path: String) {
+        self.path = path
+    }
+
+    // MARK: Reading
+
+    /// The router's side of CURVE.
+    public func server() throws(KeyringError) -> Curve.Role {
+        .server(secretKey: try secretKey(Self.routerSecret))
+    }
+
+    /// The allow-list.
+    public func allowList() throws(KeyringError) -> AllowList {
+        let path = "\(path)/\(Self.allowed)"
+        return try AllowList(parsing: Self.read(path, atMost: AllowList.maxBytes).bytes, source: path)
+    }
+
+    /// The other side of CURVE, for the first of the roles whose secret key is here.
+    public func client(_ roles: AllowList.Role...) throws(KeyringError) -> Curve.Role {
+        let names = roles.map { "\($0.rawValue).secret" }
+        let name = names.first { access("\(path)/\($0)", F_OK) == 0 } ?? names[0]
+        let serverPath = "\(path)/\(Self.routerPublic)"
+        let serverKey = try Self.key(Self.read(serverPath, atMost: Self.maxKeyFileBytes).bytes, serverPath)
+        let secretKey = try secretKey(name)
+        do {
+            return .client(
+                serverKey: serverKey, publicKey: try Curve.publicKey(of: secretKey), secretKey: secretKey)
+        } catch {
+            throw KeyringError("\(path)/\(name) cannot be used: \(error)")
+        }
+    }
+
+    private func secretKey(_ name: String) throws(KeyringError) -> String {
+        let path = "\(path)/\(name)"
+        let (bytes, mode) = try Self.read(path, atMost: Self.maxKeyFileBytes)
+        guard mode & 0o077 == 0 else {
+            throw KeyringError("\(path) can be read by other users; make it private (chmod 600) or make new keys")
+        }
+        return try Self.key(bytes, path)
+    }
+
+    private static func key(_ bytes: [UInt8], _ path: String) throws(KeyringError) -> String {
+        let key = String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self)
+        guard Curve.isKey(key) else {
+            throw KeyringError("\(path) does not hold a key of 40 Z85 characters; make one with 'bifrons keygen'")
+        }
+        return key
+    }
+
+    private static func read(_ path: String, atMost limit: Int) throws(KeyringError) -> (bytes: [UInt8], mode: mode_t) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw KeyringError("cannot read \(path): \(String(cString: strerror(errno))); see 'bifrons keygen --help'")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw KeyringError("\(path) is not a file; see 'bifrons keygen --help'")
+        }
+        guard status.st_size <= limit else {
+            throw KeyringError("\(path) has \(status.st_size) bytes, more than the \(limit) that it may have")
+        }
+        var buffer = [UInt8](repeating: 0, count: limit)
+        var count = 0
+        while count < limit {
+            let read = Glibc.read(descriptor, &buffer[count], limit - count)
+            if read < 0 && errno == EINTR { continue }
+            guard read >= 0 else { throw KeyringError("cannot read \(path): \(String(cString: strerror(errno)))") }
+            if read == 0 { break }
+            count += read
+        }
+        return (Array(buffer[..<count]), status.st_mode)
+    }
+
+    // MARK: Making
+
+    /// Makes the folder, a key pair for the router and one for each role, and the list that allows them.
+    /// - Throws: if anything of that name is there already, or it cannot be written.
+    public static func make(at path: String) throws(KeyringError) -> KeyFolder {
+        guard mkdir(path, 0o700) == 0 else {
+            let reason = errno == EEXIST ? "it exists; nothing is overwritten" : String(cString: strerror(errno))
+            throw KeyringError("cannot make the folder \(path): \(reason)")
+        }
+        var list =
+            "# Who may speak to the router: public key, role (client, worker or operator), name. SIGHUP reads it anew.\n"
+        do {
+            let router = try Curve.makeKeyPair()
+            try write(router.publicKey + "\n", to: "\(path)/\(routerPublic)", mode: 0o644)
+            try write(router.secretKey + "\n", to: "\(path)/\(routerSecret)", mode: 0o600)
+            for role in AllowList.Role.allCases {
+                let pair = try Curve.makeKeyPair()
+                try write(pair.secretKey + "\n", to: "\(path)/\(role.rawValue).secret", mode: 0o600)
+                list += "\(pair.publicKey) \(role.rawValue) \(role.rawValue)\n"
+            }
+        } catch let error as KeyringError {
+            throw error
+        } catch {
+            throw KeyringError("\(error)")
+        }
+        try write(list, to: "\(path)/\(allowed)", mode: 0o644)
+        return KeyFolder(path)
+    }
+
+    private static func write(_ text: String, to path: String, mode: mode_t) throws(KeyringError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
+        guard descriptor >= 0 else {
+            throw KeyringError("cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
+            throw KeyringError("cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+}
