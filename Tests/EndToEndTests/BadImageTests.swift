@@ -64,7 +64,7 @@ extension EndToEndTests {
                     var image = round % 2 == 0 ? Self.jpeg : Self.png
                     let place = Int.random(in: image.indices, using: &random)
                     image[place] ^= UInt8.random(in: 1...255, using: &random)
-                    let reply = try client.ask(Frames.classify(image, #""models":["resnet"]"#))
+                    let reply = try client.ask(Frames.classify(image, #""models":["resnet"],"budget_ms":25000"#))
                     #expect(Self.answersToDamage.contains(reply.status), "byte \(place), round \(round)")
                 }
                 #expect(try client.status().counters.workersLost == 0)

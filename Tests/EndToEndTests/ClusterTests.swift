@@ -17,7 +17,8 @@ extension EndToEndTests {
                 var verdicts: Set<Double> = []
                 var names: Set<String> = []
                 for _ in 0..<6 {
-                    let reply = try client.ask(Frames.classify(Self.pictures[0], #""metadata":{"a": [1]}"#))
+                    let fields = #""metadata":{"a": [1]},"budget_ms":25000"#
+                    let reply = try client.ask(Frames.classify(Self.pictures[0], fields))
                     #expect(reply.status == 200)
                     #expect(String(decoding: reply.result, as: UTF8.self).contains(#""metadata":{"a": [1]}"#))
                     verdicts.insert(try #require(reply.document.verdict).aiProbability)

@@ -41,7 +41,11 @@ extension EndToEndTests {
                 }
                 _ = try cluster.write(Array("no picture".utf8), to: "pictures/x.png")
                 let process = try cluster.run(
-                    Files.python, [Self.pipeline, folder, "--router", cluster.clientEndpoint, "--window", "8"])
+                    Files.python,
+                    [
+                        Self.pipeline, folder, "--router", cluster.clientEndpoint, "--window", "8", "--budget-ms",
+                        "25000",
+                    ])
                 #expect(process.wait(milliseconds: 0) == .exit(1), "\(process.standardError)")
                 let lines = process.standardOutput.split(separator: "\n").map { $0.split(separator: "\t") }
                 #expect(lines.count == 13)
