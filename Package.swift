@@ -110,8 +110,8 @@ let package = Package(
         tests(
             "WorkerServiceTests",
             [
-                "Hashing", "ImageDecoding", "Reactor", "Settings", "TestImages", "Wire", "WorkerService", "ZeroMQ",
-                logging,
+                "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "TestImages", "Wire", "WorkerService",
+                "ZeroMQ", logging,
             ]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
         tests(

@@ -86,7 +86,8 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
     found["roc"] = [[round(float(false[i]), 4), round(float(true[i]), 4)] for i in steps]
     found["real"], found["ai_generated"] = {}, {}
     for label, name, inside in slices(faces):
-        row: dict[str, Any] = {"n": int(inside.sum()), "called_generated": round(float((probabilities >= 0.5)[inside].mean()), 4)}
+        called = float((probabilities >= 0.5)[inside].mean())
+        row: dict[str, Any] = {"n": int(inside.sum()), "called_generated": round(called, 4)}
         for action, threshold in (policy or {}).items():
             row[action] = round(float((probabilities >= threshold)[inside].mean()), 4)
         row["roc_auc"] = round(slice_auc(labels, logits, label, inside), 4)

@@ -131,10 +131,10 @@ def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dic
     results = []
     for number, families in enumerate(RUNS):
         splits = Splits.of(cache.faces, families)
-        scorers = {
-            f"{variant} pseudo-fakes": judge(cache, splits, {ABLATED: folders[number, variant] / f"{ABLATED}.pt"})[ABLATED]
-            for variant in variants
-        }
+        scorers = {}
+        for variant in variants:
+            checkpoints = {ABLATED: folders[number, variant] / f"{ABLATED}.pt"}
+            scorers[f"{variant} pseudo-fakes"] = judge(cache, splits, checkpoints)[ABLATED]
         results.append({"left_out": list(families), "steps": options.steps, "scorers": scorers})
     return results
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import Keyring
 import Settings
 import Wire
 
@@ -26,6 +27,9 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         } catch let error as ClientError {
             printError("bifrons: \(error)")
             throw ExitCode(error.isNoService ? noServiceStatus : 1)
+        } catch let error as KeyringError {
+            printError("bifrons: \(error)")
+            throw ExitCode.failure
         }
     }
 
@@ -36,6 +40,9 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         } catch let error as CommandError {
             printError("bifrons: \(error)")
             throw ExitCode(error.status)
+        } catch let error as KeyringError {
+            printError("bifrons: \(error)")
+            throw ExitCode.failure
         }
     }
 }

@@ -15,11 +15,7 @@ struct KeygenCommand: ParsableCommand {
 
     func run() throws {
         try CommandError.report {
-            do {
-                _ = try KeyFolder.make(at: folder)
-            } catch {
-                throw CommandError("\(error)")
-            }
+            _ = try KeyFolder.make(at: folder)
             printLine("\(folder) has the keys of a router, a client, a worker and an operator, and who is allowed")
         }
     }

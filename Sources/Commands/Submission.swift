@@ -16,13 +16,7 @@ enum Submission {
     ) throws -> BifronsClient {
         var options = BifronsClient.Options(routers: routers ?? settings.routers)
         options.largestImage = largestImage(settings)
-        if let keys = settings.keys {
-            do {
-                options.curve = try KeyFolder(keys).client(roles.0, roles.1)
-            } catch {
-                throw CommandError("\(error)")
-            }
-        }
+        if let keys = settings.keys { options.curve = try KeyFolder(keys).client(roles.0, roles.1) }
         return try BifronsClient(options)
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import Hashing
+import Inference
 import Settings
 import TestImages
 import Testing
@@ -9,6 +10,10 @@ import WorkerService
 /// The service as a router sees it, over ipc; only the model is a fake.
 @Suite struct WorkerServiceTests {
     private func png(_ width: Int) -> [UInt8] { TestImages.png(width: width, height: 9) }
+
+    @Test func everyMapThatANetworkMayHaveFitsIntoAScore() {
+        #expect(Evidence.largestSide <= Limits.mapSide)
+    }
 
     @Test func introducesItselfWithWhatTheModelIs() throws {
         let bench = try Bench()
