@@ -1,0 +1,257 @@
+"""Breaks a real cluster for a while, on a schedule that a seed decides, and checks that every promise was kept.
+
+    python chaos.py --seconds 60 --seed 1
+
+Routers, workers and clients are killed, stopped and restarted, their network is cut, filtered, slowed down and made to
+lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients come
+to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is printed,
+and the folder of all histories and logs stays.
+"""
+
+import argparse
+import heapq
+import itertools
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import checker
+import client
+import history
+import network
+import pictures
+import schedule
+from cluster import ROOT, Asker, Cluster, Process
+
+HERE = Path(__file__).parent
+LAST_CLIENTS = client.LAST_WAIT + 20
+
+
+class Chaos:
+    def __init__(self, options: argparse.Namespace, hosts: bool, folder: Path):
+        self.options, self.folder = options, folder
+        pictures.write_models(folder / "models")
+        self.cluster = Cluster(folder, folder / "models", f"--journal={folder / 'journal'}", "--drain-time=2s", binaries=options.binaries)
+        self.switchboard = network.Switchboard()
+        self.links: dict[str, network.Link] = {}
+        self.hosts: dict[str, network.Host] = {}
+        self.life = 0
+        self.handed: dict[tuple[int, str], Counter] = {}
+        self.done: Counter = Counter()
+        for model in pictures.MODELS:
+            for number in range(options.workers):
+                name = f"{model}-{number}"
+                address = self.connect(name, self.cluster.worker_port, hosts)
+                worker = self.cluster.add_worker(model, name, address, "--max-batch=64", "--drain-time=2s")
+                worker.words = self.at_home(name, worker.words)
+        self.clients: dict[str, Process] = {}
+        self.histories: dict[str, list[Path]] = {}
+        self.client_addresses: dict[str, str] = {}
+        self.numbers = itertools.count(1)
+        for number in range(options.clients):
+            name = f"client-{number}"
+            # Every other one on this host, straight to the router.
+            far = number % 2 == 1
+            self.client_addresses[name] = (
+                self.connect(name, self.cluster.client_port, hosts) if far else f"127.0.0.1:{self.cluster.client_port}")
+            self.clients[name] = Process(name, [], folder)
+            self.histories[name] = []
+        addresses = [f"127.0.0.1:{port}" for port in (self.cluster.client_port, self.cluster.worker_port)]
+        self.scanner = Process(
+            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
+        parties = {"worker": list(self.cluster.workers), "router": ["router"], "client": list(self.clients),
+                   "linked": list(self.links)}
+        self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
+
+    def connect(self, name: str, port: int, hosts: bool) -> str:
+        """Gives a party a link to a port of the router, and a host of its own; returns the address to dial."""
+        gateway = "127.0.0.1"
+        if hosts:
+            self.hosts[name] = network.Host(len(self.hosts) + 1)
+            gateway = self.hosts[name].gateway
+        self.links[name], port = self.switchboard.link(port, gateway)
+        return f"{gateway}:{port}"
+
+    def at_home(self, name: str, words: list[str]) -> list[str]:
+        return self.hosts[name].command(words) if name in self.hosts else words
+
+    def start_router(self) -> None:
+        self.life += 1
+        for name in self.cluster.workers:
+            model = name.rpartition("-")[0]
+            # What is still on its way from the last life is counted there.
+            self.links[name].seen = self.handed.setdefault((self.life, model), Counter())
+        self.cluster.router.start()
+
+    def start_client(self, name: str) -> None:
+        """A successor looks for what its predecessor was promised."""
+        number = next(self.numbers)
+        path = self.folder / f"{name}.{number}.history"
+        words = [sys.executable, str(HERE / "client.py"), f"tcp://{self.client_addresses[name]}", str(path), "--number",
+                 str(number), "--seed", str(self.options.seed * 1000 + number), "--window", str(self.options.window)]
+        if self.histories[name]:
+            words += ["--after", str(self.histories[name][-1])]
+        self.histories[name].append(path)
+        self.clients[name].start(self.at_home(name, words))
+
+    def process(self, name: str) -> Process:
+        return self.cluster.router if name == "router" else self.cluster.workers.get(name) or self.clients[name]
+
+    def start(self, name: str) -> None:
+        if name == "router":
+            self.start_router()
+        elif name in self.clients:
+            self.start_client(name)
+        else:
+            self.cluster.workers[name].start()
+
+    def begin(self, fault: schedule.Fault) -> None:
+        self.done[fault.kind] += 1
+        process = self.process(fault.target)
+        match fault.kind:
+            case "kill":
+                process.signal(signal.SIGKILL)
+            case "stop":
+                process.signal(signal.SIGSTOP)
+            case "restart":
+                process.signal(signal.SIGTERM)
+            case kind if kind in network.HOST_FAULTS:
+                self.hosts[fault.target].harm(kind)
+            case kind:
+                self.links[fault.target].harm(kind)
+
+    def undo(self, fault: schedule.Fault) -> bool:
+        """Whether it is undone: what is restarted must have ended."""
+        process = self.process(fault.target)
+        match fault.kind:
+            case "kill" | "restart":
+                process.signal(signal.SIGCONT)
+                if process.is_running():
+                    return False
+                self.start(fault.target)
+            case "stop":
+                process.signal(signal.SIGCONT)
+            case kind if kind in network.HOST_FAULTS:
+                self.hosts[fault.target].heal()
+            case _:
+                self.links[fault.target].heal()
+        return True
+
+    def run(self) -> None:
+        self.start_router()
+        self.cluster.start()
+        self.cluster.wait_until_served(self.options.workers)
+        for name in self.clients:
+            self.start_client(name)
+        self.scanner.start()
+        start = time.monotonic()
+        undone: list[tuple[float, int, schedule.Fault]] = []
+        order = itertools.count()
+        faults = iter(self.faults)
+        fault = next(faults, None)
+        while fault or undone or time.monotonic() - start < self.options.seconds:
+            now = time.monotonic() - start
+            if fault and fault.second <= now:
+                self.begin(fault)
+                heapq.heappush(undone, (now + fault.seconds, next(order), fault))
+                fault = next(faults, None)
+                continue
+            if undone and undone[0][0] <= now:
+                _, _, last = heapq.heappop(undone)
+                if not self.undo(last):
+                    heapq.heappush(undone, (now + 0.1, next(order), last))
+                continue
+            times = [fault.second] if fault else []
+            times += [undone[0][0]] if undone else []
+            time.sleep(max(0.0, min([*times, now + 0.5]) - now))
+
+    def mend(self) -> None:
+        self.scanner.end()
+        for party in (*self.hosts.values(), *self.links.values()):
+            party.heal()
+        for process in (self.cluster.router, *self.cluster.workers.values(), *self.clients.values()):
+            process.signal(signal.SIGCONT)
+
+    def finish(self) -> tuple[dict | None, dict | None, list[str]]:
+        """Lets the clients end; the answer to a last job, the router's status, and what did not end as it should."""
+        self.cluster.wait_until_served(self.options.workers)
+        for process in self.clients.values():
+            process.signal(signal.SIGTERM)
+        problems = [f"{name} did not end of itself" for name, process in self.clients.items()
+                    if process.end(LAST_CLIENTS) != 0]
+        with Asker(self.cluster.endpoint) as asker:
+            last = asker.ask({"verb": "classify"}, pictures.picture(0))
+            status = asker.ask({"verb": "status"})
+        problems += [f"{name} ended with {code}" for name, code in self.cluster.end().items() if code != 0]
+        return last, status, problems
+
+    def kill(self) -> None:
+        for process in (self.scanner, self.cluster.router, *self.cluster.workers.values(), *self.clients.values()):
+            process.signal(signal.SIGKILL)
+
+
+def summary(chaos: Chaos, report: checker.Report, seconds: float, status: dict) -> dict:
+    return {
+        "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
+        "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
+        "lost_with_connections": report.lost_with_connections, "acknowledged": report.acknowledged, "found": report.found,
+        "handed_to_a_second_worker": report.second_tries, "quarantined": report.quarantined,
+        "lives_of_the_router": chaos.life, "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
+        "starts_of_clients": sum(p.starts for p in chaos.clients.values()), "faults": dict(sorted(chaos.done.items())),
+        "router_counters": status["counters"],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--gap", type=float, default=0.7, help="seconds between two faults, in the mean")
+    parser.add_argument("--workers", type=int, default=2, help="of each model")
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--window", type=int, default=32, help="requests that each client has in flight")
+    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
+    parser.add_argument("--summary", type=Path, help="a file for the summary, as JSON")
+    options = parser.parse_args()
+    if not (options.binaries / "bifrons-router").exists():
+        raise SystemExit(f"chaos: there is no bifrons-router in {options.binaries}; run: make build")
+    hosts = network.enter_own_network()
+    folder = Path(tempfile.mkdtemp(prefix="bifrons-chaos."))
+    chaos = Chaos(options, hosts, folder)
+    start = time.monotonic()
+    try:
+        chaos.run()
+        chaos.mend()
+        last, status, problems = chaos.finish()
+    finally:
+        chaos.kill()
+    seconds = time.monotonic() - start
+    histories = (history.read(path) for paths in chaos.histories.values() for path in paths)
+    report = checker.check(histories, chaos.handed)
+    if last is None or last["status"] != 200:
+        problems.append(f"after all was mended a job was answered with {last}")
+    if status is None:
+        problems.append("after all was mended the router told no status")
+    else:
+        text = json.dumps(summary(chaos, report, seconds, status), indent=2)
+        print(text)
+        if options.summary:
+            options.summary.write_text(text + "\n")
+    problems += report.violations
+    for problem in problems[:20]:
+        print(f"chaos: {problem}", file=sys.stderr)
+    if problems:
+        print(f"chaos: {len(problems)} broken promises; histories and logs are in {folder}", file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    print(f"chaos: all promises kept in {report.jobs} jobs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

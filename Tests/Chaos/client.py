@@ -1,0 +1,193 @@
+"""A client under chaos: keeps a window of jobs of all kinds in flight, and writes down everything it sends and sees.
+
+    python client.py ENDPOINT HISTORY --number N --seed S [--window W] [--after HISTORY]
+
+Ends on SIGTERM, when what is in flight is answered and every acknowledged job found, or after a bounded wait. Job
+numbers begin at N times JOBS. `--after` names the history of a client that was killed, whose acknowledged jobs are then
+looked for, too.
+"""
+
+import argparse
+import json
+import random
+import signal
+import time
+from collections import deque
+from pathlib import Path
+
+import zmq
+
+import history
+import pictures
+
+MAGIC = b"BIFRONS1"
+JOBS = 10_000_000
+BUDGETS_MS = (300, 5000)
+# Beyond its budget: the network's share, and that of a router that was stopped for a while.
+GRACE = 10.0
+FETCH_PAUSE = 0.2
+# How long the end may take.
+LAST_WAIT = 40.0
+# The kinds of jobs, and how often each is sent.
+#   plain      one try, one answer
+#   bare       the same, without a header
+#   broken     a picture that is cut off
+#   keyed      with an idempotency key: sent again if the answer may be lost
+#   durable    acknowledged, then fetched
+#   awaited    durable, the answer is the result
+KINDS = {"plain": 66, "bare": 4, "broken": 4, "keyed": 8, "durable": 12, "awaited": 6}
+AGAIN = ("keyed", "durable", "awaited", "fetch")
+
+
+class Client:
+    def __init__(self, options: argparse.Namespace):
+        self.endpoint, self.window = options.endpoint, options.window
+        self.choose = random.Random(options.seed)
+        self.writer = history.Writer(options.history)
+        self.submissions = 0
+        self.next_job = options.number * JOBS
+        # Submission to job, kind and the moment when it is given up.
+        self.in_flight: dict[int, tuple[int, str, float]] = {}
+        self.in_doubt: set[int] = set()
+        self.again: deque[tuple[int, str]] = deque()
+        self.to_fetch: deque[tuple[float, int]] = deque((0.0, job) for job in acknowledged(options.after))
+        self.ends_at: float | None = None
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ends_at", self.ends_at or time.monotonic() + LAST_WAIT))
+
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.linger = 0
+        self.socket.reconnect_ivl, self.socket.reconnect_ivl_max = 50, 500
+        self.socket.heartbeat_ivl, self.socket.heartbeat_timeout = 1000, 3000
+        self.monitor = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.socket.connect(self.endpoint)
+        self.poller = zmq.Poller()
+        self.poller.register(self.socket, zmq.POLLIN)
+        self.poller.register(self.monitor, zmq.POLLIN)
+
+    def run(self) -> None:
+        while not self.is_done():
+            if self.ends_at is None:
+                while len(self.in_flight) < self.window:
+                    self.start()
+            elif len(self.in_flight) < self.window and self.again:
+                self.send(*self.again.popleft())
+            self.fetch()
+            # Only who has read all that came may judge what did not come: it may have been stopped itself.
+            if not self.receive():
+                self.keep_time()
+        self.writer.write(history.Ended(time.monotonic()))
+        self.context.destroy(0)
+
+    def is_done(self) -> bool:
+        if self.ends_at is None:
+            return False
+        return time.monotonic() > self.ends_at or not (self.in_flight or self.again or self.to_fetch)
+
+    def start(self) -> None:
+        if self.again:
+            self.send(*self.again.popleft())
+        else:
+            kind = self.choose.choices(list(KINDS), list(KINDS.values()))[0]
+            self.send(self.next_job, kind)
+            self.next_job += 1
+
+    def fetch(self) -> None:
+        while self.to_fetch and self.to_fetch[0][0] < time.monotonic() and len(self.in_flight) < 2 * self.window:
+            self.send(self.to_fetch.popleft()[1], "fetch")
+
+    def send(self, job: int, kind: str) -> None:
+        self.submissions += 1
+        budget = self.choose.randint(*BUDGETS_MS)
+        header = {"verb": "classify", "id": f"job-{job}", "budget_ms": budget}
+        image = pictures.picture(job)
+        match kind:
+            case "bare":
+                budget = 5000
+            case "broken":
+                image = image[: -len(image) // 3]
+            case "keyed":
+                header["idempotency_key"] = f"key-{job}"
+            case "durable":
+                header |= {"idempotency_key": f"key-{job}", "durable": True, "wait": False}
+            case "awaited":
+                header |= {"idempotency_key": f"key-{job}", "durable": True}
+            case "fetch":
+                header["verb"] = "fetch"
+        parts = [image] if kind == "bare" else [MAGIC, json.dumps(header).encode(), *([] if kind == "fetch" else [image])]
+        self.in_flight[self.submissions] = (job, kind, time.monotonic() + budget / 1000 + GRACE)
+        # First written, then sent: what the router sees is in the history.
+        self.writer.write(history.Sent(self.submissions, job, kind, time.monotonic()))
+        self.socket.send_multipart([b"%d" % self.submissions, b"", *parts])
+
+    def receive(self) -> bool:
+        """Whether anything came."""
+        ready = dict(self.poller.poll(20))
+        if self.monitor in ready:
+            self.monitor.recv_multipart()
+            self.writer.write(history.Lost(time.monotonic()))
+            self.in_doubt |= self.in_flight.keys()
+        if self.socket in ready:
+            try:
+                while True:
+                    frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                    self.take(int(frames[0]), frames[-1])
+            except zmq.Again:
+                pass
+        return bool(ready)
+
+    def take(self, submission: int, result: bytes) -> None:
+        event = history.answered(submission, result, time.monotonic())
+        self.writer.write(event)
+        self.in_doubt.discard(submission)
+        job, kind, _ = self.in_flight.pop(submission, (0, "", 0.0))
+        if kind == "durable" and event.status == 202 or kind == "fetch" and event.status in (202, 429, 503):
+            self.to_fetch.append((time.monotonic() + FETCH_PAUSE, job))
+
+    def keep_time(self) -> None:
+        now = time.monotonic()
+        late = [submission for submission, (_, _, end) in self.in_flight.items() if end < now]
+        # Without an answer after a lost connection: nothing may come any more.
+        doubtful = [submission for submission in self.in_doubt if self.in_flight[submission][2] - GRACE + 1 < now]
+        for submission in {*late, *doubtful}:
+            job, kind, _ = self.in_flight.pop(submission)
+            self.in_doubt.discard(submission)
+            if kind in AGAIN:
+                self.again.append((job, kind))
+
+
+def acknowledged(path: Path | None) -> set[int]:
+    """The jobs of a history that were acknowledged, and whose results were not yet seen."""
+    if path is None:
+        return set()
+    jobs: dict[int, tuple[int, str]] = {}
+    open_jobs: set[int] = set()
+    for event in history.read(path):
+        match event:
+            case history.Sent():
+                jobs[event.submission] = (event.job, event.kind)
+                # Those that it had itself from another.
+                if event.kind == "fetch":
+                    open_jobs.add(event.job)
+            case history.Answered():
+                job, kind = jobs[event.submission]
+                if kind == "durable" and event.status == 202:
+                    open_jobs.add(job)
+                elif kind == "fetch" and event.status not in (202, 429, 503):
+                    open_jobs.discard(job)
+    return open_jobs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("endpoint")
+    parser.add_argument("history", type=Path)
+    parser.add_argument("--number", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--window", type=int, default=32)
+    parser.add_argument("--after", type=Path)
+    Client(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    main()

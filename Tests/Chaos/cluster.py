@@ -1,0 +1,136 @@
+"""Real routers and workers as child processes, on ports of loopback that were free."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import zmq
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A child that can be started again. What it prints is kept in a file."""
+
+    def __init__(self, name: str, words: list[str], folder: Path):
+        self.name, self.words = name, words
+        self.log = folder / f"{name}.log"
+        self.starts = 0
+        self._process: subprocess.Popen | None = None
+
+    def start(self, words: list[str] | None = None) -> None:
+        if self.is_running():
+            return
+        self.words = words or self.words
+        self.starts += 1
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: int) -> None:
+        if self.is_running():
+            self._process.send_signal(number)
+
+    def end(self, seconds: float = 20.0) -> int | None:
+        """Asks it to end, and makes it after a while. Returns the exit status; None if it had to be killed."""
+        if self._process is None:
+            return 0
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return None
+
+
+class Cluster:
+    """A router and its workers. Workers may be told to go through another port, on a host of their own."""
+
+    def __init__(self, folder: Path, models: Path, *router_options: str, binaries: Path = ROOT / ".build/release"):
+        self.folder, self.models, self._binaries = folder, models, binaries
+        self.client_port, self.worker_port = free_port(), free_port()
+        self.router = Process("router", [
+            str(binaries / "bifrons-router"), f"--models-folder={models}", f"--client-endpoint={self.endpoint}",
+            f"--worker-endpoint=tcp://127.0.0.1:{self.worker_port}", f"--exit-with-parent={os.getpid()}", *router_options,
+        ], folder)
+        self.workers: dict[str, Process] = {}
+
+    @property
+    def endpoint(self) -> str:
+        return f"tcp://127.0.0.1:{self.client_port}"
+
+    def add_worker(self, model: str, name: str, router: str | None = None, *options: str) -> Process:
+        """`router`: HOST:PORT, its own port on loopback if not given."""
+        worker = Process(name, [
+            str(self._binaries / "bifrons-worker"), f"--model={self.models / model}", f"--name={name}",
+            f"--router=tcp://{router or f'127.0.0.1:{self.worker_port}'}", f"--cache-folder={self.folder / 'cache'}",
+            f"--exit-with-parent={os.getpid()}", *options], self.folder)
+        self.workers[name] = worker
+        return worker
+
+    def start(self) -> None:
+        for process in (self.router, *self.workers.values()):
+            process.start()
+
+    def wait_until_served(self, workers: int) -> None:
+        """Waits until every model has so many workers."""
+        with Asker(self.endpoint) as asker:
+            end = time.monotonic() + PATIENCE
+            while time.monotonic() < end:
+                report = asker.ask({"verb": "models"})
+                if report and all(model["workers"] >= workers for model in report["models"]):
+                    return
+                time.sleep(0.05)
+        raise SystemExit(f"the models are not served after {PATIENCE:.0f} s; see {self.folder}")
+
+    def end(self) -> dict[str, int | None]:
+        """The exit status of each, the router last."""
+        return {process.name: process.end() for process in (*self.workers.values(), self.router)}
+
+
+class Asker:
+    """Asks one thing at a time."""
+
+    def __init__(self, endpoint: str):
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.connect(endpoint)
+        self._number = 0
+
+    def __enter__(self) -> "Asker":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._context.destroy(0)
+
+    def ask(self, header: dict, image: bytes | None = None, seconds: float = 10.0) -> dict | None:
+        """The answer; None if none comes in time."""
+        self._number += 1
+        number = b"%d" % self._number
+        parts = [] if image is None else [image]
+        self._socket.send_multipart([number, b"", b"BIFRONS1", zmq.utils.jsonapi.dumps(header), *parts])
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self._socket.poll(left * 1000):
+            frames = self._socket.recv_multipart()
+            if frames[0] == number:
+                return zmq.utils.jsonapi.loads(frames[-1])
+        return None

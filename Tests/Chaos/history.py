@@ -1,0 +1,102 @@
+"""What a client did and saw, as lines in a file: written before it goes on, so that its death costs nothing that it knew.
+
+    S  submission  job  kind  second                       sent
+    R  submission  status  code  probability  models  sha256  attempts  fingerprint  second    answered
+    X  second                                              the connection was lost: what is in flight may be so, too
+    E  second                                              ended of itself
+
+Fields are separated by tabs and empty where they do not apply. A submission has a number of its own; a job that is sent
+again keeps its number. `models` are those that gave a score; `fingerprint` tells two computations of a job apart.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Sent:
+    submission: int
+    job: int
+    kind: str
+    second: float
+
+
+@dataclass(slots=True)
+class Answered:
+    submission: int
+    status: int
+    code: str
+    probability: float | None
+    models: tuple[str, ...]
+    sha256: str
+    attempts: int
+    fingerprint: int
+    second: float
+
+
+@dataclass(slots=True)
+class Lost:
+    second: float
+
+
+@dataclass(slots=True)
+class Ended:
+    second: float
+
+
+Event = Sent | Answered | Lost | Ended
+
+
+def answered(submission: int, result: bytes, second: float) -> Answered:
+    """Of a result document."""
+    document = json.loads(result)
+    models = document.get("models", [])
+    scored = tuple(model["name"] for model in models if model["status"] == 200)
+    return Answered(
+        submission, document["status"], document.get("error", {}).get("code", ""),
+        document.get("verdict", {}).get("ai_probability"), scored, document.get("image", {}).get("sha256", ""),
+        document.get("attempts", 0), zlib.crc32(json.dumps(models, sort_keys=True).encode()), second)
+
+
+class Writer:
+    def __init__(self, path: Path):
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(self, event: Event) -> None:
+        match event:
+            case Sent():
+                fields = ("S", event.submission, event.job, event.kind, f"{event.second:.4f}")
+            case Answered():
+                probability = "" if event.probability is None else event.probability
+                fields = ("R", event.submission, event.status, event.code, probability, ",".join(event.models),
+                          event.sha256, event.attempts, event.fingerprint, f"{event.second:.4f}")
+            case Lost():
+                fields = ("X", f"{event.second:.4f}")
+            case Ended():
+                fields = ("E", f"{event.second:.4f}")
+        os.write(self._file, ("\t".join(map(str, fields)) + "\n").encode())
+
+
+def read(path: Path) -> Iterator[Event]:
+    with path.open() as lines:
+        for line in lines:
+            # A killed client's last line.
+            if not line.endswith("\n"):
+                return
+            match line.rstrip("\n").split("\t"):
+                case ["S", submission, job, kind, second]:
+                    yield Sent(int(submission), int(job), kind, float(second))
+                case ["R", submission, status, code, probability, models, sha256, attempts, fingerprint, second]:
+                    yield Answered(
+                        int(submission), int(status), code, float(probability) if probability else None,
+                        tuple(models.split(",")) if models else (), sha256, int(attempts), int(fingerprint), float(second))
+                case ["X", second]:
+                    yield Lost(float(second))
+                case ["E", second]:
+                    yield Ended(float(second))
+                case _:
+                    raise ValueError(f"{path}: not a line of a history: {line!r}")

@@ -1,0 +1,184 @@
+"""The network between the parties: links that are listened in on, delayed and cut, and hosts that are namespaces.
+
+Where the system allows namespaces (root, or users with their own), the harness runs in one of its own, and each remote
+party on a host of its own behind a virtual cable: what `HOST_FAULTS` names is done to real packets. Elsewhere there are
+only the faults of `Link`.
+"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+import pictures
+
+INSIDE = "BIFRONS_CHAOS_INSIDE"
+RATE = "256kbit"
+HOST_FAULTS = ("link_down", "drop_in", "drop_out", "loss", "reset", "bandwidth")
+LINK_FAULTS = ("delay", "cut")
+DELAY = 0.05
+
+
+def enter_own_network() -> bool:
+    """Starts this program again in a network of its own. Says whether it is in one; does not return if it starts."""
+    if INSIDE in os.environ:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        # Where `ip netns` keeps its names; private, because the mounts are.
+        subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+        return True
+    unshare = ["unshare", "--net", "--mount"] + (["--user", "--map-root-user"] if os.getuid() else [])
+    if not all(map(shutil.which, ("unshare", "ip", "tc", "nft"))) or subprocess.run(
+        [*unshare, "true"], capture_output=True).returncode:
+        print("chaos: no network namespaces here: links are delayed and cut, and packets are not touched", flush=True)
+        return False
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", [*unshare, sys.executable, *sys.argv])
+
+
+class Host:
+    """A network namespace, joined to the harness by a cable."""
+
+    def __init__(self, number: int):
+        self.name, self.cable = f"host{number}", f"cable{number}"
+        self.gateway, self.address = f"10.77.{number}.1", f"10.77.{number}.2"
+        self._do(f"ip netns add {self.name}")
+        self._do(f"ip link add {self.cable} type veth peer name eth0 netns {self.name}")
+        self._do(f"ip address add {self.gateway}/24 dev {self.cable}")
+        self._do(f"ip link set {self.cable} up")
+        self._inside("ip link set lo up")
+        self._inside(f"ip address add {self.address}/24 dev eth0")
+        self._inside("ip link set eth0 up")
+        self._inside("nft add table ip chaos")
+        for chain, hook in (("in", "input"), ("out", "output")):
+            self._inside(f"nft add chain ip chaos {chain} {{ type filter hook {hook} priority 0 ; }}")
+
+    def command(self, words: list[str]) -> list[str]:
+        return ["ip", "netns", "exec", self.name, *words]
+
+    def harm(self, fault: str) -> None:
+        match fault:
+            case "link_down":
+                self._do(f"ip link set {self.cable} down")
+            case "drop_in" | "drop_out":
+                self._inside(f"nft add rule ip chaos {fault.removeprefix('drop_')} drop")
+            case "loss":
+                for chain in ("in", "out"):
+                    self._inside(f"nft add rule ip chaos {chain} numgen random mod 100 < 30 drop")
+            case "reset":
+                for chain in ("in", "out"):
+                    self._inside(f"nft add rule ip chaos {chain} meta l4proto tcp reject with tcp reset")
+            case "bandwidth":
+                limit = f"root tbf rate {RATE} burst 32kbit latency 400ms"
+                self._do(f"tc qdisc replace dev {self.cable} {limit}")
+                self._inside(f"tc qdisc replace dev eth0 {limit}")
+
+    def heal(self) -> None:
+        self._inside("nft flush table ip chaos")
+        self._do(f"ip link set {self.cable} up")
+        for do, device in ((self._do, self.cable), (self._inside, "eth0")):
+            do(f"tc qdisc delete dev {device} root", check=False)
+
+    def _inside(self, command: str, check: bool = True) -> None:
+        self._do(" ".join(self.command([command])), check)
+
+    @staticmethod
+    def _do(command: str, check: bool = True) -> None:
+        done = subprocess.run(command.split(), capture_output=True, text=True)
+        if check and done.returncode:
+            raise SystemExit(f"chaos: {command}: {done.stderr.strip()}")
+
+
+class Tap:
+    """Counts the jobs that pass by in a stream of bytes, however it is cut into pieces."""
+
+    def __init__(self, seen: Counter):
+        self.seen = seen
+        self._tail = b""
+
+    def __call__(self, data: bytes) -> None:
+        text = self._tail + data
+        self.seen.update(map(int, pictures.MARK.findall(text)))
+        # Too short for a whole mark: none is counted twice.
+        self._tail = text[-(pictures.MARK_BYTES - 1):]
+
+
+class Link:
+    """Passes TCP connections on to a port of this host. What the other side sends back, the router's part, can be counted."""
+
+    def __init__(self, switchboard: "Switchboard", target: int):
+        self._switchboard, self._target = switchboard, target
+        self._delay = 0.0
+        self._is_cut = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        # Replaced for each life of the router.
+        self.seen: Counter = Counter()
+
+    async def _listen(self, address: str) -> int:
+        server = await asyncio.start_server(self._serve, address, 0)
+        return server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        onward = None
+        try:
+            if self._is_cut:
+                return
+            from_target, onward = await asyncio.open_connection("127.0.0.1", self._target)
+            self._writers.add(onward)
+            ways = [self._pass(reader, onward, None), self._pass(from_target, writer, Tap(self.seen))]
+            tasks = [asyncio.create_task(way) for way in ways]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+        except OSError:
+            pass
+        finally:
+            for end in filter(None, (writer, onward)):
+                self._writers.discard(end)
+                end.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tap: Tap | None) -> None:
+        try:
+            while data := await reader.read(1 << 16):
+                if tap:
+                    tap(data)
+                if self._delay:
+                    await asyncio.sleep(self._delay)
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+
+    def harm(self, fault: str) -> None:
+        self._switchboard.call(self._harm, fault)
+
+    def heal(self) -> None:
+        self._switchboard.call(self._harm, None)
+
+    def _harm(self, fault: str | None) -> None:
+        self._delay = DELAY if fault == "delay" else 0.0
+        self._is_cut = fault == "cut"
+        if self._is_cut:
+            for writer in list(self._writers):
+                writer.transport.abort()
+
+
+class Switchboard:
+    """The thread that all links live on."""
+
+    def __init__(self):
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="links", daemon=True).start()
+
+    def call(self, function, *arguments) -> None:
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def link(self, target: int, address: str = "127.0.0.1") -> tuple[Link, int]:
+        """A link to a port of this host, and the port of `address` where it listens."""
+        link = Link(self, target)
+        return link, asyncio.run_coroutine_threadsafe(link._listen(address), self._loop).result(timeout=10)
+
+

@@ -1,0 +1,94 @@
+"""Pictures that say which job they belong to, networks whose answers can be computed by hand, and those answers.
+
+A picture is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of it
+that comes back with a result, is its own. The networks average each channel to r, g and b in 0...1 and answer
+r + 2 g + 4 b - 3; calibration and merge differ from model to model, so that an answer in the wrong place shows.
+"""
+
+import hashlib
+import json
+import math
+import re
+import shutil
+import struct
+import zlib
+from functools import cache
+from pathlib import Path
+
+FIXTURES = Path(__file__).resolve().parents[1] / "InferenceTests/Fixtures"
+SIDE = 8
+COLOURS = 4096
+CALIBRATION = {"alpha": (1.0, 0.25), "beta": (0.75, -0.5)}
+MERGE = {
+    ("alpha",): (0.0, (1.0,)),
+    ("beta",): (0.0, (1.0,)),
+    ("alpha", "beta"): (0.125, (0.5, 0.625)),
+}
+MODELS = tuple(CALIBRATION)
+# Of the fixtures' canary, before calibration.
+CANARY_LOGIT = 1.2
+
+_TAG = b"bifrons-job\0"
+_DIGITS = 12
+MARK = re.compile(re.escape(_TAG) + rb"(\d{%d})" % _DIGITS)
+MARK_BYTES = len(_TAG) + _DIGITS
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+_START = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0))
+_END = _chunk(b"IEND", b"")
+
+
+def colour(job: int) -> tuple[int, int, int]:
+    """Neighbouring jobs have colours far apart, and few colours have sums alike."""
+    code = job * 2654435761 % COLOURS
+    return (code & 15) * 17, (code >> 4 & 15) * 16, (code >> 8) * 15
+
+
+@cache
+def _pixels(of: tuple[int, int, int]) -> bytes:
+    return _chunk(b"IDAT", zlib.compress((b"\0" + bytes(of) * SIDE) * SIDE))
+
+
+def picture(job: int) -> bytes:
+    """The PNG file of a job."""
+    return _START + _chunk(b"tEXt", _TAG + b"%0*d" % (_DIGITS, job)) + _pixels(colour(job)) + _END
+
+
+def digest(job: int) -> str:
+    return hashlib.sha256(picture(job)).hexdigest()
+
+
+def _logit(model: str, job: int) -> float:
+    red, green, blue = (value / 255 for value in colour(job))
+    scale, bias = CALIBRATION[model]
+    return scale * (red + 2 * green + 4 * blue - 3) + bias
+
+
+def probability(job: int, models: tuple[str, ...]) -> float:
+    """What the service must answer for a job when exactly these models, in the ensemble's order, gave their scores."""
+    bias, weights = MERGE[models]
+    return 1 / (1 + math.exp(-bias - sum(weight * _logit(model, job) for model, weight in zip(models, weights))))
+
+
+def write_models(folder: Path) -> None:
+    """A models folder for the router and the workers."""
+    network = (FIXTURES / "logit.onnx").read_bytes()
+    for model, (scale, bias) in CALIBRATION.items():
+        (folder / model).mkdir(parents=True)
+        (folder / model / "model.onnx").write_bytes(network)
+        shutil.copy(FIXTURES / "canary.png", folder / model)
+        manifest = {
+            "schema": 1, "preprocessing": 2, "name": model, "version": "1.0.0", "file": "model.onnx",
+            "sha256": hashlib.sha256(network).hexdigest(),
+            "input": {"width": SIDE, "height": SIDE, "layout": "NCHW", "colour": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]},
+            "crop": {"kind": "central_square"}, "output": {"kind": "logit"}, "calibration": {"scale": scale, "bias": bias},
+            "canary": {"file": "canary.png", "logit": scale * CANARY_LOGIT + bias, "tolerance": 0.01},
+        }
+        (folder / model / "manifest.json").write_text(json.dumps(manifest))
+    merge = [{"models": models, "bias": bias, "weights": weights} for models, (bias, weights) in MERGE.items()]
+    policies = {"default": {"review": 0.5, "block": 0.9}}
+    (folder / "ensemble.json").write_text(json.dumps({"schema": 1, "models": MODELS, "merge": merge, "policies": policies}))

@@ -1,0 +1,49 @@
+"""What is done to whom and when: the same for the same seed."""
+
+import random
+from dataclasses import dataclass
+
+import network
+
+# How often each is chosen, against the others.
+PROCESS_FAULTS = {
+    "worker": {"kill": 6, "stop": 5, "restart": 2},
+    "router": {"kill": 2, "stop": 1, "restart": 1},
+    "client": {"kill": 1, "stop": 2},
+}
+# Below the heartbeat, between heartbeat and loss, and beyond.
+STOP_SECONDS = (0.05, 4.0)
+NETWORK_SECONDS = (0.3, 5.0)
+RESTART_SECONDS = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`second`: from the start. `seconds`: until it is undone: continued, healed, or started again."""
+
+    second: float
+    kind: str
+    target: str
+    seconds: float
+
+
+def make(seed: int, seconds: float, gap: float, parties: dict[str, list[str]], hosts: bool) -> list[Fault]:
+    """Faults for so many seconds, `gap` seconds apart in the mean.
+
+    `parties` names the workers, routers and clients, and under `linked` those whose link can be harmed.
+    """
+    choose = random.Random(seed)
+    choices = [
+        (kind, name, weight / len(parties[role]))
+        for role, kinds in PROCESS_FAULTS.items() for kind, weight in kinds.items() for name in parties[role]
+    ]
+    kinds = network.LINK_FAULTS + (network.HOST_FAULTS if hosts else ())
+    choices += [(kind, name, 1.5 / len(parties["linked"])) for kind in kinds for name in parties["linked"]]
+    faults = []
+    second = choose.expovariate(1 / gap)
+    while second < seconds:
+        kind, target, _ = choose.choices(choices, [weight for *_, weight in choices])[0]
+        span = {"kill": RESTART_SECONDS, "restart": RESTART_SECONDS, "stop": STOP_SECONDS}.get(kind, NETWORK_SECONDS)
+        faults.append(Fault(second, kind, target, choose.uniform(*span)))
+        second += choose.expovariate(1 / gap)
+    return faults

@@ -1,0 +1,133 @@
+"""Every promise, kept and broken."""
+
+from collections import Counter
+
+import checker
+import pictures
+import pytest
+from history import Answered, Ended, Lost, Sent
+
+JOB = 17
+BOTH = ("alpha", "beta")
+
+
+def verdict(submission=1, job=JOB, status=200, models=BOTH, **changes):
+    answer = Answered(
+        submission, status, "", pictures.probability(job, models), models, pictures.digest(job), 1, 99, 2.0)
+    for name, value in changes.items():
+        setattr(answer, name, value)
+    return answer
+
+
+def failure(status, code="", submission=1):
+    return Answered(submission, status, code, None, (), "", 0, 0, 2.0)
+
+
+def violations(*events, handed=None, ended=True):
+    return checker.check([[*events, *([Ended(9.0)] if ended else [])]], handed or {}).violations
+
+
+def sent(kind="plain", submission=1, job=JOB):
+    return Sent(submission, job, kind, 1.0)
+
+
+def test_an_answer_to_each_request_is_right():
+    assert violations(sent(), verdict(), sent("broken", 2, 18), failure(422, "image_truncated", 2)) == []
+
+
+def test_a_degraded_answer_with_the_probability_of_its_model_is_right():
+    assert violations(sent(), verdict(status=206, models=("beta",))) == []
+
+
+@pytest.mark.parametrize(("answer", "what"), [
+    (verdict(probability=pictures.probability(JOB, BOTH) + 0.01), "the probability is"),
+    (verdict(sha256=pictures.digest(JOB + 1)), "the result is of the picture"),
+    (verdict(status=200, models=("alpha",)), "with the scores of"),
+    (verdict(status=206), "with the scores of"),
+    (verdict(attempts=3), "3 attempts"),
+    (failure(404, "unknown_job"), "the answer is 404"),
+    (failure(413, "image_too_large"), "the answer is 413"),
+    (failure(422, "image_truncated"), "a good picture is called image_truncated"),
+])
+def test_a_wrong_answer_is_a_violation(answer, what):
+    found = violations(sent(), answer)
+    assert len(found) == 1 and what in found[0]
+
+
+def test_a_verdict_on_a_broken_picture_is_a_violation():
+    assert len(violations(sent("broken"), verdict())) == 1
+
+
+def test_the_answer_of_a_single_model_where_the_other_one_belongs_is_a_violation():
+    wrong = verdict(status=206, models=("beta",), probability=pictures.probability(JOB, ("alpha",)))
+    assert len(violations(sent(), wrong)) == 1
+
+
+def test_quarantine_is_allowed():
+    assert violations(sent(), failure(422, "quarantined")) == []
+
+
+def test_a_request_without_an_answer_is_a_violation():
+    assert "never answered" in violations(sent())[0]
+
+
+def test_a_lost_connection_excuses_what_was_in_flight_and_nothing_else():
+    assert violations(sent(), Lost(1.5)) == []
+    assert len(violations(Lost(0.5), sent())) == 1
+
+
+def test_a_killed_client_needs_no_answer():
+    assert violations(sent(), ended=False) == []
+
+
+def test_two_answers_are_a_violation_also_after_a_lost_connection():
+    assert len(violations(sent(), verdict(), verdict())) == 1
+    assert len(violations(sent(), Lost(1.5), verdict(), verdict())) == 1
+
+
+def test_an_answer_to_nothing_is_a_violation():
+    assert len(violations(verdict(submission=5))) == 1
+
+
+def test_an_acknowledged_job_must_be_found():
+    acknowledged = [sent("durable"), failure(202)]
+    assert len(violations(*acknowledged)) == 1
+    assert len(violations(*acknowledged, sent("fetch", 2), failure(202, submission=2))) == 1
+    assert len(violations(*acknowledged, sent("fetch", 2), failure(503, submission=2))) == 1
+    # Twice: it is not allowed, and not found.
+    assert len(violations(*acknowledged, sent("fetch", 2), failure(404, submission=2))) == 2
+    assert violations(*acknowledged, sent("fetch", 2), verdict(2)) == []
+
+
+def test_another_client_may_find_it():
+    killed = [sent("durable"), failure(202)]
+    successor = [sent("fetch", 1), verdict(1), Ended(9.0)]
+    report = checker.check([killed, successor], {})
+    assert report.violations == [] and (report.acknowledged, report.found) == (1, 1)
+
+
+def test_one_key_has_one_result():
+    first = [sent("awaited"), Lost(1.5), sent("awaited", 2), verdict(2)]
+    assert violations(*first, sent("awaited", 3), verdict(3)) == []
+    assert len(violations(*first, sent("awaited", 3), verdict(3, fingerprint=100))) == 1
+    # What is not kept may be computed anew.
+    assert violations(sent("awaited"), failure(503), sent("awaited", 2), verdict(2)) == []
+
+
+def test_a_job_may_be_handed_to_two_workers_of_each_model_in_each_life():
+    lives = {(life, model): Counter({JOB: 2}) for life in (1, 2) for model in BOTH}
+    assert violations(sent(), verdict(), handed=lives) == []
+    assert len(violations(sent(), verdict(), handed={(1, "alpha"): Counter({JOB: 3})})) == 1
+
+
+def test_what_is_sent_twice_may_be_handed_on_twice_as_often():
+    twice = [sent("keyed"), Lost(1.5), sent("keyed", 2), verdict(2)]
+    assert violations(*twice, handed={(1, "alpha"): Counter({JOB: 4})}) == []
+    assert len(violations(*twice, handed={(1, "alpha"): Counter({JOB: 5})})) == 1
+
+
+def test_the_report_counts():
+    report = checker.check(
+        [[sent(), verdict(), sent("plain", 2, 18), Lost(2.0), Ended(9.0)]], {(1, "alpha"): Counter({JOB: 2})})
+    assert (report.jobs, report.lost_with_connections, report.second_tries) == (2, 1, 1)
+    assert report.statuses == {200: 1} and report.submissions == {"plain": 2}

@@ -1,0 +1,18 @@
+import io
+
+import pictures
+from PIL import Image
+
+
+def test_a_picture_is_a_png_of_its_colour_with_its_number():
+    image = Image.open(io.BytesIO(pictures.picture(123456)))
+    assert image.size == (8, 8) and image.getcolors() == [(64, pictures.colour(123456))]
+    assert image.text == {"bifrons-job": "000000123456"}
+
+
+def test_pictures_differ_and_so_do_most_answers():
+    assert len({pictures.digest(job) for job in range(1000)}) == 1000
+    for models in pictures.MERGE:
+        answers = [pictures.probability(job, models) for job in range(1000)]
+        alike = sum(abs(left - right) < 0.002 for left, right in zip(answers, answers[1:]))
+        assert alike < 20
