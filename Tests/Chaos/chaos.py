@@ -92,6 +92,8 @@ class Chaos:
         """A successor looks for what its predecessor was promised."""
         number = next(self.numbers)
         path = self.folder / f"{name}.{number}.history"
+        # It may be killed before it writes a line.
+        path.touch()
         words = [sys.executable, str(HERE / "client.py"), f"tcp://{self.client_addresses[name]}", str(path), "--number",
                  str(number), "--seed", str(self.options.seed * 1000 + number), "--window", str(self.options.window)]
         if self.histories[name]:
@@ -125,15 +127,16 @@ class Chaos:
             case kind:
                 self.links[fault.target].harm(kind)
 
-    def undo(self, fault: schedule.Fault) -> bool:
-        """Whether it is undone: what is restarted must have ended."""
+    def undo(self, fault: schedule.Fault, starts: int) -> bool:
+        """Whether it is undone: what is started again must have ended. `starts`: how often it had been when it was harmed."""
         process = self.process(fault.target)
         match fault.kind:
             case "kill" | "restart":
                 process.signal(signal.SIGCONT)
-                if process.is_running():
-                    return False
-                self.start(fault.target)
+                if process.starts == starts:
+                    if process.is_running():
+                        return False
+                    self.start(fault.target)
             case "stop":
                 process.signal(signal.SIGCONT)
             case kind if kind in network.HOST_FAULTS:
@@ -150,7 +153,7 @@ class Chaos:
             self.start_client(name)
         self.scanner.start()
         start = time.monotonic()
-        undone: list[tuple[float, int, schedule.Fault]] = []
+        undone: list[tuple[float, int, schedule.Fault, int]] = []
         order = itertools.count()
         faults = iter(self.faults)
         fault = next(faults, None)
@@ -158,13 +161,14 @@ class Chaos:
             now = time.monotonic() - start
             if fault and fault.second <= now:
                 self.begin(fault)
-                heapq.heappush(undone, (now + fault.seconds, next(order), fault))
+                heapq.heappush(
+                    undone, (now + fault.seconds, next(order), fault, self.process(fault.target).starts))
                 fault = next(faults, None)
                 continue
             if undone and undone[0][0] <= now:
-                _, _, last = heapq.heappop(undone)
-                if not self.undo(last):
-                    heapq.heappush(undone, (now + 0.1, next(order), last))
+                _, _, last, starts = heapq.heappop(undone)
+                if not self.undo(last, starts):
+                    heapq.heappush(undone, (now + 0.1, next(order), last, starts))
                 continue
             times = [fault.second] if fault else []
             times += [undone[0][0]] if undone else []
@@ -177,25 +181,24 @@ class Chaos:
         for process in (self.cluster.router, *self.cluster.workers.values(), *self.clients.values()):
             process.signal(signal.SIGCONT)
 
-    def finish(self) -> tuple[dict | None, dict | None, list[str]]:
-        """Lets the clients end; the answer to a last job, the router's status, and what did not end as it should."""
+    def finish(self) -> tuple[dict | None, list[str]]:
+        """Lets the clients end; the answer to a last job, and what did not end as it should."""
         self.cluster.wait_until_served(self.options.workers)
         for process in self.clients.values():
             process.signal(signal.SIGTERM)
         problems = [f"{name} did not end of itself" for name, process in self.clients.items()
-                    if process.end(LAST_CLIENTS) != 0]
+                    if process.wait(LAST_CLIENTS) != 0]
         with Asker(self.cluster.endpoint) as asker:
             last = asker.ask({"verb": "classify"}, pictures.picture(0))
-            status = asker.ask({"verb": "status"})
         problems += [f"{name} ended with {code}" for name, code in self.cluster.end().items() if code != 0]
-        return last, status, problems
+        return last, problems
 
     def kill(self) -> None:
         for process in (self.scanner, self.cluster.router, *self.cluster.workers.values(), *self.clients.values()):
             process.signal(signal.SIGKILL)
 
 
-def summary(chaos: Chaos, report: checker.Report, seconds: float, status: dict) -> dict:
+def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
     return {
         "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
         "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
@@ -203,7 +206,6 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float, status: dict) 
         "handed_to_a_second_worker": report.second_tries, "quarantined": report.quarantined,
         "lives_of_the_router": chaos.life, "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
         "starts_of_clients": sum(p.starts for p in chaos.clients.values()), "faults": dict(sorted(chaos.done.items())),
-        "router_counters": status["counters"],
     }
 
 
@@ -227,7 +229,7 @@ def main() -> int:
     try:
         chaos.run()
         chaos.mend()
-        last, status, problems = chaos.finish()
+        last, problems = chaos.finish()
     finally:
         chaos.kill()
     seconds = time.monotonic() - start
@@ -235,13 +237,10 @@ def main() -> int:
     report = checker.check(histories, chaos.handed)
     if last is None or last["status"] != 200:
         problems.append(f"after all was mended a job was answered with {last}")
-    if status is None:
-        problems.append("after all was mended the router told no status")
-    else:
-        text = json.dumps(summary(chaos, report, seconds, status), indent=2)
-        print(text)
-        if options.summary:
-            options.summary.write_text(text + "\n")
+    text = json.dumps(summary(chaos, report, seconds), indent=2)
+    print(text)
+    if options.summary:
+        options.summary.write_text(text + "\n")
     problems += report.violations
     for problem in problems[:20]:
         print(f"chaos: {problem}", file=sys.stderr)

@@ -26,6 +26,9 @@ BUDGETS_MS = (300, 5000)
 # Beyond its budget: the network's share, and that of a router that was stopped for a while.
 GRACE = 10.0
 FETCH_PAUSE = 0.2
+# Whoever is turned away waits a little.
+REFUSED_PAUSE = 0.05
+REFUSALS = (429, 503)
 # How long the end may take.
 LAST_WAIT = 40.0
 # The kinds of jobs, and how often each is sent.
@@ -51,6 +54,7 @@ class Client:
         self.in_doubt: set[int] = set()
         self.again: deque[tuple[int, str]] = deque()
         self.to_fetch: deque[tuple[float, int]] = deque((0.0, job) for job in acknowledged(options.after))
+        self.paused_until = 0.0
         self.ends_at: float | None = None
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ends_at", self.ends_at or time.monotonic() + LAST_WAIT))
 
@@ -67,11 +71,8 @@ class Client:
 
     def run(self) -> None:
         while not self.is_done():
-            if self.ends_at is None:
-                while len(self.in_flight) < self.window:
-                    self.start()
-            elif len(self.in_flight) < self.window and self.again:
-                self.send(*self.again.popleft())
+            while len(self.in_flight) < self.window and self.start():
+                pass
             self.fetch()
             # Only who has read all that came may judge what did not come: it may have been stopped itself.
             if not self.receive():
@@ -84,13 +85,18 @@ class Client:
             return False
         return time.monotonic() > self.ends_at or not (self.in_flight or self.again or self.to_fetch)
 
-    def start(self) -> None:
+    def start(self) -> bool:
+        """Sends an old job again or a new one; says whether there was one to be sent."""
+        if time.monotonic() < self.paused_until:
+            return False
         if self.again:
             self.send(*self.again.popleft())
-        else:
-            kind = self.choose.choices(list(KINDS), list(KINDS.values()))[0]
-            self.send(self.next_job, kind)
+        elif self.ends_at is None:
+            self.send(self.next_job, self.choose.choices(list(KINDS), list(KINDS.values()))[0])
             self.next_job += 1
+        else:
+            return False
+        return True
 
     def fetch(self) -> None:
         while self.to_fetch and self.to_fetch[0][0] < time.monotonic() and len(self.in_flight) < 2 * self.window:
@@ -141,7 +147,9 @@ class Client:
         self.writer.write(event)
         self.in_doubt.discard(submission)
         job, kind, _ = self.in_flight.pop(submission, (0, "", 0.0))
-        if kind == "durable" and event.status == 202 or kind == "fetch" and event.status in (202, 429, 503):
+        if event.status in REFUSALS:
+            self.paused_until = time.monotonic() + REFUSED_PAUSE
+        if kind == "durable" and event.status == 202 or kind == "fetch" and event.status in (202, *REFUSALS):
             self.to_fetch.append((time.monotonic() + FETCH_PAUSE, job))
 
     def keep_time(self) -> None:
@@ -173,7 +181,7 @@ def acknowledged(path: Path | None) -> set[int]:
                 job, kind = jobs[event.submission]
                 if kind == "durable" and event.status == 202:
                     open_jobs.add(job)
-                elif kind == "fetch" and event.status not in (202, 429, 503):
+                elif kind == "fetch" and event.status not in (202, *REFUSALS):
                     open_jobs.discard(job)
     return open_jobs
 

@@ -47,12 +47,16 @@ class Process:
         if self.is_running():
             self._process.send_signal(number)
 
-    def end(self, seconds: float = 20.0) -> int | None:
-        """Asks it to end, and makes it after a while. Returns the exit status; None if it had to be killed."""
-        if self._process is None:
-            return 0
+    def end(self) -> int | None:
+        """Asks it to end. Returns as `wait`."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
+        return self.wait(20.0)
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status; None if it did not end in time and was killed, or was never started."""
+        if self._process is None:
+            return None
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ import network
 PROCESS_FAULTS = {
     "worker": {"kill": 6, "stop": 5, "restart": 2},
     "router": {"kill": 2, "stop": 1, "restart": 1},
-    "client": {"kill": 1, "stop": 2},
+    "client": {"kill": 2, "stop": 2},
 }
 # Below the heartbeat, between heartbeat and loss, and beyond.
 STOP_SECONDS = (0.05, 4.0)
