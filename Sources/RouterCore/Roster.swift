@@ -77,6 +77,15 @@ struct Roster {
         byModel[model].contains(where: isReady)
     }
 
+    func readyWorkers(of model: Int) -> Int {
+        byModel[model].count(where: isReady)
+    }
+
+    /// Jobs in the hands of the model's workers.
+    func inFlight(of model: Int) -> Int {
+        byModel[model].reduce(0) { $0 + workers[$1].inFlight.count }
+    }
+
     private func isReady(_ slot: Slot) -> Bool {
         !workers[slot].isDraining
     }

@@ -124,6 +124,9 @@ public struct RouterCore {
         case drained
     }
 
+    /// The part of its budget that a job may be expected to take when it is admitted: the rest is for what comes differently.
+    private static let budgetShare = 0.8
+
     let configuration: Configuration
     let ensemble: Ensemble
     var ledger = Ledger()
@@ -142,6 +145,8 @@ public struct RouterCore {
     /// Budgets by when they end; entries of requests that are over are passed over.
     var deadlines = Heap<Deadline>()
     var waiting: [WaitingQueue]
+    /// Of each model.
+    var drainRates: [DrainRate]
     /// Requests whose leader ended without a lasting result: they are started behind the event in hand.
     var promoted: [UInt64] = []
     var isDraining = false
@@ -161,6 +166,7 @@ public struct RouterCore {
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
         statistics = Statistics(start: now)
         waiting = ensemble.models.map { _ in WaitingQueue() }
+        drainRates = ensemble.models.map { _ in DrainRate() }
     }
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
@@ -366,7 +372,24 @@ public struct RouterCore {
                 .tooManyRequests, code: "client_queue_full",
                 "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
+        let wait = served.map { expectedTime(header, $0) }.max() ?? .zero
+        guard wait <= .milliseconds(header.budgetMilliseconds) * Self.budgetShare else {
+            throw WireError(
+                .tooManyRequests, code: "queue_full",
+                "the jobs ahead take about \(Int(wait.milliseconds)) ms, too much for a budget of \(header.budgetMilliseconds) ms; try again later")
+        }
         return models
+    }
+
+    /// How long a new job will take in one model, if all goes on as it does: what waits and what is in hand goes first.
+    private func expectedTime(_ header: RequestHeader, _ model: Int) -> Duration {
+        // Nobody looks ahead as long as nobody waits.
+        guard !waiting[model].isEmpty else { return .zero }
+        let jobs = waiting[model].count + roster.inFlight(of: model)
+        let wait = drainRates[model].time(for: jobs, workers: roster.readyWorkers(of: model)) ?? .zero
+        // As in `enqueue`: each step of priority overtakes what came so much earlier.
+        let steps = header.priority - Limits.defaultPriority
+        return max(.zero, wait - configuration.priorityStep * steps)
     }
 
     /// The models by number, if they and the policy are of this ensemble.
@@ -436,6 +459,7 @@ public struct RouterCore {
             }
         }
         for entry in passedOver { waiting[model].add(entry, ledger) }
+        drainRates[model].note(isBacklogged: !waiting[model].isEmpty, at: now)
     }
 
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) {
@@ -521,9 +545,13 @@ public struct RouterCore {
             statistics.counters.unknown += 1
             return nil
         }
+        let model = roster[slot].model
+        if !waiting[model].isEmpty {
+            drainRates[model].noteAnswer(workers: roster.readyWorkers(of: model), at: now)
+        }
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
-            dispatch(roster[slot].model, now)
+            dispatch(model, now)
             return nil
         }
         return job

@@ -1,0 +1,152 @@
+import TestKit
+import Testing
+import Wire
+
+@testable import RouterCore
+
+/// More work than the workers can do: what is admitted is done in time, and the workers do nothing in vain.
+struct OverloadTests {
+    @Test(arguments: [1.5, 3, 10]) func goodputStaysAtItsPeak(times: Double) {
+        var line = Line(workers: 1)
+        line.run(seconds: 30, perSecond: times * line.capacity)
+        #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
+        // What was admitted before the pace was known, and the little that came differently.
+        #expect(Double(line.failed) <= 0.1 * Double(line.inTime), "\(line.failed) of what was admitted failed")
+    }
+
+    @Test func twiceTheWorkersTakeTwiceTheJobs() {
+        var line = Line(workers: 2)
+        line.run(seconds: 30, perSecond: 10 * line.capacity)
+        #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
+    }
+
+    @Test func noJobIsTurnedAwayAsLongAsTheWorkersKeepUp() {
+        var line = Line(workers: 1)
+        line.run(seconds: 30, perSecond: 0.9 * line.capacity)
+        #expect(line.refused == 0 && line.failed == 0)
+    }
+
+    @Test func aBurstThatFitsIntoTheBudgetIsTaken() {
+        var line = Line(workers: 1)
+        line.run(seconds: 10, perSecond: 3 * line.capacity)
+        line.run(seconds: 2, perSecond: 0)
+        let (refused, failed) = (line.refused, line.failed)
+        for _ in 0..<Int(0.6 * line.capacity) { line.submit() }
+        line.run(seconds: 2, perSecond: 0)
+        #expect(line.refused == refused && line.failed == failed)
+    }
+
+    @Test func aLargeBudgetWaitsAndASmallOneIsTurnedAway() {
+        var line = Line(workers: 1)
+        line.run(seconds: 10, perSecond: 3 * line.capacity)
+        let refused = line.refused
+        line.submit { $0.budgetMilliseconds = 100 }
+        #expect(line.refused == refused + 1)
+        line.submit { $0.budgetMilliseconds = 5000 }
+        #expect(line.refused == refused + 1)
+    }
+
+    @Test func priorityOvertakesTheLine() {
+        var line = Line(workers: 1)
+        line.run(seconds: 10, perSecond: 3 * line.capacity)
+        let refused = line.refused
+        line.submit {
+            $0.budgetMilliseconds = 300
+            $0.priority = 9
+        }
+        #expect(line.refused == refused)
+    }
+}
+
+/// Clients that send at a steady pace, and workers that need a steady time for each job, late or not.
+private struct Line {
+    /// Milliseconds for a job; the slower model decides.
+    private static let pace = ["resnet": 10, "inception": 7]
+    private static let budget = 1000
+
+    private struct Worker {
+        let peer: RouterCore.Peer
+        var script: ScriptedWorker
+        var jobs: [UInt64] = []
+        var freeAt: Instant
+        let pace: Duration
+    }
+
+    /// Jobs a second.
+    let capacity: Double
+    private(set) var inTime = 0
+    private(set) var failed = 0
+    private(set) var refused = 0
+    private var core: RouterCore
+    private var workers: [Worker] = []
+    private var now = Instant(nanoseconds: 1_000_000_000)
+    private var nextToken = 1
+
+    init(workers count: Int) {
+        capacity = Double(1000 * count) / Double(Self.pace["resnet"]!)
+        core = RouterCore(configuration: RouterCore.Configuration(), ensemble: .sample, epochSeed: 1, at: now)
+        for (model, pace) in Self.pace.sorted(by: { $0.key < $1.key }) {
+            for number in 1...count {
+                let worker = Worker(
+                    peer: RouterCore.Peer(routingID: UInt64(workers.count + 1)),
+                    script: ScriptedWorker("\(model)-\(number)", serving: model, credit: 16), freeAt: now,
+                    pace: .milliseconds(pace))
+                workers.append(worker)
+                perform(core.handle(.worker(worker.peer, worker.script.hello), at: now))
+            }
+        }
+    }
+
+    mutating func submit(_ change: (inout RequestHeader) -> Void = { _ in }) {
+        var header = RequestHeader(verb: .classify)
+        header.budgetMilliseconds = Self.budget
+        change(&header)
+        let token = nextToken
+        nextToken += 1
+        perform(core.handle(.request(token, header, imageBytes: 1000, totalBytes: 1000, from: .anybody), at: now))
+    }
+
+    /// A millisecond after the other.
+    mutating func run(seconds: Int, perSecond: Double) {
+        var owed = 0.0
+        for millisecond in 0..<(seconds * 1000) {
+            now = now + .milliseconds(1)
+            if millisecond % 500 == 0 {
+                for worker in workers { perform(core.handle(.worker(worker.peer, worker.script.ping()), at: now)) }
+            }
+            if let due = core.nextDeadline, due <= now { perform(core.handle(.deadline, at: now)) }
+            for index in workers.indices where workers[index].freeAt <= now && !workers[index].jobs.isEmpty {
+                let job = workers[index].jobs.removeFirst()
+                workers[index].freeAt = now + workers[index].pace
+                perform(core.handle(.worker(workers[index].peer, workers[index].script.score(job)), at: now))
+            }
+            owed += perSecond / 1000
+            while owed >= 1 {
+                owed -= 1
+                submit()
+            }
+        }
+    }
+
+    private mutating func perform(_ actions: [RouterCore.Action]) {
+        for action in actions {
+            switch action {
+            case .send(let peer, .welcome(let epoch, _)):
+                workers[workers.firstIndex { $0.peer == peer }!].script.epoch = epoch
+            case .dispatch(let peer, let job, _):
+                let index = workers.firstIndex { $0.peer == peer }!
+                if workers[index].jobs.isEmpty {
+                    workers[index].freeAt = max(workers[index].freeAt, now + workers[index].pace)
+                }
+                workers[index].jobs.append(job.job)
+            case .reply(_, .result(let document)):
+                switch document.status {
+                case .ok: inTime += 1
+                case .tooManyRequests: refused += 1
+                default: failed += 1
+                }
+            default: break
+            }
+        }
+    }
+}
