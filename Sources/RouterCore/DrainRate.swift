@@ -3,8 +3,8 @@ internal import Wire
 
 /// How fast the workers of one model get through a backlog.
 ///
-/// Measured only while jobs wait for a worker: how fast the workers can be, not how much is asked of them. It is kept by
-/// worker, so that one more or one less shows at once.
+/// Measured only while there is one (`Roster.Load.isBacklogged`): how fast the workers can be, not how much is asked of them.
+/// It is kept by worker, so that one more or one less shows at once.
 struct DrainRate {
     /// The time constant in which the past is forgotten.
     private static let memory = 5.0
@@ -17,7 +17,7 @@ struct DrainRate {
     /// Since when there has been a backlog, as far as it is not yet in `workerSeconds`.
     private var since: Instant?
 
-    /// Jobs wait, or none does, from now on.
+    /// There is a backlog, or there is none, from now on.
     mutating func note(isBacklogged: Bool, at now: Instant) {
         since = isBacklogged ? since ?? now : nil
     }

@@ -14,7 +14,7 @@ extension RouterCore {
                 let workers = roster.workers(of: model)
                 return StatusReport.Model(
                     name: ensemble.models[model], workers: workers.count, waiting: waiting[model].count,
-                    inFlight: roster.inFlight(of: model))
+                    inFlight: roster.load(of: model).inFlight)
             },
             workers: roster.workers.map { worker in
                 StatusReport.Worker(

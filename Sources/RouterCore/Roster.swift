@@ -77,13 +77,28 @@ struct Roster {
         byModel[model].contains(where: isReady)
     }
 
-    func readyWorkers(of model: Int) -> Int {
-        byModel[model].count(where: isReady)
+    /// What the workers of one model have in hand.
+    struct Load {
+        /// Those that take jobs, and the credit of these.
+        var workers = 0
+        var credit = 0
+        /// Jobs in the hands of all.
+        var inFlight = 0
+
+        /// Whether, together with so many that wait, every worker has a batch in hand and another one to go on with: credit
+        /// is for two.
+        func isBacklogged(waiting: Int) -> Bool {
+            waiting > 0 || inFlight > credit / 2
+        }
     }
 
-    /// Jobs in the hands of the model's workers.
-    func inFlight(of model: Int) -> Int {
-        byModel[model].reduce(0) { $0 + workers[$1].inFlight.count }
+    func load(of model: Int) -> Load {
+        byModel[model].reduce(into: Load()) { load, slot in
+            load.inFlight += workers[slot].inFlight.count
+            guard isReady(slot) else { return }
+            load.workers += 1
+            load.credit += workers[slot].credit
+        }
     }
 
     private func isReady(_ slot: Slot) -> Bool {

@@ -383,10 +383,10 @@ public struct RouterCore {
 
     /// How long a new job will take in one model, if all goes on as it does: what waits and what is in hand goes first.
     private func expectedTime(_ header: RequestHeader, _ model: Int) -> Duration {
-        // Nobody looks ahead as long as nobody waits.
-        guard !waiting[model].isEmpty else { return .zero }
-        let jobs = waiting[model].count + roster.inFlight(of: model)
-        let wait = drainRates[model].time(for: jobs, workers: roster.readyWorkers(of: model)) ?? .zero
+        let load = roster.load(of: model)
+        let waiting = waiting[model].count
+        guard load.isBacklogged(waiting: waiting) else { return .zero }
+        let wait = drainRates[model].time(for: waiting + load.inFlight, workers: load.workers) ?? .zero
         // As in `enqueue`: each step of priority overtakes what came so much earlier.
         let steps = header.priority - Limits.defaultPriority
         return max(.zero, wait - configuration.priorityStep * steps)
@@ -459,7 +459,7 @@ public struct RouterCore {
             }
         }
         for entry in passedOver { waiting[model].add(entry, ledger) }
-        drainRates[model].note(isBacklogged: !waiting[model].isEmpty, at: now)
+        drainRates[model].note(isBacklogged: roster.load(of: model).isBacklogged(waiting: waiting[model].count), at: now)
     }
 
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) {
@@ -546,9 +546,7 @@ public struct RouterCore {
             return nil
         }
         let model = roster[slot].model
-        if !waiting[model].isEmpty {
-            drainRates[model].noteAnswer(workers: roster.readyWorkers(of: model), at: now)
-        }
+        drainRates[model].noteAnswer(workers: roster.load(of: model).workers, at: now)
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
             dispatch(model, now)
