@@ -376,7 +376,8 @@ public struct RouterCore {
         guard wait <= .milliseconds(header.budgetMilliseconds) * Self.budgetShare else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
-                "the jobs ahead take about \(Int(wait.milliseconds)) ms, too much for a budget of \(header.budgetMilliseconds) ms; try again later")
+                "the jobs ahead take about \(Int(wait.milliseconds)) ms, too much for a budget of \(header.budgetMilliseconds) ms; try again later"
+            )
         }
         return models
     }
@@ -459,7 +460,8 @@ public struct RouterCore {
             }
         }
         for entry in passedOver { waiting[model].add(entry, ledger) }
-        drainRates[model].note(isBacklogged: roster.load(of: model).isBacklogged(waiting: waiting[model].count), at: now)
+        drainRates[model].note(
+            isBacklogged: roster.load(of: model).isBacklogged(waiting: waiting[model].count), at: now)
     }
 
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) {

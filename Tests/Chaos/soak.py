@@ -1,0 +1,194 @@
+"""Runs a cluster under mixed load for a long time, and looks whether any process grows.
+
+    python soak.py --minutes 30 [--out FOLDER]
+
+Clients of all kinds come, work and go, strangers send nonsense, and one worker of each model is killed or restarted now
+and then. Every few seconds the resident memory, the open descriptors and the threads of every process that lives all the
+time are written to soak.csv; soak.png shows them. Exit status 1 if, after the warm-up, the memory of one grows by 1 MB an
+hour or more (the slope of Theil and Sen, which outliers do not move), or its descriptors or threads do not return.
+"""
+
+import argparse
+import csv
+import itertools
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import checker
+import history
+import pictures
+from cluster import ROOT, Cluster, Process
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+HERE = Path(__file__).parent
+WARM_UP_SHARE = 1 / 3
+LARGEST_SLOPE = 1.0
+SAMPLE_SECONDS = 5
+CLIENTS = 3
+# How long a client stays, and how long it is until a worker is ended.
+CLIENT_SECONDS = (10, 60)
+WORKER_SECONDS = (30, 90)
+RESULT_RETENTION = "60s"
+FIELDS = ("resident_mb", "descriptors", "threads")
+
+
+def sample(pid: int) -> tuple[float, int, int]:
+    """Megabytes that are resident, open descriptors, threads."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    resident = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return resident, len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
+
+
+def slope(seconds: np.ndarray, values: np.ndarray) -> float:
+    """The median of the slopes between all pairs (Theil 1950, Sen 1968), in units an hour."""
+    first, second = np.triu_indices(len(seconds), 1)
+    return float(np.median((values[second] - values[first]) / (seconds[second] - seconds[first]))) * 3600
+
+
+class Soak:
+    def __init__(self, options: argparse.Namespace, folder: Path):
+        self.seconds = options.minutes * 60
+        self.choose = random.Random(options.seed)
+        self.folder = folder
+        pictures.write_models(folder / "models")
+        self.cluster = Cluster(
+            folder, folder / "models", f"--journal={folder / 'journal'}", f"--result-retention={RESULT_RETENTION}",
+            f"--idempotency-retention={RESULT_RETENTION}", binaries=options.binaries)
+        for model in pictures.MODELS:
+            for number in range(2):
+                self.cluster.add_worker(model, f"{model}-{number}")
+        # The others are ended now and then, and are other processes each time.
+        self.watched = {"router": self.cluster.router} | {
+            name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")}
+        addresses = [f"127.0.0.1:{port}" for port in (self.cluster.client_port, self.cluster.worker_port)]
+        self.scanner = Process(
+            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
+        self.numbers = itertools.count(1)
+        self.histories: list[Path] = []
+        self.rows: list[tuple] = []
+
+    def new_client(self, after: Path | None = None) -> tuple[float, Process, Path]:
+        """When it is to leave, its process and its history. `after`: that of one that was killed."""
+        number = next(self.numbers)
+        path = self.folder / f"{number}.history"
+        path.touch()
+        self.histories.append(path)
+        client = Process(f"client-{number}", [
+            sys.executable, str(HERE / "client.py"), self.cluster.endpoint, str(path), "--number", str(number), "--seed",
+            str(number), "--window", str(self.choose.choice((1, 8, 32))), *(["--after", str(after)] if after else [])],
+            self.folder)
+        client.start()
+        return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), client, path
+
+    def run(self) -> list[str]:
+        """What broke, besides what grew."""
+        self.cluster.start()
+        self.cluster.wait_until_served(2)
+        pids = {name: process.pid for name, process in self.watched.items()}
+        self.scanner.start()
+        clients = [self.new_client() for _ in range(CLIENTS)]
+        leaving: list[Process] = []
+        start = next_sample = time.monotonic()
+        next_end = start + self.choose.uniform(*WORKER_SECONDS)
+        while (now := time.monotonic()) - start < self.seconds:
+            if now >= next_sample:
+                next_sample += SAMPLE_SECONDS
+                self.rows += [(now - start, name, *sample(pid)) for name, pid in pids.items()]
+            for entry in [entry for entry in clients if entry[0] <= now]:
+                _, client, path = entry
+                clients.remove(entry)
+                is_killed = self.choose.random() < 0.5
+                client.signal(signal.SIGKILL if is_killed else signal.SIGTERM)
+                leaving.append(client)
+                clients.append(self.new_client(after=path if is_killed else None))
+            leaving = [process for process in leaving if process.is_running()]
+            if now >= next_end:
+                next_end = now + self.choose.uniform(*WORKER_SECONDS)
+                victim = self.cluster.workers[f"{self.choose.choice(pictures.MODELS)}-1"]
+                victim.signal(self.choose.choice((signal.SIGTERM, signal.SIGKILL)))
+            for worker in self.cluster.workers.values():
+                worker.start()
+            time.sleep(0.2)
+        for process in [client for _, client, _ in clients] + leaving:
+            process.end()
+        problems = [f"{name} is another process than at the start" for name, process in self.watched.items()
+                    if process.pid != pids[name]]
+        self.scanner.end()
+        self.cluster.end()
+        return problems + checker.check(map(history.read, self.histories), {}).violations
+
+    def kill(self) -> None:
+        for process in (self.scanner, self.cluster.router, *self.cluster.workers.values()):
+            process.signal(signal.SIGKILL)
+
+
+def judge(rows: list[tuple], seconds: float) -> tuple[dict[str, float], list[str]]:
+    """Of each process the slope of its memory, in megabytes an hour; and what grew."""
+    slopes, problems = {}, []
+    for name in dict.fromkeys(row[1] for row in rows):
+        series = np.array([(row[0], *row[2:]) for row in rows if row[1] == name])
+        settled = series[series[:, 0] >= seconds * WARM_UP_SHARE]
+        slopes[name] = slope(settled[:, 0], settled[:, 1])
+        if slopes[name] >= LARGEST_SLOPE:
+            problems.append(f"{name} grows by {slopes[name]:.2f} MB an hour")
+        half = len(settled) // 2
+        for column, field in enumerate(FIELDS[1:], 2):
+            before, after = np.median(settled[:half, column]), np.median(settled[half:, column])
+            # Descriptors come and go with connections.
+            if after > 1.2 * before + 5:
+                problems.append(f"{name} had {before:.0f} {field}, and later {after:.0f}")
+    return slopes, problems
+
+
+def draw(rows: list[tuple], path: Path) -> None:
+    names = list(dict.fromkeys(row[1] for row in rows))
+    figure, axes = pyplot.subplots(len(FIELDS), 1, sharex=True, figsize=(9, 7), layout="constrained")
+    for column, (field, axis) in enumerate(zip(FIELDS, axes), 2):
+        for name in names:
+            series = [(row[0] / 60, row[column]) for row in rows if row[1] == name]
+            axis.plot(*zip(*series), label=name, linewidth=1)
+        axis.set_ylabel({"resident_mb": "resident, MB"}.get(field, field))
+        axis.set_ylim(bottom=0)
+    axes[0].legend(loc="lower right", ncols=len(names))
+    axes[-1].set_xlabel("minutes")
+    figure.savefig(path, dpi=100)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("."), help="the folder for soak.csv and soak.png")
+    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bifrons-soak.") as folder:
+        soak = Soak(options, Path(folder))
+        try:
+            problems = soak.run()
+        finally:
+            soak.kill()
+    with (options.out / "soak.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("second", "process", *FIELDS), *((f"{row[0]:.1f}", *row[1:]) for row in soak.rows)])
+    draw(soak.rows, options.out / "soak.png")
+    slopes, grown = judge(soak.rows, soak.seconds)
+    for name, megabytes in slopes.items():
+        print(f"{name}: {megabytes:+.2f} MB an hour after the warm-up")
+    for problem in (problems := problems + grown)[:20]:
+        print(f"soak: {problem}", file=sys.stderr)
+    print(f"soak: {len(problems)} problems; see {options.out}/soak.csv and soak.png")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
