@@ -96,8 +96,7 @@ class Chaos:
         path.touch()
         words = [sys.executable, str(HERE / "client.py"), f"tcp://{self.client_addresses[name]}", str(path), "--number",
                  str(number), "--seed", str(self.options.seed * 1000 + number), "--window", str(self.options.window)]
-        if self.histories[name]:
-            words += ["--after", str(self.histories[name][-1])]
+        words += ["--after", *map(str, self.histories[name])]
         self.histories[name].append(path)
         self.clients[name].start(self.at_home(name, words))
 

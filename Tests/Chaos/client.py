@@ -3,8 +3,8 @@
     python client.py ENDPOINT HISTORY --number N --seed S [--window W] [--after HISTORY]
 
 Ends on SIGTERM, when what is in flight is answered and every acknowledged job found, or after a bounded wait. Job
-numbers begin at N times JOBS. `--after` names the history of a client that was killed, whose acknowledged jobs are then
-looked for, too.
+numbers begin at N times JOBS. `--after` names the histories of clients that were killed, whose acknowledged jobs are
+then looked for, too.
 """
 
 import argparse
@@ -164,26 +164,23 @@ class Client:
                 self.again.append((job, kind))
 
 
-def acknowledged(path: Path | None) -> set[int]:
-    """The jobs of a history that were acknowledged, and whose results were not yet seen."""
-    if path is None:
-        return set()
-    jobs: dict[int, tuple[int, str]] = {}
-    open_jobs: set[int] = set()
-    for event in history.read(path):
-        match event:
-            case history.Sent():
-                jobs[event.submission] = (event.job, event.kind)
-                # Those that it had itself from another.
-                if event.kind == "fetch":
-                    open_jobs.add(event.job)
-            case history.Answered():
-                job, kind = jobs[event.submission]
-                if kind == "durable" and event.status == 202:
-                    open_jobs.add(job)
-                elif kind == "fetch" and event.status not in (202, *REFUSALS):
-                    open_jobs.discard(job)
-    return open_jobs
+def acknowledged(paths: list[Path]) -> set[int]:
+    """The jobs of these histories that were acknowledged, and whose results were not yet seen."""
+    promised: set[int] = set()
+    seen: set[int] = set()
+    for path in paths:
+        jobs: dict[int, tuple[int, str]] = {}
+        for event in history.read(path):
+            match event:
+                case history.Sent():
+                    jobs[event.submission] = (event.job, event.kind)
+                case history.Answered():
+                    job, kind = jobs[event.submission]
+                    if kind == "durable" and event.status == 202:
+                        promised.add(job)
+                    elif kind == "fetch" and event.status not in (202, *REFUSALS):
+                        seen.add(job)
+    return promised - seen
 
 
 def main() -> None:
@@ -193,7 +190,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--window", type=int, default=32)
-    parser.add_argument("--after", type=Path)
+    parser.add_argument("--after", type=Path, nargs="*", default=[])
     Client(parser.parse_args()).run()
 
 

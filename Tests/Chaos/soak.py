@@ -77,18 +77,17 @@ class Soak:
         self.histories: list[Path] = []
         self.rows: list[tuple] = []
 
-    def new_client(self, after: Path | None = None) -> tuple[float, Process, Path]:
-        """When it is to leave, its process and its history. `after`: that of one that was killed."""
+    def new_client(self, after: list[Path]) -> tuple[float, Process, list[Path]]:
+        """When it is to leave, its process, and its history behind those of the killed clients whose place it takes."""
         number = next(self.numbers)
         path = self.folder / f"{number}.history"
         path.touch()
         self.histories.append(path)
         client = Process(f"client-{number}", [
             sys.executable, str(HERE / "client.py"), self.cluster.endpoint, str(path), "--number", str(number), "--seed",
-            str(number), "--window", str(self.choose.choice((1, 8, 32))), *(["--after", str(after)] if after else [])],
-            self.folder)
+            str(number), "--window", str(self.choose.choice((1, 8, 32))), "--after", *map(str, after)], self.folder)
         client.start()
-        return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), client, path
+        return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), client, [*after, path]
 
     def run(self) -> list[str]:
         """What broke, besides what grew."""
@@ -96,7 +95,7 @@ class Soak:
         self.cluster.wait_until_served(2)
         pids = {name: process.pid for name, process in self.watched.items()}
         self.scanner.start()
-        clients = [self.new_client() for _ in range(CLIENTS)]
+        clients = [self.new_client([]) for _ in range(CLIENTS)]
         leaving: list[Process] = []
         start = next_sample = time.monotonic()
         next_end = start + self.choose.uniform(*WORKER_SECONDS)
@@ -105,12 +104,12 @@ class Soak:
                 next_sample += SAMPLE_SECONDS
                 self.rows += [(now - start, name, *sample(pid)) for name, pid in pids.items()]
             for entry in [entry for entry in clients if entry[0] <= now]:
-                _, client, path = entry
+                _, client, paths = entry
                 clients.remove(entry)
                 is_killed = self.choose.random() < 0.5
                 client.signal(signal.SIGKILL if is_killed else signal.SIGTERM)
                 leaving.append(client)
-                clients.append(self.new_client(after=path if is_killed else None))
+                clients.append(self.new_client(paths if is_killed else []))
             leaving = [process for process in leaving if process.is_running()]
             if now >= next_end:
                 next_end = now + self.choose.uniform(*WORKER_SECONDS)

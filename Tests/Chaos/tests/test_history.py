@@ -30,16 +30,18 @@ def test_an_answer_is_taken_from_the_result():
 
 
 def test_a_successor_looks_for_what_was_acknowledged_and_not_seen(tmp_path):
-    writer = history.Writer(tmp_path / "history")
-    answer = Answered(0, 202, "", None, (), "", 0, 0, 1.0)
-    for submission, job in enumerate((11, 12, 13, 14), 1):
-        writer.write(Sent(submission, job, "durable", 1.0))
-    for submission in (1, 2, 3):
-        answer.submission = submission
-        writer.write(answer)
-    # 12 was found, 13 is not ready, 14 was never acknowledged, 15 comes from another client.
-    for submission, job, status in ((5, 12, 200), (6, 13, 202), (7, 15, 503)):
-        writer.write(Sent(submission, job, "fetch", 2.0))
-        answer.submission, answer.status = submission, status
-        writer.write(answer)
-    assert client.acknowledged(tmp_path / "history") == {11, 13, 15}
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    def write(path, submission, job, kind, status):
+        writer = history.Writer(path)
+        writer.write(Sent(submission, job, kind, 1.0))
+        writer.write(Answered(submission, status, "", None, (), "", 0, 0, 2.0))
+
+    for submission, (job, status) in enumerate(((11, 202), (12, 202), (13, 202), (14, 503), (15, 202)), 1):
+        write(first, submission, job, "durable", status)
+    write(first, 6, 12, "fetch", 200)
+    # The next one found 15 and was killed with the others still to be found.
+    for submission, (job, status) in enumerate(((13, 202), (15, 408), (11, 503)), 1):
+        write(second, submission, job, "fetch", status)
+    assert client.acknowledged([first, second]) == {11, 13}
+    assert client.acknowledged([]) == set()
