@@ -12,12 +12,17 @@ swift_files := Sources Tests Benchmarks/Sources Fuzzing/Sources Package.swift Be
 IMAGE ?=
 # The training's folder of labelled pictures
 DATA ?=
-# How long make fuzz takes for each of its targets
+# How long make fuzz takes for each of its targets, and make chaos
 SECONDS ?= 60
+# What decides on the faults of make chaos
+SEED ?= 1
+# How long make soak takes, and where it writes
+MINUTES ?= 30
+SOAK ?= .cache/soak
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test build bench fuzz data-report models engine packages format lint clean
+.PHONY: help demo test build bench fuzz chaos tails soak data-report models engine packages format lint clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +34,7 @@ test: packages engine ## build with walls checked, run all tests
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
-	.venv-test/bin/python -m pytest -q Models/training/tests --ignore Models/training/tests/with_torch
+	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Models/training/tests --ignore Models/training/tests/with_torch
 
 build: packages ## build the release executables into .build/release
 	$(release)
@@ -39,6 +44,19 @@ bench: build engine ## run the benchmarks
 
 fuzz: packages ## feed every decoder of bytes from outside with SECONDS=60 of inputs that look for new paths
 	@scripts/fuzz $(SECONDS)
+
+chaos: build engine ## break a cluster for SECONDS=60 as SEED=1 decides, and check that every promise was kept
+	@scripts/packages iproute2 nftables
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	.venv-test/bin/python Tests/Chaos/chaos.py --seconds $(SECONDS) --seed $(SEED)
+
+tails: build engine ## measure what clients notice of a death, of a hung worker and of too much work
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	.venv-test/bin/python Tests/Chaos/tails.py
+
+soak: build engine ## load a cluster for MINUTES=30 and look whether any process grows; writes SOAK=folder
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	.venv-test/bin/python Tests/Chaos/soak.py --minutes $(MINUTES) --out $(SOAK)
 
 data-report: packages ## show what the pictures of DATA=folder give away, as the page REPORT=file
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make data-report DATA=folder" >&2; exit 2; }

@@ -416,9 +416,14 @@ public struct RouterCore {
 
     /// Queues the request for each of its models. One that has no worker fails at once instead of holding up the others.
     private mutating func start(_ serial: UInt64, _ now: Instant) {
-        for index in ledger[serial].tasks.indices {
-            let model = ledger[serial].tasks[index].model
-            if roster.hasWorker(of: model) || ledger[serial].isRecovered {
+        let request = ledger[serial]
+        // A durable job may have been acknowledged: it is not to fail because all workers have left since it came in.
+        let waits =
+            request.isRecovered
+            || (request.isJournalled && !request.tasks.contains { roster.hasWorker(of: $0.model) })
+        for index in request.tasks.indices {
+            let model = request.tasks[index].model
+            if waits || roster.hasWorker(of: model) {
                 enqueue(serial, index, now)
             } else {
                 settle(serial, index, noWorker(for: model))

@@ -24,7 +24,6 @@ ALLOWED = {
     "broken": {408, 422, 429, 503},
     "fetch": {200, 202, 206, 408, 422, 429, 503},
 }
-PENDING = {202, 429, 503}
 QUARANTINED = "quarantined"
 HANDED_AT_MOST = 2
 
@@ -104,9 +103,7 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
                     violation(f"job {job} ({kind}): {text}")
                 if kind == "durable" and event.status == 202:
                     acknowledged.add(job)
-                if kind == "fetch" and event.status not in PENDING and event.status != 404:
-                    found.add(job)
-                if kind == "durable" and event.status in VERDICTS:
+                if kind == "fetch" and history.is_result(event) or kind == "durable" and event.status in VERDICTS:
                     found.add(job)
                 if kind in ("durable", "awaited", "fetch") and event.status in KEPT:
                     results_of_key[job].add(event.fingerprint)

@@ -149,7 +149,7 @@ class Client:
         job, kind, _ = self.in_flight.pop(submission, (0, "", 0.0))
         if event.status in REFUSALS:
             self.paused_until = time.monotonic() + REFUSED_PAUSE
-        if kind == "durable" and event.status == 202 or kind == "fetch" and event.status in (202, *REFUSALS):
+        if kind == "durable" and event.status == 202 or kind == "fetch" and not history.is_result(event):
             self.to_fetch.append((time.monotonic() + FETCH_PAUSE, job))
 
     def keep_time(self) -> None:
@@ -178,7 +178,7 @@ def acknowledged(paths: list[Path]) -> set[int]:
                     job, kind = jobs[event.submission]
                     if kind == "durable" and event.status == 202:
                         promised.add(job)
-                    elif kind == "fetch" and event.status not in (202, *REFUSALS):
+                    elif kind == "fetch" and history.is_result(event):
                         seen.add(job)
     return promised - seen
 

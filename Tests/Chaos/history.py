@@ -62,6 +62,15 @@ def answered(submission: int, result: bytes, second: float) -> Answered:
         document.get("attempts", 0), zlib.crc32(json.dumps(models, sort_keys=True).encode()), second)
 
 
+# What a fetch may be answered with while the job has no result, or none that can be read.
+_NOT_YET = {"journal_unavailable", "draining", "queue_full", "client_queue_full"}
+
+
+def is_result(answer: Answered) -> bool:
+    """Whether the answer to a fetch is what became of the job: that may be a failure, too."""
+    return answer.status not in (202, 404) and answer.code not in _NOT_YET
+
+
 class Writer:
     def __init__(self, path: Path):
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

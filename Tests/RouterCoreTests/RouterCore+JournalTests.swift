@@ -81,6 +81,24 @@ struct RouterCoreJournalTests {
         #expect(script.wait(.milliseconds(100)) == ["record 1: 408", "release 1"])
     }
 
+    @Test func acknowledgedJobWaitsForWorkersThatLeftMeanwhile() {
+        var script = script()
+        script.submit(1)
+        script.disconnect("r1")
+        script.disconnect("i1")
+        #expect(script.persisted(1) == ["acknowledge 1: 202"])
+        #expect(script.join("r2").contains("job 1 to r2"))
+        #expect(script.join("i2").contains("job 1 to i2"))
+    }
+
+    @Test func acknowledgedJobDoesNotWaitForAModelAlone() {
+        var script = script()
+        script.submit(1)
+        script.disconnect("i1")
+        #expect(script.persisted(1) == ["acknowledge 1: 202", "job 1 to r1"])
+        #expect(script.score("r1", 1) == ["record 1: 206", "release 1"])
+    }
+
     @Test func jobsOnTheirWayToTheDiskCount() {
         var script = script { $0.maxJobs = 1 }
         script.submit(1)

@@ -140,7 +140,7 @@ private struct Schedule {
         case 75..<76: try pass(.milliseconds(Int.random(in: 0...2500, using: &random)))
         case 76..<84: try ping()
         case 84..<87: try join()
-        case 87..<89: if let peer = anyone() { try handle(.disconnected(peer)) }
+        case 87..<89: if let peer = random.chance(0.5) ? busiest() : anyone() { try handle(.disconnected(peer)) }
         case 89..<91: try changeCredit()
         case 91..<92: try say { $0.drain }
         case 92..<93: try say { $0.bye }
@@ -217,6 +217,11 @@ private struct Schedule {
     private mutating func anyone() -> RouterCore.Peer? {
         // Sorted, or the same seed would not play the same twice.
         peers.keys.sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
+    }
+
+    /// Whose death is felt most.
+    private func busiest() -> RouterCore.Peer? {
+        peers.values.max { ($0.held.count, $0.id.routingID) < ($1.held.count, $1.id.routingID) }?.id
     }
 
     private mutating func answer() throws {

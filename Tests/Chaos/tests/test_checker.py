@@ -93,7 +93,8 @@ def test_an_acknowledged_job_must_be_found():
     acknowledged = [sent("durable"), failure(202)]
     assert len(violations(*acknowledged)) == 1
     assert len(violations(*acknowledged, sent("fetch", 2), failure(202, submission=2))) == 1
-    assert len(violations(*acknowledged, sent("fetch", 2), failure(503, submission=2))) == 1
+    assert len(violations(*acknowledged, sent("fetch", 2), failure(503, "journal_unavailable", 2))) == 1
+    assert violations(*acknowledged, sent("fetch", 2), failure(503, "worker_lost", 2)) == []
     # Twice: it is not allowed, and not found.
     assert len(violations(*acknowledged, sent("fetch", 2), failure(404, submission=2))) == 2
     assert violations(*acknowledged, sent("fetch", 2), verdict(2)) == []

@@ -35,7 +35,7 @@ def test_a_successor_looks_for_what_was_acknowledged_and_not_seen(tmp_path):
     def write(path, submission, job, kind, status):
         writer = history.Writer(path)
         writer.write(Sent(submission, job, kind, 1.0))
-        writer.write(Answered(submission, status, "", None, (), "", 0, 0, 2.0))
+        writer.write(Answered(submission, status, "draining" if status == 503 else "", None, (), "", 0, 0, 2.0))
 
     for submission, (job, status) in enumerate(((11, 202), (12, 202), (13, 202), (14, 503), (15, 202)), 1):
         write(first, submission, job, "durable", status)
