@@ -96,10 +96,11 @@ def auc(real: np.ndarray, generated: np.ndarray) -> float:
 
 def measure_left_out(options: argparse.Namespace, cache: PixelCache) -> list[dict[str, Any]]:
     """Both networks and their merge, for each of `RUNS`."""
-    folders = [options.work / f"leave_out_{number}" for number in range(len(RUNS))]
+    chosen = RUNS[: options.runs]
+    folders = [options.work / f"leave_out_{number}" for number in range(len(chosen))]
     runs = [
         (name, folder, ["--leave-out", *families])
-        for folder, families in zip(folders, RUNS, strict=True)
+        for folder, families in zip(folders, chosen, strict=True)
         for name in networks.NAMES
     ]
     train_all(options, f"--minutes={options.minutes}", runs)
@@ -111,7 +112,7 @@ def measure_left_out(options: argparse.Namespace, cache: PixelCache) -> list[dic
                 cache, Splits.of(cache.faces, families), {name: folder / f"{name}.pt" for name in networks.NAMES}
             ),
         }
-        for folder, families in zip(folders, RUNS, strict=True)
+        for folder, families in zip(folders, chosen, strict=True)
     ]
 
 
@@ -120,7 +121,7 @@ def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dic
     variants = {"with": [], "without": ["--pseudo=0"]}
     folders = {
         (number, variant): options.work / f"ablation_{number}_{variant}"
-        for number in range(len(RUNS))
+        for number in range(len(RUNS[: options.runs]))
         for variant in variants
     }
     runs = [
@@ -129,7 +130,7 @@ def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dic
     ]
     train_all(options, f"--steps={options.steps}", runs)
     results = []
-    for number, families in enumerate(RUNS):
+    for number, families in enumerate(RUNS[: options.runs]):
         splits = Splits.of(cache.faces, families)
         scorers = {}
         for variant in variants:
@@ -146,6 +147,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="wall time of each training")
     parser.add_argument("--ablation", action="store_true", help=f"the {ABLATED} with and without pseudo-fakes instead")
     parser.add_argument("--steps", type=int, default=400, help="steps of each training of the ablation")
+    parser.add_argument("--runs", type=int, default=len(RUNS), help="only so many of the runs, the first ones")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
     try:
