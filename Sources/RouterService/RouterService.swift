@@ -50,6 +50,8 @@ public final class RouterService {
     private var endless = RareNotice()
     private let signals: SignalDescriptor
     private let journal: Journal?
+    /// Why the journal fails; nil while it works.
+    private var journalFailure: String?
 
     private var core: RouterCore
     private var pending = Pending()
@@ -259,8 +261,11 @@ public final class RouterService {
                     handle(event, at: now)
                 }
             case .failing(let reason):
+                journalFailure = reason
                 logger.error("journal fails, durable jobs are refused", metadata: ["reason": "\(reason)"])
-            case .working: logger.info("journal works again")
+            case .working:
+                journalFailure = nil
+                logger.info("journal works again")
             }
         }
     }
@@ -383,7 +388,9 @@ public final class RouterService {
         if request.form == .version1 { outgoing.append(Limits.magic) }
         switch reply {
         case .result(let document): outgoing.append(document.encoded())
-        case .status(let report): outgoing.append(report.encoded())
+        case .status(var report):
+            report.journal = journalReport
+            outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
         }
         // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
@@ -391,6 +398,14 @@ public final class RouterService {
             if try clients.socket.send(outgoing) != .sent { core.noteUndelivered() }
         } catch {
             logger.warning("reply could not be sent", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var journalReport: StatusReport.Journal? {
+        journal.map {
+            StatusReport.Journal(
+                failure: journalFailure, unfinished: core.jobsUnfinishedOnDisk, bytes: $0.bytes,
+                maxBytes: settings.journalBytes)
         }
     }
 
