@@ -20,9 +20,7 @@ def main() -> None:
     endpoint, pid = sys.argv[1], sys.argv[2]
     requests = int(sys.argv[3]) if len(sys.argv) > 3 else 30_000
     before = zmtp.resident_mib(pid)
-    with zmtp.connect(endpoint) as peer:
-        peer.settimeout(20)
-        peer.sendall(zmtp.HANDSHAKE)
+    with zmtp.dealer(endpoint) as peer:
         for step in range(1, STEPS + 1):
             for _ in range(requests // STEPS):
                 peer.sendall(REQUEST)

@@ -17,17 +17,16 @@ def main() -> None:
     endpoint, pid = sys.argv[1], sys.argv[2]
     frames = int(sys.argv[3]) if len(sys.argv) > 3 else 128
     before = zmtp.resident_mib(pid)
-    with zmtp.connect(endpoint) as peer:
-        peer.settimeout(20)
-        sent = 0
-        try:
-            peer.sendall(zmtp.HANDSHAKE)
+    sent = 0
+    try:
+        with zmtp.dealer(endpoint) as peer:
             for _ in range(frames):
                 peer.sendall(FRAME)
                 sent += 1
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        print(f"{sent} MiB sent, {zmtp.resident_mib(pid) - before:.0f} MiB grown", flush=True)
+            grown = zmtp.resident_mib(pid) - before
+    except (BrokenPipeError, ConnectionResetError):
+        grown = zmtp.resident_mib(pid) - before
+    print(f"{sent} MiB sent, {grown:.0f} MiB grown", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ def frame(flags: int, content: bytes) -> bytes:
     return bytes([flags | 2]) + len(content).to_bytes(8, "big") + content
 
 
-# The whole of a DEALER's part in the handshake.
+# A DEALER's part in the handshake.
 HANDSHAKE = GREETING + frame(4, b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER")
 
 
@@ -28,6 +28,20 @@ def connect(endpoint: str) -> socket.socket:
         return socket.create_connection((host, int(port)))
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(address)
+    return peer
+
+
+def dealer(endpoint: str, patience: float = 20) -> socket.socket:
+    """A connection whose handshake is done: a message before the router's READY would end it."""
+    peer = connect(endpoint)
+    peer.settimeout(patience)
+    peer.sendall(HANDSHAKE)
+    received = b""
+    while b"READY" not in received:
+        data = peer.recv(4096)
+        if not data:
+            raise ConnectionResetError("the connection ended within the handshake")
+        received += data
     return peer
 
 
