@@ -22,7 +22,7 @@ SOAK ?= .cache/soak
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test build bench fuzz chaos tails soak data-report models engine packages format lint clean
+.PHONY: help demo test test-tsan test-asan build bench fuzz chaos tails soak data-report models engine packages format lint clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,12 @@ test: packages engine ## build with walls checked, run all tests
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
 	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Models/training/tests --ignore Models/training/tests/with_torch
+
+test-tsan: packages engine ## run the Swift tests under the thread sanitizer
+	@scripts/sanitize thread
+
+test-asan: packages engine ## run the Swift tests under the address sanitizer, and look for leaks
+	@scripts/sanitize address
 
 build: packages ## build the release executables into .build/release
 	$(release)
@@ -86,4 +92,4 @@ lint: ## check format, scripts, documentation and model files
 	@scripts/check
 
 clean: ## remove what was built; fetched packages stay
-	rm -rf .build .build-fuzz Benchmarks/.build
+	rm -rf .build .build-fuzz .build-tsan .build-asan Benchmarks/.build

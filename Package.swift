@@ -106,7 +106,7 @@ let package = Package(
         tests("HashingTests", ["Hashing"]),
         tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages"], exclude: ["Fixtures"]),
         tests("SettingsTests", ["Settings", arguments, logging]),
-        tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire"]),
+        tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire", "ZeroMQ"]),
         tests(
             "WorkerServiceTests",
             [

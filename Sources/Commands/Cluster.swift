@@ -96,11 +96,11 @@ final class Cluster {
 
     /// Runs until no child is left.
     /// - Parameters:
-    ///   - stop: readable when the cluster is to stop.
-    ///   - takeStops: how often it is to, since the last call.
+    ///   - orders: readable when there are any.
+    ///   - takeOrders: those that have come since the last call: to stop, to reload.
     /// - Returns: the exit status.
-    func run(stop: Int32, takeStops: () -> Int) throws -> Int32 {
-        let stopIndex = poll.add(descriptor: stop)
+    func run(orders: Int32, takeOrders: () -> [Supervisor.Event]) throws -> Int32 {
+        let ordersIndex = poll.add(descriptor: orders)
         pending = [.start]
         while true {
             while !pending.isEmpty {
@@ -122,7 +122,7 @@ final class Cluster {
                     pending.append(.ended(child, end))
                 }
             }
-            if poll.isReadable(stopIndex) { for _ in 0..<takeStops() { pending.append(.stop) } }
+            if poll.isReadable(ordersIndex) { pending += takeOrders() }
             pending.append(.due)
         }
     }
@@ -144,6 +144,7 @@ final class Cluster {
             }
         case .terminate(let child): processes[child]?.process.send(SIGTERM)
         case .kill(let child): processes[child]?.process.send(SIGKILL)
+        case .reload(let child): processes[child]?.process.send(SIGHUP)
         case .tell(let line): notify(.told(line))
         case .allReady: notify(.allReady)
         case .finished(let status):

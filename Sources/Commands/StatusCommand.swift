@@ -40,6 +40,12 @@ struct StatusCommand: AsyncParsableCommand {
             "queue  \(queue.jobs) of \(queue.maxJobs) jobs, \(mebibytes(queue.bytes)) of \(mebibytes(queue.maxBytes)) MiB"
                 + (queue.oldestMs.map { ", the oldest \(fixed($0, 0)) ms" } ?? ""),
         ]
+        if let journal = report.journal {
+            lines.append(
+                "journal \(journal.state.printable), \(journal.unfinished) unfinished, "
+                    + "\(mebibytes(journal.bytes)) of \(mebibytes(journal.maxBytes)) MiB"
+                    + (journal.reason.map { ": \($0.printable)" } ?? ""))
+        }
         if latency.count > 0 {
             let quantiles = [
                 ("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99), ("p99.9", latency.p999),

@@ -38,6 +38,8 @@ struct Supervisor {
         case ended(Int, End)
         /// Somebody wants the cluster to end: the first time it drains, the second time it is killed.
         case stop
+        /// The list of keys has changed.
+        case reload
         /// `nextDue` has come.
         case due
     }
@@ -46,6 +48,7 @@ struct Supervisor {
         case launch(Int)
         case terminate(Int)
         case kill(Int)
+        case reload(Int)
         /// A line for people.
         case tell(String)
         /// Every child has been ready, for the first time.
@@ -133,6 +136,10 @@ struct Supervisor {
             case .stopping: return kill()
             case .killing, .finished: return []
             }
+        case .reload:
+            // One that is not ready has not been able to read it yet, and could not bear the signal.
+            return children.indices.filter { children[$0].stage == .router && isRunning($0) && wasReady[$0] }
+                .map { .reload($0) }
         case .due: return due(at: now)
         }
     }

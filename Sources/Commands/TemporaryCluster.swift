@@ -44,7 +44,7 @@ final class TemporaryCluster: Sendable {
         thread = try PlatformThread(name: "cluster") { [timing] in
             let cluster = Cluster(plan, timing: timing, isQuiet: true) { continuation.yield($0) }
             do {
-                _ = try cluster.run(stop: stopRequests.descriptor) { stopRequests.drain().count }
+                _ = try cluster.run(orders: stopRequests.descriptor) { stopRequests.drain().map { .stop } }
             } catch {
                 continuation.yield(.told("\(error)"))
                 continuation.yield(.finished(status: 1))

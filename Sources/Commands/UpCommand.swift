@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Reactor
 import Settings
 
@@ -6,7 +7,10 @@ import Settings
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Runs a router and workers for every model, and keeps them running.",
-        discussion: "ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait.")
+        discussion: """
+            ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait. With keys and without a \
+            terminal, under a service manager for instance, SIGHUP has the list of keys read again.
+            """)
 
     @OptionGroup var options: ClusterOptions
 
@@ -25,12 +29,24 @@ struct UpCommand: ParsableCommand {
                 case .finished(let status): if status == 0 { printLine("all drained") }
                 }
             }
-            let status = try cluster.run(stop: signals.descriptor) {
-                var count = 0
-                while signals.receive() != nil { count += 1 }
-                return count
+            // A terminal that closes sends SIGHUP, too, and means that nobody is there any more.
+            let canReload = settings.router.keys != nil && !Self.hasTerminal
+            let status = try cluster.run(orders: signals.descriptor) {
+                var orders: [Supervisor.Event] = []
+                while let signal = signals.receive() {
+                    orders.append(signal == .hangUp && canReload ? .reload : .stop)
+                }
+                return orders
             }
             if status != 0 { throw ExitCode(status) }
         }
+    }
+
+    /// Whether there is a terminal whose end would reach this process.
+    private static var hasTerminal: Bool {
+        let terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
+        guard terminal >= 0 else { return false }
+        close(terminal)
+        return true
     }
 }

@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import GRDB
 internal import Glibc
 public import Reactor
+internal import Synchronization
 public import Wire
 public import ZeroMQ
 
@@ -53,6 +54,11 @@ public final class Journal: Sendable {
     /// What has come about, in the order of the orders; for the owner's poll set.
     public let mail: Mailbox<Mail>
 
+    /// Written by the journal's thread, read by others.
+    fileprivate final class Size: Sendable {
+        let bytes = Atomic(0)
+    }
+
     fileprivate enum Order: Sendable {
         case persist(job: UInt64, RequestHeader, owner: String?, Frame)
         case record(job: UInt64, ResultDocument)
@@ -60,6 +66,7 @@ public final class Journal: Sendable {
         case close
     }
 
+    private let size: Size
     private let orders: Mailbox<Order>
     private let thread: PlatformThread
 
@@ -77,10 +84,12 @@ public final class Journal: Sendable {
     ) throws {
         let mail = try Mailbox<Mail>()
         let orders = try Mailbox<Order>()
-        (self.mail, self.orders) = (mail, orders)
+        let size = Size()
+        (self.mail, self.orders, self.size) = (mail, orders, size)
         let file = Self.isFolder(path) ? path + "/journal.sqlite" : path
         var writer = Writer(
-            path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds), clock: clock, mail: mail)
+            path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds), clock: clock, mail: mail,
+            size: size)
         try writer.open()
         thread = try PlatformThread(name: "journal") { [writer] in
             var writer = writer
@@ -109,6 +118,9 @@ public final class Journal: Sendable {
     public func find(_ id: String, of owner: String? = nil, for token: Int) {
         orders.post(.find(token: token, id: id, owner: owner))
     }
+
+    /// Bytes of jobs and results on disk, as of the last transaction.
+    public var bytes: Int { size.bytes.load(ordering: .relaxed) }
 
     /// Ends the thread, behind all orders that were given.
     public func close() {
@@ -152,6 +164,7 @@ private struct Writer: @unchecked Sendable {
     private let retention: Int64
     private let clock: @Sendable () -> Int64
     private let mail: Mailbox<Journal.Mail>
+    private let size: Journal.Size
     private var store: JournalStore?
     private var hasRecovered = false
     private var failure: String?
@@ -161,13 +174,14 @@ private struct Writer: @unchecked Sendable {
 
     init(
         path: String, maxBytes: Int, retention: Int64, clock: @escaping @Sendable () -> Int64,
-        mail: Mailbox<Journal.Mail>
+        mail: Mailbox<Journal.Mail>, size: Journal.Size
     ) {
         self.path = path
         self.maxBytes = maxBytes
         self.retention = retention
         self.clock = clock
         self.mail = mail
+        self.size = size
     }
 
     /// Milliseconds until there is something to do without an order.
@@ -200,6 +214,7 @@ private struct Writer: @unchecked Sendable {
                     }))
         }
         store = opened
+        noteSize()
     }
 
     /// - Returns: whether there may be more orders.
@@ -223,6 +238,7 @@ private struct Writer: @unchecked Sendable {
             let answers = try store?.transaction { transaction in
                 try orders.compactMap { try perform($0, transaction, used: &used, now: now) }
             }
+            noteSize()
             if unwritten.isEmpty { note(failure: nil) }
             // A result's second try has been answered for at the first.
             if !isRetry { for answer in answers ?? [] { mail.post(answer) } }
@@ -275,12 +291,17 @@ private struct Writer: @unchecked Sendable {
         do {
             let cutoff = now - retention
             let count = try store?.transaction { try $0.expire(cutoff: cutoff, atMost: Self.expiredAtOnce) }
+            noteSize()
             // There are more: they go behind the next orders.
             expireNext = (count ?? 0) == Self.expiredAtOnce ? now : now + Int64(Self.expiry)
         } catch {
             expireNext = now + Int64(Self.expiry)
             note(failure: Self.reason(error))
         }
+    }
+
+    private func noteSize() {
+        if let bytes = try? store?.bytesInUse() { size.bytes.store(bytes, ordering: .relaxed) }
     }
 
     private mutating func note(failure reason: String?) {

@@ -50,6 +50,11 @@ final class JournalStore {
         }
     }
 
+    /// Bytes of jobs and results.
+    func bytesInUse() throws -> Int {
+        try queue.read(Self.bytesInUse)
+    }
+
     /// Bytes of the file that hold something; free pages are used again.
     private static func bytesInUse(_ db: Database) throws -> Int {
         func pragma(_ name: String) throws -> Int { try Int.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }

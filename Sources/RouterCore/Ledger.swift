@@ -124,6 +124,8 @@ struct Ledger {
     /// The serial number of the next request.
     var upcoming: UInt64 { nextSerial }
     var serials: [UInt64] { requests.keys.sorted() }
+    /// Durable jobs on disk.
+    var journalled: Int { requests.values.count(where: \.isJournalled) }
     var oldest: Instant? { requests.values.lazy.map(\.received).min() }
 
     func load(of identity: Asker.Identity) -> Load {

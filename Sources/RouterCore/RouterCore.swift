@@ -179,6 +179,8 @@ public struct RouterCore {
 
     /// Jobs without a result that is where it belongs: with the client, or on disk.
     public var jobsInHand: Int { ledger.count + recording.count }
+    /// Durable jobs on disk whose results are not.
+    public var jobsUnfinishedOnDisk: Int { ledger.journalled + recording.count }
 
     /// A client did not take its reply.
     public mutating func noteUndelivered() {

@@ -30,24 +30,33 @@ public final class RouterService {
     private static let heartbeat = SocketOptions.Heartbeat(interval: .seconds(10), timeout: .seconds(30))
     /// Handshakes judged before messages have their turn.
     private static let handshakesPerTurn = 64
+    /// Between two looks for messages that do not end.
+    private static let lookInterval = Duration.milliseconds(100)
+    /// How long messages that are still unread put such a look off.
+    private static let lookPatience = Duration.seconds(1)
+    /// Descriptors besides those of the connections that may stay: the process's own, and those of connections that are being
+    /// ended.
+    private static let spareDescriptors = 2000
 
     private let settings: RouterSettings
     private let logger: Logger
     private let context: Context
-    private let clients: Socket
-    private let workers: Socket
-    private let connections: Monitor
+    private var clients: Listener
+    private var workers: Listener
     /// Nil without keys: everybody may do everything.
     private let authenticator: Authenticator?
-    private var untoldRefusals = 0
-    private var refusalsTold: Instant?
+    private var unlistedKeys = RareNotice()
+    private var crowded = RareNotice()
+    private var endless = RareNotice()
     private let signals: SignalDescriptor
     private let journal: Journal?
+    /// Why the journal fails; nil while it works.
+    private var journalFailure: String?
 
     private var core: RouterCore
     private var pending = Pending()
     /// The workers by their connections' descriptors.
-    private var peerOn: [Int32: RouterCore.Peer] = [:]
+    private var peerOn: [ConnectionDescriptor: RouterCore.Peer] = [:]
     private var random = BufferedRandom()
     private var drainEnds: Instant?
     private var isDrained = false
@@ -63,6 +72,9 @@ public final class RouterService {
         // Signals first: threads that libzmq starts inherit the mask.
         signals = try SignalDescriptor(
             settings.keys == nil ? [.terminate, .interrupt] : [.terminate, .interrupt, .hangUp])
+        try DescriptorLimit.raise(
+            toHold: 2 * settings.maxConnections + Self.spareDescriptors,
+            for: "max-connections, which is \(settings.maxConnections),")
         context = try Context()
         var options = SocketOptions()
         if let keys = settings.keys.map({ KeyFolder($0) }) {
@@ -79,15 +91,20 @@ public final class RouterService {
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         options.ipv6 = settings.clientEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
-        clients = try Socket(.router, context: context, options: options)
+        clients = try Listener(
+            settings.clientEndpoint, context: context, options: options,
+            bounds: ConnectionGuard.Bounds(
+                connections: settings.maxConnections, messageBytes: settings.imageBytes + Limits.frameSlackBytes,
+                totalBytes: settings.maxBytes))
         options.sendHighWater = Self.workerHighWater
         options.maxMessageSize = Limits.workerFrameBytes
         options.ipv6 = settings.workerEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.workers.rawValue }
-        workers = try Socket(.router, context: context, options: options)
-        connections = try workers.monitor([.disconnected])
-        try clients.bind(settings.clientEndpoint)
-        try workers.bind(settings.workerEndpoint)
+        workers = try Listener(
+            settings.workerEndpoint, context: context, options: options,
+            bounds: ConnectionGuard.Bounds(
+                connections: settings.maxConnections, messageBytes: Limits.workerFrameBytes,
+                totalBytes: settings.maxBytes))
         var configuration = RouterCore.Configuration()
         configuration.maxJobs = settings.maxJobs
         configuration.maxBytes = settings.maxBytes
@@ -111,26 +128,36 @@ public final class RouterService {
     public func run() throws {
         logger.info(
             "router is ready",
-            metadata: ["clients": "\(clients.lastEndpoint)", "workers": "\(workers.lastEndpoint)"])
+            metadata: [
+                "clients": "\(clients.socket.lastEndpoint)", "workers": "\(workers.socket.lastEndpoint)",
+            ])
         var polled = PollSet()
-        let workersIndex = polled.add(workers)
-        let connectionsIndex = polled.add(connections)
-        let clientsIndex = polled.add(clients)
+        let workersIndex = polled.add(workers.socket)
+        let clientsIndex = polled.add(clients.socket)
+        let connectionsIndices = [polled.add(workers.monitor), polled.add(clients.monitor)]
         let signalIndex = polled.add(descriptor: signals.descriptor)
         let journalIndex = journal.map { polled.add(descriptor: $0.mail.descriptor) }
         let handshakesIndex = authenticator.map { polled.add($0.socket) }
         var backlog = Backlog(patience: settings.heartbeat)
+        var clientBacklog = Backlog(patience: Self.lookPatience)
+        var nextLook = MonotonicClock.now()
         while !isDrained {
-            let deadline = [core.nextDeadline, drainEnds].compactMap(\.self).min()
+            let look = clients.isWatched || workers.isWatched ? nextLook : nil
+            let deadline = [core.nextDeadline, drainEnds, look].compactMap(\.self).min()
             _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: deadline))
             let isUpToDate = try !polled.isReadable(workersIndex) || receiveFromWorkers()
-            if polled.isReadable(connectionsIndex) { try receiveDisconnections() }
-            if polled.isReadable(clientsIndex) { try receiveFromClients() }
+            if connectionsIndices.contains(where: polled.isReadable) { try readConnectionEvents() }
+            let hasHeardClients = try !polled.isReadable(clientsIndex) || receiveFromClients()
             if let journalIndex, polled.isReadable(journalIndex) { receiveFromJournal() }
             if polled.isReadable(signalIndex) { receiveSignals() }
             if let handshakesIndex, polled.isReadable(handshakesIndex) { try answerHandshakes() }
             let now = MonotonicClock.now()
             backlog.note(isUpToDate: isUpToDate, at: now)
+            clientBacklog.note(isUpToDate: hasHeardClients, at: now)
+            if look != nil, nextLook <= now, !backlog.isExcuse(at: now), !clientBacklog.isExcuse(at: now) {
+                try endMessagesWithoutEnd()
+                nextLook = now + Self.lookInterval
+            }
             if !backlog.isExcuse(at: now), let next = core.nextDeadline, next <= now { handle(.deadline, at: now) }
             if let drainEnds, drainEnds <= now { handle(.abandon, at: now) }
         }
@@ -140,12 +167,15 @@ public final class RouterService {
 
     // MARK: Receiving
 
-    private func receiveFromClients() throws {
+    /// - Returns: whether everything that had arrived was read.
+    private func receiveFromClients() throws -> Bool {
         for _ in 0..<Self.messagesPerTurn {
             let (token, message) = pending.vacancy()
-            guard try clients.receive(into: message, maxFrames: Limits.clientMessageFrames) else { return }
+            guard try clients.socket.receive(into: message, maxFrames: Limits.clientMessageFrames) else { return true }
+            clients.noteDelivery(of: message)
             handle(event(for: message, token), at: MonotonicClock.now())
         }
+        return false
     }
 
     private func event(for message: Message, _ token: RouterCore.Token) -> RouterCore.Event {
@@ -184,7 +214,8 @@ public final class RouterService {
     /// - Returns: whether everything that had arrived was read.
     private func receiveFromWorkers() throws -> Bool {
         for _ in 0..<Self.messagesPerTurn {
-            guard try workers.receive(into: incoming, maxFrames: Limits.workerMessageFrames) else { return true }
+            guard try workers.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) else { return true }
+            workers.noteDelivery(of: incoming)
             // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
             guard let peer = Self.peer(incoming), incoming.count == 2, incoming.droppedFrames == 0 else {
                 handle(.malformedMessage, at: MonotonicClock.now())
@@ -230,8 +261,11 @@ public final class RouterService {
                     handle(event, at: now)
                 }
             case .failing(let reason):
+                journalFailure = reason
                 logger.error("journal fails, durable jobs are refused", metadata: ["reason": "\(reason)"])
-            case .working: logger.info("journal works again")
+            case .working:
+                journalFailure = nil
+                logger.info("journal works again")
             }
         }
     }
@@ -269,13 +303,10 @@ public final class RouterService {
     }
 
     private func answerHandshakes() throws {
-        untoldRefusals += try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
-        // At most once a second: a stranger must not fill the log.
-        let now = MonotonicClock.now()
-        guard untoldRefusals > 0, refusalsTold.map({ now - $0 >= .seconds(1) }) ?? true else { return }
-        logger.warning("connections were refused: unlisted key", metadata: ["count": "\(untoldRefusals)"])
-        untoldRefusals = 0
-        refusalsTold = now
+        let refused = try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
+        if let count = unlistedKeys.take(refused, at: MonotonicClock.now()) {
+            logger.warning("connections were refused: unlisted key", metadata: ["count": "\(count)"])
+        }
     }
 
     private func reloadAllowList() {
@@ -294,15 +325,31 @@ public final class RouterService {
     private func noteConnection(of peer: RouterCore.Peer, _ descriptor: Int32?) throws {
         guard let descriptor else { return }
         // The end of an older connection with this descriptor was reported before the newer one could send anything.
-        try receiveDisconnections()
-        peerOn[descriptor] = peer
+        try readConnectionEvents()
+        peerOn[ConnectionDescriptor(descriptor)] = peer
     }
 
-    private func receiveDisconnections() throws {
-        while let event = try connections.receive() {
-            guard let descriptor = event.descriptor, let peer = peerOn.removeValue(forKey: descriptor) else { continue }
+    private func readConnectionEvents() throws {
+        let (clients, workers) = (try clients.readEvents(), try workers.readEvents())
+        for connection in workers.ended {
+            guard let peer = peerOn.removeValue(forKey: connection) else { continue }
             logger.info("worker's connection ended")
             handle(.disconnected(peer), at: MonotonicClock.now())
+        }
+        if let count = crowded.take(clients.refused + workers.refused, at: MonotonicClock.now()) {
+            logger.warning(
+                "connections were ended: there are max-connections already",
+                metadata: ["count": "\(count)", "max-connections": "\(settings.maxConnections)"])
+        }
+    }
+
+    private func endMessagesWithoutEnd() throws {
+        // First, and again: what is looked at must be there, and what is found must go.
+        try readConnectionEvents()
+        let found = clients.look() + workers.look()
+        if found > 0 { try readConnectionEvents() }
+        if let count = endless.take(found, at: MonotonicClock.now()) {
+            logger.warning("connections were ended: message without end", metadata: ["count": "\(count)"])
         }
     }
 
@@ -341,14 +388,24 @@ public final class RouterService {
         if request.form == .version1 { outgoing.append(Limits.magic) }
         switch reply {
         case .result(let document): outgoing.append(document.encoded())
-        case .status(let report): outgoing.append(report.encoded())
+        case .status(var report):
+            report.journal = journalReport
+            outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
         }
         // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
         do {
-            if try clients.send(outgoing) != .sent { core.noteUndelivered() }
+            if try clients.socket.send(outgoing) != .sent { core.noteUndelivered() }
         } catch {
             logger.warning("reply could not be sent", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var journalReport: StatusReport.Journal? {
+        journal.map {
+            StatusReport.Journal(
+                failure: journalFailure, unfinished: core.jobsUnfinishedOnDisk, bytes: $0.bytes,
+                maxBytes: settings.journalBytes)
         }
     }
 
@@ -361,7 +418,7 @@ public final class RouterService {
         if let token, let image = pending.request(token)?.image {
             outgoing.append(sharing: pending.message(token), at: image)
         }
-        let outcome = try? workers.send(outgoing)
+        let outcome = try? workers.socket.send(outgoing)
         if outcome != .sent { unreachable.append(peer) }
     }
 

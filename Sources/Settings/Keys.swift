@@ -30,6 +30,9 @@ enum Keys {
         "jobs of one client (one key, or one connection without keys) without an answer before it gets 429")
     static let maxClientBytes = Setting.bytes(
         "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
+    static let maxConnections = Setting.count(
+        "max-connections", default: 1000, in: 1...1_000_000,
+        "connections of clients, and as many of workers, before new ones are ended")
     static let heartbeat = Setting.time(
         "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
         "between two signs of life of a worker; after three missed ones it is lost")
@@ -97,7 +100,8 @@ public enum SettingsTable {
     public static let router = [
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
         Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
-        Keys.maxClientBytes.description, Keys.heartbeat.description, Keys.hangTimeout.description,
+        Keys.maxClientBytes.description, Keys.maxConnections.description, Keys.heartbeat.description,
+        Keys.hangTimeout.description,
         Keys.idempotencyRetention.description, Keys.journal.description, Keys.journalBytes.description,
         Keys.resultRetention.description, Keys.insecure.description,
     ]

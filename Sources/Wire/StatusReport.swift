@@ -11,6 +11,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
     /// Milliseconds from receipt to result, over the router's whole life.
     public var latencyMs: Quantiles
     public var counters: Counters
+    /// Absent if the router keeps none.
+    public var journal: Journal?
 
     public init(
         id: String?, router: Router, queue: Queue, models: [Model], workers: [Worker], latencyMs: Quantiles,
@@ -119,6 +121,27 @@ public struct StatusReport: Codable, Equatable, Sendable {
             self.p99 = p99
             self.p999 = p999
             self.max = max
+        }
+    }
+
+    /// The durable jobs on disk.
+    public struct Journal: Codable, Equatable, Sendable {
+        /// "ok", or "failing": durable jobs are refused.
+        public var state: String
+        /// Why it fails.
+        public var reason: String?
+        /// Jobs whose result is not on disk.
+        public var unfinished: Int
+        /// What jobs and results take on disk, and what they may grow to.
+        public var bytes: Int
+        public var maxBytes: Int
+
+        public init(failure: String?, unfinished: Int, bytes: Int, maxBytes: Int) {
+            state = failure == nil ? "ok" : "failing"
+            reason = failure
+            self.unfinished = unfinished
+            self.bytes = bytes
+            self.maxBytes = maxBytes
         }
     }
 

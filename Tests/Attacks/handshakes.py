@@ -12,10 +12,10 @@ import threading
 from pathlib import Path
 
 import zmq
+import zmtp
 
 PATIENCE_MS = 20_000
 REQUEST = [b"BIFRONS1", b'{"verb": "ping"}']
-GREETING_BYTES = 64
 
 
 def key(folder: Path, name: str) -> bytes:
@@ -76,17 +76,6 @@ def raw(endpoint: str, sent: bytes) -> str:
         return "answered" if b"MESSAGE" in received or b"BIFRONS1" in received else "refused"
 
 
-def null_greeting() -> bytes:
-    """A whole exchange of plain ZMTP 3.0: greeting, READY, and a request."""
-    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-    ready = b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
-    frames = [b"\x04" + bytes([len(ready)]) + ready]
-    for number, frame in enumerate(REQUEST):
-        frames.append(bytes([number + 1 < len(REQUEST), len(frame)]) + frame)
-    assert len(greeting) == GREETING_BYTES
-    return greeting + b"".join(frames)
-
-
 def recorded(endpoint: str, keys) -> bytes:
     """The bytes that a good client sends through a relay in the middle."""
     sent = bytearray()
@@ -124,6 +113,7 @@ def main() -> None:
     stranger_public, stranger_secret = zmq.curve_keypair()
     good = recorded(clients, (server, client))
     hello = bytes([1, 1])
+    plain = zmtp.HANDSHAKE + zmtp.message(*REQUEST)
     tries = {
         "a listed key": lambda: attempt(clients, (server, client)),
         "no key": lambda: attempt(clients),
@@ -132,10 +122,10 @@ def main() -> None:
         "a worker's key at the clients' socket": lambda: attempt(clients, (server, worker)),
         "a client's key at the workers' socket": lambda: attempt(workers, (server, client), [hello]),
         "no key at the workers' socket": lambda: attempt(workers, frames=[hello]),
-        "plain ZMTP": lambda: raw(clients, null_greeting()),
-        "plain ZMTP at the workers' socket": lambda: raw(workers, null_greeting()),
+        "plain ZMTP": lambda: raw(clients, plain),
+        "plain ZMTP at the workers' socket": lambda: raw(workers, plain),
         "no ZMTP": lambda: raw(clients, b"GET / HTTP/1.1\r\n\r\n" + bytes(200)),
-        "half a handshake": lambda: raw(clients, good[: GREETING_BYTES + 100]),
+        "half a handshake": lambda: raw(clients, good[: len(zmtp.GREETING) + 100]),
         "a replayed conversation": lambda: raw(clients, good),
         "a listed key, again": lambda: attempt(clients, (server, client)),
     }

@@ -28,7 +28,7 @@ import Testing
             let stops = try Mailbox<Void>()
             thread = try PlatformThread(name: "cluster") { [plan] in
                 let cluster = Cluster(plan, timing: .init()) { continuation.yield($0) }
-                _ = try? cluster.run(stop: stops.descriptor) { stops.drain().count }
+                _ = try? cluster.run(orders: stops.descriptor) { stops.drain().map { .stop } }
                 continuation.finish()
             }
             self.notices = notices

@@ -9,7 +9,7 @@ import Wire
         counters.accepted = 7
         counters.repliesByStatus = ["422": 1, "200": 6]
         counters.workersLost = 2
-        let report = StatusReport(
+        var report = StatusReport(
             id: nil, router: .init(version: "0.1.0", uptimeS: 65, draining: true, answersPerSecond: 81.24),
             queue: .init(jobs: 3, maxJobs: 4096, bytes: 1 << 20, maxBytes: 512 << 20, oldestMs: 12.3),
             models: [.init(name: "resnet", workers: 1, waiting: 2, inFlight: 8)],
@@ -20,10 +20,12 @@ import Wire
                     credit: 16, inFlight: 8, scored: 100, failed: 1, lastHeardMs: 3)
             ],
             latencyMs: .init(count: 7, p50: 10, p90: 20, p99: 30, p999: 40, max: 50), counters: counters)
+        report.journal = .init(failure: "no space", unfinished: 2, bytes: 3 << 20, maxBytes: 4 << 30)
         #expect(
             StatusCommand.lines(report) == [
                 "router 0.1.0, up 1 min 5 s, 81.2 answers/s, draining",
                 "queue  3 of 4096 jobs, 1.0 of 512.0 MiB, the oldest 12 ms",
+                "journal failing, 2 unfinished, 3.0 of 4096.0 MiB: no space",
                 "ms     p50 10.0, p90 20.0, p99 30.0, p99.9 40.0, max 50.0 over 7 jobs",
                 "",
                 "MODEL   WORKERS  WAITING  IN FLIGHT",

@@ -99,6 +99,16 @@ import Wire
         #expect(supervisor.handle(.ended(2, .signal(9)), at: at(5)) == [.finished(status: 1)])
     }
 
+    @Test func reloadIsForARouterThatIsReady() {
+        var supervisor = supervisor()
+        _ = supervisor.handle(.start, at: at(0))
+        #expect(supervisor.handle(.reload, at: at(0.5)).isEmpty)
+        _ = supervisor.handle(.ready(router, ""), at: at(1))
+        #expect(supervisor.handle(.reload, at: at(2)) == [.reload(router)])
+        _ = supervisor.handle(.ended(router, .signal(9)), at: at(3))
+        #expect(supervisor.handle(.reload, at: at(3)).isEmpty)
+    }
+
     @Test func stageThatDoesNotDrainInTimeIsKilled() {
         var supervisor = ready()
         _ = supervisor.handle(.stop, at: at(5))

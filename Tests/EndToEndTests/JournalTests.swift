@@ -126,9 +126,14 @@ import Wire
             #expect(refused.document.error?.message.contains("file is not a database") == true)
             try expectService(client, workers)
             #expect(cluster.router.standardError.contains("journal fails"))
+            let failing = try client.status().journal
+            #expect(failing?.state == "failing" && failing?.reason?.contains("file is not a database") == true)
             // It is used again as soon as it can be.
             remove(path)
             #expect(try client.ask(durable("b")).status == 202)
+            let working = try #require(try client.status().journal)
+            #expect(working.state == "ok" && working.reason == nil && working.unfinished == 1)
+            #expect((1...working.maxBytes).contains(working.bytes))
         }
     }
 }

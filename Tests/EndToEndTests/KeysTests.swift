@@ -159,6 +159,29 @@ extension EndToEndTests {
             }
         }
 
+        @Test func upWithoutATerminalHandsAHangUpOnToTheRouter() throws {
+            let folder = try TemporaryFolder()
+            let keys = try KeyFolder.make(at: "\(folder.path)/keys")
+            let context = try Context()
+            let clientEndpoint = "ipc://\(folder.path)/clients"
+            let up = try ChildProcess(
+                "/usr/bin/setsid",
+                [
+                    Self.bifrons, "up", "--client-endpoint=\(clientEndpoint)",
+                    "--worker-endpoint=ipc://\(folder.path)/workers", "--models-folder=\(Files.models)",
+                    "--cache-folder=\(Files.root)/.cache/tests", "--keys=\(keys.path)",
+                ], name: "up", folder: folder.path, diesWithTests: false)
+            var options = SocketOptions()
+            options.curve = try keys.client(.operator)
+            let client = TestClient(try Peer(clientEndpoint, context, options: options))
+            try Cluster.wait(for: ["resnet", "inception"], client, while: [up])
+            up.signal(SIGHUP)
+            try up.wait { up.standardError.contains("allow-list was read again") }
+            #expect(try client.ask(Frames.request(#"{"verb":"ping"}"#)).status == 200)
+            up.signal(SIGTERM)
+            #expect(try up.waitForEnd() == .exit(0), "\(up.standardError)")
+        }
+
         @Test func keygenMakesKeysOnce() throws {
             let folder = try TemporaryFolder()
             func keygen() throws -> ChildProcess {

@@ -20,10 +20,14 @@ struct RouterCoreJournalTests {
     @Test func acknowledgedOnceItIsOnDisk() {
         var script = script()
         #expect(script.submit(1) == ["persist 1"])
+        #expect(script.core.jobsUnfinishedOnDisk == 0)
         #expect(script.persisted(1) == ["acknowledge 1: 202", "job 1 to r1", "job 1 to i1"])
+        #expect(script.core.jobsUnfinishedOnDisk == 1)
         #expect(script.score("r1", 1) == [])
         #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])
+        #expect(script.core.jobsUnfinishedOnDisk == 1)
         #expect(script.recorded(1) == [])
+        #expect(script.core.jobsUnfinishedOnDisk == 0)
         #expect(script.status.counters.repliesByStatus["202"] == 1)
     }
 

@@ -8,7 +8,7 @@ struct StatusReportTests {
         counters.repliesByStatus = ["200": 5, "408": 2]
         counters.strangers = 1
         counters.workersLost = 3
-        return StatusReport(
+        var report = StatusReport(
             id: "s1",
             router: StatusReport.Router(version: "1.2.3", uptimeS: 12.5, draining: true, answersPerSecond: 0.25),
             queue: StatusReport.Queue(jobs: 2, maxJobs: 4096, bytes: 100, maxBytes: 512 << 20, oldestMs: 3.5),
@@ -20,6 +20,8 @@ struct StatusReportTests {
                     credit: 8, inFlight: 3, scored: 100, failed: 1, lastHeardMs: 250)
             ],
             latencyMs: StatusReport.Quantiles(count: 7, p50: 1, p90: 2, p99: 3, p999: 4, max: 5), counters: counters)
+        report.journal = .init(failure: "the disk is full", unfinished: 3, bytes: 9000, maxBytes: 1 << 30)
+        return report
     }
 
     @Test func statusIsReadBack() throws {
@@ -31,11 +33,12 @@ struct StatusReportTests {
         for name in [
             "uptime_s", "answers_per_second", "max_jobs", "oldest_ms", "in_flight", "last_heard_ms", "latency_ms",
             "p999", "replies_by_status", "malformed_requests", "workers_lost", "late", "rejected",
-            "undelivered",
+            "undelivered", "unfinished", "reason",
         ] {
             #expect(text.contains("\"\(name)\":"))
         }
         #expect(text.contains(#""status":200"#))
+        #expect(text.contains(#""state":"failing""#))
         #expect(text.contains(#""rocAUC":1"#), "names of metrics are the users' own")
         #expect(text.contains(#""roc_auc":0.97"#))
     }

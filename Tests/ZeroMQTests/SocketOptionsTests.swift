@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import ZeroMQ
 
@@ -40,5 +41,26 @@ import ZeroMQ
         try dealer.send("after")
         let message = try router.next()
         #expect(message.string(at: 1) == "after")
+    }
+
+    @Test func aPeerThatAnswersNoPingLosesItsConnection() throws {
+        let context = try Context()
+        let folder = try TemporaryFolder()
+        var options = SocketOptions()
+        options.heartbeat = .init(interval: .milliseconds(50), timeout: .milliseconds(200))
+        let router = try Socket(.router, context: context, options: options)
+        let monitor = try router.monitor()
+        try router.bind("ipc://\(folder.path)/silent")
+        let silent = try connectSilently(to: "\(folder.path)/silent")
+        defer { close(silent) }
+        // All of a DEALER's handshake, and nothing more.
+        let ready = [5] + Array("READY".utf8) + [11] + Array("Socket-Type".utf8) + [0, 0, 0, 6] + Array("DEALER".utf8)
+        let greeting = [0xFF] + Array(repeating: 0, count: 8) + [0x7F, 3, 0] + Array("NULL".utf8)
+        let handshake = greeting + Array(repeating: 0, count: 48) + [4, UInt8(ready.count)] + ready
+        try #require(write(silent, handshake, handshake.count) == handshake.count)
+        let accepted = try monitor.next(.accepted)
+        _ = try monitor.next(.handshakeSucceeded)
+        let ended = try monitor.next(.disconnected)
+        #expect(ended.descriptor == accepted.descriptor)
     }
 }

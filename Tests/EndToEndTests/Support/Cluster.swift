@@ -18,33 +18,45 @@ final class Cluster {
     private let folder: TemporaryFolder
     private var programs = 0
 
-    var clientEndpoint: String { "ipc://\(folder.path)/clients" }
+    private(set) var clientEndpoint: String
     var workerEndpoint: String { "ipc://\(folder.path)/workers" }
 
-    private init(hasKeys: Bool, routerArguments: [String]) throws {
+    private init(hasKeys: Bool, overTCP: Bool, routerArguments: [String]) throws {
         folder = try TemporaryFolder()
         context = try Context()
         keys = hasKeys ? try KeyFolder.make(at: "\(folder.path)/keys") : nil
+        clientEndpoint = overTCP ? "tcp://127.0.0.1:*" : "ipc://\(folder.path)/clients"
         self.routerArguments =
             [
-                "--client-endpoint=ipc://\(folder.path)/clients", "--worker-endpoint=ipc://\(folder.path)/workers",
-                "--models-folder=\(Files.models)",
+                "--client-endpoint=\(clientEndpoint)",
+                "--worker-endpoint=ipc://\(folder.path)/workers", "--models-folder=\(Files.models)",
             ] + Self.option(keys) + routerArguments
         router = try ChildProcess(
             Files.program("bifrons-router"), self.routerArguments, name: "router", folder: folder.path)
+        if overTCP {
+            // The port is the system's choice, and the router's to tell.
+            try router.wait {
+                let words = router.standardError.split { " \n".contains($0) }
+                guard let word = words.first(where: { $0.hasPrefix("clients=tcp://") }) else { return false }
+                clientEndpoint = String(word.dropFirst("clients=".count))
+                return true
+            }
+        }
     }
 
     /// Starts a router and workers, waits until they are ready, lends them to `body` and ends them.
     ///
     /// - Parameters:
     ///   - keys: whether there are keys; the sockets of the test then have those that belong to them.
+    ///   - overTCP: whether clients connect over TCP.
     ///   - heartbeat: a long one for tests with workers of their own, which then need not ping.
     ///   - workers: of each model, the real ones.
     static func run(
-        keys: Bool = false, heartbeat: String = "60s", router arguments: [String] = [], workers: [String] = [],
-        _ body: (Cluster) throws -> Void
+        keys: Bool = false, overTCP: Bool = false, heartbeat: String = "60s", router arguments: [String] = [],
+        workers: [String] = [], _ body: (Cluster) throws -> Void
     ) throws {
-        let cluster = try Cluster(hasKeys: keys, routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
+        let cluster = try Cluster(
+            hasKeys: keys, overTCP: overTCP, routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
         do {
             _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
             for model in workers { try cluster.startWorker(of: model) }
