@@ -19,6 +19,13 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -37,11 +44,13 @@ let package = Package(
     products: [
         .executable(name: "bifrons-router", targets: ["bifrons-router"]),
         .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
+        .executable(name: "bifrons-gateway", targets: ["bifrons-gateway"]),
         .executable(name: "bifrons", targets: ["bifrons"]),
         .library(name: "BifronsClient", targets: ["Client", "Wire", "ZeroMQ"]),
-        // For Benchmarks/, a package of its own.
+        // For Benchmarks/ and Fuzzing/, packages of their own.
         .library(
-            name: "BifronsRooms", targets: ["ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
+            name: "BifronsRooms",
+            targets: ["FormData", "ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -50,6 +59,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        // What Hummingbird is made of, and the gateway names itself.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // The rooms, in the order in which a request visits them.
@@ -85,8 +100,19 @@ let package = Package(
                 "Client", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "Wire", "ZeroMQ",
                 arguments, histogram,
             ]),
+        .target(name: "CPages"),
+        room("FormData"),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "CPages", "Client", "FormData", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes,
+                hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
+            ],
+            // Embedded by CPages.
+            exclude: ["Resources"], swiftSettings: strict),
         program("bifrons-router", ["RouterService", "Settings", logging]),
         program("bifrons-worker", ["Settings", "WorkerService", logging]),
+        program("bifrons-gateway", ["Gateway", "Settings", logging]),
         program("bifrons", ["Commands", "Settings"]),
 
         // What only tests and benchmarks use.
@@ -112,6 +138,13 @@ let package = Package(
             [
                 "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "TestImages", "Wire", "WorkerService",
                 "ZeroMQ", logging,
+            ]),
+        tests("FormDataTests", ["FormData"]),
+        tests(
+            "GatewayTests",
+            [
+                "Client", "Gateway", "Hashing", "Settings", "Wire", httpTypes, hummingbird, logging, nio, nioEmbedded,
+                nioHTTPTypes,
             ]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
         tests(
