@@ -27,7 +27,7 @@ struct ConnectionGuard {
 
     private let bounds: Bounds
     private var open: [ConnectionDescriptor: Traffic] = [:]
-    /// Connections that must end and have not ended yet.
+    /// Connections that must end, until they are taken.
     private(set) var ending: Set<ConnectionDescriptor> = []
 
     init(_ bounds: Bounds) {
@@ -50,6 +50,12 @@ struct ConnectionGuard {
     mutating func ended(_ connection: ConnectionDescriptor) {
         open[connection] = nil
         ending.remove(connection)
+    }
+
+    /// Hands over the connections that must end. To end one once is enough, and in a crowd there is no time to do more.
+    mutating func takeEnding() -> Set<ConnectionDescriptor> {
+        defer { ending = [] }
+        return ending
     }
 
     /// A whole message came over the connection.

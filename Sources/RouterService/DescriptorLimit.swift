@@ -4,22 +4,21 @@ internal import Glibc
 enum DescriptorLimit {
     private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
 
-    /// Raises the limit so that there is room for `count`; one that is higher stays.
+    /// Raises the limit as far as the system allows, which must be `count` at least.
     ///
     /// At the limit libzmq would end the process over an ipc connection, and try without a pause to accept one of TCP.
     static func raise(toHold count: Int, for reason: String) throws(RouterServiceError) {
         var limit = rlimit()
         getrlimit(resource, &limit)
-        guard limit.rlim_cur < count else { return }
         guard limit.rlim_max >= count else {
             throw RouterServiceError(
                 "\(reason) needs \(count) descriptors and the system allows \(limit.rlim_max); lower the one or raise "
                     + "the other (ulimit -Hn, LimitNOFILE= of systemd)")
         }
-        limit.rlim_cur = rlim_t(count)
+        limit.rlim_cur = limit.rlim_max
         guard setrlimit(resource, &limit) == 0 else {
             throw RouterServiceError(
-                "cannot raise the limit of descriptors to \(count): \(String(cString: strerror(errno)))")
+                "cannot raise the limit of descriptors to \(limit.rlim_max): \(String(cString: strerror(errno)))")
         }
     }
 }

@@ -43,7 +43,7 @@ struct Listener: ~Copyable {
                 ended.append(connection)
             }
         }
-        for connection in connections.ending { connection.end() }
+        for connection in connections.takeEnding() { connection.end() }
         return (ended, refused)
     }
 

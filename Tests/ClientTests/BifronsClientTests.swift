@@ -3,7 +3,7 @@ import Testing
 import Wire
 import ZeroMQ
 
-@Suite(.timeLimit(.minutes(1))) struct BifronsClientTests {
+@Suite(.timeLimit(.minutes(5))) struct BifronsClientTests {
     private let folder: TemporaryFolder
     private let context: Context
     private let endpoint: String

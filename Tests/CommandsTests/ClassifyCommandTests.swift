@@ -6,7 +6,7 @@ import Wire
 
 @testable import Commands
 
-@Suite(.timeLimit(.minutes(1))) struct ClassifyCommandTests {
+@Suite(.timeLimit(.minutes(5))) struct ClassifyCommandTests {
     private let folder: TemporaryFolder
     private let endpoint: String
 

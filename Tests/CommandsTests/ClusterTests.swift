@@ -6,7 +6,7 @@ import Testing
 
 @testable import Commands
 
-@Suite(.timeLimit(.minutes(1))) struct ClusterTests {
+@Suite(.timeLimit(.minutes(5))) struct ClusterTests {
     /// A child of the shell that says its process id when it is ready, and ends well when it is told to. (`sleep` must not
     /// keep the descriptor, or it would outlive the child for the parent.)
     private static let obedient = "sleep 20 3>&- & trap 'kill $!; exit 0' TERM; echo $$ >&3; wait"

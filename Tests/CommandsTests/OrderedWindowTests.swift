@@ -3,7 +3,7 @@ import Testing
 
 @testable import Commands
 
-@Suite(.timeLimit(.minutes(1))) struct OrderedWindowTests {
+@Suite(.timeLimit(.minutes(5))) struct OrderedWindowTests {
     @Test func resultsComeInOrderWhateverEndsFirst() async {
         // Every job but the first waits for nothing; the first waits for the fifth.
         let (fifth, continuation) = AsyncStream.makeStream(of: Void.self)

@@ -3,7 +3,7 @@ import Testing
 import ZeroMQ
 
 /// The ZAP handler, asked by hand: in life only libzmq asks it.
-@Suite(.timeLimit(.minutes(1))) final class AuthenticatorTests {
+@Suite(.timeLimit(.minutes(5))) final class AuthenticatorTests {
     private let context: Context
     private let authenticator: Authenticator
     private let asker: Socket

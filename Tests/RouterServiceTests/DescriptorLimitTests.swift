@@ -4,12 +4,11 @@ import Testing
 @testable import RouterService
 
 struct DescriptorLimitTests {
-    @Test func aLimitThatIsHighEnoughStays() throws {
-        var (before, after) = (rlimit(), rlimit())
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &before)
+    @Test func theLimitIsRaisedAsFarAsTheSystemAllows() throws {
         try DescriptorLimit.raise(toHold: 1, for: "a test")
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &after)
-        #expect(before.rlim_cur == after.rlim_cur)
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #expect(limit.rlim_cur == limit.rlim_max)
     }
 
     @Test func moreThanTheSystemAllowsIsRefusedWithBothNumbers() {
