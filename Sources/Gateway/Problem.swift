@@ -69,8 +69,8 @@ struct Problem: Error, Equatable {
 }
 
 extension HTTPResponse.Status {
-    /// The protocol's statuses are HTTP's.
+    /// The protocol's statuses are HTTP's. A literal's initialiser knows their phrases.
     init(_ status: Status) {
-        self.init(code: status.rawValue)
+        self.init(integerLiteral: status.rawValue)
     }
 }

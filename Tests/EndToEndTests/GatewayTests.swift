@@ -230,7 +230,10 @@ extension EndToEndTests {
                 let check = try ChildProcess(
                     "\(Files.root)/.venv-test/bin/schemathesis",
                     [
-                        "run", "\(gateway.url)/openapi.json", "--checks=all", "--max-examples=15", "--seed=1",
+                        "run", "\(gateway.url)/openapi.json", "--checks=all",
+                        // By the schema any bytes are an image, and a job may have ended before it is cancelled.
+                        "--exclude-checks=positive_data_acceptance,ensure_resource_availability", "--max-examples=15",
+                        "--seed=1",
                         "--exclude-operation-id=events", "--no-color", "--suppress-health-check=all",
                         "--request-timeout=30",
                     ], name: "schemathesis", folder: cluster.path, diesWithTests: false)
@@ -397,7 +400,9 @@ extension EndToEndTests {
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             let crowd = min(10_000, Int(clamping: limit.rlim_cur) - 500)
             try Cluster.run { cluster in
-                let gateway = try cluster.startGateway(["--http-connections=20000", "--log-level=error"])
+                let gateway = try cluster.startGateway([
+                    "--http-connections=20000", "--http-timeout=10m", "--log-level=error",
+                ])
                 let connections = try (0..<crowd).map { _ in try gateway.connect() }
                 for connection in [connections[0], connections[crowd / 2], connections[crowd - 1]] {
                     try connection.send("GET", "/healthz")
