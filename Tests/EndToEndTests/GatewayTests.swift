@@ -226,7 +226,7 @@ extension EndToEndTests {
         /// What is sent by the document's own rules, and against them, is answered as the document says.
         @Test func openAPIDocumentIsTrue() throws {
             try Cluster.run(workers: ["resnet", "inception"]) { cluster in
-                let gateway = try cluster.startGateway(["--log-level=error"])
+                let gateway = try cluster.startGateway()
                 let check = try ChildProcess(
                     "\(Files.root)/.venv-test/bin/schemathesis",
                     [
@@ -401,7 +401,7 @@ extension EndToEndTests {
             let crowd = min(10_000, Int(clamping: limit.rlim_cur) - 500)
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway([
-                    "--http-connections=20000", "--http-timeout=10m", "--log-level=error",
+                    "--http-connections=20000", "--http-timeout=10m",
                 ])
                 let connections = try (0..<crowd).map { _ in try gateway.connect() }
                 for connection in [connections[0], connections[crowd / 2], connections[crowd - 1]] {
