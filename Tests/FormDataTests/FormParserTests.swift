@@ -62,7 +62,7 @@ import Testing
 
     @Test(arguments: [
         "--x\r\n\r\nno heading\r\n--x--", "--x\r\nContent-Type: text/plain\r\n\r\n\r\n--x--",
-        "--x\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--x--", "--x#",
+        "--x\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--x--", "--x##",
         "--x\r\nContent-Disposition: form-data\r\n\r\n",
     ])
     func whatIsNoFormIsRefused(_ body: String) throws {
