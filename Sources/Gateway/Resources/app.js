@@ -1,11 +1,12 @@
 /** The page that classifies: takes pictures in, sends a few at a time, and shows what comes back. */
 
-import { Problem, classify, models, setToken } from "./api.js";
+import { Problem, classify, models } from "./api.js";
 import { byId, element } from "./dom.js";
 import * as files from "./export.js";
 import { unreadableFormat } from "./formats.js";
 import { PictureCard } from "./picture.js";
 import * as session from "./session.js";
+import { askForToken } from "./token.js";
 import { answer, count, duration, percent, problemTitle } from "./words.js";
 
 /** Requests in flight; more would only wait in the service instead of here. */
@@ -92,7 +93,7 @@ async function run(job) {
         announce(`${job.file.name}: ${problemTitle(problem.status)}. ${problem.message}`);
         const { status, code, message, result } = problem;
         outcome = { ...result, status, error: { code, message } };
-        if (status === 401) askForToken();
+        if (status === 401) askForToken(goOn);
         else if (problem.isPassing) checkService();
     }
     pump();
@@ -183,18 +184,10 @@ byId("export-csv").addEventListener("click", () =>
 
 // The service
 
-function askForToken() {
-    byId("token-form").hidden = false;
-    byId("token").focus();
-}
-
-byId("token-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    setToken(byId("token").value);
-    byId("token-form").hidden = true;
+function goOn() {
     checkService();
     again(passing());
-});
+}
 
 async function checkService() {
     const tell = (tone, text) => {
@@ -211,7 +204,7 @@ async function checkService() {
         else tell("bad", `Without ${missing.join(" and ")}`);
     } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
-        if (problem.status === 401) askForToken();
+        if (problem.status === 401) askForToken(goOn);
         tell("bad", problem.status === 401 ? "A token is needed" : problem.status === 0 ? "No gateway" : "No router answers");
     }
 }
