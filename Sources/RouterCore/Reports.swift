@@ -14,7 +14,9 @@ extension RouterCore {
                 let workers = roster.workers(of: model)
                 return StatusReport.Model(
                     name: ensemble.models[model], workers: workers.count, waiting: waiting[model].count,
-                    inFlight: workers.reduce(0) { $0 + $1.inFlight.count })
+                    inFlight: workers.reduce(0) { $0 + $1.inFlight.count },
+                    computeMs: statistics.scores[model].compute, queueMs: statistics.scores[model].queue,
+                    batch: statistics.scores[model].batch)
             },
             workers: roster.workers.map { worker in
                 StatusReport.Worker(
@@ -22,9 +24,10 @@ extension RouterCore {
                     version: worker.identity.version, digest: worker.identity.digest, metrics: worker.metrics,
                     state: worker.isDraining ? "draining" : "ready", credit: worker.credit,
                     inFlight: worker.inFlight.count, scored: worker.scored, failed: worker.failed,
-                    lastHeardMs: (now - worker.lastHeard).milliseconds)
+                    computeMs: worker.compute, lastHeardMs: (now - worker.lastHeard).milliseconds)
             },
-            latencyMs: statistics.latencyQuantiles, counters: statistics.report)
+            latencyMs: statistics.latencyQuantiles, latencyHistogramMs: statistics.latencyHistogram,
+            verdicts: statistics.verdicts, counters: statistics.report)
     }
 
     func modelsReport(id: String?) -> ModelsReport {

@@ -26,6 +26,8 @@ struct Worker {
     var stuckSince: Instant
     var scored = 0
     var failed = 0
+    /// Milliseconds that each score took.
+    var compute = StatusReport.Histogram.ofMilliseconds
 
     var freeCredit: Int { isDraining ? 0 : max(0, credit - inFlight.count) }
 }

@@ -159,7 +159,7 @@ public struct RouterCore {
         roster = Roster(models: ensemble.models.count, epochSeed: epochSeed)
         idempotency = IdempotencyTable(
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
-        statistics = Statistics(start: now)
+        statistics = Statistics(start: now, models: ensemble.models.count)
         waiting = ensemble.models.map { _ in WaitingQueue() }
     }
 
@@ -273,6 +273,7 @@ public struct RouterCore {
         {
             statistics.counters.deduplicated += 1
             statistics.count(result.status)
+            statistics.count(result.verdict)
             actions.append(.reply(token, .result(result.copied(for: header, after: .zero))))
             return
         }
@@ -292,6 +293,7 @@ public struct RouterCore {
             return
         }
         statistics.counters.accepted += 1
+        statistics.counters.bytesReceived += totalBytes
         statistics.noteWork(at: now)
         let job = header.durable ? jobSeed &+ ledger.upcoming : nil
         let serial = enter(
@@ -465,6 +467,9 @@ public struct RouterCore {
         case .score(let score):
             guard let job = take(score.job, epoch: score.epoch, from: slot, now) else { return }
             roster[slot].scored += 1
+            roster[slot].compute.record(Double(score.timings.computeMicroseconds) / 1000)
+            statistics.scored(
+                score.timings, model: roster[slot].model, after: now - ledger[job.serial].received)
             ledger[job.serial].settle(job.task, .scored(score, worker: roster[slot].identity, at: now))
             ledger[job.serial].image = score.image
             endIfSettled(job.serial, now)
@@ -678,6 +683,7 @@ public struct RouterCore {
     }
 
     mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        statistics.count(document.verdict)
         if request.isAnswered {
             statistics.finished(after: now - request.received, at: now)
             actions.append(.release(request.token))

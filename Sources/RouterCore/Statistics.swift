@@ -33,7 +33,17 @@ private struct Rate {
 
 /// Counters, latency quantiles and the rates of answers.
 struct Statistics {
+    /// What a model's workers told of their scores.
+    struct Scores {
+        var compute = StatusReport.Histogram.ofMilliseconds
+        var queue = StatusReport.Histogram.ofMilliseconds
+        var batch = StatusReport.Histogram.ofBatches
+    }
+
     var counters = StatusReport.Counters()
+    private(set) var verdicts = StatusReport.Verdicts()
+    private(set) var scores: [Scores]
+    private(set) var latencyHistogram = StatusReport.Histogram.ofMilliseconds
     let start: Instant
     /// In microseconds, up to the longest budget.
     private var latency = Histogram<UInt64>(
@@ -46,8 +56,9 @@ struct Statistics {
     private var idleTime = Duration.zero
     private var idleSince: Instant?
 
-    init(start: Instant) {
+    init(start: Instant, models: Int = 0) {
         self.start = start
+        scores = Array(repeating: Scores(), count: models)
         rate = Rate(start: start)
         busyRate = Rate(start: start)
         idleSince = start
@@ -65,8 +76,21 @@ struct Statistics {
     /// A job that was acknowledged before has its result.
     mutating func finished(after latency: Duration, at now: Instant) {
         _ = self.latency.record(UInt64(max(0, latency.nanoseconds / 1000)))
+        latencyHistogram.record(latency.milliseconds)
         rate.note(at: now)
         busyRate.note(at: busyClock(at: now))
+    }
+
+    mutating func count(_ verdict: ResultDocument.Verdict?) {
+        if let verdict { verdicts.count(verdict) }
+    }
+
+    /// - Parameter latency: from receipt of the job to its score.
+    mutating func scored(_ timings: WorkerMessage.Timings, model: Int, after latency: Duration) {
+        let compute = Double(timings.computeMicroseconds) / 1000
+        scores[model].compute.record(compute)
+        scores[model].queue.record(max(0, latency.milliseconds - compute))
+        scores[model].batch.record(Double(timings.batch))
     }
 
     /// There is work, whether or not there was before.

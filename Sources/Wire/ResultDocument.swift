@@ -34,7 +34,7 @@ public struct ResultDocument: Equatable, Sendable {
         self.error = Problem(error)
     }
 
-    public enum Label: String, Codable, Sendable {
+    public enum Label: String, Codable, CaseIterable, Sendable {
         case real
         case aiGenerated = "ai_generated"
     }

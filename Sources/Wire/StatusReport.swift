@@ -10,11 +10,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var workers: [Worker]
     /// Milliseconds from receipt to result, over the router's whole life.
     public var latencyMs: Quantiles
+    /// The same jobs, counted in buckets.
+    public var latencyHistogramMs: Histogram
+    public var verdicts: Verdicts
     public var counters: Counters
 
     public init(
         id: String?, router: Router, queue: Queue, models: [Model], workers: [Worker], latencyMs: Quantiles,
-        counters: Counters
+        latencyHistogramMs: Histogram = .ofMilliseconds, verdicts: Verdicts = Verdicts(), counters: Counters
     ) {
         self.id = id
         self.router = router
@@ -22,6 +25,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         self.models = models
         self.workers = workers
         self.latencyMs = latencyMs
+        self.latencyHistogramMs = latencyHistogramMs
+        self.verdicts = verdicts
         self.counters = counters
     }
 
@@ -63,12 +68,24 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// Jobs that no worker has been handed yet.
         public var waiting: Int
         public var inFlight: Int
+        /// Of each score, over the router's whole life: milliseconds from the start of decoding to the score, and those
+        /// from receipt until then.
+        public var computeMs: Histogram
+        public var queueMs: Histogram
+        /// Of each score: how many jobs were scored together.
+        public var batch: Histogram
 
-        public init(name: String, workers: Int, waiting: Int, inFlight: Int) {
+        public init(
+            name: String, workers: Int, waiting: Int, inFlight: Int, computeMs: Histogram = .ofMilliseconds,
+            queueMs: Histogram = .ofMilliseconds, batch: Histogram = .ofBatches
+        ) {
             self.name = name
             self.workers = workers
             self.waiting = waiting
             self.inFlight = inFlight
+            self.computeMs = computeMs
+            self.queueMs = queueMs
+            self.batch = batch
         }
     }
 
@@ -84,11 +101,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var inFlight: Int
         public var scored: Int
         public var failed: Int
+        /// As a model's, since the worker's registration.
+        public var computeMs: Histogram
         public var lastHeardMs: Double
 
         public init(
             name: String, model: String, version: String, digest: String, metrics: [String: Double], state: String,
-            credit: Int, inFlight: Int, scored: Int, failed: Int, lastHeardMs: Double
+            credit: Int, inFlight: Int, scored: Int, failed: Int, computeMs: Histogram = .ofMilliseconds,
+            lastHeardMs: Double
         ) {
             self.name = name
             self.model = model
@@ -100,6 +120,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
             self.inFlight = inFlight
             self.scored = scored
             self.failed = failed
+            self.computeMs = computeMs
             self.lastHeardMs = lastHeardMs
         }
     }
@@ -122,6 +143,23 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// How often each verdict was given.
+    public struct Verdicts: Codable, Equatable, Sendable {
+        public var byLabel: [String: Int]
+        public var byAction: [String: Int]
+
+        /// None yet, of each kind.
+        public init() {
+            byLabel = Dictionary(uniqueKeysWithValues: ResultDocument.Label.allCases.map { ($0.rawValue, 0) })
+            byAction = Dictionary(uniqueKeysWithValues: ResultDocument.PolicyAction.allCases.map { ($0.rawValue, 0) })
+        }
+
+        public mutating func count(_ verdict: ResultDocument.Verdict) {
+            byLabel[verdict.label.rawValue, default: 0] += 1
+            byAction[verdict.action.rawValue, default: 0] += 1
+        }
+    }
+
     public struct Counters: Codable, Equatable, Sendable {
         /// Jobs that were admitted.
         public var accepted = 0
@@ -129,6 +167,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var repliesByStatus: [String: Int] = [:]
         /// Jobs refused with 429.
         public var rejected = 0
+        /// Bytes of the messages of jobs that were admitted.
+        public var bytesReceived = 0
         /// Replies that a client did not take: it is gone, or too many wait for it to read them.
         public var undelivered = 0
         /// Requests that could not be read.

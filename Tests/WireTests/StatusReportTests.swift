@@ -31,13 +31,23 @@ struct StatusReportTests {
         for name in [
             "uptime_s", "answers_per_second", "max_jobs", "oldest_ms", "in_flight", "last_heard_ms", "latency_ms",
             "p999", "replies_by_status", "malformed_requests", "workers_lost", "late", "rejected",
-            "undelivered",
+            "undelivered", "latency_histogram_ms", "by_label", "by_action", "compute_ms", "queue_ms", "batch",
+            "bytes_received",
         ] {
             #expect(text.contains("\"\(name)\":"))
         }
         #expect(text.contains(#""status":200"#))
         #expect(text.contains(#""rocAUC":1"#), "names of metrics are the users' own")
         #expect(text.contains(#""roc_auc":0.97"#))
+    }
+
+    @Test func histogramsCountWhatIsAtMostEachBound() {
+        var histogram = StatusReport.Histogram.ofBatches
+        for value in [1.0, 3, 4, 100] { histogram.record(value) }
+        #expect(histogram.bounds == [1, 2, 4, 8, 16, 32, 64])
+        #expect(histogram.counts == [1, 1, 3, 3, 3, 3, 3])
+        #expect(histogram.count == 4)
+        #expect(histogram.sum == 108)
     }
 
     @Test func modelsAreReadBack() throws {
