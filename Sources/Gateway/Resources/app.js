@@ -7,7 +7,7 @@ import { unreadableFormat } from "./formats.js";
 import { PictureCard } from "./picture.js";
 import * as session from "./session.js";
 import { askForToken } from "./token.js";
-import { answer, count, duration, percent, problemTitle } from "./words.js";
+import { answer, count, duration, percent, problemTitle, sentence } from "./words.js";
 
 /** Requests in flight; more would only wait in the service instead of here. */
 const mostRunning = 4;
@@ -90,7 +90,7 @@ async function run(job) {
         job.state = "failed";
         job.problem = problem;
         job.card.showProblem(problem);
-        announce(`${job.file.name}: ${problemTitle(problem.status)}. ${problem.message}`);
+        announce(`${job.file.name}: ${problemTitle(problem.status)}. ${sentence(problem.message)}`);
         const { status, code, message, result } = problem;
         outcome = { ...result, status, error: { code, message } };
         if (status === 401) askForToken(goOn);
@@ -158,7 +158,8 @@ function showHistory() {
     const entries = session.history();
     byId("history").hidden = entries.length === 0;
     byId("history-rows").replaceChildren(...entries.map(({ name, thumbnail, result }) => {
-        const image = thumbnail ? element("img", { src: thumbnail, alt: "" }) : element("span", { class: "no-thumbnail" });
+        const image = thumbnail
+            ? element("img", { src: thumbnail, alt: "" }) : element("span", { class: "no-thumbnail" });
         const file = element("th", { scope: "row" }, image, element("span", {}, name));
         if (!result.verdict) {
             return element("tr", {}, file, element("td", { colspan: 4, class: "failed" }, problemTitle(result.status)));
@@ -205,7 +206,7 @@ async function checkService() {
     } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         if (problem.status === 401) askForToken(goOn);
-        tell("bad", problem.status === 401 ? "A token is needed" : problem.status === 0 ? "No gateway" : "No router answers");
+        tell("bad", { 0: "No gateway", 401: "A token is needed" }[problem.status] ?? "No router answers");
     }
 }
 

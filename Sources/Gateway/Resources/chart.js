@@ -14,7 +14,10 @@ const gap = 4000;
  */
 export function sparkline(series, label) {
     const svg = document.createElementNS(namespace, "svg");
-    const attributes = { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label };
+    const attributes = {
+        class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none",
+        role: "img", "aria-label": label,
+    };
     for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
     const from = series[0].at;
     const span = Math.max(30_000, series.at(-1).at - from);
@@ -23,7 +26,8 @@ export function sparkline(series, label) {
     const y = (value) => (height - 1 - ((height - 3) * value) / top).toFixed(2);
     for (const run of runs(series)) {
         const line = run.map(({ at, value }) => `${x(at)},${y(value)}`).join("L");
-        svg.append(path("fill", `M${x(run[0].at)},${height}L${line}L${x(run.at(-1).at)},${height}Z`), path("line", `M${line}`));
+        const [left, right] = [run[0], run.at(-1)].map(({ at }) => `${x(at)},${height}`);
+        svg.append(path("fill", `M${left}L${line}L${right}Z`), path("line", `M${line}`));
     }
     return svg;
 }

@@ -4,7 +4,8 @@ import { element } from "./dom.js";
 import { answer } from "./words.js";
 
 export function json(entries) {
-    return JSON.stringify(entries.map(({ name, bytes, at, result }) => ({ file: name, bytes, at, ...result })), null, 2);
+    const results = entries.map(({ name, bytes, at, result }) => ({ file: name, bytes, at, ...result }));
+    return JSON.stringify(results, null, 2);
 }
 
 export function csv(entries) {

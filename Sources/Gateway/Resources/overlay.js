@@ -27,7 +27,8 @@ export function drawBoxes(container, result) {
     };
     const faces = result.faces.map((face) => {
         const { label, word, confidence } = answer(face.ai_probability);
-        return outline(face.box, { class: "box", "data-label": label }, element("span", {}, `${word} ${percent(confidence)}`));
+        const caption = element("span", {}, `${word} ${percent(confidence)}`);
+        return outline(face.box, { class: "box", "data-label": label }, caption);
     });
     const square = Object.values(result.maps ?? {})[0]?.square;
     container.replaceChildren(...faces, ...(square ? [outline(square, { class: "box", "data-label": "none" })] : []));

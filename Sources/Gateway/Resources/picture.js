@@ -3,11 +3,11 @@
 import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
 import { drawScale } from "./scale.js";
-import { answer, count, duration, percent, problemTitle, size } from "./words.js";
+import { answer, count, duration, percent, problemTitle, sentence, size } from "./words.js";
 
 const thumbnailSide = 80;
 // The shape tells the two apart where colour does not; the ring around it is whole or broken (style.css).
-const marks = { real: "M10 16.5l4.5 4.5 8-9.500", fake: "M11 11l10 10M21 11l-10 10" };
+const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10" };
 let cards = 0;
 
 export class PictureCard {
@@ -60,7 +60,7 @@ export class PictureCard {
     showProblem(problem) {
         this.show(".problem");
         this.find(".problem-title").textContent = problemTitle(problem.status);
-        this.find(".problem-detail").textContent = problem.message;
+        this.find(".problem-detail").textContent = sentence(problem.message);
         this.find(".again").hidden = !problem.isPassing;
     }
 
@@ -78,7 +78,8 @@ export class PictureCard {
         this.find(".certainty").textContent = percent(confidence);
         const action = this.find(".action");
         action.dataset.action = verdict.action;
-        action.replaceChildren(element("span", { class: "visually-hidden" }, `Policy ${verdict.policy} says: `), verdict.action);
+        const speaker = element("span", { class: "visually-hidden" }, `Policy ${verdict.policy} says: `);
+        action.replaceChildren(speaker, verdict.action);
         drawScale(this.find(".scale"), result, policy);
         this.showNotes(result);
         this.find(".models tbody").replaceChildren(...result.models.map(modelRow));
@@ -88,12 +89,11 @@ export class PictureCard {
     }
 
     showNotes(result) {
-        const missing = result.models.filter((model) => model.error);
-        const notes = [
-            ...(result.faces.length === 0 ? ["No face was found: the networks looked at the middle of the picture."] : []),
-            ...(result.faces.length > 1 ? [`${result.faces.length} faces: the verdict is that of the most suspicious one.`] : []),
-            ...missing.map((model) => `Without ${model.name}: ${model.error.message}`),
-        ];
+        const { faces, models } = result;
+        const notes = models.filter((model) => model.error)
+            .map(({ name, error }) => sentence(`Without ${name}: ${error.message}`));
+        if (faces.length === 0) notes.push("No face was found: the networks looked at the middle of the picture.");
+        if (faces.length > 1) notes.push(`${faces.length} faces: the verdict is that of the most suspicious one.`);
         this.find(".notes").hidden = notes.length === 0;
         this.find(".notes").textContent = notes.join(" ");
     }
@@ -160,8 +160,7 @@ function modelRow(model) {
     return element("tr", {}, name,
         element("td", { "data-label": label }, word),
         element("td", { class: "number" }, percent(confidence)),
-        element("td", { class: "number", title: `waiting ${duration(model.queue_ms)}, computing ${duration(model.compute_ms)}` },
-            duration(model.queue_ms + model.compute_ms)));
+        element("td", { class: "number" }, duration(model.queue_ms + model.compute_ms)));
 }
 
 /** Terms with their texts, for whoever wants to know everything. */

@@ -5,6 +5,8 @@ import { percent } from "./words.js";
 
 /** Log-odds at the ends: certainty has no end, but what matters lies between 0.1 and 99.9 per cent. */
 const end = 7;
+/** Hundredths of the line that a zone's name needs. */
+const narrowest = 9;
 
 // Linear in log-odds: 99 and 99.9 per cent are as far apart as 50 and 90, as they are in evidence.
 function position(probability) {
@@ -23,7 +25,8 @@ export function drawScale(container, result, policy) {
     const limits = [0, policy?.review ?? 1, policy?.block ?? 1, 1].map(position);
     const zones = ["allow", "review", "block"].map((action, index) => {
         const width = Math.max(0, limits[index + 1] - limits[index]);
-        const zone = element("span", { class: "zone", "data-action": action }, ...(policy && width > 9 ? [element("b", {}, action)] : []));
+        const zone = element("span", { class: "zone", "data-action": action });
+        if (policy && width > narrowest) zone.append(element("b", {}, action));
         place(zone, { left: limits[index], width });
         return zone;
     });
@@ -31,7 +34,7 @@ export function drawScale(container, result, policy) {
     const { ai_probability: probability } = result.verdict;
     container.replaceChildren(
         element("div", { class: "track" }, ...zones,
-            ...scores.map((model) => at(model.ai_probability, { class: "score", title: `${model.name} ${percent(model.ai_probability)}` })),
+            ...scores.map((model) => at(model.ai_probability, { class: "score" })),
             at(probability, { class: "pointer" })),
         element("div", { class: "ticks" },
             ...[0.01, 0.1, 0.5, 0.9, 0.99].map((tick) => at(tick, {}, `${Math.round(tick * 100)} %`))));

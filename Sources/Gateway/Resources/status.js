@@ -5,7 +5,7 @@ import { shares, sparkline } from "./chart.js";
 import { byId, element } from "./dom.js";
 import { Samples, quantile } from "./samples.js";
 import { askForToken } from "./token.js";
-import { count, duration, size } from "./words.js";
+import { count, duration, sentence, size } from "./words.js";
 
 /** Without an event for so long, in milliseconds, the connection is given up and made anew. */
 const silence = 5000;
@@ -25,7 +25,8 @@ async function listen() {
                 await new Promise((resolve) => askForToken(resolve));
                 continue;
             }
-            showDown("The gateway does not answer", error instanceof Problem ? error.message : "It cannot be reached, or says nothing.");
+            const reason = error instanceof Problem ? error.message : "It cannot be reached, or says nothing.";
+            showDown("The gateway does not answer", reason);
         }
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
@@ -61,21 +62,21 @@ function tell(tone, headline, subline, connection) {
 
 function showDown(headline, reason) {
     const last = lastReport ? ` What stands below is from ${lastReport.toLocaleTimeString("en-GB")}.` : "";
-    tell("bad", headline, `${reason.replace(/\.?$/, ".")}${last} This page goes on asking.`, "Down");
+    tell("bad", headline, `${sentence(reason)}${last} This page goes on asking.`, "Down");
     byId("report").classList.add("stale");
 }
 
 function showState(report) {
     const { router, queue, models, workers } = report;
     const without = models.filter((model) => model.workers === 0).map((model) => model.name);
-    const names = without.join(" and ");
-    const recentlyRejected = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
+    const isRefusing = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
     const facts = `${count(workers.length, "worker")} for ${count(models.length, "network")}. `
         + `Router ${router.version}, up for ${duration(router.uptime_s * 1000)}.`;
-    if (router.draining) tell("bad", "Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left. ${facts}`, "Draining");
-    else if (without.length === models.length) tell("bad", "No workers", `Nobody is there to classify. ${facts}`, "No workers");
-    else if (without.length > 0) tell("bad", `Without ${names}`, `Verdicts come from a part of the networks. ${facts}`, "Degraded");
-    else if (recentlyRejected) tell("bad", "Refusing jobs", `More comes than the limits allow. ${facts}`, "Busy");
+    const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
+    if (router.draining) bad("Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left.`, "Draining");
+    else if (without.length === models.length) bad("No workers", "Nobody is there to classify.", "No workers");
+    else if (without.length > 0) bad(`Without ${without.join(" and ")}`, "The others answer alone.", "Degraded");
+    else if (isRefusing) bad("Refusing jobs", "More comes than the limits allow.", "Busy");
     else tell("good", "All is well", facts, "Live");
 }
 
@@ -104,7 +105,7 @@ function tile(name, value, series, unit, note) {
 }
 
 function tiles({ queue, router }) {
-    const number = (value) => (value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
+    const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
     const latency = ({ latency_histogram_ms: histogram }) => histogram;
     const p50 = samples.quantiles(latency, 0.5).at(-1).value;
     const p99 = samples.quantiles(latency, 0.99);
@@ -112,13 +113,13 @@ function tiles({ queue, router }) {
     const refused = samples.rates(({ counters }) => counters.rejected);
     const bytes = samples.rates(({ counters }) => counters.bytes_received);
     return [
-        tile("Answers a second", number(router.answers_per_second),
-            samples.series((report) => report.router.answers_per_second), number),
+        tile("Answers a second", rate(router.answers_per_second),
+            samples.series((report) => report.router.answers_per_second), rate),
         tile("Jobs in hand", queue.jobs.toLocaleString("en"), samples.series((report) => report.queue.jobs),
             (value) => value.toLocaleString("en"), `of ${queue.max_jobs.toLocaleString("en")}, ${size(queue.bytes)}`),
         tile("Oldest job", time(queue.oldest_ms ?? 0), samples.series((report) => report.queue.oldest_ms ?? 0), time),
         tile("Latency, p99", time(p99.at(-1).value), p99, time, `p50 ${time(p50)}, of the last 10 s`),
-        tile("Refused a second", number(refused.at(-1).value), refused, number),
+        tile("Refused a second", rate(refused.at(-1).value), refused, rate),
         tile("Received a second", size(Math.round(bytes.at(-1).value)), bytes, (value) => size(Math.round(value))),
     ];
 }
@@ -126,25 +127,28 @@ function tiles({ queue, router }) {
 function showVerdicts({ verdicts }) {
     const labels = [["Real", "real", "real"], ["Fake", "fake", "ai_generated"]];
     const actions = [["Allow", "allow", "allow"], ["Review", "review", "review"], ["Block", "block", "block"]];
-    const recent = (group) => (key) => samples.growth((report) => report.verdicts[group][key] ?? 0);
-    const total = (group) => (key) => verdicts[group][key] ?? 0;
-    const bar = (parts, read) => shares(parts.map(([name, kind, key]) => ({ name, kind, value: read(key) })));
+    const recent = (group, key) => samples.growth((report) => report.verdicts[group][key] ?? 0);
+    const total = (group, key) => verdicts[group][key] ?? 0;
+    const bars = (read) => [["by_label", labels], ["by_action", actions]].map(([group, parts]) =>
+        shares(parts.map(([name, kind, key]) => ({ name, kind, value: read(group, key) }))));
     byId("verdicts").replaceChildren(
-        element("h3", {}, "Last five minutes"), bar(labels, recent("by_label")), bar(actions, recent("by_action")),
-        element("h3", {}, "Since the router's start"), bar(labels, total("by_label")), bar(actions, total("by_action")));
+        element("h3", {}, "Last five minutes"), ...bars(recent),
+        element("h3", {}, "Since the router's start"), ...bars(total));
 }
 
 const meanings = {
     200: "answered", 202: "journalled", 206: "answered by a part", 400: "not understood", 404: "unknown",
-    408: "out of time", 413: "too large", 415: "not a picture", 422: "damaged picture", 429: "refused", 503: "not available",
+    408: "out of time", 413: "too large", 415: "not a picture", 422: "damaged picture", 429: "refused",
+    503: "not available",
 };
+
+const number = (value) => element("td", { class: "number" }, value.toLocaleString("en"));
 
 function replies({ counters }) {
     const rows = Object.entries(counters.replies_by_status).sort().map(([status, total]) => {
         const recent = samples.growth((report) => report.counters.replies_by_status[status] ?? 0);
-        return element("tr", {}, element("th", { scope: "row" }, status, " ", element("small", {}, meanings[status] ?? "")),
-            element("td", { class: "number" }, recent.toLocaleString("en")),
-            element("td", { class: "number" }, total.toLocaleString("en")));
+        const meaning = element("small", {}, meanings[status] ?? "");
+        return element("tr", {}, element("th", { scope: "row" }, status, " ", meaning), number(recent), number(total));
     });
     return element("table", {},
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Status"),
@@ -155,8 +159,10 @@ function replies({ counters }) {
 
 function network(model, { workers }) {
     const read = (report) => report.models.find(({ name }) => name === model.name);
-    const recent = samples.growth((report) => read(report).compute_ms);
-    const { compute_ms: compute, batch } = recent.count > 0 ? { compute_ms: recent, batch: samples.growth((report) => read(report).batch) } : model;
+    const recently = (name) => samples.growth((report) => read(report)[name]);
+    // Of what this page has seen; before it has seen any, of the router's whole life.
+    const of = recently("batch").count > 0 ? recently : (name) => model[name];
+    const [compute, batch] = [of("compute_ms"), of("batch")];
     const time = (part) => (compute.count > 0 ? duration(quantile(compute, part)) : "–");
     const mine = workers.filter((worker) => worker.model === model.name);
     const weights = new Map(mine.map(({ digest, version, metrics }) => [digest, { version, metrics }]));
@@ -170,24 +176,32 @@ function network(model, { workers }) {
     ];
     const load = samples.series((report) => read(report).waiting + read(report).in_flight);
     return element("article", { class: "network", ...(model.workers === 0 ? { "data-tone": "bad" } : {}) },
-        element("h3", {}, model.name), sparkline(load, `Jobs waiting or in flight at ${model.name} over the last minutes`),
-        element("dl", {}, ...facts.flatMap(([name, value]) => [element("div", {}, element("dt", {}, name), element("dd", {}, String(value)))])),
+        element("h3", {}, model.name),
+        sparkline(load, `Jobs waiting or in flight at ${model.name} over the last minutes`),
+        element("dl", {}, ...facts.map(([name, value]) => fact(name, String(value)))),
         ...[...weights].map(([digest, { version, metrics }]) => element("p", { class: "weights" }, `${version} `,
             element("code", { title: digest }, shortened(digest)),
             metrics.roc_auc ? ` ROC AUC ${metrics.roc_auc.toFixed(3)}` : "")),
         ...(model.workers === 0 ? [element("p", { class: "weights" }, "No worker serves it.")] : []));
 }
 
+function fact(name, value, attributes = {}) {
+    return element("div", attributes, element("dt", {}, name), element("dd", {}, value));
+}
+
 const shortened = (digest) => digest.replace(/^(sha256:.{12}).*/, "$1…");
 
 function workerRow(worker) {
-    const load = element("meter", { min: 0, max: worker.credit, value: worker.in_flight, "aria-label": `Jobs in hand of ${worker.name}` });
+    const load = element("meter", {
+        min: 0, max: worker.credit, value: worker.in_flight, "aria-label": `Jobs in hand of ${worker.name}`,
+    });
+    const digest = element("code", { title: worker.digest }, shortened(worker.digest));
     return element("tr", {},
         element("th", { scope: "row" }, worker.name),
-        element("td", { class: "wide" }, `${worker.version} `, element("code", { title: worker.digest }, shortened(worker.digest))),
+        element("td", { class: "wide" }, `${worker.version} `, digest),
         element("td", {}, worker.state),
         element("td", {}, load, element("small", {}, ` ${worker.in_flight} of ${worker.credit}`)),
-        element("td", { class: "number" }, worker.scored.toLocaleString("en")),
+        number(worker.scored),
         element("td", { class: "number wide" }, worker.failed.toLocaleString("en")),
         element("td", { class: "number wide" }, duration(worker.last_heard_ms)));
 }
@@ -196,12 +210,12 @@ function trouble(counters) {
     const told = [
         ["Workers lost", counters.workers_lost], ["Jobs tried again", counters.redispatched],
         ["Jobs quarantined", counters.quarantined], ["Replies not taken", counters.undelivered],
-        ["Requests not understood", counters.malformed_requests], ["Messages not understood", counters.malformed_messages],
+        ["Requests not understood", counters.malformed_requests],
+        ["Messages not understood", counters.malformed_messages],
         ["Late answers", counters.late], ["Unknown answers", counters.unknown], ["Strangers", counters.strangers],
         ["Jobs cancelled", counters.cancelled],
     ];
-    return told.map(([name, value]) => element("div", value > 0 ? { class: "some" } : {},
-        element("dt", {}, name), element("dd", {}, value.toLocaleString("en"))));
+    return told.map(([name, value]) => fact(name, value.toLocaleString("en"), value > 0 ? { class: "some" } : {}));
 }
 
 listen();

@@ -25,14 +25,18 @@ export function size(bytes) {
     return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
+/** A message as a sentence: the service's own begin small, and some end without a full stop. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
+
 export function count(number, one, many = `${one}s`) {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
 /** Real or Fake, and how sure that is: the probability of what is said, not always that of "generated". */
 export function answer(probability) {
-    const isFake = probability >= 0.5;
-    return { label: isFake ? "fake" : "real", word: isFake ? "Fake" : "Real", confidence: isFake ? probability : 1 - probability };
+    return probability < 0.5
+        ? { label: "real", word: "Real", confidence: 1 - probability }
+        : { label: "fake", word: "Fake", confidence: probability };
 }
 
 const titles = {
