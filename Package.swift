@@ -19,6 +19,11 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -37,6 +42,7 @@ let package = Package(
     products: [
         .executable(name: "bifrons-router", targets: ["bifrons-router"]),
         .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
+        .executable(name: "bifrons-gateway", targets: ["bifrons-gateway"]),
         .executable(name: "bifrons", targets: ["bifrons"]),
         .library(name: "BifronsClient", targets: ["Client", "Wire", "ZeroMQ"]),
         // For Benchmarks/, a package of its own.
@@ -50,6 +56,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        // What Hummingbird is made of, and the gateway names itself.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // The rooms, in the order in which a request visits them.
@@ -85,8 +97,18 @@ let package = Package(
                 "Client", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "Wire", "ZeroMQ",
                 arguments, histogram,
             ]),
+        .target(name: "CPages"),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "CPages", "Client", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes, hummingbird, lifecycle,
+                logging, nio, nioHTTPTypes,
+            ],
+            // Embedded by CPages.
+            exclude: ["Resources"], swiftSettings: strict),
         program("bifrons-router", ["RouterService", "Settings", logging]),
         program("bifrons-worker", ["Settings", "WorkerService", logging]),
+        program("bifrons-gateway", ["Gateway", "Settings", logging]),
         program("bifrons", ["Commands", "Settings"]),
 
         // What only tests and benchmarks use.

@@ -4,11 +4,11 @@ import Reactor
 import Settings
 import ZeroMQ
 
-/// A router and its workers as child processes.
+/// A router, its workers and a gateway as child processes.
 struct ClusterPlan: Equatable {
     var children: [(child: Supervisor.Child, command: ChildCommand)]
 
-    /// One router, and for each model that `ensemble.json` names so many workers.
+    /// One router, for each model that `ensemble.json` names so many workers, and a gateway if there is to be one.
     /// - Parameter folder: where the executables are.
     init(_ settings: ClusterSettings, models: [String], executables folder: String) {
         children = [
@@ -27,6 +27,15 @@ struct ClusterPlan: Equatable {
                         ChildCommand(executable: "\(folder)/bifrons-worker", arguments: settings.workerArguments + own)
                     ))
             }
+        }
+        if let arguments = settings.gatewayArguments {
+            children.append(
+                (
+                    Supervisor.Child(name: "gateway", stage: .gateway),
+                    ChildCommand(
+                        executable: "\(folder)/bifrons-gateway",
+                        arguments: arguments + ["--router=\(settings.clientPeer)"])
+                ))
         }
     }
 

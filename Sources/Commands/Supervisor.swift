@@ -4,10 +4,10 @@ import Wire
 /// Which children run, when a dead one is started again, and in which order they are stopped. Decides and does nothing:
 /// events in, actions out, the clock and the processes are the caller's.
 struct Supervisor {
-    /// The order of stopping: a stage ends before the next is told to. Jobs in flight are answered because the router
-    /// still has its workers while it drains.
-    enum Stage: Int, Comparable, CaseIterable {
-        case router, workers
+    /// The order of stopping: a stage ends before the next is told to. Jobs in flight are answered because the gateway
+    /// still has the router while it drains, and the router its workers.
+    enum Stage: Int, Comparable {
+        case gateway, router, workers
 
         static func < (left: Stage, right: Stage) -> Bool { left.rawValue < right.rawValue }
     }
@@ -129,7 +129,7 @@ struct Supervisor {
         case .ended(let index, let end): return ended(index, end, at: now)
         case .stop:
             switch phase {
-            case .running: return stop(from: .router, at: now)
+            case .running: return stop(from: .gateway, at: now)
             case .stopping: return kill()
             case .killing, .finished: return []
             }
@@ -151,7 +151,7 @@ struct Supervisor {
             // It has told the reason itself, and would tell it again: a wrong setting, a port in use, a missing model.
             if case .status(let code) = end, code != 0, !wasReady[index] {
                 status = 1
-                return [.tell("\(name) \(end) before it was ready; stopping")] + stop(from: .router, at: now)
+                return [.tell("\(name) \(end) before it was ready; stopping")] + stop(from: .gateway, at: now)
             }
             if end == .status(Self.finalStatus) {
                 status = 1
@@ -183,7 +183,7 @@ struct Supervisor {
                 status = 1
                 let late = children.indices.filter { !wasReady[$0] }.map { children[$0].name }
                 return [.tell("\(late.joined(separator: ", ")) did not get ready in time; stopping")]
-                    + stop(from: .router, at: now)
+                    + stop(from: .gateway, at: now)
             }
             return children.indices.compactMap { index in
                 guard case .restarting(let at) = states[index], at <= now else { return nil }

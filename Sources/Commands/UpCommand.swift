@@ -5,7 +5,7 @@ import Settings
 /// `bifrons up`.
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "up", abstract: "Runs a router and workers for every model, and keeps them running.",
+        commandName: "up", abstract: "Runs a router, workers for every model and a gateway, and keeps them running.",
         discussion: "ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait.")
 
     @OptionGroup var options: ClusterOptions

@@ -5,12 +5,13 @@ public struct ClusterOptions: ParsableArguments {
     @Option(Keys.workers) var workers: String?
     @OptionGroup var router: RouterOptions
     @OptionGroup var tuning: WorkerTuningOptions
+    @OptionGroup var http: GatewayHTTPOptions
 
     public init() {}
 
     /// What was given.
     public var given: [GivenOption] {
-        [GivenOption(Keys.workers, workers)] + router.given + tuning.given
+        [GivenOption(Keys.workers, workers)] + router.given + tuning.given + http.given
     }
 }
 
@@ -27,6 +28,8 @@ public struct ClusterSettings: Equatable, Sendable {
     public var routerArguments: [String]
     /// What to hand on to every worker, besides its model and the router's endpoint.
     public var workerArguments: [String]
+    /// What to hand on to the gateway, besides the router's endpoint; nil: there is to be none.
+    public var gatewayArguments: [String]?
 
     /// Reads the command line, then the environment, then the file of `--config`, and validates what the children will
     /// read, so that a mistake is told once and at once.
@@ -35,18 +38,23 @@ public struct ClusterSettings: Equatable, Sendable {
         environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {
         let layers = try SettingsLayers(
-            options.given + [GivenOption(Keys.model, "of each worker")], environment: environment)
+            // What 'up' itself tells each child.
+            options.given + [GivenOption(Keys.model, "models"), GivenOption(Keys.workerRouter, "ipc://router")],
+            environment: environment)
         workersPerModel = try layers.read(Keys.workers)
         router = try RouterSettings(layers)
         _ = try WorkerSettings(layers, environment: environment)
+        _ = try GatewaySettings(layers)
         clientPeer = try Self.peer(of: router.clientEndpoint, Keys.clientEndpoint, layers)
         workerPeer = try Self.peer(of: router.workerEndpoint, Keys.workerEndpoint, layers)
         routerArguments = options.router.given.flatMap(\.arguments)
         workerArguments = (options.tuning.given + options.router.service.given).flatMap(\.arguments)
+        let insecure = GivenOption(Keys.insecure, options.router.insecure)
+        gatewayArguments = (options.http.given + [insecure] + options.router.service.given).flatMap(\.arguments)
     }
 
-    /// The settings of a cluster that a single command starts for itself: its endpoints are in `folder`, and it says
-    /// nothing but errors. The rest is as the environment and the file have it.
+    /// The settings of a cluster that a single command starts for itself: its endpoints are in `folder`, it has no gateway,
+    /// and it says nothing but errors. The rest is as the environment and the file have it.
     public static func temporary(
         folder: String, _ connection: ConnectionOptions, environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) -> ClusterSettings {
@@ -56,7 +64,9 @@ public struct ClusterSettings: Equatable, Sendable {
         options.router.service.logLevel = "error"
         options.router.service.config = connection.config
         options.router.service.keys = connection.keys
-        return try ClusterSettings(options, environment: environment)
+        var settings = try ClusterSettings(options, environment: environment)
+        settings.gatewayArguments = nil
+        return settings
     }
 
     private static func peer(

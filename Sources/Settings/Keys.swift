@@ -7,7 +7,7 @@ enum Keys {
     static let keys = Setting.text(
         "keys", "a folder of CURVE keys that 'bifrons keygen' made; without one nothing is encrypted")
 
-    // Router and worker
+    // Services
     static let logLevel = Setting.level("log-level", default: .info, "the least important message to log")
     static let drainTime = Setting.time(
         "drain-time", default: "10s", in: .zero ... .seconds(3600), "how long jobs in flight may take after SIGTERM")
@@ -73,6 +73,25 @@ enum Keys {
     static let imageTime = Setting.time(
         "image-time", default: "5s", in: .milliseconds(1) ... .seconds(600), "time that decoding one image may take")
 
+    // Gateway
+    static let httpHost = Setting.text(
+        "http-host", default: "127.0.0.1", "the address or name of this machine at which the gateway listens")
+    static let httpPort = Setting.count(
+        "http-port", default: 5000, in: 0...65_535, "the port at which the gateway listens; 0 for any free one")
+    static let httpTimeout = Setting.time(
+        "http-timeout", default: "20s", in: .milliseconds(100) ... .seconds(3600),
+        "how long a request's header, and its body besides a second for each 10 kB, may take to come")
+    static let httpConnections = Setting.count(
+        "http-connections", default: 4096, in: 1...1_000_000, "connections that are served; more wait to be accepted")
+    static let httpBytes = Setting.bytes(
+        "http-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of bodies in the gateway before uploads get 429")
+    static let httpClientRequests = Setting.count(
+        "http-client-requests", default: 256, in: 1...1_000_000, "requests of one address in hand before it gets 429")
+    static let tokens = Setting.text(
+        "tokens", "a file of those who may use the HTTP API, with hashes of their tokens; everybody may otherwise")
+    static let corsOrigin = Setting.text(
+        "cors-origin", "an origin whose pages may use the HTTP API, or *; may be given several times")
+
     // Command line
     static let clientRouter = Setting.endpoint(
         "router", default: "tcp://127.0.0.1:5555", .connect, "a router's client endpoint; may be given several times")
@@ -88,7 +107,7 @@ enum Keys {
 
 /// The settings of each program, for `--help`, the README and tests.
 public enum SettingsTable {
-    /// Of both services.
+    /// Of every service.
     public static let service = [
         Keys.config.description, Keys.keys.description, Keys.logLevel.description, Keys.drainTime.description,
         Keys.imageBytes.description,
@@ -108,6 +127,13 @@ public enum SettingsTable {
         Keys.imagePixels.description, Keys.imageScans.description, Keys.imageMemory.description,
         Keys.imageTime.description,
     ]
+    /// Of `bifrons-gateway`, besides those of ``service``.
+    public static let gateway = [
+        Keys.clientRouter.description, Keys.httpHost.description, Keys.httpPort.description,
+        Keys.httpTimeout.description, Keys.httpConnections.description, Keys.httpBytes.description,
+        Keys.httpClientRequests.description, Keys.tokens.description, Keys.corsOrigin.description,
+        Keys.insecure.description,
+    ]
     /// Of `bifrons classify`, `status`, `models` and `bench`.
     public static let client = [
         Keys.config.description, Keys.keys.description, Keys.clientRouter.description, Keys.budget.description,
@@ -118,7 +144,7 @@ public enum SettingsTable {
     public static let cluster = [Keys.workers.description]
 
     /// All of them; what several programs have stands several times.
-    public static let all = service + router + worker + client + cluster
+    public static let all = service + router + worker + gateway + client + cluster
 
     /// The known name that is the fewest changed letters away, if that is at most two.
     static func closest(to name: String) -> String? {

@@ -11,11 +11,12 @@ import Testing
     @Test func upHandsItsSettingsOn() throws {
         let settings = try cluster([
             "--workers", "2", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level",
-            "debug",
+            "debug", "--http-port", "0",
         ])
         #expect(settings.workersPerModel == 2)
         #expect(settings.routerArguments == ["--client-endpoint=ipc:///tmp/a", "--insecure", "--log-level=debug"])
         #expect(settings.workerArguments == ["--threads=2", "--log-level=debug"])
+        #expect(settings.gatewayArguments == ["--http-port=0", "--insecure", "--log-level=debug"])
         // What is handed on is what the children read.
         let router = try RouterSettings(RouterOptions.parse(settings.routerArguments), environment: [:])
         #expect(router == settings.router)
@@ -23,7 +24,8 @@ import Testing
         #expect(worker.threads == 2)
     }
 
-    @Test func mistakeInAWorkersSettingIsToldByUp() {
+    @Test func mistakeInAWorkersOrTheGatewaysSettingIsToldByUp() {
+        #expect(throws: SettingsError.self) { try cluster(["--http-port", "none"]) }
         #expect(throws: SettingsError.self) { try cluster(["--threads", "none"]) }
         #expect(throws: SettingsError.self) { try cluster([], environment: ["BIFRONS_MAX_BATCH": "0"]) }
     }

@@ -9,6 +9,7 @@ import Testing
         func names(_ rows: [SettingDescription]) -> Set<String> { Set(rows.map(\.name)) }
         #expect(names(RouterOptions.none.given) == names(SettingsTable.router + SettingsTable.service))
         #expect(names(WorkerOptions.none.given) == names(SettingsTable.worker + SettingsTable.service))
+        #expect(names(GatewayOptions.none.given) == names(SettingsTable.gateway + SettingsTable.service))
         #expect(names(ConnectionOptions.none.given + RequestOptions.none.given) == names(SettingsTable.client))
     }
 
@@ -21,6 +22,10 @@ import Testing
             #expect(
                 try WorkerOptions.parse(["--\(row.name)", "x"]).given.first { $0.values == ["x"] }?.name == row.name)
         }
+        for row in SettingsTable.gateway where row.name != "insecure" {
+            #expect(
+                try GatewayOptions.parse(["--\(row.name)", "x"]).given.first { $0.values == ["x"] }?.name == row.name)
+        }
     }
 
     @Test func environmentNamesAreTheOptionsInCapitals() {
@@ -30,6 +35,7 @@ import Testing
     @Test func defaultsAreAllowed() throws {
         _ = try RouterSettings(environment: [:])
         _ = try WorkerSettings(environment: ["BIFRONS_MODEL": "m"])
+        _ = try GatewaySettings(environment: [:])
         _ = try ClientSettings(environment: [:])
         _ = try ClusterSettings(environment: [:])
     }

@@ -1,0 +1,81 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Settings
+internal import Wire
+
+/// The calls that take pictures.
+extension Gateway {
+    /// Pictures of one request that are with the router at a time.
+    private static let picturesAtOnce = 8
+
+    /// `POST /v1/classify`.
+    func classify(_ request: Request) async throws -> Response {
+        var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
+        let upload = try await reader.read(request)
+        let header = try header(request, upload)
+        guard !upload.files.isEmpty else { throw Self.fileMissing }
+        if upload.files.count == 1 { return try await router.ask(header, image: upload.files[0].bytes).response }
+        // One key, or one id, for several pictures would make them one job.
+        guard header.idempotencyKey == nil, header.id == nil else {
+            throw Problem(
+                .badRequest, code: "malformed_header",
+                "'id' and 'idempotency_key' are of one picture; send the \(upload.files.count) one by one to use them")
+        }
+        let results = try await answers(header, upload.files.map(\.bytes))
+        let body = Array("{\"results\":[".utf8) + results.joined(separator: [UInt8(ascii: ",")]) + Array("]}".utf8)
+        return .json(body)
+    }
+
+    /// `POST /v1/jobs`.
+    func submit(_ request: Request) async throws -> Response {
+        var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
+        let upload = try await reader.read(request)
+        var header = try header(request, upload)
+        guard upload.files.count <= 1 else {
+            throw Problem(
+                .badRequest, code: "malformed_form", "the form has \(upload.files.count) files; a job is of one")
+        }
+        guard let file = upload.files.first else { throw Self.fileMissing }
+        (header.durable, header.wait) = (true, false)
+        let answer = try await router.ask(header, image: file.bytes)
+        var response = answer.response
+        if answer.problem == nil, let id = answer.id {
+            response.headers[.location] = "/v1/jobs/\(PercentEncoding.encode(id))"
+        }
+        return response
+    }
+
+    /// The header that query, form and fields of the request say.
+    private func header(_ request: Request, _ upload: Upload) throws(Problem) -> RequestHeader {
+        var fields = try queryFields(request) + upload.fields
+        if let key = request.headers[.idempotencyKey] { fields.append(("idempotency_key", key)) }
+        // What these say is the path's to say.
+        fields.removeAll { ["durable", "wait"].contains($0.name) }
+        do {
+            return try RequestHeader(verb: .classify, fields: fields)
+        } catch {
+            throw Problem(error.error)
+        }
+    }
+
+    private func answers(_ header: RequestHeader, _ pictures: [[UInt8]]) async throws -> [[UInt8]] {
+        try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
+            var results = [[UInt8]](repeating: [], count: pictures.count)
+            for index in pictures.indices {
+                if index >= Self.picturesAtOnce, let (done, bytes) = try await group.next() { results[done] = bytes }
+                group.addTask { (index, try await router.ask(header, image: pictures[index]).bytes) }
+            }
+            for try await (done, bytes) in group { results[done] = bytes }
+            return results
+        }
+    }
+
+    private static let fileMissing = Problem(
+        .badRequest, code: "image_missing",
+        "there is no image; send it as the body, or as a file of a form (a part with a filename)")
+}
+
+extension HTTPField.Name {
+    /// As of draft-ietf-httpapi-idempotency-key-header.
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+}

@@ -1,0 +1,147 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import NIOHTTPTypes
+
+/// Keeps one connection from holding what it does not use: a request has to come in time, an answer has to be taken in
+/// time, and who sends on although it was refused is left.
+///
+/// The time limits are for whole messages: a byte now and then ("slow loris") does not extend them. A body may take a
+/// second more for each 10 kB that have come.
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    /// The slowest body that is taken.
+    private static let bytesPerSecond = 10_000
+    /// How long what a refused client still sends is read and thrown away. Without that, the system would break the
+    /// connection with the answer unread.
+    private static let lingerTime = TimeAmount.seconds(2)
+
+    private let timeout: TimeAmount
+    private let largestBody: Int
+    /// Requests whose head has come and whose answer is not written.
+    private var requests = 0
+    /// Since when the body of the latest request has been coming.
+    private var bodyBegan: NIODeadline?
+    private var bodyBytes = 0
+    /// Since when the oldest part of an answer has been waiting for the client.
+    private var unsent: [NIODeadline] = []
+    private var idleSince = NIODeadline.now()
+    private var lingersUntil: NIODeadline?
+    private var isAnswering = false
+    private var timer: Scheduled<Void>?
+
+    /// - Parameters:
+    ///   - timeout: how long a header may take, from the connection's start or the answer before; how long a body may take,
+    ///     besides the second for each 10 kB; and how long a part of an answer may wait to be taken.
+    ///   - largestBody: bytes of bodies that clients who ask first (`Expect: 100-continue`) are told to send.
+    init(timeout: Duration, largestBody: Int) {
+        self.timeout = TimeAmount(timeout)
+        self.largestBody = largestBody
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        idleSince = .now()
+        schedule(context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            requests += 1
+            bodyBegan = .now()
+            bodyBytes = 0
+            let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
+            if head.headerFields[.expect]?.lowercased() == "100-continue", length <= largestBody {
+                context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+            }
+        case .body(let bytes): bodyBytes += bytes.readableBytes
+        case .end:
+            bodyBegan = nil
+            if lingersUntil != nil { return context.close(promise: nil) }
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        // Nothing more is said on a connection whose end was announced.
+        if lingersUntil != nil {
+            promise?.fail(ChannelError.outputClosed)
+            return
+        }
+        let promise = promise ?? context.eventLoop.makePromise()
+        unsent.append(.now())
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        promise.futureResult.whenComplete { _ in
+            let (connection, _) = bound.value
+            if !connection.unsent.isEmpty { connection.unsent.removeFirst() }
+        }
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            isAnswering = true
+            // The answer to a request that has not come to its end: nobody will read the rest.
+            if isEarly { head.headerFields[.connection] = "close" }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body: context.write(data, promise: promise)
+        case .end:
+            isAnswering = false
+            let isEarly = isEarly
+            requests -= 1
+            if requests == 0 { idleSince = .now() }
+            context.write(data, promise: promise)
+            if isEarly {
+                context.flush()
+                lingersUntil = .now() + Self.lingerTime
+                context.close(mode: .output, promise: nil)
+            }
+        }
+        schedule(context)
+    }
+
+    /// Whether the request that is being answered is still coming. (With another behind it, it is not.)
+    private var isEarly: Bool { requests == 1 && bodyBegan != nil }
+
+    /// When the connection has taken too long with what it is to do next; nil while it is our turn.
+    private var deadline: NIODeadline? {
+        if let lingersUntil { return lingersUntil }
+        if let oldest = unsent.first { return oldest + timeout }
+        if requests == 0 { return idleSince + timeout }
+        if requests == 1, let bodyBegan {
+            return bodyBegan + timeout + .seconds(Int64(bodyBytes / Self.bytesPerSecond))
+        }
+        return nil
+    }
+
+    /// Looks again at the deadline, or after the time limit if there is none now.
+    private func schedule(_ context: ChannelHandlerContext) {
+        let next = deadline ?? .now() + timeout
+        timer?.cancel()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(deadline: next) {
+            let (connection, context) = bound.value
+            connection.look(context)
+        }
+    }
+
+    private func look(_ context: ChannelHandlerContext) {
+        guard let deadline, deadline <= .now() else { return schedule(context) }
+        guard bodyBegan != nil, requests == 1, !isAnswering, lingersUntil == nil else {
+            return context.close(promise: nil)
+        }
+        let problem = Problem(
+            .requestTimeout, code: "body_timeout",
+            "the body did not come in time: \(bodyBytes) bytes of it did; send it faster")
+        let response = problem.response()
+        write(context: context, data: wrapOutboundOut(.head(response.head)), promise: nil)
+        write(context: context, data: wrapOutboundOut(.body(ByteBuffer(bytes: problem.document))), promise: nil)
+        write(context: context, data: wrapOutboundOut(.end(nil)), promise: nil)
+    }
+}

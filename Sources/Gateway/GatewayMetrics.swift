@@ -1,0 +1,54 @@
+internal import HTTPTypes
+internal import Synchronization
+internal import Wire
+
+/// The gateway's own counts, and the text that tells them together with the router's to Prometheus.
+final class GatewayMetrics: Sendable {
+    private struct Key: Hashable {
+        let route: String
+        let method: String
+        let status: Int
+    }
+
+    private struct Counts {
+        var requests: [Key: Int] = [:]
+        var durations: [String: StatusReport.Histogram] = [:]
+    }
+
+    private let counts = Mutex(Counts())
+
+    /// - Parameter route: nil for a path or a method that there is not.
+    func count(_ route: Route?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration) {
+        // Clients invent paths and methods; each would be one more series.
+        let template = route?.template ?? "other"
+        let key = Key(route: template, method: route == nil ? "other" : method.rawValue, status: status.code)
+        counts.withLock { counts in
+            counts.requests[key, default: 0] += 1
+            counts.durations[template, default: .ofMilliseconds].record(duration.milliseconds)
+        }
+    }
+
+    /// Everything, in Prometheus's text format.
+    /// - Parameters:
+    ///   - report: the router's status; nil if there was none to be had.
+    ///   - bodyBytes: bytes of bodies in the gateway.
+    func text(_ report: StatusReport?, bodyBytes: Int) -> String {
+        let counts = counts.withLock { $0 }
+        var text = PrometheusText()
+        text.gauge("bifrons_up", "Whether a router answers.", report == nil ? 0 : 1)
+        text.gauge("bifrons_gateway_build_info", "The gateway's release.", 1, ["version": Release.version])
+        text.gauge("bifrons_gateway_body_bytes", "Bytes of request bodies in the gateway.", Double(bodyBytes))
+        text.family("bifrons_gateway_requests_total", .counter, "HTTP requests answered.")
+        for (key, count) in counts.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
+            text.sample(
+                "bifrons_gateway_requests_total", Double(count),
+                ["route": key.route, "method": key.method, "status": "\(key.status)"])
+        }
+        text.family("bifrons_gateway_request_duration_seconds", .histogram, "From a request's header to its answer's.")
+        for (route, histogram) in counts.durations.sorted(by: { $0.key < $1.key }) {
+            text.histogram("bifrons_gateway_request_duration_seconds", histogram, ["route": route], unit: 0.001)
+        }
+        if let report { text.write(report) }
+        return text.text
+    }
+}

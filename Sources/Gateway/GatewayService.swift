@@ -1,0 +1,154 @@
+internal import Client
+internal import Dispatch
+internal import Glibc
+internal import Hummingbird
+internal import HummingbirdCore
+internal import Keyring
+public import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+public import Settings
+internal import Synchronization
+internal import UnixSignals
+
+/// Why the gateway cannot serve, in one sentence for whoever started it.
+public struct GatewayError: Error, Equatable, CustomStringConvertible {
+    public let description: String
+}
+
+/// The gateway's shell: an HTTP server around ``Gateway``, a client of the routers like any other, and the signals that stop
+/// it (SIGTERM, SIGINT) or have it read its tokens again (SIGHUP).
+public struct GatewayService: Sendable {
+    /// Bytes of a header field, and of a request's whole header.
+    private static let headerBytes = 16_384
+    private static let headerFields = 100
+    /// What a form may have besides its file.
+    private static let formOverheadBytes = 131_072
+
+    private let settings: GatewaySettings
+    private let logger: Logger
+    private let client: BifronsClient
+    private let gateway: Gateway
+
+    /// Reads keys and tokens and opens the client's sockets; nothing listens yet.
+    public init(settings: GatewaySettings, logger: Logger) throws(GatewayError) {
+        self.settings = settings
+        self.logger = logger
+        do {
+            var options = BifronsClient.Options(routers: settings.routers)
+            options.largestImage = settings.imageBytes
+            // `status` is an operator's; the rest a client's key may, too.
+            if let keys = settings.keys { options.curve = try KeyFolder(keys).client(.operator, .client) }
+            client = try BifronsClient(options)
+            let router = RouterConnection(client: client)
+            gateway = Gateway(
+                settings: settings, router: router,
+                limits: EdgeLimits(maxRequests: settings.clientRequests, maxBytes: settings.bytes),
+                feed: StatusFeed(router), tokens: try settings.tokens.map { try TokenFile(path: $0) }, logger: logger)
+        } catch {
+            throw GatewayError(description: "\(error)")
+        }
+    }
+
+    /// Serves until a signal has ended it and what was in hand is answered.
+    /// - Parameter onReady: called with the gateway's address when it listens.
+    public func run(onReady: @escaping @Sendable (String) -> Void) throws(GatewayError) {
+        let outcome = Mutex<Result<Void, GatewayError>>(.success(()))
+        let ended = DispatchSemaphore(value: 0)
+        Task {
+            do throws(GatewayError) {
+                try await serve(onReady)
+            } catch {
+                outcome.withLock { $0 = .failure(error) }
+            }
+            ended.signal()
+        }
+        // The main thread has nothing to do; it is none of those that run tasks.
+        ended.wait()
+        try outcome.withLock { $0 }.get()
+    }
+
+    private func serve(_ onReady: @escaping @Sendable (String) -> Void) async throws(GatewayError) {
+        // What was opened for as many connections as the system allows is used for that many.
+        let connections = min(settings.connections, OpenFiles.raise() - OpenFiles.spared)
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [
+                ConnectionGuard(
+                    timeout: settings.timeout, largestBody: settings.imageBytes + Self.formOverheadBytes)
+            ],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: Self.headerBytes, maxHeaderListSize: Self.headerBytes,
+                maxHeaderFieldCount: Self.headerFields))
+        let application = Application(
+            responder: Responder(gateway: gateway), server: .http1(configuration: channel),
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.host, port: settings.port), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: logger)),
+            onServerRunning: { server in
+                let port = server.localAddress?.port ?? settings.port
+                let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+                logger.info("gateway is ready", metadata: ["url": "http://\(host):\(port)"])
+                onReady("http://\(host):\(port)")
+            }, logger: Logger(label: "hummingbird") { _ in SwiftLogNoOpLogHandler() })
+        var configuration = ServiceGroupConfiguration(
+            services: [application, FeedEnd(feed: gateway.feed), TokenReload(tokens: gateway.tokens, logger: logger)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
+        configuration.maximumGracefulShutdownDuration = settings.drainTime
+        defer { client.close() }
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch let error as IOError {
+            throw GatewayError(
+                description: "cannot listen at \(settings.host), port \(settings.port): "
+                    + "\(String(cString: strerror(error.errnoCode))); choose another --http-host or --http-port")
+        } catch {
+            throw GatewayError(description: "the gateway stopped: \(error)")
+        }
+        logger.info("gateway has drained")
+    }
+
+    /// From Hummingbird's terms to ours.
+    private struct Responder: HTTPResponder {
+        let gateway: Gateway
+
+        func respond(to request: Request, context: Context) async throws -> Response {
+            try await gateway.respond(to: request, from: context.address)
+        }
+    }
+
+    private struct Context: RequestContext {
+        var coreContext: CoreRequestContextStorage
+        let address: String
+
+        init(source: ApplicationRequestContextSource) {
+            coreContext = .init(source: source)
+            address = source.channel.remoteAddress?.ipAddress ?? "unknown"
+        }
+    }
+
+    /// Ends what would keep its connections for ever.
+    private struct FeedEnd: Service {
+        let feed: StatusFeed
+
+        func run() async throws {
+            try? await gracefulShutdown()
+            await feed.close()
+        }
+    }
+
+    private struct TokenReload: Service {
+        let tokens: TokenFile?
+        let logger: Logger
+
+        func run() async throws {
+            for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+                do {
+                    try tokens?.reload()
+                    logger.info("tokens were read again")
+                } catch {
+                    logger.error("tokens cannot be used, the old ones stay", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import FoundationEssentials
+internal import Hummingbird
+internal import Settings
+internal import Wire
+
+/// The call of the demo that Bifrons began as, answered as that did: `POST /` with a form whose field `file` is a picture.
+extension Gateway {
+    /// What one of the two networks says, in the demo's words.
+    struct OriginalResult: Encodable, Equatable {
+        let result: String
+        /// Percent: how sure the network is of `result`.
+        let confidence: Double
+
+        init(_ aiProbability: Double) {
+            result = aiProbability < 0.5 ? "Real" : "Fake"
+            confidence = (100 * max(aiProbability, 1 - aiProbability) * 100).rounded() / 100
+        }
+    }
+
+    func classifyAsOriginal(_ request: Request) async throws -> Response {
+        var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
+        let isForm = request.headers[.contentType]?.lowercased().hasPrefix("multipart/form-data") == true
+        let file = isForm ? try await reader.read(request).files.first { $0.name == "file" } : nil
+        guard let file else { return try Self.originalError("No file part") }
+        guard file.fileName?.isEmpty == false else { return try Self.originalError("No selected file") }
+        var header = RequestHeader(verb: .classify)
+        // It had always both.
+        header.requirement = .all
+        let answer = try await router.ask(header, image: file.bytes)
+        if let problem = answer.problem { return try Self.originalError(problem.detail, problem.status) }
+        let document = try JSONDecoder().decode(ResultDocument.self, from: Data(answer.bytes))
+        var models: [String: OriginalResult] = [:]
+        for (index, model) in document.models.enumerated() {
+            models["model\(index + 1)"] = model.aiProbability.map { OriginalResult($0) }
+        }
+        return .json(try Self.encode(models))
+    }
+
+    private static func originalError(
+        _ text: String, _ status: HTTPResponse.Status = .badRequest
+    ) throws -> Response {
+        .json(try encode(["error": text]), status: status)
+    }
+
+    private static func encode(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return Array(try encoder.encode(value))
+    }
+}

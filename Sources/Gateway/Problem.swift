@@ -1,0 +1,76 @@
+internal import FoundationEssentials
+internal import HTTPTypes
+internal import Hummingbird
+internal import Wire
+
+/// An error as HTTP clients are told it: a problem document by RFC 9457.
+///
+/// `type` is `about:blank`, so `title` is the status's own phrase; programs go by `status` and `code`.
+struct Problem: Error, Equatable {
+    var status: HTTPResponse.Status
+    /// For programs; the protocol's codes, and the gateway's own.
+    var code: String
+    /// One sentence for people.
+    var detail: String
+    var retryAfterMilliseconds: Int?
+    /// Further header fields of the response.
+    var headers = HTTPFields()
+
+    /// - Parameter milliseconds: when to come again.
+    init(_ status: HTTPResponse.Status, code: String, _ detail: String, retryAfter milliseconds: Int? = nil) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        retryAfterMilliseconds = milliseconds
+    }
+
+    init(_ error: WireError) {
+        self.init(HTTPResponse.Status(error.status), code: error.code, error.message)
+    }
+
+    private struct Document: Encodable {
+        let type = "about:blank"
+        let title: String
+        var status: Int?
+        let detail: String
+        let code: String
+        var retryAfterMs: Int?
+    }
+
+    /// The document, a JSON object.
+    var document: [UInt8] { encoded(status: status.code, retryAfterMilliseconds) }
+
+    /// The document around a failed result that it is about: its members follow the problem's own.
+    func document(around result: [UInt8]) -> [UInt8] {
+        // Both are objects with members, and these two stand in the result.
+        encoded(status: nil, nil).dropLast() + [UInt8(ascii: ",")] + result.dropFirst()
+    }
+
+    private func encoded(status: Int?, _ retryAfterMilliseconds: Int?) -> [UInt8] {
+        let document = Document(
+            title: self.status.reasonPhrase, status: status, detail: detail, code: code,
+            retryAfterMs: retryAfterMilliseconds)
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Strings and integers: nothing in it could make this fail.
+        return Array((try? encoder.encode(document)) ?? Data())
+    }
+
+    /// - Parameter result: the failed result that this is about, if it is one's.
+    func response(around result: [UInt8]? = nil) -> Response {
+        var headers = headers
+        headers[.contentType] = "application/problem+json"
+        headers[.cacheControl] = "no-store"
+        if let retryAfterMilliseconds { headers[.retryAfter] = "\((retryAfterMilliseconds + 999) / 1000)" }
+        let body = ByteBuffer(bytes: result.map(document(around:)) ?? document)
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+    }
+}
+
+extension HTTPResponse.Status {
+    /// The protocol's statuses are HTTP's.
+    init(_ status: Status) {
+        self.init(code: status.rawValue)
+    }
+}

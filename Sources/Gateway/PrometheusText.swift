@@ -1,0 +1,148 @@
+internal import Wire
+
+/// Writes metrics in Prometheus's text exposition format, version 0.0.4.
+struct PrometheusText {
+    enum Kind: String {
+        case counter, gauge, histogram
+    }
+
+    private(set) var text = ""
+
+    /// The head of a family of samples; those follow.
+    mutating func family(_ name: String, _ kind: Kind, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+    }
+
+    mutating func sample(_ name: String, _ value: Double, _ labels: KeyValuePairs<String, String> = [:]) {
+        let list = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
+        text += list.isEmpty ? "\(name) \(Self.number(value))\n" : "\(name){\(list)} \(Self.number(value))\n"
+    }
+
+    mutating func gauge(_ name: String, _ help: String, _ value: Double, _ labels: KeyValuePairs<String, String> = [:]) {
+        family(name, .gauge, help)
+        sample(name, value, labels)
+    }
+
+    mutating func counter(_ name: String, _ help: String, _ value: Int) {
+        family(name, .counter, help)
+        sample(name, Double(value))
+    }
+
+    /// The samples of one histogram of a family.
+    /// - Parameters:
+    ///   - labels: at most two.
+    ///   - unit: what one of the histogram's units is in the metric's.
+    mutating func histogram(
+        _ name: String, _ histogram: StatusReport.Histogram, _ labels: KeyValuePairs<String, String> = [:],
+        unit: Double = 1
+    ) {
+        let list = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
+        func labelled(_ more: String? = nil) -> String {
+            let all = list + [more].compactMap(\.self)
+            return all.isEmpty ? "" : "{\(all.joined(separator: ","))}"
+        }
+        for (bound, count) in zip(histogram.bounds, histogram.counts) {
+            text += "\(name)_bucket\(labelled("le=\"\(Self.number(bound * unit))\"")) \(count)\n"
+        }
+        text += "\(name)_bucket\(labelled("le=\"+Inf\"")) \(histogram.count)\n"
+        text += "\(name)_sum\(labelled()) \(Self.number(histogram.sum * unit))\n"
+        text += "\(name)_count\(labelled()) \(histogram.count)\n"
+    }
+
+    private static func number(_ value: Double) -> String {
+        if let whole = Int(exactly: value) { return "\(whole)" }
+        // The product of a bound in milliseconds and 0.001 has digits that nobody wrote.
+        return "\((value * 1e9).rounded() / 1e9)"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+}
+
+extension PrometheusText {
+    /// A router's status. Times in seconds and counters ending in `_total`, by Prometheus's conventions.
+    mutating func write(_ report: StatusReport) {
+        gauge("bifrons_build_info", "The router's release.", 1, ["version": report.router.version])
+        gauge("bifrons_uptime_seconds", "Since the router's start.", report.router.uptimeS)
+        gauge("bifrons_draining", "Whether the router is stopping.", report.router.draining ? 1 : 0)
+        gauge("bifrons_queue_jobs", "Jobs without an answer.", Double(report.queue.jobs))
+        gauge("bifrons_queue_jobs_limit", "Jobs without an answer before 429.", Double(report.queue.maxJobs))
+        gauge("bifrons_queue_bytes", "Bytes of jobs without an answer.", Double(report.queue.bytes))
+        gauge("bifrons_queue_bytes_limit", "Bytes of jobs before 429.", Double(report.queue.maxBytes))
+        gauge("bifrons_queue_oldest_seconds", "Age of the oldest job.", (report.queue.oldestMs ?? 0) / 1000)
+        family("bifrons_job_duration_seconds", .histogram, "From receipt of a job to its result.")
+        histogram("bifrons_job_duration_seconds", report.latencyHistogramMs, unit: 0.001)
+        write(report.counters)
+        family("bifrons_verdicts_total", .counter, "Verdicts by label.")
+        for (label, count) in report.verdicts.byLabel.sorted(by: { $0.key < $1.key }) {
+            sample("bifrons_verdicts_total", Double(count), ["label": label])
+        }
+        family("bifrons_actions_total", .counter, "Verdicts by the policy's action.")
+        for (action, count) in report.verdicts.byAction.sorted(by: { $0.key < $1.key }) {
+            sample("bifrons_actions_total", Double(count), ["action": action])
+        }
+        write(report.models)
+        write(report.workers)
+    }
+
+    private mutating func write(_ counters: StatusReport.Counters) {
+        family("bifrons_replies_total", .counter, "Replies of every kind by status.")
+        for (status, count) in counters.repliesByStatus.sorted(by: { $0.key < $1.key }) {
+            sample("bifrons_replies_total", Double(count), ["status": status])
+        }
+        counter("bifrons_jobs_accepted_total", "Jobs admitted.", counters.accepted)
+        counter("bifrons_jobs_rejected_total", "Jobs refused with 429.", counters.rejected)
+        counter("bifrons_received_bytes_total", "Bytes of the messages of admitted jobs.", counters.bytesReceived)
+        counter("bifrons_jobs_cancelled_total", "Jobs cancelled.", counters.cancelled)
+        counter(
+            "bifrons_jobs_deduplicated_total", "Jobs answered by another with the same idempotency key.",
+            counters.deduplicated)
+        counter("bifrons_jobs_redispatched_total", "Second tries of a job.", counters.redispatched)
+        counter("bifrons_jobs_quarantined_total", "Jobs that two workers died of.", counters.quarantined)
+        counter("bifrons_workers_lost_total", "Workers that died, hung or fell silent.", counters.workersLost)
+        counter("bifrons_replies_undelivered_total", "Replies that a client did not take.", counters.undelivered)
+        counter("bifrons_requests_malformed_total", "Requests that could not be read.", counters.malformedRequests)
+        counter("bifrons_messages_malformed_total", "Workers' messages that could not be read.", counters.malformedMessages)
+        counter("bifrons_answers_late_total", "Workers' answers to jobs that were over.", counters.late)
+        counter("bifrons_answers_unknown_total", "Workers' answers to jobs that they did not have.", counters.unknown)
+        counter("bifrons_strangers_total", "Messages of peers that are not registered.", counters.strangers)
+    }
+
+    private mutating func write(_ models: [StatusReport.Model]) {
+        family("bifrons_model_workers", .gauge, "Workers of a model.")
+        for model in models { sample("bifrons_model_workers", Double(model.workers), ["model": model.name]) }
+        family("bifrons_model_waiting_jobs", .gauge, "Jobs that no worker of the model was handed.")
+        for model in models { sample("bifrons_model_waiting_jobs", Double(model.waiting), ["model": model.name]) }
+        family("bifrons_model_in_flight_jobs", .gauge, "Jobs in the hands of the model's workers.")
+        for model in models { sample("bifrons_model_in_flight_jobs", Double(model.inFlight), ["model": model.name]) }
+        let histograms: [(String, String, KeyPath<StatusReport.Model, StatusReport.Histogram>, unit: Double)] = [
+            ("bifrons_model_compute_seconds", "From the start of decoding to a score.", \.computeMs, 0.001),
+            ("bifrons_model_queue_seconds", "From receipt of a job to the start of decoding.", \.queueMs, 0.001),
+            ("bifrons_model_batch_size", "Jobs that were scored together.", \.batch, 1),
+        ]
+        for (name, help, values, unit) in histograms {
+            family(name, .histogram, help)
+            for model in models { histogram(name, model[keyPath: values], ["model": model.name], unit: unit) }
+        }
+    }
+
+    private mutating func write(_ workers: [StatusReport.Worker]) {
+        family("bifrons_worker_in_flight_jobs", .gauge, "Jobs in a worker's hands.")
+        for worker in workers {
+            sample(
+                "bifrons_worker_in_flight_jobs", Double(worker.inFlight),
+                ["worker": worker.name, "model": worker.model])
+        }
+        family("bifrons_worker_failed_total", .counter, "Jobs that a worker failed at.")
+        for worker in workers {
+            sample("bifrons_worker_failed_total", Double(worker.failed), ["worker": worker.name, "model": worker.model])
+        }
+        family("bifrons_worker_compute_seconds", .histogram, "From the start of decoding to a score.")
+        for worker in workers {
+            histogram(
+                "bifrons_worker_compute_seconds", worker.computeMs, ["worker": worker.name, "model": worker.model],
+                unit: 0.001)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import Glibc
+internal import Hashing
+
+/// Who may use the HTTP API: names, and the SHA-256 of each one's bearer token. The tokens themselves are not kept.
+///
+/// A text of lines `NAME HASH`, the hash in 64 hexadecimal digits. Empty lines, and those that begin with `#`, are passed
+/// over. Tokens are meant to be long and random (`openssl rand -hex 32`): no slow hash would make a guessable one safe.
+struct TokenList: Equatable, Sendable {
+    /// A list that cannot be used: which, where and why.
+    struct ParseError: Error, Equatable, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Bytes of the longest list.
+    static let maxBytes = 1 << 20
+
+    private struct Entry: Equatable {
+        let name: String
+        let hash: [UInt8]
+    }
+
+    private let entries: [Entry]
+
+    /// Reads a list. Any bytes give a list or an error that names the line.
+    /// - Parameter source: what the error calls the text, a path for instance.
+    init(parsing bytes: [UInt8], source: String) throws(ParseError) {
+        var entries: [Entry] = []
+        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            func wrong(_ what: String) -> ParseError {
+                ParseError(description: "line \(index + 1) of \(source) \(what); write NAME SHA256-OF-THE-TOKEN")
+            }
+            guard let text = String(validating: line, as: UTF8.self) else { throw wrong("is not UTF-8") }
+            let words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n" }
+            guard let name = words.first, !name.hasPrefix("#") else { continue }
+            guard words.count == 2 else { throw wrong("has \(words.count) words") }
+            let digits = words[1].utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+            guard words[1].utf8.count == 2 * SHA256.byteCount, digits.count == 2 * SHA256.byteCount else {
+                throw wrong("has no hash of 64 hexadecimal digits")
+            }
+            guard !entries.contains(where: { $0.name == name }) else { throw wrong("has the name of another line") }
+            let hash = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+            entries.append(Entry(name: String(name), hash: hash))
+        }
+        self.entries = entries
+    }
+
+    /// Reads the list of a file.
+    init(path: String) throws(ParseError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw ParseError(description: "cannot read \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: Self.maxBytes + 1)
+        var count = 0
+        while count < bytes.count {
+            let read = Glibc.read(descriptor, &bytes[count], bytes.count - count)
+            if read < 0 && errno == EINTR { continue }
+            guard read >= 0 else {
+                throw ParseError(description: "cannot read \(path): \(String(cString: strerror(errno)))")
+            }
+            if read == 0 { break }
+            count += read
+        }
+        guard count <= Self.maxBytes else {
+            throw ParseError(description: "\(path) has more than \(Self.maxBytes) bytes; shorten the list")
+        }
+        try self.init(parsing: Array(bytes[..<count]), source: path)
+    }
+
+    /// Whose token the value of an `Authorization` field bears; nil if it bears none of the list's.
+    ///
+    /// Looks at every entry and every byte: how long it takes tells nothing of how near a guess was.
+    func owner(of authorization: String?) -> String? {
+        guard let words = authorization?.split(separator: " ", maxSplits: 1), words.count == 2,
+            words[0].lowercased() == "bearer"
+        else { return nil }
+        let hash = Array(words[1].utf8).withUnsafeBytes { SHA256.digest(of: $0) }
+        var owner: String?
+        for entry in entries {
+            let difference = zip(entry.hash, hash).reduce(0) { $0 | ($1.0 ^ $1.1) }
+            if difference == 0 { owner = entry.name }
+        }
+        return owner
+    }
+}

@@ -1,0 +1,44 @@
+/// What a `traceparent` field says (W3C Trace Context): which trace a request belongs to.
+struct TraceContext: Equatable, Sendable {
+    /// 32 hexadecimal digits.
+    let trace: String
+    /// The gateway's part of it, 16 hexadecimal digits.
+    let span: String
+    let flags: String
+
+    /// Goes on with the trace of a request, or begins one if it has none or a malformed one.
+    init(continuing field: String?) {
+        var random = SystemRandomNumberGenerator()
+        self.init(continuing: field, random: &random)
+    }
+
+    init(continuing field: String?, random: inout some RandomNumberGenerator) {
+        (trace, flags) = field.flatMap(Self.parse) ?? (hexadecimal(random.next()) + hexadecimal(random.next()), "00")
+        span = hexadecimal(random.next())
+    }
+
+    /// The field of the response.
+    var field: String { "00-\(trace)-\(span)-\(flags)" }
+
+    private static func parse(_ field: String) -> (trace: String, flags: String)? {
+        let parts = field.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, zip(parts, [2, 32, 16, 2]).allSatisfy({ isHexadecimal($0, count: $1) }) else {
+            return nil
+        }
+        // Later versions may have more parts; version 255 does not exist.
+        guard parts[0] == "00" ? parts.count == 4 : parts[0] != "ff" else { return nil }
+        guard parts[1].contains(where: { $0 != "0" }), parts[2].contains(where: { $0 != "0" }) else { return nil }
+        return (String(parts[1]), String(parts[3]))
+    }
+
+    private static func isHexadecimal(_ text: Substring, count: Int) -> Bool {
+        text.utf8.count == count
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+}
+
+/// 16 digits.
+private func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+}

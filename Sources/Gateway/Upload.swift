@@ -1,0 +1,129 @@
+internal import HTTPTypes
+internal import Hummingbird
+
+/// What a client has sent: files, and fields beside them.
+struct Upload: Sendable {
+    struct File: Sendable {
+        /// Of the form's field; empty if the body was the file itself.
+        var name: String
+        /// Nil if the body was the file itself.
+        var fileName: String?
+        var bytes: [UInt8] = []
+    }
+
+    var files: [File] = []
+    var fields: [(name: String, text: String)] = []
+    /// Whether the body was a form.
+    var isForm = false
+}
+
+/// Collects an upload as it arrives, and refuses it at the first byte too many.
+struct UploadReader: ~Copyable {
+    /// Bytes of all fields of a form that are no files.
+    private static let maxFieldBytes = 65_536
+
+    private let limits: EdgeLimits
+    private let largestFile: Int
+    private var reserved = 0
+    private var fieldBytes = 0
+
+    /// - Parameter largestFile: bytes of the largest file that is taken.
+    init(limits: EdgeLimits, largestFile: Int) {
+        self.limits = limits
+        self.largestFile = largestFile
+    }
+
+    deinit { limits.release(reserved) }
+
+    /// Reads the body of a request. Room is made for it in the limits as long as the reader lives.
+    /// - Throws: ``Problem``, and what the connection throws.
+    mutating func read(_ request: Request) async throws -> Upload {
+        let type = request.headers[.contentType] ?? "application/octet-stream"
+        let length = request.headers[.contentLength].flatMap { Int($0) }
+        var form: MultipartParser?
+        do {
+            form = try MultipartParser(contentType: type)
+        } catch {
+            throw Self.malformed(error)
+        }
+        if form == nil {
+            guard type.lowercased().hasPrefix("image/") || type.lowercased().hasPrefix("application/octet-stream") else {
+                throw Problem(
+                    .unsupportedMediaType, code: "content_type_unknown",
+                    "the Content-Type is '\(type.prefix(64))'; send the file itself as image/jpeg, image/png or "
+                        + "application/octet-stream, or a form as multipart/form-data")
+            }
+            if let length, length > largestFile { throw tooLarge }
+        }
+        var upload = Upload()
+        upload.isForm = form != nil
+        if form == nil {
+            upload.files = [Upload.File(name: "")]
+            upload.files[0].bytes.reserveCapacity(length ?? 0)
+        }
+        var fields: [(name: String, bytes: [UInt8])] = []
+        var isField = false
+        for try await buffer in request.body {
+            guard form != nil else {
+                try append(buffer.readableBytesView, to: &upload)
+                continue
+            }
+            let events: [MultipartParser.Event]
+            do {
+                events = try form!.feed(buffer.readableBytesView)
+            } catch {
+                throw Self.malformed(error)
+            }
+            for event in events {
+                switch event {
+                case .part(let heading):
+                    isField = heading.fileName == nil
+                    if isField {
+                        fields.append((heading.name, []))
+                    } else {
+                        upload.files.append(Upload.File(name: heading.name, fileName: heading.fileName))
+                    }
+                case .content(let bytes) where isField: try append(bytes, to: &fields)
+                case .content(let bytes): try append(bytes, to: &upload)
+                case .end: break
+                }
+            }
+        }
+        if let form, !form.isComplete { throw Self.malformed(.init("ends before its last boundary")) }
+        upload.fields = try fields.map { name, bytes in
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw Self.malformed(.init("has a field '\(name.prefix(64))' that is not UTF-8"))
+            }
+            return (name, text)
+        }
+        return upload
+    }
+
+    private mutating func append(_ bytes: some Collection<UInt8>, to upload: inout Upload) throws(Problem) {
+        let last = upload.files.count - 1
+        guard upload.files[last].bytes.count + bytes.count <= largestFile else { throw tooLarge }
+        try limits.reserve(bytes.count)
+        reserved += bytes.count
+        upload.files[last].bytes.append(contentsOf: bytes)
+    }
+
+    private mutating func append(
+        _ bytes: [UInt8], to fields: inout [(name: String, bytes: [UInt8])]
+    ) throws(Problem) {
+        fieldBytes += bytes.count
+        guard fieldBytes <= Self.maxFieldBytes else {
+            throw Self.malformed(.init("has more than \(Self.maxFieldBytes) bytes of fields that are no files"))
+        }
+        fields[fields.count - 1].bytes += bytes
+    }
+
+    private var tooLarge: Problem {
+        Problem(
+            .contentTooLarge, code: "image_too_large",
+            "the image has more than \(largestFile) bytes; at most \(largestFile) are taken")
+    }
+
+    private static func malformed(_ error: MultipartParser.FormError) -> Problem {
+        Problem(.badRequest, code: "malformed_form", "the form \(error.what)")
+    }
+}

@@ -1,0 +1,48 @@
+extension RequestHeader {
+    /// Reads fields whose values are texts, as query parameters and forms have them; names and meanings are the header's own.
+    ///
+    /// Numbers stand as digits, booleans as `true` and `false`, `models` as names with commas between, `metadata` as JSON.
+    /// - Throws: the error that the same header would get from a router.
+    public init(verb: Verb, fields: [(name: String, text: String)]) throws(Refused) {
+        var json = JSONWriter(capacity: 256)
+        json.object { json in
+            json.key("verb")
+            json.string(verb.rawValue)
+            for (name, text) in fields where name != "verb" {
+                json.key(escaping: name)
+                Self.write(text, of: name, &json)
+            }
+        }
+        self = try json.bytes.withUnsafeBytes { bytes in
+            Result { () throws(Refused) in try Self.decode(bytes) }
+        }.get()
+    }
+
+    /// What cannot be what its field needs stays a string, which decoding refuses with the right sentence.
+    private static func write(_ text: String, of name: String, _ json: inout JSONWriter) {
+        switch name {
+        case "budget_ms", "priority":
+            if let number = Int(text) { json.integer(number) } else { json.string(text) }
+        case "durable", "wait", "explain":
+            if let value = Bool(text) { json.boolean(value) } else { json.string(text) }
+        case "models": json.array(text.split(separator: ",", omittingEmptySubsequences: false)) { $0.string(String($1)) }
+        case "metadata": if isObject(text) { json.raw(Array(text.utf8)) } else { json.string(text) }
+        default: json.string(text)
+        }
+    }
+
+    private static func isObject(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            var json = JSONReader(UnsafeRawBufferPointer(bytes))
+            do {
+                guard try json.peek() == .object else { return false }
+                _ = try json.skipValue()
+                try json.end()
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+import Gateway
+import Logging
+import Settings
+
+@main
+struct GatewayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bifrons-gateway",
+        abstract: "Serves the page, the HTTP API and metrics; a client of the routers.")
+
+    @OptionGroup var options: GatewayOptions
+
+    static func main() {
+        Program.run(GatewayCommand.self)
+    }
+
+    func run() throws {
+        options.service.followParent()
+        let settings = try GatewaySettings(options)
+        var logger = Logger(label: "bifrons-gateway") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = settings.logLevel
+        let service = try GatewayService(settings: settings, logger: logger)
+        let supervision = options.service.supervision
+        try service.run { supervision.announceReady("pages and HTTP API at \($0)") }
+    }
+}
