@@ -1,6 +1,7 @@
 """The real programs, on endpoints of their own in a temporary folder, for tests that look at them through a browser."""
 
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -10,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ROOT / ".build/release"
+PROGRAMS = Path(os.environ.get("PROGRAMS", ROOT / ".build/release"))
 # A first start compiles the models.
 PATIENCE = 90
 
@@ -22,7 +23,8 @@ class Program:
         self.name = name
         self.log = folder / f"{name}.{time.monotonic_ns()}.log"
         with self.log.open("wb") as output:
-            self.process = subprocess.Popen([PROGRAMS / name, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                [PROGRAMS / name, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -52,7 +54,8 @@ class Cluster:
             for model in ("resnet", "inception"):
                 self.start("bifrons-worker", "--model", f"Models/{model}", "--router", f"ipc://{self.path}/workers")
             gateway = self.start(
-                "bifrons-gateway", "--router", f"ipc://{self.path}/clients", "--http-port", "0", *self.gateway_arguments)
+                "bifrons-gateway", "--router", f"ipc://{self.path}/clients", "--http-port", "0",
+                *self.gateway_arguments)
             port = wait_for(lambda: re.search(r"127\.0\.0\.1:(\d+)", gateway.said()), "the gateway's address")[1]
             self.address = f"http://127.0.0.1:{port}"
             wait_for(self.is_ready, "a cluster that is ready")

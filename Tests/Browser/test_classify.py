@@ -93,8 +93,8 @@ def test_too_large_file_is_told_in_words(home, tmp_path):
 def test_file_that_is_certainly_no_jpeg_or_png_is_not_sent(home, tmp_path):
     home.choose(pictures.heic(tmp_path))
     assert "HEIC" in home.problem().text
-    sent = home.run("return performance.getEntriesByType('resource').filter(({ name }) => name.includes('classify')).length")
-    assert sent == 0
+    sent = home.run("return performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert not any("classify" in name for name in sent)
 
 
 def test_one_bad_file_does_not_keep_the_others_from_their_verdicts(home, tmp_path):
@@ -102,6 +102,11 @@ def test_one_bad_file_does_not_keep_the_others_from_their_verdicts(home, tmp_pat
     home.verdicts(1)
     home.problem()
     assert home.find("#summary").text == "1 real · 1 failed"
+
+
+def slide(page, value: int):
+    page.run("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+             page.find(".slider input"), value)
 
 
 def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(home):
@@ -113,7 +118,9 @@ def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(hom
         return home.run("""
             const canvas = document.querySelector(".stage canvas");
             const { width, height } = canvas;
-            const cover = (x, y) => canvas.getContext("2d").getImageData(x, y, width / 2, height / 2).data
+            const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            const cover = (x, y) => copy.getImageData(x, y, width / 2, height / 2).data
                 .reduce((sum, value, index) => (index % 4 === 3 ? sum + value : sum), 0);
             return [cover(0, 0), cover(width / 2, 0), cover(0, height / 2), cover(width / 2, height / 2)];
         """)
@@ -122,7 +129,7 @@ def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(hom
     assert all(quarter > 0 for quarter in resnet)
     home.find(".choice input[value=inception]").click()
     assert drawn() != resnet
-    home.run("const slider = document.querySelector('.slider input'); slider.value = 20; slider.dispatchEvent(new Event('input'))")
+    slide(home, 20)
     assert home.find(".stage canvas").value_of_css_property("opacity") == "0.2"
     home.find(".choice input[value=nothing]").click()
     assert not home.find(".stage canvas").is_displayed()
