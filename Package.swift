@@ -23,6 +23,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -101,7 +102,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "CPages", "Client", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes, hummingbird, lifecycle,
+                "CPages", "Client", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes, hummingbird,
+                lifecycle,
                 logging, nio, nioHTTPTypes,
             ],
             // Embedded by CPages.
@@ -134,6 +136,12 @@ let package = Package(
             [
                 "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "TestImages", "Wire", "WorkerService",
                 "ZeroMQ", logging,
+            ]),
+        tests(
+            "GatewayTests",
+            [
+                "Client", "Gateway", "Hashing", "Settings", "Wire", httpTypes, hummingbird, logging, nio, nioEmbedded,
+                nioHTTPTypes,
             ]),
         tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
         tests(

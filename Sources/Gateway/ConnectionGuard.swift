@@ -29,7 +29,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     /// Since when the oldest part of an answer has been waiting for the client.
     private var unsent: [NIODeadline] = []
-    private var idleSince = NIODeadline.now()
+    private var idleSince = NIODeadline.uptimeNanoseconds(0)
     private var lingersUntil: NIODeadline?
     private var isAnswering = false
     private var timer: Scheduled<Void>?
@@ -44,7 +44,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        idleSince = .now()
+        idleSince = context.eventLoop.now
         schedule(context)
     }
 
@@ -57,7 +57,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             requests += 1
-            bodyBegan = .now()
+            bodyBegan = context.eventLoop.now
             bodyBytes = 0
             let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
             if head.headerFields[.expect]?.lowercased() == "100-continue", length <= largestBody {
@@ -78,7 +78,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         let promise = promise ?? context.eventLoop.makePromise()
-        unsent.append(.now())
+        unsent.append(context.eventLoop.now)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         promise.futureResult.whenComplete { _ in
             let (connection, _) = bound.value
@@ -95,11 +95,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             isAnswering = false
             let isEarly = isEarly
             requests -= 1
-            if requests == 0 { idleSince = .now() }
+            if requests == 0 { idleSince = context.eventLoop.now }
             context.write(data, promise: promise)
             if isEarly {
                 context.flush()
-                lingersUntil = .now() + Self.lingerTime
+                lingersUntil = context.eventLoop.now + Self.lingerTime
                 context.close(mode: .output, promise: nil)
             }
         }
@@ -122,7 +122,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Looks again at the deadline, or after the time limit if there is none now.
     private func schedule(_ context: ChannelHandlerContext) {
-        let next = deadline ?? .now() + timeout
+        let next = deadline ?? context.eventLoop.now + timeout
         timer?.cancel()
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         timer = context.eventLoop.scheduleTask(deadline: next) {
@@ -132,7 +132,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func look(_ context: ChannelHandlerContext) {
-        guard let deadline, deadline <= .now() else { return schedule(context) }
+        guard let deadline, deadline <= context.eventLoop.now else { return schedule(context) }
         guard bodyBegan != nil, requests == 1, !isAnswering, lingersUntil == nil else {
             return context.close(promise: nil)
         }

@@ -130,7 +130,8 @@ struct Gateway: Sendable {
         }
         let text = metrics.text(report, bodyBytes: limits.bytes)
         return Response(
-            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+            status: .ok,
+            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 
@@ -192,7 +193,9 @@ struct Gateway: Sendable {
     // MARK: What is not there
 
     private static func nothingHere(_ path: String) -> Problem {
-        Problem(.notFound, code: "unknown_path", "there is nothing at \(path.prefix(256)); /openapi.json says what there is")
+        Problem(
+            .notFound, code: "unknown_path", "there is nothing at \(path.prefix(256)); /openapi.json says what there is"
+        )
     }
 
     private static func wrongMethod(
@@ -200,7 +203,8 @@ struct Gateway: Sendable {
     ) -> Problem {
         let allowed = methods.keys.map(\.rawValue) + (methods[.get] == nil ? [] : ["HEAD"])
         let list = allowed.sorted().joined(separator: ", ")
-        var problem = Problem(.methodNotAllowed, code: "method_not_allowed", "\(method) is not for this path; use \(list)")
+        var problem = Problem(
+            .methodNotAllowed, code: "method_not_allowed", "\(method) is not for this path; use \(list)")
         problem.headers[.allow] = list
         return problem
     }
@@ -215,7 +219,8 @@ extension Gateway {
             let decoded = parts.map { PercentEncoding.decode($0.replacing("+", with: " ")) }
             guard let name = decoded[0], let text = decoded.count == 2 ? decoded[1] : "" else {
                 throw Problem(
-                    .badRequest, code: "malformed_query", "the query has '\(pair.prefix(64))', which is not percent-encoded")
+                    .badRequest, code: "malformed_query",
+                    "the query has '\(pair.prefix(64))', which is not percent-encoded")
             }
             fields.append((name, text))
         }

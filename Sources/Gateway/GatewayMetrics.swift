@@ -39,7 +39,8 @@ final class GatewayMetrics: Sendable {
         text.gauge("bifrons_gateway_build_info", "The gateway's release.", 1, ["version": Release.version])
         text.gauge("bifrons_gateway_body_bytes", "Bytes of request bodies in the gateway.", Double(bodyBytes))
         text.family("bifrons_gateway_requests_total", .counter, "HTTP requests answered.")
-        for (key, count) in counts.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
+        for (key, count) in counts.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }
+        ) {
             text.sample(
                 "bifrons_gateway_requests_total", Double(count),
                 ["route": key.route, "method": key.method, "status": "\(key.status)"])

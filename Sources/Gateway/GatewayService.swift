@@ -92,7 +92,8 @@ public struct GatewayService: Sendable {
             }, logger: Logger(label: "hummingbird") { _ in SwiftLogNoOpLogHandler() })
         var configuration = ServiceGroupConfiguration(
             services: [application, FeedEnd(feed: gateway.feed), TokenReload(tokens: gateway.tokens, logger: logger)],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = settings.drainTime
         defer { client.close() }
         do {

@@ -18,16 +18,26 @@ extension Gateway {
     }
 
     func classifyAsOriginal(_ request: Request) async throws -> Response {
+        do {
+            return try await original(request)
+        } catch let problem as Problem {
+            return try Self.originalError(problem)
+        }
+    }
+
+    private func original(_ request: Request) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let isForm = request.headers[.contentType]?.lowercased().hasPrefix("multipart/form-data") == true
         let file = isForm ? try await reader.read(request).files.first { $0.name == "file" } : nil
-        guard let file else { return try Self.originalError("No file part") }
-        guard file.fileName?.isEmpty == false else { return try Self.originalError("No selected file") }
+        guard let file else { throw Problem(.badRequest, code: "image_missing", "No file part") }
+        guard file.fileName?.isEmpty == false else {
+            throw Problem(.badRequest, code: "image_missing", "No selected file")
+        }
         var header = RequestHeader(verb: .classify)
         // It had always both.
         header.requirement = .all
         let answer = try await router.ask(header, image: file.bytes)
-        if let problem = answer.problem { return try Self.originalError(problem.detail, problem.status) }
+        if let problem = answer.problem { throw problem }
         let document = try JSONDecoder().decode(ResultDocument.self, from: Data(answer.bytes))
         var models: [String: OriginalResult] = [:]
         for (index, model) in document.models.enumerated() {
@@ -36,10 +46,10 @@ extension Gateway {
         return .json(try Self.encode(models))
     }
 
-    private static func originalError(
-        _ text: String, _ status: HTTPResponse.Status = .badRequest
-    ) throws -> Response {
-        .json(try encode(["error": text]), status: status)
+    private static func originalError(_ problem: Problem) throws -> Response {
+        var response = Response.json(try encode(["error": problem.detail]), status: problem.status)
+        response.headers[.retryAfter] = problem.response().headers[.retryAfter]
+        return response
     }
 
     private static func encode(_ value: some Encodable) throws -> [UInt8] {

@@ -18,7 +18,8 @@ struct PrometheusText {
         text += list.isEmpty ? "\(name) \(Self.number(value))\n" : "\(name){\(list)} \(Self.number(value))\n"
     }
 
-    mutating func gauge(_ name: String, _ help: String, _ value: Double, _ labels: KeyValuePairs<String, String> = [:]) {
+    mutating func gauge(_ name: String, _ help: String, _ value: Double, _ labels: KeyValuePairs<String, String> = [:])
+    {
         family(name, .gauge, help)
         sample(name, value, labels)
     }
@@ -83,7 +84,18 @@ extension PrometheusText {
             sample("bifrons_actions_total", Double(count), ["action": action])
         }
         write(report.models)
-        write(report.workers)
+        write(Self.toldApart(report.workers))
+    }
+
+    /// Names are the workers' own choice, and series must not meet: the second of a name gets a number.
+    private static func toldApart(_ workers: [StatusReport.Worker]) -> [StatusReport.Worker] {
+        var seen: [String: Int] = [:]
+        return workers.map { worker in
+            var worker = worker
+            seen[worker.name, default: 0] += 1
+            if let number = seen[worker.name], number > 1 { worker.name += " (\(number))" }
+            return worker
+        }
     }
 
     private mutating func write(_ counters: StatusReport.Counters) {
@@ -103,7 +115,8 @@ extension PrometheusText {
         counter("bifrons_workers_lost_total", "Workers that died, hung or fell silent.", counters.workersLost)
         counter("bifrons_replies_undelivered_total", "Replies that a client did not take.", counters.undelivered)
         counter("bifrons_requests_malformed_total", "Requests that could not be read.", counters.malformedRequests)
-        counter("bifrons_messages_malformed_total", "Workers' messages that could not be read.", counters.malformedMessages)
+        counter(
+            "bifrons_messages_malformed_total", "Workers' messages that could not be read.", counters.malformedMessages)
         counter("bifrons_answers_late_total", "Workers' answers to jobs that were over.", counters.late)
         counter("bifrons_answers_unknown_total", "Workers' answers to jobs that they did not have.", counters.unknown)
         counter("bifrons_strangers_total", "Messages of peers that are not registered.", counters.strangers)
@@ -136,7 +149,8 @@ extension PrometheusText {
         }
         family("bifrons_worker_failed_total", .counter, "Jobs that a worker failed at.")
         for worker in workers {
-            sample("bifrons_worker_failed_total", Double(worker.failed), ["worker": worker.name, "model": worker.model])
+            sample(
+                "bifrons_worker_failed_total", Double(worker.failed), ["worker": worker.name, "model": worker.model])
         }
         family("bifrons_worker_compute_seconds", .histogram, "From the start of decoding to a score.")
         for worker in workers {

@@ -47,7 +47,8 @@ struct UploadReader: ~Copyable {
             throw Self.malformed(error)
         }
         if form == nil {
-            guard type.lowercased().hasPrefix("image/") || type.lowercased().hasPrefix("application/octet-stream") else {
+            guard type.lowercased().hasPrefix("image/") || type.lowercased().hasPrefix("application/octet-stream")
+            else {
                 throw Problem(
                     .unsupportedMediaType, code: "content_type_unknown",
                     "the Content-Type is '\(type.prefix(64))'; send the file itself as image/jpeg, image/png or "

@@ -25,7 +25,8 @@ extension RequestHeader {
             if let number = Int(text) { json.integer(number) } else { json.string(text) }
         case "durable", "wait", "explain":
             if let value = Bool(text) { json.boolean(value) } else { json.string(text) }
-        case "models": json.array(text.split(separator: ",", omittingEmptySubsequences: false)) { $0.string(String($1)) }
+        case "models":
+            json.array(text.split(separator: ",", omittingEmptySubsequences: false)) { $0.string(String($1)) }
         case "metadata": if isObject(text) { json.raw(Array(text.utf8)) } else { json.string(text) }
         default: json.string(text)
         }

@@ -133,11 +133,16 @@ extension EndToEndTests {
                 Self.bifrons,
                 [
                     "up", "--client-endpoint=\(clientEndpoint)", "--worker-endpoint=ipc://\(folder.path)/workers",
+                    "--http-port=0",
                     "--models-folder=\(Files.models)", "--cache-folder=\(Files.root)/.cache/tests",
                 ], name: "up", folder: folder.path, diesWithTests: false)
             let client = TestClient(try Peer(clientEndpoint, context))
             try Cluster.wait(for: ["resnet", "inception"], client, while: [up])
             #expect(try client.ask(Frames.classify(TestImages.jpeg(width: 120, height: 90))).status == 200)
+
+            try up.wait {
+                up.standardOutput.contains("gateway is ready: pages and HTTP API at http://127.0.0.1:")
+            }
 
             // A worker that dies is told of in one line, and comes back.
             kill(try child(of: up.pid, with: "--model=\(Files.models)/resnet"), SIGKILL)

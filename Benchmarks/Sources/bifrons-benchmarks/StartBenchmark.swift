@@ -19,7 +19,7 @@ struct StartBenchmark: ParsableCommand {
                 "\(product.bin)/bifrons",
                 [
                     "up", "--models-folder", product.models, "--client-endpoint", clientEndpoint,
-                    "--worker-endpoint", workerEndpoint,
+                    "--worker-endpoint", workerEndpoint, "--http-port", "0",
                 ])
             defer { cluster.stop() }
             let load = try Load(endpoint: clientEndpoint, images: images, window: 1)

@@ -18,6 +18,8 @@ final class Cluster {
     private let folder: TemporaryFolder
     private var programs = 0
 
+    /// Where everything of the cluster's is, and is removed with it.
+    var path: String { folder.path }
     var clientEndpoint: String { "ipc://\(folder.path)/clients" }
     var workerEndpoint: String { "ipc://\(folder.path)/workers" }
 
@@ -117,6 +119,16 @@ final class Cluster {
     /// One of each model.
     func testWorkers() throws -> [TestWorker] {
         try ["resnet", "inception"].map { try worker(ScriptedWorker("test-\($0)", serving: $0)) }
+    }
+
+    /// The real gateway, on a free port.
+    func startGateway(_ arguments: [String] = []) throws -> TestGateway {
+        programs += 1
+        return try TestGateway(
+            ChildProcess(
+                Files.program("bifrons-gateway"),
+                ["--router=\(clientEndpoint)", "--http-port=0"] + Self.option(keys) + arguments,
+                name: "gateway-\(programs)", folder: folder.path))
     }
 
     /// Writes a file to where it is removed with the cluster.

@@ -1,0 +1,482 @@
+import FoundationEssentials
+import Glibc
+import TestImages
+import TestKit
+import Testing
+import Wire
+
+extension EndToEndTests {
+    /// The real gateway over real sockets: what it asks of the router, and what clients may do to it.
+    @Suite(.serialized) struct GatewayTests {
+        private static let image = ["Content-Type: image/jpeg"]
+
+        private struct Results: Decodable {
+            let results: [ResultDocument]
+        }
+
+        private func decode<Value: Decodable>(_ answer: HTTPConnection.Answer, as type: Value.Type = Value.self) throws
+            -> Value
+        {
+            try JSONDecoder().decode(type, from: Data(answer.body))
+        }
+
+        // MARK: Classifying
+
+        @Test func resultIsTheRoutersOwn() throws {
+            try Cluster.run { cluster in
+                let workers = try cluster.testWorkers()
+                let connection = try cluster.startGateway().connect()
+                // Twice over one connection.
+                for id in ["a", "b"] {
+                    try connection.send(
+                        "POST", "/v1/classify?id=\(id)&metadata=%7B%22n%22%3A%20%5B1%5D%7D&policy=strict", Self.image,
+                        body: [1, 2, 3])
+                    for worker in workers { try worker.scoreNextJob() }
+                    let answer = try connection.receive()
+                    #expect(answer.status == 200)
+                    #expect(answer.headers["content-type"] == "application/json")
+                    let document: ResultDocument = try decode(answer)
+                    #expect(document.id == id)
+                    #expect(document.verdict?.policy == "strict")
+                    #expect(answer.text.contains(#""metadata":{"n": [1]}"#))
+                }
+            }
+        }
+
+        @Test func partOfTheModelsIs206AndNoneIsAProblem() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                let refused = try gateway.ask("POST", "/v1/classify?id=x", Self.image, body: [1])
+                #expect(refused.status == 503)
+                #expect(refused.headers["content-type"] == "application/problem+json")
+                #expect(refused.text.contains(#""code":"no_worker""#))
+                #expect(refused.text.contains(#""id":"x""#))
+                let worker = try cluster.worker(ScriptedWorker("r", serving: "resnet"))
+                let connection = try gateway.connect()
+                try connection.send("POST", "/v1/classify", Self.image, body: [1])
+                try worker.scoreNextJob()
+                #expect(try connection.receive().status == 206)
+            }
+        }
+
+        @Test func formOfSeveralPicturesGetsTheirResultsInOrder() throws {
+            try Cluster.run(workers: ["resnet", "inception"]) { cluster in
+                let pictures = (0..<10).map { TestImages.jpeg(width: 64 + $0, height: 64, pattern: .noise(seed: 7)) }
+                var files = pictures.enumerated().map { ("f", "\($0.offset).jpg", $0.element) }
+                files.insert(("f", "broken.txt", Array("no picture".utf8)), at: 5)
+                let (headers, body) = TestGateway.form(files, ["budget_ms": "30000"])
+                let gateway = try cluster.startGateway()
+                let results = try decode(try gateway.ask("POST", "/v1/classify", headers, body: body), as: Results.self)
+                    .results
+                #expect(results.map(\.status.rawValue) == [200, 200, 200, 200, 200, 415, 200, 200, 200, 200, 200])
+                #expect(results.compactMap(\.image?.width) == (0..<10).map { 64 + $0 })
+                let (single, one) = TestGateway.form([files[0]])
+                let alone = try gateway.ask("POST", "/v1/classify?budget_ms=30000", single, body: one)
+                #expect(try decode(alone, as: ResultDocument.self).verdict == results[0].verdict)
+            }
+        }
+
+        @Test(arguments: [
+            ("POST", "/v1/classify?budget_ms=0", image, 400, "malformed_header"),
+            ("POST", "/v1/classify?models=vgg", image, 404, "unknown_model"),
+            ("POST", "/v1/classify?%zz=1", image, 400, "malformed_query"),
+            ("POST", "/v1/classify", ["Content-Type: text/plain"], 415, "content_type_unknown"),
+            ("POST", "/v1/classify", ["Content-Type: multipart/form-data"], 400, "malformed_form"),
+            ("POST", "/v1/classify", ["Content-Type: multipart/form-data; boundary=b"], 400, "malformed_form"),
+            ("POST", "/v1/jobs", image, 503, "journal_unavailable"), ("GET", "/v1/jobs/x", [], 404, "unknown_job"),
+            ("GET", "/nothing", [], 404, "unknown_path"), ("PUT", "/v1/classify", [], 405, "method_not_allowed"),
+        ])
+        func badRequestIsAProblemWithItsStatus(
+            _ method: String, _ path: String, _ headers: [String], _ status: Int, _ code: String
+        ) throws {
+            try Cluster.run { cluster in
+                let workers = try cluster.testWorkers()
+                let answer = try cluster.startGateway().ask(method, path, headers, body: Array("anything".utf8))
+                #expect(answer.status == status)
+                #expect(answer.headers["content-type"] == "application/problem+json")
+                #expect(answer.text.contains("\"code\":\"\(code)\""), "\(answer.text)")
+                _ = workers
+            }
+        }
+
+        @Test func originalsCallAnswersAsItDid() throws {
+            try Cluster.run(workers: ["resnet", "inception"]) { cluster in
+                struct Model: Decodable {
+                    let result: String
+                    let confidence: Double
+                }
+                let gateway = try cluster.startGateway()
+                let picture = try cluster.write(TestImages.jpeg(width: 96, height: 96), to: "picture.jpg")
+                func curl(_ form: String) throws -> ChildProcess {
+                    try cluster.run(
+                        "/usr/bin/curl", ["-s", "-m", "60", "-w", "%{http_code}", "-F", form, gateway.url + "/"])
+                }
+                let output = try curl("file=@\(picture)").standardOutput
+                #expect(output.hasSuffix("200"))
+                let models = try JSONDecoder().decode([String: Model].self, from: Data(output.dropLast(3).utf8))
+                #expect(models.keys.sorted() == ["model1", "model2"])
+                for model in models.values {
+                    #expect(["Real", "Fake"].contains(model.result))
+                    #expect((50...100).contains(model.confidence))
+                }
+                #expect(try curl("other=@\(picture)").standardOutput == #"{"error":"No file part"}400"#)
+                #expect(
+                    try curl("file=@\(picture);filename=\"\"").standardOutput == #"{"error":"No selected file"}400"#)
+                #expect(try curl("file=text").standardOutput == #"{"error":"No file part"}400"#)
+            }
+        }
+
+        @Test func manyUploadsAtOnceAreAllAnswered() throws {
+            try Cluster.run(workers: ["resnet", "inception"]) { cluster in
+                let gateway = try cluster.startGateway()
+                let picture = TestImages.jpeg(width: 96, height: 96)
+                let connections = try (0..<64).map { _ in try gateway.connect() }
+                for connection in connections {
+                    try connection.send("POST", "/v1/classify?budget_ms=60000", Self.image, body: picture)
+                }
+                #expect(try connections.map { try $0.receive().status } == Array(repeating: 200, count: 64))
+            }
+        }
+
+        // MARK: Durable jobs
+
+        @Test func durableJobSurvivesTheGateway() throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+                let workers = try cluster.testWorkers()
+                var gateway = try cluster.startGateway()
+                let accepted = try gateway.ask(
+                    "POST", "/v1/jobs?budget_ms=60000", Self.image + ["Idempotency-Key: k"], body: [1, 2, 3])
+                #expect(accepted.status == 202)
+                let location = try #require(accepted.headers["location"])
+                #expect(try gateway.ask("GET", location).status == 202)
+                gateway.process.signal(SIGKILL)
+                #expect(try gateway.process.waitForEnd() == .signal(SIGKILL))
+                for worker in workers { try worker.scoreNextJob() }
+                gateway = try cluster.startGateway()
+                var result = try gateway.ask("GET", location)
+                try gateway.process.wait {
+                    result = try gateway.ask("GET", location)
+                    return result.status != 202
+                }
+                #expect(result.status == 200)
+                // The key has its result, and needs no worker any more.
+                let again = try gateway.ask("POST", "/v1/jobs", Self.image + ["Idempotency-Key: k"], body: [1, 2, 3])
+                #expect(again.status == 200)
+                #expect(
+                    try decode(again, as: ResultDocument.self).verdict
+                        == decode(result, as: ResultDocument.self).verdict)
+            }
+        }
+
+        @Test func deletedJobIsCancelled() throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+                let workers = try cluster.testWorkers()
+                let gateway = try cluster.startGateway()
+                let accepted = try gateway.ask("POST", "/v1/jobs?id=a%20b&budget_ms=60000", Self.image, body: [1])
+                #expect(accepted.headers["location"] == "/v1/jobs/a%20b")
+                #expect(try gateway.ask("DELETE", "/v1/jobs/a%20b").status == 200)
+                let result = try gateway.ask("GET", "/v1/jobs/a%20b")
+                #expect(result.status == 408)
+                #expect(result.text.contains(#""code":"cancelled""#))
+                _ = workers
+            }
+        }
+
+        // MARK: Looking at the service
+
+        @Test func readinessSaysWhatIsMissing() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                #expect(try gateway.ask("GET", "/healthz").status == 200)
+                let worker = try cluster.worker(ScriptedWorker("r", serving: "resnet"))
+                let missing = try gateway.ask("GET", "/readyz")
+                #expect(missing.status == 503)
+                #expect(missing.text.contains("no worker serves inception"))
+                let other = try cluster.worker(ScriptedWorker("i", serving: "inception"))
+                #expect(try gateway.ask("GET", "/readyz").status == 200)
+                #expect(try gateway.ask("HEAD", "/readyz").body.isEmpty)
+                _ = (worker, other)
+            }
+        }
+
+        /// What Prometheus's own checker says of the whole cluster's metrics.
+        @Test func metricsKeepToPrometheussConventions() throws {
+            try Cluster.run { cluster in
+                let workers = try cluster.testWorkers()
+                let gateway = try cluster.startGateway()
+                let connection = try gateway.connect()
+                try connection.send("POST", "/v1/classify", Self.image, body: [1])
+                for worker in workers { try worker.scoreNextJob() }
+                #expect(try connection.receive().status == 200)
+                let path = try cluster.write(try gateway.ask("GET", "/metrics").body, to: "metrics")
+                let check = try cluster.run(
+                    "/bin/sh", ["-c", "exec \(Files.root)/scripts/promtool check metrics < \(path)"])
+                #expect(try check.waitForEnd() == .exit(0), "\(check.standardOutput) \(check.standardError)")
+                #expect(check.standardError.isEmpty)
+                let text = Files.text(path)
+                #expect(text.contains("bifrons_verdicts_total{label="))
+                #expect(
+                    text.contains("bifrons_worker_compute_seconds_count{worker=\"test-resnet\",model=\"resnet\"} 1\n"))
+            }
+        }
+
+        /// What is sent by the document's own rules, and against them, is answered as the document says.
+        @Test func openAPIDocumentIsTrue() throws {
+            try Cluster.run(workers: ["resnet", "inception"]) { cluster in
+                let gateway = try cluster.startGateway(["--log-level=error"])
+                let check = try ChildProcess(
+                    "\(Files.root)/.venv-test/bin/schemathesis",
+                    [
+                        "run", "\(gateway.url)/openapi.json", "--checks=all", "--max-examples=15", "--seed=1",
+                        "--exclude-operation-id=events", "--no-color", "--suppress-health-check=all",
+                        "--request-timeout=30",
+                    ], name: "schemathesis", folder: cluster.path, diesWithTests: false)
+                var end: ChildProcess.End?
+                // Several thousand requests, some of them pictures.
+                for _ in 0..<8 where end == nil { end = check.wait(milliseconds: Bounds.patience) }
+                #expect(end == .exit(0), "\(check.standardOutput)")
+            }
+        }
+
+        @Test func reportsAreTheRoutersOwn() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                #expect(try StatusReport.decode(try gateway.ask("GET", "/v1/status").body).queue.jobs == 0)
+                #expect(try ModelsReport.decode(try gateway.ask("GET", "/v1/models").body).models.count == 2)
+                let metrics = try gateway.ask("GET", "/metrics")
+                #expect(metrics.headers["content-type"]?.hasPrefix("text/plain; version=0.0.4") == true)
+                #expect(metrics.text.contains("\nbifrons_up 1\n"))
+            }
+        }
+
+        @Test func eventsComeOnAndTellWhenTheRouterIsGone() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                let listeners = try (0..<3).map { _ in try gateway.connect() }
+                for listener in listeners { try listener.send("GET", "/v1/events") }
+                for listener in listeners {
+                    #expect(try listener.receive().headers["content-type"] == "text/event-stream")
+                    for _ in 0..<2 { #expect(try listener.receive(upTo: "\n\n").contains("event: status\ndata: {")) }
+                }
+                cluster.router.signal(SIGKILL)
+                _ = try cluster.router.waitForEnd()
+                var event = ""
+                repeat { event = try listeners[0].receive(upTo: "\n\n") } while event.contains("event: status")
+                #expect(event.contains("event: down\ndata: {\"error\":\""))
+                try cluster.restartRouter()
+                repeat { event = try listeners[0].receive(upTo: "\n\n") } while event.contains("event: down")
+                #expect(event.contains("event: status"))
+                // Listeners do not keep a gateway from stopping.
+                gateway.process.signal(SIGTERM)
+                #expect(try gateway.process.waitForEnd() == .exit(0))
+                try listeners[0].waitForEnd()
+            }
+        }
+
+        @Test func routerThatIsGoneIs503AndItsReturnIsNoticed() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                cluster.router.signal(SIGKILL)
+                _ = try cluster.router.waitForEnd()
+                let refused = try gateway.ask("POST", "/v1/classify", Self.image, body: [1])
+                #expect(refused.status == 503)
+                #expect(refused.headers["retry-after"] == "1")
+                #expect(refused.text.contains("no_router"))
+                #expect(try gateway.ask("GET", "/metrics").text.contains("\nbifrons_up 0\n"))
+                try cluster.restartRouter()
+                let workers = try cluster.testWorkers()
+                let connection = try gateway.connect()
+                try connection.send("POST", "/v1/classify", Self.image, body: [1])
+                for worker in workers { try worker.scoreNextJob() }
+                #expect(try connection.receive().status == 200)
+            }
+        }
+
+        @Test func requestInHandIsAnsweredBeforeTheGatewayStops() throws {
+            try Cluster.run { cluster in
+                let workers = try cluster.testWorkers()
+                let gateway = try cluster.startGateway()
+                let connection = try gateway.connect()
+                try connection.send("POST", "/v1/classify", Self.image, body: [1])
+                let jobs = try workers.map { try $0.job().job }
+                gateway.process.signal(SIGTERM)
+                for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job)) }
+                #expect(try connection.receive().status == 200)
+                #expect(try gateway.process.waitForEnd() == .exit(0))
+            }
+        }
+
+        // MARK: The edge
+
+        @Test(arguments: [true, false])
+        func bodyOverTheLimitIsRefusedBeforeItsEnd(saysItsLength: Bool) throws {
+            try Cluster.run { cluster in
+                let connection = try cluster.startGateway(["--image-bytes=1000000"]).connect()
+                let length = saysItsLength ? "Content-Length: 100000000" : "Transfer-Encoding: chunked"
+                try connection.send("POST", "/v1/classify", Self.image + [length])
+                let piece = [UInt8](repeating: 7, count: 100_001)
+                for _ in 0..<(saysItsLength ? 1 : 11) {
+                    try connection.send(saysItsLength ? piece : Array("186a1\r\n".utf8) + piece + Array("\r\n".utf8))
+                }
+                let answer = try connection.receive()
+                #expect(answer.status == 413)
+                #expect(answer.headers["connection"] == "close")
+                try connection.waitForEnd()
+            }
+        }
+
+        @Test func oneByteMoreThanAnImageMayHaveIsRefused() throws {
+            try Cluster.run { cluster in
+                let workers = try cluster.testWorkers()
+                let gateway = try cluster.startGateway()
+                let image = [UInt8](repeating: 7, count: 20_000_001)
+                let refused = try gateway.ask("POST", "/v1/classify", Self.image, body: image)
+                #expect(refused.status == 413)
+                #expect(refused.text.contains("image_too_large"))
+                let (headers, body) = TestGateway.form([("file", "a.jpg", image)])
+                #expect(try gateway.ask("POST", "/v1/classify", headers, body: body).status == 413)
+                let connection = try gateway.connect()
+                try connection.send("POST", "/v1/classify", Self.image, body: Array(image.dropLast()))
+                for worker in workers { try worker.scoreNextJob() }
+                #expect(try connection.receive().status == 200)
+            }
+        }
+
+        @Test func slowClientsAreLeftAndOthersServed() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway(["--http-timeout=2s"])
+                let silent = try gateway.connect()
+                let header = try gateway.connect()
+                try header.send("POST /v1/classify HTTP/1.1\r\nHost: g")
+                let body = try gateway.connect()
+                try body.send("POST", "/v1/classify", Self.image + ["Content-Length: 1000"])
+                try body.send([1])
+                #expect(try gateway.ask("GET", "/healthz").status == 200)
+                #expect(try body.receive().status == 408)
+                for connection in [silent, header, body] { try connection.waitForEnd() }
+            }
+        }
+
+        @Test func oneAddressHasOnlySoManyRequests() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway(["--http-client-requests=2"])
+                let listeners = try (0..<2).map { _ in try gateway.connect() }
+                for listener in listeners {
+                    try listener.send("GET", "/v1/events")
+                    #expect(try listener.receive().status == 200)
+                }
+                let refused = try gateway.ask("GET", "/healthz")
+                #expect(refused.status == 429)
+                #expect(refused.headers["retry-after"] == "1")
+            }
+        }
+
+        @Test func connectionsBeyondTheLimitWaitForTheirTurn() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway(["--http-connections=2"])
+                var first: [HTTPConnection] = try (0..<2).map { _ in try gateway.connect() }
+                for connection in first {
+                    try connection.send("GET", "/healthz")
+                    #expect(try connection.receive().status == 200)
+                }
+                let waiting = try gateway.connect()
+                try waiting.send("GET", "/healthz")
+                first = []
+                #expect(try waiting.receive().status == 200)
+            }
+        }
+
+        @Test func crowdOfConnectionsIsServed() throws {
+            // Each takes a descriptor here and one there.
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            limit.rlim_cur = limit.rlim_max
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            let crowd = min(10_000, Int(clamping: limit.rlim_cur) - 500)
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway(["--http-connections=20000", "--log-level=error"])
+                let connections = try (0..<crowd).map { _ in try gateway.connect() }
+                for connection in [connections[0], connections[crowd / 2], connections[crowd - 1]] {
+                    try connection.send("GET", "/healthz")
+                    #expect(try connection.receive().status == 200)
+                }
+            }
+        }
+
+        @Test func tokensAreAskedForAndReadAgainOnSIGHUP() throws {
+            try Cluster.run { cluster in
+                // SHA-256 of "one" and of "two".
+                let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+                let two = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3"
+                let path = try cluster.write(Array("first \(one)\n".utf8), to: "tokens")
+                let gateway = try cluster.startGateway(["--tokens=\(path)"])
+                func status(_ path: String, _ token: String?) throws -> Int {
+                    try gateway.ask("GET", path, token.map { ["Authorization: Bearer \($0)"] } ?? []).status
+                }
+                #expect(try status("/v1/models", nil) == 401)
+                #expect(try status("/v1/models", "two") == 401)
+                #expect(try status("/v1/models", "one") == 200)
+                #expect(try status("/metrics", nil) == 401)
+                #expect(try status("/readyz", nil) == 503)
+                #expect(try status("/openapi.json", nil) == 200)
+                _ = try cluster.write(Array("second \(two)\n".utf8), to: "tokens")
+                gateway.process.signal(SIGHUP)
+                try gateway.process.wait { try status("/v1/models", "two") == 200 }
+                #expect(try status("/v1/models", "one") == 401)
+                _ = try cluster.write(Array("nonsense".utf8), to: "tokens")
+                gateway.process.signal(SIGHUP)
+                try gateway.process.wait { gateway.process.standardError.contains("tokens cannot be used") }
+                #expect(try status("/v1/models", "two") == 200)
+                #expect(gateway.process.standardError.contains("caller=second"))
+                #expect(!gateway.process.standardError.contains("Bearer"))
+            }
+        }
+
+        @Test func pagesOfOtherOriginsAreLetInOnlyWhenNamed() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway(["--cors-origin=https://a.example"])
+                let preflight = ["Origin: https://a.example", "Access-Control-Request-Method: POST"]
+                let allowed = try gateway.ask("OPTIONS", "/v1/classify", preflight)
+                #expect(allowed.status == 204)
+                #expect(allowed.headers["access-control-allow-origin"] == "https://a.example")
+                let other = try gateway.ask("GET", "/healthz", ["Origin: https://b.example"])
+                #expect(other.headers["access-control-allow-origin"] == nil)
+                #expect(try cluster.startGateway().ask("OPTIONS", "/v1/classify", preflight).status == 405)
+            }
+        }
+
+        @Test func everyAnswerHasItsSecurityFieldsAndItsTrace() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                let trace = "0af7651916cd43dd8448eb211c80319c"
+                for path in ["/healthz", "/nothing", "/v1/models"] {
+                    let answer = try gateway.ask("GET", path, ["traceparent: 00-\(trace)-b7ad6b7169203331-01"])
+                    #expect(answer.headers["content-security-policy"]?.contains("default-src 'none'") == true)
+                    #expect(answer.headers["x-content-type-options"] == "nosniff")
+                    #expect(answer.headers["traceparent"]?.contains(trace) == true)
+                }
+                #expect(gateway.process.standardError.contains("trace=\(trace)"))
+            }
+        }
+
+        @Test func gatewayWithKeysIsAnOperator() throws {
+            try Cluster.run(keys: true) { cluster in
+                let gateway = try cluster.startGateway()
+                #expect(try gateway.ask("GET", "/v1/status").status == 200)
+            }
+        }
+
+        @Test func portThatIsTakenIsNamed() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                let second = try cluster.run(Files.program("bifrons-gateway"), ["--http-port=\(gateway.port)"])
+                #expect(try second.waitForEnd() == .exit(1))
+                #expect(
+                    second.standardError.contains("port \(gateway.port)")
+                        && second.standardError.contains("--http-port"))
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import Glibc
+import Testing
+
+/// A connection to the gateway, for exactly the bytes that a test wants. Every wait is bounded.
+final class HTTPConnection {
+    struct Failure: Error {
+        let call: String
+        let errno: Int32
+    }
+
+    struct Answer {
+        let status: Int
+        /// By name in lower case.
+        let headers: [String: String]
+        let body: [UInt8]
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+    }
+
+    private let socket: Int32
+    private var received: [UInt8] = []
+
+    init(port: UInt16) throws {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard socket >= 0 else { throw Failure(call: "socket", errno: errno) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            let error = errno
+            close(socket)
+            throw Failure(call: "connect", errno: error)
+        }
+    }
+
+    deinit { close(socket) }
+
+    /// Sends all of it, or as much as the other end takes before it goes.
+    func send(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(socket, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Failure(call: "send", errno: errno) }
+            sent += count
+        }
+    }
+
+    func send(_ text: String) throws {
+        try send(Array(text.utf8))
+    }
+
+    func send(
+        _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
+    ) throws {
+        var head = "\(method) \(path) HTTP/1.1\r\nHost: gateway\r\n" + headers.map { $0 + "\r\n" }.joined()
+        if let body { head += "Content-Length: \(body.count)\r\n" }
+        try send(Array((head + "\r\n").utf8) + (body ?? []))
+    }
+
+    /// The next answer, which must come.
+    func receive() throws -> Answer {
+        while true {
+            if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
+                let lines = String(decoding: received[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
+                let status = try #require(lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+                var headers: [String: String] = [:]
+                for line in lines.dropFirst() {
+                    guard let colon = line.firstIndex(of: ":") else { continue }
+                    headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
+                }
+                received.removeSubrange(..<end.upperBound)
+                // Without a length there is a stream, whose pieces are read one by one.
+                let length = headers["content-length"].flatMap { Int($0) } ?? 0
+                while status >= 200, received.count < length {
+                    try #require(try receiveMore(), "the body is cut short")
+                }
+                let body = Array(received.prefix(status >= 200 ? length : 0))
+                received.removeFirst(body.count)
+                return Answer(status: status, headers: headers, body: body)
+            }
+            try #require(try receiveMore(), "the connection ended before an answer")
+        }
+    }
+
+    /// Waits until a text has come, and forgets what came up to its end.
+    /// - Returns: what that was.
+    func receive(upTo text: String) throws -> String {
+        while true {
+            if let found = received.firstRange(of: Array(text.utf8)) {
+                defer { received.removeSubrange(..<found.upperBound) }
+                return String(decoding: received[..<found.upperBound], as: UTF8.self)
+            }
+            try #require(try receiveMore(), "the connection ended before '\(text)'")
+        }
+    }
+
+    /// Waits for the connection's end; what comes before is passed over.
+    func waitForEnd() throws {
+        while try receiveMore() {}
+    }
+
+    /// - Returns: false at the connection's end.
+    private func receiveMore() throws -> Bool {
+        var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        try #require(poll(&item, 1, Int32(Bounds.patience)) > 0, "nothing came for \(Bounds.patience) ms")
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(socket, &buffer, buffer.count, 0)
+        if count < 0, errno != ECONNRESET { throw Failure(call: "recv", errno: errno) }
+        received += buffer[..<max(0, count)]
+        return count > 0
+    }
+}
+
+/// The real gateway beside a cluster.
+final class TestGateway {
+    let process: ChildProcess
+    let port: UInt16
+
+    init(_ process: ChildProcess) throws {
+        self.process = process
+        var port: UInt16?
+        try process.wait {
+            port = process.standardError.split(separator: "url=http://127.0.0.1:").dropFirst().first
+                .flatMap { UInt16($0.prefix { $0.isNumber }) }
+            return port != nil
+        }
+        self.port = try #require(port)
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    func connect() throws -> HTTPConnection {
+        try HTTPConnection(port: port)
+    }
+
+    /// One request on a connection of its own.
+    func ask(
+        _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
+    ) throws -> HTTPConnection.Answer {
+        let connection = try connect()
+        try connection.send(method, path, headers, body: body)
+        return try connection.receive()
+    }
+
+    /// A form of files and fields.
+    static func form(_ files: [(name: String, fileName: String, bytes: [UInt8])], _ fields: [String: String] = [:])
+        -> (headers: [String], body: [UInt8])
+    {
+        var body: [UInt8] = []
+        for file in files {
+            let heading = "Content-Disposition: form-data; name=\"\(file.name)\"; filename=\"\(file.fileName)\""
+            body += Array("--b\r\n\(heading)\r\n\r\n".utf8) + file.bytes + Array("\r\n".utf8)
+        }
+        for (name, text) in fields {
+            body += Array("--b\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(text)\r\n".utf8)
+        }
+        return (["Content-Type: multipart/form-data; boundary=b"], body + Array("--b--\r\n".utf8))
+    }
+}

@@ -1,0 +1,105 @@
+import HTTPTypes
+import NIOCore
+import NIOEmbedded
+import NIOHTTPTypes
+import Testing
+
+@testable import Gateway
+
+@Suite struct ConnectionGuardTests {
+    private let channel: EmbeddedChannel
+
+    init() throws {
+        channel = EmbeddedChannel(handler: ConnectionGuard(timeout: .seconds(10), largestBody: 1000))
+        try channel.connect(to: SocketAddress(unixDomainSocketPath: "/none")).wait()
+    }
+
+    private func receive(_ part: HTTPRequestPart) throws {
+        try channel.writeInbound(part)
+    }
+
+    private func head(_ fields: HTTPFields = [:]) -> HTTPRequestPart {
+        .head(HTTPRequest(method: .post, scheme: "http", authority: "a", path: "/", headerFields: fields))
+    }
+
+    private func answer() throws {
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        try channel.writeOutbound(HTTPResponsePart.end(nil))
+    }
+
+    private func sent() throws -> [HTTPResponsePart] {
+        var parts: [HTTPResponsePart] = []
+        while let part = try channel.readOutbound(as: HTTPResponsePart.self) { parts.append(part) }
+        return parts
+    }
+
+    private func pass(_ seconds: Int64) { channel.embeddedEventLoop.advanceTime(by: .seconds(seconds)) }
+
+    @Test func connectionWithoutARequestIsClosed() {
+        pass(9)
+        #expect(channel.isActive)
+        pass(1)
+        #expect(!channel.isActive)
+    }
+
+    @Test func slowBodyGets408AndTheConnectionEnds() throws {
+        try receive(head())
+        for _ in 0..<10 {
+            try receive(.body(ByteBuffer(bytes: [1])))
+            pass(1)
+        }
+        guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
+        #expect(head.status == .requestTimeout)
+        #expect(head.headerFields[.connection] == "close")
+        pass(2)
+        #expect(!channel.isActive)
+    }
+
+    @Test func bodyThatKeepsComingMayTakeLonger() throws {
+        try receive(head())
+        for _ in 0..<30 {
+            try receive(.body(ByteBuffer(repeating: 0, count: 20_000)))
+            pass(1)
+        }
+        try receive(.end(nil))
+        #expect(try sent().isEmpty)
+        try answer()
+        #expect(try sent().count == 2)
+        #expect(channel.isActive)
+    }
+
+    @Test func answerMayTakeAsLongAsItTakes() throws {
+        try receive(head())
+        try receive(.end(nil))
+        pass(600)
+        #expect(channel.isActive)
+        try answer()
+        pass(9)
+        #expect(channel.isActive)
+        pass(1)
+        #expect(!channel.isActive)
+    }
+
+    @Test func refusedClientThatSendsOnIsLeft() throws {
+        try receive(head())
+        try receive(.body(ByteBuffer(bytes: [1])))
+        try answer()
+        guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
+        #expect(head.headerFields[.connection] == "close")
+        try receive(.body(ByteBuffer(bytes: [2])))
+        #expect(channel.isActive)
+        pass(2)
+        #expect(!channel.isActive)
+    }
+
+    @Test func whoAsksFirstIsToldToSendWhatIsNotTooMuch() throws {
+        try receive(head([.expect: "100-continue", .contentLength: "1000"]))
+        guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
+        #expect(head.status == .continue)
+        try receive(.end(nil))
+        try answer()
+        _ = try sent()
+        try receive(self.head([.expect: "100-continue", .contentLength: "1001"]))
+        #expect(try sent().isEmpty)
+    }
+}

@@ -1,0 +1,27 @@
+import Testing
+
+@testable import Gateway
+
+@Suite struct EdgeLimitsTests {
+    @Test func oneAddressIsHeldToItsRequestsAndAnotherIsNot() throws {
+        let limits = EdgeLimits(maxRequests: 2, maxBytes: 10)
+        try limits.enter("a")
+        try limits.enter("a")
+        let problem = #expect(throws: Problem.self) { try limits.enter("a") }
+        #expect(problem?.status == .tooManyRequests)
+        #expect(problem?.retryAfterMilliseconds == 1000)
+        try limits.enter("b")
+        limits.leave("a")
+        try limits.enter("a")
+    }
+
+    @Test func bytesOfAllBodiesAreBounded() throws {
+        let limits = EdgeLimits(maxRequests: 1, maxBytes: 10)
+        try limits.reserve(7)
+        #expect(throws: Problem.self) { try limits.reserve(4) }
+        try limits.reserve(3)
+        #expect(limits.bytes == 10)
+        limits.release(10)
+        #expect(limits.bytes == 0)
+    }
+}

@@ -1,0 +1,58 @@
+import FoundationEssentials
+import Testing
+import Wire
+
+@testable import Gateway
+
+@Suite struct ProblemTests {
+    private struct Document: Decodable, Equatable {
+        var type: String
+        var title: String
+        var status: Int
+        var detail: String
+        var code: String
+        var id: String?
+        var retryAfterMs: Int?
+        var totalMs: Double?
+    }
+
+    private func read(_ bytes: [UInt8]) throws -> Document {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Document.self, from: Data(bytes))
+    }
+
+    @Test func problemIsADocumentOfItsOwn() throws {
+        let problem = Problem(.tooManyRequests, code: "c", "a \"d\"/\n", retryAfter: 1001)
+        #expect(
+            try read(problem.document)
+                == Document(
+                    type: "about:blank", title: "Too Many Requests", status: 429, detail: "a \"d\"/\n", code: "c",
+                    retryAfterMs: 1001))
+        let headers = problem.response().headers
+        #expect(headers[.contentType] == "application/problem+json")
+        #expect(headers[.retryAfter] == "2")
+    }
+
+    @Test func failedResultKeepsItsMembers() throws {
+        var result = ResultDocument(id: "a", error: WireError(.tooManyRequests, code: "queue_full", "full"))
+        result.totalMilliseconds = 1.5
+        result.retryAfterMilliseconds = 70
+        let answer = try RouterConnection.Answer(result.encoded())
+        let problem = try #require(answer.problem)
+        #expect(
+            try read(problem.document(around: answer.bytes))
+                == Document(
+                    type: "about:blank", title: "Too Many Requests", status: 429, detail: "full", code: "queue_full",
+                    id: "a", retryAfterMs: 70, totalMs: 1.5))
+        #expect(answer.response.headers[.retryAfter] == "1")
+        #expect(answer.response.status == .tooManyRequests)
+    }
+
+    @Test func resultIsPassedOnAsItIs() throws {
+        let answer = try RouterConnection.Answer(Array(#"{"status":206, "x": [1]}"#.utf8))
+        #expect(answer.problem == nil)
+        #expect(answer.response.status.code == 206)
+        #expect(answer.response.headers[.contentType] == "application/json")
+    }
+}

@@ -1,0 +1,44 @@
+import Hashing
+import Testing
+
+@testable import Gateway
+
+@Suite struct TokenListTests {
+    private func list(_ text: String) throws -> TokenList {
+        try TokenList(parsing: Array(text.utf8), source: "list")
+    }
+
+    private static func hash(_ token: String) -> String { SHA256.hexDigest(of: Array(token.utf8)) }
+
+    @Test func bearersOfListedTokensAreKnownByName() throws {
+        let list = try list(
+            "# who\n\nmoderation \(Self.hash("secret one"))\n  grafana\t\(Self.hash("two").uppercased())\r\n")
+        #expect(list.owner(of: "Bearer secret one") == "moderation")
+        #expect(list.owner(of: "bearer two") == "grafana")
+    }
+
+    @Test(arguments: [nil, "", "Bearer", "Bearer ", "Bearer three", "Basic one", "one", "Bearer one ", "Bearer  one"])
+    func nobodyElseIs(_ authorization: String?) throws {
+        #expect(try list("a \(Self.hash("one"))").owner(of: authorization) == nil)
+    }
+
+    @Test(arguments: [
+        ("a", "1 words"), ("a b c", "3 words"), ("a 00ff", "64 hexadecimal"),
+        ("a \(hash("x").dropLast())g", "64 hexadecimal"), ("a \(hash("x"))\na \(hash("y"))", "line 2"),
+    ])
+    func faultyLinesAreNamed(_ text: String, _ fault: String) {
+        let error = #expect(throws: TokenList.ParseError.self) { try list(text) }
+        #expect(error?.description.contains(fault) == true)
+        #expect(error?.description.contains("list") == true)
+    }
+
+    @Test func anyBytesGiveAListOrAnError() {
+        for byte in UInt8.min...UInt8.max { _ = try? TokenList(parsing: [byte, 32, byte, 10, byte], source: "list") }
+        #expect(throws: TokenList.ParseError.self) { try TokenList(parsing: [0xFF], source: "list") }
+    }
+
+    @Test func missingFileIsNamed() {
+        let error = #expect(throws: TokenList.ParseError.self) { try TokenList(path: "/nowhere/tokens") }
+        #expect(error?.description.contains("/nowhere/tokens") == true)
+    }
+}
