@@ -17,7 +17,7 @@ SECONDS ?= 60
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test build bench fuzz data-report models engine packages format lint clean
+.PHONY: help demo test test-browser screenshots build bench fuzz data-report models engine packages format lint clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,14 @@ test: packages engine ## build with walls checked, run all tests
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
 	.venv-test/bin/python -m pytest -q Models/training/tests --ignore Models/training/tests/with_torch
+
+test-browser: build engine ## test the gateway's pages in a real browser
+	@scripts/packages chromium chromium-driver
+	@scripts/python-environment .venv-browser Tests/Browser/requirements.txt
+	.venv-browser/bin/python -m pytest -q Tests/Browser
+
+screenshots: build engine ## take the pictures of the pages that the documentation shows
+	@scripts/screenshots
 
 build: packages ## build the release executables into .build/release
 	$(release)

@@ -1,0 +1,90 @@
+"""Takes the pictures of the pages that the documentation shows: see scripts/screenshots."""
+
+import random
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from PIL import Image, ImageFilter
+
+import pictures
+from cluster import Cluster
+from page import Page
+
+WIDTH = 1200
+# How long the charts of the status page are filled.
+SECONDS = 60
+LARGEST = 300_000
+
+
+def sharpened(folder: Path) -> Path:
+    """The portrait's face, enlarged from few pixels and sharpened: what upscalers do, and what the networks take for fake."""
+    with Image.open(pictures.portrait()) as picture:
+        few = picture.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
+    large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
+    large.save(folder / "enlarged_and_sharpened.jpg", quality=92)
+    return folder / "enlarged_and_sharpened.jpg"
+
+
+def save(page: Page, path: Path, last: str):
+    """The page down to the end of the element `last`, in as few colours as its size needs."""
+    height = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY + 32", last)
+    page.screenshot(path, height)
+    with Image.open(path) as taken:
+        image = taken.convert("RGB")
+    image.save(path, optimize=True)
+    if path.stat().st_size > LARGEST:
+        image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    print(f"screenshots: {path}, {path.stat().st_size} bytes")
+
+
+def classify(cluster: Cluster, files: list[Path], end: float):
+    """One client that sends pictures until `end`, sometimes faster, sometimes slower."""
+    dice = random.Random(threading.get_ident())
+    while time.monotonic() < end:
+        body = dice.choice(files).read_bytes()
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{cluster.address}/v1/classify", body), timeout=30).read()
+        except urllib.error.HTTPError as error:
+            error.close()
+        time.sleep(dice.expovariate(4))
+
+
+def main(folder: Path):
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary, Cluster() as cluster:
+        files = [pictures.portrait(), sharpened(Path(temporary))]
+        page = Page(Path(temporary))
+        try:
+            page.resize(WIDTH)
+            for scheme, name in (("light", "page.png"), ("dark", "page-dark.png")):
+                page.scheme(scheme)
+                page.open(cluster.address)
+                page.run("sessionStorage.clear(); location.reload()")
+                page.wait_text("#service", "2 networks ready")
+                page.choose(*files)
+                page.verdicts(2)
+                page.wait(lambda: len(page.all("#history-rows tr")) == 2, "two rows of history")
+                save(page, folder / name, "#pictures")
+
+            page.scheme("light")
+            page.open(f"{cluster.address}/status")
+            weights = [*files, *files, pictures.small(Path(temporary)), pictures.text(Path(temporary))]
+            end = time.monotonic() + SECONDS
+            clients = [threading.Thread(target=classify, args=(cluster, weights, end)) for _ in range(4)]
+            for client in clients:
+                client.start()
+            # Taken while they are at work.
+            clients[0].join(SECONDS - 2)
+            save(page, folder / "status.png", "#workers")
+            for client in clients:
+                client.join()
+        finally:
+            page.quit()
+
+
+main(Path(sys.argv[1]))
