@@ -47,16 +47,18 @@ class Cluster:
         self.router_arguments = list(router)
         self.gateway_arguments = list(gateway)
         self.programs: list[Program] = []
+        self.workers: dict[str, Program] = {}
 
     def __enter__(self) -> "Cluster":
         try:
             self.start_router()
             for model in ("resnet", "inception"):
-                self.start("bifrons-worker", "--model", f"Models/{model}", "--router", f"ipc://{self.path}/workers")
-            gateway = self.start(
+                self.workers[model] = self.start(
+                    "bifrons-worker", "--model", f"Models/{model}", "--router", f"ipc://{self.path}/workers")
+            self.gateway = self.start(
                 "bifrons-gateway", "--router", f"ipc://{self.path}/clients", "--http-port", "0",
                 *self.gateway_arguments)
-            port = wait_for(lambda: re.search(r"127\.0\.0\.1:(\d+)", gateway.said()), "the gateway's address")[1]
+            port = wait_for(lambda: re.search(r"127\.0\.0\.1:(\d+)", self.gateway.said()), "the gateway's address")[1]
             self.address = f"http://127.0.0.1:{port}"
             wait_for(self.is_ready, "a cluster that is ready")
         except BaseException:
@@ -79,9 +81,15 @@ class Cluster:
             "bifrons-router", "--client-endpoint", f"ipc://{self.path}/clients",
             "--worker-endpoint", f"ipc://{self.path}/workers", *self.router_arguments)
 
+    def stop(self, program: Program):
+        program.stop()
+        self.programs.remove(program)
+
     def stop_router(self):
-        self.router.stop()
-        self.programs.remove(self.router)
+        self.stop(self.router)
+
+    def stop_worker(self, model: str):
+        self.stop(self.workers[model])
 
     def is_ready(self) -> bool:
         for program in self.programs:

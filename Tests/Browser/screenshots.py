@@ -22,7 +22,7 @@ LARGEST = 300_000
 
 
 def sharpened(folder: Path) -> Path:
-    """The portrait's face, enlarged from few pixels and sharpened: what upscalers do, and what the networks take for fake."""
+    """The portrait's face, enlarged from few pixels and sharpened, as upscalers do; the networks take it for fake."""
     with Image.open(pictures.portrait()) as picture:
         few = picture.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
     large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pictures
 from cluster import Cluster, wait_for
@@ -54,6 +55,18 @@ def test_no_more_than_four_requests_are_under_way(home, tmp_path):
     home.choose(*[pictures.small(tmp_path, f"{number:02}.jpg") for number in range(12)])
     home.verdicts(12)
     assert home.run("return most_requests") == 4
+
+
+def test_upload_shows_how_far_it_is(home):
+    home.devtools("Network.enable")
+    home.devtools("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1,
+                  uploadThroughput=20_000)
+    try:
+        home.choose(pictures.portrait())
+        home.wait(lambda: re.search(r"Uploading [1-9]\d? %", home.find(".progress").text), "part of an upload")
+    finally:
+        home.devtools("Network.disable")
+    home.verdicts(1)
 
 
 def test_face_box_lies_on_the_upright_picture(home, tmp_path):
@@ -194,12 +207,21 @@ def test_router_that_is_down_is_told_in_words_and_its_return_is_noticed(page, tm
 def test_gateway_that_is_gone_is_told_in_words(page, tmp_path):
     with Cluster() as cluster:
         page.open(cluster.address)
-        gateway = cluster.programs[-1]
-        gateway.stop()
+        cluster.stop(cluster.gateway)
         page.choose(pictures.small(tmp_path))
         assert "gateway does not answer" in page.problem().text
         page.wait_text("#service", "No gateway")
-        page.driver.get_log("browser")
+
+
+def test_verdict_without_one_of_the_networks_says_so(page):
+    with Cluster() as cluster:
+        cluster.stop_worker("inception")
+        page.open(cluster.address)
+        page.wait_text("#service", "Without inception")
+        page.choose(pictures.portrait())
+        page.verdicts(1)
+        assert "Without inception: " in page.find(".notes").text
+        assert len(page.all(".models td[data-label]")) == 1
 
 
 def test_busy_service_is_asked_again_until_it_has_answered(page, tmp_path):

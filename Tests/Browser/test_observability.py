@@ -18,7 +18,7 @@ def test_every_metric_of_rules_and_dashboard_is_one_of_the_gateways(cluster):
     rules = re.findall(r"expr:(.*?)(?:for:|labels:)", (FOLDER / "alerts.yml").read_text(), re.DOTALL)
     dashboard = json.loads((FOLDER / "grafana-dashboard.json").read_text())
     panels = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
-    variables = [variable["query"]["query"] for variable in dashboard["templating"]["list"] if variable["type"] == "query"]
+    variables = [json.dumps(variable["query"]) for variable in dashboard["templating"]["list"]]
     marks = [mark["expr"] for mark in dashboard["annotations"]["list"]]
     asked = {name for text in [*rules, *panels, *variables, *marks] for name in re.findall(r"bifrons_\w+", text)}
 

@@ -121,12 +121,15 @@ function pause(milliseconds, signal) {
  * The service's events, {name, data} each, until the connection ends. Not an EventSource: that cannot send a token.
  */
 export async function* events(signal) {
-    const response = await fetch("/v1/events", { headers: authorization(), cache: "no-store", signal });
+    const lost = () => {
+        throw new Problem(0, "", signal.aborted ? "It says nothing any more." : "It cannot be reached.");
+    };
+    const response = await fetch("/v1/events", { headers: authorization(), cache: "no-store", signal }).catch(lost);
     if (!response.ok) throw Problem.of(response.status, await response.text());
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read().catch(lost);
         if (done) return;
         const blocks = (text + value.replaceAll("\r", "")).split("\n\n");
         text = blocks.pop();

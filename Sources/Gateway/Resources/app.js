@@ -12,6 +12,7 @@ import { answer, count, duration, percent, problemTitle, sentence } from "./word
 /** Requests in flight; more would only wait in the service instead of here. */
 const mostRunning = 4;
 const serviceCheckInterval = 5000;
+const mostAnnouncements = 20;
 
 /** {file, card, state: "waiting" | "running" | "done" | "failed", problem, abort}, in the order of the page. */
 let jobs = [];
@@ -148,8 +149,11 @@ function told(result) {
     return `${word}, ${percent(confidence)}; ${result.verdict.action}`;
 }
 
+/** Has a screen reader say it; one after the other, however fast results come. */
 function announce(text) {
-    byId("announcer").textContent = text;
+    const log = byId("announcer");
+    log.append(element("p", {}, text));
+    while (log.childElementCount > mostAnnouncements) log.firstElementChild.remove();
 }
 
 // This session

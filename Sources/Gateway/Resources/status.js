@@ -19,14 +19,14 @@ async function listen() {
         try {
             await follow();
             showDown("The gateway does not answer", "It ended the connection.");
-        } catch (error) {
-            if (error.status === 401) {
+        } catch (problem) {
+            if (!(problem instanceof Problem)) throw problem;
+            if (problem.status === 401) {
                 showDown("A token is needed", "The report is for those who have one.");
                 await new Promise((resolve) => askForToken(resolve));
                 continue;
             }
-            const reason = error instanceof Problem ? error.message : "It cannot be reached, or says nothing.";
-            showDown("The gateway does not answer", reason);
+            showDown("The gateway does not answer", problem.message);
         }
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
@@ -35,16 +35,18 @@ async function listen() {
 /** Shows what comes, until the connection ends or nothing has come for too long. */
 async function follow() {
     const controller = new AbortController();
-    let timer = setTimeout(() => controller.abort(), silence);
+    const giveUp = () => controller.abort();
+    let timer = setTimeout(giveUp, silence);
     try {
         for await (const { name, data } of events(controller.signal)) {
             clearTimeout(timer);
-            timer = setTimeout(() => controller.abort(), silence);
+            timer = setTimeout(giveUp, silence);
             if (name === "status") show(data);
             else if (name === "down") showDown("No router answers", data.error);
         }
     } finally {
         clearTimeout(timer);
+        controller.abort();
     }
 }
 
