@@ -46,9 +46,10 @@ let package = Package(
         .executable(name: "bifrons-gateway", targets: ["bifrons-gateway"]),
         .executable(name: "bifrons", targets: ["bifrons"]),
         .library(name: "BifronsClient", targets: ["Client", "Wire", "ZeroMQ"]),
-        // For Benchmarks/, a package of its own.
+        // For Benchmarks/ and Fuzzing/, packages of their own.
         .library(
-            name: "BifronsRooms", targets: ["ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
+            name: "BifronsRooms",
+            targets: ["FormData", "ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -99,12 +100,12 @@ let package = Package(
                 arguments, histogram,
             ]),
         .target(name: "CPages"),
+        room("FormData"),
         .target(
             name: "Gateway",
             dependencies: [
-                "CPages", "Client", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes, hummingbird,
-                lifecycle,
-                logging, nio, nioHTTPTypes,
+                "CPages", "Client", "FormData", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes,
+                hummingbird, lifecycle, logging, nio, nioHTTPTypes,
             ],
             // Embedded by CPages.
             exclude: ["Resources"], swiftSettings: strict),
@@ -137,6 +138,7 @@ let package = Package(
                 "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "TestImages", "Wire", "WorkerService",
                 "ZeroMQ", logging,
             ]),
+        tests("FormDataTests", ["FormData"]),
         tests(
             "GatewayTests",
             [

@@ -1,3 +1,4 @@
+internal import FormData
 internal import HTTPTypes
 internal import Hummingbird
 
@@ -40,9 +41,9 @@ struct UploadReader: ~Copyable {
     mutating func read(_ request: Request) async throws -> Upload {
         let type = request.headers[.contentType] ?? "application/octet-stream"
         let length = request.headers[.contentLength].flatMap { Int($0) }
-        var form: MultipartParser?
+        var form: FormParser?
         do {
-            form = try MultipartParser(contentType: type)
+            form = try FormParser(contentType: type)
         } catch {
             throw Self.malformed(error)
         }
@@ -69,7 +70,7 @@ struct UploadReader: ~Copyable {
                 try append(buffer.readableBytesView, to: &upload)
                 continue
             }
-            let events: [MultipartParser.Event]
+            let events: [FormParser.Event]
             do {
                 events = try form!.feed(buffer.readableBytesView)
             } catch {
@@ -124,7 +125,7 @@ struct UploadReader: ~Copyable {
             "the image has more than \(largestFile) bytes; at most \(largestFile) are taken")
     }
 
-    private static func malformed(_ error: MultipartParser.FormError) -> Problem {
+    private static func malformed(_ error: FormParser.FormError) -> Problem {
         Problem(.badRequest, code: "malformed_form", "the form \(error.what)")
     }
 }

@@ -8,7 +8,7 @@ struct Benchmarks: ParsableCommand {
         abstract: "Measures the router against a bare forwarder and the whole against the engine alone.",
         subcommands: [
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
-            LatencyBenchmark.self, JournalBenchmark.self,
+            LatencyBenchmark.self, JournalBenchmark.self, GatewayBenchmark.self,
             PictureBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self, FailoverBenchmark.self,
             ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
@@ -21,7 +21,7 @@ struct AllBenchmarks: ParsableCommand {
         let runs: [(any ParsableCommand.Type, [String])] = [
             (RouterBenchmark.self, []), (RouterBenchmark.self, ["--image-bytes", "100000"]), (MemoryBenchmark.self, []),
             (JournalBenchmark.self, []), (SaturationBenchmark.self, []), (LatencyBenchmark.self, []),
-            (PictureBenchmark.self, []),
+            (GatewayBenchmark.self, []), (PictureBenchmark.self, []),
             (PrecisionBenchmark.self, []), (StartBenchmark.self, []), (FailoverBenchmark.self, []),
         ]
         for (benchmark, arguments) in runs {

@@ -79,22 +79,24 @@ final class ScratchFolder {
     }
 }
 
-/// Two loopback endpoints on ports that were free a moment ago.
-func freeTCPEndpoints() -> (String, String) {
-    func port() -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                _ = bind(descriptor, address, length)
-                _ = getsockname(descriptor, address, &length)
-            }
+/// A loopback port that was free a moment ago.
+func freePort() -> UInt16 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            _ = bind(descriptor, address, length)
+            _ = getsockname(descriptor, address, &length)
         }
-        return UInt16(bigEndian: address.sin_port)
     }
-    return ("tcp://127.0.0.1:\(port())", "tcp://127.0.0.1:\(port())")
+    return UInt16(bigEndian: address.sin_port)
+}
+
+/// Two loopback endpoints on such ports.
+func freeTCPEndpoints() -> (String, String) {
+    ("tcp://127.0.0.1:\(freePort())", "tcp://127.0.0.1:\(freePort())")
 }

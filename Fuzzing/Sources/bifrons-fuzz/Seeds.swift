@@ -10,6 +10,11 @@ let seeds: [String: [[UInt8]]] = [
     "header": [
         Array(header.utf8), Array(#"{"verb":"fetch","id":"a"}"#.utf8), Array(#"{"verb":"ping","x":[1,{}]}"#.utf8),
     ],
+    "form": [
+        Array(
+            "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.jpg\"\r\n\r\nA\r\n-\r\n--b--\r\n".utf8),
+        Array("multipart/form-data; boundary=\"b\"".utf8),
+    ],
     "worker-protocol": workerMessages.map { $0.encoded() } + routerMessages.map { $0.encoded() },
     "jpeg": TestImages.JPEGScans.allCases.map { TestImages.jpeg(width: 24, height: 17, scans: $0) }
         + TestImages.JPEGColour.allCases.map { TestImages.jpeg(width: 16, height: 9, colour: $0) } + [

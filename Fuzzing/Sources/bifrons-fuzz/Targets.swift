@@ -1,3 +1,4 @@
+import FormData
 import ImageDecoding
 import TestImages
 import Wire
@@ -12,6 +13,7 @@ let targets: [String: Target] = [
     "client-protocol": clientProtocol,
     "header": header,
     "worker-protocol": workerProtocol,
+    "form": form,
     "manifest": manifest,
     "jpeg": decode,
     "png": png,
@@ -53,6 +55,27 @@ private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
     if let message = try? RouterMessage.decode(bytes) {
         precondition(message.encoded().elementsEqual(bytes))
     }
+}
+
+/// A form is taken apart alike in one piece and byte by byte.
+private func form(_ bytes: UnsafeRawBufferPointer) {
+    func parts(pieces: [Slice<UnsafeRawBufferPointer>]) -> [FormParser.Event]? {
+        guard var parser = try? FormParser(contentType: "multipart/form-data; boundary=b") else { return nil }
+        var parts: [FormParser.Event] = []
+        for piece in pieces {
+            guard let events = try? parser.feed(piece) else { return nil }
+            for event in events {
+                if case .content(let more) = event, case .content(let content)? = parts.last {
+                    parts[parts.count - 1] = .content(content + more)
+                } else {
+                    parts.append(event)
+                }
+            }
+        }
+        return parts
+    }
+    precondition(parts(pieces: [bytes[...]]) == parts(pieces: bytes.indices.map { bytes[$0...$0] }))
+    _ = try? FormParser(contentType: String(decoding: bytes, as: UTF8.self))
 }
 
 private func manifest(_ bytes: UnsafeRawBufferPointer) {

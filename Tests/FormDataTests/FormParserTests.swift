@@ -1,9 +1,8 @@
+import FormData
 import Testing
 
-@testable import Gateway
-
-@Suite struct MultipartParserTests {
-    private typealias Event = MultipartParser.Event
+@Suite struct FormParserTests {
+    private typealias Event = FormParser.Event
 
     private static let form = Array(
         """
@@ -11,8 +10,8 @@ import Testing
         one\r\n--y\r\n-\r\n--x\r\ncontent-disposition:form-data; name=policy\r\n\r\nstrict\r\n--x--\r\nepilogue
         """.utf8)
 
-    private func parser(_ contentType: String = "multipart/form-data; boundary=x") throws -> MultipartParser {
-        try #require(try MultipartParser(contentType: contentType))
+    private func parser(_ contentType: String = "multipart/form-data; boundary=x") throws -> FormParser {
+        try #require(try FormParser(contentType: contentType))
     }
 
     /// All events of a body that comes in pieces of a size, contents joined.
@@ -68,17 +67,17 @@ import Testing
     ])
     func whatIsNoFormIsRefused(_ body: String) throws {
         var parser = try parser()
-        #expect(throws: MultipartParser.FormError.self) { try parser.feed(Array(body.utf8)) }
+        #expect(throws: FormParser.FormError.self) { try parser.feed(Array(body.utf8)) }
     }
 
     @Test func headingsAndPartsAreBounded() throws {
         var endless = try parser()
-        #expect(throws: MultipartParser.FormError.self) {
+        #expect(throws: FormParser.FormError.self) {
             try endless.feed(Array("--x\r\nA: ".utf8))
             for _ in 0..<100 { _ = try endless.feed([UInt8](repeating: 65, count: 100)) }
         }
         var many = try parser()
-        #expect(throws: MultipartParser.FormError.self) {
+        #expect(throws: FormParser.FormError.self) {
             for _ in 0..<1000 {
                 _ = try many.feed(Array("\r\n--x\r\nContent-Disposition: form-data; name=a\r\n\r\n".utf8))
             }
@@ -92,7 +91,7 @@ import Testing
 
     @Test(arguments: ["image/jpeg", "multipart/mixed; boundary=x", "", ";"])
     func otherTypesAreNoForms(_ contentType: String) throws {
-        #expect(try MultipartParser(contentType: contentType) == nil)
+        #expect(try FormParser(contentType: contentType) == nil)
     }
 
     @Test(arguments: [
@@ -100,7 +99,7 @@ import Testing
         "multipart/form-data; boundary=\(String(repeating: "b", count: 71))",
     ])
     func formsWithoutABoundaryAreRefused(_ contentType: String) {
-        #expect(throws: MultipartParser.FormError.self) { try MultipartParser(contentType: contentType) }
+        #expect(throws: FormParser.FormError.self) { try FormParser(contentType: contentType) }
     }
 
     @Test func boundaryMayBeQuoted() throws {

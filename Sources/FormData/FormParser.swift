@@ -2,16 +2,21 @@ internal import Glibc
 
 /// Takes `multipart/form-data` apart as it arrives (RFC 7578 over RFC 2046). Strict, bounded, and total: any bytes give
 /// parts or an error. Knows no socket: whoever has bytes feeds them.
-struct MultipartParser {
+public struct FormParser {
     /// What comes before a part's content.
-    struct Heading: Equatable, Sendable {
+    public struct Heading: Equatable, Sendable {
         /// Of the form's field.
-        var name: String
+        public var name: String
         /// Nil: the part is no file.
-        var fileName: String?
+        public var fileName: String?
+
+        public init(name: String, fileName: String? = nil) {
+            self.name = name
+            self.fileName = fileName
+        }
     }
 
-    enum Event: Equatable {
+    public enum Event: Equatable, Sendable {
         case part(Heading)
         /// More of the content of the part that came last.
         case content([UInt8])
@@ -20,16 +25,17 @@ struct MultipartParser {
     }
 
     /// What is wrong with the form, in a sentence's end: "the form …".
-    struct FormError: Error, Equatable {
-        let what: String
+    public struct FormError: Error, Equatable {
+        public let what: String
 
-        init(_ what: String) { self.what = what }
+        public init(_ what: String) { self.what = what }
     }
 
     /// Characters of a boundary, by RFC 2046.
     private static let maxBoundary = 70
     /// Bytes of a part's heading.
     private static let maxHeading = 4096
+    private static let headingEnd = Array("\r\n\r\n".utf8)
     /// Parts of a form.
     private static let maxParts = 256
 
@@ -50,7 +56,7 @@ struct MultipartParser {
 
     /// - Parameter contentType: the value of the field `Content-Type`.
     /// - Returns: nil if that is not a form's.
-    init?(contentType: String) throws(FormError) {
+    public init?(contentType: String) throws(FormError) {
         let pieces = contentType.split(separator: ";", maxSplits: 1)
         guard pieces.first?.trimmed().lowercased() == "multipart/form-data" else { return nil }
         let boundary = Parameters.parse(pieces.dropFirst().first ?? "").first { $0.name == "boundary" }?.value
@@ -61,7 +67,7 @@ struct MultipartParser {
     }
 
     /// Takes more of the body.
-    mutating func feed(_ bytes: some Sequence<UInt8>) throws(FormError) -> [Event] {
+    public mutating func feed(_ bytes: some Sequence<UInt8>) throws(FormError) -> [Event] {
         buffer.append(contentsOf: bytes)
         var events: [Event] = []
         var position = 0
@@ -95,15 +101,15 @@ struct MultipartParser {
                     throw FormError("has a boundary that is followed by neither a line's end nor two hyphens")
                 }
             case .heading:
-                guard let end = find(Array("\r\n\r\n".utf8), from: position) else {
-                    guard buffer.count - position <= Self.maxHeading else { throw Self.longHeading }
+                guard let end = find(Self.headingEnd, from: position) else {
+                    guard buffer.count - position < Self.maxHeading + Self.headingEnd.count else { throw Self.longHeading }
                     return events
                 }
                 guard end - position <= Self.maxHeading else { throw Self.longHeading }
                 parts += 1
                 guard parts <= Self.maxParts else { throw FormError("has more than \(Self.maxParts) parts") }
                 events.append(.part(try Self.heading(buffer[position..<end])))
-                position = end + 4
+                position = end + Self.headingEnd.count
                 state = .content(isPreamble: false)
             case .end:
                 // An epilogue has no meaning.
@@ -114,7 +120,7 @@ struct MultipartParser {
     }
 
     /// Whether the form's last boundary has come.
-    var isComplete: Bool {
+    public var isComplete: Bool {
         if case .end = state { true } else { false }
     }
 
