@@ -33,6 +33,12 @@ def test_pasted_picture_is_classified(home, tmp_path):
     home.verdicts(1)
 
 
+def test_picture_is_known_by_its_content_whatever_its_name(home, tmp_path):
+    (tmp_path / "notes.txt").write_bytes(pictures.small(tmp_path).read_bytes())
+    home.choose(tmp_path / "notes.txt")
+    home.verdicts(1)
+
+
 def test_many_pictures_keep_their_order_and_all_get_a_verdict(home, tmp_path):
     files = [pictures.small(tmp_path, f"{number:02}.jpg") for number in range(12)]
     home.choose(*files)

@@ -79,7 +79,8 @@ function post(file, signal, report) {
         let timer;
         let sent = false;
         request.open("POST", "/v1/classify?explain=true");
-        request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+        // A file's type is what its name says; the service goes by the content.
+        request.setRequestHeader("Content-Type", "application/octet-stream");
         for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
         request.upload.onprogress = (event) => report({ phase: "uploading", part: event.loaded / event.total });
         request.upload.onload = () => {
