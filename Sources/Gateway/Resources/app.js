@@ -53,7 +53,7 @@ document.addEventListener("paste", (event) => {
 function add(chosen) {
     for (const file of chosen) {
         const job = { file, state: "waiting" };
-        job.card = new PictureCard(file, { remove: () => remove(job), again: () => again([job]) });
+        job.card = new PictureCard(file, { remove: () => remove([job]), again: () => again([job]) });
         jobs.push(job);
         byId("pictures").append(job.card.element);
     }
@@ -113,10 +113,12 @@ function again(failed) {
     pump();
 }
 
-function remove(job) {
-    job.abort?.abort();
-    job.card.dispose();
-    jobs = jobs.filter((other) => other !== job);
+function remove(gone) {
+    jobs = jobs.filter((job) => !gone.includes(job));
+    for (const job of gone) {
+        job.abort?.abort();
+        job.card.dispose();
+    }
     byId("results").hidden = jobs.length === 0;
     // The button that had the focus is gone.
     (jobs.length === 0 ? picker : byId("results")).focus();
@@ -126,7 +128,7 @@ function remove(job) {
 const passing = () => jobs.filter((job) => job.state === "failed" && job.problem.isPassing);
 
 byId("retry-all").addEventListener("click", () => again(passing()));
-byId("clear").addEventListener("click", () => [...jobs].forEach(remove));
+byId("clear").addEventListener("click", () => remove(jobs));
 
 // Telling
 

@@ -49,8 +49,8 @@ const titles = {
     415: "Not a picture that the service reads",
     422: "The picture is damaged or of an unusual kind",
     429: "The service is busy",
-    502: "The service is not there",
-    503: "The service is not there",
+    502: "The service cannot answer now",
+    503: "The service cannot answer now",
     504: "It took too long",
 };
 
