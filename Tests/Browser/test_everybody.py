@@ -139,7 +139,7 @@ def test_token_is_asked_for_and_kept_for_the_session(page, tmp_path):
         page.choose(pictures.small(tmp_path))
         assert "A token is needed" in page.problem().text
         page.find("#token").send_keys("wrong", Keys.ENTER)
-        page.wait(page.find("#token-form").is_displayed, "form that asks again")
+        page.wait_text("#token-form", "does not know this token")
         page.find("#token").clear()
         page.find("#token").send_keys("open sesame", Keys.ENTER)
         page.verdicts(1)

@@ -34,10 +34,9 @@ export function setToken(token) {
     sessionStorage.setItem(tokenKey, token);
 }
 
-function authorization() {
-    const token = sessionStorage.getItem(tokenKey);
-    return token ? { Authorization: `Bearer ${token}` } : {};
-}
+export const token = () => sessionStorage.getItem(tokenKey);
+
+const authorization = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
 
 async function get(path) {
     let response;
