@@ -118,11 +118,15 @@ class Page:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def texts(self, selector: str) -> list[str]:
+        """Of all such elements at one moment: one found a moment ago may have been replaced since."""
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)", selector)
+
     def wait(self, condition, what: str):
         return wait_for(condition, what, PATIENCE)
 
     def wait_text(self, selector: str, text: str):
-        self.wait(lambda: text in self.find(selector).text, f"{text!r} in {selector}")
+        self.wait(lambda: any(text in found for found in self.texts(selector)), f"{text!r} in {selector}")
 
     def verdicts(self, count: int) -> list[WebElement]:
         """The cards, once all of so many have their verdict."""
