@@ -3,10 +3,10 @@
 import random
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from PIL import Image, ImageFilter
@@ -44,12 +44,15 @@ def save(page: Page, path: Path, last: str):
 
 def classify(cluster: Cluster, files: list[Path], end: float):
     """One client that sends pictures until `end`, sometimes faster, sometimes slower."""
-    dice = random.Random(threading.get_ident())
+    dice = random.Random()
     while time.monotonic() < end:
         body = dice.choice(files).read_bytes()
+        request = urllib.request.Request(f"{cluster.address}/v1/classify", body, {"Content-Type": "image/jpeg"})
         try:
-            urllib.request.urlopen(urllib.request.Request(f"{cluster.address}/v1/classify", body), timeout=30).read()
+            urllib.request.urlopen(request, timeout=30).close()
         except urllib.error.HTTPError as error:
+            if error.code != 422:
+                raise
             error.close()
         time.sleep(dice.expovariate(4))
 
@@ -73,16 +76,15 @@ def main(folder: Path):
 
             page.scheme("light")
             page.open(f"{cluster.address}/status")
-            weights = [*files, *files, pictures.small(Path(temporary)), pictures.text(Path(temporary))]
+            mix = [*5 * files, *5 * [pictures.small(Path(temporary))], pictures.truncated(Path(temporary))]
             end = time.monotonic() + SECONDS
-            clients = [threading.Thread(target=classify, args=(cluster, weights, end)) for _ in range(4)]
-            for client in clients:
-                client.start()
-            # Taken while they are at work.
-            clients[0].join(SECONDS - 2)
-            save(page, folder / "status.png", "#workers")
-            for client in clients:
-                client.join()
+            with ThreadPoolExecutor() as pool:
+                clients = [pool.submit(classify, cluster, mix, end) for _ in range(4)]
+                # Taken while they are at work.
+                wait(clients, SECONDS - 2, FIRST_EXCEPTION)
+                save(page, folder / "status.png", "#workers")
+                for client in clients:
+                    client.result()
         finally:
             page.quit()
 

@@ -107,7 +107,7 @@ function tile(name, value, series, unit, note) {
 }
 
 function tiles({ queue, router }) {
-    const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
+    const rate = (value) => (value >= 0.05 && value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
     const latency = ({ latency_histogram_ms: histogram }) => histogram;
     const p50 = samples.quantiles(latency, 0.5).at(-1).value;
     const p99 = samples.quantiles(latency, 0.99);
