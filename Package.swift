@@ -24,6 +24,7 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -105,7 +106,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "CPages", "Client", "FormData", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes,
-                hummingbird, lifecycle, logging, nio, nioHTTPTypes,
+                hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
             ],
             // Embedded by CPages.
             exclude: ["Resources"], swiftSettings: strict),

@@ -24,8 +24,21 @@ final class EdgeLimits: Sendable {
     /// Bytes of bodies in hand.
     var bytes: Int { usage.withLock(\.bytes) }
 
-    /// Lets a request in; ``leave(_:)`` when its answer has been written.
-    func enter(_ address: String) throws(Problem) {
+    /// A request's place among those of its address, until nobody holds it any more.
+    final class Place: Sendable {
+        private let limits: EdgeLimits
+        private let address: String
+
+        fileprivate init(_ limits: EdgeLimits, _ address: String) {
+            self.limits = limits
+            self.address = address
+        }
+
+        deinit { limits.leave(address) }
+    }
+
+    /// Lets a request in, for as long as the place is held.
+    func enter(_ address: String) throws(Problem) -> Place {
         let isFull = usage.withLock { usage in
             let requests = usage.requests[address, default: 0]
             if requests < maxRequests { usage.requests[address] = requests + 1 }
@@ -34,9 +47,10 @@ final class EdgeLimits: Sendable {
         if isFull {
             throw Problem.busy("\(address) has \(maxRequests) requests in hand already; wait for some of them first")
         }
+        return Place(self, address)
     }
 
-    func leave(_ address: String) {
+    private func leave(_ address: String) {
         usage.withLock { usage in
             let requests = usage.requests[address, default: 0] - 1
             usage.requests[address] = requests > 0 ? requests : nil

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import NIOHTTP1
 internal import Reactor
 internal import Settings
 internal import Synchronization
@@ -38,25 +39,22 @@ struct Gateway: Sendable {
                 guard let methods else { throw Self.nothingHere(request.uri.path) }
                 guard let route else { throw Self.wrongMethod(request.method, methods) }
                 caller = try identify(request, route)
-                try limits.enter(address)
-                do {
-                    response = try await answer(request, route)
-                } catch {
-                    limits.leave(address)
-                    throw error
-                }
-                if response.body.contentLength != nil {
-                    limits.leave(address)
-                } else {
+                let place = try limits.enter(address)
+                response = try await answer(request, route)
+                // A stream keeps its place until it ends.
+                if response.body.contentLength == nil {
                     let body = response.body
-                    response.body = ResponseBody { [limits] writer in
-                        defer { limits.leave(address) }
+                    response.body = ResponseBody { writer in
                         try await body.write(writer)
+                        withExtendedLifetime(place) {}
                     }
                 }
             }
         } catch let problem as Problem {
             response = problem.response()
+        } catch let error where !(error is HTTPParserError) {
+            logger.error("request failed", metadata: ["path": "\(request.uri.path.prefix(256))", "error": "\(error)"])
+            response = Problem(.internalServerError, code: "failed", "the gateway failed; its log says how").response()
         }
         if request.method == .head { response = response.createHeadResponse() }
         secure(&response)

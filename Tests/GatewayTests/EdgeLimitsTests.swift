@@ -1,3 +1,4 @@
+import HTTPTypes
 import Testing
 
 @testable import Gateway
@@ -5,14 +6,17 @@ import Testing
 @Suite struct EdgeLimitsTests {
     @Test func oneAddressIsHeldToItsRequestsAndAnotherIsNot() throws {
         let limits = EdgeLimits(maxRequests: 2, maxBytes: 10)
-        try limits.enter("a")
-        try limits.enter("a")
+        let first = try limits.enter("a")
+        var second: EdgeLimits.Place? = try limits.enter("a")
         let problem = #expect(throws: Problem.self) { try limits.enter("a") }
         #expect(problem?.status == .tooManyRequests)
         #expect(problem?.retryAfterMilliseconds == 1000)
-        try limits.enter("b")
-        limits.leave("a")
-        try limits.enter("a")
+        _ = try limits.enter("b")
+        #expect(second != nil)
+        second = nil
+        let third = try limits.enter("a")
+        #expect(throws: Problem.self) { try limits.enter("a") }
+        withExtendedLifetime((first, third)) {}
     }
 
     @Test func bytesOfAllBodiesAreBounded() throws {

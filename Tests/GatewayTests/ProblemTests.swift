@@ -1,4 +1,6 @@
 import FoundationEssentials
+import HTTPTypes
+import Hummingbird
 import Testing
 import Wire
 

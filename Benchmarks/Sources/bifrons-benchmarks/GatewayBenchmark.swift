@@ -125,7 +125,7 @@ private final class HTTPLoad {
         let count = connections[index].unsent.withUnsafeBytes {
             Glibc.send(
                 connections[index].socket, $0.baseAddress, $0.count,
-                Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue))
+                Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         connections[index].unsent = connections[index].unsent.dropFirst(max(0, count))
     }
@@ -133,7 +133,7 @@ private final class HTTPLoad {
     /// - Returns: whether the status is 200; nil as long as the answer is not complete.
     private func receive(_ index: Int) throws -> Bool? {
         var buffer = [UInt8](repeating: 0, count: 16_384)
-        let count = recv(connections[index].socket, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(connections[index].socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         guard count > 0 else {
             if count < 0, errno == EAGAIN { return nil }
             throw Load.Stalled(description: "the gateway closed a connection")

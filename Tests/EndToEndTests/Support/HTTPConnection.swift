@@ -46,7 +46,7 @@ final class HTTPConnection {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(socket, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(socket, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw Failure(call: "send", errno: errno) }
@@ -151,14 +151,14 @@ final class TestGateway {
         return try connection.receive()
     }
 
-    /// A form of files and fields.
-    static func form(_ files: [(name: String, fileName: String, bytes: [UInt8])], _ fields: [String: String] = [:])
-        -> (headers: [String], body: [UInt8])
-    {
+    /// A form of files (each with its field, its name and its content) and fields.
+    static func form(
+        _ files: [(String, String, [UInt8])], _ fields: [String: String] = [:]
+    ) -> (headers: [String], body: [UInt8]) {
         var body: [UInt8] = []
-        for file in files {
-            let heading = "Content-Disposition: form-data; name=\"\(file.name)\"; filename=\"\(file.fileName)\""
-            body += Array("--b\r\n\(heading)\r\n\r\n".utf8) + file.bytes + Array("\r\n".utf8)
+        for (name, fileName, bytes) in files {
+            let heading = "Content-Disposition: form-data; name=\"\(name)\"; filename=\"\(fileName)\""
+            body += Array("--b\r\n\(heading)\r\n\r\n".utf8) + bytes + Array("\r\n".utf8)
         }
         for (name, text) in fields {
             body += Array("--b\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(text)\r\n".utf8)
