@@ -22,7 +22,8 @@ SOAK ?= .cache/soak
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test test-tsan test-asan build bench fuzz chaos tails soak data-report models engine packages format lint clean
+.PHONY: help demo test test-tsan test-asan test-browser screenshots build bench fuzz chaos tails soak data-report models
+.PHONY: engine packages format lint clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +42,14 @@ test-tsan: packages engine ## run the Swift tests under the thread sanitizer
 
 test-asan: packages engine ## run the Swift tests under the address sanitizer, and look for leaks
 	@scripts/sanitize address
+
+test-browser: build engine ## test the gateway's pages in a real browser
+	@scripts/packages chromium chromium-driver
+	@scripts/python-environment .venv-browser Tests/Browser/requirements.txt
+	.venv-browser/bin/python -m pytest -q Tests/Browser
+
+screenshots: build engine ## take the pictures of the pages that the documentation shows
+	@scripts/screenshots
 
 build: packages ## build the release executables into .build/release
 	$(release)

@@ -1,0 +1,142 @@
+/** The gateway's HTTP interface, as far as these pages use it. */
+
+const tokenKey = "bifrons.token";
+/** How long the service may take once it has a picture: its own budget is far below. */
+const patience = 60_000;
+const mostTries = 6;
+
+/** Why there is no result: what the service's problem document says, or what happened on the way to it. */
+export class Problem extends Error {
+    /** @param status the HTTP status; 0 if there was no answer at all */
+    constructor(status, code, detail, result = {}) {
+        super(detail);
+        this.status = status;
+        this.code = code;
+        this.result = result;
+    }
+
+    /** Whether the same request may succeed later. */
+    get isPassing() {
+        return [0, 401, 408, 429].includes(this.status) || this.status >= 500;
+    }
+
+    static of(status, text) {
+        try {
+            const { title, detail, code, ...result } = JSON.parse(text);
+            return new Problem(status, code ?? "", detail ?? title ?? `The answer has status ${status}.`, result);
+        } catch {
+            return new Problem(status, "", `The answer has status ${status} and says nothing else.`);
+        }
+    }
+}
+
+export function setToken(token) {
+    sessionStorage.setItem(tokenKey, token);
+}
+
+export const token = () => sessionStorage.getItem(tokenKey);
+
+const authorization = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
+
+async function get(path) {
+    let response;
+    try {
+        response = await fetch(path, { headers: authorization(), cache: "no-store" });
+    } catch {
+        throw new Problem(0, "", "The gateway does not answer.");
+    }
+    const text = await response.text();
+    if (!response.ok) throw Problem.of(response.status, text);
+    return JSON.parse(text);
+}
+
+export const models = () => get("/v1/models");
+
+/**
+ * The result for a picture. When the service is busy it says when to come again, and that is done.
+ *
+ * @param report is told what happens: {phase: "uploading", part}, {phase: "running"}, {phase: "busy", seconds}
+ */
+export async function classify(file, signal, report) {
+    for (let attempt = 1; ; attempt++) {
+        try {
+            return await post(file, signal, report);
+        } catch (problem) {
+            const wait = problem.result?.retry_after_ms;
+            if (problem.status !== 429 || wait === undefined || attempt === mostTries) throw problem;
+            report({ phase: "busy", seconds: Math.ceil(wait / 1000) });
+            await pause(wait, signal);
+        }
+    }
+}
+
+// fetch() cannot tell how much of a body has been sent; XMLHttpRequest can.
+function post(file, signal, report) {
+    return new Promise((resolve, reject) => {
+        const request = new XMLHttpRequest();
+        const abort = () => request.abort();
+        let timer;
+        let sent = false;
+        request.open("POST", "/v1/classify?explain=true");
+        // A file's type is what its name says; the service goes by the content.
+        request.setRequestHeader("Content-Type", "application/octet-stream");
+        for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+        request.upload.onprogress = (event) => report({ phase: "uploading", part: event.loaded / event.total });
+        request.upload.onload = () => {
+            sent = true;
+            report({ phase: "running" });
+            timer = setTimeout(abort, patience);
+        };
+        request.onload = () => {
+            const isResult = request.status === 200 || request.status === 206;
+            if (isResult) resolve(JSON.parse(request.responseText));
+            else reject(Problem.of(request.status, request.responseText));
+        };
+        request.onabort = () => reject(new Problem(0, "", "There was no answer in time."));
+        request.onerror = () => reject(new Problem(0, "", sent
+            ? "The gateway does not answer, or ended the connection."
+            : "The picture could not be sent: the gateway does not answer, or does not take a picture of this size."));
+        request.onloadend = () => {
+            clearTimeout(timer);
+            signal.removeEventListener("abort", abort);
+        };
+        if (signal.aborted) return reject(new Problem(0, "", "Taken away."));
+        signal.addEventListener("abort", abort);
+        report({ phase: "uploading", part: 0 });
+        request.send(file);
+    });
+}
+
+function pause(milliseconds, signal) {
+    return new Promise((resolve, reject) => {
+        const timer = setTimeout(resolve, milliseconds);
+        signal.addEventListener("abort", () => {
+            clearTimeout(timer);
+            reject(new Problem(0, "", "Taken away."));
+        });
+    });
+}
+
+/**
+ * The service's events, {name, data} each, until the connection ends. Not an EventSource: that cannot send a token.
+ */
+export async function* events(signal) {
+    const lost = () => {
+        throw new Problem(0, "", signal.aborted ? "It says nothing any more." : "It cannot be reached.");
+    };
+    const response = await fetch("/v1/events", { headers: authorization(), cache: "no-store", signal }).catch(lost);
+    if (!response.ok) throw Problem.of(response.status, await response.text());
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    for (;;) {
+        const { done, value } = await reader.read().catch(lost);
+        if (done) return;
+        const blocks = (text + value.replaceAll("\r", "")).split("\n\n");
+        text = blocks.pop();
+        for (const block of blocks) {
+            const fields = block.split("\n").map((line) => line.split(/: ?(.*)/s, 2));
+            const of = (name) => fields.filter(([field]) => field === name).map(([, value]) => value).join("\n");
+            if (of("data")) yield { name: of("event") || "message", data: JSON.parse(of("data")) };
+        }
+    }
+}

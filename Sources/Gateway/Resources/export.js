@@ -1,0 +1,43 @@
+/** The session's results as files. */
+
+import { element } from "./dom.js";
+import { answer } from "./words.js";
+
+export function json(entries) {
+    const results = entries.map(({ name, bytes, at, result }) => ({ file: name, bytes, at, ...result }));
+    return JSON.stringify(results, null, 2);
+}
+
+export function csv(entries) {
+    const models = [...new Set(entries.flatMap(({ result }) => (result.models ?? []).map((model) => model.name)))];
+    const header = [
+        "file", "bytes", "at", "status", "result", "ai_probability", "action", "policy", "faces",
+        ...models.flatMap((model) => [`${model}_result`, `${model}_ai_probability`]),
+        "total_ms", "sha256", "error_code", "error_message",
+    ];
+    const rows = entries.map(({ name, bytes, at, result }) => {
+        const score = (model) => result.models?.find((entry) => entry.name === model)?.ai_probability;
+        const word = (probability) => (probability === undefined ? "" : answer(probability).word);
+        const { verdict } = result;
+        return [
+            name, bytes, at, result.status, word(verdict?.ai_probability), verdict?.ai_probability, verdict?.action,
+            verdict?.policy, result.faces?.length,
+            ...models.flatMap((model) => [word(score(model)), score(model)]),
+            result.total_ms, result.image?.sha256, result.error?.code, result.error?.message,
+        ];
+    });
+    return [header, ...rows].map((row) => row.map(cell).join(",") + "\r\n").join("");
+}
+
+function cell(value) {
+    if (typeof value === "number") return String(value);
+    // A spreadsheet would run what begins like a formula, and a file's name is anybody's to choose.
+    const text = String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&");
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function download(name, type, text) {
+    const address = URL.createObjectURL(new Blob([text], { type }));
+    element("a", { href: address, download: name }).click();
+    URL.revokeObjectURL(address);
+}

@@ -1,0 +1,18 @@
+/** Formats that the service certainly does not read, by what their files begin with. */
+
+const ascii = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
+
+/** The name of a picture's format if it is known not to be read; undefined if it is, or may be. */
+export async function unreadableFormat(file) {
+    const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+    if (ascii(head, 4, 8) === "ftyp") {
+        const brand = ascii(head, 8, 12);
+        if (/^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/.test(brand)) return "HEIC";
+        if (/^avi[fs]$/.test(brand)) return "AVIF";
+        return "video";
+    }
+    if (ascii(head, 0, 4) === "RIFF" && ascii(head, 8, 12) === "WEBP") return "WebP";
+    if (/^GIF8[79]a$/.test(ascii(head, 0, 6))) return "GIF";
+    if (ascii(head, 0, 5) === "%PDF-") return "PDF";
+    return undefined;
+}

@@ -1,0 +1,185 @@
+/** One picture on the page: its preview, how far it is, its verdict or what went wrong. */
+
+import { byId, element } from "./dom.js";
+import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
+import { drawScale } from "./scale.js";
+import { answer, count, duration, percent, problemTitle, sentence, size } from "./words.js";
+
+const thumbnailSide = 80;
+// The shape tells the two apart where colour does not; the ring around it is whole or broken (style.css).
+const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10" };
+let cards = 0;
+
+export class PictureCard {
+    /** @param handlers {remove, again}: what the card's buttons do */
+    constructor(file, handlers) {
+        this.element = byId("picture-template").content.firstElementChild.cloneNode(true);
+        this.address = URL.createObjectURL(file);
+        this.number = ++cards;
+        const title = this.find("h3");
+        title.id = `picture-${this.number}`;
+        title.textContent = file.name;
+        this.find("article").setAttribute("aria-labelledby", title.id);
+        this.find(".facts").textContent = size(file.size);
+        const remove = this.find(".remove");
+        remove.setAttribute("aria-label", `Remove ${file.name}`);
+        remove.addEventListener("click", handlers.remove);
+        const again = this.find(".again");
+        again.setAttribute("aria-label", `Try ${file.name} again`);
+        again.addEventListener("click", handlers.again);
+        this.image = this.find("img");
+        this.image.addEventListener("error", () => {
+            this.image.hidden = true;
+            this.find(".no-preview").hidden = false;
+        });
+        this.image.src = this.address;
+        this.showProgress({ phase: "waiting" });
+    }
+
+    find(selector) {
+        return this.element.querySelector(selector);
+    }
+
+    /** @param progress {phase: "waiting" | "uploading" | "running" | "busy", part, seconds} */
+    showProgress({ phase, part, seconds }) {
+        const words = {
+            waiting: "Waiting for its turn",
+            uploading: `Uploading ${Math.round(100 * (part ?? 0))} %`,
+            running: "The networks are looking",
+            busy: `The service is busy: trying again in ${seconds} s`,
+        };
+        this.show(".progress");
+        this.find(".progress span").textContent = words[phase];
+        const bar = this.find("progress");
+        bar.setAttribute("aria-label", `Progress of ${this.find("h3").textContent}`);
+        if (phase === "uploading") bar.value = part;
+        else bar.removeAttribute("value");
+        bar.hidden = phase === "waiting";
+    }
+
+    showProblem(problem) {
+        this.show(".problem");
+        this.find(".problem-title").textContent = problemTitle(problem.status);
+        this.find(".problem-detail").textContent = sentence(problem.message);
+        this.find(".again").hidden = !problem.isPassing;
+    }
+
+    /** @param policy the verdict's policy as the service tells of it, if that is known */
+    showResult(result, policy) {
+        this.show(".answer");
+        const { image, verdict } = result;
+        this.find(".facts").textContent += ` · ${image.format.toUpperCase()} · ${image.width} × ${image.height}`;
+        this.image.alt = describe(result);
+
+        const { label, word, confidence } = answer(verdict.ai_probability);
+        this.find(".answer").dataset.label = label;
+        this.find(".mark path").setAttribute("d", marks[label]);
+        this.find(".word").textContent = word;
+        this.find(".certainty").textContent = percent(confidence);
+        const action = this.find(".action");
+        action.dataset.action = verdict.action;
+        const speaker = element("span", { class: "visually-hidden" }, `Policy ${verdict.policy} says: `);
+        action.replaceChildren(speaker, verdict.action);
+        drawScale(this.find(".scale"), result, policy);
+        this.showNotes(result);
+        this.find(".models tbody").replaceChildren(...result.models.map(modelRow));
+        this.find("dl").replaceChildren(...details(result).flatMap(
+            ([term, ...texts]) => [element("dt", {}, term), ...texts.map((text) => element("dd", {}, text))]));
+        this.showOverlay(result);
+    }
+
+    showNotes(result) {
+        const { faces, models } = result;
+        const notes = models.filter((model) => model.error)
+            .map(({ name, error }) => sentence(`Without ${name}: ${error.message}`));
+        if (faces.length === 0) notes.push("No face was found: the networks looked at the middle of the picture.");
+        if (faces.length > 1) notes.push(`${faces.length} faces: the verdict is that of the most suspicious one.`);
+        this.find(".notes").hidden = notes.length === 0;
+        this.find(".notes").textContent = notes.join(" ");
+    }
+
+    showOverlay(result) {
+        const canvas = this.find("canvas");
+        drawBoxes(this.find(".boxes"), result);
+        const models = mappedModels(result);
+        if (this.image.hidden || models.length === 0) return;
+        const choice = this.find(".choice");
+        for (const model of ["nothing", ...models]) {
+            const button = element("input", { type: "radio", name: `overlay-${this.number}`, value: model });
+            button.checked = model === models[0];
+            button.addEventListener("change", () => drawHeat(canvas, result, model));
+            choice.append(element("label", {}, button, element("span", {}, model)));
+        }
+        const slider = this.find(".slider input");
+        const fade = () => { canvas.style.opacity = slider.value / 100; };
+        slider.addEventListener("input", fade);
+        fade();
+        drawHeat(canvas, result, models[0]);
+        this.find(".overlay-controls").hidden = false;
+    }
+
+    /** Shows one of the card's three faces. */
+    show(selector) {
+        for (const part of [".progress", ".problem", ".answer"]) this.find(part).hidden = part !== selector;
+    }
+
+    /** The picture, small, as the address of its data; empty if the browser cannot show it. */
+    async thumbnail() {
+        try {
+            await this.image.decode();
+        } catch {
+            return "";
+        }
+        const { naturalWidth: width, naturalHeight: height } = this.image;
+        const side = Math.min(width, height);
+        const canvas = element("canvas", { width: thumbnailSide, height: thumbnailSide });
+        canvas.getContext("2d").drawImage(
+            this.image, (width - side) / 2, (height - side) / 2, side, side, 0, 0, thumbnailSide, thumbnailSide);
+        return canvas.toDataURL("image/jpeg", 0.7);
+    }
+
+    dispose() {
+        URL.revokeObjectURL(this.address);
+        this.element.remove();
+    }
+}
+
+/** What a screen reader says of the picture; it cannot say what the picture shows. */
+function describe(result) {
+    const faces = result.faces.map(({ ai_probability: probability }) => {
+        const { word, confidence } = answer(probability);
+        return `${word} ${percent(confidence)}`;
+    });
+    return `Your picture; ${count(faces.length, "face")} found${faces.length > 0 ? `: ${faces.join(", ")}` : ""}.`;
+}
+
+function modelRow(model) {
+    const name = element("th", { scope: "row" }, model.name, " ", element("small", {}, model.version ?? ""));
+    if (model.error) return element("tr", {}, name, element("td", { colspan: 3 }, problemTitle(model.status)));
+    const { label, word, confidence } = answer(model.ai_probability);
+    return element("tr", {}, name,
+        element("td", { "data-label": label }, word),
+        element("td", { class: "number" }, percent(confidence)),
+        element("td", { class: "number" }, duration(model.queue_ms + model.compute_ms)));
+}
+
+/** Terms with their texts, for whoever wants to know everything. */
+function details(result) {
+    const scores = result.models.filter((model) => !model.error);
+    const faces = result.faces.map(({ box, ai_probability: probability, models }) => {
+        const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");
+        const [left, top, width, height] = box;
+        return `${width} × ${height} at ${left}, ${top}: AI probability ${percent(probability)} (${each})`;
+    });
+    return [
+        ["AI probability", percent(result.verdict.ai_probability)],
+        ["Policy", `${result.verdict.policy}: ${result.verdict.action}`],
+        ["Faces", ...(faces.length > 0 ? faces : ["none found"])],
+        ["Time", `${duration(result.total_ms)} in the service`, ...scores.map((model) =>
+            `${model.name}: waiting ${duration(model.queue_ms)}, computing ${duration(model.compute_ms)}`)],
+        ["Workers", ...scores.map((model) => model.worker)],
+        ["Weights", ...scores.map((model) => `${model.name} ${model.version} ${model.digest}`)],
+        ["Picture", `sha256:${result.image.sha256}`],
+        ["Job", result.id],
+    ];
+}

@@ -1,0 +1,223 @@
+/** The operator's page: the router's report once a second, and what this page remembers of it. */
+
+import { Problem, events } from "./api.js";
+import { shares, sparkline } from "./chart.js";
+import { byId, element } from "./dom.js";
+import { Samples, quantile } from "./samples.js";
+import { askForToken } from "./token.js";
+import { count, duration, sentence, size } from "./words.js";
+
+/** Without an event for so long, in milliseconds, the connection is given up and made anew. */
+const silence = 5000;
+const samples = new Samples();
+let lastReport;
+
+// Listening
+
+async function listen() {
+    for (;;) {
+        try {
+            await follow();
+            showDown("The gateway does not answer", "It ended the connection.");
+        } catch (problem) {
+            if (!(problem instanceof Problem)) throw problem;
+            if (problem.status === 401) {
+                showDown("A token is needed", "The report is for those who have one.");
+                await new Promise((resolve) => askForToken(resolve));
+                continue;
+            }
+            showDown("The gateway does not answer", problem.message);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+}
+
+/** Shows what comes, until the connection ends or nothing has come for too long. */
+async function follow() {
+    const controller = new AbortController();
+    const giveUp = () => controller.abort();
+    let timer = setTimeout(giveUp, silence);
+    try {
+        for await (const { name, data } of events(controller.signal)) {
+            clearTimeout(timer);
+            timer = setTimeout(giveUp, silence);
+            if (name === "status") show(data);
+            else if (name === "down") showDown("No router answers", data.error);
+        }
+    } finally {
+        clearTimeout(timer);
+        controller.abort();
+    }
+}
+
+// The state in words
+
+function tell(tone, headline, subline, connection) {
+    const line = byId("connection");
+    line.dataset.tone = tone;
+    byId("headline").dataset.tone = tone;
+    // Said again, it would be read out again.
+    for (const [target, text] of [[byId("headline"), headline], [byId("subline"), subline], [line, connection]]) {
+        if (target.textContent !== text) target.textContent = text;
+    }
+}
+
+function showDown(headline, reason) {
+    const last = lastReport ? ` What stands below is from ${lastReport.toLocaleTimeString("en-GB")}.` : "";
+    tell("bad", headline, `${sentence(reason)}${last} This page goes on asking.`, "Down");
+    byId("report").classList.add("stale");
+}
+
+function showState(report) {
+    const { router, queue, models, workers } = report;
+    const without = models.filter((model) => model.workers === 0).map((model) => model.name);
+    const isRefusing = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
+    const facts = `${count(workers.length, "worker")} for ${count(models.length, "network")}. `
+        + `Router ${router.version}, up for ${duration(router.uptime_s * 1000)}.`;
+    const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
+    if (router.draining) bad("Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left.`, "Draining");
+    else if (without.length === models.length) bad("No workers", "Nobody is there to classify.", "No workers");
+    else if (without.length > 0) bad(`Without ${without.join(" and ")}`, "The others answer alone.", "Degraded");
+    else if (isRefusing) bad("Refusing jobs", "More comes than the limits allow.", "Busy");
+    else tell("good", "All is well", facts, "Live");
+}
+
+// The report
+
+function show(report) {
+    lastReport = new Date();
+    samples.add(report);
+    byId("report").classList.remove("stale");
+    byId("report").hidden = false;
+    showState(report);
+    byId("tiles").replaceChildren(...tiles(report));
+    showVerdicts(report);
+    byId("replies").replaceChildren(replies(report));
+    byId("models").replaceChildren(...report.models.map((model) => network(model, report)));
+    byId("workers").replaceChildren(...[...report.workers].sort((a, b) => a.name.localeCompare(b.name)).map(workerRow));
+    byId("trouble").replaceChildren(...trouble(report.counters));
+}
+
+function tile(name, value, series, unit, note) {
+    const most = unit(Math.max(...series.map((sample) => sample.value)));
+    return element("div", { class: "tile" },
+        element("h3", {}, name), element("p", { class: "value" }, value),
+        sparkline(series, `${name} over the last minutes: now ${value}, most ${most}`),
+        element("p", { class: "note" }, note ?? `most ${most}`));
+}
+
+function tiles({ queue, router }) {
+    const rate = (value) => (value >= 0.05 && value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
+    const latency = ({ latency_histogram_ms: histogram }) => histogram;
+    const p50 = samples.quantiles(latency, 0.5).at(-1).value;
+    const p99 = samples.quantiles(latency, 0.99);
+    const time = (milliseconds) => (milliseconds > 0 ? duration(milliseconds) : "–");
+    const refused = samples.rates(({ counters }) => counters.rejected);
+    const bytes = samples.rates(({ counters }) => counters.bytes_received);
+    return [
+        tile("Answers a second", rate(router.answers_per_second),
+            samples.series((report) => report.router.answers_per_second), rate),
+        tile("Jobs in hand", queue.jobs.toLocaleString("en"), samples.series((report) => report.queue.jobs),
+            (value) => value.toLocaleString("en"), `of ${queue.max_jobs.toLocaleString("en")}, ${size(queue.bytes)}`),
+        tile("Oldest job", time(queue.oldest_ms ?? 0), samples.series((report) => report.queue.oldest_ms ?? 0), time),
+        tile("Latency, p99", time(p99.at(-1).value), p99, time, `p50 ${time(p50)}, of the last 10 s`),
+        tile("Refused a second", rate(refused.at(-1).value), refused, rate),
+        tile("Received a second", size(Math.round(bytes.at(-1).value)), bytes, (value) => size(Math.round(value))),
+    ];
+}
+
+function showVerdicts({ verdicts }) {
+    const labels = [["Real", "real", "real"], ["Fake", "fake", "ai_generated"]];
+    const actions = [["Allow", "allow", "allow"], ["Review", "review", "review"], ["Block", "block", "block"]];
+    const recent = (group, key) => samples.growth((report) => report.verdicts[group][key] ?? 0);
+    const total = (group, key) => verdicts[group][key] ?? 0;
+    const bars = (read) => [["by_label", labels], ["by_action", actions]].map(([group, parts]) =>
+        shares(parts.map(([name, kind, key]) => ({ name, kind, value: read(group, key) }))));
+    byId("verdicts").replaceChildren(
+        element("h3", {}, "Last five minutes"), ...bars(recent),
+        element("h3", {}, "Since the router's start"), ...bars(total));
+}
+
+const meanings = {
+    200: "answered", 202: "journalled", 206: "answered by a part", 400: "not understood", 404: "unknown",
+    408: "out of time", 413: "too large", 415: "not a picture", 422: "damaged picture", 429: "refused",
+    503: "not available",
+};
+
+const number = (value) => element("td", { class: "number" }, value.toLocaleString("en"));
+
+function replies({ counters }) {
+    const rows = Object.entries(counters.replies_by_status).sort().map(([status, total]) => {
+        const recent = samples.growth((report) => report.counters.replies_by_status[status] ?? 0);
+        const meaning = element("small", {}, meanings[status] ?? "");
+        return element("tr", {}, element("th", { scope: "row" }, status, " ", meaning), number(recent), number(total));
+    });
+    return element("table", {},
+        element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Status"),
+            element("th", { scope: "col", class: "number" }, "Last five minutes"),
+            element("th", { scope: "col", class: "number" }, "In all"))),
+        element("tbody", {}, ...rows));
+}
+
+function network(model, { workers }) {
+    const read = (report) => report.models.find(({ name }) => name === model.name);
+    const recently = (name) => samples.growth((report) => read(report)[name]);
+    // Of what this page has seen; before it has seen any, of the router's whole life.
+    const of = recently("batch").count > 0 ? recently : (name) => model[name];
+    const [compute, batch] = [of("compute_ms"), of("batch")];
+    const time = (part) => (compute.count > 0 ? duration(quantile(compute, part)) : "–");
+    const mine = workers.filter((worker) => worker.model === model.name);
+    const weights = new Map(mine.map(({ digest, version, metrics }) => [digest, { version, metrics }]));
+    const facts = [
+        ["Workers", model.workers],
+        ["Waiting", model.waiting],
+        ["In flight", model.in_flight],
+        ["Compute, p50", time(0.5)],
+        ["p99", time(0.99)],
+        ["Batch, mean", batch.count > 0 ? (batch.sum / batch.count).toFixed(1) : "–"],
+    ];
+    const load = samples.series((report) => read(report).waiting + read(report).in_flight);
+    return element("article", { class: "network", ...(model.workers === 0 ? { "data-tone": "bad" } : {}) },
+        element("h3", {}, model.name),
+        sparkline(load, `Jobs waiting or in flight at ${model.name} over the last minutes`),
+        element("dl", {}, ...facts.map(([name, value]) => fact(name, String(value)))),
+        ...[...weights].map(([digest, { version, metrics }]) => element("p", { class: "weights" }, `${version} `,
+            element("code", { title: digest }, shortened(digest)),
+            metrics.roc_auc ? ` ROC AUC ${metrics.roc_auc.toFixed(3)}` : "")),
+        ...(model.workers === 0 ? [element("p", { class: "weights" }, "No worker serves it.")] : []));
+}
+
+function fact(name, value, attributes = {}) {
+    return element("div", attributes, element("dt", {}, name), element("dd", {}, value));
+}
+
+const shortened = (digest) => digest.replace(/^(sha256:.{12}).*/, "$1…");
+
+function workerRow(worker) {
+    const load = element("meter", {
+        min: 0, max: worker.credit, value: worker.in_flight, "aria-label": `Jobs in hand of ${worker.name}`,
+    });
+    const digest = element("code", { title: worker.digest }, shortened(worker.digest));
+    return element("tr", {},
+        element("th", { scope: "row" }, worker.name),
+        element("td", { class: "wide" }, `${worker.version} `, digest),
+        element("td", {}, worker.state),
+        element("td", {}, load, element("small", {}, ` ${worker.in_flight} of ${worker.credit}`)),
+        number(worker.scored),
+        element("td", { class: "number wide" }, worker.failed.toLocaleString("en")),
+        element("td", { class: "number wide" }, duration(worker.last_heard_ms)));
+}
+
+function trouble(counters) {
+    const told = [
+        ["Workers lost", counters.workers_lost], ["Jobs tried again", counters.redispatched],
+        ["Jobs quarantined", counters.quarantined], ["Replies not taken", counters.undelivered],
+        ["Requests not understood", counters.malformed_requests],
+        ["Messages not understood", counters.malformed_messages],
+        ["Late answers", counters.late], ["Unknown answers", counters.unknown], ["Strangers", counters.strangers],
+        ["Jobs cancelled", counters.cancelled],
+    ];
+    return told.map(([name, value]) => fact(name, value.toLocaleString("en"), value > 0 ? { class: "some" } : {}));
+}
+
+listen();

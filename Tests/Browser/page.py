@@ -1,0 +1,147 @@
+"""A browser at one of the gateway's pages, and what one does there."""
+
+import base64
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from cluster import wait_for
+
+# A verdict on a busy machine.
+PATIENCE = 30
+
+# Keeps what the security policy forbade: the browser's log tells only of some of it.
+WATCH = """
+    window.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) =>
+        window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+# Files as a browser hands them over when they are dropped or pasted.
+HAND_OVER = """
+    const [kind, files] = arguments;
+    const data = new DataTransfer();
+    for (const [name, type, content] of files) {
+        data.items.add(new File([Uint8Array.from(atob(content), (byte) => byte.charCodeAt(0))], name, { type }));
+    }
+    const options = { bubbles: true, cancelable: true };
+    const event = kind === "paste" ? new ClipboardEvent(kind, { ...options, clipboardData: data })
+        : new DragEvent(kind, { ...options, dataTransfer: data });
+    document.getElementById("drop").dispatchEvent(event);
+"""
+
+
+class Page:
+    def __init__(self, downloads: Path):
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        # Without its sandbox, which root and most containers cannot have; it only ever sees pages of ours.
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+        self.driver.set_script_timeout(PATIENCE)
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+        self.devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
+        self.downloads = downloads
+        self.resize(1200, 900)
+
+    def devtools(self, command: str, **parameters) -> dict:
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def quit(self):
+        self.driver.quit()
+
+    # What it looks like
+
+    def resize(self, width: int, height: int = 900):
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def scheme(self, name: str):
+        self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def screenshot(self, path: Path, height: int):
+        """The page from its top to `height`, whatever the window shows of it."""
+        width = self.run("return innerWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        taken = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        path.write_bytes(base64.b64decode(taken["data"]))
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        return self.run("return document.documentElement.scrollWidth - innerWidth")
+
+    # What one does
+
+    def open(self, address: str):
+        self.driver.get(address)
+        self.wait(lambda: self.find(".service").text != "Asking the service…", "a word about the service")
+
+    def choose(self, *files: Path):
+        self.find("#files").send_keys("\n".join(map(str, files)))
+
+    def drop(self, *files: Path):
+        self.hand_over("drop", files)
+
+    def paste(self, *files: Path):
+        self.hand_over("paste", files)
+
+    def hand_over(self, kind: str, files: tuple[Path, ...]):
+        self.run(HAND_OVER, kind, [
+            (file.name, f"image/{file.suffix[1:].replace('jpg', 'jpeg')}", base64.b64encode(file.read_bytes()).decode())
+            for file in files])
+
+    def press(self, *keys: str):
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+
+    def tab_to(self, selector: str):
+        """Goes to an element as one does without a mouse."""
+        for _ in range(60):
+            if self.run("return document.activeElement.matches(arguments[0])", selector):
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"the Tab key does not reach {selector}")
+
+    # What one sees
+
+    def run(self, script: str, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """Of all such elements at one moment: one found a moment ago may have been replaced since."""
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)", selector)
+
+    def wait(self, condition, what: str):
+        return wait_for(condition, what, PATIENCE)
+
+    def wait_text(self, selector: str, text: str):
+        self.wait(lambda: any(text in found for found in self.texts(selector)), f"{text!r} in {selector}")
+
+    def verdicts(self, count: int) -> list[WebElement]:
+        """The cards, once all of so many have their verdict."""
+        self.wait(lambda: len(self.shown(".picture .answer")) == count, f"{count} verdicts")
+        return self.all(".picture")
+
+    def problem(self) -> WebElement:
+        return self.wait(lambda: self.shown(".picture .problem"), "problem beside a picture")[0]
+
+    def shown(self, selector: str) -> list[WebElement]:
+        return [element for element in self.all(selector) if element.is_displayed()]
+
+    def complaints(self) -> list[str]:
+        """What the browser has against the page: script errors, what the security policy forbade, missing files.
+
+        That a request was answered with an error is the test's to judge, and no complaint."""
+        entries = [entry["message"] for entry in self.driver.get_log("browser") if entry["source"] != "network"]
+        return entries + self.run("return window.violations ?? []")

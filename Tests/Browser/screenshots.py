@@ -1,0 +1,92 @@
+"""Takes the pictures of the pages that the documentation shows: see scripts/screenshots."""
+
+import random
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from PIL import Image, ImageFilter
+
+import pictures
+from cluster import Cluster
+from page import Page
+
+WIDTH = 1200
+# How long the charts of the status page are filled.
+SECONDS = 60
+LARGEST = 300_000
+
+
+def sharpened(folder: Path) -> Path:
+    """The portrait's face, enlarged from few pixels and sharpened, as upscalers do; the networks take it for fake."""
+    with Image.open(pictures.portrait()) as picture:
+        few = picture.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
+    large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
+    large.save(folder / "enlarged_and_sharpened.jpg", quality=92)
+    return folder / "enlarged_and_sharpened.jpg"
+
+
+def save(page: Page, path: Path, last: str):
+    """The page down to the end of the element `last`, in as few colours as its size needs."""
+    height = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY + 32", last)
+    page.screenshot(path, height)
+    with Image.open(path) as taken:
+        image = taken.convert("RGB")
+    image.save(path, optimize=True)
+    if path.stat().st_size > LARGEST:
+        image.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    print(f"screenshots: {path}, {path.stat().st_size} bytes")
+
+
+def classify(cluster: Cluster, files: list[Path], end: float):
+    """One client that sends pictures until `end`, sometimes faster, sometimes slower."""
+    dice = random.Random()
+    while time.monotonic() < end:
+        body = dice.choice(files).read_bytes()
+        request = urllib.request.Request(f"{cluster.address}/v1/classify", body, {"Content-Type": "image/jpeg"})
+        try:
+            urllib.request.urlopen(request, timeout=30).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 422:
+                raise
+            error.close()
+        time.sleep(dice.expovariate(4))
+
+
+def main(folder: Path):
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary, Cluster() as cluster:
+        files = [pictures.portrait(), sharpened(Path(temporary))]
+        page = Page(Path(temporary))
+        try:
+            page.resize(WIDTH)
+            for scheme, name in (("light", "page.png"), ("dark", "page-dark.png")):
+                page.scheme(scheme)
+                page.open(cluster.address)
+                page.run("sessionStorage.clear(); location.reload()")
+                page.wait_text("#service", "2 networks ready")
+                page.choose(*files)
+                page.verdicts(2)
+                page.wait(lambda: len(page.all("#history-rows tr")) == 2, "two rows of history")
+                save(page, folder / name, "#pictures")
+
+            page.scheme("light")
+            page.open(f"{cluster.address}/status")
+            mix = [*5 * files, *5 * [pictures.small(Path(temporary))], pictures.truncated(Path(temporary))]
+            end = time.monotonic() + SECONDS
+            with ThreadPoolExecutor() as pool:
+                clients = [pool.submit(classify, cluster, mix, end) for _ in range(4)]
+                # Taken while they are at work.
+                wait(clients, SECONDS - 2, FIRST_EXCEPTION)
+                save(page, folder / "status.png", "#workers")
+                for client in clients:
+                    client.result()
+        finally:
+            page.quit()
+
+
+main(Path(sys.argv[1]))

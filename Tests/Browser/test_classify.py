@@ -1,0 +1,238 @@
+"""The page that classifies, with the real service behind it."""
+
+import csv
+import json
+import re
+
+import pictures
+from cluster import Cluster, wait_for
+
+
+def test_chosen_picture_gets_a_verdict_with_each_networks_answer(home):
+    home.choose(pictures.portrait())
+    [card] = home.verdicts(1)
+    assert home.find(".word").text == "Real"
+    assert home.find(".certainty").text.endswith(" %")
+    assert "allow" in home.find(".action").text.lower()
+    rows = [row.text for row in home.all(".models tbody tr")]
+    assert [row.split()[0] for row in rows] == ["resnet", "inception"]
+    assert all("Real" in row and " %" in row and "ms" in row for row in rows)
+    assert "JPEG · 512 × 600" in home.find(".facts").text
+    assert "grace_hopper.jpg: Real" in home.run("return announcer.textContent")
+
+
+def test_dropped_pictures_are_classified(home, tmp_path):
+    home.drop(pictures.small(tmp_path), pictures.two_faces(tmp_path))
+    home.verdicts(2)
+    assert len(home.all(".picture:nth-child(2) .box")) == 2
+    assert "2 faces" in home.find(".picture:nth-child(2) .notes").text
+
+
+def test_pasted_picture_is_classified(home, tmp_path):
+    home.paste(pictures.small(tmp_path, "image.png"))
+    home.verdicts(1)
+
+
+def test_picture_is_known_by_its_content_whatever_its_name(home, tmp_path):
+    (tmp_path / "notes.txt").write_bytes(pictures.small(tmp_path).read_bytes())
+    home.choose(tmp_path / "notes.txt")
+    home.verdicts(1)
+
+
+def test_many_pictures_keep_their_order_and_all_get_a_verdict(home, tmp_path):
+    files = [pictures.small(tmp_path, f"{number:02}.jpg") for number in range(12)]
+    home.choose(*files)
+    home.verdicts(len(files))
+    assert [title.text for title in home.all(".picture h3")] == [file.name for file in files]
+    assert home.find("#summary").text == "12 real"
+
+
+def test_no_more_than_four_requests_are_under_way(home, tmp_path):
+    home.run("""
+        window.open_requests = 0;
+        window.most_requests = 0;
+        const send = XMLHttpRequest.prototype.send;
+        XMLHttpRequest.prototype.send = function (body) {
+            most_requests = Math.max(most_requests, ++open_requests);
+            this.addEventListener("loadend", () => open_requests--);
+            send.call(this, body);
+        };
+    """)
+    home.choose(*[pictures.small(tmp_path, f"{number:02}.jpg") for number in range(12)])
+    home.verdicts(12)
+    assert home.run("return most_requests") == 4
+
+
+def test_upload_shows_how_far_it_is(home):
+    home.devtools("Network.enable")
+    home.devtools("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1,
+                  uploadThroughput=20_000)
+    try:
+        home.choose(pictures.portrait())
+        home.wait(lambda: re.search(r"Uploading [1-9]\d? %", home.find(".progress").text), "part of an upload")
+    finally:
+        home.devtools("Network.disable")
+    home.verdicts(1)
+
+
+def test_face_box_lies_on_the_upright_picture(home, tmp_path):
+    home.choose(pictures.portrait(), pictures.turned(tmp_path))
+    home.verdicts(2)
+    boxes = home.run("""
+        return [...document.querySelectorAll(".picture")].map((card) => {
+            const [image, box] = ["img", ".box"].map((part) => card.querySelector(part).getBoundingClientRect());
+            return [image.width / image.height, (box.x - image.x) / image.width, (box.y - image.y) / image.height];
+        });
+    """)
+    # The face begins at 34 % and 18 % of the portrait, however the file has it.
+    for shape, left, top in boxes:
+        assert abs(shape - 512 / 600) < 0.02
+        assert abs(left - 0.34) < 0.04 and abs(top - 0.18) < 0.04
+
+
+def test_picture_without_a_face_says_so(home, tmp_path):
+    home.choose(pictures.no_face(tmp_path))
+    home.verdicts(1)
+    assert "No face was found" in home.find(".notes").text
+
+
+def test_broken_files_are_told_in_words_beside_the_picture(home, tmp_path):
+    for make, words in ((pictures.truncated, "damaged"), (pictures.text, "Not a picture")):
+        home.choose(make(tmp_path))
+        assert words in home.problem().text
+        assert not home.find(".problem .again").is_displayed()
+        home.find("#clear").click()
+
+
+def test_too_large_file_is_told_in_words(home, tmp_path):
+    home.choose(pictures.large(tmp_path))
+    assert "too large" in home.problem().text.lower()
+
+
+def test_file_that_is_certainly_no_jpeg_or_png_is_not_sent(home, tmp_path):
+    home.choose(pictures.heic(tmp_path))
+    assert "HEIC" in home.problem().text
+    sent = home.run("return performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert not any("classify" in name for name in sent)
+
+
+def test_one_bad_file_does_not_keep_the_others_from_their_verdicts(home, tmp_path):
+    home.choose(pictures.text(tmp_path), pictures.small(tmp_path))
+    home.verdicts(1)
+    home.problem()
+    assert home.find("#summary").text == "1 real · 1 failed"
+
+
+def slide(page, value: int):
+    page.run("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+             page.find(".slider input"), value)
+
+
+def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(home):
+    home.choose(pictures.portrait())
+    home.verdicts(1)
+
+    def drawn() -> list[int]:
+        """How much is drawn in each quarter of the picture: left and right above, left and right below."""
+        return home.run("""
+            const canvas = document.querySelector(".stage canvas");
+            const { width, height } = canvas;
+            const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            const cover = (x, y) => copy.getImageData(x, y, width / 2, height / 2).data
+                .reduce((sum, value, index) => (index % 4 === 3 ? sum + value : sum), 0);
+            return [cover(0, 0), cover(width / 2, 0), cover(0, height / 2), cover(width / 2, height / 2)];
+        """)
+
+    resnet = drawn()
+    assert all(quarter > 0 for quarter in resnet)
+    home.find(".choice input[value=inception]").click()
+    assert drawn() != resnet
+    slide(home, 20)
+    assert home.find(".stage canvas").value_of_css_property("opacity") == "0.2"
+    home.find(".choice input[value=nothing]").click()
+    assert not home.find(".stage canvas").is_displayed()
+
+
+def test_history_survives_a_reload_and_is_forgotten_when_asked(home, cluster, tmp_path):
+    home.choose(pictures.small(tmp_path), pictures.text(tmp_path))
+    home.wait(lambda: len(home.all("#history-rows tr")) == 2, "two rows of history")
+    home.open(cluster.address)
+    rows = "\n".join(row.text for row in home.all("#history-rows tr"))
+    assert "small.jpg Real" in rows.replace("\n", " ") and "text.jpg" in rows
+    assert home.find("#history-rows img").get_attribute("src").startswith("data:image/jpeg")
+    assert home.all(".picture") == []
+    home.find("#forget").click()
+    assert not home.find("#history").is_displayed()
+
+
+def test_exports_hold_every_result_of_the_session(home, tmp_path):
+    home.choose(pictures.small(tmp_path, "=1+1.jpg"), pictures.text(tmp_path))
+    home.wait(lambda: len(home.all("#history-rows tr")) == 2, "two rows of history")
+
+    def exported(name: str) -> str:
+        file = home.downloads / name
+        home.find(f"#export-{file.suffix[1:]}").click()
+        home.wait(file.is_file, f"download {name}")
+        content = file.read_text()
+        file.unlink()
+        return content
+
+    results = {result["file"]: result for result in json.loads(exported("bifrons.json"))}
+    assert results["=1+1.jpg"]["verdict"]["label"] == "real"
+    assert results["text.jpg"]["error"]["code"] == "image_unknown_format"
+    rows = {row["file"]: row for row in csv.DictReader(exported("bifrons.csv").splitlines())}
+    # With an apostrophe a spreadsheet takes it for text and not for a formula.
+    assert rows["'=1+1.jpg"]["result"] == "Real" and float(rows["'=1+1.jpg"]["resnet_ai_probability"]) < 0.5
+    assert rows["text.jpg"]["status"] == "415"
+
+
+def test_clear_takes_the_pictures_away_and_keeps_the_history(home, tmp_path):
+    home.choose(pictures.small(tmp_path))
+    home.verdicts(1)
+    home.find("#clear").click()
+    assert home.all(".picture") == []
+    assert not home.find("#results").is_displayed()
+    assert home.find("#history").is_displayed()
+
+
+def test_router_that_is_down_is_told_in_words_and_its_return_is_noticed(page, tmp_path):
+    with Cluster() as cluster:
+        page.open(cluster.address)
+        page.wait_text("#service", "2 networks ready")
+        cluster.stop_router()
+        page.choose(pictures.small(tmp_path))
+        assert "cannot answer now" in page.problem().text
+        page.wait_text("#service", "No router answers")
+        cluster.start_router()
+        page.wait_text("#service", "2 networks ready")
+        page.find(".problem .again").click()
+        page.verdicts(1)
+
+
+def test_gateway_that_is_gone_is_told_in_words(page, tmp_path):
+    with Cluster() as cluster:
+        page.open(cluster.address)
+        cluster.stop(cluster.gateway)
+        page.choose(pictures.small(tmp_path))
+        assert "gateway does not answer" in page.problem().text
+        page.wait_text("#service", "No gateway")
+
+
+def test_verdict_without_one_of_the_networks_says_so(page):
+    with Cluster() as cluster:
+        cluster.stop_worker("inception")
+        page.open(cluster.address)
+        page.wait_text("#service", "Without inception")
+        page.choose(pictures.portrait())
+        page.verdicts(1)
+        assert "Without inception: " in page.find(".notes").text
+        assert len(page.all(".models td[data-label]")) == 1
+
+
+def test_busy_service_is_asked_again_until_it_has_answered(page, tmp_path):
+    with Cluster(router=("--max-jobs", "1")) as cluster:
+        page.open(cluster.address)
+        page.choose(*[pictures.small(tmp_path, f"{number}.jpg") for number in range(6)])
+        page.verdicts(6)
+        assert cluster.status()["counters"]["rejected"] > 0

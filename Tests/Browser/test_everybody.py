@@ -1,0 +1,148 @@
+"""That the pages are for everybody: without a mouse, without seeing, on a phone, in the dark, with a token."""
+
+import hashlib
+import re
+
+import pytest
+from axe_core_python.selenium import Axe
+from selenium.webdriver.common.keys import Keys
+
+import pictures
+from cluster import Cluster
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request, page):
+    page.scheme(request.param)
+    return request.param
+
+
+def fill(page, cluster, folder):
+    """The page with everything on it: verdicts, a problem, details, the history."""
+    page.open(cluster.address)
+    page.choose(pictures.two_faces(folder), pictures.no_face(folder), pictures.text(folder))
+    page.verdicts(2)
+    page.problem()
+    page.wait(lambda: len(page.all("#history-rows tr")) == 3, "three rows of history")
+    for details in page.shown("details summary"):
+        details.click()
+
+
+def report(page, cluster):
+    page.open(f"{cluster.address}/status")
+    page.wait_text("#headline", "All is well")
+
+
+def violations(page) -> list[str]:
+    found = Axe().run(page.driver)["violations"]
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+
+
+def test_classifying_breaks_no_accessibility_rule(page, cluster, scheme, tmp_path):
+    page.open(cluster.address)
+    assert violations(page) == []
+    fill(page, cluster, tmp_path)
+    assert violations(page) == []
+
+
+def test_status_breaks_no_accessibility_rule(page, cluster, scheme):
+    report(page, cluster)
+    assert violations(page) == []
+
+
+def test_dark_scheme_is_dark(home):
+    def lightness() -> int:
+        colour = home.find("body").value_of_css_property("background-color")
+        return max(map(int, re.findall(r"\d+", colour)[:3]))
+
+    assert lightness() > 200
+    home.scheme("dark")
+    assert lightness() < 60
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_nothing_is_wider_than_the_window(page, cluster, width, tmp_path):
+    page.resize(width)
+    fill(page, cluster, tmp_path)
+    page.choose(pictures.small(tmp_path, f"{'a_very_long_name' * 8}.jpg"))
+    page.verdicts(3)
+    assert page.overflow() <= 0
+    report(page, cluster)
+    assert page.overflow() <= 0
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
+    home.tab_to("#files")
+    # The system's own dialogue would open: that is as far as a test can go.
+    home.run("files.addEventListener('click', (event) => { event.preventDefault(); window.asked = true; })")
+    home.press(Keys.SPACE)
+    assert home.run("return window.asked")
+    home.choose(pictures.portrait())
+    home.verdicts(1)
+
+    home.tab_to(".choice input:checked")
+    home.press(Keys.ARROW_RIGHT)
+    assert home.find(".choice input[value=inception]").is_selected()
+    home.tab_to(".slider input")
+    home.press(Keys.HOME)
+    assert home.find(".stage canvas").value_of_css_property("opacity") == "0"
+    home.tab_to("summary")
+    home.press(Keys.ENTER)
+    assert home.find("details").get_attribute("open") is not None
+
+    # In the order of the page Clear comes before the pictures.
+    home.run("results.focus()")
+    home.tab_to("#clear")
+    home.press(Keys.ENTER)
+    assert home.all(".picture") == []
+    assert home.run("return document.activeElement.id") == "files"
+    home.tab_to("#forget")
+    home.press(Keys.ENTER)
+    assert not home.find("#history").is_displayed()
+
+
+def test_focus_can_be_seen_on_everything_that_can_have_it(page, cluster, tmp_path):
+    fill(page, cluster, tmp_path)
+    unseen = page.run("""
+        return [...document.querySelectorAll("a[href], button, input, summary")]
+            .filter((target) => target.checkVisibility())
+            .filter((target) => {
+                target.focus({ focusVisible: true });
+                // What cannot be seen itself shows it on what stands beside it.
+                const ring = target.matches("input[type=file], input[type=radio]")
+                    ? target.parentElement.querySelector("input:focus + label .button, input:focus + span") : target;
+                return getComputedStyle(ring).outlineStyle === "none";
+            })
+            .map((target) => target.outerHTML);
+    """)
+    assert unseen == []
+
+
+def test_verdict_is_not_told_by_colour_alone(page, cluster, tmp_path):
+    fill(page, cluster, tmp_path)
+    for part in (".word", ".action", ".models td[data-label]", "#history-rows td[data-label]"):
+        assert {element.text.strip() for element in page.shown(part)}.isdisjoint({""}), part
+
+
+def test_motion_is_reduced_when_asked(home):
+    home.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    assert home.find("#drop").value_of_css_property("transition-property") in ("none", "all")
+    assert home.find("#drop").value_of_css_property("transition-duration") == "0s"
+
+
+def test_token_is_asked_for_and_kept_for_the_session(page, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"tests {hashlib.sha256(b'open sesame').hexdigest()}\n")
+    with Cluster(gateway=("--tokens", str(tokens))) as cluster:
+        page.open(cluster.address)
+        page.wait_text("#service", "A token is needed")
+        page.choose(pictures.small(tmp_path))
+        assert "A token is needed" in page.problem().text
+        page.find("#token").send_keys("wrong", Keys.ENTER)
+        page.wait_text("#token-form", "does not know this token")
+        page.find("#token").clear()
+        page.find("#token").send_keys("open sesame", Keys.ENTER)
+        page.verdicts(1)
+        page.wait_text("#service", "2 networks ready")
+        page.open(f"{cluster.address}/status")
+        page.wait_text("#headline", "All is well")

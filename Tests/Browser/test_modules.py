@@ -1,0 +1,89 @@
+"""The pages' modules by themselves, in the browser that runs them."""
+
+import csv
+import io
+
+import pytest
+
+
+def run(page, module: str, script: str, *arguments):
+    """What a script returns that has the module as `it` and further arguments as `args`."""
+    return page.driver.execute_async_script(
+        """
+        const [module, args, done] = [...arguments];
+        import(`/assets/${module}.js`).then((it) => (async () => { %s })()).then(done);
+        """ % script, module, arguments)
+
+
+def test_shares_are_never_certain_unless_they_are(home):
+    shares = [0, 0.0004, 0.001, 0.5, 0.9996, 1]
+    texts = ["0.0 %", "< 0.1 %", "0.1 %", "50.0 %", "> 99.9 %", "100.0 %"]
+    assert run(home, "words", "return args[0].map(it.percent)", shares) == texts
+
+
+def test_times_are_told_in_the_unit_that_fits(home):
+    times = [0.04, 9.94, 12.4, 999, 1500, 61_000, 3_661_000, 90_000_000]
+    texts = ["0.0 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]
+    assert run(home, "words", "return args[0].map(it.duration)", times) == texts
+
+
+def test_confidence_is_that_of_what_is_said(home):
+    answers = run(home, "words", "return args[0].map((share) => it.answer(share))", [0.25, 0.5, 0.75])
+    assert [(answer["word"], answer["confidence"]) for answer in answers] == [
+        ("Real", 0.75), ("Fake", 0.5), ("Fake", 0.75)]
+
+
+def test_table_keeps_what_would_break_it_or_run_in_it(home):
+    names = ['a,"b"\n.jpg', "=cmd()", "-1", "plain.jpg"]
+    text = run(home, "export", """
+        const result = { status: 415, error: { code: "image_unknown_format", message: "no" } };
+        return it.csv(args[0].map((name) => ({ name, bytes: 1, at: "now", result })));
+    """, names)
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    assert [row["file"] for row in rows] == ['a,"b"\n.jpg', "'=cmd()", "'-1", "plain.jpg"]
+
+
+@pytest.mark.parametrize(("head", "format"), [
+    (b"\0\0\0\x18ftypheic", "HEIC"), (b"\0\0\0\x1cftypavif", "AVIF"), (b"\0\0\0\x20ftypisom", "video"),
+    (b"RIFF\1\2\3\4WEBPVP8 ", "WebP"), (b"GIF89a", "GIF"), (b"%PDF-1.7", "PDF"),
+    (b"\xff\xd8\xff\xe0\0\x10JFIF", None), (b"\x89PNG\r\n\x1a\n", None), (b"", None), (b"anything", None),
+])
+def test_only_what_is_certainly_not_read_is_refused(home, head, format):
+    found = run(home, "formats", "return it.unreadableFormat(new Blob([new Uint8Array(args[0])]))", list(head))
+    assert found == format
+
+
+# Reports a second apart: a counter that grows by 2, and a histogram in which one value a second lies between 10 and 20.
+REPORTS = """
+    const samples = new it.Samples();
+    const report = (second, uptime = second) => ({
+        router: { uptime_s: uptime }, count: 2 * second,
+        histogram: { bounds: [10, 20], counts: [5, 5 + second], count: 5 + second, sum: 15 * second },
+    });
+    const start = 1e12;
+    const add = (second, uptime) => samples.add(report(second, uptime), start + 1000 * second);
+"""
+
+
+def test_rates_and_quantiles_are_those_of_the_last_seconds(home):
+    rate, quantile, growth = run(home, "samples", REPORTS + """
+        for (let second = 0; second <= 60; second++) add(second);
+        return [samples.rates(({ count }) => count).at(-1).value,
+            samples.quantiles(({ histogram }) => histogram, 0.5).at(-1).value, samples.growth(({ count }) => count)];
+    """)
+    assert (rate, quantile, growth) == (2, 15, 120)
+
+
+def test_no_more_than_five_minutes_are_remembered(home):
+    assert run(home, "samples", REPORTS + """
+        for (let second = 0; second <= 400; second++) add(second);
+        return samples.growth(({ count }) => count);
+    """) == 600
+
+
+def test_router_that_started_again_begins_a_new_record(home):
+    assert run(home, "samples", REPORTS + """
+        for (let second = 100; second <= 110; second++) add(second);
+        add(111, 0);
+        return samples.series(({ count }) => count).length;
+    """) == 1
