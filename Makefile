@@ -17,7 +17,7 @@ SECONDS ?= 60
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test build bench fuzz data-report models engine packages format lint deploy-check clean
+.PHONY: help demo test build bench fuzz data-report models engine packages format lint deploy-check deploy-test clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,9 @@ lint: ## check format, scripts, documentation and model files
 
 deploy-check: packages ## check the files of Deploy
 	@scripts/deploy-check
+
+deploy-test: ## run Deploy/compose.yaml for real, with the Docker engine of this machine (minutes)
+	@scripts/deploy-test
 
 clean: ## remove what was built; fetched packages stay
 	rm -rf .build .build-fuzz Benchmarks/.build
