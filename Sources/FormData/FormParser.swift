@@ -102,7 +102,10 @@ public struct FormParser {
                 }
             case .heading:
                 guard let end = find(Self.headingEnd, from: position) else {
-                    guard buffer.count - position < Self.maxHeading + Self.headingEnd.count else { throw Self.longHeading }
+                    // Its end may have begun behind a heading of full length.
+                    guard buffer.count - position < Self.maxHeading + Self.headingEnd.count else {
+                        throw Self.longHeading
+                    }
                     return events
                 }
                 guard end - position <= Self.maxHeading else { throw Self.longHeading }

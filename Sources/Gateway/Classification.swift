@@ -46,7 +46,7 @@ extension Gateway {
     }
 
     /// The header that query, form and fields of the request say.
-    private func header(_ request: Request, _ upload: Upload) throws(Problem) -> RequestHeader {
+    func header(_ request: Request, _ upload: Upload) throws(Problem) -> RequestHeader {
         var fields = try queryFields(request) + upload.fields
         if let key = request.headers[.idempotencyKey] { fields.append(("idempotency_key", key)) }
         // What these say is the path's to say.

@@ -100,7 +100,6 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if isEarly {
                 context.flush()
                 lingersUntil = context.eventLoop.now + Self.lingerTime
-                context.close(mode: .output, promise: nil)
             }
         }
         schedule(context)

@@ -28,12 +28,14 @@ extension Gateway {
     private func original(_ request: Request) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let isForm = request.headers[.contentType]?.lowercased().hasPrefix("multipart/form-data") == true
-        let file = isForm ? try await reader.read(request).files.first { $0.name == "file" } : nil
-        guard let file else { throw Problem(.badRequest, code: "image_missing", "No file part") }
+        let upload = isForm ? try await reader.read(request) : Upload()
+        guard let file = upload.files.first(where: { $0.name == "file" }) else {
+            throw Problem(.badRequest, code: "image_missing", "No file part")
+        }
         guard file.fileName?.isEmpty == false else {
             throw Problem(.badRequest, code: "image_missing", "No selected file")
         }
-        var header = RequestHeader(verb: .classify)
+        var header = try header(request, upload)
         // It had always both.
         header.requirement = .all
         let answer = try await router.ask(header, image: file.bytes)

@@ -69,8 +69,14 @@ struct Problem: Error, Equatable {
 }
 
 extension HTTPResponse.Status {
+    /// The protocol's statuses with HTTP's phrases, which a code alone does not bring.
+    private static let known: [HTTPResponse.Status] = [
+        .ok, .accepted, .partialContent, .badRequest, .notFound, .requestTimeout, .contentTooLarge,
+        .unsupportedMediaType, .unprocessableContent, .tooManyRequests, .serviceUnavailable,
+    ]
+
     /// The protocol's statuses are HTTP's.
     init(_ status: Status) {
-        self.init(code: status.rawValue)
+        self = Self.known.first { $0.code == status.rawValue } ?? Self(code: status.rawValue)
     }
 }

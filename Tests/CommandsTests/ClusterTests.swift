@@ -84,10 +84,12 @@ import Testing
         )
     }
 
-    @Test func planHasARouterAndWorkersForEveryModel() throws {
+    @Test func planHasARouterWorkersForEveryModelAndAGateway() throws {
         let settings = try ClusterSettings(environment: ["BIFRONS_WORKERS": "2", "BIFRONS_WORKER_ENDPOINT": "ipc:///w"])
         let plan = ClusterPlan(settings, models: ["a", "b"], executables: "/bin")
-        #expect(plan.children.map(\.child.name) == ["router", "worker a 1", "worker a 2", "worker b 1", "worker b 2"])
+        #expect(
+            plan.children.map(\.child.name)
+                == ["router", "worker a 1", "worker a 2", "worker b 1", "worker b 2", "gateway"])
         #expect(
             plan.children[4].command
                 == ChildCommand(

@@ -62,7 +62,7 @@ import Testing
 
     @Test(arguments: [
         "--x\r\n\r\nno heading\r\n--x--", "--x\r\nContent-Type: text/plain\r\n\r\n\r\n--x--",
-        "--x\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--x--", "--x#",
+        "--x\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--x--", "--x##",
         "--x\r\nContent-Disposition: form-data\r\n\r\n",
     ])
     func whatIsNoFormIsRefused(_ body: String) throws {
@@ -73,7 +73,7 @@ import Testing
     @Test func headingsAndPartsAreBounded() throws {
         var endless = try parser()
         #expect(throws: FormParser.FormError.self) {
-            try endless.feed(Array("--x\r\nA: ".utf8))
+            _ = try endless.feed(Array("--x\r\nA: ".utf8))
             for _ in 0..<100 { _ = try endless.feed([UInt8](repeating: 65, count: 100)) }
         }
         var many = try parser()

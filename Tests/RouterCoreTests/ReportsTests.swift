@@ -96,6 +96,8 @@ struct ReportsTests {
         script.join("i1")
         for (token, logit) in [(1, -8), (2, 8), (3, 8)] as [(Int, Float)] {
             script.classify(token) { $0.idempotencyKey = token > 1 ? "a key" : nil }
+            // The third has its result from the second.
+            guard token < 3 else { continue }
             script.score("r1", token, logit: logit)
             script.score("i1", token, logit: logit)
         }
