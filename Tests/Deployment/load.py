@@ -19,9 +19,9 @@ PATIENCE = 30  # seconds that an answer may take
 def connect(endpoint: str, keys: Path) -> zmq.Socket:
     socket = zmq.Context.instance().socket(zmq.DEALER)
     socket.linger = 0
+    secret = (keys / "client.secret").read_text().strip().encode()
     socket.curve_serverkey = (keys / "router.public").read_text().strip().encode()
-    socket.curve_secretkey = (keys / "client.secret").read_text().strip().encode()
-    socket.curve_publickey = zmq.curve_public(socket.curve_secretkey)
+    socket.curve_publickey, socket.curve_secretkey = zmq.curve_public(secret), secret
     socket.connect(endpoint)
     return socket
 
