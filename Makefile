@@ -23,10 +23,10 @@ SOAK ?= .cache/soak
 REPORT ?= .cache/data-report.html
 
 .PHONY: help demo test test-tsan test-asan test-browser screenshots build bench fuzz chaos tails soak data-report models
-.PHONY: engine packages format lint clean
+.PHONY: engine packages format lint deploy-check deploy-test clean
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build engine ## build, start a cluster, classify IMAGE=path with it, stop it
 	@scripts/demo "$(IMAGE)"
@@ -99,6 +99,12 @@ lint: ## check format, scripts, documentation and model files
 	@scripts/packages shellcheck
 	swift format lint --strict --recursive $(swift_files)
 	@scripts/check
+
+deploy-check: packages ## check the files of Deploy
+	@scripts/deploy-check
+
+deploy-test: ## run Deploy/compose.yaml for real, with the Docker engine of this machine (minutes)
+	@scripts/deploy-test
 
 clean: ## remove what was built; fetched packages stay
 	rm -rf .build .build-fuzz .build-tsan .build-asan Benchmarks/.build

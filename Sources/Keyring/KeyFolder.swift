@@ -53,8 +53,10 @@ public struct KeyFolder: Sendable {
 
     private func secretKey(_ name: String) throws(KeyringError) -> String {
         let path = "\(path)/\(name)"
-        let (bytes, mode) = try Self.read(path, atMost: Self.maxKeyFileBytes)
-        guard mode & 0o077 == 0 else {
+        let (bytes, status) = try Self.read(path, atMost: Self.maxKeyFileBytes)
+        // Root may let a group read it: Kubernetes and systemd hand secrets to a service in no other way.
+        let others: mode_t = status.st_uid == 0 ? 0o037 : 0o077
+        guard status.st_mode & others == 0 else {
             throw KeyringError("\(path) can be read by other users; make it private (chmod 600) or make new keys")
         }
         return try Self.key(bytes, path)
@@ -68,7 +70,7 @@ public struct KeyFolder: Sendable {
         return key
     }
 
-    private static func read(_ path: String, atMost limit: Int) throws(KeyringError) -> (bytes: [UInt8], mode: mode_t) {
+    private static func read(_ path: String, atMost limit: Int) throws(KeyringError) -> (bytes: [UInt8], status: stat) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw KeyringError("cannot read \(path): \(String(cString: strerror(errno))); see 'bifrons keygen --help'")
@@ -90,7 +92,7 @@ public struct KeyFolder: Sendable {
             if read == 0 { break }
             count += read
         }
-        return (Array(buffer[..<count]), status.st_mode)
+        return (Array(buffer[..<count]), status)
     }
 
     // MARK: Making

@@ -65,7 +65,19 @@ final class KeyFolderTests {
 
     @Test func aSecretThatOthersCanReadIsRefused() throws {
         let folder = try KeyFolder.make(at: path)
+        for mode: mode_t in [0o644, 0o660, 0o604] {
+            chmod("\(path)/router.secret", mode)
+            #expect(throws: KeyringError.self) { _ = try folder.server() }
+        }
+    }
+
+    @Test func aSecretOfRootMayBeReadByItsGroupAndNobodyElsesMay() throws {
+        let folder = try KeyFolder.make(at: path)
         chmod("\(path)/router.secret", 0o640)
+        if geteuid() == 0 {
+            _ = try folder.server()
+            chown("\(path)/router.secret", 1, 1)
+        }
         #expect(throws: KeyringError.self) { _ = try folder.server() }
     }
 
