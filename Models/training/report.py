@@ -142,7 +142,8 @@ def ablation_text(file: Path = TRAINING / "ablation.json") -> str:
     return f"""## What the pseudo-fakes add
 
 The Inception trained anew without the families named, with and without the reconstructions among its generated pictures,
-{runs[0]["steps"]} steps each, everything else alike. Mean ROC AUC over the generators left out: {", ".join(means)}. By
+{runs[0]["steps"]} steps each, everything else alike. One training each, so small differences may be chance. Mean ROC AUC over
+the generators left out: {", ".join(means)}. By
 `python Models/training/leave_out.py --data FOLDER --ablation`.
 
 {left_out_tables(runs)}
