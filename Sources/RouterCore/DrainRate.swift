@@ -17,6 +17,8 @@ struct DrainRate {
     /// Since when there has been a backlog, as far as it is not yet in `workerSeconds`.
     private var since: Instant?
 
+    var isBacklogged: Bool { since != nil }
+
     /// There is a backlog, or there is none, from now on.
     mutating func note(isBacklogged: Bool, at now: Instant) {
         since = isBacklogged ? since ?? now : nil

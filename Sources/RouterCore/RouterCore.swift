@@ -560,7 +560,10 @@ public struct RouterCore {
             return nil
         }
         let model = roster[slot].model
-        drainRates[model].noteAnswer(workers: roster.load(of: model).workers, at: now)
+        // All workers are counted for it, which an answer without a backlog need not pay for.
+        if drainRates[model].isBacklogged {
+            drainRates[model].noteAnswer(workers: roster.load(of: model).workers, at: now)
+        }
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
             dispatch(model, now)

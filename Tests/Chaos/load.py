@@ -12,7 +12,6 @@ MAGIC = b"BIFRONS1"
 @dataclass
 class Job:
     sent: float
-    first_sent: float
     refusals: int = 0
 
 
@@ -32,8 +31,6 @@ class Answer:
 class Outcome:
     answers: list[Answer] = field(default_factory=list)
     unanswered: int = 0
-    # The most that a job left later than it should have: this program's own fault.
-    worst_delay: float = 0.0
 
     def count(self, *statuses: int) -> int:
         return sum(answer.status in statuses for answer in self.answers)
@@ -84,16 +81,14 @@ class Load:
         outcome = Outcome()
         in_flight: dict[bytes, Job] = {}
         later: list[tuple[float, Job]] = []
-        start = last = last_event = time.monotonic()
+        start = last_event = time.monotonic()
         is_over = False
         while True:
             now = time.monotonic()
-            outcome.worst_delay = max(outcome.worst_delay, now - last)
-            last = now
             count = None if is_over else due(now - start, len(in_flight))
             is_over = is_over or count is None
             for _ in range(count or 0):
-                self._send(Job(now, now), in_flight)
+                self._send(Job(now), in_flight)
             ready = [entry for entry in later if entry[0] <= now]
             later = [entry for entry in later if entry[0] > now]
             for _, job in ready:
