@@ -23,7 +23,8 @@ extension EndToEndTests {
                 }
                 _ = try cluster.write(Array("GIF89a".utf8), to: "pictures/b.jpg")
                 let process = try cluster.run(
-                    Self.bifrons, ["classify", "--json", "--router=\(cluster.clientEndpoint)", folder])
+                    Self.bifrons,
+                    ["classify", "--json", "--budget-ms=25000", "--router=\(cluster.clientEndpoint)", folder])
                 #expect(process.wait(milliseconds: 0) == .exit(1), "\(process.standardError)")
                 let statuses = try process.standardOutput.split(separator: "\n").map {
                     try JSONDecoder().decode(Line.self, from: Data($0.utf8)).status
@@ -60,7 +61,7 @@ extension EndToEndTests {
                 #expect(models.models.allSatisfy { $0.workers == 1 })
                 let bench = try JSONDecoder().decode(
                     Bench.self,
-                    from: Data(output(["bench", "--images=\(image)", "--seconds=1", "--warm-up=0", "--json"])))
+                    from: Data(output(["bench", "--images=\(image)", "--seconds=3", "--warm-up=0", "--budget-ms=25000", "--json"])))
                 #expect(bench.verdicts > 0)
                 #expect(bench.errors.isEmpty)
                 cluster.workers[0].signal(SIGTERM)

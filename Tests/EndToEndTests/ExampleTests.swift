@@ -60,7 +60,7 @@ extension EndToEndTests {
             try Cluster.run { cluster in
                 try Self.preparePython(cluster)
                 let process = try cluster.run(
-                    Files.python, [Self.pipeline, "/tmp", "--router", cluster.clientEndpoint + "-none"])
+                    Files.python, [Self.pipeline, cluster.path, "--router", cluster.clientEndpoint + "-none"])
                 #expect(process.wait(milliseconds: 0) == .exit(69))
                 #expect(process.standardError.contains("no router answers"))
             }

@@ -2,6 +2,7 @@ import Dispatch
 import FoundationEssentials
 import Glibc
 import ImageDecoding
+import TestKit
 import Testing
 
 @testable import Inference
@@ -9,7 +10,7 @@ import Testing
 /// That training (Python) and serving (Swift) see the same, docs/preprocessing.md, and score it alike.
 ///
 /// BIFRONS_PARITY_PICTURES names a folder to compare on as well, up to 200 of its pictures.
-@Suite struct ParityTests {
+@Suite(.ownThread) struct ParityTests {
     /// What `Models/training/parity.py` writes of a picture.
     private struct Entry: Decodable {
         var file: String

@@ -10,7 +10,7 @@ import Wire
 struct ScheduleTests {
     static let seeds: [UInt64] = [1, 2, 3, 0xB1F2, 20_250_101]
 
-    @Test(arguments: seeds) func theCoreKeepsItsPromises(seed: UInt64) throws {
+    @Test(.ownThread, arguments: seeds) func theCoreKeepsItsPromises(seed: UInt64) throws {
         var schedule = Schedule(seed: seed)
         // 5 seeds, each with 24,000 events and those of the way to the end.
         while schedule.events < 24_000 { try schedule.runOneLife(events: 4000) }

@@ -88,14 +88,16 @@ struct WorkerMessagesTests {
     @Test(arguments: fromWorkers) func everyChangeOfAByteFromAWorkerGivesAMessageOrAnError(message: WorkerMessage) {
         for bytes in changes(of: message.encoded()) {
             guard let read = try? decodeWorkerMessage(bytes) else { continue }
-            #expect((try? decodeWorkerMessage(read.encoded())) == read)
+            guard (try? decodeWorkerMessage(read.encoded())) != read else { continue }
+            Issue.record("\(bytes) is read as \(read), which is written as something else")
         }
     }
 
     @Test(arguments: fromRouters) func everyChangeOfAByteFromARouterGivesAMessageOrAnError(message: RouterMessage) {
         for bytes in changes(of: message.encoded()) {
             guard let read = try? decodeRouterMessage(bytes) else { continue }
-            #expect((try? decodeRouterMessage(read.encoded())) == read)
+            guard (try? decodeRouterMessage(read.encoded())) != read else { continue }
+            Issue.record("\(bytes) is read as \(read), which is written as something else")
         }
     }
 
