@@ -28,6 +28,7 @@ GRACE = 2.0
 @dataclass
 class Job:
     path: Path
+    header: dict
     first_sent: float | None = None
     deadline: float = 0.0
 
@@ -52,7 +53,7 @@ class Pipeline:
                 number, path = next(waiting, (0, None))
                 more = path is not None
                 if more:
-                    self.start(str(number).encode(), Job(path))
+                    self.start(str(number).encode(), Job(path, dict(self.header)))
             self.receive()
             self.keep_time()
 
@@ -65,7 +66,7 @@ class Pipeline:
         try:
             image = job.path.read_bytes()
             # What stands before the empty frame comes back as it is: it tells which job a reply is for.
-            self.socket.send_multipart([number, b"", MAGIC, json.dumps(self.header).encode(), image])
+            self.socket.send_multipart([number, b"", MAGIC, json.dumps(job.header).encode(), image])
         except zmq.Again:
             return self.fail(number, "no_router", "the connection to the router is lost")
         except OSError as error:
@@ -90,6 +91,8 @@ class Pipeline:
         patience_ends = self.jobs[number].first_sent + self.options.patience
         again = time.monotonic() + result.get("retry_after_ms", 0) / 1000
         if result["status"] == 429 and again < patience_ends:
+            # By the refusal's id the router knows the job again when its turn comes.
+            self.jobs[number].header["id"] = result["id"]
             heapq.heappush(self.turned_away, (again, number))
         else:
             self.finish(number, result)

@@ -77,7 +77,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         await inOrder(sources, window: window) { source in
             do {
                 let image = try source.read(limit: limit)
-                let reply = try await Submission.untilAdmitted { try await client.classify(image, header: header) }
+                let reply = try await Submission.untilAdmitted(header) { try await client.classify(image, header: $0) }
                 let problem = Self.draw(source, image, reply.document, drawings)
                 return (name: source.name, bytes: reply.bytes, document: reply.document, undrawn: problem)
             } catch {

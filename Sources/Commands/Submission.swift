@@ -55,16 +55,19 @@ enum Submission {
         return header
     }
 
-    /// Submits until the queue has room, waiting as long as the service says.
+    /// Submits until the queue has room, waiting as long as the service says: with the id of the refusal, by which the
+    /// router knows whose turn it is.
     static func untilAdmitted(
-        wait: (Duration) async throws -> Void = { try await Task.sleep(for: $0) }, _ submit: () async throws -> Reply
+        _ header: RequestHeader, _ submit: (RequestHeader) async throws -> Reply
     ) async throws -> Reply {
+        var header = header
         var waited = Duration.zero
         while true {
-            let reply = try await submit()
+            let reply = try await submit(header)
+            header.id = reply.document.id
             guard reply.document.status == .tooManyRequests, waited < patience else { return reply }
             let pause = reply.document.retryAfterMilliseconds.map { Duration.milliseconds($0) } ?? defaultRetry
-            try await wait(pause)
+            try await Task.sleep(for: pause)
             waited += pause
         }
     }

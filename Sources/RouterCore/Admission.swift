@@ -1,22 +1,65 @@
+internal import DequeModule
 internal import Wire
 
 /// When those who were turned away may come again.
 ///
-/// Each of them is given the next free place in a line that moves as fast as answers leave the router (a virtual scheduling
-/// algorithm, ITU-T I.371 annex A), so that they come back one by one and find room, instead of all at once.
+/// Each of them is given the next free place in a line that moves as fast as the workers do (a virtual scheduling algorithm,
+/// ITU-T I.371 annex A), so that they come back one by one, instead of all at once. Who sends the same job again when its
+/// turn has come finds room: as long as places are held, jobs that never waited leave some of the queue to those who did.
 struct Admission {
+    /// A job that was turned away, as it will be known when it comes again.
+    struct Caller: Hashable {
+        let client: Asker.Identity
+        let id: String
+    }
+
     static let milliseconds = 1...60_000
     /// Answers a second, before any was seen.
     private static let assumedRate = 10.0
+    /// How long a place is kept for one who does not come.
+    private static let patience = Duration.seconds(2)
+    /// A line that is longer is one of places that nobody holds.
+    private static let maxPlaces = 8192
 
     private var lineEnd = Instant(nanoseconds: 0)
+    /// When it is whose turn.
+    private var places: [Caller: Instant] = [:]
+    /// The same, the first turn first; entries that differ from `places` are passed over.
+    private var line: Deque<(caller: Caller, turn: Instant)> = []
 
+    /// Places that somebody may still come for.
+    var placesHeld: Int { places.count }
+
+    /// - Parameters:
+    ///   - rate: jobs a second that leave; 0 if that is not known.
+    ///   - caller: nil if the job has no id to be known by.
     /// - Returns: milliseconds until the place in the line that the caller now holds.
-    mutating func retryAfter(rate: Double, at now: Instant) -> Int {
+    mutating func retryAfter(rate: Double, _ caller: Caller?, at now: Instant) -> Int {
         let interval = 1 / max(rate > 0 ? rate : Self.assumedRate, 1e-3)
         lineEnd = max(lineEnd, now) + .nanoseconds(Int64(interval * 1e9))
         let longest = now + .milliseconds(Self.milliseconds.upperBound)
         lineEnd = min(lineEnd, longest)
+        if let caller, line.count < Self.maxPlaces {
+            places[caller] = lineEnd
+            line.append((caller, lineEnd))
+        }
         return max(Self.milliseconds.lowerBound, Int((lineEnd - now).milliseconds.rounded(.up)))
+    }
+
+    /// Forgets the places of those who did not come.
+    mutating func forget(at now: Instant) {
+        while let first = line.first, first.turn + Self.patience <= now {
+            line.removeFirst()
+            if places[first.caller] == first.turn { places[first.caller] = nil }
+        }
+    }
+
+    func isTurn(of caller: Caller, at now: Instant) -> Bool {
+        places[caller].map { $0 <= now } ?? false
+    }
+
+    /// The caller is in.
+    mutating func leave(_ caller: Caller) {
+        places[caller] = nil
     }
 }

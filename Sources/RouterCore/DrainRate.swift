@@ -16,6 +16,8 @@ struct DrainRate {
     private var workerSeconds = 0.0
     /// Since when there has been a backlog, as far as it is not yet in `workerSeconds`.
     private var since: Instant?
+    /// Seconds from the beginning of a batch to a score of it, on the average of the last few.
+    private var computing = 0.0
 
     var isBacklogged: Bool { since != nil }
 
@@ -24,9 +26,12 @@ struct DrainRate {
         since = isBacklogged ? since ?? now : nil
     }
 
-    /// One of so many workers has given an answer.
-    mutating func noteAnswer(workers: Int, at now: Instant) {
+    /// One of so many workers has given an answer, after so much time in a batch if it is a score.
+    mutating func noteAnswer(workers: Int, computing: Duration?, at now: Instant) {
         guard let since else { return }
+        if let seconds = (computing?.milliseconds).map({ $0 / 1000 }) {
+            self.computing += (seconds - self.computing) / (answers < 1 ? 1 : Self.evidence)
+        }
         let seconds = (now - since).milliseconds / 1000
         let fading = exp(-seconds / Self.memory)
         answers = answers * fading + 1
@@ -34,9 +39,16 @@ struct DrainRate {
         self.since = now
     }
 
-    /// How long so many workers need for so many jobs; nil as long as nothing is known.
-    func time(for jobs: Int, workers: Int) -> Duration? {
+    /// Jobs a second of so many workers; nil as long as nothing is known.
+    func perSecond(workers: Int) -> Double? {
         guard answers >= Self.evidence, workerSeconds > 0, workers > 0 else { return nil }
-        return .nanoseconds(Int64(min(Double(jobs) * workerSeconds / answers / Double(workers) * 1e9, 1e18)))
+        return answers / workerSeconds * Double(workers)
+    }
+
+    /// How long a job takes behind so many others, with so many workers; nil as long as nothing is known.
+    ///
+    /// It comes last in its batch, whose jobs are all answered when the batch is done.
+    func time(behind jobs: Int, workers: Int) -> Duration? {
+        perSecond(workers: workers).map { .nanoseconds(Int64(min((Double(jobs) / $0 + computing) * 1e9, 1e18))) }
     }
 }

@@ -185,8 +185,16 @@ struct Roster {
         }.map(\.peer)
     }
 
-    mutating func scheduleCheck(after interval: Duration, from now: Instant) {
-        nextCheck = workers.isEmpty ? nil : now + interval
+    /// The next check is when the first worker will be lost if nothing is heard of it until then, or earlier: after
+    /// `interval`, for what will have been put into its hands meanwhile.
+    mutating func scheduleCheck(
+        silentFor silence: Duration, hungFor hang: Duration, within interval: Duration, from now: Instant
+    ) {
+        let ends = workers.lazy.map { worker in
+            let silent = worker.lastHeard + silence
+            return worker.inFlight.isEmpty ? silent : min(silent, worker.stuckSince + hang)
+        }
+        nextCheck = ends.min().map { min($0, now + interval) }
     }
 
     private mutating func reindex() {

@@ -126,6 +126,10 @@ public struct RouterCore {
 
     /// The part of its budget that a job may be expected to take when it is admitted: the rest is for what comes differently.
     private static let budgetShare = 0.8
+    /// The same for a job that never waited, while others wait outside for their turn.
+    private static let newcomersBudgetShare = 0.6
+    /// The part of the queue that is theirs, as far as they are so many.
+    private static let reservedShare = 0.25
 
     let configuration: Configuration
     let ensemble: Ensemble
@@ -286,20 +290,24 @@ public struct RouterCore {
             return
         }
         let models: [Int]
+        let caller = header.id.map { Admission.Caller(client: asker.identity, id: $0) }
+        admission.forget(at: now)
+        let isTurn = caller.map { admission.isTurn(of: $0, at: now) } ?? false
         do {
-            models = try admit(header, imageBytes: imageBytes, totalBytes: totalBytes, asker.identity)
+            models = try admit(
+                header, imageBytes: imageBytes, totalBytes: totalBytes, asker.identity, isTurn: isTurn)
         } catch {
             statistics.count(error.status)
             var document = ResultDocument(id: header.id, error: error)
             document.metadata = header.metadata
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
-                document.retryAfterMilliseconds = admission.retryAfter(
-                    rate: statistics.answersPerBusySecond(at: now), at: now)
+                document.retryAfterMilliseconds = admission.retryAfter(rate: pace(at: now), caller, at: now)
             }
             actions.append(.reply(token, .result(document)))
             return
         }
+        if isTurn, let caller { admission.leave(caller) }
         statistics.counters.accepted += 1
         statistics.counters.bytesReceived += totalBytes
         statistics.noteWork(at: now)
@@ -339,7 +347,7 @@ public struct RouterCore {
 
     /// The models that the request is for, if it may come in.
     private func admit(
-        _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Asker.Identity
+        _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Asker.Identity, isTurn: Bool
     ) throws(WireError) -> [Int] {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
         if header.durable, !configuration.keepsJournal {
@@ -365,7 +373,9 @@ public struct RouterCore {
             throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
         }
         let bytes = ledger.bytes + recordingBytes
-        guard jobsInHand < configuration.maxJobs, bytes + totalBytes <= configuration.maxBytes else {
+        let held = isTurn ? 0 : admission.placesHeld
+        let reserved = min(held, Int(Double(configuration.maxJobs) * Self.reservedShare))
+        guard jobsInHand < configuration.maxJobs - reserved, bytes + totalBytes <= configuration.maxBytes else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
                 "the queue is full with \(jobsInHand) jobs and \(bytes) bytes; try again later")
@@ -377,7 +387,8 @@ public struct RouterCore {
                 "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
         let wait = served.map { expectedTime(header, $0) }.max() ?? .zero
-        guard wait <= .milliseconds(header.budgetMilliseconds) * Self.budgetShare else {
+        let share = held > 0 ? Self.newcomersBudgetShare : Self.budgetShare
+        guard wait <= .milliseconds(header.budgetMilliseconds) * share else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
                 "the jobs ahead take about \(Int(wait.milliseconds)) ms, too much for a budget of \(header.budgetMilliseconds) ms; try again later"
@@ -391,10 +402,16 @@ public struct RouterCore {
         let load = roster.load(of: model)
         let waiting = waiting[model].count
         guard load.isBacklogged(waiting: waiting) else { return .zero }
-        let wait = drainRates[model].time(for: waiting + load.inFlight, workers: load.workers) ?? .zero
+        let wait = drainRates[model].time(behind: waiting + load.inFlight, workers: load.workers) ?? .zero
         // As in `enqueue`: each step of priority overtakes what came so much earlier.
         let steps = header.priority - Limits.defaultPriority
         return max(.zero, wait - configuration.priorityStep * steps)
+    }
+
+    /// Jobs a second that the slowest model gets through; without a backlog to measure it by, those that were answered.
+    private func pace(at now: Instant) -> Double {
+        drainRates.indices.compactMap { drainRates[$0].perSecond(workers: roster.load(of: $0).workers) }.min()
+            ?? statistics.answersPerBusySecond(at: now)
     }
 
     /// The models by number, if they and the policy are of this ensemble.
@@ -498,9 +515,10 @@ public struct RouterCore {
         switch message {
         case .hello: break
         case .score(let score):
-            guard let job = take(score.job, epoch: score.epoch, from: slot, now) else { return }
+            let computing = Duration.microseconds(Int64(score.timings.computeMicroseconds))
+            guard let job = take(score.job, epoch: score.epoch, from: slot, computing: computing, now) else { return }
             roster[slot].scored += 1
-            roster[slot].compute.record(Double(score.timings.computeMicroseconds) / 1000)
+            roster[slot].compute.record(computing.milliseconds)
             statistics.scored(
                 score.timings, model: roster[slot].model, after: now - ledger[job.serial].received)
             ledger[job.serial].settle(job.task, .scored(score, worker: roster[slot].identity, at: now))
@@ -553,7 +571,9 @@ public struct RouterCore {
     }
 
     /// The job that an answer is for, out of the worker's hands; nil if the answer is dropped.
-    private mutating func take(_ rawJob: UInt64, epoch: UInt64, from slot: Roster.Slot, _ now: Instant) -> JobID? {
+    private mutating func take(
+        _ rawJob: UInt64, epoch: UInt64, from slot: Roster.Slot, computing: Duration? = nil, _ now: Instant
+    ) -> JobID? {
         let job = JobID(rawValue: rawJob)
         guard epoch == roster[slot].epoch, roster.release(job, from: slot, at: now) else {
             statistics.counters.unknown += 1
@@ -562,7 +582,7 @@ public struct RouterCore {
         let model = roster[slot].model
         // All workers are counted for it, which an answer without a backlog need not pay for.
         if drainRates[model].isBacklogged {
-            drainRates[model].noteAnswer(workers: roster.load(of: model).workers, at: now)
+            drainRates[model].noteAnswer(workers: roster.load(of: model).workers, computing: computing, at: now)
         }
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
@@ -651,7 +671,8 @@ public struct RouterCore {
             actions.append(.send(peer, .resync))
             lose(peer, now)
         }
-        roster.scheduleCheck(after: configuration.heartbeat / 2, from: now)
+        roster.scheduleCheck(
+            silentFor: silence, hungFor: configuration.hangTimeout, within: configuration.heartbeat, from: now)
     }
 
     private mutating func abandon(_ now: Instant) {

@@ -12,6 +12,7 @@ MAGIC = b"BIFRONS1"
 @dataclass
 class Job:
     sent: float
+    header: dict
     refusals: int = 0
 
 
@@ -24,6 +25,7 @@ class Answer:
     since_start: float
     refusals: int
     retry_after_ms: int
+    id: str
     total_ms: float
 
 
@@ -51,7 +53,7 @@ class Load:
         self._socket.linger, self._socket.sndhwm, self._socket.rcvhwm = 0, 0, 0
         self._socket.connect(endpoint)
         self._pictures = pictures
-        self._header = json.dumps({"verb": "classify", "budget_ms": budget_ms}).encode()
+        self._header = {"verb": "classify", "budget_ms": budget_ms}
         self._patience = budget_ms / 1000 + 5
         self._obeys = obeys
         self._numbers = 0
@@ -88,7 +90,7 @@ class Load:
             count = None if is_over else due(now - start, len(in_flight))
             is_over = is_over or count is None
             for _ in range(count or 0):
-                self._send(Job(now), in_flight)
+                self._send(Job(now, self._header), in_flight)
             ready = [entry for entry in later if entry[0] <= now]
             later = [entry for entry in later if entry[0] > now]
             for _, job in ready:
@@ -102,6 +104,7 @@ class Load:
                     outcome.answers.append(answer)
                     if answer.status == 429 and self._obeys:
                         job.refusals += 1
+                        job.header = self._header | {"id": answer.id}
                         later.append((time.monotonic() + answer.retry_after_ms / 1000, job))
             elif not later and now - last_event > self._patience:
                 outcome.unanswered = len(in_flight)
@@ -112,7 +115,7 @@ class Load:
         number = b"%d" % self._numbers
         in_flight[number] = job
         picture = self._pictures[self._numbers % len(self._pictures)]
-        self._socket.send_multipart([number, b"", MAGIC, self._header, picture])
+        self._socket.send_multipart([number, b"", MAGIC, json.dumps(job.header).encode(), picture])
 
     def _received(self, in_flight: dict[bytes, Job], start: float):
         while True:
@@ -124,4 +127,4 @@ class Load:
             result = json.loads(frames[-1])
             job = in_flight.pop(frames[0])
             yield Answer(result["status"], now - job.sent, now - start, job.refusals, result.get("retry_after_ms", 0),
-                         result.get("total_ms", 0.0)), job
+                         result["id"], result.get("total_ms", 0.0)), job

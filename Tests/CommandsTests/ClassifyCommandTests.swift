@@ -1,6 +1,5 @@
 import ArgumentParser
 import Settings
-import Synchronization
 import Testing
 import Wire
 
@@ -28,17 +27,18 @@ import Wire
 
     private static let models = #"{"status":200,"models":[{"name":"a","workers":1,"served":[]}],"policies":[]}"#
 
-    /// Answers by the picture's first byte: 0 a verdict, 1 a broken picture, 2 full the first time, 3 no worker.
+    /// Answers by the picture's first byte: 0 a verdict, 1 a broken picture, 2 full for all but one that was told so, 3 no
+    /// worker.
     private func router() throws -> AnsweringRouter {
-        let wasFull = Atomic(false)
-        return try AnsweringRouter(endpoint) { header, image in
+        try AnsweringRouter(endpoint) { header, image in
             switch (header.verb, image.first) {
             case (.ping, _): return #"{"status":200}"#
             case (.models, _): return Self.models
             case (_, 1): return #"{"status":422,"error":{"code":"image_corrupt","message":"broken"}}"#
             case (_, 3): return #"{"status":503,"error":{"code":"no_worker","message":"nobody"}}"#
-            case (_, 2) where !wasFull.exchange(true, ordering: .relaxed):
-                return #"{"status":429,"retry_after_ms":1,"error":{"code":"queue_full","message":"later"}}"#
+            case (_, 2) where header.id != "its turn":
+                return
+                    #"{"id":"its turn","status":429,"retry_after_ms":1,"error":{"code":"queue_full","message":"later"}}"#
             default:
                 return
                     #"{"status":200,"verdict":{"label":"real","ai_probability":0.1,"action":"allow","policy":"default"}}"#

@@ -127,6 +127,57 @@ struct AdmissionTests {
         #expect((50...70).contains(wait), "\(wait)")
     }
 
+    /// Eight jobs in hand, and a ninth, called late, that was told when to come again.
+    private func full() -> (script: Script, wait: Duration) {
+        var script = Script { $0.maxJobs = 8 }
+        script.join("r1", credit: 1)
+        for token in 1...8 { script.classify(token) { $0.models = ["resnet"] } }
+        #expect(script.classify(9) { $0.id = "late" } == ["reply 9: 429 queue_full"])
+        return (script, .milliseconds(script.document(9)?.retryAfterMilliseconds ?? 0))
+    }
+
+    @Test func whoComesWhenToldFindsThePlaceThatNobodyElseGot() {
+        var (script, wait) = full()
+        script.score("r1", 1)
+        #expect(script.classify(10) { $0.id = "new" } == ["reply 10: 429 queue_full"])
+        script.wait(wait)
+        #expect(script.classify(11) { $0.id = "late" } == [])
+        // The place is taken: with it the same job is one of many.
+        #expect(script.classify(12) { $0.id = "late" } == ["reply 12: 429 queue_full"])
+    }
+
+    @Test func whoComesTooEarlyHasNoPlaceYet() {
+        var (script, wait) = full()
+        script.score("r1", 1)
+        script.wait(wait - .milliseconds(1))
+        #expect(script.classify(10) { $0.id = "late" } == ["reply 10: 429 queue_full"])
+    }
+
+    @Test func theSameIDOfAnotherClientHoldsNoPlace() {
+        var (script, wait) = full()
+        script.score("r1", 1)
+        script.wait(wait)
+        let other = Asker(.connection(7), .operator)
+        #expect(script.classify(10, from: other) { $0.id = "late" } == ["reply 10: 429 queue_full"])
+        #expect(script.classify(11) { $0.id = "late" } == [])
+    }
+
+    @Test func aPlaceIsNotKeptForLong() {
+        var (script, wait) = full()
+        script.score("r1", 1)
+        script.wait(wait + .milliseconds(2000))
+        #expect(script.classify(10) { $0.id = "new" } == [])
+    }
+
+    @Test func withoutAnIDNobodyIsKnownAgain() {
+        var script = Script { $0.maxJobs = 8 }
+        script.join("r1", credit: 1)
+        for token in 1...8 { script.classify(token) { $0.models = ["resnet"] } }
+        #expect(script.classify(9) { $0.id = nil } == ["reply 9: 429 queue_full"])
+        script.score("r1", 1)
+        #expect(script.classify(10) { $0.id = "new" } == [])
+    }
+
     @Test func theWaitIsBoundedWhateverTheRate() {
         var script = Script { $0.maxJobs = 1 }
         script.join("r1", credit: 0)

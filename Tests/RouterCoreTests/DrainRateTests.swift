@@ -10,36 +10,48 @@ struct DrainRateTests {
     private func measured(answers: Int = 100) -> DrainRate {
         var rate = DrainRate()
         rate.note(isBacklogged: true, at: start)
-        for index in 1...answers { rate.noteAnswer(workers: 2, at: start + .milliseconds(10 * index)) }
+        for index in 1...answers { rate.noteAnswer(workers: 2, computing: nil, at: start + .milliseconds(10 * index)) }
         return rate
     }
 
     @Test func theTimeIsThatOfTheWorkersThatAreThere() throws {
-        let two = try #require(measured().time(for: 200, workers: 2))
+        let two = try #require(measured().time(behind: 200, workers: 2))
         #expect(abs(two.milliseconds - 2000) < 1)
-        let one = try #require(measured().time(for: 200, workers: 1))
+        let one = try #require(measured().time(behind: 200, workers: 1))
         #expect(abs(one.milliseconds - 4000) < 1)
-        #expect(measured().time(for: 0, workers: 1) == .zero)
+        #expect(measured().time(behind: 0, workers: 1) == .zero)
+    }
+
+    @Test func theBatchThatTheJobIsInCounts() throws {
+        var rate = measured(answers: 1)
+        for index in 2...100 {
+            rate.noteAnswer(
+                workers: 2, computing: .milliseconds(index < 50 ? 80 : 40), at: start + .milliseconds(10 * index))
+        }
+        #expect(abs(try #require(rate.time(behind: 200, workers: 2)).milliseconds - 2040) < 1)
+        #expect(abs(try #require(rate.perSecond(workers: 2)) - 100) < 0.1)
     }
 
     @Test func nothingIsSaidWithoutEvidence() {
-        #expect(measured(answers: 5).time(for: 200, workers: 2) == nil)
-        #expect(measured().time(for: 200, workers: 0) == nil)
-        #expect(DrainRate().time(for: 200, workers: 2) == nil)
+        #expect(measured(answers: 5).time(behind: 200, workers: 2) == nil)
+        #expect(measured().time(behind: 200, workers: 0) == nil)
+        #expect(DrainRate().time(behind: 200, workers: 2) == nil)
     }
 
     @Test func timeWithoutABacklogDoesNotCount() throws {
         var rate = measured()
         rate.note(isBacklogged: false, at: start + .seconds(1))
-        rate.noteAnswer(workers: 2, at: start + .seconds(50))
+        rate.noteAnswer(workers: 2, computing: nil, at: start + .seconds(50))
         rate.note(isBacklogged: true, at: start + .seconds(100))
-        rate.noteAnswer(workers: 2, at: start + .seconds(100) + .milliseconds(10))
-        #expect(abs(try #require(rate.time(for: 200, workers: 2)).milliseconds - 2000) < 1)
+        rate.noteAnswer(workers: 2, computing: nil, at: start + .seconds(100) + .milliseconds(10))
+        #expect(abs(try #require(rate.time(behind: 200, workers: 2)).milliseconds - 2000) < 1)
     }
 
     @Test func thePastIsForgotten() throws {
         var rate = measured()
-        for index in 1...2000 { rate.noteAnswer(workers: 2, at: start + .seconds(1) + .milliseconds(20 * index)) }
-        #expect(abs(try #require(rate.time(for: 200, workers: 2)).milliseconds - 4000) < 40)
+        for index in 1...2000 {
+            rate.noteAnswer(workers: 2, computing: nil, at: start + .seconds(1) + .milliseconds(20 * index))
+        }
+        #expect(abs(try #require(rate.time(behind: 200, workers: 2)).milliseconds - 4000) < 40)
     }
 }

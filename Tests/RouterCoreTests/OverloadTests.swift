@@ -20,6 +20,17 @@ struct OverloadTests {
         #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
     }
 
+    /// Those who never waited do not stop coming, and get nothing of what was promised to others.
+    @Test func whoComesAgainWhenToldGetsIn() {
+        var line = Line(workers: 1)
+        line.obeys = true
+        line.run(seconds: 30, perSecond: 1.5 * line.capacity)
+        #expect(line.cameAgain > 1000)
+        // What was promised before the pace was known.
+        #expect(Double(line.refusedAgain) <= 0.01 * Double(line.cameAgain), "\(line.refusedAgain) of \(line.cameAgain)")
+        #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
+    }
+
     @Test func noJobIsTurnedAwayAsLongAsTheWorkersKeepUp() {
         var line = Line(workers: 1)
         line.run(seconds: 30, perSecond: 0.9 * line.capacity)
@@ -77,6 +88,11 @@ private struct Line {
     private(set) var inTime = 0
     private(set) var failed = 0
     private(set) var refused = 0
+    /// Whether those who were turned away come again when they were told to; how many did, and in vain.
+    var obeys = false
+    private(set) var cameAgain = 0
+    private(set) var refusedAgain = 0
+    private var later: [(turn: Instant, id: String)] = []
     private var core: RouterCore
     private var workers: [Worker] = []
     private var now = Instant(nanoseconds: 1_000_000_000)
@@ -98,7 +114,7 @@ private struct Line {
     }
 
     mutating func submit(_ change: (inout RequestHeader) -> Void = { _ in }) {
-        var header = RequestHeader(verb: .classify)
+        var header = RequestHeader(verb: .classify, id: "\(nextToken)")
         header.budgetMilliseconds = Self.budget
         change(&header)
         let token = nextToken
@@ -119,6 +135,14 @@ private struct Line {
                 let job = workers[index].jobs.removeFirst()
                 workers[index].freeAt = now + workers[index].pace
                 perform(core.handle(.worker(workers[index].peer, workers[index].script.score(job)), at: now))
+            }
+            let due = later.filter { $0.turn <= now }
+            later.removeAll { $0.turn <= now }
+            for job in due {
+                cameAgain += 1
+                let before = refused
+                submit { $0.id = job.id }
+                refusedAgain += refused - before
             }
             owed += perSecond / 1000
             while owed >= 1 {
@@ -142,7 +166,9 @@ private struct Line {
             case .reply(_, .result(let document)):
                 switch document.status {
                 case .ok: inTime += 1
-                case .tooManyRequests: refused += 1
+                case .tooManyRequests:
+                    refused += 1
+                    if obeys { later.append((now + .milliseconds(document.retryAfterMilliseconds!), document.id!)) }
                 default: failed += 1
                 }
             default: break
