@@ -61,6 +61,11 @@ final class HTTPConnection {
         try send(Array(text.utf8))
     }
 
+    /// Nothing more is sent; answers may still come.
+    func endSending() {
+        shutdown(socket, Int32(SHUT_WR))
+    }
+
     func send(
         _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
     ) throws {
