@@ -27,9 +27,14 @@ struct ClientConnection: Sendable {
                 task.cancel()
             }
         } catch is CancellationError where !Task.isCancelled {
-            throw Problem(
-                HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request"), code: "client_gone",
-                "the client closed the connection before the answer")
+            throw Problem.clientGone
         }
     }
+}
+
+extension Problem {
+    /// For log and metrics: there is nobody to read it.
+    static let clientGone = Problem(
+        HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request"), code: "client_gone",
+        "the client closed the connection before the answer")
 }

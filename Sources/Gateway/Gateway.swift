@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import NIOCore
 internal import NIOHTTP1
 internal import Reactor
 internal import Settings
@@ -52,6 +53,9 @@ struct Gateway: Sendable {
             }
         } catch let problem as Problem {
             response = problem.response()
+        } catch let error where error is IOError || error is ChannelError {
+            // The client's connection broke within the body: nothing else here speaks over one of NIO's.
+            response = Problem.clientGone.response()
         } catch let error where !(error is HTTPParserError) {
             logger.error("request failed", metadata: ["path": "\(request.uri.path.prefix(256))", "error": "\(error)"])
             response = Problem(.internalServerError, code: "failed", "the gateway failed; its log says how").response()

@@ -73,6 +73,26 @@ extension EndToEndTests {
             }
         }
 
+        @Test(arguments: ["/v1/classify", "/v1/jobs"])
+        func uploadThatIsBrokenOffIsNoJobAndNoFault(path: String) throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+                let workers = try cluster.testWorkers()
+                let gateway = try cluster.startGateway()
+                var connection: HTTPConnection? = try gateway.connect()
+                try connection?.send(
+                    "POST", path, Self.image + ["Content-Length: 1000", "Expect: 100-continue"])
+                #expect(try connection?.receive().status == 100)
+                try connection?.send([1, 2, 3])
+                connection?.endByReset()
+                connection = nil
+                try gateway.process.wait { gateway.process.standardError.contains("path=\(path) status=499") }
+                #expect(!gateway.process.standardError.contains("request failed"))
+                #expect(try cluster.client().status().counters.accepted == 0)
+                _ = workers
+            }
+        }
+
         @Test func clientThatOnlySendsNothingMoreIsAnswered() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
