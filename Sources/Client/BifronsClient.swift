@@ -10,9 +10,11 @@ public import ZeroMQ
 ///     let reply = try await client.classify(image)
 ///     print(reply.document.verdict?.aiProbability ?? .nan)
 ///
-/// A request goes to the connected router that has the fewest of this client's requests. If that router's connection ends,
-/// the request goes to another, or to the same when it is back: a picture's verdict does not depend on how often it is
-/// asked for. Every call ends exactly once, at the latest a little after its budget.
+/// A request goes to the connected router that has the fewest of this client's requests; one with an idempotency key to the
+/// same connected router as every other with that key, whichever client has it. If that router's connection ends, the request
+/// goes to another, or to the same when it is back: a picture's verdict does not depend on how often it is asked for. A job
+/// that is fetched or cancelled may be with any router, so all are asked. Every call ends exactly once, at the latest a little
+/// after its budget.
 public final class BifronsClient: Sendable {
     /// Where the routers are and how patient the client is.
     public struct Options: Sendable {
@@ -34,6 +36,9 @@ public final class BifronsClient: Sendable {
         }
     }
 
+    /// The routers' endpoints, each once, in the order in which they were given.
+    public var routers: [String] { options.routers }
+
     private let options: Options
     private let mailbox: Mailbox<Mail>
     private let gate: Gate
@@ -45,6 +50,8 @@ public final class BifronsClient: Sendable {
     /// Opens the sockets and starts the thread that serves them. Does not wait for a connection.
     /// - Throws: if an endpoint is malformed or the system has no more sockets or threads.
     public init(_ options: Options = Options()) throws(ClientError) {
+        var options = options
+        options.routers = options.routers.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         self.options = options
         do {
             let mailbox = try Mailbox<Mail>()
@@ -92,13 +99,13 @@ public final class BifronsClient: Sendable {
         return Reply(bytes: bytes, document: try decode(bytes) { try Reply.decode(bytes) })
     }
 
-    /// What the router is doing. With several routers, one of them.
+    /// What the router is doing. With several routers, the first that is connected.
     public func status() async throws -> StatusReport {
         let bytes = try await report(.status)
         return try decode(bytes) { try StatusReport.decode(bytes) }
     }
 
-    /// What is being served. With several routers, by one of them.
+    /// What is being served. With several routers, by the first that is connected.
     public func models() async throws -> ModelsReport {
         let bytes = try await report(.models)
         return try decode(bytes) { try ModelsReport.decode(bytes) }
@@ -114,11 +121,13 @@ public final class BifronsClient: Sendable {
     public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()
         _ = try await request(
-            RequestHeader(verb: .ping), image: nil, connectTimeout: connectTimeout ?? timeout, answerTimeout: timeout)
+            RequestHeader(verb: .ping), image: nil, router: nil, connectTimeout: connectTimeout ?? timeout,
+            answerTimeout: timeout)
         return MonotonicClock.now() - start
     }
 
-    /// Sends any request and waits for its answer.
+    /// Sends any request and waits for its answer. With several routers, `fetch` and `cancel` ask all of them: the answer is
+    /// of the one that knows the job, and 404 only if every router says so.
     /// - Parameters:
     ///   - header: goes out with what is left of the budget, and with an id if it has none. A budget that the protocol
     ///     has not, see ``Limits/budgetMilliseconds``, is taken for the nearest one that it has.
@@ -126,16 +135,69 @@ public final class BifronsClient: Sendable {
     /// - Returns: the result frame.
     /// - Throws: as ``classify(_:header:)``.
     public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
+        let isOfAJob = header.verb == .fetch || header.verb == .cancel
+        return isOfAJob && routers.count > 1
+            ? try await requestOfJob(header) : try await request(header, image: image, router: nil)
+    }
+
+    /// Sends any request to one router and to no other, and waits for its answer.
+    /// - Parameters:
+    ///   - header: as of ``request(_:image:)``.
+    ///   - image: the image frame; nil for none.
+    ///   - router: where the router stands in ``routers``; nil: any of them.
+    /// - Returns: the result frame.
+    /// - Throws: as ``classify(_:header:)``.
+    public func request(_ header: RequestHeader, image: [UInt8]?, router: Int?) async throws -> [UInt8] {
         var header = header
         let budgets = Limits.budgetMilliseconds
         header.budgetMilliseconds = min(max(header.budgetMilliseconds, budgets.lowerBound), budgets.upperBound)
         return try await request(
-            header, image: image, connectTimeout: options.connectTimeout,
+            header, image: image, router: router, connectTimeout: options.connectTimeout,
             answerTimeout: .milliseconds(header.budgetMilliseconds) + options.grace)
     }
 
+    /// Asks every router for a job, which is with one of them at most.
+    /// - Returns: the answer of the one that knows it, as soon as that is there; otherwise one that says why it is not known.
+    /// - Throws: ``ClientError`` if none knows it and one could not be asked: the job may be there.
+    private func requestOfJob(_ header: RequestHeader) async throws -> [UInt8] {
+        try await withThrowingTaskGroup(of: (router: Int, answer: Result<JobAnswer, ClientError>).self) { group in
+            for router in routers.indices {
+                group.addTask {
+                    do {
+                        let bytes = try await self.request(header, image: nil, router: router)
+                        return (router, .success((bytes, try self.outcome(of: bytes).error?.code)))
+                    } catch let error as ClientError {
+                        return (router, .failure(error))
+                    }
+                }
+            }
+            var unknown: [UInt8]?
+            var unsure: [UInt8]?
+            var failures: [Int: ClientError] = [:]
+            for try await (router, answer) in group {
+                switch answer {
+                case .success((let bytes, "unknown_job")): unknown = bytes
+                // The router may have the job, and cannot look now.
+                case .success((let bytes, "journal_unavailable")), .success((let bytes, "queue_full")): unsure = bytes
+                case .success((let bytes, _)):
+                    group.cancelAll()
+                    return bytes
+                case .failure(let error): failures[router] = error
+                }
+            }
+            if let answer = unsure ?? (failures.isEmpty ? unknown : nil) { return answer }
+            let codes = failures.values.map(\.code)
+            let missing = failures.keys.sorted().map { routers[$0] }.joined(separator: ", ")
+            throw ClientError(
+                codes.contains(.noRouter) ? .noRouter : codes.first ?? .failed,
+                "the job '\(header.id ?? "")' may be with a router that did not answer: \(missing); no other knows it")
+        }
+    }
+
+    private typealias JobAnswer = (bytes: [UInt8], code: String?)
+
     private func request(
-        _ header: RequestHeader, image: [UInt8]?, connectTimeout: Duration, answerTimeout: Duration
+        _ header: RequestHeader, image: [UInt8]?, router: Int?, connectTimeout: Duration, answerTimeout: Duration
     ) async throws -> [UInt8] {
         try Task.checkCancellation()
         let number = numbers.add(1, ordering: .relaxed).newValue
@@ -144,7 +206,7 @@ public final class BifronsClient: Sendable {
         let outcome: CallOutcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let call = Call(
-                    number: number, header: header, image: image, start: MonotonicClock.now(),
+                    number: number, header: header, image: image, router: router, start: MonotonicClock.now(),
                     connectTimeout: connectTimeout, answerTimeout: answerTimeout,
                     end: { continuation.resume(returning: $0) })
                 let isOpen = gate.pass { mailbox.post(.submit(call)) }
@@ -164,7 +226,7 @@ public final class BifronsClient: Sendable {
 
     private func report(_ verb: Verb) async throws -> [UInt8] {
         let bytes = try await request(RequestHeader(verb: verb), image: nil)
-        let outcome = try decode(bytes) { try JSONDecoder().decode(Outcome.self, from: Data(bytes)) }
+        let outcome = try outcome(of: bytes)
         guard outcome.status.isSuccess else {
             throw ClientError(
                 .refused(outcome.status),
@@ -178,6 +240,10 @@ public final class BifronsClient: Sendable {
     private struct Outcome: Decodable {
         let status: Status
         let error: ResultDocument.Problem?
+    }
+
+    private func outcome(of bytes: [UInt8]) throws -> Outcome {
+        try decode(bytes) { try JSONDecoder().decode(Outcome.self, from: Data(bytes)) }
     }
 
     private func decode<Value>(_ bytes: [UInt8], _ body: () throws -> Value) throws -> Value {

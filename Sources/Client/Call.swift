@@ -13,6 +13,8 @@ struct Call: Sendable {
     let number: UInt64
     let header: RequestHeader
     let image: [UInt8]?
+    /// The only router that may have the call; nil: any.
+    let router: Int?
     let start: Instant
     let connectTimeout: Duration
     let answerTimeout: Duration
@@ -42,8 +44,10 @@ struct CallLedger {
     }
 
     private var entries: [UInt64: Entry] = [:]
-    /// Numbers of waiting calls, the oldest first. Those that have ended meanwhile are skipped.
+    /// Numbers of waiting calls that any router may have, the oldest first. Those that have ended meanwhile are skipped.
     private var queue: [UInt64] = []
+    /// The same of calls that only one router may have, for each router: they hold nobody up while it is away.
+    private var ownQueues: [[UInt64]]
     /// Calls sent to each router and not answered.
     private(set) var inFlight: [Int]
     /// No call is due earlier; one may be due later, which then costs one idle look.
@@ -51,23 +55,42 @@ struct CallLedger {
 
     init(routers: Int) {
         inFlight = Array(repeating: 0, count: routers)
+        ownQueues = Array(repeating: [], count: routers)
     }
 
-    var hasWaiting: Bool { !queue.isEmpty }
+    /// Whether a call waits that the router may have.
+    func hasWaiting(for router: Int) -> Bool { !queue.isEmpty || !ownQueues[router].isEmpty }
+
+    /// Whether a job of this id, which need not be unique, is in flight.
+    func hasJob(id: String?) -> Bool {
+        entries.values.contains { $0.call.header.verb == .classify && $0.call.header.id == id }
+    }
 
     mutating func add(_ call: Call, at now: Instant) {
         entries[call.number] = Entry(call: call, place: .waiting(since: now))
-        queue.append(call.number)
+        self[keyPath: Self.queue(of: call)].append(call.number)
         expect(due(entries[call.number]!))
     }
 
-    /// Offers every waiting call to `send`, which answers with the router that took it; stops at the first that none took.
+    private static func queue(of call: Call) -> WritableKeyPath<CallLedger, [UInt64]> {
+        call.router.map { \.ownQueues[$0] } ?? \.queue
+    }
+
+    /// Offers every waiting call to `send`, which answers with the router that took it; of those that any router may have,
+    /// and of each router's own, stops at the first that was not taken.
     mutating func dispatch<Failure: Error>(
         _ send: (Call, _ inFlight: [Int]) throws(Failure) -> Int?
     ) throws(Failure) {
+        try dispatch(\.queue, send)
+        for router in ownQueues.indices { try dispatch(\.ownQueues[router], send) }
+    }
+
+    private mutating func dispatch<Failure: Error>(
+        _ queue: WritableKeyPath<CallLedger, [UInt64]>, _ send: (Call, _ inFlight: [Int]) throws(Failure) -> Int?
+    ) throws(Failure) {
         var handled = 0
-        defer { queue.removeFirst(handled) }
-        for number in queue {
+        defer { self[keyPath: queue].removeFirst(handled) }
+        for number in self[keyPath: queue] {
             if let entry = entries[number], case .waiting = entry.place {
                 guard let router = try send(entry.call, inFlight) else { return }
                 entries[number]!.place = .sent(router: router)
@@ -94,7 +117,8 @@ struct CallLedger {
             expect(due(entries[number]!))
         }
         inFlight[router] = 0
-        queue.insert(contentsOf: lost, at: 0)
+        queue.insert(contentsOf: lost.filter { entries[$0]!.call.router == nil }, at: 0)
+        ownQueues[router].insert(contentsOf: lost.filter { entries[$0]!.call.router != nil }, at: 0)
     }
 
     /// Takes out the calls whose time is over.
@@ -103,6 +127,7 @@ struct CallLedger {
         let numbers = entries.filter { due($0.value) <= now }.keys.sorted()
         let expired = numbers.compactMap { remove($0) }
         queue.removeAll { entries[$0] == nil }
+        for router in ownQueues.indices { ownQueues[router].removeAll { entries[$0] == nil } }
         self.nextDue = entries.values.map(due).min()
         return expired
     }
@@ -111,6 +136,7 @@ struct CallLedger {
         defer {
             entries = [:]
             queue = []
+            ownQueues = ownQueues.map { _ in [] }
         }
         return entries.values.map(\.call)
     }

@@ -78,8 +78,8 @@ final class ClientLoop {
                 }
                 expire()
                 try ledger.dispatch { call, inFlight throws(ZeroMQError) in try send(call, inFlight) }
-                for router in routers {
-                    let isWanted = ledger.hasWaiting && router.isReady
+                for (index, router) in routers.enumerated() {
+                    let isWanted = router.isReady && ledger.hasWaiting(for: index)
                     poll.setInterest(isWanted ? [.readable, .writable] : .readable, at: router.socketIndex)
                 }
             }
@@ -104,17 +104,32 @@ final class ClientLoop {
         try receive(from: router)
     }
 
-    /// Gives a call to the least loaded router that takes it.
+    /// Gives a call to the first router, of those that may have it, that takes it.
     private func send(_ call: Call, _ inFlight: [Int]) throws(ZeroMQError) -> Int? {
         var header = call.header
         let spent = Int((MonotonicClock.now() - call.start).milliseconds)
         header.budgetMilliseconds = max(1, header.budgetMilliseconds - spent)
         fill(number: call.number, header, image: call.image)
-        let ready = routers.indices.filter { routers[$0].isReady }
-        for index in ready.sorted(by: { inFlight[$0] < inFlight[$1] }) {
+        for index in candidates(for: call, inFlight) {
             if case .sent = try routers[index].socket.send(message) { return index }
         }
         return nil
+    }
+
+    /// The connected routers that may have a call, the one that should have it first.
+    private func candidates(for call: Call, _ inFlight: [Int]) -> [Int] {
+        let ready = routers.indices.filter { routers[$0].isReady }
+        if let router = call.router { return ready.filter { $0 == router } }
+        if let key = call.header.idempotencyKey {
+            // A router knows its own keys only.
+            let weights = routers.map { Rendezvous.weight(of: $0.endpoint, for: key) }
+            return ready.sorted { weights[$0] > weights[$1] }
+        }
+        switch call.header.verb {
+        // What one router says, and then another, would be numbers that jump: always the first that is there.
+        case .status, .models: return ready
+        default: return ready.sorted { inFlight[$0] < inFlight[$1] }
+        }
     }
 
     private func fill(number: UInt64, _ header: RequestHeader, image: [UInt8]?) {
@@ -141,6 +156,8 @@ final class ClientLoop {
         guard let (call, place) = ledger.remove(number) else { return }
         call.end(.cancelled)
         guard case .sent(let router) = place, call.header.verb == .classify else { return }
+        // The router would take the latest of that id, which is not the one that is not wanted any more.
+        guard !ledger.hasJob(id: call.header.id) else { return }
         // The answer to this, and the job's own, find no call and are dropped; so it need not be sent for certain either.
         fill(number: number, RequestHeader(verb: .cancel, id: call.header.id), image: nil)
         _ = try routers[router].socket.send(message)
@@ -154,7 +171,7 @@ final class ClientLoop {
                     .failed(
                         ClientError(
                             .noRouter,
-                            "no router answered at \(options.routers.joined(separator: ", ")) within "
+                            "no router answered at \(endpoints(of: call)) within "
                                 + "\(Int(min(call.connectTimeout, call.answerTimeout).milliseconds)) ms; "
                                 + "start one with 'bifrons up' or name another with --router")))
             case .sent(let router):
@@ -167,5 +184,9 @@ final class ClientLoop {
                         )))
             }
         }
+    }
+
+    private func endpoints(of call: Call) -> String {
+        call.router.map { routers[$0].endpoint } ?? options.routers.joined(separator: ", ")
     }
 }

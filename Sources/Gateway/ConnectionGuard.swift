@@ -1,10 +1,14 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOHTTPTypes
 
 /// Keeps one connection from holding what it does not use: a request has to come in time, an answer has to be taken in
-/// time, and who sends on although it was refused is left.
+/// time, and who sends on although it was refused is left. And it tells a request whose client is gone.
+///
+/// A client that closes its connection and one that only has nothing more to send look alike: their input ends. So that one is
+/// told 102, which a client that waits passes over (RFC 9110, 15.2); the system of one that is gone refuses it.
 ///
 /// The time limits are for whole messages: a byte now and then ("slow loris") does not extend them. A body may take a
 /// second more for each 10 kB that have come.
@@ -20,6 +24,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// connection with the answer unread.
     private static let lingerTime = TimeAmount.seconds(2)
 
+    /// What is to be done when the client is gone before the answer; an outbound event.
+    struct OnDeparture: Sendable {
+        let run: @Sendable () -> Void
+    }
+
     private let timeout: TimeAmount
     private let largestBody: Int
     /// Requests whose head has come and whose answer is not written.
@@ -32,6 +41,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var idleSince = NIODeadline.uptimeNanoseconds(0)
     private var lingersUntil: NIODeadline?
     private var isAnswering = false
+    private var onDeparture: OnDeparture?
+    private var isInputClosed = false
+    /// Whether the client knows answers before the answer (1xx): those of HTTP/1.0 do not.
+    fileprivate var takesInterim = true
     private var timer: Scheduled<Void>?
 
     /// - Parameters:
@@ -46,6 +59,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         idleSince = context.eventLoop.now
         schedule(context)
+        let pipeline = context.pipeline.syncOperations
+        if let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) {
+            try? pipeline.addHandler(VersionReader(self), position: .after(decoder))
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -60,7 +77,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             bodyBegan = context.eventLoop.now
             bodyBytes = 0
             let length = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
-            if head.headerFields[.expect]?.lowercased() == "100-continue", length <= largestBody {
+            if takesInterim, head.headerFields[.expect]?.lowercased() == "100-continue", length <= largestBody {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
         case .body(let bytes): bodyBytes += bytes.readableBytes
@@ -69,6 +86,36 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if lingersUntil != nil { return context.close(promise: nil) }
         }
         context.fireChannelRead(data)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            isInputClosed = true
+            probe(context)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard let event = event as? OnDeparture else {
+            return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        onDeparture = event
+        promise?.succeed()
+        probe(context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        onDeparture?.run()
+        onDeparture = nil
+        context.fireChannelInactive()
+    }
+
+    /// Has the system find out whether a client that sends nothing more is still there.
+    private func probe(_ context: ChannelHandlerContext) {
+        guard isInputClosed, onDeparture != nil, takesInterim else { return }
+        let processing = HTTPResponse(status: .init(code: 102, reasonPhrase: "Processing"))
+        context.writeAndFlush(wrapOutboundOut(.head(processing)), promise: nil)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -87,6 +134,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(var head):
             isAnswering = true
+            onDeparture = nil
             // The answer to a request that has not come to its end: nobody will read the rest.
             if isEarly { head.headerFields[.connection] = "close" }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
@@ -142,5 +190,22 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         write(context: context, data: wrapOutboundOut(.head(response.head)), promise: nil)
         write(context: context, data: wrapOutboundOut(.body(ByteBuffer(bytes: problem.document))), promise: nil)
         write(context: context, data: wrapOutboundOut(.end(nil)), promise: nil)
+    }
+}
+
+/// Reads which HTTP the client speaks, which the parts that the guard sees do not tell.
+private final class VersionReader: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+
+    private let connection: ConnectionGuard
+
+    init(_ connection: ConnectionGuard) {
+        self.connection = connection
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .head(let head) = unwrapInboundIn(data) { connection.takesInterim = head.version != .http1_0 }
+        context.fireChannelRead(data)
     }
 }

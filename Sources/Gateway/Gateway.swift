@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+internal import NIOCore
 internal import NIOHTTP1
 internal import Reactor
 internal import Settings
@@ -23,9 +24,9 @@ struct Gateway: Sendable {
     let tokens: TokenFile?
     let logger: Logger
 
-    /// - Parameter address: the client's, without port.
-    func respond(to request: Request, from address: String) async throws -> Response {
+    func respond(to request: Request, from client: ClientConnection) async throws -> Response {
         let start = MonotonicClock.now()
+        let address = client.address
         let trace = TraceContext(continuing: request.headers[.traceparent])
         let methods = Route.at(request.uri.path)
         // HEAD is GET without the body.
@@ -40,7 +41,7 @@ struct Gateway: Sendable {
                 guard let route else { throw Self.wrongMethod(request.method, methods) }
                 caller = try identify(request, route)
                 let place = try limits.enter(address)
-                response = try await answer(request, route)
+                response = try await answer(request, route, client)
                 // A stream keeps its place until it ends.
                 if response.body.contentLength == nil {
                     let body = response.body
@@ -52,6 +53,9 @@ struct Gateway: Sendable {
             }
         } catch let problem as Problem {
             response = problem.response()
+        } catch let error where error is IOError || error is ChannelError {
+            // The client's connection broke within the body: nothing else here speaks over one of NIO's.
+            response = Problem.clientGone.response()
         } catch let error where !(error is HTTPParserError) {
             logger.error("request failed", metadata: ["path": "\(request.uri.path.prefix(256))", "error": "\(error)"])
             response = Problem(.internalServerError, code: "failed", "the gateway failed; its log says how").response()
@@ -73,7 +77,7 @@ struct Gateway: Sendable {
         return response
     }
 
-    private func answer(_ request: Request, _ route: Route) async throws -> Response {
+    private func answer(_ request: Request, _ route: Route, _ client: ClientConnection) async throws -> Response {
         switch route {
         case .page(let name):
             guard name != "openapi.json",
@@ -85,8 +89,9 @@ struct Gateway: Sendable {
                 ?? Self.nothingHere(request.uri.path).response()
         case .health: return .json(Array(#"{"status":"ok"}"#.utf8))
         case .readiness: return try await readiness()
-        case .metrics: return try await metricsText()
-        case .classify: return try await classify(request)
+        case .metrics: return await metricsText()
+        case .classify: return try await client.whileOpen { try await classify(request) }
+        // The job is wanted, whoever stays for the 202.
         case .jobs: return try await submit(request)
         case .job(let id):
             return try await router.ask(RequestHeader(verb: request.method == .delete ? .cancel : .fetch, id: id))
@@ -94,7 +99,7 @@ struct Gateway: Sendable {
         case .models: return try await router.ask(RequestHeader(verb: .models)).response
         case .status: return try await router.ask(RequestHeader(verb: .status)).response
         case .events: return await events()
-        case .original: return try await classifyAsOriginal(request)
+        case .original: return try await client.whileOpen { try await classifyAsOriginal(request) }
         }
     }
 
@@ -107,26 +112,14 @@ struct Gateway: Sendable {
 
     // MARK: Health
 
-    /// Whether a router answers and each model of the ensemble has a worker: one has it only when its canary was scored.
     private func readiness() async throws -> Response {
-        let answer = try await router.ask(RequestHeader(verb: .models))
-        guard answer.problem == nil else { return answer.response }
-        let missing = try ModelsReport.decode(answer.bytes).models.filter { $0.workers == 0 }.map(\.name)
-        guard missing.isEmpty else {
-            throw Problem(
-                .serviceUnavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))",
-                retryAfter: 1000)
-        }
+        try await router.checkReadiness()
         return .json(Array(#"{"status":"ready"}"#.utf8))
     }
 
     /// The cluster's metrics; without a router the gateway's own, which say that there is none.
-    private func metricsText() async throws -> Response {
-        var report: StatusReport?
-        if let answer = try? await router.ask(RequestHeader(verb: .status)), answer.problem == nil {
-            report = try? StatusReport.decode(answer.bytes)
-        }
-        let text = metrics.text(report, bodyBytes: limits.bytes)
+    private func metricsText() async -> Response {
+        let text = metrics.text(await router.reports(), bodyBytes: limits.bytes)
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],

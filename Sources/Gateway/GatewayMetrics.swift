@@ -30,12 +30,17 @@ final class GatewayMetrics: Sendable {
 
     /// Everything, in Prometheus's text format.
     /// - Parameters:
-    ///   - report: the router's status; nil if there was none to be had.
+    ///   - reports: what each router says. If they are several, their samples have a label with the router's endpoint.
     ///   - bodyBytes: bytes of bodies in the gateway.
-    func text(_ report: StatusReport?, bodyBytes: Int) -> String {
+    func text(_ reports: [RouterConnection.Report], bodyBytes: Int) -> String {
         let counts = counts.withLock { $0 }
         var text = PrometheusText()
-        text.gauge("bifrons_up", "Whether a router answers.", report == nil ? 0 : 1)
+        for report in reports {
+            text.router = reports.count > 1 ? report.router : nil
+            text.gauge("bifrons_up", "Whether a router answers.", report.status == nil ? 0 : 1)
+            if let status = report.status { text.write(status) }
+        }
+        text.router = nil
         text.gauge("bifrons_gateway_build_info", "The gateway's release.", 1, ["version": Release.version])
         text.gauge("bifrons_gateway_body_bytes", "Bytes of request bodies in the gateway.", Double(bodyBytes))
         text.family("bifrons_gateway_requests_total", .counter, "HTTP requests answered.")
@@ -49,7 +54,6 @@ final class GatewayMetrics: Sendable {
         for (route, histogram) in counts.durations.sorted(by: { $0.key < $1.key }) {
             text.histogram("bifrons_gateway_request_duration_seconds", histogram, ["route": route], unit: 0.001)
         }
-        if let report { text.write(report) }
         return text.text
     }
 }

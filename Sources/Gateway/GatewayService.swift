@@ -113,17 +113,17 @@ public struct GatewayService: Sendable {
         let gateway: Gateway
 
         func respond(to request: Request, context: Context) async throws -> Response {
-            try await gateway.respond(to: request, from: context.address)
+            try await gateway.respond(to: request, from: context.client)
         }
     }
 
     private struct Context: RequestContext {
         var coreContext: CoreRequestContextStorage
-        let address: String
+        let client: ClientConnection
 
         init(source: ApplicationRequestContextSource) {
             coreContext = .init(source: source)
-            address = source.channel.remoteAddress?.ipAddress ?? "unknown"
+            client = ClientConnection(source.channel)
         }
     }
 

@@ -6,16 +6,30 @@ struct PrometheusText {
         case counter, gauge, histogram
     }
 
-    private(set) var text = ""
+    /// Heads and samples of each family: Prometheus wants a family's samples together, whoever tells of them.
+    private var families: [String] = []
+    private var places: [String: Int] = [:]
+    private var current = 0
+    /// The endpoint of whose samples follow, for a label; nil: there is none.
+    var router: String?
 
-    /// The head of a family of samples; those follow.
+    var text: String { families.joined() }
+
+    /// Begins a family of samples, or goes on with it; those follow.
     mutating func family(_ name: String, _ kind: Kind, _ help: String) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+        if let place = places[name] {
+            current = place
+        } else {
+            current = families.count
+            places[name] = current
+            families.append("# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n")
+        }
     }
 
     mutating func sample(_ name: String, _ value: Double, _ labels: KeyValuePairs<String, String> = [:]) {
-        let list = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
-        text += list.isEmpty ? "\(name) \(Self.number(value))\n" : "\(name){\(list)} \(Self.number(value))\n"
+        let list = written(labels).joined(separator: ",")
+        families[current] +=
+            list.isEmpty ? "\(name) \(Self.number(value))\n" : "\(name){\(list)} \(Self.number(value))\n"
     }
 
     mutating func gauge(_ name: String, _ help: String, _ value: Double, _ labels: KeyValuePairs<String, String> = [:])
@@ -29,7 +43,7 @@ struct PrometheusText {
         sample(name, Double(value))
     }
 
-    /// The samples of one histogram of a family.
+    /// The samples of one histogram of the family.
     /// - Parameters:
     ///   - labels: at most two.
     ///   - unit: what one of the histogram's units is in the metric's.
@@ -37,17 +51,22 @@ struct PrometheusText {
         _ name: String, _ histogram: StatusReport.Histogram, _ labels: KeyValuePairs<String, String> = [:],
         unit: Double = 1
     ) {
-        let list = labels.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
+        let list = written(labels)
         func labelled(_ more: String? = nil) -> String {
             let all = list + [more].compactMap(\.self)
             return all.isEmpty ? "" : "{\(all.joined(separator: ","))}"
         }
         for (bound, count) in zip(histogram.bounds, histogram.counts) {
-            text += "\(name)_bucket\(labelled("le=\"\(Self.number(bound * unit))\"")) \(count)\n"
+            families[current] += "\(name)_bucket\(labelled("le=\"\(Self.number(bound * unit))\"")) \(count)\n"
         }
-        text += "\(name)_bucket\(labelled("le=\"+Inf\"")) \(histogram.count)\n"
-        text += "\(name)_sum\(labelled()) \(Self.number(histogram.sum * unit))\n"
-        text += "\(name)_count\(labelled()) \(histogram.count)\n"
+        families[current] += "\(name)_bucket\(labelled("le=\"+Inf\"")) \(histogram.count)\n"
+        families[current] += "\(name)_sum\(labelled()) \(Self.number(histogram.sum * unit))\n"
+        families[current] += "\(name)_count\(labelled()) \(histogram.count)\n"
+    }
+
+    private func written(_ labels: KeyValuePairs<String, String>) -> [String] {
+        let all = (router.map { [("router", $0)] } ?? []) + labels.map { ($0.key, $0.value) }
+        return all.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }
     }
 
     private static func number(_ value: Double) -> String {

@@ -47,10 +47,12 @@ struct RouterConnection: Sendable {
         }
     }
 
-    /// - Throws: ``Problem`` if there is no answer.
-    func ask(_ header: RequestHeader, image: [UInt8]? = nil) async throws -> Answer {
+    /// - Parameter router: the only one to ask, by its place among the client's; nil: as the client chooses.
+    /// - Throws: ``Problem`` if there is no answer; `CancellationError`.
+    func ask(_ header: RequestHeader, image: [UInt8]? = nil, router: Int? = nil) async throws -> Answer {
         do {
-            return try Answer(await client.request(header, image: image))
+            guard let router else { return try Answer(await client.request(header, image: image)) }
+            return try Answer(await client.request(header, image: image, router: router))
         } catch let error as ClientError {
             switch error.code {
             case .noRouter: throw Problem(.serviceUnavailable, code: "no_router", error.description, retryAfter: 1000)
@@ -61,6 +63,69 @@ struct RouterConnection: Sendable {
             throw Problem(
                 .badGateway, code: "malformed_answer",
                 "the router's answer cannot be read; use the same version of router and gateway")
+        }
+    }
+
+    /// What one router says of itself.
+    struct Report: Sendable {
+        /// The router's endpoint.
+        let router: String
+        /// Nil: it does not answer, or not this gateway.
+        let status: StatusReport?
+    }
+
+    /// The status of every router, in their order.
+    func reports() async -> [Report] {
+        await withTaskGroup(of: (Int, StatusReport?).self) { group in
+            for router in client.routers.indices {
+                group.addTask {
+                    let answer = try? await ask(RequestHeader(verb: .status), router: router)
+                    return (router, answer.flatMap { $0.problem == nil ? try? StatusReport.decode($0.bytes) : nil })
+                }
+            }
+            var reports = client.routers.map { Report(router: $0, status: nil) }
+            for await (router, status) in group {
+                reports[router] = Report(router: client.routers[router], status: status)
+            }
+            return reports
+        }
+    }
+
+    /// Looks for a router all of whose models have workers, which they have only when their canaries were scored.
+    /// - Throws: ``Problem`` that says what is missing.
+    func checkReadiness() async throws {
+        let problems = await withTaskGroup(of: Problem?.self) { group in
+            for router in client.routers.indices { group.addTask { await problem(of: router) } }
+            var problems: [Problem] = []
+            for await problem in group {
+                guard let problem else {
+                    // One is enough; another may never answer.
+                    group.cancelAll()
+                    return [] as [Problem]
+                }
+                problems.append(problem)
+            }
+            return problems
+        }
+        // One that answers is nearer to it.
+        if let problem = problems.first(where: { $0.code != "no_router" }) ?? problems.first { throw problem }
+    }
+
+    private func problem(of router: Int) async -> Problem? {
+        do {
+            let answer = try await ask(RequestHeader(verb: .models), router: router)
+            if let problem = answer.problem { return problem }
+            let missing = try ModelsReport.decode(answer.bytes).models.filter { $0.workers == 0 }.map(\.name)
+            return missing.isEmpty
+                ? nil
+                : Problem(
+                    .serviceUnavailable, code: "no_worker",
+                    "no worker serves \(missing.joined(separator: ", ")) at \(client.routers[router])", retryAfter: 1000
+                )
+        } catch let problem as Problem {
+            return problem
+        } catch {
+            return Problem(.serviceUnavailable, code: "client_failed", "\(error)", retryAfter: 1000)
         }
     }
 }

@@ -19,12 +19,12 @@ PATIENCE = 90
 class Program:
     """A child process whose output is kept for whoever wants to know what went wrong."""
 
-    def __init__(self, name: str, arguments: list[str], folder: Path):
+    def __init__(self, name: str, arguments: list[str], folder: Path, programs: Path = PROGRAMS):
         self.name = name
         self.log = folder / f"{name}.{time.monotonic_ns()}.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [PROGRAMS / name, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+                [programs / name, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")

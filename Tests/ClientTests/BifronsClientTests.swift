@@ -1,7 +1,8 @@
-import Client
 import Testing
 import Wire
 import ZeroMQ
+
+@testable import Client
 
 @Suite(.timeLimit(.minutes(5))) struct BifronsClientTests {
     private let folder: TemporaryFolder
@@ -173,6 +174,110 @@ import ZeroMQ
         let next = Task { try await client.classify([2]) }
         try router.answer(try #require(try await router.receive()), #"{"status": 200}"#)
         #expect(try await next.value.document.status == .ok)
+    }
+
+    /// A router would take the latest job of an id, which is somebody else's then.
+    @Test func cancelledTaskDoesNotCancelAnotherJobOfItsID() async throws {
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client()
+        let task = Task { try await client.classify([1], header: header(id: "job")) }
+        _ = try #require(try await router.receive())
+        let other = Task { try await client.classify([2], header: header(id: "job")) }
+        let request = try #require(try await router.receive())
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        let next = Task { try await client.classify([3]) }
+        let following = try #require(try await router.receive())
+        #expect(following.image == [3])
+        for request in [request, following] { try router.answer(request, #"{"status": 200}"#) }
+        #expect(try await other.value.document.status == .ok)
+        #expect(try await next.value.document.status == .ok)
+    }
+
+    // MARK: Several routers
+
+    private static let unknownJob = #"{"status": 404, "error": {"code": "unknown_job", "message": "no such job"}}"#
+
+    @Test(arguments: [Verb.fetch, .cancel])
+    func jobIsAskedForAtEveryRouterAndTheOneThatKnowsItAnswers(verb: Verb) async throws {
+        let other = folder.endpoint("other")
+        let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
+        let client = try client([endpoint, other])
+        for knowing in routers.indices {
+            let task = Task { try await client.request(RequestHeader(verb: verb, id: "j"), image: nil) }
+            for (index, router) in routers.enumerated() {
+                let request = try #require(try await router.receive())
+                #expect(request.header.contains(#""id":"j""#))
+                try router.answer(request, index == knowing ? #"{"status": 202}"# : Self.unknownJob)
+            }
+            #expect(try await task.value == Array(#"{"status": 202}"#.utf8))
+        }
+    }
+
+    @Test func jobThatEveryRouterSaysItDoesNotKnowIs404() async throws {
+        let other = folder.endpoint("other")
+        let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
+        let client = try client([endpoint, other])
+        let task = Task { try await client.request(RequestHeader(verb: .fetch, id: "j"), image: nil) }
+        for router in routers { try router.answer(try #require(try await router.receive()), Self.unknownJob) }
+        #expect(try await task.value == Array(Self.unknownJob.utf8))
+    }
+
+    /// A stored result may have any status, but a router that cannot look has not said 404.
+    @Test func routerThatCannotLookIsNotOneThatDoesNotKnow() async throws {
+        let other = folder.endpoint("other")
+        let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
+        let client = try client([endpoint, other])
+        let failing = #"{"status": 503, "error": {"code": "journal_unavailable", "message": "the disk is gone"}}"#
+        for answers in [[failing, Self.unknownJob], [Self.unknownJob, failing]] {
+            let task = Task { try await client.request(RequestHeader(verb: .fetch, id: "j"), image: nil) }
+            for (router, answer) in zip(routers, answers) {
+                try router.answer(try #require(try await router.receive()), answer)
+            }
+            #expect(try await task.value == Array(failing.utf8))
+        }
+    }
+
+    @Test func jobMayBeWithARouterThatIsAway() async throws {
+        let away = folder.endpoint("away")
+        let router = try ScriptedRouter(endpoint, context)
+        let client = try client([away, endpoint], connectTimeout: .milliseconds(300))
+        let task = Task { try await client.request(RequestHeader(verb: .fetch, id: "j"), image: nil) }
+        try router.answer(try #require(try await router.receive()), Self.unknownJob)
+        let error = await #expect(throws: ClientError.self) { try await task.value }
+        #expect(error?.code == .noRouter)
+        #expect(
+            error?.description
+                == "the job 'j' may be with a router that did not answer: \(away); no other knows it")
+        // And who is away keeps nobody from an answer.
+        let known = Task { try await client.request(RequestHeader(verb: .fetch, id: "k"), image: nil) }
+        try router.answer(try #require(try await router.receive()), #"{"status": 200}"#)
+        #expect(try await known.value == Array(#"{"status": 200}"#.utf8))
+    }
+
+    @Test func requestsOfOneKeyGoToOneRouterWhicheverClientHasThem() async throws {
+        let other = folder.endpoint("other")
+        let endpoints = [endpoint, other]
+        let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
+        let clients = [try client([endpoint, other]), try client([other, endpoint])]
+        // Both are connected when both have answered.
+        for client in clients {
+            let task = Task { try await client.request(RequestHeader(verb: .fetch, id: "j"), image: nil) }
+            for router in routers { try router.answer(try #require(try await router.receive()), Self.unknownJob) }
+            _ = try await task.value
+        }
+        for key in (0..<10).map({ "key-\($0)" }) {
+            let owner = endpoints.indices.max {
+                Rendezvous.weight(of: endpoints[$0], for: key) < Rendezvous.weight(of: endpoints[$1], for: key)
+            }!
+            var header = header()
+            header.idempotencyKey = key
+            for client in clients {
+                let task = Task { [header] in try await client.classify([1], header: header) }
+                try routers[owner].answer(try #require(try await routers[owner].receive()), #"{"status": 200}"#)
+                #expect(try await task.value.document.status == .ok)
+            }
+        }
     }
 
     @Test func closingEndsTheCallsInFlightAndLaterOnes() async throws {

@@ -9,9 +9,11 @@ import Wire
 
     private func at(_ milliseconds: Int) -> Instant { start + .milliseconds(milliseconds) }
 
-    private func call(_ number: UInt64, connect: Int = 100, answer: Int = 1000) -> Call {
+    private func call(
+        _ number: UInt64, connect: Int = 100, answer: Int = 1000, router: Int? = nil, id: String? = nil
+    ) -> Call {
         Call(
-            number: number, header: RequestHeader(verb: .classify), image: nil, start: start,
+            number: number, header: RequestHeader(verb: .classify, id: id), image: nil, router: router, start: start,
             connectTimeout: .milliseconds(connect), answerTimeout: .milliseconds(answer), end: { _ in })
     }
 
@@ -22,7 +24,7 @@ import Wire
         #expect(ledger.expired(at: at(99)).isEmpty)
         #expect(ledger.expired(at: at(100)).map(\.call.number) == [1])
         #expect(ledger.nextDue == nil)
-        #expect(!ledger.hasWaiting)
+        #expect(!ledger.hasWaiting(for: 0))
     }
 
     @Test func sentCallExpiresAfterTheAnswerTimeout() {
@@ -48,7 +50,7 @@ import Wire
             return 0
         }
         #expect(offered == [1, 3, 4])
-        #expect(!ledger.hasWaiting)
+        #expect(!ledger.hasWaiting(for: 0))
     }
 
     @Test func lostCallHasTheConnectTimeoutAgainButNotMoreThanItsDeadline() {
@@ -69,7 +71,7 @@ import Wire
             return call.number == 1 ? 0 : nil
         }
         #expect(offered == 2)
-        #expect(ledger.hasWaiting)
+        #expect(ledger.hasWaiting(for: 0))
     }
 
     @Test func removedCallIsNotOffered() {
@@ -81,6 +83,36 @@ import Wire
             Issue.record("nothing to send")
             return nil
         }
-        #expect(!ledger.hasWaiting)
+        #expect(!ledger.hasWaiting(for: 0))
+    }
+
+    @Test func callOfARouterThatIsAwayHoldsNobodyUp() {
+        var ledger = CallLedger(routers: 2)
+        ledger.add(call(1, router: 0), at: start)
+        ledger.add(call(2), at: start)
+        ledger.add(call(3, router: 1), at: start)
+        ledger.dispatch { call, _ in call.router == 0 ? nil : 1 }
+        #expect(ledger.inFlight == [0, 2])
+        #expect(ledger.hasWaiting(for: 0))
+        #expect(!ledger.hasWaiting(for: 1))
+        // What one router had and only it may have waits for it.
+        ledger.lose(router: 1, at: at(10))
+        var offered: [UInt64] = []
+        ledger.dispatch { call, _ in
+            offered.append(call.number)
+            return call.router ?? 0
+        }
+        #expect(offered == [2, 1, 3])
+        #expect(ledger.inFlight == [2, 1])
+    }
+
+    @Test func jobsOfOneIDAreKnown() {
+        var ledger = CallLedger(routers: 1)
+        ledger.add(call(1, id: "a"), at: start)
+        ledger.add(call(2, id: "a"), at: start)
+        #expect(ledger.remove(1) != nil)
+        #expect(ledger.hasJob(id: "a"))
+        #expect(ledger.remove(2) != nil)
+        #expect(!ledger.hasJob(id: "a"))
     }
 }

@@ -2,6 +2,7 @@ import HTTPTypes
 import NIOCore
 import NIOEmbedded
 import NIOHTTPTypes
+import Synchronization
 import Testing
 
 @testable import Gateway
@@ -101,5 +102,59 @@ import Testing
         _ = try sent()
         try receive(self.head([.expect: "100-continue", .contentLength: "1001"]))
         #expect(try sent().isEmpty)
+    }
+
+    // MARK: Clients that go
+
+    private final class Flag: Sendable {
+        private let value = Atomic(false)
+
+        var isSet: Bool { value.load(ordering: .relaxed) }
+
+        func set() { value.store(true, ordering: .relaxed) }
+    }
+
+    /// A whole request, whose client's departure sets the flag.
+    private func watchedRequest() throws -> Flag {
+        let flag = Flag()
+        try receive(head())
+        try receive(.end(nil))
+        let event = ConnectionGuard.OnDeparture { flag.set() }
+        try channel.triggerUserOutboundEvent(event).wait()
+        return flag
+    }
+
+    private func endInput() { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+
+    @Test func requestIsToldOfItsClientsDeparture() throws {
+        let flag = try watchedRequest()
+        #expect(!flag.isSet)
+        _ = try channel.finish()
+        #expect(flag.isSet)
+    }
+
+    @Test func answeredRequestIsToldNothing() throws {
+        let flag = try watchedRequest()
+        try answer()
+        _ = try channel.finish()
+        #expect(!flag.isSet)
+    }
+
+    @Test func clientThatSendsNothingMoreIsAskedWhetherItIsThereAndAnswered() throws {
+        let flag = try watchedRequest()
+        endInput()
+        guard case .head(let interim)? = try sent().first else { preconditionFailure("nothing was said") }
+        #expect(interim.status.code == 102)
+        #expect(!flag.isSet)
+        try answer()
+        guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
+        #expect(head.status == .ok)
+    }
+
+    @Test func inputThatEndedBeforeTheRequestWasInHandIsNotForgotten() throws {
+        endInput()
+        #expect(try sent().isEmpty)
+        _ = try watchedRequest()
+        #expect(try sent().count == 1)
     }
 }

@@ -36,7 +36,7 @@ import Wire
         metrics.count(.classify, .post, .ok, .milliseconds(3))
         metrics.count(.classify, .post, .ok, .milliseconds(3))
         metrics.count(nil, HTTPRequest.Method("INVENTED")!, .notFound, .zero)
-        let text = metrics.text(nil, bodyBytes: 7)
+        let text = metrics.text([.init(router: "ipc://a", status: nil)], bodyBytes: 7)
         #expect(text.contains("bifrons_up 0\n"))
         #expect(text.contains("bifrons_gateway_body_bytes 7\n"))
         #expect(
@@ -49,13 +49,45 @@ import Wire
         let worker = StatusReport.Worker(
             name: "w", model: "m", version: "1", digest: "d", metrics: [:], state: "ready", credit: 1, inFlight: 0,
             scored: 0, failed: 0, lastHeardMs: 0)
-        let report = StatusReport(
+        let report = report(workers: [worker, worker])
+        let series = series(GatewayMetrics().text([.init(router: "ipc://a", status: report)], bodyBytes: 0))
+        #expect(Set(series).count == series.count)
+        #expect(!series.contains { $0.contains("router=") })
+    }
+
+    /// Prometheus takes a family once, with all of its samples.
+    @Test func severalRoutersAreToldApartWithinEachFamily() {
+        let metrics = GatewayMetrics()
+        metrics.count(.classify, .post, .ok, .milliseconds(3))
+        let text = metrics.text(
+            [
+                .init(router: "ipc://a", status: report(workers: [])), .init(router: "ipc://b", status: nil),
+                .init(router: "ipc://c", status: report(workers: [])),
+            ], bodyBytes: 0)
+        let series = series(text)
+        #expect(Set(series).count == series.count)
+        let routers = ["ipc://a", "ipc://b", "ipc://c"]
+        for (router, up) in zip(routers, [1, 0, 1]) {
+            #expect(text.contains("bifrons_up{router=\"\(router)\"} \(up)\n"))
+        }
+        let families = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE") }
+        #expect(Set(families).count == families.count)
+        #expect(
+            text.contains(
+                "bifrons_queue_jobs_limit{router=\"ipc://a\"} 1\nbifrons_queue_jobs_limit{router=\"ipc://c\"} 1\n"))
+        #expect(series.filter { $0.hasPrefix("bifrons_gateway") }.allSatisfy { !$0.contains("router=") })
+    }
+
+    private func report(workers: [StatusReport.Worker]) -> StatusReport {
+        StatusReport(
             id: nil, router: .init(version: "1", uptimeS: 1, draining: false, answersPerSecond: 0),
             queue: .init(jobs: 0, maxJobs: 1, bytes: 0, maxBytes: 1, oldestMs: nil), models: [],
-            workers: [worker, worker], latencyMs: .init(count: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0),
+            workers: workers, latencyMs: .init(count: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0),
             counters: .init())
-        let samples = GatewayMetrics().text(report, bodyBytes: 0).split(separator: "\n").filter { !$0.hasPrefix("#") }
-        let series = samples.map { $0.prefix(upTo: $0.lastIndex(of: " ")!) }
-        #expect(Set(series).count == series.count)
+    }
+
+    /// Names and labels of the samples.
+    private func series(_ text: String) -> [Substring] {
+        text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { $0.prefix(upTo: $0.lastIndex(of: " ")!) }
     }
 }

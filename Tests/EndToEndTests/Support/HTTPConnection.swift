@@ -61,6 +61,17 @@ final class HTTPConnection {
         try send(Array(text.utf8))
     }
 
+    /// The connection's end, when it comes, is to be a reset.
+    func endByReset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// Nothing more is sent; answers may still come.
+    func endSending() {
+        shutdown(socket, Int32(SHUT_WR))
+    }
+
     func send(
         _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
     ) throws {
