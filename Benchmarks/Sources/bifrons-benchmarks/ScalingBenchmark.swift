@@ -12,7 +12,8 @@ struct ScalingBenchmark: ParsableCommand {
     @Option(help: "Numbers of routers.") var routers = "1,2,4,8,16"
     @Option(help: "Milliseconds for a picture on one core in resnet, from file to score.") var resnet = 27.0
     @Option(help: "The same in inception.") var inception = 21.0
-    @Option(help: "Microseconds of a router's CPU for a message in or out, beside the core's.") var socket = 30.0
+    @Option(help: "Microseconds of a router's CPU for a message in or out, beside the core's.") var socket = 3.0
+    @Option(help: "Microseconds of it for an image in one.") var image = 59.0
     @Option(help: "Bytes of an image.") var imageBytes = 100_000
     @Option(help: "Gigabits a second of a router's network connection.") var gigabits = 10.0
     @Option(help: "Microseconds on the way between two processes.") var network = 100
@@ -37,6 +38,7 @@ struct ScalingBenchmark: ParsableCommand {
                 parameters.bandwidth = gigabits * 1e9
                 parameters.networkDelay = .microseconds(network)
                 parameters.socketTime = .nanoseconds(Int64(socket * 1000))
+                parameters.imageTime = .nanoseconds(Int64(image * 1000))
                 parameters.pace = [
                     ("resnet", .nanoseconds(Int64(resnet * 1e6))), ("inception", .nanoseconds(Int64(inception * 1e6))),
                 ]

@@ -9,7 +9,7 @@ import WorkerCore
 ///
 /// A discrete-event simulation: what happens next happens at once, so thousands of machines fit into one process.
 /// A router takes one event after the other, as its thread does. Each takes the CPU time that the core really took for it,
-/// here, and `socketTime` for every message that came or goes. With the same seed everything but the former is the same.
+/// here, and for every message that came or goes `socketTime`, and `imageTime` if it holds an image. With the same seed everything but the former is the same.
 struct Simulation {
     struct Parameters {
         var routers = 1
@@ -17,7 +17,9 @@ struct Simulation {
         var workers = 1
         var seed: UInt64 = 1
         /// Of a router's CPU for a message that it receives or sends.
-        var socketTime = Duration.microseconds(30)
+        var socketTime = Duration.microseconds(3)
+        /// Of it for an image in such a message.
+        var imageTime = Duration.microseconds(59)
         /// One way, between any two processes.
         var networkDelay = Duration.microseconds(100)
         /// Of each router's network connection, in bits a second, for the images that it sends.
@@ -242,9 +244,7 @@ struct Simulation {
         let start = CPUClock.thread()
         let actions = routers[index].core.handle(event, at: now)
         let spent = CPUClock.thread() - start
-        var messages = 1
-        if case .deadline = event { messages = 0 }
-        let cost = spent + parameters.socketTime * (messages + actions.count)
+        let cost = spent + socketTime(event, actions)
         routers[index].coreTime += spent
         routers[index].busy += cost
         routers[index].isBusy = true
@@ -254,6 +254,14 @@ struct Simulation {
             routers[index].deadline = due
             schedule(.routerDeadline(index), after: max(.zero, due - now))
         }
+    }
+
+    private func socketTime(_ event: RouterCore.Event, _ actions: [RouterCore.Action]) -> Duration {
+        var (messages, images) = (1 + actions.count, 0)
+        if case .deadline = event { messages -= 1 }
+        if case .request = event { images += 1 }
+        for case .dispatch in actions { images += 1 }
+        return parameters.socketTime * messages + parameters.imageTime * images
     }
 
     private mutating func perform(_ action: RouterCore.Action, of router: Int, after cost: Duration) {
