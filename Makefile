@@ -22,8 +22,8 @@ SOAK ?= .cache/soak
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test test-tsan test-asan test-browser screenshots build bench fuzz chaos tails soak data-report models
-.PHONY: engine packages format lint deploy-check deploy-test clean
+.PHONY: help demo test test-tsan test-asan test-browser screenshots build bench scaling fuzz chaos tails soak data-report
+.PHONY: models engine packages format lint deploy-check deploy-test clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,12 @@ build: packages ## build the release executables into .build/release
 
 bench: build engine ## run the benchmarks
 	cd Benchmarks && swift run -c release bifrons-benchmarks
+
+scaling: packages ## simulate up to 1,000 workers of each model and 16 routers; writes .cache/scaling.csv and the picture
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	@mkdir -p .cache
+	cd Benchmarks && swift run -c release bifrons-benchmarks scaling --csv ../.cache/scaling.csv
+	.venv-test/bin/python Benchmarks/scaling.py .cache/scaling.csv docs/images/scaling.png
 
 fuzz: packages ## feed every decoder of bytes from outside with SECONDS=60 of inputs that look for new paths
 	@scripts/fuzz $(SECONDS)

@@ -50,7 +50,10 @@ let package = Package(
         // For Benchmarks/ and Fuzzing/, packages of their own.
         .library(
             name: "BifronsRooms",
-            targets: ["FormData", "ImageDecoding", "Inference", "Reactor", "TestImages", "Wire", "ZeroMQ"]),
+            targets: [
+                "FormData", "ImageDecoding", "Inference", "Reactor", "RouterCore", "TestImages", "TestKit", "Wire",
+                "WorkerCore", "ZeroMQ",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -110,7 +113,8 @@ let package = Package(
             ],
             // Embedded by CPages.
             exclude: ["Resources"], swiftSettings: strict),
-        program("bifrons-router", ["RouterService", "Settings", logging]),
+        .target(name: "CNoLocales"),
+        program("bifrons-router", ["CNoLocales", "RouterService", "Settings", logging]),
         program("bifrons-worker", ["Settings", "WorkerService", logging]),
         program("bifrons-gateway", ["Gateway", "Settings", logging]),
         program("bifrons", ["Commands", "Settings"]),

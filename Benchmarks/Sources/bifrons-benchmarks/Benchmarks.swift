@@ -10,7 +10,7 @@ struct Benchmarks: ParsableCommand {
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
             LatencyBenchmark.self, JournalBenchmark.self, GatewayBenchmark.self,
             PictureBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self, FailoverBenchmark.self,
-            ForwarderCommand.self,
+            ScalingBenchmark.self, ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
 }
 

@@ -27,11 +27,14 @@ struct GatewayBenchmark: ParsableCommand {
         defer { gateway.stop() }
         let web = try HTTPLoad(port: port, images: images, window: window)
         var ratios: [Double] = []
+        var costs: [Double] = []
         for round in 1...rounds {
             _ = try load.run(seconds: 1)
             let straight = try load.run(seconds: seconds)
             _ = try web.run(seconds: 1)
+            let before = gateway.cpuSeconds
             let http = try web.run(seconds: seconds)
+            costs.append((gateway.cpuSeconds - before) * 1000 / Double(http.answers))
             ratios.append(http.perSecond / straight.perSecond)
             print(
                 "round \(round): ZeroMQ \(rounded(straight.perSecond, 1))/s, HTTP \(rounded(http.perSecond, 1))/s, "
@@ -41,7 +44,7 @@ struct GatewayBenchmark: ParsableCommand {
         let resident = Double(gateway.peakResidentBytes) / 1e6
         print(
             "HTTP / ZeroMQ: \(rounded(median(ratios), 3)) (median of \(rounds)), "
-                + "gateway at most \(rounded(resident, 1)) MB")
+                + "gateway at most \(rounded(resident, 1)) MB, \(rounded(median(costs))) ms of its CPU a request")
         tell(median(ratios) >= 0.85, "at least 0.85 of what goes straight over ZeroMQ")
         tell(resident <= 60, "the gateway has at most 60 MB resident")
     }
