@@ -157,7 +157,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit", "Wire",
-                "ZeroMQ",
+                "WorkerService", "ZeroMQ", logging,
             ]),
     ]
 )
