@@ -161,7 +161,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit", "Wire",
-                "ZeroMQ",
+                "WorkerService", "ZeroMQ", logging,
             ]),
     ]
 )

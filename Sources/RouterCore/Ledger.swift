@@ -91,6 +91,8 @@ struct Task {
     var avoids: RouterCore.Peer?
     /// Workers that died with the job in their hands.
     var deaths = 0
+    /// When it has waited long enough for its model to have a worker at all; nil: there was one from the start.
+    var firstWorkerBy: Instant?
 
     init(model: Int) {
         self.model = model

@@ -88,9 +88,9 @@ struct Roster {
         var inFlight = 0
 
         /// Whether, together with so many that wait, every worker has a batch in hand and another one to go on with: credit
-        /// is for two.
+        /// is for two. Without a worker what waits says nothing of how fast workers are.
         func isBacklogged(waiting: Int) -> Bool {
-            waiting > 0 || inFlight > credit / 2
+            workers > 0 && (waiting > 0 || inFlight > credit / 2)
         }
     }
 

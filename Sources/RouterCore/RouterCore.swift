@@ -48,6 +48,8 @@ public struct RouterCore {
         /// The head start that each priority has over the next lower one. A job that has waited nine of these goes before
         /// any newcomer, so a low priority still runs.
         public var priorityStep = Duration.milliseconds(250)
+        /// How long after its receipt a job waits for a model's first worker; zero: a model that has none fails it at once.
+        public var workerWait = Duration.zero
         /// Whether there is a journal for durable jobs.
         public var keepsJournal = false
         public var version = Release.version
@@ -146,7 +148,7 @@ public struct RouterCore {
     let jobSeed: UInt64
     var statistics: Statistics
     var admission = Admission()
-    /// Budgets by when they end; entries of requests that are over are passed over.
+    /// When budgets end, and waits for a model's first worker; entries of requests that are over are passed over.
     var deadlines = Heap<Deadline>()
     var waiting: [WaitingQueue]
     /// Of each model.
@@ -368,7 +370,8 @@ public struct RouterCore {
         }
         let models = try modelsAsked(header)
         let served = models.filter { roster.hasWorker(of: $0) }
-        if served.isEmpty || (header.requirement == .all && served.count < models.count) {
+        let isEnough = header.requirement == .any ? !served.isEmpty : served.count == models.count
+        guard isEnough || configuration.workerWait > .zero else {
             let missing = models.filter { !served.contains($0) }.map { ensemble.models[$0] }
             throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
         }
@@ -435,20 +438,40 @@ public struct RouterCore {
         return models.sorted()
     }
 
-    /// Queues the request for each of its models. One that has no worker fails at once instead of holding up the others.
+    /// Queues the request for each of its models. One that has no worker fails when the wait for its first one is over: at
+    /// once, unless the configuration says otherwise, instead of holding up the others.
     private mutating func start(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
         // A durable job may have been acknowledged: it is not to fail because all workers have left since it came in.
-        let waits =
+        let isPatient =
             request.isRecovered
             || (request.isJournalled && !request.tasks.contains { roster.hasWorker(of: $0.model) })
+        let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
         for index in request.tasks.indices {
             let model = request.tasks[index].model
-            if waits || roster.hasWorker(of: model) {
+            if roster.hasWorker(of: model) {
+                enqueue(serial, index, now)
+            } else if waitEnds > now {
+                request.tasks[index].firstWorkerBy = waitEnds
                 enqueue(serial, index, now)
             } else {
                 settle(serial, index, noWorker(for: model))
             }
+        }
+        if waitEnds < request.deadline, request.tasks.contains(where: { $0.firstWorkerBy != nil }) {
+            deadlines.insert(Deadline(instant: waitEnds, serial: serial))
+        }
+        endIfSettled(serial, now)
+    }
+
+    /// The wait for a first worker is over: models that still have none fail.
+    private mutating func endWait(_ serial: UInt64, _ now: Instant) {
+        for (index, task) in ledger[serial].tasks.enumerated() {
+            guard case .waiting = task.state, let end = task.firstWorkerBy, end <= now,
+                !roster.hasWorker(of: task.model)
+            else { continue }
+            waiting[task.model].noteStale()
+            settle(serial, index, noWorker(for: task.model))
         }
         endIfSettled(serial, now)
     }
@@ -651,6 +674,10 @@ public struct RouterCore {
         while let next = deadlines.min, next.instant <= now {
             deadlines.removeMin()
             guard ledger.contains(next.serial) else { continue }
+            guard ledger[next.serial].deadline <= now else {
+                endWait(next.serial, now)
+                continue
+            }
             let budget = ledger[next.serial].header.budgetMilliseconds
             end(
                 next.serial, with: WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent"),

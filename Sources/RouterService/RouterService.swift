@@ -113,6 +113,7 @@ public final class RouterService {
         configuration.imageBytes = settings.imageBytes
         configuration.heartbeat = settings.heartbeat
         configuration.hangTimeout = settings.hangTimeout
+        configuration.workerWait = settings.workerWait
         configuration.idempotencyRetention = settings.idempotencyRetention
         configuration.keepsJournal = settings.journal != nil
         let ensemble = try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json")

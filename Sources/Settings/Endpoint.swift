@@ -1,9 +1,11 @@
-/// A place where sockets meet: `tcp://HOST:PORT` or `ipc://PATH`.
+/// A place where sockets meet: `tcp://HOST:PORT` or `ipc://PATH`; or all places that a name stands for: `dns://NAME:PORT`.
 struct Endpoint: Equatable {
     enum Use {
         /// HOST may be an interface or `*`, PORT may be `*` for any free one.
         case bind
         case connect
+        /// As `connect`; and `dns://` is followed.
+        case follow
     }
 
     /// Bytes of a path that fit into the system's `sockaddr_un`.
@@ -20,7 +22,7 @@ struct Endpoint: Equatable {
         if text.hasPrefix("ipc://") {
             guard (1...Self.pathBytes).contains(text.utf8.count - "ipc://".utf8.count) else { return nil }
             isLocal = true
-        } else if text.hasPrefix("tcp://") {
+        } else if text.hasPrefix("tcp://") || (use == .follow && text.hasPrefix("dns://")) {
             let address = text.dropFirst("tcp://".count)
             guard let colon = address.lastIndex(of: ":") else { return nil }
             let host = address[..<colon]
@@ -30,6 +32,8 @@ struct Endpoint: Equatable {
             guard !host.isEmpty, host != "*" || use == .bind, !host.contains(where: { $0 == "/" || $0 == " " }) else {
                 return nil
             }
+            // A name, not an address of IPv6.
+            if text.hasPrefix("dns://"), host.contains(where: { "[:]".contains($0) }) { return nil }
             isLocal = host == "localhost" || host == "lo" || host == "[::1]" || Self.isLoopback(host)
         } else {
             return nil

@@ -39,6 +39,10 @@ enum Keys {
     static let hangTimeout = Setting.time(
         "hang-timeout", default: "10s", in: .milliseconds(100) ... .seconds(3600),
         "without progress for so long, a worker with jobs in hand is given up")
+    static let workerWait = Setting.time(
+        "worker-wait", default: "0s", in: .zero ... .seconds(600),
+        "how long a job waits within its budget for a worker of a model that has none; then, and at once without, 503 or 206"
+    )
     static let idempotencyRetention = Setting.time(
         "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
         "how long a result is kept for requests with the same idempotency_key")
@@ -55,7 +59,11 @@ enum Keys {
 
     // Worker
     static let workerRouter = Setting.endpoint(
-        "router", default: "tcp://127.0.0.1:5556", .connect, "a router's worker endpoint; may be given several times")
+        "router", default: "tcp://127.0.0.1:5556", .follow,
+        "a router's worker endpoint, or dns://NAME:PORT for every address of a name; may be given several times")
+    static let resolveInterval = Setting.time(
+        "resolve-interval", default: "5s", in: .milliseconds(100) ... .seconds(3600),
+        "between two looks at the addresses of dns:// names")
     static let model = Setting.text("model", "the folder of the model that the worker serves")
     static let locator = Setting.text(
         "locator", "the folder of the locator, which finds the faces: `locator` beside the model's otherwise")
@@ -120,14 +128,15 @@ public enum SettingsTable {
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
         Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
         Keys.maxClientBytes.description, Keys.maxConnections.description, Keys.heartbeat.description,
-        Keys.hangTimeout.description,
+        Keys.hangTimeout.description, Keys.workerWait.description,
         Keys.idempotencyRetention.description, Keys.journal.description, Keys.journalBytes.description,
         Keys.resultRetention.description, Keys.insecure.description,
     ]
     /// Of `bifrons-worker`, besides those of ``service``.
     public static let worker = [
-        Keys.workerRouter.description, Keys.model.description, Keys.workerName.description, Keys.threads.description,
-        Keys.maxBatch.description, Keys.locator.description, Keys.precision.description, Keys.cacheFolder.description,
+        Keys.workerRouter.description, Keys.resolveInterval.description, Keys.model.description,
+        Keys.workerName.description, Keys.threads.description, Keys.maxBatch.description, Keys.locator.description,
+        Keys.precision.description, Keys.cacheFolder.description,
         Keys.imagePixels.description, Keys.imageScans.description, Keys.imageMemory.description,
         Keys.imageTime.description,
     ]

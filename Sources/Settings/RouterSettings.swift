@@ -13,6 +13,7 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.maxConnections) var maxConnections: String?
     @Option(Keys.heartbeat) var heartbeat: String?
     @Option(Keys.hangTimeout) var hangTimeout: String?
+    @Option(Keys.workerWait) var workerWait: String?
     @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
     @Option(Keys.journal) var journal: String?
     @Option(Keys.journalBytes) var journalBytes: String?
@@ -30,7 +31,8 @@ public struct RouterOptions: ParsableArguments {
             GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.maxClientJobs, maxClientJobs),
             GivenOption(Keys.maxClientBytes, maxClientBytes), GivenOption(Keys.maxConnections, maxConnections),
             GivenOption(Keys.heartbeat, heartbeat),
-            GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.idempotencyRetention, idempotencyRetention),
+            GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.workerWait, workerWait),
+            GivenOption(Keys.idempotencyRetention, idempotencyRetention),
             GivenOption(Keys.journal, journal), GivenOption(Keys.journalBytes, journalBytes),
             GivenOption(Keys.resultRetention, resultRetention), GivenOption(Keys.insecure, insecure),
         ] + service.given
@@ -50,6 +52,8 @@ public struct RouterSettings: Equatable, Sendable {
     public var imageBytes: Int
     public var heartbeat: Duration
     public var hangTimeout: Duration
+    /// Zero: a job does not wait for a model that has no worker.
+    public var workerWait: Duration
     public var idempotencyRetention: Duration
     /// Nil: there is no journal.
     public var journal: String?
@@ -81,6 +85,7 @@ public struct RouterSettings: Equatable, Sendable {
         imageBytes = try layers.read(Keys.imageBytes)
         heartbeat = try layers.read(Keys.heartbeat)
         hangTimeout = try layers.read(Keys.hangTimeout)
+        workerWait = try layers.read(Keys.workerWait)
         idempotencyRetention = try layers.read(Keys.idempotencyRetention)
         journal = try layers.optional(Keys.journal)
         journalBytes = try layers.read(Keys.journalBytes)

@@ -59,7 +59,8 @@ extension Setting<String> {
     }
 
     static func endpoint(_ name: String, default text: String, _ use: Endpoint.Use, _ meaning: String) -> Setting {
-        Setting(name, default: text, meaning, allowed: "tcp://HOST:PORT or ipc:///PATH") {
+        let allowed = "tcp://HOST:PORT or ipc:///PATH"
+        return Setting(name, default: text, meaning, allowed: (use == .follow ? "dns://NAME:PORT, " : "") + allowed) {
             Endpoint($0, for: use)?.text
         }
     }

@@ -30,6 +30,7 @@ public struct WorkerTuningOptions: ParsableArguments {
 /// The command line of `bifrons-worker`.
 public struct WorkerOptions: ParsableArguments {
     @Option(Keys.workerRouter) var router: [String] = []
+    @Option(Keys.resolveInterval) var resolveInterval: String?
     @Option(Keys.model) var model: String?
     @Option(Keys.workerName) var name: String?
     @OptionGroup var tuning: WorkerTuningOptions
@@ -40,14 +41,18 @@ public struct WorkerOptions: ParsableArguments {
     /// What was given.
     public var given: [GivenOption] {
         [
-            GivenOption(Keys.workerRouter, router), GivenOption(Keys.model, model), GivenOption(Keys.workerName, name),
+            GivenOption(Keys.workerRouter, router), GivenOption(Keys.resolveInterval, resolveInterval),
+            GivenOption(Keys.model, model), GivenOption(Keys.workerName, name),
         ] + tuning.given + service.given
     }
 }
 
 /// The settings of `bifrons-worker`, validated; `Keys` says what each means.
 public struct WorkerSettings: Equatable, Sendable {
+    /// `tcp://HOST:PORT`, `ipc://PATH`, or `dns://NAME:PORT` for every address that the name has.
     public var routers: [String]
+    /// Between two looks at the addresses of names.
+    public var resolveInterval: Duration
     /// The model's folder.
     public var model: String
     /// The locator's folder; nil: `locator` beside the model's.
@@ -81,6 +86,7 @@ public struct WorkerSettings: Equatable, Sendable {
 
     init(_ layers: SettingsLayers, environment: [String: String]) throws(SettingsError) {
         routers = try layers.list(Keys.workerRouter)
+        resolveInterval = try layers.read(Keys.resolveInterval)
         model = try layers.read(Keys.model)
         locator = try layers.optional(Keys.locator)
         precision = try layers.optional(Keys.precision)

@@ -6,8 +6,8 @@ struct Link {
         case disconnected
         /// Connected, and unknown to the router; the HELLO is due then, or when the inference thread is idle.
         case connected(helloAt: Instant)
-        /// HELLO is said; the answer must come in time.
-        case greeted(until: Instant)
+        /// HELLO is said, granting so much; the answer must come in time.
+        case greeted(until: Instant, credit: Int)
         case registered(Registration)
     }
 
@@ -41,6 +41,10 @@ struct Link {
         }
     }
 
+    /// Whether there is a router in this place.
+    var isUsed = true
+    /// Whether the router is in the list. One that is not is left when its connection ends.
+    var isListed = true
     var state = State.disconnected
     /// How long the next HELLO may stay without an answer.
     var patience: Duration
@@ -55,7 +59,7 @@ struct Link {
         switch state {
         case .disconnected: nil
         case .connected(let helloAt): canGreet ? helloAt : nil
-        case .greeted(let until): until
+        case .greeted(let until, _): until
         case .registered(let registration): min(registration.nextPing, registration.lostAt(missedHeartbeats))
         }
     }

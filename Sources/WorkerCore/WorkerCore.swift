@@ -9,9 +9,9 @@ public import Wire
 /// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
 /// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every job is answered exactly
 /// once, or dropped together with its router; one batch at a time, never more than `maxBatch` pictures; the credit of all
-/// routers together never exceeds `credit`, unless there are more routers than that.
+/// routers together never exceeds `credit`, unless there are more routers than that; no router that is connected is left.
 public struct WorkerCore {
-    /// Names a router by its place in the worker's list of routers.
+    /// Names a router by its place in the worker's list of routers. The place of one that was left may be given to another.
     public typealias Router = Int
     /// Names a picture between the core and its driver, who keeps its bytes under it until `.compute` or `.release`.
     public typealias Token = Int
@@ -19,7 +19,7 @@ public struct WorkerCore {
     public struct Configuration: Sendable {
         /// What the worker says of itself; its `credit` is filled in by the core.
         public var hello: WorkerMessage.Hello
-        /// How many routers the worker is told to connect to.
+        /// How many routers are in the list from the start.
         public var routers: Int
         /// Pictures that are scored together at most.
         public var maxBatch: Int
@@ -37,7 +37,7 @@ public struct WorkerCore {
 
         /// - Parameter credit: nil: two batches, so that one waits while the other is computed.
         public init(hello: WorkerMessage.Hello, routers: Int = 1, maxBatch: Int = 8, credit: Int? = nil) {
-            precondition(routers > 0 && maxBatch > 0)
+            precondition(routers >= 0 && maxBatch > 0)
             self.hello = hello
             self.routers = routers
             self.maxBatch = maxBatch
@@ -46,6 +46,11 @@ public struct WorkerCore {
     }
 
     public enum Event: Sendable {
+        /// The router is in the list, from now on or again. A new one is being connected to, in the first free place or behind
+        /// the last one.
+        case listed(Router)
+        /// The router is not in the list any more; `.leave` follows when it is not connected either.
+        case unlisted(Router)
         /// The connection to a router is ready for messages.
         case connected(Router)
         case disconnected(Router)
@@ -74,6 +79,8 @@ public struct WorkerCore {
         case release(Token)
         /// The router does not answer: close the connection, with all that is queued in it, and connect again.
         case reconnect(Router)
+        /// The router is gone: close the connection; its place is free.
+        case leave(Router)
         case finished
     }
 
@@ -103,7 +110,9 @@ public struct WorkerCore {
             if let instant { next = next.map { min($0, instant) } ?? instant }
         }
         consider(waiting.earliestDeadline)
-        for link in links { consider(link.nextDeadline(canGreet: canGreet, configuration.missedHeartbeats)) }
+        for link in links where link.isUsed {
+            consider(link.nextDeadline(canGreet: canGreet, configuration.missedHeartbeats))
+        }
         return next
     }
 
@@ -114,12 +123,17 @@ public struct WorkerCore {
             return actions
         }
         switch event {
+        case .listed(let router): list(router)
+        case .unlisted(let router):
+            links[router].isListed = false
+            leaveIfGone(router)
         case .connected(let router):
             forget(router)
             links[router].state = .connected(helloAt: now)
         case .disconnected(let router):
             forget(router)
             links[router].state = .disconnected
+            leaveIfGone(router)
         case .received(let router, let message, let picture): receive(message, picture, from: router, now)
         case .scored(let token, let regions, let image):
             answer(token, now) { epoch, job, timings in
@@ -141,6 +155,21 @@ public struct WorkerCore {
 
     // MARK: Routers
 
+    private var routers: Int { links.count { $0.isUsed } }
+
+    private mutating func list(_ router: Router) {
+        if router == links.count { links.append(Link(patience: configuration.welcomePatience)) }
+        if !links[router].isUsed { links[router] = Link(patience: configuration.welcomePatience) }
+        links[router].isListed = true
+    }
+
+    /// As long as it is connected, it is there whatever a list says: a list with a gap costs nothing.
+    private mutating func leaveIfGone(_ router: Router) {
+        guard links[router].isUsed, !links[router].isListed, case .disconnected = links[router].state else { return }
+        links[router].isUsed = false
+        actions.append(.leave(router))
+    }
+
     /// A HELLO waits for the batch in hand: a worker whose inference thread hangs, and that was given up for it, shall not
     /// be given more jobs.
     private var canGreet: Bool { batch.isEmpty && drainEnds == nil }
@@ -150,26 +179,31 @@ public struct WorkerCore {
         for router in links.indices {
             guard case .connected(let helloAt) = links[router].state, helloAt <= now else { continue }
             var hello = configuration.hello
-            hello.credit = UInt32(clamping: share(among: links.count))
-            links[router].state = .greeted(until: now + links[router].patience)
+            let credit = share(among: routers)
+            hello.credit = UInt32(clamping: credit)
+            // A router that is listed under two addresses shall not take the one connection for the other's successor.
+            hello.bootID &+= UInt64(router)
+            links[router].state = .greeted(until: now + links[router].patience, credit: credit)
             actions.append(.send(router, .hello(hello)))
         }
     }
 
     private mutating func receive(_ message: RouterMessage, _ picture: Token?, from router: Router, _ now: Instant) {
+        var credit = 0
         switch (links[router].state, message) {
         case (.registered(var registration), _):
             registration.lastHeard = now
+            credit = registration.credit
             links[router].state = .registered(registration)
             if case .job(let job) = message { return accept(job, picture, from: router, registration.epoch, now) }
-        case (.greeted, .welcome), (.greeted, .bye): break
+        case (.greeted(_, let granted), .welcome), (.greeted(_, let granted), .bye): credit = granted
         default:
             // On its way when the registration ended: a job that another worker has by now, a RESYNC that crossed our HELLO.
             if let picture { actions.append(.release(picture)) }
             return
         }
         switch message {
-        case .welcome(let epoch, let heartbeat): register(router, epoch, heartbeat, now)
+        case .welcome(let epoch, let heartbeat): register(router, epoch, heartbeat, credit, now)
         case .resync:
             forget(router)
             links[router].state = .connected(helloAt: now)
@@ -181,7 +215,10 @@ public struct WorkerCore {
         if let picture { actions.append(.release(picture)) }
     }
 
-    private mutating func register(_ router: Router, _ epoch: UInt64, _ heartbeat: UInt32, _ now: Instant) {
+    /// - Parameter credit: what the HELLO granted; there may be more or fewer routers by now.
+    private mutating func register(
+        _ router: Router, _ epoch: UInt64, _ heartbeat: UInt32, _ credit: Int, _ now: Instant
+    ) {
         forget(router)
         if drainEnds != nil {
             links[router].state = .disconnected
@@ -190,8 +227,7 @@ public struct WorkerCore {
         }
         links[router].patience = configuration.welcomePatience
         links[router].state = .registered(
-            Link.Registration(
-                epoch: epoch, heartbeatMilliseconds: heartbeat, credit: share(among: links.count), at: now))
+            Link.Registration(epoch: epoch, heartbeatMilliseconds: heartbeat, credit: credit, at: now))
     }
 
     /// Forgets a registration and its jobs: the router has given them to another worker, or is gone with those who asked.
@@ -279,7 +315,7 @@ public struct WorkerCore {
         for router in links.indices {
             switch links[router].state {
             case .disconnected, .connected: break
-            case .greeted(let until):
+            case .greeted(let until, _):
                 guard until <= now else { break }
                 links[router].patience = min(links[router].patience * 2, configuration.welcomePatienceMaximum)
                 giveUp(router)
@@ -302,7 +338,8 @@ public struct WorkerCore {
     private mutating func giveUp(_ router: Router) {
         forget(router)
         links[router].state = .disconnected
-        actions.append(.reconnect(router))
+        leaveIfGone(router)
+        if links[router].isUsed { actions.append(.reconnect(router)) }
     }
 
     // MARK: The end

@@ -6,7 +6,7 @@ internal import Wire
 internal import WorkerCore
 internal import ZeroMQ
 
-/// The worker's shell: a socket thread (the one that calls `run`) and an inference thread.
+/// The worker's shell: a socket thread (the one that calls `run`), an inference thread, and one that follows names.
 ///
 /// Everything that is decided is decided in `WorkerCore`; this type turns frames into events and actions into frames, and
 /// keeps the pictures meanwhile. A picture is never copied: the frame that was received is what the inference thread reads.
@@ -29,20 +29,31 @@ public final class WorkerService {
     private let signals: SignalDescriptor
     private let inference: InferenceThread
     private var context: Context?
-    private var connections: [Connection] = []
+    /// By the core's numbers.
+    private var routers: [Router?] = []
     private var polled = PollSet()
-    /// The entries of each connection in `polled`.
-    private var entries: [(socket: Int, monitor: Int)] = []
+    private let lookup: Resolver.Lookup
+    /// Nil without names to follow.
+    private var resolver: (thread: Resolver, index: Int)?
+    /// The endpoints that each name stands for, as far as is known.
+    private var resolved: [Resolver.Endpoint: [String]] = [:]
     /// Nil until the model is ready.
     private var core: WorkerCore?
     private var pictures: [WorkerCore.Token: Frame] = [:]
     private var lastToken = 0
-    /// What each router last said why it does not accept the worker: told once, not every five seconds.
-    private var refusals: [String?] = []
     private var isDraining = false
     private var isFinished = false
     private let incoming = Message()
     private let outgoing = Message()
+
+    private struct Router {
+        let endpoint: String
+        var connection: Connection
+        /// The entries of the connection in `polled`.
+        var entries: (socket: Int, monitor: Int)
+        /// What the router last said why it does not accept the worker: told once, not every five seconds.
+        var refusal: String?
+    }
 
     /// Starts to load the model of the settings, on the inference thread.
     public convenience init(settings: WorkerSettings, logger: Logger) throws {
@@ -52,11 +63,15 @@ public final class WorkerService {
     }
 
     /// Starts the inference thread, which makes the scorer.
+    ///
+    /// - Parameter lookup: finds the addresses of a name, as they stand in endpoints; nil: asks the system.
     public init(
-        settings: WorkerSettings, logger: Logger, makeScorer: @escaping @Sendable () throws -> any Scorer
+        settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil,
+        makeScorer: @escaping @Sendable () throws -> any Scorer
     ) throws {
         self.settings = settings
         self.logger = logger
+        self.lookup = lookup ?? Resolver.system
         curve = try settings.keys.map { try KeyFolder($0).client(.worker) } ?? .none
         // Signals first: the threads of libzmq, of the engine and of ours inherit the mask.
         signals = try SignalDescriptor([.terminate, .interrupt])
@@ -73,14 +88,18 @@ public final class WorkerService {
         while !isFinished {
             _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: core?.nextDeadline))
             // Sockets before reports: a batch that ends makes room for all that has arrived meanwhile.
-            for router in connections.indices { try receive(from: router) }
+            for router in routers.indices { try receive(from: router) }
+            if let resolver, polled.isReadable(resolver.index) {
+                for report in resolver.thread.reports.drain() { try take(report) }
+            }
             if polled.isReadable(reportIndex) { for report in inference.reports.drain() { try take(report) } }
             if polled.isReadable(signalIndex) { try receiveSignals() }
             let now = MonotonicClock.now()
             if let due = core?.nextDeadline, due <= now { try handle(.deadline(progress: inference.progress), at: now) }
         }
+        resolver = nil
         // Waits until the last BYE has left.
-        connections = []
+        routers = []
         context = nil
         guard let core else {
             logger.info("worker was stopped before its model was ready")
@@ -98,7 +117,7 @@ public final class WorkerService {
     // MARK: Receiving
 
     private func receive(from router: WorkerCore.Router) throws {
-        let connection = connections[router]
+        guard let connection = routers[router]?.connection else { return }
         var events: [MonitorEvent] = []
         while let event = try connection.monitor.receive() { events.append(event) }
         // All messages before the events: what came before a connection ended belongs to it. And a receive that finds
@@ -107,6 +126,8 @@ public final class WorkerService {
             try take(incoming, router)
         }
         for event in events {
+            // The one before may have ended it.
+            guard routers[router]?.connection === connection else { return }
             logger.debug("connection", metadata: ["event": "\(event)"])
             let now = MonotonicClock.now()
             switch event.kind {
@@ -126,7 +147,7 @@ public final class WorkerService {
             logger.warning(
                 "message of the router is malformed",
                 metadata: [
-                    "router": "\(settings.routers[router])", "reason": "\(malformed.reason)",
+                    "router": "\(endpoint(of: router))", "reason": "\(malformed.reason)",
                 ])
         case .success(let content):
             note(content, router)
@@ -141,18 +162,37 @@ public final class WorkerService {
     }
 
     private func note(_ message: RouterMessage, _ router: WorkerCore.Router) {
-        let endpoint: Logger.MetadataValue = "\(settings.routers[router])"
+        let endpoint: Logger.MetadataValue = "\(endpoint(of: router))"
         switch message {
         case .welcome:
-            refusals[router] = nil
-            onWelcome?(settings.routers[router])
+            routers[router]?.refusal = nil
+            onWelcome?(self.endpoint(of: router))
             logger.info("router accepts the worker", metadata: ["router": endpoint])
         case .resync: logger.warning("router does not know the worker any more", metadata: ["router": endpoint])
         case .bye(let reason):
-            guard refusals[router] != reason else { return }
-            refusals[router] = reason
+            guard routers[router]?.refusal != reason else { return }
+            routers[router]?.refusal = reason
             logger.warning("router does not accept the worker", metadata: ["router": endpoint, "reason": "\(reason)"])
         case .job, .pong: break
+        }
+    }
+
+    private func endpoint(of router: WorkerCore.Router) -> String {
+        routers[router]?.endpoint ?? "none"
+    }
+
+    /// A name that has no answer now keeps the addresses that it had.
+    private func take(_ report: Resolver.Report) throws {
+        let name = report.endpoint
+        switch report.outcome {
+        case .found(let endpoints):
+            logger.info(
+                "name of routers was resolved", metadata: ["name": "\(name.name)", "routers": "\(endpoints)"])
+            resolved[name] = endpoints
+            if !isDraining { try follow() }
+        case .failed(let reason):
+            logger.warning(
+                "name of routers cannot be resolved", metadata: ["name": "\(name.name)", "reason": "\(reason)"])
         }
     }
 
@@ -190,7 +230,7 @@ public final class WorkerService {
 
     // MARK: Acting
 
-    /// The model is ready: connects to the routers.
+    /// The model is ready: connects to the routers, and begins to follow names.
     private func introduce(_ model: ModelIdentity) throws {
         let bootID = UInt64.random(in: .min ... .max)
         let digits = String(bootID % 0x10000, radix: 16)
@@ -199,14 +239,14 @@ public final class WorkerService {
             model: model.name, version: model.version, digest: model.digest, worker: settings.name ?? madeName,
             credit: 0, bootID: bootID, metrics: model.metrics)
         var configuration = WorkerCore.Configuration(
-            hello: hello, routers: settings.routers.count, maxBatch: settings.maxBatch)
+            hello: hello, routers: 0, maxBatch: settings.maxBatch)
         configuration.drainTime = settings.drainTime
         core = WorkerCore(configuration)
-        refusals = Array(repeating: nil, count: settings.routers.count)
-        for endpoint in settings.routers {
-            let connection = try connect(to: endpoint)
-            connections.append(connection)
-            entries.append((polled.add(connection.socket), polled.add(connection.monitor)))
+        try follow()
+        let names = settings.routers.compactMap(Resolver.Endpoint.init)
+        if !names.isEmpty {
+            let resolver = try Resolver(names, every: settings.resolveInterval, lookup)
+            self.resolver = (resolver, polled.add(descriptor: resolver.reports.descriptor))
         }
         logger.info(
             "worker is ready",
@@ -214,6 +254,28 @@ public final class WorkerService {
                 "worker": "\(hello.worker)", "model": "\(hello.model)", "version": "\(hello.version)",
                 "digest": "\(hello.digest)", "routers": "\(settings.routers)",
             ])
+    }
+
+    /// Tells the core which routers there are by now, and connects to those that are new.
+    private func follow() throws {
+        var listed: Set<String> = []
+        for given in settings.routers {
+            listed.formUnion(Resolver.Endpoint(given).map { resolved[$0] ?? [] } ?? [given])
+        }
+        let now = MonotonicClock.now()
+        for (index, router) in routers.enumerated() {
+            guard let router else { continue }
+            try handle(listed.remove(router.endpoint) != nil ? .listed(index) : .unlisted(index), at: now)
+        }
+        for endpoint in listed.sorted() {
+            let connection = try connect(to: endpoint)
+            let router = Router(
+                endpoint: endpoint, connection: connection,
+                entries: (polled.add(connection.socket), polled.add(connection.monitor)))
+            let index = routers.firstIndex { $0 == nil } ?? routers.endIndex
+            if index == routers.endIndex { routers.append(router) } else { routers[index] = router }
+            try handle(.listed(index), at: now)
+        }
     }
 
     private func connect(to endpoint: String) throws -> Connection {
@@ -232,6 +294,7 @@ public final class WorkerService {
                     })
             case .release(let token): pictures[token] = nil
             case .reconnect(let router): try reconnect(router)
+            case .leave(let router): leave(router)
             case .finished: isFinished = true
             }
         }
@@ -241,19 +304,28 @@ public final class WorkerService {
         outgoing.removeAll()
         outgoing.append(message.encoded())
         // What cannot be sent has nobody to read it: the end of the connection is about to be told, or silence will tell.
-        if (try? connections[router].socket.send(outgoing)) != .sent {
-            logger.debug("message could not be sent", metadata: ["router": "\(settings.routers[router])"])
+        if (try? routers[router]?.connection.socket.send(outgoing)) != .sent {
+            logger.debug("message could not be sent", metadata: ["router": "\(endpoint(of: router))"])
         }
     }
 
     private func reconnect(_ router: WorkerCore.Router) throws {
-        let endpoint = settings.routers[router]
+        guard let entries = routers[router]?.entries else { return }
+        let endpoint = endpoint(of: router)
         logger.warning("router does not answer", metadata: ["router": "\(endpoint)"])
-        polled.remove(entries[router].socket)
-        polled.remove(entries[router].monitor)
+        polled.remove(entries.socket)
+        polled.remove(entries.monitor)
         let connection = try connect(to: endpoint)
-        connections[router] = connection
-        entries[router] = (polled.add(connection.socket), polled.add(connection.monitor))
+        routers[router]?.connection = connection
+        routers[router]?.entries = (polled.add(connection.socket), polled.add(connection.monitor))
+    }
+
+    private func leave(_ router: WorkerCore.Router) {
+        guard let entries = routers[router]?.entries else { return }
+        logger.info("router is gone", metadata: ["router": "\(endpoint(of: router))"])
+        polled.remove(entries.socket)
+        polled.remove(entries.monitor)
+        routers[router] = nil
     }
 }
 

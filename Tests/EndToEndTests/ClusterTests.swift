@@ -29,6 +29,34 @@ extension EndToEndTests {
             }
         }
 
+        @Test func jobsWaitForTheFirstWorkersToBeStarted() throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--worker-wait=60s", "--journal=\(folder.path)"]) { cluster in
+                let client = try cluster.client()
+                let fields = #""budget_ms":60000,"id":"#
+                for job in 0..<4 {
+                    let durable = #","durable":true,"wait":false"#
+                    let id = "\"durable \(job)\""
+                    let reply = try client.ask(Frames.classify(Self.pictures[job], fields + id + durable))
+                    #expect(reply.status == 202)
+                }
+                for job in 0..<4 {
+                    try client.send(Frames.classify(Self.pictures[job], fields + "\"plain \(job)\""))
+                }
+                // What an autoscaler goes by.
+                let watcher = try cluster.client()
+                try cluster.router.wait { try watcher.status().models.map(\.waiting) == [8, 8] }
+                for model in ["resnet", "inception"] { try cluster.startWorker(of: model) }
+                for _ in 0..<4 { #expect(try client.receive().status == 200) }
+                for job in 0..<4 {
+                    // Jobs are handed out in the order of their coming, so these have their results, or nearly so.
+                    try cluster.router.wait {
+                        try watcher.ask(Frames.request(#"{"verb":"fetch","id":"durable \#(job)"}"#)).status == 200
+                    }
+                }
+            }
+        }
+
         @Test func killOfOneOfTwoWorkersUnderLoadIsNoticedByNobody() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "resnet"]) { cluster in
                 let client = try cluster.client()

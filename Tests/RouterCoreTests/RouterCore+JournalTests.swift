@@ -95,6 +95,18 @@ struct RouterCoreJournalTests {
         #expect(script.join("i2").contains("job 1 to i2"))
     }
 
+    @Test func jobIsAcknowledgedThatWaitsForItsFirstWorkerWithinItsBudget() {
+        var script = Script { ($0.keepsJournal, $0.workerWait) = (true, .seconds(1)) }
+        #expect(script.submit(1) == ["persist 1"])
+        #expect(script.persisted(1) == ["acknowledge 1: 202"])
+        #expect(script.status.models.map(\.waiting) == [1, 1])
+        #expect(script.wait(.seconds(4)) == [])
+        #expect(script.join("r1").contains("job 1 to r1"))
+        #expect(script.join("i1").contains("job 1 to i1"))
+        script.score("r1", 1)
+        #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])
+    }
+
     @Test func acknowledgedJobDoesNotWaitForAModelAlone() {
         var script = script()
         script.submit(1)

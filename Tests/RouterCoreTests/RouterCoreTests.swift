@@ -101,6 +101,91 @@ struct RouterCoreTests {
             } == ["job 2 to r1"])
     }
 
+    // MARK: Waiting for the first worker
+
+    @Test func jobWaitsForTheFirstWorkerOfEachModel() {
+        var script = Script { $0.workerWait = .seconds(30) }
+        #expect(script.classify(1) { $0.budgetMilliseconds = 60_000 } == [])
+        #expect(script.classify(2) { ($0.budgetMilliseconds, $0.requirement) = (60_000, .all) } == [])
+        #expect(script.status.models.map(\.waiting) == [2, 2])
+        #expect(script.wait(.seconds(29)) == [])
+        #expect(script.join("r1") == ["welcome r1", "job 1 to r1", "job 2 to r1"])
+        #expect(script.join("i1") == ["welcome i1", "job 1 to i1", "job 2 to i1"])
+        // The wait is over, and workers are there.
+        #expect(script.wait(.seconds(2)) == [])
+        for job in 1...2 {
+            script.score("r1", job)
+            #expect(script.score("i1", job) == ["reply \(job): 200"])
+        }
+    }
+
+    @Test func jobForWhichNoWorkerComesFailsWhenTheWaitIsOver() {
+        var script = Script { $0.workerWait = .seconds(2) }
+        script.classify(1)
+        script.wait(.milliseconds(1500))
+        script.classify(2)
+        #expect(script.wait(.milliseconds(499)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 no_worker"])
+        #expect(script.status.models.map(\.waiting) == [1, 1])
+        #expect(script.join("r1") == ["welcome r1", "job 2 to r1"])
+        #expect(script.score("r1", 2) == [])
+        #expect(script.wait(.milliseconds(1500)) == ["reply 2: 206"])
+        #expect(script.core.nextDeadline != nil)
+        script.disconnect("r1")
+        #expect(script.core.nextDeadline == nil)
+    }
+
+    @Test func modelWithAWorkerDoesNotWaitForTheOther() {
+        var script = Script { $0.workerWait = .seconds(2) }
+        script.join("r1")
+        #expect(script.classify(1) == ["job 1 to r1"])
+        #expect(script.classify(2) { $0.requirement = .all } == ["job 2 to r1"])
+        script.score("r1", 1)
+        script.score("r1", 2)
+        #expect(script.wait(.seconds(2)) == ["reply 1: 206", "reply 2: 503 no_worker"])
+    }
+
+    @Test func jobWhoseWorkerCameAndLeftWaitsWithinItsBudget() {
+        var script = Script { $0.workerWait = .seconds(2) }
+        script.classify(1) { $0.models = ["resnet"] }
+        script.join("r1")
+        script.wait(.seconds(2))
+        script.disconnect("r1")
+        #expect(script.wait(.milliseconds(2999)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["reply 1: 408 budget_spent"])
+    }
+
+    @Test func budgetEndsBeforeTheWait() {
+        var script = Script { $0.workerWait = .seconds(30) }
+        script.classify(1)
+        #expect(script.wait(.seconds(5)) == ["reply 1: 408 budget_spent"])
+        #expect(script.core.nextDeadline == nil)
+    }
+
+    @Test func waitingForAWorkerIsBoundedLikeAllWaiting() {
+        var script = Script { ($0.workerWait, $0.maxJobs) = (.seconds(2), 2) }
+        script.classify(1)
+        script.classify(2)
+        #expect(script.classify(3) == ["reply 3: 429 queue_full"])
+        script.handle(.drain)
+        #expect(script.classify(4) == ["reply 4: 503 draining"])
+        #expect(script.wait(.seconds(2)) == ["reply 1: 503 no_worker", "reply 2: 503 no_worker", "drained"])
+    }
+
+    @Test func timeWithoutAWorkerIsNotItsPace() {
+        var script = Script { $0.workerWait = .seconds(60) }
+        for job in 1...20 {
+            script.classify(job) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 60_000) }
+        }
+        script.wait(.seconds(30))
+        script.join("r1", credit: 2)
+        for job in 1...18 {
+            script.wait(.milliseconds(10))
+            script.score("r1", job)
+        }
+        #expect(script.classify(21) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 1000) } == [])
+    }
+
     @Test func requireAnyIsDegradedWhenAModelHasNoWorker() throws {
         var script = Script()
         script.join("r1")

@@ -98,6 +98,7 @@ private struct Schedule {
         configuration.maxBytes = 40_000
         configuration.imageBytes = 5000
         configuration.hangTimeout = .seconds(2)
+        configuration.workerWait = lives % 2 == 0 ? .zero : .milliseconds(300)
         configuration.idempotencyRetention = .seconds(2)
         configuration.idempotencyEntries = 5
         configuration.keepsJournal = lives % 4 != 0

@@ -24,7 +24,20 @@ import Testing
         #expect(try worker(["--model", "m"]).routers == ["tcp://127.0.0.1:5556"])
     }
 
-    @Test(arguments: ["tcp://*:1", "tcp://a:*", "tcp://a:1,b", ","])
+    @Test func workerFollowsNames() throws {
+        let followed = try worker(["--model", "m", "--router", "dns://routers:5556", "--resolve-interval", "1s"])
+        #expect(followed.routers == ["dns://routers:5556"] && followed.resolveInterval == .seconds(1))
+        let error = #expect(throws: SettingsError.self) {
+            try GatewaySettings(environment: ["BIFRONS_ROUTER": "dns://a:1"])
+        }
+        #expect(error?.setting == "router")
+    }
+
+    @Test(
+        arguments: [
+            "tcp://*:1", "tcp://a:*", "tcp://a:1,b", ",", "dns://a", "dns://:1", "dns://*:1", "dns://a:0",
+            "dns://[::1]:1", "dns://::1:1",
+        ])
     func routerThatCannotBeDialledIsRefused(_ text: String) {
         let error = #expect(throws: SettingsError.self) { try worker(["--model", "m", "--router", text]) }
         #expect(error?.setting == "router")

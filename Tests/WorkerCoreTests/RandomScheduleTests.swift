@@ -29,6 +29,9 @@ private struct World {
     private var core: WorkerCore
     /// Milliseconds.
     private var now: Int64 = 0
+    private var isListed: [Bool]
+    /// Whether the worker tries to be connected at all.
+    private var isUsed: [Bool]
     private var isConnected: [Bool]
     /// The registration that each router believes in.
     private var epoch: [UInt64?]
@@ -49,6 +52,8 @@ private struct World {
         let routers = 1 + Int(seed % 3)
         core = WorkerCore(
             WorkerCore.Configuration(hello: hello(0), routers: routers, maxBatch: Self.maxBatch, credit: Self.credit))
+        isListed = Array(repeating: true, count: routers)
+        isUsed = isListed
         isConnected = Array(repeating: false, count: routers)
         epoch = Array(repeating: nil, count: routers)
         hasHello = Array(repeating: false, count: routers)
@@ -60,7 +65,9 @@ private struct World {
         if let due = core.nextDeadline, due <= Instant(nanoseconds: now * 1_000_000) {
             handle(.deadline(progress: random.next()))
         }
+        if random.chance(0.02) { changeTheList() }
         let router = Int.random(in: isConnected.indices, using: &random)
+        guard isUsed[router] else { return compute() }
         switch Int.random(in: 0..<100, using: &random) {
         case 0:
             if isConnected[router] { disconnect(router) } else { connect(router) }
@@ -99,6 +106,25 @@ private struct World {
     }
 
     // MARK: What happens
+
+    /// A router enters the list, in a free place or behind the others, or comes back to it, or is struck off it.
+    private mutating func changeTheList() {
+        let place = Int.random(in: 0...min(isListed.count, 5), using: &random)
+        if place == isListed.count {
+            isListed.append(false)
+            isUsed.append(false)
+            isConnected.append(false)
+            epoch.append(nil)
+            hasHello.append(false)
+            granted.append(0)
+        }
+        guard isUsed[place] else {
+            (isListed[place], isUsed[place]) = (true, true)
+            return handle(.listed(place))
+        }
+        isListed[place].toggle()
+        handle(isListed[place] ? .listed(place) : .unlisted(place))
+    }
 
     private mutating func connect(_ router: Int) {
         isConnected[router] = true
@@ -172,8 +198,20 @@ private struct World {
                 epoch[router] = nil
                 hasHello[router] = false
                 drop(router)
+                #expect(isListed[router])
+            case .leave(let router):
+                // Gone, or as silent as if it were.
+                isConnected[router] = false
+                epoch[router] = nil
+                hasHello[router] = false
+                drop(router)
+                #expect(!isListed[router])
+                isUsed[router] = false
             case .finished: isFinished = true
             }
+        }
+        for router in isUsed.indices where isUsed[router] && !isFinished {
+            #expect(isListed[router] || isConnected[router])
         }
         let grants = epoch.indices.filter { epoch[$0] != nil }.map { granted[$0] }
         #expect(grants.reduce(0, +) <= max(Self.credit, grants.count))

@@ -50,9 +50,9 @@ struct Script {
 let regions = [WorkerMessage.Region(box: nil, logit: 1.5)]
 let image = ImageInformation(format: .png, width: 64, height: 48, sha256: Array(repeating: 7, count: 32))
 
-func hello(_ credit: UInt32) -> WorkerMessage.Hello {
+func hello(_ credit: UInt32, bootID: UInt64 = 42) -> WorkerMessage.Hello {
     WorkerMessage.Hello(
-        model: "resnet", version: "1.0.0", digest: "sha256:00", worker: "resnet-7f3a", credit: credit, bootID: 42)
+        model: "resnet", version: "1.0.0", digest: "sha256:00", worker: "resnet-7f3a", credit: credit, bootID: bootID)
 }
 
 func scored(_ job: UInt64, epoch: UInt64 = 7, queued: UInt32 = 0, computed: UInt32 = 0, batch: UInt16 = 1)

@@ -148,7 +148,7 @@ import WorkerCore
         let welcome = RouterMessage.welcome(epoch: 7, heartbeatMilliseconds: 100)
         // The other one is not there, so this one gets all.
         #expect(script.at(0, .received(0, welcome, picture: nil)) == [.send(0, .credit(epoch: 7, jobs: 9))])
-        #expect(script.at(0, .connected(1)) == [.send(1, .hello(hello(4)))])
+        #expect(script.at(0, .connected(1)) == [.send(1, .hello(hello(4, bootID: 43)))])
         let second = RouterMessage.welcome(epoch: 8, heartbeatMilliseconds: 100)
         #expect(script.at(0, .received(1, second, picture: nil)) == [.send(0, .credit(epoch: 7, jobs: 4))])
         #expect(script.at(1, .disconnected(0)) == [.send(1, .credit(epoch: 8, jobs: 9))])
@@ -156,7 +156,7 @@ import WorkerCore
 
     @Test func everyRouterHasACreditOfOneAtLeast() {
         var script = Script(routers: 3, maxBatch: 1, credit: 1)
-        #expect(script.at(0, .connected(2)) == [.send(2, .hello(hello(1)))])
+        #expect(script.at(0, .connected(2)) == [.send(2, .hello(hello(1, bootID: 44)))])
         for router in 0..<3 { script.register(router) }
         script.job(1, from: 0)
         #expect(script.job(2, from: 1) == [])
@@ -184,6 +184,73 @@ import WorkerCore
             script.at(1, .disconnected(0)) == [.release(2), .send(1, .credit(epoch: 8, jobs: 4))])
         #expect(script.score(1, at: 1) == [.compute([3])])
         #expect(script.score(3, at: 1) == [.send(1, scored(3, epoch: 8, queued: 1000))])
+    }
+
+    // MARK: The list of routers
+
+    @Test func routerThatEntersTheListSharesTheCredit() {
+        var script = Script(routers: 0, credit: 12)
+        #expect(script.due == nil)
+        #expect(script.at(0, .listed(0)) == [])
+        #expect(script.at(0, .connected(0)) == [.send(0, .hello(hello(12)))])
+        script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 100), picture: nil))
+        script.at(0, .listed(1))
+        #expect(script.at(0, .connected(1)) == [.send(1, .hello(hello(6, bootID: 43)))])
+        // A third one, before the second has answered: the second is told what it has less.
+        script.at(0, .listed(2))
+        let third = [WorkerCore.Action.send(2, .hello(hello(4, bootID: 44)))]
+        #expect(script.at(0, .connected(2)) == third)
+        #expect(
+            script.at(0, .received(2, .welcome(epoch: 9, heartbeatMilliseconds: 100), picture: nil)) == [
+                .send(0, .credit(epoch: 7, jobs: 6)), .send(2, .credit(epoch: 9, jobs: 6)),
+            ])
+        #expect(
+            script.at(0, .received(1, .welcome(epoch: 8, heartbeatMilliseconds: 100), picture: nil)) == [
+                .send(0, .credit(epoch: 7, jobs: 4)), .send(1, .credit(epoch: 8, jobs: 4)),
+                .send(2, .credit(epoch: 9, jobs: 4)),
+            ])
+    }
+
+    @Test func routerThatIsStruckOffTheListIsServedAsLongAsItsConnectionLives() {
+        var script = Script(routers: 2, maxBatch: 2)
+        script.register(0, epoch: 7)
+        script.register(1, epoch: 8)
+        script.job(1, from: 0)
+        #expect(script.at(1, .unlisted(0)) == [])
+        script.job(2, from: 0)
+        #expect(script.score(1, at: 1) == [.send(0, scored(1, computed: 1000)), .compute([2])])
+        #expect(script.score(2, at: 1).count == 1)
+        #expect(script.at(2, .disconnected(0)) == [.leave(0), .send(1, .credit(epoch: 8, jobs: 4))])
+        // Its place is another's.
+        script.at(3, .listed(0))
+        #expect(script.at(4, .connected(0)) == [.send(0, .hello(hello(2)))])
+    }
+
+    @Test func gapInTheListCostsNothing() {
+        var script = Script()
+        script.register()
+        #expect(script.at(1, .unlisted(0)) == [])
+        #expect(script.at(2, .listed(0)) == [])
+        #expect(script.at(3, .disconnected(0)) == [])
+        #expect(script.at(4, .connected(0)) == [.send(0, .hello(hello(8)))])
+    }
+
+    @Test func routerThatIsStruckOffTheListAndNotConnectedIsLeftAtOnce() {
+        var script = Script(routers: 2)
+        #expect(script.at(1, .unlisted(1)) == [.leave(1)])
+        #expect(script.at(2, .unlisted(1)) == [])
+        #expect(script.at(3, .connected(0)) == [.send(0, .hello(hello(8)))])
+    }
+
+    @Test func silentRouterThatIsStruckOffTheListIsLeft() {
+        var script = Script(maxBatch: 1)
+        script.register()
+        script.job(1)
+        script.job(2)
+        script.at(1, .unlisted(0))
+        for time in stride(from: Script.heartbeat, to: 300, by: 100) { script.at(time, .deadline(progress: 0)) }
+        #expect(script.at(300, .deadline(progress: 0)) == [.release(2), .leave(0)])
+        #expect(script.score(1, at: 301) == [])
     }
 
     // MARK: Drain

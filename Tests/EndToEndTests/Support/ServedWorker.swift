@@ -1,0 +1,146 @@
+import Glibc
+import Logging
+import Reactor
+import Settings
+import Synchronization
+import Testing
+import Wire
+import WorkerService
+import ZeroMQ
+
+/// The worker's real service on a thread of the tests, with a model that needs no engine: every picture gets the same score.
+final class ServedWorker {
+    /// Holds batches up until the test lets them go.
+    final class Gate: Sendable {
+        private let reached: WakeUp
+        private let opened: WakeUp
+        private let stands = Mutex(false)
+
+        init() throws {
+            reached = try WakeUp()
+            opened = try WakeUp()
+        }
+
+        /// Waits until a batch stands at the gate.
+        func waitForABatch() throws {
+            try Self.wait(for: reached)
+        }
+
+        /// Lets the batch go that stands at the gate.
+        func letGo() {
+            opened.signal()
+        }
+
+        /// Nothing is held up any more.
+        func standOpen() {
+            stands.withLock { $0 = true }
+            opened.signal()
+        }
+
+        fileprivate func pass() throws {
+            if stands.withLock({ $0 }) { return }
+            reached.signal()
+            try Self.wait(for: opened)
+        }
+
+        private static func wait(for wakeUp: WakeUp) throws {
+            var polled = PollSet()
+            _ = polled.add(wakeUp)
+            try #require(try polled.wait(milliseconds: Bounds.patience) == 1)
+            wakeUp.clear()
+        }
+    }
+
+    private final class Model: Scorer {
+        let identity: ModelIdentity
+        private let gate: Gate?
+        private var pictures = 0
+
+        init(_ name: String, _ gate: Gate?) {
+            identity = ModelIdentity(name: name, version: "1.0.0", digest: "sha256:00")
+            self.gate = gate
+        }
+
+        func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
+            pictures += 1
+            return PlacedPicture(format: .png, width: 1, height: 1)
+        }
+
+        func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {
+            try gate?.pass()
+            defer { pictures = 0 }
+            return Array(repeating: .success(WorkerMessage.Region(box: nil, logit: 1)), count: pictures)
+        }
+    }
+
+    /// What the service logs, without the metadata.
+    private struct Log: LogHandler {
+        let lines: Lines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            lines.all.withLock { $0.append("\(event.message)") }
+        }
+    }
+
+    private final class Lines: Sendable {
+        let all = Mutex<[String]>([])
+    }
+
+    private final class State: Sendable {
+        let thread = Mutex<pthread_t?>(nil)
+    }
+
+    private let lines = Lines()
+    private let state = State()
+    private let service: PlatformThread
+
+    /// Starts to serve a model.
+    init(
+        _ model: String, routers: [String], maxBatch: Int = 8, gate: Gate? = nil,
+        lookup: (@Sendable (String) throws -> [String])? = nil
+    ) throws {
+        var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": model])
+        settings.routers = routers
+        settings.resolveInterval = .milliseconds(100)
+        settings.maxBatch = maxBatch
+        // For a test that failed half-way.
+        settings.drainTime = .seconds(1)
+        let started = try WakeUp()
+        service = try PlatformThread(name: "worker") { [state, lines, settings] in
+            do {
+                let logger = Logger(label: "test") { _ in Log(lines: lines) }
+                let service = try WorkerService(settings: settings, logger: logger, lookup: lookup) {
+                    Model(model, gate)
+                }
+                // The service has blocked the signals in this thread: now one can be sent to it.
+                state.thread.withLock { $0 = pthread_self() }
+                started.signal()
+                _ = try service.run()
+            } catch {
+                lines.all.withLock { $0.append("\(error)") }
+                started.signal()
+            }
+            state.thread.withLock { $0 = nil }
+        }
+        var polled = PollSet()
+        _ = polled.add(started)
+        try #require(try polled.wait(milliseconds: Bounds.patience) == 1)
+    }
+
+    deinit {
+        state.thread.withLock { if let thread = $0 { _ = pthread_kill(thread, SIGTERM) } }
+        service.join()
+    }
+
+    /// How often the service has said this.
+    func said(_ message: String) -> Int {
+        lines.all.withLock { $0.count { $0 == message } }
+    }
+}
