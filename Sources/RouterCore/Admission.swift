@@ -1,4 +1,4 @@
-internal import DequeModule
+internal import HeapModule
 internal import Wire
 
 /// When those who were turned away may come again.
@@ -24,8 +24,15 @@ struct Admission {
     private var lineEnd = Instant(nanoseconds: 0)
     /// When it is whose turn.
     private var places: [Caller: Instant] = [:]
-    /// The same, the first turn first; entries that differ from `places` are passed over.
-    private var line: Deque<(caller: Caller, turn: Instant)> = []
+    /// The same, by their turn; entries that differ from `places` are passed over.
+    private var line = Heap<Place>()
+
+    private struct Place: Comparable {
+        let turn: Instant
+        let caller: Caller
+
+        static func < (left: Self, right: Self) -> Bool { left.turn < right.turn }
+    }
 
     /// Places that somebody may still come for.
     var placesHeld: Int { places.count }
@@ -41,21 +48,26 @@ struct Admission {
         lineEnd = min(lineEnd, longest)
         if let caller, line.count < Self.maxPlaces {
             places[caller] = lineEnd
-            line.append((caller, lineEnd))
+            line.insert(Place(turn: lineEnd, caller: caller))
         }
         return max(Self.milliseconds.lowerBound, Int((lineEnd - now).milliseconds.rounded(.up)))
     }
 
     /// Forgets the places of those who did not come.
     mutating func forget(at now: Instant) {
-        while let first = line.first, first.turn + Self.patience <= now {
-            line.removeFirst()
+        while let first = line.min, first.turn + Self.patience <= now {
+            line.removeMin()
             if places[first.caller] == first.turn { places[first.caller] = nil }
         }
     }
 
     func isTurn(of caller: Caller, at now: Instant) -> Bool {
         places[caller].map { $0 <= now } ?? false
+    }
+
+    /// Somebody got in without a wait. So those who stand in the line do not come, and the next one stands there alone.
+    mutating func noteRoom(at now: Instant) {
+        lineEnd = min(lineEnd, now)
     }
 
     /// The caller is in.

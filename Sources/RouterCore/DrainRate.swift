@@ -18,16 +18,30 @@ struct DrainRate {
     private var since: Instant?
     /// Seconds from the beginning of a batch to a score of it, on the average of the last few.
     private var computing = 0.0
+    /// With a backlog or without.
+    private var lastAnswer: Instant?
 
     var isBacklogged: Bool { since != nil }
 
     /// There is a backlog, or there is none, from now on.
+    ///
+    /// A backlog may come and go with each batch. It is no shorter than what it takes to answer one: the time counts from
+    /// the answers before, if they are no longer ago than that.
     mutating func note(isBacklogged: Bool, at now: Instant) {
-        since = isBacklogged ? since ?? now : nil
+        guard isBacklogged else {
+            since = nil
+            return
+        }
+        guard since == nil else { return }
+        let answered = lastAnswer ?? now
+        since = (now - answered).milliseconds <= 1000 * computing ? answered : now
     }
 
     /// One of so many workers has given an answer, after so much time in a batch if it is a score.
-    mutating func noteAnswer(workers: Int, computing: Duration?, at now: Instant) {
+    ///
+    /// - Parameter workers: counted only if there is a backlog: an answer without one need not pay for that.
+    mutating func noteAnswer(workers: @autoclosure () -> Int, computing: Duration?, at now: Instant) {
+        lastAnswer = now
         guard let since else { return }
         if let seconds = (computing?.milliseconds).map({ $0 / 1000 }) {
             self.computing += (seconds - self.computing) / (answers < 1 ? 1 : Self.evidence)
@@ -35,7 +49,7 @@ struct DrainRate {
         let seconds = (now - since).milliseconds / 1000
         let fading = exp(-seconds / Self.memory)
         answers = answers * fading + 1
-        workerSeconds = workerSeconds * fading + seconds * Double(workers)
+        workerSeconds = workerSeconds * fading + seconds * Double(workers())
         self.since = now
     }
 

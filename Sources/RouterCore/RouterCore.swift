@@ -127,10 +127,11 @@ public struct RouterCore {
     }
 
     /// The part of its budget that a job may be expected to take when it is admitted: the rest is for what comes differently.
-    private static let budgetShare = 0.8
-    /// The same for a job that never waited, while others wait outside for their turn.
-    private static let newcomersBudgetShare = 0.6
-    /// The part of the queue that is theirs, as far as they are so many.
+    private static let budgetShare = 0.6
+    /// The same for a job whose turn it is: between the two there is room for it although answers, and with them places,
+    /// come by the batch.
+    private static let budgetShareInTurn = 0.9
+    /// The part of the queue that is left to those whose turn will come, as far as they are so many.
     private static let reservedShare = 0.25
 
     let configuration: Configuration
@@ -309,7 +310,11 @@ public struct RouterCore {
             actions.append(.reply(token, .result(document)))
             return
         }
-        if isTurn, let caller { admission.leave(caller) }
+        if isTurn, let caller {
+            admission.leave(caller)
+        } else if !models.contains(where: { drainRates[$0].isBacklogged }) {
+            admission.noteRoom(at: now)
+        }
         statistics.counters.accepted += 1
         statistics.counters.bytesReceived += totalBytes
         statistics.noteWork(at: now)
@@ -376,8 +381,8 @@ public struct RouterCore {
             throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
         }
         let bytes = ledger.bytes + recordingBytes
-        let held = isTurn ? 0 : admission.placesHeld
-        let reserved = min(held, Int(Double(configuration.maxJobs) * Self.reservedShare))
+        let reserved =
+            isTurn ? 0 : min(admission.placesHeld, Int(Double(configuration.maxJobs) * Self.reservedShare))
         guard jobsInHand < configuration.maxJobs - reserved, bytes + totalBytes <= configuration.maxBytes else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
@@ -390,7 +395,7 @@ public struct RouterCore {
                 "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
         let wait = served.map { expectedTime(header, $0) }.max() ?? .zero
-        let share = held > 0 ? Self.newcomersBudgetShare : Self.budgetShare
+        let share = isTurn ? Self.budgetShareInTurn : Self.budgetShare
         guard wait <= .milliseconds(header.budgetMilliseconds) * share else {
             throw WireError(
                 .tooManyRequests, code: "queue_full",
@@ -603,10 +608,7 @@ public struct RouterCore {
             return nil
         }
         let model = roster[slot].model
-        // All workers are counted for it, which an answer without a backlog need not pay for.
-        if drainRates[model].isBacklogged {
-            drainRates[model].noteAnswer(workers: roster.load(of: model).workers, computing: computing, at: now)
-        }
+        drainRates[model].noteAnswer(workers: roster.load(of: model).workers, computing: computing, at: now)
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
             dispatch(model, now)

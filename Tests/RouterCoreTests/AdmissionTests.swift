@@ -169,6 +169,17 @@ struct AdmissionTests {
         #expect(script.classify(10) { $0.id = "new" } == [])
     }
 
+    @Test func aLineOfThoseWhoDoNotComeHoldsUpNobody() {
+        var (script, _) = full()
+        for token in 20..<120 { script.classify(token) }
+        for token in 1...8 { script.score("r1", token) }
+        for token in 201...206 { #expect(!script.classify(token).contains { $0.hasPrefix("reply") }) }
+        #expect(script.classify(207) == ["reply 207: 429 queue_full"])
+        let wait = script.document(207)?.retryAfterMilliseconds ?? 0
+        let first = script.document(9)?.retryAfterMilliseconds ?? 0
+        #expect((1...2 * first).contains(wait), "\(wait) after \(first)")
+    }
+
     @Test func withoutAnIDNobodyIsKnownAgain() {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)

@@ -32,6 +32,18 @@ struct DrainRateTests {
         #expect(abs(try #require(rate.perSecond(workers: 2)) - 100) < 0.1)
     }
 
+    /// Every 200 ms a batch of eight, with a backlog for the last 10 ms only.
+    @Test func aBacklogThatComesAndGoesWithEachBatchIsNoFasterPace() throws {
+        var rate = DrainRate()
+        for batch in 1...100 {
+            let end = start + .milliseconds(200 * batch)
+            rate.note(isBacklogged: true, at: start + .milliseconds(200 * batch - 10))
+            for _ in 1...8 { rate.noteAnswer(workers: 1, computing: .milliseconds(200), at: end) }
+            rate.note(isBacklogged: false, at: end)
+        }
+        #expect(abs(try #require(rate.perSecond(workers: 1)) - 40) < 1)
+    }
+
     @Test func nothingIsSaidWithoutEvidence() {
         #expect(measured(answers: 5).time(behind: 200, workers: 2) == nil)
         #expect(measured().time(behind: 200, workers: 0) == nil)
