@@ -134,7 +134,8 @@ let package = Package(
         tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
         tests("ImageDrawingTests", ["ImageDecoding", "ImageDrawing"]),
         tests("HashingTests", ["Hashing"]),
-        tests("InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"], exclude: ["Fixtures"]),
+        tests(
+            "InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"], exclude: ["Fixtures"]),
         tests("SettingsTests", ["Settings", arguments, logging]),
         tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire", "ZeroMQ"]),
         tests(

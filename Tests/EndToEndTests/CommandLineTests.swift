@@ -61,7 +61,10 @@ extension EndToEndTests {
                 #expect(models.models.allSatisfy { $0.workers == 1 })
                 let bench = try JSONDecoder().decode(
                     Bench.self,
-                    from: Data(output(["bench", "--images=\(image)", "--seconds=3", "--warm-up=0", "--budget-ms=25000", "--json"])))
+                    from: Data(
+                        output([
+                            "bench", "--images=\(image)", "--seconds=3", "--warm-up=0", "--budget-ms=25000", "--json",
+                        ])))
                 #expect(bench.verdicts > 0)
                 #expect(bench.errors.isEmpty)
                 cluster.workers[0].signal(SIGTERM)
