@@ -296,7 +296,8 @@ struct Simulation {
             case .compute(let tokens): compute(tokens, at: index)
             case .reconnect(let router):
                 schedule(.atWorker(index, .connected(router)), after: parameters.networkDelay * 2)
-            case .release, .finished: break
+            // The routers are the same all the time.
+            case .leave, .release, .finished: break
             }
         }
         if let due = workers[index].core.nextDeadline, due < workers[index].deadline ?? due + .nanoseconds(1) {
