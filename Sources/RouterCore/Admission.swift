@@ -22,6 +22,8 @@ struct Admission {
     private static let maxPlaces = 8192
 
     private var lineEnd = Instant(nanoseconds: 0)
+    /// From one place to the next, as the line moves.
+    private var interval = Duration.zero
     /// When it is whose turn.
     private var places: [Caller: Instant] = [:]
     /// The same, by their turn; entries that differ from `places` are passed over.
@@ -42,32 +44,30 @@ struct Admission {
     ///   - caller: nil if the job has no id to be known by.
     /// - Returns: milliseconds until the place in the line that the caller now holds.
     mutating func retryAfter(rate: Double, _ caller: Caller?, at now: Instant) -> Int {
-        let interval = 1 / max(rate > 0 ? rate : Self.assumedRate, 1e-3)
-        lineEnd = max(lineEnd, now) + .nanoseconds(Int64(interval * 1e9))
+        interval = .nanoseconds(Int64(1e9 / max(rate > 0 ? rate : Self.assumedRate, 1e-3)))
+        lineEnd = max(lineEnd, now) + interval
         let longest = now + .milliseconds(Self.milliseconds.upperBound)
         lineEnd = min(lineEnd, longest)
-        if let caller, line.count < Self.maxPlaces {
+        // Those who do not fit into the longest line are all told its end, and none of them can be promised anything.
+        if let caller, lineEnd < longest, line.count < Self.maxPlaces {
             places[caller] = lineEnd
             line.insert(Place(turn: lineEnd, caller: caller))
         }
         return max(Self.milliseconds.lowerBound, Int((lineEnd - now).milliseconds.rounded(.up)))
     }
 
-    /// Forgets the places of those who did not come.
+    /// Forgets the places of those who did not come, and moves the line up: as many who stand in it will not come either.
     mutating func forget(at now: Instant) {
         while let first = line.min, first.turn + Self.patience <= now {
             line.removeMin()
-            if places[first.caller] == first.turn { places[first.caller] = nil }
+            guard places[first.caller] == first.turn else { continue }
+            places[first.caller] = nil
+            lineEnd = max(lineEnd + (.zero - interval), now)
         }
     }
 
     func isTurn(of caller: Caller, at now: Instant) -> Bool {
         places[caller].map { $0 <= now } ?? false
-    }
-
-    /// Somebody got in without a wait. So those who stand in the line do not come, and the next one stands there alone.
-    mutating func noteRoom(at now: Instant) {
-        lineEnd = min(lineEnd, now)
     }
 
     /// The caller is in.

@@ -21,8 +21,6 @@ struct DrainRate {
     /// With a backlog or without.
     private var lastAnswer: Instant?
 
-    var isBacklogged: Bool { since != nil }
-
     /// There is a backlog, or there is none, from now on.
     ///
     /// A backlog may come and go with each batch. It is no shorter than what it takes to answer one: the time counts from

@@ -310,11 +310,7 @@ public struct RouterCore {
             actions.append(.reply(token, .result(document)))
             return
         }
-        if isTurn, let caller {
-            admission.leave(caller)
-        } else if !models.contains(where: { drainRates[$0].isBacklogged }) {
-            admission.noteRoom(at: now)
-        }
+        if isTurn, let caller { admission.leave(caller) }
         statistics.counters.accepted += 1
         statistics.counters.bytesReceived += totalBytes
         statistics.noteWork(at: now)

@@ -169,15 +169,17 @@ struct AdmissionTests {
         #expect(script.classify(10) { $0.id = "new" } == [])
     }
 
-    @Test func aLineOfThoseWhoDoNotComeHoldsUpNobody() {
-        var (script, _) = full()
-        for token in 20..<120 { script.classify(token) }
-        for token in 1...8 { script.score("r1", token) }
-        for token in 201...206 { #expect(!script.classify(token).contains { $0.hasPrefix("reply") }) }
-        #expect(script.classify(207) == ["reply 207: 429 queue_full"])
-        let wait = script.document(207)?.retryAfterMilliseconds ?? 0
-        let first = script.document(9)?.retryAfterMilliseconds ?? 0
-        #expect((1...2 * first).contains(wait), "\(wait) after \(first)")
+    @Test func theLineMovesUpForThoseWhoDidNotCome() {
+        var script = Script { $0.maxJobs = 8 }
+        script.join("r1", credit: 1)
+        for token in 1...8 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 600_000) } }
+        // Ten a second, as long as nothing is known: a line of ten seconds.
+        for token in 101...200 { script.classify(token) }
+        #expect(script.document(200)?.retryAfterMilliseconds == 10_000)
+        // The turns of the first two seconds have passed, and their patience.
+        script.wait(.seconds(4))
+        script.classify(201)
+        #expect(script.document(201)?.retryAfterMilliseconds == 4100)
     }
 
     @Test func withoutAnIDNobodyIsKnownAgain() {
