@@ -127,10 +127,10 @@ public struct RouterCore {
     }
 
     /// The part of its budget that a job may be expected to take when it is admitted: the rest is for what comes differently.
-    private static let budgetShare = 0.6
+    private static let budgetShare = 0.75
     /// The same for a job whose turn it is: between the two there is room for it although answers, and with them places,
     /// come by the batch.
-    private static let budgetShareInTurn = 0.9
+    private static let budgetShareInTurn = 0.95
     /// The part of the queue that is left to those whose turn will come, as far as they are so many.
     private static let reservedShare = 0.25
 
@@ -305,7 +305,8 @@ public struct RouterCore {
             document.metadata = header.metadata
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
-                document.retryAfterMilliseconds = admission.retryAfter(rate: pace(at: now), caller, at: now)
+                document.retryAfterMilliseconds = admission.retryAfter(
+                    rate: pace(at: now), asker.identity, id: header.id, at: now)
             }
             actions.append(.reply(token, .result(document)))
             return

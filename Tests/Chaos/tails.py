@@ -108,19 +108,24 @@ class Tails:
                   f"out of rotation within {MISSED_HEARTBEATS} heartbeats of {HEARTBEAT_MS} ms ({1000 * worst:.0f} ms, the "
                   f"longest of 5, of which asking for it takes some)")
 
-    def overload(self, capacity: float) -> None:
-        print(f"{OVERLOAD} times the capacity of {capacity:.1f} verdicts a second, budgets of {BUDGET_MS} ms")
-        # Until the pace is known the line is as long as max-jobs lets it be.
-        first = self._at(OVERLOAD * capacity, budget_ms=BUDGET_MS)
-        outcome = self._at(OVERLOAD * capacity, budget_ms=BUDGET_MS)
-        accepted = [answer for answer in outcome.answers if answer.status != 429]
-        refused = [answer for answer in outcome.answers if answer.status == 429]
-        good = sum(answer.status == 200 and answer.since_start < self.seconds for answer in outcome.answers)
-        self.tell(not first.unanswered and not outcome.unanswered, "every job is answered")
+    def overload(self) -> None:
+        print(f"{OVERLOAD} times the capacity, budgets of {BUDGET_MS} ms, three times")
+        goodputs, answers, unanswered = [], [], 0
+        for _ in range(3):
+            # The machine's pace changes from minute to minute.
+            capacity = self.peak()
+            outcome = self._at(OVERLOAD * capacity, budget_ms=BUDGET_MS)
+            good = sum(answer.status == 200 and answer.since_start < self.seconds for answer in outcome.answers)
+            goodputs.append(good / self.seconds / capacity)
+            answers += outcome.answers
+            unanswered += outcome.unanswered
+        accepted = [answer for answer in answers if answer.status != 429]
+        refused = [answer for answer in answers if answer.status == 429]
+        self.tell(not unanswered, "every job is answered")
         total = percentile([answer.total_ms for answer in accepted], 99.9)
         self.tell(total <= BUDGET_MS + 10, f"every accepted one within its budget and 10 ms at p99.9 ({total:.0f} ms)")
-        self.tell(good / self.seconds >= 0.9 * capacity,
-                  f"goodput is at least 0.90 of the peak ({good / self.seconds / capacity:.2f}; "
+        self.tell(sorted(goodputs)[1] >= 0.9,
+                  f"goodput is at least 0.90 of the peak ({', '.join(f'{ratio:.2f}' for ratio in sorted(goodputs))}; "
                   f"{dict(Counter(answer.status for answer in accepted))})")
         at_once = percentile([answer.seconds for answer in refused], 99)
         self.tell(at_once <= 0.05, f"rejects come at once ({1000 * at_once:.1f} ms at p99, {len(refused)} of them)")
@@ -156,7 +161,7 @@ class Tails:
             capacity = self.peak()
             self.death(capacity)
             self.hang()
-            self.overload(self.peak())
+            self.overload()
             self.obedience(self.peak())
         finally:
             self.cluster.end()

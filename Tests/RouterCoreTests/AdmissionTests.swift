@@ -182,6 +182,25 @@ struct AdmissionTests {
         #expect(script.document(201)?.retryAfterMilliseconds == 4100)
     }
 
+    /// Lines share the pace, and each client stands in its own.
+    @Test func aClientThatFloodsDelaysItselfAndNotOthers() {
+        var script = Script { $0.maxJobs = 8 }
+        script.join("r1", credit: 1)
+        for token in 1...8 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 600_000) } }
+        for token in 101...200 { script.classify(token) }
+        let other = Asker(.connection(7), .client)
+        for token in 201...203 { script.classify(token, from: other) }
+        #expect((201...203).map { script.document($0)?.retryAfterMilliseconds } == [200, 400, 600])
+        script.wait(.milliseconds(200))
+        script.score("r1", 1)
+        #expect(script.classify(301) { $0.id = "new" } == ["reply 301: 429 queue_full"])
+        #expect(script.classify(302, from: other) { $0.id = "job 201" } == [])
+        // When its line is over the pace is the other's alone.
+        script.wait(.milliseconds(600))
+        script.classify(401, from: Asker(.connection(8), .client))
+        #expect(script.document(401)?.retryAfterMilliseconds == 200)
+    }
+
     @Test func withoutAnIDNobodyIsKnownAgain() {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
