@@ -38,7 +38,8 @@ CLIENTS = 3
 # How long a client stays, and how long it is until a worker is ended.
 CLIENT_SECONDS = (10, 60)
 WORKER_SECONDS = (30, 90)
-RESULT_RETENTION = "60s"
+# Longer than a client lives: what one that was killed left behind, its successor still finds.
+RESULT_RETENTION = "180s"
 FIELDS = ("resident_mb", "descriptors", "threads")
 
 
