@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""Keeps a router busy for some seconds and tells as JSON how it answered: load.py ENDPOINT KEYS IMAGE SECONDS IN_FLIGHT
+"""Keeps a router busy for some seconds and tells as JSON how it answered:
 
-A client as others would write it: pyzmq, a DEALER, the folder of keys with router.public and client.secret. Ends with
-status 1 unless every job was answered, and each with 200.
+    load.py ENDPOINT KEYS IMAGE SECONDS IN_FLIGHT [--durable]
+
+A client as others would write it: pyzmq, a DEALER, the folder of keys with router.public and client.secret. With --durable
+jobs are durable, with an idempotency key each, and one that has no answer after some seconds is sent again, as the router
+may have died. Ends with status 1 unless every job was answered, and each with 200.
 """
 
+import argparse
 import collections
 import json
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import zmq
 
 PATIENCE = 30  # seconds that an answer may take
+AGAIN = 5  # seconds after which a durable job is sent again
 
 
 def connect(endpoint: str, keys: Path) -> zmq.Socket:
@@ -22,36 +28,57 @@ def connect(endpoint: str, keys: Path) -> zmq.Socket:
     secret = (keys / "client.secret").read_text().strip().encode()
     socket.curve_serverkey = (keys / "router.public").read_text().strip().encode()
     socket.curve_publickey, socket.curve_secretkey = zmq.curve_public(secret), secret
+    # Or a router that died without a word is waited for as long as TCP would.
+    socket.heartbeat_ivl, socket.heartbeat_timeout = 1000, 3000
     socket.connect(endpoint)
     return socket
 
 
 def main() -> int:
-    endpoint, keys, image, seconds, in_flight = sys.argv[1:]
-    picture = Path(image).read_bytes()
-    socket = connect(endpoint, Path(keys))
-    header = json.dumps({"verb": "classify", "budget_ms": PATIENCE * 1000, "require": "all"}).encode()
-    statuses, latencies, pending = collections.Counter(), [], 0
+    parser = argparse.ArgumentParser()
+    for name, kind in (("endpoint", str), ("keys", Path), ("image", Path), ("seconds", float), ("in_flight", int)):
+        parser.add_argument(name, type=kind)
+    parser.add_argument("--durable", action="store_true")
+    options = parser.parse_args()
+    picture = options.image.read_bytes()
+    socket = connect(options.endpoint, options.keys)
+    statuses, latencies, again = collections.Counter(), [], 0
+    # When each was sent for the first and for the last time.
+    pending: dict[str, list[float]] = {}
+
+    def send(name: str) -> None:
+        header = {"verb": "classify", "id": name, "budget_ms": PATIENCE * 1000, "require": "all"}
+        if options.durable:
+            header |= {"durable": True, "idempotency_key": name}
+        socket.send_multipart([b"BIFRONS1", json.dumps(header).encode(), picture])
+
     beginning = time.monotonic()
     while True:
-        if time.monotonic() < beginning + float(seconds):
-            while pending < int(in_flight):
-                socket.send_multipart([b"BIFRONS1", header, picture])
-                pending += 1
-        if not pending:
+        now = time.monotonic()
+        while now < beginning + options.seconds and len(pending) < options.in_flight:
+            name = str(uuid.uuid4())
+            pending[name] = [now, now]
+            send(name)
+        if not pending or min(first for first, _ in pending.values()) < now - PATIENCE:
             break
-        if not socket.poll(PATIENCE * 1000):
-            break
+        for name, times in pending.items():
+            if options.durable and times[1] < now - AGAIN:
+                times[1] = now
+                again += 1
+                send(name)
+        if not socket.poll(200):
+            continue
         result = json.loads(socket.recv_multipart()[-1])
-        statuses[result["status"]] += 1
-        latencies.append(result.get("total_ms", 0))
-        pending -= 1
+        # Who sent a job twice may get its result twice.
+        if times := pending.pop(result["id"], None):
+            statuses[result["status"]] += 1
+            latencies.append(1000 * (time.monotonic() - times[0]))
     answered = sum(statuses.values())
     latencies.sort()
     print(json.dumps({
-        "answered": answered, "unanswered": pending, "statuses": statuses,
+        "answered": answered, "unanswered": len(pending), "sent again": again, "statuses": statuses,
         "per_second": round(answered / (time.monotonic() - beginning), 1),
-        "p99_ms": latencies[int(len(latencies) * 0.99)] if latencies else None,
+        "p99_ms": round(latencies[int(len(latencies) * 0.99)]) if latencies else None,
     }))
     return 0 if answered and not pending and set(statuses) == {200} else 1
 
