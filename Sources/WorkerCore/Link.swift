@@ -18,8 +18,10 @@ struct Link {
 
         let epoch: UInt64
         let heartbeat: Duration
-        var lastHeard: Instant
-        var nextPing: Instant
+        private(set) var lastHeard: Instant
+        /// When the first PING was sent since then; nil if none was.
+        private var asked: Instant?
+        private(set) var nextPing: Instant
         /// The credit that the router was told.
         var credit: Int
 
@@ -32,12 +34,20 @@ struct Link {
             self.credit = credit
         }
 
-        func lostAt(_ missedHeartbeats: Int) -> Instant {
-            lastHeard + heartbeat * missedHeartbeats
+        mutating func hear(at now: Instant) {
+            lastHeard = now
+            asked = nil
         }
 
-        func isLost(_ missedHeartbeats: Int, _ now: Instant) -> Bool {
-            lostAt(missedHeartbeats) <= now
+        mutating func ping(at now: Instant) {
+            asked = asked ?? now
+            nextPing = now + heartbeat
+        }
+
+        /// When the router is lost if nothing is heard of it until then. Nil as long as it was not asked: a worker that the
+        /// system did not let run has itself been silent, and what it was sent has yet to arrive.
+        func lostAt(_ missedHeartbeats: Int) -> Instant? {
+            asked.map { max(lastHeard + heartbeat * missedHeartbeats, $0 + heartbeat * (missedHeartbeats - 1)) }
         }
     }
 
@@ -60,7 +70,8 @@ struct Link {
         case .disconnected: nil
         case .connected(let helloAt): canGreet ? helloAt : nil
         case .greeted(let until, _): until
-        case .registered(let registration): min(registration.nextPing, registration.lostAt(missedHeartbeats))
+        case .registered(let registration):
+            min(registration.nextPing, registration.lostAt(missedHeartbeats) ?? registration.nextPing)
         }
     }
 }

@@ -192,7 +192,7 @@ public struct WorkerCore {
         var credit = 0
         switch (links[router].state, message) {
         case (.registered(var registration), _):
-            registration.lastHeard = now
+            registration.hear(at: now)
             credit = registration.credit
             links[router].state = .registered(registration)
             if case .job(let job) = message { return accept(job, picture, from: router, registration.epoch, now) }
@@ -320,10 +320,10 @@ public struct WorkerCore {
                 links[router].patience = min(links[router].patience * 2, configuration.welcomePatienceMaximum)
                 giveUp(router)
             case .registered(var registration):
-                if registration.isLost(configuration.missedHeartbeats, now) {
+                if let lost = registration.lostAt(configuration.missedHeartbeats), lost <= now {
                     giveUp(router)
                 } else if registration.nextPing <= now {
-                    registration.nextPing = now + registration.heartbeat
+                    registration.ping(at: now)
                     links[router].state = .registered(registration)
                     let inFlight = UInt32(clamping: jobs(of: router))
                     actions.append(

@@ -121,6 +121,19 @@ import WorkerCore
         #expect(script.at(400, .connected(0)) == [.send(0, .hello(hello(2)))])
     }
 
+    @Test func aWorkerThatWasNotRunForLongAsksBeforeItGivesTheRouterUp() {
+        var script = Script()
+        script.register()
+        let ping = WorkerCore.Action.send(0, .ping(epoch: 7, inFlight: 0, progress: 0))
+        #expect(script.at(5000, .deadline(progress: 0)) == [ping])
+        #expect(script.due == 5100)
+        script.at(5001, .received(0, .pong(epoch: 7), picture: nil))
+        #expect(script.at(9000, .deadline(progress: 0)) == [ping])
+        #expect(script.at(9100, .deadline(progress: 0)) == [ping])
+        #expect(script.due == 9200)
+        #expect(script.at(9200, .deadline(progress: 0)) == [.reconnect(0)])
+    }
+
     @Test func whateverTheRouterSaysIsASignOfLife() {
         var script = Script()
         script.register()
