@@ -69,6 +69,10 @@ def main() -> int:
         if not socket.poll(200):
             continue
         result = json.loads(socket.recv_multipart()[-1])
+        if options.durable and result["status"] == 503 and result["id"] in pending:
+            # The router is back before its workers are.
+            pending[result["id"]][1] = time.monotonic() - AGAIN + 0.5
+            continue
         # Who sent a job twice may get its result twice.
         if times := pending.pop(result["id"], None):
             statuses[result["status"]] += 1
