@@ -107,19 +107,30 @@ struct Roster {
         !workers[slot].isDraining
     }
 
-    /// The worker of the model that has free credit and the fewest jobs in hand.
-    ///
-    /// - Parameter avoided: not this one, if there is another.
-    func leastLoaded(of model: Int, avoiding avoided: RouterCore.Peer? = nil) -> Slot? {
+    /// The worker of the model that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
+    /// there is one: what takes one worker's network away takes its neighbours' too.
+    func leastLoaded(of model: Int, heardSince then: Instant) -> Slot? {
+        first(of: model) { workers[$0].lastHeard >= then } ?? first(of: model) { _ in true }
+    }
+
+    /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
+    /// since `then`, if there is one that was, even if that one has no credit now.
+    func leastLoaded(of model: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?) -> Slot? {
+        let others = byModel[model].filter { isReady($0) && workers[$0].peer != avoided }
+        if others.contains(where: { workers[$0].lastHeard >= then }) {
+            return first(of: model) { workers[$0].peer != avoided && workers[$0].lastHeard >= then }
+        }
+        return first(of: model) { others.isEmpty || workers[$0].peer != avoided }
+    }
+
+    private func first(of model: Int, where isFit: (Slot) -> Bool) -> Slot? {
         let candidates = byModel[model]
-        let isAvoidable = avoided != nil && candidates.contains { isReady($0) && workers[$0].peer != avoided }
         var best: Slot?
         var fewest = Int.max
         for offset in candidates.indices {
             let slot = candidates[(turn[model] + offset) % candidates.count]
             let load = workers[slot].inFlight.count
-            guard load < fewest, workers[slot].freeCredit > 0 else { continue }
-            if isAvoidable, workers[slot].peer == avoided { continue }
+            guard load < fewest, workers[slot].freeCredit > 0, isFit(slot) else { continue }
             best = slot
             fewest = load
             if load == 0 { break }

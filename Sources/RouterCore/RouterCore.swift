@@ -498,13 +498,15 @@ public struct RouterCore {
     /// Hands waiting jobs of a model to its workers, as long as one has credit.
     private mutating func dispatch(_ model: Int, _ now: Instant) {
         var passedOver: [WaitingQueue.Entry] = []
-        while !waiting[model].isEmpty, let free = roster.leastLoaded(of: model),
+        // A heart beats late now and then.
+        let lately = now + (.zero - configuration.heartbeat * 3 / 2)
+        while !waiting[model].isEmpty, let free = roster.leastLoaded(of: model, heardSince: lately),
             let entry = waiting[model].next(ledger)
         {
-            let avoided = ledger[entry.job.serial].tasks[entry.job.task].avoids
-            if avoided == nil {
+            let task = ledger[entry.job.serial].tasks[entry.job.task]
+            if task.attempts == 0 {
                 hand(entry.job, to: free, now)
-            } else if let other = roster.leastLoaded(of: model, avoiding: avoided) {
+            } else if let other = roster.leastLoaded(of: model, heardSince: lately, avoiding: task.avoids) {
                 hand(entry.job, to: other, now)
             } else {
                 passedOver.append(entry)

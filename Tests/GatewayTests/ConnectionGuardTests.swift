@@ -7,12 +7,17 @@ import Testing
 
 @testable import Gateway
 
-@Suite struct ConnectionGuardTests {
+@Suite final class ConnectionGuardTests {
     private let channel: EmbeddedChannel
 
     init() throws {
         channel = EmbeddedChannel(handler: ConnectionGuard(timeout: .seconds(10), largestBody: 1000))
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/none")).wait()
+    }
+
+    /// An open channel and its pipeline hold each other.
+    deinit {
+        _ = try? channel.finish(acceptAlreadyClosed: true)
     }
 
     private func receive(_ part: HTTPRequestPart) throws {

@@ -102,6 +102,40 @@ struct RosterTests {
         #expect(counters.redispatched == 2)
     }
 
+    @Test func jobsGoToWorkersThatWereHeardOfLately() {
+        var script = Script()
+        for name in ["r1", "r2", "r3"] { script.join(name) }
+        _ = classifyResnet(&script, 1...3)
+        script.score("r2", 2)
+        script.silent = ["r1", "r2"]
+        script.wait(.seconds(1))
+        #expect(classifyResnet(&script, 4...4) == ["job 4 to r3"])
+        #expect(script.wait(.seconds(1)) == ["resync r1", "job 1 to r3, attempt 2", "resync r2"])
+        #expect(script.status.counters.workersLost == 2)
+    }
+
+    @Test func aSecondTryWaitsForAWorkerThatIsHeardOf() {
+        var script = Script()
+        for name in ["r1", "r2"] { script.join(name) }
+        script.join("r3", credit: 1)
+        _ = classifyResnet(&script, 1...3)
+        script.score("r2", 2)
+        script.silent = ["r2"]
+        script.wait(.seconds(1))
+        #expect(script.disconnect("r1") == [])
+        #expect(script.score("r3", 3) == ["reply 3: 200", "job 1 to r3, attempt 2"])
+    }
+
+    /// When nobody was heard of there is nothing to choose.
+    @Test func silentWorkersAreBetterThanNone() {
+        var script = Script()
+        for name in ["r1", "r2"] { script.join(name) }
+        script.silent = ["r1", "r2"]
+        script.wait(.seconds(1))
+        #expect(classifyResnet(&script, 1...1) == ["job 1 to r1"])
+        #expect(script.disconnect("r1") == ["job 1 to r2, attempt 2"])
+    }
+
     @Test func aWorkerThatConnectsAnewIsRegisteredOnceAndHasNotDied() {
         var script = Script()
         script.join("r1")
