@@ -57,8 +57,9 @@ final class Cluster {
         keys: Bool = false, overTCP: Bool = false, heartbeat: String = "60s", router arguments: [String] = [],
         workers: [String] = [], _ body: (Cluster) throws -> Void
     ) throws {
-        let cluster = try Cluster(
-            hasKeys: keys, overTCP: overTCP, routerArguments: ["--heartbeat=\(heartbeat)"] + arguments)
+        // Under a sanitizer a picture takes longer than the default allows.
+        let common = ["--heartbeat=\(heartbeat)", "--hang-timeout=\(Bounds.patience)ms"]
+        let cluster = try Cluster(hasKeys: keys, overTCP: overTCP, routerArguments: common + arguments)
         do {
             _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
             for model in workers { try cluster.startWorker(of: model) }
