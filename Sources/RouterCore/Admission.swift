@@ -43,9 +43,9 @@ struct Admission {
 
     /// - Parameters:
     ///   - rate: jobs a second that leave; 0 if that is not known.
-    ///   - id: by which the job will be known; nil if it has none, and then no place is kept for it.
+    ///   - caller: the client's job; nil if it has no id to be known by, and then no place is kept for it.
     /// - Returns: milliseconds until the turn of the place in its line that the job now holds.
-    mutating func retryAfter(rate: Double, _ client: Asker.Identity, id: String?, at now: Instant) -> Int {
+    mutating func retryAfter(rate: Double, _ client: Asker.Identity, _ caller: Caller?, at now: Instant) -> Int {
         if lineEnds[client] == nil { lineEnds = lineEnds.filter { $0.value > now } }
         let end = max(lineEnds[client] ?? now, now)
         lineEnds[client] = end
@@ -54,8 +54,7 @@ struct Admission {
         let turn = min(end + interval, longest)
         lineEnds[client] = turn
         // Those who do not fit into the longest line are all told its end, and none of them can be promised anything.
-        if let id, turn < longest, turns.count < Self.maxPlaces {
-            let caller = Caller(client: client, id: id)
+        if let caller, turn < longest, turns.count < Self.maxPlaces {
             places[caller] = turn
             turns.insert(Place(turn: turn, caller: caller))
         }
@@ -68,7 +67,7 @@ struct Admission {
             turns.removeMin()
             guard places[first.caller] == first.turn else { continue }
             places[first.caller] = nil
-            lineEnds[first.caller.client] = lineEnds[first.caller.client].map { max($0 + (.zero - interval), now) }
+            lineEnds[first.caller.client] = lineEnds[first.caller.client].map { max($0 - interval, now) }
         }
     }
 

@@ -110,30 +110,31 @@ struct Roster {
     /// The worker of the model that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
     /// there is one: what takes one worker's network away takes its neighbours' too.
     func leastLoaded(of model: Int, heardSince then: Instant) -> Slot? {
-        first(of: model) { workers[$0].lastHeard >= then } ?? first(of: model) { _ in true }
+        first(of: model, heardSince: then) { _ in true }
     }
 
     /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
     /// since `then`, if there is one that was, even if that one has no credit now.
     func leastLoaded(of model: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?) -> Slot? {
         let others = byModel[model].filter { isReady($0) && workers[$0].peer != avoided }
-        if others.contains(where: { workers[$0].lastHeard >= then }) {
-            return first(of: model) { workers[$0].peer != avoided && workers[$0].lastHeard >= then }
+        let isOneHeard = others.contains { workers[$0].lastHeard >= then }
+        return first(of: model, heardSince: then) { slot in
+            (others.isEmpty || workers[slot].peer != avoided) && (!isOneHeard || workers[slot].lastHeard >= then)
         }
-        return first(of: model) { others.isEmpty || workers[$0].peer != avoided }
     }
 
-    private func first(of model: Int, where isFit: (Slot) -> Bool) -> Slot? {
+    private func first(of model: Int, heardSince then: Instant, where isFit: (Slot) -> Bool) -> Slot? {
         let candidates = byModel[model]
         var best: Slot?
-        var fewest = Int.max
+        // Who was heard of comes before who was not.
+        var lowest = (silent: 1, jobs: Int.max)
         for offset in candidates.indices {
             let slot = candidates[(turn[model] + offset) % candidates.count]
-            let load = workers[slot].inFlight.count
-            guard load < fewest, workers[slot].freeCredit > 0, isFit(slot) else { continue }
+            let rank = (silent: workers[slot].lastHeard < then ? 1 : 0, jobs: workers[slot].inFlight.count)
+            guard rank < lowest, workers[slot].freeCredit > 0, isFit(slot) else { continue }
             best = slot
-            fewest = load
-            if load == 0 { break }
+            lowest = rank
+            if rank == (0, 0) { break }
         }
         return best
     }

@@ -306,7 +306,7 @@ public struct RouterCore {
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
                 document.retryAfterMilliseconds = admission.retryAfter(
-                    rate: pace(at: now), asker.identity, id: header.id, at: now)
+                    rate: pace(at: now), asker.identity, caller, at: now)
             }
             actions.append(.reply(token, .result(document)))
             return
@@ -499,7 +499,7 @@ public struct RouterCore {
     private mutating func dispatch(_ model: Int, _ now: Instant) {
         var passedOver: [WaitingQueue.Entry] = []
         // A heart beats late now and then.
-        let lately = now + (.zero - configuration.heartbeat * 3 / 2)
+        let lately = now - configuration.heartbeat * 3 / 2
         while !waiting[model].isEmpty, let free = roster.leastLoaded(of: model, heardSince: lately),
             let entry = waiting[model].next(ledger)
         {

@@ -106,7 +106,7 @@ struct Statistics {
     }
 
     private func busyClock(at now: Instant) -> Instant {
-        Instant(nanoseconds: (idleSince ?? now).nanoseconds - idleTime.nanoseconds)
+        (idleSince ?? now) - idleTime
     }
 
     func answersPerSecond(at now: Instant) -> Double {

@@ -16,6 +16,10 @@ public struct Instant: Comparable, Hashable, Sendable {
         Instant(nanoseconds: instant.nanoseconds + duration.nanoseconds)
     }
 
+    public static func - (instant: Instant, duration: Duration) -> Instant {
+        Instant(nanoseconds: instant.nanoseconds - duration.nanoseconds)
+    }
+
     public static func - (later: Instant, earlier: Instant) -> Duration {
         .nanoseconds(later.nanoseconds - earlier.nanoseconds)
     }

@@ -18,7 +18,7 @@ struct Link {
 
         let epoch: UInt64
         let heartbeat: Duration
-        private(set) var lastHeard: Instant
+        private var lastHeard: Instant
         /// When the first PING was sent since then; nil if none was.
         private var asked: Instant?
         private(set) var nextPing: Instant
