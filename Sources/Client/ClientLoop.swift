@@ -20,15 +20,14 @@ final class ClientLoop {
         let monitor: Monitor
         var socketIndex = 0
         var monitorIndex = 0
-        /// Whether a connection stands. When one ends, libzmq tells so before it takes the connection's queue away; a call
-        /// that was sent in between would be lost with it.
+        /// Whether a connection stands.
         var isReady = false
+        /// When to connect again, after a connection that stood has ended.
+        var connectAt: Instant?
 
         init(_ endpoint: String, _ context: Context, _ curve: Curve.Role) throws(ZeroMQError) {
             self.endpoint = endpoint
             var options = SocketOptions()
-            // Nothing is queued for a router that is not there: the call stays ours to give to another.
-            options.immediate = true
             options.ipv6 = endpoint.contains("[")
             options.curve = curve
             options.reconnectMaximum = .seconds(1)
@@ -37,7 +36,35 @@ final class ClientLoop {
             monitor = try socket.monitor([.handshakeSucceeded, .disconnected])
             try socket.connect(endpoint)
         }
+
+        /// Takes note of the connections that came and went.
+        /// - Returns: whether one that stood has ended.
+        func follow() throws(ZeroMQError) -> Bool {
+            var hasEnded = false
+            while let event = try monitor.receive() {
+                hasEnded = hasEnded || isReady && event.kind == .disconnected
+                isReady = event.kind == .handshakeSucceeded
+            }
+            return hasEnded
+        }
+
+        /// Throws away what is queued for the router: it would be delivered to its successor, besides the calls that are then
+        /// sent again.
+        func disconnect(until instant: Instant) throws(ZeroMQError) {
+            try socket.disconnect(endpoint)
+            isReady = false
+            connectAt = instant
+        }
+
+        func connectIfDue(at now: Instant) throws(ZeroMQError) {
+            guard let connectAt, connectAt <= now else { return }
+            try socket.connect(endpoint)
+            self.connectAt = nil
+        }
     }
+
+    /// From the end of a connection until the next is tried for the first time; libzmq waits longer, if that fails.
+    private static let reconnectPause = Duration.milliseconds(100)
 
     /// Frames of an answer: our envelope of number and delimiter, magic, result.
     private static let answerFrames = 4
@@ -60,10 +87,10 @@ final class ClientLoop {
     func run() -> ClientError {
         do {
             while true {
-                let now = MonotonicClock.now()
-                _ = try poll.wait(milliseconds: now.pollMilliseconds(until: ledger.nextDue))
+                let due = (routers.map(\.connectAt) + [ledger.nextDue]).compactMap { $0 }.min()
+                _ = try poll.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: due))
+                for router in routers { try router.connectIfDue(at: MonotonicClock.now()) }
                 for (index, router) in routers.enumerated() {
-                    // Answers first: one that came before the connection ended is not asked for again.
                     if poll.isReadable(router.socketIndex) { try receive(from: router) }
                     if poll.isReadable(router.monitorIndex) { try follow(router, index) }
                 }
@@ -96,12 +123,12 @@ final class ClientLoop {
 
     /// Learns whether the connection to a router stands.
     private func follow(_ router: Connection, _ index: Int) throws(ZeroMQError) {
-        while let event = try router.monitor.receive() {
-            router.isReady = event.kind == .handshakeSucceeded
-            if !router.isReady { ledger.lose(router: index, at: MonotonicClock.now()) }
-        }
-        // A receive that finds nothing is what makes libzmq attach a new connection's queue to the socket.
+        guard try router.follow() else { return }
+        // Answers first: one that came before the connection ended is not asked for again.
         try receive(from: router)
+        let now = MonotonicClock.now()
+        ledger.lose(router: index, at: now)
+        try router.disconnect(until: now + Self.reconnectPause)
     }
 
     /// Gives a call to the first router, of those that may have it, that takes it.

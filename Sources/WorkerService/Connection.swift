@@ -11,8 +11,6 @@ final class Connection {
 
     init(to endpoint: String, context: Context, curve: Curve.Role, imageBytes: Int) throws(ZeroMQError) {
         var options = SocketOptions()
-        // Nothing is queued for a router that is not there: it would be delivered to its successor.
-        options.immediate = true
         options.curve = curve
         options.ipv6 = endpoint.contains("[")
         options.linger = Self.linger

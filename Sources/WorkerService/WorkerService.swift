@@ -120,8 +120,7 @@ public final class WorkerService {
         guard let connection = routers[router]?.connection else { return }
         var events: [MonitorEvent] = []
         while let event = try connection.monitor.receive() { events.append(event) }
-        // All messages before the events: what came before a connection ended belongs to it. And a receive that finds
-        // nothing is what makes libzmq attach a new connection to the socket; until then nothing can be sent on it.
+        // All messages before the events: what came before a connection ended belongs to it.
         while try connection.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) {
             try take(incoming, router)
         }

@@ -72,6 +72,11 @@ public struct Socket: ~Copyable {
         guard zmq_connect(raw, endpoint) == 0 else { throw .last("connect", endpoint) }
     }
 
+    /// Ends the connection to `endpoint`, which was connected to, with all that is queued for it and from it.
+    public borrowing func disconnect(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_disconnect(raw, endpoint) == 0 else { throw .last("disconnect", endpoint) }
+    }
+
     /// The endpoint of the last `bind` or `connect`, with the port that was chosen; empty before.
     public var lastEndpoint: String {
         var text = [UInt8](repeating: 0, count: 256)

@@ -2,6 +2,9 @@ import CZeroMQ
 import Glibc
 
 /// The settings of a ``Socket``, applied before it binds or connects. Durations count in whole milliseconds.
+///
+/// `ZMQ_IMMEDIATE` is not among them: with it libzmq takes a lost connection's queue away from under the reader, and ends the
+/// program by an assertion (`!_more`, `fq.cpp`) if that happens between two frames of a message.
 public struct SocketOptions: Sendable {
     /// libzmq's own heartbeats on a connection (ZMTP PING): they find a peer whose machine or network has gone.
     public struct Heartbeat: Sendable {
@@ -59,8 +62,6 @@ public struct SocketOptions: Sendable {
     public var reconnectMinimum: Duration = .milliseconds(100)
     /// The longest such waiting time; not more than `reconnectMinimum`: no doubling.
     public var reconnectMaximum: Duration = .seconds(2)
-    /// Queue only to connections that are complete; otherwise messages are queued from `connect` on.
-    public var immediate = false
     /// IPv6 besides IPv4.
     public var ipv6 = false
     /// Encryption and authentication of the connections.
@@ -120,7 +121,6 @@ public struct SocketOptions: Sendable {
         }
         try set(ZMQ_RECONNECT_IVL, reconnectMinimum.wholeMilliseconds, "reconnectMinimum")
         try set(ZMQ_RECONNECT_IVL_MAX, reconnectMaximum.wholeMilliseconds, "reconnectMaximum")
-        try set(ZMQ_IMMEDIATE, immediate, "immediate")
         try set(ZMQ_IPV6, ipv6, "ipv6")
         switch curve {
         case .none: break

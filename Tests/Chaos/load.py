@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import zmq
 
 MAGIC = b"BIFRONS1"
+# Between two looks for what is due and what has come: one that wakes at each answer takes from the workers' processors.
+PACE_SECONDS = 0.005
 
 
 @dataclass
@@ -100,12 +102,15 @@ class Load:
                     self._send(job, in_flight)
             if is_over and not in_flight and not later:
                 break
-            if self._socket.poll(1):
+            time.sleep(PACE_SECONDS)
+            has_received = False
+            for moment, job, text in self._received(in_flight):
+                has_received = True
+                replies.append((moment, moment - job.sent, job.refusals, text))
+                if self._obeys:
+                    self._come_again(job, json.loads(text), moment, later)
+            if has_received:
                 last_event = time.monotonic()
-                for moment, job, text in self._received(in_flight):
-                    replies.append((moment, moment - job.sent, job.refusals, text))
-                    if self._obeys:
-                        self._come_again(job, json.loads(text), moment, later)
             elif not later and now - last_event > self._patience:
                 unanswered = len(in_flight)
                 break

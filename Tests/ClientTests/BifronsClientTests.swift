@@ -116,6 +116,24 @@ import ZeroMQ
         for (index, task) in tasks.enumerated() { #expect(try await task.value.document.attempts == index) }
     }
 
+    @Test func callsThatNeverReachedTheRouterThatDiedAreSentOnce() async throws {
+        let client = try client()
+        var router: ScriptedRouter? = try ScriptedRouter(endpoint, context, holding: 1)
+        let image = [UInt8](repeating: 1, count: 100_000)
+        let tasks = (0..<50).map { _ in Task { try await client.classify(image) } }
+        #expect(try await router?.receive() != nil)
+        router = nil
+        let next = try ScriptedRouter(endpoint, context)
+        var numbers: [[UInt8]] = []
+        for _ in tasks {
+            let request = try #require(try await next.receive())
+            numbers.append(request.envelope[1])
+            try next.answer(request, #"{"status": 200}"#)
+        }
+        #expect(Set(numbers).count == tasks.count)
+        for task in tasks { _ = try await task.value }
+    }
+
     @Test func callsOfARouterThatDiesGoToAnother() async throws {
         let other = folder.endpoint("other")
         let client = try client([endpoint, other])

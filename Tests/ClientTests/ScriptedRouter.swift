@@ -28,8 +28,11 @@ final class ScriptedRouter: @unchecked Sendable {
     private let socket: Socket
     private let message = Message()
 
-    init(_ endpoint: String, _ context: Context) throws {
-        socket = try Socket(.router, context: context)
+    /// - Parameter holding: how many requests it takes that nobody asks it for.
+    init(_ endpoint: String, _ context: Context, holding: Int = 1000) throws {
+        var options = SocketOptions()
+        options.receiveHighWater = holding
+        socket = try Socket(.router, context: context, options: options)
         try socket.bind(endpoint)
     }
 

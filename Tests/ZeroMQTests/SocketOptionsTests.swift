@@ -17,7 +17,6 @@ import ZeroMQ
         options.tcpKeepAlive = .init(idleSeconds: 10, intervalSeconds: 5, probes: 3)
         options.reconnectMinimum = .microseconds(1500)
         options.reconnectMaximum = .zero
-        options.immediate = true
         options.ipv6 = true
         options.zapDomain = "bifrons"
         let context = try Context()

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 import ZeroMQ
 
@@ -51,6 +52,44 @@ import ZeroMQ
             #expect(returned == .sent)
             let back = try dealer.next()
             #expect(back.arrays == frames)
+        }
+    }
+
+    /// libzmq takes notice of what its own threads have done at every hundredth receive only, so it takes many.
+    @Test func aConnectionThatEndsWhileMessagesAreReadEndsNothingElse() throws {
+        var options = SocketOptions()
+        options.reconnectMinimum = .milliseconds(1)
+        options.reconnectMaximum = .milliseconds(1)
+        let dealer = try Socket(.dealer, context: context, options: options)
+        let endpoint = Transport.ipc.endpoint(in: folder)
+        try dealer.connect(endpoint)
+        let isOver = Atomic(false)
+        try onAnotherThread { [context] in
+            defer { isOver.store(true, ordering: .relaxed) }
+            do {
+                for _ in 0..<50 {
+                    let router = try Socket(.router, context: context)
+                    try router.bind(endpoint)
+                    let peer = try router.next().array(at: 0)
+                    for _ in 0..<3000 {
+                        let message = Message()
+                        message.append(peer)
+                        message.append("header")
+                        message.append("image")
+                        guard try router.send(message) == .sent else { break }
+                    }
+                }
+            } catch {
+                Issue.record(error)
+            }
+        } meanwhile: {
+            let message = Message()
+            while !isOver.load(ordering: .relaxed) {
+                message.append("hello")
+                _ = try dealer.send(message)
+                guard try dealer.wait(milliseconds: 10) else { continue }
+                while try dealer.receive(into: message) { #expect(message.count == 2) }
+            }
         }
     }
 
