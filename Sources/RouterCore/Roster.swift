@@ -30,6 +30,10 @@ struct Worker {
     var compute = StatusReport.Histogram.ofMilliseconds
 
     var freeCredit: Int { isDraining ? 0 : max(0, credit - inFlight.count) }
+
+    fileprivate var load: Roster.Load {
+        Roster.Load(workers: isDraining ? 0 : 1, credit: isDraining ? 0 : credit, inFlight: inFlight.count)
+    }
 }
 
 /// The workers that said HELLO, by connection and by model.
@@ -41,6 +45,8 @@ struct Roster {
     private var slots: [RouterCore.Peer: Slot] = [:]
     /// For each model the slots of its workers.
     private var byModel: [[Slot]]
+    /// For each model the sum over its workers, so that a job costs the same however many there are.
+    private var loads: [Load]
     /// For each model the place behind the last worker chosen: the next search begins there, so that equals take turns.
     private var turn: [Int]
     private var nextEpoch: UInt64
@@ -49,13 +55,18 @@ struct Roster {
 
     init(models: Int, epochSeed: UInt64) {
         byModel = Array(repeating: [], count: models)
+        loads = Array(repeating: Load(), count: models)
         turn = Array(repeating: 0, count: models)
         nextEpoch = epochSeed
     }
 
     subscript(slot: Slot) -> Worker {
         get { workers[slot] }
-        _modify { yield &workers[slot] }
+        _modify {
+            loads[workers[slot].model] -= workers[slot].load
+            defer { loads[workers[slot].model] += workers[slot].load }
+            yield &workers[slot]
+        }
     }
 
     static func credit(_ claimed: UInt32) -> Int {
@@ -76,7 +87,7 @@ struct Roster {
     }
 
     func hasWorker(of model: Int) -> Bool {
-        byModel[model].contains(where: isReady)
+        loads[model].workers > 0
     }
 
     /// What the workers of one model have in hand.
@@ -92,19 +103,22 @@ struct Roster {
         func isBacklogged(waiting: Int) -> Bool {
             workers > 0 && (waiting > 0 || inFlight > credit / 2)
         }
-    }
 
-    func load(of model: Int) -> Load {
-        byModel[model].reduce(into: Load()) { load, slot in
-            load.inFlight += workers[slot].inFlight.count
-            guard isReady(slot) else { return }
-            load.workers += 1
-            load.credit += workers[slot].credit
+        fileprivate static func += (sum: inout Self, other: Self) {
+            sum.workers += other.workers
+            sum.credit += other.credit
+            sum.inFlight += other.inFlight
+        }
+
+        fileprivate static func -= (sum: inout Self, other: Self) {
+            sum.workers -= other.workers
+            sum.credit -= other.credit
+            sum.inFlight -= other.inFlight
         }
     }
 
-    private func isReady(_ slot: Slot) -> Bool {
-        !workers[slot].isDraining
+    func load(of model: Int) -> Load {
+        loads[model]
     }
 
     /// The worker of the model that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
@@ -116,7 +130,7 @@ struct Roster {
     /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
     /// since `then`, if there is one that was, even if that one has no credit now.
     func leastLoaded(of model: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?) -> Slot? {
-        let others = byModel[model].filter { isReady($0) && workers[$0].peer != avoided }
+        let others = byModel[model].filter { !workers[$0].isDraining && workers[$0].peer != avoided }
         let isOneHeard = others.contains { workers[$0].lastHeard >= then }
         return first(of: model, heardSince: then) { slot in
             (others.isEmpty || workers[slot].peer != avoided) && (!isOneHeard || workers[slot].lastHeard >= then)
@@ -152,6 +166,7 @@ struct Roster {
                 identity: Worker.Identity(name: hello.worker, version: hello.version, digest: hello.digest),
                 metrics: hello.metrics, epoch: epoch, bootID: hello.bootID, credit: Self.credit(hello.credit),
                 lastHeard: now, stuckSince: now))
+        loads[model] += workers[workers.count - 1].load
         reindex()
         nextCheck = nextCheck ?? now + interval
         return epoch
@@ -160,26 +175,27 @@ struct Roster {
     mutating func remove(_ peer: RouterCore.Peer) -> Worker? {
         guard let slot = slots.removeValue(forKey: peer) else { return nil }
         let worker = workers.remove(at: slot)
+        loads[worker.model] -= worker.load
         reindex()
         if workers.isEmpty { nextCheck = nil }
         return worker
     }
 
     mutating func drain(_ slot: Slot) {
-        workers[slot].isDraining = true
+        self[slot].isDraining = true
     }
 
     /// Puts a job into a worker's hands.
     mutating func assign(_ job: JobID, to slot: Slot, at now: Instant) {
         if workers[slot].inFlight.isEmpty { workers[slot].stuckSince = now }
-        workers[slot].inFlight.insert(job)
+        self[slot].inFlight.insert(job)
         let model = workers[slot].model
         turn[model] = (byModel[model].firstIndex(of: slot) ?? 0) + 1
     }
 
     /// Takes a job out of a worker's hands; false if it was not there.
     mutating func release(_ job: JobID, from slot: Slot, at now: Instant) -> Bool {
-        guard workers[slot].inFlight.remove(job) != nil else { return false }
+        guard self[slot].inFlight.remove(job) != nil else { return false }
         workers[slot].stuckSince = now
         return true
     }
