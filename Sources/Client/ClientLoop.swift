@@ -56,15 +56,15 @@ final class ClientLoop {
             connectAt = instant
         }
 
-        func connectIfDue(at now: Instant) throws(ZeroMQError) {
-            guard let connectAt, connectAt <= now else { return }
+        func connectIfDue() throws(ZeroMQError) {
+            guard let connectAt, connectAt <= MonotonicClock.now() else { return }
             try socket.connect(endpoint)
             self.connectAt = nil
         }
     }
 
-    /// From the end of a connection until the next is tried for the first time; libzmq waits longer, if that fails.
-    private static let reconnectPause = Duration.milliseconds(100)
+    /// From the end of a connection until the next is tried: what libzmq would wait.
+    private static let reconnectPause = SocketOptions().reconnectMinimum
 
     /// Frames of an answer: our envelope of number and delimiter, magic, result.
     private static let answerFrames = 4
@@ -87,9 +87,9 @@ final class ClientLoop {
     func run() -> ClientError {
         do {
             while true {
-                let due = (routers.map(\.connectAt) + [ledger.nextDue]).compactMap { $0 }.min()
+                let due = routers.compactMap(\.connectAt).reduce(ledger.nextDue) { min($0 ?? $1, $1) }
                 _ = try poll.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: due))
-                for router in routers { try router.connectIfDue(at: MonotonicClock.now()) }
+                for router in routers { try router.connectIfDue() }
                 for (index, router) in routers.enumerated() {
                     if poll.isReadable(router.socketIndex) { try receive(from: router) }
                     if poll.isReadable(router.monitorIndex) { try follow(router, index) }

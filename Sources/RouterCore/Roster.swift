@@ -45,7 +45,8 @@ struct Roster {
     private var slots: [RouterCore.Peer: Slot] = [:]
     /// For each model the slots of its workers.
     private var byModel: [[Slot]]
-    /// For each model the sum over its workers, so that a job costs the same however many there are.
+    /// For each model the sum over its workers, which are not looked through for it at each job. Whatever changes a worker's
+    /// `load` goes through the subscript, which keeps it.
     private var loads: [Load]
     /// For each model the place behind the last worker chosen: the next search begins there, so that equals take turns.
     private var turn: [Int]

@@ -103,15 +103,12 @@ class Load:
             if is_over and not in_flight and not later:
                 break
             time.sleep(PACE_SECONDS)
-            has_received = False
             for moment, job, text in self._received(in_flight):
-                has_received = True
+                last_event = moment
                 replies.append((moment, moment - job.sent, job.refusals, text))
                 if self._obeys:
                     self._come_again(job, json.loads(text), moment, later)
-            if has_received:
-                last_event = time.monotonic()
-            elif not later and now - last_event > self._patience:
+            if not later and now - last_event > self._patience:
                 unanswered = len(in_flight)
                 break
         return Outcome([self._answer(start, *reply) for reply in replies], unanswered)
