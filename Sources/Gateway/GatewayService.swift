@@ -6,6 +6,7 @@ internal import HummingbirdCore
 internal import Keyring
 public import Logging
 internal import NIOCore
+internal import Reactor
 internal import ServiceLifecycle
 public import Settings
 internal import Synchronization
@@ -24,6 +25,8 @@ public struct GatewayService: Sendable {
     private static let headerFields = 100
     /// What a form may have besides its file.
     private static let formOverheadBytes = 131_072
+    /// Descriptors for everything that is no connection.
+    private static let spareDescriptors = 64
 
     private let settings: GatewaySettings
     private let logger: Logger
@@ -70,7 +73,7 @@ public struct GatewayService: Sendable {
 
     private func serve(_ onReady: @escaping @Sendable (String) -> Void) async throws(GatewayError) {
         // What was opened for as many connections as the system allows is used for that many.
-        let connections = min(settings.connections, OpenFiles.raise() - OpenFiles.spared)
+        let connections = min(settings.connections, OpenFiles.raiseLimit() - Self.spareDescriptors)
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 ConnectionGuard(

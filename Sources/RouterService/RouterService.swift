@@ -72,9 +72,13 @@ public final class RouterService {
         // Signals first: threads that libzmq starts inherit the mask.
         signals = try SignalDescriptor(
             settings.keys == nil ? [.terminate, .interrupt] : [.terminate, .interrupt, .hangUp])
-        try DescriptorLimit.raise(
-            toHold: 2 * settings.maxConnections + Self.spareDescriptors,
-            for: "max-connections, which is \(settings.maxConnections),")
+        // At the limit libzmq would end the process over an ipc connection, and try without a pause to accept one of TCP.
+        let (needed, allowed) = (2 * settings.maxConnections + Self.spareDescriptors, OpenFiles.raiseLimit())
+        guard needed <= allowed else {
+            throw RouterServiceError(
+                "max-connections, which is \(settings.maxConnections), needs \(needed) descriptors and the system allows "
+                    + "\(allowed); lower the one or raise the other (ulimit -Hn, LimitNOFILE= of systemd)")
+        }
         context = try Context()
         var options = SocketOptions()
         if let keys = settings.keys.map({ KeyFolder($0) }) {

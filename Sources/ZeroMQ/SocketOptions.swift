@@ -54,6 +54,9 @@ public struct SocketOptions: Sendable {
     public var maxMessageSize: Int?
     /// libzmq's heartbeats; `nil`: none.
     public var heartbeat: Heartbeat?
+    /// How long TCP may take to make a connection before it is tried anew, with the name looked up again; `nil`: as long as
+    /// the system tries, which is two minutes for a machine that has gone.
+    public var connectTimeout: Duration? = .seconds(3)
     /// How long a connection may take for its handshake; `nil`: for ever.
     public var handshakeInterval: Duration? = .seconds(30)
     /// TCP keep-alive; `nil`: as the system has it.
@@ -110,6 +113,7 @@ public struct SocketOptions: Sendable {
                 try set(ZMQ_HEARTBEAT_TTL, timeToLive.wholeMilliseconds, "heartbeat.timeToLive")
             }
         }
+        try set(ZMQ_CONNECT_TIMEOUT, connectTimeout?.wholeMilliseconds ?? 0, "connectTimeout")
         try set(ZMQ_HANDSHAKE_IVL, handshakeInterval?.wholeMilliseconds ?? 0, "handshakeInterval")
         if let tcpKeepAlive {
             try set(ZMQ_TCP_KEEPALIVE, 1, "tcpKeepAlive")

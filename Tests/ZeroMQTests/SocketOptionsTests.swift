@@ -13,6 +13,7 @@ import ZeroMQ
         options.linger = nil
         options.maxMessageSize = 25_000_000
         options.heartbeat = .init(interval: .seconds(1), timeout: .seconds(3), timeToLive: .seconds(3))
+        options.connectTimeout = nil
         options.handshakeInterval = nil
         options.tcpKeepAlive = .init(idleSeconds: 10, intervalSeconds: 5, probes: 3)
         options.reconnectMinimum = .microseconds(1500)
@@ -40,6 +41,37 @@ import ZeroMQ
         try dealer.send("after")
         let message = try router.next()
         #expect(message.string(at: 1) == "after")
+    }
+
+    @Test func aConnectionThatTCPDoesNotMakeIsTriedAnew() throws {
+        // A machine that has gone answers no SYN; neither does a listener whose queue, here of one, is full.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, size) == 0 && listen(listener, 0) == 0
+                    && getsockname(listener, address, &size) == 0
+            }
+        }
+        try #require(isListening)
+        let endpoint = "tcp://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+
+        let context = try Context()
+        let first = try Socket(.dealer, context: context)
+        let firstMonitor = try first.monitor([.connected])
+        try first.connect(endpoint)
+        _ = try firstMonitor.next(.connected)
+        var options = SocketOptions()
+        options.connectTimeout = .milliseconds(50)
+        let second = try Socket(.dealer, context: context, options: options)
+        let secondMonitor = try second.monitor([.connected, .connectRetried])
+        try second.connect(endpoint)
+        let event = try secondMonitor.next(.connected, .connectRetried)
+        #expect(event.kind == .connectRetried)
     }
 
     @Test func aPeerThatAnswersNoPingLosesItsConnection() throws {
