@@ -109,8 +109,12 @@ lint: ## check format, scripts, documentation and model files
 deploy-check: packages ## check the files of Deploy
 	@scripts/deploy-check
 
-deploy-test: ## run Deploy/compose.yaml for real, with the Docker engine of this machine (minutes)
-	@scripts/deploy-test
+deploy-test: ## run the deployment files for real: Compose, systemd, Swarm, Kubernetes (half an hour, as root)
+	@scripts/deploy-test-images
+	@scripts/deploy-test-compose
+	@scripts/deploy-test-systemd
+	@scripts/deploy-test-swarm
+	@scripts/deploy-test-kubernetes
 
 clean: ## remove what was built; fetched packages stay
 	rm -rf .build .build-fuzz .build-tsan .build-asan Benchmarks/.build

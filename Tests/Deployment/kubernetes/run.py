@@ -3,8 +3,8 @@
 
 Three routers, workers that autoscalers add by the depth of the queues as Prometheus tells it, a gateway. Under load all
 workers, gateways and routers are replaced, workers are scaled to zero and back, and a node is cut off. Every job must be
-answered with 200. Needs root and a Docker engine with the images bifrons-{cli,router,worker,gateway}:deploy-test and
-debian:bookworm-slim; scripts/deploy-test-kubernetes makes the former. Takes what is left away when it ends.
+answered with 200. Needs root, a Docker engine, the images of scripts/deploy-test-images, and debian:bookworm-slim. Takes
+what is left away when it ends.
 """
 
 import argparse
@@ -274,6 +274,7 @@ class Test:
 
         step("node b is cut off under load")
         print("on node b:", *self.pods_on("b"))
+        cut = self.cluster.get("pod", "router-2")["metadata"]["uid"]
         with self.load("router-0.routers.bifrons"):
             self.cluster.do("cut", "b")
             wait_until("it is not ready", 60, lambda: not self.is_node_ready("b"))
@@ -281,7 +282,9 @@ class Test:
                 not [name for name in self.pods_on("b") if "worker" in name] and min(self.workers()) >= 2))
             self.cluster.do("mend", "b")
             wait_until("it is ready again", 60, lambda: self.is_node_ready("b"))
-            wait_until("three routers again", 120, lambda: self.ready("statefulset", "router") == 3)
+            wait_until("router-2 has been replaced", 180, lambda: (
+                (pod := self.cluster.get("pod", "--selector=statefulset.kubernetes.io/pod-name=router-2")["items"])
+                and pod[0]["metadata"]["uid"] != cut and self.ready("statefulset", "router") == 3))
 
     def look(self) -> None:
         """What there is, for who must find out why it failed."""

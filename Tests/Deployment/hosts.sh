@@ -1,0 +1,135 @@
+# Sourced by what needs several hosts: a and b, which are namespaces of this machine. Each has a network, mounts and
+# processes of its own and a Docker engine; nothing is left of it when it ends but a folder. Between them is a desk, through
+# which their packages go, and from where they are reached. Needs root.
+#
+# Who sources it has `folder`, where all of it is kept, and `self`, itself: called with `part FOLDER desk|a|b` it is the first
+# process of that one's namespaces, for which it calls `begin_desk` or `begin_host`.
+
+# Hosts have engines of their own.
+readonly machine_engine=${DOCKER_HOST:-}
+unset DOCKER_HOST
+PATH=$PATH:/usr/sbin
+
+declare -A number=([a]=1 [b]=2)
+cgroups=bifrons-$(stat --format %i "$folder")
+
+# await SECONDS WHAT COMMAND...: until it succeeds.
+await() {
+    local end=$((SECONDS + $1))
+    until "${@:3}" > /dev/null 2>&1; do
+        ((SECONDS < end)) || { echo "$(basename "$self"): not seen within $1 s: $2; see the logs in $folder" >&2; return 1; }
+        sleep 0.3
+    done
+}
+
+# ours COMMAND...: the Docker engine of this machine.
+ours() {
+    DOCKER_HOST=$machine_engine docker "$@"
+}
+
+# on a|b COMMAND...: runs it on that host.
+on() {
+    nsenter --target "$(cat "$folder/$1/pid")" --net --mount --uts --pid "${@:2}"
+}
+
+# at_desk COMMAND...: runs it where hosts can be reached. Does not return.
+at_desk() {
+    exec nsenter --target "$(cat "$folder/desk/pid")" --net \
+        unshare --mount bash -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$folder/desk/resolv.conf" "$@"
+}
+
+# images IMAGE...: hands images of this machine's engine to both hosts.
+images() {
+    local host
+    ours save "$@" > "$folder/images.tar"
+    for host in a b; do
+        await 60 "the Docker engine of host $host" on $host docker version
+        on $host docker load --quiet --input "$folder/images.tar" > /dev/null
+    done
+    rm "$folder/images.tar"
+}
+
+# link --append|--delete a|b: what drops all that comes from and goes to a host. A link that is down would be noticed.
+link() {
+    (at_desk iptables --table raw "$1" PREROUTING --in-interface "host-$2" --jump DROP)
+    (at_desk iptables --table mangle "$1" POSTROUTING --out-interface "host-$2" --jump DROP)
+}
+
+make_hosts() {
+    local part
+    mkdir -p "$folder"/{desk,a,b}
+    touch "$folder/desk/resolv.conf"
+    for part in desk a b; do
+        setsid unshare --net --mount --uts --pid --fork --kill-child --mount-proc bash "$self" part "$folder" $part \
+            > "$folder/$part/log" 2>&1 < /dev/null &
+        echo $! > "$folder/$part/parent"
+        await 5 "the first process of $part" pgrep --parent $!
+        pgrep --parent $! > "$folder/$part/pid"
+    done
+    for part in a b; do
+        nsenter --target "$(cat "$folder/desk/pid")" --net \
+            ip link add name "host-$part" type veth peer name eth0 netns "$(cat "$folder/$part/pid")"
+    done
+}
+
+end_hosts() {
+    local part
+    for part in a b desk; do
+        kill -KILL "$(cat "$folder/$part/parent")" 2> /dev/null || true
+    done
+    # The first process of a namespace is the last to go, and its mounts with it.
+    for part in a b desk; do
+        await 30 "the end of $part" bash -c "! kill -0 $(cat "$folder/$part/pid")"
+    done
+    # Of killed containers they are left.
+    find /sys/fs/cgroup -depth -type d -path "*/$cgroups*" -exec rmdir {} \;
+    rm -rf "$folder"
+}
+
+# start NAME COMMAND...: runs it beside the first process of this part, until that ends.
+start() {
+    "${@:2}" > "$folder/$part/$1.log" 2>&1 &
+}
+
+begin_desk() {
+    ip link set lo up
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    await 10 "the hosts' links" ip link show host-b
+    local host
+    for host in a b; do
+        ip address add "10.88.${number[$host]}.1/24" dev "host-$host"
+        ip link set "host-$host" up
+        ip route add "172.2${number[$host]}.0.0/16" via "10.88.${number[$host]}.2"
+    done
+}
+
+begin_host() {
+    hostname "host-$part"
+    # The programs find what is theirs at the usual places.
+    mkdir -p "$folder/$part/lib"
+    mount --bind "$folder/$part/lib" /var/lib
+    mount -t tmpfs none /run
+    mount -t tmpfs none /var/log
+    ip link set lo up
+    await 10 "the link" ip link show eth0
+    ip address add "10.88.${number[$part]}.2/24" dev eth0
+    ip link set eth0 up
+    ip route add default via "10.88.${number[$part]}.1"
+
+    # A machine may forbid a score below 0, which kubelet wants for what must not be killed first.
+    cat > "$folder/$part/runc" << 'EOF'
+#!/bin/bash
+arguments=("$@")
+while (($#)); do
+    [[ $1 != --bundle ]] || { jq -c 'if .process.oomScoreAdj < 0 then .process.oomScoreAdj = 0 else . end' \
+        "$2/config.json" > "$2/config.new" && mv "$2/config.new" "$2/config.json"; }
+    shift
+done
+exec /usr/sbin/runc "${arguments[@]}"
+EOF
+    chmod +x "$folder/$part/runc"
+    start docker dockerd --bip "172.2${number[$part]}.0.1/16" --ip-masq=false --cgroup-parent "/$cgroups" \
+        --add-runtime "here=$folder/$part/runc" --default-runtime here
+    await 30 "the Docker engine of host $part" docker version
+    iptables --policy FORWARD ACCEPT
+}
