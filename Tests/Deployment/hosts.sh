@@ -65,6 +65,7 @@ make_hosts() {
         echo $! > "$folder/$part/parent"
         await 5 "the first process of $part" pgrep --parent $!
         pgrep --parent $! > "$folder/$part/pid"
+        disown
     done
     for part in a b; do
         nsenter --target "$(cat "$folder/desk/pid")" --net \
