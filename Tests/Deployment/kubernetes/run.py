@@ -121,10 +121,12 @@ class Test:
     @contextlib.contextmanager
     def requests(self, address: str):
         """Requests by HTTP, one after the other and each on a connection of its own, while the body runs."""
-        # It says so on the line of what curl got, and ends between two requests.
-        script = """trap 'exit 0' TERM
-            while :; do curl --silent --output /dev/null --write-out '%{http_code}\\n' --max-time 30 \\
-                --header "Authorization: Bearer $1" --form "file=@$2" "http://$3/v1/classify" & wait $!; done"""
+        # A signal waits for the request in hand.
+        script = """trap 'end=1' TERM
+            until [[ -n ${end:-} ]]; do
+                curl --silent --output /dev/null --write-out '%{http_code}\\n' --max-time 30 \\
+                    --header "Authorization: Bearer $1" --form "file=@$2" "http://$3/v1/classify"
+            done"""
         with tempfile.TemporaryFile("w+") as statuses:
             process = self.cluster.start("bash", "-c", script, "bash", self.token, self.picture, address, stdout=statuses)
             try:
