@@ -149,7 +149,7 @@ class Test:
                         "keygen", "/folder/keys"], check=True)
         subprocess.run(["cp", "-r", keys, self.folder / "client"], check=True)
         (self.folder / "tokens").write_text(f"test {hashlib.sha256(self.token.encode()).hexdigest()}\n")
-        self.cluster.kubectl("create", "namespace", "bifrons")
+        self.cluster.kubectl("apply", content=(ROOT / "Deploy/kubernetes/base/namespace.yaml").read_text())
         for name, files in {
             "router-keys": ("router.secret", "router.public", "allowed", "operator.secret"),
             "worker-keys": ("router.public", "worker.secret"),
