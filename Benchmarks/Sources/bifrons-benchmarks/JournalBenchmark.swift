@@ -33,7 +33,10 @@ struct JournalBenchmark: ParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: journal) }
         let rig = try Rig(
             broker: "\(product.bin)/bifrons-router",
-            ["--models-folder", product.models, "--journal", journal, "--max-jobs", "1000000", "--max-client-jobs", "1000000"],
+            [
+                "--models-folder", product.models, "--journal", journal, "--max-jobs", "1000000", "--max-client-jobs",
+                "1000000",
+            ],
             imageBytes: imageBytes, window: window)
         defer { rig.stop() }
         rig.load.isDurable = true
