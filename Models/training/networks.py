@@ -165,6 +165,7 @@ def build(name: str) -> Detector:
 
 
 @functools.cache
+@torch.enable_grad()
 def bf16_pays() -> bool:
     """Whether this CPU trains faster in bf16: a convolution is tried, because some that have its instructions are slower."""
     if not torch.cpu.get_capabilities().get("avx512_f", True):

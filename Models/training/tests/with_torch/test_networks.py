@@ -33,3 +33,9 @@ def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
     assert torch.allclose(before, logits, atol=1e-4)
     assert torch.allclose(maps.mean((1, 2)), logits[:, 0], atol=1e-4)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+
+
+def test_whether_bf16_pays_can_be_tried_where_no_gradients_are_wanted():
+    networks.bf16_pays.cache_clear()
+    with torch.no_grad():
+        assert networks.bf16_pays() in (False, True)
