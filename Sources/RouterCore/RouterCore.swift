@@ -499,7 +499,7 @@ public struct RouterCore {
     private mutating func dispatch(_ model: Int, _ now: Instant) {
         var passedOver: [WaitingQueue.Entry] = []
         // A heart beats late now and then.
-        let lately = now - configuration.heartbeat * 3 / 2
+        let lately = now - configuration.heartbeat * 1.5
         while !waiting[model].isEmpty, let free = roster.leastLoaded(of: model, heardSince: lately),
             let entry = waiting[model].next(ledger)
         {
@@ -546,10 +546,10 @@ public struct RouterCore {
             guard let job = take(score.job, epoch: score.epoch, from: slot, computing: computing, now) else { return }
             roster[slot].scored += 1
             roster[slot].compute.record(computing.milliseconds)
-            statistics.scored(
-                score.timings, model: roster[slot].model, after: now - ledger[job.serial].received)
-            ledger[job.serial].settle(job.task, .scored(score, worker: roster[slot].identity, at: now))
-            ledger[job.serial].image = score.image
+            let request = ledger[job.serial]
+            statistics.scored(score.timings, model: roster[slot].model, after: now - request.received)
+            request.settle(job.task, .scored(score, worker: roster[slot].identity, at: now))
+            request.image = score.image
             endIfSettled(job.serial, now)
             dispatch(roster[slot].model, now)
         case .fail(let failure): fail(failure, slot, now)
