@@ -213,12 +213,12 @@ higher: measure it on your own before `block` blocks anything, and set your own 
 """
 
 
-def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int], version: str) -> None:
+def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int], versions: dict[str, str]) -> None:
     """Writes Models/README.md and both cards."""
     ensemble = json.loads((models / "ensemble.json").read_text())
     for name in ensemble["models"]:
         rows = read_curve(models / name / "training.csv")
-        text = card(name, report, training_paragraph(sizes, rows), version)
+        text = card(name, report, training_paragraph(sizes, rows), versions[name])
         write_text(models / name / "README.md", fill_paragraphs(text))
     write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes)))
 

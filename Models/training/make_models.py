@@ -5,8 +5,9 @@
 Checks the data, trains both networks side by side, calibrates them on held-out groups, exports and proves the ONNX
 files, measures them on the validation split and writes the cards. Interrupted, it goes on where it was when started
 again; finished, it only publishes anew. `--go-on` begins with the published weights instead of none. `--publish-only`
-publishes from the checkpoints as they stand, `--recalibrate` leaves the published networks as they are and does the rest:
-after a change of the locator or of the preprocessing.
+publishes from the checkpoints as they stand, and leaves a network that has none as it is: one whose training came to nothing
+better. `--recalibrate` leaves both networks as they are and does the rest: after a change of the locator or of the
+preprocessing.
 The locator itself comes from make_locator.py.
 """
 
@@ -35,7 +36,7 @@ from scoring import Scorer
 from train import DEFAULT_MINUTES
 from workplace import DEFAULT_WORK, MODELS, open_cache, train_side_by_side
 
-VERSION = "2.0.0"
+VERSIONS = {"resnet": "2.0.0", "inception": "2.0.0"}
 REVIEW, BLOCK = 0.01, 0.001
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
 
@@ -71,8 +72,8 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
 
 
 def lay_out(name: str, models: Path, work: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
-    """Puts the networks and the curve into the folder `new`: from the checkpoint in `work`, or None: as published."""
-    if work is None:
+    """Puts the networks and the curve into the folder `new`: from the checkpoint in `work`, without one as published."""
+    if work is None or not (work / f"{name}.pt").is_file():
         for file in ("model.onnx", "model.int8.onnx", "training.csv", "training.png"):
             shutil.copyfile(models / name / file, new / file)
         return
@@ -123,14 +124,14 @@ def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> 
         precisions[name] = evaluate.compare_precisions(new, line, judged, validation)
         precision = choose_precision(precisions[name])
         rows = cards.read_curve(new / "training.csv")
-        write_folder(new, name, VERSION, line, cards.training_paragraph(sizes, rows), metrics, precision)
+        write_folder(new, name, VERSIONS[name], line, cards.training_paragraph(sizes, rows), metrics, precision)
     ensemble = fit_ensemble(logits, labels)
     for name in networks.NAMES:
         publish(models / f".{name}.new", models / name)
     write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
     report = evaluate.evaluate(models, cache, splits.validation, precisions)
     evaluate.publish(models, report)
-    cards.write_cards(models, report, sizes, VERSION)
+    cards.write_cards(models, report, sizes, VERSIONS)
     return report
 
 
@@ -160,9 +161,8 @@ def main() -> int:
         if not options.publish_only and not train_both(options):
             print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
             return 1
-        for name in networks.NAMES:
-            if not (options.work / f"{name}.pt").is_file():
-                raise DataError(f"{options.work}/{name}.pt is missing: train first, without --publish-only")
+        if not any((options.work / f"{name}.pt").is_file() for name in networks.NAMES):
+            raise DataError(f"{options.work} has no checkpoint: train first, without --publish-only")
         print(evaluate.table(make(options.models, options.work, cache, splits)))
     except (DataError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
