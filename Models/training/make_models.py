@@ -71,14 +71,20 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
     return ensemble
 
 
-def lay_out(name: str, models: Path, work: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
-    """Puts the networks and the curve into the folder `new`: from the checkpoint in `work`, without one as published."""
-    if work is None or not (work / f"{name}.pt").is_file():
+def checkpoints(work: Path) -> dict[str, Path]:
+    """The networks that were trained in `work`, and where they are kept."""
+    places = {name: work / f"{name}.pt" for name in networks.NAMES}
+    return {name: place for name, place in places.items() if place.is_file()}
+
+
+def lay_out(name: str, models: Path, checkpoint: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
+    """Puts the networks and the curve into the folder `new`: from the checkpoint, without one as published."""
+    if checkpoint is None:
         for file in ("model.onnx", "model.int8.onnx", "training.csv", "training.png"):
             shutil.copyfile(models / name / file, new / file)
         return
     export(
-        load_best(name, work / f"{name}.pt"),
+        load_best(name, checkpoint),
         new / "model.onnx",
         cache.inputs(splits.validation[:: max(1, len(splits.validation) // 200)][:200]),
     )
@@ -87,7 +93,7 @@ def lay_out(name: str, models: Path, work: Path | None, new: Path, cache: PixelC
     control = [int(p) for p in random.choice(splits.calibration, min(SUBSET, len(splits.calibration)), replace=False)]
     labels = np.array([cache.faces[p].label for p in control])
     quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(control), labels)
-    shutil.copyfile(work / f"{name}.csv", new / "training.csv")
+    shutil.copyfile(checkpoint.with_suffix(".csv"), new / "training.csv")
     cards.plot_curve(name, cards.read_curve(new / "training.csv"), new / "training.png")
 
 
@@ -98,10 +104,10 @@ def choose_precision(compared: dict[str, Any]) -> str:
     return "int8" if cheap and int8["probability_moved_most"] <= INT8_MOVE else "f32"
 
 
-def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> dict[str, Any]:
+def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Splits) -> dict[str, Any]:
     """Publishes both folders, ensemble.json, the report and the cards; returns the report.
 
-    From the checkpoints in `work`, or None: from the networks that are published.
+    From the checkpoints `trained`; a network that has none there stays as it is published.
     """
     held_out, validation = cache.inputs(splits.calibration), cache.inputs(splits.validation)
     labels = np.array([cache.faces[p].label for p in splits.calibration])
@@ -114,7 +120,7 @@ def make(models: Path, work: Path | None, cache: PixelCache, splits: Splits) -> 
         new = models / f".{name}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        lay_out(name, models, work, new, cache, splits)
+        lay_out(name, models, trained.get(name), new, cache, splits)
         scorer = Scorer(new / "model.onnx")
         raw = scorer.logits(held_out)
         (scale,), bias = calibration.fit_logistic(raw[:, None], labels)
@@ -154,16 +160,17 @@ def main() -> int:
         cache = open_cache(options.data, options.work, options.models)
         splits = Splits.of(cache.faces)
         if options.recalibrate:
-            print(evaluate.table(make(options.models, None, cache, splits)))
+            print(evaluate.table(make(options.models, {}, cache, splits)))
             return 0
         if not options.publish_only:
             Reconstructions(cache, splits, options.work)  # Once, before both trainings ask for them.
         if not options.publish_only and not train_both(options):
             print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
             return 1
-        if not any((options.work / f"{name}.pt").is_file() for name in networks.NAMES):
+        trained = checkpoints(options.work)
+        if not trained:
             raise DataError(f"{options.work} has no checkpoint: train first, without --publish-only")
-        print(evaluate.table(make(options.models, options.work, cache, splits)))
+        print(evaluate.table(make(options.models, trained, cache, splits)))
     except (DataError, ExportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

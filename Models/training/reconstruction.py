@@ -213,13 +213,11 @@ def sharpness(picture: np.ndarray) -> float:
 
 def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) -> np.ndarray:
     """Of each `every`th picture: the sharpness of its reconstructions, as parts of its own."""
-    return np.array(
-        [
-            sharpness(made.image(position, variant)) / max(sharpness(np.asarray(cache.image(position))), 1e-6)
-            for position in made.positions[::every]
-            for variant in range(VARIANTS)
-        ]
-    )
+    kept = []
+    for position in made.positions[::every]:
+        own = max(sharpness(np.asarray(cache.image(position))), 1e-6)
+        kept += [sharpness(made.image(position, variant)) / own for variant in range(VARIANTS)]
+    return np.array(kept)
 
 
 def main() -> int:
