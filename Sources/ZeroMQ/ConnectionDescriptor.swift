@@ -13,7 +13,12 @@ public struct ConnectionDescriptor: Hashable, Sendable {
     }
 
     /// Ends the connection: libzmq finds that its other side has gone, and lets go of everything that it holds for it.
+    ///
+    /// Over TCP the other side is told so by a reset when libzmq closes the descriptor: one that has filled its window would
+    /// otherwise wait, for Linux tells nobody of room in a window after `shutdown`.
     public func end() {
+        var reset = linger(l_onoff: 1, l_linger: 0)
+        _ = setsockopt(rawValue, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
         _ = shutdown(rawValue, Int32(SHUT_RDWR))
     }
 

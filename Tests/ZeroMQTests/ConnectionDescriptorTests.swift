@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import ZeroMQ
 
@@ -27,6 +28,50 @@ import ZeroMQ
         try staying.send("still here")
         let message = try router.next()
         #expect(message.string(at: 1) == "still here")
+    }
+
+    /// Without a reset it might wait for room that nobody tells it of: that depends on when the system last looked for some.
+    @Test func aPeerThatFilledItsWindowIsToldOfTheEnd() throws {
+        let (sending, receiving) = try connectedOverTCP()
+        defer { close(sending) }
+        let block: [UInt8] = Array(repeating: 0, count: 1 << 16)
+        while send(sending, block, block.count, Int32(MSG_DONTWAIT)) > 0 {}
+        #expect(errno == EAGAIN)
+        ConnectionDescriptor(receiving).end()
+        var closing = linger()
+        var size = socklen_t(MemoryLayout<linger>.size)
+        #expect(getsockopt(receiving, SOL_SOCKET, SO_LINGER, &closing, &size) == 0)
+        #expect(closing.l_onoff != 0 && closing.l_linger == 0, "close() would not reset the connection")
+        // What libzmq does then: it reads to the end, and closes.
+        var buffer = block
+        while recv(receiving, &buffer, buffer.count, 0) > 0 {}
+        close(receiving)
+        var told = pollfd(fd: sending, events: 0, revents: 0)
+        #expect(poll(&told, 1, Int32(patience)) == 1)
+        #expect(told.revents & Int16(POLLERR | POLLHUP) != 0)
+    }
+
+    /// Both descriptors of a connection on this machine.
+    private func connectedOverTCP() throws -> (dialled: Int32, accepted: Int32) {
+        let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listening) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let dialled = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let results = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                [
+                    bind(listening, $0, size), listen(listening, 1), getsockname(listening, $0, &size),
+                    connect(dialled, $0, size),
+                ]
+            }
+        }
+        try #require(results == [0, 0, 0, 0])
+        let accepted = accept(listening, nil, nil)
+        try #require(accepted >= 0)
+        return (dialled, accepted)
     }
 
     @Test func bytesThatArriveAreCounted() throws {
