@@ -67,7 +67,7 @@ def resample(picture: Picture, side: int, random: Random) -> Picture:
     return cv2.resize(picture, (side, side), interpolation=kernel)
 
 
-def shrink(picture: Picture, random: Random, lowest: float = 0.4) -> Picture:
+def shrink(picture: Picture, random: Random, lowest: float = 0.25) -> Picture:
     """A random smaller size, and back again more often than not."""
     side = len(picture)
     small = resample(picture, max(SMALLEST, round(side * random.uniform(lowest, 1.0))), random)
@@ -169,7 +169,7 @@ def augment(picture: Picture, square: Square, random: Random, side: int, upsampl
     if random.random() < 0.2:
         view = shrink(view, random)
     if random.random() < 0.1:
-        view = cv2.GaussianBlur(view, (0, 0), float(random.uniform(0.3, 1.4)))
+        view = cv2.GaussianBlur(view, (0, 0), float(random.uniform(0.3, 2.0)))
     if random.random() < 0.6:
         view = colour(view, random)
     if random.random() < 0.1:

@@ -34,7 +34,7 @@ import published_weights
 from augmentation import augment
 from calibration import roc_auc
 from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits
-from reconstruction import VARIANTS, Reconstructions
+from reconstruction import VARIANTS, Reconstructions, as_sharp_as
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
 DEFAULT_MINUTES = 90.0
@@ -48,7 +48,9 @@ NORM_PICTURES = 256
 SEEDS = {"resnet": 1, "inception": 2}
 
 PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
-"""What is done to a picture before augmentation; from `RECONSTRUCTED` on, which reconstruction takes its place."""
+SOFTENED = RECONSTRUCTED + VARIANTS
+"""What is done to a picture before augmentation; from `RECONSTRUCTED` on, which reconstruction takes its place, and from
+`SOFTENED` on, which one it is made as sharp as."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,21 @@ class TrainingViews(Dataset):
         views = np.empty((len(keys), self.side, self.side, 3), np.uint8)
         labels = np.empty(len(keys), np.float32)
         for number, (position, treatment, seed) in enumerate(keys):
-            if treatment >= RECONSTRUCTED:
-                assert self.reconstructions is not None
-                picture = self.reconstructions.image(position, treatment - RECONSTRUCTED)
-            else:
-                picture = np.asarray(self.cache.image(position))
+            picture = self._picture(position, treatment)
             upsampling = {UPSAMPLED: True, RESIZED: False}.get(treatment)
             square = self.cache.square(position)
             views[number] = augment(picture, square, np.random.default_rng(seed), self.side, upsampling)
-            labels[number] = treatment not in (PLAIN, RESIZED) or self.cache.faces[position].label
+            made = treatment == UPSAMPLED or RECONSTRUCTED <= treatment < SOFTENED
+            labels[number] = made or self.cache.faces[position].label
         return torch.from_numpy(views), torch.from_numpy(labels)
+
+    def _picture(self, position: int, treatment: int) -> np.ndarray:
+        picture = np.asarray(self.cache.image(position))
+        if treatment < RECONSTRUCTED:
+            return picture
+        assert self.reconstructions is not None
+        made = self.reconstructions.image(position, (treatment - RECONSTRUCTED) % VARIANTS)
+        return as_sharp_as(picture, made) if treatment >= SOFTENED else made
 
 
 def sampling_weights(faces: list[Face], positions: list[int], honest_weight: float) -> np.ndarray:
@@ -108,8 +115,8 @@ class Batches:
     """Endless batches of (position, treatment, seed) from a step on; a batch depends on the seed and its step alone.
 
     One half is real, one generated. Of the generated half a share are pseudo-fakes of that batch's first real pictures,
-    and each of these pairs is augmented alike: three of four are reconstructions, in the others upsampling is simulated
-    for the one and its real picture is resized by an ordinary kernel.
+    and each of these pairs is augmented alike: three of four are reconstructions, whose real pictures are made as sharp as
+    they are; in the others upsampling is simulated for the one and its real picture is resized by an ordinary kernel.
     """
 
     def __init__(self, faces: list[Face], positions: list[int], recipe: Recipe, seed: int, step: int) -> None:
@@ -128,11 +135,11 @@ class Batches:
             keys = [(int(p), PLAIN, int(s)) for p, s in zip(np.concatenate((real, made)), seeds, strict=True)]
             for pair in range(self._pseudo):
                 position, _, seed = keys[pair]
+                own, other = RESIZED, UPSAMPLED
                 if random.random() < 0.75:
-                    other = RECONSTRUCTED + int(random.integers(VARIANTS))
-                else:
-                    keys[pair], other = (position, RESIZED, seed), UPSAMPLED
-                keys[BATCH // 2 + pair] = (position, other, seed)
+                    variant = int(random.integers(VARIANTS))
+                    own, other = SOFTENED + variant, RECONSTRUCTED + variant
+                keys[pair], keys[BATCH // 2 + pair] = (position, own, seed), (position, other, seed)
             yield keys
             step += 1
 

@@ -1,5 +1,6 @@
 """Batches, their pairs of real pictures and pseudo-fakes, mixing, decoders, and a run that is interrupted."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,11 @@ FACES = [
     Face(f"{n}.jpg", "train", n % 2, ("zoya_ailab", "lfw", "tpdne_junguler")[n % 3], "", f"g{n}") for n in range(600)
 ]
 
+ALIKE = {train.UPSAMPLED: train.RESIZED} | {
+    train.RECONSTRUCTED + v: train.SOFTENED + v for v in range(reconstruction.VARIANTS)
+}
+"""What is done to the real one of a pair, by what is done to the other."""
+
 
 def first_batches(count, **recipe):
     batches = iter(train.Batches(FACES, list(range(600)), train.Recipe(**recipe), 1, 0))
@@ -22,12 +28,12 @@ def test_half_of_a_batch_is_real_and_pseudo_fakes_are_of_its_own_pictures():
     for keys in first_batches(50, pseudo=0.25):
         real, made = keys[: train.BATCH // 2], keys[train.BATCH // 2 :]
         assert len(keys) == train.BATCH
-        assert all(FACES[p].label == 0 and t in (train.PLAIN, train.RESIZED) for p, t, _ in real)
+        assert all(FACES[p].label == 0 for p, _, _ in real)
         pairs = [(a, b) for a, b in zip(real, made, strict=True) if b[1] != train.PLAIN]
         assert len(pairs) == 6
         for (position, treatment, seed), (of, how, with_seed) in pairs:
             assert (position, seed) == (of, with_seed)
-            assert (treatment == train.RESIZED) == (how == train.UPSAMPLED)
+            assert treatment == ALIKE[how]
         assert all(FACES[p].label == 1 for p, t, _ in made if t == train.PLAIN)
 
 
@@ -47,6 +53,44 @@ def test_mixed_labels_follow_the_area():
     x[2:] = 1
     mixed, targets = train.mix(x, torch.tensor([0.0, 0, 1, 1]), np.random.default_rng(0))
     assert torch.allclose(mixed.mean((1, 2, 3)), targets, atol=1e-5)
+
+
+def test_a_picture_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
+    picture = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
+    made = cv2.GaussianBlur(picture, (0, 0), 0.8)
+    filtered = reconstruction.as_sharp_as(picture, made)
+    assert reconstruction.sharpness(made) < 0.2 * reconstruction.sharpness(picture)
+    assert reconstruction.sharpness(filtered) == pytest.approx(reconstruction.sharpness(made), rel=0.1)
+    # A Gaussian is alike in all directions: there is nothing else to tell the two apart, but for the borders.
+    assert np.abs(filtered[8:-8, 8:-8].astype(int) - made[8:-8, 8:-8]).mean() < 1
+
+
+class OnePicture:
+    """As much of a cache and of reconstructions as views are made from: a real picture, and a softer one of it."""
+
+    faces = (Face("real.jpg", "train", 0, "", "", "g"),)
+
+    def __init__(self):
+        self.own = np.random.default_rng(1).integers(0, 256, (120, 120, 3), np.uint8)
+        self.made = cv2.GaussianBlur(self.own, (0, 0), 2)
+
+    def image(self, position, variant=None):
+        return self.own if variant is None else self.made
+
+    def square(self, position):
+        return (0.0, 0.0, 120.0)
+
+
+def test_a_pair_is_equally_sharp_and_labelled_by_who_made_it():
+    one = OnePicture()
+    views = train.TrainingViews(one, one, 96)
+    treatments = [*ALIKE, *ALIKE.values(), train.PLAIN]
+    pictures, labels = views[[(0, treatment, 7) for treatment in treatments]]
+    assert labels.tolist() == [1.0] * len(ALIKE) + [0.0] * (len(ALIKE) + 1)
+    sharp = dict(zip(treatments, (reconstruction.sharpness(p) for p in pictures.numpy()), strict=True))
+    for variant in range(reconstruction.VARIANTS):
+        made, own = sharp[train.RECONSTRUCTED + variant], sharp[train.SOFTENED + variant]
+        assert own == pytest.approx(made, rel=0.2) and own < 0.5 * sharp[train.PLAIN]
 
 
 @pytest.mark.parametrize(("kind", "depth"), reconstruction.DECODERS)
