@@ -36,7 +36,7 @@ from scoring import Scorer
 from train import DEFAULT_MINUTES
 from workplace import DEFAULT_WORK, MODELS, open_cache, train_side_by_side
 
-VERSIONS = {"resnet": "2.0.0", "inception": "2.0.0"}
+VERSIONS = {"resnet": "2.1.0", "inception": "2.0.1"}
 REVIEW, BLOCK = 0.01, 0.001
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
 
@@ -78,23 +78,25 @@ def checkpoints(work: Path) -> dict[str, Path]:
 
 
 def lay_out(name: str, models: Path, checkpoint: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
-    """Puts the networks and the curve into the folder `new`: from the checkpoint, without one as published."""
+    """Puts the networks and the curve into the folder `new`: from the checkpoint, without one as published.
+
+    The int8 network is made anew in either case.
+    """
     if checkpoint is None:
-        for file in ("model.onnx", "model.int8.onnx", "training.csv", "training.png"):
+        for file in ("model.onnx", "training.csv", "training.png"):
             shutil.copyfile(models / name / file, new / file)
-        return
-    export(
-        load_best(name, checkpoint),
-        new / "model.onnx",
-        cache.inputs(splits.validation[:: max(1, len(splits.validation) // 200)][:200]),
-    )
+    else:
+        export(
+            load_best(name, checkpoint),
+            new / "model.onnx",
+            cache.inputs(splits.validation[:: max(1, len(splits.validation) // 200)][:200]),
+        )
+        shutil.copyfile(checkpoint.with_suffix(".csv"), new / "training.csv")
+        cards.plot_curve(name, cards.read_curve(new / "training.csv"), new / "training.png")
     random = np.random.default_rng(8)
     ranges = cache.inputs([int(p) for p in random.choice(splits.train, min(SUBSET, len(splits.train)), replace=False)])
     control = [int(p) for p in random.choice(splits.calibration, min(SUBSET, len(splits.calibration)), replace=False)]
-    labels = np.array([cache.faces[p].label for p in control])
-    quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(control), labels)
-    shutil.copyfile(checkpoint.with_suffix(".csv"), new / "training.csv")
-    cards.plot_curve(name, cards.read_curve(new / "training.csv"), new / "training.png")
+    quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(control))
 
 
 def choose_precision(compared: dict[str, Any]) -> str:
