@@ -8,7 +8,7 @@ the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts
 upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own discriminator
 (Larsen et al. 2016) and an adversarial hinge loss. Each training picture of a real face is then reconstructed twice, by
 two different decoders, at its own size or at one and a half times of it (most generators' pictures are published smaller
-than they were made). Nearly all are softer than their pictures; `as_sharp_as` takes that difference away, or pairs would
+than they were made). Most are softer than their pictures; `as_sharp_as` takes that difference away, or pairs would
 teach that soft is generated.
 """
 
