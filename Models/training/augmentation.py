@@ -166,9 +166,9 @@ def augment(picture: Picture, square: Square, random: Random, side: int, upsampl
     view = frame(picture, square, random)
     if upsampling is not None:
         view = upsample(view, random, upsampling)
-    if random.random() < 0.2:
+    if random.random() < 0.45:
         view = shrink(view, random)
-    if random.random() < 0.1:
+    if random.random() < 0.25:
         view = cv2.GaussianBlur(view, (0, 0), float(random.uniform(0.3, 2.0)))
     if random.random() < 0.6:
         view = colour(view, random)
