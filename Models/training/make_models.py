@@ -30,7 +30,7 @@ import networks
 from data import DataError, PixelCache, Splits
 from export import ExportError, export, load_best, publish, write_folder
 from files import write_text
-from quantisation import SUBSET, quantise
+from quantisation import LARGEST_MOVE, SUBSET, quantise
 from reconstruction import Reconstructions
 from scoring import Scorer
 from train import DEFAULT_MINUTES
@@ -40,8 +40,8 @@ VERSIONS = {"resnet": "2.1.0", "inception": "2.0.1"}
 REVIEW, BLOCK = 0.01, 0.001
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
 
-INT8_LOSS, INT8_SLICE_LOSS, INT8_MOVE = 0.002, 0.005, 0.03
-"""What the ROC AUC, over all and of any source, may lose, and how far a probability may move, for int8 to be the default."""
+INT8_LOSS, INT8_SLICE_LOSS = 0.002, 0.005
+"""What the ROC AUC, over all and of any source, may lose for int8 to be the default."""
 
 
 def train_both(options: argparse.Namespace) -> bool:
@@ -103,7 +103,7 @@ def choose_precision(compared: dict[str, Any]) -> str:
     """int8 if that costs next to nothing, else f32."""
     int8 = compared["int8"]
     cheap = compared["f32"]["roc_auc"] - int8["roc_auc"] <= INT8_LOSS and int8["worst_slice_drop"] <= INT8_SLICE_LOSS
-    return "int8" if cheap and int8["probability_moved_most"] <= INT8_MOVE else "f32"
+    return "int8" if cheap and int8["probability_moved_most"] <= LARGEST_MOVE else "f32"
 
 
 def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Splits) -> dict[str, Any]:

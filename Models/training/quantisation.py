@@ -18,7 +18,8 @@ from export import write_onnx
 from scoring import Scorer
 
 LARGEST_MOVE = 0.03
-"""Of a probability of the pictures that control it; layers go back to f32 until it is kept."""
+"""Of a probability of the pictures that control it: layers go back to f32 until it is kept. Farther on others, and int8 is
+not the default."""
 
 SUBSET = 300
 
@@ -46,22 +47,18 @@ def quantise(file: Path, out: Path, pictures: np.ndarray, control: np.ndarray) -
     def feed(picture: np.ndarray) -> dict[str, np.ndarray]:
         return {name: preprocessing.normalise(picture)[None]}
 
-    def probabilities(model: onnx.ModelProto, items: Iterable[np.ndarray]) -> np.ndarray:
-        return sigmoid(Scorer(model.SerializeToString(), threads=1).logits(np.stack(list(items))))
+    def probabilities(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
+        return sigmoid(Scorer(model.SerializeToString(), threads=1).logits(pictures))
 
-    wanted = probabilities(network, control)
-    place = {picture.tobytes(): number for number, picture in enumerate(control)}
-
-    def fidelity(model: onnx.ModelProto, items: Iterable[np.ndarray]) -> tuple[float, list[float]]:
-        items = list(items)
-        theirs = wanted[[place[picture.tobytes()] for picture in items]]
-        kept = 1 - np.abs(probabilities(model, items) - theirs)
-        return float(kept.min()), [float(value) for value in kept]
+    def fidelity(model: onnx.ModelProto, items: Iterable[tuple[np.ndarray, float]]) -> tuple[float, list[float]]:
+        these, wanted = zip(*items, strict=True)
+        kept = 1 - np.abs(probabilities(model, np.stack(these)) - wanted)
+        return float(kept.min()), kept.tolist()
 
     made = nncf.quantize_with_accuracy_control(
         network,
         nncf.Dataset(list(pictures), feed),
-        nncf.Dataset(list(control), feed),
+        nncf.Dataset(list(zip(control, probabilities(network, control), strict=True)), lambda item: feed(item[0])),
         fidelity,
         max_drop=LARGEST_MOVE,
         preset=nncf.QuantizationPreset.MIXED,
@@ -69,7 +66,7 @@ def quantise(file: Path, out: Path, pictures: np.ndarray, control: np.ndarray) -
         ignored_scope=nncf.IgnoredScope(names=front(network)),
         advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(
             activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM,
-            # Its means over these few pictures are further off than the biases are.
+            # With it the logits of the Inception moved by 0.15 (root mean square), without by 0.04.
             disable_bias_correction=True,
         ),
     )
