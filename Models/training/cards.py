@@ -12,7 +12,7 @@ import networks
 from data import HONEST_SOURCE
 from export import LICENCE
 from files import write_text
-from preprocessing import SIDE
+from preprocessing import MARGIN, SIDE
 from report import head_rows, percent, source_rows
 
 WHAT = {
@@ -66,8 +66,8 @@ def training_paragraph(splits: dict[str, int], rows: list[dict[str, str]]) -> st
         "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
         "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
         "and reconstructions of the real ones by eight small decoders (nearest, transposed convolution, pixel shuffle, "
-        f"bilinear; one and two levels). {seen} augmented views in {minutes:.0f} minutes on one CPU thread (bf16, averaged "
-        "weights), classes balanced, the same augmentation for both classes. "
+        f"bilinear; one and two levels). {seen} augmented views in {minutes:.0f} minutes on one CPU thread (bf16 where it "
+        "is faster, averaged weights), classes balanced, the same augmentation for both classes. "
         f"{splits['calibration']} pictures of other groups were kept for calibration, {splits['validation']} for "
         "validation."
     )
@@ -107,7 +107,7 @@ def card(name: str, report: dict[str, Any], training: str, version: str) -> str:
 {WHAT[name]} Global average pooling and one logit; the same weights give the class-activation map (Zhou et al. 2016), the
 second output.
 
-{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of 1.6
+{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of {MARGIN}
 times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
 ([preprocessing version 2](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
 the probability that the face is AI-generated, for a stream of which half is generated. `model.int8.onnx` is the same network

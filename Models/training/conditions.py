@@ -37,8 +37,7 @@ def screenshot(image: Image.Image) -> Image.Image:
     return jpeg(resized(resized(image, 1.5, BILINEAR), 0.8), 80)
 
 
-CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "as it is": lambda image: image,
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "JPEG 95": lambda image: jpeg(image, 95),
     "JPEG 75": lambda image: jpeg(image, 75),
     "JPEG 50": lambda image: jpeg(image, 50),
@@ -53,11 +52,32 @@ CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
 }
 """By name. "equalised" brings all sources to one size and one JPEG history, which takes away what their formats tell."""
 
+FRAMED_CLOSER, CLOSER = "framed closer", 0.8
+"""So much of the usual square's side is looked at, around the same middle."""
+
+FACE_BLURRED = "face blurred"
+"""Nothing is left of what made a face: whatever a score still tells, backdrop and composition told it."""
+
+CONDITIONS = ("as it is", *CHANGES, FRAMED_CLOSER, FACE_BLURRED)
+
+
+def face_blurred(image: Image.Image, square: Square) -> Image.Image:
+    """The middle of the square, where the face is, blurred beyond recognition."""
+    x, y, side = square
+    face = tuple(round(place + side * part) for part in (0.1, 0.9) for place in (x, y))
+    result = image.copy()
+    result.paste(image.filter(ImageFilter.GaussianBlur(side / 12)).crop(face), face[:2])
+    return result
+
 
 def changed(image: Image.Image, square: Square, condition: str) -> tuple[Image.Image, Square]:
-    """The picture after it, and where its square is then."""
-    result = CONDITIONS[condition](image)
+    """The picture after it, and the square that is looked at then."""
+    result = CHANGES[condition](image) if condition in CHANGES else image
+    if condition == FACE_BLURRED:
+        result = face_blurred(image, square)
     x, y, side = square
     factor = min(result.width / image.width, result.height / image.height)
-    side = min(side * factor, *result.size)
-    return result, (min(x * factor, result.width - side), min(y * factor, result.height - side), side)
+    wanted = min(side * factor, *result.size) * (CLOSER if condition == FRAMED_CLOSER else 1)
+    corner = ((place + side / 2) * factor - wanted / 2 for place in (x, y))
+    x, y = (min(max(place, 0.0), length - wanted) for place, length in zip(corner, result.size, strict=True))
+    return result, (x, y, wanted)

@@ -55,3 +55,19 @@ def test_conditions_keep_the_square_inside_the_picture(condition):
         image, (x, y, side) = changed(Image.fromarray(texture(*size)), (3.0, 2.0, 37.0), condition)
         assert side > 0 and x >= 0 and y >= 0
         assert x + side <= image.width + 1e-6 and y + side <= image.height + 1e-6
+
+
+def test_closer_is_around_the_same_middle():
+    image = Image.fromarray(texture(200, 150))
+    same, square = changed(image, (60.0, 40.0, 80.0), "framed closer")
+    assert same is image and np.allclose(square, (68, 48, 64))
+
+
+def test_a_blurred_face_leaves_its_surroundings():
+    image = Image.fromarray(texture(100, 100))
+    hidden, square = changed(image, (20.0, 20.0, 50.0), "face blurred")
+    before, after = np.asarray(image).astype(int), np.asarray(hidden).astype(int)
+    inside = np.zeros((100, 100), bool)
+    inside[25:65, 25:65] = True
+    assert square == (20.0, 20.0, 50.0)
+    assert np.array_equal(after[~inside], before[~inside]) and after[inside].std() < before[inside].std() / 5
