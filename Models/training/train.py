@@ -68,6 +68,8 @@ class Recipe:
     """Share of the generated half of a batch that is made from the batch's own real pictures."""
     mixing: float = 0.1
     """Share of the batches in which pictures get a rectangle of another one."""
+    surroundings: float = 0.25
+    """Share of the pictures that get the surroundings of another one's face."""
     smoothing: float = 0.02
     side: int = preprocessing.SIDE
     leave_out: tuple[str, ...] = ()
@@ -161,6 +163,26 @@ def mix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor
     x[..., top : top + height, left : left + width] = x[other, :, top : top + height, left : left + width]
     share = height * width / side**2
     return x, targets * (1 - share) + targets[other] * share
+
+
+def surround(x: Tensor, share: float, random: np.random.Generator) -> Tensor:
+    """Puts the faces of a `share` of the pictures in the surroundings of others; a face keeps its label.
+
+    Backdrop, clothes and composition belong to a source and not to what made the face: with the faces blurred beyond
+    recognition they told FLUX from official portraits by a ROC AUC of 0.98. The seam is an ellipse of random size and softness.
+    """
+    count, side = len(x), x.shape[-1]
+
+    def draw(low: float, high: float) -> Tensor:
+        return torch.from_numpy(random.uniform(low, high, (count, 1, 1)).astype(np.float32))
+
+    place = (torch.arange(side) + 0.5) / side - 0.5
+    across, down = place[None, None], place[None, :, None]
+    distance = torch.hypot((across - draw(-0.05, 0.05)) / draw(0.28, 0.42), (down - draw(-0.05, 0.05)) / draw(0.36, 0.5))
+    own = ((1 - distance) / draw(0.05, 0.4) + 0.5).clamp(0, 1)
+    own[torch.from_numpy(random.random(count) >= share)] = 1
+    other = x[torch.from_numpy(random.permutation(count))]
+    return torch.lerp(other, x, own[:, None].to(x.device))
 
 
 @torch.no_grad()
@@ -312,6 +334,7 @@ class Run:
         device = next(self.network.parameters()).device
         x, targets = network_input(views.to(device)), targets.to(device)
         random = np.random.default_rng((SEEDS[self.name], self.step))
+        x = surround(x, self.recipe.surroundings, random)
         if random.random() < self.recipe.mixing:
             x, targets = mix(x, targets, random)
         with networks.mixed_precision(device.type):
@@ -409,6 +432,7 @@ def main() -> int:
     parser.add_argument("--honest-weight", type=float, default=plain.honest_weight)
     parser.add_argument("--pseudo", type=float, default=plain.pseudo)
     parser.add_argument("--mixing", type=float, default=plain.mixing)
+    parser.add_argument("--surroundings", type=float, default=plain.surroundings)
     parser.add_argument("--side", type=int, default=plain.side)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -422,6 +446,7 @@ def main() -> int:
         honest_weight=options.honest_weight,
         pseudo=options.pseudo,
         mixing=options.mixing,
+        surroundings=options.surroundings,
         side=options.side,
         leave_out=tuple(options.leave_out),
     )

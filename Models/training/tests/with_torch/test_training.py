@@ -55,6 +55,15 @@ def test_mixed_labels_follow_the_area():
     assert torch.allclose(mixed.mean((1, 2, 3)), targets, atol=1e-5)
 
 
+def test_faces_keep_their_middle_in_the_surroundings_of_others():
+    x = torch.arange(6.0).reshape(6, 1, 1, 1).expand(6, 3, 40, 40).clone()
+    assert torch.equal(train.surround(x, 0.0, np.random.default_rng(0)), x)
+    swapped = train.surround(x, 1.0, np.random.default_rng(0))
+    assert torch.equal(swapped[..., 19:21, 19:21], x[..., 19:21, 19:21])
+    corners = swapped[:, 0, 0, 0]
+    assert sorted(corners.tolist()) == list(range(6)) and not torch.equal(corners, x[:, 0, 0, 0])
+
+
 def test_a_picture_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
     picture = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
     made = cv2.GaussianBlur(picture, (0, 0), 0.8)
