@@ -20,7 +20,7 @@ import numpy as np
 
 import calibration
 import report
-from conditions import CONDITIONS, changed
+from conditions import CONDITIONS, FACE_BLURRED, FRAMED_CLOSER, changed
 from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key
 from files import write_text
 from preprocessing import Decoded, view
@@ -190,13 +190,27 @@ def condition_views(cache: PixelCache, positions: list[int], condition: str) -> 
     return np.stack(views)
 
 
+def never_trained(published: Published, cache: PixelCache, positions: list[int]) -> dict[str, dict[str, Any]]:
+    """A row for each source that stopped the trainings and is in none: by condition and scorer the share called generated."""
+    faces = [cache.faces[p] for p in positions]
+    rows: dict[str, dict[str, Any]] = {
+        name: {"label": label, "n": int(inside.sum())} for label, name, inside in slices(faces)
+    }
+    for condition in ("as it is", FRAMED_CLOSER, FACE_BLURRED) if faces else ():
+        logits = published.logits(condition_views(cache, positions, condition))
+        for _, name, inside in slices(faces):
+            rows[name][condition] = {scorer: round(float((z[inside] > 0).mean()), 4) for scorer, z in logits.items()}
+    return rows
+
+
 def evaluate(
-    models: Path, cache: PixelCache, positions: list[int], precisions: dict[str, Any] | None = None
+    models: Path, cache: PixelCache, splits: Splits, precisions: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The whole report over the published models and their merge.
+    """The whole report over the published models and their merge, on the validation split.
 
     `precisions`: each model's `compare_precisions` on the same pictures, where that is known already.
     """
+    positions = splits.validation
     faces = [cache.faces[p] for p in positions]
     labels = np.array([face.label for face in faces])
     honest = np.array([face.source == HONEST_SOURCE for face in faces])
@@ -228,6 +242,7 @@ def evaluate(
             }
             for name, values in logits.items()
         }
+    found["never_trained"] = never_trained(published, cache, splits.watched)
     found["merged"]["without_face"] = {
         label: round(1 - float(np.mean([cache.has_face(p) for p in positions if cache.faces[p].label == number])), 4)
         for label, number in LABELS.items()
@@ -271,8 +286,9 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    positions = Splits.of(cache.faces).validation
-    found = evaluate(options.models, cache, positions)
+    splits = Splits.of(cache.faces)
+    positions = splits.validation
+    found = evaluate(options.models, cache, splits)
     publish(options.models, found)
     if options.sheets:
         options.sheets.mkdir(parents=True, exist_ok=True)

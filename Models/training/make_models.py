@@ -137,7 +137,7 @@ def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Spli
     for name in networks.NAMES:
         publish(models / f".{name}.new", models / name)
     write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
-    report = evaluate.evaluate(models, cache, splits.validation, precisions)
+    report = evaluate.evaluate(models, cache, splits, precisions)
     evaluate.publish(models, report)
     cards.write_cards(models, report, sizes, VERSIONS)
     return report

@@ -75,6 +75,19 @@ def condition_rows(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def never_trained_rows(found: dict[str, Any]) -> str:
+    """A row a source that is in no training: the share called generated, as it is and changed."""
+    names = scorers(found)
+    rows = found["never_trained"]
+    conditions = [key for key in next(iter(rows.values()), {}) if key not in ("label", "n")]
+    titles = [f"{condition}: {', '.join(names)}" for condition in conditions]
+    lines = [f"| source | n | {' | '.join(titles)} |", "|---" * (len(titles) + 2) + "|"]
+    for source, row in rows.items():
+        cells = [", ".join(percent(row[condition][name]) for name in names) for condition in conditions]
+        lines.append(f"| {source}, {'generated' if row['label'] else 'real'} | {row['n']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def precision_rows(found: dict[str, Any]) -> str:
     """A row a model and number format."""
     lines = [
@@ -194,6 +207,13 @@ Framed closer: 0.8 of the square's side. With the face blurred beyond recognitio
 which ought to tell nothing: a ROC AUC of 0.5.
 
 {condition_rows(found)}
+
+## Sources that never trained
+
+Called generated at 0.5. Weights are chosen by their ROC AUC over these and the matched pair, so the numbers flatter a little.
+Those of sfhq_t2i are FLUX1pro's, from the same collection as those of other FLUX networks, which did train.
+
+{never_trained_rows(found)}
 
 ## Number formats
 
