@@ -168,8 +168,8 @@ def mix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor
 def surround(x: Tensor, share: float, random: np.random.Generator) -> Tensor:
     """Puts the faces of a `share` of the pictures in the surroundings of others; a face keeps its label.
 
-    Backdrop, clothes and composition belong to a source and not to what made the face: with the faces blurred beyond
-    recognition they told FLUX from official portraits by a ROC AUC of 0.98. The seam is an ellipse of random size and softness.
+    Backdrop, clothes and composition belong to a source and not to what made the face, and tell the classes apart where it is
+    blurred beyond recognition (`conditions.FACE_BLURRED`). The seam is an ellipse of random size and softness.
     """
     count, side = len(x), x.shape[-1]
 
