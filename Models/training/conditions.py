@@ -38,6 +38,7 @@ def screenshot(image: Image.Image) -> Image.Image:
 
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "as it is": lambda image: image,
     "JPEG 95": lambda image: jpeg(image, 95),
     "JPEG 75": lambda image: jpeg(image, 75),
     "JPEG 50": lambda image: jpeg(image, 50),
@@ -50,34 +51,37 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "screenshot": screenshot,
     "equalised": lambda image: jpeg(resized(image, 128 / max(image.size), BILINEAR), 75),
 }
-"""By name. "equalised" brings all sources to one size and one JPEG history, which takes away what their formats tell."""
-
-FRAMED_CLOSER, CLOSER = "framed closer", 0.8
-"""So much of the usual square's side is looked at, around the same middle."""
-
-FACE_BLURRED = "face blurred"
-"""Nothing is left of what made a face: whatever a score still tells, backdrop and composition told it."""
-
-CONDITIONS = ("as it is", *CHANGES, FRAMED_CLOSER, FACE_BLURRED)
+"""Of the whole picture, by name. "equalised" brings all sources to one size and one JPEG history, which takes away what their
+formats tell."""
 
 
-def face_blurred(image: Image.Image, square: Square) -> Image.Image:
-    """The middle of the square, where the face is, blurred beyond recognition."""
+def framed_closer(image: Image.Image, square: Square) -> tuple[Image.Image, Square]:
+    """0.8 of the square's side, around the same middle."""
+    x, y, side = square
+    return image, (x + 0.1 * side, y + 0.1 * side, 0.8 * side)
+
+
+def face_blurred(image: Image.Image, square: Square) -> tuple[Image.Image, Square]:
+    """The middle of the square, where the face is, blurred beyond recognition: backdrop and composition are left."""
     x, y, side = square
     face = tuple(round(place + side * part) for part in (0.1, 0.9) for place in (x, y))
     result = image.copy()
     result.paste(image.filter(ImageFilter.GaussianBlur(side / 12)).crop(face), face[:2])
-    return result
+    return result, square
+
+
+VIEWS = {"framed closer": framed_closer, "face blurred": face_blurred}
+"""What depends on where the face is, by name: a picture and its square to what is looked at instead."""
+
+CONDITIONS = (*CHANGES, *VIEWS)
 
 
 def changed(image: Image.Image, square: Square, condition: str) -> tuple[Image.Image, Square]:
     """The picture after it, and the square that is looked at then."""
-    result = CHANGES[condition](image) if condition in CHANGES else image
-    if condition == FACE_BLURRED:
-        result = face_blurred(image, square)
+    if condition in VIEWS:
+        return VIEWS[condition](image, square)
+    result = CHANGES[condition](image)
     x, y, side = square
     factor = min(result.width / image.width, result.height / image.height)
-    wanted = min(side * factor, *result.size) * (CLOSER if condition == FRAMED_CLOSER else 1)
-    corner = ((place + side / 2) * factor - wanted / 2 for place in (x, y))
-    x, y = (min(max(place, 0.0), length - wanted) for place, length in zip(corner, result.size, strict=True))
-    return result, (x, y, wanted)
+    side = min(side * factor, *result.size)
+    return result, (min(x * factor, result.width - side), min(y * factor, result.height - side), side)

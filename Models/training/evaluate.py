@@ -20,7 +20,7 @@ import numpy as np
 
 import calibration
 import report
-from conditions import CONDITIONS, FACE_BLURRED, FRAMED_CLOSER, changed
+from conditions import CONDITIONS, VIEWS, changed
 from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key
 from files import write_text
 from preprocessing import Decoded, view
@@ -62,6 +62,11 @@ def slices(faces: list[Face]) -> Iterator[tuple[int, str, np.ndarray]]:
     labels, names = np.array([face.label for face in faces]), np.array(origins(faces))
     for label, name in sorted(set(zip(labels.tolist(), names.tolist(), strict=True))):
         yield label, name, (labels == label) & (names == name)
+
+
+def part_name(label: int, name: str) -> str:
+    """A slice as tables call it."""
+    return f"{name}, {'generated' if label else 'real'}"
 
 
 def slice_auc(labels: np.ndarray, logits: np.ndarray, label: int, inside: np.ndarray) -> float:
@@ -118,7 +123,7 @@ def compare_precisions(
         name: Scorer(folder / file, precision=hint).logits(pictures) * scale + bias
         for name, (file, hint) in files.items()
     }
-    parts = [(f"{name}, {'generated' if label else 'real'}", label, inside) for label, name, inside in slices(faces)]
+    parts = [(part_name(label, name), label, inside) for label, name, inside in slices(faces)]
     found: dict[str, Any] = {}
     for name, values in logits.items():
         drops = {
@@ -193,13 +198,13 @@ def condition_views(cache: PixelCache, positions: list[int], condition: str) -> 
 def never_trained(published: Published, cache: PixelCache, positions: list[int]) -> dict[str, dict[str, Any]]:
     """A row for each source that stopped the trainings and is in none: by condition and scorer the share called generated."""
     faces = [cache.faces[p] for p in positions]
-    rows: dict[str, dict[str, Any]] = {
-        name: {"label": label, "n": int(inside.sum())} for label, name, inside in slices(faces)
-    }
-    for condition in ("as it is", FRAMED_CLOSER, FACE_BLURRED) if faces else ():
+    parts = [(part_name(label, name), inside) for label, name, inside in slices(faces)]
+    rows: dict[str, dict[str, Any]] = {name: {"n": int(inside.sum()), "called_generated": {}} for name, inside in parts}
+    for condition in ("as it is", *VIEWS) if faces else ():
         logits = published.logits(condition_views(cache, positions, condition))
-        for _, name, inside in slices(faces):
-            rows[name][condition] = {scorer: round(float((z[inside] > 0).mean()), 4) for scorer, z in logits.items()}
+        for name, inside in parts:
+            shares = {scorer: round(float((values[inside] > 0).mean()), 4) for scorer, values in logits.items()}
+            rows[name]["called_generated"][condition] = shares
     return rows
 
 

@@ -79,12 +79,12 @@ def never_trained_rows(found: dict[str, Any]) -> str:
     """A row a source that is in no training: the share called generated, as it is and changed."""
     names = scorers(found)
     rows = found["never_trained"]
-    conditions = [key for key in next(iter(rows.values()), {}) if key not in ("label", "n")]
+    conditions = list(next(iter(rows.values()))["called_generated"]) if rows else []
     titles = [f"{condition}: {', '.join(names)}" for condition in conditions]
     lines = [f"| source | n | {' | '.join(titles)} |", "|---" * (len(titles) + 2) + "|"]
     for source, row in rows.items():
-        cells = [", ".join(percent(row[condition][name]) for name in names) for condition in conditions]
-        lines.append(f"| {source}, {'generated' if row['label'] else 'real'} | {row['n']} | {' | '.join(cells)} |")
+        cells = [", ".join(percent(shares[name]) for name in names) for shares in row["called_generated"].values()]
+        lines.append(f"| {source} | {row['n']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
