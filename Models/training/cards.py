@@ -38,9 +38,15 @@ def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
     left.plot(images, [float(row["loss"]) for row in rows], label="loss")
     left.plot(images, [float(row["accuracy"]) for row in rows], label="accuracy")
     left.set(title=f"{name}: training batches", xlabel="thousand images", ylim=(0, 1))
-    for key, label in (("held_out", "all sources"), ("honest_pair", "honest pair"), ("watched", "never trained")):
-        right.plot(images, [float(row[key]) for row in rows], label=label)
-    right.set(title="ROC AUC, held-out groups", xlabel="thousand images", ylim=(0.4, 1))
+    lines = {
+        "held_out": "all sources",
+        "honest_pair": "honest pair",
+        "watched": "never trained",
+        "trained_pair": "honest pair, trained on",
+    }
+    for key, label in lines.items():  # Earlier runs did not measure all of them.
+        right.plot(images, [float(row.get(key) or "nan") for row in rows], label=label)
+    right.set(title="ROC AUC, unchanged pictures", xlabel="thousand images", ylim=(0.4, 1.01))
     left.legend(loc="lower left")
     right.legend(loc="lower right")
     for axes in (left, right):

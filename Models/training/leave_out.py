@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import calibration
 import networks
@@ -43,10 +44,10 @@ ABLATION = MODELS / "training" / "ablation.json"
 
 
 def train_all(options: argparse.Namespace, length: str, runs: list[tuple[str, Path, list[str]]]) -> None:
-    """Trains (network, folder, further arguments) as many at a time as there are networks, each for `length`."""
+    """Trains (network, folder, further arguments), each for `length`: all at a time on a GPU, else as many as there are networks."""
     shared = [f"--data={options.data}", f"--work={options.work}", length, "--points=1"]
     arguments = [[*shared, f"--model={name}", f"--run={folder}", *further] for name, folder, further in runs]
-    if not train_side_by_side(arguments, len(networks.NAMES)):
+    if not train_side_by_side(arguments, len(runs) if torch.cuda.is_available() else len(networks.NAMES)):
         raise DataError("a training failed: see its message above")
 
 

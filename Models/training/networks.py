@@ -65,14 +65,19 @@ class Detector(nn.Module):
 
 
 class Residuals(nn.Module):
-    """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W].
+    """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W], in one convolution of fixed kernels.
 
-    Each colour through three fixed high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off where edges
-    would drown the noise.
+    Each colour as it is, and through three high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off where
+    edges would drown the noise. The input stands in -2…2, so the cut leaves the picture alone.
     """
+
+    CUT = 3.0
+    """One unit of the input is 64 grey levels, eight of them one of a residual: a residual of 24 levels is where the cut is."""
 
     def __init__(self) -> None:
         super().__init__()
+        same = torch.zeros(5, 5)
+        same[2, 2] = 1 / 8
         second = torch.zeros(5, 5)
         second[2, 1:4] = torch.tensor([1.0, -2.0, 1.0]) / 2
         square3 = torch.zeros(5, 5)
@@ -80,15 +85,15 @@ class Residuals(nn.Module):
         square5 = torch.tensor(
             [[-1.0, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
         )
-        kernels = torch.zeros(9, 3, 5, 5)
-        for number, kernel in enumerate((second, square3, square5 / 12)):
+        kernels = torch.zeros(12, 3, 5, 5)
+        for number, kernel in enumerate((same, second, square3, square5 / 12)):
             for channel in range(3):
                 kernels[3 * number + channel, channel] = kernel
         self.register_buffer("kernels", kernels * 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One unit of the input is 64 grey levels: a residual of 24 levels is where the cut is."""
-        return torch.cat((x, nn.functional.conv2d(x, self.kernels, padding=2).clamp(-3, 3)), dim=1)
+        """[N, 3, H, W] to [N, 12, H, W]."""
+        return nn.functional.conv2d(x, self.kernels, padding=2).clamp(-self.CUT, self.CUT)
 
 
 class ResidualBlock(nn.Module):
@@ -211,7 +216,7 @@ def cost(network: nn.Module, side: int = SIDE) -> tuple[int, int]:
     hooks = [module.register_forward_hook(count) for module in layers]
     was_training = network.training
     with torch.no_grad():
-        network.eval()(torch.zeros(1, 3, side, side))
+        network.eval()(torch.zeros(1, 3, side, side, device=next(network.parameters()).device))
     network.train(was_training)
     for hook in hooks:
         hook.remove()

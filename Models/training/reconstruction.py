@@ -4,12 +4,12 @@
 
 A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace of
 the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al. 2025,
-"Aligned datasets improve detection of latent diffusion-generated images"). Eight autoencoders, one for each pair of an
+"Aligned datasets improve detection of latent diffusion-generated images"). Twelve autoencoders, one for each pair of an
 upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own discriminator
-(Larsen et al. 2016) and an adversarial hinge loss. Each training picture of a real face is then reconstructed twice, by
-two different decoders, at its own size or at one and a half times of it (most generators' pictures are published smaller
-than they were made). Most are softer than their pictures; `as_sharp_as` takes that difference away, or pairs would
-teach that soft is generated.
+(Larsen et al. 2016) and an adversarial hinge loss. The deepest keep as little as the autoencoders of latent diffusion do: a
+twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by different decoders, at its
+own size or at one and a half times of it (most generators' pictures are published smaller than they were made). Most are
+softer than their pictures; `as_sharp_as` takes that difference away, or pairs would teach that soft is generated.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ import argparse
 import functools
 import hashlib
 import json
+import math
+import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -34,10 +38,13 @@ from networks import mixed_precision
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
 KINDS = ("nearest", "transposed", "shuffle", "bilinear")
-DECODERS = tuple((kind, depth) for depth in (1, 2) for kind in KINDS)
+DECODERS = tuple((kind, depth) for depth in (1, 2, 3) for kind in KINDS)
 """(upsampling layer, how many times the picture is halved), in the order of their numbers."""
 
-VARIANTS = 2
+LATENT = 16
+"""Channels that are left where a picture was halved three times."""
+
+VARIANTS = 4
 PATCH = 96
 BATCH = 16
 DEFAULT_SECONDS = 80.0
@@ -65,6 +72,8 @@ class Autoencoder(nn.Sequential):
             outputs = 48 * (level + 1)
             layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
             inputs = outputs
+        if depth == 3:
+            layers += [nn.Conv2d(inputs, LATENT, 1), nn.Conv2d(LATENT, inputs, 1)]
         layers += [nn.Conv2d(inputs, inputs, 3, 1, 1), nn.LeakyReLU(0.2)]
         for level in reversed(range(depth)):
             outputs = 48 * level if level else 24
@@ -109,26 +118,28 @@ def patches(cache: PixelCache, positions: list[int], random: np.random.Generator
 def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds: float) -> tuple[nn.Module, float]:
     """Trains one autoencoder for so long; gives it and its last mean absolute error, in grey levels."""
     kind, depth = DECODERS[number]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(SEED + number)
     random = np.random.default_rng((SEED, number))
-    network = Autoencoder(kind, depth).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    judge = Discriminator().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Autoencoder(kind, depth).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    judge = Discriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), 1e-3, betas=(0.5, 0.99))
     opponent = torch.optim.Adam(judge.parameters(), 4e-4, betas=(0.5, 0.99))
     began, errors = time.monotonic(), [0.0]
-    with tqdm(total=round(seconds), desc=f"decoder {number + 1} of {len(DECODERS)}, {kind} x{depth}", unit="s") as bar:
+    name = f"decoder {number + 1} of {len(DECODERS)}, {kind} x{depth}"
+    with tqdm(total=round(seconds), desc=name, unit="s", mininterval=10) as bar:
         while (spent := time.monotonic() - began) < seconds:
             for group in optimizer.param_groups:
                 group["lr"] = 1e-3 * min(1.0, 2.0 - 1.95 * spent / seconds)
-            real = centred(patches(cache, positions, random))
-            with mixed_precision("cpu"):
+            real = centred(patches(cache, positions, random).to(device))
+            with mixed_precision(device):
                 made = network(real)
                 wanted, seen = judge(real), judge(made.detach())
             loss = nn.functional.relu(1 - wanted[-1].float()).mean() + nn.functional.relu(1 + seen[-1].float()).mean()
             opponent.zero_grad(set_to_none=True)
             loss.backward()
             opponent.step()
-            with mixed_precision("cpu"):
+            with mixed_precision(device):
                 seen = judge(made)
             error = (made.float() - real).abs().mean()
             perceptual = sum(
@@ -148,21 +159,47 @@ def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds:
 def reconstruct(network: nn.Module, picture: np.ndarray, enlarged: bool) -> np.ndarray:
     """[H, W, 3] uint8 to the same, by way of one and a half times the size if `enlarged`."""
     height, width = picture.shape[:2]
-    x = centred(torch.from_numpy(picture.copy())[None])
+    device = next(network.parameters()).device
+    x = centred(torch.from_numpy(picture.copy())[None].to(device))
     scale = 1.5 if enlarged else 1.0
     size = [8 * max(2, round(length * scale / 8)) for length in (height, width)]
     if size != [height, width]:
         x = nn.functional.interpolate(x, size, mode="bicubic", antialias=True)
-    with mixed_precision("cpu"):
+    with mixed_precision(device.type):
         x = network(x)
     x = x.float()
     if size != [height, width]:
         x = nn.functional.interpolate(x, [height, width], mode="bicubic", antialias=True)
-    return ((x[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+    return ((x[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A reconstruction to be made: of which picture of the catalogue, where in the file, by way of an enlargement or not."""
+
+    position: int
+    start: int
+    enlarged: bool
+
+
+def fulfil(
+    number: int, cache: PixelCache, positions: list[int], seconds: float, orders: list[Order], file: Path
+) -> float:
+    """Trains a decoder and writes its reconstructions into `file`, each in its place; gives its error in grey levels."""
+    torch.set_num_threads(1)
+    network, error = train_decoder(number, cache, positions, seconds)
+    made = np.memmap(file, np.uint8, "r+")
+    for order in orders:
+        values = reconstruct(network, np.asarray(cache.image(order.position)), order.enlarged).ravel()
+        made[order.start : order.start + len(values)] = values
+    return error
 
 
 class Reconstructions:
-    """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache."""
+    """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache.
+
+    Decoders are trained side by side: all on a GPU, else one on each core.
+    """
 
     def __init__(self, cache: PixelCache, splits: Splits, folder: Path, seconds: float = DEFAULT_SECONDS) -> None:
         self.cache = cache
@@ -180,20 +217,27 @@ class Reconstructions:
         self._bytes: np.memmap | None = None
 
     def _build(self, seconds: float) -> dict[str, object]:
-        self._data.parent.mkdir(parents=True, exist_ok=True)
-        trained = [train_decoder(number, self.cache, self.positions, seconds) for number in range(len(DECODERS))]
         random = np.random.default_rng(SEED)
+        orders: list[list[Order]] = [[] for _ in DECODERS]
         offsets, end = [], 0
+        for position in self.positions:
+            offsets.append(end)
+            for number in random.choice(len(DECODERS), VARIANTS, replace=False):
+                orders[number].append(Order(position, end, bool(random.random() < 0.4)))
+                end += 3 * math.prod(self.cache.size(position))
+        self._data.parent.mkdir(parents=True, exist_ok=True)
         partial = self._data.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as file:
-            for position in tqdm(self.positions, desc="reconstructing", unit="picture"):
-                picture = np.asarray(self.cache.image(position))
-                offsets.append(end)
-                for number in random.choice(len(DECODERS), VARIANTS, replace=False):
-                    made = reconstruct(trained[number][0], picture, random.random() < 0.4)
-                    end += file.write(made.tobytes())
+            file.truncate(end)
+        at_once = len(DECODERS) if torch.cuda.is_available() else min(len(DECODERS), os.cpu_count() or 1)
+        with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+            begun = [
+                pool.submit(fulfil, number, self.cache, self.positions, seconds, orders[number], partial)
+                for number in range(len(DECODERS))
+            ]
+            errors = [one.result() for one in begun]
         os.replace(partial, self._data)
-        return {"errors": [round(error, 2) for _, error in trained], "offsets": offsets}
+        return {"errors": [round(error, 2) for error in errors], "offsets": offsets}
 
     def image(self, position: int, variant: int) -> np.ndarray:
         """A reconstruction of picture `position` of the catalogue, [H, W, 3] uint8."""
@@ -260,10 +304,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make the pseudo-fakes that the detectors train on.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="training time of each decoder")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     try:
         cache = open_cache(options.data, options.work)
     except DataError as error:

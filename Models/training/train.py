@@ -38,11 +38,13 @@ from reconstruction import VARIANTS, Reconstructions, as_sharp_as
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
 DEFAULT_MINUTES = 90.0
-BATCH = 48
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.03
 AVERAGING = 0.998
 CHECKPOINT_SECONDS = 120
+TRAINED_PICTURES = 250
+"""How many pictures of the matched pair tell what is known by heart, about."""
+
 NORM_PICTURES = 256
 """How many held-out pictures set the norms of published weights."""
 SEEDS = {"resnet": 1, "inception": 2}
@@ -64,7 +66,7 @@ class Recipe:
     peak_rate: float = 2e-3
     honest_weight: float = 2.0
     """How many times the matched pair counts: only there does the label not follow the format."""
-    pseudo: float = 0.12
+    pseudo: float = 0.2
     """Share of the generated half of a batch that is made from the batch's own real pictures."""
     mixing: float = 0.1
     """Share of the batches in which pictures get a rectangle of another one."""
@@ -72,7 +74,13 @@ class Recipe:
     """Share of the pictures that get the surroundings of another one's face."""
     smoothing: float = 0.02
     side: int = preprocessing.SIDE
+    batch: int = 48
     leave_out: tuple[str, ...] = ()
+
+    @staticmethod
+    def here() -> Recipe:
+        """The defaults on this machine: a GPU wants larger batches, and fewer steps then are larger."""
+        return Recipe(batch=192, peak_rate=3e-3) if torch.cuda.is_available() else Recipe()
 
 
 class TrainingViews(Dataset):
@@ -123,7 +131,8 @@ class Batches:
 
     def __init__(self, faces: list[Face], positions: list[int], recipe: Recipe, seed: int, step: int) -> None:
         self._seed, self._step = seed, step
-        self._pseudo = round(recipe.pseudo * BATCH / 2)
+        self._half = recipe.batch // 2
+        self._pseudo = round(recipe.pseudo * self._half)
         weights = sampling_weights(faces, positions, recipe.honest_weight)
         labels = np.array([faces[p].label for p in positions])
         self._classes = [(np.array(positions)[labels == c], weights[labels == c] * 2) for c in (0, 1)]
@@ -132,8 +141,8 @@ class Batches:
         step = self._step
         while True:
             random = np.random.default_rng((self._seed, step))
-            real, made = (random.choice(where, BATCH // 2, p=p / p.sum()) for where, p in self._classes)
-            seeds = random.integers(2**62, size=BATCH)
+            real, made = (random.choice(where, self._half, p=p / p.sum()) for where, p in self._classes)
+            seeds = random.integers(2**62, size=2 * self._half)
             keys = [(int(p), PLAIN, int(s)) for p, s in zip(np.concatenate((real, made)), seeds, strict=True)]
             for pair in range(self._pseudo):
                 position, _, seed = keys[pair]
@@ -141,7 +150,7 @@ class Batches:
                 if random.random() < 0.75:
                     variant = int(random.integers(VARIANTS))
                     own, other = SOFTENED + variant, RECONSTRUCTED + variant
-                keys[pair], keys[BATCH // 2 + pair] = (position, own, seed), (position, other, seed)
+                keys[pair], keys[self._half + pair] = (position, own, seed), (position, other, seed)
             yield keys
             step += 1
 
@@ -157,7 +166,7 @@ def network_input(batch: Tensor) -> Tensor:
 def mix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Puts a rectangle of another picture of the batch into each, labels by area (CutMix, Yun et al. 2019)."""
     side = x.shape[-1]
-    other = torch.from_numpy(random.permutation(len(x)))
+    other = torch.from_numpy(random.permutation(len(x))).to(x.device)
     height, width = (int(side * random.uniform(0.3, 0.75)) for _ in range(2))
     top, left = int(random.integers(0, side - height + 1)), int(random.integers(0, side - width + 1))
     x[..., top : top + height, left : left + width] = x[other, :, top : top + height, left : left + width]
@@ -174,15 +183,15 @@ def surround(x: Tensor, share: float, random: np.random.Generator) -> Tensor:
     count, side = len(x), x.shape[-1]
 
     def draw(low: float, high: float) -> Tensor:
-        return torch.from_numpy(random.uniform(low, high, (count, 1, 1)).astype(np.float32))
+        return torch.from_numpy(random.uniform(low, high, (count, 1, 1)).astype(np.float32)).to(x.device)
 
-    place = (torch.arange(side) + 0.5) / side - 0.5
+    place = (torch.arange(side, device=x.device) + 0.5) / side - 0.5
     across, down = place[None, None], place[None, :, None]
     distance = torch.hypot((across - draw(-0.05, 0.05)) / draw(0.28, 0.42), (down - draw(-0.05, 0.05)) / draw(0.36, 0.5))
     own = ((1 - distance) / draw(0.05, 0.4) + 0.5).clamp(0, 1)
-    own[torch.from_numpy(random.random(count) >= share)] = 1
-    other = x[torch.from_numpy(random.permutation(count))]
-    return torch.lerp(other, x, own[:, None].to(x.device))
+    own[torch.from_numpy(random.random(count) >= share).to(x.device)] = 1
+    other = x[torch.from_numpy(random.permutation(count)).to(x.device)]
+    return torch.lerp(other, x, own[:, None])
 
 
 @torch.no_grad()
@@ -227,19 +236,29 @@ def standard_error(area: float, labels: np.ndarray) -> float:
 
 
 class Judge:
-    """Measures a network on what does not train it: the held-out groups and the watched sources."""
+    """Measures a network on what does not train it: the held-out groups and the watched sources.
+
+    And on some of the matched pair's training pictures, as they are: what it knows of those and not of the held-out ones it
+    knows by heart.
+    """
 
     def __init__(self, cache: PixelCache, splits: Splits, side: int) -> None:
-        positions = [*splits.calibration, *splits.watched]
+        pair = [p for p in splits.train if cache.faces[p].source == HONEST_SOURCE]
+        parts = {
+            "held_out": splits.calibration,
+            "honest_pair": [p for p in splits.calibration if cache.faces[p].source == HONEST_SOURCE],
+            "watched": splits.watched,
+            "trained_pair": pair[:: max(1, len(pair) // TRAINED_PICTURES)],
+        }
+        positions = sorted({p for part in parts.values() for p in part})
         self._pictures = cache.inputs(positions, side)
         self._labels = np.array([cache.faces[p].label for p in positions])
-        self._honest = np.array([cache.faces[p].source == HONEST_SOURCE for p in positions])
-        self._watched = np.arange(len(positions)) >= len(splits.calibration)
+        self._parts = {name: np.isin(positions, part) for name, part in parts.items()}
 
     def measure(self, network: nn.Module) -> dict[str, float]:
         """ROC AUCs; their `criterion`, the mean of those of the matched pair and of the watched sources; its error."""
         scores = predict(network, self._pictures)
-        parts = {"held_out": ~self._watched, "honest_pair": self._honest, "watched": self._watched}
+        parts = self._parts
         result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in parts.items()}
         known = [name for name in ("honest_pair", "watched") if not math.isnan(result[name])] or ["held_out"]
         error = math.hypot(*(standard_error(result[name], self._labels[parts[name]]) for name in known)) / len(known)
@@ -282,7 +301,7 @@ class Run:
 
     def begin_from(self, checkpoint: Path) -> int:
         """Takes over the averaged weights of another run, those whose names and shapes agree. Gives how many numbers."""
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         self.earlier = [*state["earlier"], *state["curve"]]
         theirs = state["average"]
         ours = self.network.state_dict()
@@ -317,7 +336,7 @@ class Run:
         """Takes up the checkpoint, if there is one."""
         if not self.checkpoint.is_file():
             return False
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -359,6 +378,7 @@ def train(
     minutes: float,
     points: int,
     steps: int | None = None,
+    workers: int = 1,
 ) -> None:
     """Trains until its minutes are spent, or its steps where they are given; measures so many times on the way.
 
@@ -369,7 +389,6 @@ def train(
     judge = Judge(cache, splits, run.recipe.side)
     batches = Batches(cache.faces, splits.train, run.recipe, SEEDS[run.name], run.step)
     views = TrainingViews(cache, reconstructions, run.recipe.side)
-    workers = max(1, (os.cpu_count() or 2) - 2) if torch.cuda.is_available() else 1
     loader = DataLoader(views, sampler=batches, batch_size=None, num_workers=workers, prefetch_factor=4)
     whole = minutes * 60
 
@@ -387,10 +406,10 @@ def train(
             hits.append(hit)
             run.seconds = before + time.monotonic() - began
             if done() >= min(1, (len(run.curve) + 1) / points):
-                past = run.earlier[-1] if run.earlier else {"step": 0, "minutes": 0.0}
+                past = run.earlier[-1] if run.earlier else {"step": 0, "images": 0, "minutes": 0.0}
                 row = {
                     "step": past["step"] + run.step,
-                    "images": (past["step"] + run.step) * BATCH,
+                    "images": past["images"] + run.step * run.recipe.batch,
                     "minutes": round(past["minutes"] + run.seconds / 60, 2),
                     "rate": round(learning_rate(progress, run.recipe.peak_rate), 6),
                     "loss": round(float(np.mean(losses)), 4),
@@ -414,7 +433,7 @@ def train(
 def main() -> int:
     """The command line: trains one network. Returns the exit status."""
     keep_freed_memory()
-    plain = Recipe()
+    plain = Recipe.here()
     parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--model", choices=networks.NAMES, required=True)
@@ -422,6 +441,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
     parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make the views")
+    parser.add_argument("--batch", type=int, default=plain.batch)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="decoded pixels and reconstructions")
     parser.add_argument(
         "--begin-from", type=Path, help="a checkpoint, or a published model's folder, whose weights are the first ones"
@@ -448,6 +469,7 @@ def main() -> int:
         mixing=options.mixing,
         surroundings=options.surroundings,
         side=options.side,
+        batch=options.batch,
         leave_out=tuple(options.leave_out),
     )
     run = Run(options.model, options.run or options.work, recipe)
@@ -469,6 +491,7 @@ def main() -> int:
             options.minutes,
             options.points,
             options.steps,
+            options.workers,
         )
     return 0
 

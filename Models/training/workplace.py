@@ -32,8 +32,9 @@ def train_side_by_side(runs: list[list[str]], at_once: int) -> bool:
 
     Whether all went well; after one that did not, no more are begun. None outlives this program.
     """
-    threads = max(1, (os.cpu_count() or 2) // at_once)
-    command = [sys.executable, str(Path(__file__).with_name("train.py")), f"--threads={threads}"]
+    share = max(1, (os.cpu_count() or 2) // at_once)
+    program = str(Path(__file__).with_name("train.py"))
+    command = [sys.executable, program, f"--threads={share}", f"--workers={max(1, share - 1)}"]
     for start in range(0, len(runs), at_once):
         started = [subprocess.Popen([*command, *arguments]) for arguments in runs[start : start + at_once]]
         try:

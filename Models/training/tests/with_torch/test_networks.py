@@ -1,10 +1,11 @@
 """Both networks: shape, cost, maps, and that folding the norms changes nothing."""
 
+import numpy as np
 import pytest
 import torch
 
 import networks
-from preprocessing import SIDE
+from preprocessing import SIDE, normalise
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
@@ -33,6 +34,15 @@ def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
     assert torch.allclose(before, logits, atol=1e-4)
     assert torch.allclose(maps.mean((1, 2)), logits[:, 0], atol=1e-4)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+
+
+def test_the_picture_stands_beside_its_residuals_unchanged():
+    picture = torch.from_numpy(normalise(np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)))
+    made = networks.Residuals()(picture)
+    assert made.shape == (1, 12, 40, 40) and torch.equal(made[:, :3], picture)
+    assert made[:, 3:].abs().max() == networks.Residuals.CUT
+    flat = networks.Residuals()(torch.full((1, 3, 40, 40), 0.7))
+    assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # Nothing is left of what its neighbours predict.
 
 
 def test_whether_bf16_pays_can_be_tried_where_no_gradients_are_wanted():

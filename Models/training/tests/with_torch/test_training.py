@@ -26,8 +26,8 @@ def first_batches(count, **recipe):
 
 def test_half_of_a_batch_is_real_and_pseudo_fakes_are_of_its_own_pictures():
     for keys in first_batches(50, pseudo=0.25):
-        real, made = keys[: train.BATCH // 2], keys[train.BATCH // 2 :]
-        assert len(keys) == train.BATCH
+        real, made = keys[:24], keys[24:]
+        assert len(keys) == train.Recipe().batch == 48
         assert all(FACES[p].label == 0 for p, _, _ in real)
         pairs = [(a, b) for a, b in zip(real, made, strict=True) if b[1] != train.PLAIN]
         assert len(pairs) == 6
@@ -126,7 +126,7 @@ def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
     first = train.Run("inception", tmp_path / "first", train.Recipe())
     for value in first.average.parameters():
         value.data.fill_(0.25)
-    first.curve = [{"step": 5, "minutes": 1.0}]
+    first.curve = [{"step": 5, "images": 240, "minutes": 1.0}]
     first.save()
     second = train.Run("inception", tmp_path / "second", train.Recipe())
     second.begin_from(first.checkpoint)
