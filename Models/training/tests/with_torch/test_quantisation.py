@@ -1,4 +1,4 @@
-"""The int8 network: its front stays in f32, and probabilities stay where they were."""
+"""The int8 network: its front loses nothing, all convolutions are int8, and probabilities stay where they were."""
 
 import numpy as np
 import onnx
@@ -8,25 +8,58 @@ import torch
 import networks
 from calibration import sigmoid
 from export import export
-from preprocessing import SIDE
-from quantisation import LARGEST_MOVE, front, quantise
+from preprocessing import SIDE, normalise
+from quantisation import CONTROLLED_MOVE, fit, quantise, quantise_front, straighten
 from scoring import Scorer
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (12, SIDE, SIDE, 3), np.uint8)
+RANDOM = np.random.default_rng(0)
+PICTURES = np.stack(
+    [RANDOM.integers(0, light, (SIDE, SIDE, 3)).astype(np.uint8) // grey * grey for light in (60, 130, 256) for grey in range(1, 9)]
+)
+"""Noise of three strengths, in steps of one to eight grey levels: a network answers each otherwise."""
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
-def test_all_but_the_front_is_int8_and_probabilities_stay(name, tmp_path):
+@pytest.fixture(scope="module", params=networks.NAMES)
+def exported(request, tmp_path_factory):
     torch.manual_seed(0)
-    file, out = tmp_path / "model.onnx", tmp_path / "model.int8.onnx"
-    export(networks.build(name).eval(), file, PICTURES)
-    quantise(file, out, PICTURES[:8], PICTURES[8:])
-    made = onnx.load(out).graph
-    quantised = {output for node in made.node if node.op_type == "DequantizeLinear" for output in node.output}
-    convolutions = [node for node in made.node if node.op_type == "Conv"]
-    in_front = front(onnx.load(file))
-    assert len(in_front) == 4 and {node.name for node in convolutions[:2]} <= set(in_front)
-    for node in convolutions:
-        assert (node.input[1] in quantised) == (node.name not in in_front)
-    logits = [Scorer(network, threads=1).logits(PICTURES[8:]) for network in (file, out)]
-    assert np.abs(sigmoid(logits[0]) - sigmoid(logits[1])).max() <= LARGEST_MOVE + 1e-4
+    file = tmp_path_factory.mktemp(request.param) / "model.onnx"
+    network = networks.build(request.param)
+    with torch.no_grad():
+        network.train()(torch.from_numpy(normalise(PICTURES)))
+        network.head.weight.mul_(5)
+    export(network.eval(), file, PICTURES[:4])
+    return file
+
+
+def logits(network):
+    return Scorer(network.SerializeToString(), threads=1).logits(PICTURES)
+
+
+def test_all_convolutions_are_int8_and_probabilities_stay(exported):
+    out = exported.with_name("model.int8.onnx")
+    quantise(exported, out, PICTURES, PICTURES)
+    made = onnx.load(out)
+    quantised = {output for node in made.graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
+    assert convolutions and all(node.input[1] in quantised for node in convolutions)
+    assert [value.name for value in (*made.graph.input, *made.graph.output)] == ["image", "logit", "map"]
+    moved = np.abs(sigmoid(logits(made)) - sigmoid(logits(onnx.load(exported))))
+    assert moved.max() <= CONTROLLED_MOVE
+
+
+def test_the_front_gives_the_same_residuals_in_int8(exported):
+    network = onnx.load(exported)
+    before = logits(network)
+    quantise_front(network)
+    onnx.checker.check_model(network, full_check=True)
+    assert np.abs(logits(network) - before).max() < 0.01
+
+
+def test_logits_are_put_on_the_line_that_is_fitted(exported):
+    network = onnx.load(exported)
+    before = logits(network)
+    line = fit(before, 2 * before - 1)
+    assert line == pytest.approx((2, -1))
+    straighten(network, line)
+    assert np.allclose(logits(network), 2 * before - 1, atol=1e-4)
+    assert fit(before[:2], before[:2] + 1) == (1, 0)
