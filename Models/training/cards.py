@@ -71,9 +71,9 @@ def training_paragraph(splits: dict[str, int], rows: list[dict[str, str]]) -> st
         f"{splits['train']} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
         "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
         "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
-        "and reconstructions of the real ones by eight small decoders (nearest, transposed convolution, pixel shuffle, "
-        f"bilinear; one and two levels). {seen} augmented views in {minutes:.0f} minutes on one CPU thread (bf16 where it "
-        "is faster, averaged weights), classes balanced, the same augmentation for both classes. "
+        "and reconstructions of the real ones by small decoders (nearest, transposed convolution, pixel shuffle, bilinear). "
+        f"{seen} augmented views in {minutes:.0f} minutes (bf16 where it is faster, averaged weights), classes balanced, the "
+        "same augmentation for both classes. "
         f"{splits['calibration']} pictures of other groups were kept for calibration, {splits['validation']} for "
         "validation."
     )

@@ -4,7 +4,7 @@
     python Models/training/leave_out.py --data FOLDER --ablation [--steps 400]
 
 Each of three runs leaves out two families of real sources and two of generators together, from training, calibration and
-validation, and trains both networks anew by the recipe of the published ones; on CPUs for a shorter time, side by side. That is
+validation, and trains both networks anew by the recipe of the published ones, for a shorter time, side by side. That is
 harder than leaving out one at a time, and three runs see all six families of generators. Thresholds, calibration and merge
 are fitted on held-out groups of what is left. Runs that are done are not done again. Writes Models/training/leave_out.json.
 
@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 import calibration
+import cards
 import networks
 from data import DataError, PixelCache, Splits, family
 from export import load_best
@@ -109,12 +110,18 @@ def measure_left_out(options: argparse.Namespace, cache: PixelCache) -> list[dic
         {
             "left_out": list(families),
             "minutes": options.minutes,
+            "views": {name: views_seen(folder / f"{name}.csv") for name in networks.NAMES},
             "scorers": judge(
                 cache, Splits.of(cache.faces, families), {name: folder / f"{name}.pt" for name in networks.NAMES}
             ),
         }
         for folder, families in zip(folders, chosen, strict=True)
     ]
+
+
+def views_seen(curve: Path) -> int:
+    """How many views a training had seen at its end."""
+    return int(cards.read_curve(curve)[-1]["images"])
 
 
 def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dict[str, Any]]:

@@ -135,12 +135,13 @@ def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
         return ""
     runs = json.loads(file.read_text())
     merged = generator_scores(runs, "merged")
+    views = np.mean([seen for run in runs for seen in run["views"].values()]) / 1000
     return f"""## Sources and generators left out
 
-Trained anew without two families of real sources and two of generators at a time, {runs[0]["minutes"]:g} minutes on one CPU thread
-for each network, calibrated without them, tested on all their pictures. The ROC AUC of a generator is against the real
-pictures of the validation split. Mean over the generators, merged: {np.mean(merged):.3f}, worst {min(merged):.3f}. By
-`python Models/training/leave_out.py --data FOLDER`.
+Trained anew without two families of real sources and two of generators at a time, {runs[0]["minutes"]:g} minutes and
+{views:.0f} thousand views for each network (the published ones have seen more), calibrated without them, tested on all their
+pictures. The ROC AUC of a generator is against the real pictures of the validation split. Mean over the generators, merged:
+{np.mean(merged):.3f}, worst {min(merged):.3f}. By `python Models/training/leave_out.py --data FOLDER`.
 
 {left_out_tables(runs)}
 """
