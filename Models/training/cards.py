@@ -44,8 +44,10 @@ def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
         "watched": "never trained",
         "trained_pair": "honest pair, trained on",
     }
-    for key, label in lines.items():  # Earlier runs did not measure all of them.
-        right.plot(images, [float(row.get(key) or "nan") for row in rows], label=label)
+    for key, label in lines.items():
+        known = [(at, float(row[key])) for at, row in zip(images, rows, strict=True) if row.get(key)]
+        if known:  # Earlier runs did not measure all of them.
+            right.plot(*zip(*known, strict=True), label=label)
     right.set(title="ROC AUC, unchanged pictures", xlabel="thousand images", ylim=(0.4, 1.01))
     left.legend(loc="lower left")
     right.legend(loc="lower right")
