@@ -441,7 +441,8 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
     parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="processes that make the views")
+    spare = max(1, (os.cpu_count() or 2) - 2) if torch.cuda.is_available() else 1
+    parser.add_argument("--workers", type=int, default=spare, help="processes that make the views")
     parser.add_argument("--batch", type=int, default=plain.batch)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="decoded pixels and reconstructions")
     parser.add_argument(
