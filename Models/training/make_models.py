@@ -36,7 +36,7 @@ from scoring import Scorer
 from train import DEFAULT_MINUTES
 from workplace import DEFAULT_WORK, MODELS, open_cache, train_side_by_side
 
-VERSIONS = {"resnet": "2.2.1", "inception": "2.2.0"}
+VERSIONS = {"resnet": "2.3.0", "inception": "2.2.0"}
 REVIEW, BLOCK = 0.01, 0.001
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
 

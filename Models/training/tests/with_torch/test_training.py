@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import interpolate
 import reconstruction
 import train
 from data import Face
@@ -133,6 +134,14 @@ def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
     ours, theirs = second.network.state_dict(), first.average.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert second.earlier == first.curve and (second.step, second.curve) == (0, [])
+
+
+def test_weights_between_two_trainings_lie_on_the_way():
+    torch.manual_seed(0)
+    begin, end = ({"weight": torch.randn(3, 4), "norm.num_batches_tracked": torch.tensor(n)} for n in (5, 9))
+    for share, expected in ((0, begin["weight"]), (1, end["weight"]), (0.25, 0.75 * begin["weight"] + 0.25 * end["weight"])):
+        mixed = interpolate.between(begin, end, share)
+        assert torch.allclose(mixed["weight"], expected) and mixed["norm.num_batches_tracked"] == 9
 
 
 def test_the_error_of_an_auc_is_hanley_and_mcneils():
