@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 import preprocessing
+from errors import TrainingError
 from preprocessing import Box, Decoded, Square
 
 COLUMNS = ("path", "split", "label", "source", "generator", "group")
@@ -43,8 +44,8 @@ WATCHED = ("congress_us", "aigame_multi", "FLUX1pro")
 """Sources, and a generator, that never train: training is stopped by them, and they judge (see `is_watched`)."""
 
 
-class DataError(Exception):
-    """What is wrong with the data folder, where, and what to do, in one sentence."""
+class DataError(TrainingError):
+    """Of the data folder, or of what was made from it."""
 
 
 @dataclass(frozen=True)

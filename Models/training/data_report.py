@@ -28,6 +28,7 @@ from PIL import Image
 import shortcut_probe
 from data import HONEST_SOURCE, DataError, Face, group_key, read_catalogue
 from data_statistics import TRIVIAL, Measured, measure
+from errors import program
 from files import write_text
 from preprocessing import Box
 
@@ -379,6 +380,7 @@ def make_report(faces: list[Face], measured: list[Measured]) -> dict[str, Any]:
     return report
 
 
+@program
 def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Show what the training data is and what it gives away.")
@@ -387,12 +389,8 @@ def main() -> int:
     parser.add_argument("--findings", type=Path, help="write the findings, which the models' cards repeat, here as well")
     parser.add_argument("--without-pictures", action="store_true", help="leave the samples out")
     options = parser.parse_args()
-    try:
-        faces = read_catalogue(options.data)
-        measured = measure_all(options.data, faces, read_boxes(options.data))
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    faces = read_catalogue(options.data)
+    measured = measure_all(options.data, faces, read_boxes(options.data))
     report = make_report(faces, measured)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_text(options.out, page(options.data, faces, measured, report, not options.without_pictures))

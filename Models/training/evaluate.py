@@ -21,7 +21,8 @@ import numpy as np
 import calibration
 import report
 from conditions import CONDITIONS, VIEWS, changed
-from data import HONEST_SOURCE, LABELS, DataError, Face, PixelCache, Splits, group_key
+from data import HONEST_SOURCE, LABELS, Face, PixelCache, Splits, group_key
+from errors import program
 from files import write_text
 from preprocessing import Decoded, view
 from scoring import Scorer
@@ -278,6 +279,7 @@ def publish(models: Path, found: dict[str, Any]) -> None:
     report.write(folder, found)
 
 
+@program
 def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure the published models of Bifrons.")
@@ -286,11 +288,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     parser.add_argument("--sheets", type=Path, help="where contact sheets with activation maps go")
     options = parser.parse_args()
-    try:
-        cache = open_cache(options.data, options.work, options.models)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    cache = open_cache(options.data, options.work, options.models)
     splits = Splits.of(cache.faces)
     positions = splits.validation
     found = evaluate(options.models, cache, splits)

@@ -19,6 +19,7 @@ import canary
 import networks
 import preprocessing
 from calibration import sigmoid
+from errors import TrainingError
 from files import write_text
 from scoring import Scorer
 
@@ -33,7 +34,7 @@ LICENCE = (
 )
 
 
-class ExportError(Exception):
+class ExportError(TrainingError):
     """The exported file does not compute what the network does."""
 
 

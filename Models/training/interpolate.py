@@ -14,21 +14,14 @@ import copy
 import sys
 from pathlib import Path
 
-from torch import Tensor
-
 import networks
-from data import DataError, Splits
-from train import Judge, Recipe, Run
+from data import Splits
+from errors import program
+from train import Judge, Recipe, Run, approach
 from workplace import DEFAULT_WORK, open_cache
 
 
-def between(begin: dict[str, Tensor], end: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """A network's state that lies `share` of the way from `begin` to `end`; counters are those of `end`."""
-    return {
-        name: begin[name].lerp(value, share) if value.is_floating_point() else value for name, value in end.items()
-    }
-
-
+@program
 def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure and keep weights between those of two trainings.")
@@ -40,11 +33,7 @@ def main() -> int:
     parser.add_argument("--keep", type=float, help="the share of the way whose weights are kept in --work")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
-    try:
-        cache = open_cache(options.data, options.work)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    cache = open_cache(options.data, options.work)
     recipe = Recipe()
     begin, end = (Run(options.model, options.work, recipe) for _ in range(2))
     begin.begin_from(options.begin)
@@ -52,12 +41,13 @@ def main() -> int:
     judge = Judge(cache, Splits.of(cache.faces), recipe.side)
     first, last = begin.average.state_dict(), copy.deepcopy(end.average.state_dict())
     for share in sorted({*options.shares, *([] if options.keep is None else [options.keep])}):
-        end.average.load_state_dict(between(first, last, share))
+        end.average.load_state_dict(first)
+        approach(end.average.state_dict(), last, share)
         measured = judge.measure(end.average)
         print(f"{share:g} {measured}", flush=True)
         if share == options.keep:
             end.curve = [{**end.earlier[-1], **measured}]
-            end.best = copy.deepcopy(end.average.state_dict())
+            end.best = end.average.state_dict()
             end.finished = True
             end.save()
     return 0

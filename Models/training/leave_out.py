@@ -27,6 +27,7 @@ import calibration
 import cards
 import networks
 from data import DataError, PixelCache, Splits, family
+from errors import program
 from export import load_best
 from files import write_text
 from train import predict
@@ -148,6 +149,7 @@ def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dic
     return results
 
 
+@program
 def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Train without a source and a generator, and test on them.")
@@ -158,12 +160,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=len(RUNS), help="only so many of the runs, the first ones")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
-    try:
-        cache = open_cache(options.data, options.work)
-        results = (measure_ablation if options.ablation else measure_left_out)(options, cache)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    cache = open_cache(options.data, options.work)
+    results = (measure_ablation if options.ablation else measure_left_out)(options, cache)
     write_text(ABLATION if options.ablation else RESULTS, json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
     return 0

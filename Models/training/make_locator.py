@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from data import DataError
-from export import ExportError, publish
+from errors import program
+from export import publish
 from files import write_text
 from locating import Locator as Served
 from locator import card, catalogue, evaluation, publishing, training
@@ -50,6 +51,7 @@ def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: 
     return card.table(report)
 
 
+@program
 def main() -> int:
     """The command line. Returns the exit status."""
     keep_freed_memory()
@@ -62,19 +64,15 @@ def main() -> int:
     options = parser.parse_args()
     checkpoint = options.work / "locator.pt"
     cores = os.cpu_count() or 2
-    try:
-        split = catalogue.divide(options.data)
-        if options.publish_only and not checkpoint.is_file():
-            raise DataError(f"{checkpoint} is missing: train first, without --publish-only")
-        minutes = 0.0 if options.publish_only else options.minutes
-        composers = max(1, cores // 3)
-        network = training.train(
-            options.data, split, checkpoint, minutes, threads=max(1, cores - composers), composers=composers
-        )
-        print(make(options.data, options.work, options.models, split, network))
-    except (DataError, ExportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    split = catalogue.divide(options.data)
+    if options.publish_only and not checkpoint.is_file():
+        raise DataError(f"{checkpoint} is missing: train first, without --publish-only")
+    minutes = 0.0 if options.publish_only else options.minutes
+    composers = max(1, cores // 3)
+    network = training.train(
+        options.data, split, checkpoint, minutes, threads=max(1, cores - composers), composers=composers
+    )
+    print(make(options.data, options.work, options.models, split, network))
     return 0
 
 

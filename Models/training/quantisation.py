@@ -16,9 +16,6 @@ import preprocessing
 from export import write_onnx
 from scoring import Scorer
 
-LARGEST_MOVE = 0.03
-"""Of a probability, for int8 to be the default."""
-
 CONTROLLED_MOVE = 0.08
 """Root mean square of how far the logits of the pictures that control it may move: layers go back to f32 until it is kept.
 Each of them costs speed: to keep all probabilities within 0.03 of f32, half of what int8 saves."""

@@ -33,7 +33,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from data import DataError, PixelCache, Splits
+from data import PixelCache, Splits
+from errors import program
 from networks import mixed_precision
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
@@ -298,6 +299,7 @@ def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) ->
     return np.array(kept)
 
 
+@program
 def main() -> int:
     """The command line: makes them, and tells how near they come. Returns the exit status."""
     keep_freed_memory()
@@ -306,11 +308,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="training time of each decoder")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
-    try:
-        cache = open_cache(options.data, options.work)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    cache = open_cache(options.data, options.work)
     made = Reconstructions(cache, Splits.of(cache.faces), options.work, options.seconds)
     for (kind, depth), error in zip(DECODERS, made.errors, strict=True):
         print(f"{kind} x{depth}: {error} grey levels off")

@@ -10,10 +10,10 @@ and with so few honest pictures (about 150), differences below 0.03 of the ROC A
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
+import cards
 import networks
 from files import write_text
 from workplace import DEFAULT_WORK, MODELS, train_side_by_side
@@ -48,8 +48,7 @@ def main() -> int:
         return 1
     rows = ["model,variant,steps,minutes,loss,accuracy,held_out,honest_pair,watched,criterion"]
     for name, folder in folders.items():
-        with (folder / f"{options.model}.csv").open(newline="") as file:
-            last = list(csv.DictReader(file))[-1]
+        last = cards.read_curve(folder / f"{options.model}.csv")[-1]
         keys = ("step", "minutes", "loss", "accuracy", "held_out", "honest_pair", "watched", "criterion")
         rows.append(",".join([options.model, name, *(last[key] for key in keys)]))
     write_text(RESULTS, "\n".join(rows) + "\n")

@@ -33,7 +33,8 @@ import preprocessing
 import published_weights
 from augmentation import augment
 from calibration import roc_auc
-from data import HONEST_SOURCE, DataError, Face, PixelCache, Splits
+from data import HONEST_SOURCE, Face, PixelCache, Splits
+from errors import program
 from reconstruction import VARIANTS, Reconstructions, as_sharp_as
 from workplace import DEFAULT_WORK, keep_freed_memory, open_cache
 
@@ -218,13 +219,17 @@ def learning_rate(progress: float, peak: float) -> float:
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, step: int) -> None:
     """Moves the averaged weights and norm statistics towards the current ones; faster in the first steps."""
-    keep = min(AVERAGING, (1 + step) / (10 + step))
-    current = network.state_dict()
-    for name, value in average.state_dict().items():
+    approach(average.state_dict(), network.state_dict(), 1 - min(AVERAGING, (1 + step) / (10 + step)))
+
+
+@torch.no_grad()
+def approach(state: dict[str, Tensor], goal: dict[str, Tensor], share: float) -> None:
+    """Moves a network's state a `share` of the way to another one's, in place; counters become those of `goal`."""
+    for name, value in state.items():
         if value.is_floating_point():
-            value.lerp_(current[name], 1 - keep)
+            value.lerp_(goal[name], share)
         else:
-            value.copy_(current[name])
+            value.copy_(goal[name])
 
 
 def standard_error(area: float, labels: np.ndarray) -> float:
@@ -258,10 +263,10 @@ class Judge:
     def measure(self, network: nn.Module) -> dict[str, float]:
         """ROC AUCs; their `criterion`, the mean of those of the matched pair and of the watched sources; its error."""
         scores = predict(network, self._pictures)
-        parts = self._parts
-        result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in parts.items()}
+        result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in self._parts.items()}
         known = [name for name in ("honest_pair", "watched") if not math.isnan(result[name])] or ["held_out"]
-        error = math.hypot(*(standard_error(result[name], self._labels[parts[name]]) for name in known)) / len(known)
+        errors = [standard_error(result[name], self._labels[self._parts[name]]) for name in known]
+        error = math.hypot(*errors) / len(known)
         return {**result, "criterion": round(float(np.mean([result[n] for n in known])), 4), "error": round(error, 4)}
 
 
@@ -430,6 +435,7 @@ def train(
     run.save()
 
 
+@program
 def main() -> int:
     """The command line: trains one network. Returns the exit status."""
     keep_freed_memory()
@@ -458,11 +464,7 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=plain.side)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    try:
-        cache = open_cache(options.data, options.work)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    cache = open_cache(options.data, options.work)
     recipe = Recipe(
         peak_rate=options.peak_rate,
         honest_weight=options.honest_weight,
