@@ -1,0 +1,124 @@
+internal import Wire
+
+/// The ends of jobs: time that is up, results, and who gets them.
+extension RouterCore {
+    mutating func endOverdue(_ now: Instant) {
+        while let next = deadlines.min, next.instant <= now {
+            deadlines.removeMin()
+            guard ledger.contains(next.serial) else { continue }
+            guard ledger[next.serial].deadline <= now else {
+                endWait(next.serial, now)
+                continue
+            }
+            let budget = ledger[next.serial].header.budgetMilliseconds
+            end(
+                next.serial, with: WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent"),
+                now)
+        }
+        // Entries of answered requests linger until their time; do not let them outnumber the live ones.
+        if deadlines.count > 2 * ledger.count + 1024 {
+            deadlines = Heap(deadlines.unordered.filter { ledger.contains($0.serial) })
+        }
+    }
+
+    /// Only when its deadline comes, which the driver reports behind all that had arrived: after a pause of the router
+    /// itself the heartbeats of its workers are still unread, and they are not to blame.
+    mutating func checkWorkers(_ now: Instant) {
+        guard let check = roster.nextCheck, check <= now else { return }
+        let silence = configuration.heartbeat * configuration.missedHeartbeats
+        for peer in roster.lost(silentFor: silence, hungFor: configuration.hangTimeout, at: now) {
+            actions.append(.send(peer, .resync))
+            lose(peer, now)
+        }
+        roster.scheduleCheck(
+            silentFor: silence, hungFor: configuration.hangTimeout, within: configuration.heartbeat, from: now)
+    }
+
+    mutating func abandon(_ now: Instant) {
+        isDraining = true
+        isAbandoned = true
+        for serial in ledger.serials {
+            guard ledger.contains(serial) else { continue }
+            end(
+                serial, with: WireError(.unavailable, code: "draining", "the router stopped before the job was done"),
+                overriding: true, now)
+        }
+        abandonJournal(now)
+    }
+
+    // MARK: Ending
+
+    mutating func settle(_ serial: UInt64, _ index: Int, _ error: WireError) {
+        ledger[serial].settle(index, .failed(error))
+    }
+
+    mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
+        if ledger.isSettled(serial) { finish(serial, now) }
+    }
+
+    /// Ends a request whose models have not all answered: what is missing is missing for this reason.
+    ///
+    /// - Parameter overriding: whether the reason is the answer even if some models gave a score.
+    mutating func end(_ serial: UInt64, with error: WireError, overriding: Bool = false, _ now: Instant) {
+        for index in ledger[serial].tasks.indices where !ledger[serial].tasks[index].isSettled {
+            let task = ledger[serial].tasks[index]
+            if case .waiting = task.state { waiting[task.model].noteStale() }
+            settle(serial, index, error)
+        }
+        finish(serial, overriding: overriding ? error : nil, now)
+    }
+
+    mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {
+        let request = ledger.remove(serial)
+        let document = request.result(ensemble, at: now, overriding: error)
+        conclude(request, document, now)
+        if let key = request.key, idempotency.isLeader(serial, of: key) {
+            if document.status.isFinal {
+                for follower in idempotency.store(document, for: key, at: now) where ledger.contains(follower) {
+                    let request = ledger.remove(follower)
+                    conclude(request, document.copied(for: request.header, after: now - request.received), now)
+                }
+            } else if let heir = idempotency.promote(key, ledger) {
+                promoted.append(heir)
+            }
+        }
+        tidy(now)
+    }
+
+    /// Behind the removal of requests from the ledger.
+    mutating func tidy(_ now: Instant) {
+        while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
+        if ledger.isEmpty { statistics.noteIdleness(at: now) }
+    }
+
+    /// A request has its result: a durable one goes to the journal first.
+    mutating func conclude(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        if let job = request.job, !isAbandoned {
+            record(job, request, document, now)
+        } else {
+            answer(request, document, now)
+        }
+    }
+
+    mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        statistics.count(document.verdict)
+        if request.isAnswered {
+            statistics.finished(after: now - request.received, at: now)
+            actions.append(.release(request.token))
+        } else {
+            statistics.answered(document.status, after: now - request.received, at: now)
+            actions.append(.reply(request.token, .result(document)))
+        }
+    }
+}
+
+extension ResultDocument {
+    /// The same result for another request with the same idempotency key.
+    func copied(for header: RequestHeader, after duration: Duration) -> ResultDocument {
+        var copy = self
+        copy.id = header.id
+        copy.metadata = header.metadata
+        copy.totalMilliseconds = duration.milliseconds
+        return copy
+    }
+}
