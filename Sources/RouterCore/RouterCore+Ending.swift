@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Wire
 
 /// The ends of jobs: time that is up, results, and who gets them.

@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Wire
 
 /// What clients ask, up to a job's place in the ledger.

@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Wire
 
 /// From a job in the ledger to a worker that computes it.
