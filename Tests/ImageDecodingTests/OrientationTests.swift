@@ -107,7 +107,7 @@ import Testing
             var damaged = file
             for _ in 0..<1 + next() % 6 { damaged[next() % damaged.count] = UInt8(next() & 255) }
             damaged.removeLast(next() % 60)
-            _ = damaged.withUnsafeBytes { Orientation(jpeg: Bytes(buffer: $0)) }
+            _ = damaged.withUnsafeBytes { JPEGStructure(Bytes(buffer: $0), largestProfile: 1000).orientation }
             _ = damaged.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0).slice(12..<100)) }
         }
     }
