@@ -49,8 +49,8 @@ struct PNGStructure {
             let chunk: Chunk
             switch try Self.chunk(of: bytes, at: offset) {
             case .whole(let whole): chunk = whole
-            case .cut(let message):
-                guard hasData else { throw .truncated(message) }
+            case .cut(let name, let message):
+                guard hasData || name == "IDAT" else { throw .truncated(message) }
                 cut = (offset, message)
                 break walk
             }
@@ -80,13 +80,13 @@ struct PNGStructure {
 
     private enum Found {
         case whole(Chunk)
-        /// The data ends within it: what is said of that.
-        case cut(String)
+        /// The data ends within it: its name, if there is so much of it, and what is said of that.
+        case cut(name: String, message: String)
     }
 
     private static func chunk(of bytes: Bytes, at offset: Int) throws(DecodeError) -> Found {
         guard let length = bytes.uint32(at: offset), bytes.count >= offset + chunkHead else {
-            return .cut("PNG data ends after \(bytes.count) bytes, without its end chunk.")
+            return .cut(name: "", message: "PNG data ends after \(bytes.count) bytes, without its end chunk.")
         }
         let type = bytes.slice(offset + 4..<offset + chunkHead)
         let isLetters = type.buffer.allSatisfy { 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 }
@@ -97,7 +97,9 @@ struct PNGStructure {
         let data = offset + chunkHead
         let end = data + length + chunkTail
         guard end <= bytes.count else {
-            return .cut("PNG data ends after \(bytes.count) of at least \(end) bytes, within its \(name) chunk.")
+            return .cut(
+                name: name,
+                message: "PNG data ends after \(bytes.count) of at least \(end) bytes, within its \(name) chunk.")
         }
         return .whole(
             Chunk(
