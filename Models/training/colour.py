@@ -1,7 +1,7 @@
 """Colours as every viewer shows them: from what a picture's profile says to sRGB, with LittleCMS.
 
-docs/preprocessing.md, section 1, defines it. `ColourProfile.swift` and `ColourTransform.swift` in `Sources/ImageDecoding`
-are its other half, and both give the same bytes.
+docs/preprocessing.md, section 1, defines it. `ColourProfile.swift` and `ColourTransform.swift` in
+`Sources/ImageDecoding` are its other half, and both give the same bytes.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def power(exponent: float) -> Curve:
 def embedded(content: bytes) -> Profile | None:
     """A profile from a file. None: it is incomplete, or not one that browsers apply to pictures.
 
-    LittleCMS is kept from what browsers do not do: the floating-point tables D2Bx are hidden from it, and the table A2B1
-    stands in where A2B0 is missing.
+    LittleCMS is kept from what browsers do not do: the floating-point tables D2Bx are hidden from it, and the table
+    A2B1 stands in where A2B0 is missing.
     """
     size = int.from_bytes(content[:4], "big")
     if not _HEADER + 4 <= size <= len(content):

@@ -4,8 +4,9 @@
 
 Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
 `width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `views`, a file of the bytes of each square
-that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
-textures, in every kind of JPEG and PNG, with every kind of colour profile, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
+that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are
+made first: portraits of every size, place and angle on textures, in every kind of JPEG and PNG, with every kind of
+colour profile, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def profile(mode: str, number: int) -> bytes | None:
 
 
 def ink_profile(plain: bool) -> bytes:
-    """A profile of CMYK by a table of three steps: the ink of each channel darkens L*, the first three shift a* or b*."""
+    """A profile of CMYK by a table of three steps: every ink darkens L*, the coloured ones shift a* or b*."""
     steps = np.stack(np.meshgrid(*[np.linspace(0, 1, 3)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
     light = 255 * (1 - steps[:, :3].mean(axis=1)) * (1 - steps[:, 3])
     a, b = 128 + 60 * (steps[:, 1] - steps[:, 0]), 128 + 60 * (steps[:, 2] - steps[:, 1])
@@ -106,7 +107,7 @@ def ink_profile(plain: bool) -> bytes:
     ramp = bytes(range(256))
     matrix = b"".join((65536 * (i % 4 == 0)).to_bytes(4, "big") for i in range(9))
     tag = b"mft1\0\0\0\0" + bytes((4, 3, 3, 0)) + matrix + ramp * 4 + table + ramp * 3
-    header = bytes(8) + b"\2\x10\0\0prtrCMYKLab ".ljust(36, b"\0") + b"acsp"
+    header = bytes(8) + b"\2\x10\0\0prtrCMYKLab ".ljust(28, b"\0") + b"acsp"
     place = (144).to_bytes(4, "big") + len(tag).to_bytes(4, "big")
     content = header.ljust(128, b"\0") + (1).to_bytes(4, "big") + b"A2B0" + place + tag
     return len(content).to_bytes(4, "big") + content[4:]

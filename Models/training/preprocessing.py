@@ -58,9 +58,10 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
     if container.ends:
         return _decode(container, reduction)
     # What is put behind a JPEG that has no end marker may not show: else it stands in for rows that are missing.
-    fillers = (b"\x55" * 1024, b"\xaa" * 1024)
+    content = container.content.removesuffix(b"\xff")
     first, second = (
-        _decode(replace(container, content=container.content + filler + b"\xff\xd9"), reduction) for filler in fillers
+        _decode(replace(container, content=content + filler * 1024 + b"\xff\xd9"), reduction)
+        for filler in (b"\x55", b"\xaa")
     )
     if first.image.tobytes() != second.image.tobytes():
         raise OSError("image file is truncated")

@@ -111,9 +111,9 @@ static void emit_message(j_common_ptr library, int level) {
 
 static void output_message(j_common_ptr library) { (void)library; }
 
-// Source: the caller's bytes, all there from the start. Where they end, an end marker is put, once and not in the header:
-// a file without its own may have every row, and whether it has shows in what libjpeg still asks for (JWRN_HIT_MARKER)
-// and in which scans there were.
+// Source: the caller's bytes, all there from the start. Where they end, an end marker is put, once and not in the
+// header: a file without its own may have every row, and whether it has shows in what libjpeg still asks for
+// (JWRN_HIT_MARKER) and in which scans there were.
 
 static void init_source(j_decompress_ptr library) { (void)library; }
 

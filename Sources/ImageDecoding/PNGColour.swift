@@ -73,7 +73,9 @@ struct PNGColour {
 
     /// The profile of an iCCP chunk: a name, a zero, the method of compression, and the compressed profile.
     private static func unpacked(_ chunk: Bytes, largest: Int) -> ColourProfile? {
-        guard let name = chunk.slice(0..<80).buffer.firstIndex(of: 0), name > 0, chunk[name + 1] == 0 else { return nil }
+        guard let name = chunk.slice(0..<80).buffer.firstIndex(of: 0), name > 0, chunk[name + 1] == 0 else {
+            return nil
+        }
         let stream = chunk.slice(name + 2..<chunk.count)
         var size = 0
         guard let start = stream.buffer.baseAddress,

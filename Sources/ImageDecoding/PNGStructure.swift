@@ -120,7 +120,8 @@ struct PNGStructure {
     private mutating func readHeader(_ chunk: Chunk) throws(DecodeError) {
         guard chunk.name != "CgBI" else {
             throw .unsupported(
-                "PNG is in Apple's own form for iOS applications (CgBI), which is not read: save it as an ordinary PNG.")
+                "PNG is in Apple's own form for iOS applications (CgBI), which is not read: save it as an ordinary PNG."
+            )
         }
         guard chunk.name == "IHDR", chunk.data.count == Self.headerData else {
             throw .corrupt("PNG is corrupt: it does not begin with a header chunk.")

@@ -39,7 +39,9 @@ extension TestImages {
         /// X, Y and Z, seen under D50, of red, green and blue.
         public static let sRGB = [[0.4360, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]
         public static let adobeRGB = [[0.6097, 0.3111, 0.0195], [0.2053, 0.6257, 0.0609], [0.1492, 0.0632, 0.7446]]
-        public static let displayP3 = [[0.5151, 0.2412, -0.0011], [0.2920, 0.6922, 0.0419], [0.1571, 0.0666, 0.7841]]
+        public static let displayP3 = [
+            [0.5151, 0.2412, -0.0011], [0.2920, 0.6922, 0.0419], [0.1571, 0.0666, 0.7841],
+        ]
 
         /// A profile of an RGB space by matrix and curve.
         public static func rgb(_ curve: Curve, _ colours: [[Double]] = sRGB) -> [UInt8] {

@@ -108,7 +108,9 @@ import Testing
     }
 
     @Test func whatBrowsersDoNotReadIsHiddenFromTheLibrary() throws {
-        let both = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: ["D2B0", "A2B0", "A2B1"]) { _ in [0, 0, 0] }
+        let both = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: ["D2B0", "A2B0", "A2B1"]) { _ in
+            [0, 0, 0]
+        }
         let read = try #require(both.withUnsafeBytes { ColourProfile(embedded: Bytes(buffer: $0)) })
         #expect(read.bytes.firstOffset(of: Array("D2B0".utf8)) == nil)
         #expect(read.bytes.firstOffset(of: Array("A2B1".utf8)) != nil)

@@ -58,7 +58,8 @@ struct Disguise: CustomTestStringConvertible {
 
 /// X, Y and Z under D50 of red, green and blue of sRGB.
 func xyz(_ rgb: [Double]) -> [Double] {
-    product((0..<3).map { row in TestImages.Profile.sRGB.map { $0[row] } }, rgb.map(TestImages.Profile.Curve.sRGB.light))
+    product(
+        (0..<3).map { row in TestImages.Profile.sRGB.map { $0[row] } }, rgb.map(TestImages.Profile.Curve.sRGB.light))
 }
 
 /// CIE L*, a*, b* under D50.

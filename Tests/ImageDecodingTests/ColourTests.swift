@@ -74,7 +74,8 @@ import Testing
         let profiles = [
             TestImages.Profile.rgb(.sRGB),
             // Rounded otherwise.
-            TestImages.Profile.rgb(.sRGB, [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]),
+            TestImages.Profile.rgb(
+                .sRGB, [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]),
         ]
         for colour in [TestImages.JPEGColour.ycbcr, .rgb, .gray] {
             let plain = TestImages.jpeg(width: width, height: height, colour: colour)

@@ -141,7 +141,8 @@ import Testing
     @Test func whichEXIFOfAPNGCounts() throws {
         let pixels = Pattern.scene.pixels(width: 12, height: 20)
         func exif(_ orientation: Int, prefix: String = "", bigEndian: Bool = true) -> [UInt8] {
-            TestImages.chunk("eXIf", Array(prefix.utf8) + TestImages.tiff(orientation: orientation, bigEndian: bigEndian))
+            TestImages.chunk(
+                "eXIf", Array(prefix.utf8) + TestImages.tiff(orientation: orientation, bigEndian: bigEndian))
         }
         func file(_ before: [UInt8], behind: [UInt8] = []) -> [UInt8] {
             let plain = TestImages.png(width: 12, height: 20, pixels: pixels, chunks: before)

@@ -7,7 +7,8 @@ import Testing
 /// Which of a PNG's chunks its colours are by: cICP, iCCP, sRGB, gAMA and cHRM, in this order.
 @Suite struct PNGColourTests {
     private static let pixels = Pattern.scene.pixels(width: 24, height: 20)
-    private static let exchanged = TestImages.profileChunk(TestImages.Profile.rgb(.sRGB, TestImages.Profile.sRGB.reversed()))
+    private static let exchanged = TestImages.profileChunk(
+        TestImages.Profile.rgb(.sRGB, TestImages.Profile.sRGB.reversed()))
     private static let sRGB = TestImages.chunk("sRGB", [0])
     private static let usualGamma = gamma(45_455)
     private static let linear = gamma(100_000)

@@ -183,7 +183,8 @@ import Testing
             let damaged = chunk.dropLast() + [chunk[chunk.count - 1] ^ 1]
             let file = TestImages.png(width: 9, height: 7, pixels: pixels, chunks: Array(damaged))
             #expect(try decoded(file).image == plain, "\(name)")
-            #expect(try decoded(file.dropLast(12) + damaged + file.suffix(12)).image == plain, "\(name) behind the data")
+            #expect(
+                try decoded(file.dropLast(12) + damaged + file.suffix(12)).image == plain, "\(name) behind the data")
         }
     }
 
