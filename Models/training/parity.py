@@ -4,8 +4,9 @@
 
 Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
 `width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `views`, a file of the bytes of each square
-that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
-textures, in every kind of JPEG and PNG, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
+that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are
+made first: portraits of every size, place and angle on textures, in every kind of JPEG and PNG, with every kind of
+colour profile, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, PngImagePlugin
 
+import colour
 import preprocessing
 from calibration import sigmoid
 from locating import Locator
@@ -39,6 +41,22 @@ JPEGS: list[dict[str, Any]] = [
     {"mode": "CMYK", "quality": 90},
 ]
 PNGS = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+COLOURS = (
+    None,
+    (colour.BT709, colour.SRGB_CURVE),
+    (colour.DISPLAY_P3, colour.SRGB_CURVE),
+    (colour.BT709[:1] + colour.BT709[:0:-1], colour.BT709_CURVE),
+    (colour.BT2020, colour.power(1.8)),
+)
+"""What the pictures' colours mean: nothing said, sRGB, others, and red and blue exchanged."""
+NUMBERS = (
+    None,
+    (b"cICP", bytes((12, 13, 0, 1))),
+    (b"gAMA", (100_000).to_bytes(4, "big")),
+    (b"cHRM", b"".join(int(value * 100_000).to_bytes(4, "big") for xy in colour.DISPLAY_P3 for value in xy)),
+    (b"sRGB", b"\0"),
+)
+"""Chunks that say the same in PNG's own way."""
 ODD = ((1, 1), (8, 8), (20000, 10), (10, 1400), (2, 700))
 
 
@@ -66,6 +84,35 @@ def compose(random: Random, portrait: Image.Image, width: int, height: int) -> I
     return picture.filter(ImageFilter.GaussianBlur(1)) if random.random() < 0.2 else picture
 
 
+def profile(mode: str, number: int) -> bytes | None:
+    """One of the profiles, for a picture of Pillow's mode."""
+    colours = COLOURS[number % len(COLOURS)]
+    if colours is None:
+        return None
+    if mode == "CMYK":
+        return ink_profile(colours[0] == colour.BT709)
+    made = colour.made(*colours)
+    assert made is not None
+    if mode in ("L", "LA", "1") and number % 2:
+        return made.content.replace(b"RGB ", b"GRAY", 1).replace(b"rTRC", b"kTRC", 1)
+    return made.content
+
+
+def ink_profile(plain: bool) -> bytes:
+    """A profile of CMYK by a table of three steps: every ink darkens L*, the coloured ones shift a* or b*."""
+    steps = np.stack(np.meshgrid(*[np.linspace(0, 1, 3)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    light = 255 * (1 - steps[:, :3].mean(axis=1)) * (1 - steps[:, 3])
+    a, b = 128 + 60 * (steps[:, 1] - steps[:, 0]), 128 + 60 * (steps[:, 2] - steps[:, 1])
+    table = np.stack((light, a, b) if plain else (light, b, a), axis=-1).astype(np.uint8).tobytes()
+    ramp = bytes(range(256))
+    matrix = b"".join((65536 * (i % 4 == 0)).to_bytes(4, "big") for i in range(9))
+    tag = b"mft1\0\0\0\0" + bytes((4, 3, 3, 0)) + matrix + ramp * 4 + table + ramp * 3
+    header = bytes(8) + b"\2\x10\0\0prtrCMYKLab ".ljust(28, b"\0") + b"acsp"
+    place = (144).to_bytes(4, "big") + len(tag).to_bytes(4, "big")
+    content = header.ljust(128, b"\0") + (1).to_bytes(4, "big") + b"A2B0" + place + tag
+    return len(content).to_bytes(4, "big") + content[4:]
+
+
 def make(folder: Path, portrait: Image.Image, count: int) -> None:
     """Fills `folder` with pictures of every kind; the same ones every time."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,13 +132,16 @@ def make(folder: Path, portrait: Image.Image, count: int) -> None:
             exif[0x0112] = int(random.integers(1, 9))
         if number % 2 == 0:
             options = dict(JPEGS[number // 2 % len(JPEGS)])
-            picture.convert(options.pop("mode", "RGB")).save(folder / f"{number:04}.jpg", exif=exif, **options)
+            picture = picture.convert(options.pop("mode", "RGB"))
+            options["icc_profile"] = profile(picture.mode, number // 2 // len(JPEGS))
+            picture.save(folder / f"{number:04}.jpg", exif=exif, **options)
         else:
-            save_png(random, picture, PNGS[number // 2 % len(PNGS)], folder / f"{number:04}.png", exif)
+            save_png(random, picture, number // 2, folder / f"{number:04}.png", exif)
 
 
-def save_png(random: Random, picture: Image.Image, mode: str, file: Path, exif: Image.Exif) -> None:
-    """One of the PNG kinds."""
+def save_png(random: Random, picture: Image.Image, number: int, file: Path, exif: Image.Exif) -> None:
+    """One of the PNG kinds, its colours told by a profile or in PNG's own way."""
+    mode, round_ = PNGS[number % len(PNGS)], number // len(PNGS)
     if mode in ("RGBA", "LA"):
         alpha = Image.fromarray(random.integers(0, 256, picture.size[::-1], dtype=np.uint8))
         picture = picture.convert(mode)
@@ -101,7 +151,12 @@ def save_png(random: Random, picture: Image.Image, mode: str, file: Path, exif: 
         picture = Image.fromarray(gray * 256 + random.integers(0, 256, gray.shape).astype(np.uint16))
     else:
         picture = picture.convert(mode)
-    picture.save(file, exif=exif)
+    chunks = PngImagePlugin.PngInfo()
+    said = NUMBERS[round_ // 2 % len(NUMBERS)] if round_ % 2 else None
+    if said is not None:
+        chunks.add(*said)
+    kept = profile(mode, round_ // 2) if not round_ % 2 else None
+    picture.save(file, exif=exif, pnginfo=chunks, icc_profile=kept)
 
 
 class Probabilities:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+
+import colour
+import containers
 
 VERSION = 2
 SIDE = 160
@@ -51,7 +54,22 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
 
     Raises Pillow's errors and `OSError` for what cannot be read.
     """
-    with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=("JPEG", "PNG")) as image:
+    container = containers.read(file if isinstance(file, bytes) else file.read_bytes())
+    if container.ends:
+        return _decode(container, reduction)
+    # What is put behind a JPEG that has no end marker may not show: else it stands in for rows that are missing.
+    content = container.content.removesuffix(b"\xff")
+    first, second = (
+        _decode(replace(container, content=content + filler * 1024 + b"\xff\xd9"), reduction)
+        for filler in (b"\x55", b"\xaa")
+    )
+    if first.image.tobytes() != second.image.tobytes():
+        raise OSError("image file is truncated")
+    return first
+
+
+def _decode(container: containers.Container, reduction: int | None) -> Decoded:
+    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG")) as image:
         stored = image.size
         if image.format == "JPEG":
             reduction = reduction or locating_reduction(*stored)
@@ -59,22 +77,40 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
             image.draft(None, (stored[0] / reduction, stored[1] / reduction))
         else:
             reduction = 1
-        upright = ImageOps.exif_transpose(image)
-        swapped = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        width, height = stored[::-1] if swapped else stored
-        return Decoded(_rgb(upright), width, height, reduction)
+        upright = _rgb(image, container.profiles)
+        if container.orientation > 1:
+            upright = upright.transpose(_TURNS[container.orientation])
+        width, height = stored[::-1] if container.orientation >= 5 else stored
+        return Decoded(upright, width, height, reduction)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent stands on white; 16-bit gray is rounded to 8 bits."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of EXIF's orientation stand upright."""
+
+
+def _rgb(image: Image.Image, profiles: list[colour.Profile]) -> Image.Image:
+    """sRGB; what is transparent stands on white, its colours converted before; 16-bit gray is rounded to 8 bits."""
+    gray = image.mode in ("1", "L", "LA", "I") or image.mode.startswith("I;16")
+    if image.mode == "CMYK":
+        return colour.convert(image, profiles, gray) or image.convert("RGB")
     if image.mode.startswith("I;16"):
-        gray = (np.asarray(image).astype(np.uint32) * 255 + 32895) >> 16
-        return Image.fromarray(gray.astype(np.uint8)).convert("RGB")
-    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-        pixels = np.asarray(image.convert("RGBA")).astype(np.uint32)
-        alpha = pixels[..., 3:]
-        return Image.fromarray(((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8))
-    return image.convert("RGB")
+        image = Image.fromarray(((np.asarray(image).astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8))
+    if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
+        rgb = image.convert("RGB")
+        return colour.convert(rgb, profiles, gray) or rgb
+    rgba = image.convert("RGBA")
+    rgb = rgba.convert("RGB")
+    pixels = np.asarray(colour.convert(rgb, profiles, gray) or rgb).astype(np.uint32)
+    alpha = np.asarray(rgba).astype(np.uint32)[..., 3:]
+    return Image.fromarray(((pixels * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8))
 
 
 def reduction_of(length: float, keeping: int) -> int:

@@ -23,6 +23,8 @@ struct bifrons_jpeg {
     /// Which components' mean values (DC) some scan has sent, a bit each.
     uint32_t sent;
     uint64_t missing;
+    /// The data has ended, and libjpeg has been told that an end marker stands there.
+    _Bool ended;
     char message[JMSG_LENGTH_MAX];
 };
 
@@ -44,10 +46,25 @@ static uint64_t cpu_time(void) {
 
 // Errors
 
+// Whether the height stands in a DNL segment, behind the first scan (ITU-T T.81, B.2.5).
+static _Bool has_late_height(const bifrons_jpeg *jpeg) {
+    if (jpeg->library.image_height != 0 || jpeg->library.image_width == 0) return 0;
+    static const JOCTET segment[] = {0xFF, 0xDC, 0, 4};
+    const JOCTET *bytes = jpeg->source.next_input_byte;
+    for (size_t left = jpeg->source.bytes_in_buffer; left >= sizeof segment; left--, bytes++) {
+        if (memcmp(bytes, segment, sizeof segment) == 0) return 1;
+    }
+    return 0;
+}
+
 static _Noreturn void error_exit(j_common_ptr library) {
     bifrons_jpeg *jpeg = library->client_data;
+    if (jpeg->ended) give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "Premature end of JPEG file");
     switch (library->err->msg_code) {
     case JERR_EMPTY_IMAGE: // also said of a frame without components
+        if (has_late_height(jpeg)) {
+            give_up(jpeg, BIFRONS_JPEG_UNSUPPORTED, "Height behind its first scan (DNL)");
+        }
         give_up(
             jpeg,
             jpeg->library.image_width == 0 || jpeg->library.image_height == 0 ? BIFRONS_JPEG_ZERO_SIZED
@@ -79,32 +96,37 @@ static void emit_message(j_common_ptr library, int level) {
     switch (library->err->msg_code) {
     case JWRN_ADOBE_XFORM:
     case JWRN_BOGUS_ICC:
+    case JWRN_EXTRANEOUS_DATA: // bytes before a marker that nothing asks for: libjpeg's own programs pass over them
     case JWRN_JFIF_MAJOR:
     case JWRN_NOT_SEQUENTIAL:
         return;
-    case JWRN_EXTRANEOUS_DATA: {
-        // Padding between header segments or before the end is the work of careless writers. Bytes left over between
-        // two parts of a scan mean that the entropy decoder had lost its place.
-        int marker = library->err->msg_parm.i[1];
-        if (jpeg->library.input_scan_number == 0 || marker == JPEG_EOI) return;
-        give_up(jpeg, BIFRONS_JPEG_CORRUPT, NULL);
-    }
     case JWRN_HIT_MARKER: // a file that was cut and then closed with an end marker is still a cut one
+    case JWRN_MUST_RESYNC:
         give_up(
             jpeg, jpeg->library.unread_marker == JPEG_EOI ? BIFRONS_JPEG_TRUNCATED : BIFRONS_JPEG_CORRUPT, NULL);
     default:
-        give_up(jpeg, BIFRONS_JPEG_CORRUPT, NULL);
+        give_up(jpeg, jpeg->ended ? BIFRONS_JPEG_TRUNCATED : BIFRONS_JPEG_CORRUPT, NULL);
     }
 }
 
 static void output_message(j_common_ptr library) { (void)library; }
 
-// Source: the caller's bytes, all there from the start. Being asked for more is the end.
+// Source: the caller's bytes, all there from the start. Where they end, an end marker is put, once and not in the
+// header: a file without its own may have every row, and whether it has shows in what libjpeg still asks for
+// (JWRN_HIT_MARKER) and in which scans there were.
 
 static void init_source(j_decompress_ptr library) { (void)library; }
 
 static boolean fill_input_buffer(j_decompress_ptr library) {
-    give_up(library->client_data, BIFRONS_JPEG_TRUNCATED, "Premature end of JPEG file");
+    static const JOCTET end[] = {0xFF, JPEG_EOI};
+    bifrons_jpeg *jpeg = library->client_data;
+    if (library->input_scan_number == 0 || jpeg->ended) {
+        give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "Premature end of JPEG file");
+    }
+    jpeg->ended = 1;
+    jpeg->source.next_input_byte = end;
+    jpeg->source.bytes_in_buffer = sizeof end;
+    return TRUE;
 }
 
 static void skip_input_data(j_decompress_ptr library, long count) {
@@ -113,6 +135,7 @@ static void skip_input_data(j_decompress_ptr library, long count) {
     if ((size_t)count > jpeg->source.bytes_in_buffer) {
         jpeg->missing = (size_t)count - jpeg->source.bytes_in_buffer;
         fill_input_buffer(library);
+        return;
     }
     jpeg->source.next_input_byte += count;
     jpeg->source.bytes_in_buffer -= (size_t)count;
@@ -137,6 +160,17 @@ static void progress_monitor(j_common_ptr library) {
     if ((jpeg->ticks++ & 15) == 0 && cpu_time() - jpeg->began > jpeg->limits.time) {
         give_up(jpeg, BIFRONS_JPEG_OUT_OF_TIME, "Out of time");
     }
+}
+
+// Whether the scans of a progressive picture brought every coefficient of every component to its last bit.
+static _Bool is_complete(j_decompress_ptr state) {
+    if (!state->progressive_mode) return 1;
+    for (int i = 0; i < state->num_components; i++) {
+        for (int k = 0; k < DCTSIZE2; k++) {
+            if (state->coef_bits[i][k] != 0) return 0;
+        }
+    }
+    return 1;
 }
 
 // Entry points
@@ -186,6 +220,7 @@ bifrons_jpeg_outcome bifrons_jpeg_read_header(bifrons_jpeg *jpeg, bifrons_jpeg_h
         .width = state->image_width,
         .height = state->image_height,
         .channels = is_cmyk ? 4 : 3,
+        .is_gray = state->jpeg_color_space == JCS_GRAYSCALE,
     };
     if (jpeg_has_multiple_scans(state)) {
         for (int i = 0; i < state->num_components; i++) {
@@ -213,6 +248,9 @@ bifrons_jpeg_outcome bifrons_jpeg_start(
     jpeg_start_decompress(state);
     if (jpeg_has_multiple_scans(state) && jpeg->sent != (1u << state->num_components) - 1) {
         give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "No scan for some of its colour components");
+    }
+    if (!is_complete(state)) {
+        give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "Some of its scans are missing");
     }
     *width = state->output_width;
     *height = state->output_height;

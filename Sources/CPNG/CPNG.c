@@ -5,12 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <zlib.h>
+
+/// A part of what libpng is to read.
+struct piece {
+    const uint8_t *bytes;
+    size_t count;
+};
 
 struct bifrons_png {
     png_structp library;
     png_infop information;
-    const uint8_t *bytes;
-    size_t left;
+    struct piece pieces[4];
+    /// What stands in for the length of a chunk that was cut, and for all that is missing behind its data.
+    uint8_t length[4];
+    uint8_t tail[16];
+    /// libpng has been stopped behind the last row, because the compressed data has no end.
+    _Bool stopped;
     /// Where libpng's callbacks leave to: set by each entry point below, valid until that returns.
     jmp_buf way_out;
     bifrons_png_outcome outcome;
@@ -32,15 +43,27 @@ static uint64_t cpu_time(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+// Whether libpng has handed out every row, and only looks for the end of the compressed data.
+static _Bool has_all_rows(png_structp library, png_infop information) {
+    return png_get_interlace_type(library, information) == PNG_INTERLACE_NONE
+               ? png_get_current_row_number(library) >= png_get_image_height(library, information)
+               : png_get_current_pass_number(library) >= PNG_INTERLACE_ADAM7_PASSES;
+}
+
 static void on_error(png_structp library, png_const_charp message) {
+    bifrons_png *png = png_get_error_ptr(library);
     bifrons_png_outcome outcome = BIFRONS_PNG_CORRUPT;
     // libpng has no codes: these are its own words where the compressed data stops short, or malloc says no.
     if (strstr(message, "Not enough image data")) outcome = BIFRONS_PNG_TRUNCATED;
     if (strstr(message, "emory")) outcome = BIFRONS_PNG_OUT_OF_MEMORY;
-    give_up(png_get_error_ptr(library), outcome, message);
+    if (outcome == BIFRONS_PNG_TRUNCATED && has_all_rows(library, png->information)) {
+        outcome = BIFRONS_PNG_OK;
+        png->stopped = 1;
+    }
+    give_up(png, outcome, message);
 }
 
-// Unlike libjpeg's, libpng's warnings are about chunks that we do not use.
+// Unlike libjpeg's, libpng's warnings are about chunks that the picture can do without.
 static void on_warning(png_structp library, png_const_charp message) {
     (void)library;
     (void)message;
@@ -48,17 +71,52 @@ static void on_warning(png_structp library, png_const_charp message) {
 
 static void read_bytes(png_structp library, png_bytep out, size_t count) {
     bifrons_png *png = png_get_io_ptr(library);
-    if (count > png->left) give_up(png, BIFRONS_PNG_TRUNCATED, "Read past the end");
-    memcpy(out, png->bytes, count);
-    png->bytes += count;
-    png->left -= count;
+    for (size_t i = 0; i < sizeof png->pieces / sizeof *png->pieces && count > 0; i++) {
+        struct piece *piece = &png->pieces[i];
+        size_t taken = count < piece->count ? count : piece->count;
+        if (taken == 0) continue;
+        memcpy(out, piece->bytes, taken);
+        piece->bytes += taken;
+        piece->count -= taken;
+        out += taken;
+        count -= taken;
+    }
+    if (count > 0) give_up(png, BIFRONS_PNG_TRUNCATED, "Read past the end");
 }
 
-bifrons_png *bifrons_png_open(const uint8_t *bytes, size_t count, uint64_t time) {
+static void put_number(uint8_t *out, uint32_t value) {
+    for (int i = 0; i < 4; i++) out[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+uint32_t bifrons_png_checksum(const uint8_t *bytes, size_t count) {
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, count);
+}
+
+// Has libpng read a cut file as if it were closed behind what there is, so that only a lack of rows is an error.
+static void close_pieces(bifrons_png *png, const uint8_t *bytes, size_t count, size_t end) {
+    static const uint8_t last[] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
+    uint8_t *tail = png->tail;
+    png->pieces[0] = (struct piece){bytes, end};
+    if (count - end >= 8 && memcmp(bytes + end + 4, "IDAT", 4) == 0) {
+        size_t data = count - end - 8;
+        put_number(png->length, (uint32_t)data);
+        put_number(tail, bifrons_png_checksum(bytes + end + 4, 4 + data));
+        tail += 4;
+        png->pieces[1] = (struct piece){png->length, sizeof png->length};
+        png->pieces[2] = (struct piece){bytes + end + 4, 4 + data};
+    }
+    memcpy(tail, last, sizeof last);
+    png->pieces[3] = (struct piece){png->tail, (size_t)(tail - png->tail) + sizeof last};
+}
+
+bifrons_png *bifrons_png_open(const uint8_t *bytes, size_t count, _Bool is_cut, size_t end, uint64_t time) {
     bifrons_png *png = calloc(1, sizeof *png);
     if (!png) return NULL;
-    png->bytes = bytes;
-    png->left = count;
+    if (is_cut) {
+        close_pieces(png, bytes, count, end);
+    } else {
+        png->pieces[0] = (struct piece){bytes, count};
+    }
     png->time = time;
     png->began = cpu_time();
     if (setjmp(png->way_out)) {
@@ -72,9 +130,9 @@ bifrons_png *bifrons_png_open(const uint8_t *bytes, size_t count, uint64_t time)
         return NULL;
     }
     png_set_read_fn(png->library, png, read_bytes);
-    // Every checksum counts: by default libpng would drop a damaged tRNS chunk, and with it the transparency.
-    png_set_crc_action(png->library, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    // Nothing but IHDR, PLTE, tRNS, IDAT and IEND is looked into: no profiles, no texts, and none of their bombs.
+    // The checksums of critical chunks count. Of the others, those that are damaged are dropped, as browsers do.
+    png_set_crc_action(png->library, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
+    // Nothing but IHDR, PLTE, tRNS, IDAT and IEND is looked into: no texts, and none of their bombs.
     png_set_keep_unknown_chunks(png->library, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     return png;
 }
@@ -106,12 +164,36 @@ bifrons_png_outcome bifrons_png_read_row(bifrons_png *png, uint8_t *row) {
 }
 
 bifrons_png_outcome bifrons_png_finish(bifrons_png *png) {
+    if (png->stopped) return BIFRONS_PNG_OK;
     if (setjmp(png->way_out)) return png->outcome;
     png_read_end(png->library, NULL);
     return BIFRONS_PNG_OK;
 }
 
 const char *bifrons_png_message(const bifrons_png *png) { return png->message; }
+
+uint8_t *bifrons_png_profile(const uint8_t *stream, size_t count, size_t limit, size_t *size) {
+    uint8_t head[4] = {0};
+    uint8_t *profile = NULL;
+    z_stream inflater = {
+        .next_in = (Bytef *)stream, .avail_in = (uInt)count, .next_out = head, .avail_out = sizeof head};
+    if (inflateInit(&inflater) != Z_OK) return NULL;
+    inflate(&inflater, Z_SYNC_FLUSH);
+    *size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    if (inflater.avail_out == 0 && *size > sizeof head && *size <= limit) profile = malloc(*size);
+    if (profile) {
+        memcpy(profile, head, sizeof head);
+        inflater.next_out = profile + sizeof head;
+        inflater.avail_out = (uInt)(*size - sizeof head);
+        inflate(&inflater, Z_SYNC_FLUSH);
+        if (inflater.avail_out != 0) {
+            free(profile);
+            profile = NULL;
+        }
+    }
+    inflateEnd(&inflater);
+    return profile;
+}
 
 _Bool bifrons_png_write(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count) {
     png_image image = {.version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGB};

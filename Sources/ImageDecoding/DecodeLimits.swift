@@ -1,4 +1,4 @@
-/// What one picture may cost. Going over any of these is a 413.
+/// What one picture may cost. Going over any of these is a 413, but for the profile's.
 public struct DecodeLimits: Hashable, Sendable {
     /// Bytes of the file.
     public var bytes: Int
@@ -10,16 +10,20 @@ public struct DecodeLimits: Hashable, Sendable {
     public var memory: Int
     /// CPU time of the calling thread, so that a busy machine does not make a picture unreadable.
     public var time: Duration
+    /// Bytes of an ICC profile, unpacked. Other than the limits above, a profile over this one is no error but ignored. A
+    /// JPEG has no room for more.
+    public var profile: Int
 
     public init(
         bytes: Int = 20_000_000, pixels: Int = 50_000_000, scans: Int = 100, memory: Int = 512 << 20,
-        time: Duration = .seconds(5)
+        time: Duration = .seconds(5), profile: Int = 16 << 20
     ) {
         self.bytes = bytes
         self.pixels = pixels
         self.scans = scans
         self.memory = memory
         self.time = time
+        self.profile = profile
     }
 
     /// `time` as the C rooms take it.

@@ -1,11 +1,13 @@
 /// Turns the bytes of a JPEG or PNG file into the upright RGB picture, or says in one sentence why it cannot.
 ///
 /// The way of a picture: the number of bytes → its `Signature` (or a 415 that names what it is instead) → its header and
-/// size → `JPEGReader` or `PNGReader`, row by row, straight to their upright places on a `Canvas` → the file's end.
-/// Nothing is guessed: a file that any pixel is missing from, or that contradicts itself, is an error and never a picture.
+/// size → `JPEGReader` or `PNGReader`, row by row, its colours converted to sRGB by a `ColourTransform`, straight to their
+/// upright places on a `Canvas` → the file's end. Nothing is guessed: a file that any pixel is missing from, or that
+/// contradicts itself, is an error and never a picture. What is broken beside the pixels is ignored.
 /// The same bytes give the same pixels on every machine. All memory is given back on every path.
 public struct ImageDecoder: Sendable {
     public let limits: DecodeLimits
+    private let transforms = ColourTransforms()
 
     public init(limits: DecodeLimits = .init()) {
         self.limits = limits
@@ -26,8 +28,8 @@ public struct ImageDecoder: Sendable {
         }
         let bytes = Bytes(buffer: bytes)
         switch Signature(bytes) {
-        case .read(.jpeg): return try JPEGReader(bytes, limits: limits).decode(reduction: reduction)
-        case .read(.png): return try PNGReader(bytes, limits: limits).decode()
+        case .read(.jpeg): return try JPEGReader(bytes, limits: limits, transforms).decode(reduction: reduction)
+        case .read(.png): return try PNGReader(bytes, limits: limits, transforms).decode()
         case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG or a PNG.")
         }
     }

@@ -5,9 +5,10 @@ struct JPEGReader: ~Copyable {
     private let handle: OpaquePointer
     private let byteCount: Int
     private let limits: DecodeLimits
-    private let orientation: Orientation
+    private let structure: JPEGStructure
+    private let transforms: ColourTransforms
 
-    init(_ bytes: Bytes, limits: DecodeLimits) throws(DecodeError) {
+    init(_ bytes: Bytes, limits: DecodeLimits, _ transforms: ColourTransforms) throws(DecodeError) {
         guard let base = bytes.buffer.baseAddress,
             let handle = bifrons_jpeg_open(base.assumingMemoryBound(to: UInt8.self), bytes.count)
         else {
@@ -15,8 +16,9 @@ struct JPEGReader: ~Copyable {
         }
         self.handle = handle
         self.limits = limits
+        self.transforms = transforms
         byteCount = bytes.count
-        orientation = Orientation(jpeg: bytes)
+        structure = JPEGStructure(bytes, largestProfile: limits.profile)
     }
 
     deinit { bifrons_jpeg_close(handle) }
@@ -29,20 +31,27 @@ struct JPEGReader: ~Copyable {
         let (fullWidth, fullHeight) = (Int(header.width), Int(header.height))
         try Budget(limits).check(.jpeg, width: fullWidth, height: fullHeight)
 
+        let orientation = structure.orientation
         let (uprightWidth, uprightHeight) = orientation.swapsSides ? (fullHeight, fullWidth) : (fullWidth, fullHeight)
         let reduction = reduction(uprightWidth, uprightHeight)
         precondition([1, 2, 4, 8].contains(reduction), "a JPEG cannot come out \(reduction) times smaller")
         let (width, height) = ((fullWidth + reduction - 1) / reduction, (fullHeight + reduction - 1) / reduction)
-        // Beside the coefficients: the rows of samples on their way through libjpeg, and ours.
-        let working = Int(header.coefficient_bytes) + fullWidth * Int(header.channels) * 64 + (1 << 18)
+        // Beside the coefficients: the rows of samples on their way through libjpeg, ours, and the profile in its forms.
+        let working =
+            Int(header.coefficient_bytes) + fullWidth * Int(header.channels) * 64 + (1 << 18)
+            + ColourTransforms.memory(structure.profile)
         let memory = try Budget(limits).check(.jpeg, width: width, height: height, workingMemory: working)
         let picture = try RGBImage.filled(
             storedWidth: width, storedHeight: height, orientation: orientation
         ) { canvas throws(DecodeError) in
             try start(reduction, memory: memory, width, height)
-            switch header.channels {
-            case 3: try readRows(width, height, onto: canvas, as: RGBLayout.self)
-            default: try readRows(width, height, onto: canvas, as: InvertedCMYKLayout.self)
+            let rows = header.channels == 3 ? RowFormat.rgb : .invertedCMYK
+            let colours = transforms.transform(
+                structure.profile.map { [$0] } ?? [], rows: rows, isGray: header.is_gray)
+            if rows == .rgb || colours != nil {
+                try readRows(width, height, rows, colours, onto: canvas, as: RGBLayout.self)
+            } else {
+                try readRows(width, height, rows, nil, onto: canvas, as: InvertedCMYKLayout.self)
             }
         }
         return DecodedImage(
@@ -61,14 +70,17 @@ struct JPEGReader: ~Copyable {
         }
     }
 
+    /// - Parameter layout: how the rows spell a pixel when their colours have been converted.
     private func readRows<Layout: PixelLayout>(
-        _ width: Int, _ height: Int, onto canvas: Canvas, as layout: Layout.Type
+        _ width: Int, _ height: Int, _ rows: RowFormat, _ colours: ColourTransform?, onto canvas: Canvas,
+        as layout: Layout.Type
     ) throws(DecodeError) {
-        let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: width * layout.channels)
+        let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: width * rows.channels)
         defer { scratch.deallocate() }
         for y in 0..<height {
-            let target = layout == RGBLayout.self ? canvas.row(y) : nil
+            let target = rows == .rgb ? canvas.row(y) : nil
             try check(bifrons_jpeg_read_row(handle, target ?? scratch), "at row \(y) of \(height)")
+            colours?.convert(target ?? scratch, count: width)
             if target == nil {
                 canvas.place(scratch, as: layout, y: y, Canvas.Run(count: width))
             }

@@ -47,31 +47,4 @@ enum Orientation: Int, CaseIterable, Sendable {
         }
         return nil
     }
-
-    /// Reads the tag from a JPEG's header segments: the first APP1 segment that holds EXIF counts.
-    init(jpeg: Bytes) {
-        self = .upright
-        var offset = 2  // behind the start marker
-        while offset < jpeg.count {
-            guard jpeg[offset] == 0xFF, let marker = jpeg[offset + 1] else {
-                offset += 1  // stray bytes: libjpeg looks for the next marker too
-                continue
-            }
-            switch marker {
-            case 0xFF:  // padding
-                offset += 1
-            case 0x00, 0x01, 0xD0...0xD8:  // no length follows
-                offset += 2
-            case 0xD9, 0xDA:  // the end, or the first scan: the header is over
-                return
-            default:
-                guard let length = jpeg.uint16(at: offset + 2), length >= 2 else { return }
-                if marker == 0xE1, jpeg.has("Exif\0\0", at: offset + 4) {
-                    self.init(tiff: jpeg.slice(offset + 10..<max(offset + 10, offset + 2 + length)))
-                    return
-                }
-                offset += 2 + length
-            }
-        }
-    }
 }

@@ -1,19 +1,39 @@
+import CPNG
+
 /// A PNG's frame of chunks, walked before libpng sees a byte: the size is known before anything is allocated, and a file
 /// that ends early is told from one that is broken, with the number of bytes it lacks.
+///
+/// Chunks that a picture can do without and whose checksum is wrong are as if they were not there.
 struct PNGStructure {
     private(set) var width = 0
     private(set) var height = 0
     private(set) var isInterlaced = false
+    private(set) var isGray = false
     private(set) var orientation = Orientation.upright
+    /// What the colours may mean, the most trusted first.
+    private(set) var profiles: [ColourProfile] = []
+    /// Where and how a file ends that has image data and no end chunk: perhaps behind the last row.
+    private(set) var cut: (offset: Int, message: String)?
 
     static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     /// Bytes of a chunk before and behind its data: length and type, checksum.
     private static let chunkHead = 8
     private static let chunkTail = 4
     private static let headerData = 13
+    /// Some programs write it in front of EXIF's block, as in a JPEG.
+    private static let exif = "Exif\0\0"
 
     /// libpng takes no longer sides.
     private static let longestSide = 1_000_000
+
+    private struct Chunk {
+        let name: String
+        /// Its first byte, and the one behind its checksum.
+        let offset, end: Int
+        let data: Bytes
+        /// Whether the checksum is right.
+        let isSound: Bool
+    }
 
     init(_ bytes: Bytes, limits: DecodeLimits) throws(DecodeError) {
         guard bytes.count >= Self.signature.count else {
@@ -22,67 +42,97 @@ struct PNGStructure {
         guard bytes.has(Self.signature) else {
             throw .corrupt("PNG signature is damaged, as by a transfer in text mode.")
         }
+        var colour = PNGColour()
         var offset = Self.signature.count
-        var hasData = false
-        while true {
-            guard let length = bytes.uint32(at: offset), bytes.count >= offset + Self.chunkHead else {
-                throw .truncated("PNG data ends after \(bytes.count) bytes, without its end chunk.")
-            }
-            let type = bytes.slice(offset + 4..<offset + Self.chunkHead)
-            let isLetters = type.buffer.allSatisfy { 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 }
-            guard isLetters, length <= Int32.max else {
-                throw .corrupt("PNG is corrupt: no chunk begins at byte \(offset), where one should.")
-            }
-            let name = String(decoding: type.buffer, as: UTF8.self)
-            let data = offset + Self.chunkHead
-            let end = data + length + Self.chunkTail
-            guard end <= bytes.count else {
-                throw .truncated(
-                    "PNG data ends after \(bytes.count) of at least \(end) bytes, within its \(name) chunk.")
+        var (hasPalette, hasData, hasEXIF) = (false, false, false)
+        walk: while true {
+            let chunk: Chunk
+            switch try Self.chunk(of: bytes, at: offset) {
+            case .whole(let whole): chunk = whole
+            case .cut(let name, let message):
+                guard hasData || name == "IDAT" else { throw .truncated(message) }
+                cut = (offset, message)
+                break walk
             }
             if offset == Self.signature.count {
-                guard name == "IHDR", length == Self.headerData else {
-                    throw .corrupt("PNG is corrupt: it does not begin with a header chunk.")
-                }
-                try readHeader(bytes.slice(offset + 4..<end))
+                try readHeader(chunk)
                 try Budget(limits).check(.png, width: width, height: height, longestSide: Self.longestSide)
             }
-            switch name {
+            switch chunk.name {
+            case "PLTE":
+                hasPalette = true
             case "IDAT":
                 hasData = true
-            case "eXIf":
-                orientation = Orientation(tiff: bytes.slice(data..<data + length))
+            case "eXIf" where !hasData && !hasEXIF && chunk.isSound:
+                hasEXIF = true  // the first one counts
+                let skipped = chunk.data.has(Self.exif) ? Self.exif.utf8.count : 0
+                orientation = Orientation(tiff: chunk.data.slice(skipped..<chunk.data.count))
             case "IEND":
                 guard hasData else { throw .corrupt("PNG is corrupt: it has no image data.") }
-                return
+                break walk
             default:
-                break
+                if !hasPalette, !hasData, chunk.isSound { colour.read(chunk.name, chunk.data) }
             }
-            offset = end
+            offset = chunk.end
         }
+        profiles = colour.profiles(largest: limits.profile)
     }
 
-    /// - Parameter chunk: type, data and checksum of the header chunk.
-    private mutating func readHeader(_ chunk: Bytes) throws(DecodeError) {
-        let checked = 4 + Self.headerData
-        guard let checksum = chunk.uint32(at: checked), checksum == Self.crc32(chunk.slice(0..<checked)) else {
+    private enum Found {
+        case whole(Chunk)
+        /// The data ends within it: its name, if there is so much of it, and what is said of that.
+        case cut(name: String, message: String)
+    }
+
+    private static func chunk(of bytes: Bytes, at offset: Int) throws(DecodeError) -> Found {
+        guard let length = bytes.uint32(at: offset), bytes.count >= offset + chunkHead else {
+            return .cut(name: "", message: "PNG data ends after \(bytes.count) bytes, without its end chunk.")
+        }
+        let type = bytes.slice(offset + 4..<offset + chunkHead)
+        let isLetters = type.buffer.allSatisfy { 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 }
+        guard isLetters, length <= Int32.max else {
+            throw .corrupt("PNG is corrupt: no chunk begins at byte \(offset), where one should.")
+        }
+        let name = String(decoding: type.buffer, as: UTF8.self)
+        let data = offset + chunkHead
+        let end = data + length + chunkTail
+        guard end <= bytes.count else {
+            return .cut(
+                name: name,
+                message: "PNG data ends after \(bytes.count) of at least \(end) bytes, within its \(name) chunk.")
+        }
+        return .whole(
+            Chunk(
+                name: name, offset: offset, end: end, data: bytes.slice(data..<data + length),
+                isSound: isSound(name, bytes.slice(offset + 4..<end))))
+    }
+
+    /// - Parameter chunk: type, data and checksum. Those that libpng checks are not looked at here.
+    private static func isSound(_ name: String, _ chunk: Bytes) -> Bool {
+        guard ["IHDR", "cICP", "iCCP", "sRGB", "gAMA", "cHRM", "eXIf"].contains(name),
+            let start = chunk.buffer.baseAddress
+        else { return true }
+        let count = chunk.count - chunkTail
+        return chunk.uint32(at: count)
+            == Int(bifrons_png_checksum(start.assumingMemoryBound(to: UInt8.self), count))
+    }
+
+    private mutating func readHeader(_ chunk: Chunk) throws(DecodeError) {
+        guard chunk.name != "CgBI" else {
+            throw .unsupported(
+                "PNG is in Apple's own form for iOS applications (CgBI), which is not read: save it as an ordinary PNG."
+            )
+        }
+        guard chunk.name == "IHDR", chunk.data.count == Self.headerData else {
+            throw .corrupt("PNG is corrupt: it does not begin with a header chunk.")
+        }
+        guard chunk.isSound else {
             throw .corrupt("PNG is corrupt: the checksum of its header chunk is wrong.")
         }
-        width = chunk.uint32(at: 4) ?? 0
-        height = chunk.uint32(at: 8) ?? 0
-        isInterlaced = chunk[16] == 1
-    }
-
-    /// The checksum of PNG (third edition, annex D), bit by bit: it is asked for 17 bytes.
-    private static func crc32(_ bytes: Bytes) -> Int {
-        var crc = UInt32.max
-        for byte in bytes.buffer {
-            crc ^= UInt32(byte)
-            for _ in 0..<8 {
-                crc = crc & 1 == 1 ? 0xEDB8_8320 ^ crc >> 1 : crc >> 1
-            }
-        }
-        return Int(~crc)
+        width = chunk.data.uint32(at: 0) ?? 0
+        height = chunk.data.uint32(at: 4) ?? 0
+        isGray = chunk.data[9] == 0 || chunk.data[9] == 4
+        isInterlaced = chunk.data[12] == 1
     }
 }
 

@@ -46,7 +46,11 @@ extension EndToEndTests {
                         "PNG cut at \(tenth)0 %", Array(Self.png.prefix(Self.png.count * tenth / 10)), 422,
                         "image_truncated")
                 }
-                for good in [Self.jpeg, Self.png] {
+                let signature = TestImages.pngSignature
+                let apple = signature + TestImages.chunk("CgBI", [0, 0, 0, 0]) + Self.png.dropFirst(signature.count)
+                try expect("Apple's PNG", apple, 422, "image_unsupported", "CgBI")
+                let withoutEnds = [Array(Self.jpeg.dropLast(2)), Array(Self.png.dropLast(12))]
+                for good in [Self.jpeg, Self.png] + withoutEnds {
                     let reply = try client.ask(Frames.classify(good))
                     #expect(reply.status == 200)
                     #expect(reply.document.verdict != nil)

@@ -29,12 +29,19 @@ import Testing
         ),
     ]
 
+    /// A cut behind the last bit of the last row is none: then the picture is the whole one.
     @Test(arguments: jpegs)
-    func truncatedJpegIsAnErrorNeverHalfGray(name: String, file: [UInt8]) {
+    func truncatedJpegIsAnErrorNeverHalfGray(name: String, file: [UInt8]) throws {
+        let whole = try decoded(file).image
         for count in 2..<file.count {
-            let error = failure(Array(file[..<count]))
-            #expect(error?.status == 422, "\(count) of \(file.count)")
-            #expect(error?.code == "image_truncated", "\(count) of \(file.count): \(String(describing: error))")
+            let cut = Array(file[..<count])
+            if let error = failure(cut) {
+                #expect(error.status == 422 && error.code == "image_truncated", "\(count) of \(file.count): \(error)")
+                #expect(count < file.count - 2, "nothing but the end marker is missing")
+            } else {
+                #expect(try decoded(cut).image == whole, "\(count) of \(file.count)")
+                #expect(count > file.count - 8)
+            }
         }
     }
 
@@ -53,11 +60,19 @@ import Testing
         }
     }
 
+    /// Behind the last row stand the end of the compressed data, its checksum, the chunk's, and the end chunk.
     @Test(arguments: pngs)
-    func truncatedPngIsAnErrorNeverHalfGray(name: String, file: [UInt8]) {
+    func truncatedPngIsAnErrorNeverHalfGray(name: String, file: [UInt8]) throws {
+        let whole = try decoded(file).image
         for count in 4..<file.count {
-            let error = failure(Array(file[..<count]))
-            #expect(error?.status == 422 && error?.code == "image_truncated", "\(count) of \(file.count)")
+            let cut = Array(file[..<count])
+            if let error = failure(cut) {
+                #expect(error.status == 422 && error.code == "image_truncated", "\(count) of \(file.count)")
+                #expect(count < file.count - 20, "no row is missing")
+            } else {
+                #expect(try decoded(cut).image == whole, "\(count) of \(file.count)")
+                #expect(count >= file.count - 21)
+            }
         }
     }
 
@@ -86,14 +101,34 @@ import Testing
         }
     }
 
+    /// Of a chunk that the picture can do without, the whole chunk is dropped. The last two chunks may claim to be longer than
+    /// the file.
     @Test(arguments: pngs)
-    func aFlippedByteOfAPngIsAlwaysNoticed(name: String, file: [UInt8]) {
+    func aFlippedByteOfAPngIsNoticedOrItsChunkDropped(name: String, file: [UInt8]) throws {
+        let whole = try decoded(file).image
+        let optional = try ["eXIf", "tRNS"].compactMap { try chunk($0, of: file) }.first
+        let without = try optional.map { try decoded(Array(file[..<$0.lowerBound] + file[$0.upperBound...])).image }
+        let data = try #require(file.firstOffset(of: Array("IDAT".utf8)))
+        let lengths = [data - 4..<data, file.count - 12..<file.count - 8]
         for offset in file.indices {
             for mask: UInt8 in [0xFF, 0x80, 0x01] {
-                let error = failure(file.replacing(offset, with: file[offset] ^ mask))
-                #expect(error?.status == (offset < 4 ? 415 : 422), "byte \(offset): \(String(describing: error))")
+                let damaged = file.replacing(offset, with: file[offset] ^ mask)
+                if let error = failure(damaged) {
+                    #expect(error.status == (offset < 4 ? 415 : 422), "byte \(offset): \(error)")
+                } else if let optional, optional.contains(offset) {
+                    #expect(try decoded(damaged).image == without, "byte \(offset)")
+                } else {
+                    #expect(lengths.contains { $0.contains(offset) }, "byte \(offset)")
+                    #expect(try decoded(damaged).image == whole)
+                }
             }
         }
+    }
+
+    /// Where a chunk stands, its length and its checksum included.
+    private func chunk(_ name: String, of file: [UInt8]) throws -> Range<Int>? {
+        guard let type = file.firstOffset(of: Array(name.utf8)) else { return nil }
+        return type - 4..<type + 8 + (Int(file[type - 2]) << 8 | Int(file[type - 1]))
     }
 
     @Test func manyFlippedBytesGiveAPictureOrAnErrorAndTheSameOneTwice() {

@@ -163,6 +163,70 @@ import Testing
         }
     }
 
+    @Test func aHeightBehindTheFirstScanIsNamed() throws {
+        let file = TestImages.jpeg(width: 40, height: 30)
+        let height = try frame(file) + 1
+        let late = file.replacing(height + 1, with: 0).dropLast(2) + TestImages.segment(0xDC, [0, 30]) + [0xFF, 0xD9]
+        let error = try #require(failure(Array(late)))
+        #expect(error.status == 422 && error.code == "image_unsupported")
+        #expect(error.message.contains("DNL"))
+    }
+
+    /// As libjpeg-turbo's programs show them.
+    @Test func bytesBeforeAMarkerAreForgiven() throws {
+        for subsampled in [false, true] {
+            let file = TestImages.jpeg(width: 90, height: 61, subsampled: subsampled, restartRows: 1)
+            let plain = try decoded(file).image
+            let restarts = file.indices.dropLast().filter { file[$0] == 0xFF && 0xD0...0xD7 ~= file[$0 + 1] }
+            try #require(restarts.count > 2)
+            for surplus: [UInt8] in [[0], [0x55, 0xAA, 0], [UInt8](repeating: 7, count: 700)] {
+                var padded = file
+                for restart in restarts.reversed() { padded.insert(contentsOf: surplus, at: restart) }
+                #expect(try decoded(padded).image == plain)
+            }
+            // One that is not there, or there twice, has moved pixels.
+            #expect(failure(Array(file[..<restarts[1]] + file[(restarts[1] + 2)...]))?.status == 422)
+        }
+        let scans = TestImages.jpeg(width: 90, height: 61, scans: .progressive)
+        let last = try #require(scans.indices.last { scans[$0...].starts(with: [0xFF, 0xDA]) })
+        #expect(try decoded(scans[..<last] + [1, 2, 3] + scans[last...]).image == decoded(scans).image)
+    }
+
+    /// Whatever a picture's size leaves of its last blocks.
+    @Test(arguments: [(8, 8), (17, 33), (90, 61), (1, 1)])
+    func aMissingEndMarkerIsForgiven(width: Int, height: Int) throws {
+        for scans in [TestImages.JPEGScans.baseline, .progressive, .oneAComponent] {
+            for restartRows in [0, 1] {
+                let file = TestImages.jpeg(
+                    width: width, height: height, scans: scans, subsampled: true, restartRows: restartRows)
+                for reduction in [1, 8] {
+                    let whole = try decoded(file, reduction: reduction).image
+                    let comment = TestImages.segment(0xFE, [1, 2, 3, 4])
+                    for ended in [file.dropLast(2), file.dropLast(), file.dropLast(2) + comment.dropLast(2)] {
+                        #expect(try decoded(Array(ended), reduction: reduction).image == whole)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Between two scans everything looks well, except that bits of some coefficients have never come.
+    @Test(arguments: [TestImages.JPEGScans.progressive, .oneACoefficient])
+    func missingScansAreAnError(scans: TestImages.JPEGScans) throws {
+        for colour in [TestImages.JPEGColour.ycbcr, .gray, .adobeYCCK] {
+            let file = TestImages.jpeg(width: 40, height: 30, scans: scans, colour: colour)
+            let starts = file.indices.filter { file[$0...].starts(with: [0xFF, 0xDA]) }
+            let limits = DecodeLimits(scans: 300)
+            #expect(failure(file, limits: limits) == nil)
+            for start in [1, 2, starts.count / 2, starts.count - 1].map({ starts[$0] }) {
+                for end: [UInt8] in [[0xFF, 0xD9], []] {
+                    let error = failure(file[..<start] + end, limits: limits)
+                    #expect(error?.code == "image_truncated", "\(String(describing: error))")
+                }
+            }
+        }
+    }
+
     @Test func aMissingColourComponentIsAnError() throws {
         let file = TestImages.jpeg(width: 40, height: 30, scans: .oneAComponent)
         let scans = file.indices.filter { $0 + 1 < file.count && file[$0] == 0xFF && file[$0 + 1] == 0xDA }

@@ -107,15 +107,66 @@ import Testing
             var damaged = file
             for _ in 0..<1 + next() % 6 { damaged[next() % damaged.count] = UInt8(next() & 255) }
             damaged.removeLast(next() % 60)
-            _ = damaged.withUnsafeBytes { Orientation(jpeg: Bytes(buffer: $0)) }
+            _ = damaged.withUnsafeBytes { JPEGStructure(Bytes(buffer: $0), largestProfile: 1000).orientation }
             _ = damaged.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0).slice(12..<100)) }
         }
     }
 
     @Test func onlyTheFirstEXIFSegmentCounts() throws {
         let first = TestImages.exifSegment(TestImages.tiff(orientation: 1))
+        let empty = TestImages.exifSegment([])
         let other = TestImages.segment(0xE1, Array("http://ns.adobe.com/xap/1.0/\0<x/>".utf8))
-        let file = TestImages.insert(other + first, into: TestImages.jpeg(width: 12, height: 20, orientation: 6))
-        #expect(try decoded(file).width == 12)
+        for segments in [first, other + first, first + other, other + empty, first + first] {
+            let file = TestImages.insert(segments, into: TestImages.jpeg(width: 12, height: 20, orientation: 6))
+            #expect(try decoded(file).width == 12)
+        }
+        let file = TestImages.insert(other, into: TestImages.jpeg(width: 12, height: 20, orientation: 6))
+        #expect(try decoded(file).width == 20)
+    }
+
+    @Test func anEXIFSegmentBehindTheFirstScanIsIgnored() throws {
+        let segment = TestImages.exifSegment(TestImages.tiff(orientation: 6))
+        for scans in [TestImages.JPEGScans.baseline, .oneAComponent, .progressive] {
+            let plain = TestImages.jpeg(width: 12, height: 20, scans: scans)
+            var files = [plain.dropLast(2) + segment + plain.suffix(2), plain + segment]
+            if scans != .baseline {
+                let last = try #require(plain.indices.last { plain[$0...].starts(with: [0xFF, 0xDA]) })
+                files.append(plain[..<last] + segment + plain[last...])
+            }
+            for file in files { #expect(try decoded(Array(file)).image == decoded(plain).image) }
+        }
+    }
+
+    /// PNG's eXIf stands in front of the image data, once, and its checksum is right.
+    @Test func whichEXIFOfAPNGCounts() throws {
+        let pixels = Pattern.scene.pixels(width: 12, height: 20)
+        func exif(_ orientation: Int, prefix: String = "", bigEndian: Bool = true) -> [UInt8] {
+            TestImages.chunk(
+                "eXIf", Array(prefix.utf8) + TestImages.tiff(orientation: orientation, bigEndian: bigEndian))
+        }
+        func file(_ before: [UInt8], behind: [UInt8] = []) -> [UInt8] {
+            let plain = TestImages.png(width: 12, height: 20, pixels: pixels, chunks: before)
+            return plain.dropLast(12) + behind + plain.suffix(12)
+        }
+        let turned = try decoded(file(exif(6))).image
+        #expect(turned.width == 20)
+        for bigEndian in [true, false] {
+            #expect(try decoded(file(exif(6, prefix: "Exif\0\0", bigEndian: bigEndian))).image == turned)
+        }
+        #expect(try decoded(file(exif(6) + exif(3), behind: exif(8))).image == turned)
+        let damaged = Array(exif(3).dropLast() + [exif(3).last! ^ 1])
+        #expect(try decoded(file(damaged + exif(6))).image == turned)
+        let unturned = [
+            file([]), file([], behind: exif(6)), file(damaged), file(exif(1) + exif(6)),
+            file(TestImages.chunk("eXIf", []) + exif(6)), file(exif(6, prefix: "Exif\0")),
+            file(exif(6, prefix: "Exif\0\0Exif\0\0")), file([]) + exif(6),
+        ]
+        for file in unturned { #expect(try decoded(file).image.pixels == pixels) }
+    }
+
+    @Test func theOrderOfADirectorysEntriesDoesNotMatter() throws {
+        let sound = TestImages.tiff(orientation: 6)
+        let exchanged = sound[..<10] + sound[22..<34] + sound[10..<22] + sound[34...]
+        #expect(exchanged.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0)) } == .rotated90)
     }
 }

@@ -91,14 +91,6 @@ import Testing
         #expect(image[2, 0] == [200, 100, 50])
     }
 
-    @Test func gammaIsLeftAlone() throws {
-        let plain = TestImages.png(width: 8, height: 8, colour: .rgb) { x, y, channel in x * 30 + y + channel }
-        let marked = TestImages.png(
-            width: 8, height: 8, colour: .rgb, chunks: TestImages.chunk("gAMA", [0, 1, 0x86, 0xA0])
-        ) { x, y, channel in x * 30 + y + channel }
-        #expect(try decoded(marked).image == decoded(plain).image)
-    }
-
     @Test func chunksBesideThePictureAreNotLookedInto() throws {
         let bomb = TestImages.chunk("zTXt", Array("k\0\0".utf8) + [UInt8](repeating: 0xFF, count: 3000))
         let profile = TestImages.chunk("iCCP", Array("broken\0\0".utf8) + [1, 2, 3])
@@ -155,7 +147,7 @@ import Testing
             TestImages.chunk("IHDR", [0, 0]) + data + end,
             TestImages.pngHeader(width: 4, height: 1, depth: 3) + data + end,
             header + TestImages.imageData([0x78, 0x01, 0xFF, 0xFF]) + end,
-            header + TestImages.chunk("tRNS", [0, 0, 0, 0, 0, 0]).dropLast() + [0] + data + end,  // a wrong checksum
+            header + data.dropLast() + [0] + end,  // a wrong checksum
             header + TestImages.chunk("ABCD", []) + data + end,  // a critical chunk that nobody knows
             TestImages.pngHeader(width: 12, height: 1, colour: .palette) + data + end,
             TestImages.pngHeader(width: 12, height: 1, colour: .palette) + TestImages.chunk("PLTE", [1, 2]) + data
@@ -181,5 +173,63 @@ import Testing
         let length = Int(file[data - 2]) << 8 | Int(file[data - 1])
         let error = try #require(failure(Array(file[..<812])))
         #expect(error.message.contains("812 of at least \(data + 8 + length) bytes, within its IDAT chunk"))
+    }
+
+    @Test func aDamagedChunkThatIsNotNeededIsIgnored() throws {
+        let plain = try decoded(TestImages.png(width: 9, height: 7)).image
+        let pixels = Pattern.scene.pixels(width: 9, height: 7)
+        for name in ["tEXt", "zTXt", "iTXt", "tIME", "pHYs", "bKGD", "sBIT", "iCCP", "sRGB", "gAMA", "eXIf", "abCd"] {
+            let chunk = TestImages.chunk(name, [1, 2, 3])
+            let damaged = chunk.dropLast() + [chunk[chunk.count - 1] ^ 1]
+            let file = TestImages.png(width: 9, height: 7, pixels: pixels, chunks: Array(damaged))
+            #expect(try decoded(file).image == plain, "\(name)")
+            #expect(
+                try decoded(file.dropLast(12) + damaged + file.suffix(12)).image == plain, "\(name) behind the data")
+        }
+    }
+
+    /// As libpng and browsers do.
+    @Test func aDamagedTransparencyIsDropped() throws {
+        let chunk = TestImages.chunk("tRNS", [0, 10, 0, 20, 0, 30])
+        let damaged = chunk.dropLast() + [chunk[chunk.count - 1] ^ 1]
+        for (chunk, expected) in [(chunk, [255, 255, 255] as [UInt8]), (Array(damaged), [10, 20, 30])] {
+            let file = TestImages.png(width: 1, height: 1, pixels: [10, 20, 30], chunks: chunk)
+            #expect(try decoded(file).image.pixels == expected)
+        }
+    }
+
+    @Test func aMissingEndChunkIsForgiven() throws {
+        for isInterlaced in [false, true] {
+            for (width, height) in [(1, 1), (16, 14), (200, 150)] {
+                let file = TestImages.png(width: width, height: height, isInterlaced: isInterlaced)
+                let whole = try decoded(file).image
+                let text = TestImages.chunk("tEXt", [1, 2, 3])
+                // Without the end chunk, the checksum of the image data, that of its compression, and its end.
+                for file in [12, 16, 20].map({ file.dropLast($0) }) + [file.dropLast(12) + text.dropLast(3)] {
+                    #expect(try decoded(Array(file)).image == whole)
+                }
+                #expect(failure(Array(file.dropLast(30)))?.code == "image_truncated")
+            }
+        }
+    }
+
+    @Test func compressedDataWithoutAnEndIsForgiven() throws {
+        let rows = (0..<5).flatMap { _ in [UInt8](repeating: 0, count: 1 + 3 * 4) }
+        let stream = TestImages.zlib(rows)
+        for missing in [0, 1, 4] {
+            let file =
+                TestImages.pngSignature + TestImages.pngHeader(width: 4, height: 5)
+                + TestImages.imageData(Array(stream.dropLast(missing))) + TestImages.chunk("IEND", [])
+            #expect(failure(file) == nil)
+        }
+    }
+
+    @Test func applesOwnFormIsNamed() throws {
+        let file = TestImages.png(width: 4, height: 4)
+        let signature = TestImages.pngSignature.count
+        let apple = file[..<signature] + TestImages.chunk("CgBI", [0x50, 0, 0x20, 2]) + file[signature...]
+        let error = try #require(failure(Array(apple)))
+        #expect(error.status == 422 && error.code == "image_unsupported")
+        #expect(error.message.contains("CgBI"))
     }
 }

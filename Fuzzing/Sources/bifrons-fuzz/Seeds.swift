@@ -20,7 +20,13 @@ let seeds: [String: [[UInt8]]] = [
         + TestImages.JPEGColour.allCases.map { TestImages.jpeg(width: 16, height: 9, colour: $0) } + [
             TestImages.jpeg(width: 40, height: 20, orientation: 6, subsampled: true, restartRows: 1),
             TestImages.jpeg(width: 17, height: 8, arithmetic: true),
-        ],
+        ]
+        + profiles.flatMap { profile in
+            [TestImages.JPEGColour.gray, .ycbcr, .adobeCMYK].map { colour in
+                let segments = TestImages.profileSegments(profile, partLength: 2000).flatMap { $0 }
+                return TestImages.insert(segments, into: TestImages.jpeg(width: 8, height: 8, colour: colour))
+            }
+        },
     "png": TestImages.PNGColour.allCases.flatMap { colour in
         colour.depths.map { depth in
             let palette = colour == .palette ? [UInt8](repeating: 7, count: 3 << depth) : []
@@ -28,8 +34,32 @@ let seeds: [String: [[UInt8]]] = [
                 width: 9, height: 7, colour: colour, depth: depth, isInterlaced: depth == 8, palette: palette
             ) { x, y, _ in (x + y) % (1 << depth) }
         }
-    } + [TestImages.png(width: 12, height: 8, orientation: 5)],
+    } + [TestImages.png(width: 12, height: 8, orientation: 5)]
+        + (profiles.map { TestImages.profileChunk($0) } + numbers).map { chunk in
+            TestImages.png(width: 5, height: 4, colour: .rgba, chunks: chunk) { x, y, channel in
+                60 * x + 9 * y + channel
+            }
+        },
+    "profile": profiles,
 ]
+
+/// Of every kind of picture, by matrix and by table.
+private let profiles = [
+    TestImages.Profile.rgb(.gamma(1.8), TestImages.Profile.displayP3), TestImages.Profile.rgb(.inverted),
+    TestImages.Profile.gray(.gamma(1)),
+    TestImages.Profile.table("RGB ", channels: 3, grid: 3, tags: ["A2B1", "D2B0"]) { [100 * $0[0], 0, $0[1]] },
+    TestImages.Profile.table("CMYK", channels: 4, grid: 2) { [100 - 25 * $0.reduce(0, +), $0[0], $0[1]] },
+]
+
+/// What PNG says of colours in numbers.
+private let numbers: [[UInt8]] = [
+    TestImages.chunk("cICP", [12, 13, 0, 1]), TestImages.chunk("sRGB", [0]),
+    TestImages.chunk("gAMA", [0, 1, 0x86, 0xA0]), TestImages.chunk("cHRM", primaries),
+]
+
+/// White, red, green and blue as x and y, 100000 times.
+private let primaries: [UInt8] = [31_270, 32_900, 15_000, 6000, 30_000, 60_000, 64_000, 33_000]
+    .flatMap { (value: Int) -> [UInt8] in [0, UInt8(value >> 16), UInt8(value >> 8 & 255), UInt8(value & 255)] }
 
 private let header = #"""
     {"verb":"classify","id":"a1","budget_ms":250,"priority":9,"models":["resnet"],"require":"all","policy":"strict",

@@ -17,6 +17,7 @@ let targets: [String: Target] = [
     "manifest": manifest,
     "jpeg": decode,
     "png": png,
+    "profile": profile,
 ]
 
 /// A message as frames: each begins with a byte that counts its bytes.
@@ -86,11 +87,21 @@ private func manifest(_ bytes: UnsafeRawBufferPointer) {
 
 /// With limits at which a single input takes no second.
 private func decode(_ file: UnsafeRawBufferPointer) {
-    let limits = DecodeLimits(bytes: 1 << 20, pixels: 1 << 20, scans: 20, memory: 64 << 20, time: .seconds(2))
+    let limits = DecodeLimits(
+        bytes: 1 << 20, pixels: 1 << 20, scans: 20, memory: 64 << 20, time: .seconds(2), profile: 1 << 19)
     let decoder = ImageDecoder(limits: limits)
     for reduction in [1, 8] {
         guard let picture = try? decoder.decode(file, reduction: { _, _ in reduction }) else { continue }
         precondition(picture.image.pixels.count == picture.image.width * picture.image.height * 3)
+    }
+}
+
+/// As the profile of a picture of each number of channels.
+private func profile(_ bytes: UnsafeRawBufferPointer) {
+    let segments = TestImages.profileSegments(Array(bytes)).flatMap { $0 }
+    for colour in [TestImages.JPEGColour.gray, .ycbcr, .adobeCMYK] {
+        let picture = TestImages.jpeg(width: 8, height: 8, colour: colour)
+        TestImages.insert(segments, into: picture).withUnsafeBytes(decode)
     }
 }
 

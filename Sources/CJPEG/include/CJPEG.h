@@ -8,7 +8,7 @@
 
 typedef enum __attribute__((enum_extensibility(closed))) {
     BIFRONS_JPEG_OK __attribute__((swift_name("ok"))),
-    /// The data ends before the picture does.
+    /// The data ends before the picture does, or lacks some of its scans.
     BIFRONS_JPEG_TRUNCATED __attribute__((swift_name("truncated"))),
     /// The data contradicts itself.
     BIFRONS_JPEG_CORRUPT __attribute__((swift_name("corrupt"))),
@@ -28,6 +28,8 @@ typedef struct {
     uint32_t height;
     /// Bytes a pixel in the rows: 3 (RGB) or 4 (CMYK, as the file has it).
     uint32_t channels;
+    /// Whether the file has one component, which is repeated in the rows.
+    _Bool is_gray;
     /// Bytes that libjpeg holds for coefficients while it collects the scans; 0 if there is only one scan.
     uint64_t coefficient_bytes;
 } bifrons_jpeg_header;
@@ -60,7 +62,7 @@ bifrons_jpeg_outcome bifrons_jpeg_read_header(bifrons_jpeg *_Nonnull jpeg, bifro
 bifrons_jpeg_outcome bifrons_jpeg_start(
     bifrons_jpeg *_Nonnull jpeg, bifrons_jpeg_limits limits, uint32_t *_Nonnull width, uint32_t *_Nonnull height);
 bifrons_jpeg_outcome bifrons_jpeg_read_row(bifrons_jpeg *_Nonnull jpeg, uint8_t *_Nonnull row);
-/// Reads on to the end marker behind the last row.
+/// Reads on to the end marker behind the last row, or to the end of the data.
 bifrons_jpeg_outcome bifrons_jpeg_finish(bifrons_jpeg *_Nonnull jpeg);
 
 /// What libjpeg said when it gave up; lives as long as the decoder.

@@ -1,0 +1,150 @@
+"""What stands beside the pixels, and damage that touches none; the Swift half has the same tests."""
+
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+import colour
+import containers
+import parity
+import preprocessing
+
+EXCHANGED = colour.made((colour.BT709[0], *colour.BT709[:0:-1]), colour.SRGB_CURVE).content
+LINEAR = (100_000).to_bytes(4, "big")
+
+
+def pixels() -> np.ndarray:
+    coarse = np.random.default_rng(5).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((40, 32), Image.Resampling.BICUBIC))
+
+
+def packed(kind: str, values: np.ndarray | None = None, mode: str = "RGB", **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels() if values is None else values).convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def decoded(file: bytes) -> np.ndarray:
+    return np.asarray(preprocessing.decode(file).image).astype(int)
+
+
+def with_chunk(name: bytes, data: bytes, at: int = 33, damaged: bool = False) -> bytes:
+    file = packed("PNG")
+    checksum = zlib.crc32(name + data) ^ damaged
+    return file[:at] + len(data).to_bytes(4, "big") + name + data + checksum.to_bytes(4, "big") + file[at:]
+
+
+def test_a_profile_restores_the_colours():
+    stored = np.ascontiguousarray(pixels()[..., ::-1])
+    assert np.abs(decoded(packed("PNG", stored, icc_profile=EXCHANGED)) - pixels()).max() <= 1
+    options = {"quality": 98, "subsampling": 0}
+    restored = decoded(packed("JPEG", stored, icc_profile=EXCHANGED, **options))
+    assert np.abs(restored - decoded(packed("JPEG", **options))).mean() < 3
+
+
+@pytest.mark.parametrize("primaries", [colour.BT709, colour.DISPLAY_P3, colour.BT2020])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_only_what_is_not_srgb_changes_anything(kind, primaries):
+    profile = colour.made(primaries, colour.SRGB_CURVE).content
+    same = np.array_equal(decoded(packed(kind, icc_profile=profile)), decoded(packed(kind)))
+    assert same == (primaries == colour.BT709)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_profile_of_inks_is_applied(plain):
+    profile = parity.ink_profile(plain)
+    with_profile = decoded(packed("JPEG", mode="CMYK", icc_profile=profile))
+    assert np.abs(with_profile - decoded(packed("JPEG", mode="CMYK"))).mean() > 5
+    assert np.array_equal(decoded(packed("JPEG", icc_profile=profile)), decoded(packed("JPEG")))
+
+
+def test_gray_pictures_take_profiles_of_gray_and_of_colour():
+    linear = colour.made(colour.BT709, colour.power(1.0)).content
+    gray = linear.replace(b"RGB ", b"GRAY", 1).replace(b"rTRC", b"kTRC", 1)
+    for kind in ("PNG", "JPEG"):
+        both = [decoded(packed(kind, mode="L", icc_profile=profile)) for profile in (linear, gray)]
+        assert np.abs(both[0] - both[1]).max() <= 1
+        assert (both[0] - decoded(packed(kind, mode="L"))).mean() > 20
+        assert np.array_equal(decoded(packed(kind, icc_profile=gray)), decoded(packed(kind)))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "changes"),
+    [
+        ([(b"gAMA", LINEAR)], True),
+        ([(b"gAMA", (45_455).to_bytes(4, "big"))], False),
+        ([(b"gAMA", LINEAR), (b"sRGB", b"\0")], False),
+        ([(b"cICP", bytes((12, 13, 0, 1)))], True),
+        ([(b"cICP", bytes((1, 13, 0, 1)))], False),
+        ([(b"cICP", bytes((9, 16, 0, 1)))], False),
+    ],
+)
+def test_the_most_trusted_chunk_counts(chunks, changes):
+    said = PngImagePlugin.PngInfo()
+    for chunk in chunks:
+        said.add(*chunk)
+    assert np.array_equal(decoded(packed("PNG", pnginfo=said)), pixels()) != changes
+
+
+def test_a_segment_that_is_missing_takes_the_profile_along():
+    profile = EXCHANGED
+    parts = [profile[:100], profile[100:300], profile[300:]]
+    segments = [
+        b"\xff\xe2" + (16 + len(part)).to_bytes(2, "big") + b"ICC_PROFILE\0" + bytes((index + 1, 3)) + part
+        for index, part in enumerate(parts)
+    ]
+    file = packed("JPEG")
+    for order, applied in [((0, 1, 2), True), ((2, 0, 1), True), ((0, 1), False), ((0, 1, 1), False)]:
+        found = containers.read(file[:2] + b"".join(segments[index] for index in order) + file[2:])
+        assert [profile.content for profile in found.profiles] == ([profile] if applied else [])
+
+
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_an_exif_chunk_counts_in_front_of_the_image_data(prefix):
+    flag = Image.Exif()
+    flag[0x0112] = 6
+    block = prefix + flag.tobytes().removeprefix(b"Exif\0\0")
+    assert decoded(with_chunk(b"eXIf", block)).shape == (40, 32, 3)
+    assert decoded(with_chunk(b"eXIf", block, damaged=True)).shape == (32, 40, 3)
+    assert decoded(with_chunk(b"eXIf", block, at=len(packed("PNG")) - 12)).shape == (32, 40, 3)
+
+
+def test_an_orientation_in_xmp_is_ignored():
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    assert decoded(packed("JPEG", xmp=xmp)).shape == (32, 40, 3)
+
+
+def test_a_damaged_chunk_that_is_not_needed_is_ignored():
+    assert np.array_equal(decoded(with_chunk(b"tEXt", b"a\0b", damaged=True)), pixels())
+    for file in (with_chunk(b"IDAT", b"", damaged=True), with_chunk(b"ABCD", b"")):
+        with pytest.raises(OSError, match="damaged"):
+            preprocessing.decode(file)
+
+
+@pytest.mark.parametrize("cut", [2, 12, 14, 18])
+def test_a_png_without_its_end_is_read(cut):
+    assert np.array_equal(decoded(packed("PNG")[:-cut]), pixels())
+
+
+def test_a_png_without_its_last_rows_is_not():
+    with pytest.raises(OSError, match="truncated"):
+        preprocessing.decode(packed("PNG")[:-200])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_marker_is_read(progressive):
+    file = packed("JPEG", progressive=progressive)
+    for cut in (1, 2):
+        assert np.array_equal(decoded(file[:-cut]), decoded(file))
+    with pytest.raises(OSError, match="truncated"):
+        preprocessing.decode(file[:-60])
+
+
+def test_a_progressive_jpeg_without_its_last_scans_is_not_read():
+    file = packed("JPEG", progressive=True)
+    for closed in (b"\xff\xd9", b""):
+        with pytest.raises(OSError, match="scans are missing"):
+            preprocessing.decode(file[: file.rindex(b"\xff\xda")] + closed)

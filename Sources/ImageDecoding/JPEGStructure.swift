@@ -1,0 +1,60 @@
+/// What a JPEG's header segments say of its picture beside its size: how it is turned, and what its colours mean.
+struct JPEGStructure {
+    private(set) var orientation = Orientation.upright
+    /// The ICC profile in its APP2 segments.
+    private(set) var profile: ColourProfile?
+
+    private static let exif = "Exif\0\0"
+    private static let icc = "ICC_PROFILE\0"
+
+    /// Walks the segments in front of the first scan. Whatever makes no sense is as if it were not there.
+    ///
+    /// - Parameter largestProfile: bytes of a profile that is read; a longer one is as none.
+    init(_ bytes: Bytes, largestProfile: Int) {
+        var hasEXIF = false
+        var parts: [Bytes] = []
+        var offset = 2  // behind the start marker
+        walk: while offset < bytes.count {
+            guard bytes[offset] == 0xFF, let marker = bytes[offset + 1] else {
+                offset += 1  // stray bytes: libjpeg looks for the next marker too
+                continue
+            }
+            switch marker {
+            case 0xFF:  // padding
+                offset += 1
+            case 0x00, 0x01, 0xD0...0xD8:  // no length follows
+                offset += 2
+            case 0xD9, 0xDA:  // the end, or the first scan: the header is over
+                break walk
+            default:
+                guard let length = bytes.uint16(at: offset + 2), length >= 2 else { break walk }
+                let segment = bytes.slice(offset + 4..<offset + 2 + length)
+                if marker == 0xE1, !hasEXIF, segment.has(Self.exif) {
+                    hasEXIF = true  // the first one counts
+                    orientation = Orientation(tiff: segment.slice(Self.exif.utf8.count..<segment.count))
+                } else if marker == 0xE2, segment.has(Self.icc) {
+                    parts.append(segment.slice(Self.icc.utf8.count..<segment.count))
+                }
+                offset += 2 + length
+            }
+        }
+        profile = Self.joined(parts, atMost: largestProfile)
+    }
+
+    /// The profile of which each part begins with its number, from 1, and the number of parts (ICC.1, annex B.4). Nil: a part is
+    /// missing, is there twice, or contradicts another.
+    private static func joined(_ parts: [Bytes], atMost most: Int) -> ColourProfile? {
+        guard !parts.isEmpty, parts.reduce(0, { $0 + $1.count - 2 }) <= most else { return nil }
+        var sorted = [Bytes?](repeating: nil, count: parts.count)
+        for part in parts {
+            guard let number = part[0], let count = part[1], Int(count) == parts.count,
+                (1...parts.count).contains(Int(number)), sorted[Int(number) - 1] == nil
+            else { return nil }
+            sorted[Int(number) - 1] = part
+        }
+        let profile = sorted.reduce(into: [UInt8]()) { bytes, part in
+            if let part { bytes += part.buffer[2...] }
+        }
+        return profile.withUnsafeBytes { ColourProfile(embedded: Bytes(buffer: $0)) }
+    }
+}

@@ -1,0 +1,87 @@
+import CPNG
+import Glibc
+
+/// What a PNG's chunks say of its colours. Of each kind the first one counts.
+struct PNGColour {
+    private var codes: [UInt8]?
+    private var packedProfile: Bytes?
+    private var isSRGB = false
+    private var gamma: Double?
+    private var primaries: ColourProfile.Primaries?
+
+    /// Gammas within a twentieth of sRGB's, 1/2.2, mean sRGB: libpng and browsers take no notice of such a difference.
+    private static let usualGamma = 0.95...1.05
+    /// Numbers in a chunk are 100000 times what they mean.
+    private static let unit = 100_000.0
+    /// Of gamma, as libpng has it: beyond, no picture can be told.
+    private static let sensibleGamma = 16.0...625_000_000
+
+    /// Takes note of a chunk in front of palette and image data.
+    mutating func read(_ name: String, _ data: Bytes) {
+        switch name {
+        case "cICP" where codes == nil && data.count == 4:
+            codes = Array(data.buffer)
+        case "iCCP" where packedProfile == nil:
+            packedProfile = data
+        case "sRGB":
+            isSRGB = true
+        case "gAMA" where gamma == nil:
+            guard data.count == 4, let number = data.uint32(at: 0).map(Double.init),
+                Self.sensibleGamma.contains(number)
+            else { return }
+            gamma = number / Self.unit
+        case "cHRM" where primaries == nil:
+            let numbers = (0..<8).compactMap { data.uint32(at: $0 * 4) }
+            guard data.count == 32, numbers.count == 8, numbers.allSatisfy({ $0 <= Int32.max }) else { return }
+            let values = numbers.map { Double($0) / Self.unit }
+            primaries = ColourProfile.Primaries(
+                white: Array(values[0..<2]), red: Array(values[2..<4]), green: Array(values[4..<6]),
+                blue: Array(values[6..<8]))
+        default:
+            break
+        }
+    }
+
+    /// What the colours may mean, the most trusted first (PNG third edition, 4.3): cICP, iCCP, then sRGB, which needs no
+    /// conversion, or gAMA and cHRM.
+    ///
+    /// - Parameter largest: bytes of a profile that is read; a longer one is as none.
+    func profiles(largest: Int) -> [ColourProfile] {
+        let trusted = [codes.flatMap(Self.profile), packedProfile.flatMap { Self.unpacked($0, largest: largest) }]
+        return trusted.compactMap { $0 } + (isSRGB ? [] : [ofNumbers].compactMap { $0 })
+    }
+
+    /// By gAMA and cHRM, either of which may be missing.
+    private var ofNumbers: ColourProfile? {
+        let curve: ColourProfile.Curve =
+            gamma.map { Self.usualGamma.contains($0 * 2.2) ? .sRGB : .power(1 / $0) } ?? .sRGB
+        if curve == .sRGB, primaries == nil { return nil }
+        return primaries.flatMap { ColourProfile($0, curve) } ?? ColourProfile(.bt709, curve)
+    }
+
+    /// By the numbers of ITU-T H.273 that stand for spaces of ordinary brightness, in RGB of full range.
+    private static func profile(_ codes: [UInt8]) -> ColourProfile? {
+        let primaries: [UInt8: ColourProfile.Primaries] = [1: .bt709, 9: .bt2020, 12: .displayP3]
+        let curves: [UInt8: ColourProfile.Curve] = [
+            1: .bt709, 4: .power(2.2), 5: .power(2.8), 6: .bt709, 8: .power(1), 13: .sRGB, 14: .bt709, 15: .bt709,
+        ]
+        guard codes[2] == 0, codes[3] == 1, let colours = primaries[codes[0]], let curve = curves[codes[1]] else {
+            return nil
+        }
+        return ColourProfile(colours, curve)
+    }
+
+    /// The profile of an iCCP chunk: a name, a zero, the method of compression, and the compressed profile.
+    private static func unpacked(_ chunk: Bytes, largest: Int) -> ColourProfile? {
+        guard let name = chunk.slice(0..<80).buffer.firstIndex(of: 0), name > 0, chunk[name + 1] == 0 else {
+            return nil
+        }
+        let stream = chunk.slice(name + 2..<chunk.count)
+        var size = 0
+        guard let start = stream.buffer.baseAddress,
+            let profile = bifrons_png_profile(start.assumingMemoryBound(to: UInt8.self), stream.count, largest, &size)
+        else { return nil }
+        defer { free(profile) }
+        return ColourProfile(embedded: Bytes(buffer: UnsafeRawBufferPointer(start: profile, count: size)))
+    }
+}

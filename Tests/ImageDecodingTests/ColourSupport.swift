@@ -1,0 +1,97 @@
+import Glibc
+import TestImages
+import Testing
+
+/// A picture's numbers altered, and the profile that restores them.
+struct Disguise: CustomTestStringConvertible {
+    let testDescription: String
+    let profile: [UInt8]
+    /// What is stored for red, green and blue of sRGB, from 0 to 1.
+    let stored: @Sendable ([Double]) -> [Double]
+
+    static let all = [
+        Disguise(of: "red and blue exchanged", Array(TestImages.Profile.sRGB.reversed()), .sRGB),
+        Disguise(of: "channels moved on", [1, 2, 0].map { TestImages.Profile.sRGB[$0] }, .sRGB),
+        Disguise(of: "a negative", TestImages.Profile.sRGB, .inverted),
+        Disguise(of: "gamma 1.0", TestImages.Profile.sRGB, .gamma(1)),
+        Disguise(of: "gamma 2.2", TestImages.Profile.sRGB, .gamma(2.2)),
+        Disguise(of: "Adobe RGB", TestImages.Profile.adobeRGB, .gamma(2.199)),
+        Disguise(of: "Display P3", TestImages.Profile.displayP3, .sRGB),
+        Disguise(of: "Display P3, exchanged and negative", TestImages.Profile.displayP3.reversed(), .inverted),
+        table(tags: ["A2B0"]),
+        table(tags: ["A2B0", "A2B1"]),
+        table(tags: ["A2B1"]),
+    ]
+
+    private init(of name: String, _ colours: [[Double]], _ curve: TestImages.Profile.Curve) {
+        testDescription = name
+        profile = TestImages.Profile.rgb(curve, colours)
+        let back = inverse((0..<3).map { row in colours.map { $0[row] } })
+        stored = { rgb in product(back, xyz(rgb)).map { curve.number(min(max($0, 0), 1)) } }
+    }
+
+    private init(_ name: String, _ profile: [UInt8], _ stored: @escaping @Sendable ([Double]) -> [Double]) {
+        testDescription = name
+        self.profile = profile
+        self.stored = stored
+    }
+
+    /// By a table that exchanges green and blue.
+    private static func table(tags: [String]) -> Disguise {
+        let profile = TestImages.Profile.table("RGB ", channels: 3, grid: 17, tags: tags) {
+            lab(xyz([$0[0], $0[2], $0[1]]))
+        }
+        return Disguise("a table in \(tags)", profile) { [$0[0], $0[2], $0[1]] }
+    }
+
+    /// The bytes that are stored for a picture's.
+    func bytes(_ pixels: [UInt8]) -> [UInt8] {
+        var stored: [UInt8] = []
+        stored.reserveCapacity(pixels.count)
+        for offset in stride(from: 0, to: pixels.count, by: 3) {
+            let numbers = self.stored(pixels[offset..<offset + 3].map { Double($0) / 255 })
+            stored += numbers.map { UInt8(min(max($0, 0), 1) * 255 + 0.5) }
+        }
+        return stored
+    }
+}
+
+/// X, Y and Z under D50 of red, green and blue of sRGB.
+func xyz(_ rgb: [Double]) -> [Double] {
+    product(
+        (0..<3).map { row in TestImages.Profile.sRGB.map { $0[row] } }, rgb.map(TestImages.Profile.Curve.sRGB.light))
+}
+
+/// CIE L*, a*, b* under D50.
+func lab(_ xyz: [Double]) -> [Double] {
+    func bent(_ t: Double) -> Double { t > 216.0 / 24_389 ? cbrt(t) : (24_389.0 / 27 * t + 16) / 116 }
+    let (x, y, z) = (bent(xyz[0] / 0.9642), bent(xyz[1]), bent(xyz[2] / 0.8249))
+    return [116 * y - 16, 500 * (x - y), 200 * (y - z)]
+}
+
+private func product(_ matrix: [[Double]], _ vector: [Double]) -> [Double] {
+    matrix.map { zip($0, vector).reduce(0) { $0 + $1.0 * $1.1 } }
+}
+
+private func inverse(_ m: [[Double]]) -> [[Double]] {
+    func minor(_ row: Int, _ column: Int) -> Double {
+        let (r, s, c, d) = ((row + 1) % 3, (row + 2) % 3, (column + 1) % 3, (column + 2) % 3)
+        return m[r][c] * m[s][d] - m[r][d] * m[s][c]
+    }
+    let determinant = (0..<3).reduce(0) { $0 + m[0][$1] * minor(0, $1) }
+    return (0..<3).map { row in (0..<3).map { minor($0, row) / determinant } }
+}
+
+extension TestImages {
+    /// A JPEG file with the parts of a profile in front of what else there is.
+    static func jpeg(_ jpeg: [UInt8], profile: [UInt8]) -> [UInt8] {
+        insert(profileSegments(profile).flatMap { $0 }, into: jpeg)
+    }
+
+    /// A PNG file of 8-bit RGB with chunks in front of its image data.
+    static func png(width: Int, height: Int, pixels: [UInt8], chunks: [UInt8] = []) -> [UInt8] {
+        png(width: width, height: height, colour: .rgb, chunks: chunks) { x, y, channel in
+            Int(pixels[(y * width + x) * 3 + channel])
+        }
+    }
+}
