@@ -35,6 +35,33 @@ import Wire
         #expect(refused?.error.message.contains("'\(name)'") == true)
     }
 
+    @Test(arguments: ["durable", "wait", "explain"])
+    func booleansAreReadInAnyLanguagesSpelling(_ name: String) throws {
+        func value(_ texts: String...) throws -> Bool {
+            let header = try RequestHeader(verb: .classify, fields: texts.map { (name: name, text: $0) })
+            return ["durable": header.durable, "wait": header.wait, "explain": header.explain][name]!
+        }
+        for text in ["true", "True", "TRUE", "tRuE", "1"] { #expect(try value(text)) }
+        for text in ["false", "False", "FALSE", "0"] { #expect(try !value(text)) }
+        // The last of several counts, and each must be right.
+        #expect(try value("False", "1"))
+        #expect(try !value("1", "False"))
+        for texts in [["maybe", "true"], ["true", ""]] {
+            #expect(throws: RequestHeader.Refused.self) { try value(texts[0], texts[1]) }
+        }
+        for text in ["", "yes", "on", "2", "01", " true", "true\0", "t", "null", "ｔｒｕｅ"] {
+            let refused = #expect(throws: RequestHeader.Refused.self) {
+                try RequestHeader(verb: .classify, fields: [("id", "a"), (name, text)])
+            }
+            #expect(refused?.id == "a")
+            #expect(
+                refused?.error
+                    == WireError(
+                        .badRequest, code: "malformed_header",
+                        "the field '\(name)' must be true, false, 1 or 0, not '\(text)'"))
+        }
+    }
+
     @Test func verbIsTheCallers() throws {
         #expect(try header(("verb", "cancel"), ("unknown\",\"verb", "cancel")).verb == .classify)
     }
