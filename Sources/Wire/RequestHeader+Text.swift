@@ -41,7 +41,8 @@ extension RequestHeader {
             if let number = Int(text) { json.integer(number) } else { json.string(text) }
         case _ where booleans.contains(name): json.boolean(boolean(text) == true)
         case "models":
-            json.array(text.split(separator: ",", omittingEmptySubsequences: false)) { $0.string(String($1)) }
+            // Nothing names no model, which is refused as such.
+            json.array(text.split(separator: ",", omittingEmptySubsequences: text.isEmpty)) { $0.string(String($1)) }
         case "metadata": if isObject(text) { json.raw(Array(text.utf8)) } else { json.string(text) }
         default: json.string(text)
         }

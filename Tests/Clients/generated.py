@@ -7,6 +7,7 @@ workers that do not come; one that has as many requests in hand as it takes; one
 one whose router is gone. Ends with a traceback at the first answer that the client cannot read, or that is another.
 """
 
+import concurrent.futures
 import importlib
 import io
 import subprocess
@@ -110,12 +111,22 @@ def errors():
     refused(422, "image_truncated", good[: len(good) // 2])
     refused(429, "gateway_busy", at=busy)
     refused(401, "token_missing", at=locked)
-    refused(503, "no_router", at=lost)
     call("fetch_job", 404, models.Problem, "unknown")
-    for operation in ("models", "status", "readiness"):
-        call(operation, 503, models.Problem, at=lost)
     call("models", 401, models.Problem, at=locked)
-    call("models", 503, models.Problem, client=AuthenticatedClient(locked, token="one", timeout=60))
+
+
+def absence():
+    """A router is waited for before it is called absent, so all at once."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        client = AuthenticatedClient(locked, token="one", timeout=60)
+        calls = [pool.submit(call, "models", 503, models.Problem, client=client)]
+        calls += [pool.submit(call, name, 503, models.Problem, at=lost) for name in ("models", "status", "readiness")]
+        for name in ("classify", "submit_job"):
+            calls.append(pool.submit(call, name, 503, models.Problem, body=file(picture(96)), at=lost))
+        form = models.OriginalBody(file(picture(96), file_name="a"))
+        calls.append(pool.submit(call, "original", 503, models.OriginalError, body=form, at=lost))
+        for each in calls:
+            each.result()
 
 
 def looks():
@@ -133,11 +144,11 @@ def original():
 
     result = call("original", 200, models.OriginalResult, body=form(picture(96), file_name="a.jpg"))
     assert set(result.additional_properties) == {"model1", "model2"}
-    for status, at in ((401, locked), (429, busy), (503, lost)):
+    for status, at in ((401, locked), (429, busy)):
         assert call("original", status, models.OriginalError, body=form(picture(96), file_name="a"), at=at).error
-    call("original", 400, models.OriginalError, body=form(picture(96), file_name=""))
+    call("original", 400, models.OriginalError, body=form(b"text"))
     call("original", 415, models.OriginalError, body=form(b"text", file_name="a"))
 
 
-for check in (looks, classify, jobs, errors, original):
+for check in (looks, classify, jobs, errors, absence, original):
     check()

@@ -26,6 +26,7 @@ import Wire
 
     @Test(arguments: [
         ("budget_ms", "x"), ("budget_ms", "0"), ("priority", "10"), ("priority", "1.5"), ("explain", "yes"), ("id", ""),
+        ("models", ""),
         ("require", "some"), ("metadata", "1"), ("metadata", "{"), ("metadata", #"{},"verb":"cancel""#),
         ("metadata", "{} {}"),
     ])
