@@ -60,6 +60,8 @@ struct Supervisor {
     struct Timing {
         var firstDelay = Duration.milliseconds(200)
         var longestDelay = Duration.seconds(10)
+        /// Until a child that could not serve its model is tried again: somebody has to mend that first.
+        var unfitDelay = Duration.seconds(60)
         /// A child that lived for so long is taken for healthy, and its next end for the first.
         var healthyAfter = Duration.seconds(30)
         /// How long a stage may take to drain.
@@ -82,8 +84,8 @@ struct Supervisor {
         case finished
     }
 
-    /// EX_CONFIG of sysexits.h: the model cannot be served, and starting again would not help.
-    static let finalStatus: Int32 = 78
+    /// EX_CONFIG of sysexits.h: the model cannot be served, and starting again at once would not help.
+    static let unfitStatus: Int32 = 78
 
     let children: [Child]
     let timing: Timing
@@ -91,6 +93,8 @@ struct Supervisor {
     private var wasReady: [Bool]
     /// Ends in a row, each before the child was healthy.
     private var failures: [Int]
+    /// Those whose last end was with `unfitStatus`, until they are ready again.
+    private var unfit: Set<Int> = []
     private var phase = Phase.running
     private var startBy: Instant?
     private var status: Int32 = 0
@@ -124,6 +128,7 @@ struct Supervisor {
             var actions = [Action.tell(text.isEmpty ? "\(name) is ready" : "\(name) is ready: \(text)")]
             let wereAllReady = wasReady.allSatisfy(\.self)
             wasReady[index] = true
+            unfit.remove(index)
             if !wereAllReady, wasReady.allSatisfy(\.self) {
                 startBy = nil
                 actions.append(.allReady)
@@ -160,9 +165,11 @@ struct Supervisor {
                 status = 1
                 return [.tell("\(name) \(end) before it was ready; stopping")] + stop(from: .gateway, at: now)
             }
-            if end == .status(Self.finalStatus) {
-                status = 1
-                return [.tell("\(name) \(end); it is not restarted, which would not help")]
+            if end == .status(Self.unfitStatus) {
+                unfit.insert(index)
+                states[index] = .restarting(at: now + timing.unfitDelay)
+                let delay = fixed(timing.unfitDelay.milliseconds / 1000, 0)
+                return [.tell("\(name) \(end): it cannot serve its model; mend that, it is tried again in \(delay) s")]
             }
             if now - since >= timing.healthyAfter { failures[index] = 0 }
             let delay = min(timing.firstDelay * (1 << min(failures[index], 20)), timing.longestDelay)
@@ -221,7 +228,7 @@ struct Supervisor {
 
     private mutating func finish() -> [Action] {
         phase = .finished
-        return [.finished(status: status)]
+        return [.finished(status: unfit.isEmpty ? status : 1)]
     }
 
     private func isRunning(_ index: Int) -> Bool {

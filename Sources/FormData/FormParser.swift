@@ -7,12 +7,16 @@ public struct FormParser {
     public struct Heading: Equatable, Sendable {
         /// Of the form's field.
         public var name: String
-        /// Nil: the part is no file.
+        /// Nil: the part names none.
         public var fileName: String?
+        /// Whether the part names a file, or its type is that of a picture or of any bytes: some clients name no file.
+        public var isFile: Bool
 
-        public init(name: String, fileName: String? = nil) {
+        /// - Parameter isFile: nil: whether there is a file's name.
+        public init(name: String, fileName: String? = nil, isFile: Bool? = nil) {
             self.name = name
             self.fileName = fileName
+            self.isFile = isFile ?? (fileName != nil)
         }
     }
 
@@ -57,13 +61,12 @@ public struct FormParser {
     /// - Parameter contentType: the value of the field `Content-Type`.
     /// - Returns: nil if that is not a form's.
     public init?(contentType: String) throws(FormError) {
-        let pieces = contentType.split(separator: ";", maxSplits: 1)
-        guard pieces.first?.trimmed().lowercased() == "multipart/form-data" else { return nil }
-        let boundary = Parameters.parse(pieces.dropFirst().first ?? "").first { $0.name == "boundary" }?.value
-        guard let boundary, (1...Self.maxBoundary).contains(boundary.utf8.count) else {
+        let (type, parameters) = Self.value(Array(contentType.utf8)[...])
+        guard type == "multipart/form-data" else { return nil }
+        guard let boundary = parameters.bytes("boundary"), (1...Self.maxBoundary).contains(boundary.count) else {
             throw FormError("has no boundary of 1 to \(Self.maxBoundary) characters in its Content-Type")
         }
-        delimiter = Array("\r\n--\(boundary)".utf8)
+        delimiter = Array("\r\n--".utf8) + boundary
     }
 
     /// Takes more of the body.
@@ -130,20 +133,45 @@ public struct FormParser {
     private static let longHeading = FormError("has a part whose heading is longer than \(maxHeading) bytes")
 
     private static func heading(_ bytes: ArraySlice<UInt8>) throws(FormError) -> Heading {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw FormError("has a part whose heading is not UTF-8")
-        }
-        for line in text.split(separator: "\r\n") {
-            guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "content-disposition" else {
-                continue
+        var disposition: Parameters?
+        var isContent = false
+        for line in lines(bytes) {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let (word, parameters) = value(line[(colon + 1)...])
+            switch String(decoding: line[..<colon].trimmed(), as: UTF8.self).lowercased() {
+            // Of several the first counts.
+            case "content-disposition" where disposition == nil:
+                disposition = word == "form-data" ? parameters : Parameters([])
+            case "content-type": isContent = word.hasPrefix("image/") || word.hasSuffix("/octet-stream")
+            default: break
             }
-            let pieces = line[line.index(after: colon)...].split(separator: ";", maxSplits: 1)
-            guard pieces.first?.trimmed().lowercased() == "form-data" else { break }
-            let parameters = Parameters.parse(pieces.dropFirst().first ?? "")
-            guard let name = parameters.first(where: { $0.name == "name" })?.value else { break }
-            return Heading(name: name, fileName: parameters.first { $0.name == "filename" }?.value)
         }
-        throw FormError("has a part without 'Content-Disposition: form-data; name=…'")
+        guard let disposition, let name = disposition.text("name") else {
+            throw FormError("has a part without 'Content-Disposition: form-data; name=…'")
+        }
+        let fileName = disposition.text("filename")
+        return Heading(name: name, fileName: fileName, isFile: fileName != nil || isContent)
+    }
+
+    /// A header field's first word, in lower case, and the parameters behind it.
+    private static func value(_ bytes: ArraySlice<UInt8>) -> (word: String, parameters: Parameters) {
+        let pieces = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 1, omittingEmptySubsequences: false)
+        let word = String(decoding: pieces[0].trimmed(), as: UTF8.self).lowercased()
+        return (word, Parameters(pieces.dropFirst().first ?? []))
+    }
+
+    /// The lines of a heading. One that begins with white space goes on with the line before (RFC 5322, 2.2.3).
+    private static func lines(_ heading: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = heading.startIndex
+        for index in heading.indices.dropLast()
+        where heading[index] == UInt8(ascii: "\r") && heading[index + 1] == UInt8(ascii: "\n") {
+            let next = index + 2 < heading.endIndex ? heading[index + 2] : nil
+            guard next != UInt8(ascii: " "), next != UInt8(ascii: "\t") else { continue }
+            lines.append(heading[start..<index])
+            start = index + 2
+        }
+        return lines + [heading[start...]]
     }
 
     /// - Parameter pattern: begins with a carriage return.
@@ -160,47 +188,5 @@ public struct FormParser {
             }
             return nil
         }
-    }
-}
-
-/// `name=value; name="value"` behind a header field's first word.
-private enum Parameters {
-    /// Names in lower case. In quotes a backslash stands for the quote or backslash behind it, and for itself otherwise:
-    /// some browsers put a file's path there.
-    static func parse(_ text: Substring) -> [(name: String, value: String)] {
-        var parameters: [(name: String, value: String)] = []
-        var rest = text
-        while let equals = rest.firstIndex(of: "=") {
-            let name = rest[..<equals].drop { $0 == ";" || $0 == " " || $0 == "\t" }.trimmed().lowercased()
-            rest = rest[rest.index(after: equals)...]
-            var value = ""
-            if rest.first == "\"" {
-                rest = rest.dropFirst()
-                while let character = rest.popFirst(), character != "\"" {
-                    if character == "\\", let next = rest.first, next == "\"" || next == "\\" {
-                        value.append(next)
-                        rest = rest.dropFirst()
-                    } else {
-                        value.append(character)
-                    }
-                }
-                rest = rest.drop { $0 != ";" }
-            } else {
-                let end = rest.firstIndex(of: ";") ?? rest.endIndex
-                value = String(rest[..<end].trimmed())
-                rest = rest[end...]
-            }
-            parameters.append((name, value))
-        }
-        return parameters
-    }
-}
-
-extension Substring {
-    /// Without spaces and tabs at either end.
-    fileprivate func trimmed() -> Substring {
-        var text = drop { $0 == " " || $0 == "\t" }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        return text
     }
 }

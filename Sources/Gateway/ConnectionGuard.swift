@@ -5,7 +5,8 @@ internal import NIOHTTP1
 internal import NIOHTTPTypes
 
 /// Keeps one connection from holding what it does not use: a request has to come in time, an answer has to be taken in
-/// time, and who sends on although it was refused is left. And it tells a request whose client is gone.
+/// time, and who sends on although it was refused is left. And it tells a request whose client is gone, and a client whose
+/// request cannot be read.
 ///
 /// A client that closes its connection and one that only has nothing more to send look alike: their input ends. So that one is
 /// told 102, which a client that waits passes over (RFC 9110, 15.2); the system of one that is gone refuses it.
@@ -29,8 +30,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let run: @Sendable () -> Void
     }
 
+    /// - Parameter address: the client's.
+    typealias Refuse = @Sendable (_ problem: Problem, _ address: String) -> Response
+
     private let timeout: TimeAmount
     private let largestBody: Int
+    private let refuse: Refuse
+    /// Why the latest request could not be read, until it is answered.
+    private var malformed: Problem?
     /// Requests whose head has come and whose answer is not written.
     private var requests = 0
     /// Since when the body of the latest request has been coming.
@@ -44,16 +51,18 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var onDeparture: OnDeparture?
     private var isInputClosed = false
     /// Whether the client knows answers before the answer (1xx): those of HTTP/1.0 do not.
-    fileprivate var takesInterim = true
+    var takesInterim = true
     private var timer: Scheduled<Void>?
 
     /// - Parameters:
     ///   - timeout: how long a header may take, from the connection's start or the answer before; how long a body may take,
     ///     besides the second for each 10 kB; and how long a part of an answer may wait to be taken.
     ///   - largestBody: bytes of bodies that clients who ask first (`Expect: 100-continue`) are told to send.
-    init(timeout: Duration, largestBody: Int) {
+    ///   - refuse: makes the answer to a request that cannot be read.
+    init(timeout: Duration, largestBody: Int, refuse: @escaping Refuse) {
         self.timeout = TimeAmount(timeout)
         self.largestBody = largestBody
+        self.refuse = refuse
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -61,7 +70,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         schedule(context)
         let pipeline = context.pipeline.syncOperations
         if let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) {
-            try? pipeline.addHandler(VersionReader(self), position: .after(decoder))
+            try? pipeline.addHandler(HeadReader(self), position: .after(decoder))
         }
     }
 
@@ -105,6 +114,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         probe(context)
     }
 
+    /// A head that cannot be read counts as a request, whose answer comes in its turn: the server writes a 400 without a content
+    /// when it gets to the error, which gives its place to the answer that tells what is wrong. (A body that cannot be read has
+    /// its request to answer it.)
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let error = error as? HTTPParserError, bodyBegan == nil, lingersUntil == nil {
+            malformed = Problem(error)
+            requests += 1
+            bodyBegan = context.eventLoop.now
+            bodyBytes = 0
+        }
+        context.fireErrorCaught(error)
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         onDeparture?.run()
         onDeparture = nil
@@ -135,6 +157,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(var head):
             isAnswering = true
             onDeparture = nil
+            if let malformed, isEarly { return write(malformed, context, promise) }
             // The answer to a request that has not come to its end: nobody will read the rest.
             if isEarly { head.headerFields[.connection] = "close" }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
@@ -151,6 +174,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             }
         }
         schedule(context)
+    }
+
+    /// Begins the answer to a request that could not be read.
+    private func write(_ problem: Problem, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        malformed = nil
+        var head = refuse(problem, context.remoteAddress?.ipAddress ?? "unknown").head
+        head.headerFields[.connection] = "close"
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
+        context.write(wrapOutboundOut(.body(ByteBuffer(bytes: problem.document))), promise: nil)
     }
 
     /// Whether the request that is being answered is still coming. (With another behind it, it is not.)
@@ -190,22 +222,5 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         write(context: context, data: wrapOutboundOut(.head(response.head)), promise: nil)
         write(context: context, data: wrapOutboundOut(.body(ByteBuffer(bytes: problem.document))), promise: nil)
         write(context: context, data: wrapOutboundOut(.end(nil)), promise: nil)
-    }
-}
-
-/// Reads which HTTP the client speaks, which the parts that the guard sees do not tell.
-private final class VersionReader: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-
-    private let connection: ConnectionGuard
-
-    init(_ connection: ConnectionGuard) {
-        self.connection = connection
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .head(let head) = unwrapInboundIn(data) { connection.takesInterim = head.version != .http1_0 }
-        context.fireChannelRead(data)
     }
 }

@@ -77,6 +77,6 @@ final class EdgeLimits: Sendable {
 extension Problem {
     /// The gateway itself has too much in hand.
     fileprivate static func busy(_ detail: String) -> Problem {
-        Problem(.tooManyRequests, code: "gateway_busy", detail, retryAfter: 1000)
+        Problem(.tooManyRequests, code: "gateway_busy", detail)
     }
 }

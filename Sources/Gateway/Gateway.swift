@@ -34,6 +34,7 @@ struct Gateway: Sendable {
         var caller: String?
         var response: Response
         do {
+            try HostField.check(request.head)
             if let preflight = preflight(request, methods) {
                 response = preflight
             } else {
@@ -52,29 +53,47 @@ struct Gateway: Sendable {
                 }
             }
         } catch let problem as Problem {
-            response = problem.response()
+            response = route == .original ? Self.originalError(problem) : problem.response()
+        } catch let error as HTTPParserError {
+            response = Problem(error).response()
         } catch let error where error is IOError || error is ChannelError {
             // The client's connection broke within the body: nothing else here speaks over one of NIO's.
             response = Problem.clientGone.response()
-        } catch let error where !(error is HTTPParserError) {
+        } catch {
             logger.error("request failed", metadata: ["path": "\(request.uri.path.prefix(256))", "error": "\(error)"])
             response = Problem(.internalServerError, code: "failed", "the gateway failed; its log says how").response()
         }
         if request.method == .head { response = response.createHeadResponse() }
-        secure(&response)
         shareWithOrigins(request, &response)
-        response.headers[.traceparent] = trace.field
         let duration = MonotonicClock.now() - start
         metrics.count(route, request.method, response.status, duration)
-        logger.log(
-            level: route?.isProbe == true ? .debug : .info, "request",
-            metadata: [
+        finish(
+            &response, trace, level: route?.isProbe == true ? .debug : .info,
+            [
                 "method": "\(request.method)", "path": "\(request.uri.path.prefix(256))",
-                "status": "\(response.status.code)", "ms": "\(Int(duration.milliseconds))",
-                "bytes": "\(request.headers[.contentLength] ?? "-")", "address": "\(address)",
-                "caller": "\(caller ?? "-")", "trace": "\(trace.trace)",
+                "ms": "\(Int(duration.milliseconds))", "bytes": "\(request.headers[.contentLength] ?? "-")",
+                "address": "\(address)", "caller": "\(caller ?? "-")",
             ])
         return response
+    }
+
+    /// The answer to a request whose header cannot be read.
+    /// - Parameter address: the client's.
+    func refuse(_ problem: Problem, from address: String) -> Response {
+        var response = problem.response()
+        metrics.count(nil, .get, response.status, .zero)
+        finish(&response, TraceContext(continuing: nil), level: .info, ["address": "\(address)"])
+        return response
+    }
+
+    /// What every answer has, and its line in the log.
+    private func finish(
+        _ response: inout Response, _ trace: TraceContext, level: Logger.Level, _ metadata: Logger.Metadata
+    ) {
+        secure(&response)
+        response.headers[.traceparent] = trace.field
+        let own: Logger.Metadata = ["status": "\(response.status.code)", "trace": "\(trace.trace)"]
+        logger.log(level: level, "request", metadata: metadata.merging(own) { $1 })
     }
 
     private func answer(_ request: Request, _ route: Route, _ client: ClientConnection) async throws -> Response {

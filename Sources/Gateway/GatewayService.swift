@@ -21,8 +21,8 @@ public struct GatewayError: Error, Equatable, CustomStringConvertible {
 /// it (SIGTERM, SIGINT) or have it read its tokens again (SIGHUP).
 public struct GatewayService: Sendable {
     /// Bytes of a header field, and of a request's whole header.
-    private static let headerBytes = 16_384
-    private static let headerFields = 100
+    static let headerBytes = 16_384
+    static let headerFields = 100
     /// What a form may have besides its file.
     private static let formOverheadBytes = 131_072
     /// Descriptors for everything that is no connection.
@@ -77,7 +77,8 @@ public struct GatewayService: Sendable {
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 ConnectionGuard(
-                    timeout: settings.timeout, largestBody: settings.imageBytes + Self.formOverheadBytes)
+                    timeout: settings.timeout, largestBody: settings.imageBytes + Self.formOverheadBytes,
+                    refuse: gateway.refuse)
             ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: Self.headerBytes, maxHeaderListSize: Self.headerBytes,

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
+internal import NIOHTTP1
 internal import Wire
 
 /// An error as HTTP clients are told it: a problem document by RFC 9457.
@@ -16,12 +17,35 @@ struct Problem: Error, Equatable {
     /// Further header fields of the response.
     var headers = HTTPFields()
 
-    /// - Parameter milliseconds: when to come again.
+    /// - Parameter milliseconds: when to come again; nil: what is usual, see ``usualPause(_:_:)``.
     init(_ status: HTTPResponse.Status, code: String, _ detail: String, retryAfter milliseconds: Int? = nil) {
         self.status = status
         self.code = code
         self.detail = detail
-        retryAfterMilliseconds = milliseconds
+        retryAfterMilliseconds = milliseconds ?? Self.usualPause(status, code)
+    }
+
+    /// Milliseconds after which a request that was refused for the moment may come again: enough for a neighbour to take over, and
+    /// more where something has to be started or mended first.
+    private static func usualPause(_ status: HTTPResponse.Status, _ code: String) -> Int? {
+        switch (status.code, code) {
+        case (503, "no_worker"), (503, "journal_unavailable"): 5000
+        case (429, _), (503, _): 1000
+        default: nil
+        }
+    }
+
+    /// Of a request that cannot be read.
+    init(_ error: HTTPParserError) {
+        switch error {
+        case .headerOverflow:
+            self.init(
+                .requestHeaderFieldsTooLarge, code: "header_too_large",
+                "the request's header has more than \(GatewayService.headerBytes) bytes or "
+                    + "\(GatewayService.headerFields) fields; send a smaller one")
+        default:
+            self.init(.badRequest, code: "malformed_request", "the request cannot be read as HTTP/1.1: \(error.reason)")
+        }
     }
 
     init(_ error: WireError) {
@@ -78,5 +102,22 @@ extension HTTPResponse.Status {
     /// The protocol's statuses are HTTP's.
     init(_ status: Status) {
         self = Self.known.first { $0.code == status.rawValue } ?? Self(code: status.rawValue)
+    }
+}
+
+extension HTTPParserError {
+    /// What is wrong with the request, as far as the parser tells.
+    fileprivate var reason: String {
+        switch self {
+        case .invalidMethod: "its method is not known"
+        case .invalidURL: "its target has a character that does not belong there"
+        case .invalidVersion, .invalidConstant: "its first line does not end with HTTP/1.1"
+        case .invalidHeaderToken: "a header field has a character that does not belong there"
+        case .invalidContentLength: "its Content-Length is no number"
+        case .unexpectedContentLength: "it has several lengths; send Content-Length or Transfer-Encoding, once"
+        case .invalidChunkSize: "a chunk of its body has no size"
+        case .invalidEOFState: "it ends too early"
+        default: "a line of it is not as it should be"
+        }
     }
 }

@@ -36,7 +36,7 @@ struct RouterConnection: Sendable {
                 var problem = Problem(
                     HTTPResponse.Status(outcome.status), code: outcome.error?.code ?? "failed",
                     outcome.error?.message ?? "the router gives no reason")
-                problem.retryAfterMilliseconds = outcome.retryAfterMs
+                if let milliseconds = outcome.retryAfterMs { problem.retryAfterMilliseconds = milliseconds }
                 self.problem = problem
             }
         }
@@ -55,9 +55,9 @@ struct RouterConnection: Sendable {
             return try Answer(await client.request(header, image: image, router: router))
         } catch let error as ClientError {
             switch error.code {
-            case .noRouter: throw Problem(.serviceUnavailable, code: "no_router", error.description, retryAfter: 1000)
+            case .noRouter: throw Problem(.serviceUnavailable, code: "no_router", error.description)
             case .noAnswer: throw Problem(.gatewayTimeout, code: "no_answer", error.description)
-            default: throw Problem(.serviceUnavailable, code: "client_failed", error.description, retryAfter: 1000)
+            default: throw Problem(.serviceUnavailable, code: "client_failed", error.description)
             }
         } catch is DecodingError {
             throw Problem(
@@ -120,12 +120,11 @@ struct RouterConnection: Sendable {
                 ? nil
                 : Problem(
                     .serviceUnavailable, code: "no_worker",
-                    "no worker serves \(missing.joined(separator: ", ")) at \(client.routers[router])", retryAfter: 1000
-                )
+                    "no worker serves \(missing.joined(separator: ", ")) at \(client.routers[router])")
         } catch let problem as Problem {
             return problem
         } catch {
-            return Problem(.serviceUnavailable, code: "client_failed", "\(error)", retryAfter: 1000)
+            return Problem(.serviceUnavailable, code: "client_failed", "\(error)")
         }
     }
 }

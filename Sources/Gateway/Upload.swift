@@ -7,7 +7,7 @@ struct Upload: Sendable {
     struct File: Sendable {
         /// Of the form's field; empty if the body was the file itself.
         var name: String
-        /// Nil if the body was the file itself.
+        /// Nil if the body was the file itself, or if the form names none.
         var fileName: String?
         var bytes: [UInt8] = []
     }
@@ -27,6 +27,10 @@ struct UploadReader: ~Copyable {
     private let largestFile: Int
     private var reserved = 0
     private var fieldBytes = 0
+    private var upload = Upload()
+    /// The fields of a form, and whether the part that is coming is the last of them.
+    private var fields: [(name: String, bytes: [UInt8])] = []
+    private var isField = false
 
     /// - Parameter largestFile: bytes of the largest file that is taken.
     init(limits: EdgeLimits, largestFile: Int) {
@@ -39,7 +43,7 @@ struct UploadReader: ~Copyable {
     /// Reads the body of a request. Room is made for it in the limits as long as the reader lives.
     /// - Throws: ``Problem``, and what the connection throws.
     mutating func read(_ request: Request) async throws -> Upload {
-        let type = request.headers[.contentType] ?? "application/octet-stream"
+        let type = request.headers[.contentType] ?? ""
         let length = request.headers[.contentLength].flatMap { Int($0) }
         var form: FormParser?
         do {
@@ -48,8 +52,7 @@ struct UploadReader: ~Copyable {
             throw Self.malformed(error)
         }
         if form == nil {
-            guard type.lowercased().hasPrefix("image/") || type.lowercased().hasPrefix("application/octet-stream")
-            else {
+            guard Self.isFile(type) else {
                 throw Problem(
                     .unsupportedMediaType, code: "content_type_unknown",
                     "the Content-Type is '\(type.prefix(64))'; send the file itself as image/jpeg, image/png or "
@@ -57,17 +60,14 @@ struct UploadReader: ~Copyable {
             }
             if let length, length > largestFile { throw tooLarge }
         }
-        var upload = Upload()
         upload.isForm = form != nil
         if form == nil {
             upload.files = [Upload.File(name: "")]
             upload.files[0].bytes.reserveCapacity(length ?? 0)
         }
-        var fields: [(name: String, bytes: [UInt8])] = []
-        var isField = false
         for try await buffer in request.body {
             guard form != nil else {
-                try append(buffer.readableBytesView, to: &upload)
+                try append(buffer.readableBytesView)
                 continue
             }
             let events: [FormParser.Event]
@@ -76,20 +76,7 @@ struct UploadReader: ~Copyable {
             } catch {
                 throw Self.malformed(error)
             }
-            for event in events {
-                switch event {
-                case .part(let heading):
-                    isField = heading.fileName == nil
-                    if isField {
-                        fields.append((heading.name, []))
-                    } else {
-                        upload.files.append(Upload.File(name: heading.name, fileName: heading.fileName))
-                    }
-                case .content(let bytes) where isField: try append(bytes, to: &fields)
-                case .content(let bytes): try append(bytes, to: &upload)
-                case .end: break
-                }
-            }
+            for event in events { try take(event) }
         }
         if let form, !form.isComplete { throw Self.malformed(.init("ends before its last boundary")) }
         upload.fields = try fields.map { name, bytes in
@@ -101,7 +88,40 @@ struct UploadReader: ~Copyable {
         return upload
     }
 
-    private mutating func append(_ bytes: some Collection<UInt8>, to upload: inout Upload) throws(Problem) {
+    private mutating func take(_ event: FormParser.Event) throws(Problem) {
+        switch event {
+        case .part(let heading):
+            isField = !heading.isFile
+            if isField {
+                fields.append((heading.name, []))
+            } else {
+                upload.files.append(Upload.File(name: heading.name, fileName: heading.fileName))
+            }
+        case .content(let bytes) where isField && fields[fields.count - 1].bytes.isEmpty && Self.isNoText(bytes):
+            isField = false
+            upload.files.append(Upload.File(name: fields.removeLast().name))
+            try append(bytes)
+        case .content(let bytes) where isField: try appendToField(bytes)
+        case .content(let bytes): try append(bytes)
+        case .end: break
+        }
+    }
+
+    /// Whether a body of that type is a file: any image, since its bytes tell which, any bytes, or nothing said. Storage services
+    /// hand files on as `binary/octet-stream`.
+    private static func isFile(_ contentType: String) -> Bool {
+        let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+        return type.isEmpty || type.hasPrefix("image/") || type == "application/octet-stream"
+            || type == "binary/octet-stream"
+    }
+
+    /// Whether a part without a filename is a file all the same: it begins with a byte that no text begins with, as a JPEG and a
+    /// PNG do. Some clients name a file only if they are told to.
+    private static func isNoText(_ bytes: [UInt8]) -> Bool {
+        bytes.first.map { (0x80...0xC1).contains($0) || $0 >= 0xF5 } == true
+    }
+
+    private mutating func append(_ bytes: some Collection<UInt8>) throws(Problem) {
         let last = upload.files.count - 1
         guard upload.files[last].bytes.count + bytes.count <= largestFile else { throw tooLarge }
         try limits.reserve(bytes.count)
@@ -109,9 +129,7 @@ struct UploadReader: ~Copyable {
         upload.files[last].bytes.append(contentsOf: bytes)
     }
 
-    private mutating func append(
-        _ bytes: [UInt8], to fields: inout [(name: String, bytes: [UInt8])]
-    ) throws(Problem) {
+    private mutating func appendToField(_ bytes: [UInt8]) throws(Problem) {
         fieldBytes += bytes.count
         guard fieldBytes <= Self.maxFieldBytes else {
             throw Self.malformed(.init("has more than \(Self.maxFieldBytes) bytes of fields that are no files"))

@@ -78,6 +78,10 @@ extension RouterCore {
 
     // MARK: Fetching
 
+    /// Milliseconds after which a fetch that was turned away may come again. A journal that works has found thousands of
+    /// results by then.
+    private static let fetchPause = 1000
+
     mutating func fetch(_ token: Token, _ id: String, _ asker: Asker) {
         guard configuration.keepsJournal else {
             let message = "no durable job has the id '\(id)'; this router keeps no journal"
@@ -86,7 +90,8 @@ extension RouterCore {
         if isAbandoned { return refuse(token, id, Self.stopped) }
         guard fetching.count < configuration.maxJobs else {
             let message = "\(fetching.count) clients wait for the journal already; try again later"
-            return refuse(token, id, WireError(.tooManyRequests, code: "queue_full", message))
+            let error = WireError(.tooManyRequests, code: "queue_full", message)
+            return refuse(token, id, error, retryAfter: Self.fetchPause)
         }
         fetching[token] = id
         actions.append(.find(token, id: id, owner: asker.rights == .operator ? nil : asker.owner))

@@ -30,9 +30,11 @@ extension RouterCore {
         }
     }
 
-    mutating func refuse(_ token: Token, _ id: String?, _ error: WireError) {
+    mutating func refuse(_ token: Token, _ id: String?, _ error: WireError, retryAfter milliseconds: Int? = nil) {
         statistics.count(error.status)
-        actions.append(.reply(token, .result(ResultDocument(id: id, error: error))))
+        var document = ResultDocument(id: id, error: error)
+        document.retryAfterMilliseconds = milliseconds
+        actions.append(.reply(token, .result(document)))
     }
 
     mutating func cancel(_ token: Token, _ id: String, _ asker: Asker, _ now: Instant) {

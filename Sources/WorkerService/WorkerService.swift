@@ -329,7 +329,7 @@ public final class WorkerService {
 }
 
 /// The model cannot be served here: its folder, the engine or the canary's score is not as it should be. One sentence says
-/// which, and what to do. Starting again would not help.
+/// which, and what to do. Starting again at once would not help.
 public struct UnfitModel: Error, CustomStringConvertible {
     /// EX_CONFIG of sysexits.h.
     public static let exitStatus: Int32 = 78

@@ -69,15 +69,64 @@ import Wire
                 == [.tell("worker a ended with status 1; restarting in 0.2 s")])
     }
 
-    @Test func childThatSaysThatItIsUnfitIsNotRestartedAndTheOthersGoOn() {
+    private static let unfit =
+        "worker a ended with status 78: it cannot serve its model; mend that, it is tried again in 60 s"
+
+    @Test func childThatCannotServeItsModelIsTriedAgainSlowlyAndTheOthersGoOn() {
         var supervisor = ready()
+        var now = 2.0
+        // However often: neither faster nor slower.
+        for _ in 0..<10 {
+            #expect(supervisor.handle(.ended(first, .status(78)), at: at(now)) == [.tell(Self.unfit)])
+            #expect(supervisor.nextDue == at(now + 60))
+            #expect(supervisor.handle(.due, at: at(now + 59.9)).isEmpty)
+            #expect(supervisor.handle(.due, at: at(now + 60)) == [.launch(first)])
+            #expect(supervisor.nextDue == nil)
+            now += 61
+        }
+        #expect(supervisor.handle(.stop, at: at(now)) == [.terminate(router)])
+        #expect(supervisor.handle(.ended(router, .status(0)), at: at(now)) == [.terminate(first), .terminate(second)])
+        _ = supervisor.handle(.ended(first, .status(0)), at: at(now))
+        // It was not mended.
+        #expect(supervisor.handle(.ended(second, .status(0)), at: at(now)) == [.finished(status: 1)])
+    }
+
+    @Test func childWhoseModelIsMendedIsAsAnyOther() {
+        var supervisor = ready()
+        _ = supervisor.handle(.ended(first, .status(78)), at: at(2))
+        _ = supervisor.handle(.due, at: at(62))
+        #expect(supervisor.handle(.ready(first, ""), at: at(63)) == [.tell("worker a is ready")])
         #expect(
-            supervisor.handle(.ended(first, .status(78)), at: at(2))
-                == [.tell("worker a ended with status 78; it is not restarted, which would not help")])
+            supervisor.handle(.ended(first, .signal(9)), at: at(64))
+                == [.tell("worker a ended by signal 9; restarting in 0.2 s")])
+        _ = supervisor.handle(.due, at: at(64.2))
+        _ = supervisor.handle(.ready(first, ""), at: at(65))
+        _ = supervisor.handle(.stop, at: at(66))
+        _ = supervisor.handle(.ended(router, .status(0)), at: at(66))
+        _ = supervisor.handle(.ended(first, .status(0)), at: at(66))
+        #expect(supervisor.handle(.ended(second, .status(0)), at: at(66)) == [.finished(status: 0)])
+    }
+
+    @Test func clusterWithoutAnyWorkerThatCanServeIsKeptAndTriesAllAgain() {
+        var supervisor = ready()
+        for child in [first, second] { _ = supervisor.handle(.ended(child, .status(78)), at: at(Double(child))) }
+        #expect(supervisor.nextDue == at(61))
+        #expect(supervisor.handle(.due, at: at(61)) == [.launch(first)])
+        #expect(supervisor.handle(.due, at: at(62)) == [.launch(second)])
+        _ = supervisor.handle(.ended(first, .status(78)), at: at(63))
+        _ = supervisor.handle(.ended(second, .status(78)), at: at(63))
+        // Those that wait are not waited for.
+        #expect(supervisor.handle(.stop, at: at(64)) == [.terminate(router)])
+        #expect(supervisor.handle(.ended(router, .status(0)), at: at(65)) == [.finished(status: 1)])
         #expect(supervisor.nextDue == nil)
-        #expect(supervisor.handle(.stop, at: at(5)) == [.terminate(router)])
-        #expect(supervisor.handle(.ended(router, .status(0)), at: at(6)) == [.terminate(second)])
-        #expect(supervisor.handle(.ended(second, .status(0)), at: at(7)) == [.finished(status: 1)])
+    }
+
+    @Test func childThatCannotServeItsModelAtTheFirstStartStopsAll() {
+        var supervisor = supervisor()
+        _ = supervisor.handle(.start, at: at(0))
+        #expect(
+            supervisor.handle(.ended(first, .status(78)), at: at(0.1))
+                == [.tell("worker a ended with status 78 before it was ready; stopping"), .terminate(router)])
     }
 
     @Test func stopDrainsTheRouterBeforeTheWorkers() {

@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import NIOHTTPTypes
 import Synchronization
 import Testing
@@ -11,7 +12,8 @@ import Testing
     private let channel: EmbeddedChannel
 
     init() throws {
-        channel = EmbeddedChannel(handler: ConnectionGuard(timeout: .seconds(10), largestBody: 1000))
+        channel = EmbeddedChannel(
+            handler: ConnectionGuard(timeout: .seconds(10), largestBody: 1000) { problem, _ in problem.response() })
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/none")).wait()
     }
 
@@ -107,6 +109,62 @@ import Testing
         _ = try sent()
         try receive(self.head([.expect: "100-continue", .contentLength: "1001"]))
         #expect(try sent().isEmpty)
+    }
+
+    // MARK: Requests that cannot be read
+
+    /// What the server behind the guard says when it gets to an error.
+    private func answerMalformed() throws {
+        #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
+        let head = HTTPResponse(status: .badRequest, headerFields: [.connection: "close", .contentLength: "0"])
+        try channel.writeOutbound(HTTPResponsePart.head(head))
+        try channel.writeOutbound(HTTPResponsePart.end(nil))
+    }
+
+    private func fail(_ error: HTTPParserError) { channel.pipeline.fireErrorCaught(error) }
+
+    @Test(arguments: [(HTTPParserError.headerOverflow, 431), (.invalidMethod, 400), (.unknown, 400)])
+    func malformedHeadIsToldWhyAndTheConnectionEnds(_ error: HTTPParserError, _ status: Int) throws {
+        fail(error)
+        try answerMalformed()
+        let parts = try sent()
+        #expect(parts.count == 3)
+        guard case .head(let head)? = parts.first, case .body(let body) = parts[1] else {
+            preconditionFailure("nothing was answered")
+        }
+        #expect(head.status.code == status)
+        #expect(head.headerFields[.connection] == "close")
+        #expect(head.headerFields[.contentLength] == "\(body.readableBytes)")
+        pass(2)
+        #expect(!channel.isActive)
+    }
+
+    @Test func malformedHeadIsAnsweredInItsTurn() throws {
+        try receive(head())
+        try receive(.end(nil))
+        fail(.invalidMethod)
+        // The parser says so twice if it is the version.
+        fail(.invalidVersion)
+        #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
+        try answer()
+        guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
+        #expect(head.status == .ok)
+        #expect(head.headerFields[.connection] == nil)
+        fail(.unknown)
+        try answerMalformed()
+        #expect(try sent().count == 3)
+        pass(2)
+        #expect(!channel.isActive)
+    }
+
+    @Test func bodyThatCannotBeReadHasItsRequestsAnswer() throws {
+        try receive(head())
+        fail(.invalidChunkSize)
+        try answerMalformed()
+        guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
+        #expect(head.headerFields[.contentLength] == "0")
+        pass(2)
+        #expect(!channel.isActive)
     }
 
     // MARK: Clients that go

@@ -51,6 +51,19 @@ import Wire
         #expect(answer.response.status == .tooManyRequests)
     }
 
+    /// What the router or the gateway refuses for the moment, and what they refuse for good.
+    @Test(arguments: [
+        (503, "no_worker", "5"), (503, "journal_unavailable", "5"), (503, "draining", "1"),
+        (503, "inference_failed", "1"),
+        (503, "worker_lost", "1"), (503, "no_router", "1"), (503, "of_a_later_release", "1"), (429, "queue_full", "1"),
+        (429, "client_queue_full", "1"), (408, "budget_spent", nil), (422, "quarantined", nil), (504, "no_answer", nil),
+    ])
+    func refusalForTheMomentSaysWhenToComeAgain(_ status: Int, _ code: String, _ seconds: String?) throws {
+        #expect(Problem(.init(code: status), code: code, "").response().headers[.retryAfter] == seconds)
+        let result = Array(#"{"status":\#(status),"error":{"code":"\#(code)","message":""}}"#.utf8)
+        #expect(try RouterConnection.Answer(result).response.headers[.retryAfter] == seconds)
+    }
+
     @Test func resultIsPassedOnAsItIs() throws {
         let answer = try RouterConnection.Answer(Array(#"{"status":206, "x": [1]}"#.utf8))
         #expect(answer.problem == nil)

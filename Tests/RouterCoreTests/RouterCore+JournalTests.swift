@@ -169,6 +169,7 @@ struct RouterCoreJournalTests {
         var script = script { $0.maxJobs = 1 }
         script.ask(1, .fetch, id: "a")
         #expect(script.ask(2, .fetch, id: "b") == ["reply 2: 429 queue_full"])
+        #expect(script.document(2)?.retryAfterMilliseconds == 1000)
     }
 
     // MARK: Keys

@@ -26,6 +26,7 @@ import Wire
 
     @Test(arguments: [
         ("budget_ms", "x"), ("budget_ms", "0"), ("priority", "10"), ("priority", "1.5"), ("explain", "yes"), ("id", ""),
+        ("models", ""),
         ("require", "some"), ("metadata", "1"), ("metadata", "{"), ("metadata", #"{},"verb":"cancel""#),
         ("metadata", "{} {}"),
     ])
@@ -33,6 +34,33 @@ import Wire
         let refused = #expect(throws: RequestHeader.Refused.self) { try header((name, text)) }
         #expect(refused?.error.code == "malformed_header")
         #expect(refused?.error.message.contains("'\(name)'") == true)
+    }
+
+    @Test(arguments: ["durable", "wait", "explain"])
+    func booleansAreReadInAnyLanguagesSpelling(_ name: String) throws {
+        func value(_ texts: String...) throws -> Bool {
+            let header = try RequestHeader(verb: .classify, fields: texts.map { (name: name, text: $0) })
+            return ["durable": header.durable, "wait": header.wait, "explain": header.explain][name]!
+        }
+        for text in ["true", "True", "TRUE", "tRuE", "1"] { #expect(try value(text)) }
+        for text in ["false", "False", "FALSE", "0"] { #expect(try !value(text)) }
+        // The last of several counts, and each must be right.
+        #expect(try value("False", "1"))
+        #expect(try !value("1", "False"))
+        for texts in [["maybe", "true"], ["true", ""]] {
+            #expect(throws: RequestHeader.Refused.self) { try value(texts[0], texts[1]) }
+        }
+        for text in ["", "yes", "on", "2", "01", " true", "true\0", "t", "null", "ｔｒｕｅ"] {
+            let refused = #expect(throws: RequestHeader.Refused.self) {
+                try RequestHeader(verb: .classify, fields: [("id", "a"), (name, text)])
+            }
+            #expect(refused?.id == "a")
+            #expect(
+                refused?.error
+                    == WireError(
+                        .badRequest, code: "malformed_header",
+                        "the field '\(name)' must be true, false, 1 or 0, not '\(text)'"))
+        }
     }
 
     @Test func verbIsTheCallers() throws {
