@@ -116,7 +116,7 @@ public final class BifronsClient: Sendable {
     ///   - timeout: how long the answer may take, connecting included.
     ///   - connectTimeout: how long connecting may take; nil: as long as the answer.
     /// - Returns: the time it took, connecting included.
-    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `noAnswer` if one was and did not answer.
+    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `keysRefused` if one was there, `noAnswer` if one was and did not answer.
     @discardableResult
     public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()

@@ -182,6 +182,31 @@ extension EndToEndTests {
             #expect(try up.waitForEnd() == .exit(0), "\(up.standardError)")
         }
 
+        /// What a command says at the cluster's router with this folder of keys, or without any.
+        private static func refusal(_ cluster: Cluster, _ keys: KeyFolder?) throws -> String {
+            let options = ["--router=\(cluster.clientEndpoint)"] + (keys.map { ["--keys=\($0.path)"] } ?? [])
+            let process = try cluster.run(Self.bifrons, ["status"] + options)
+            #expect(process.wait(milliseconds: 0) == .exit(69))
+            return process.standardError
+        }
+
+        @Test(arguments: [false, true]) func whoHasNoFittingKeysIsToldSo(overTCP: Bool) throws {
+            let folder = try TemporaryFolder()
+            let stranger = try KeyFolder.make(at: "\(folder.path)/stranger")
+            let unlisted = try KeyFolder.make(at: "\(folder.path)/unlisted")
+            try Cluster.run(keys: true, overTCP: overTCP) { cluster in
+                let publicKey = Files.bytes("\(try #require(cluster.keys).path)/router.public")
+                try Files.write(publicKey, to: "\(unlisted.path)/router.public")
+                #expect(try Self.refusal(cluster, nil).contains("wants keys, and this client has none"))
+                #expect(try Self.refusal(cluster, stranger).contains("refuses this client's keys"))
+                #expect(try Self.refusal(cluster, unlisted).contains("refuses this client's keys"))
+            }
+            try Cluster.run(overTCP: overTCP) { cluster in
+                let said = try Self.refusal(cluster, stranger)
+                #expect(said.contains("has no keys, and this client has"))
+            }
+        }
+
         @Test func keygenMakesKeysOnce() throws {
             let folder = try TemporaryFolder()
             func keygen() throws -> ChildProcess {
