@@ -36,8 +36,8 @@ final class ClientLoop {
             options.heartbeat = .init(interval: .seconds(2), timeout: .seconds(6))
             socket = try Socket(.dealer, context: context, options: options)
             monitor = try socket.monitor([
-                .handshakeSucceeded, .disconnected, .closed, .handshakeFailedNoDetail, .handshakeFailedProtocol,
-                .handshakeFailedAuthentication,
+                .connected, .handshakeSucceeded, .disconnected, .closed, .handshakeFailedNoDetail,
+                .handshakeFailedProtocol, .handshakeFailedAuthentication,
             ])
             try socket.connect(endpoint)
         }
@@ -50,8 +50,8 @@ final class ClientLoop {
                 hasEnded = hasEnded || isReady && event.kind == .disconnected
                 isReady = event.kind == .handshakeSucceeded
                 if isReady || event.kind == .closed { failure = nil }
-                // An end without a word says less than what is known already.
-                if let new = HandshakeFailure(event), failure == nil || new != .ended { failure = new }
+                // What says less than is known already is passed over.
+                if let new = HandshakeFailure(event), failure.map({ new.weight > $0.weight }) ?? true { failure = new }
             }
             return hasEnded
         }

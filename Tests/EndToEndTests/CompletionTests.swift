@@ -9,7 +9,9 @@ extension EndToEndTests {
     @Suite(.serialized) struct CompletionTests {
         private static let programs = ["bifrons", "bifrons-router", "bifrons-worker", "bifrons-gateway"]
 
-        private static func output(_ program: String, _ arguments: [String], in folder: TemporaryFolder) throws -> String {
+        private static func output(
+            _ program: String, _ arguments: [String], in folder: TemporaryFolder
+        ) throws -> String {
             let process = try ChildProcess(
                 Files.program(program), arguments, name: program, folder: folder.path, diesWithTests: false)
             #expect(try process.waitForEnd() == .exit(0), "\(process.standardError)")
@@ -23,6 +25,13 @@ extension EndToEndTests {
         @Test(arguments: programs, ["bash", "zsh", "fish"])
         func scriptsCompleteFilesFoldersAndWords(program: String, shell: String) throws {
             let script = try Self.output(program, ["--generate-completion-script", shell], in: TemporaryFolder())
+            // How each shell's script completes a file, a folder and one of several words.
+            let marks = [
+                "bash": ["add_completions -f", "add_completions -d", "'info'$'\\n''notice'"],
+                "zsh": [":_files'", ":_files -/'", "'info' 'notice'"],
+                "fish": ["-l 'config' ", "complete_directories)'", "info"],
+            ]
+            for mark in try #require(marks[shell]) { #expect(script.contains(mark), "\(mark)") }
             for level in ["trace", "warning", "critical"] { #expect(script.contains(level)) }
             if program == "bifrons-worker" { for word in ["f32", "bf16", "int8"] { #expect(script.contains(word)) } }
         }
@@ -40,8 +49,10 @@ extension EndToEndTests {
                 _bifrons bifrons "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
                 printf '%s\\n' "${COMPREPLY[@]}"
                 """
+            // Outputs of one name would be one file.
+            let name = "bash-\(Files.names(in: folder.path).count)"
             let shell = try ChildProcess(
-                "/bin/bash", ["-c", script, "bash", folder.path] + line, name: "bash", folder: folder.path,
+                "/bin/bash", ["-c", script, "bash", folder.path] + line, name: name, folder: folder.path,
                 diesWithTests: false)
             #expect(try shell.waitForEnd() == .exit(0), "\(shell.standardError)")
             return Set(shell.standardOutput.split(separator: "\n").map(String.init))
@@ -51,7 +62,9 @@ extension EndToEndTests {
             let folder = try TemporaryFolder()
             for name in ["here", "here/below"] { mkdir("\(folder.path)/\(name)", 0o700) }
             try Files.write([], to: "\(folder.path)/help.json")
-            func offered(_ line: String...) throws -> Set<String> { try Self.completions(["bifrons"] + line, in: folder) }
+            func offered(_ line: String...) throws -> Set<String> {
+                try Self.completions(["bifrons"] + line, in: folder)
+            }
             #expect(try offered("cl") == ["classify"])
             #expect(try offered("").isSuperset(of: ["up", "classify", "status", "bench", "models", "keygen"]))
             #expect(try offered("classify", "--req") == ["--require"])
@@ -73,8 +86,8 @@ extension EndToEndTests {
             for program in Self.programs {
                 let script = try Self.output(program, ["--generate-completion-script", "bash"], in: TemporaryFolder())
                 let options = [
-                    "config": "-f", "keys": "-d", "models-folder": "-d", "journal": "-f", "model": "-d", "locator": "-d",
-                    "cache-folder": "-d", "tokens": "-f",
+                    "config": "-f", "keys": "-d", "models-folder": "-d", "journal": "-f", "model": "-d",
+                    "locator": "-d", "cache-folder": "-d", "tokens": "-f",
                 ]
                 for (name, kind) in options where script.contains("'--\(name)')") {
                     let body = script.components(separatedBy: "'--\(name)')")[1].prefix { $0 != ";" }
