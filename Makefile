@@ -50,7 +50,7 @@ test-browser: build engine ## test the gateway's pages in a real browser
 	.venv-browser/bin/python -m pytest -q Tests/Browser
 
 test-docs: build engine ## run the commands of the README and docs as they are printed, with the release build
-	@scripts/packages iproute2
+	@scripts/packages iproute2 openssl
 	python3 Tests/Documentation/commands.py
 
 screenshots: build engine ## take the pictures of the pages that the documentation shows

@@ -1,9 +1,9 @@
-"""Runs the commands that the documentation prints, as they are printed, in a fresh clone and with the programs that are built.
+"""Runs the commands that the documentation prints, as they are printed, in a fresh clone with the built programs.
 
     make test-docs
 
-Endpoints are the printed ones: everything but what fetches packages runs in a network namespace of its own. What is not run is
-listed with the reason. PROGRAMS names another folder of programs, IMAGE another picture than a portrait that Debian ships.
+Endpoints are the printed ones: everything but what fetches packages runs in a network namespace of its own. What is not
+run is listed with the reason. PROGRAMS names another folder of programs, IMAGE another picture than Debian's portrait.
 """
 
 import os
@@ -34,8 +34,8 @@ class Failure(Exception):
 def clone(folder: Path) -> None:
     """What a clone has, the built programs where the build puts them, and the pictures that are the reader's own."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True,
-        text=True)
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+        capture_output=True, text=True)
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,8 @@ class Scene:
         text = self.command(step)
         print(f"  {step.page}: {text}", flush=True)
         if re.match(r"export |[a-z]+=", text):
-            self.assignments.append(text if not text.startswith("export PATH") else text.replace("$PWD", str(self.folder)))
+            # The clone's folder, from wherever later commands run.
+            self.assignments.append(text.replace("$PWD", str(self.folder)))
         script = "\n".join(["set -e", *self.assignments, ("exec " if step.ready else "") + text])
         if step.ready:
             self.start(step, script)
@@ -96,20 +97,22 @@ class Scene:
         # Random once, and the same from then on.
         if re.match(r"[a-z]+=\$\(", text):
             name = text.partition("=")[0]
-            value = subprocess.run(["/bin/bash", "-c", f"{text}; printf %s \"${name}\""], check=True, capture_output=True, text=True)
-            self.assignments[-1] = f"{name}={value.stdout}"
+            shown = ["/bin/bash", "-c", f"{text}; printf %s \"${name}\""]
+            value = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+            self.assignments[-1] = f"{name}={value}"
 
     def start(self, step: Step, script: str) -> None:
         log = self.folder / f"background-{len(self.programs)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["/bin/bash", "-c", script], cwd=self.folder / step.folder, env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+                ["/bin/bash", "-c", script], cwd=self.folder / step.folder, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         self.programs.append((str(step.what), process, log))
         end = time.monotonic() + START
         while not re.search(step.ready, log.read_text(errors="replace")):
             if process.poll() is not None or time.monotonic() > end:
-                raise Failure(f"'{step.what}' of {step.page} was not ready and said:\n{log.read_text(errors='replace')}")
+                said = log.read_text(errors="replace")
+                raise Failure(f"'{step.what}' of {step.page} was not ready and said:\n{said}")
             time.sleep(0.05)
 
     def close(self) -> None:
@@ -119,7 +122,8 @@ class Scene:
             process.send_signal(signal.SIGTERM)
             try:
                 if process.wait(END) != 0:
-                    late.append(f"'{what}' ended with {process.returncode} and said:\n{log.read_text(errors='replace')}")
+                    said = log.read_text(errors="replace")
+                    late.append(f"'{what}' ended with {process.returncode} and said:\n{said}")
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 late.append(f"'{what}' did not end within {END} s")
@@ -141,7 +145,8 @@ def synopses(folder: Path) -> None:
     for command in pages.commands(pages.README):
         why = pages.reason(command)
         if why and "synopsis" in why:
-            play(folder, [pages.PATH, Step(command.page, " ".join(command.text.split()[:2]) + " --help", expect="USAGE: ")])
+            words = " ".join(command.text.split()[:2])
+            play(folder, [pages.PATH, Step(command.page, f"{words} --help", expect="USAGE: ")])
 
 
 def inside(folder: Path) -> None:
@@ -162,8 +167,7 @@ def outside() -> None:
         for command in pages.commands(page):
             why = pages.reason(command)
             if why:
-                print(f"not run: {page}: {command.text.split('  ')[0]} (needs {why})" if "synopsis" not in why else
-                      f"not run: {page}: {command.text.split('  ')[0]} ({why})")
+                print(f"not run: {page}: {command.text.split('  ')[0]} ({why})")
     with tempfile.TemporaryDirectory(prefix="bifrons-docs.") as name:
         folder = Path(name)
         clone(folder)

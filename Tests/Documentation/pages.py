@@ -9,8 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Words that begin a command. A block in sh or bash is all commands.
 PROGRAMS = re.compile(
-    r"(\$ )?([A-Z_]+=\S+ )?(make|bifrons[a-z-]*|curl|python3?|pip3?|\.venv\S*|docker|kubectl|systemctl|echo|[a-z]+=\$.*|swift|git|"
-    r"helm|export|source|scripts/\S+|for|install|cp|openssl|cd|mkdir|sudo|apt\S*|chmod|pkill|scp)(\s|$)")
+    r"(\$ )?([A-Z_]+=\S+ )?(make|bifrons[a-z-]*|curl|python3?|pip3?|\.venv\S*|docker|kubectl|systemctl|echo|"
+    r"[a-z]+=\$.*|swift|git|helm|export|source|scripts/\S+|for|install|cp|openssl|cd|mkdir|sudo|apt\S*|chmod|pkill|"
+    r"scp)(\s|$)")
 LANGUAGES_OF_OTHERS = {"python", "mermaid", "json", "yaml", "swift"}
 
 
@@ -25,7 +26,8 @@ def pages() -> list[str]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, check=True,
         capture_output=True, text=True)
-    return sorted(name for name in listed.stdout.split("\0") if name and name != "CHANGELOG.md" and (ROOT / name).is_file())
+    names = set(listed.stdout.split("\0")) - {"", "CHANGELOG.md"}
+    return sorted(name for name in names if (ROOT / name).is_file())
 
 
 def blocks(text: str):
@@ -104,7 +106,8 @@ SCENES = [
     [
         PATH,
         Step(README, "bifrons up", ready=READY),
-        Step(README, ".venv/bin/python Examples/python/submit.py tcp://127.0.0.1:5555 grace_hopper.jpg", expect=VERDICT),
+        Step(README, ".venv/bin/python Examples/python/submit.py tcp://127.0.0.1:5555 grace_hopper.jpg",
+             expect=VERDICT),
         Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5555", "face.jpg"), expect=VERDICT),
         # The same when nobody answers: it ends, and is not stuck behind its first try.
         Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5999", "face.jpg"), replace={"7000": "300"}, status=69,
@@ -117,14 +120,17 @@ SCENES = [
         Step(HTTP, "curl -F a=@one.jpg -F b=@two.png http://127.0.0.1:5000/v1/classify",
              expect=rf"(?s)\"results\":.*{VERDICT}.*{VERDICT}"),
         Step(HTTP, "curl -i --data-binary @face.jpg -H 'Content-Type: image/jpeg' -H 'Idempotency-Key: 4711' "
-                   "http://127.0.0.1:5000/v1/jobs", expect=r"(?s)HTTP/1.1 202 Accepted.*\nLocation: /v1/jobs/(?P<job>\S+)"),
-        Step(HTTP, "curl http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"}, expect=r'"status":20[02]'),
+                   "http://127.0.0.1:5000/v1/jobs",
+             expect=r"(?s)HTTP/1.1 202 Accepted.*\nLocation: /v1/jobs/(?P<job>\S+)"),
+        Step(HTTP, "curl http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"},
+             expect=r'"status":20[02]'),
         Step(HTTP, "curl -X DELETE http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"},
              expect=r'"status":(200|404)'),
         Step(HTTP, "curl -F file=@face.jpg http://127.0.0.1:5000/", expect=r'"model1":\{'),
-        Step(README, "bifrons-worker --model Models/resnet --router tcp://127.0.0.1:5556", ready="router accepts the worker"),
-        Step(EXAMPLES, ".venv-examples/bin/python submit.py tcp://127.0.0.1:5555 portrait.jpg", folder="Examples/python",
-             expect=VERDICT),
+        Step(README, "bifrons-worker --model Models/resnet --router tcp://127.0.0.1:5556",
+             ready="router accepts the worker"),
+        Step(EXAMPLES, ".venv-examples/bin/python submit.py tcp://127.0.0.1:5555 portrait.jpg",
+             folder="Examples/python", expect=VERDICT),
         Step(EXAMPLES, ".venv-examples/bin/python pipeline.py photographs --router tcp://127.0.0.1:5555 --window 16",
              folder="Examples/python", expect=r"face\.jpg\t20[06]\t"),
         Step(README, "bifrons --generate-completion-script bash > completion.bash"),
@@ -152,13 +158,16 @@ SCENES = [
 
 # What is printed and not run here, and why: pages, commands, the reason.
 NOT_RUN = [
-    (r".*", r"make ", "builds, tests and measurements of their own; .ci/run runs most of them"),
-    (r"README\.md", r"bifrons (up|classify|status|models|bench|keygen)\s{2,}.*|bifrons \w+ (FILE|\[--watch|--images DIR|DIR).*",
-     "a synopsis, whose commands are asked for their help instead"),
-    (r"docs/deployment\.md", r"docker |sudo chown |for (target|file) in .*|BIFRONS_REGISTRY=|kubectl ", "a container engine; make deploy-test"),
-    (r"docs/deployment\.md", r"install |cp |systemctl |bifrons keygen /etc/bifrons/keys", "root, and systemd; make deploy-test"),
-    (r"docs/preprocessing\.md", r"BIFRONS_PARITY_PICTURES=FOLDER swift test", "a folder of pictures, and a debug build"),
-    (r"Models/training/README\.md", r".*", "labelled pictures, and hours; its tests are part of make test"),
+    (r".*", r"make ", "a build, a test or a measurement of its own; .ci/run runs most of them"),
+    (r"README\.md", r"bifrons (up|classify|status|models|bench|keygen)( +(FILE|\[|--images DIR|DIR)|\s{2,}).*",
+     "a line of the synopsis; its command is asked for its help instead"),
+    (r"docs/deployment\.md", r"docker |sudo chown |for (target|file) in .*|BIFRONS_REGISTRY=|kubectl ",
+     "needs a container engine; make deploy-test"),
+    (r"docs/deployment\.md", r"install |cp |systemctl |bifrons keygen /etc/bifrons/keys",
+     "needs root and systemd; make deploy-test"),
+    (r"docs/preprocessing\.md", r"BIFRONS_PARITY_PICTURES=FOLDER swift test",
+     "needs a folder of pictures and a debug build"),
+    (r"Models/training/README\.md", r".*", "needs labelled pictures and hours; make test runs its tests"),
 ]
 
 

@@ -83,6 +83,18 @@ import ZeroMQ
     ]
     private static let pongWithContext: [UInt8] = [0x04, 0x08, 0x04, 0x50, 0x4F, 0x4E, 0x47, 0x61, 0x62, 0x63]
 
+    @Test func docsShowTheseBytes() throws {
+        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = try #require(fopen("\(root)/docs/protocol.md", "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let page = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+        for frame in [Self.ping, Self.pong, Self.pingWithContext, Self.pongWithContext] {
+            let digits = frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+            #expect(page.contains("    0000  \(digits) "), "\(digits)")
+        }
+    }
+
     /// A router that sends PINGs, and a peer without libzmq whose handshake is done.
     private func withPeer(
         _ body: (_ peer: Int32, _ router: borrowing Socket, _ monitor: borrowing Monitor) throws -> Void
