@@ -239,8 +239,7 @@ final class ClientLoop {
     /// What the first router said that refused the client, of those that may have the call.
     private func refusal(of call: Call) -> ClientError? {
         let asked = call.router.map { [routers[$0]] } ?? routers
-        let hasKeys = if case .none = options.curve { false } else { true }
-        return asked.lazy.compactMap { $0.failure?.error(at: $0.endpoint, hasKeys: hasKeys) }.first
+        return asked.lazy.compactMap { [options] in $0.failure?.error(at: $0.endpoint, hasKeys: options.hasKeys) }.first
     }
 
     private func endpoints(of call: Call) -> String {

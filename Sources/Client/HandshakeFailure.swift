@@ -25,6 +25,12 @@ enum HandshakeFailure: Equatable {
         }
     }
 
+    /// What would fail with a router that greets with this mechanism; nil if nothing would for want of keys on one side.
+    init?(mechanism: String, hasKeys: Bool) {
+        guard (mechanism == "NULL" && hasKeys) || (mechanism == "CURVE" && !hasKeys) else { return nil }
+        self = .mechanism
+    }
+
     /// How much it says.
     var weight: Int {
         switch self {
@@ -63,8 +69,8 @@ enum HandshakeFailure: Equatable {
         case .ended:
             ClientError(
                 .noRouter,
-                "the router at \(endpoint) ends every connection in the handshake; it may have no room for more "
-                    + "(max-connections), or want keys (--keys)")
+                "the router at \(endpoint) ends every connection in the handshake; it may want keys (--keys), or have no room "
+                    + "for more (max-connections)")
         case .unfinished: nil
         case .protocolError:
             ClientError(.noRouter, "what listens at \(endpoint) is no router; name another with --router")

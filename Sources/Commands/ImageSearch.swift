@@ -54,7 +54,8 @@ struct ImageSearch {
         case .socket: passedOver.count(.socket)
         case .device: passedOver.count(.device)
         case .file where !Self.isPicture(entry.path, name): passedOver.count(.file(suffix: Self.suffix(of: name)))
-        case nil where isLink && !PictureKind.suffixes.contains(Self.suffix(of: name)): passedOver.count(.brokenLink)
+        case nil where [ENOENT, ELOOP, ENOTDIR].contains(errno) && isLink && !Self.isNamedAsPicture(name):
+            passedOver.count(.brokenLink)
         case .file, nil:
             sources.append(
                 ImageSource(name: entry.path, place: .file(entry.path), relativeName: entry.relativePath))
@@ -88,13 +89,17 @@ struct ImageSearch {
 
     /// By its name, so that a broken one is told of; or by how it begins. One that cannot be opened may be a picture.
     private static func isPicture(_ path: FileName, _ name: ArraySlice<UInt8>) -> Bool {
-        if PictureKind.suffixes.contains(suffix(of: name)) { return true }
+        if isNamedAsPicture(name) { return true }
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { return true }
         defer { close(descriptor) }
         var start: [UInt8] = Array(repeating: 0, count: PictureKind.startBytes)
         let count = Glibc.read(descriptor, &start, start.count)
         return count < 0 || PictureKind.isPicture(Array(start[..<count]))
+    }
+
+    private static func isNamedAsPicture(_ name: ArraySlice<UInt8>) -> Bool {
+        PictureKind.suffixes.contains(suffix(of: name))
     }
 
     /// What stands behind a name's last point, in lower case; empty if it has none that people would take for a kind.

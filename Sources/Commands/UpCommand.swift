@@ -47,7 +47,11 @@ struct UpCommand: ParsableCommand {
         // A name without a slash was found along the PATH, and is found again.
         let program = program.contains("/") ? absolute(program) : program
         var words = [program, "classify", "--router=\(settings.clientPeer)"]
-        if let keys = settings.router.keys { words.append("--keys=\(absolute(keys))") }
+        if let keys = settings.router.keys {
+            let hasKey = ["client", "operator"].contains { access("\(keys)/\($0).secret", R_OK) == 0 }
+            guard hasKey else { return "submit to \(settings.clientPeer) with the key of a client or an operator" }
+            words.append("--keys=\(absolute(keys))")
+        }
         let command = words.map(\.shellQuoted).joined(separator: " ")
         return "submit to \(settings.clientPeer), for instance: \(command) IMAGE"
     }

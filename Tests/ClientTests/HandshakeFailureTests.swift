@@ -43,6 +43,25 @@ import ZeroMQ
         #expect(withKeys?.code == .keysRefused && withKeys?.description.contains("has no keys") == true)
     }
 
+    @Test(arguments: ["ipc", "tcp"]) func greetingTellsTheMechanism(transport: String) throws {
+        func endpoint(_ name: String) -> String { transport == "tcp" ? "tcp://127.0.0.1:*" : folder.endpoint(name) }
+        let keyed = try ScriptedRouter(endpoint("keyed"), context, curve: try keys().router)
+        let keyless = try ScriptedRouter(endpoint("keyless"), context)
+        for _ in 0..<20 {
+            #expect(Greeting.mechanism(of: keyed.endpoint, within: .seconds(20)) == "CURVE")
+            #expect(Greeting.mechanism(of: keyless.endpoint, within: .seconds(20)) == "NULL")
+        }
+    }
+
+    @Test func greetingOfNobodyAndOfOthersIsNone() throws {
+        #expect(Greeting.mechanism(of: folder.endpoint("none"), within: .seconds(20)) == nil)
+        #expect(Greeting.mechanism(of: "tcp://127.0.0.1:1", within: .seconds(20)) == nil)
+        #expect(Greeting.mechanism(of: "tcp://[::1]:1", within: .seconds(20)) == nil)
+        for nonsense in ["tcp://", "inproc://x", "", "ipc://" + String(repeating: "x", count: 200)] {
+            #expect(Greeting.mechanism(of: nonsense, within: .seconds(20)) == nil)
+        }
+    }
+
     @Test(arguments: ["ipc", "tcp"]) func keyOfAnotherRouterIsRefused(transport: String) async throws {
         let keys = try keys()
         let endpoint = transport == "tcp" ? "tcp://127.0.0.1:*" : folder.endpoint("router")

@@ -21,9 +21,17 @@ import Testing
         )
     }
 
+    @Test func hintPromisesNothingThatTheKeysCannotDo() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("keys/router.secret", [])
+        #expect(
+            try hint(["--keys=\(folder.path)/keys"])
+                == "submit to tcp://127.0.0.1:5555 with the key of a client or an operator")
+    }
+
     @Test func hintNamesKeysAndProgramFromAnyFolder() throws {
         let folder = try TemporaryFolder()
-        try folder.write("it's keys/x", [])
+        try folder.write("it's keys/client.secret", [])
         try folder.write("bin/bifrons", [])
         let text = try hint(["--keys=\(folder.path)/bin/../it's keys"], program: "\(folder.path)/./bin/bifrons")
         #expect(text.contains("\(folder.path)/bin/bifrons classify --router="))
