@@ -22,7 +22,7 @@ SOAK ?= .cache/soak
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test test-tsan test-asan test-browser screenshots build bench scaling fuzz chaos tails soak data-report
+.PHONY: help demo test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails soak data-report
 .PHONY: models engine packages format lint deploy-check deploy-test clean
 
 help: ## say what can be made
@@ -35,7 +35,8 @@ test: packages engine ## build with walls checked, run all tests
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
-	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Models/training/tests --ignore Models/training/tests/with_torch
+	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Documentation/tests Models/training/tests \
+		--ignore Models/training/tests/with_torch
 
 test-tsan: packages engine ## run the Swift tests under the thread sanitizer
 	@scripts/sanitize thread
@@ -47,6 +48,10 @@ test-browser: build engine ## test the gateway's pages in a real browser
 	@scripts/packages chromium chromium-driver
 	@scripts/python-environment .venv-browser Tests/Browser/requirements.txt
 	.venv-browser/bin/python -m pytest -q Tests/Browser
+
+test-docs: build engine ## run the commands of the README and docs as they are printed, with the release build
+	@scripts/packages iproute2 openssl
+	python3 Tests/Documentation/commands.py
 
 screenshots: build engine ## take the pictures of the pages that the documentation shows
 	@scripts/screenshots

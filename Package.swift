@@ -115,9 +115,9 @@ let package = Package(
             // Embedded by CPages.
             exclude: ["Resources"], swiftSettings: strict),
         .target(name: "CNoLocales"),
-        program("bifrons-router", ["CNoLocales", "RouterService", "Settings", logging]),
-        program("bifrons-worker", ["Settings", "WorkerService", logging]),
-        program("bifrons-gateway", ["Gateway", "Settings", logging]),
+        program("bifrons-router", ["CNoLocales", "RouterService", "Settings", "Wire", logging]),
+        program("bifrons-worker", ["Settings", "Wire", "WorkerService", logging]),
+        program("bifrons-gateway", ["Gateway", "Settings", "Wire", logging]),
         program("bifrons", ["Commands", "Settings"]),
 
         // What only tests and benchmarks use.

@@ -31,6 +31,8 @@ public final class BifronsClient: Sendable {
         /// Encryption, and who this client is to the routers.
         public var curve: Curve.Role = .none
 
+        var hasKeys: Bool { if case .none = curve { false } else { true } }
+
         public init(routers: [String] = ["tcp://127.0.0.1:5555"]) {
             self.routers = routers
         }
@@ -116,14 +118,29 @@ public final class BifronsClient: Sendable {
     ///   - timeout: how long the answer may take, connecting included.
     ///   - connectTimeout: how long connecting may take; nil: as long as the answer.
     /// - Returns: the time it took, connecting included.
-    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `noAnswer` if one was and did not answer.
+    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `keysRefused` if one was there, `noAnswer` if one was and did not answer.
     @discardableResult
     public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()
-        _ = try await request(
-            RequestHeader(verb: .ping), image: nil, router: nil, connectTimeout: connectTimeout ?? timeout,
-            answerTimeout: timeout)
+        do {
+            _ = try await request(
+                RequestHeader(verb: .ping), image: nil, router: nil, connectTimeout: connectTimeout ?? timeout,
+                answerTimeout: timeout)
+        } catch let error as ClientError where error.code == .noRouter || error.code == .keysRefused {
+            throw mismatch() ?? error
+        }
         return MonotonicClock.now() - start
+    }
+
+    /// Asks the routers themselves whether it is for want of keys that none can be used. Waits a moment.
+    private func mismatch() -> ClientError? {
+        for router in routers {
+            guard let mechanism = Greeting.mechanism(of: router, within: .milliseconds(500)) else { continue }
+            if let failure = HandshakeFailure(mechanism: mechanism, hasKeys: options.hasKeys) {
+                return failure.error(at: router, hasKeys: options.hasKeys)
+            }
+        }
+        return nil
     }
 
     /// Sends any request and waits for its answer. With several routers, `fetch` and `cancel` ask all of them: the answer is

@@ -5,6 +5,8 @@ public struct ClientError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Code: Equatable, Sendable {
         /// No router could be connected to.
         case noRouter
+        /// A router is there, and its keys and the client's do not fit.
+        case keysRefused
         /// A router has the request and did not answer in time.
         case noAnswer
         /// The client was closed before or during the call.

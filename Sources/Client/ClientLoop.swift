@@ -22,8 +22,10 @@ final class ClientLoop {
         var monitorIndex = 0
         /// Whether a connection stands.
         var isReady = false
-        /// When to connect again, after a connection that stood has ended.
+        /// When to connect again, after a connection that stood has ended or one was refused for good.
         var connectAt: Instant?
+        /// Why the last handshake failed; nil if it did not, or if nobody listens any more.
+        private(set) var failure: HandshakeFailure?
 
         init(_ endpoint: String, _ context: Context, _ curve: Curve.Role) throws(ZeroMQError) {
             self.endpoint = endpoint
@@ -33,7 +35,10 @@ final class ClientLoop {
             options.reconnectMaximum = .seconds(1)
             options.heartbeat = .init(interval: .seconds(2), timeout: .seconds(6))
             socket = try Socket(.dealer, context: context, options: options)
-            monitor = try socket.monitor([.handshakeSucceeded, .disconnected])
+            monitor = try socket.monitor([
+                .connected, .handshakeSucceeded, .disconnected, .closed, .handshakeFailedNoDetail,
+                .handshakeFailedProtocol, .handshakeFailedAuthentication,
+            ])
             try socket.connect(endpoint)
         }
 
@@ -44,6 +49,9 @@ final class ClientLoop {
             while let event = try monitor.receive() {
                 hasEnded = hasEnded || isReady && event.kind == .disconnected
                 isReady = event.kind == .handshakeSucceeded
+                if isReady || event.kind == .closed { failure = nil }
+                // What says less than is known already is passed over.
+                if let new = HandshakeFailure(event), failure.map({ new.weight > $0.weight }) ?? true { failure = new }
             }
             return hasEnded
         }
@@ -56,12 +64,21 @@ final class ClientLoop {
             connectAt = instant
         }
 
+        /// Dials again after a refusal of which libzmq thinks that another try would not help: a router may get other keys.
+        func dialAgain(at instant: Instant) throws(ZeroMQError) {
+            guard failure?.isFinalForZeroMQ == true, connectAt == nil else { return }
+            try disconnect(until: instant)
+        }
+
         func connectIfDue() throws(ZeroMQError) {
             guard let connectAt, connectAt <= MonotonicClock.now() else { return }
             try socket.connect(endpoint)
             self.connectAt = nil
         }
     }
+
+    /// From a refusal until the next try.
+    private static let refusalPause = Duration.seconds(1)
 
     /// From the end of a connection until the next is tried: what libzmq would wait.
     private static let reconnectPause = SocketOptions().reconnectMinimum
@@ -123,7 +140,9 @@ final class ClientLoop {
 
     /// Learns whether the connection to a router stands.
     private func follow(_ router: Connection, _ index: Int) throws(ZeroMQError) {
-        guard try router.follow() else { return }
+        guard try router.follow() else {
+            return try router.dialAgain(at: MonotonicClock.now() + Self.refusalPause)
+        }
         // Answers first: one that came before the connection ended is not asked for again.
         try receive(from: router)
         let now = MonotonicClock.now()
@@ -194,6 +213,10 @@ final class ClientLoop {
         for (call, place) in ledger.expired(at: MonotonicClock.now()) {
             switch place {
             case .waiting:
+                if let refusal = refusal(of: call) {
+                    call.end(.failed(refusal))
+                    continue
+                }
                 call.end(
                     .failed(
                         ClientError(
@@ -211,6 +234,12 @@ final class ClientLoop {
                         )))
             }
         }
+    }
+
+    /// What the first router said that refused the client, of those that may have the call.
+    private func refusal(of call: Call) -> ClientError? {
+        let asked = call.router.map { [routers[$0]] } ?? routers
+        return asked.lazy.compactMap { [options] in $0.failure?.error(at: $0.endpoint, hasKeys: options.hasKeys) }.first
     }
 
     private func endpoints(of call: Call) -> String {

@@ -13,7 +13,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Loads the service and measures verdicts a second and latencies.",
         discussion: "So many jobs are in flight at any time; each is submitted when one before it is answered.")
 
-    @Option(help: "A folder of images, or one image.") var images: String
+    @Option(help: "A folder of images, or one image.") var images: FileName
     @Option(help: "Jobs in flight.") var concurrency = 32
     @Option(help: "Seconds to measure.") var seconds = 10.0
     @Option(help: "Seconds before that, not measured.") var warmUp = 2.0
@@ -33,9 +33,11 @@ struct BenchCommand: AsyncParsableCommand {
         let settings = try ClientSettings(connection, request)
         try await CommandError.report {
             let limit = Submission.largestImage(settings)
-            let load = BenchLoad(ImageSource.find([images]), limit: limit)
+            let load = BenchLoad(ImageSearch([images]).sources, limit: limit)
             let pictures = load.pictures
-            guard !pictures.isEmpty else { throw CommandError("no images that can be read in \(images)") }
+            guard !pictures.isEmpty else {
+                throw CommandError("no images that can be read in \(images.text.printable)")
+            }
             if let omission = load.omission { printError("bifrons: \(omission)") }
             let measurement = try await Submission.withService(settings) { client in
                 let header = Submission.header(settings)

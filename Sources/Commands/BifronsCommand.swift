@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Wire
 
 /// `bifrons`, the command line.
 public struct BifronsCommand: AsyncParsableCommand {
@@ -6,6 +7,7 @@ public struct BifronsCommand: AsyncParsableCommand {
         commandName: "bifrons", abstract: "Tells photographs of real faces from AI-generated ones.",
         discussion: "Every setting has the same name on the command line (--client-endpoint), in the environment "
             + "(BIFRONS_CLIENT_ENDPOINT) and in the file of --config; the command line wins, then the environment.",
+        version: Release.version,
         subcommands: [
             UpCommand.self, ClassifyCommand.self, StatusCommand.self, BenchCommand.self, ModelsCommand.self,
             KeygenCommand.self,

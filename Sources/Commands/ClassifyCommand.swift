@@ -12,31 +12,41 @@ struct ClassifyCommand: AsyncParsableCommand {
         discussion: """
             Without a router, and with none named, a cluster is started for the length of the call.
 
+            In folders every picture counts, of formats that are not read too; what is no picture is counted on the \
+            standard error.
+
             Exit status: 0 all classified; 1 some files failed; 2 usage; 69 no service.
             """)
 
-    @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [String]
+    @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [FileName]
     @Flag(help: "One result a line, as JSON: the service's own, and the file's name.") var json = false
     @Option(help: "Jobs in flight at a time.") var window = 32
     @Option(help: ArgumentHelp("Write the pictures with their faces and probabilities.", valueName: "file|folder"))
-    var draw: String?
+    var draw: FileName?
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var request: RequestOptions
 
     func validate() throws {
         guard (1...1024).contains(window) else { throw ValidationError("--window must be from 1 to 1024") }
-        guard files.count(where: { $0 == "-" }) <= 1 else { throw ValidationError("- may be given once") }
+        guard files.count(where: { $0 == FileName("-") }) <= 1 else { throw ValidationError("- may be given once") }
     }
 
     func run() async throws {
         let settings = try ClientSettings(connection, request)
         let status = try await CommandError.report {
-            let sources = ImageSource.find(files)
-            guard !sources.isEmpty else { throw CommandError("no images in \(files.joined(separator: ", "))") }
+            let search = ImageSearch(files)
+            let sources = search.sources
+            let passedOver = search.passedOver.summary
+            guard !sources.isEmpty else {
+                let places = files.map(\.text.printable).joined(separator: ", ")
+                throw CommandError("no images in \(places)" + (passedOver.map { "; \($0)" } ?? ""))
+            }
             let drawings = try draw.map { out throws(CommandError) in
                 try Drawings(out: out, arguments: files, sources: sources)
             }
-            return try await classify(sources, settings, drawings)
+            let status = try await classify(sources, settings, drawings)
+            if let passedOver { printError("bifrons: \(passedOver)") }
+            return status
         }
         if status != 0 { throw ExitCode(status) }
     }
@@ -69,7 +79,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         if !json {
             var models = settings.models ?? []
             if models.isEmpty { models = try await client.models().models.map(\.name) }
-            let made = VerdictTable(names: sources.map(\.name.printable), models: models)
+            let made = VerdictTable(names: sources.map(\.name.text.printable), models: models)
             printLine(made.header)
             table = made
         }
@@ -89,7 +99,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         } emit: { result in
             tally.count(result.document.status)
             bar?.clear()
-            printLine(table?.line(result.name, result.document) ?? VerdictTable.json(result.name, result.bytes))
+            printLine(table?.line(result.name.text, result.document) ?? VerdictTable.json(result.name, result.bytes))
             if let problem = result.undrawn {
                 undrawn += 1
                 printError("bifrons: \(problem)")

@@ -51,7 +51,7 @@ extension ClientError {
     /// Whether nobody is there to do the work.
     var isNoService: Bool {
         switch code {
-        case .noRouter, .noAnswer: true
+        case .noRouter, .keysRefused, .noAnswer: true
         case .refused(let status): status == .unavailable
         default: false
         }

@@ -1,11 +1,12 @@
 import Glibc
 import ImageDecoding
 import ImageDrawing
+import Settings
 import Wire
 
 /// What `bifrons classify --draw` writes: each picture with its faces and their probabilities.
 struct Drawings {
-    private let paths: [String: String]
+    private let paths: [FileName: FileName]
 
     /// Plans where each picture goes, and makes the folders.
     ///
@@ -13,19 +14,21 @@ struct Drawings {
     ///   - out: a file, for one picture whose name ends in .jpg, .jpeg or .png; a folder otherwise.
     ///   - arguments: what the command was given.
     /// - Throws: when two pictures would go to one file, or one would replace an original.
-    init(out: String, arguments: [String], sources: [ImageSource]) throws(CommandError) {
-        var paths: [String: String] = [:]
-        var owners: [String: String] = [:]
+    init(out: FileName, arguments: [FileName], sources: [ImageSource]) throws(CommandError) {
+        var paths: [FileName: FileName] = [:]
+        var owners: [FileName: FileName] = [:]
         let isFile =
             sources.count == 1 && sources.map(\.name) == arguments && Self.format(of: out) != nil
-            && !ImageSource.isFolder(out)
+            && FileKind(at: out) != .folder
         for source in sources {
-            let path = isFile ? out : "\(out)/\(source.relativeName)"
+            let path = isFile ? out : FileName(bytes: out.bytes + [Self.slash] + source.relativeName.bytes)
             if let other = owners.updateValue(source.name, forKey: path), other != source.name {
-                throw CommandError("--draw would write both \(other) and \(source.name) to \(path): draw them apart")
+                throw CommandError(
+                    "--draw would write both \(other.text) and \(source.name.text) to \(path.text): draw them apart")
             }
             guard source.name != path, !Self.isSameFile(source.name, path) else {
-                throw CommandError("--draw would replace \(source.name) itself: name another place for the drawing")
+                throw CommandError(
+                    "--draw would replace \(source.name.text) itself: name another place for the drawing")
             }
             paths[source.name] = path
         }
@@ -40,11 +43,11 @@ struct Drawings {
             let picture = try ImageDecoder().decode(image)
             // The name decides; one that says nothing, or something else than the picture is, gets a suffix.
             let format = Self.format(of: path) ?? picture.format
-            if Self.format(of: path) == nil { path += format == .jpeg ? ".jpg" : ".png" }
+            if Self.format(of: path) == nil { path.bytes += Array((format == .jpeg ? ".jpg" : ".png").utf8) }
             bytes = try ImageEncoder.encode(
                 Drawing.draw(Self.marks(result.faces ?? [], verdict, picture.image), on: picture.image), as: format)
         } catch {
-            throw CommandError("cannot draw \(source.name): \(error)")
+            throw CommandError("cannot draw \(source.name.text): \(error)")
         }
         try Self.write(bytes, to: path)
     }
@@ -69,35 +72,46 @@ struct Drawings {
         }
     }
 
-    private static func format(of path: String) -> ImageFormat? {
-        let name = path.lowercased()
+    private static let slash = UInt8(ascii: "/")
+
+    private static func format(of path: FileName) -> ImageFormat? {
+        let name = path.text.lowercased()
         if name.hasSuffix(".png") { return .png }
         return name.hasSuffix(".jpg") || name.hasSuffix(".jpeg") ? .jpeg : nil
     }
 
-    private static func isSameFile(_ first: String, _ second: String) -> Bool {
+    private static func isSameFile(_ first: FileName, _ second: FileName) -> Bool {
         var (one, other) = (stat(), stat())
-        return stat(first, &one) == 0 && stat(second, &other) == 0 && one.st_dev == other.st_dev
-            && one.st_ino == other.st_ino
+        return first.withCString { stat($0, &one) } == 0 && second.withCString { stat($0, &other) } == 0
+            && one.st_dev == other.st_dev && one.st_ino == other.st_ino
     }
 
     /// Writes beside the place and then to it, so that nobody finds half a picture.
-    private static func write(_ bytes: [UInt8], to path: String) throws(CommandError) {
-        func failure() -> CommandError { CommandError("cannot write \(path): \(String(cString: strerror(errno)))") }
-        if let slash = path.lastIndex(of: "/"), !makeFolder(String(path[..<slash])) { throw failure() }
-        let partial = "\(path).partial"
-        guard let file = fopen(partial, "w") else { throw failure() }
+    private static func write(_ bytes: [UInt8], to path: FileName) throws(CommandError) {
+        func failure() -> CommandError {
+            CommandError("cannot write \(path.text): \(String(cString: strerror(errno)))")
+        }
+        if let folder = folder(of: path), !makeFolder(folder) { throw failure() }
+        let partial = FileName(bytes: path.bytes + Array(".partial".utf8))
+        guard let file = partial.withCString({ fopen($0, "w") }) else { throw failure() }
         let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
-        guard fclose(file) == 0, isWritten, rename(partial, path) == 0 else {
+        guard fclose(file) == 0, isWritten,
+            partial.withCString({ from in path.withCString { rename(from, $0) } }) == 0
+        else {
             let error = failure()
-            unlink(partial)
+            _ = partial.withCString { unlink($0) }
             throw error
         }
     }
 
-    private static func makeFolder(_ path: String) -> Bool {
-        if path.isEmpty || ImageSource.isFolder(path) || mkdir(path, 0o777) == 0 { return true }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/") else { return false }
-        return makeFolder(String(path[..<slash])) && mkdir(path, 0o777) == 0
+    private static func folder(of path: FileName) -> FileName? {
+        path.bytes.lastIndex(of: slash).map { FileName(bytes: Array(path.bytes[..<$0])) }
+    }
+
+    private static func makeFolder(_ path: FileName) -> Bool {
+        func make() -> Bool { path.withCString { mkdir($0, 0o777) } == 0 }
+        if path.bytes.isEmpty || FileKind(at: path) == .folder || make() { return true }
+        guard errno == ENOENT, let folder = folder(of: path) else { return false }
+        return makeFolder(folder) && make()
     }
 }

@@ -11,7 +11,7 @@ struct KeygenCommand: ParsableCommand {
             it needs: worker.secret for workers, client.secret or operator.secret for clients.
             """)
 
-    @Argument(help: "The folder to make; it must not exist.") var folder: String
+    @Argument(help: "The folder to make; it must not exist.", completion: .directory) var folder: String
 
     func run() throws {
         try CommandError.report {

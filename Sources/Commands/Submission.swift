@@ -80,7 +80,7 @@ enum Submission {
                 WireError(error.code == "image_too_large" ? .tooLarge : .badRequest, code: error.code, error.message)
             case let error as ClientError where error.code == .noAnswer:
                 WireError(.timeout, code: "no_answer", error.description)
-            case let error as ClientError where error.code == .noRouter:
+            case let error as ClientError where error.code == .noRouter || error.code == .keysRefused:
                 WireError(.unavailable, code: "no_router", error.description)
             default: WireError(.unavailable, code: "client_failed", "\(error)")
             }

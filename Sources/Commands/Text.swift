@@ -37,6 +37,13 @@ extension String {
                 unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
     }
 
+    /// As one word of a shell.
+    var shellQuoted: String {
+        let plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-"
+        if !isEmpty, allSatisfy(plain.contains) { return self }
+        return "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+
     func padded(to width: Int, right: Bool = false) -> String {
         let space = String(repeating: " ", count: Swift.max(0, width - count))
         return right ? space + self : self + space

@@ -25,7 +25,7 @@ struct UpCommand: ParsableCommand {
             let cluster = Cluster(plan, timing: timing) { notice in
                 switch notice {
                 case .told(let line): printLine(line)
-                case .allReady: printLine("submit to \(settings.clientPeer), for instance: bifrons classify IMAGE")
+                case .allReady: printLine(Self.hint(settings))
                 case .finished(let status): if status == 0 { printLine("all drained") }
                 }
             }
@@ -40,6 +40,26 @@ struct UpCommand: ParsableCommand {
             }
             if status != 0 { throw ExitCode(status) }
         }
+    }
+
+    /// How to submit a picture, in words that a shell understands from any folder.
+    static func hint(_ settings: ClusterSettings, program: String = CommandLine.arguments[0]) -> String {
+        // A name without a slash was found along the PATH, and is found again.
+        let program = program.contains("/") ? absolute(program) : program
+        var words = [program, "classify", "--router=\(settings.clientPeer)"]
+        if let keys = settings.router.keys {
+            let hasKey = ["client", "operator"].contains { access("\(keys)/\($0).secret", R_OK) == 0 }
+            guard hasKey else { return "submit to \(settings.clientPeer) with the key of a client or an operator" }
+            words.append("--keys=\(absolute(keys))")
+        }
+        let command = words.map(\.shellQuoted).joined(separator: " ")
+        return "submit to \(settings.clientPeer), for instance: \(command) IMAGE"
+    }
+
+    private static func absolute(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     /// Whether there is a terminal whose end would reach this process.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Settings
 import Wire
 
 /// Results as lines for people.
@@ -40,12 +41,13 @@ struct VerdictTable {
             ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"])
     }
 
-    /// The result as it came, with the file's name in front; for programs.
-    static func json(_ name: String, _ result: [UInt8]) -> String {
+    /// The result as it came, with the file's name in front; for programs. A name that is not UTF-8 has its bytes beside it.
+    static func json(_ name: FileName, _ result: [UInt8]) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         // Encoding a text cannot fail.
-        let file = (try? encoder.encode(name)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+        var file = (try? encoder.encode(name.text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+        if name.validText == nil { file += ",\"file_base64\":\"\(Data(name.bytes).base64EncodedString())\"" }
         let members = String(decoding: result, as: UTF8.self).drop { $0 != "{" }.dropFirst()
         let isEmpty = members.first { !$0.isWhitespace } == "}"
         return "{\"file\":\(file)" + (isEmpty ? "" : ",") + members

@@ -55,7 +55,8 @@ struct RouterConnection: Sendable {
             return try Answer(await client.request(header, image: image, router: router))
         } catch let error as ClientError {
             switch error.code {
-            case .noRouter: throw Problem(.serviceUnavailable, code: "no_router", error.description)
+            case .noRouter, .keysRefused:
+                throw Problem(.serviceUnavailable, code: "no_router", error.description)
             case .noAnswer: throw Problem(.gatewayTimeout, code: "no_answer", error.description)
             default: throw Problem(.serviceUnavailable, code: "client_failed", error.description)
             }

@@ -3,8 +3,8 @@ import Logging
 /// Every setting of every program: name, default, range and meaning stand here and nowhere else.
 enum Keys {
     // All programs
-    static let config = Setting.text("config", "a JSON file of settings, named as on the command line")
-    static let keys = Setting.text(
+    static let config = Setting.file("config", "a JSON file of settings, named as on the command line")
+    static let keys = Setting.folder(
         "keys", "a folder of CURVE keys that 'bifrons keygen' made; without one nothing is encrypted")
 
     // Services
@@ -19,7 +19,7 @@ enum Keys {
         "client-endpoint", default: "tcp://127.0.0.1:5555", .bind, "where the router listens for clients")
     static let workerEndpoint = Setting.endpoint(
         "worker-endpoint", default: "tcp://127.0.0.1:5556", .bind, "where the router listens for workers")
-    static let modelsFolder = Setting.text(
+    static let modelsFolder = Setting.folder(
         "models-folder", default: "Models", "the folder that holds ensemble.json and the models")
     static let maxJobs = Setting.count(
         "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
@@ -49,7 +49,7 @@ enum Keys {
     static let idempotencyRetention = Setting.time(
         "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
         "how long a result is kept for requests with the same idempotency_key")
-    static let journal = Setting.text(
+    static let journal = Setting.file(
         "journal", "the file, or the folder for it, in which durable jobs are kept; there are none otherwise")
     static let journalBytes = Setting.bytes(
         "journal-bytes", default: "4GiB", in: (1 << 20)...(1 << 50),
@@ -67,8 +67,8 @@ enum Keys {
     static let resolveInterval = Setting.time(
         "resolve-interval", default: "5s", in: .milliseconds(100) ... .seconds(3600),
         "between two looks at the addresses of dns:// names")
-    static let model = Setting.text("model", "the folder of the model that the worker serves")
-    static let locator = Setting.text(
+    static let model = Setting.folder("model", "the folder of the model that the worker serves")
+    static let locator = Setting.folder(
         "locator", "the folder of the locator, which finds the faces: `locator` beside the model's otherwise")
     static let precision = Setting.choice(
         "precision", of: ["f32", "bf16", "int8"],
@@ -76,7 +76,7 @@ enum Keys {
     static let workerName = Setting.name("name", "the worker's name in results; made from the model's otherwise")
     static let threads = Setting.count("threads", default: 1, in: 1...256, "threads that compute one batch")
     static let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "most images that are scored together")
-    static let cacheFolder = Setting.text(
+    static let cacheFolder = Setting.folder(
         "cache-folder", "where compiled models are kept: $XDG_CACHE_HOME/bifrons or ~/.cache/bifrons otherwise")
     static let imagePixels = Setting.count(
         "image-pixels", default: 50_000_000, in: 1...1_000_000_000, "pixels of the largest image that is decoded")
@@ -101,7 +101,7 @@ enum Keys {
         "http-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of bodies in the gateway before uploads get 429")
     static let httpClientRequests = Setting.count(
         "http-client-requests", default: 256, in: 1...1_000_000, "requests of one address in hand before it gets 429")
-    static let tokens = Setting.text(
+    static let tokens = Setting.file(
         "tokens", "a file of those who may use the HTTP API, with hashes of their tokens; everybody may otherwise")
     static let corsOrigin = Setting.text(
         "cors-origin", "an origin whose pages may use the HTTP API, or *; may be given several times")
@@ -168,7 +168,7 @@ public enum SettingsTable {
     }
 
     /// Levenshtein's distance in Unicode scalars, one row at a time (Wagner and Fischer 1974).
-    private static func distance(_ left: String, _ right: String) -> Int {
+    static func distance(_ left: String, _ right: String) -> Int {
         let right = Array(right.unicodeScalars)
         var row = Array(0...right.count)
         for (index, scalar) in left.unicodeScalars.enumerated() {

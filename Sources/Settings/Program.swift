@@ -12,7 +12,9 @@ public enum Program {
     /// may still block signals for the whole process. Signals that end an asynchronous one: see ``Interruption``.
     public static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
         do {
-            var parsed = try command.parseAsRoot()
+            let arguments = Arguments.ofProcess
+            if let complaint = unknownSubcommand(command, arguments) { throw ValidationError(complaint) }
+            var parsed = try command.parseAsRoot(arguments)
             guard let asynchronous = parsed as? any AsyncParsableCommand else {
                 try parsed.run()
                 exit(EXIT_SUCCESS)
@@ -21,6 +23,18 @@ public enum Program {
         } catch {
             finish(command, error)
         }
+    }
+
+    /// What is wrong with the word that should be a subcommand; nil if nothing is, or if there are none.
+    static func unknownSubcommand<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]) -> String? {
+        let names = command.configuration.subcommands.compactMap { $0.configuration.commandName }
+        // 'help' is ArgumentParser's own, and names a subcommand itself.
+        guard !names.isEmpty, let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"),
+            !names.contains(word)
+        else { return nil }
+        let near = names.map { (SettingsTable.distance($0, word), $0) }.filter { $0.0 <= 2 }.min { $0.0 < $1.0 }?.1
+        return "there is no command '\(FileName(argument: word).text)'; "
+            + (near.map { "did you mean '\($0)'?" } ?? "the commands are \(names.joined(separator: ", "))")
     }
 
     private static func run<Command: ParsableCommand>(

@@ -4,7 +4,9 @@ extension Option where Value == String? {
     /// An option named and described by its setting. Optional and without a default, or it would mask the environment and
     /// the file; its text is judged where those are, so that the same mistake gets the same answer everywhere.
     init(_ setting: Setting<some Any>) {
-        self.init(name: .customLong(setting.name), help: setting.description.help)
+        self.init(
+            name: .customLong(setting.name), help: setting.description.help,
+            completion: setting.description.completionKind)
     }
 }
 
@@ -13,7 +15,7 @@ extension Option where Value == [String] {
     init(wrappedValue: [String], _ setting: Setting<some Any>) {
         self.init(
             wrappedValue: wrappedValue, name: .customLong(setting.name), parsing: .singleValue,
-            help: setting.description.help)
+            help: setting.description.help, completion: setting.description.completionKind)
     }
 }
 

@@ -11,10 +11,26 @@ public struct SettingDescription: Equatable, Sendable {
     public let allowed: String
     /// What the setting does, in a few words.
     public let meaning: String
+    /// What a shell may complete a value with.
+    let completion: Completion
+
+    enum Completion: Equatable {
+        case nothing, file, folder
+        case words([String])
+    }
 
     /// The name in the environment: `BIFRONS_CLIENT_ENDPOINT` for `client-endpoint`.
     public var environmentName: String {
         "BIFRONS_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+    }
+
+    var completionKind: CompletionKind {
+        switch completion {
+        case .nothing: .default
+        case .file: .file()
+        case .folder: .directory
+        case .words(let words): .list(words)
+        }
     }
 
     var help: ArgumentHelp {
@@ -30,9 +46,10 @@ public struct Setting<Value: Sendable>: Sendable {
 
     init(
         _ name: String, default defaultText: String?, _ meaning: String, allowed: String,
-        parse: @escaping @Sendable (String) -> Value?
+        completion: SettingDescription.Completion = .nothing, parse: @escaping @Sendable (String) -> Value?
     ) {
-        description = SettingDescription(name: name, defaultText: defaultText, allowed: allowed, meaning: meaning)
+        description = SettingDescription(
+            name: name, defaultText: defaultText, allowed: allowed, meaning: meaning, completion: completion)
         self.parse = parse
     }
 
@@ -44,6 +61,14 @@ extension Setting<String> {
         Setting(name, default: text, meaning, allowed: "a text") { $0.isEmpty ? nil : $0 }
     }
 
+    static func file(_ name: String, _ meaning: String) -> Setting {
+        Setting(name, default: nil, meaning, allowed: "a text", completion: .file) { $0.isEmpty ? nil : $0 }
+    }
+
+    static func folder(_ name: String, default text: String? = nil, _ meaning: String) -> Setting {
+        Setting(name, default: text, meaning, allowed: "a text", completion: .folder) { $0.isEmpty ? nil : $0 }
+    }
+
     /// A name as the protocols carry it.
     static func name(_ name: String, default text: String? = nil, _ meaning: String) -> Setting {
         Setting(name, default: text, meaning, allowed: "a name of 1 to 64 bytes") {
@@ -53,7 +78,7 @@ extension Setting<String> {
 
     static func choice(_ name: String, default text: String? = nil, of choices: [String], _ meaning: String) -> Setting
     {
-        Setting(name, default: text, meaning, allowed: choices.joined(separator: " or ")) {
+        Setting(name, default: text, meaning, allowed: choices.joined(separator: " or "), completion: .words(choices)) {
             choices.contains($0) ? $0 : nil
         }
     }
@@ -112,7 +137,8 @@ extension Setting<Logger.Level> {
     static func level(_ name: String, default level: Logger.Level, _ meaning: String) -> Setting {
         Setting(
             name, default: level.rawValue, meaning,
-            allowed: Logger.Level.allCases.map(\.rawValue).joined(separator: ", "), parse: Logger.Level.init(rawValue:))
+            allowed: Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
+            completion: .words(Logger.Level.allCases.map(\.rawValue)), parse: Logger.Level.init(rawValue:))
     }
 }
 

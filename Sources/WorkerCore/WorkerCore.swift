@@ -270,7 +270,7 @@ public struct WorkerCore {
             actions.append(.release(picture))
             refusal = WireError(.unavailable, code: "over_credit", "the router sent more jobs than the worker's credit")
         } else {
-            refusal = WireError(.unavailable, code: "image_missing", "the router sent a job without its image")
+            refusal = WireError(.unavailable, code: "job_incomplete", "the router sent a job without its image")
         }
         actions.append(.send(router, .fail(.init(epoch: epoch, job: job.job, error: refusal))))
     }

@@ -2,12 +2,14 @@ import ArgumentParser
 import Gateway
 import Logging
 import Settings
+import Wire
 
 @main
 struct GatewayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-gateway",
-        abstract: "Serves the page, the HTTP API and metrics; a client of the routers.")
+        abstract: "Serves the page, the HTTP API and metrics; a client of the routers.",
+        version: Release.version)
 
     @OptionGroup var options: GatewayOptions
 

@@ -2,12 +2,14 @@ import ArgumentParser
 import Logging
 import RouterService
 import Settings
+import Wire
 
 @main
 struct RouterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-router",
-        abstract: "Admits image jobs, hands each to a worker of every model and merges the scores into one verdict.")
+        abstract: "Admits image jobs, hands each to a worker of every model and merges the scores into one verdict.",
+        version: Release.version)
 
     @OptionGroup var options: RouterOptions
 

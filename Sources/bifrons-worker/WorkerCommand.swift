@@ -2,13 +2,15 @@ import ArgumentParser
 import Glibc
 import Logging
 import Settings
+import Wire
 import WorkerService
 
 @main
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-worker",
-        abstract: "Serves one model: decodes the images that routers send, scores them and tells the scores.")
+        abstract: "Serves one model: decodes the images that routers send, scores them and tells the scores.",
+        version: Release.version)
 
     @OptionGroup var options: WorkerOptions
 

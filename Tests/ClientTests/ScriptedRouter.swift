@@ -29,12 +29,16 @@ final class ScriptedRouter: @unchecked Sendable {
     private let message = Message()
 
     /// - Parameter holding: how many requests it takes that nobody asks it for.
-    init(_ endpoint: String, _ context: Context, holding: Int = 1000) throws {
+    init(_ endpoint: String, _ context: Context, holding: Int = 1000, curve: Curve.Role = .none) throws {
         var options = SocketOptions()
+        options.curve = curve
         options.receiveHighWater = holding
         socket = try Socket(.router, context: context, options: options)
         try socket.bind(endpoint)
     }
+
+    /// Where it listens.
+    var endpoint: String { socket.lastEndpoint }
 
     /// The next request; nil if none comes within `milliseconds`.
     func receive(milliseconds: Int = 20_000) async throws -> Request? {

@@ -1,3 +1,4 @@
+import Settings
 import Testing
 import Wire
 
@@ -29,14 +30,15 @@ import Wire
     @Test func picturesBeyondTheRoomAndUnreadableOnesAreLeftOutAndCounted() throws {
         let folder = try TemporaryFolder()
         for index in 0..<5 { try folder.write("\(index).jpg", Array(repeating: 0, count: index == 1 ? 101 : 100)) }
-        let load = BenchLoad(ImageSource.find([folder.path, "/nowhere.jpg"]), limit: 100, room: 250)
+        let sources = ImageSearch([FileName(folder.path), FileName("/nowhere.jpg")]).sources
+        let load = BenchLoad(sources, limit: 100, room: 250)
         #expect(load.pictures.count == 2)
         #expect(load.unreadable == 1)
         #expect(load.surplus == 3)
         #expect(
             load.omission
                 == "4 images are left out: 1 cannot be read or are too large, 3 are beyond the 256 MB that fit")
-        #expect(BenchLoad(ImageSource.find([folder.path]), limit: 101).omission == nil)
+        #expect(BenchLoad(ImageSearch([FileName(folder.path)]).sources, limit: 101).omission == nil)
     }
 
     @Test func noVerdictIsNoLatency() {

@@ -1,6 +1,7 @@
 import Glibc
 import ImageDecoding
 import ImageDrawing
+import Settings
 import TestImages
 import Testing
 import Wire
@@ -18,8 +19,9 @@ import Wire
     }
 
     private func drawings(_ out: String, _ arguments: [String]) throws -> (Drawings, [ImageSource]) {
-        let sources = ImageSource.find(arguments)
-        return (try Drawings(out: out, arguments: arguments, sources: sources), sources)
+        let names = arguments.map { FileName($0) }
+        let sources = ImageSearch(names).sources
+        return (try Drawings(out: FileName(out), arguments: names, sources: sources), sources)
     }
 
     private func result(_ faces: [Box]) -> ResultDocument {
@@ -30,7 +32,7 @@ import Wire
     }
 
     private func picture(_ path: String) throws -> DecodedImage {
-        try ImageDecoder().decode(ImageSource(name: path, place: .file(path), relativeName: path).read(limit: 1 << 20))
+        try ImageDecoder().decode(ImageSearch([FileName(path)]).sources[0].read(limit: 1 << 20))
     }
 
     @Test func oneFileIsDrawnToTheFileOfThatName() throws {
@@ -54,6 +56,16 @@ import Wire
         #expect(try picture("\(out)/below/a.jpg").format == .jpeg)
         // A name that does not say what it is gets a suffix.
         #expect(try picture("\(out)/below/b.png").format == .png)
+    }
+
+    @Test func namesThatAreNotUTF8AreKept() throws {
+        let name = FileName(bytes: Array("\(folder.path)/b/".utf8) + [0xE9, 0x2E, 0x70, 0x6E, 0x67])
+        try folder.write("b/b", TestImages.png(width: 30, height: 40))
+        #expect(name.withCString { rename("\(folder.path)/b/b", $0) } == 0)
+        let (drawings, sources) = try drawings("\(folder.path)/out", ["\(folder.path)/b"])
+        try drawings.write(sources[0], sources[0].read(limit: 1 << 20), result([]))
+        let drawn = FileName(bytes: Array("\(folder.path)/out/".utf8) + [0xE9, 0x2E, 0x70, 0x6E, 0x67])
+        #expect(drawn.withCString { access($0, F_OK) } == 0)
     }
 
     @Test func twoPicturesOfOneNameAreRefused() throws {

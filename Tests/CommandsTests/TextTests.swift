@@ -22,6 +22,15 @@ import Wire
         #expect("a\u{1B}[2Jb\n".printable == "a\u{FFFD}[2Jb\u{FFFD}")
     }
 
+    @Test(arguments: [
+        ("plain/a-b_c.jpg", "plain/a-b_c.jpg"), ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555"), ("", "''"),
+        ("my keys", "'my keys'"), ("tcp://[::1]:5555", "'tcp://[::1]:5555'"), ("it's", "'it'\\''s'"),
+        ("$HOME", "'$HOME'"),
+    ])
+    func wordsAreQuotedForTheShell(_ word: String, _ quoted: String) {
+        #expect(word.shellQuoted == quoted)
+    }
+
     @Test func columnsLineUp() {
         #expect(
             TextTable.lines(

@@ -1,3 +1,4 @@
+import Settings
 import Testing
 import Wire
 
@@ -39,7 +40,19 @@ import Wire
     }
 
     @Test func jsonIsTheResultWithTheFile() {
-        #expect(VerdictTable.json("a/\"b\".jpg", Array(#"{"id":"1"}"#.utf8)) == #"{"file":"a/\"b\".jpg","id":"1"}"#)
-        #expect(VerdictTable.json("a", Array(" {} ".utf8)) == #"{"file":"a"} "#)
+        let line = VerdictTable.json(FileName("a/\"b\".jpg"), Array(#"{"id":"1"}"#.utf8))
+        #expect(line == #"{"file":"a/\"b\".jpg","id":"1"}"#)
+        #expect(VerdictTable.json(FileName("a"), Array(" {} ".utf8)) == #"{"file":"a"} "#)
+    }
+
+    @Test func nameThatIsNotUTF8IsEscapedAndItsBytesStandBeside() {
+        let names = [[0x63, 0xE9], [0x63, 0xE8], Array("c\\xE9".utf8)].map { FileName(bytes: $0) }
+        let lines = names.map { VerdictTable.json($0, Array("{}".utf8)) }
+        #expect(
+            lines == [
+                #"{"file":"c\\xE9","file_base64":"Y+k="}"#, #"{"file":"c\\xE8","file_base64":"Y+g="}"#,
+                #"{"file":"c\\xE9"}"#,
+            ])
+        #expect(table.line(names[0].text, verdict).hasPrefix(#"c\xE9  "#))
     }
 }

@@ -33,6 +33,56 @@ extension EndToEndTests {
             }
         }
 
+        @Test(.timeLimit(.minutes(5))) func everyPictureOfAFolderIsAnsweredForAndNothingHangs() throws {
+            struct Named: Decodable {
+                var file: String
+                var status: Int
+                var bytes: String?
+
+                enum CodingKeys: String, CodingKey {
+                    case file, status
+                    case bytes = "file_base64"
+                }
+            }
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
+                let picture = TestImages.jpeg(width: 120, height: 90)
+                for name in ["a.jpg", "b.webp", "notes.txt", ".DS_Store"] {
+                    let other = name == "b.webp" ? "RIFF1234WEBP" : "text"
+                    _ = try cluster.write(name == "a.jpg" ? picture : Array(other.utf8), to: "mixed/\(name)")
+                }
+                let folder = "\(cluster.path)/mixed"
+                // A name in Latin-1, as old cameras and archives have them.
+                let odd = Array("\(folder)/caf".utf8) + [0xE9, 0x2E, 0x6A, 0x70, 0x67]
+                let plain = try cluster.write(picture, to: "mixed/c.jpg")
+                #expect(rename(plain, odd.map { CChar(bitPattern: $0) } + [0]) == 0)
+                #expect(mkfifo("\(folder)/pipe.jpg", 0o600) == 0)
+                // By the shell, so that the name on the command line is bytes too.
+                let script = "exec \"$0\" classify --json --budget-ms=25000 --router=\"$1\" \"$2\" \"$2\"/caf?.jpg"
+                let process = try cluster.run(
+                    "/bin/sh", ["-c", script, Self.bifrons, cluster.clientEndpoint, folder])
+                #expect(process.wait(milliseconds: 0) == .exit(1), "\(process.standardError)")
+                let lines = try process.standardOutput.split(separator: "\n").map {
+                    try JSONDecoder().decode(Named.self, from: Data($0.utf8))
+                }
+                #expect(lines.map(\.status) == [200, 415, 200, 200])
+                #expect(lines.last?.file == "\(folder)/caf\\xE9.jpg")
+                #expect(lines.last?.bytes.flatMap { Data(base64Encoded: $0) }.map { Array($0) } == odd)
+                #expect(
+                    process.standardError.contains(
+                        "passed over 3 that are no pictures: 1 .txt, 1 hidden, 1 named pipe"),
+                    "\(process.standardError)")
+            }
+        }
+
+        @Test func pipeOfTheShellIsRead() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
+                let path = try cluster.write(TestImages.jpeg(width: 120, height: 90), to: "a.jpg")
+                let script = "\"$0\" classify --budget-ms=25000 --router=\"$1\" <(cat \"$2\")"
+                let process = try cluster.run("/bin/bash", ["-c", script, Self.bifrons, cluster.clientEndpoint, path])
+                #expect(process.wait(milliseconds: 0) == .exit(0), "\(process.standardError)")
+            }
+        }
+
         @Test(arguments: [["status"], ["models"], ["classify", "/dev/null"]])
         func withoutServiceTheExitStatusSaysSo(command: [String]) throws {
             let folder = try TemporaryFolder()

@@ -161,7 +161,7 @@ extension EndToEndTests {
 
         @Test func upWithoutATerminalHandsAHangUpOnToTheRouter() throws {
             let folder = try TemporaryFolder()
-            let keys = try KeyFolder.make(at: "\(folder.path)/keys")
+            let keys = try KeyFolder.make(at: "\(folder.path)/our keys")
             let context = try Context()
             let clientEndpoint = "ipc://\(folder.path)/clients"
             let up = try ChildProcess(
@@ -175,11 +175,45 @@ extension EndToEndTests {
             options.curve = try keys.client(.operator)
             let client = TestClient(try Peer(clientEndpoint, context, options: options))
             try Cluster.wait(for: ["resnet", "inception"], client, while: [up])
+            try up.wait { up.standardOutput.contains(" IMAGE\n") }
+            let hint = try #require(up.standardOutput.firstMatch(of: /for instance: (.*) IMAGE\n/)).1
+            let picture = "\(folder.path)/picture.jpg"
+            try Files.write(TestImages.jpeg(width: 120, height: 90), to: picture)
+            let copied = try ChildProcess(
+                "/bin/sh", ["-c", "cd / && \(hint) --budget-ms=25000 \(picture)"], name: "copied", folder: folder.path,
+                diesWithTests: false)
+            #expect(try copied.waitForEnd() == .exit(0), "\(hint): \(copied.standardError)")
             up.signal(SIGHUP)
             try up.wait { up.standardError.contains("allow-list was read again") }
             #expect(try client.ask(Frames.request(#"{"verb":"ping"}"#)).status == 200)
             up.signal(SIGTERM)
             #expect(try up.waitForEnd() == .exit(0), "\(up.standardError)")
+        }
+
+        /// What a command says at the cluster's router with this folder of keys, or without any.
+        private static func refusal(_ cluster: Cluster, _ keys: KeyFolder?) throws -> String {
+            let options = ["--router=\(cluster.clientEndpoint)"] + (keys.map { ["--keys=\($0.path)"] } ?? [])
+            let process = try cluster.run(Self.bifrons, ["status"] + options)
+            #expect(process.wait(milliseconds: 0) == .exit(69))
+            return process.standardError
+        }
+
+        @Test(arguments: [false, true]) func whoHasNoFittingKeysIsToldSo(overTCP: Bool) throws {
+            let folder = try TemporaryFolder()
+            let stranger = try KeyFolder.make(at: "\(folder.path)/stranger")
+            let unlisted = try KeyFolder.make(at: "\(folder.path)/unlisted")
+            try Cluster.run(keys: true, overTCP: overTCP) { cluster in
+                let publicKey = Files.bytes("\(try #require(cluster.keys).path)/router.public")
+                try Files.write(publicKey, to: "\(unlisted.path)/router.public")
+                #expect(try Self.refusal(cluster, nil).contains("wants keys, and this client has none"))
+                #expect(try Self.refusal(cluster, stranger).contains("refuses this client's keys"))
+                // Its connection may be ended before or after the command has given up.
+                #expect(try Self.refusal(cluster, unlisted).contains("its list 'allowed' must have this client's"))
+            }
+            try Cluster.run(overTCP: overTCP) { cluster in
+                let said = try Self.refusal(cluster, stranger)
+                #expect(said.contains("has no keys, and this client has"))
+            }
         }
 
         @Test func keygenMakesKeysOnce() throws {

@@ -105,7 +105,7 @@ import WorkerCore
         var script = Script()
         script.register()
         let job = RouterMessage.job(.init(job: 1, attempt: 1, remainingMilliseconds: 100))
-        let error = WireError(.unavailable, code: "image_missing", "the router sent a job without its image")
+        let error = WireError(.unavailable, code: "job_incomplete", "the router sent a job without its image")
         #expect(
             script.at(0, .received(0, job, picture: nil)) == [.send(0, .fail(.init(epoch: 7, job: 1, error: error)))])
     }

@@ -219,7 +219,7 @@ final class Bench {
     /// Waits until the worker has taken everything that was said so far: a job without an image is refused at once.
     func waitUntilRead() throws {
         try say(.job(.init(job: 999, attempt: 1, remainingMilliseconds: 1)))
-        guard try nextFailure() == (999, 503, "image_missing") else { throw Unexpected() }
+        guard try nextFailure() == (999, 503, "job_incomplete") else { throw Unexpected() }
     }
 
     /// Receives the HELLO and accepts the worker, whose heart will beat slowly.

@@ -74,24 +74,97 @@ import ZeroMQ
         #expect(event.kind == .connectRetried)
     }
 
-    @Test func aPeerThatAnswersNoPingLosesItsConnection() throws {
+    /// The bytes that docs/protocol.md shows of ZMTP's heartbeat.
+    private static let ping: [UInt8] = [0x04, 0x07, 0x04, 0x50, 0x49, 0x4E, 0x47, 0x00, 0x00]
+    private static let pong: [UInt8] = [0x04, 0x05, 0x04, 0x50, 0x4F, 0x4E, 0x47]
+    /// PING with a time to live of 1 s and the context "abc", and what libzmq answers.
+    private static let pingWithContext: [UInt8] = [
+        0x04, 0x0A, 0x04, 0x50, 0x49, 0x4E, 0x47, 0x00, 0x0A, 0x61, 0x62, 0x63,
+    ]
+    private static let pongWithContext: [UInt8] = [0x04, 0x08, 0x04, 0x50, 0x4F, 0x4E, 0x47, 0x61, 0x62, 0x63]
+
+    @Test func docsShowTheseBytes() throws {
+        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let file = try #require(fopen("\(root)/docs/protocol.md", "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let page = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
+        for frame in [Self.ping, Self.pong, Self.pingWithContext, Self.pongWithContext] {
+            let digits = frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+            #expect(page.contains("    0000  \(digits) "), "\(digits)")
+        }
+    }
+
+    /// A router that sends PINGs, and a peer without libzmq whose handshake is done.
+    private func withPeer(
+        _ body: (_ peer: Int32, _ router: borrowing Socket, _ monitor: borrowing Monitor) throws -> Void
+    ) throws {
         let context = try Context()
         let folder = try TemporaryFolder()
         var options = SocketOptions()
-        options.heartbeat = .init(interval: .milliseconds(50), timeout: .milliseconds(200))
+        options.heartbeat = .init(interval: .milliseconds(100), timeout: .milliseconds(1500))
         let router = try Socket(.router, context: context, options: options)
         let monitor = try router.monitor()
-        try router.bind("ipc://\(folder.path)/silent")
-        let silent = try connectSilently(to: "\(folder.path)/silent")
-        defer { close(silent) }
-        // All of a DEALER's handshake, and nothing more.
+        try router.bind("ipc://\(folder.path)/peer")
+        let peer = try connectSilently(to: "\(folder.path)/peer")
+        defer { close(peer) }
+        // All of a DEALER's handshake.
         let ready = [5] + Array("READY".utf8) + [11] + Array("Socket-Type".utf8) + [0, 0, 0, 6] + Array("DEALER".utf8)
         let greeting = [0xFF] + Array(repeating: 0, count: 8) + [0x7F, 3, 0] + Array("NULL".utf8)
-        let handshake = greeting + Array(repeating: 0, count: 48) + [4, UInt8(ready.count)] + ready
-        try #require(write(silent, handshake, handshake.count) == handshake.count)
-        let accepted = try monitor.next(.accepted)
+        try send(greeting + Array(repeating: 0, count: 48) + [4, UInt8(ready.count)] + ready, to: peer)
         _ = try monitor.next(.handshakeSucceeded)
-        let ended = try monitor.next(.disconnected)
-        #expect(ended.descriptor == accepted.descriptor)
+        try body(peer, router, monitor)
+    }
+
+    private func send(_ bytes: [UInt8], to peer: Int32) throws {
+        try #require(Glibc.send(peer, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+    }
+
+    /// What the router sends next; nil if it is none within the time, or the end.
+    private func receive(from peer: Int32) -> [UInt8]? {
+        var item = pollfd(fd: peer, events: Int16(POLLIN), revents: 0)
+        guard poll(&item, 1, 20_000) == 1 else { return nil }
+        var buffer: [UInt8] = Array(repeating: 0, count: 4096)
+        let count = recv(peer, &buffer, buffer.count, 0)
+        return count > 0 ? Array(buffer[..<count]) : nil
+    }
+
+    @Test func aPeerThatAnswersNoPingLosesItsConnection() throws {
+        try withPeer { _, _, monitor in
+            let ended = try monitor.next(.disconnected)
+            #expect(ended.kind == .disconnected)
+        }
+    }
+
+    @Test func aPeerThatAnswersEveryPingKeepsItsConnection() throws {
+        try withPeer { peer, router, monitor in
+            // Behind the greeting and READY; then for nearly three times as long as a silent one lives.
+            var received: [UInt8] = []
+            for _ in 0..<40 {
+                while received.count < Self.ping.count || !received.suffix(Self.ping.count).elementsEqual(Self.ping) {
+                    received += try #require(receive(from: peer))
+                }
+                received = []
+                try send(Self.pong, to: peer)
+            }
+            try send([0x00, 0x02] + Array("hi".utf8), to: peer)
+            let message = try router.next()
+            #expect(message.string(at: 1) == "hi")
+            var events: [MonitorEvent.Kind] = []
+            while let event = try monitor.receive() { events.append(event.kind) }
+            #expect(!events.contains(.disconnected))
+        }
+    }
+
+    @Test func aPingsContextComesBack() throws {
+        try withPeer { peer, _, _ in
+            try send(Self.pingWithContext, to: peer)
+            var received: [UInt8] = []
+            while received.count < 200, !received.contains(Self.pongWithContext) {
+                guard let more = receive(from: peer) else { break }
+                received += more
+            }
+            #expect(received.contains(Self.pongWithContext))
+        }
     }
 }

@@ -1,0 +1,189 @@
+"""Runs the commands that the documentation prints, as they are printed, in a fresh clone with the built programs.
+
+    make test-docs
+
+Endpoints are the printed ones: everything but what fetches packages runs in a network namespace of its own. What is not
+run is listed with the reason. PROGRAMS names another folder of programs, IMAGE another picture than Debian's portrait.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pages
+from pages import ROOT, Step
+
+PROGRAMS = Path(os.environ.get("PROGRAMS", ROOT / ".build/release")).resolve()
+# Seconds: for a command, for a program to be ready (the first start compiles models), for its end.
+PATIENCE, START, END = 60, 90, 30
+PORTRAIT = Path(os.environ.get("IMAGE") or "/usr/share/matplotlib/mpl-data/sample_data/grace_hopper.jpg")
+PICTURES = ("grace_hopper.jpg", "face.jpg", "one.jpg", "two.png", "Examples/python/portrait.jpg",
+            "Examples/python/photographs/face.jpg")
+
+
+class Failure(Exception):
+    pass
+
+
+def clone(folder: Path) -> None:
+    """What a clone has, the built programs where the build puts them, and the pictures that are the reader's own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+        capture_output=True, text=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".build").mkdir()
+    (folder / ".build/release").symlink_to(PROGRAMS)
+    for name in PICTURES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        # What a file is called does not matter to the service.
+        shutil.copy2(PORTRAIT, folder / name)
+
+
+class Scene:
+    """Commands one after the other, with what they have assigned, and programs in the background."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.assignments: list[str] = []
+        self.found: dict[str, str] = {}
+        self.programs: list[tuple[str, subprocess.Popen, Path]] = []
+        # Debian's own Python, and nothing of whoever runs this but the way to the packages.
+        way = re.compile(r"PIP_.*|SSL_CERT_.*|.*_proxy", re.IGNORECASE)
+        self.environment = {name: value for name, value in os.environ.items() if way.fullmatch(name)} | {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8",
+            # Documented, and needed for the durable jobs of docs/http.md.
+            "BIFRONS_JOURNAL": str(folder / "journal.sqlite"),
+        }
+
+    def command(self, step: Step) -> str:
+        if isinstance(step.what, int):
+            text = pages.python_blocks(step.page)[step.what]
+            for printed, real in step.replace.items():
+                text = text.replace(printed, real)
+            (self.folder / "block.py").write_text(text)
+            return " ".join([".venv/bin/python", "block.py", *step.arguments])
+        text = step.what
+        for printed, real in step.replace.items():
+            text = text.replace(printed, real.format(**self.found))
+        return text
+
+    def run(self, step: Step) -> None:
+        text = self.command(step)
+        print(f"  {step.page}: {text}", flush=True)
+        if re.match(r"export |[a-z]+=", text):
+            # The clone's folder, from wherever later commands run.
+            self.assignments.append(text.replace("$PWD", str(self.folder)))
+        script = "\n".join(["set -e", *self.assignments, ("exec " if step.ready else "") + text])
+        if step.ready:
+            self.start(step, script)
+            return
+        result = subprocess.run(
+            ["/bin/bash", "-c", script], cwd=self.folder / step.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
+        output = result.stdout.decode(errors="replace")
+        match = re.search(step.expect, output.replace("\r\n", "\n"))
+        if result.returncode != step.status or not match:
+            raise Failure(f"'{text}' of {step.page} ended with {result.returncode} and said:\n{output}")
+        self.found |= match.groupdict()
+        # Random once, and the same from then on.
+        if re.match(r"[a-z]+=\$\(", text):
+            name = text.partition("=")[0]
+            shown = ["/bin/bash", "-c", f"{text}; printf %s \"${name}\""]
+            value = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
+            self.assignments[-1] = f"{name}={value}"
+
+    def start(self, step: Step, script: str) -> None:
+        log = self.folder / f"background-{len(self.programs)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                ["/bin/bash", "-c", script], cwd=self.folder / step.folder, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        self.programs.append((str(step.what), process, log))
+        end = time.monotonic() + START
+        while not re.search(step.ready, log.read_text(errors="replace")):
+            if process.poll() is not None or time.monotonic() > end:
+                said = log.read_text(errors="replace")
+                raise Failure(f"'{step.what}' of {step.page} was not ready and said:\n{said}")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Ends the programs as ctrl-C and service managers do, the last one first."""
+        late = []
+        for what, process, log in reversed(self.programs):
+            process.send_signal(signal.SIGTERM)
+            try:
+                if process.wait(END) != 0:
+                    said = log.read_text(errors="replace")
+                    late.append(f"'{what}' ended with {process.returncode} and said:\n{said}")
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                late.append(f"'{what}' did not end within {END} s")
+        if late:
+            raise Failure("\n".join(late))
+
+
+def play(folder: Path, steps: list[Step]) -> None:
+    scene = Scene(folder)
+    try:
+        for step in steps:
+            scene.run(step)
+    finally:
+        scene.close()
+
+
+def synopses(folder: Path) -> None:
+    """Asks each command of the README's synopsis for its help."""
+    for command in pages.commands(pages.README):
+        why = pages.reason(command)
+        if why and "synopsis" in why:
+            words = " ".join(command.text.split()[:2])
+            play(folder, [pages.PATH, Step(command.page, f"{words} --help", expect="USAGE: ")])
+
+
+def inside(folder: Path) -> None:
+    """The part that runs in the network namespace."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for number, scene in enumerate(pages.SCENES, 1):
+        print(f"scene {number}", flush=True)
+        play(folder, scene)
+    print("the synopsis", flush=True)
+    synopses(folder)
+
+
+def outside() -> None:
+    found = pages.problems()
+    if found:
+        raise Failure("\n".join(found))
+    for page in pages.pages():
+        for command in pages.commands(page):
+            why = pages.reason(command)
+            if why:
+                print(f"not run: {page}: {command.text.split('  ')[0]} ({why})")
+    with tempfile.TemporaryDirectory(prefix="bifrons-docs.") as name:
+        folder = Path(name)
+        clone(folder)
+        print("what fetches packages", flush=True)
+        play(folder, pages.WITH_NETWORK)
+        namespace = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--user", "--map-root-user"]
+        status = subprocess.run([*namespace, sys.executable, __file__, str(folder)]).returncode
+        if status != 0:
+            raise SystemExit(status)
+    print(f"documentation: {len(pages.steps())} commands and blocks work as printed")
+
+
+if __name__ == "__main__":
+    try:
+        inside(Path(sys.argv[1])) if len(sys.argv) > 1 else outside()
+    except Failure as failure:
+        sys.exit(f"documentation: {failure}")
+    except subprocess.TimeoutExpired as late:
+        sys.exit(f"documentation: {late}")

@@ -1,0 +1,205 @@
+"""What the documentation prints for a shell or for Python, and how each of it is run or why it is not."""
+
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Words that begin a command. A block in sh or bash is all commands.
+PROGRAMS = re.compile(
+    r"(\$ )?([A-Z_]+=\S+ )?(make|bifrons[a-z-]*|curl|python3?|pip3?|\.venv\S*|docker|kubectl|systemctl|echo|"
+    r"[a-z]+=\$.*|swift|git|helm|export|source|scripts/\S+|for|install|cp|openssl|cd|mkdir|sudo|apt\S*|chmod|pkill|"
+    r"scp)(\s|$)")
+LANGUAGES_OF_OTHERS = {"python", "mermaid", "json", "yaml", "swift"}
+
+
+@dataclass(frozen=True)
+class Command:
+    page: str
+    line: int
+    text: str
+
+
+def pages() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, check=True,
+        capture_output=True, text=True)
+    names = set(listed.stdout.split("\0")) - {"", "CHANGELOG.md"}
+    return sorted(name for name in names if (ROOT / name).is_file())
+
+
+def blocks(text: str):
+    """Each line of code: its number, the language of its block, the line."""
+    language = None
+    for number, line in enumerate(text.split("\n"), 1):
+        fence = re.match(r"```(\w*)", line)
+        if fence:
+            language = fence[1] if language is None else None
+        elif language is not None:
+            yield number, language, line
+        elif line.startswith("    "):
+            yield number, "", line.strip()
+
+
+def commands(page: str) -> list[Command]:
+    """The commands of a page, without prompts and comments, continued lines as one."""
+    found = []
+    begun = None
+    for number, language, line in blocks((ROOT / page).read_text()):
+        if language in LANGUAGES_OF_OTHERS or "─" in line:
+            continue
+        if begun is None and language not in {"sh", "bash"} and not PROGRAMS.match(line):
+            continue
+        first, text = begun or (number, "")
+        text += re.sub(r"^\$ ", "", line.strip())
+        if text.endswith("\\"):
+            begun = first, text[:-1]
+            continue
+        begun = None
+        text = re.sub(r"(^|\s+)#\s.*$", "", text)
+        if text:
+            found.append(Command(page, first, text))
+    return found
+
+
+def python_blocks(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@dataclass
+class Step:
+    """Something that is run as it is printed."""
+
+    page: str
+    # The command; for a block of Python its number on the page.
+    what: str | int
+    # In the clone of the repository.
+    folder: str = "."
+    # What the output must match.
+    expect: str = ""
+    status: int = 0
+    # In the background: what it says when it is ready. It is ended with its scene.
+    ready: str = ""
+    # The words behind a block of Python.
+    arguments: tuple[str, ...] = ()
+    # What is printed for what only a user knows, and what stands for it here.
+    replace: dict[str, str] = field(default_factory=dict)
+
+
+README, HTTP, EXAMPLES, PROTOCOL = "README.md", "docs/http.md", "Examples/python/README.md", "docs/protocol.md"
+PATH = Step(README, 'export PATH="$PWD/.build/release:$PATH"')
+READY = r"submit to tcp://127\.0\.0\.1:5555"
+VERDICT = r'"verdict":\{"label":"'
+
+# These fetch something, so they run before the rest, which has a network of its own.
+WITH_NETWORK = [
+    Step(README, "python3 -m venv .venv"),
+    Step(README, ".venv/bin/pip install pyzmq"),
+    Step(EXAMPLES, "python3 -m venv .venv-examples", folder="Examples/python"),
+    Step(EXAMPLES, ".venv-examples/bin/pip install pyzmq", folder="Examples/python"),
+]
+
+# Each scene begins with nothing running, and its assignments hold until its end.
+SCENES = [
+    [
+        PATH,
+        Step(README, "bifrons up", ready=READY),
+        Step(README, ".venv/bin/python Examples/python/submit.py tcp://127.0.0.1:5555 grace_hopper.jpg",
+             expect=VERDICT),
+        Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5555", "face.jpg"), expect=VERDICT),
+        # The same when nobody answers: it ends, and is not stuck behind its first try.
+        Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5999", "face.jpg"), replace={"7000": "300"}, status=69,
+             expect=r"(no reply in time\n){3}"),
+        Step(README, "curl --data-binary @face.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:5000/v1/classify",
+             expect=VERDICT),
+        Step(HTTP, "curl --data-binary @face.jpg -H 'Content-Type: image/jpeg' "
+                   "'http://127.0.0.1:5000/v1/classify?budget_ms=2000'", expect=VERDICT),
+        Step(HTTP, "curl -F file=@face.jpg -F explain=true http://127.0.0.1:5000/v1/classify", expect=r'"maps":\{'),
+        Step(HTTP, "curl -F a=@one.jpg -F b=@two.png http://127.0.0.1:5000/v1/classify",
+             expect=rf"(?s)\"results\":.*{VERDICT}.*{VERDICT}"),
+        Step(HTTP, "curl -i --data-binary @face.jpg -H 'Content-Type: image/jpeg' -H 'Idempotency-Key: 4711' "
+                   "http://127.0.0.1:5000/v1/jobs",
+             expect=r"(?s)HTTP/1.1 202 Accepted.*\nLocation: /v1/jobs/(?P<job>\S+)"),
+        Step(HTTP, "curl http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"},
+             expect=r'"status":20[02]'),
+        Step(HTTP, "curl -X DELETE http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"},
+             expect=r'"status":(200|404)'),
+        Step(HTTP, "curl -F file=@face.jpg http://127.0.0.1:5000/", expect=r'"model1":\{'),
+        Step(README, "bifrons-worker --model Models/resnet --router tcp://127.0.0.1:5556",
+             ready="router accepts the worker"),
+        Step(EXAMPLES, ".venv-examples/bin/python submit.py tcp://127.0.0.1:5555 portrait.jpg",
+             folder="Examples/python", expect=VERDICT),
+        Step(EXAMPLES, ".venv-examples/bin/python pipeline.py photographs --router tcp://127.0.0.1:5555 --window 16",
+             folder="Examples/python", expect=r"face\.jpg\t20[06]\t"),
+        Step(README, "bifrons --generate-completion-script bash > completion.bash"),
+        Step(README, "source completion.bash"),
+    ],
+    [
+        PATH,
+        Step(HTTP, "bifrons-gateway --router tcp://127.0.0.1:5555", ready="gateway is ready"),
+    ],
+    [
+        PATH,
+        Step(HTTP, "bifrons-gateway --router tcp://a:5555 --router tcp://b:5555", ready="gateway is ready"),
+    ],
+    [
+        PATH,
+        Step(HTTP, "token=$(openssl rand -hex 32)"),
+        Step(HTTP, "echo \"moderation $(printf %s \"$token\" | sha256sum | cut -d' ' -f1)\" >> tokens"),
+        Step(README, "bifrons keygen keys"),
+        Step(README, "bifrons up --keys keys --client-endpoint tcp://0.0.0.0:5555", ready=READY),
+        Step(README, "bifrons classify --keys keys --router tcp://HOST:5555 face.jpg", replace={"HOST": "127.0.0.1"},
+             expect=r"face\.jpg +(real|AI-generated|no face)"),
+        Step(PROTOCOL, 1, arguments=("tcp://127.0.0.1:5555", "keys"), expect='"status":200'),
+    ],
+]
+
+# What is printed and not run here, and why: pages, commands, the reason.
+NOT_RUN = [
+    (r".*", r"make ", "a build, a test or a measurement of its own; .ci/run runs most of them"),
+    (r"README\.md", r"bifrons (up|classify|status|models|bench|keygen)( +(FILE|\[|--images DIR|DIR)|\s{2,}).*",
+     "a line of the synopsis; its command is asked for its help instead"),
+    (r"docs/deployment\.md", r"docker |sudo chown |for (target|file) in .*|BIFRONS_REGISTRY=|kubectl ",
+     "needs a container engine; make deploy-test"),
+    (r"docs/deployment\.md", r"install |cp |systemctl |bifrons keygen /etc/bifrons/keys",
+     "needs root and systemd; make deploy-test"),
+    (r"docs/preprocessing\.md", r"BIFRONS_PARITY_PICTURES=FOLDER swift test",
+     "needs a folder of pictures and a debug build"),
+    (r"Models/training/README\.md", r".*", "needs labelled pictures and hours; make test runs its tests"),
+]
+
+
+def reason(command: Command) -> str | None:
+    """Why a command is not run; nil if it should be."""
+    for page, text, why in NOT_RUN:
+        if re.fullmatch(page, command.page) and re.match(text, command.text):
+            return why
+    return None
+
+
+def steps() -> list[Step]:
+    return WITH_NETWORK + [step for scene in SCENES for step in scene]
+
+
+def problems() -> list[str]:
+    """What is printed and neither run nor excused, and what would be run and is printed no more."""
+    printed = [command for page in pages() for command in commands(page)]
+    run = {(step.page, step.what) for step in steps()}
+    found = [
+        f"{command.page}:{command.line}: nobody tries '{command.text}'; add it to Tests/Documentation/pages.py"
+        for command in printed if (command.page, command.text) not in run and reason(command) is None]
+    known = {(command.page, command.text) for command in printed}
+    known |= {(page, number) for page in pages() for number in range(len(python_blocks(page)))}
+    found += [f"{page} does not print '{what}' any more; take it out of Tests/Documentation/pages.py"
+              for page, what in sorted(run - known, key=str)]
+    found += [f"{page}: nobody runs the block of Python {number}"
+              for page, number in sorted(((page, number) for page, number in known if isinstance(number, int)), key=str)
+              if (page, number) not in run and page != README]
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for command in printed:
+        target = re.match(r"make ([a-z-]+)", command.text)
+        if target and target[1] not in targets:
+            found.append(f"{command.page}:{command.line}: the Makefile has no target {target[1]}")
+    return found
