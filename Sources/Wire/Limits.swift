@@ -41,7 +41,7 @@ public enum Limits {
     public static let frameSlackBytes = 4 << 20
 
     /// The version byte that opens every frame between router and worker.
-    public static let workerProtocolVersion: UInt8 = 2
+    public static let workerProtocolVersion: UInt8 = 3
     /// Frames of a message between router and worker: the message and, behind a job, its image.
     public static let workerMessageFrames = 2
     /// The most jobs that a router leaves in one worker's hands, whatever credit the worker claims.
