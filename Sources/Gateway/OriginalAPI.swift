@@ -17,15 +17,15 @@ extension Gateway {
         }
     }
 
-    func classifyAsOriginal(_ request: Request) async throws -> Response {
+    func classifyAsOriginal(_ request: Request, for owner: String?) async throws -> Response {
         do {
-            return try await original(request)
+            return try await original(request, for: owner)
         } catch let problem as Problem {
             return try Self.originalError(problem)
         }
     }
 
-    private func original(_ request: Request) async throws -> Response {
+    private func original(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let isForm = request.headers[.contentType]?.lowercased().hasPrefix("multipart/form-data") == true
         let upload = isForm ? try await reader.read(request) : Upload()
@@ -35,7 +35,7 @@ extension Gateway {
         guard file.fileName?.isEmpty == false else {
             throw Problem(.badRequest, code: "image_missing", "No selected file")
         }
-        var header = try header(request, upload)
+        var header = try header(request, upload, for: owner)
         // It had always both.
         header.requirement = .all
         let answer = try await router.ask(header, image: file.bytes)

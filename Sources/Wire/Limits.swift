@@ -20,7 +20,7 @@ public enum Limits {
     public static let headerBytes = 65_536
     /// How deep objects and arrays may nest in a header.
     public static let headerDepth = 32
-    /// Bytes of an `id` or an `idempotency_key`, in UTF-8.
+    /// Bytes of an `id`, an `idempotency_key` or an `owner`, in UTF-8.
     public static let identifierBytes = 128
     /// Bytes of `metadata` as it stands in the header.
     public static let metadataBytes = 4096

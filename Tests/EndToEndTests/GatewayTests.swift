@@ -470,13 +470,6 @@ extension EndToEndTests {
             }
         }
 
-        @Test func gatewayWithKeysIsAnOperator() throws {
-            try Cluster.run(keys: true) { cluster in
-                let gateway = try cluster.startGateway()
-                #expect(try gateway.ask("GET", "/v1/status").status == 200)
-            }
-        }
-
         @Test func portThatIsTakenIsNamed() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
