@@ -8,12 +8,12 @@ extension Gateway {
     /// What one of the two networks says, in the demo's words.
     struct OriginalResult: Encodable, Equatable {
         let result: String
-        /// Percent: how sure the network is of `result`.
+        /// From 0.5 to 1: how sure the network is of `result`.
         let confidence: Double
 
         init(_ aiProbability: Double) {
             result = aiProbability < 0.5 ? "Real" : "Fake"
-            confidence = (100 * max(aiProbability, 1 - aiProbability) * 100).rounded() / 100
+            confidence = (max(aiProbability, 1 - aiProbability) * 10_000).rounded() / 10_000
         }
     }
 

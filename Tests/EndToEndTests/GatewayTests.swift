@@ -118,7 +118,7 @@ extension EndToEndTests {
                 #expect(models.keys.sorted() == ["model1", "model2"])
                 for model in models.values {
                     #expect(["Real", "Fake"].contains(model.result))
-                    #expect((50...100).contains(model.confidence))
+                    #expect((0.5...1).contains(model.confidence))
                 }
                 #expect(try curl("other=@\(picture)").standardOutput == #"{"error":"No file part"}400"#)
                 #expect(
