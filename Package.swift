@@ -89,7 +89,9 @@ let package = Package(
         room("Hashing", ["CCrypto"]),
         room("Inference", ["COpenVINO", "Hashing", "ImageDecoding"]),
         room("Settings", ["CLinux", arguments, configuration, logging]),
-        room("RouterService", ["Journal", "Keyring", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+        room(
+            "RouterService",
+            ["Hashing", "Journal", "Keyring", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
         room(
             "WorkerService",
             [
@@ -162,8 +164,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit", "Wire",
-                "WorkerService", "ZeroMQ", logging,
+                "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit",
+                "Wire", "WorkerService", "ZeroMQ", logging,
             ]),
     ]
 )

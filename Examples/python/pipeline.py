@@ -111,7 +111,9 @@ class Pipeline:
     def finish(self, number: bytes, result: dict) -> None:
         path = self.jobs.pop(number).path
         if verdict := result.get("verdict"):
-            columns = [verdict["label"], f"{verdict['ai_probability']:.4f}", verdict["action"]]
+            # Without a face there is no probability.
+            probability = verdict.get("ai_probability")
+            columns = [verdict["label"], "-" if probability is None else f"{probability:.4f}", verdict["action"]]
         else:
             self.failures += 1
             columns = [result["error"]["code"], result["error"]["message"]]

@@ -216,6 +216,8 @@ generated, a rough number). On the validation split:
 |---|---|---|---|
 {lines}
 
+Without a face nothing is known of a picture: `no_face` is `{policy["no_face"]}`, whatever the scores are.
+
 These are pictures of the sources it was trained on. On others the share of real pictures above the thresholds is
 higher: measure it on your own before `block` blocks anything, and set your own thresholds in `ensemble.json`.
 """

@@ -231,9 +231,9 @@ def evaluate(
         logits = published.logits(condition_views(cache, positions, condition))
         if condition == "as it is":
             for name, values in logits.items():
-                found[name] = measure(
-                    faces, values, published.ensemble["policies"]["default"] if name == "merged" else None
-                )
+                policy = published.ensemble["policies"]["default"]
+                thresholds = {action: policy[action] for action in ("review", "block")}
+                found[name] = measure(faces, values, thresholds if name == "merged" else None)
             found["agreement"] = agreement(labels, logits, published.names)
         if condition == "equalised":
             found["equalised"] = {

@@ -68,7 +68,8 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
     probabilities = calibration.sigmoid(evaluate.merged_logits(ensemble, logits))[labels == 0]
     shares = {"review": REVIEW, "block": BLOCK}
     thresholds = {name: round(calibration.threshold_for(probabilities, share), 4) for name, share in shares.items()}
-    ensemble["policies"] = {"default": thresholds}
+    # Without a face nothing is known of a picture, so a person should look.
+    ensemble["policies"] = {"default": {**thresholds, "no_face": "review"}}
     return ensemble
 
 

@@ -61,9 +61,12 @@ struct CallLedger {
     /// Whether a call waits that the router may have.
     func hasWaiting(for router: Int) -> Bool { !queue.isEmpty || !ownQueues[router].isEmpty }
 
-    /// Whether a job of this id, which need not be unique, is in flight.
-    func hasJob(id: String?) -> Bool {
-        entries.values.contains { $0.call.header.verb == .classify && $0.call.header.id == id }
+    /// Whether a job of the same id, which need not be unique, and the same owner is in flight.
+    func hasJob(like header: RequestHeader) -> Bool {
+        entries.values.contains {
+            let other = $0.call.header
+            return other.verb == .classify && other.id == header.id && other.owner == header.owner
+        }
     }
 
     mutating func add(_ call: Call, at now: Instant) {

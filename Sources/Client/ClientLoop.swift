@@ -203,9 +203,11 @@ final class ClientLoop {
         call.end(.cancelled)
         guard case .sent(let router) = place, call.header.verb == .classify else { return }
         // The router would take the latest of that id, which is not the one that is not wanted any more.
-        guard !ledger.hasJob(id: call.header.id) else { return }
+        guard !ledger.hasJob(like: call.header) else { return }
         // The answer to this, and the job's own, find no call and are dropped; so it need not be sent for certain either.
-        fill(number: number, RequestHeader(verb: .cancel, id: call.header.id), image: nil)
+        var header = RequestHeader(verb: .cancel, id: call.header.id)
+        header.owner = call.header.owner
+        fill(number: number, header, image: nil)
         _ = try routers[router].socket.send(message)
     }
 

@@ -61,8 +61,8 @@ struct Drawings {
             return [
                 Drawing.Mark(
                     x: (image.width - side) / 2, y: (image.height - side) / 2, width: side, height: side,
-                    label: "no face AI \(percent(verdict.aiProbability))", colour: colour(verdict.aiProbability),
-                    isDashed: true)
+                    label: verdict.aiProbability.map { "AI \(percent($0))" } ?? "no face",
+                    colour: verdict.aiProbability.map(colour) ?? .neutral, isDashed: true)
             ]
         }
         return faces.map { face in

@@ -8,7 +8,7 @@ struct KeygenCommand: ParsableCommand {
         commandName: "keygen", abstract: "Makes CURVE key pairs and an allow-list.",
         discussion: """
             The folder is what --keys takes, of every program. Another machine gets router.public and the one secret that \
-            it needs: worker.secret for workers, client.secret or operator.secret for clients.
+            it needs: worker.secret for workers, client.secret or operator.secret for clients, gateway.secret for a gateway.
             """)
 
     @Argument(help: "The folder to make; it must not exist.", completion: .directory) var folder: String
@@ -16,7 +16,8 @@ struct KeygenCommand: ParsableCommand {
     func run() throws {
         try CommandError.report {
             _ = try KeyFolder.make(at: folder)
-            printLine("\(folder) has the keys of a router, a client, a worker and an operator, and who is allowed")
+            printLine(
+                "\(folder) has the keys of a router, a client, a worker, a gateway and an operator, and who is allowed")
         }
     }
 }

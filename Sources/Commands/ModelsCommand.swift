@@ -48,7 +48,7 @@ struct ModelsCommand: AsyncParsableCommand {
         }
         let policies = report.policies.map { policy in
             [
-                policy.name.printable, percent(policy.review), percent(policy.block), policy.noFace?.rawValue ?? "-",
+                policy.name.printable, percent(policy.review), percent(policy.block), policy.noFace.rawValue,
             ]
         }
         return TextTable.lines(

@@ -31,14 +31,31 @@ struct VerdictTable {
             let reason = result.error.map { " \($0.code): \($0.message.printable)" } ?? ""
             return name.padded(to: table.columns[0].width) + "  error \(result.status.rawValue)\(reason)"
         }
+        // What a network makes of a picture without a face is no answer.
+        let scores = verdict.label == .noFace ? [] : result.models
         let probabilities = models.map { model in
-            result.models.first { $0.name == model }?.aiProbability.map(percent) ?? "-"
+            scores.first { $0.name == model }?.aiProbability.map(percent) ?? "-"
         }
         return table.line(
             [
-                name, verdict.label == .real ? "real" : "AI-generated", percent(verdict.aiProbability),
-                verdict.action.rawValue, result.faces.map { $0.isEmpty ? "none" : "\($0.count)" } ?? "-",
+                name, Self.word(verdict.label), verdict.aiProbability.map(percent) ?? "-", verdict.action.rawValue,
+                Self.faces(result),
             ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"])
+    }
+
+    private static func word(_ label: ResultDocument.Label) -> String {
+        switch label {
+        case .real: "real"
+        case .aiGenerated: "AI-generated"
+        case .noFace: "no face"
+        }
+    }
+
+    /// How many faces were scored, and of how many where there are more; a dash if nobody looked for any.
+    private static func faces(_ result: ResultDocument) -> String {
+        guard let faces = result.faces else { return "-" }
+        if let found = result.facesFound, found > faces.count { return "\(faces.count) of \(found)" }
+        return faces.isEmpty ? "none" : "\(faces.count)"
     }
 
     /// The result as it came, with the file's name in front; for programs. A name that is not UTF-8 has its bytes beside it.

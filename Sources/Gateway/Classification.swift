@@ -9,10 +9,10 @@ extension Gateway {
     private static let picturesAtOnce = 8
 
     /// `POST /v1/classify`.
-    func classify(_ request: Request) async throws -> Response {
+    func classify(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let upload = try await reader.read(request)
-        let header = try header(request, upload)
+        let header = try header(request, upload, for: owner)
         guard !upload.files.isEmpty else { throw Self.fileMissing }
         if upload.files.count == 1 { return try await router.ask(header, image: upload.files[0].bytes).response }
         // One key, or one id, for several pictures would make them one job.
@@ -27,10 +27,10 @@ extension Gateway {
     }
 
     /// `POST /v1/jobs`.
-    func submit(_ request: Request) async throws -> Response {
+    func submit(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let upload = try await reader.read(request)
-        var header = try header(request, upload)
+        var header = try header(request, upload, for: owner)
         guard upload.files.count <= 1 else {
             throw Problem(
                 .badRequest, code: "malformed_form", "the form has \(upload.files.count) files; a job is of one")
@@ -46,13 +46,20 @@ extension Gateway {
     }
 
     /// The header that query, form and fields of the request say.
-    func header(_ request: Request, _ upload: Upload) throws(Problem) -> RequestHeader {
+    ///
+    /// - Parameter owner: whose token the request bears.
+    func header(_ request: Request, _ upload: Upload, for owner: String?) throws(Problem) -> RequestHeader {
         var fields = try queryFields(request) + upload.fields
         if let key = request.headers[.idempotencyKey] { fields.append(("idempotency_key", key)) }
         // What these say is the path's to say.
         fields.removeAll { ["durable", "wait"].contains($0.name) }
+        guard !fields.contains(where: { $0.name == "owner" }) else {
+            throw Problem(.badRequest, code: "not_allowed", "the field 'owner' is the gateway's to set; leave it out")
+        }
         do {
-            return try RequestHeader(verb: .classify, fields: fields)
+            var header = try RequestHeader(verb: .classify, fields: fields)
+            header.owner = owner
+            return header
         } catch {
             throw Problem(error.error)
         }

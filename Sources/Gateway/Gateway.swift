@@ -42,7 +42,7 @@ struct Gateway: Sendable {
                 guard let route else { throw Self.wrongMethod(request.method, methods) }
                 caller = try identify(request, route)
                 let place = try limits.enter(address)
-                response = try await answer(request, route, client)
+                response = try await answer(request, route, client, for: caller)
                 // A stream keeps its place until it ends.
                 if response.body.contentLength == nil {
                     let body = response.body
@@ -96,7 +96,10 @@ struct Gateway: Sendable {
         logger.log(level: level, "request", metadata: metadata.merging(own) { $1 })
     }
 
-    private func answer(_ request: Request, _ route: Route, _ client: ClientConnection) async throws -> Response {
+    /// - Parameter owner: whose token the request bears: jobs are theirs alone.
+    private func answer(
+        _ request: Request, _ route: Route, _ client: ClientConnection, for owner: String?
+    ) async throws -> Response {
         switch route {
         case .page(let name):
             guard name != "openapi.json",
@@ -109,16 +112,17 @@ struct Gateway: Sendable {
         case .health: return .json(Array(#"{"status":"ok"}"#.utf8))
         case .readiness: return try await readiness()
         case .metrics: return await metricsText()
-        case .classify: return try await client.whileOpen { try await classify(request) }
+        case .classify: return try await client.whileOpen { try await classify(request, for: owner) }
         // The job is wanted, whoever stays for the 202.
-        case .jobs: return try await submit(request)
+        case .jobs: return try await submit(request, for: owner)
         case .job(let id):
-            return try await router.ask(RequestHeader(verb: request.method == .delete ? .cancel : .fetch, id: id))
-                .response
+            var header = RequestHeader(verb: request.method == .delete ? .cancel : .fetch, id: id)
+            header.owner = owner
+            return try await router.ask(header).response
         case .models: return try await router.ask(RequestHeader(verb: .models)).response
         case .status: return try await router.ask(RequestHeader(verb: .status)).response
         case .events: return await events()
-        case .original: return try await client.whileOpen { try await classifyAsOriginal(request) }
+        case .original: return try await client.whileOpen { try await classifyAsOriginal(request, for: owner) }
         }
     }
 

@@ -40,8 +40,7 @@ public struct GatewayService: Sendable {
         do {
             var options = BifronsClient.Options(routers: settings.routers)
             options.largestImage = settings.imageBytes
-            // `status` is an operator's; the rest a client's key may, too.
-            if let keys = settings.keys { options.curve = try KeyFolder(keys).client(.operator, .client) }
+            if let keys = settings.keys { try Self.take(KeyFolder(keys), settings, into: &options) }
             client = try BifronsClient(options)
             let router = RouterConnection(client: client)
             gateway = Gateway(
@@ -51,6 +50,20 @@ public struct GatewayService: Sendable {
         } catch {
             throw GatewayError(description: "\(error)")
         }
+    }
+
+    /// The gateway's key: its own, or one of a folder that has none. Only with its own it may say whose its jobs are.
+    private static func take(
+        _ folder: KeyFolder, _ settings: GatewaySettings, into options: inout BifronsClient.Options
+    ) throws {
+        guard settings.tokens == nil || folder.has(.gateway) else {
+            throw GatewayError(
+                description:
+                    "\(folder.path) has no gateway.secret, which the gateway needs to keep the jobs of different "
+                    + "tokens apart; make one with 'bifrons keygen', and put its line into the list of the routers")
+        }
+        // `status` is not for a client's key; the rest is.
+        options.curve = try folder.client(.gateway, .operator, .client)
     }
 
     /// Serves until a signal has ended it and what was in hand is answered.

@@ -8,16 +8,16 @@ extension Gateway {
     /// What one of the two networks says, in the demo's words.
     struct OriginalResult: Encodable, Equatable {
         let result: String
-        /// Percent: how sure the network is of `result`.
+        /// From 0.5 to 1: how sure the network is of `result`.
         let confidence: Double
 
         init(_ aiProbability: Double) {
             result = aiProbability < 0.5 ? "Real" : "Fake"
-            confidence = (100 * max(aiProbability, 1 - aiProbability) * 100).rounded() / 100
+            confidence = (max(aiProbability, 1 - aiProbability) * 10_000).rounded() / 10_000
         }
     }
 
-    func classifyAsOriginal(_ request: Request) async throws -> Response {
+    func classifyAsOriginal(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let isForm = request.headers[.contentType]?.lowercased().hasPrefix("multipart/form-data") == true
         let upload = isForm ? try await reader.read(request) : Upload()
@@ -27,7 +27,7 @@ extension Gateway {
         guard file.fileName != "" else {
             throw Problem(.badRequest, code: "image_missing", "No selected file")
         }
-        var header = try header(request, upload)
+        var header = try header(request, upload, for: owner)
         // It had always both.
         header.requirement = .all
         let answer = try await router.ask(header, image: file.bytes)

@@ -1,10 +1,11 @@
 internal import Glibc
 internal import Hashing
+internal import Wire
 
 /// Who may use the HTTP API: names, and the SHA-256 of each one's bearer token. The tokens themselves are not kept.
 ///
-/// A text of lines `NAME HASH`, the hash in 64 hexadecimal digits. Empty lines, and those that begin with `#`, are passed
-/// over. Tokens are meant to be long and random (`openssl rand -hex 32`): no slow hash would make a guessable one safe.
+/// A text of lines `NAME HASH`: whose the token is, and so the jobs that come with it, and the hash in 64 hexadecimal digits.
+/// Empty lines, and those that begin with `#`, are passed over. Tokens are meant to be long and random (`openssl rand -hex 32`): no slow hash would make a guessable one safe.
 struct TokenList: Equatable, Sendable {
     /// A list that cannot be used: which, where and why.
     struct ParseError: Error, Equatable, CustomStringConvertible {
@@ -36,6 +37,9 @@ struct TokenList: Equatable, Sendable {
             let digits = words[1].utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
             guard words[1].utf8.count == 2 * SHA256.byteCount, digits.count == 2 * SHA256.byteCount else {
                 throw wrong("has no hash of 64 hexadecimal digits")
+            }
+            guard name.utf8.count <= Limits.identifierBytes else {
+                throw wrong("has a name of more than \(Limits.identifierBytes) bytes")
             }
             guard !entries.contains(where: { $0.name == name }) else { throw wrong("has the name of another line") }
             let hash = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

@@ -11,11 +11,14 @@ public struct Drawing {
         case alarm
         /// Bluish green.
         case calm
+        /// Grey, where nothing is said.
+        case neutral
 
         var rgb: (UInt8, UInt8, UInt8) {
             switch self {
             case .alarm: (213, 94, 0)
             case .calm: (0, 158, 115)
+            case .neutral: (96, 96, 96)
             }
         }
     }

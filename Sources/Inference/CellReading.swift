@@ -88,7 +88,6 @@ struct CellReading {
                 let (first, second) = (left.candidate, right.candidate)
                 return first.logit != second.logit ? first.logit > second.logit : first.cell < second.cell
             }
-            .prefix(Framing.faces)
             .map {
                 Face(box: $0.box, logit: $0.candidate.logit, landmarks: landmarks(of: $0.candidate.cell, cells, view))
             }

@@ -33,7 +33,7 @@ public final class Locator: Sendable {
             try Network(manifest: manifest, engine: engine, threads: 1, cacheFolder: cacheFolder, maximumBatch: 1))
     }
 
-    /// The faces of a picture, the largest first, at most 16.
+    /// The faces of a picture, the largest first.
     ///
     /// - Throws: an error of the engine.
     public func faces(in picture: DecodedImage) throws(InferenceError) -> [Face] {

@@ -48,6 +48,8 @@ public struct PictureReader: Sendable {
         public var boxes: [FaceBox?]
         /// For each tensor the part of the picture that it shows, to whole pixels.
         public var squares: [FaceBox]
+        /// How many faces the locator found; nil for a model that looks at whole pictures.
+        public var facesFound: Int?
     }
 
     /// Decodes a file and appends the tensors of what is to be scored in it.
@@ -55,7 +57,7 @@ public struct PictureReader: Sendable {
     /// - Throws: `DecodeError`, or ``InferenceError`` of the locator; then nothing was appended.
     public func read(_ file: UnsafeRawBufferPointer, appendingTo tensors: inout [Float]) throws -> Reading {
         let picture = try decoder.decode(file, reduction: Self.locatingReduction)
-        let regions = try regions(of: picture)
+        let (regions, facesFound) = try regions(of: picture)
 
         let reductions = regions.map { preprocessor.reduction(for: $0.square) }
         let finest = reductions.min() ?? 1
@@ -66,21 +68,25 @@ public struct PictureReader: Sendable {
         }
         return Reading(
             format: picture.format, width: picture.width, height: picture.height, boxes: regions.map(\.box),
-            squares: regions.map(\.square.rounded))
+            squares: regions.map(\.square.rounded), facesFound: facesFound)
     }
 
-    /// What is to be scored in a picture.
-    private func regions(of picture: DecodedImage) throws(InferenceError) -> [(box: FaceBox?, square: Framing.Square)] {
+    /// What is to be scored in a picture, and how many faces were found in it.
+    private func regions(
+        of picture: DecodedImage
+    ) throws(InferenceError) -> (regions: [(box: FaceBox?, square: Framing.Square)], facesFound: Int?) {
         let (width, height) = (picture.width, picture.height)
-        if let faces {
-            let found = try faces.locate(picture)
-            if !found.isEmpty {
-                return found.map { face in
-                    let margin = faces.margin
-                    return (face.box, Framing.Square(around: face.box, margin: margin, width: width, height: height))
-                }
+        let found = try faces?.locate(picture)
+        if let faces, let found, !found.isEmpty {
+            let regions = found.prefix(Framing.faces).map { face in
+                let margin = faces.margin
+                return (
+                    box: FaceBox?.some(face.box),
+                    square: Framing.Square(around: face.box, margin: margin, width: width, height: height)
+                )
             }
+            return (regions, found.count)
         }
-        return [(nil, .central(width: width, height: height))]
+        return ([(nil, .central(width: width, height: height))], found?.count)
     }
 }

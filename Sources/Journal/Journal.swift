@@ -17,6 +17,8 @@ public final class Journal: Sendable {
         case stored
         /// It is written down, and has the result of another job with the same key.
         case known(ResultDocument)
+        /// It is not written down, because of the job itself.
+        case refused(WireError)
         /// It is not written down; the reason completes "the journal cannot be used now: …".
         case failed(String)
     }
@@ -34,9 +36,14 @@ public final class Journal: Sendable {
         public var job: UInt64
         public var header: RequestHeader
         /// The name of the key that it came with.
-        public var owner: String?
+        public var key: String?
+        /// The image's SHA-256; nil if it is not known.
+        public var sha256: [UInt8]?
         public var image: Frame
     }
+
+    /// A stored result as the answer to another job with its idempotency key; nil if it is none for that.
+    public typealias Answer = @Sendable (ResultDocument, RequestHeader) -> ResultDocument?
 
     public enum Mail: Sendable {
         case persisted(job: UInt64, Outcome)
@@ -60,9 +67,9 @@ public final class Journal: Sendable {
     }
 
     fileprivate enum Order: Sendable {
-        case persist(job: UInt64, RequestHeader, owner: String?, Frame)
+        case persist(job: UInt64, RequestHeader, key: String?, sha256: [UInt8]?, Frame)
         case record(job: UInt64, ResultDocument)
-        case find(token: Int, id: String, owner: String?)
+        case find(token: Int, id: String, of: Principal?)
         case close
     }
 
@@ -77,9 +84,10 @@ public final class Journal: Sendable {
     ///   - path: a file, which is made if there is none; or a folder, for the file `journal.sqlite` in it.
     ///   - maxBytes: what jobs and results may take on disk.
     ///   - retention: how long a result is kept.
+    ///   - answer: what a job is told whose key has a result.
     ///   - clock: milliseconds since 1970; results are older than a process.
     public init(
-        path: String, maxBytes: Int, retention: Duration,
+        path: String, maxBytes: Int, retention: Duration, answer: @escaping Answer,
         clock: @escaping @Sendable () -> Int64 = Journal.wallClock
     ) throws {
         let mail = try Mailbox<Mail>()
@@ -88,8 +96,8 @@ public final class Journal: Sendable {
         (self.mail, self.orders, self.size) = (mail, orders, size)
         let file = Self.isFolder(path) ? path + "/journal.sqlite" : path
         var writer = Writer(
-            path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds), clock: clock, mail: mail,
-            size: size)
+            path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds), answer: answer, clock: clock,
+            mail: mail, size: size)
         try writer.open()
         thread = try PlatformThread(name: "journal") { [writer] in
             var writer = writer
@@ -105,8 +113,14 @@ public final class Journal: Sendable {
     }
 
     /// Writes a job down: `.persisted` follows.
-    public func persist(_ job: UInt64, _ header: RequestHeader, owner: String? = nil, image: Frame) {
-        orders.post(.persist(job: job, header, owner: owner, image))
+    ///
+    /// - Parameters:
+    ///   - key: the name of the key that it came with.
+    ///   - sha256: the image's, if the job has an idempotency key.
+    public func persist(
+        _ job: UInt64, _ header: RequestHeader, key: String? = nil, sha256: [UInt8]? = nil, image: Frame
+    ) {
+        orders.post(.persist(job: job, header, key: key, sha256: sha256, image))
     }
 
     /// Writes down a job's result: `.recorded` follows.
@@ -114,9 +128,9 @@ public final class Journal: Sendable {
         orders.post(.record(job: job, document))
     }
 
-    /// Looks for the latest job with an id, of this owner or, nil, of anybody: `.found` follows.
-    public func find(_ id: String, of owner: String? = nil, for token: Int) {
-        orders.post(.find(token: token, id: id, owner: owner))
+    /// Looks for the latest job with an id, of this principal or, nil, of anybody: `.found` follows.
+    public func find(_ id: String, of principal: Principal? = nil, for token: Int) {
+        orders.post(.find(token: token, id: id, of: principal))
     }
 
     /// Bytes of jobs and results on disk, as of the last transaction.
@@ -162,6 +176,7 @@ private struct Writer: @unchecked Sendable {
     private let path: String
     private let maxBytes: Int
     private let retention: Int64
+    private let answer: Journal.Answer
     private let clock: @Sendable () -> Int64
     private let mail: Mailbox<Journal.Mail>
     private let size: Journal.Size
@@ -173,12 +188,13 @@ private struct Writer: @unchecked Sendable {
     private var unwritten: [Journal.Order] = []
 
     init(
-        path: String, maxBytes: Int, retention: Int64, clock: @escaping @Sendable () -> Int64,
-        mail: Mailbox<Journal.Mail>, size: Journal.Size
+        path: String, maxBytes: Int, retention: Int64, answer: @escaping Journal.Answer,
+        clock: @escaping @Sendable () -> Int64, mail: Mailbox<Journal.Mail>, size: Journal.Size
     ) {
         self.path = path
         self.maxBytes = maxBytes
         self.retention = retention
+        self.answer = answer
         self.clock = clock
         self.mail = mail
         self.size = size
@@ -200,7 +216,7 @@ private struct Writer: @unchecked Sendable {
 
     private mutating func connect() throws {
         guard store == nil else { return }
-        let opened = try JournalStore(path: path, maxBytes: maxBytes)
+        let opened = try JournalStore(path: path, maxBytes: maxBytes, answer: answer)
         if !hasRecovered {
             let now = clock()
             let rows = try opened.transaction { try $0.unfinished(now: now, cutoff: now - retention) }
@@ -209,7 +225,7 @@ private struct Writer: @unchecked Sendable {
                 .recovered(
                     rows.map { row in
                         Journal.Unfinished(
-                            job: row.job, header: row.header, owner: row.owner,
+                            job: row.job, header: row.header, key: row.key, sha256: row.sha256,
                             image: row.image.withUnsafeBytes { Frame($0) })
                     }))
         }
@@ -257,16 +273,18 @@ private struct Writer: @unchecked Sendable {
         _ order: Journal.Order, _ transaction: borrowing Transaction, used: inout Int, now: Int64
     ) throws -> Journal.Mail? {
         switch order {
-        case .persist(let job, let header, let owner, let image):
+        case .persist(let job, let header, let key, let sha256, let image):
             let data = image.withBytes { Data($0) }
             let outcome = try transaction.insert(
-                job, header, owner: owner, image: data, used: &used, now: now, cutoff: now - retention)
+                JournalStore.Row(job: job, header: header, key: key, sha256: sha256, image: data), used: &used,
+                now: now,
+                cutoff: now - retention)
             return .persisted(job: job, outcome)
         case .record(let job, let document):
             try transaction.setResult(job, document, now: now)
             return .recorded(job: job, failure: nil)
-        case .find(let token, let id, let owner):
-            return .found(token: token, try transaction.find(id, of: owner, cutoff: now - retention))
+        case .find(let token, let id, let principal):
+            return .found(token: token, try transaction.find(id, of: principal, cutoff: now - retention))
         case .close: return nil
         }
     }
@@ -274,7 +292,7 @@ private struct Writer: @unchecked Sendable {
     private mutating func refuse(_ orders: [Journal.Order], _ reason: String, isRetry: Bool, keepingResults: Bool) {
         for order in orders {
             switch order {
-            case .persist(let job, _, _, _): mail.post(.persisted(job: job, .failed(reason)))
+            case .persist(let job, _, _, _, _): mail.post(.persisted(job: job, .failed(reason)))
             case .record(let job, _):
                 guard keepingResults else { continue }
                 unwritten.append(order)

@@ -11,20 +11,27 @@ final class JournalStore {
     struct Row {
         var job: UInt64
         var header: RequestHeader
-        var owner: String?
+        /// The name of the key that it came with.
+        var key: String?
+        /// The image's SHA-256; nil if it is not known.
+        var sha256: [UInt8]?
         var image: Data
     }
 
     private let path: String
     private let queue: DatabaseQueue
     private let maxBytes: Int
+    private let answer: Journal.Answer
 
     /// Opens the file, makes it if there is none, and brings an older one up to date.
     ///
-    /// - Parameter maxBytes: what is in use may grow to before `insert` refuses.
-    init(path: String, maxBytes: Int) throws {
+    /// - Parameters:
+    ///   - maxBytes: what is in use may grow to before `insert` refuses.
+    ///   - answer: what a job is told whose key has a result.
+    init(path: String, maxBytes: Int, answer: @escaping Journal.Answer) throws {
         self.path = path
         self.maxBytes = maxBytes
+        self.answer = answer
         queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             // Two routers with one journal would compute each other's jobs.
@@ -46,7 +53,7 @@ final class JournalStore {
     /// Runs `body` as one transaction: all of it is on the disk when this returns, or nothing if it throws.
     func transaction<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
         try queue.write { db in
-            try body(Transaction(db: db, room: maxBytes - Self.bytesInUse(db)))
+            try body(Transaction(db: db, room: maxBytes - Self.bytesInUse(db), answer: answer))
         }
     }
 
@@ -72,32 +79,36 @@ struct Transaction: ~Copyable {
     private let db: Database
     /// Bytes of images that still fit.
     private let room: Int
+    private let answer: Journal.Answer
 
-    init(db: Database, room: Int) {
+    init(db: Database, room: Int, answer: @escaping Journal.Answer) {
         self.db = db
         self.room = room
+        self.answer = answer
     }
 
     /// Writes a job down.
     ///
     /// - Parameter used: bytes of images that this transaction has written, counted on.
     /// - Returns: what became of it; `.known` if another job with its key has a result younger than `cutoff`.
-    func insert(
-        _ job: UInt64, _ header: RequestHeader, owner: String?, image: Data, used: inout Int, now: Int64, cutoff: Int64
-    ) throws -> Journal.Outcome {
-        let known = try header.idempotencyKey.flatMap { try result(ofKey: $0, owner, cutoff: cutoff) }
+    func insert(_ job: JournalStore.Row, used: inout Int, now: Int64, cutoff: Int64) throws -> Journal.Outcome {
+        if let conflict = try conflict(job, cutoff: cutoff) { return .refused(conflict) }
+        let known = try knownResult(job, cutoff: cutoff)
         if known == nil {
-            guard used + image.count <= room else { return .failed("it is full of jobs and results") }
-            used += image.count
+            guard used + job.image.count <= room else { return .failed("it is full of jobs and results") }
+            used += job.image.count
         }
         try db.cachedStatement(
-            sql: "INSERT INTO jobs (job, id, owner, idempotency_key, header, image) VALUES (?, ?, ?, ?, ?, ?)"
+            sql: """
+                INSERT INTO jobs (job, id, owner, on_behalf_of, idempotency_key, sha256, header, image)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """
         ).execute(arguments: [
-            Int64(bitPattern: job), header.id, owner, header.idempotencyKey, Data(header.encoded()),
-            known == nil ? image : nil,
+            Int64(bitPattern: job.job), job.header.id, job.key, job.header.owner, job.header.idempotencyKey,
+            job.sha256.map { Data($0) }, Data(job.header.encoded()), known == nil ? job.image : nil,
         ])
         guard let known else { return .stored }
-        try setResult(job, known.copied(for: header), now: now)
+        try setResult(job.job, known, now: now)
         return .known(known)
     }
 
@@ -112,16 +123,17 @@ struct Transaction: ~Copyable {
         ])
     }
 
-    /// What is known of the latest job with this id, of this owner or, nil, of anybody.
-    func find(_ id: String, of owner: String?, cutoff: Int64) throws -> Journal.Found {
+    /// What is known of the latest job with this id, of this principal or, nil, of anybody.
+    func find(_ id: String, of principal: Principal?, cutoff: Int64) throws -> Journal.Found {
         guard
             let row = try GRDB.Row.fetchOne(
                 db.cachedStatement(
                     sql: """
-                        SELECT header, result, finished FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)
+                        SELECT header, result, finished FROM jobs
+                        WHERE id = ?1 AND (?2 OR (owner IS ?3 AND on_behalf_of IS ?4))
                         ORDER BY sequence DESC LIMIT 1
                         """),
-                arguments: [id, owner])
+                arguments: [id, principal == nil, principal?.key, principal?.owner])
         else { return .unknown }
         guard let result: Data = row["result"] else { return .running }
         let finished: Int64 = row["finished"]
@@ -134,14 +146,14 @@ struct Transaction: ~Copyable {
     /// The jobs without a result, oldest first. One whose key has got its result is given that.
     func unfinished(now: Int64, cutoff: Int64) throws -> [JournalStore.Row] {
         let rows = try GRDB.Row.fetchAll(
-            db, sql: "SELECT job, header, owner, image FROM jobs WHERE result IS NULL ORDER BY sequence")
+            db, sql: "SELECT job, header, owner, sha256, image FROM jobs WHERE result IS NULL ORDER BY sequence")
         var jobs: [JournalStore.Row] = []
         for row in rows {
             let job = JournalStore.Row(
                 job: UInt64(bitPattern: row["job"] as Int64), header: try Self.header(row["header"]),
-                owner: row["owner"], image: row["image"] ?? Data())
-            if let key = job.header.idempotencyKey, let known = try result(ofKey: key, job.owner, cutoff: cutoff) {
-                try setResult(job.job, known.copied(for: job.header), now: now)
+                key: row["owner"], sha256: (row["sha256"] as Data?).map { Array($0) }, image: row["image"] ?? Data())
+            if let known = try knownResult(job, cutoff: cutoff) {
+                try setResult(job.job, known, now: now)
             } else {
                 jobs.append(job)
             }
@@ -160,14 +172,38 @@ struct Transaction: ~Copyable {
         return db.changesCount
     }
 
-    private func result(ofKey key: String, _ owner: String?, cutoff: Int64) throws -> ResultDocument? {
-        try Data.fetchOne(
+    /// The error for a job whose key stands for something else: for what another one has that is unfinished, or that has a
+    /// lasting result younger than `cutoff`.
+    private func conflict(_ job: JournalStore.Row, cutoff: Int64) throws -> WireError? {
+        guard let key = job.header.idempotencyKey,
+            let row = try GRDB.Row.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT header, sha256, result FROM jobs
+                        WHERE idempotency_key = ? AND owner IS ? AND on_behalf_of IS ?
+                        AND (result IS NULL OR (lasts AND finished > ?))
+                        ORDER BY sequence DESC LIMIT 1
+                        """), arguments: [key, job.key, job.header.owner, cutoff])
+        else { return nil }
+        // Version 1 of the file kept no digests; results have them.
+        let sha256 =
+            try (row["sha256"] as Data?).map { Array($0) }
+            ?? (row["result"] as Data?).flatMap { try Self.document($0).image?.sha256 }
+        let known = KeyedContent(try Self.header(row["header"]), sha256: sha256)
+        return KeyedContent(job.header, sha256: job.sha256).conflict(with: known)
+    }
+
+    /// The result that a job's key has, as the answer to that job.
+    private func knownResult(_ job: JournalStore.Row, cutoff: Int64) throws -> ResultDocument? {
+        guard let key = job.header.idempotencyKey else { return nil }
+        return try Data.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT result FROM jobs WHERE idempotency_key = ? AND owner IS ? AND lasts AND finished > ?
+                    SELECT result FROM jobs
+                    WHERE idempotency_key = ? AND owner IS ? AND on_behalf_of IS ? AND lasts AND finished > ?
                     ORDER BY sequence DESC LIMIT 1
-                    """), arguments: [key, owner, cutoff]
-        ).map(Self.document)
+                    """), arguments: [key, job.key, job.header.owner, cutoff]
+        ).flatMap { answer(try Self.document($0), job.header) }
     }
 
     private static func document(_ bytes: Data) throws -> ResultDocument {
@@ -179,18 +215,9 @@ struct Transaction: ~Copyable {
     }
 }
 
-extension ResultDocument {
-    fileprivate func copied(for header: RequestHeader) -> ResultDocument {
-        var copy = self
-        copy.id = header.id
-        copy.metadata = header.metadata
-        return copy
-    }
-}
-
 /// How the file is laid out. A released migration is never changed: a new one is added.
 private enum Schema {
-    static let version = 1
+    static let version = 2
 
     /// Each is named by the version that it leads to.
     static var migrator: DatabaseMigrator {
@@ -214,6 +241,13 @@ private enum Schema {
                     CREATE INDEX jobs_by_key ON jobs (idempotency_key, sequence) WHERE idempotency_key IS NOT NULL;
                     CREATE INDEX jobs_by_age ON jobs (finished) WHERE finished IS NOT NULL;
                     CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE result IS NULL;
+                    """)
+        }
+        migrator.registerMigration("2") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE jobs ADD COLUMN on_behalf_of TEXT;  -- the header's owner
+                    ALTER TABLE jobs ADD COLUMN sha256 BLOB;        -- the image's, of jobs with an idempotency key
                     """)
         }
         return migrator

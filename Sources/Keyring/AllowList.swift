@@ -2,8 +2,8 @@ internal import ZeroMQ
 
 /// Who may speak to a router: public keys, each with a role and a name.
 ///
-/// A text of lines `KEY ROLE NAME`: 40 characters of Z85, `client`, `worker` or `operator`, and a name of its own. Empty
-/// lines, and those that begin with `#`, are passed over. (`#` is Z85's largest digit: four bytes never begin with it.)
+/// A text of lines `KEY ROLE NAME`: 40 characters of Z85, `client`, `worker`, `gateway` or `operator`, and a name of its own.
+/// Empty lines, and those that begin with `#`, are passed over. (`#` is Z85's largest digit: four bytes never begin with it.)
 public struct AllowList: Equatable, Sendable {
     /// What the owner of a key may do.
     public enum Role: String, CaseIterable, Sendable {
@@ -11,6 +11,8 @@ public struct AllowList: Equatable, Sendable {
         case client
         /// Score.
         case worker
+        /// What a client may, and say for whom, and look at the status.
+        case gateway
         /// What a client may, and look at the status, and cancel everybody's jobs.
         case `operator`
     }

@@ -12,7 +12,7 @@ public final class Authenticator {
         /// Whether the owner of a key may connect.
         func allows(_ role: AllowList.Role) -> Bool {
             switch self {
-            case .clients: role == .client || role == .operator
+            case .clients: role != .worker
             case .workers: role == .worker
             }
         }

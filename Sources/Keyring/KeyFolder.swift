@@ -6,7 +6,7 @@ public import ZeroMQ
 ///     router.public    the router's public key: everybody needs it
 ///     router.secret    the router's own; a router needs this one and the list
 ///     allowed          the allow-list
-///     client.secret, worker.secret, operator.secret
+///     client.secret, worker.secret, gateway.secret, operator.secret
 ///
 /// Who is not the router needs two files of it: `router.public` and its own secret. A public key follows from its secret.
 public struct KeyFolder: Sendable {
@@ -38,8 +38,7 @@ public struct KeyFolder: Sendable {
 
     /// The other side of CURVE, for the first of the roles whose secret key is here.
     public func client(_ roles: AllowList.Role...) throws(KeyringError) -> Curve.Role {
-        let names = roles.map { "\($0.rawValue).secret" }
-        let name = names.first { access("\(path)/\($0)", F_OK) == 0 } ?? names[0]
+        let name = Self.secret(of: roles.first(where: has) ?? roles[0])
         let serverPath = "\(path)/\(Self.routerPublic)"
         let serverKey = try Self.key(Self.read(serverPath, atMost: Self.maxKeyFileBytes).bytes, serverPath)
         let secretKey = try secretKey(name)
@@ -50,6 +49,13 @@ public struct KeyFolder: Sendable {
             throw KeyringError("\(path)/\(name) cannot be used: \(error)")
         }
     }
+
+    /// Whether the secret key of a role is here.
+    public func has(_ role: AllowList.Role) -> Bool {
+        access("\(path)/\(Self.secret(of: role))", F_OK) == 0
+    }
+
+    private static func secret(of role: AllowList.Role) -> String { "\(role.rawValue).secret" }
 
     private func secretKey(_ name: String) throws(KeyringError) -> String {
         let path = "\(path)/\(name)"
@@ -104,15 +110,15 @@ public struct KeyFolder: Sendable {
             let reason = errno == EEXIST ? "it exists; nothing is overwritten" : String(cString: strerror(errno))
             throw KeyringError("cannot make the folder \(path): \(reason)")
         }
-        var list =
-            "# Who may speak to the router: public key, role (client, worker or operator), name. SIGHUP reads it anew.\n"
+        let roles = AllowList.Role.allCases.map(\.rawValue).joined(separator: ", ")
+        var list = "# Who may speak to the router: public key, role (\(roles)), name. SIGHUP reads it anew.\n"
         do {
             let router = try Curve.makeKeyPair()
             try write(router.publicKey + "\n", to: "\(path)/\(routerPublic)", mode: 0o644)
             try write(router.secretKey + "\n", to: "\(path)/\(routerSecret)", mode: 0o600)
             for role in AllowList.Role.allCases {
                 let pair = try Curve.makeKeyPair()
-                try write(pair.secretKey + "\n", to: "\(path)/\(role.rawValue).secret", mode: 0o600)
+                try write(pair.secretKey + "\n", to: "\(path)/\(secret(of: role))", mode: 0o600)
                 list += "\(pair.publicKey) \(role.rawValue) \(role.rawValue)\n"
             }
         } catch let error as KeyringError {

@@ -1,19 +1,25 @@
+public import Wire
+
 /// Who sends a request, and what they may ask.
 public struct Asker: Hashable, Sendable {
-    /// What requests of one and the same have in common.
+    /// What requests of one and the same have in common: the jobs and bytes of each are limited.
     public enum Identity: Hashable, Sendable {
         /// The name of a key.
         case key(String)
         /// Where there are no keys: a number that stands for the connection.
         case connection(Int)
+        /// Somebody on whose behalf a gateway asks, over whatever connection.
+        case owner(Principal)
     }
 
     public enum Rights: Hashable, Sendable {
         /// Nothing: the key is not, or not any more, in the list.
         case none
-        /// Submit jobs, and cancel one's own.
+        /// Submit jobs, fetch and cancel one's own.
         case client
-        /// Everything.
+        /// What a client may, for owners that it names and for itself; and look at the status.
+        case gateway
+        /// Everything, but naming owners.
         case `operator`
     }
 
@@ -28,14 +34,35 @@ public struct Asker: Hashable, Sendable {
     /// Somebody who may do everything.
     public static let anybody = Asker(.connection(0), .operator)
 
-    /// The name of the key, under which the journal keeps jobs; nil where there are no keys.
-    public var owner: String? {
-        if case .key(let name) = identity { name } else { nil }
+    /// Whose the jobs are. Where there are no keys, those of all connections are one's.
+    public var principal: Principal {
+        switch identity {
+        case .key(let name): Principal(key: name)
+        case .connection: Principal(key: nil)
+        case .owner(let principal): principal
+        }
     }
 
-    /// A client's idempotency key as the table knows it: those of different owners never meet.
-    func scoped(_ idempotencyKey: String) -> String {
-        // Names of keys hold no blank.
-        owner.map { "\($0) \(idempotencyKey)" } ?? idempotencyKey
+    /// Whether they may say on whose behalf they ask: a gateway may, and where there are no keys anybody.
+    var mayNameOwners: Bool {
+        switch rights {
+        case .none, .client: false
+        case .gateway: true
+        case .operator: principal.key == nil
+        }
     }
+
+    /// Whether the jobs of others are theirs to fetch and to cancel.
+    var reachesAll: Bool { rights == .operator && principal.owner == nil }
+
+    /// The same, asking on behalf of an owner if one is named.
+    func acting(for owner: String?) -> Asker {
+        owner.map { Asker(.owner(Principal(key: principal.key, owner: $0)), rights) } ?? self
+    }
+}
+
+/// An idempotency key as the router knows it: those of different principals never meet.
+struct ScopedKey: Hashable {
+    let principal: Principal
+    let key: String
 }

@@ -22,13 +22,14 @@ public struct Ensemble: Sendable {
         public var review: Double
         /// From here on the picture is blocked.
         public var block: Double
-        /// The mildest action for a picture in which no face was found.
-        public var noFace: ResultDocument.PolicyAction?
+        /// The action for a picture in which no face was found.
+        public var noFace: ResultDocument.PolicyAction
 
+        /// - Parameter noFace: nil: a person should look, since nothing is known of the picture.
         public init(review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil) {
             self.review = review
             self.block = block
-            self.noFace = noFace
+            self.noFace = noFace ?? .review
         }
     }
 
@@ -123,11 +124,31 @@ public struct Ensemble: Sendable {
         1 / (1 + exp(-logit))
     }
 
-    /// What the policy says of a picture.
-    static func action(_ policy: Policy, probability: Double, hasFaces: Bool) -> ResultDocument.PolicyAction {
-        let byScore: ResultDocument.PolicyAction =
-            probability >= policy.block ? .block : probability >= policy.review ? .review : .allow
-        guard !hasFaces, let noFace = policy.noFace else { return byScore }
-        return max(byScore, noFace)
+    /// What a policy makes of a probability, or of a picture in which no face was found; nil if there is no such policy.
+    func verdict(_ probability: Double?, policy name: String) -> ResultDocument.Verdict? {
+        guard let policy = policies[name] else { return nil }
+        guard let probability else {
+            return ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: policy.noFace, policy: name)
+        }
+        return ResultDocument.Verdict(
+            label: probability >= 0.5 ? .aiGenerated : .real, aiProbability: probability,
+            action: probability >= policy.block ? .block : probability >= policy.review ? .review : .allow,
+            policy: name)
+    }
+
+    /// A stored result as the answer to another request with its idempotency key: under the id and the metadata of that, and
+    /// decided by the policy that it names, if that is another one.
+    ///
+    /// - Returns: nil if the policy is not known.
+    public func answer(_ stored: ResultDocument, to header: RequestHeader) -> ResultDocument? {
+        var document = stored
+        document.id = header.id
+        document.metadata = header.metadata
+        guard let known = stored.verdict, known.policy != header.policy else { return document }
+        guard var verdict = verdict(known.aiProbability, policy: header.policy) else { return nil }
+        // A stored probability may have been rounded to one half.
+        verdict.label = known.label
+        document.verdict = verdict
+        return document
     }
 }

@@ -32,7 +32,9 @@ final class Request {
     let header: RequestHeader
     let asker: Asker
     /// The header's idempotency key, as the table knows it.
-    var key: String? { header.idempotencyKey.map { asker.scoped($0) } }
+    let key: ScopedKey?
+    /// What that stands for; nil without a key.
+    let content: KeyedContent?
     /// What its message holds until the reply.
     let bytes: Int
     let received: Instant
@@ -50,10 +52,13 @@ final class Request {
     /// Whether it comes from an earlier life of the router: then its workers may still be on their way.
     var isRecovered = false
 
+    /// - Parameter sha256: of the image, if there is an idempotency key.
     init(
-        token: RouterCore.Token, header: RequestHeader, asker: Asker = .anybody, bytes: Int, received: Instant,
-        tasks: [Task], job: UInt64? = nil
+        token: RouterCore.Token, header: RequestHeader, asker: Asker = .anybody, sha256: [UInt8]? = nil, bytes: Int,
+        received: Instant, tasks: [Task], job: UInt64? = nil
     ) {
+        key = header.idempotencyKey.map { ScopedKey(principal: asker.principal, key: $0) }
+        content = key.map { _ in KeyedContent(header, sha256: sha256) }
         self.token = token
         self.job = job
         self.header = header
@@ -116,7 +121,12 @@ struct Task {
 /// The requests without an answer, by serial number.
 struct Ledger {
     private var requests: [UInt64: Request] = [:]
+    /// The latest of each id.
     private var serialsByID: [String: UInt64] = [:]
+    /// Earlier ones of ids that several have, in their order.
+    private var earlierByID: [String: [UInt64]] = [:]
+    /// What the idempotency keys of these requests stand for, and how many have each.
+    private var contents: [ScopedKey: (content: KeyedContent, requests: Int)] = [:]
     private var nextSerial: UInt64 = 1
     /// Bytes of the requests' messages.
     private(set) var bytes = 0
@@ -154,9 +164,17 @@ struct Ledger {
         requests[serial]?.unsettled == 0
     }
 
-    /// The unfinished request with this id; the latest, if clients gave several the same.
-    func serial(ofID id: String) -> UInt64? {
-        serialsByID[id]
+    /// The unfinished request with this id, of this principal or, nil, of anybody; the latest, if several have the same.
+    func serial(ofID id: String, of principal: Principal? = nil) -> UInt64? {
+        guard let latest = serialsByID[id] else { return nil }
+        guard let principal else { return latest }
+        func isTheirs(_ serial: UInt64) -> Bool { requests[serial]?.asker.principal == principal }
+        return isTheirs(latest) ? latest : earlierByID[id]?.last(where: isTheirs)
+    }
+
+    /// What an idempotency key stands for, if an unfinished request has it.
+    func content(of key: ScopedKey) -> KeyedContent? {
+        contents[key]?.content
     }
 
     subscript(serial: UInt64) -> Request {
@@ -167,7 +185,10 @@ struct Ledger {
         let serial = nextSerial
         nextSerial += 1
         requests[serial] = request
-        if let id = request.header.id { serialsByID[id] = serial }
+        if let id = request.header.id, let earlier = serialsByID.updateValue(serial, forKey: id) {
+            earlierByID[id, default: []].append(earlier)
+        }
+        if let key = request.key, let content = request.content { contents[key, default: (content, 0)].requests += 1 }
         bytes += request.bytes
         loads[request.asker.identity, default: Load()].jobs += 1
         loads[request.asker.identity]?.bytes += request.bytes
@@ -176,11 +197,24 @@ struct Ledger {
 
     mutating func remove(_ serial: UInt64) -> Request {
         let request = requests.removeValue(forKey: serial)!
-        if let id = request.header.id, serialsByID[id] == serial { serialsByID[id] = nil }
+        if let id = request.header.id { forget(id, serial) }
+        if let key = request.key {
+            contents[key]?.requests -= 1
+            if contents[key]?.requests == 0 { contents[key] = nil }
+        }
         bytes -= request.bytes
         loads[request.asker.identity]?.jobs -= 1
         loads[request.asker.identity]?.bytes -= request.bytes
         if loads[request.asker.identity]?.jobs == 0 { loads[request.asker.identity] = nil }
         return request
+    }
+
+    private mutating func forget(_ id: String, _ serial: UInt64) {
+        if serialsByID[id] == serial {
+            serialsByID[id] = earlierByID[id]?.popLast()
+        } else {
+            earlierByID[id]?.removeAll { $0 == serial }
+        }
+        if earlierByID[id]?.isEmpty == true { earlierByID[id] = nil }
     }
 }

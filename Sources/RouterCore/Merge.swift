@@ -20,14 +20,13 @@ extension Request {
         }
         document.status = failures.isEmpty ? .ok : .partial
         document.degraded = !failures.isEmpty
-        document.faces = evidence.faces(ensemble)
-        if document.faces?.isEmpty == true { document.maps = evidence.decisive?.maps ?? [:] }
-        guard let decisive = evidence.decisive, let policy = ensemble.policies[header.policy] else { return document }
-        let hasFaces = document.faces?.isEmpty == false
-        document.verdict = ResultDocument.Verdict(
-            label: decisive.probability >= 0.5 ? .aiGenerated : .real, aiProbability: decisive.probability,
-            action: Ensemble.action(policy, probability: decisive.probability, hasFaces: hasFaces),
-            policy: header.policy)
+        if let found = evidence.facesFound {
+            let faces = evidence.faces(ensemble)
+            document.faces = faces
+            document.facesFound = max(found, faces.count)
+        }
+        if document.faces?.isEmpty != false { document.maps = evidence.squareMaps }
+        document.verdict = ensemble.verdict(evidence.decisive?.probability, policy: header.policy)
         return document
     }
 
@@ -69,6 +68,9 @@ extension Task {
 }
 
 /// What the models saw, face by face.
+///
+/// A model that looks for faces says nothing of a picture in which it found none: what it makes of the central square is told
+/// with the model's own results and takes no part in the verdict. A model that looks at whole pictures always does.
 private struct Evidence {
     struct Region {
         /// Nil for the central square.
@@ -81,15 +83,24 @@ private struct Evidence {
     }
 
     private let regions: [Region]
+    /// The most faces that one of the models found; nil if none of them looked for any.
+    let facesFound: Int?
+    /// Each model's map of the central square by its name, where maps are asked for.
+    let squareMaps: [String: HeatMap]
 
     /// Faces are matched by their boxes. They agree to the bit between workers of one release and one kind of processor;
     /// where processors differ, their last bits and with them a border may, so boxes that mostly overlap are one face. A
     /// face that only some models report is merged from those.
     init(_ tasks: [Task], _ ensemble: Ensemble, explain: Bool) {
         var regions: [Region] = []
+        var facesFound: Int?
+        var squareMaps: [String: HeatMap] = [:]
         for task in tasks {
             guard case .scored(let score, _, _) = task.state else { continue }
+            if let found = score.facesFound { facesFound = max(found, facesFound ?? 0) }
             for seen in score.regions {
+                if seen.box == nil, explain { squareMaps[ensemble.models[task.model]] = seen.map }
+                if seen.box == nil, score.facesFound != nil { continue }
                 let same = regions.indices
                     .filter { regions[$0].logits[task.model] == nil }
                     .map { (index: $0, overlap: Self.overlap(regions[$0].box, seen.box)) }
@@ -108,6 +119,8 @@ private struct Evidence {
         }
         for index in regions.indices { regions[index].probability = ensemble.probability(regions[index].logits) }
         self.regions = regions
+        self.facesFound = facesFound
+        self.squareMaps = squareMaps
     }
 
     /// Intersection over union; 1 of two central squares.
@@ -125,7 +138,7 @@ private struct Evidence {
         return union > 0 ? intersection / union : first == second ? 1 : 0
     }
 
-    /// The most suspicious region, which the verdict is about.
+    /// The most suspicious region, which the verdict is about; nil if there is none that says anything.
     var decisive: Region? { regions.max { $0.probability < $1.probability } }
 
     func faces(_ ensemble: Ensemble) -> [ResultDocument.Face] {

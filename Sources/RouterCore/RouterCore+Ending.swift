@@ -76,11 +76,12 @@ extension RouterCore {
         let request = ledger.remove(serial)
         let document = request.result(ensemble, at: now, overriding: error)
         conclude(request, document, now)
-        if let key = request.key, idempotency.isLeader(serial, of: key) {
+        if let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) {
             if document.status.isFinal {
-                for follower in idempotency.store(document, for: key, at: now) where ledger.contains(follower) {
+                let followers = idempotency.store(document, for: key, content, at: now)
+                for follower in followers where ledger.contains(follower) {
                     let request = ledger.remove(follower)
-                    conclude(request, document.copied(for: request.header, after: now - request.received), now)
+                    conclude(request, copy(document, for: request.header, after: now - request.received), now)
                 }
             } else if let heir = idempotency.promote(key, ledger) {
                 promoted.append(heir)
@@ -113,16 +114,5 @@ extension RouterCore {
             statistics.answered(document.status, after: now - request.received, at: now)
             actions.append(.reply(request.token, .result(document)))
         }
-    }
-}
-
-extension ResultDocument {
-    /// The same result for another request with the same idempotency key.
-    func copied(for header: RequestHeader, after duration: Duration) -> ResultDocument {
-        var copy = self
-        copy.id = header.id
-        copy.metadata = header.metadata
-        copy.totalMilliseconds = duration.milliseconds
-        return copy
     }
 }

@@ -28,15 +28,20 @@ extension RouterCore {
         case .known(let result):
             statistics.counters.deduplicated += 1
             _ = ledger.remove(serial)
-            answer(request, result.copied(for: request.header, after: now - request.received), now)
+            answer(request, copy(result, for: request.header, after: now - request.received), now)
             tidy(now)
-        case .failed(let reason):
-            _ = ledger.remove(serial)
-            var document = ResultDocument(id: request.header.id, error: Self.journalFailure(reason))
-            document.metadata = request.header.metadata
-            answer(request, document, now)
-            tidy(now)
+        case .refused(let error): reject(serial, error, now)
+        case .failed(let reason): reject(serial, Self.journalFailure(reason), now)
         }
+    }
+
+    /// A job that is not on disk, and will not be.
+    private mutating func reject(_ serial: UInt64, _ error: WireError, _ now: Instant) {
+        let request = ledger.remove(serial)
+        var document = ResultDocument(id: request.header.id, error: error)
+        document.metadata = request.header.metadata
+        answer(request, document, now)
+        tidy(now)
     }
 
     private mutating func acknowledge(_ request: Request) {
@@ -94,7 +99,7 @@ extension RouterCore {
             return refuse(token, id, error, retryAfter: Self.fetchPause)
         }
         fetching[token] = id
-        actions.append(.find(token, id: id, owner: asker.rights == .operator ? nil : asker.owner))
+        actions.append(.find(token, id: id, of: asker.reachesAll ? nil : asker.principal))
     }
 
     mutating func found(_ token: Token, _ finding: Finding) {
@@ -118,15 +123,23 @@ extension RouterCore {
     /// A job of an earlier life is computed as if it had come just now, but no client waits for it, and it waits for workers:
     /// after a restart there are none yet.
     mutating func recover(
-        _ token: Token, _ job: UInt64, _ header: RequestHeader, _ owner: String?, _ bytes: Int, _ now: Instant
+        _ token: Token, _ job: UInt64, _ header: RequestHeader, key: String?, sha256: [UInt8]?, bytes: Int,
+        _ now: Instant
     ) {
         // The journal keeps it for the next life.
         if isDraining { return actions.append(.release(token)) }
         statistics.noteWork(at: now)
         let models = Result { () throws(WireError) in try modelsAsked(header) }
+        let asker = (key.map { Asker(.key($0), .client) } ?? .anybody).acting(for: header.owner)
+        var header = header
+        if let key = header.idempotencyKey.map({ ScopedKey(principal: asker.principal, key: $0) }),
+            conflict(key, KeyedContent(header, sha256: sha256), now) != nil
+        {
+            // A job of this life was sooner and is another: this one is computed by itself.
+            header.idempotencyKey = nil
+        }
         let request = Request(
-            token: token, header: header, asker: owner.map { Asker(.key($0), .client) } ?? .anybody, bytes: bytes,
-            received: now,
+            token: token, header: header, asker: asker, sha256: sha256, bytes: bytes, received: now,
             tasks: ((try? models.get()) ?? []).map { Task(model: $0) }, job: job)
         (request.isJournalled, request.isAnswered, request.isRecovered) = (true, true, true)
         switch models {

@@ -3,16 +3,26 @@ internal import Wire
 
 /// What clients ask, up to a job's place in the ledger.
 extension RouterCore {
+    /// What is known of an image frame.
+    struct Image {
+        let bytes: Int
+        let sha256: [UInt8]?
+    }
+
     mutating func request(
-        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
+        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {
         guard asker.rights != .none else { return refuse(token, header.id, .notAllowed("your key may not ask this")) }
+        guard header.owner == nil || asker.mayNameOwners else {
+            return refuse(token, header.id, .notAllowed("the field 'owner' needs a gateway's key"))
+        }
+        let asker = asker.acting(for: header.owner)
         switch header.verb {
         case .ping:
             statistics.count(.ok)
             actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
         case .status:
-            guard asker.rights == .operator else {
+            guard asker.rights == .operator || asker.rights == .gateway else {
                 return refuse(token, header.id, .notAllowed("'status' needs an operator's key"))
             }
             statistics.count(.ok)
@@ -26,7 +36,7 @@ extension RouterCore {
                 return refuse(token, nil, WireError(.badRequest, code: "malformed_header", message))
             }
             if header.verb == .cancel { cancel(token, id, asker, now) } else { fetch(token, id, asker) }
-        case .classify: classify(token, header, imageBytes: imageBytes, totalBytes: totalBytes, asker, now)
+        case .classify: classify(token, header, image, totalBytes: totalBytes, asker, now)
         }
     }
 
@@ -38,12 +48,13 @@ extension RouterCore {
     }
 
     mutating func cancel(_ token: Token, _ id: String, _ asker: Asker, _ now: Instant) {
-        guard let serial = ledger.serial(ofID: id) else {
+        guard let serial = ledger.serial(ofID: id, of: asker.reachesAll ? nil : asker.principal) else {
+            // Those for whom a gateway asks are not to learn of each other's jobs.
+            if asker.rights == .client, ledger.serial(ofID: id) != nil {
+                return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
+            }
             let message = "no unfinished job has the id '\(id)'"
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
-        }
-        guard asker.rights == .operator || ledger[serial].asker.identity == asker.identity else {
-            return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
         }
         statistics.counters.cancelled += 1
         let job = ledger[serial].job
@@ -68,25 +79,23 @@ extension RouterCore {
     }
 
     mutating func classify(
-        _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
+        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {
-        // A durable job with a known result still has to get into the journal.
-        if !header.durable, let key = header.idempotencyKey,
-            let result = idempotency.result(for: asker.scoped(key), at: now)
-        {
-            statistics.counters.deduplicated += 1
-            statistics.count(result.status)
-            statistics.count(result.verdict)
-            actions.append(.reply(token, .result(result.copied(for: header, after: .zero))))
-            return
-        }
         let models: [Int]
         let caller = header.id.map { Admission.Caller(client: asker.identity, id: $0) }
-        admission.forget(at: now)
-        let isTurn = caller.map { admission.isTurn(of: $0, at: now) } ?? false
+        let isTurn: Bool
         do {
+            if let known = try knownResult(header, image, asker, now) {
+                statistics.counters.deduplicated += 1
+                statistics.count(known.status)
+                statistics.count(known.verdict)
+                actions.append(.reply(token, .result(known)))
+                return
+            }
+            admission.forget(at: now)
+            isTurn = caller.map { admission.isTurn(of: $0, at: now) } ?? false
             models = try admit(
-                header, imageBytes: imageBytes, totalBytes: totalBytes, asker.identity, isTurn: isTurn)
+                header, imageBytes: image?.bytes, totalBytes: totalBytes, asker.identity, isTurn: isTurn)
         } catch {
             statistics.count(error.status)
             var document = ResultDocument(id: header.id, error: error)
@@ -104,15 +113,49 @@ extension RouterCore {
         statistics.counters.bytesReceived += totalBytes
         statistics.noteWork(at: now)
         let job = header.durable ? jobSeed &+ ledger.upcoming : nil
-        let serial = enter(
-            Request(
-                token: token, header: header, asker: asker, bytes: totalBytes, received: now,
-                tasks: models.map { Task(model: $0) }, job: job))
+        let request = Request(
+            token: token, header: header, asker: asker, sha256: image?.sha256, bytes: totalBytes, received: now,
+            tasks: models.map { Task(model: $0) }, job: job)
+        let serial = enter(request)
         if let job {
-            actions.append(.persist(token, job: job, header, owner: asker.owner))
+            let sha256 = request.content?.sha256
+            actions.append(.persist(token, job: job, header, key: asker.principal.key, sha256: sha256))
         } else {
             begin(serial, now)
         }
+    }
+
+    /// The result that the request's idempotency key has already; nil if it has none, or the job is durable and still has to
+    /// get into the journal.
+    ///
+    /// - Throws: what is wrong, if the key stands for something else.
+    private mutating func knownResult(
+        _ header: RequestHeader, _ image: Image?, _ asker: Asker, _ now: Instant
+    ) throws(WireError) -> ResultDocument? {
+        // An image that is not taken is refused for that.
+        guard let key = header.idempotencyKey, let image, (1...configuration.imageBytes).contains(image.bytes) else {
+            return nil
+        }
+        let scoped = ScopedKey(principal: asker.principal, key: key)
+        if let error = conflict(scoped, KeyedContent(header, sha256: image.sha256), now) { throw error }
+        guard !header.durable, let known = idempotency.result(for: scoped, at: now) else { return nil }
+        // The policy may be another than the result was decided by.
+        _ = try modelsAsked(header)
+        return copy(known.document, for: header, after: .zero)
+    }
+
+    /// The error for a request with this content, if its key stands for another by now.
+    mutating func conflict(_ key: ScopedKey, _ content: KeyedContent, _ now: Instant) -> WireError? {
+        let known = ledger.content(of: key) ?? idempotency.result(for: key, at: now)?.content
+        return known.flatMap { content.conflict(with: $0) }
+    }
+
+    /// A result for another request with the same idempotency key, decided by that one's policy.
+    func copy(_ document: ResultDocument, for header: RequestHeader, after duration: Duration) -> ResultDocument {
+        // Jobs of unknown policies are not admitted.
+        var copy = ensemble.answer(document, to: header) ?? document
+        copy.totalMilliseconds = duration.milliseconds
+        return copy
     }
 
     /// Into the ledger, with its budget running.
@@ -125,10 +168,10 @@ extension RouterCore {
     /// Computes the request's result, unless it is known or another request computes the same.
     mutating func begin(_ serial: UInt64, _ now: Instant) {
         guard let key = ledger[serial].key else { return start(serial, now) }
-        if let result = idempotency.result(for: key, at: now) {
+        if let result = idempotency.result(for: key, at: now)?.document {
             statistics.counters.deduplicated += 1
             let request = ledger.remove(serial)
-            conclude(request, result.copied(for: request.header, after: now - request.received), now)
+            conclude(request, copy(result, for: request.header, after: now - request.received), now)
             tidy(now)
         } else if idempotency.join(key, serial, ledger) {
             start(serial, now)

@@ -63,9 +63,10 @@ public struct RouterCore {
     }
 
     public enum Event {
-        /// A well-formed request. `imageBytes` is nil if it has no image frame; `totalBytes` is what the message holds until
-        /// the reply.
-        case request(Token, RequestHeader, imageBytes: Int?, totalBytes: Int, from: Asker = .anybody)
+        /// A well-formed request. `imageBytes` is nil if it has no image frame; `sha256` is the image's, needed with an
+        /// idempotency key; `totalBytes` is what the message holds until the reply.
+        case request(
+            Token, RequestHeader, imageBytes: Int?, sha256: [UInt8]? = nil, totalBytes: Int, from: Asker = .anybody)
         /// A request that could not be read, with its id if that could be.
         case malformedRequest(Token, id: String?, WireError)
         /// What became of a `.persist`.
@@ -74,8 +75,9 @@ public struct RouterCore {
         case recorded(job: UInt64, failure: String?)
         /// What became of a `.find`.
         case found(Token, Finding)
-        /// A durable job that an earlier life of the router has left without a result; its image is the token's.
-        case recovered(Token, job: UInt64, RequestHeader, owner: String?, bytes: Int)
+        /// A durable job that an earlier life of the router has left without a result; its image is the token's. `key` is the
+        /// name of the key that it came with.
+        case recovered(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil, bytes: Int)
         case worker(Peer, WorkerMessage)
         /// Bytes on the workers' socket that are no message.
         case malformedMessage
@@ -96,6 +98,8 @@ public struct RouterCore {
         case stored
         /// Stored with the result that an earlier job with the same key has.
         case known(ResultDocument)
+        /// Not stored, because of the job itself.
+        case refused(WireError)
         /// Not stored; the reason completes "the journal cannot be used now: …".
         case failed(String)
     }
@@ -121,12 +125,13 @@ public struct RouterCore {
         case acknowledge(Token, Reply)
         /// The image of a request that was acknowledged or recovered is not needed any more.
         case release(Token)
-        /// Write a durable job and the token's image to disk; `.persisted` comes back.
-        case persist(Token, job: UInt64, RequestHeader, owner: String?)
+        /// Write a durable job and the token's image to disk; `.persisted` comes back. `key` is the name of the key that it
+        /// came with, and the digest its image's, if it has an idempotency key.
+        case persist(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil)
         /// Write a durable job's result to disk, behind the job; `.recorded` comes back.
         case record(job: UInt64, ResultDocument)
-        /// Look for the latest durable job with this id, of this owner or of anybody; `.found` comes back.
-        case find(Token, id: String, owner: String?)
+        /// Look for the latest durable job with this id, of this principal or, nil, of anybody; `.found` comes back.
+        case find(Token, id: String, of: Principal?)
         case send(Peer, RouterMessage)
         /// A job for a worker; the image is the token's.
         case dispatch(Peer, RouterMessage.Job, image: Token)
@@ -201,16 +206,17 @@ public struct RouterCore {
         actions = []
         endOverdue(now)
         switch event {
-        case .request(let token, let header, let imageBytes, let totalBytes, let asker):
-            request(token, header, imageBytes: imageBytes, totalBytes: totalBytes, asker, now)
+        case .request(let token, let header, let imageBytes, let sha256, let totalBytes, let asker):
+            let image = imageBytes.map { Image(bytes: $0, sha256: sha256) }
+            request(token, header, image, totalBytes: totalBytes, asker, now)
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
         case .persisted(let job, let persistence): persisted(job &- jobSeed, persistence, now)
         case .recorded(let job, let failure): recorded(job, failure, now)
         case .found(let token, let finding): found(token, finding)
-        case .recovered(let token, let job, let header, let owner, let bytes):
-            recover(token, job, header, owner, bytes, now)
+        case .recovered(let token, let job, let header, let key, let sha256, let bytes):
+            recover(token, job, header, key: key, sha256: sha256, bytes: bytes, now)
         case .worker(let peer, let message): receive(message, from: peer, now)
         case .malformedMessage: statistics.counters.malformedMessages += 1
         case .lost(let peer, let loss): lose([(peer, loss)], now)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Hashing
 internal import Journal
 internal import Keyring
 public import Logging
@@ -128,7 +129,9 @@ public final class RouterService {
         configuration.keepsJournal = settings.journal != nil
         let ensemble = try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json")
         journal = try settings.journal.map { path in
-            try Journal(path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention)
+            try Journal(
+                path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention,
+                answer: { ensemble.answer($0, to: $1) })
         }
         core = RouterCore(
             configuration: configuration, ensemble: ensemble,
@@ -228,9 +231,18 @@ public final class RouterService {
             let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
             header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
+        let imageBytes = image.map { message.byteCount(at: $0) }
         return .request(
-            token, header, imageBytes: image.map { message.byteCount(at: $0) }, totalBytes: message.totalBytes,
-            from: asker(of: message))
+            token, header, imageBytes: imageBytes, sha256: digest(of: image, in: message, header),
+            totalBytes: message.totalBytes, from: asker(of: message))
+    }
+
+    /// The image's SHA-256, which an idempotency key stands for; nil without a key, and of an image that is not taken.
+    private func digest(of image: Int?, in message: Message, _ header: RequestHeader) -> [UInt8]? {
+        guard let image, header.verb == .classify, header.idempotencyKey != nil,
+            message.byteCount(at: image) <= settings.imageBytes
+        else { return nil }
+        return message.withBytes(at: image) { SHA256.digest(of: $0) }
     }
 
     /// - Returns: whether everything that had arrived was read.
@@ -279,7 +291,7 @@ public final class RouterService {
                 for job in jobs {
                     let token = pending.adopt(job.image)
                     let event = RouterCore.Event.recovered(
-                        token, job: job.job, job.header, owner: job.owner, bytes: job.image.byteCount)
+                        token, job: job.job, job.header, key: job.key, sha256: job.sha256, bytes: job.image.byteCount)
                     handle(event, at: now)
                 }
             case .failing(let reason):
@@ -316,7 +328,7 @@ public final class RouterService {
             return Asker(.connection(Self.sender(of: message)), .operator)
         }
         guard let sender = authenticator.sender(of: message, in: .clients) else { return Asker(.key(""), .none) }
-        return Asker(.key(sender.name), sender.role == .operator ? .operator : .client)
+        return Asker(.key(sender.name), Asker.Rights(sender.role))
     }
 
     private func answerHandshakes() throws {
@@ -418,9 +430,10 @@ public final class RouterService {
                 pending.release(token)
             case .acknowledge(let token, let reply): send(reply, to: token)
             case .release(let token): pending.release(token)
-            case .persist(let token, let job, let header, let owner): persist(job, header, owner, token)
+            case .persist(let token, let job, let header, let key, let sha256):
+                persist(job, header, key: key, sha256: sha256, token)
             case .record(let job, let document): journal?.record(job, document)
-            case .find(let token, let id, let owner): journal?.find(id, of: owner, for: token)
+            case .find(let token, let id, let principal): journal?.find(id, of: principal, for: token)
             case .send(let peer, let message): send(message, to: peer, image: nil)
             case .dispatch(let peer, let job, let token): send(.job(job), to: peer, image: token)
             case .drained: isDrained = true
@@ -469,9 +482,11 @@ public final class RouterService {
         if outcome != .sent { unreachable.append(peer) }
     }
 
-    private func persist(_ job: UInt64, _ header: RequestHeader, _ owner: String?, _ token: RouterCore.Token) {
+    private func persist(
+        _ job: UInt64, _ header: RequestHeader, key: String?, sha256: [UInt8]?, _ token: RouterCore.Token
+    ) {
         guard let image = pending.request(token)?.image else { return }
-        journal?.persist(job, header, owner: owner, image: pending.message(token).frame(at: image))
+        journal?.persist(job, header, key: key, sha256: sha256, image: pending.message(token).frame(at: image))
     }
 
     private static func peer(_ message: Message) -> RouterCore.Peer? {
@@ -480,26 +495,5 @@ public final class RouterService {
             bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         }
         return RouterCore.Peer(routingID: routingID)
-    }
-}
-
-extension RouterCore.Persistence {
-    fileprivate init(_ outcome: Journal.Outcome) {
-        switch outcome {
-        case .stored: self = .stored
-        case .known(let document): self = .known(document)
-        case .failed(let reason): self = .failed(reason)
-        }
-    }
-}
-
-extension RouterCore.Finding {
-    fileprivate init(_ found: Journal.Found) {
-        switch found {
-        case .result(let document): self = .result(document)
-        case .running: self = .running
-        case .unknown: self = .unknown
-        case .failed(let reason): self = .failed(reason)
-        }
     }
 }

@@ -27,7 +27,7 @@ enum Keys {
         "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of jobs in the router before new jobs get 429")
     static let maxClientJobs = Setting.count(
         "max-client-jobs", default: 2048, in: 1...1_000_000,
-        "jobs of one client (one key, or one connection without keys) without an answer before it gets 429")
+        "jobs of one client (a key, a token, or without keys a connection) without an answer before it gets 429")
     static let maxClientBytes = Setting.bytes(
         "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
     static let maxConnections = Setting.count(

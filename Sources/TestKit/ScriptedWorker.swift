@@ -25,15 +25,18 @@ public struct ScriptedWorker: Sendable {
                 metrics: metrics))
     }
 
-    /// The score of a picture without a face.
+    /// The score of a picture as a whole, by a model that looks for no faces.
     public func score(_ job: UInt64, logit: Float = 0) -> WorkerMessage {
         score(job, regions: [WorkerMessage.Region(box: nil, logit: logit)])
     }
 
-    public func score(_ job: UInt64, regions: [WorkerMessage.Region]) -> WorkerMessage {
-        .score(
+    /// - Parameter facesFound: as many as have boxes, unless another number is said; 0 of a model that found none.
+    public func score(_ job: UInt64, regions: [WorkerMessage.Region], facesFound: Int? = nil) -> WorkerMessage {
+        let boxes = regions.count { $0.box != nil }
+        return .score(
             WorkerMessage.Score(
-                epoch: epoch, job: job, regions: regions, image: .sample,
+                epoch: epoch, job: job, regions: regions, facesFound: facesFound ?? (boxes > 0 ? boxes : nil),
+                image: .sample,
                 timings: WorkerMessage.Timings(queueMicroseconds: 300, computeMicroseconds: 2000, batch: 1)))
     }
 

@@ -20,7 +20,7 @@ public enum Limits {
     public static let headerBytes = 65_536
     /// How deep objects and arrays may nest in a header.
     public static let headerDepth = 32
-    /// Bytes of an `id` or an `idempotency_key`, in UTF-8.
+    /// Bytes of an `id`, an `idempotency_key` or an `owner`, in UTF-8.
     public static let identifierBytes = 128
     /// Bytes of `metadata` as it stands in the header.
     public static let metadataBytes = 4096
@@ -41,7 +41,7 @@ public enum Limits {
     public static let frameSlackBytes = 4 << 20
 
     /// The version byte that opens every frame between router and worker.
-    public static let workerProtocolVersion: UInt8 = 2
+    public static let workerProtocolVersion: UInt8 = 3
     /// Frames of a message between router and worker: the message and, behind a job, its image.
     public static let workerMessageFrames = 2
     /// The most jobs that a router leaves in one worker's hands, whatever credit the worker claims.

@@ -23,6 +23,8 @@ public struct RequestHeader: Equatable, Sendable {
     public var durable = false
     public var wait = true
     public var idempotencyKey: String?
+    /// On whose behalf a gateway asks; nobody else may set it.
+    public var owner: String?
     public var explain = false
     /// The JSON text of the object, as the client wrote it.
     public var metadata: [UInt8]?
@@ -96,6 +98,10 @@ public struct RequestHeader: Equatable, Sendable {
                 json.key("idempotency_key")
                 json.string(idempotencyKey)
             }
+            if let owner {
+                json.key("owner")
+                json.string(owner)
+            }
             if explain {
                 json.key("explain")
                 json.boolean(true)
@@ -159,6 +165,7 @@ private struct HeaderFields {
             }
         case "id": header.id = try identifier(key, &json)
         case "idempotency_key": header.idempotencyKey = try identifier(key, &json)
+        case "owner": header.owner = try identifier(key, &json)
         case "budget_ms":
             if let value = try integer(key, in: Limits.budgetMilliseconds, &json) { header.budgetMilliseconds = value }
         case "priority": if let value = try integer(key, in: Limits.priorities, &json) { header.priority = value }

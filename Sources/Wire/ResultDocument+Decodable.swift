@@ -3,6 +3,7 @@ internal import FoundationEssentials
 extension ResultDocument: Decodable {
     private enum Key: String, CodingKey {
         case id, status, verdict, models, degraded, attempts, faces, maps, image, error
+        case facesFound = "faces_found"
         case totalMilliseconds = "total_ms"
         case retryAfterMilliseconds = "retry_after_ms"
     }
@@ -17,6 +18,7 @@ extension ResultDocument: Decodable {
         attempts = try fields.decodeIfPresent(Int.self, forKey: .attempts) ?? 0
         totalMilliseconds = try fields.decodeIfPresent(Double.self, forKey: .totalMilliseconds)
         faces = try fields.decodeIfPresent([Face].self, forKey: .faces)?.map { $0.ordered(like: models.map(\.name)) }
+        facesFound = try fields.decodeIfPresent(Int.self, forKey: .facesFound)
         maps = try fields.decodeIfPresent([String: HeatMap].self, forKey: .maps) ?? [:]
         image = try fields.decodeIfPresent(ImageInformation.self, forKey: .image)
         error = try fields.decodeIfPresent(Problem.self, forKey: .error)

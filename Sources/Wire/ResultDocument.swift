@@ -13,9 +13,11 @@ public struct ResultDocument: Equatable, Sendable {
     public var attempts = 0
     /// Milliseconds from the router's receipt of the request to this result.
     public var totalMilliseconds: Double?
-    /// Nil when the picture was not looked at; empty when no face was found.
+    /// The faces that were scored, the largest first. Nil when nobody looked for any; empty when none was found.
     public var faces: [Face]?
-    /// With `explain`, when no face was found: each model's map of the central square, by its name.
+    /// How many faces were found; only the largest are scored. Stands beside `faces`.
+    public var facesFound: Int?
+    /// With `explain`, when no face was scored: each model's map of the central square, by its name.
     public var maps: [String: HeatMap] = [:]
     public var image: ImageInformation?
     /// The JSON text of the request's `metadata`; not read back by clients of ours.
@@ -37,6 +39,8 @@ public struct ResultDocument: Equatable, Sendable {
     public enum Label: String, Codable, CaseIterable, Sendable {
         case real
         case aiGenerated = "ai_generated"
+        /// Faces were looked for and none was found: nothing is said about the picture.
+        case noFace = "no_face"
     }
 
     /// What a policy says is to be done with the picture.
@@ -51,12 +55,12 @@ public struct ResultDocument: Equatable, Sendable {
 
     public struct Verdict: Equatable, Decodable, Sendable {
         public var label: Label
-        /// Calibrated, in 0...1.
-        public var aiProbability: Double
+        /// Calibrated, in 0...1; nil with the label `noFace`.
+        public var aiProbability: Double?
         public var action: PolicyAction
         public var policy: String
 
-        public init(label: Label, aiProbability: Double, action: PolicyAction, policy: String) {
+        public init(label: Label, aiProbability: Double?, action: PolicyAction, policy: String) {
             self.label = label
             self.aiProbability = aiProbability
             self.action = action
@@ -158,6 +162,10 @@ public struct ResultDocument: Equatable, Sendable {
                 json.key("faces")
                 json.array(faces) { Self.write($1, &$0) }
             }
+            if let facesFound {
+                json.key("faces_found")
+                json.integer(facesFound)
+            }
             if !maps.isEmpty { Self.write(maps, &json) }
             if let image { Self.write(image, &json) }
             if let metadata {
@@ -178,8 +186,10 @@ public struct ResultDocument: Equatable, Sendable {
         json.object { json in
             json.key("label")
             json.string(verdict.label.rawValue)
-            json.key("ai_probability")
-            json.number(verdict.aiProbability)
+            if let probability = verdict.aiProbability {
+                json.key("ai_probability")
+                json.number(probability)
+            }
             json.key("action")
             json.string(verdict.action.rawValue)
             json.key("policy")

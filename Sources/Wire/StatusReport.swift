@@ -283,9 +283,9 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         public var name: String
         public var review: Double
         public var block: Double
-        public var noFace: ResultDocument.PolicyAction?
+        public var noFace: ResultDocument.PolicyAction
 
-        public init(name: String, review: Double, block: Double, noFace: ResultDocument.PolicyAction?) {
+        public init(name: String, review: Double, block: Double, noFace: ResultDocument.PolicyAction) {
             self.name = name
             self.review = review
             self.block = block

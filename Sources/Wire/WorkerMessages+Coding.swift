@@ -187,6 +187,8 @@ struct BinaryWriter {
                 bytes.append(contentsOf: map.cells)
             }
         }
+        integer(
+            score.facesFound.map { UInt16(min($0, Int(BinaryReader.notLookedFor) - 1)) } ?? BinaryReader.notLookedFor)
         integer(UInt8(ImageInformation.Format.allCases.firstIndex(of: score.image.format) ?? 0))
         integer(score.image.width)
         integer(score.image.height)
@@ -199,6 +201,8 @@ struct BinaryWriter {
 
 struct BinaryReader {
     static let digestBytes = 32
+    /// In place of a count of faces.
+    static let notLookedFor = UInt16.max
 
     private let bytes: UnsafeRawBufferPointer
     private var offset = 0
@@ -244,6 +248,7 @@ struct BinaryReader {
         guard count == 1 || regions.allSatisfy({ $0.box != nil }) else {
             throw MalformedMessage(reason: "several regions, one without a box")
         }
+        let facesFound = try facesFound(regions)
         let formats = ImageInformation.Format.allCases
         let format = Int(try integer(UInt8.self))
         guard formats.indices.contains(format) else { throw MalformedMessage(reason: "image format \(format)") }
@@ -252,7 +257,22 @@ struct BinaryReader {
             sha256: Array(try take(Self.digestBytes)))
         let timings = WorkerMessage.Timings(
             queueMicroseconds: try integer(), computeMicroseconds: try integer(), batch: try integer())
-        return WorkerMessage.Score(epoch: epoch, job: job, regions: regions, image: image, timings: timings)
+        return WorkerMessage.Score(
+            epoch: epoch, job: job, regions: regions, facesFound: facesFound, image: image, timings: timings)
+    }
+
+    /// How many faces were found, if that fits the regions that were scored.
+    private mutating func facesFound(_ regions: [WorkerMessage.Region]) throws(MalformedMessage) -> Int? {
+        let count = try integer(UInt16.self)
+        let scored = regions.count { $0.box != nil }
+        guard count != Self.notLookedFor else {
+            if scored > 0 { throw MalformedMessage(reason: "\(scored) faces, and none was looked for") }
+            return nil
+        }
+        guard scored > 0 ? count >= scored : count == 0 else {
+            throw MalformedMessage(reason: "\(count) faces found, \(scored) scored")
+        }
+        return Int(count)
     }
 
     private mutating func box() throws(MalformedMessage) -> Box {

@@ -45,13 +45,19 @@ public enum WorkerMessage: Equatable, Sendable {
         public var job: UInt64
         /// The faces, the largest first, or one region without a box: the central square.
         public var regions: [Region]
+        /// How many faces were found in the picture, scored or not; nil from a model that looks for none.
+        public var facesFound: Int?
         public var image: ImageInformation
         public var timings: Timings
 
-        public init(epoch: UInt64, job: UInt64, regions: [Region], image: ImageInformation, timings: Timings) {
+        public init(
+            epoch: UInt64, job: UInt64, regions: [Region], facesFound: Int? = nil, image: ImageInformation,
+            timings: Timings
+        ) {
             self.epoch = epoch
             self.job = job
             self.regions = regions
+            self.facesFound = facesFound
             self.image = image
             self.timings = timings
         }

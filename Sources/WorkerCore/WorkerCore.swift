@@ -56,8 +56,8 @@ public struct WorkerCore {
         case disconnected(Router)
         /// A message, and behind a JOB the picture it came with.
         case received(Router, RouterMessage, picture: Token?)
-        /// The inference thread has a score for a picture of the batch in hand.
-        case scored(Token, [WorkerMessage.Region], ImageInformation)
+        /// The inference thread has a score for a picture of the batch in hand. `facesFound` is nil if it looks for none.
+        case scored(Token, [WorkerMessage.Region], facesFound: Int? = nil, ImageInformation)
         /// A picture of the batch in hand has none, and why.
         case failed(Token, WireError)
         /// `nextDeadline` was reached, and everything that had arrived has been handled.
@@ -135,9 +135,12 @@ public struct WorkerCore {
             links[router].state = .disconnected
             leaveIfGone(router)
         case .received(let router, let message, let picture): receive(message, picture, from: router, now)
-        case .scored(let token, let regions, let image):
+        case .scored(let token, let regions, let facesFound, let image):
             answer(token, now) { epoch, job, timings in
-                .score(.init(epoch: epoch, job: job, regions: regions, image: image, timings: timings))
+                .score(
+                    .init(
+                        epoch: epoch, job: job, regions: regions, facesFound: facesFound, image: image,
+                        timings: timings))
             }
         case .failed(let token, let error):
             answer(token, now) { epoch, job, _ in .fail(.init(epoch: epoch, job: job, error: error)) }

@@ -26,7 +26,7 @@ final class InferenceThread {
         case unfit(any Error)
         /// The thread has ended, and why.
         case broken(any Error)
-        case scored(WorkerCore.Token, [WorkerMessage.Region], ImageInformation)
+        case scored(WorkerCore.Token, [WorkerMessage.Region], facesFound: Int?, ImageInformation)
         case failed(WorkerCore.Token, WireError)
     }
 
@@ -92,6 +92,7 @@ final class InferenceThread {
         private struct Placed {
             let token: WorkerCore.Token
             let regions: Int
+            let facesFound: Int?
             let image: ImageInformation
         }
 
@@ -120,7 +121,7 @@ final class InferenceThread {
         private func place(_ file: UnsafeRawBufferPointer, _ token: WorkerCore.Token) throws -> Placed {
             let picture = try scorer.place(file)
             return Placed(
-                token: token, regions: picture.regions,
+                token: token, regions: picture.regions, facesFound: picture.facesFound,
                 image: ImageInformation(
                     format: picture.format, width: UInt32(clamping: picture.width),
                     height: UInt32(clamping: picture.height), sha256: SHA256.digest(of: file)))
@@ -129,7 +130,8 @@ final class InferenceThread {
         /// A picture of which one face has no logit has no verdict: that face might be the one that matters.
         private func report(_ picture: Placed, _ regions: ArraySlice<Result<WorkerMessage.Region, any Error>>) {
             do {
-                reports.post(.scored(picture.token, try regions.map { try $0.get() }, picture.image))
+                let regions = try regions.map { try $0.get() }
+                reports.post(.scored(picture.token, regions, facesFound: picture.facesFound, picture.image))
             } catch {
                 reports.post(.failed(picture.token, Self.explain(error)))
             }

@@ -46,7 +46,7 @@ public final class ModelScorer: Scorer {
         shown += zip(reading.boxes, reading.squares).map { ($0, $1) }
         return PlacedPicture(
             format: reading.format == .jpeg ? .jpeg : .png, width: reading.width, height: reading.height,
-            regions: reading.boxes.count)
+            regions: reading.boxes.count, facesFound: reading.facesFound)
     }
 
     public func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {

@@ -23,12 +23,17 @@ public struct PlacedPicture: Equatable, Sendable {
     public var height: Int
     /// How many regions of it are in the batch, at least one: its faces, the largest first, or the central square.
     public var regions: Int
+    /// How many faces were found in it, scored or not; nil for a model that looks for none.
+    public var facesFound: Int?
 
-    public init(format: ImageInformation.Format, width: Int, height: Int, regions: Int = 1) {
+    public init(
+        format: ImageInformation.Format, width: Int, height: Int, regions: Int = 1, facesFound: Int? = nil
+    ) {
         self.format = format
         self.width = width
         self.height = height
         self.regions = regions
+        self.facesFound = facesFound
     }
 }
 

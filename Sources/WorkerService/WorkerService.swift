@@ -201,7 +201,8 @@ public final class WorkerService {
         case .ready(let identity): try introduce(identity)
         case .unfit(let error): throw UnfitModel(description: "\(error)")
         case .broken(let error): throw error
-        case .scored(let token, let regions, let image): try handle(.scored(token, regions, image), at: now)
+        case .scored(let token, let regions, let facesFound, let image):
+            try handle(.scored(token, regions, facesFound: facesFound, image), at: now)
         case .failed(let token, let error):
             if error.status == .unavailable {
                 logger.error("picture could not be scored", metadata: ["error": "\(error.message)"])

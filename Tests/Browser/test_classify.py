@@ -94,6 +94,30 @@ def test_picture_without_a_face_says_so(home, tmp_path):
     home.choose(pictures.no_face(tmp_path))
     home.verdicts(1)
     assert "No face was found" in home.find(".notes").text
+    assert home.find(".word").text == "No face"
+    assert home.find(".certainty").text == ""
+    assert "review" in home.find(".action").text.lower()
+    # Neither the line from real to fake nor the networks' table says anything of it, and its colour is neither's.
+    assert not home.find(".scale").is_displayed()
+    assert [row.split()[2:5] for row in home.texts(".models tbody tr")] == [["No", "face", "–"]] * 2
+    colours = home.run("""
+        const tone = (label) => {
+            const mark = document.createElement("td");
+            mark.dataset.label = label;
+            document.body.append(mark);
+            const { color } = getComputedStyle(mark);
+            mark.remove();
+            return color;
+        };
+        return [getComputedStyle(document.querySelector(".word")).color, tone("real"), tone("fake")];
+    """)
+    assert len(set(colours)) == 3
+    assert "1 without a face" in home.find("#summary").text
+    assert "gradient.png: No face; review" in home.run("return announcer.textContent")
+    home.find("details summary").click()
+    assert "Middle of the picture" in home.find("dl").text
+    row = home.find("#history-rows tr").text
+    assert "No face" in row and "review" in row.lower() and "%" not in row
 
 
 def test_broken_files_are_told_in_words_beside_the_picture(home, tmp_path):
@@ -167,8 +191,8 @@ def test_history_survives_a_reload_and_is_forgotten_when_asked(home, cluster, tm
 
 
 def test_exports_hold_every_result_of_the_session(home, tmp_path):
-    home.choose(pictures.small(tmp_path, "=1+1.jpg"), pictures.text(tmp_path))
-    home.wait(lambda: len(home.all("#history-rows tr")) == 2, "two rows of history")
+    home.choose(pictures.small(tmp_path, "=1+1.jpg"), pictures.text(tmp_path), pictures.no_face(tmp_path))
+    home.wait(lambda: len(home.all("#history-rows tr")) == 3, "three rows of history")
 
     def exported(name: str) -> str:
         file = home.downloads / name
@@ -181,10 +205,16 @@ def test_exports_hold_every_result_of_the_session(home, tmp_path):
     results = {result["file"]: result for result in json.loads(exported("bifrons.json"))}
     assert results["=1+1.jpg"]["verdict"]["label"] == "real"
     assert results["text.jpg"]["error"]["code"] == "image_unknown_format"
+    assert results["gradient.png"]["verdict"] == {"label": "no_face", "action": "review", "policy": "default"}
     rows = {row["file"]: row for row in csv.DictReader(exported("bifrons.csv").splitlines())}
     # With an apostrophe a spreadsheet takes it for text and not for a formula.
     assert rows["'=1+1.jpg"]["result"] == "Real" and float(rows["'=1+1.jpg"]["resnet_ai_probability"]) < 0.5
     assert rows["text.jpg"]["status"] == "415"
+    assert rows["'=1+1.jpg"]["faces"] == rows["'=1+1.jpg"]["faces_found"] == "1"
+    nothing = rows["gradient.png"]
+    assert (nothing["result"], nothing["ai_probability"], nothing["action"]) == ("No face", "", "review")
+    # The square's scores are for who wants them, and are no answer.
+    assert nothing["resnet_result"] == "" and 0 <= float(nothing["resnet_ai_probability"]) <= 1
 
 
 def test_clear_takes_the_pictures_away_and_keeps_the_history(home, tmp_path):

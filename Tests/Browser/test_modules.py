@@ -33,6 +33,12 @@ def test_confidence_is_that_of_what_is_said(home):
         ("Real", 0.75), ("Fake", 0.5), ("Fake", 0.75)]
 
 
+def test_verdict_without_a_face_is_neither_real_nor_fake(home):
+    verdicts = [{"label": "no_face"}, {"label": "real", "ai_probability": 0.25}]
+    answers = run(home, "words", "return args[0].map(it.verdictAnswer)", verdicts)
+    assert answers == [{"label": "none", "word": "No face"}, {"label": "real", "word": "Real", "confidence": 0.75}]
+
+
 def test_table_keeps_what_would_break_it_or_run_in_it(home):
     names = ['a,"b"\n.jpg', "=cmd()", "-1", "plain.jpg"]
     text = run(home, "export", """

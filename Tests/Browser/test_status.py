@@ -23,6 +23,7 @@ def test_report_is_live(page, cluster):
     classify(cluster, 3)
     # What this page has seen comes before what the router has.
     page.wait(lambda: page.texts("#verdicts li[data-kind=real] b")[0] == "3", "three verdicts of real")
+    assert any("No face" in text for text in page.texts("#verdicts li[data-kind=none]"))
     rows = {worker["name"]: f"{worker['scored']:,}" for worker in cluster.status()["workers"]}
     page.wait(lambda: dict(zip(page.texts("#workers th"), page.texts("#workers td:nth-child(5)"))) == rows, str(rows))
     assert "200 answered" in page.texts("#replies")[0]

@@ -188,6 +188,15 @@ import ZeroMQ
         await #expect(throws: CancellationError.self) { try await task.value }
         let cancel = try #require(try await router.receive())
         #expect(cancel.header == #"{"verb":"cancel","id":"job"}"#)
+        // On behalf of whom the job was.
+        var owned = header(id: "job")
+        owned.owner = "ann"
+        let another = Task { [owned] in try await client.classify([1], header: owned) }
+        _ = try #require(try await router.receive())
+        another.cancel()
+        await #expect(throws: CancellationError.self) { try await another.value }
+        let second = try #require(try await router.receive())
+        #expect(second.header == #"{"verb":"cancel","id":"job","owner":"ann"}"#)
         // Late answers find nobody.
         try router.answer(request, #"{"status": 408}"#)
         try router.answer(cancel, #"{"status": 200}"#)

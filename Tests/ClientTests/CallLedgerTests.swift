@@ -111,8 +111,13 @@ import Wire
         ledger.add(call(1, id: "a"), at: start)
         ledger.add(call(2, id: "a"), at: start)
         #expect(ledger.remove(1) != nil)
-        #expect(ledger.hasJob(id: "a"))
+        let header = RequestHeader(verb: .cancel, id: "a")
+        #expect(ledger.hasJob(like: header))
+        // That another owner's job has the same id does not matter.
+        var other = header
+        other.owner = "ann"
+        #expect(!ledger.hasJob(like: other))
         #expect(ledger.remove(2) != nil)
-        #expect(!ledger.hasJob(id: "a"))
+        #expect(!ledger.hasJob(like: header))
     }
 }

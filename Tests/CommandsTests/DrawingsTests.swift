@@ -101,8 +101,12 @@ import Wire
     @Test func facesAreMarkedWithTheirProbabilityAndTheirAbsenceToo() throws {
         let image = RGBImage(width: 30, height: 20, pixels: Array(repeating: 0, count: 1800))
         let verdict = try #require(result([]).verdict)
-        let none = Drawings.marks([], verdict, image)
-        #expect(none.map(\.label) == ["no face AI 90.0 %"] && none[0].isDashed)
+        let nothing = ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: .review, policy: "default")
+        let none = Drawings.marks([], nothing, image)
+        #expect(none.map(\.label) == ["no face"] && none[0].isDashed && none[0].colour == .neutral)
+        // By a model that looks at whole pictures.
+        let whole = Drawings.marks([], verdict, image)
+        #expect(whole.map(\.label) == ["AI 90.0 %"] && whole[0].isDashed && whole[0].colour == .alarm)
         #expect((none[0].x, none[0].y, none[0].width, none[0].height) == (5, 0, 20, 20))
         let faces = result([Box(x: 1, y: 2, width: 3, height: 4)]).faces ?? []
         let one = Drawings.marks(faces, verdict, image)

@@ -33,6 +33,24 @@ import Wire
         #expect(table.line("a.jpg", result).contains("block       1  "))
     }
 
+    @Test func facesThatWereNotScoredAreCountedToo() {
+        var result = verdict
+        result.faces = [.init(box: Box(x: 1, y: 2, width: 3, height: 4), aiProbability: 0.5, models: [])]
+        result.facesFound = 1
+        #expect(table.line("a.jpg", result).contains("block       1  "))
+        result.facesFound = 40
+        #expect(table.line("a.jpg", result).contains("block   1 of 40  "))
+    }
+
+    @Test func withoutAFaceNothingIsSaid() {
+        var result = verdict
+        result.verdict = .init(label: .noFace, aiProbability: nil, action: .review, policy: "default")
+        (result.faces, result.facesFound) = ([], 0)
+        #expect(
+            table.line("a.jpg", result)
+                == "a.jpg         no face             -  review   none        -          -    12.1")
+    }
+
     @Test func errorsAreToldWithStatusAndCode() {
         let result = ResultDocument(
             id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end is missing"))

@@ -11,20 +11,20 @@ extension EndToEndTests {
             TestImages.jpeg(width: 96 + $0, height: 96, pattern: .noise(seed: UInt64($0)))
         }
 
-        @Test func samePictureGetsTheSameVerdictFromEveryWorker() throws {
+        @Test func samePictureGetsTheSameScoreFromEveryWorker() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "resnet", "inception"]) { cluster in
                 let client = try cluster.client()
-                var verdicts: Set<Double> = []
+                var scores: Set<Double> = []
                 var names: Set<String> = []
                 for _ in 0..<6 {
                     let fields = #""metadata":{"a": [1]},"budget_ms":25000"#
                     let reply = try client.ask(Frames.classify(Self.pictures[0], fields))
                     #expect(reply.status == 200)
                     #expect(String(decoding: reply.result, as: UTF8.self).contains(#""metadata":{"a": [1]}"#))
-                    verdicts.insert(try #require(reply.document.verdict).aiProbability)
+                    scores.insert(try #require(reply.document.models.first?.aiProbability))
                     names.insert(try #require(reply.document.models.first?.worker))
                 }
-                #expect(verdicts.count == 1)
+                #expect(scores.count == 1)
                 #expect(names.count == 2)
             }
         }

@@ -178,6 +178,9 @@ extension EndToEndTests {
                     #expect(reply.status == 200)
                     let faces = try #require(reply.document.faces)
                     #expect((fewest...16).contains(faces.count))
+                    let found = try #require(reply.document.facesFound)
+                    #expect(faces.count == 16 ? (16...256).contains(found) : found == faces.count)
+                    if side == 5 { #expect(found > 16) }
                     let areas = faces.map { $0.box.width * $0.box.height }
                     #expect(areas == areas.sorted(by: >))
                 }
@@ -199,7 +202,11 @@ extension EndToEndTests {
                     let reply = try client.ask(Frames.classify(image, Self.patience))
                     #expect(reply.status == 200, "\(what)")
                     #expect(reply.document.faces == [], "\(what)")
-                    #expect(reply.document.verdict != nil, "\(what)")
+                    #expect(reply.document.facesFound == 0, "\(what)")
+                    let verdict = try #require(reply.document.verdict)
+                    #expect(verdict.label == .noFace && verdict.aiProbability == nil, "\(what)")
+                    #expect(verdict.action == .review, "\(what)")
+                    #expect(reply.document.models.allSatisfy { $0.aiProbability != nil }, "\(what)")
                 }
             }
         }

@@ -35,7 +35,10 @@ extension EndToEndTests {
                     #expect(process.wait(milliseconds: 0) == .exit(0), "\(command): \(process.standardError)")
                 }
                 let text = ([cluster.router] + cluster.workers).map(\.standardError).joined()
-                for name in ["router.public", "router.secret", "client.secret", "worker.secret", "operator.secret"] {
+                for name in [
+                    "router.public", "router.secret", "client.secret", "worker.secret", "gateway.secret",
+                    "operator.secret",
+                ] {
                     let key = Files.text("\(try #require(cluster.keys).path)/\(name)").dropLast()
                     #expect(key.utf8.count == 40 && !text.contains(key), "\(name) is in a log")
                 }
@@ -101,7 +104,7 @@ extension EndToEndTests {
                 let client = try cluster.client(as: .client)
                 try Self.rewriteList(cluster) { $0 + "nonsense\n" }
                 try cluster.router.wait { cluster.router.standardError.contains("the old one stays") }
-                #expect(cluster.router.standardError.contains("line 5"))
+                #expect(cluster.router.standardError.contains("line 6"))
                 #expect(try client.ask(Frames.request(#"{"verb":"ping"}"#)).status == 200)
                 let router = try cluster.run(
                     Files.program("bifrons-router"),
@@ -111,7 +114,7 @@ extension EndToEndTests {
                         "--models-folder=\(Files.models)", "--keys=\(try #require(cluster.keys).path)",
                     ])
                 #expect(router.wait(milliseconds: 0) == .exit(1))
-                #expect(router.standardError.contains("line 5"))
+                #expect(router.standardError.contains("line 6"))
             }
         }
 

@@ -45,6 +45,16 @@ import Wire
         #expect(!text.contains("INVENTED"))
     }
 
+    @Test func verdictsAreCountedByEveryLabel() {
+        var report = report(workers: [])
+        report.verdicts.count(.init(label: .noFace, aiProbability: nil, action: .review, policy: "default"))
+        let text = GatewayMetrics().text([.init(router: "ipc://a", status: report)], bodyBytes: 0)
+        for (label, count) in [("real", 0), ("ai_generated", 0), ("no_face", 1)] {
+            #expect(text.contains("bifrons_verdicts_total{label=\"\(label)\"} \(count)\n"))
+        }
+        #expect(text.contains("bifrons_actions_total{action=\"review\"} 1\n"))
+    }
+
     @Test func workersOfOneNameAreToldApart() {
         let worker = StatusReport.Worker(
             name: "w", model: "m", version: "1", digest: "d", metrics: [:], state: "ready", credit: 1, inFlight: 0,

@@ -24,6 +24,7 @@ import Testing
 
     @Test(arguments: [
         ("a", "1 words"), ("a b c", "3 words"), ("a 00ff", "64 hexadecimal"),
+        ("\(String(repeating: "n", count: 129)) \(hash("x"))", "a name of more than 128 bytes"),
         ("a \(hash("x").dropLast())g", "64 hexadecimal"), ("a \(hash("x"))\na \(hash("y"))", "line 2"),
     ])
     func faultyLinesAreNamed(_ text: String, _ fault: String) {

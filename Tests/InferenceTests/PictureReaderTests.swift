@@ -36,7 +36,7 @@ import Testing
             reading
                 == .init(
                     format: .jpeg, width: 2600, height: 1800, boxes: [box],
-                    squares: [.init(x: 888, y: 683, width: 64, height: 64)]))
+                    squares: [.init(x: 888, y: 683, width: 64, height: 64)], facesFound: 1))
         let square = Framing.Square(around: box, margin: 1.6, width: 2600, height: 1800)
         #expect(try tensors == Self.tensor(Self.file, square, reducedBy: 4))
     }
@@ -58,8 +58,22 @@ import Testing
 
     @Test func withoutAFaceTheCentralSquareIsLookedAt() throws {
         let (reading, tensors) = try Self.read(Self.file, by: Self.reader([]))
-        #expect(reading.boxes == [nil])
+        #expect(reading.boxes == [nil] && reading.facesFound == 0)
         #expect(try tensors == Self.tensor(Self.file, .central(width: 2600, height: 1800), reducedBy: 4))
+    }
+
+    @Test func aModelOfWholePicturesLooksForNoFaces() throws {
+        let reader = PictureReader(manifest: try ModelFolder("logit").manifest(), locate: nil)
+        let (reading, _) = try Self.read(Self.file, by: reader)
+        #expect(reading.boxes == [nil] && reading.facesFound == nil)
+    }
+
+    @Test func ofManyFacesTheSixteenLargestAreScoredAndAllAreCounted() throws {
+        let boxes = (0..<40).map { FaceBox(x: 10 * $0, y: 5, width: 50 - $0, height: 50) }
+        let (reading, tensors) = try Self.read(TestImages.png(width: 500, height: 100), by: Self.reader(boxes))
+        #expect(reading.boxes == Array(boxes.prefix(16)) && reading.squares.count == 16)
+        #expect(reading.facesFound == 40)
+        #expect(tensors.count == 16 * 192)
     }
 
     @Test func aCentralSquareThatIsSmallInTheFrameIsCutFromTheFullPicture() throws {

@@ -26,6 +26,12 @@ struct AllowListTests {
         #expect(list[String(repeating: "c", count: 40)] == nil)
     }
 
+    @Test(arguments: AllowList.Role.allCases) func everyRoleHasAWord(role: AllowList.Role) throws {
+        let text = "\(Self.keys[0]) \(role.rawValue) me"
+        #expect(try AllowList(parsing: Array(text.utf8), source: "list")[Self.keys[0]]?.role == role)
+        #expect(refusal("\(Self.keys[0]) admin a")?.contains(role.rawValue) == true)
+    }
+
     @Test func anEmptyListAllowsNobody() throws {
         #expect(try AllowList(parsing: [], source: "list")[Self.keys[0]] == nil)
     }

@@ -42,7 +42,9 @@ import ZeroMQ
     }
 
     @Test func rolesMayConnectWhereTheyBelong() throws {
-        let allowed: [String: [AllowList.Role]] = ["clients": [.client, .operator], "workers": [.worker], "other": []]
+        let allowed: [String: [AllowList.Role]] = [
+            "clients": [.client, .gateway, .operator], "workers": [.worker], "other": [],
+        ]
         for (domain, roles) in allowed {
             for role in AllowList.Role.allCases {
                 let key = try #require(keys[role])

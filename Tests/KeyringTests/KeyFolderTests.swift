@@ -6,7 +6,8 @@ import ZeroMQ
 /// A folder of keys in a folder of its own.
 final class KeyFolderTests {
     private static let files = [
-        "router.public", "router.secret", "client.secret", "worker.secret", "operator.secret", "allowed",
+        "router.public", "router.secret", "client.secret", "worker.secret", "gateway.secret", "operator.secret",
+        "allowed",
     ]
     private let parent: String
     private var path: String { parent + "/keys" }
@@ -58,6 +59,7 @@ final class KeyFolderTests {
             Issue.record("no client")
             return
         }
+        #expect(folder.has(.operator) && !folder.has(.client) && !folder.has(.gateway))
         #expect(throws: KeyringError.self) { _ = try folder.client(.client) }
         #expect(throws: KeyringError.self) { _ = try folder.server() }
         #expect(throws: KeyringError.self) { _ = try folder.allowList() }

@@ -1,17 +1,20 @@
-import RouterCore
 import Testing
 import Wire
+
+@testable import RouterCore
 
 /// Who may ask what.
 struct AskerTests {
     private let shop = Asker(.key("shop"), .client)
     private let forum = Asker(.key("forum"), .client)
     private let boss = Asker(.key("boss"), .operator)
+    private let gate = Asker(.key("gate"), .gateway)
 
     @Test func aClientMayNotLookAtTheStatus() {
         var script = Script()
         #expect(script.ask(1, .status, from: shop) == ["reply 1: 400 not_allowed"])
         #expect(script.ask(2, .status, from: boss) == ["reply 2"])
+        #expect(script.ask(5, .status, from: gate) == ["reply 5"])
         #expect(script.ask(3, .models, from: shop) == ["reply 3"])
         #expect(script.ask(4, .ping, from: shop) == ["reply 4: 200"])
     }
@@ -42,6 +45,93 @@ struct AskerTests {
         }
         #expect(script.classify(2, from: nobody) == ["reply 2: 400 not_allowed"])
         #expect(script.status.counters.accepted == 0)
+    }
+
+    @Test func onlyAGatewayNamesOwners() {
+        for asker in [shop, boss] {
+            var script = Script { $0.keepsJournal = true }
+            script.join("r1")
+            for verb in Verb.allCases where verb != .classify {
+                #expect(script.ask(1, verb, id: "a", from: asker, owner: "ann") == ["reply 1: 400 not_allowed"])
+            }
+            #expect(script.classify(2, from: asker) { $0.owner = "ann" } == ["reply 2: 400 not_allowed"])
+            #expect(script.document(2)?.error?.message == "the field 'owner' needs a gateway's key")
+        }
+        for asker in [gate, .anybody] {
+            var script = Script { $0.keepsJournal = true }
+            script.join("r1")
+            #expect(script.ask(1, .status, from: asker, owner: "ann") == ["reply 1"])
+            #expect(script.ask(2, .ping, from: asker, owner: "ann") == ["reply 2: 200"])
+            #expect(
+                script.classify(3, from: asker) { ($0.owner, $0.models) = ("ann", ["resnet"]) } == ["job 3 to r1"])
+        }
+    }
+
+    /// Everybody who may name owners: a gateway, and a connection where there are no keys.
+    static let gates = [Asker(.key("gate"), .gateway), Asker(.connection(1), .operator)]
+
+    @Test(arguments: gates) func jobsOfAnotherOwnerAreUnknown(gate: Asker) {
+        var script = Script { $0.keepsJournal = true }
+        script.join("r1")
+        let name = gate.principal.key ?? "-"
+        #expect(script.ask(1, .fetch, id: "a", from: gate, owner: "ann") == ["find a of \(name)/ann for 1"])
+        // Both take the same id.
+        for (token, owner) in [(2, "ann"), (3, "bob")] {
+            script.classify(token, from: gate) { ($0.id, $0.owner, $0.models) = ("a", owner, ["resnet"]) }
+        }
+        #expect(script.ask(4, .cancel, id: "a", from: gate, owner: "eve") == ["reply 4: 404 unknown_job"])
+        let message = script.document(4)?.error?.message
+        #expect(script.ask(5, .cancel, id: "b", from: gate, owner: "eve") == ["reply 5: 404 unknown_job"])
+        #expect(script.document(5)?.error?.message == message?.replacing("'a'", with: "'b'"))
+        #expect(
+            script.ask(6, .cancel, id: "a", from: gate, owner: "ann") == ["reply 2: 408 cancelled", "reply 6: 200"])
+        #expect(script.ask(7, .cancel, id: "a", from: gate, owner: "ann") == ["reply 7: 404 unknown_job"])
+        #expect(script.score("r1", 3) == ["reply 3: 200"])
+    }
+
+    @Test func aGatewayWithoutOwnersHasItsOwnJobs() {
+        var script = Script { $0.keepsJournal = true }
+        script.join("r1")
+        #expect(script.ask(1, .fetch, id: "a", from: gate) == ["find a of gate for 1"])
+        script.classify(2, from: shop) { $0.models = ["resnet"] }
+        script.classify(3, from: gate) { ($0.owner, $0.models) = ("ann", ["resnet"]) }
+        #expect(script.ask(4, .cancel, id: "job 2", from: gate) == ["reply 4: 404 unknown_job"])
+        #expect(script.ask(5, .cancel, id: "job 3", from: gate) == ["reply 5: 404 unknown_job"])
+        #expect(script.ask(6, .cancel, id: "job 3", from: boss) == ["reply 3: 408 cancelled", "reply 6: 200"])
+    }
+
+    @Test func anOwnerIsAClientOfItsOwn() {
+        var script = Script { $0.maxClientJobs = 1 }
+        script.join("r1")
+        func ask(_ token: Int, _ owner: String?, _ gate: Asker) -> [String] {
+            script.classify(token, from: gate) { ($0.owner, $0.models) = (owner, ["resnet"]) }
+        }
+        #expect(ask(1, "ann", gate) == ["job 1 to r1"])
+        #expect(ask(2, "ann", gate) == ["reply 2: 429 client_queue_full"])
+        #expect(ask(3, "bob", gate) == ["job 3 to r1"])
+        #expect(ask(4, nil, gate) == ["job 4 to r1"])
+        // Over whatever connection the owner's requests come.
+        #expect(ask(5, "ann", Asker(.connection(1), .operator)) == ["job 5 to r1"])
+        #expect(ask(6, "ann", Asker(.connection(2), .operator)) == ["reply 6: 429 client_queue_full"])
+    }
+
+    @Test(arguments: gates) func idempotencyKeysOfDifferentTenantsNeverMeet(gate: Asker) {
+        var script = Script()
+        script.join("r1", credit: 9)
+        func ask(_ token: Int, _ image: Character, _ owner: String?) -> [String] {
+            script.classify(token, image: image, from: gate) {
+                ($0.models, $0.idempotencyKey, $0.owner) = (["resnet"], "k", owner)
+            }
+        }
+        #expect(ask(1, "a", "ann") == ["job 1 to r1"])
+        #expect(ask(2, "b", "bob") == ["job 2 to r1"])
+        #expect(ask(3, "c", nil) == ["job 3 to r1"])
+        #expect(ask(4, "a", "ann") == [])
+        #expect(script.score("r1", 1, logit: 3) == ["reply 1: 200", "reply 4: 200"])
+        #expect(script.score("r1", 2, logit: -3) == ["reply 2: 200"])
+        #expect(ask(5, "b", "bob") == ["reply 5: 200"])
+        #expect(script.document(5)?.verdict == script.document(2)?.verdict)
+        #expect(ask(6, "d", "a") == ["job 6 to r1"])
     }
 
     @Test func idempotencyKeysOfDifferentOwnersNeverMeet() {

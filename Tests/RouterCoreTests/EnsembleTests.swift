@@ -70,10 +70,64 @@ struct EnsembleTests {
         #expect(try problem(policies: [:]).contains("'default'"))
     }
 
-    @Test func thresholdsAreWhereTheActionBegins() {
-        let policy = Ensemble.Policy(review: 0.5, block: 0.9)
+    @Test func thresholdsAreWhereTheActionBegins() throws {
+        let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
         for (probability, action) in [(0, "allow"), (0.4999, "allow"), (0.5, "review"), (0.9, "block"), (1, "block")] {
-            #expect(Ensemble.action(policy, probability: probability, hasFaces: true).rawValue == action)
+            let verdict = try #require(ensemble.verdict(probability, policy: "default"))
+            #expect(verdict.action.rawValue == action)
+            #expect(verdict.aiProbability == probability)
+            #expect(verdict.label == (probability < 0.5 ? .real : .aiGenerated))
         }
+        #expect(ensemble.verdict(0.5, policy: "none") == nil)
+    }
+
+    @Test func withoutAFaceAPersonLooksUnlessThePolicySaysOtherwise() {
+        #expect(Ensemble.Policy(review: 0.5, block: 0.9).noFace == .review)
+        #expect(Ensemble.Policy(review: 0.5, block: 0.9, noFace: .allow).noFace == .allow)
+    }
+
+    // MARK: Stored results
+
+    private func stored(_ verdict: ResultDocument.Verdict?) -> ResultDocument {
+        var document = ResultDocument(id: "first", status: .ok)
+        (document.metadata, document.attempts, document.verdict) = (Array("{}".utf8), 2, verdict)
+        return document
+    }
+
+    private func header(policy: String) -> RequestHeader {
+        var header = RequestHeader(verb: .classify, id: "second")
+        header.policy = policy
+        return header
+    }
+
+    @Test(
+        arguments: [
+            // As it was decided, whatever the thresholds are by now.
+            ("default", 0.95, ResultDocument.Label.aiGenerated, ResultDocument.PolicyAction.allow),
+            ("strict", 0.95, .aiGenerated, .block), ("strict", 0.15, .real, .review), ("strict", nil, .noFace, .allow),
+            // A probability just below one half, as it stands in the journal.
+            ("strict", 0.5, .real, .block),
+        ] as [(String, Double?, ResultDocument.Label, ResultDocument.PolicyAction)])
+    func aStoredResultIsDecidedByTheAskersPolicy(
+        policy: String, probability: Double?, label: ResultDocument.Label, action: ResultDocument.PolicyAction
+    ) throws {
+        let strict = Ensemble.Policy(review: 0.1, block: 0.2, noFace: .allow)
+        let ensemble = try Ensemble(
+            models: ["a", "b"], merge: full, policies: policies.merging(["strict": strict]) { $1 })
+        let verdict = ResultDocument.Verdict(
+            label: label, aiProbability: probability, action: .allow, policy: "default")
+        let answer = try #require(ensemble.answer(stored(verdict), to: header(policy: policy)))
+        #expect(
+            answer.verdict
+                == ResultDocument.Verdict(label: label, aiProbability: probability, action: action, policy: policy))
+        #expect(answer.id == "second" && answer.metadata == nil && answer.attempts == 2)
+    }
+
+    @Test func aStoredResultIsNoAnswerForAnUnknownPolicy() throws {
+        let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
+        let verdict = ResultDocument.Verdict(label: .real, aiProbability: 0.1, action: .allow, policy: "default")
+        #expect(ensemble.answer(stored(verdict), to: header(policy: "none")) == nil)
+        // Without a verdict there is nothing to decide.
+        #expect(ensemble.answer(stored(nil), to: header(policy: "none"))?.id == "second")
     }
 }

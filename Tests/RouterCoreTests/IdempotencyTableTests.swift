@@ -63,10 +63,136 @@ struct IdempotencyTableTests {
         let now = Instant(nanoseconds: 0)
         var document = ResultDocument(id: "a", status: .ok)
         document.metadata = Array("{}".utf8)
-        _ = table.join("k", 1, Ledger())
-        _ = table.store(document, for: "k", at: now)
-        let kept = table.result(for: "k", at: now)
-        #expect(kept == ResultDocument(id: nil, status: .ok))
+        let key = ScopedKey(principal: Principal(key: nil), key: "k")
+        let content = KeyedContent(RequestHeader(verb: .classify), sha256: [1])
+        _ = table.join(key, 1, Ledger())
+        _ = table.store(document, for: key, content, at: now)
+        let kept = table.result(for: key, at: now)
+        #expect(kept?.document == ResultDocument(id: nil, status: .ok))
+        #expect(kept?.content == content)
+    }
+
+    // MARK: What a key stands for
+
+    private static let mismatch = "422 idempotency_mismatch"
+
+    /// Headers that ask for something else than `keyed` does by itself, and how the error calls it.
+    private static let others: [(String, @Sendable (inout RequestHeader) -> Void)] = [
+        ("'models'", { $0.models = ["inception"] }), ("'models'", { $0.models = nil }),
+        ("'models'", { $0.models = ["resnet", "inception"] }), ("'require'", { $0.requirement = .all }),
+        ("'explain'", { $0.explain = true }),
+    ]
+
+    @Test func anotherImageIsAMismatchBeforeAndAfterTheResult() {
+        var script = started()
+        func ask(_ token: Int, _ image: Character, durable: Bool = false) -> [String] {
+            script.classify(token, image: image) {
+                ($0.idempotencyKey, $0.models, $0.durable) = ("k", ["resnet"], durable)
+                $0.metadata = Array("{}".utf8)
+            }
+        }
+        #expect(ask(1, "a") == ["job 1 to r1"])
+        #expect(ask(2, "b") == ["reply 2: \(Self.mismatch)"])
+        #expect(ask(3, "b", durable: true) == ["reply 3: \(Self.mismatch)"])
+        #expect(script.document(2)?.id == "job 2")
+        #expect(script.document(2)?.metadata == Array("{}".utf8))
+        #expect(
+            script.document(2)?.error?.message
+                == "the field 'idempotency_key' has the key of a job with another image; give this job a key of its own"
+        )
+        script.score("r1", 1)
+        #expect(ask(4, "b") == ["reply 4: \(Self.mismatch)"])
+        #expect(ask(5, "b", durable: true) == ["reply 5: \(Self.mismatch)"])
+        #expect(ask(6, "a") == ["reply 6: 200"])
+        script.wait(.seconds(600))
+        #expect(ask(7, "b") == ["job 7 to r1"])
+        // Neither a refusal nor what it was about is remembered.
+        #expect(script.status.counters.accepted == 2)
+    }
+
+    @Test(arguments: others.indices) func anotherQuestionIsAMismatch(index: Int) {
+        let (name, change) = Self.others[index]
+        var script = started()
+        _ = keyed(&script, 1)
+        #expect(keyed(&script, 2, change) == ["reply 2: \(Self.mismatch)"])
+        #expect(script.document(2)?.error?.message.contains("another \(name)") == true)
+        script.score("r1", 1)
+        #expect(keyed(&script, 3, change) == ["reply 3: \(Self.mismatch)"])
+    }
+
+    @Test func theRestOfAHeaderMayDiffer() {
+        var script = started()
+        _ = keyed(&script, 1)
+        script.score("r1", 1)
+        #expect(
+            keyed(&script, 2) {
+                ($0.budgetMilliseconds, $0.priority, $0.wait) = (7, 9, false)
+                $0.metadata = Array("{}".utf8)
+            } == ["reply 2: 200"])
+    }
+
+    @Test func aKeyOfAFailureMayStandForSomethingElse() {
+        var script = started()
+        _ = keyed(&script, 1) { $0.budgetMilliseconds = 100 }
+        script.wait(.milliseconds(100))
+        #expect(
+            script.classify(2, image: "b") { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } == ["job 2 to r1"])
+    }
+
+    @Test func anImageThatIsNotTakenIsRefusedForThat() {
+        var script = started()
+        _ = keyed(&script, 1)
+        script.score("r1", 1)
+        for (token, bytes, reply) in [
+            (2, nil, "400 image_missing"), (3, 0, "422 image_empty"), (4, 1 << 30, "413 image_too_large"),
+        ] as [(Int, Int?, String)] {
+            let told = script.classify(token, bytes: bytes) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) }
+            #expect(told == ["reply \(token): \(reply)"])
+        }
+    }
+
+    // MARK: Another policy
+
+    @Test func anotherPolicyDecidesAnewOnWhatIsKnown() throws {
+        var script = started()
+        _ = keyed(&script, 1)
+        _ = keyed(&script, 2) { $0.policy = "strict" }
+        // 0.1 + 1.5 · (-1): 0.198.
+        #expect(script.score("r1", 1, logit: -1) == ["reply 1: 200", "reply 2: 200"])
+        _ = keyed(&script, 3) { $0.policy = "strict" }
+        _ = keyed(&script, 4)
+        let verdicts = try (1...4).map { try #require(script.document($0)?.verdict) }
+        #expect(verdicts.map(\.policy) == ["default", "strict", "strict", "default"])
+        #expect(verdicts.map(\.action) == [.allow, .review, .review, .allow])
+        #expect(Set(verdicts.map(\.aiProbability)).count == 1)
+        #expect(verdicts.allSatisfy { $0.label == .real })
+        #expect(script.status.verdicts.byAction == ["allow": 2, "review": 2, "block": 0])
+    }
+
+    @Test func anotherPolicyDecidesOnAPictureWithoutAFace() throws {
+        var script = started()
+        _ = keyed(&script, 1)
+        script.scoreNoFace("r1", 1, logit: 9)
+        for (token, policy, action) in [
+            (2, "careful", ResultDocument.PolicyAction.block), (3, "easy", .allow), (4, "strict", .review),
+        ] {
+            _ = keyed(&script, token) { $0.policy = policy }
+            let verdict = ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: action, policy: policy)
+            #expect(script.document(token)?.verdict == verdict)
+        }
+    }
+
+    @Test func anUnknownPolicyIsUnknownForAKnownResult() {
+        var script = started()
+        _ = keyed(&script, 1)
+        script.score("r1", 1)
+        #expect(keyed(&script, 2) { $0.policy = "none" } == ["reply 2: 404 unknown_policy"])
+        _ = script.classify(3) { ($0.idempotencyKey, $0.models) = ("broken", ["resnet"]) }
+        script.fail("r1", 3, .unprocessable, code: "image_truncated")
+        let told = script.classify(4) {
+            ($0.idempotencyKey, $0.models, $0.policy) = ("broken", ["resnet"], "strict")
+        }
+        #expect(told == ["reply 4: 422 image_truncated"])
     }
 
     @Test func aResultExpiresAfterItsRetention() {

@@ -1,4 +1,5 @@
 import Testing
+import Wire
 
 @testable import RouterCore
 
@@ -13,5 +14,44 @@ struct LedgerTests {
                 #expect(job < JobID(serial: serial + 1, task: 0))
             }
         }
+    }
+
+    private func request(_ id: String?, _ asker: Asker = .anybody, key: String? = nil, image: UInt8 = 1) -> Request {
+        var header = RequestHeader(verb: .classify, id: id)
+        header.idempotencyKey = key
+        return Request(
+            token: 0, header: header, asker: asker, sha256: [image], bytes: 1, received: Instant(nanoseconds: 0),
+            tasks: [])
+    }
+
+    @Test func anIDIsTheLatestOfThoseWhoHaveIt() {
+        var ledger = Ledger()
+        let ann = Asker(.key("ann"), .client)
+        let serials = [ann, .anybody, ann, .anybody].map { ledger.add(request("a", $0)) }
+        _ = ledger.add(request(nil, ann))
+        #expect(ledger.serial(ofID: "a") == serials[3])
+        #expect(ledger.serial(ofID: "a", of: ann.principal) == serials[2])
+        #expect(ledger.serial(ofID: "b") == nil)
+        #expect(ledger.serial(ofID: "a", of: Principal(key: "bob")) == nil)
+        _ = ledger.remove(serials[2])
+        #expect(ledger.serial(ofID: "a", of: ann.principal) == serials[0])
+        _ = ledger.remove(serials[3])
+        #expect(ledger.serial(ofID: "a") == serials[1])
+        _ = ledger.remove(serials[0])
+        #expect(ledger.serial(ofID: "a", of: ann.principal) == nil)
+        _ = ledger.remove(serials[1])
+        #expect(ledger.serial(ofID: "a") == nil)
+    }
+
+    @Test func aKeyStandsForItsContentAsLongAsARequestHasIt() {
+        var ledger = Ledger()
+        let (first, second) = (request("a", key: "k"), request("b", key: "k"))
+        let key = ScopedKey(principal: Principal(key: nil), key: "k")
+        let serials = [first, second].map { ledger.add($0) }
+        _ = ledger.remove(serials[0])
+        #expect(ledger.content(of: key) == first.content)
+        #expect(ledger.content(of: ScopedKey(principal: Principal(key: "ann"), key: "k")) == nil)
+        _ = ledger.remove(serials[1])
+        #expect(ledger.content(of: key) == nil)
     }
 }

@@ -43,7 +43,8 @@ struct MergeTests {
         #expect(result.models.map(\.digest) == ["sha256:00ff", "sha256:00ff"])
         #expect(result.models.map(\.version) == ["1.0.0", "1.0.0"])
         #expect(result.image == .sample)
-        #expect(result.faces == [])
+        // Nobody looked for faces.
+        #expect(result.faces == nil && result.facesFound == nil)
     }
 
     @Test func oneModelAloneHasItsOwnBlend() throws {
@@ -68,8 +69,8 @@ struct MergeTests {
             ("default", -3, ResultDocument.Label.real, ResultDocument.PolicyAction.allow),
             ("default", 0, .aiGenerated, .review), ("default", 5, .aiGenerated, .block),
             ("strict", -1.5, .real, .review),
-            ("strict", 0, .aiGenerated, .block), ("strict", -6, .real, .allow), ("careful", -3, .real, .review),
-            ("careful", 5, .aiGenerated, .block),
+            ("strict", 0, .aiGenerated, .block), ("strict", -6, .real, .allow), ("careful", -3, .real, .allow),
+            ("easy", 5, .aiGenerated, .block),
         ] as [(String, Float, ResultDocument.Label, ResultDocument.PolicyAction)])
     func policiesTurnProbabilitiesIntoActions(
         policy: String, logit: Float, label: ResultDocument.Label, action: ResultDocument.PolicyAction
@@ -103,8 +104,9 @@ struct MergeTests {
         #expect(isNear(faces[0].models[0].aiProbability, sigmoid(-2)))
         #expect(isNear(faces[0].models[1].aiProbability, sigmoid(-1)))
         #expect(result.verdict?.aiProbability == faces[1].aiProbability)
-        // 0.95: blocked; `no_face` has no say where faces are.
+        // 0.95: blocked.
         #expect(result.verdict?.action == .block)
+        #expect(result.facesFound == 2)
         // A model's own number is the one for the face that decided.
         #expect(isNear(result.models[0].aiProbability, sigmoid(3)))
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
@@ -177,7 +179,33 @@ struct MergeTests {
         #expect(isNear(result.models[0].aiProbability, sigmoid(-2)))
     }
 
-    @Test func policyForPicturesWithoutAFaceIsTheMildestAction() throws {
+    // MARK: Pictures without a face
+
+    @Test(
+        arguments: [-9, 0, 9] as [Float],
+        ["default": .review, "strict": .review, "careful": .block, "easy": .allow]
+            as [String: ResultDocument.PolicyAction])
+    func withoutAFaceNothingIsSaidAndThePolicyDecides(
+        logit: Float, policy: (key: String, value: ResultDocument.PolicyAction)
+    ) throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1) { $0.policy = policy.key }
+        script.scoreNoFace("r1", 1, logit: logit)
+        #expect(script.scoreNoFace("i1", 1, logit: 1) == ["reply 1: 200"])
+        let result = try #require(script.document(1))
+        #expect(
+            result.verdict
+                == ResultDocument.Verdict(
+                    label: .noFace, aiProbability: nil, action: policy.value, policy: policy.key))
+        #expect(result.faces == [] && result.facesFound == 0)
+        // The square's scores are for who wants them.
+        #expect(isNear(result.models[0].aiProbability, sigmoid(Double(logit))))
+        #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
+    }
+
+    @Test func aFaceIsNoPictureWithoutOneWhateverThePolicySays() throws {
         var script = Script()
         script.join("r1")
         script.classify(1) {
@@ -186,6 +214,74 @@ struct MergeTests {
         }
         script.score("r1", 1, regions: [WorkerMessage.Region(box: left, logit: -5)])
         #expect(script.document(1)?.verdict?.action == .allow)
+    }
+
+    @Test func aModelThatLooksAtWholePicturesSpeaksWithoutAFace() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1) { $0.policy = "careful" }
+        script.score("r1", 1, logit: -2)
+        script.scoreNoFace("i1", 1, logit: 9)
+        let result = try #require(script.document(1))
+        // By its own blend: what the other makes of the square has no part in it, and `no_face` none either.
+        #expect(isNear(result.verdict?.aiProbability, sigmoid(0.1 - 1.5 * 2)))
+        #expect(result.verdict?.label == .real && result.verdict?.action == .allow)
+        #expect(result.faces == [] && result.facesFound == 0)
+        #expect(isNear(result.models[1].aiProbability, sigmoid(9)))
+    }
+
+    @Test func aModelThatLooksAtWholePicturesSpeaksBesideFaces() throws {
+        for (whole, face, decisive) in [(5, -1, sigmoid(0.1 + 1.5 * 5)), (-5, 3, sigmoid(-0.2 + 0.5 * 3))]
+            as [(Float, Float, Double)]
+        {
+            var script = Script()
+            script.join("r1")
+            script.join("i1")
+            script.classify(1)
+            script.score("r1", 1, logit: whole)
+            script.score("i1", 1, regions: [WorkerMessage.Region(box: left, logit: face)])
+            let result = try #require(script.document(1))
+            #expect(isNear(result.verdict?.aiProbability, decisive))
+            #expect(result.faces?.map(\.box) == [left])
+        }
+    }
+
+    @Test func aFaceThatOneModelFoundCountsThoughTheOtherFoundNone() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1)
+        script.scoreNoFace("r1", 1, logit: 9)
+        script.score("i1", 1, regions: [WorkerMessage.Region(box: left, logit: -1)])
+        let result = try #require(script.document(1))
+        #expect(isNear(result.verdict?.aiProbability, sigmoid(-0.2 - 0.5)))
+        #expect(result.faces?.count == 1 && result.facesFound == 1)
+    }
+
+    @Test func withoutAFaceAMissingModelIsPartialAllTheSame() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1)
+        script.fail("i1", 1, .timeout)
+        #expect(script.scoreNoFace("r1", 1, logit: 9) == ["reply 1: 206"])
+        #expect(script.document(1)?.verdict?.label == .noFace)
+    }
+
+    @Test func facesThatAreNotScoredAreCounted() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1)
+        let regions = (0..<16).map { index in
+            WorkerMessage.Region(box: Box(x: 50 * Int32(index), y: 0, width: 40, height: 40), logit: -3)
+        }
+        script.score("r1", 1, regions: regions, facesFound: 40)
+        script.score("i1", 1, regions: regions, facesFound: 41)
+        let result = try #require(script.document(1))
+        #expect(result.faces?.count == 16)
+        #expect(result.facesFound == 41)
     }
 
     @Test func timesTellWaitingFromComputing() throws {

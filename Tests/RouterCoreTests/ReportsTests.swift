@@ -101,7 +101,7 @@ struct ReportsTests {
             script.score("r1", token, logit: logit)
             script.score("i1", token, logit: logit)
         }
-        #expect(script.status.verdicts.byLabel == ["real": 1, "ai_generated": 2])
+        #expect(script.status.verdicts.byLabel == ["real": 1, "ai_generated": 2, "no_face": 0])
         #expect(script.status.verdicts.byAction == ["allow": 1, "review": 0, "block": 2])
     }
 
@@ -128,7 +128,7 @@ struct ReportsTests {
                     ]),
                 ModelsReport.Model(name: "inception", workers: 0, served: []),
             ])
-        #expect(report.policies.map(\.name) == ["careful", "default", "strict"])
-        #expect(report.policies[0].noFace == .review)
+        #expect(report.policies.map(\.name) == ["careful", "default", "easy", "strict"])
+        #expect(report.policies[0].noFace == .block)
     }
 }

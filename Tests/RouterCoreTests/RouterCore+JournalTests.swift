@@ -197,7 +197,93 @@ struct RouterCoreJournalTests {
         #expect(script.persisted(4) == ["acknowledge 4: 202", "record 4: 200", "release 4"])
     }
 
+    @Test(arguments: [false, true]) func aKeyOfAnEarlierLifeThatStandsForSomethingElseRefuses(wait: Bool) {
+        var script = script()
+        script.submit(1, image: "b", wait: wait) { ($0.idempotencyKey, $0.metadata) = ("k", Array("{}".utf8)) }
+        let conflict = WireError(.unprocessable, code: "idempotency_mismatch", "m")
+        #expect(script.persisted(1, .refused(conflict)) == ["reply 1: 422 idempotency_mismatch"])
+        #expect(script.document(1)?.metadata == Array("{}".utf8))
+        #expect(script.core.jobsInHand == 0)
+        // The key is free for what it stands for.
+        script.submit(2, image: "a") { $0.idempotencyKey = "k" }
+        #expect(script.persisted(2).first == "acknowledge 2: 202")
+    }
+
+    @Test func keysAreComparedBeforeTheJobsAreOnDisk() {
+        var script = script()
+        #expect(script.submit(1, image: "a") { $0.idempotencyKey = "k" } == ["persist 1"])
+        #expect(script.submit(2, image: "b") { $0.idempotencyKey = "k" } == ["reply 2: 422 idempotency_mismatch"])
+        #expect(script.classify(3, image: "b") { $0.idempotencyKey = "k" } == ["reply 3: 422 idempotency_mismatch"])
+        #expect(script.persisted(1) == ["acknowledge 1: 202", "job 1 to r1", "job 1 to i1"])
+        // What ends without a lasting result leaves the key.
+        script.ask(4, .cancel, id: "job 1")
+        #expect(script.submit(5, image: "b") { $0.idempotencyKey = "k" } == ["persist 5"])
+    }
+
+    @Test func theJournalIsToldWhoseJobItIsAndWhatItsKeyStandsFor() {
+        var script = script()
+        let gate = Asker(.key("gate"), .gateway)
+        script.submit(1, image: "b", from: gate) { ($0.idempotencyKey, $0.owner) = ("k", "ann") }
+        guard case .persist(1, _, let header, "gate", let digest) = script.lastActions.first else {
+            Issue.record("\(script.lastActions)")
+            return
+        }
+        #expect(header.owner == "ann" && digest == Array("b".utf8))
+        script.submit(2)
+        guard case .persist(2, _, _, nil, nil) = script.lastActions.first else {
+            Issue.record("\(script.lastActions)")
+            return
+        }
+    }
+
+    @Test func knownResultIsDecidedByTheJobsOwnPolicy() throws {
+        var script = script()
+        script.submit(1) { ($0.idempotencyKey, $0.policy) = ("k", "strict") }
+        var known = ResultDocument(id: "earlier", status: .ok)
+        known.verdict = .init(label: .real, aiProbability: 0.15, action: .allow, policy: "default")
+        script.persisted(1, .known(known))
+        #expect(
+            script.document(1)?.verdict
+                == .init(label: .real, aiProbability: 0.15, action: .review, policy: "strict"))
+    }
+
+    @Test func durableJobThatRepeatsAResultIsDecidedByItsOwnPolicy() throws {
+        var script = script()
+        script.submit(1) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) }
+        script.persisted(1)
+        script.score("r1", 1, logit: -1)
+        script.submit(2) { ($0.idempotencyKey, $0.models, $0.policy) = ("k", ["resnet"], "strict") }
+        #expect(script.persisted(2) == ["acknowledge 2: 202", "record 2: 200", "release 2"])
+        let documents = [1, 2].map { script.recorded[script.journalled[$0] ?? 0]?.verdict }
+        #expect(documents.map { $0?.action } == [.allow, .review])
+        #expect(documents.map { $0?.policy } == ["default", "strict"])
+    }
+
     // MARK: Lives
+
+    @Test func recoveredJobIsItsOwnersAndKeepsItsKey() {
+        var script = script()
+        let gate = Asker(.key("gate"), .gateway)
+        script.recover(1, job: 77, key: "gate") { ($0.idempotencyKey, $0.owner) = ("k", "ann") }
+        func repeated(_ token: Int, _ image: Character, _ owner: String) -> String? {
+            script.classify(token, image: image, from: gate) { ($0.idempotencyKey, $0.owner) = ("k", owner) }.first
+        }
+        #expect(repeated(2, "b", "ann") == "reply 2: 422 idempotency_mismatch")
+        #expect(repeated(3, "a", "ann") == nil)
+        #expect(repeated(4, "b", "bob") == "job 4 to r1")
+        #expect(script.ask(5, .cancel, id: "job 1", from: gate, owner: "bob") == ["reply 5: 404 unknown_job"])
+        #expect(script.ask(6, .cancel, id: "job 1", from: gate, owner: "ann").contains("record 1: 408"))
+    }
+
+    @Test func recoveredJobWhoseKeyStandsForSomethingElseByNowIsComputedByItself() {
+        var script = script()
+        #expect(script.classify(1, image: "b") { $0.idempotencyKey = "k" } == ["job 1 to r1", "job 1 to i1"])
+        #expect(script.recover(2, job: 77, image: "a") { $0.idempotencyKey = "k" } == ["job 2 to r1", "job 2 to i1"])
+        script.score("r1", 1)
+        #expect(script.score("i1", 1) == ["reply 1: 200"])
+        script.score("r1", 2)
+        #expect(script.score("i1", 2) == ["record 2: 200", "release 2"])
+    }
 
     @Test func recoveredJobWaitsForWorkers() {
         var script = Script { $0.keepsJournal = true }

@@ -28,6 +28,8 @@ private struct Schedule {
     struct Open {
         var header: RequestHeader
         var bytes: Int
+        /// Of the image, if there is a key.
+        var sha256: [UInt8]?
         var deadline: Instant
         /// By model: workers that it was handed to.
         var executions: [String: Int] = [:]
@@ -86,6 +88,8 @@ private struct Schedule {
     private var nextPeer: UInt64 = 1
     /// Jobs that were answered or lost, to be answered again.
     private var past: [UInt64] = [1]
+    /// The image of each job that was handed out and has a key.
+    private var images: [UInt64: [UInt8]] = [:]
     private var orders: [Order] = []
     private var tokens: [UInt64: Int] = [:]
     private var recorded: Set<UInt64> = []
@@ -119,7 +123,7 @@ private struct Schedule {
             configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
         (peers, replies, isDrained) = ([:], 0, false)
         (gone, pausedUntil, requestOf) = ([], [:], [:])
-        (orders, tokens, recorded) = ([], [:], [])
+        (orders, tokens, recorded, images) = ([], [:], [], [:])
         for _ in 0..<count { try step() }
         try handle(.drain)
         if random.chance(0.5) {
@@ -141,6 +145,7 @@ private struct Schedule {
             ("quarantined", counters.quarantined), ("cancelled", counters.cancelled), ("rejected", counters.rejected),
             ("deduplicated", counters.deduplicated), ("malformed", counters.malformedMessages),
         ] { seen[what, default: 0] += count }
+        seen["no face", default: 0] += core.statistics.verdicts.byLabel["no_face"] ?? 0
         for status in [200, 202, 206, 400, 404, 408, 413, 422, 429, 503] {
             seen["status \(status)", default: 0] += counters.repliesByStatus["\(status)"] ?? 0
         }
@@ -167,7 +172,9 @@ private struct Schedule {
         case 92..<93: try say { $0.bye }
         case 93..<95: try lie()
         case 95..<97:
-            try handle(.request(nextToken, RequestHeader(verb: .cancel, id: anyID()), imageBytes: nil, totalBytes: 0))
+            var header = RequestHeader(verb: .cancel, id: anyID())
+            setOwner(&header)
+            try handle(.request(nextToken, header, imageBytes: nil, totalBytes: 0))
         case 97..<98:
             try handle(
                 .request(
@@ -210,7 +217,17 @@ private struct Schedule {
         header.budgetMilliseconds = Int.random(in: 1...1500, using: &random)
         if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
         if random.chance(0.1) { header.models = ["vgg"] }
-        try handle(.recovered(nextToken, job: random.next(), header, owner: nil, bytes: 100))
+        setOwner(&header)
+        try handle(.recovered(nextToken, job: random.next(), header, key: nil, sha256: digest(header), bytes: 100))
+    }
+
+    private mutating func setOwner(_ header: inout RequestHeader) {
+        if random.chance(0.2) { header.owner = random.chance(0.5) ? "ann" : "bob" }
+    }
+
+    /// One of two images.
+    private mutating func digest(_ header: RequestHeader) -> [UInt8]? {
+        header.idempotencyKey == nil ? nil : Array(repeating: random.chance(0.1) ? 1 : 0, count: 32)
     }
 
     private mutating func request() -> RouterCore.Event {
@@ -222,13 +239,15 @@ private struct Schedule {
         if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
         if random.chance(0.1) { header.metadata = Array("{}".utf8) }
         if random.chance(0.02) { header.models = ["vgg"] }
-        if random.chance(0.02) { header.policy = "none" }
+        header.policy = random.chance(0.02) ? "none" : ["default", "strict", "easy"].randomElement(using: &random)!
+        setOwner(&header)
         if random.chance(0.3) { header.durable = true }
         if random.chance(0.5) { header.wait = false }
         let bytes: Int? =
             random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
         return .request(
-            nextToken, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + Int.random(in: 0...300, using: &random))
+            nextToken, header, imageBytes: bytes, sha256: digest(header),
+            totalBytes: (bytes ?? 0) + Int.random(in: 0...300, using: &random))
     }
 
     private mutating func anyID() -> String {
@@ -287,9 +306,18 @@ private struct Schedule {
         ]
         let message =
             random.chance(0.85)
-            ? peer.worker.score(job, logit: Float.random(in: -9...9, using: &random))
+            ? score(job, peer.worker)
             : peer.worker.fail(job, failures.randomElement(using: &random)!)
         try handle(.worker(peer.id, message))
+    }
+
+    /// A score of the picture as a whole, or of a model that found no face in it; of the image that came with the job.
+    private mutating func score(_ job: UInt64, _ worker: ScriptedWorker) -> WorkerMessage {
+        let region = WorkerMessage.Region(box: nil, logit: Float.random(in: -9...9, using: &random))
+        let message = worker.score(job, regions: [region], facesFound: random.chance(0.3) ? 0 : nil)
+        guard case .score(var score) = message, let digest = images[job] else { return message }
+        score.image.sha256 = digest
+        return .score(score)
     }
 
     private mutating func pass(_ duration: Duration) throws {
@@ -354,7 +382,7 @@ private struct Schedule {
         guard let peer = random.chance(0.1) ? RouterCore.Peer(routingID: 0) : anyone() else { return }
         var worker = peers[peer]?.worker ?? ScriptedWorker("stranger", serving: "resnet")
         if random.chance(0.3) { worker.epoch &-= 1 }
-        try handle(.worker(peer, random.chance(0.7) ? worker.score(job) : worker.fail(job, .unavailable)))
+        try handle(.worker(peer, random.chance(0.7) ? score(job, worker) : worker.fail(job, .unavailable)))
     }
 
     // MARK: The promises
@@ -376,10 +404,10 @@ private struct Schedule {
     /// What the event itself changes in the world.
     private mutating func expect(_ event: RouterCore.Event) throws {
         switch event {
-        case .request(let token, let header, _, let bytes, _):
+        case .request(let token, let header, _, let sha256, let bytes, _):
             nextToken += 1
             open[token] = Open(
-                header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))
+                header: header, bytes: bytes, sha256: sha256, deadline: now + .milliseconds(header.budgetMilliseconds))
         case .malformedRequest(let token, _, _):
             nextToken += 1
             open[token] = Open(header: RequestHeader(verb: .ping), bytes: 0, deadline: now)
@@ -417,9 +445,11 @@ private struct Schedule {
             peers[id] = peer
         case .persisted(let job, .stored), .persisted(let job, .known):
             if let token = tokens[job] { open[token]?.isPersisted = true }
-        case .recovered(let token, let job, let header, _, let bytes):
+        case .recovered(let token, let job, let header, _, let sha256, let bytes):
             nextToken += 1
-            var request = Open(header: header, bytes: bytes, deadline: now + .milliseconds(header.budgetMilliseconds))
+            var request = Open(
+                header: header, bytes: bytes, sha256: sha256,
+                deadline: now + .milliseconds(header.budgetMilliseconds))
             (request.isPersisted, request.isAcknowledged) = (true, true)
             open[token] = request
             tokens[job] = token
@@ -451,7 +481,14 @@ private struct Schedule {
             }
             replies += 1
             try check(!request.isAcknowledged, "\(token) is answered twice")
-            if case .result(let document) = reply { try checkResult(document, request) }
+            if case .result(let document) = reply {
+                try checkResult(document, request)
+                if case .request(let asked, let header, _, _, _, _) = event, let owner = header.owner, asked != token,
+                    document.error?.code == "cancelled"
+                {
+                    try check(request.header.owner == owner, "\(owner) cancels the job of another")
+                }
+            }
         case .acknowledge(let token, let reply):
             guard let request = open[token], case .result(let document) = reply else {
                 throw Violation(description: "seed \(seed), event \(events): \(token) is acknowledged too late")
@@ -463,8 +500,9 @@ private struct Schedule {
             open[token]?.isAcknowledged = true
         case .release(let token):
             try check(open.removeValue(forKey: token)?.isAcknowledged == true, "\(token) is released and has no answer")
-        case .persist(let token, let job, let header, _):
+        case .persist(let token, let job, let header, _, let sha256):
             try check(open[token]?.header == header && header.durable, "\(token) is no durable job")
+            try check(open[token]?.sha256 == sha256, "\(token) has another image")
             try check(tokens.updateValue(token, forKey: job) == nil, "\(job) is the number of two jobs")
             orders.append(.persist(job))
         case .record(let job, let document):
@@ -506,6 +544,7 @@ private struct Schedule {
                 "\(token) and a job that \(id) holds are not both to be tried together")
             requestOf[job.job] = token
             if peer.held.isEmpty { peer.lastProgress = now }
+            images[job.job] = request.sha256
             try check(peer.held.insert(job.job).inserted, "\(id) holds \(job.job) already")
             try check(peer.held.count <= peer.credit, "\(id) holds \(peer.held.count) with credit \(peer.credit)")
             open[token] = request
@@ -549,6 +588,13 @@ private struct Schedule {
         try check((document.verdict != nil) == document.status.isSuccess, "\(document.status) and its verdict disagree")
         if document.error?.code == "quarantined", request.header.idempotencyKey == nil {
             try check(request.deaths.values.contains { $0.count >= 2 }, "no two workers died of a quarantined job")
+        }
+        if let sha256 = request.sha256, let image = document.image {
+            try check(image.sha256 == sha256, "the key is answered with another image's result")
+        }
+        if let verdict = document.verdict {
+            let decided = core.ensemble.verdict(verdict.aiProbability, policy: request.header.policy)
+            try check(verdict == decided, "\(verdict) is not what the policy \(request.header.policy) says")
         }
         // A follower's result tells of its leader's workers, so only the reverse can be said for keys.
         if request.header.idempotencyKey == nil, document.attempts > 0 {
@@ -601,10 +647,10 @@ private struct Schedule {
             try check(peer?.isDraining == (worker.state == "draining"), "\(worker.name) is \(worker.state)")
         }
         // Whoever waits for another request's result waits for one that is being computed.
-        var leaders: [String: Int] = [:]
+        var leaders: [ScopedKey: Int] = [:]
         for serial in core.ledger.serials {
             let request = core.ledger[serial]
-            guard let key = request.header.idempotencyKey, request.job == nil || request.isJournalled else { continue }
+            guard let key = request.key, request.job == nil || request.isJournalled else { continue }
             leaders[key, default: 0] += core.idempotency.isLeader(serial, of: key) ? 1 : 0
         }
         try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")

@@ -10,7 +10,7 @@ struct EnsembleFileTests {
         {"schema": 1, "models": ["a", "b"],
          "merge": [{"models": ["a"], "bias": 0, "weights": [1]}, {"models": ["b"], "bias": 0.5, "weights": [2]},
                    {"models": ["a", "b"], "bias": -0.1, "weights": [0.5, 0.7]}],
-         "policies": {"default": {"review": 0.5, "block": 0.9}, "strict": {"review": 0.1, "block": 0.5, "no_face": "review"}}}
+         "policies": {"default": {"review": 0.5, "block": 0.9}, "strict": {"review": 0.1, "block": 0.5, "no_face": "block"}}}
         """
 
     private func load(_ text: String) throws -> Ensemble {
@@ -24,14 +24,15 @@ struct EnsembleFileTests {
         let ensemble = try load(Self.good)
         #expect(ensemble.models == ["a", "b"])
         #expect(ensemble.policies["default"] == Ensemble.Policy(review: 0.5, block: 0.9))
-        #expect(ensemble.policies["strict"] == Ensemble.Policy(review: 0.1, block: 0.5, noFace: .review))
+        #expect(ensemble.policies["default"] == Ensemble.Policy(review: 0.5, block: 0.9, noFace: .review))
+        #expect(ensemble.policies["strict"] == Ensemble.Policy(review: 0.1, block: 0.5, noFace: .block))
     }
 
     @Test(arguments: [
         ("\"schema\": 1", "\"schema\": 2", "'schema' is 2; this release reads 1"),
         ("\"bias\": 0.5, ", "", "'merge.1.bias' is missing"),
         ("\"bias\": 0.5", "\"bias\": \"x\"", "'merge.1.bias' is not a Double"),
-        ("\"no_face\": \"review\"", "\"no_face\": \"shrug\"", "'policies.strict.noFace' has a value not known"),
+        ("\"no_face\": \"block\"", "\"no_face\": \"shrug\"", "'policies.strict.noFace' has a value not known"),
         ("\"models\": [\"b\"], \"bias\"", "\"models\": [\"c\"], \"bias\"", "names 'c', which is not in 'models'"),
         ("{\"models\": [\"b\"], \"bias\": 0.5, \"weights\": [2]},", "", "'merge' has no blend for b"),
         ("\"default\"", "\"lenient\"", "'policies' must have one named 'default'"),

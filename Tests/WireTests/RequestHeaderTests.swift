@@ -22,7 +22,7 @@ struct RequestHeaderTests {
             """
             { "verb" : "classify" , "id":"a1", "budget_ms":250, "priority":9, "models":["resnet","inception","resnet"],
               "require":"all", "policy":"strict", "durable":true, "wait":false, "idempotency_key":"k",
-              "explain":true, "metadata":{ "a": [1, {"b":null}] } }
+              "owner":"ann", "explain":true, "metadata":{ "a": [1, {"b":null}] } }
             """)
         var expected = RequestHeader(verb: .classify, id: "a1")
         expected.budgetMilliseconds = 250
@@ -33,6 +33,7 @@ struct RequestHeaderTests {
         expected.durable = true
         expected.wait = false
         expected.idempotencyKey = "k"
+        expected.owner = "ann"
         expected.explain = true
         expected.metadata = Array(#"{ "a": [1, {"b":null}] }"#.utf8)
         #expect(header == expected)
@@ -93,7 +94,7 @@ struct RequestHeaderTests {
         }
     }
 
-    @Test(arguments: ["id", "idempotency_key"]) func identifiersHaveUpTo128Bytes(field: String) throws {
+    @Test(arguments: ["id", "idempotency_key", "owner"]) func identifiersHaveUpTo128Bytes(field: String) throws {
         func header(_ value: String) -> String { #"{"verb":"ping","\#(field)":"\#(value)"}"# }
         _ = try decodeHeader(header(String(repeating: "x", count: 128)))
         _ = try decodeHeader(header(String(repeating: "é", count: 64)))
@@ -148,7 +149,8 @@ struct RequestHeaderTests {
         ("models", [#""resnet""#, "null", "1", "{}", "[1]", #"["a",null]"#, #"["a",["b"]]"#]),
         ("require", ["1", "null", "true", "[]", "{}"]), ("policy", ["1", "null", "true", "[]", "{}"]),
         ("durable", ["1", "null", #""true""#, "[]", "{}"]), ("wait", ["0", "null", #""false""#, "[]", "{}"]),
-        ("idempotency_key", ["1", "null", "true", "[]", "{}"]), ("explain", ["1", "null", #""yes""#, "[]", "{}"]),
+        ("idempotency_key", ["1", "null", "true", "[]", "{}"]), ("owner", ["1", "null", "true", "[]", "{}", "\"\""]),
+        ("explain", ["1", "null", #""yes""#, "[]", "{}"]),
         ("metadata", ["1", "null", "true", "[]", #""{}""#]),
     ]) func aKnownFieldOfAWrongTypeIsRefusedAndTheIDStillEchoed(field: String, values: [String]) throws {
         for value in values {
@@ -237,6 +239,7 @@ struct RequestHeaderTests {
         header.durable = true
         header.wait = false
         header.idempotencyKey = "k/1"
+        header.owner = "ann & bob"
         header.explain = true
         header.metadata = Array(#"{"a": [1, 2]}"#.utf8)
         #expect(try decodeHeader(header.encoded()) == header)
@@ -252,6 +255,7 @@ struct RequestHeaderTests {
             var header = RequestHeader(verb: Verb.allCases.randomElement(using: &random)!)
             if random.chance(0.5) { header.id = identifier(&random) }
             if random.chance(0.5) { header.idempotencyKey = identifier(&random) }
+            if random.chance(0.5) { header.owner = identifier(&random) }
             header.budgetMilliseconds = Int.random(in: Limits.budgetMilliseconds, using: &random)
             header.priority = Int.random(in: Limits.priorities, using: &random)
             if random.chance(0.5) { header.models = [identifier(&random), "m"] }

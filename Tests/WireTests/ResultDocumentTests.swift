@@ -36,6 +36,7 @@ struct ResultDocumentTests {
                 ]
             )
         ]
+        document.facesFound = 17
         document.maps = [
             "inception": HeatMap(square: Box(x: 0, y: 0, width: 1, height: 1), width: 1, height: 1, cells: [7])
         ]
@@ -97,6 +98,22 @@ struct ResultDocumentTests {
         #expect(try readBack(document).faces == [])
     }
 
+    @Test func aVerdictWithoutAFaceHasNoProbability() throws {
+        var document = ResultDocument(id: nil, status: .ok)
+        document.verdict = .init(label: .noFace, aiProbability: nil, action: .review, policy: "default")
+        (document.faces, document.facesFound) = ([], 0)
+        #expect(
+            document.encoded().text == #"{"status":200,"verdict":{"label":"no_face","action":"review","#
+                + #""policy":"default"},"faces":[],"faces_found":0}"#)
+        #expect(try readBack(document) == document)
+    }
+
+    @Test func aResultWithoutACountOfFacesIsReadBack() throws {
+        let text = #"{"status":200,"faces":[]}"#
+        let document = try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8))
+        #expect(document.faces == [] && document.facesFound == nil)
+    }
+
     @Test func metadataIsWrittenAsItCame() throws {
         var document = full
         document.metadata = Array(#"{"a": [1, 2.50]}"#.utf8)
@@ -108,7 +125,8 @@ struct ResultDocumentTests {
         let text = full.encoded().text
         for name in [
             "id", "status", "verdict", "label", "ai_probability", "action", "policy", "models", "name", "version",
-            "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "box", "image",
+            "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "faces_found",
+            "box", "image",
             "format", "width", "height", "sha256", "error", "code", "message", "retry_after_ms",
         ] {
             #expect(text.contains("\"\(name)\":"))
@@ -135,7 +153,8 @@ struct ResultDocumentTests {
         for _ in 0..<300 {
             var document = full
             document.verdict?.aiProbability = probability()
-            document.verdict?.label = random.chance(0.5) ? .real : .aiGenerated
+            document.verdict?.label = ResultDocument.Label.allCases.randomElement(using: &random)!
+            if document.verdict?.label == .noFace { document.verdict?.aiProbability = nil }
             document.verdict?.action = ResultDocument.PolicyAction.allCases.randomElement(using: &random)!
             document.models[0].aiProbability = probability()
             document.totalMilliseconds = Double(Int.random(in: 0...600_000_000, using: &random)) / 1000

@@ -64,7 +64,7 @@ struct StatusReportTests {
                 ModelsReport.Model(name: "inception", workers: 0, served: []),
             ],
             policies: [
-                ModelsReport.Policy(name: "default", review: 0.5, block: 0.9, noFace: nil),
+                ModelsReport.Policy(name: "default", review: 0.5, block: 0.9, noFace: .block),
                 ModelsReport.Policy(name: "strict", review: 0, block: 1, noFace: .review),
             ])
         #expect(try ModelsReport.decode(report.encoded()) == report)

@@ -14,7 +14,8 @@ struct WorkerMessagesTests {
             let map = HeatMap(square: box, width: side, height: side, cells: Array(repeating: 9, count: side * side))
             return WorkerMessage.Region(box: box, logit: Float($0), map: map)
         },
-        image: .sample, timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))
+        facesFound: Limits.regions, image: .sample,
+        timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))
 
     static let fromWorkers: [WorkerMessage] = [
         .hello(
@@ -28,8 +29,13 @@ struct WorkerMessagesTests {
                 timings: WorkerMessage.Timings(queueMicroseconds: 0, computeMicroseconds: .max, batch: 8))),
         .score(
             WorkerMessage.Score(
+                epoch: 1, job: 2, regions: [WorkerMessage.Region(box: nil, logit: 0)], facesFound: 0, image: .sample,
+                timings: WorkerMessage.Timings(queueMicroseconds: 0, computeMicroseconds: 1, batch: 1))),
+        .score(
+            WorkerMessage.Score(
                 epoch: .max, job: 0,
                 regions: (0..<Limits.regions).map { WorkerMessage.Region(box: box, logit: Float($0)) },
+                facesFound: 65_534,
                 image: ImageInformation(format: .png, width: .max, height: 0, sha256: Array(repeating: 1, count: 32)),
                 timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
         .score(
@@ -39,7 +45,7 @@ struct WorkerMessagesTests {
                     WorkerMessage.Region(
                         box: box, logit: 2, map: HeatMap(square: box, width: 3, height: 1, cells: [0, 128, 255])),
                     WorkerMessage.Region(box: box, logit: 1),
-                ], image: .sample,
+                ], facesFound: 3, image: .sample,
                 timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
         .score(largest),
         .fail(
@@ -117,7 +123,7 @@ struct WorkerMessagesTests {
 
     @Test(arguments: [0, 1, 0xFF] as [UInt8]) func anotherVersionIsMalformed(version: UInt8) {
         let bytes = [version] + WorkerMessage.bye(epoch: 1).encoded().dropFirst()
-        #expect(throws: MalformedMessage(reason: "version \(version), not 2")) { try decodeWorkerMessage(bytes) }
+        #expect(throws: MalformedMessage(reason: "version \(version), not 3")) { try decodeWorkerMessage(bytes) }
     }
 
     @Test func workersAndRoutersDoNotSpeakAlike() {
@@ -170,12 +176,38 @@ struct WorkerMessagesTests {
         let many = (0..<300).map { WorkerMessage.Region(box: Self.box, logit: Float($0)) }
         let message = WorkerMessage.score(
             WorkerMessage.Score(
-                epoch: 1, job: 1, regions: many, image: .sample,
+                epoch: 1, job: 1, regions: many, facesFound: many.count, image: .sample,
                 timings: WorkerMessage.Timings(queueMicroseconds: 0, computeMicroseconds: 0, batch: 1)))
         guard case .score(let read) = try decodeWorkerMessage(message.encoded()) else {
             throw MalformedMessage(reason: "")
         }
         #expect(read.regions == Array(many.prefix(Limits.regions)))
+        #expect(read.facesFound == 300)
+    }
+
+    @Test func moreFacesThanTheCountHoldsAreThatMany() throws {
+        let worker = ScriptedWorker("w", serving: "m")
+        let face = WorkerMessage.Region(box: Self.box, logit: 0)
+        let message = worker.score(1, regions: [face], facesFound: 1_000_000)
+        guard case .score(let read) = try decodeWorkerMessage(message.encoded()) else {
+            throw MalformedMessage(reason: "")
+        }
+        #expect(read.facesFound == 65_534)
+    }
+
+    @Test func facesThatWereFoundFitThoseThatWereScored() {
+        let score = WorkerMessage.Score(
+            epoch: 1, job: 1, regions: [], image: .sample,
+            timings: WorkerMessage.Timings(queueMicroseconds: 0, computeMicroseconds: 0, batch: 1))
+        func isRead(_ boxes: [Box?], _ facesFound: Int?) -> Bool {
+            var score = score
+            score.regions = boxes.map { WorkerMessage.Region(box: $0, logit: 0) }
+            score.facesFound = facesFound
+            return (try? decodeWorkerMessage(WorkerMessage.score(score).encoded())) == .score(score)
+        }
+        #expect(isRead([nil], nil) && isRead([nil], 0) && isRead([Self.box], 1) && isRead([Self.box], 2))
+        #expect(!isRead([nil], 1) && !isRead([Self.box], 0) && !isRead([Self.box], nil))
+        #expect(!isRead([Self.box, Self.box], 1))
     }
 
     @Test(arguments: [Float.nan, .infinity, -.infinity]) func aScoreThatIsNotFiniteIsMalformed(logit: Float) {

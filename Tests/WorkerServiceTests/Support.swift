@@ -72,7 +72,7 @@ final class FakeScorer: Scorer {
         regions += (boxes.isEmpty ? [nil] : boxes).map { (box: $0, width: picture.width) }
         return PlacedPicture(
             format: picture.format == .jpeg ? .jpeg : .png, width: picture.width, height: picture.height,
-            regions: max(faces, 1))
+            regions: max(faces, 1), facesFound: 2 * faces)
     }
 
     func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {

@@ -45,6 +45,7 @@ import WorkerService
         let score = try bench.nextScore()
         #expect(score.epoch == 9 && score.job == 5)
         #expect(score.regions == [WorkerMessage.Region(box: nil, logit: 21)])
+        #expect(score.facesFound == 0)
         #expect(score.image.format == .jpeg && score.image.width == 21 && score.image.height == 34)
         let digest = score.image.sha256.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         #expect(digest == SHA256.hexDigest(of: file))
@@ -101,6 +102,7 @@ import WorkerService
         gate.open()
         let second = try bench.nextScore()
         #expect(second.regions.map(\.box?.x) == [0, 1, 2] && second.regions.allSatisfy { $0.logit == 2 })
+        #expect(second.facesFound == 6)
         // A face without a score leaves its picture without, and no other.
         #expect(try bench.nextFailure() == (14, 503, "inference_failed"))
         #expect(try bench.nextScore().regions.map(\.logit) == [4, 4, 4])

@@ -7,7 +7,7 @@ import { unreadableFormat } from "./formats.js";
 import { PictureCard } from "./picture.js";
 import * as session from "./session.js";
 import { askForToken } from "./token.js";
-import { answer, count, duration, percent, problemTitle, sentence } from "./words.js";
+import { count, duration, percent, percentOrDash, problemTitle, sentence, verdictAnswer } from "./words.js";
 
 /** Requests in flight; more would only wait in the service instead of here. */
 const mostRunning = 4;
@@ -137,6 +137,7 @@ function summarise() {
     const parts = [
         [labels.filter((label) => label === "real").length, "real"],
         [labels.filter((label) => label === "fake").length, "fake"],
+        [labels.filter((label) => label === "none").length, "without a face"],
         [jobs.filter((job) => job.state === "failed").length, "failed"],
         [jobs.filter((job) => job.state === "running").length, "running"],
         [jobs.filter((job) => job.state === "waiting").length, "waiting"],
@@ -147,8 +148,8 @@ function summarise() {
 }
 
 function told(result) {
-    const { word, confidence } = answer(result.verdict.ai_probability);
-    return `${word}, ${percent(confidence)}; ${result.verdict.action}`;
+    const { word, confidence } = verdictAnswer(result.verdict);
+    return `${confidence === undefined ? word : `${word}, ${percent(confidence)}`}; ${result.verdict.action}`;
 }
 
 /** Has a screen reader say it; one after the other, however fast results come. */
@@ -170,10 +171,10 @@ function showHistory() {
         if (!result.verdict) {
             return element("tr", {}, file, element("td", { colspan: 4, class: "failed" }, problemTitle(result.status)));
         }
-        const { label, word } = answer(result.verdict.ai_probability);
+        const { label, word } = verdictAnswer(result.verdict);
         return element("tr", {}, file,
             element("td", { "data-label": label }, word),
-            element("td", { class: "number" }, percent(result.verdict.ai_probability)),
+            element("td", { class: "number" }, percentOrDash(result.verdict.ai_probability)),
             element("td", { class: "wide" }, result.verdict.action),
             element("td", { class: "number wide" }, duration(result.total_ms)));
     }));

@@ -1,7 +1,7 @@
 /** The session's results as files. */
 
 import { element } from "./dom.js";
-import { answer } from "./words.js";
+import { answer, verdictAnswer } from "./words.js";
 
 export function json(entries) {
     const results = entries.map(({ name, bytes, at, result }) => ({ file: name, bytes, at, ...result }));
@@ -11,17 +11,18 @@ export function json(entries) {
 export function csv(entries) {
     const models = [...new Set(entries.flatMap(({ result }) => (result.models ?? []).map((model) => model.name)))];
     const header = [
-        "file", "bytes", "at", "status", "result", "ai_probability", "action", "policy", "faces",
+        "file", "bytes", "at", "status", "result", "ai_probability", "action", "policy", "faces", "faces_found",
         ...models.flatMap((model) => [`${model}_result`, `${model}_ai_probability`]),
         "total_ms", "sha256", "error_code", "error_message",
     ];
     const rows = entries.map(({ name, bytes, at, result }) => {
         const score = (model) => result.models?.find((entry) => entry.name === model)?.ai_probability;
-        const word = (probability) => (probability === undefined ? "" : answer(probability).word);
         const { verdict } = result;
+        // A network's score of a picture without a face is no answer.
+        const word = (score) => (score === undefined || verdict?.label === "no_face" ? "" : answer(score).word);
         return [
-            name, bytes, at, result.status, word(verdict?.ai_probability), verdict?.ai_probability, verdict?.action,
-            verdict?.policy, result.faces?.length,
+            name, bytes, at, result.status, verdict && verdictAnswer(verdict).word, verdict?.ai_probability,
+            verdict?.action, verdict?.policy, result.faces?.length, result.faces_found,
             ...models.flatMap((model) => [word(score(model)), score(model)]),
             result.total_ms, result.image?.sha256, result.error?.code, result.error?.message,
         ];

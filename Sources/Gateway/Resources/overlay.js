@@ -13,7 +13,7 @@ export function mappedModels(result) {
 }
 
 // Without a face the networks looked at the central square, and the map stands in the result itself.
-const regions = (result) => (result.faces.length > 0 ? result.faces : [result]);
+const regions = (result) => (result.faces?.length > 0 ? result.faces : [result]);
 
 export function drawBoxes(container, result) {
     const { width, height } = result.image;
@@ -25,7 +25,7 @@ export function drawBoxes(container, result) {
         });
         return box;
     };
-    const faces = result.faces.map((face) => {
+    const faces = (result.faces ?? []).map((face) => {
         const { label, word, confidence } = answer(face.ai_probability);
         const caption = element("span", {}, `${word} ${percent(confidence)}`);
         return outline(face.box, { class: "box", "data-label": label }, caption);

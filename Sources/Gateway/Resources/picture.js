@@ -3,11 +3,14 @@
 import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
 import { drawScale } from "./scale.js";
-import { answer, count, duration, percent, problemTitle, sentence, size } from "./words.js";
+import {
+    answer, count, duration, percent, percentOrDash, problemTitle, sentence, size, verdictAnswer,
+} from "./words.js";
 
 const thumbnailSide = 80;
-// The shape tells the two apart where colour does not; the ring around it is whole or broken (style.css).
-const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10" };
+// The shape tells them apart where colour does not; the ring around it is whole or broken (style.css).
+const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10", none: "M10 16h12" };
+const mostSuspicious = "the verdict is that of the most suspicious one.";
 let cards = 0;
 
 export class PictureCard {
@@ -71,29 +74,37 @@ export class PictureCard {
         this.find(".facts").textContent += ` · ${image.format.toUpperCase()} · ${image.width} × ${image.height}`;
         this.image.alt = describe(result);
 
-        const { label, word, confidence } = answer(verdict.ai_probability);
+        const { label, word, confidence } = verdictAnswer(verdict);
         this.find(".answer").dataset.label = label;
         this.find(".mark path").setAttribute("d", marks[label]);
         this.find(".word").textContent = word;
-        this.find(".certainty").textContent = percent(confidence);
+        this.find(".certainty").textContent = confidence === undefined ? "" : percent(confidence);
         const action = this.find(".action");
         action.dataset.action = verdict.action;
         const speaker = element("span", { class: "visually-hidden" }, `Policy ${verdict.policy} says: `);
         action.replaceChildren(speaker, verdict.action);
-        drawScale(this.find(".scale"), result, policy);
+        this.find(".scale").hidden = label === "none";
+        if (label !== "none") drawScale(this.find(".scale"), result, policy);
         this.showNotes(result);
-        this.find(".models tbody").replaceChildren(...result.models.map(modelRow));
+        // What the networks make of a picture without a face is for the details.
+        const row = (model) => modelRow(model, label === "none" ? { label, word } : answer(model.ai_probability));
+        this.find(".models tbody").replaceChildren(...result.models.map(row));
         this.find("dl").replaceChildren(...details(result).flatMap(
             ([term, ...texts]) => [element("dt", {}, term), ...texts.map((text) => element("dd", {}, text))]));
         this.showOverlay(result);
     }
 
     showNotes(result) {
-        const { faces, models } = result;
+        const { faces = [], faces_found: found = 0, models } = result;
         const notes = models.filter((model) => model.error)
             .map(({ name, error }) => sentence(`Without ${name}: ${error.message}`));
-        if (faces.length === 0) notes.push("No face was found: the networks looked at the middle of the picture.");
-        if (faces.length > 1) notes.push(`${faces.length} faces: the verdict is that of the most suspicious one.`);
+        if (result.verdict.label === "no_face") {
+            notes.push("No face was found: the networks know faces only, and say nothing about this picture.");
+        } else if (found > faces.length) {
+            notes.push(`${found} faces, of which the ${faces.length} largest were looked at: ${mostSuspicious}`);
+        } else if (faces.length > 1) {
+            notes.push(`${faces.length} faces: ${mostSuspicious}`);
+        }
         this.find(".notes").hidden = notes.length === 0;
         this.find(".notes").textContent = notes.join(" ");
     }
@@ -146,35 +157,38 @@ export class PictureCard {
 
 /** What a screen reader says of the picture; it cannot say what the picture shows. */
 function describe(result) {
+    if (!result.faces) return "Your picture, looked at as a whole.";
     const faces = result.faces.map(({ ai_probability: probability }) => {
         const { word, confidence } = answer(probability);
         return `${word} ${percent(confidence)}`;
     });
-    return `Your picture; ${count(faces.length, "face")} found${faces.length > 0 ? `: ${faces.join(", ")}` : ""}.`;
+    const found = count(result.faces_found, "face");
+    return `Your picture; ${found} found${faces.length > 0 ? `: ${faces.join(", ")}` : ""}.`;
 }
 
-function modelRow(model) {
+function modelRow(model, { label, word, confidence }) {
     const name = element("th", { scope: "row" }, model.name, " ", element("small", {}, model.version ?? ""));
     if (model.error) return element("tr", {}, name, element("td", { colspan: 3 }, problemTitle(model.status)));
-    const { label, word, confidence } = answer(model.ai_probability);
     return element("tr", {}, name,
         element("td", { "data-label": label }, word),
-        element("td", { class: "number" }, percent(confidence)),
+        element("td", { class: "number" }, percentOrDash(confidence)),
         element("td", { class: "number" }, duration(model.queue_ms + model.compute_ms)));
 }
 
 /** Terms with their texts, for whoever wants to know everything. */
 function details(result) {
     const scores = result.models.filter((model) => !model.error);
-    const faces = result.faces.map(({ box, ai_probability: probability, models }) => {
+    const faces = (result.faces ?? []).map(({ box, ai_probability: probability, models }) => {
         const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");
         const [left, top, width, height] = box;
         return `${width} × ${height} at ${left}, ${top}: AI probability ${percent(probability)} (${each})`;
     });
+    const middle = scores.map((model) => `${model.name}: AI probability ${percent(model.ai_probability)}`);
     return [
-        ["AI probability", percent(result.verdict.ai_probability)],
+        ["AI probability", percentOrDash(result.verdict.ai_probability)],
         ["Policy", `${result.verdict.policy}: ${result.verdict.action}`],
-        ["Faces", ...(faces.length > 0 ? faces : ["none found"])],
+        ["Faces", ...(faces.length > 0 ? faces : [result.faces ? "none found" : "none looked for"])],
+        ...(result.verdict.label === "no_face" ? [["Middle of the picture", ...middle]] : []),
         ["Time", `${duration(result.total_ms)} in the service`, ...scores.map((model) =>
             `${model.name}: waiting ${duration(model.queue_ms)}, computing ${duration(model.compute_ms)}`)],
         ["Workers", ...scores.map((model) => model.worker)],

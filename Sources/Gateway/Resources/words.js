@@ -39,6 +39,14 @@ export function answer(probability) {
         : { label: "fake", word: "Fake", confidence: probability };
 }
 
+/** What a verdict says, as `answer` tells it; without a confidence where it says nothing about the picture. */
+export function verdictAnswer({ label, ai_probability: probability }) {
+    return label === "no_face" ? { label: "none", word: "No face" } : answer(probability);
+}
+
+/** A share as per cent, or a dash where there is none. */
+export const percentOrDash = (share) => (share === undefined ? "–" : percent(share));
+
 const titles = {
     0: "No answer",
     400: "The service did not understand the request",

@@ -153,7 +153,7 @@ class Test:
         for name, files in {
             "router-keys": ("router.secret", "router.public", "allowed", "operator.secret"),
             "worker-keys": ("router.public", "worker.secret"),
-            "gateway-keys": ("router.public", "operator.secret"),
+            "gateway-keys": ("router.public", "gateway.secret"),
         }.items():
             self.cluster.kubectl("create", "secret", "generic", name, *(f"--from-file={keys / file}" for file in files))
         self.cluster.kubectl("create", "secret", "generic", "gateway-tokens", f"--from-file={self.folder / 'tokens'}")

@@ -1,0 +1,91 @@
+import Glibc
+import TestKit
+import Testing
+import Wire
+
+/// Idempotency keys over the real router: what they stand for, and what else a repeated request may say.
+@Suite struct IdempotencyTests {
+    /// Jobs that wait, and durable ones whose client waits, are told alike.
+    private static let kinds = ["", #","durable":true"#]
+
+    private func keyed(_ image: UInt8, _ fields: String = "") -> [[UInt8]] {
+        Frames.classify([image], #""idempotency_key":"k","budget_ms":60000"# + fields)
+    }
+
+    @Test(arguments: kinds, kinds) func aKeyStandsForOnePictureAndOneQuestion(first: String, second: String) throws {
+        let folder = try TemporaryFolder()
+        try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+            let workers = try cluster.testWorkers()
+            let (client, other) = (try cluster.client(), try cluster.client())
+            try client.send(keyed(1, first))
+            let jobs = try workers.map { try $0.job() }
+            func expectMismatches() throws {
+                let requests = [
+                    (keyed(2, second), "image"), (keyed(1, second + #","models":["resnet"]"#), "'models'"),
+                    (keyed(1, second + #","require":"all""#), "'require'"),
+                    (keyed(1, second + #","explain":true"#), "'explain'"),
+                ]
+                for (request, what) in requests {
+                    let reply = try other.ask(request)
+                    #expect(reply.status == 422 && reply.code == "idempotency_mismatch", "\(what)")
+                    #expect(reply.document.error?.message.contains("another \(what);") == true)
+                }
+            }
+            // While the first is computed, and behind its result.
+            try expectMismatches()
+            for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job.job, logit: 9)) }
+            #expect(try client.receive().status == 200)
+            try expectMismatches()
+            let again = try other.ask(keyed(1, second + #","policy":"default","metadata":{}"#))
+            #expect(again.status == 200 && again.document.verdict?.action == .block)
+        }
+    }
+
+    @Test func aDurableKeyStandsForItAcrossARestart() throws {
+        let folder = try TemporaryFolder()
+        try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+            let durable = #","durable":true,"wait":false,"id":"a""#
+            var workers = try cluster.testWorkers()
+            #expect(try cluster.client().ask(keyed(1, durable)).status == 202)
+            for isDone in [false, true] {
+                cluster.router.signal(SIGKILL)
+                _ = try cluster.router.waitForEnd()
+                workers = []
+                try cluster.restartRouter()
+                let client = try cluster.client()
+                workers = try cluster.testWorkers()
+                let reply = try client.ask(keyed(2, durable))
+                #expect(reply.status == 422 && reply.code == "idempotency_mismatch", "done: \(isDone)")
+                if isDone {
+                    #expect(try client.ask(keyed(1, durable)).status == 200)
+                } else {
+                    for worker in workers { try worker.scoreNextJob() }
+                    try cluster.router.wait {
+                        try client.ask(Frames.request(#"{"verb":"fetch","id":"a"}"#)).status == 200
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: kinds, kinds) func anotherPolicyDecidesAnew(first: String, second: String) throws {
+        let folder = try TemporaryFolder()
+        let ensemble = Files.text("\(Files.models)/ensemble.json").replacing(
+            #""default": {"#,
+            with: #""lax": {"review": 1, "block": 1, "no_face": "allow"}, "default": {"#)
+        try Files.write(Array(ensemble.utf8), to: "\(folder.path)/ensemble.json")
+        try Cluster.run(router: ["--journal=\(folder.path)", "--models-folder=\(folder.path)"]) { cluster in
+            let workers = try cluster.testWorkers()
+            let client = try cluster.client()
+            try client.send(keyed(1, first))
+            for worker in workers { try worker.send(worker.script.score(try worker.job().job, logit: 9)) }
+            let blocked = try #require(try client.receive().document.verdict)
+            #expect(blocked.action == .block && blocked.policy == "default")
+            let allowed = try #require(try client.ask(keyed(1, second + #","policy":"lax""#)).document.verdict)
+            #expect(allowed.action == .allow && allowed.policy == "lax")
+            #expect(allowed.label == .aiGenerated && allowed.aiProbability == blocked.aiProbability)
+            #expect(try client.ask(keyed(1, second + #","policy":"none""#)).code == "unknown_policy")
+            #expect(try client.ask(keyed(1, second)).document.verdict == blocked)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import FoundationEssentials
+import Reactor
+import Synchronization
+import Testing
+import Wire
+import ZeroMQ
+
+@testable import Journal
+
+/// A journal in a folder of its own, with a clock that stands still.
+final class Desk {
+    let folder: String
+    let clock = Clock()
+
+    var path: String { folder + "/journal.sqlite" }
+
+    final class Clock: Sendable {
+        private let milliseconds = Mutex<Int64>(1_000_000_000_000)
+        func now() -> Int64 { milliseconds.withLock { $0 } }
+        func pass(_ duration: Duration) { milliseconds.withLock { $0 += Int64(duration.milliseconds) } }
+    }
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.path + "/journal-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func open(maxBytes: Int = 1 << 30) throws -> Reader {
+        let clock = clock
+        return Reader(
+            try Journal(
+                path: folder, maxBytes: maxBytes, retention: .seconds(60), answer: answered, clock: { clock.now() }))
+    }
+}
+
+/// Reads a journal's mail one by one, and closes it at the end.
+final class Reader {
+    let journal: Journal
+    private var mail: [Journal.Mail] = []
+
+    init(_ journal: Journal) { self.journal = journal }
+    deinit { journal.close() }
+
+    func next() throws -> Journal.Mail {
+        var polled = PollSet()
+        _ = polled.add(descriptor: journal.mail.descriptor)
+        while mail.isEmpty {
+            try #require(try polled.wait(milliseconds: 30_000) > 0, "the journal says nothing")
+            mail = journal.mail.drain()
+        }
+        return mail.removeFirst()
+    }
+
+    func recovered() throws -> [Journal.Unfinished] {
+        guard case .recovered(let jobs) = try next() else { throw Unexpected() }
+        return jobs
+    }
+
+    func persist(
+        _ job: UInt64, _ header: RequestHeader, _ image: [UInt8] = [1, 2, 3], of key: String? = nil
+    ) throws -> Journal.Outcome {
+        let sha256 = header.idempotencyKey.map { _ in digest(image) }
+        journal.persist(job, header, key: key, sha256: sha256, image: image.withUnsafeBytes { Frame($0) })
+        while true { if case .persisted(job, let outcome) = try next() { return outcome } }
+    }
+
+    func record(_ job: UInt64, _ document: ResultDocument) throws -> String? {
+        journal.record(job, document)
+        while true { if case .recorded(job, let failure) = try next() { return failure } }
+    }
+
+    func find(_ id: String, of principal: Principal? = nil) throws -> Journal.Found {
+        journal.find(id, of: principal, for: 7)
+        while true { if case .found(7, let found) = try next() { return found } }
+    }
+
+    struct Unexpected: Error {}
+}
+
+/// In place of a digest: the image's first byte, 32 times.
+func digest(_ image: [UInt8]) -> [UInt8] { Array(repeating: image.first ?? 0, count: 32) }
+
+/// As a router answers by an ensemble with any policy but one.
+@Sendable func answered(_ stored: ResultDocument, _ header: RequestHeader) -> ResultDocument? {
+    var document = stored
+    (document.id, document.metadata) = (header.id, header.metadata)
+    document.verdict?.policy = header.policy
+    return header.policy == "unknown" ? nil : document
+}
+
+func header(_ id: String, key: String? = nil, owner: String? = nil) -> RequestHeader {
+    var header = RequestHeader(verb: .classify, id: id)
+    header.owner = owner
+    (header.durable, header.idempotencyKey, header.metadata) = (true, key, Array(#"{"ticket": "\#(id)"}"#.utf8))
+    return header
+}
+
+func result(_ id: String, _ status: Status = .ok) -> ResultDocument {
+    var document = ResultDocument(id: id, status: status)
+    document.metadata = Array(#"{"ticket": "\#(id)"}"#.utf8)
+    document.totalMilliseconds = 12.125
+    return document
+}
