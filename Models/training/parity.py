@@ -3,7 +3,8 @@
     python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
 
 Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
-`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `views`, a file of the bytes of each square
+`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `turned` (by how many degrees clockwise each of
+these faces stands turned), `views`, a file of the bytes of each square
 that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
 textures, in every kind of JPEG and PNG, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
@@ -131,8 +132,8 @@ def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Pat
         decoded = preprocessing.decode(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return {"file": str(file), "error": f"{error}"}
-    boxes = locator.boxes(decoded)
-    wanted = preprocessing.squares(boxes, decoded.width, decoded.height)
+    faces = locator.stances(decoded)
+    wanted = preprocessing.crops(faces, decoded.width, decoded.height)
 
     @functools.cache
     def cut(side: int) -> np.ndarray:
@@ -145,7 +146,8 @@ def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Pat
         "width": decoded.width,
         "height": decoded.height,
         "reduction": decoded.reduction,
-        "boxes": boxes,
+        "boxes": [box for box, _ in faces],
+        "turned": [turn.degrees for _, turn in faces],
         "views": str(target),
         "probabilities": probabilities.of(cut),
     }

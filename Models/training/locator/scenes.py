@@ -2,8 +2,9 @@
 
 A composition is made by a seed alone. It begins with a background (a scene as it is, a zoomed crop, a texture, a part of a
 picture without its face), gets faces pasted in, and ends with what happens to pictures on their way: screenshots' borders
-and text, gray, dark, blur, noise, small sizes, JPEG. Boxes are those of the ellipse in a face's box after it was moved: for
-a rotated face the upright box around the rotated ellipse.
+and text, gray, dark, blur, noise, small sizes, JPEG. Faces stand at every angle. Boxes are those of the ellipse in a face's
+box after it was moved: for a turned face the upright box around the turned ellipse. Turning keeps such a box's middle and its
+diagonal, so that both tell the crop of a face at any angle.
 """
 
 from __future__ import annotations
@@ -254,8 +255,11 @@ def _canvas_size(random: Random) -> tuple[int, int]:
 
 
 def _angle(random: Random) -> float:
-    """Degrees: mostly upright, sometimes up to ±45."""
-    return float(random.uniform(-45, 45) if random.random() < 0.35 else random.normal(0, 6))
+    """Degrees: upright or a little turned in more than half, else any."""
+    kind = random.random()
+    if kind < 0.45:
+        return float(random.uniform(-180, 180))
+    return float(random.uniform(-45, 45) if kind < 0.6 else random.normal(0, 6))
 
 
 def _covered(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:

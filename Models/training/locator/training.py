@@ -1,12 +1,15 @@
 """Trains the locator on compositions that are made while it learns.
 
 The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
-interrupted run goes on where its last checkpoint stands. Composition number n is the same in every run.
+interrupted run goes on where its last checkpoint stands. Composition number n is the same in every run. A run may begin
+with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges and cost a
+third of the time, stay as they are.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import sys
 import time
@@ -23,6 +26,7 @@ from train import follow, learning_rate
 from .catalogue import Split
 from .losses import LocatorLoss
 from .network import Locator
+from .restoring import PICTURES, restore
 from .scenes import Composer
 from .targets import assign, tensor
 
@@ -32,6 +36,7 @@ from matplotlib import pyplot  # noqa: E402
 DEFAULT_MINUTES = 64.0
 BATCH = 24
 PEAK_RATE = 4e-3
+CONTINUED_PEAK_RATE = 2e-3
 WEIGHT_DECAY = 0.02
 CHECKPOINT_SECONDS = 60
 LOG_STEPS = 50
@@ -68,12 +73,35 @@ class Run:
             [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
         )
         self.step, self.seconds, self.curve = 0, 0.0, []
+        self.begun_from = ""
+        """The version of the published locator whose weights it began with, or nothing."""
         if checkpoint.is_file():
             kept = torch.load(checkpoint, weights_only=True)
             self.network.load_state_dict(kept["network"])
             self.average.load_state_dict(kept["average"])
             self.optimizer.load_state_dict(kept["optimizer"])
             self.step, self.seconds, self.curve = kept["step"], kept["seconds"], kept["curve"]
+            self.begun_from = kept["begun_from"]
+
+    @property
+    def peak_rate(self) -> float:
+        """The highest learning rate."""
+        return CONTINUED_PEAK_RATE if self.begun_from else PEAK_RATE
+
+    def begin_from_published(self, published: Path, composer: Composer) -> None:
+        """Takes over the weights of a published locator's folder."""
+        pictures = np.stack([tensor(composer.compose(number).pixels) for number in range(PICTURES)])
+        state = restore(published / "model.onnx", pictures).state_dict()
+        self.network.load_state_dict(state)
+        self.average.load_state_dict(state)
+        self.begun_from = json.loads((published / "manifest.json").read_text(encoding="utf-8"))["version"]
+
+    def learn(self) -> None:
+        """Brings the network into training mode, but for what stays as it is."""
+        self.network.train()
+        if self.begun_from:
+            for layers in (self.network.stem, self.network.quarter):
+                layers.eval().requires_grad_(False)
 
     def save(self) -> None:
         """Writes the checkpoint beside the old one and then over it."""
@@ -87,19 +115,34 @@ class Run:
                 "step": self.step,
                 "seconds": self.seconds,
                 "curve": self.curve,
+                "begun_from": self.begun_from,
             },
             partial,
         )
         os.replace(partial, self.checkpoint)
 
 
-def train(folder: Path, split: Split, checkpoint: Path, minutes: float, threads: int, composers: int) -> Locator:
-    """Trains for `minutes` in all, interruptions not counted; returns the averaged network in eval mode."""
+def train(
+    folder: Path,
+    split: Split,
+    checkpoint: Path,
+    minutes: float,
+    threads: int,
+    composers: int,
+    published: Path | None = None,
+) -> Locator:
+    """Trains for `minutes` in all, interruptions not counted; returns the averaged network in eval mode.
+
+    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named.
+    """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     run = Run(checkpoint)
     if run.seconds < minutes * 60:
-        source = Compositions(Composer.of(folder, split), run.step * BATCH)
+        composer = Composer.of(folder, split)
+        if published is not None and run.step == 0:
+            run.begin_from_published(published, composer)
+        source = Compositions(composer, run.step * BATCH)
         loader = DataLoader(source, BATCH, num_workers=composers, prefetch_factor=4)
         _loop(run, iter(loader), minutes * 60)
         run.save()
@@ -108,13 +151,13 @@ def train(folder: Path, split: Split, checkpoint: Path, minutes: float, threads:
 
 def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> None:
     loss_of = LocatorLoss()
-    run.network.train()
+    run.learn()
     saved = last = time.monotonic()
     parts_seen: list[dict[str, float]] = []
     while run.seconds < seconds:
         image, state, values = next(batches)
         for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(run.seconds / seconds, PEAK_RATE)
+            group["lr"] = learning_rate(run.seconds / seconds, run.peak_rate)
         cells = run.network(image.to(memory_format=torch.channels_last))
         loss, parts = loss_of(cells, state, values)
         run.optimizer.zero_grad(set_to_none=True)
