@@ -61,7 +61,8 @@ def compose(random: Random, portrait: Image.Image, width: int, height: int) -> I
     for _ in range(int(random.integers(1, 4))):
         scale = float(np.exp(random.uniform(np.log(0.2), np.log(1.5)))) * min(width, height) / portrait.width
         size = (max(1, int(portrait.width * scale)), max(1, int(portrait.height * scale)))
-        pasted = portrait.resize(size, Image.Resampling.LANCZOS).rotate(random.normal(0, 15), expand=False)
+        degrees = random.normal(0, 15) if random.random() < 0.5 else random.uniform(0, 360)
+        pasted = portrait.resize(size, Image.Resampling.LANCZOS).rotate(degrees, expand=False)
         place = (int(random.uniform(-0.2, 0.7) * width), int(random.uniform(-0.2, 0.6) * height))
         picture.paste(pasted, place)
     return picture.filter(ImageFilter.GaussianBlur(1)) if random.random() < 0.2 else picture

@@ -63,12 +63,15 @@ def turn_of(landmarks: np.ndarray) -> Turn:
     are not finite or do not look like a face's are upright.
     """
     points = [(float(x), float(y)) for x, y in landmarks]
-    along = across = 0.0
+    # Loops, because newer Pythons' sum() does not round as plain additions do.
+    along = across = middle_x = middle_y = spread = 0.0
     for (x, y), (u, v) in zip(points, LAYOUT, strict=True):
         along += u * x + v * y
         across += u * y - v * x
-    middle = sum(x for x, _ in points) / 5, sum(y for _, y in points) / 5
-    spread = sum((x - middle[0]) * (x - middle[0]) + (y - middle[1]) * (y - middle[1]) for x, y in points)
+        middle_x, middle_y = middle_x + x, middle_y + y
+    for x, y in points:
+        away_x, away_y = x - middle_x / 5, y - middle_y / 5
+        spread += away_x * away_x + away_y * away_y
     square = along * along + across * across
     if not (math.isfinite(square) and math.isfinite(spread) and square > 0 and square >= FIT * SPREAD * spread):
         return UPRIGHT

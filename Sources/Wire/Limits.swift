@@ -41,13 +41,15 @@ public enum Limits {
     public static let frameSlackBytes = 4 << 20
 
     /// The version byte that opens every frame between router and worker.
-    public static let workerProtocolVersion: UInt8 = 2
+    public static let workerProtocolVersion: UInt8 = 3
     /// Frames of a message between router and worker: the message and, behind a job, its image.
     public static let workerMessageFrames = 2
     /// The most jobs that a router leaves in one worker's hands, whatever credit the worker claims.
     public static let workerCredit = 256
     /// Regions (faces) that one score may carry.
     public static let regions = 16
+    /// By how much a face may stand turned, in tenths of a degree clockwise.
+    static let turnTenths: ClosedRange<Int16> = -1799...1800
     /// Cells of a heat map, across and down.
     public static let mapSide = 16
     /// Metrics that a HELLO may carry.

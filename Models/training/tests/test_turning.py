@@ -1,5 +1,6 @@
 """How a face stands and how it is cut out upright. `Tests/InferenceTests/TurnTests.swift` has the same cases."""
 
+import hashlib
 import math
 
 import numpy as np
@@ -150,3 +151,33 @@ def test_a_turned_faces_square_has_the_side_of_the_upright_one():
         sides.append(side)
         assert (x + side / 2, y + side / 2) == pytest.approx((200, 200), abs=0.51)
     assert min(sides) > 0.9 * 1.6 * 80 and max(sides) <= 1.6 * 81
+
+
+CUTS = [
+    ((0.8, 0.6), (20.5, 10.25, 13.0), 1, 24, "e4bcc85c"),
+    ((-0.6, 0.8), (20.0, 10.0, 60.0), 1, 24, "536299f4"),
+    ((0.6, -0.8), (3.0, 1.0, 130.7), 1, 24, "f640d387"),
+    ((-0.8, -0.6), (0.0, 0.0, 140.0), 1, 16, "404ea685"),
+    ((0.28, 0.96), (100.0, 40.0, 300.0), 4, 24, "583d4a5a"),
+    ((0.8, 0.6), (0.0, 0.0, 1.0), 1, 8, "3927594b"),
+    ((0.96, 0.28), (150.0, 139.0, 1.0), 1, 8, "d190aa01"),
+    ((0.0, 1.0), (11.0, 12.0, 100.0), 1, 32, "5ac63d09"),
+]
+"""Turn, square, reduction, side and digest: smaller than the cut, larger, so large that means are taken first, beyond the
+border, of a reduced picture."""
+
+
+def noise(width: int, height: int) -> np.ndarray:
+    """A picture of bytes that every language can make."""
+    state, values = 7, []
+    for _ in range(width * height * 3):
+        state = (state * 1_103_515_245 + 12345) & 0x7FFFFFFF
+        values.append(state >> 16 & 255)
+    return np.array(values, np.uint8).reshape(height, width, 3)
+
+
+@pytest.mark.parametrize("case", CUTS)
+def test_the_bytes_are_those_of_serving(case):
+    (cosine, sine), square, reduction, side, digest = case
+    cut = turning.cut(noise(151, 140), reduction, square, Turn(cosine, sine), side)
+    assert hashlib.sha256(cut.tobytes()).hexdigest()[:8] == digest

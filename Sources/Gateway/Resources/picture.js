@@ -3,7 +3,7 @@
 import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
 import { drawScale } from "./scale.js";
-import { answer, count, duration, percent, problemTitle, sentence, size } from "./words.js";
+import { answer, count, degrees, duration, percent, problemTitle, sentence, size } from "./words.js";
 
 const thumbnailSide = 80;
 // The shape tells the two apart where colour does not; the ring around it is whole or broken (style.css).
@@ -166,10 +166,11 @@ function modelRow(model) {
 /** Terms with their texts, for whoever wants to know everything. */
 function details(result) {
     const scores = result.models.filter((model) => !model.error);
-    const faces = result.faces.map(({ box, ai_probability: probability, models }) => {
+    const faces = result.faces.map(({ box, turned, ai_probability: probability, models }) => {
         const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");
         const [left, top, width, height] = box;
-        return `${width} × ${height} at ${left}, ${top}: AI probability ${percent(probability)} (${each})`;
+        const stands = turned ? `, turned ${degrees(turned)}` : "";
+        return `${width} × ${height} at ${left}, ${top}${stands}: AI probability ${percent(probability)} (${each})`;
     });
     return [
         ["AI probability", percent(result.verdict.ai_probability)],
