@@ -56,22 +56,36 @@ UPRIGHT = Turn(1.0, 0.0)
 QUARTERS = (UPRIGHT, Turn(0.0, 1.0), Turn(-1.0, 0.0), Turn(0.0, -1.0))
 
 
+def direction(landmarks: np.ndarray) -> tuple[float, float]:
+    """Where an upright face's right is of one with these landmarks [5, 2], x and y, in no unit."""
+    along = across = 0.0
+    for (x, y), (u, v) in zip(landmarks.tolist(), LAYOUT, strict=True):
+        along += u * x + v * y
+        across += u * y - v * x
+    return along, across
+
+
+def _spread(landmarks: np.ndarray) -> float:
+    """The sum of the squared distances of points [5, 2] from their middle."""
+    # Loops, because newer Pythons' sum() does not round as plain additions do.
+    points = landmarks.tolist()
+    middle_x = middle_y = spread = 0.0
+    for x, y in points:
+        middle_x, middle_y = middle_x + x, middle_y + y
+    for x, y in points:
+        away_x, away_y = x - middle_x / 5, y - middle_y / 5
+        spread += away_x * away_x + away_y * away_y
+    return spread
+
+
 def turn_of(landmarks: np.ndarray) -> Turn:
     """How a face with these landmarks [5, 2] stands: the turn of the similarity that takes the layout nearest to them.
 
     In the sense of least squares (Umeyama 1991). Within `TILT` of upright or of a whole quarter it is that; landmarks that
     are not finite or do not look like a face's are upright.
     """
-    points = [(float(x), float(y)) for x, y in landmarks]
-    # Loops, because newer Pythons' sum() does not round as plain additions do.
-    along = across = middle_x = middle_y = spread = 0.0
-    for (x, y), (u, v) in zip(points, LAYOUT, strict=True):
-        along += u * x + v * y
-        across += u * y - v * x
-        middle_x, middle_y = middle_x + x, middle_y + y
-    for x, y in points:
-        away_x, away_y = x - middle_x / 5, y - middle_y / 5
-        spread += away_x * away_x + away_y * away_y
+    along, across = direction(landmarks)
+    spread = _spread(landmarks)
     square = along * along + across * across
     if not (math.isfinite(square) and math.isfinite(spread) and square > 0 and square >= FIT * SPREAD * spread):
         return UPRIGHT

@@ -123,10 +123,10 @@ class Composer:
         """The composer of a split's training part."""
         return Composer(folder, split.scenes, split.crops)
 
-    def compose(self, seed: int) -> Composition:
-        """The composition of a seed."""
+    def compose(self, seed: int, side: int = SIDE) -> Composition:
+        """The composition of a seed, its longer side `side` pixels."""
         random = np.random.default_rng(seed)
-        width, height = _canvas_size(random)
+        width, height = _canvas_size(random, side)
         kind = random.random()
         if kind < 0.3:
             image, faces = self._scene(random, width, height)
@@ -143,10 +143,8 @@ class Composer:
             image, faces = _screenshot(random, image, faces)
         return _finish(spoil(random, image), faces)
 
-    def rotated(self, seed: int, degrees: float) -> Composition:
-        """A scene, turned about its middle by `degrees` and spoilt a little: for measuring, not for training."""
-        random = np.random.default_rng(seed)
-        picture = self.scenes[int(random.integers(len(self.scenes)))]
+    def rotated(self, picture: Picture, degrees: float) -> Composition:
+        """A scene, turned clockwise about its middle by `degrees`: for measuring, not for training."""
         image = read_pixels(self.folder, picture.path)
         height, width = image.shape[:2]
         scale = SIDE / max(width, height)
@@ -157,7 +155,7 @@ class Composer:
     def faceless(self, seed: int) -> np.ndarray:
         """A picture [h, w, 3] without a face: for measuring false alarms."""
         random = np.random.default_rng(seed)
-        return spoil(random, self._faceless(random, *_canvas_size(random)))
+        return spoil(random, self._faceless(random, *_canvas_size(random, SIDE)))
 
     # Parts of a composition.
 
@@ -247,11 +245,11 @@ class Composer:
         return image, faces
 
 
-def _canvas_size(random: Random) -> tuple[int, int]:
+def _canvas_size(random: Random, side: int) -> tuple[int, int]:
     if random.random() < 0.45:
-        return SIDE, SIDE
-    shorter = int(SIDE * random.uniform(0.5, 1.0))
-    return (SIDE, shorter) if random.random() < 0.5 else (shorter, SIDE)
+        return side, side
+    shorter = int(side * random.uniform(0.5, 1.0))
+    return (side, shorter) if random.random() < 0.5 else (shorter, side)
 
 
 def _angle(random: Random) -> float:
