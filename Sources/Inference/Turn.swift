@@ -47,7 +47,8 @@ public struct Turn: Equatable, Sendable {
             return sum + (x * x + y * y)
         }
         let square = along * along + across * across
-        guard landmarks.count == Self.layout.count, square.isFinite, spread.isFinite, square > 0, square >= Self.fit * Self.layoutSpread * spread else {
+        let isFace = square > 0 && square >= Self.fit * Self.layoutSpread * spread
+        guard landmarks.count == Self.layout.count, square.isFinite, spread.isFinite, isFace else {
             self = .upright
             return
         }

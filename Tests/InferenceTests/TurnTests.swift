@@ -31,7 +31,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e200]) func landmarksThatAreNoNumbersTurnNothing(value: Double) {
+    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e200]) func landmarksThatAreNoNumbersTurnNothing(
+        value: Double
+    ) {
         for place in 0..<10 {
             var points = Self.landmarks(50)
             if place % 2 == 0 { points[place / 2].x = value } else { points[place / 2].y = value }
@@ -91,7 +93,8 @@ import Testing
         let (turn, square, reduction, side, digest) = Self.cuts[index]
         let cut = TurnedSampler.cut(
             Self.noise(width: 151, height: 140), reducedBy: reduction,
-            square: .init(x: square.0, y: square.1, side: square.2), turn: Turn(cosine: turn.0, sine: turn.1), side: side)
+            square: .init(x: square.0, y: square.1, side: square.2), turn: Turn(cosine: turn.0, sine: turn.1),
+            side: side)
         #expect(SHA256.hexDigest(of: cut.pixels).prefix(8) == digest)
     }
 

@@ -108,7 +108,8 @@ struct ResultDocumentTests {
         let text = full.encoded().text
         for name in [
             "id", "status", "verdict", "label", "ai_probability", "action", "policy", "models", "name", "version",
-            "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "box", "turned", "image",
+            "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "box", "turned",
+            "image",
             "format", "width", "height", "sha256", "error", "code", "message", "retry_after_ms",
         ] {
             #expect(text.contains("\"\(name)\":"))
