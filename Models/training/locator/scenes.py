@@ -41,6 +41,29 @@ class Composition:
     """[n] bool: faces too small or too hidden to ask for."""
 
 
+    def turned(self, quarters: int, mirrored: bool) -> Composition:
+        """The same, turned by whole quarters clockwise, and mirrored before that when told to."""
+        height, width = self.pixels.shape[:2]
+        pixels, corners = self.pixels, self.boxes.reshape(-1, 2, 2).astype(np.float64)
+        points = self.points.astype(np.float64)
+        if mirrored:
+            pixels = pixels[:, ::-1]
+            corners = np.stack([width - corners[..., 0], corners[..., 1]], axis=-1)
+            # The person's right eye is now the left one.
+            points = np.stack([width - points[..., 0], points[..., 1]], axis=-1)[:, [1, 0, 2, 4, 3]]
+        for _ in range(quarters % 4):
+            corners = np.stack([height - corners[..., 1], corners[..., 0]], axis=-1)
+            points = np.stack([height - points[..., 1], points[..., 0]], axis=-1)
+            width, height = height, width
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).reshape(-1, 4)
+        return Composition(
+            np.ascontiguousarray(np.rot90(pixels, -quarters)),
+            boxes.astype(np.float32),
+            points.astype(np.float32),
+            self.ignored,
+        )
+
+
 @dataclass
 class _Faces:
     """Faces on a canvas while it is being made; boxes are not yet cut to it."""

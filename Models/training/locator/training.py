@@ -1,7 +1,8 @@
 """Trains the locator on compositions that are made while it learns.
 
 The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
-interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run. A run may begin
+interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used
+several times. A run may begin
 with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges and cost a
 third of the time, stay as they are.
 """
@@ -28,7 +29,7 @@ from .catalogue import Split
 from .losses import LocatorLoss
 from .network import Locator
 from .restoring import PICTURES, restore
-from .scenes import SIDE, Composer
+from .scenes import SIDE, Composer, Composition
 from .targets import assign, tensor
 
 matplotlib.use("Agg")
@@ -37,9 +38,15 @@ from matplotlib import pyplot  # noqa: E402
 DEFAULT_MINUTES = 64.0
 BATCH = 24
 SMALL_SIDE = 160
-WHOLE_EVERY = 5
+WHOLE_EVERY = 8
 """Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter, and
 a cell sees the same of a face."""
+
+USES = 6
+"""How often a composition is used before it is forgotten, on average: composing takes longer than learning."""
+
+KEPT = 1500
+"""Compositions of each size that are kept for that."""
 
 PEAK_RATE = 4e-3
 CONTINUED_PEAK_RATE = 2e-3
@@ -49,7 +56,10 @@ LOG_STEPS = 50
 
 
 class Compositions(IterableDataset):
-    """Endless (input, state, values) of compositions from number `first` on."""
+    """Endless (input, state, values) of compositions from number `first` on.
+
+    Only one in `USES` is new. The others were used before, and stand mirrored and turned by whole quarters as it comes.
+    """
 
     def __init__(self, composer: Composer, first: int) -> None:
         self.composer, self.first = composer, first
@@ -57,9 +67,21 @@ class Compositions(IterableDataset):
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         info = get_worker_info()
         start, step = (0, 1) if info is None else (info.id, info.num_workers)
+        kept: dict[int, list[Composition]] = {SIDE: [], SMALL_SIDE: []}
         for count in itertools.count():
             side = SIDE if count // BATCH % WHOLE_EVERY == 0 else SMALL_SIDE
-            composition = self.composer.compose(self.first + start + count * step, side)
+            number = self.first + start + count * step
+            random = np.random.default_rng((17, number))
+            if not kept[side] or random.random() < 1 / USES:
+                composition = self.composer.compose(number, side)
+                if len(kept[side]) < KEPT:
+                    kept[side].append(composition)
+                else:
+                    kept[side][int(random.integers(KEPT))] = composition
+            else:
+                composition = kept[side][int(random.integers(len(kept[side])))]
+                quarters = int(random.integers(1, 4)) if random.random() < 0.4 else 0
+                composition = composition.turned(quarters, random.random() < 0.5)
             yield tensor(composition.pixels, side), *assign(composition, side)
 
 

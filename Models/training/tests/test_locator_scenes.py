@@ -198,3 +198,24 @@ def test_a_turned_faces_box_keeps_its_middle_and_diagonal():
         x0, y0, x1, y1 = scenes.move_boxes(box, matrix)[0]
         assert np.hypot(x1 - x0, y1 - y0) == pytest.approx(np.hypot(30, 42))
         assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((25, 41))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_composition_that_is_turned_keeps_its_faces(quarters, mirrored):
+    """A face is a bright box whose landmarks are dark dots; both must be where the numbers say."""
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[10:40, 20:44] = 200
+    points = np.array([[[25.5, 15.5], [36.5, 14.5], [31.5, 22.5], [27.5, 33.5], [38.5, 32.5]]], np.float32)
+    for index, (x, y) in enumerate(points[0].astype(int)):
+        pixels[y, x] = 10 * (index + 1)
+    made = Composition(pixels, np.array([[20, 10, 44, 40]], np.float32), points, np.array([False]))
+    turned = made.turned(quarters, mirrored)
+    assert turned.pixels.shape == ((60, 90, 3) if quarters % 2 == 0 else (90, 60, 3))
+    x0, y0, x1, y1 = turned.boxes[0].astype(int)
+    assert (turned.pixels[y0:y1, x0:x1] > 0).all() and (turned.pixels > 0).sum() == 3 * 24 * 30
+    found = [turned.pixels[int(y), int(x), 0] for x, y in turned.points[0]]
+    # In a mirror right and left change places.
+    assert found == ([20, 10, 30, 50, 40] if mirrored else [10, 20, 30, 40, 50])
+    along, across = turning.direction(turned.points[0])
+    assert round(np.degrees(np.arctan2(across, along)) / 90) % 4 == quarters
