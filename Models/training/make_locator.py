@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds scenes.csv and faces.csv")
     parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints")
-    parser.add_argument("--minutes", type=float, default=training.DEFAULT_MINUTES, help="of training in all")
+    parser.add_argument("--minutes", type=float, default=training.DEFAULT_MINUTES, help="of CPU time in the process that learns")
     parser.add_argument("--from", type=Path, dest="published", help="a locator's folder whose weights to begin with")
     parser.add_argument("--publish-only", action="store_true", help="train nothing, publish the checkpoint as it is")
     options = parser.parse_args()

@@ -21,11 +21,11 @@ from .training import BATCH
 def training_text(checkpoint: dict[str, Any], split: Split) -> str:
     """What the weights were made of, in one paragraph."""
     sources = Counter(scene.source for scene in split.scenes)
-    begun = f"a part of two CPU cores, begun with the weights of version {checkpoint['begun_from']}"
-    begun = begun if checkpoint["begun_from"] else "two CPU cores"
+    begun = f"the weights of version {checkpoint['begun_from']}" if checkpoint["begun_from"] else "nothing"
     named = ", ".join(f"{name} {count}" for name, count in sorted(sources.items()))
     return (
-        f"{checkpoint['step'] * BATCH} compositions in {checkpoint['seconds'] / 60:.0f} minutes on {begun}: "
+        f"{checkpoint['step'] * BATCH} views of compositions in {checkpoint['seconds'] / 60:.0f} minutes of one CPU core, "
+        f"begun with {begun}: "
         f"{len(split.scenes)} scenes of real people ({named}) and {len(split.crops)} face crops, real and generated, of "
         "the sources that the detectors' cards name, pasted, turned by any angle, cut, spoilt; faces of 5 to 95 % of the frame, one to "
         "eight a picture. Boxes and landmarks are those of another detector, good to a few pixels. "

@@ -1,6 +1,7 @@
 """Trains the locator on compositions that are made while it learns.
 
-The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
+The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the clock: a
+run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An
 interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used
 several times. A run may begin
 with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges and cost a
@@ -158,7 +159,7 @@ def train(
     composers: int,
     published: Path | None = None,
 ) -> Locator:
-    """Trains for `minutes` in all, interruptions not counted; returns the averaged network in eval mode.
+    """Trains for `minutes` of CPU time in all, interruptions not counted; returns the averaged network in eval mode.
 
     A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named.
     """
@@ -179,7 +180,7 @@ def train(
 def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> None:
     losses = {side: LocatorLoss(side) for side in (SIDE, SMALL_SIDE)}
     run.learn()
-    saved = last = time.monotonic()
+    saved, last = time.monotonic(), time.process_time()
     parts_seen: list[dict[str, float]] = []
     while run.seconds < seconds:
         image, state, values = next(batches)
@@ -193,8 +194,8 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> No
         run.optimizer.step()
         follow(run.average, run.network, run.step)
         run.step += 1
-        now = time.monotonic()
-        run.seconds, last = run.seconds + now - last, now
+        spent = time.process_time()
+        run.seconds, last = run.seconds + spent - last, spent
         parts_seen.append(parts)
         if run.step % LOG_STEPS == 0:
             means = {name: float(np.mean([p[name] for p in parts_seen])) for name in parts}
@@ -204,9 +205,9 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> No
             done = run.seconds / seconds
             rate = run.step * BATCH / run.seconds
             print(f"locator {done:4.0%}  {rate:5.1f} pictures/s  {shown}", file=sys.stderr, flush=True)
-        if now - saved > CHECKPOINT_SECONDS:
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save()
-            saved = now
+            saved = time.monotonic()
 
 
 def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:
