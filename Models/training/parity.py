@@ -3,8 +3,9 @@
     python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
 
 Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
-`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `turned` (by how many degrees clockwise each of
-these faces stands turned), `views`, a file of the bytes of each square
+`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine of an angle by which
+all landmarks were turned before they were used), `turned` (by how many degrees clockwise each face stands turned by
+them), `views`, a file of the bytes of each square
 that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
 textures, in every kind of JPEG and PNG, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
@@ -26,6 +27,7 @@ import preprocessing
 from calibration import sigmoid
 from locating import Locator
 from scoring import Scorer
+from turning import turn_of
 
 Random = np.random.Generator
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -40,6 +42,12 @@ JPEGS: list[dict[str, Any]] = [
     {"mode": "CMYK", "quality": 90},
 ]
 PNGS = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+TURNS = (
+    (1.0, 0.0), (0.8, 0.6), (0.0, 1.0), (-0.6, 0.8), (-1.0, 0.0), (-0.8, -0.6), (0.0, -1.0), (0.6, -0.8),
+    (0.96, 0.28), (0.6, 0.8), (-0.28, 0.96), (-0.8, 0.6), (-0.96, -0.28), (-0.6, -0.8), (0.28, -0.96), (0.8, -0.6),
+)  # fmt: skip
+"""By what the landmarks of pictures that are made are turned: crops at all angles, whatever angles a locator can see."""
+
 ODD = ((1, 1), (8, 8), (20000, 10), (10, 1400), (2, 700))
 
 
@@ -127,13 +135,24 @@ class Probabilities:
         }
 
 
-def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Path) -> dict[str, Any]:
+def turned_landmarks(points: np.ndarray, turn: tuple[float, float]) -> np.ndarray:
+    """Landmarks [5, 2] turned about the nose."""
+    cosine, sine = turn
+    away = points - points[2]
+    x, y = away[:, 0], away[:, 1]
+    return np.stack([points[2, 0] + (x * cosine - y * sine), points[2, 1] + (x * sine + y * cosine)], axis=1)
+
+
+def examine(
+    file: Path, locator: Locator, probabilities: Probabilities, out: Path, turn: tuple[float, float]
+) -> dict[str, Any]:
     """One picture's entry."""
     try:
         decoded = preprocessing.decode(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return {"file": str(file), "error": f"{error}"}
-    faces = locator.stances(decoded)
+    found = locator.faces(decoded)
+    faces = [(face.box, turn_of(turned_landmarks(face.landmarks, turn))) for face in found]
     wanted = preprocessing.crops(faces, decoded.width, decoded.height)
 
     @functools.cache
@@ -148,7 +167,8 @@ def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Pat
         "height": decoded.height,
         "reduction": decoded.reduction,
         "boxes": [box for box, _ in faces],
-        "turned": [turn.degrees for _, turn in faces],
+        "landmarkTurn": turn,
+        "turned": [stands.degrees for _, stands in faces],
         "views": str(target),
         "probabilities": probabilities.of(cut),
     }
@@ -173,7 +193,10 @@ def main() -> int:
     step = max(1, len(files) // options.most)
     locator = Locator(options.models / "locator")
     probabilities = Probabilities(options.models)
-    entries = [examine(file, locator, probabilities, options.out) for file in files[::step][: options.most]]
+    entries = [
+        examine(file, locator, probabilities, options.out, TURNS[number % len(TURNS) if options.make else 0])
+        for number, file in enumerate(files[::step][: options.most])
+    ]
     (options.out / "parity.json").write_text(json.dumps(entries))
     return 0
 

@@ -1,4 +1,3 @@
-import Glibc
 import ImageDecoding
 import ImageDrawing
 import TestImages
@@ -221,57 +220,6 @@ extension EndToEndTests {
                 #expect(found.count == 1 && Self.overlap(found[0], (0, 0, 1)) > 0.5)
                 // Nothing says that it is upside down: whatever is found, it is not the upright face.
                 #expect(try Self.faces(file, client).allSatisfy { Self.overlap($0, (0, 0, 1)) < 0.5 })
-            }
-        }
-
-        /// The portrait in the middle of a gray square, and all of it turned clockwise.
-        private static func turned(_ degrees: Double) throws -> [UInt8] {
-            let image = try portrait.get()
-            var canvas = Canvas(900, 900)
-            let (cosine, sine) = (cos(degrees * .pi / 180), sin(degrees * .pi / 180))
-            for y in 0..<900 {
-                for x in 0..<900 {
-                    let (across, down) = (Double(x) - 449.5, Double(y) - 449.5)
-                    let column = Int((across * cosine + down * sine + Double(image.width) / 2).rounded(.down))
-                    let row = Int((down * cosine - across * sine + Double(image.height) / 2).rounded(.down))
-                    guard (0..<image.width).contains(column), (0..<image.height).contains(row) else { continue }
-                    for channel in 0..<3 {
-                        canvas.pixels[(y * 900 + x) * 3 + channel] =
-                            image.pixels[(row * image.width + column) * 3 + channel]
-                    }
-                }
-            }
-            return try canvas.file(as: .png)
-        }
-
-        @Test func aFaceThatStandsTurnedIsJudgedUprightAndSaysSo() throws {
-            try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
-                let client = try cluster.client()
-                func face(_ degrees: Double) throws -> ResultDocument.Face {
-                    let asked = Frames.classify(try Self.turned(degrees), #""explain":true,\#(Self.patience)"#)
-                    let faces = try #require(client.ask(asked).document.faces)
-                    try #require(faces.count == 1, "\(degrees)°: \(faces.map(\.box))")
-                    #expect(faces[0].models.count == 2 && faces[0].maps.count == 2)
-                    return faces[0]
-                }
-                let upright = try face(0)
-                #expect(upright.turned == nil)
-                #expect(try face(12).turned == nil)
-                for degrees in [90.0, 180, -90] {
-                    let turned = try face(degrees)
-                    #expect(turned.turned == degrees)
-                    #expect(abs(turned.aiProbability - upright.aiProbability) < 0.2, "\(degrees)°")
-                }
-                for degrees in [45.0, 135, -45, -135] {
-                    let turned = try face(degrees)
-                    #expect(abs(try #require(turned.turned) - degrees) < 15, "\(degrees)°")
-                    #expect((turned.aiProbability >= 0.5) == (upright.aiProbability >= 0.5), "\(degrees)°")
-                    for map in turned.maps.values {
-                        let (box, square) = (turned.box, map.square)
-                        #expect(abs(2 * (box.x - square.x) + box.width - square.width) <= 3)
-                        #expect(abs(2 * (box.y - square.y) + box.height - square.height) <= 3)
-                    }
-                }
             }
         }
     }

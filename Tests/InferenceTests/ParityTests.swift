@@ -19,7 +19,9 @@ import Testing
         var height: Int?
         var reduction: Int?
         var boxes: [[Int]]?
-        /// By how many degrees each face stands turned.
+        /// Cosine and sine of the angle by which all landmarks were turned.
+        var landmarkTurn: [Double]?
+        /// By how many degrees each face stands turned by them.
         var turned: [Double]?
         /// A file with the bytes of the squares, one after the other.
         var views: String?
@@ -72,9 +74,6 @@ import Testing
         let engine = try Engine.load()
         let manifest = try Manifest.load(folder: "\(Self.root)/Models/resnet")
         let locator = try Locator(folder: "\(Self.root)/Models/locator", engine: engine)
-        let reader = PictureReader(manifest: manifest) { picture throws(InferenceError) in
-            try locator.faces(in: picture)
-        }
         var models: [String: (model: Model, tolerance: Double)] = [:]
         for key in entries.lazy.compactMap(\.probabilities).first?.keys.sorted() ?? [] {
             let words = key.split(separator: " ").map(String.init)
@@ -86,6 +85,9 @@ import Testing
         var counts = Counts()
         for entry in entries {
             let file = try #require(Files.contents(of: entry.file, limit: 1 << 26), "\(entry.file)")
+            let reader = PictureReader(manifest: manifest) { picture throws(InferenceError) in
+                try locator.faces(in: picture).map { Self.turned($0, by: entry.landmarkTurn ?? [1, 0]) }
+            }
             var tensors: [Float] = []
             let result = Result { try file.withUnsafeBytes { try reader.read($0, appendingTo: &tensors) } }
             guard entry.error == nil else {
@@ -126,6 +128,18 @@ import Testing
             counts.exact += distance == 0 ? 1 : 0
         }
         return counts
+    }
+
+    /// A face whose landmarks are turned about the nose.
+    private static func turned(_ face: Face, by turn: [Double]) -> Face {
+        var face = face
+        let nose = face.landmarks[2]
+        face.landmarks = face.landmarks.map { point in
+            let (x, y) = (point.x - nose.x, point.y - nose.y)
+            return Face.Point(
+                x: nose.x + (x * turn[0] - y * turn[1]), y: nose.y + (x * turn[1] + y * turn[0]))
+        }
+        return face
     }
 
     /// The mean absolute difference, in 0…1, of tensors (planes of red, green, blue) and views (pixels).
