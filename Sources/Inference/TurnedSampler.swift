@@ -94,7 +94,7 @@ enum TurnedSampler {
                 whole((square.y + square.side / 2) / factor * unit)
             )
             support = max(TurnedSampler.one, whole(step * one))
-            reach = (support * (abs(cosine) + abs(sine)) >> TurnedSampler.bits) / TurnedSampler.one + 1
+            reach = ((support * (abs(cosine) + abs(sine))) >> TurnedSampler.bits) / TurnedSampler.one + 1
         }
 
         /// The place of a pixel of the cut, in units of the filter.
