@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 import preprocessing
-from preprocessing import Square
+from preprocessing import Crop
 
 KERNELS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 SAMPLINGS = (0x111111, 0x211111, 0x221111)
@@ -33,15 +33,16 @@ Picture = np.ndarray
 """[H, W, 3] uint8, RGB."""
 
 
-def frame(picture: Picture, square: Square, random: Random) -> Picture:
+def frame(picture: Picture, crop: Crop, random: Random) -> Picture:
     """A square cut at the picture's own resolution: the face fills 35 to 95 % of it, most often about 60 %.
 
     What sticks out of the picture is mirrored.
     """
-    x, y, length = square
+    (x, y, length), turn = crop
     wide = random.random() < 0.12
     span = length * math.exp(random.uniform(math.log(0.66), math.log(1.79 if wide else 1.15)))
     angle = math.radians(random.normal(0, 6)) if random.random() < 0.5 else 0.0
+    angle += math.atan2(turn.sine, turn.cosine)
     stretch = math.exp(random.normal(0, 0.03))
     middle = (x + length / 2 + random.uniform(-0.08, 0.08) * span, y + length / 2 + random.uniform(-0.08, 0.08) * span)
     flip = -1 if random.random() < 0.5 else 1
@@ -154,16 +155,16 @@ def cut_out(picture: Picture, random: Random) -> None:
     picture[y : y + height, x : x + width] = random.integers(0, 256, 3)
 
 
-def augment(picture: Picture, square: Square, random: Random, side: int, upsampling: bool | None = None) -> Picture:
-    """A training view of a picture whose `square` is what workers look at: [side, side, 3] uint8.
+def augment(picture: Picture, crop: Crop, random: Random, side: int, upsampling: bool | None = None) -> Picture:
+    """A training view of a picture whose `crop` is what workers look at: [side, side, 3] uint8.
 
     `upsampling`: the picture is halved and doubled first, True: as a generator would, False: as anybody would.
     """
     if random.random() < 0.25 and upsampling is None:
         image = Image.fromarray(picture)
-        view = preprocessing.view(preprocessing.Decoded(image, *image.size, 1), square, side)
+        view = preprocessing.view(preprocessing.Decoded(image, *image.size, 1), crop.square, side, crop.turn)
         return view[:, ::-1] if random.random() < 0.5 else view
-    view = frame(picture, square, random)
+    view = frame(picture, crop, random)
     if upsampling is not None:
         view = upsample(view, random, upsampling)
     if random.random() < 0.45:

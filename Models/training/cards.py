@@ -117,7 +117,7 @@ second output.
 
 {parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of {MARGIN}
 times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
-([preprocessing version 2](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
+([preprocessing version 3](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
 the probability that the face is AI-generated, for a stream of which half is generated. `model.int8.onnx` is the same network
 in int8: its ROC AUC is {int8["roc_auc"]:.4f} where that of f32 is {report["precisions"][name]["f32"]["roc_auc"]:.4f}.
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 import preprocessing
 from errors import TrainingError
-from preprocessing import Box, Decoded, Square
+from preprocessing import Box, Crop, Decoded
+from turning import Turn
 
 COLUMNS = ("path", "split", "label", "source", "generator", "group")
 LABELS = {"real": 0, "ai_generated": 1}
@@ -142,8 +143,8 @@ class FaceFinder(Protocol):
 
     digest: str
 
-    def boxes(self, decoded: Decoded) -> list[Box]:
-        """The boxes of a picture's faces, the largest first."""
+    def stances(self, decoded: Decoded) -> list[tuple[Box, Turn]]:
+        """The box of each of a picture's faces and how the face stands, the largest first."""
 
 
 def _identity(folder: Path, faces: list[Face], finder: FaceFinder) -> str:
@@ -170,12 +171,12 @@ class PixelCache:
             known = self._build(folder, cache, identity, finder)
         self._offsets = np.asarray(known["offsets"], dtype=np.int64)
         self._sizes = np.asarray(known["sizes"], dtype=np.int32)
-        self._boxes: list[Box | None] = [tuple(box) if box else None for box in known["boxes"]]
+        self._faces = [[(tuple(box), Turn(*turn))] if box else [] for box, turn in known["faces"]]
         self._bytes: np.memmap | None = None
 
     def _build(self, folder: Path, cache: Path, identity: str, finder: FaceFinder) -> dict[str, object]:
         cache.mkdir(parents=True, exist_ok=True)
-        offsets, sizes, boxes, position = [], [], [], 0
+        offsets, sizes, found, position = [], [], [], 0
         partial = cache / f"pixels.{os.getpid()}"  # Whoever else builds the same at the same time may finish first.
         with partial.open("wb") as file:
             for face in self.faces:
@@ -187,10 +188,10 @@ class PixelCache:
                 file.write(values.tobytes())
                 offsets.append(position)
                 sizes.append(decoded.image.size)
-                boxes.append(next(iter(finder.boxes(decoded)), None))
+                found.append(next(iter(finder.stances(decoded)), (None, None)))
                 position += values.nbytes
         os.replace(partial, self._data)
-        known: dict[str, object] = {"identity": identity, "offsets": offsets, "sizes": sizes, "boxes": boxes}
+        known: dict[str, object] = {"identity": identity, "offsets": offsets, "sizes": sizes, "faces": found}
         partial = cache / f"index.{os.getpid()}"
         partial.write_text(json.dumps(known))
         os.replace(partial, cache / "index.json")
@@ -211,12 +212,11 @@ class PixelCache:
 
     def has_face(self, position: int) -> bool:
         """Whether the locator found a face in a picture."""
-        return self._boxes[position] is not None
+        return bool(self._faces[position])
 
-    def square(self, position: int) -> Square:
+    def crop(self, position: int) -> Crop:
         """What a worker looks at in a picture: its largest face, or without one the central square."""
-        box = self._boxes[position]
-        return preprocessing.squares([box] if box else [], *self.size(position))[0]
+        return preprocessing.crops(self._faces[position], *self.size(position))[0]
 
     def inputs(self, positions: list[int], side: int = preprocessing.SIDE) -> np.ndarray:
         """The pictures as workers and evaluation see them: [n, side, side, 3] uint8.
@@ -226,7 +226,8 @@ class PixelCache:
         views = []
         for position in positions:
             image = self.image(position)
-            views.append(preprocessing.view(Decoded(image, *image.size, 1), self.square(position), side))
+            square, turn = self.crop(position)
+            views.append(preprocessing.view(Decoded(image, *image.size, 1), square, side, turn))
         return np.stack(views)
 
     def __getstate__(self) -> dict[str, object]:

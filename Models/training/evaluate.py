@@ -191,8 +191,9 @@ def condition_views(cache: PixelCache, positions: list[int], condition: str) -> 
     """The pictures' squares after a change, as workers would cut them: [n, SIDE, SIDE, 3] uint8."""
     views = []
     for position in positions:
-        image, square = changed(cache.image(position), cache.square(position), condition)
-        views.append(view(Decoded(image, *image.size, 1), square))
+        square, turn = cache.crop(position)
+        image, square = changed(cache.image(position), square, condition)
+        views.append(view(Decoded(image, *image.size, 1), square, turn=turn))
     return np.stack(views)
 
 

@@ -12,6 +12,7 @@ import openvino
 
 import preprocessing
 from preprocessing import Box, Decoded
+from turning import Turn, turn_of
 
 STRIDES = (8, 16, 32)
 VALUES = 15
@@ -28,6 +29,11 @@ class Found:
     box: Box
     logit: float
     landmarks: np.ndarray
+
+    @property
+    def turn(self) -> Turn:
+        """How the face stands."""
+        return turn_of(self.landmarks)
 
 
 def cell_centres(side: int) -> np.ndarray:
@@ -126,6 +132,6 @@ class Locator:
         size = (decoded.width, decoded.height)
         return read_cells(self.cells(tensor), self.side, size, scale, self.score, self.overlap, self.most)
 
-    def boxes(self, decoded: Decoded) -> list[Box]:
-        """The boxes of a picture's faces, the largest first."""
-        return [face.box for face in self.faces(decoded)]
+    def stances(self, decoded: Decoded) -> list[tuple[Box, Turn]]:
+        """The box of each of a picture's faces and how the face stands, the largest first."""
+        return [(face.box, face.turn) for face in self.faces(decoded)]

@@ -1,10 +1,10 @@
 """Makes Models/locator from a data folder: the one entry point.
 
-    python Models/training/make_locator.py --data FOLDER
+    python Models/training/make_locator.py --data FOLDER [--from PUBLISHED]
 
 Checks and divides the data, trains, exports and proves the ONNX file, chooses the threshold, measures on held-out scenes and
 writes the card. Interrupted, it goes on where it was when started again; `--publish-only` publishes the checkpoint as it
-stands.
+stands. With `--from` a new training begins with the weights of a published locator instead of with nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from locator import card, catalogue, evaluation, publishing, training
 from locator.network import Locator
 from workplace import DEFAULT_WORK, MODELS, keep_freed_memory
 
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 
 
 def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: Locator) -> str:
@@ -59,7 +59,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds scenes.csv and faces.csv")
     parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints")
-    parser.add_argument("--minutes", type=float, default=training.DEFAULT_MINUTES, help="of training in all")
+    parser.add_argument("--minutes", type=float, default=training.DEFAULT_MINUTES, help="of CPU time in the process that learns")
+    parser.add_argument("--from", type=Path, dest="published", help="a locator's folder whose weights to begin with")
     parser.add_argument("--publish-only", action="store_true", help="train nothing, publish the checkpoint as it is")
     options = parser.parse_args()
     checkpoint = options.work / "locator.pt"
@@ -70,7 +71,13 @@ def main() -> int:
     minutes = 0.0 if options.publish_only else options.minutes
     composers = max(1, cores // 3)
     network = training.train(
-        options.data, split, checkpoint, minutes, threads=max(1, cores - composers), composers=composers
+        options.data,
+        split,
+        checkpoint,
+        minutes,
+        threads=max(1, cores - composers),
+        composers=composers,
+        published=options.published,
     )
     print(make(options.data, options.work, options.models, split, network))
     return 0

@@ -3,10 +3,12 @@
     python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
 
 Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
-`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `views`, a file of the bytes of each square
-that the ResNet looks at, and `probabilities`, by "model precision" those of each square. With --make the pictures are
-made first: portraits of every size, place and angle on textures, in every kind of JPEG and PNG, with every kind of
-colour profile, and the odd ones. `Tests/InferenceTests/ParityTests.swift` does the comparing.
+`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine of an angle by which
+all landmarks were turned before they were used), `turned` (by how many degrees clockwise each face stands turned by
+them), `views`, a file of the bytes of each square that the ResNet looks at, and `probabilities`, by "model precision"
+those of each square. With --make the pictures are made first: portraits of every size, place and angle on textures, in
+every kind of JPEG and PNG, with every kind of colour profile, and the odd ones.
+`Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import preprocessing
 from calibration import sigmoid
 from locating import Locator
 from scoring import Scorer
+from turning import turn_of
 
 Random = np.random.Generator
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -57,6 +60,12 @@ NUMBERS = (
     (b"sRGB", b"\0"),
 )
 """Chunks that say the same in PNG's own way."""
+TURNS = (
+    (1.0, 0.0), (0.8, 0.6), (0.0, 1.0), (-0.6, 0.8), (-1.0, 0.0), (-0.8, -0.6), (0.0, -1.0), (0.6, -0.8),
+    (0.96, 0.28), (0.6, 0.8), (-0.28, 0.96), (-0.8, 0.6), (-0.96, -0.28), (-0.6, -0.8), (0.28, -0.96), (0.8, -0.6),
+)  # fmt: skip
+"""By what the landmarks of pictures that are made are turned: crops at all angles, whatever angles a locator can see."""
+
 ODD = ((1, 1), (8, 8), (20000, 10), (10, 1400), (2, 700))
 
 
@@ -78,7 +87,8 @@ def compose(random: Random, portrait: Image.Image, width: int, height: int) -> I
     for _ in range(int(random.integers(1, 4))):
         scale = float(np.exp(random.uniform(np.log(0.2), np.log(1.5)))) * min(width, height) / portrait.width
         size = (max(1, int(portrait.width * scale)), max(1, int(portrait.height * scale)))
-        pasted = portrait.resize(size, Image.Resampling.LANCZOS).rotate(random.normal(0, 15), expand=False)
+        degrees = random.normal(0, 15) if random.random() < 0.5 else random.uniform(0, 360)
+        pasted = portrait.resize(size, Image.Resampling.LANCZOS).rotate(degrees, expand=False)
         place = (int(random.uniform(-0.2, 0.7) * width), int(random.uniform(-0.2, 0.6) * height))
         picture.paste(pasted, place)
     return picture.filter(ImageFilter.GaussianBlur(1)) if random.random() < 0.2 else picture
@@ -180,14 +190,25 @@ class Probabilities:
         }
 
 
-def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Path) -> dict[str, Any]:
+def turned_landmarks(points: np.ndarray, turn: tuple[float, float]) -> np.ndarray:
+    """Landmarks [5, 2] turned about the nose."""
+    cosine, sine = turn
+    away = points - points[2]
+    x, y = away[:, 0], away[:, 1]
+    return np.stack([points[2, 0] + (x * cosine - y * sine), points[2, 1] + (x * sine + y * cosine)], axis=1)
+
+
+def examine(
+    file: Path, locator: Locator, probabilities: Probabilities, out: Path, turn: tuple[float, float]
+) -> dict[str, Any]:
     """One picture's entry."""
     try:
         decoded = preprocessing.decode(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return {"file": str(file), "error": f"{error}"}
-    boxes = locator.boxes(decoded)
-    wanted = preprocessing.squares(boxes, decoded.width, decoded.height)
+    found = locator.faces(decoded)
+    faces = [(face.box, turn_of(turned_landmarks(face.landmarks, turn))) for face in found]
+    wanted = preprocessing.crops(faces, decoded.width, decoded.height)
 
     @functools.cache
     def cut(side: int) -> np.ndarray:
@@ -200,7 +221,9 @@ def examine(file: Path, locator: Locator, probabilities: Probabilities, out: Pat
         "width": decoded.width,
         "height": decoded.height,
         "reduction": decoded.reduction,
-        "boxes": boxes,
+        "boxes": [box for box, _ in faces],
+        "landmarkTurn": turn,
+        "turned": [stands.degrees for _, stands in faces],
         "views": str(target),
         "probabilities": probabilities.of(cut),
     }
@@ -225,7 +248,10 @@ def main() -> int:
     step = max(1, len(files) // options.most)
     locator = Locator(options.models / "locator")
     probabilities = Probabilities(options.models)
-    entries = [examine(file, locator, probabilities, options.out) for file in files[::step][: options.most]]
+    entries = [
+        examine(file, locator, probabilities, options.out, TURNS[number % len(TURNS) if options.make else 0])
+        for number, file in enumerate(files[::step][: options.most])
+    ]
     (options.out / "parity.json").write_text(json.dumps(entries))
     return 0
 

@@ -1,4 +1,4 @@
-"""Preprocessing version 2: from an image file to the numbers a network sees.
+"""Preprocessing version 3: from an image file to the numbers a network sees.
 
 docs/preprocessing.md defines it. It is written twice, here and in `Sources/Inference` and `Sources/ImageDecoding`
 (Swift), and both give the same bytes. Whoever changes it raises `VERSION`.
@@ -10,6 +10,7 @@ import io
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,12 +18,18 @@ from PIL import Image
 import colour
 import containers
 
-VERSION = 2
+import turning
+from turning import UPRIGHT, Square, Turn
+
+VERSION = 3
 SIDE = 160
 """Pixels of a detector's square input."""
 
 MARGIN = 1.6
 """The side of a face's square, in lengths of the longer side of its box."""
+
+LONGER_SIDE = 0.8
+"""The longer side of an upright face's box in lengths of its diagonal: the diagonal stays when a face is turned."""
 
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
@@ -35,8 +42,12 @@ _FLOATS = [((np.arange(256) / 255 - mean) / std).astype(np.float32) for mean, st
 Box = tuple[int, int, int, int]
 """A face: x, y, width, height in whole pixels of the upright picture at full size."""
 
-Square = tuple[float, float, float]
-"""x, y and side in pixels of the upright picture at full size; never outside of it."""
+
+class Crop(NamedTuple):
+    """What is looked at: a square inside of the picture, turned about its middle."""
+
+    square: Square
+    turn: Turn = UPRIGHT
 
 
 @dataclass(frozen=True)
@@ -129,18 +140,28 @@ def central_square(width: int, height: int) -> Square:
     return (width - side) / 2, (height - side) / 2, float(side)
 
 
-def face_square(box: Box, width: int, height: int, margin: float = MARGIN) -> Square:
+def face_square(box: Box, width: int, height: int, margin: float = MARGIN, turn: Turn = UPRIGHT) -> Square:
     """The square around a face: moved into the picture where it would stick out, cut to its shorter side."""
     x, y, box_width, box_height = box
-    side = min(margin * max(box_width, box_height), float(min(width, height)))
+    if turn.quarters is None:
+        longer = LONGER_SIDE * math.sqrt(float(box_width * box_width + box_height * box_height))
+    else:
+        longer = max(box_width, box_height)
+    side = min(margin * longer, float(min(width, height)))
     x0 = min(max(x + box_width / 2 - side / 2, 0.0), width - side)
     y0 = min(max(y + box_height / 2 - side / 2, 0.0), height - side)
     return x0, y0, side
 
 
 def squares(boxes: list[Box], width: int, height: int, margin: float = MARGIN) -> list[Square]:
-    """What is looked at in a picture: its faces, or without one the central square."""
+    """The squares of upright faces, or without one the central square."""
     return [face_square(box, width, height, margin) for box in boxes] or [central_square(width, height)]
+
+
+def crops(faces: list[tuple[Box, Turn]], width: int, height: int, margin: float = MARGIN) -> list[Crop]:
+    """What is looked at in a picture: its faces, or without one the central square."""
+    found = [Crop(face_square(box, width, height, margin, turn), turn) for box, turn in faces]
+    return found or [Crop(central_square(width, height))]
 
 
 def fitted(width: int, height: int, side: int) -> tuple[int, int]:
@@ -159,23 +180,27 @@ def resize(image: Image.Image, region: tuple[float, float, float, float], width:
     return np.asarray(across.resize((width, height), Image.Resampling.BILINEAR, box=(0, y0, width, y1)))
 
 
-def view(decoded: Decoded, square: Square, side: int = SIDE) -> np.ndarray:
-    """A square of a decoded picture as [side, side, 3] uint8."""
+def view(decoded: Decoded, square: Square, side: int = SIDE, turn: Turn = UPRIGHT) -> np.ndarray:
+    """A square of a decoded picture, turned upright, as [side, side, 3] uint8."""
+    if turn.quarters is None:
+        return turning.cut(np.asarray(decoded.image), decoded.reduction, square, turn, side)
     x, y, length = square
     region = tuple(value / decoded.reduction for value in (x, y, x + length, y + length))
-    return resize(decoded.image, region, side, side)
+    return np.ascontiguousarray(np.rot90(resize(decoded.image, region, side, side), turn.quarters))
 
 
-def views(file: Path | bytes, decoded: Decoded, wanted: list[Square], side: int = SIDE) -> list[np.ndarray]:
-    """Squares of a file, of which `decoded` is the picture that faces were looked for in.
+def views(file: Path | bytes, decoded: Decoded, wanted: list[Crop], side: int = SIDE) -> list[np.ndarray]:
+    """What is looked at of a file, of which `decoded` is the picture that faces were looked for in.
 
-    Those that keep twice `side` pixels there are cut from it, the others from one finer picture.
+    Squares that keep twice `side` pixels there are cut from it, the others from one finer picture.
     """
-    reductions = [reduction_of(square[2], 2 * side) for square in wanted]
+    reductions = [reduction_of(crop.square[2], 2 * side) for crop in wanted]
     finest = min(reductions)
     finer = decode(file, finest) if finest < decoded.reduction else decoded
-    pairs = zip(wanted, reductions, strict=True)
-    return [view(finer if reduction < decoded.reduction else decoded, square, side) for square, reduction in pairs]
+    return [
+        view(finer if reduction < decoded.reduction else decoded, crop.square, side, crop.turn)
+        for crop, reduction in zip(wanted, reductions, strict=True)
+    ]
 
 
 def whole(image: Image.Image, side: int) -> tuple[np.ndarray, tuple[int, int]]:

@@ -96,8 +96,8 @@ class TrainingViews(Dataset):
         for number, (position, treatment, seed) in enumerate(keys):
             picture = self._picture(position, treatment)
             upsampling = {UPSAMPLED: True, RESIZED: False}.get(treatment)
-            square = self.cache.square(position)
-            views[number] = augment(picture, square, np.random.default_rng(seed), self.side, upsampling)
+            crop = self.cache.crop(position)
+            views[number] = augment(picture, crop, np.random.default_rng(seed), self.side, upsampling)
             made = treatment == UPSAMPLED or RECONSTRUCTED <= treatment < SOFTENED
             labels[number] = made or self.cache.faces[position].label
         return torch.from_numpy(views), torch.from_numpy(labels)

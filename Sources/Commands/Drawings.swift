@@ -56,6 +56,7 @@ struct Drawings {
         _ faces: [ResultDocument.Face], _ verdict: ResultDocument.Verdict, _ image: RGBImage
     ) -> [Drawing.Mark] {
         func colour(_ probability: Double) -> Drawing.Colour { probability >= 0.5 ? .alarm : .calm }
+        func turned(_ face: ResultDocument.Face) -> String { face.turned.map { " at \(fixed($0, 0))°" } ?? "" }
         if faces.isEmpty {
             let side = min(image.width, image.height)
             return [
@@ -68,7 +69,7 @@ struct Drawings {
         return faces.map { face in
             Drawing.Mark(
                 x: Int(face.box.x), y: Int(face.box.y), width: Int(face.box.width), height: Int(face.box.height),
-                label: "AI \(percent(face.aiProbability))", colour: colour(face.aiProbability))
+                label: "AI \(percent(face.aiProbability))\(turned(face))", colour: colour(face.aiProbability))
         }
     }
 

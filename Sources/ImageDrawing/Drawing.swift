@@ -29,7 +29,7 @@ public struct Drawing {
         public var y: Int
         public var width: Int
         public var height: Int
-        /// Digits, ` `, `.`, `%` and the letters of "AI" and "no face"; others are drawn as blanks.
+        /// Digits, ` `, `.`, `%`, `°`, `-` and the letters of "AI", "at" and "no face"; others are drawn as blanks.
         public var label: String
         public var colour: Colour
         public var isDashed: Bool

@@ -8,7 +8,7 @@ enum Glyphs {
 
     private static let table: [Character: [UInt8]] = {
         var table: [Character: [UInt8]] = [" ": Array(repeating: 0, count: height)]
-        let names = Array("0123456789AI%.acefnor")
+        let names = Array("0123456789AI%.acefnort°-")
         for (index, name) in names.enumerated() {
             table[name] = sheet[(index / 7 * height)..<(index / 7 + 1) * height].map { line in
                 line.split(separator: " ")[index % 7].reduce(0) { $0 << 1 | ($1 == "#" ? 1 : 0) }
@@ -43,5 +43,13 @@ enum Glyphs {
         ".#### #.... ##### .#... #...# #...# #....",
         "#...# #...# #.... .#... #...# #...# #....",
         ".#### .###. .###. .#... #...# .###. #....",
+        // t ° -
+        "..... .##.. .....",
+        ".#... #..#. .....",
+        "####. #..#. .....",
+        ".#... .##.. .###.",
+        ".#... ..... .....",
+        ".#..# ..... .....",
+        "..##. ..... .....",
     ]
 }

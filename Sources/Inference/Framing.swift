@@ -1,4 +1,4 @@
-/// The geometry of preprocessing version 2 (docs/preprocessing.md): which part of a picture a network looks at, and how far
+/// The geometry of preprocessing version 3 (docs/preprocessing.md): which part of a picture a network looks at, and how far
 /// a decoder may scale the picture down for that.
 ///
 /// It depends on the picture's size, on boxes and on the manifest only, so that every worker frames alike.
@@ -8,7 +8,10 @@ enum Framing {
     /// The most faces of a picture that are scored.
     static let faces = 16
 
-    /// A square of the upright picture at full size, in pixels; never outside of it.
+    /// The longer side of an upright face's box in lengths of its diagonal: the diagonal stays when a face is turned.
+    private static let longerSide = 0.8
+
+    /// A square of the upright picture at full size, in pixels; never outside of it, before it is turned about its middle.
     struct Square: Equatable {
         var x: Double
         var y: Double
@@ -21,10 +24,14 @@ enum Framing {
             return Square(x: (Double(width) - side) / 2, y: (Double(height) - side) / 2, side: side)
         }
 
-        /// Around the middle of a face's box, `margin` times its longer side; moved into the picture where it would stick
-        /// out, and cut to the picture's shorter side.
-        init(around box: FaceBox, margin: Double, width: Int, height: Int) {
-            side = min(margin * Double(max(box.width, box.height)), Double(min(width, height)))
+        /// Around the middle of a face's box, `margin` times the longer side that the box has when the face stands upright;
+        /// moved into the picture where it would stick out, and cut to the picture's shorter side.
+        init(around box: FaceBox, turn: Turn = .upright, margin: Double, width: Int, height: Int) {
+            let longer =
+                turn.wholeQuarters == nil
+                ? Framing.longerSide * Double(box.width * box.width + box.height * box.height).squareRoot()
+                : Double(max(box.width, box.height))
+            side = min(margin * longer, Double(min(width, height)))
             x = min(max(Double(box.x) + Double(box.width) / 2 - side / 2, 0), Double(width) - side)
             y = min(max(Double(box.y) + Double(box.height) / 2 - side / 2, 0), Double(height) - side)
         }

@@ -7,7 +7,7 @@ public struct Manifest: Sendable {
     /// The version of the file's own shape that this build reads.
     public static let schema = 1
     /// The version of the path from file to input that this build knows (see ``PictureReader``).
-    public static let preprocessing = 2
+    public static let preprocessing = 3
 
     /// The order of the input tensor's axes.
     public enum Layout: String, Sendable, CaseIterable {

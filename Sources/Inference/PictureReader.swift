@@ -6,7 +6,7 @@ public import ImageDecoding
 ///     file ─ decode, scaled down ─ locate ─ squares ─┬─ large in the frame: cut from the decoded picture ─────┬─ tensors
 ///                                                    └─ small in the frame: decoded again, finer, and cut ────┘
 ///
-/// Without a face, or for a model that looks at whole pictures, the one square is the central one.
+/// A face that stands turned is stood upright on the way. Without a face, or for a model that looks at whole pictures, the one square is the central one.
 public struct PictureReader: Sendable {
     typealias Locate = @Sendable (DecodedImage) throws(InferenceError) -> [Face]
 
@@ -46,8 +46,10 @@ public struct PictureReader: Sendable {
         public var height: Int
         /// For each tensor the face it shows, the largest first, at most 16; or one nil, for the central square.
         public var boxes: [FaceBox?]
-        /// For each tensor the part of the picture that it shows, to whole pixels.
+        /// For each tensor the part of the picture that it shows, to whole pixels, before that is turned about its middle.
         public var squares: [FaceBox]
+        /// For each tensor by how much what it shows stands turned in the picture.
+        public var turns: [Turn]
         /// How many faces the locator found; nil for a model that looks at whole pictures.
         public var facesFound: Int?
     }
@@ -64,29 +66,29 @@ public struct PictureReader: Sendable {
         let finer = finest < picture.reduction ? try decoder.decode(file) { _, _ in finest } : picture
         for (region, reduction) in zip(regions, reductions) {
             let source = reduction < picture.reduction ? finer : picture
-            preprocessor.append(source.image, region: region.square.region(reducedBy: source.reduction), to: &tensors)
+            preprocessor.append(source, square: region.square, turn: region.turn, to: &tensors)
         }
         return Reading(
             format: picture.format, width: picture.width, height: picture.height, boxes: regions.map(\.box),
-            squares: regions.map(\.square.rounded), facesFound: facesFound)
+            squares: regions.map(\.square.rounded), turns: regions.map(\.turn), facesFound: facesFound)
     }
 
+    /// A part of a picture that is to be scored.
+    private typealias Region = (box: FaceBox?, square: Framing.Square, turn: Turn)
+
     /// What is to be scored in a picture, and how many faces were found in it.
-    private func regions(
-        of picture: DecodedImage
-    ) throws(InferenceError) -> (regions: [(box: FaceBox?, square: Framing.Square)], facesFound: Int?) {
+    private func regions(of picture: DecodedImage) throws(InferenceError) -> (regions: [Region], facesFound: Int?) {
         let (width, height) = (picture.width, picture.height)
         let found = try faces?.locate(picture)
         if let faces, let found, !found.isEmpty {
-            let regions = found.prefix(Framing.faces).map { face in
-                let margin = faces.margin
-                return (
-                    box: FaceBox?.some(face.box),
-                    square: Framing.Square(around: face.box, margin: margin, width: width, height: height)
-                )
+            let regions = found.prefix(Framing.faces).map { face -> Region in
+                let turn = Turn(landmarks: face.landmarks)
+                let square = Framing.Square(
+                    around: face.box, turn: turn, margin: faces.margin, width: width, height: height)
+                return (face.box, square, turn)
             }
             return (regions, found.count)
         }
-        return ([(nil, .central(width: width, height: height))], found?.count)
+        return ([(nil, .central(width: width, height: height), .upright)], found?.count)
     }
 }

@@ -1,6 +1,6 @@
 import ImageDecoding
 
-/// From a region of an upright picture to a network's input tensor: the last steps of preprocessing version 2
+/// From a region of an upright picture to a network's input tensor: the last steps of preprocessing version 3
 /// (docs/preprocessing.md), mirrored by `Models/training/preprocessing.py`.
 ///
 /// The region, resized to the input's size by Pillow's BILINEAR, across and then down (see `Resampler`), each byte `v` of a
@@ -40,6 +40,40 @@ struct Preprocessor: Sendable {
     func writeCentralSquare(_ image: RGBImage, into target: UnsafeMutableBufferPointer<Float>) {
         let square = Framing.Square.central(width: image.width, height: image.height)
         write(image, region: square.region(reducedBy: 1), into: target)
+    }
+
+    /// Appends the tensor of a square of a picture, turned upright.
+    ///
+    /// - Parameter square: in pixels of the upright picture at full size.
+    func append(_ picture: DecodedImage, square: Framing.Square, turn: Turn, to tensors: inout [Float]) {
+        let region = square.region(reducedBy: picture.reduction)
+        switch turn.wholeQuarters {
+        case 0: append(picture.image, region: region, to: &tensors)
+        case let quarters?:
+            let size = quarters == 2 ? (input.width, input.height) : (input.height, input.width)
+            let cut = resized(picture.image, region: region, width: size.0, height: size.1)
+            append(cut.turned(againstTheClock: quarters), to: &tensors)
+        case nil:
+            let side = max(input.width, input.height)
+            append(
+                TurnedSampler.cut(
+                    picture.image, reducedBy: picture.reduction, square: square, turn: turn, side: side),
+                to: &tensors)
+        }
+    }
+
+    private func append(_ image: RGBImage, to tensors: inout [Float]) {
+        append(
+            image, region: Region(x0: 0, y0: 0, x1: Float(image.width), y1: Float(image.height)), to: &tensors)
+    }
+
+    private func resized(_ image: RGBImage, region: Region, width: Int, height: Int) -> RGBImage {
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(width * height * 3)
+        Resampler.resize(image, region: region, width: width, height: height) { _, row in
+            pixels.append(contentsOf: UnsafeBufferPointer(start: row, count: width * 3))
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
     }
 
     /// Appends the tensor of a picture's region.

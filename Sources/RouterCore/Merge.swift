@@ -75,6 +75,7 @@ private struct Evidence {
     struct Region {
         /// Nil for the central square.
         var box: Box?
+        var turned: Double?
         /// For each model of the ensemble its calibrated logit.
         var logits: [Float?]
         var probability: Double
@@ -111,7 +112,7 @@ private struct Evidence {
                 } else {
                     index = regions.count
                     let logits = [Float?](repeating: nil, count: ensemble.models.count)
-                    regions.append(Region(box: seen.box, logits: logits, probability: 0))
+                    regions.append(Region(box: seen.box, turned: seen.turned, logits: logits, probability: 0))
                 }
                 regions[index].logits[task.model] = seen.logit
                 if explain { regions[index].maps[ensemble.models[task.model]] = seen.map }
@@ -148,7 +149,8 @@ private struct Evidence {
                     logit.map { (name: name, aiProbability: Ensemble.sigmoid(Double($0))) }
                 }
                 return ResultDocument.Face(
-                    box: box, aiProbability: region.probability, models: models, maps: region.maps)
+                    box: box, turned: region.turned, aiProbability: region.probability, models: models,
+                    maps: region.maps)
             }
         }
     }

@@ -48,6 +48,8 @@ public enum Limits {
     public static let workerCredit = 256
     /// Regions (faces) that one score may carry.
     public static let regions = 16
+    /// By how much a face may stand turned, in tenths of a degree clockwise.
+    static let turnTenths: ClosedRange<Int16> = -1799...1800
     /// Cells of a heat map, across and down.
     public static let mapSide = 16
     /// Metrics that a HELLO may carry.

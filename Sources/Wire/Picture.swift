@@ -16,7 +16,8 @@ public struct Box: Hashable, Sendable {
 /// Where a network found its evidence: the class-activation map of one face (Zhou et al. 2016, "Learning deep features for
 /// discriminative localization").
 public struct HeatMap: Hashable, Sendable {
-    /// The part of the upright picture that the network looked at, which the cells divide evenly.
+    /// The part of the upright picture that the network looked at, which the cells divide evenly. When the face was
+    /// turned upright for that, it stands turned about its middle as the face does.
     public var square: Box
     /// Cells across, 1 to ``Limits/mapSide``.
     public var width: Int

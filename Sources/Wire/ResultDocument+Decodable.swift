@@ -30,13 +30,14 @@ extension Status: Codable {}
 
 extension ResultDocument.Face: Decodable {
     private enum Key: String, CodingKey {
-        case box, models, maps
+        case box, turned, models, maps
         case aiProbability = "ai_probability"
     }
 
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         box = try fields.decode(Box.self, forKey: .box)
+        turned = try fields.decodeIfPresent(Double.self, forKey: .turned)
         aiProbability = try fields.decode(Double.self, forKey: .aiProbability)
         models = try fields.decode([String: Double].self, forKey: .models)
             .map { (name: $0.key, aiProbability: $0.value) }

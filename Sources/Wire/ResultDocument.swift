@@ -113,6 +113,9 @@ public struct ResultDocument: Equatable, Sendable {
     public struct Face: Equatable, Sendable {
         /// x, y, width and height in pixels of the upright picture.
         public var box: Box
+        /// By how many degrees clockwise, more than -180 and at most 180, the face stood turned in the upright picture
+        /// before it was looked at upright; nil when nothing was turned.
+        public var turned: Double?
         public var aiProbability: Double
         /// Each model's calibrated probability, in the ensemble's order.
         public var models: [(name: String, aiProbability: Double)]
@@ -120,17 +123,18 @@ public struct ResultDocument: Equatable, Sendable {
         public var maps: [String: HeatMap]
 
         public init(
-            box: Box, aiProbability: Double, models: [(name: String, aiProbability: Double)],
+            box: Box, turned: Double? = nil, aiProbability: Double, models: [(name: String, aiProbability: Double)],
             maps: [String: HeatMap] = [:]
         ) {
             self.box = box
+            self.turned = turned
             self.aiProbability = aiProbability
             self.models = models
             self.maps = maps
         }
 
         public static func == (left: Face, right: Face) -> Bool {
-            left.box == right.box && left.aiProbability == right.aiProbability
+            left.box == right.box && left.turned == right.turned && left.aiProbability == right.aiProbability
                 && left.models.elementsEqual(right.models, by: ==) && left.maps == right.maps
         }
     }
@@ -235,6 +239,10 @@ public struct ResultDocument: Equatable, Sendable {
         json.object { json in
             json.key("box")
             json.box(face.box)
+            if let turned = face.turned {
+                json.key("turned")
+                json.number(turned, decimals: 1)
+            }
             json.key("ai_probability")
             json.number(face.aiProbability)
             json.key("models")

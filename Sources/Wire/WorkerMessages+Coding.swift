@@ -178,7 +178,11 @@ struct BinaryWriter {
         integer(UInt8(regions.count))
         for region in regions {
             integer(UInt8(region.box == nil ? 0 : 1))
-            if let box = region.box { write(box) }
+            if let box = region.box {
+                write(box)
+                let tenths = Int16(exactly: ((region.turned ?? 0) * 10).rounded()) ?? 0
+                integer(Limits.turnTenths.contains(tenths) ? tenths : 0)
+            }
             integer(region.logit.bitPattern)
             integer(UInt8(region.map?.width ?? 0))
             if let map = region.map {
@@ -240,10 +244,14 @@ struct BinaryReader {
         guard (1...Limits.regions).contains(count) else { throw MalformedMessage(reason: "\(count) regions") }
         var regions: [WorkerMessage.Region] = []
         for _ in 0..<count {
-            let box = try integer(UInt8.self) == 0 ? nil : try box()
+            var (box, turned): (Box?, Double?) = (nil, nil)
+            if try integer(UInt8.self) != 0 {
+                box = try self.box()
+                turned = try turn()
+            }
             let logit = Float(bitPattern: try integer())
             guard logit.isFinite else { throw MalformedMessage(reason: "a score that is not finite") }
-            regions.append(WorkerMessage.Region(box: box, logit: logit, map: try map()))
+            regions.append(WorkerMessage.Region(box: box, turned: turned, logit: logit, map: try map()))
         }
         guard count == 1 || regions.allSatisfy({ $0.box != nil }) else {
             throw MalformedMessage(reason: "several regions, one without a box")
@@ -277,6 +285,14 @@ struct BinaryReader {
 
     private mutating func box() throws(MalformedMessage) -> Box {
         Box(x: try integer(), y: try integer(), width: try integer(), height: try integer())
+    }
+
+    private mutating func turn() throws(MalformedMessage) -> Double? {
+        let tenths: Int16 = try integer()
+        guard Limits.turnTenths.contains(tenths) else {
+            throw MalformedMessage(reason: "a face turned by \(tenths) tenths of a degree")
+        }
+        return tenths == 0 ? nil : Double(tenths) / 10
     }
 
     private mutating func map() throws(MalformedMessage) -> HeatMap? {

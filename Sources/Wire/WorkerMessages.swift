@@ -65,14 +65,18 @@ public enum WorkerMessage: Equatable, Sendable {
 
     public struct Region: Equatable, Sendable {
         public var box: Box?
+        /// By how many degrees clockwise, to a tenth, the face stood turned in the picture before it was looked at
+        /// upright; nil when nothing was turned.
+        public var turned: Double?
         /// Calibrated; the probability is its sigmoid.
         public var logit: Float
         /// From models that have one. It goes along with every score, asked for or not: a hundred bytes beside an image are
         /// cheaper than a flag through router and worker.
         public var map: HeatMap?
 
-        public init(box: Box?, logit: Float, map: HeatMap? = nil) {
+        public init(box: Box?, turned: Double? = nil, logit: Float, map: HeatMap? = nil) {
             self.box = box
+            self.turned = turned
             self.logit = logit
             self.map = map
         }

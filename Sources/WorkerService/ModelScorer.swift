@@ -13,7 +13,7 @@ public final class ModelScorer: Scorer {
     /// memory be filled.
     private var tensors: [Float] = []
     /// What each of its tensors shows.
-    private var shown: [(box: FaceBox?, square: FaceBox)] = []
+    private var shown: [(box: FaceBox?, square: FaceBox, turn: Turn)] = []
 
     /// Loads the engine, the model and, if the model looks at faces, the locator, and has both score their canaries.
     ///
@@ -43,7 +43,7 @@ public final class ModelScorer: Scorer {
 
     public func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
         let reading = try reader.read(file, appendingTo: &tensors)
-        shown += zip(reading.boxes, reading.squares).map { ($0, $1) }
+        shown += reading.boxes.indices.map { (reading.boxes[$0], reading.squares[$0], reading.turns[$0]) }
         return PlacedPicture(
             format: reading.format == .jpeg ? .jpeg : .png, width: reading.width, height: reading.height,
             regions: reading.boxes.count, facesFound: reading.facesFound)
@@ -59,8 +59,8 @@ public final class ModelScorer: Scorer {
             Result {
                 let score = try result.get()
                 return WorkerMessage.Region(
-                    box: shown.box.map(Box.init), logit: score.logit,
-                    map: score.evidence.map { HeatMap($0, of: Box(shown.square)) })
+                    box: shown.box.map(Box.init), turned: shown.turn == .upright ? nil : shown.turn.degrees,
+                    logit: score.logit, map: score.evidence.map { HeatMap($0, of: Box(shown.square)) })
             }
         }
     }

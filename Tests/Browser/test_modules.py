@@ -93,3 +93,21 @@ def test_router_that_started_again_begins_a_new_record(home):
         add(111, 0);
         return samples.series(({ count }) => count).length;
     """) == 1
+
+
+@pytest.mark.parametrize(("turned", "corner"), [(None, 0), (90, 1), (180, 3), (-90, 2)])
+def test_a_heat_map_stands_turned_as_its_face_does(home, turned, corner):
+    """The strongest cell is the top left one of the crop; the picture's corners are counted row by row."""
+    face = {"maps": {"m": {"square": [0, 0, 100, 100], "width": 2, "height": 2, "data": "/wAAAA=="}}}
+    covers = run(home, "overlay", """
+        const canvas = document.createElement("canvas");
+        it.drawHeat(canvas, { image: { width: 100, height: 100 }, faces: [args[0]] }, "m");
+        // One reading: the browser complains of several.
+        const { data } = canvas.getContext("2d").getImageData(0, 0, 640, 640);
+        return [[80, 80], [560, 80], [80, 560], [560, 560]].map(([x, y]) => data[4 * (640 * y + x) + 3]);
+    """, face | ({"turned": turned} if turned else {}))
+    assert covers.index(max(covers)) == corner and max(covers) > 200
+
+
+def test_a_turned_face_says_by_how_much(home):
+    assert run(home, "words", "return args[0].map(it.degrees)", [90, -47.3, 180]) == ["90°", "-47°", "180°"]

@@ -82,7 +82,7 @@ def write_models(folder: Path) -> None:
         (folder / model / "model.onnx").write_bytes(network)
         shutil.copy(FIXTURES / "canary.png", folder / model)
         manifest = {
-            "schema": 1, "preprocessing": 2, "name": model, "version": "1.0.0", "file": "model.onnx",
+            "schema": 1, "preprocessing": 3, "name": model, "version": "1.0.0", "file": "model.onnx",
             "sha256": hashlib.sha256(network).hexdigest(),
             "input": {"width": SIDE, "height": SIDE, "layout": "NCHW", "colour": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]},
             "crop": {"kind": "central_square"}, "output": {"kind": "logit"}, "calibration": {"scale": scale, "bias": bias},

@@ -111,5 +111,9 @@ import Wire
         let faces = result([Box(x: 1, y: 2, width: 3, height: 4)]).faces ?? []
         let one = Drawings.marks(faces, verdict, image)
         #expect(one.map(\.label) == ["AI 90.0 %"] && !one[0].isDashed)
+        let turned = faces.flatMap { face in
+            [90, -47.3].map { ResultDocument.Face(box: face.box, turned: $0, aiProbability: 0.9, models: []) }
+        }
+        #expect(Drawings.marks(turned, verdict, image).map(\.label) == ["AI 90.0 % at 90°", "AI 90.0 % at -47°"])
     }
 }

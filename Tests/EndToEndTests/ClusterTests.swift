@@ -180,7 +180,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [
-            ("\"preprocessing\": 2", "\"preprocessing\": 1", "preprocessing is 1, and this build knows version 2"),
+            ("\"preprocessing\": 3", "\"preprocessing\": 2", "preprocessing is 2, and this build knows version 3"),
             ("\"kind\": \"faces\"", "\"kind\": \"logit\"", "only a locator"), ("", "", "cannot be read"),
         ])
         func workerWithoutAFittingLocatorSaysSo(field: String, other: String, fault: String) throws {

@@ -94,7 +94,7 @@ import Testing
         ("schema", "2", "schema is 2"), ("schema", nil, "schema is missing"),
         ("schema", "\"1\"", "schema must be a number"),
         ("schema", "1.5", "schema is 1.5"),
-        ("preprocessing", "1", "preprocessing is 1"), ("preprocessing", nil, "preprocessing is missing"),
+        ("preprocessing", "2", "preprocessing is 2"), ("preprocessing", nil, "preprocessing is missing"),
         ("name", "\"\"", "name is"), ("name", "\"a/b\"", "name is"), ("name", "\"-a\"", "name is"),
         ("name", "7", "name must be"),
         ("name", "\"\(String(repeating: "n", count: 65))\"", "name is"), ("version", "\"\"", "version is"),

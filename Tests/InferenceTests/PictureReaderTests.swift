@@ -36,7 +36,7 @@ import Testing
             reading
                 == .init(
                     format: .jpeg, width: 2600, height: 1800, boxes: [box],
-                    squares: [.init(x: 888, y: 683, width: 64, height: 64)], facesFound: 1))
+                    squares: [.init(x: 888, y: 683, width: 64, height: 64)], turns: [.upright], facesFound: 1))
         let square = Framing.Square(around: box, margin: 1.6, width: 2600, height: 1800)
         #expect(try tensors == Self.tensor(Self.file, square, reducedBy: 4))
     }

@@ -21,7 +21,7 @@ final class ModelFolder {
         let bytes = try ModelFolder.fixture("\(network).onnx")
         try write("model.onnx", bytes)
         var all: [String: String?] = [
-            "schema": "1", "preprocessing": "2", "name": #""tiny""#, "version": #""1.0""#, "file": #""model.onnx""#,
+            "schema": "1", "preprocessing": "3", "name": #""tiny""#, "version": #""1.0""#, "file": #""model.onnx""#,
             "sha256": "\"\(SHA256.hexDigest(of: bytes))\"", "input": ModelFolder.input(),
             "output": #"{"kind": "logit"}"#,
         ]

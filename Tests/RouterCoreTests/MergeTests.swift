@@ -131,6 +131,16 @@ struct MergeTests {
         #expect(script.document(3)?.maps == ["resnet": map(3), "inception": map(4)])
     }
 
+    @Test func aFaceSaysByHowMuchItStoodTurned() throws {
+        var script = Script()
+        script.join("r1")
+        script.join("i1")
+        script.classify(1)
+        script.score("r1", 1, regions: [.init(box: left, turned: 90, logit: -2), .init(box: right, logit: 3)])
+        script.score("i1", 1, regions: [.init(box: right, logit: 1), .init(box: left, turned: 90, logit: -1)])
+        #expect(script.document(1)?.faces?.map(\.turned) == [90, nil])
+    }
+
     @Test func boxesThatMostlyOverlapAreOneFace() throws {
         var script = Script()
         script.join("r1")

@@ -28,7 +28,7 @@ struct ResultDocumentTests {
         document.totalMilliseconds = 12.125
         document.faces = [
             ResultDocument.Face(
-                box: Box(x: -1, y: 2, width: 300, height: .max), aiProbability: 0.973,
+                box: Box(x: -1, y: 2, width: 300, height: .max), turned: -47.3, aiProbability: 0.973,
                 models: [("resnet", 0.981), ("inception", 0.962)],
                 maps: [
                     "resnet": HeatMap(
@@ -126,7 +126,7 @@ struct ResultDocumentTests {
         for name in [
             "id", "status", "verdict", "label", "ai_probability", "action", "policy", "models", "name", "version",
             "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "faces_found",
-            "box", "image",
+            "box", "turned", "image",
             "format", "width", "height", "sha256", "error", "code", "message", "retry_after_ms",
         ] {
             #expect(text.contains("\"\(name)\":"))
@@ -147,6 +147,16 @@ struct ResultDocumentTests {
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8)) }
     }
 
+    @Test func onlyAFaceThatWasTurnedSaysSo() throws {
+        var document = ResultDocument(id: nil, status: .ok)
+        let box = Box(x: 1, y: 2, width: 3, height: 4)
+        document.faces = [nil, 90, -47.25].map { .init(box: box, turned: $0, aiProbability: 1, models: []) }
+        #expect(
+            document.encoded().text == #"{"status":200,"faces":[{"box":[1,2,3,4],"ai_probability":1,"models":{}},"#
+                + #"{"box":[1,2,3,4],"turned":90,"ai_probability":1,"models":{}},"#
+                + #"{"box":[1,2,3,4],"turned":-47.3,"ai_probability":1,"models":{}}]}"#)
+    }
+
     @Test func randomResultsAreReadBack() throws {
         var random = SeededGenerator(seed: 5)
         func probability() -> Double { (Double.random(in: 0...1, using: &random) * 1e6).rounded() / 1e6 }
@@ -160,7 +170,9 @@ struct ResultDocumentTests {
             document.totalMilliseconds = Double(Int.random(in: 0...600_000_000, using: &random)) / 1000
             document.faces = (0..<Int.random(in: 0...3, using: &random)).map { index in
                 ResultDocument.Face(
-                    box: Box(x: Int32(index), y: 2, width: 3, height: 4), aiProbability: probability(),
+                    box: Box(x: Int32(index), y: 2, width: 3, height: 4),
+                    turned: index == 0 ? nil : Double(Int.random(in: -1799...1800, using: &random)) / 10,
+                    aiProbability: probability(),
                     models: [("resnet", probability()), ("inception", probability())])
             }
             #expect(try readBack(document) == document)

@@ -12,7 +12,7 @@ struct WorkerMessagesTests {
         regions: (0..<Limits.regions).map {
             let side = Limits.mapSide
             let map = HeatMap(square: box, width: side, height: side, cells: Array(repeating: 9, count: side * side))
-            return WorkerMessage.Region(box: box, logit: Float($0), map: map)
+            return WorkerMessage.Region(box: box, turned: -179.9, logit: Float($0), map: map)
         },
         facesFound: Limits.regions, image: .sample,
         timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))
@@ -43,9 +43,11 @@ struct WorkerMessagesTests {
                 epoch: 2, job: 3,
                 regions: [
                     WorkerMessage.Region(
-                        box: box, logit: 2, map: HeatMap(square: box, width: 3, height: 1, cells: [0, 128, 255])),
-                    WorkerMessage.Region(box: box, logit: 1),
-                ], facesFound: 3, image: .sample,
+                        box: box, turned: 180, logit: 2,
+                        map: HeatMap(square: box, width: 3, height: 1, cells: [0, 128, 255])),
+                    WorkerMessage.Region(box: box, logit: 1), WorkerMessage.Region(box: box, turned: -0.1, logit: 1),
+                    WorkerMessage.Region(box: box, turned: 47.3, logit: 1),
+                ], facesFound: 4, image: .sample,
                 timings: WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
         .score(largest),
         .fail(
@@ -213,6 +215,28 @@ struct WorkerMessagesTests {
     @Test(arguments: [Float.nan, .infinity, -.infinity]) func aScoreThatIsNotFiniteIsMalformed(logit: Float) {
         #expect(throws: MalformedMessage.self) {
             try decodeWorkerMessage(ScriptedWorker("w", serving: "m").score(1, logit: logit).encoded())
+        }
+    }
+
+    @Test(arguments: [(0.04, nil), (0.06, 0.1), (-90, -90), (180.1, nil), (-180, nil), (.nan, nil), (1e9, nil)])
+    func aTurnIsToldToATenthAndWithinItsRange(turned: Double, told: Double?) throws {
+        let region = WorkerMessage.Region(box: Self.box, turned: turned, logit: 1)
+        let message = ScriptedWorker("w", serving: "m").score(1, regions: [region])
+        guard case .score(let read) = try decodeWorkerMessage(message.encoded()) else {
+            throw MalformedMessage(reason: "")
+        }
+        #expect(read.regions.map(\.turned) == [told])
+    }
+
+    @Test(arguments: [1801, 1850, -1800, .max, .min] as [Int16]) func aTurnOutOfItsRangeIsMalformed(tenths: Int16) {
+        let region = WorkerMessage.Region(box: Self.box, turned: 1, logit: 1)
+        var bytes = ScriptedWorker("w", serving: "m").score(1, regions: [region]).encoded()
+        // Version, type, epoch, job, count, "has box" and the box stand in front of it.
+        let place = 2 + 8 + 8 + 1 + 1 + 16
+        #expect(Array(bytes[place..<place + 2]) == [10, 0])
+        withUnsafeBytes(of: tenths.littleEndian) { bytes.replaceSubrange(place..<place + 2, with: $0) }
+        #expect(throws: MalformedMessage(reason: "a face turned by \(tenths) tenths of a degree")) {
+            try decodeWorkerMessage(bytes)
         }
     }
 

@@ -74,7 +74,7 @@ private let workerMessages: [WorkerMessage] = [
             regions: [
                 .init(
                     box: box, logit: 0.5, map: HeatMap(square: box, width: 2, height: 2, cells: [0, 1, 2, 255])),
-                .init(box: box, logit: -3),
+                .init(box: box, turned: -47.3, logit: -3),
             ],
             image: ImageInformation(format: .png, width: 8, height: 9, sha256: Array(repeating: 1, count: 32)),
             timings: .init(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 import preprocessing
+import turning
 from locating import CANDIDATES, Locator
 
 from .catalogue import Split
@@ -20,9 +21,14 @@ OVERLAP = 0.5
 """Intersection over union from which a box is the face's."""
 
 FACELESS = 1500
-ROTATED = 300
 COMPOSED = 600
-ANGLES = ((0, 15), (15, 30), (30, 45))
+ANGLES = range(0, 360, 15)
+"""Degrees by which all held-out scenes are turned."""
+
+WRONG_TURN = 20
+"""Degrees from which a face's turn is wrong: a crop that is turned by so much too much or too little no longer stands as
+faces do in photographs."""
+
 FIRST_SEED = 1 << 40
 """Beyond all that any training reaches."""
 
@@ -43,6 +49,7 @@ class Tally:
     sizes: list[float] = field(default_factory=list)
     hits: list[bool] = field(default_factory=list)
     landmark_errors: list[float] = field(default_factory=list)
+    turn_errors: list[float] = field(default_factory=list)
     pictures: int = 0
     false_boxes: int = 0
 
@@ -72,6 +79,7 @@ class Tally:
                 used.add(best)
                 error = np.linalg.norm(found_points[best] - points[index], axis=1).mean()
                 self.landmark_errors.append(float(error) / size)
+                self.turn_errors.append(abs((_angle(found_points[best]) - _angle(points[index]) + 180) % 360 - 180))
         for row in range(len(found)):
             if row not in used and not (len(true) and (table[row] >= 0.3).any()):
                 self.false_boxes += 1
@@ -80,6 +88,11 @@ class Tally:
         """(recall, how many) of the faces whose longer side is in [smallest, below) pixels."""
         chosen = [hit for size, hit in zip(self.sizes, self.hits, strict=True) if smallest <= size < below]
         return (float(np.mean(chosen)) if chosen else float("nan")), len(chosen)
+
+
+def _angle(landmarks: np.ndarray) -> float:
+    """By how many degrees a face with these landmarks [5, 2] stands turned, not brought to whole quarters."""
+    return float(np.degrees(np.arctan2(*turning.direction(landmarks)[::-1])))
 
 
 def _found(locator: Locator, decoded: preprocessing.Decoded) -> tuple[np.ndarray, np.ndarray]:
@@ -144,13 +157,18 @@ def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
     report["held_out_scenes"] = _rows(by_source)
     report["false_boxes_per_picture"] = round(false_boxes, 4)
     report["faceless_pictures"] = FACELESS
-    report["rotated"] = {}
-    for low, high in ANGLES:
+    report["turned"] = {}
+    for degrees in ANGLES:
         tally = Tally()
-        for picture in _turned(composer, low, high):
+        for picture in (composer.rotated(scene, degrees) for scene in split.held_out):
             tally.add(*_found(locator, _as_decoded(picture.pixels)), picture.boxes, picture.points, picture.ignored)
         recall, count = tally.recall(20)
-        report["rotated"][f"{low}_to_{high}"] = {"faces": count, "recall": round(recall, 4)}
+        report["turned"][str(degrees)] = {
+            "faces": count,
+            "recall": round(recall, 4),
+            "turn_error": round(float(np.median(tally.turn_errors)), 2),
+            "wrong_turns": round(float((np.array(tally.turn_errors) >= WRONG_TURN).mean()), 4),
+        }
     composed = Tally()
     for number in range(COMPOSED):
         picture = composer.compose(FIRST_SEED + number)
@@ -160,10 +178,3 @@ def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
         recall, count = composed.recall(low, high)
         report["composed"][f"{low}_to_{high}px"] = {"faces": count, "recall": round(recall, 4)}
     return report
-
-
-def _turned(composer: Composer, low: float, high: float) -> Iterator[Any]:
-    for number in range(ROTATED):
-        random = np.random.default_rng((int(low), number))
-        degrees = random.uniform(low, high) * random.choice((-1, 1))
-        yield composer.rotated(FIRST_SEED + number, float(degrees))

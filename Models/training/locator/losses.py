@@ -10,6 +10,9 @@ from locating import cell_centres
 from .scenes import SIDE
 from .targets import FACE, IGNORED
 
+LANDMARK_WEIGHT = 3
+"""The landmarks tell by how much a face stands turned."""
+
 
 def overlaps(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(intersection over union, generalised one: Rezatofighi et al. 2019) of boxes [n, 4] as x0, y0, x1, y1."""
@@ -27,8 +30,8 @@ class LocatorLoss:
     """Quality focal loss (Li et al. 2020) on the logits, whose target is the overlap that a cell's box reaches; generalised
     IoU on the boxes; smooth L1 on the landmarks, in units of the face."""
 
-    def __init__(self) -> None:
-        cells = torch.from_numpy(cell_centres(SIDE)).float()
+    def __init__(self, side: int = SIDE) -> None:
+        cells = torch.from_numpy(cell_centres(side)).float()
         self.centres, self.strides = cells[:, :2], cells[:, 2]
 
     def __call__(
@@ -56,4 +59,4 @@ class LocatorLoss:
         landmark = (landmark.mean(dim=1) * weight).sum() / weight.sum().clamp(min=1)
         parts = {"score": score, "box": box, "landmark": landmark, "iou": overlap.mean()}
         parts = {name: part.item() for name, part in parts.items()}
-        return score + 2 * box + landmark, parts
+        return score + 2 * box + LANDMARK_WEIGHT * landmark, parts

@@ -2,8 +2,9 @@
 
 A composition is made by a seed alone. It begins with a background (a scene as it is, a zoomed crop, a texture, a part of a
 picture without its face), gets faces pasted in, and ends with what happens to pictures on their way: screenshots' borders
-and text, gray, dark, blur, noise, small sizes, JPEG. Boxes are those of the ellipse in a face's box after it was moved: for
-a rotated face the upright box around the rotated ellipse.
+and text, gray, dark, blur, noise, small sizes, JPEG. Faces stand at every angle. Boxes are those of the ellipse in a face's
+box after it was moved: for a turned face the upright box around the turned ellipse. Turning keeps such a box's middle and its
+diagonal, so that both tell the crop of a face at any angle.
 """
 
 from __future__ import annotations
@@ -38,6 +39,29 @@ class Composition:
     """[n, 5, 2]; may lie outside of it."""
     ignored: np.ndarray
     """[n] bool: faces too small or too hidden to ask for."""
+
+
+    def turned(self, quarters: int, mirrored: bool) -> Composition:
+        """The same, turned by whole quarters clockwise, and mirrored before that when told to."""
+        height, width = self.pixels.shape[:2]
+        pixels, corners = self.pixels, self.boxes.reshape(-1, 2, 2).astype(np.float64)
+        points = self.points.astype(np.float64)
+        if mirrored:
+            pixels = pixels[:, ::-1]
+            corners = np.stack([width - corners[..., 0], corners[..., 1]], axis=-1)
+            # The person's right eye is now the left one.
+            points = np.stack([width - points[..., 0], points[..., 1]], axis=-1)[:, [1, 0, 2, 4, 3]]
+        for _ in range(quarters % 4):
+            corners = np.stack([height - corners[..., 1], corners[..., 0]], axis=-1)
+            points = np.stack([height - points[..., 1], points[..., 0]], axis=-1)
+            width, height = height, width
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).reshape(-1, 4)
+        return Composition(
+            np.ascontiguousarray(np.rot90(pixels, -quarters)),
+            boxes.astype(np.float32),
+            points.astype(np.float32),
+            self.ignored,
+        )
 
 
 @dataclass
@@ -122,10 +146,10 @@ class Composer:
         """The composer of a split's training part."""
         return Composer(folder, split.scenes, split.crops)
 
-    def compose(self, seed: int) -> Composition:
-        """The composition of a seed."""
+    def compose(self, seed: int, side: int = SIDE) -> Composition:
+        """The composition of a seed, its longer side `side` pixels."""
         random = np.random.default_rng(seed)
-        width, height = _canvas_size(random)
+        width, height = _canvas_size(random, side)
         kind = random.random()
         if kind < 0.3:
             image, faces = self._scene(random, width, height)
@@ -142,10 +166,8 @@ class Composer:
             image, faces = _screenshot(random, image, faces)
         return _finish(spoil(random, image), faces)
 
-    def rotated(self, seed: int, degrees: float) -> Composition:
-        """A scene, turned about its middle by `degrees` and spoilt a little: for measuring, not for training."""
-        random = np.random.default_rng(seed)
-        picture = self.scenes[int(random.integers(len(self.scenes)))]
+    def rotated(self, picture: Picture, degrees: float) -> Composition:
+        """A scene, turned clockwise about its middle by `degrees`: for measuring, not for training."""
         image = read_pixels(self.folder, picture.path)
         height, width = image.shape[:2]
         scale = SIDE / max(width, height)
@@ -156,7 +178,7 @@ class Composer:
     def faceless(self, seed: int) -> np.ndarray:
         """A picture [h, w, 3] without a face: for measuring false alarms."""
         random = np.random.default_rng(seed)
-        return spoil(random, self._faceless(random, *_canvas_size(random)))
+        return spoil(random, self._faceless(random, *_canvas_size(random, SIDE)))
 
     # Parts of a composition.
 
@@ -246,16 +268,19 @@ class Composer:
         return image, faces
 
 
-def _canvas_size(random: Random) -> tuple[int, int]:
+def _canvas_size(random: Random, side: int) -> tuple[int, int]:
     if random.random() < 0.45:
-        return SIDE, SIDE
-    shorter = int(SIDE * random.uniform(0.5, 1.0))
-    return (SIDE, shorter) if random.random() < 0.5 else (shorter, SIDE)
+        return side, side
+    shorter = int(side * random.uniform(0.5, 1.0))
+    return (side, shorter) if random.random() < 0.5 else (shorter, side)
 
 
 def _angle(random: Random) -> float:
-    """Degrees: mostly upright, sometimes up to ±45."""
-    return float(random.uniform(-45, 45) if random.random() < 0.35 else random.normal(0, 6))
+    """Degrees: upright or a little turned in more than half, else any."""
+    kind = random.random()
+    if kind < 0.45:
+        return float(random.uniform(-180, 180))
+    return float(random.uniform(-45, 45) if kind < 0.6 else random.normal(0, 6))
 
 
 def _covered(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -1,12 +1,18 @@
 """Trains the locator on compositions that are made while it learns.
 
-The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
-interrupted run goes on where its last checkpoint stands. Composition number n is the same in every run.
+The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the clock: a
+run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An
+interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used
+several times. A run may begin
+with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges and cost half
+of the time, stay as they are.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
+import json
 import os
 import sys
 import time
@@ -23,7 +29,8 @@ from train import follow, learning_rate
 from .catalogue import Split
 from .losses import LocatorLoss
 from .network import Locator
-from .scenes import Composer
+from .restoring import PICTURES, restore
+from .scenes import SIDE, Composer, Composition
 from .targets import assign, tensor
 
 matplotlib.use("Agg")
@@ -31,14 +38,29 @@ from matplotlib import pyplot  # noqa: E402
 
 DEFAULT_MINUTES = 64.0
 BATCH = 24
+SMALL_SIDE = 160
+WHOLE_EVERY = 8
+"""Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter, and
+a cell sees the same of a face."""
+
+USES = 6
+"""How often a composition is used before it is forgotten, on average: composing takes longer than learning."""
+
+KEPT = 1500
+"""Compositions of each size that are kept for that."""
+
 PEAK_RATE = 4e-3
+CONTINUED_PEAK_RATE = 2e-3
 WEIGHT_DECAY = 0.02
 CHECKPOINT_SECONDS = 60
 LOG_STEPS = 50
 
 
 class Compositions(IterableDataset):
-    """Endless (input, state, values) of compositions from number `first` on."""
+    """Endless (input, state, values) of compositions from number `first` on.
+
+    Only one in `USES` is new. The others were used before, and stand mirrored and turned by whole quarters as it comes.
+    """
 
     def __init__(self, composer: Composer, first: int) -> None:
         self.composer, self.first = composer, first
@@ -46,11 +68,22 @@ class Compositions(IterableDataset):
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         info = get_worker_info()
         start, step = (0, 1) if info is None else (info.id, info.num_workers)
-        number = self.first + start
-        while True:
-            composition = self.composer.compose(number)
-            yield tensor(composition.pixels), *assign(composition)
-            number += step
+        kept: dict[int, list[Composition]] = {SIDE: [], SMALL_SIDE: []}
+        for count in itertools.count():
+            side = SIDE if count // BATCH % WHOLE_EVERY == 0 else SMALL_SIDE
+            number = self.first + start + count * step
+            random = np.random.default_rng((17, number))
+            if not kept[side] or random.random() < 1 / USES:
+                composition = self.composer.compose(number, side)
+                if len(kept[side]) < KEPT:
+                    kept[side].append(composition)
+                else:
+                    kept[side][int(random.integers(KEPT))] = composition
+            else:
+                composition = kept[side][int(random.integers(len(kept[side])))]
+                quarters = int(random.integers(1, 4)) if random.random() < 0.4 else 0
+                composition = composition.turned(quarters, random.random() < 0.5)
+            yield tensor(composition.pixels, side), *assign(composition, side)
 
 
 class Run:
@@ -68,12 +101,35 @@ class Run:
             [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}], lr=PEAK_RATE
         )
         self.step, self.seconds, self.curve = 0, 0.0, []
+        self.begun_from = ""
+        """The version of the published locator whose weights it began with, or nothing."""
         if checkpoint.is_file():
             kept = torch.load(checkpoint, weights_only=True)
             self.network.load_state_dict(kept["network"])
             self.average.load_state_dict(kept["average"])
             self.optimizer.load_state_dict(kept["optimizer"])
             self.step, self.seconds, self.curve = kept["step"], kept["seconds"], kept["curve"]
+            self.begun_from = kept["begun_from"]
+
+    @property
+    def peak_rate(self) -> float:
+        """The highest learning rate."""
+        return CONTINUED_PEAK_RATE if self.begun_from else PEAK_RATE
+
+    def begin_from_published(self, published: Path, composer: Composer) -> None:
+        """Takes over the weights of a published locator's folder."""
+        pictures = np.stack([tensor(composer.compose(number).pixels) for number in range(PICTURES)])
+        state = restore(published / "model.onnx", pictures).state_dict()
+        self.network.load_state_dict(state)
+        self.average.load_state_dict(state)
+        self.begun_from = json.loads((published / "manifest.json").read_text(encoding="utf-8"))["version"]
+
+    def learn(self) -> None:
+        """Brings the network into training mode, but for what stays as it is."""
+        self.network.train()
+        if self.begun_from:
+            for layers in (self.network.stem, self.network.quarter, self.network.levels[0]):
+                layers.eval().requires_grad_(False)
 
     def save(self) -> None:
         """Writes the checkpoint beside the old one and then over it."""
@@ -87,19 +143,34 @@ class Run:
                 "step": self.step,
                 "seconds": self.seconds,
                 "curve": self.curve,
+                "begun_from": self.begun_from,
             },
             partial,
         )
         os.replace(partial, self.checkpoint)
 
 
-def train(folder: Path, split: Split, checkpoint: Path, minutes: float, threads: int, composers: int) -> Locator:
-    """Trains for `minutes` in all, interruptions not counted; returns the averaged network in eval mode."""
+def train(
+    folder: Path,
+    split: Split,
+    checkpoint: Path,
+    minutes: float,
+    threads: int,
+    composers: int,
+    published: Path | None = None,
+) -> Locator:
+    """Trains for `minutes` of CPU time in all, interruptions not counted; returns the averaged network in eval mode.
+
+    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named.
+    """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     run = Run(checkpoint)
     if run.seconds < minutes * 60:
-        source = Compositions(Composer.of(folder, split), run.step * BATCH)
+        composer = Composer.of(folder, split)
+        if published is not None and run.step == 0:
+            run.begin_from_published(published, composer)
+        source = Compositions(composer, run.step * BATCH)
         loader = DataLoader(source, BATCH, num_workers=composers, prefetch_factor=4)
         _loop(run, iter(loader), minutes * 60)
         run.save()
@@ -107,24 +178,24 @@ def train(folder: Path, split: Split, checkpoint: Path, minutes: float, threads:
 
 
 def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> None:
-    loss_of = LocatorLoss()
-    run.network.train()
-    saved = last = time.monotonic()
+    losses = {side: LocatorLoss(side) for side in (SIDE, SMALL_SIDE)}
+    run.learn()
+    saved, last = time.monotonic(), time.process_time()
     parts_seen: list[dict[str, float]] = []
     while run.seconds < seconds:
         image, state, values = next(batches)
         for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(run.seconds / seconds, PEAK_RATE)
+            group["lr"] = learning_rate(run.seconds / seconds, run.peak_rate)
         cells = run.network(image.to(memory_format=torch.channels_last))
-        loss, parts = loss_of(cells, state, values)
+        loss, parts = losses[image.shape[-1]](cells, state, values)
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.network.parameters(), 10.0)
         run.optimizer.step()
         follow(run.average, run.network, run.step)
         run.step += 1
-        now = time.monotonic()
-        run.seconds, last = run.seconds + now - last, now
+        spent = time.process_time()
+        run.seconds, last = run.seconds + spent - last, spent
         parts_seen.append(parts)
         if run.step % LOG_STEPS == 0:
             means = {name: float(np.mean([p[name] for p in parts_seen])) for name in parts}
@@ -134,9 +205,9 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> No
             done = run.seconds / seconds
             rate = run.step * BATCH / run.seconds
             print(f"locator {done:4.0%}  {rate:5.1f} pictures/s  {shown}", file=sys.stderr, flush=True)
-        if now - saved > CHECKPOINT_SECONDS:
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save()
-            saved = now
+            saved = time.monotonic()
 
 
 def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import data
+from turning import UPRIGHT
 
 HEAD = "path,split,label,source,generator,group"
 ROWS = [
@@ -33,8 +34,8 @@ class Finder:
 
     digest = "of a test"
 
-    def boxes(self, decoded):
-        return [(2, 3, 4, 5)] if decoded.width > decoded.height else []
+    def stances(self, decoded):
+        return [((2, 3, 4, 5), UPRIGHT)] if decoded.width > decoded.height else []
 
 
 def test_good_folder_is_read_and_decoded_once(tmp_path):
@@ -52,8 +53,8 @@ def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
     Image.new("RGB", (9, 12)).save(tmp_path / "faces" / faces[1].path)
     cache = data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     assert cache.has_face(0) and not cache.has_face(1)
-    assert cache.square(0) == (0.0, 1.0, 8.0)
-    assert cache.square(1) == (0.0, 1.5, 9.0)
+    assert cache.crop(0) == ((0.0, 1.0, 8.0), UPRIGHT)
+    assert cache.crop(1) == ((0.0, 1.5, 9.0), UPRIGHT)
     assert cache.inputs([0, 1], 96).shape == (2, 96, 96, 3)
 
 
@@ -61,7 +62,7 @@ def test_another_locator_finds_the_faces_anew(tmp_path):
     faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
     data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     other = Finder()
-    other.digest, other.boxes = "of another", lambda decoded: []
+    other.digest, other.stances = "of another", lambda decoded: []
     assert not data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, other).has_face(0)
 
 

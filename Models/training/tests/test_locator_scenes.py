@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import turning
 from data import DataError
 from locator import catalogue, scenes, targets
 from locator.scenes import Composition
@@ -133,7 +134,7 @@ def test_every_face_is_learned_by_cells_of_its_size():
         state, values = targets.assign(composition((7, 9, 7 + side, 9 + side)))
         seen = state == targets.FACE
         assert seen.any()
-        assert level in set(targets._STRIDES[seen])
+        assert level in set(targets.grid(scenes.SIDE)[1][seen])
         assert (values[seen, :4] == (7, 9, 7 + side, 9 + side)).all()
 
 
@@ -169,3 +170,52 @@ def test_an_unreadable_scene_is_named(folder, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
     with pytest.raises(DataError, match=r"broken\.jpg is not a readable picture"):
         catalogue.read_pixels(tmp_path, "broken.jpg")
+
+
+def test_faces_stand_at_every_angle_and_many_upright(composer):
+    """Of the landmarks: right is where the picture's right is turned to. Mirrored faces have theirs exchanged."""
+    angles = []
+    for seed in range(300):
+        for points in composer.compose(seed).points:
+            along, across = turning.direction(points)
+            angles.append(np.degrees(np.arctan2(across, along)))
+    counts, _ = np.histogram(angles, bins=np.arange(-180, 181, 30))
+    assert counts.min() > 0.01 * len(angles)
+    assert (np.abs(angles) < 20).mean() > 0.35
+
+
+@pytest.mark.parametrize("degrees", [0, 45, 90, 200, 345])
+def test_a_scene_is_turned_clockwise_for_measuring(composer, degrees):
+    made = composer.rotated(composer.scenes[0], degrees)
+    along, across = turning.direction(made.points[0])
+    assert np.degrees(np.arctan2(across, along)) % 360 == pytest.approx(degrees, abs=0.01)
+
+
+def test_a_turned_faces_box_keeps_its_middle_and_diagonal():
+    box = np.array([[10.0, 20.0, 40.0, 62.0]])
+    for degrees in range(0, 360, 7):
+        matrix = scenes.similarity(1, degrees, np.array([25, 41]), np.array([25, 41]))
+        x0, y0, x1, y1 = scenes.move_boxes(box, matrix)[0]
+        assert np.hypot(x1 - x0, y1 - y0) == pytest.approx(np.hypot(30, 42))
+        assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((25, 41))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_composition_that_is_turned_keeps_its_faces(quarters, mirrored):
+    """A face is a bright box whose landmarks are dark dots; both must be where the numbers say."""
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[10:40, 20:44] = 200
+    points = np.array([[[25.5, 15.5], [36.5, 14.5], [31.5, 22.5], [27.5, 33.5], [38.5, 32.5]]], np.float32)
+    for index, (x, y) in enumerate(points[0].astype(int)):
+        pixels[y, x] = 10 * (index + 1)
+    made = Composition(pixels, np.array([[20, 10, 44, 40]], np.float32), points, np.array([False]))
+    turned = made.turned(quarters, mirrored)
+    assert turned.pixels.shape == ((60, 90, 3) if quarters % 2 == 0 else (90, 60, 3))
+    x0, y0, x1, y1 = turned.boxes[0].astype(int)
+    assert (turned.pixels[y0:y1, x0:x1] > 0).all() and (turned.pixels > 0).sum() == 3 * 24 * 30
+    found = [turned.pixels[int(y), int(x), 0] for x, y in turned.points[0]]
+    # In a mirror right and left change places.
+    assert found == ([20, 10, 30, 50, 40] if mirrored else [10, 20, 30, 40, 50])
+    along, across = turning.direction(turned.points[0])
+    assert round(np.degrees(np.arctan2(across, along)) / 90) % 4 == quarters

@@ -1,4 +1,4 @@
-"""Preprocessing version 2, whose other half is written in Swift."""
+"""Preprocessing version 3, whose other half is written in Swift."""
 
 import io
 
@@ -8,6 +8,7 @@ from PIL import Image
 
 import canary
 import preprocessing
+from preprocessing import Crop
 
 
 def reference_row(row: np.ndarray, start: float, length: float, side: int) -> np.ndarray:
@@ -104,7 +105,7 @@ def test_small_faces_are_cut_from_a_finer_picture():
     decoded = preprocessing.decode(file)
     assert decoded.reduction == 4
     large, small = (700.0, 400.0, 1024.0), (300.5, 200.0, 300.0)
-    views = preprocessing.views(file, decoded, [large, small], 128)
+    views = preprocessing.views(file, decoded, [Crop(large), Crop(small)], 128)
     assert np.array_equal(views[0], preprocessing.view(decoded, large, 128))
     assert np.array_equal(views[1], preprocessing.view(preprocessing.decode(file, 1), small, 128))
 

@@ -1,7 +1,7 @@
 /** What is drawn over a picture: the faces that were found, and where a network looked. */
 
 import { element, place } from "./dom.js";
-import { answer, percent } from "./words.js";
+import { answer, degrees, percent } from "./words.js";
 
 /** The longest side, in pixels, of the drawing that is then stretched over the picture. */
 const longestSide = 640;
@@ -27,7 +27,8 @@ export function drawBoxes(container, result) {
     };
     const faces = (result.faces ?? []).map((face) => {
         const { label, word, confidence } = answer(face.ai_probability);
-        const caption = element("span", {}, `${word} ${percent(confidence)}`);
+        const turned = face.turned ? `, turned ${degrees(face.turned)}` : "";
+        const caption = element("span", {}, `${word} ${percent(confidence)}${turned}`);
         return outline(face.box, { class: "box", "data-label": label }, caption);
     });
     const square = Object.values(result.maps ?? {})[0]?.square;
@@ -36,17 +37,23 @@ export function drawBoxes(container, result) {
 
 /** Draws where `model` found its evidence, or nothing if there is no such map. */
 export function drawHeat(canvas, result, model) {
-    const maps = regions(result).map((region) => region.maps?.[model]).filter(Boolean);
-    canvas.hidden = maps.length === 0;
+    const mapped = regions(result).filter((region) => region.maps?.[model]);
+    canvas.hidden = mapped.length === 0;
     const { width, height } = result.image;
     const scale = longestSide / Math.max(width, height);
     canvas.width = Math.max(1, Math.round(width * scale));
     canvas.height = Math.max(1, Math.round(height * scale));
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
-    for (const map of maps) {
+    for (const { maps, turned } of mapped) {
+        const [left, top, across, down] = maps[model].square.map((pixels) => pixels * scale);
+        // The network looked at the face upright: in the picture its map stands turned as the face does.
+        context.save();
+        context.translate(left + across / 2, top + down / 2);
+        context.rotate(((turned ?? 0) * Math.PI) / 180);
         // The few cells become pixels, and the browser smooths them on the way to the square's size.
-        context.drawImage(cells(map), ...map.square.map((pixels) => pixels * scale));
+        context.drawImage(cells(maps[model]), -across / 2, -down / 2, across, down);
+        context.restore();
     }
 }
 

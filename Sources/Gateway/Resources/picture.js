@@ -4,7 +4,7 @@ import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
 import { drawScale } from "./scale.js";
 import {
-    answer, count, duration, percent, percentOrDash, problemTitle, sentence, size, verdictAnswer,
+    answer, count, degrees, duration, percent, percentOrDash, problemTitle, sentence, size, verdictAnswer,
 } from "./words.js";
 
 const thumbnailSide = 80;
@@ -178,10 +178,11 @@ function modelRow(model, { label, word, confidence }) {
 /** Terms with their texts, for whoever wants to know everything. */
 function details(result) {
     const scores = result.models.filter((model) => !model.error);
-    const faces = (result.faces ?? []).map(({ box, ai_probability: probability, models }) => {
+    const faces = (result.faces ?? []).map(({ box, turned, ai_probability: probability, models }) => {
         const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");
         const [left, top, width, height] = box;
-        return `${width} × ${height} at ${left}, ${top}: AI probability ${percent(probability)} (${each})`;
+        const stands = turned ? `, turned ${degrees(turned)}` : "";
+        return `${width} × ${height} at ${left}, ${top}${stands}: AI probability ${percent(probability)} (${each})`;
     });
     const middle = scores.map((model) => `${model.name}: AI probability ${percent(model.ai_probability)}`);
     return [

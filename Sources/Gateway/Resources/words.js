@@ -7,6 +7,11 @@ export function percent(share) {
     return `${(share * 100).toFixed(1)} %`;
 }
 
+/** An angle clockwise. */
+export function degrees(angle) {
+    return `${Math.round(angle)}°`;
+}
+
 export function duration(milliseconds) {
     if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
     if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;

@@ -1,10 +1,12 @@
 """The locator's network: cost, shape, and that it learns."""
 
 import numpy as np
+import pytest
 import torch
 
 import networks
-from locator import network, publishing
+from data import DataError
+from locator import network, publishing, restoring, training
 from locator.losses import LocatorLoss
 from locator.scenes import SIDE, Composition
 from locator.targets import assign, tensor
@@ -51,3 +53,49 @@ def test_the_exported_file_computes_what_the_network_does(tmp_path):
     publishing.export(locator, tmp_path / "model.onnx")
     publishing.write_manifest(tmp_path, "1.0.0", 0.5, "a test", {})
     publishing.prove(locator, tmp_path)
+
+
+def test_a_published_locator_is_taken_up_again(tmp_path):
+    torch.manual_seed(2)
+    locator = network.Locator()
+    pictures = np.random.default_rng(0).standard_normal((6, 3, SIDE, SIDE)).astype(np.float32)
+    with torch.no_grad():
+        locator.train()(torch.from_numpy(pictures))
+        locator.scales.copy_(torch.tensor([0.1, -0.2, 0.3]))
+        for module in locator.modules():  # The exporter writes equal parameters once, and trained ones never are.
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.5, 0.5)
+        locator.output.bias.add_(0.01 * torch.arange(15))
+        expected = locator.eval()(torch.from_numpy(pictures))
+    publishing.export(locator, tmp_path / "model.onnx")
+    restored = restoring.restore(tmp_path / "model.onnx", pictures)
+    with torch.no_grad():
+        assert torch.allclose(restored(torch.from_numpy(pictures)), expected, atol=1e-3)
+    assert torch.allclose(restored.scales, locator.scales)
+    # Each folded convolution has the length of fresh ones again, and its norm the statistics of the pictures.
+    fresh = network.Locator()
+    for path in ("stem.0", "quarter.0.layers.3", "levels.2.1.layers.0"):
+        lengths = restored.get_submodule(path).weight.flatten(1).norm(dim=1)
+        mean = fresh.get_submodule(path).weight.flatten(1).norm(dim=1).mean()
+        assert torch.allclose(lengths, lengths.mean().expand_as(lengths), rtol=1e-3)
+        assert lengths.mean().item() == pytest.approx(mean.item(), rel=0.3)
+
+
+def test_a_file_of_another_network_is_refused(tmp_path):
+    locator = network.Locator(widths=(16, 32, 64, 96, 96))
+    publishing.export(locator, tmp_path / "model.onnx")
+    with pytest.raises(DataError, match="weights of today's locator"):
+        restoring.restore(tmp_path / "model.onnx", np.zeros((2, 3, SIDE, SIDE), np.float32))
+
+
+def test_a_continued_run_leaves_the_first_layers_as_they_are(tmp_path):
+    run = training.Run(tmp_path / "locator.pt")
+    run.begun_from = "1.0.0"
+    run.learn()
+    assert run.peak_rate == training.CONTINUED_PEAK_RATE
+    assert not run.network.stem.training and not any(p.requires_grad for p in run.network.quarter.parameters())
+    assert run.network.head.training and all(p.requires_grad for p in run.network.levels[1].parameters())
+    run.save()
+    again = training.Run(tmp_path / "locator.pt")
+    assert again.begun_from == "1.0.0"
