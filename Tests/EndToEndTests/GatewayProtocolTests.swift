@@ -66,6 +66,21 @@ extension EndToEndTests {
             }
         }
 
+        @Test func connectionEndsBehindTheAnswerForWhoWantsThat() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway(["--http-timeout=10m"])
+                for request in [
+                    "GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n",
+                    "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\n\r\n",
+                ] {
+                    let connection = try gateway.connect()
+                    try connection.send(request)
+                    #expect(try connection.receive().status == 200)
+                    try connection.waitForEnd()
+                }
+            }
+        }
+
         /// And the connection ends, although the client keeps it open.
         @Test(arguments: [
             ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", 400), ("GET\r\n\r\n", 400), ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
