@@ -50,6 +50,8 @@ class Profile:
 
     content: bytes
     mode: str
+    table: bool = False
+    """Whether a table says what the numbers mean, not curves and a matrix."""
 
 
 def power(exponent: float) -> Curve:
@@ -79,10 +81,12 @@ def embedded(content: bytes) -> Profile | None:
     for offset in table:
         if content[offset : offset + 3] == b"D2B":
             hidden[offset] |= 0x20
-    others = [offset for offset in table if content[offset : offset + 4] == b"A2B1"]
-    if others and not any(content[offset : offset + 4] == b"A2B0" for offset in table):
-        hidden[others[0] + 3] = ord("0")
-    return Profile(bytes(hidden), mode)
+    perceptual, colorimetric = (
+        [offset for offset in table if content[offset : offset + 4] == name] for name in (b"A2B0", b"A2B1")
+    )
+    if colorimetric and not perceptual:
+        hidden[colorimetric[0] + 3] = ord("0")
+    return Profile(bytes(hidden), mode, bool(perceptual or colorimetric))
 
 
 def made(primaries: tuple[Vector, ...], curve: Curve) -> Profile | None:
@@ -130,7 +134,8 @@ def _transform(profile: Profile) -> ImageCms.ImageCmsTransform | None:
     assert target is not None
     ends = [ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (profile.content, target.content)]
     transform = ImageCms.ImageCmsTransform(*ends, profile.mode, "RGB", ImageCms.Intent.PERCEPTUAL)
-    if profile.mode == "CMYK":
+    # A table may do one thing to the colours that are looked at and another to those in between.
+    if profile.table and profile.mode != "L":
         return transform
     grays = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
     samples = Image.fromarray(grays)

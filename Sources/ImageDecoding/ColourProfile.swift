@@ -7,6 +7,8 @@ struct ColourProfile: Hashable, Sendable {
 
     let bytes: [UInt8]
     let space: Space
+    /// Whether a table says what the numbers mean, not curves and a matrix.
+    let hasTable: Bool
 
     private static let headerLength = 128
     private static let tagLength = 12
@@ -39,11 +41,10 @@ struct ColourProfile: Hashable, Sendable {
         for offset in table where data.has("D2B", at: offset) {
             bytes[offset] |= 0x20
         }
-        if !table.contains(where: { data.has("A2B0", at: $0) }),
-            let other = table.first(where: { data.has("A2B1", at: $0) })
-        {
-            bytes[other + 3] = UInt8(ascii: "0")
-        }
+        let perceptual = table.first { data.has("A2B0", at: $0) }
+        let colorimetric = table.first { data.has("A2B1", at: $0) }
+        if perceptual == nil, let colorimetric { bytes[colorimetric + 3] = UInt8(ascii: "0") }
+        hasTable = perceptual != nil || colorimetric != nil
         self.bytes = bytes
     }
 
@@ -74,6 +75,7 @@ struct ColourProfile: Hashable, Sendable {
             header + [UInt8](repeating: 0, count: Self.headerLength - header.count) + table + colours.flatMap { $0 }
             + curveData
         space = .rgb
+        hasTable = false
     }
 
     private static func number(_ signature: String) -> [UInt8] { Array(signature.utf8) }

@@ -26,7 +26,8 @@ final class ColourTransform: @unchecked Sendable {
     /// Steps along each channel of the colours that this is looked for in.
     private static let steps = 8
 
-    /// Whether the profile is sRGB within rounding, so that rows are left as they are.
+    /// Whether the profile is one of gray, or of curves and a matrix, and sRGB within rounding, so that rows are left as they
+    /// are.
     let changesNothing: Bool
     private let handle: OpaquePointer
     private let channels: Int
@@ -49,7 +50,8 @@ final class ColourTransform: @unchecked Sendable {
             grays = table
         } else {
             grays = []
-            guard rows != .invertedCMYK else {
+            // A table may do one thing to the colours that are looked at and another to those in between.
+            guard !profile.hasTable else {
                 changesNothing = false
                 return
             }

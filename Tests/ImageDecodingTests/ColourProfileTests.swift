@@ -107,6 +107,18 @@ import Testing
         #expect(failure(file, limits: DecodeLimits(memory: 1_000_000))?.code == "image_too_large")
     }
 
+    /// Because it may leave alone the colours that tell an sRGB profile, and no others.
+    @Test func onlyProfilesWithoutATableCountAsSRGB() throws {
+        for tag in ["A2B0", "A2B1"] {
+            let table = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: [tag]) { _ in [0, 0, 0] }
+            #expect(try #require(table.withUnsafeBytes { ColourProfile(embedded: Bytes(buffer: $0)) }).hasTable)
+        }
+        let sRGB = try #require(ColourProfile.sRGB)
+        #expect(try !sRGB.hasTable && #require(ColourTransform(sRGB, rows: .rgb)).changesNothing)
+        let matrix = try #require(Self.profile.withUnsafeBytes { ColourProfile(embedded: Bytes(buffer: $0)) })
+        #expect(!matrix.hasTable)
+    }
+
     @Test func whatBrowsersDoNotReadIsHiddenFromTheLibrary() throws {
         let both = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: ["D2B0", "A2B0", "A2B1"]) { _ in
             [0, 0, 0]

@@ -65,7 +65,7 @@ import WorkerService
         // The first is in the engine's hands, so the others wait and go together.
         try gate.waitUntilReached()
         try bench.job(2, png(2))
-        try bench.job(3, Array(png(3).dropLast(20)))
+        try bench.job(3, Array(png(3).dropLast(30)))
         try bench.job(4, Array("GIF89a, but not really".utf8))
         try bench.job(5, Array(repeating: 0, count: FakeScorer.imageBytes + 1))
         try bench.job(6, [])
