@@ -180,6 +180,8 @@ import Testing
         #expect(counts.pictures == 200)
         #expect(counts.faces > 100)
         #expect(counts.quarters > 20 && counts.between > 20)
+        // On one machine all are, unless the locator's last bits differ between two calls.
+        #expect(counts.exact > 190)
     }
 
     @Test(.enabled(if: getenv("BIFRONS_PARITY_PICTURES") != nil))
