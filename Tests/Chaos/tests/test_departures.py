@@ -14,7 +14,7 @@ import zmq
 from cluster import ROOT, Cluster, Process
 
 BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/debug"))
-PATIENCE = 30.0
+PATIENCE = 20.0
 JOBS = 40
 # Sends so many jobs and stays.
 CLIENT = """
@@ -43,7 +43,7 @@ class Client:
     def send(self, number: int, image: bytes | None = None, **header) -> None:
         header = {"verb": "classify", "id": f"id-{number}", "budget_ms": 60_000} | header
         words = [b"BIFRONS1", json.dumps(header).encode(), *([] if image is None else [image])]
-        self.socket.send_multipart(words if self.socket.socket_type == zmq.REQ else [b"%d" % number, b"", *words])
+        self.socket.send_multipart(words if self.socket.type == zmq.REQ else [b"%d" % number, b"", *words])
 
     def receive(self, seconds: float = PATIENCE) -> dict | None:
         return json.loads(self.socket.recv_multipart()[-1]) if self.socket.poll(seconds * 1000) else None
