@@ -5,6 +5,7 @@
 - What may be answered is what the protocol allows; a good picture is never called broken.
 - Who is quarantined was in the hands of two workers of one model when their processes ended: no stopped process and no
   cut connection convicts, and no other job's picture.
+- Nobody is told that a job was cancelled: nobody asked for that, and who went away is not there to be told.
 - An acknowledged job is found, and one key has one result.
 - No job is handed to more than two workers of a model in one life of the router.
 """
@@ -31,6 +32,7 @@ ALLOWED = {
     "fetch": {200, 202, 206, 408, 422, 429, 503},
 }
 QUARANTINED = "quarantined"
+CANCELLED = "cancelled"
 HANDED_AT_MOST = 2
 
 
@@ -134,6 +136,8 @@ def _faults(job: int, kind: str, answer: history.Answered, hands: Hands) -> Iter
         yield f"a good picture is called {answer.code}"
     if answer.code == QUARANTINED and not any(has_two_deaths(job, answer.second, some) for some in hands.values()):
         yield "it is quarantined, and no two workers of a model died with it in hand"
+    if answer.code == CANCELLED:
+        yield "it is cancelled, and nobody asked for that"
     if answer.attempts > HANDED_AT_MOST:
         yield f"{answer.attempts} attempts"
     if answer.status in VERDICTS:

@@ -50,6 +50,7 @@ def test_a_degraded_answer_with_the_probability_of_its_model_is_right():
     (failure(404, "unknown_job"), "the answer is 404"),
     (failure(413, "image_too_large"), "the answer is 413"),
     (failure(422, "image_truncated"), "a good picture is called image_truncated"),
+    (failure(408, "cancelled"), "nobody asked for that"),
 ])
 def test_a_wrong_answer_is_a_violation(answer, what):
     found = violations(sent(), answer)
