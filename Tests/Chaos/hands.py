@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# For three heartbeats of 500 ms a router waits whether the worker of an ended connection comes back; and some slack.
-REJOIN = 2.0
+# For 3 s a router waits whether the worker of an ended connection comes back; and some slack.
+REJOIN = 3.5
 # How late the harness may note that a process ended which it did not kill.
 NOTICED = 0.1
 
