@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pictures
 import pytest
+import scanner
 import zmq
 from cluster import ROOT, Cluster, Process
 
@@ -48,7 +51,7 @@ class Client:
     def receive(self, seconds: float = PATIENCE) -> dict | None:
         return json.loads(self.socket.recv_multipart()[-1]) if self.socket.poll(seconds * 1000) else None
 
-    def ask(self, verb: str, **header) -> dict:
+    def ask(self, verb: str, **header) -> dict | None:
         self.send(0, verb=verb, **header)
         return self.receive()
 
@@ -206,13 +209,49 @@ def test_the_newer_of_two_clients_with_one_routing_id_takes_over(serve):
     service.wait_until(lambda status: status["queue"]["jobs"] == 1)
     newer = service.client(routing_id=b"twin")
     assert newer.ask("ping")["status"] == 200
-    # The older one's connection has ended, and its job with it: the newer one gets none but its own answers.
+    # What the older one is still waiting for goes with it.
+    older.close()
     service.wait_until(lambda status: status["queue"]["jobs"] == 0)
     newer.send(2, pictures.picture(2))
     service.start_workers()
     result = newer.receive()
     assert (result["id"], result["status"], result["image"]["sha256"]) == ("id-2", 200, pictures.digest(2))
     assert newer.receive(0.5) is None
+
+
+def raw_client(endpoint: str, routing_id: bytes) -> socket.socket:
+    """A connection that has said who it is, byte by byte, and reads nothing."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    peer = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    ready = scanner.READY[2:] + b"\x08Identity" + struct.pack(">I", len(routing_id)) + routing_id
+    peer.sendall(scanner.GREETING + struct.pack("BB", 4, len(ready)) + ready)
+    return peer
+
+
+def flood(peer: socket.socket) -> None:
+    """Sends pings until nobody takes them any more, or for so many that nobody should."""
+    peer.settimeout(0.5)
+    header = b'{"verb":"ping"}'
+    with contextlib.suppress(TimeoutError):
+        for _ in range(200):
+            peer.sendall((b"\x01\x08BIFRONS1\x00" + bytes([len(header)]) + header) * 100)
+
+
+def test_a_crowd_of_one_routing_id_that_floods_and_goes_leaves_the_router_alive(serve):
+    service = serve()
+    peers = [raw_client(service.cluster.endpoint, b"twin") for _ in range(3)]
+    for peer in peers:
+        flood(peer)
+    for peer in peers:
+        # It goes with a reset, as it does when its machine ends it.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+    # Beyond the next of what libzmq does every ten seconds.
+    end = time.monotonic() + 12
+    while time.monotonic() < end:
+        assert service.observer.ask("ping")["status"] == 200
+        time.sleep(0.1)
+    assert service.cluster.router.is_running()
 
 
 def test_with_keys_the_first_of_two_clients_with_one_routing_id_stays(serve, tmp_path):
