@@ -79,6 +79,8 @@ struct Task {
         /// In the model's waiting queue.
         case waiting
         case running
+        /// Two workers seem to have died with it: it is judged when neither has come back until then.
+        case confirming(until: Instant)
         case scored(WorkerMessage.Score, worker: Worker.Identity, at: Instant)
         case failed(WireError)
     }
@@ -89,18 +91,23 @@ struct Task {
     var attempts = 0
     /// A worker that failed at the job; the next try is another's.
     var avoids: RouterCore.Peer?
-    /// Workers that died with the job in their hands.
-    var deaths = 0
-    /// When it has waited long enough for its model to have a worker at all; nil: there was one from the start.
-    var firstWorkerBy: Instant?
+    /// How workers were lost that had the job in hand.
+    var losses: [RouterCore.Loss] = []
+    /// The boot ids of those whose connection ended and that have not come back.
+    var deaths: [UInt64] = []
+    /// When it has waited long enough for its model to have a worker; nil: no longer than the budget.
+    var workerBy: Instant?
 
     init(model: Int) {
         self.model = model
     }
 
+    /// Whether a worker may have died of the job.
+    var isSuspect: Bool { losses.contains(.connectionEnded) }
+
     var isSettled: Bool {
         switch state {
-        case .held, .waiting, .running: false
+        case .held, .waiting, .running, .confirming: false
         case .scored, .failed: true
         }
     }

@@ -13,7 +13,7 @@ extension RouterCore {
             models: ensemble.models.indices.map { model in
                 let workers = roster.workers(of: model)
                 return StatusReport.Model(
-                    name: ensemble.models[model], workers: workers.count, waiting: waiting[model].count,
+                    name: ensemble.models[model], workers: workers.count, waiting: waitingCount(of: model),
                     inFlight: roster.load(of: model).inFlight,
                     computeMs: statistics.scores[model].compute, queueMs: statistics.scores[model].queue,
                     batch: statistics.scores[model].batch)

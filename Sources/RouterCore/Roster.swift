@@ -20,6 +20,10 @@ struct Worker {
     var credit: Int
     var inFlight: Set<JobID> = []
     var isDraining = false
+    /// Whether it gets no other job before a suspect that waits for it to be idle.
+    var isReserved = false
+    /// Whether a suspect is the one job in its hands.
+    var isOnTrial = false
     var lastHeard: Instant
     var progress: UInt64 = 0
     /// Since when the worker has had jobs in hand without getting on.
@@ -29,7 +33,7 @@ struct Worker {
     /// Milliseconds that each score took.
     var compute = StatusReport.Histogram.ofMilliseconds
 
-    var freeCredit: Int { isDraining ? 0 : max(0, credit - inFlight.count) }
+    var freeCredit: Int { isDraining || isReserved || isOnTrial ? 0 : max(0, credit - inFlight.count) }
 
     fileprivate var load: Roster.Load {
         Roster.Load(workers: isDraining ? 0 : 1, credit: isDraining ? 0 : credit, inFlight: inFlight.count)
@@ -51,6 +55,8 @@ struct Roster {
     /// For each model the place behind the last worker chosen: the next search begins there, so that equals take turns.
     private var turn: [Int]
     private var nextEpoch: UInt64
+    /// Workers that are kept free for suspects.
+    private var reservations = 0
     /// When silent and hung workers are looked for next; nil without workers.
     private(set) var nextCheck: Instant?
 
@@ -129,12 +135,54 @@ struct Roster {
     }
 
     /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
-    /// since `then`, if there is one that was, even if that one has no credit now.
+    /// since `then`.
     func leastLoaded(of model: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?) -> Slot? {
-        let others = byModel[model].filter { !workers[$0].isDraining && workers[$0].peer != avoided }
-        let isOneHeard = others.contains { workers[$0].lastHeard >= then }
+        let hasOthers = byModel[model].contains { !workers[$0].isDraining && workers[$0].peer != avoided }
         return first(of: model, heardSince: then) { slot in
-            (others.isEmpty || workers[slot].peer != avoided) && (!isOneHeard || workers[slot].lastHeard >= then)
+            (!hasOthers || workers[slot].peer != avoided) && workers[slot].lastHeard >= then
+        }
+    }
+
+    /// Whether the model has a worker that takes jobs and was heard of since `then`.
+    func hasWorker(of model: Int, heardSince then: Instant) -> Bool {
+        byModel[model].contains { !workers[$0].isDraining && workers[$0].lastHeard >= then }
+    }
+
+    // MARK: Suspects
+
+    /// Whether any worker is kept free for a suspect.
+    var hasReservations: Bool { reservations > 0 }
+
+    /// A worker of the model that takes jobs, has none in hand and was heard of since `then`; one that is kept free for this
+    /// before others.
+    func idle(of model: Int, heardSince then: Instant) -> Slot? {
+        let idle = byModel[model].filter { slot in
+            let worker = workers[slot]
+            return worker.inFlight.isEmpty && worker.credit > 0 && !worker.isDraining && worker.lastHeard >= then
+        }
+        return idle.first { workers[$0].isReserved } ?? idle.first
+    }
+
+    /// Keeps workers of the model free for suspects that wait, those with the fewest jobs in hand: one for each suspect, but
+    /// with those that try one already at most half of the workers, and at least one. Without suspects it keeps none.
+    mutating func reserve(of model: Int, for waiting: Int, heardSince then: Instant) {
+        let able = byModel[model].filter {
+            !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then
+        }
+        let trying = able.count { workers[$0].isOnTrial }
+        let wanted = max(0, min(waiting, max(1, able.count / 2) - trying))
+        // Those that were chosen before come first: they have been waited for.
+        let order = able.filter { !workers[$0].isOnTrial }.sorted { left, right in
+            workers[left].isReserved != workers[right].isReserved
+                ? workers[left].isReserved : workers[left].inFlight.count < workers[right].inFlight.count
+        }
+        for slot in byModel[model] where workers[slot].isReserved {
+            workers[slot].isReserved = false
+            reservations -= 1
+        }
+        for slot in order.prefix(wanted) {
+            workers[slot].isReserved = true
+            reservations += 1
         }
     }
 
@@ -177,6 +225,7 @@ struct Roster {
         guard let slot = slots.removeValue(forKey: peer) else { return nil }
         let worker = workers.remove(at: slot)
         loads[worker.model] -= worker.load
+        if worker.isReserved { reservations -= 1 }
         reindex()
         if workers.isEmpty { nextCheck = nil }
         return worker
@@ -197,6 +246,7 @@ struct Roster {
     /// Takes a job out of a worker's hands; false if it was not there.
     mutating func release(_ job: JobID, from slot: Slot, at now: Instant) -> Bool {
         guard self[slot].inFlight.remove(job) != nil else { return false }
+        if workers[slot].inFlight.isEmpty { workers[slot].isOnTrial = false }
         workers[slot].stuckSince = now
         return true
     }
@@ -208,10 +258,14 @@ struct Roster {
     }
 
     /// The workers that have been silent, or busy without getting on, for too long.
-    func lost(silentFor silence: Duration, hungFor hang: Duration, at now: Instant) -> [RouterCore.Peer] {
-        workers.filter { worker in
-            now - worker.lastHeard >= silence || (!worker.inFlight.isEmpty && now - worker.stuckSince >= hang)
-        }.map(\.peer)
+    func lost(
+        silentFor silence: Duration, hungFor hang: Duration, at now: Instant
+    ) -> [(peer: RouterCore.Peer, loss: RouterCore.Loss)] {
+        workers.compactMap { worker in
+            if now - worker.lastHeard >= silence { return (worker.peer, .silent) }
+            if !worker.inFlight.isEmpty, now - worker.stuckSince >= hang { return (worker.peer, .hung) }
+            return nil
+        }
     }
 
     /// The next check is when the first worker will be lost if nothing is heard of it until then, or earlier: after

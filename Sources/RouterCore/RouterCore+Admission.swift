@@ -66,7 +66,7 @@ extension RouterCore {
     /// How long a new job will take in one model, if all goes on as it does: what waits and what is in hand goes first.
     func expectedTime(_ header: RequestHeader, _ model: Int) -> Duration {
         let load = roster.load(of: model)
-        let waiting = waiting[model].count
+        let waiting = waitingCount(of: model)
         guard load.isBacklogged(waiting: waiting) else { return .zero }
         let wait = drainRates[model].time(behind: waiting + load.inFlight, workers: load.workers) ?? .zero
         // As in `enqueue`: each step of priority overtakes what came so much earlier.

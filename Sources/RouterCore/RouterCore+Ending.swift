@@ -7,10 +7,8 @@ extension RouterCore {
         while let next = deadlines.min, next.instant <= now {
             deadlines.removeMin()
             guard ledger.contains(next.serial) else { continue }
-            guard ledger[next.serial].deadline <= now else {
-                endWait(next.serial, now)
-                continue
-            }
+            endWait(next.serial, now)
+            guard ledger.contains(next.serial), ledger[next.serial].deadline <= now else { continue }
             let budget = ledger[next.serial].header.budgetMilliseconds
             end(
                 next.serial, with: WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent"),
@@ -27,10 +25,9 @@ extension RouterCore {
     mutating func checkWorkers(_ now: Instant) {
         guard let check = roster.nextCheck, check <= now else { return }
         let silence = configuration.heartbeat * configuration.missedHeartbeats
-        for peer in roster.lost(silentFor: silence, hungFor: configuration.hangTimeout, at: now) {
-            actions.append(.send(peer, .resync))
-            lose(peer, now)
-        }
+        let lost = roster.lost(silentFor: silence, hungFor: configuration.hangTimeout, at: now)
+        for (peer, _) in lost { actions.append(.send(peer, .resync)) }
+        lose(lost, now)
         roster.scheduleCheck(
             silentFor: silence, hungFor: configuration.hangTimeout, within: configuration.heartbeat, from: now)
     }
@@ -61,12 +58,18 @@ extension RouterCore {
     ///
     /// - Parameter overriding: whether the reason is the answer even if some models gave a score.
     mutating func end(_ serial: UInt64, with error: WireError, overriding: Bool = false, _ now: Instant) {
+        var freed: [Int] = []
         for index in ledger[serial].tasks.indices where !ledger[serial].tasks[index].isSettled {
             let task = ledger[serial].tasks[index]
-            if case .waiting = task.state { waiting[task.model].noteStale() }
+            if case .waiting = task.state {
+                noteStale(task)
+                if task.isSuspect { freed.append(task.model) }
+            }
             settle(serial, index, error)
         }
         finish(serial, overriding: overriding ? error : nil, now)
+        // A worker that was kept free for the job may take others.
+        for model in freed { dispatch(model, now) }
     }
 
     mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {

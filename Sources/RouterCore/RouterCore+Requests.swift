@@ -54,6 +54,17 @@ extension RouterCore {
         }
     }
 
+    /// Nobody waits for these requests any more: those that are not durable are not computed.
+    mutating func cancel(_ tokens: Set<Token>, _ now: Instant) {
+        for serial in ledger.serials where ledger.contains(serial) {
+            let request = ledger[serial]
+            guard tokens.contains(request.token), request.job == nil else { continue }
+            statistics.counters.cancelled += 1
+            let error = WireError(.timeout, code: "cancelled", "the client's connection ended before the job was done")
+            end(serial, with: error, overriding: true, now)
+        }
+    }
+
     mutating func classify(
         _ token: Token, _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ asker: Asker, _ now: Instant
     ) {

@@ -1,3 +1,4 @@
+internal import HeapModule
 internal import Wire
 
 /// What workers say, and what becomes of the jobs of those that are gone.
@@ -10,6 +11,7 @@ extension RouterCore {
             actions.append(.send(peer, .resync))
             return
         }
+        let wasSilent = roster[slot].lastHeard < heardLately(now)
         roster[slot].lastHeard = now
         switch message {
         case .hello: break
@@ -32,6 +34,8 @@ extension RouterCore {
             }
             roster.noteProgress(slot, progress, at: now)
             actions.append(.send(peer, .pong(epoch: epoch)))
+            // Second tries wait for a worker that is heard of.
+            if wasSilent { dispatch(roster[slot].model, now) }
         case .credit(let epoch, let jobs):
             guard epoch == roster[slot].epoch else { return }
             roster[slot].credit = Roster.credit(jobs)
@@ -41,14 +45,15 @@ extension RouterCore {
             roster.drain(slot)
             dispatch(roster[slot].model, now)
         case .bye(let epoch):
-            if epoch == roster[slot].epoch { remove(peer, died: false, now) }
+            if epoch == roster[slot].epoch { remove(peer, now) }
         }
     }
 
     mutating func register(_ hello: WorkerMessage.Hello, _ peer: Peer, _ now: Instant) {
         // A second HELLO, on its connection or on a new one: the worker took us for gone and has forgotten its jobs.
-        remove(peer, died: false, now)
-        if let earlier = roster.peer(ofLife: hello.bootID) { remove(earlier, died: false, now) }
+        remove(peer, now)
+        if let earlier = roster.peer(ofLife: hello.bootID) { remove(earlier, now) }
+        acquit(jobsOf: hello.bootID, now)
         guard let model = ensemble.models.firstIndex(of: hello.model) else {
             let known = ensemble.models.joined(separator: ", ")
             let reason = "the ensemble does not name the model '\(hello.model)'; it names \(known)"
@@ -99,7 +104,7 @@ extension RouterCore {
         if error.status == .unavailable, task.attempts < Limits.executionsPerModel {
             statistics.counters.redispatched += 1
             ledger[job.serial].tasks[job.task].avoids = roster[slot].peer
-            enqueue(job.serial, job.task, now)
+            enqueue(job.serial, job.task)
         } else {
             settle(job.serial, job.task, error)
             endIfSettled(job.serial, now)
@@ -107,37 +112,81 @@ extension RouterCore {
         dispatch(roster[slot].model, now)
     }
 
-    /// The worker is gone or hangs: its jobs go to another one at once.
-    mutating func lose(_ peer: Peer, _ now: Instant) {
-        guard roster.slot(of: peer) != nil else { return }
-        statistics.counters.workersLost += 1
-        remove(peer, died: true, now)
+    /// Takes lost workers out of the roster, all of them before the jobs of any are handed on: these must not go to a worker
+    /// that is lost too.
+    mutating func lose(_ lost: [(peer: Peer, loss: Loss)], _ now: Instant) {
+        let gone = lost.compactMap { entry in roster.remove(entry.peer).map { (worker: $0, loss: entry.loss) } }
+        statistics.counters.workersLost += gone.count
+        for (worker, loss) in gone { takeBack(from: worker, loss, now) }
+        // Also jobs that avoided a lost worker as long as it was there.
+        for model in Set(gone.map(\.worker.model)).sorted() { dispatch(model, now) }
     }
 
-    mutating func remove(_ peer: Peer, died: Bool, _ now: Instant) {
+    /// The worker has left, or forgot its jobs.
+    mutating func remove(_ peer: Peer, _ now: Instant) {
         guard let worker = roster.remove(peer) else { return }
+        takeBack(from: worker, nil, now)
+        dispatch(worker.model, now)
+    }
+
+    /// Jobs that were in a worker's hands wait for another one, or end if that was their last.
+    private mutating func takeBack(from worker: Worker, _ loss: Loss?, _ now: Instant) {
         for job in worker.inFlight.sorted() where ledger.contains(job.serial) {
-            if died { ledger[job.serial].tasks[job.task].deaths += 1 }
-            let task = ledger[job.serial].tasks[job.task]
+            let request = ledger[job.serial]
+            if let loss { request.tasks[job.task].losses.append(loss) }
+            if loss == .connectionEnded { request.tasks[job.task].deaths.append(worker.bootID) }
+            let task = request.tasks[job.task]
             if task.attempts < Limits.executionsPerModel {
                 statistics.counters.redispatched += 1
-                enqueue(job.serial, job.task, now)
-            } else if task.deaths >= Limits.executionsPerModel {
-                statistics.counters.quarantined += 1
-                let name = ensemble.models[task.model]
-                end(
-                    job.serial,
-                    with: WireError(
-                        .unprocessable, code: "quarantined",
-                        "\(task.deaths) workers of \(name) died with this job in their hands; it is not tried again"),
-                    overriding: true, now)
+                let end = task.deaths.isEmpty ? min(now + configuration.rejoinWait, request.deadline) : nil
+                request.tasks[job.task].workerBy = end
+                if let end { deadlines.insert(Deadline(instant: end, serial: job.serial)) }
+                enqueue(job.serial, job.task)
+            } else if task.deaths.count >= Limits.executionsPerModel,
+                request.deadline >= now + configuration.deathConfirmation.lowerBound
+            {
+                let end = min(now + configuration.deathConfirmation.upperBound, request.deadline)
+                request.tasks[job.task].state = .confirming(until: end)
+                deadlines.insert(Deadline(instant: end, serial: job.serial))
             } else {
-                let message = "the job was lost by \(task.attempts) workers of \(ensemble.models[task.model])"
-                settle(job.serial, job.task, WireError(.unavailable, code: "worker_lost", message))
+                settle(job.serial, job.task, workerLost(task))
                 endIfSettled(job.serial, now)
             }
         }
-        // A job that avoided another worker as long as this one was there.
-        dispatch(worker.model, now)
+    }
+
+    func workerLost(_ task: Task) -> WireError {
+        let losses = task.losses.isEmpty ? "" : " (\(task.losses.map(\.rawValue).joined(separator: ", ")))"
+        let workers = task.attempts == 1 ? "a worker" : "\(task.attempts) workers"
+        return WireError(
+            .unavailable, code: "worker_lost",
+            "the job was lost by \(workers) of \(ensemble.models[task.model])\(losses); send it again")
+    }
+
+    /// A worker that was taken for dead has come back: no job killed it.
+    private mutating func acquit(jobsOf bootID: UInt64, _ now: Instant) {
+        for serial in ledger.serials where ledger.contains(serial) {
+            let request = ledger[serial]
+            for index in request.tasks.indices where request.tasks[index].deaths.contains(bootID) {
+                request.tasks[index].deaths.removeAll { $0 == bootID }
+                if case .confirming = request.tasks[index].state {
+                    settle(serial, index, workerLost(request.tasks[index]))
+                }
+            }
+            endIfSettled(serial, now)
+        }
+    }
+
+    /// The request of a job with which two workers died ends.
+    mutating func quarantine(_ serial: UInt64, _ index: Int, _ now: Instant) {
+        let task = ledger[serial].tasks[index]
+        statistics.counters.quarantined += 1
+        let name = ensemble.models[task.model]
+        end(
+            serial,
+            with: WireError(
+                .unprocessable, code: "quarantined",
+                "\(task.deaths.count) workers of \(name) died with this job in their hands; it is not tried again"),
+            overriding: true, now)
     }
 }

@@ -50,6 +50,11 @@ public struct RouterCore {
         public var priorityStep = Duration.milliseconds(250)
         /// How long after its receipt a job waits for a model's first worker; zero: a model that has none fails it at once.
         public var workerWait = Duration.zero
+        /// How long a job whose worker was lost alive waits within its budget for a worker of the model.
+        public var rejoinWait = Duration.seconds(3)
+        /// A worker whose connection ended is dead when it has not come back for so long. The upper bound is longer than a live
+        /// one waits between two dials (`SocketOptions.reconnectMaximum`); where a budget ends before it, the lower one is enough.
+        public var deathConfirmation = Duration.seconds(1) ... .seconds(3)
         /// Whether there is a journal for durable jobs.
         public var keepsJournal = false
         public var version = Release.version
@@ -74,8 +79,10 @@ public struct RouterCore {
         case worker(Peer, WorkerMessage)
         /// Bytes on the workers' socket that are no message.
         case malformedMessage
-        /// The worker's connection ended, or a message to it could not be sent.
-        case disconnected(Peer)
+        /// The worker is gone, for a reason that the driver knows.
+        case lost(Peer, Loss)
+        /// The connections on which these requests came have ended.
+        case clientsGone(Set<Token>)
         /// `nextDeadline` was reached.
         case deadline
         /// Admit nothing new; `.drained` follows when all is answered.
@@ -143,7 +150,10 @@ public struct RouterCore {
     var admission = Admission()
     /// When budgets end, and waits for a model's first worker; entries of requests that are over are passed over.
     var deadlines = Heap<Deadline>()
+    /// Jobs that wait for a worker of each model.
     var waiting: [WaitingQueue]
+    /// Of these jobs the ones that may have killed a worker: each is tried alone.
+    var suspects: [WaitingQueue]
     /// Of each model.
     var drainRates: [DrainRate]
     /// Requests whose leader ended without a lasting result: they are started behind the event in hand.
@@ -165,6 +175,7 @@ public struct RouterCore {
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
         statistics = Statistics(start: now, models: ensemble.models.count)
         waiting = ensemble.models.map { _ in WaitingQueue() }
+        suspects = waiting
         drainRates = ensemble.models.map { _ in DrainRate() }
     }
 
@@ -202,7 +213,8 @@ public struct RouterCore {
             recover(token, job, header, owner, bytes, now)
         case .worker(let peer, let message): receive(message, from: peer, now)
         case .malformedMessage: statistics.counters.malformedMessages += 1
-        case .disconnected(let peer): lose(peer, now)
+        case .lost(let peer, let loss): lose([(peer, loss)], now)
+        case .clientsGone(let tokens): cancel(tokens, now)
         case .deadline: checkWorkers(now)
         case .drain: isDraining = true
         case .abandon: abandon(now)

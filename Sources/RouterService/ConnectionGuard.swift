@@ -36,6 +36,9 @@ struct ConnectionGuard {
 
     var isEmpty: Bool { open.isEmpty }
 
+    /// Whether the connection was accepted and has neither ended nor been told to.
+    func isOpen(_ connection: ConnectionDescriptor) -> Bool { open[connection] != nil }
+
     /// - Returns: whether there is room for it; otherwise it must end.
     mutating func accepted(_ connection: ConnectionDescriptor) -> Bool {
         ended(connection)

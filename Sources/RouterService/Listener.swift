@@ -30,6 +30,9 @@ struct Listener: ~Copyable {
     /// Whether there is something to `look` at.
     var isWatched: Bool { isCounted && !connections.isEmpty }
 
+    /// Whether the connection is known to be open.
+    func isOpen(_ connection: ConnectionDescriptor) -> Bool { connections.isOpen(connection) }
+
     /// Takes note of who has come and gone, and ends the connections that must end.
     /// - Returns: those that have ended, and how many were not let in.
     mutating func readEvents() throws(ZeroMQError) -> (ended: [ConnectionDescriptor], refused: Int) {

@@ -6,6 +6,13 @@ internal import ZeroMQ
 ///
 /// A message is received into its place and stays there, envelope and image, until the reply: nothing is copied out of it.
 struct Pending {
+    /// A client's connection: descriptors are used again, by others.
+    struct Connection: Equatable {
+        var descriptor: ConnectionDescriptor
+        /// A number that stands for its routing id.
+        var sender: Int
+    }
+
     /// How to answer.
     struct Request {
         /// The routing id and the envelope: so many frames, from the first, open the reply.
@@ -13,6 +20,8 @@ struct Pending {
         var form: RequestFrames.Form
         /// The image's frame.
         var image: Int?
+        /// Where the request came from; nil: from no client, or unknown.
+        var connection: Connection?
     }
 
     private var messages: [Message] = []
@@ -50,6 +59,11 @@ struct Pending {
 
     func request(_ token: RouterCore.Token) -> Request? {
         requests[token]
+    }
+
+    /// The requests that came on this connection and have no answer yet.
+    func tokens(on connection: Connection) -> Set<RouterCore.Token> {
+        Set(requests.indices.filter { requests[$0]?.connection == connection })
     }
 
     mutating func release(_ token: RouterCore.Token) {

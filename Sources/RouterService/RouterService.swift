@@ -57,6 +57,8 @@ public final class RouterService {
     private var pending = Pending()
     /// The workers by their connections' descriptors.
     private var peerOn: [ConnectionDescriptor: RouterCore.Peer] = [:]
+    /// Who sent the last message on each client's connection.
+    private var senderOn: [ConnectionDescriptor: Int] = [:]
     private var random = BufferedRandom()
     private var drainEnds: Instant?
     private var isDrained = false
@@ -95,11 +97,14 @@ public final class RouterService {
         options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
         options.ipv6 = settings.clientEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
+        // With keys, one client could take another's replies by its routing id.
+        options.routerHandover = authenticator == nil
         clients = try Listener(
             settings.clientEndpoint, context: context, options: options,
             bounds: ConnectionGuard.Bounds(
                 connections: settings.maxConnections, messageBytes: settings.imageBytes + Limits.frameSlackBytes,
                 totalBytes: settings.maxBytes))
+        options.routerHandover = false
         options.sendHighWater = Self.workerHighWater
         options.maxMessageSize = Limits.workerFrameBytes
         options.ipv6 = settings.workerEndpoint.contains("[")
@@ -118,6 +123,7 @@ public final class RouterService {
         configuration.heartbeat = settings.heartbeat
         configuration.hangTimeout = settings.hangTimeout
         configuration.workerWait = settings.workerWait
+        configuration.rejoinWait = settings.rejoinWait
         configuration.idempotencyRetention = settings.idempotencyRetention
         configuration.keepsJournal = settings.journal != nil
         let ensemble = try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json")
@@ -178,23 +184,34 @@ public final class RouterService {
             let (token, message) = pending.vacancy()
             guard try clients.socket.receive(into: message, maxFrames: Limits.clientMessageFrames) else { return true }
             clients.noteDelivery(of: message)
-            handle(event(for: message, token), at: MonotonicClock.now())
+            if RequestFrames.isProbe(BehindRoutingID(message: message), dropped: message.droppedFrames) { continue }
+            let connection = try connection(of: message)
+            handle(event(for: message, token, connection), at: MonotonicClock.now())
+            if let connection, !clients.isOpen(connection.descriptor) {
+                handle(.clientsGone([token]), at: MonotonicClock.now())
+            }
         }
         return false
     }
 
-    private func event(for message: Message, _ token: RouterCore.Token) -> RouterCore.Event {
+    private func event(
+        for message: Message, _ token: RouterCore.Token, _ connection: Pending.Connection?
+    ) -> RouterCore.Event {
         let frames: RequestFrames
         do {
             frames = try RequestFrames.locate(in: BehindRoutingID(message: message), dropped: message.droppedFrames)
         } catch {
             pending.occupy(
-                token, Pending.Request(echoedFrames: 1 + error.envelopeCount, form: error.form, image: nil))
+                token,
+                Pending.Request(
+                    echoedFrames: 1 + error.envelopeCount, form: error.form, image: nil, connection: connection))
             return .malformedRequest(token, id: nil, error.error)
         }
         let image = frames.image.map { $0 + 1 }
         pending.occupy(
-            token, Pending.Request(echoedFrames: 1 + frames.envelopeCount, form: frames.form, image: image))
+            token,
+            Pending.Request(
+                echoedFrames: 1 + frames.envelopeCount, form: frames.form, image: image, connection: connection))
         var header = RequestHeader(verb: .classify)
         if let index = frames.header {
             let decoded = message.withBytes(at: index + 1) { bytes in
@@ -228,7 +245,7 @@ public final class RouterService {
             }
             if let authenticator, authenticator.sender(of: incoming, in: .workers) == nil {
                 // Its key was taken out of the list. If it was a worker, its jobs go to others at once.
-                handle(.disconnected(peer), at: MonotonicClock.now())
+                handle(.lost(peer, .revoked), at: MonotonicClock.now())
                 continue
             }
             let decoded = incoming.withBytes(at: 1) { bytes in
@@ -296,12 +313,7 @@ public final class RouterService {
 
     private func asker(of message: Message) -> Asker {
         guard let authenticator else {
-            let connection = message.withBytes(at: 0) { bytes in
-                var hasher = Hasher()
-                hasher.combine(bytes: bytes)
-                return hasher.finalize()
-            }
-            return Asker(.connection(connection), .operator)
+            return Asker(.connection(Self.sender(of: message)), .operator)
         }
         guard let sender = authenticator.sender(of: message, in: .clients) else { return Asker(.key(""), .none) }
         return Asker(.key(sender.name), sender.role == .operator ? .operator : .client)
@@ -326,6 +338,29 @@ public final class RouterService {
 
     // MARK: Connections
 
+    /// The connection that a client's message came on; nil if libzmq does not tell.
+    private func connection(of message: Message) throws -> Pending.Connection? {
+        guard let descriptor = message.sourceDescriptor.map(ConnectionDescriptor.init) else { return nil }
+        let connection = Pending.Connection(descriptor: descriptor, sender: Self.sender(of: message))
+        // Another sender on this descriptor is a newer connection, and the end of the older one is still to be read. One that
+        // chose its own routing id looks the same on its newer connection.
+        let isNamed = message.withBytes(at: 0) { $0.first != 0 }
+        if isNamed || senderOn[descriptor] != connection.sender {
+            try readConnectionEvents()
+            if clients.isOpen(descriptor) { senderOn[descriptor] = connection.sender }
+        }
+        return connection
+    }
+
+    /// A number that stands for the routing id of a client's message.
+    private static func sender(of message: Message) -> Int {
+        message.withBytes(at: 0) { bytes in
+            var hasher = Hasher()
+            hasher.combine(bytes: bytes)
+            return hasher.finalize()
+        }
+    }
+
     /// libzmq tells of a connection's end by its descriptor; a message tells on which descriptor it came.
     private func noteConnection(of peer: RouterCore.Peer, _ descriptor: Int32?) throws {
         guard let descriptor else { return }
@@ -339,7 +374,12 @@ public final class RouterService {
         for connection in workers.ended {
             guard let peer = peerOn.removeValue(forKey: connection) else { continue }
             logger.info("worker's connection ended")
-            handle(.disconnected(peer), at: MonotonicClock.now())
+            handle(.lost(peer, .connectionEnded), at: MonotonicClock.now())
+        }
+        for descriptor in clients.ended {
+            guard let sender = senderOn.removeValue(forKey: descriptor) else { continue }
+            let tokens = pending.tokens(on: Pending.Connection(descriptor: descriptor, sender: sender))
+            if !tokens.isEmpty { handle(.clientsGone(tokens), at: MonotonicClock.now()) }
         }
         if let count = crowded.take(clients.refused + workers.refused, at: MonotonicClock.now()) {
             logger.warning(
@@ -364,7 +404,9 @@ public final class RouterService {
         perform(core.handle(event, at: now))
         while let peer = unreachable.popLast() {
             logger.warning("worker cannot be reached")
-            perform(core.handle(.disconnected(peer), at: now))
+            // If its connection has ended, that is the reason.
+            try? readConnectionEvents()
+            perform(core.handle(.lost(peer, .unreachable), at: now))
         }
     }
 

@@ -43,6 +43,9 @@ enum Keys {
         "worker-wait", default: "0s", in: .zero ... .seconds(600),
         "how long a job waits within its budget for a worker of a model that has none; then, and at once without, 503 or 206"
     )
+    static let rejoinWait = Setting.time(
+        "rejoin-wait", default: "3s", in: .zero ... .seconds(600),
+        "how long a job whose worker fell silent or hangs waits within its budget for a worker of the model; then 503")
     static let idempotencyRetention = Setting.time(
         "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
         "how long a result is kept for requests with the same idempotency_key")
@@ -128,7 +131,7 @@ public enum SettingsTable {
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
         Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
         Keys.maxClientBytes.description, Keys.maxConnections.description, Keys.heartbeat.description,
-        Keys.hangTimeout.description, Keys.workerWait.description,
+        Keys.hangTimeout.description, Keys.workerWait.description, Keys.rejoinWait.description,
         Keys.idempotencyRetention.description, Keys.journal.description, Keys.journalBytes.description,
         Keys.resultRetention.description, Keys.insecure.description,
     ]

@@ -14,6 +14,7 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.heartbeat) var heartbeat: String?
     @Option(Keys.hangTimeout) var hangTimeout: String?
     @Option(Keys.workerWait) var workerWait: String?
+    @Option(Keys.rejoinWait) var rejoinWait: String?
     @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
     @Option(Keys.journal) var journal: String?
     @Option(Keys.journalBytes) var journalBytes: String?
@@ -32,6 +33,7 @@ public struct RouterOptions: ParsableArguments {
             GivenOption(Keys.maxClientBytes, maxClientBytes), GivenOption(Keys.maxConnections, maxConnections),
             GivenOption(Keys.heartbeat, heartbeat),
             GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.workerWait, workerWait),
+            GivenOption(Keys.rejoinWait, rejoinWait),
             GivenOption(Keys.idempotencyRetention, idempotencyRetention),
             GivenOption(Keys.journal, journal), GivenOption(Keys.journalBytes, journalBytes),
             GivenOption(Keys.resultRetention, resultRetention), GivenOption(Keys.insecure, insecure),
@@ -54,6 +56,8 @@ public struct RouterSettings: Equatable, Sendable {
     public var hangTimeout: Duration
     /// Zero: a job does not wait for a model that has no worker.
     public var workerWait: Duration
+    /// How long a job whose worker was lost alive waits for one to come back.
+    public var rejoinWait: Duration
     public var idempotencyRetention: Duration
     /// Nil: there is no journal.
     public var journal: String?
@@ -86,6 +90,7 @@ public struct RouterSettings: Equatable, Sendable {
         heartbeat = try layers.read(Keys.heartbeat)
         hangTimeout = try layers.read(Keys.hangTimeout)
         workerWait = try layers.read(Keys.workerWait)
+        rejoinWait = try layers.read(Keys.rejoinWait)
         idempotencyRetention = try layers.read(Keys.idempotencyRetention)
         journal = try layers.optional(Keys.journal)
         journalBytes = try layers.read(Keys.journalBytes)

@@ -25,6 +25,12 @@ public struct RequestFrames: Equatable, Sendable {
         public var error: WireError
     }
 
+    /// Whether the message is what `ZMQ_PROBE_ROUTER` sends by itself on connecting: one empty frame, which asks for nothing.
+    /// `frames` and `dropped` are as for ``locate(in:dropped:)``.
+    public static func isProbe(_ frames: some FrameSequence, dropped: Int = 0) -> Bool {
+        frames.count == 1 && dropped == 0 && frames.byteCount(at: 0) == 0
+    }
+
     /// Finds the parts. `frames` begins behind the routing id that a ROUTER socket puts in front.
     ///
     /// `dropped` counts the frames that the receiver read off but did not keep, because no request has as many.

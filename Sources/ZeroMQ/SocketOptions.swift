@@ -40,6 +40,9 @@ public struct SocketOptions: Sendable {
 
     /// ROUTER: tell of messages to unknown or full peers instead of dropping them silently.
     public var routerMandatory = true
+    /// ROUTER: a peer that brings the routing id of another one takes its place; otherwise it is not heard until that one has
+    /// gone.
+    public var routerHandover = false
     /// DEALER, REQ, ROUTER: send an empty message on connecting, so that a ROUTER learns of this peer at once.
     public var probeRouter = false
     /// The name under which a ROUTER knows this socket: 1 to 255 bytes, the first not zero; `nil`: it makes one.
@@ -91,6 +94,7 @@ public struct SocketOptions: Sendable {
         switch kind {
         case .router:
             try set(ZMQ_ROUTER_MANDATORY, routerMandatory, "routerMandatory")
+            try set(ZMQ_ROUTER_HANDOVER, routerHandover, "routerHandover")
             try set(ZMQ_PROBE_ROUTER, probeRouter, "probeRouter")
         case .dealer, .req:
             try set(ZMQ_PROBE_ROUTER, probeRouter, "probeRouter")

@@ -91,7 +91,7 @@ extension EndToEndTests {
                 try Self.rewriteList(cluster, Self.without("worker"))
                 try cluster.router.wait { cluster.router.standardError.contains("allow-list was read again") }
                 try worker.send(worker.script.score(job.job))
-                #expect(try client.receive().code == "budget_spent")
+                #expect(try client.receive().code == "worker_lost")
                 #expect(try client.status().workers.isEmpty)
             }
         }

@@ -181,6 +181,41 @@ extension EndToEndTests {
             }
         }
 
+        /// Two workers of each model, started again when they die, and one image that kills whoever decodes it.
+        @Test func onePoisonImageAmongTwoHundredIsTheOnlyOneLost() throws {
+            try Cluster.run { cluster in
+                let client = try cluster.client()
+                var started = 0
+                func start(_ model: String) throws -> TestWorker {
+                    started += 1
+                    return try cluster.worker(.init("\(model)-\(started)", serving: model, credit: 16))
+                }
+                var workers = try ["resnet", "inception", "resnet", "inception"].map(start)
+                for number in 1...201 {
+                    let image: [UInt8] = number == 77 ? [66] : [1]
+                    try client.send(Frames.classify(image, #""id":"\#(number)","budget_ms":60000"#))
+                }
+                var replies: [TestClient.Reply] = []
+                var rounds = 0
+                while replies.count < 201, rounds < 20_000 {
+                    rounds += 1
+                    for (index, worker) in workers.enumerated() {
+                        guard let received = try worker.receive(milliseconds: 0), case .job(let job) = received.message
+                        else { continue }
+                        if received.image == [66] {
+                            worker.die()
+                            workers[index] = try start(worker.script.model)
+                        } else {
+                            try worker.send(worker.script.score(job.job))
+                        }
+                    }
+                    while let reply = try client.receive(milliseconds: 1) { replies.append(reply) }
+                }
+                #expect(replies.filter { $0.status == 200 }.count == 200)
+                #expect(replies.filter { $0.code == "quarantined" }.map(\.document.id) == ["77"])
+            }
+        }
+
         @Test func answerAfterTheBudgetIsLate() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()

@@ -53,7 +53,7 @@ struct IdempotencyTableTests {
         var script = started()
         _ = keyed(&script, 1)
         script.score("r1", 1)
-        script.disconnect("r1")
+        script.lose("r1")
         script.handle(.drain)
         #expect(keyed(&script, 2) == ["reply 2: 200"])
     }
@@ -164,7 +164,7 @@ struct IdempotencyTableTests {
         var script = Script { $0.maxClientJobs = 4000 }
         script.join("r1")
         for token in 1...4000 { _ = keyed(&script, token) { $0.budgetMilliseconds = token == 1 ? 100 : 5000 } }
-        script.disconnect("r1")
+        script.lose("r1")
         #expect(script.wait(.milliseconds(100)).count == 4000)
         #expect(script.document(4000)?.error?.code == "no_worker")
         #expect(script.core.jobsInHand == 0)

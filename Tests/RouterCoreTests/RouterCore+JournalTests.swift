@@ -88,8 +88,8 @@ struct RouterCoreJournalTests {
     @Test func acknowledgedJobWaitsForWorkersThatLeftMeanwhile() {
         var script = script()
         script.submit(1)
-        script.disconnect("r1")
-        script.disconnect("i1")
+        script.lose("r1")
+        script.lose("i1")
         #expect(script.persisted(1) == ["acknowledge 1: 202"])
         #expect(script.join("r2").contains("job 1 to r2"))
         #expect(script.join("i2").contains("job 1 to i2"))
@@ -110,7 +110,7 @@ struct RouterCoreJournalTests {
     @Test func acknowledgedJobDoesNotWaitForAModelAlone() {
         var script = script()
         script.submit(1)
-        script.disconnect("i1")
+        script.lose("i1")
         #expect(script.persisted(1) == ["acknowledge 1: 202", "job 1 to r1"])
         #expect(script.score("r1", 1) == ["record 1: 206", "release 1"])
     }
@@ -220,9 +220,10 @@ struct RouterCoreJournalTests {
         script.join("r1")
         script.recover(1, job: 77) { $0.models = ["resnet"] }
         script.join("r2")
-        #expect(script.disconnect("r1") == ["job 1 to r2, attempt 2"])
+        #expect(script.lose("r1") == ["job 1 to r2, attempt 2"])
         script.join("r3")
-        #expect(script.disconnect("r2") == ["record 1: 422", "release 1"])
+        #expect(script.lose("r2") == [])
+        #expect(script.wait(.seconds(3)) == ["record 1: 422", "release 1"])
     }
 
     @Test func recoveredJobOfAnotherEnsembleEndsWithItsReason() {

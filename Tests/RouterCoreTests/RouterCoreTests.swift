@@ -131,7 +131,7 @@ struct RouterCoreTests {
         #expect(script.score("r1", 2) == [])
         #expect(script.wait(.milliseconds(1500)) == ["reply 2: 206"])
         #expect(script.core.nextDeadline != nil)
-        script.disconnect("r1")
+        script.lose("r1")
         #expect(script.core.nextDeadline == nil)
     }
 
@@ -150,7 +150,7 @@ struct RouterCoreTests {
         script.classify(1) { $0.models = ["resnet"] }
         script.join("r1")
         script.wait(.seconds(2))
-        script.disconnect("r1")
+        script.lose("r1")
         #expect(script.wait(.milliseconds(2999)) == [])
         #expect(script.wait(.milliseconds(1)) == ["reply 1: 408 budget_spent"])
     }
@@ -274,7 +274,7 @@ struct RouterCoreTests {
         #expect(script.core.nextDeadline == nil)
         script.join("r1")
         #expect(script.core.nextDeadline != nil)
-        script.disconnect("r1")
+        script.lose("r1")
         #expect(script.core.nextDeadline == nil)
     }
 
@@ -331,7 +331,7 @@ struct RouterCoreTests {
                 switch leave {
                 case "bye": script.say("r2", script["r2"].bye)
                 case "drain": script.say("r2", script["r2"].drain)
-                default: script.disconnect("r2")
+                default: script.lose("r2")
                 }
             #expect(told == ["job 1 to r1, attempt 2"], "\(leave)")
         }

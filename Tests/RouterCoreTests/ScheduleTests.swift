@@ -31,6 +31,10 @@ private struct Schedule {
         var deadline: Instant
         /// By model: workers that it was handed to.
         var executions: [String: Int] = [:]
+        /// By model: the lives of workers whose connection ended with it in hand, and that have not come back.
+        var deaths: [String: Set<UInt64>] = [:]
+        /// The models of which a worker may have died of it.
+        var suspectOf: Set<String> = []
         /// Of a durable job: whether the journal has said that it is on disk.
         var isPersisted = false
         /// Whether its client has had its answer; it is open until it is released.
@@ -73,6 +77,12 @@ private struct Schedule {
     private var open: [Int: Open] = [:]
     private var nextToken = 1
     private var peers: [RouterCore.Peer: Peer] = [:]
+    /// Workers that were lost, and may come back.
+    private var gone: [ScriptedWorker] = []
+    /// Workers that say nothing until this instant: their host pauses.
+    private var pausedUntil: [RouterCore.Peer: Instant] = [:]
+    /// The requests of the jobs that were handed out.
+    private var requestOf: [UInt64: Int] = [:]
     private var nextPeer: UInt64 = 1
     /// Jobs that were answered or lost, to be answered again.
     private var past: [UInt64] = [1]
@@ -98,6 +108,8 @@ private struct Schedule {
         configuration.maxBytes = 40_000
         configuration.imageBytes = 5000
         configuration.hangTimeout = .seconds(2)
+        configuration.rejoinWait = .milliseconds(500)
+        configuration.deathConfirmation = .milliseconds(50) ... .milliseconds(200)
         configuration.workerWait = lives % 2 == 0 ? .zero : .milliseconds(300)
         configuration.idempotencyRetention = .seconds(2)
         configuration.idempotencyEntries = 5
@@ -106,6 +118,7 @@ private struct Schedule {
         core = RouterCore(
             configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
         (peers, replies, isDrained) = ([:], 0, false)
+        (gone, pausedUntil, requestOf) = ([], [:], [:])
         (orders, tokens, recorded) = ([], [:], [])
         for _ in 0..<count { try step() }
         try handle(.drain)
@@ -134,14 +147,21 @@ private struct Schedule {
     }
 
     private mutating func step() throws {
-        switch random.next() % 115 {
+        switch random.next() % 119 {
         case 0..<25: try handle(request())
         case 25..<60: try answer()
         case 60..<75: try pass(.microseconds(Int.random(in: 0...20_000, using: &random)))
         case 75..<76: try pass(.milliseconds(Int.random(in: 0...2500, using: &random)))
         case 76..<84: try ping()
         case 84..<87: try join()
-        case 87..<89: if let peer = random.chance(0.5) ? busiest() : anyone() { try handle(.disconnected(peer)) }
+        case 87..<89: try lose()
+        case 115: pauseHost()
+        case 118:
+            let tokens = Set(open.keys.sorted().filter { _ in random.chance(0.05) })
+            try handle(.clientsGone(tokens))
+            let left = tokens.filter { open[$0]?.header.verb == .classify && open[$0]?.header.durable == false }
+            try check(left.isEmpty, "\(left) are computed for nobody")
+        case 116..<118: try comeBack()
         case 89..<91: try changeCredit()
         case 91..<92: try say { $0.drain }
         case 92..<93: try say { $0.bye }
@@ -220,13 +240,46 @@ private struct Schedule {
         peers.keys.sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
     }
 
+    private mutating func lose() throws {
+        let onTrial = peers.values.filter { peer in
+            peer.held.contains { open[requestOf[$0]!]?.suspectOf.contains(peer.worker.model) == true }
+        }
+        let suspected = onTrial.map(\.id).min { $0.routingID < $1.routingID }
+        let busiest = random.chance(0.5) ? busiest() : anyone()
+        guard let peer = random.chance(0.5) ? suspected ?? busiest : busiest else { return }
+        let others: [RouterCore.Loss] = [.unreachable, .revoked]
+        try handle(.lost(peer, random.chance(0.7) ? .connectionEnded : others.randomElement(using: &random)!))
+    }
+
+    /// All workers of a model, or of both, fall silent together.
+    private mutating func pauseHost() {
+        let model: String? = random.chance(0.5) ? (random.chance(0.5) ? "resnet" : "inception") : nil
+        let end = now + .milliseconds(Int.random(in: 0...3000, using: &random))
+        for peer in peers.values where model == nil || peer.worker.model == model { pausedUntil[peer.id] = end }
+    }
+
+    /// A worker that was lost dials again, and is the one that it was or was started anew.
+    private mutating func comeBack() throws {
+        guard var worker = gone.popLast() else { return }
+        if random.chance(0.3) { worker.bootID = random.next() }
+        let id = RouterCore.Peer(routingID: nextPeer)
+        nextPeer += 1
+        try handle(.worker(id, worker.hello))
+    }
+
+    private func isPaused(_ peer: RouterCore.Peer) -> Bool {
+        pausedUntil[peer].map { $0 > now } ?? false
+    }
+
     /// Whose death is felt most.
     private func busiest() -> RouterCore.Peer? {
         peers.values.max { ($0.held.count, $0.id.routingID) < ($1.held.count, $1.id.routingID) }?.id
     }
 
     private mutating func answer() throws {
-        let busy = peers.values.filter { !$0.held.isEmpty }.sorted { $0.id.routingID < $1.id.routingID }
+        let busy = peers.values.filter { !$0.held.isEmpty && !isPaused($0.id) }.sorted {
+            $0.id.routingID < $1.id.routingID
+        }
         guard let peer = busy.randomElement(using: &random) else { return }
         let job = peer.held.sorted().randomElement(using: &random)!
         let failures: [Status] = [
@@ -245,7 +298,8 @@ private struct Schedule {
         if random.chance(0.9) {
             while let deadline = core.nextDeadline, deadline <= end {
                 now = max(now, deadline)
-                for peer in peers.keys.sorted(by: { $0.routingID < $1.routingID }) where random.chance(0.6) {
+                for peer in peers.keys.sorted(by: { $0.routingID < $1.routingID })
+                where !isPaused(peer) && random.chance(0.6) {
                     try handle(.worker(peer, ping(from: peer)))
                 }
                 try handle(.deadline)
@@ -261,7 +315,7 @@ private struct Schedule {
     }
 
     private mutating func ping() throws {
-        if let peer = anyone() { try handle(.worker(peer, ping(from: peer))) }
+        if let peer = anyone(), !isPaused(peer) { try handle(.worker(peer, ping(from: peer))) }
     }
 
     private mutating func join() throws {
@@ -336,6 +390,9 @@ private struct Schedule {
                 peers[peer.id] = nil
             }
             guard hello.model != "vgg", !isDrained else { return }
+            for token in open.keys {
+                for model in ["resnet", "inception"] { open[token]?.deaths[model]?.remove(hello.bootID) }
+            }
             var worker = ScriptedWorker(hello.worker, serving: hello.model, credit: hello.credit)
             worker.bootID = hello.bootID
             peers[id] = Peer(
@@ -367,8 +424,15 @@ private struct Schedule {
             open[token] = request
             tokens[job] = token
         case .persisted, .recorded, .found: break
-        case .disconnected(let id): peers[id] = nil
-        case .malformedMessage, .deadline, .drain, .abandon: break
+        case .lost(let id, let loss):
+            guard let peer = peers.removeValue(forKey: id) else { return }
+            gone.append(peer.worker)
+            guard loss == .connectionEnded else { return }
+            for token in peer.held.compactMap({ requestOf[$0] }) {
+                open[token]?.deaths[peer.worker.model, default: []].insert(peer.worker.bootID)
+                open[token]?.suspectOf.insert(peer.worker.model)
+            }
+        case .clientsGone, .malformedMessage, .deadline, .drain, .abandon: break
         }
     }
 
@@ -433,6 +497,14 @@ private struct Schedule {
             try check(
                 Int64(job.remainingMilliseconds) == (request.deadline - now).nanoseconds / 1_000_000,
                 "the remaining budget is \(job.remainingMilliseconds)")
+            try check(
+                executions == 1 || now - peer.lastHeard <= .milliseconds(750), "a second try goes to a silent worker")
+            try check(
+                peer.held.isEmpty
+                    || !request.suspectOf.contains(model)
+                        && peer.held.allSatisfy { open[requestOf[$0]!]?.suspectOf.contains(model) != true },
+                "\(token) and a job that \(id) holds are not both to be tried together")
+            requestOf[job.job] = token
             if peer.held.isEmpty { peer.lastProgress = now }
             try check(peer.held.insert(job.job).inserted, "\(id) holds \(job.job) already")
             try check(peer.held.count <= peer.credit, "\(id) holds \(peer.held.count) with credit \(peer.credit)")
@@ -449,6 +521,7 @@ private struct Schedule {
                 silence >= .milliseconds(1500) || standstill >= configuration.hangTimeout,
                 "\(id) is given up after \(silence) of silence and \(standstill) of standstill")
             past += peer.held
+            gone.append(peer.worker)
         case .send: break
         case .drained:
             try check(!isDrained && open.isEmpty, "drained with \(open.count) requests open")
@@ -474,6 +547,9 @@ private struct Schedule {
         default: try check(document.error != nil, "\(document.status) without a reason")
         }
         try check((document.verdict != nil) == document.status.isSuccess, "\(document.status) and its verdict disagree")
+        if document.error?.code == "quarantined", request.header.idempotencyKey == nil {
+            try check(request.deaths.values.contains { $0.count >= 2 }, "no two workers died of a quarantined job")
+        }
         // A follower's result tells of its leader's workers, so only the reverse can be said for keys.
         if request.header.idempotencyKey == nil, document.attempts > 0 {
             try check(document.attempts == request.executions.values.max(), "attempts is \(document.attempts)")
@@ -498,6 +574,22 @@ private struct Schedule {
         if open.isEmpty, peers.isEmpty { try check(core.nextDeadline == nil, "a timer for nothing") }
     }
 
+    /// Nobody waits while a worker is free, but for the job that it failed at and that another may take, for second tries
+    /// while it is silent, and for suspects, which need an idle one.
+    private func checkNobodyWaitsInVain(_ name: String, _ model: Int, _ waiting: [Task]) throws {
+        let ready = peers.values.filter { $0.worker.model == name && !$0.isDraining }
+        let kept = Set(core.roster.workers(of: model).filter { $0.isReserved || $0.isOnTrial }.map(\.peer))
+        for peer in ready where peer.held.count < peer.credit {
+            let isSilent = now - peer.lastHeard > .milliseconds(750)
+            let mayWait = waiting.allSatisfy { task in
+                if task.isSuspect { return isSilent || !peer.held.isEmpty }
+                return task.avoids == peer.id && ready.count > 1 || task.attempts > 0 && isSilent
+                    || kept.contains(peer.id)
+            }
+            try check(mayWait, "\(peer.id) is free and a job waits")
+        }
+    }
+
     private mutating func checkStatus() throws {
         let report = core.statusReport(id: nil, at: now)
         try check(report.counters.repliesByStatus.values.reduce(0, +) == replies, "not all replies are counted")
@@ -517,16 +609,11 @@ private struct Schedule {
         }
         try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")
         for (model, told) in report.models.enumerated() {
-            let waiting = core.ledger.serials.flatMap { core.ledger[$0].tasks }.filter {
+            let waiting: [Task] = core.ledger.serials.flatMap { core.ledger[$0].tasks }.filter {
                 if case .waiting = $0.state { $0.model == model } else { false }
             }
             try check(told.waiting == waiting.count, "\(told.waiting) wait for \(told.name), not \(waiting.count)")
-            // Nobody waits while a worker is free, but for the job that it failed at and that another may take.
-            let ready = peers.values.filter { $0.worker.model == told.name && !$0.isDraining }
-            for peer in ready where peer.held.count < peer.credit {
-                let mayWait = waiting.allSatisfy { $0.avoids == peer.id && ready.count > 1 }
-                try check(mayWait, "\(peer.id) is free and a job waits")
-            }
+            try checkNobodyWaitsInVain(told.name, model, waiting)
         }
     }
 }

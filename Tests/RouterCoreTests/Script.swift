@@ -50,6 +50,14 @@ struct Script {
         return handle(.request(token, header, imageBytes: bytes, totalBytes: (bytes ?? 0) + others, from: asker))
     }
 
+    /// Jobs for resnet alone, each with a minute.
+    @discardableResult
+    mutating func classifyResnet(_ tokens: ClosedRange<Int>) -> [String] {
+        tokens.flatMap { token in
+            classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 60_000) }
+        }
+    }
+
     @discardableResult
     mutating func ask(_ token: Token, _ verb: Verb, id: String? = nil, from asker: Asker = .anybody) -> [String] {
         handle(.request(token, RequestHeader(verb: verb, id: id), imageBytes: nil, totalBytes: 0, from: asker))
@@ -148,10 +156,10 @@ struct Script {
         handle(.worker(peer(name), message))
     }
 
-    /// The connection ends; a later `join` is on a new one.
+    /// The worker is lost, its connection ended if nothing else is said; a later `join` is on a new one.
     @discardableResult
-    mutating func disconnect(_ name: String) -> [String] {
-        let told = handle(.disconnected(peer(name)))
+    mutating func lose(_ name: String, _ loss: RouterCore.Loss = .connectionEnded) -> [String] {
+        let told = handle(.lost(peer(name), loss))
         peers[name] = nil
         return told
     }

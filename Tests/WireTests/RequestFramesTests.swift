@@ -22,6 +22,12 @@ struct RequestFramesTests {
         return malformed
     }
 
+    @Test func oneEmptyFrameIsAProbeAndNothingElseIs() {
+        #expect(RequestFrames.isProbe(frames([""])))
+        for other in [[], ["", ""], ["a"], ["", "BIFRONS1", "{}"]] { #expect(!RequestFrames.isProbe(frames(other))) }
+        #expect(!RequestFrames.isProbe(frames([""]), dropped: 1))
+    }
+
     @Test func reqSocketSendsOneEmptyFrame() throws {
         #expect(
             try locate("", "BIFRONS1", "{}", "image")

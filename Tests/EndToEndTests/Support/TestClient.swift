@@ -30,7 +30,16 @@ final class TestClient {
 
     /// The next reply, which must come.
     func receive() throws -> Reply {
-        var frames = try receiveFrames()
+        try read(try receiveFrames())
+    }
+
+    /// The next reply, if it comes in time.
+    func receive(milliseconds: Int) throws -> Reply? {
+        try peer.receive(milliseconds: milliseconds).map(read)
+    }
+
+    private func read(_ message: [[UInt8]]) throws -> Reply {
+        var frames = message
         let result = frames.removeLast()
         let hasMagic = frames.last == Frames.magic
         if hasMagic { frames.removeLast() }

@@ -1,0 +1,221 @@
+import RouterCore
+import TestKit
+import Testing
+import Wire
+
+/// Workers that are lost: when, to whom their jobs go, and for how long these wait.
+struct LossTests {
+    @Test func aLostWorkersJobsGoToAnotherAtOnce() {
+        var script = Script()
+        script.join("r1")
+        script.classifyResnet(1...2)
+        script.join("r2")
+        #expect(script.lose("r1", .unreachable) == ["job 1 to r2, attempt 2", "job 2 to r2, attempt 2"])
+        #expect(script.score("r2", 1) == ["reply 1: 200"])
+        #expect(script.document(1)?.attempts == 2)
+        let counters = script.status.counters
+        #expect(counters.workersLost == 1)
+        #expect(counters.redispatched == 2)
+    }
+
+    @Test func jobsOfALostWorkerKeepTheirTurn() {
+        var script = Script()
+        script.join("r1", credit: 1)
+        script.classifyResnet(1...3)
+        script.lose("r1", .unreachable)
+        #expect(script.join("r2", credit: 2) == ["welcome r2", "job 1 to r2, attempt 2", "job 2 to r2"])
+    }
+
+    @Test func aWorkerThatConnectsAnewIsRegisteredOnceAndHasNotDied() {
+        var script = Script()
+        script.join("r1")
+        script.classifyResnet(1...1)
+        #expect(script.reconnect("r1") == ["welcome r1", "job 1 to r1, attempt 2"])
+        let status = script.status
+        #expect(status.workers.count == 1)
+        #expect(status.counters.workersLost == 0)
+        // One death is none too many.
+        #expect(script.lose("r1") == ["reply 1: 503 worker_lost"])
+    }
+
+    // MARK: Silence
+
+    @Test func aSecondTryWaitsForAWorkerThatIsHeardOf() {
+        var script = Script()
+        for name in ["r1", "r2"] { script.join(name) }
+        script.join("r3", credit: 1)
+        script.classifyResnet(1...3)
+        script.score("r2", 2)
+        script.silent = ["r2"]
+        script.wait(.seconds(1))
+        #expect(script.lose("r1", .unreachable) == [])
+        #expect(script.score("r3", 3) == ["reply 3: 200", "job 1 to r3, attempt 2"])
+    }
+
+    @Test func aSilentWorkerGetsAFirstTryWhereThereIsNoOtherAndNoSecondOneBeforeItIsHeardOf() {
+        var script = Script()
+        for name in ["r1", "r2"] { script.join(name) }
+        script.silent = ["r1", "r2"]
+        script.wait(.seconds(1))
+        #expect(script.classifyResnet(1...1) == ["job 1 to r1"])
+        #expect(script.lose("r1", .unreachable) == [])
+        #expect(script.say("r2", script["r2"].ping()) == ["job 1 to r2, attempt 2"])
+    }
+
+    /// A host with all workers of a model stops for 2.5 s.
+    @Test(arguments: 1...4) func aPauseOfAllWorkersCostsNoJob(workers: Int) {
+        var script = Script()
+        let names = (1...workers).map { "r\($0)" }
+        for name in names { script.join(name, credit: 16) }
+        script.classifyResnet(1...10)
+        script.silent = Set(names)
+        var told = script.wait(.milliseconds(2500))
+        #expect(told.allSatisfy { $0.hasPrefix("resync") } && told.count == workers, "\(told)")
+        script.silent = []
+        told = names.flatMap { script.reconnect($0) }
+        #expect(told.filter { $0.hasSuffix("attempt 2") }.count == 10, "\(told)")
+        for token in 1...10 {
+            for name in names where told.contains("job \(token) to \(name), attempt 2") { script.score(name, token) }
+            #expect(script.document(token)?.status == .ok)
+        }
+        #expect(script.status.counters.quarantined == 0)
+    }
+
+    /// Their last heartbeats were not at the same instant, so they are not lost in one check.
+    @Test func workersThatFallSilentOneAfterTheOtherAreHandedNothingOfOneAnother() {
+        var script = Script()
+        for name in ["r1", "r2", "r3"] {
+            script.join(name)
+            script.wait(.milliseconds(200))
+        }
+        script.silent = ["r1", "r2", "r3"]
+        script.classifyResnet(1...6)
+        let told = script.wait(.seconds(2))
+        #expect(told == ["resync r1", "resync r2", "resync r3"])
+    }
+
+    @Test func aJobWhoseWorkerFellSilentWaitsForOneToComeBackAndThenMayBeSentAgain() throws {
+        var script = Script { $0.rejoinWait = .seconds(3) }
+        script.join("r1")
+        script.classifyResnet(1...1)
+        script.silent = ["r1"]
+        #expect(script.wait(.milliseconds(4499)) == ["resync r1"])
+        #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 worker_lost"])
+        let error = try #require(script.document(1)?.error)
+        #expect(error.message == "the job was lost by a worker of resnet (silent); send it again")
+    }
+
+    @Test func theWaitForALostWorkerEndsWithTheBudget() {
+        var script = Script { $0.rejoinWait = .seconds(60) }
+        script.join("r1")
+        script.classify(1) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 2000) }
+        script.silent = ["r1"]
+        #expect(script.wait(.milliseconds(1999)) == ["resync r1"])
+        #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 worker_lost"])
+    }
+
+    @Test func theOtherModelsScoreIsNotHeldUpByAWorkerThatDoesNotComeBack() {
+        var script = Script { $0.rejoinWait = .seconds(1) }
+        for name in ["r1", "i1"] { script.join(name) }
+        script.classify(1)
+        script.score("i1", 1)
+        script.silent = ["r1"]
+        #expect(script.wait(.milliseconds(2500)) == ["resync r1", "reply 1: 206"])
+    }
+
+    @Test(arguments: [RouterCore.Loss.silent, .hung, .unreachable, .revoked])
+    func
+        whatSpeaksForNoKilledProcessIsNoReasonForQuarantine(loss: RouterCore.Loss)
+    {
+        var script = Script()
+        for name in ["r1", "r2"] { script.join(name) }
+        script.classifyResnet(1...1)
+        #expect(script.lose("r1", loss) == ["job 1 to r2, attempt 2"])
+        #expect(script.lose("r2") == ["reply 1: 503 worker_lost"])
+        #expect(script.status.counters.quarantined == 0)
+    }
+
+    @Test func jobsGoToWorkersThatWereHeardOfLately() {
+        var script = Script()
+        for name in ["r1", "r2", "r3"] { script.join(name) }
+        _ = script.classifyResnet(1...3)
+        script.score("r2", 2)
+        script.silent = ["r1", "r2"]
+        script.wait(.seconds(1))
+        #expect(script.classifyResnet(4...4) == ["job 4 to r3"])
+        #expect(script.wait(.seconds(1)) == ["resync r1", "resync r2", "job 1 to r3, attempt 2"])
+        #expect(script.status.counters.workersLost == 2)
+    }
+
+    @Test func aSilentWorkerIsLostAfterThreeHeartbeats() {
+        var script = Script()
+        script.join("r1")
+        script.join("r2")
+        script.silent = ["r1"]
+        _ = script.classifyResnet(1...1)
+        #expect(script.wait(.milliseconds(1499)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["resync r1", "job 1 to r2, attempt 2"])
+        #expect(script.score("r2", 1) == ["reply 1: 200"])
+    }
+
+    @Test func aWorkerIsNotBlamedForAPauseOfTheRouterItself() {
+        var script = Script()
+        script.join("r1")
+        script.oversleep(.seconds(60))
+        // What it sent meanwhile is read before the timer is looked at.
+        #expect(script.say("r1", script["r1"].ping()) == [])
+        #expect(script.handle(.deadline) == [])
+        #expect(script.status.workers.count == 1)
+    }
+
+    @Test func anyMessageIsASignOfLife() {
+        var script = Script { $0.hangTimeout = .seconds(1000) }
+        script.join("r1", credit: 9)
+        script.silent = ["r1"]
+        _ = script.classifyResnet(1...5)
+        for token in 1...5 {
+            #expect(script.wait(.milliseconds(1400)) == [])
+            script.score("r1", token)
+        }
+    }
+
+    @Test func aWorkerThatBeatsButHangsIsLost() {
+        var script = Script()
+        script.join("r1")
+        script.hung = ["r1"]
+        _ = script.classifyResnet(1...1)
+        script.join("r2")
+        #expect(script.wait(.milliseconds(9_999)) == [])
+        #expect(script.wait(.milliseconds(300)) == ["resync r1", "job 1 to r2, attempt 2"])
+    }
+
+    @Test func aSlowWorkerThatGetsOnIsKept() {
+        var script = Script()
+        script.join("r1")
+        _ = script.classifyResnet(1...1)
+        #expect(script.wait(.seconds(50)) == [])
+        #expect(script.score("r1", 1) == ["reply 1: 200"])
+    }
+
+    @Test func anIdleWorkerDoesNotHang() {
+        var script = Script()
+        script.join("r1")
+        script.hung = ["r1"]
+        #expect(script.wait(.seconds(100)) == [])
+        // The clock of its progress starts with the job.
+        _ = script.classifyResnet(1...1)
+        #expect(script.wait(.seconds(9)) == [])
+    }
+
+    @Test func answersThatNobodyAskedForAreNoProgress() {
+        var script = Script()
+        script.join("r1")
+        script.hung = ["r1"]
+        _ = script.classifyResnet(1...1)
+        for _ in 0..<9 {
+            script.wait(.seconds(1))
+            script.say("r1", script["r1"].score(12345))
+        }
+        #expect(script.wait(.milliseconds(1300)).contains("resync r1"))
+    }
+}
