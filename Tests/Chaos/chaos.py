@@ -81,7 +81,7 @@ class Chaos:
         self.scanner = Process(
             "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
         parties = {"worker": list(self.cluster.workers), "router": ["router"], "client": list(self.clients),
-                   "group": list(self.groups), "model": ["workers", *pictures.MODELS], "linked": list(self.links)}
+                   "group": list(self.groups), "reader": ["workers"], "linked": list(self.links)}
         self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
 
     def make_groups(self) -> dict[str, list[str]]:

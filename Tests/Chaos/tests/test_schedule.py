@@ -2,7 +2,7 @@ import network
 import schedule
 
 PARTIES = {"worker": ["a-0", "a-1"], "router": ["router"], "client": ["c-0", "c-1"], "group": ["a", "host-0"],
-           "model": ["a"], "linked": ["a-0", "a-1", "c-1"]}
+           "reader": ["a"], "linked": ["a-0", "a-1", "c-1"]}
 
 
 def test_a_seed_decides():
