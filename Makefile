@@ -22,8 +22,8 @@ SOAK ?= .cache/soak
 # What make data-report writes: it holds copies of the pictures, so it stays where git does not look
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails soak data-report
-.PHONY: models engine packages format lint deploy-check deploy-test clean
+.PHONY: help demo test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
+.PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +79,11 @@ chaos: build engine ## break a cluster for SECONDS=60 as SEED=1 decides, and che
 tails: build engine ## measure what clients notice of a death, of a hung worker and of too much work
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	.venv-test/bin/python Tests/Chaos/tails.py
+
+slow-images: build engine ## measure what small pictures notice of slow ones beside them
+	@scripts/packages libjpeg-turbo-progs
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	.venv-test/bin/python Tests/Chaos/slow_images.py
 
 soak: build engine ## load a cluster for MINUTES=30 and look whether any process grows; writes SOAK=folder
 	@scripts/python-environment .venv-test Tests/requirements.txt

@@ -22,6 +22,8 @@ struct Pending {
         var image: Int?
         /// Where the request came from; nil: from no client, or unknown.
         var connection: Connection?
+        /// Whether that connection is not known to have ended. Behind it another client may have the same routing id.
+        var isConnected = true
     }
 
     private var messages: [Message] = []
@@ -64,6 +66,10 @@ struct Pending {
     /// The requests that came on this connection and have no answer yet.
     func tokens(on connection: Connection) -> Set<RouterCore.Token> {
         Set(requests.indices.filter { requests[$0]?.connection == connection })
+    }
+
+    mutating func disconnect(_ tokens: Set<RouterCore.Token>) {
+        for token in tokens { requests[token]?.isConnected = false }
     }
 
     mutating func release(_ token: RouterCore.Token) {

@@ -26,9 +26,10 @@ public final class RouterService {
     private static let clientHighWater = 1000
     /// How long replies may take to leave after the last one was sent.
     private static let linger = Duration.seconds(1)
-    /// Who does not answer libzmq's own PING, because its machine or network is gone, loses its connection, and with it what
-    /// waits for it there.
-    private static let heartbeat = SocketOptions.Heartbeat(interval: .seconds(10), timeout: .seconds(30))
+    /// Whose machine or network is gone loses its connection, and with it what waits for it there. TCP finds that out, not
+    /// libzmq: see ``SocketOptions/heartbeat``.
+    private static let keepAlive = SocketOptions.KeepAlive(idleSeconds: 10, intervalSeconds: 10, probes: 3)
+    private static let acknowledgementTimeout = Duration.seconds(40)
     /// Handshakes judged before messages have their turn.
     private static let handshakesPerTurn = 64
     /// Between two looks for messages that do not end.
@@ -94,8 +95,8 @@ public final class RouterService {
         options.sendHighWater = settings.maxJobs + Self.clientHighWater
         options.maxMessageSize = settings.imageBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
-        options.heartbeat = Self.heartbeat
-        options.tcpKeepAlive = SocketOptions.KeepAlive(idleSeconds: 60, intervalSeconds: 10, probes: 6)
+        options.tcpKeepAlive = Self.keepAlive
+        options.tcpAcknowledgementTimeout = Self.acknowledgementTimeout
         options.ipv6 = settings.clientEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
         // With keys, one client could take another's replies by its routing id.
@@ -190,9 +191,7 @@ public final class RouterService {
             if RequestFrames.isProbe(BehindRoutingID(message: message), dropped: message.droppedFrames) { continue }
             let connection = try connection(of: message)
             handle(event(for: message, token, connection), at: MonotonicClock.now())
-            if let connection, !clients.isOpen(connection.descriptor) {
-                handle(.clientsGone([token]), at: MonotonicClock.now())
-            }
+            if let connection, !clients.isOpen(connection.descriptor) { clientsGone([token]) }
         }
         return false
     }
@@ -364,6 +363,11 @@ public final class RouterService {
         return connection
     }
 
+    private func clientsGone(_ tokens: Set<RouterCore.Token>) {
+        pending.disconnect(tokens)
+        handle(.clientsGone(tokens), at: MonotonicClock.now())
+    }
+
     /// A number that stands for the routing id of a client's message.
     private static func sender(of message: Message) -> Int {
         message.withBytes(at: 0) { bytes in
@@ -391,7 +395,7 @@ public final class RouterService {
         for descriptor in clients.ended {
             guard let sender = senderOn.removeValue(forKey: descriptor) else { continue }
             let tokens = pending.tokens(on: Pending.Connection(descriptor: descriptor, sender: sender))
-            if !tokens.isEmpty { handle(.clientsGone(tokens), at: MonotonicClock.now()) }
+            if !tokens.isEmpty { clientsGone(tokens) }
         }
         if let count = crowded.take(clients.refused + workers.refused, at: MonotonicClock.now()) {
             logger.warning(
@@ -443,6 +447,7 @@ public final class RouterService {
 
     private func send(_ reply: RouterCore.Reply, to token: RouterCore.Token) {
         guard let request = pending.request(token) else { return }
+        guard request.isConnected else { return core.noteUndelivered() }
         outgoing.removeAll()
         outgoing.appendFrames(sharing: pending.message(token), 0..<request.echoedFrames)
         if request.form == .version1 { outgoing.append(Limits.magic) }

@@ -55,7 +55,9 @@ public struct SocketOptions: Sendable {
     public var linger: Duration? = .zero
     /// Bytes of a single frame beyond which the connection is closed; `nil`: no limit.
     public var maxMessageSize: Int?
-    /// libzmq's heartbeats; `nil`: none.
+    /// libzmq's heartbeats; `nil`: none. Not for a socket that strangers connect to: libzmq 4.3.4 ends the program by an
+    /// assertion (`!_io_error`, `stream_engine_base.cpp`) at the next PING if a connection is reset from which it takes no
+    /// messages just then, as from one whose routing id another one took over.
     public var heartbeat: Heartbeat?
     /// How long TCP may take to make a connection before it is tried anew, with the name looked up again; `nil`: as long as
     /// the system tries, which is two minutes for a machine that has gone.
@@ -64,6 +66,9 @@ public struct SocketOptions: Sendable {
     public var handshakeInterval: Duration? = .seconds(30)
     /// TCP keep-alive; `nil`: as the system has it.
     public var tcpKeepAlive: KeepAlive?
+    /// How long what was sent may stay unacknowledged by the other side's TCP, or its keep-alive probes unanswered, before
+    /// the connection is closed; `nil`: as the system has it.
+    public var tcpAcknowledgementTimeout: Duration?
     /// Waiting time before connecting again after a lost connection, doubled up to `reconnectMaximum`.
     public var reconnectMinimum: Duration = .milliseconds(100)
     /// The longest such waiting time; not more than `reconnectMinimum`: no doubling.
@@ -126,6 +131,9 @@ public struct SocketOptions: Sendable {
                 ZMQ_TCP_KEEPALIVE_INTVL, Int32(clamping: tcpKeepAlive.intervalSeconds ?? -1),
                 "tcpKeepAlive.intervalSeconds")
             try set(ZMQ_TCP_KEEPALIVE_CNT, Int32(clamping: tcpKeepAlive.probes ?? -1), "tcpKeepAlive.probes")
+        }
+        if let tcpAcknowledgementTimeout {
+            try set(ZMQ_TCP_MAXRT, tcpAcknowledgementTimeout.wholeMilliseconds, "tcpAcknowledgementTimeout")
         }
         try set(ZMQ_RECONNECT_IVL, reconnectMinimum.wholeMilliseconds, "reconnectMinimum")
         try set(ZMQ_RECONNECT_IVL_MAX, reconnectMaximum.wholeMilliseconds, "reconnectMaximum")

@@ -2,8 +2,9 @@
 
     python chaos.py --seconds 60 --seed 1
 
-Routers, workers and clients are killed, stopped and restarted, their network is cut, filtered, slowed down and made to
-lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients come
+Routers, workers and clients are killed, stopped and restarted, all workers of a host pause at once, pictures kill whoever
+reads them, the network is cut, filtered, slowed down and made to lose packets, and strangers send nonsense, while clients
+of all kinds work. Then everything is mended, the clients come
 to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is printed,
 and the folder of all histories and logs stays.
 """
@@ -12,24 +13,32 @@ import argparse
 import heapq
 import itertools
 import json
+import random
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import checker
 import client
+import hands
 import history
 import network
 import pictures
 import schedule
 from cluster import ROOT, Asker, Cluster, Process
+from poison import Poison
 
 HERE = Path(__file__).parent
 LAST_CLIENTS = client.LAST_WAIT + 20
+
+
+def model_of(worker: str) -> str:
+    return worker.rpartition("-")[0]
 
 
 class Chaos:
@@ -40,15 +49,22 @@ class Chaos:
         self.switchboard = network.Switchboard()
         self.links: dict[str, network.Link] = {}
         self.hosts: dict[str, network.Host] = {}
+        self.choose = random.Random(options.seed)
         self.life = 0
         self.handed: dict[tuple[int, str], Counter] = {}
+        # Of each life of the router and each worker.
+        self.hands: dict[tuple[int, str], list[hands.Hand]] = {}
         self.done: Counter = Counter()
+        self.poison = Poison(
+            self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
         for model in pictures.MODELS:
             for number in range(options.workers):
                 name = f"{model}-{number}"
                 address = self.connect(name, self.cluster.worker_port, hosts)
                 worker = self.cluster.add_worker(model, name, address, "--max-batch=64", "--drain-time=2s")
                 worker.words = self.at_home(name, worker.words)
+                self.links[name].before = partial(self.poison.meets, name)
+        self.groups = self.make_groups()
         self.clients: dict[str, Process] = {}
         self.histories: dict[str, list[Path]] = {}
         self.client_addresses: dict[str, str] = {}
@@ -65,8 +81,16 @@ class Chaos:
         self.scanner = Process(
             "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
         parties = {"worker": list(self.cluster.workers), "router": ["router"], "client": list(self.clients),
-                   "linked": list(self.links)}
+                   "group": list(self.groups), "reader": ["workers"], "linked": list(self.links)}
         self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
+
+    def make_groups(self) -> dict[str, list[str]]:
+        """Workers that share a host, as far as its pauses go: those of one model, one of each model, all."""
+        groups = {"workers": list(self.cluster.workers)}
+        for name in self.cluster.workers:
+            groups.setdefault(model_of(name), []).append(name)
+            groups.setdefault(f"host-{name.rpartition('-')[2]}", []).append(name)
+        return groups
 
     def connect(self, name: str, port: int, hosts: bool) -> str:
         """Gives a party a link to a port of the router, and a host of its own; returns the address to dial."""
@@ -83,9 +107,9 @@ class Chaos:
     def start_router(self) -> None:
         self.life += 1
         for name in self.cluster.workers:
-            model = name.rpartition("-")[0]
             # What is still on its way from the last life is counted there.
-            self.links[name].seen = self.handed.setdefault((self.life, model), Counter())
+            self.links[name].seen = self.handed.setdefault((self.life, model_of(name)), Counter())
+            self.links[name].hands = self.hands[self.life, name] = []
         self.cluster.router.start()
 
     def start_client(self, name: str) -> None:
@@ -100,8 +124,11 @@ class Chaos:
         self.histories[name].append(path)
         self.clients[name].start(self.at_home(name, words))
 
-    def process(self, name: str) -> Process:
-        return self.cluster.router if name == "router" else self.cluster.workers.get(name) or self.clients[name]
+    def processes(self, target: str) -> list[Process]:
+        if target == "router":
+            return [self.cluster.router]
+        parties = {**self.cluster.workers, **self.clients}
+        return [parties[name] for name in self.groups.get(target, [target])]
 
     def start(self, name: str) -> None:
         if name == "router":
@@ -113,14 +140,17 @@ class Chaos:
 
     def begin(self, fault: schedule.Fault) -> None:
         self.done[fault.kind] += 1
-        process = self.process(fault.target)
+        processes = self.processes(fault.target)
         match fault.kind:
             case "kill":
-                process.signal(signal.SIGKILL)
-            case "stop":
-                process.signal(signal.SIGSTOP)
+                processes[0].kill()
+            case "stop" | "pause":
+                for process in processes:
+                    process.signal(signal.SIGSTOP)
             case "restart":
-                process.signal(signal.SIGTERM)
+                processes[0].signal(signal.SIGTERM)
+            case "poison":
+                self.poison.send(self.groups[fault.target])
             case kind if kind in network.HOST_FAULTS:
                 self.hosts[fault.target].harm(kind)
             case kind:
@@ -128,16 +158,19 @@ class Chaos:
 
     def undo(self, fault: schedule.Fault, starts: int) -> bool:
         """Whether it is undone: what is started again must have ended. `starts`: how often it had been when it was harmed."""
-        process = self.process(fault.target)
+        processes = self.processes(fault.target)
         match fault.kind:
             case "kill" | "restart":
-                process.signal(signal.SIGCONT)
-                if process.starts == starts:
-                    if process.is_running():
+                processes[0].signal(signal.SIGCONT)
+                if processes[0].starts == starts:
+                    if processes[0].is_running():
                         return False
                     self.start(fault.target)
-            case "stop":
-                process.signal(signal.SIGCONT)
+            case "stop" | "pause":
+                for process in processes:
+                    process.signal(signal.SIGCONT)
+            case "poison":
+                pass
             case kind if kind in network.HOST_FAULTS:
                 self.hosts[fault.target].heal()
             case _:
@@ -156,12 +189,16 @@ class Chaos:
         order = itertools.count()
         faults = iter(self.faults)
         fault = next(faults, None)
-        while fault or undone or time.monotonic() - start < self.options.seconds:
+        while fault or undone or self.poison.is_at_work() or time.monotonic() - start < self.options.seconds:
             now = time.monotonic() - start
+            while not self.poison.fallen.empty():
+                name, starts = self.poison.fallen.get()
+                seconds = self.choose.uniform(*schedule.RESTART_SECONDS)
+                heapq.heappush(undone, (now + seconds, next(order), schedule.Fault(now, "kill", name, seconds), starts))
             if fault and fault.second <= now:
                 self.begin(fault)
                 heapq.heappush(
-                    undone, (now + fault.seconds, next(order), fault, self.process(fault.target).starts))
+                    undone, (now + fault.seconds, next(order), fault, self.processes(fault.target)[0].starts))
                 fault = next(faults, None)
                 continue
             if undone and undone[0][0] <= now:
@@ -172,6 +209,14 @@ class Chaos:
             times = [fault.second] if fault else []
             times += [undone[0][0]] if undone else []
             time.sleep(max(0.0, min([*times, now + 0.5]) - now))
+        self.poison.end()
+
+    def gather_hands(self) -> checker.Hands:
+        gathered: checker.Hands = {}
+        for (life, name), some in self.hands.items():
+            hands.assign(some, self.cluster.workers[name].lives)
+            gathered.setdefault((life, model_of(name)), []).extend(some)
+        return gathered
 
     def mend(self) -> None:
         self.scanner.end()
@@ -202,7 +247,7 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
         "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
         "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
         "lost_with_connections": report.lost_with_connections, "acknowledged": report.acknowledged, "found": report.found,
-        "handed_to_a_second_worker": report.second_tries, "quarantined": report.quarantined,
+        "handed_to_a_second_worker": report.second_tries, "quarantined": report.quarantined, "convicted": report.convicted,
         "lives_of_the_router": chaos.life, "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
         "starts_of_clients": sum(p.starts for p in chaos.clients.values()), "faults": dict(sorted(chaos.done.items())),
     }
@@ -232,8 +277,8 @@ def main() -> int:
     finally:
         chaos.kill()
     seconds = time.monotonic() - start
-    histories = (history.read(path) for paths in chaos.histories.values() for path in paths)
-    report = checker.check(histories, chaos.handed)
+    paths = [path for paths in chaos.histories.values() for path in paths] + [chaos.poison.path]
+    report = checker.check(map(history.read, paths), chaos.handed, chaos.gather_hands())
     if last is None or last["status"] != 200:
         problems.append(f"after all was mended a job was answered with {last}")
     text = json.dumps(summary(chaos, report, seconds), indent=2)

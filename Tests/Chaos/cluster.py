@@ -4,10 +4,13 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import zmq
+
+from hands import Life
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
@@ -25,16 +28,27 @@ class Process:
     def __init__(self, name: str, words: list[str], folder: Path):
         self.name, self.words = name, words
         self.log = folder / f"{name}.log"
-        self.starts = 0
+        self.lives: list[Life] = []
         self._process: subprocess.Popen | None = None
+
+    @property
+    def starts(self) -> int:
+        return len(self.lives)
 
     def start(self, words: list[str] | None = None) -> None:
         if self.is_running():
             return
         self.words = words or self.words
-        self.starts += 1
+        life = Life(time.monotonic())
+        self.lives.append(life)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        threading.Thread(target=self._watch, args=(self._process, life), daemon=True).start()
+
+    @staticmethod
+    def _watch(process: subprocess.Popen, life: Life) -> None:
+        process.wait()
+        life.end = min(life.end, time.monotonic())
 
     @property
     def pid(self) -> int:
@@ -46,6 +60,13 @@ class Process:
     def signal(self, number: int) -> None:
         if self.is_running():
             self._process.send_signal(number)
+
+    def kill(self, killer: int | None = None) -> None:
+        """`killer`: the job whose picture does it, if it is one."""
+        if self.is_running() and self.lives[-1].end > (now := time.monotonic()):
+            # Before anybody can see it.
+            self.lives[-1].end, self.lives[-1].killer = now, killer
+            self._process.kill()
 
     def end(self) -> int | None:
         """Asks it to end. Returns as `wait`."""

@@ -11,9 +11,12 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 
 import pictures
+from hands import Hand
 
 INSIDE = "BIFRONS_CHAOS_INSIDE"
 RATE = "256kbit"
@@ -92,29 +95,33 @@ class Host:
 
 
 class Tap:
-    """Counts the jobs that pass by in a stream of bytes, however it is cut into pieces."""
+    """Notes the jobs that pass by in a stream of bytes, however it is cut into pieces."""
 
-    def __init__(self, seen: Counter):
-        self.seen = seen
+    def __init__(self, note: Callable[[int], None]):
+        self._note = note
         self._tail = b""
 
     def __call__(self, data: bytes) -> None:
         text = self._tail + data
-        self.seen.update(map(int, pictures.MARK.findall(text)))
-        # Too short for a whole mark: none is counted twice.
+        for job in pictures.MARK.findall(text):
+            self._note(int(job))
+        # Too short for a whole mark: none is noted twice.
         self._tail = text[-(pictures.MARK_BYTES - 1):]
 
 
 class Link:
-    """Passes TCP connections on to a port of this host. What the other side sends back, the router's part, can be counted."""
+    """Passes TCP connections on to a port of this host. Notes the jobs that come back from there, the router's part."""
 
     def __init__(self, switchboard: "Switchboard", target: int):
         self._switchboard, self._target = switchboard, target
         self._delay = 0.0
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
-        # Replaced for each life of the router.
+        # Both are replaced for each life of the router.
         self.seen: Counter = Counter()
+        self.hands: list[Hand] = []
+        # Told of each job before it is passed on.
+        self.before: Callable[[int, Hand], None] = lambda job, hand: None
 
     async def _listen(self, address: str) -> int:
         server = await asyncio.start_server(self._serve, address, 0)
@@ -123,12 +130,14 @@ class Link:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         onward = None
+        hand = Hand(time.monotonic())
         try:
             if self._is_cut:
                 return
             from_target, onward = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.add(onward)
-            ways = [self._pass(reader, onward, None), self._pass(from_target, writer, Tap(self.seen))]
+            self.hands.append(hand)
+            ways = [self._pass(reader, onward, None), self._pass(from_target, writer, Tap(self._noting(hand)))]
             tasks = [asyncio.create_task(way) for way in ways]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -136,9 +145,21 @@ class Link:
         except OSError:
             pass
         finally:
+            # Before the router can see it.
+            hand.closed = min(hand.closed, time.monotonic())
             for end in filter(None, (writer, onward)):
                 self._writers.discard(end)
                 end.transport.abort()
+
+    def _noting(self, hand: Hand) -> Callable[[int], None]:
+        seen = self.seen
+
+        def note(job: int) -> None:
+            seen[job] += 1
+            hand.take(job, time.monotonic())
+            self.before(job, hand)
+
+        return note
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tap: Tap | None) -> None:
         try:
@@ -162,6 +183,9 @@ class Link:
         self._delay = DELAY if fault == "delay" else 0.0
         self._is_cut = fault == "cut"
         if self._is_cut:
+            now = time.monotonic()
+            for hand in self.hands:
+                hand.closed = min(hand.closed, now)
             for writer in list(self._writers):
                 writer.transport.abort()
 

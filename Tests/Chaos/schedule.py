@@ -5,16 +5,21 @@ from dataclasses import dataclass
 
 import network
 
-# How often each is chosen, against the others.
+# How often each is chosen, against the others. A whole host pauses: all of a group are stopped at the same moment. A poison
+# is a picture that kills each of a group of workers that it meets.
 PROCESS_FAULTS = {
     "worker": {"kill": 6, "stop": 5, "restart": 2},
     "router": {"kill": 2, "stop": 1, "restart": 1},
     "client": {"kill": 2, "stop": 2},
+    "group": {"pause": 3},
+    "reader": {"poison": 1},
 }
 # Below the heartbeat, between heartbeat and loss, and beyond.
 STOP_SECONDS = (0.05, 4.0)
+PAUSE_SECONDS = (0.5, 6.0)
 NETWORK_SECONDS = (0.3, 5.0)
 RESTART_SECONDS = (0.0, 1.0)
+SPANS = {"kill": RESTART_SECONDS, "restart": RESTART_SECONDS, "stop": STOP_SECONDS, "pause": PAUSE_SECONDS}
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class Fault:
 def make(seed: int, seconds: float, gap: float, parties: dict[str, list[str]], hosts: bool) -> list[Fault]:
     """Faults for so many seconds, `gap` seconds apart in the mean.
 
-    `parties` names the workers, routers and clients, and under `linked` those whose link can be harmed.
+    `parties` names the workers, routers and clients, groups of workers, under `reader` groups that a picture kills, and
+    under `linked` those whose link can be harmed.
     """
     choose = random.Random(seed)
     choices = [
@@ -43,7 +49,6 @@ def make(seed: int, seconds: float, gap: float, parties: dict[str, list[str]], h
     second = choose.expovariate(1 / gap)
     while second < seconds:
         kind, target, _ = choose.choices(choices, [weight for *_, weight in choices])[0]
-        span = {"kill": RESTART_SECONDS, "restart": RESTART_SECONDS, "stop": STOP_SECONDS}.get(kind, NETWORK_SECONDS)
-        faults.append(Fault(second, kind, target, choose.uniform(*span)))
+        faults.append(Fault(second, kind, target, choose.uniform(*SPANS.get(kind, NETWORK_SECONDS))))
         second += choose.expovariate(1 / gap)
     return faults

@@ -125,7 +125,7 @@ class Soak:
                     if process.pid != pids[name]]
         self.scanner.end()
         self.cluster.end()
-        return problems + checker.check(map(history.read, self.histories), {}).violations
+        return problems + checker.check(map(history.read, self.histories), {}, {}).violations
 
     def kill(self) -> None:
         for process in (self.scanner, self.cluster.router, *self.cluster.workers.values()):

@@ -16,6 +16,7 @@ import ZeroMQ
         options.connectTimeout = nil
         options.handshakeInterval = nil
         options.tcpKeepAlive = .init(idleSeconds: 10, intervalSeconds: 5, probes: 3)
+        options.tcpAcknowledgementTimeout = .seconds(40)
         options.reconnectMinimum = .microseconds(1500)
         options.reconnectMaximum = .zero
         options.ipv6 = true
@@ -72,6 +73,28 @@ import ZeroMQ
         try second.connect(endpoint)
         let event = try secondMonitor.next(.connected, .connectRetried)
         #expect(event.kind == .connectRetried)
+    }
+
+    @Test func tcpWatchesThePeersOfASocketThatSaysSo() throws {
+        let context = try Context()
+        var options = SocketOptions()
+        options.tcpKeepAlive = .init(idleSeconds: 11, intervalSeconds: 12, probes: 3)
+        options.tcpAcknowledgementTimeout = .seconds(40)
+        let router = try Socket(.router, context: context, options: options)
+        try router.bind("tcp://127.0.0.1:*")
+        let dealer = try Socket(.dealer, context: context)
+        try dealer.connect(router.lastEndpoint)
+        try dealer.send("hello")
+        let message = try router.next()
+        let descriptor = try #require(message.sourceDescriptor)
+        func option(_ level: Int32, _ name: Int32) -> Int32 {
+            var (value, size) = (Int32(-1), socklen_t(MemoryLayout<Int32>.size))
+            return getsockopt(descriptor, level, name, &value, &size) == 0 ? value : -1
+        }
+        let tcp = Int32(IPPROTO_TCP)
+        #expect(option(SOL_SOCKET, SO_KEEPALIVE) == 1)
+        #expect(option(tcp, TCP_KEEPIDLE) == 11 && option(tcp, TCP_KEEPINTVL) == 12 && option(tcp, TCP_KEEPCNT) == 3)
+        #expect(option(tcp, TCP_USER_TIMEOUT) == 40_000)
     }
 
     /// The bytes that docs/protocol.md shows of ZMTP's heartbeat.

@@ -1,0 +1,117 @@
+"""Stops all workers of a small cluster for a while with jobs in their hands, again and again: a pause is nobody's death.
+
+    python pauses.py [--rounds 40] [--jobs 10] [--seconds 2.5]
+
+Prints how the jobs were answered. Exit status 1 if one was not, or with anything but a verdict or a failure that may be
+sent again: no pause makes a picture a bad one.
+"""
+
+import argparse
+import json
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import zmq
+
+import pictures
+from cluster import ROOT, Cluster
+
+# At the same time, each with its share of the rounds.
+CLUSTERS = 2
+WORKERS = 2
+BUDGET_MS = 8000
+# A heartbeat: the pauses begin anywhere in it.
+HEARTBEAT = 0.5
+# What is a verdict, or may be sent again.
+FINE = {"200", "206", "408 budget_spent", "503 worker_lost", "503 no_worker"}
+
+
+class Pauses:
+    """One cluster, its client, and how its jobs were answered: by status, and code if there is one."""
+
+    def __init__(self, folder: Path, binaries: Path, seed: int):
+        pictures.write_models(folder / "models")
+        self.cluster = Cluster(folder, folder / "models", binaries=binaries)
+        for model in pictures.MODELS:
+            for number in range(WORKERS):
+                self.cluster.add_worker(model, f"{model}-{number}")
+        self.answers: Counter = Counter()
+        self._choose = random.Random(seed)
+        self._numbers = 0
+
+    def run(self, rounds: int, jobs: int, seconds: float) -> None:
+        context = zmq.Context()
+        client = context.socket(zmq.DEALER)
+        client.connect(self.cluster.endpoint)
+        try:
+            self.cluster.start()
+            for _ in range(rounds):
+                self.cluster.wait_until_served(WORKERS)
+                time.sleep(self._choose.uniform(0, HEARTBEAT))
+                self._pause(client, jobs, seconds)
+        finally:
+            context.destroy(0)
+            self.cluster.end()
+
+    def _pause(self, client: zmq.Socket, jobs: int, seconds: float) -> None:
+        for worker in self.cluster.workers.values():
+            worker.signal(signal.SIGSTOP)
+        try:
+            header = json.dumps({"verb": "classify", "budget_ms": BUDGET_MS}).encode()
+            for _ in range(jobs):
+                self._numbers += 1
+                picture = pictures.picture(self._numbers)
+                client.send_multipart([b"%d" % self._numbers, b"", b"BIFRONS1", header, picture])
+            time.sleep(seconds)
+        finally:
+            for worker in self.cluster.workers.values():
+                worker.signal(signal.SIGCONT)
+        end = time.monotonic() + BUDGET_MS / 1000 + 2
+        for _ in range(jobs):
+            if not client.poll(max(0, end - time.monotonic()) * 1000):
+                self.answers["none"] += 1
+                continue
+            result = json.loads(client.recv_multipart()[-1])
+            self.answers[f"{result['status']} {result.get('error', {}).get('code', '')}".strip()] += 1
+
+
+def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -> Counter:
+    """The answers of all."""
+    with tempfile.TemporaryDirectory(prefix="bifrons-pauses.") as folder:
+        all_pauses = []
+        for number in range(CLUSTERS):
+            (home := Path(folder) / str(number)).mkdir()
+            all_pauses.append(Pauses(home, binaries, seed + number))
+        threads = [threading.Thread(target=pauses.run, args=(rounds // CLUSTERS, jobs, seconds)) for pauses in all_pauses]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return sum((pauses.answers for pauses in all_pauses), Counter())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40, help="an even number")
+    parser.add_argument("--jobs", type=int, default=10, help="of each round")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each pause")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
+    options = parser.parse_args()
+    answers = run(options.rounds, options.jobs, options.seconds, options.binaries, options.seed)
+    print(f"{answers.total()} jobs: {dict(sorted(answers.items()))}")
+    wrong = {answer: count for answer, count in answers.items() if answer not in FINE}
+    if wrong or answers.total() != options.rounds // CLUSTERS * CLUSTERS * options.jobs:
+        print(f"pauses: not to be explained by a pause: {wrong}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

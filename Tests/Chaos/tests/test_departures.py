@@ -1,0 +1,287 @@
+"""ZeroMQ clients that go away, introduce themselves twice or probe, against the real router and workers."""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pictures
+import pytest
+import scanner
+import zmq
+from cluster import ROOT, Cluster, Process
+
+BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/debug"))
+PATIENCE = 20.0
+JOBS = 40
+# Sends so many jobs and stays.
+CLIENT = """
+import sys, time, zmq
+sys.path.insert(0, {folder!r})
+import pictures
+socket = zmq.Context().socket(zmq.DEALER)
+socket.connect({endpoint!r})
+for job in range({jobs}):
+    socket.send_multipart([b"%d" % job, b"", b"BIFRONS1", {header!r}, pictures.picture(job)])
+time.sleep(600)
+"""
+
+
+class Client:
+    """One connection. Its endpoint is dialled once, so that who is put out stays out."""
+
+    def __init__(self, endpoint: str, **options):
+        self.context = zmq.Context()
+        self.socket = self.context.socket(options.pop("kind", zmq.DEALER))
+        self.socket.linger, self.socket.reconnect_ivl = 0, options.pop("reconnect_ivl", -1)
+        for name, value in options.items():
+            setattr(self.socket, name, value)
+        self.socket.connect(endpoint)
+
+    def send(self, number: int, image: bytes | None = None, **header) -> None:
+        header = {"verb": "classify", "id": f"id-{number}", "budget_ms": 60_000} | header
+        words = [b"BIFRONS1", json.dumps(header).encode(), *([] if image is None else [image])]
+        self.socket.send_multipart(words if self.socket.type == zmq.REQ else [b"%d" % number, b"", *words])
+
+    def receive(self, seconds: float = PATIENCE) -> dict | None:
+        return json.loads(self.socket.recv_multipart()[-1]) if self.socket.poll(seconds * 1000) else None
+
+    def ask(self, verb: str, **header) -> dict | None:
+        self.send(0, verb=verb, **header)
+        return self.receive()
+
+    def close(self) -> None:
+        self.context.destroy(0)
+
+
+class Service:
+    """A cluster whose workers are started when a test says so: until then jobs wait."""
+
+    def __init__(self, folder: Path, *options: str, curve: dict[str, bytes] | None = None):
+        self.curve = curve or {}
+        pictures.write_models(folder / "models")
+        self.cluster = Cluster(folder, folder / "models", "--worker-wait=60s", *options, binaries=BINARIES)
+        for model in pictures.MODELS:
+            self.cluster.add_worker(model, f"{model}-0")
+        self.clients: list[Client] = []
+        self.cluster.router.start()
+        # The router may not listen yet.
+        self.observer = self.client(reconnect_ivl=20)
+        assert self.observer.ask("ping")["status"] == 200
+
+    def client(self, **options) -> Client:
+        self.clients.append(Client(self.cluster.endpoint, **self.curve, **options))
+        return self.clients[-1]
+
+    def status(self) -> dict:
+        return self.observer.ask("status")
+
+    def wait_until(self, is_so) -> dict:
+        """The status of which it is so."""
+        end = time.monotonic() + PATIENCE
+        while not is_so(status := self.status()):
+            assert time.monotonic() < end, status
+            time.sleep(0.02)
+        return status
+
+    def start_workers(self) -> None:
+        for worker in self.cluster.workers.values():
+            worker.start()
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.cluster.end()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    with contextlib.ExitStack() as stack:
+        def start(*options: str, **keys) -> Service:
+            service = Service(tmp_path, *options, **keys)
+            stack.callback(service.close)
+            return service
+
+        yield start
+
+
+def fill(service: Service, way: str, folder: Path):
+    """A client takes all places there are; returns what makes it go away."""
+    if way == "closes its socket":
+        client = service.client()
+        for job in range(JOBS):
+            client.send(job, pictures.picture(job))
+        leave = client.close
+    else:
+        header = json.dumps({"verb": "classify", "budget_ms": 60_000}).encode()
+        code = CLIENT.format(
+            folder=str(Path(pictures.__file__).parent), endpoint=service.cluster.endpoint, jobs=JOBS, header=header)
+        process = Process("client", [sys.executable, "-c", code], folder)
+        process.start()
+        leave = process.kill if way == "is killed" else process.end
+    service.wait_until(lambda status: status["queue"]["jobs"] == JOBS)
+    return leave
+
+
+@pytest.mark.parametrize("way", ["closes its socket", "is killed", "ends"])
+def test_jobs_of_a_client_that_goes_away_are_cancelled_and_others_have_their_places(serve, tmp_path, way):
+    service = serve(f"--max-jobs={JOBS}")
+    other = service.client()
+    leave = fill(service, way, tmp_path)
+    other.send(1, pictures.picture(1000))
+    assert (other.receive()["status"], service.status()["counters"]["cancelled"]) == (429, 0)
+    leave()
+    status = service.wait_until(lambda status: status["queue"]["jobs"] == 0)
+    assert status["counters"]["cancelled"] == JOBS
+    other.send(2, pictures.picture(1000))
+    service.start_workers()
+    assert other.receive()["status"] == 200
+    # Nothing else was computed.
+    assert [model["compute_ms"]["count"] for model in service.status()["models"]] == [1, 1]
+
+
+def test_jobs_of_those_who_stay_are_answered(serve):
+    service = serve()
+    leaver, stayer = service.client(), service.client()
+    for job in range(JOBS):
+        leaver.send(job, pictures.picture(job))
+        stayer.send(job, pictures.picture(JOBS + job))
+    service.wait_until(lambda status: status["queue"]["jobs"] == 2 * JOBS)
+    leaver.close()
+    service.wait_until(lambda status: status["queue"]["jobs"] == JOBS)
+    service.start_workers()
+    assert [stayer.receive()["status"] for _ in range(JOBS)] == [200] * JOBS
+
+
+def test_a_job_that_another_client_waits_for_goes_on(serve):
+    service = serve()
+    leaver, stayer = service.client(), service.client()
+    leaver.send(1, pictures.picture(1), idempotency_key="shared")
+    service.wait_until(lambda status: status["queue"]["jobs"] == 1)
+    stayer.send(2, pictures.picture(1), idempotency_key="shared")
+    service.wait_until(lambda status: status["counters"]["deduplicated"] == 1)
+    leaver.close()
+    service.start_workers()
+    assert stayer.receive()["status"] == 200
+
+
+def test_a_durable_job_of_a_client_that_goes_away_is_computed_and_found(serve, tmp_path):
+    service = serve(f"--journal={tmp_path / 'journal'}")
+    leaver = service.client()
+    leaver.send(1, pictures.picture(1))
+    leaver.send(2, pictures.picture(2), durable=True)
+    leaver.send(3, pictures.picture(3), durable=True, wait=False)
+    assert leaver.receive()["status"] == 202
+    service.wait_until(lambda status: status["journal"]["unfinished"] == 2)
+    leaver.close()
+    status = service.wait_until(lambda status: status["queue"]["jobs"] == 2)
+    assert status["counters"]["cancelled"] == 1
+    service.start_workers()
+    service.wait_until(lambda status: status["journal"]["unfinished"] == 0)
+    for number in (2, 3):
+        result = service.observer.ask("fetch", id=f"id-{number}")
+        assert (result["status"], result["image"]["sha256"]) == (200, pictures.digest(number))
+
+
+@pytest.mark.parametrize("kind", [zmq.DEALER, zmq.REQ])
+def test_a_probe_gets_no_answer(serve, kind):
+    service = serve()
+    before = service.status()["counters"]
+    client = service.client(kind=kind, probe_router=1)
+    # Answers come in the order of the questions: that of a probe would be the first.
+    for _ in range(2):
+        assert client.ask("ping") == {"id": "id-0", "status": 200}
+    after = service.status()["counters"]
+    assert after["malformed_requests"] == before["malformed_requests"]
+    assert after["replies_by_status"].keys() == {"200"}
+
+
+def test_the_newer_of_two_clients_with_one_routing_id_takes_over(serve):
+    service = serve()
+    older = service.client(routing_id=b"twin")
+    assert older.ask("ping")["status"] == 200
+    older.send(1, pictures.picture(1))
+    service.wait_until(lambda status: status["queue"]["jobs"] == 1)
+    newer = service.client(routing_id=b"twin")
+    assert newer.ask("ping")["status"] == 200
+    # What the older one is still waiting for goes with it.
+    older.close()
+    service.wait_until(lambda status: status["queue"]["jobs"] == 0)
+    newer.send(2, pictures.picture(2))
+    service.start_workers()
+    result = newer.receive()
+    assert (result["id"], result["status"], result["image"]["sha256"]) == ("id-2", 200, pictures.digest(2))
+    assert newer.receive(0.5) is None
+
+
+PING = b'\x01\x08BIFRONS1\x00\x0f{"verb":"ping"}'
+
+
+def raw_client(endpoint: str, routing_id: bytes) -> socket.socket:
+    """A connection that has said who it is, byte by byte, and has had an answer to a ping."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    peer = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    ready = scanner.READY[2:] + b"\x08Identity" + struct.pack(">I", len(routing_id)) + routing_id
+    peer.sendall(scanner.GREETING + struct.pack("BB", 4, len(ready)) + ready)
+    read_until(peer, b"Identity")
+    peer.sendall(PING)
+    read_until(peer, b'"status":200')
+    return peer
+
+
+def read_until(peer: socket.socket, end: bytes) -> None:
+    seen = b""
+    while end not in seen:
+        seen += (data := peer.recv(1 << 16))
+        assert data
+
+
+def test_displaced_connections_that_go_on_and_are_reset_leave_the_router_alive(serve):
+    service = serve()
+    peers = [raw_client(service.cluster.endpoint, b"twin") for _ in range(3)]
+    for peer in peers:
+        peer.sendall(PING * 5000)
+    for peer in peers:
+        # It goes with a reset, not with a farewell.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+    # Beyond what libzmq does every ten seconds.
+    end = time.monotonic() + 12
+    while time.monotonic() < end:
+        assert service.cluster.router.is_running()
+        assert service.observer.ask("ping")["status"] == 200
+        time.sleep(0.1)
+
+
+def test_with_keys_the_first_of_two_clients_with_one_routing_id_stays(serve, tmp_path):
+    keys = tmp_path / "keys"
+    subprocess.run([str(BINARIES / "bifrons"), "keygen", str(keys)], check=True, capture_output=True)
+    service = serve(f"--keys={keys}", curve=curve(keys))
+    first = service.client(routing_id=b"twin")
+    assert first.ask("ping")["status"] == 200
+    second = service.client(routing_id=b"twin")
+    second.send(1, verb="ping")
+    assert second.receive(0.5) is None
+    assert first.ask("ping")["status"] == 200
+    first.close()
+    # Whoever comes when it is gone has its name.
+    end = time.monotonic() + PATIENCE
+    while True:
+        third = service.client(routing_id=b"twin")
+        third.send(1, verb="ping")
+        if answer := third.receive(0.5):
+            break
+        third.close()
+        assert time.monotonic() < end
+    assert answer["status"] == 200
+
+
+def curve(keys: Path) -> dict[str, bytes]:
+    """The socket options of an operator."""
+    public, secret = ((keys / name).read_bytes().strip() for name in ("router.public", "operator.secret"))
+    return {"curve_serverkey": public, "curve_secretkey": secret, "curve_publickey": zmq.curve_public(secret)}

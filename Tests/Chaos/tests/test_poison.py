@@ -1,0 +1,74 @@
+"""One picture that kills each worker that it meets, among good ones: with the real router and workers."""
+
+import json
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+import checker
+import hands
+import history
+import network
+import pictures
+import zmq
+from cluster import ROOT, Cluster
+from poison import Poison
+
+BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/debug"))
+WORKERS = 2
+GOOD = 200
+FIRST = 1000
+PATIENCE = 40.0
+
+
+def test_only_the_culprit_is_convicted(tmp_path):
+    pictures.write_models(tmp_path / "models")
+    cluster = Cluster(tmp_path, tmp_path / "models", binaries=BINARIES)
+    poison = Poison(cluster.endpoint, tmp_path / "history", cluster.workers, lambda: 1)
+    switchboard = network.Switchboard()
+    links = {}
+    for model in pictures.MODELS:
+        for number in range(WORKERS):
+            name = f"{model}-{number}"
+            links[name], port = switchboard.link(cluster.worker_port)
+            links[name].before = partial(poison.meets, name)
+            cluster.add_worker(model, name, f"127.0.0.1:{port}", "--max-batch=8")
+    context = zmq.Context()
+    try:
+        cluster.start()
+        cluster.wait_until_served(WORKERS)
+        client = context.socket(zmq.DEALER)
+        client.connect(cluster.endpoint)
+        for number in range(GOOD):
+            if number == GOOD // 2:
+                poison.send(list(cluster.workers))
+            header = json.dumps({"verb": "classify", "budget_ms": 30_000, "require": "all"}).encode()
+            client.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, pictures.picture(FIRST + number)])
+        statuses = receive(client, poison, cluster)
+    finally:
+        context.destroy(0)
+        cluster.end()
+    assert statuses == {number: 200 for number in range(GOOD)}
+    poison.end()
+    some: checker.Hands = {}
+    for name, link in links.items():
+        hands.assign(link.hands, cluster.workers[name].lives)
+        some.setdefault((1, name.rpartition("-")[0]), []).extend(link.hands)
+    report = checker.check([history.read(tmp_path / "history")], {}, some)
+    assert (report.violations, report.convicted, report.statuses) == ([], 1, {422: 1})
+
+
+def receive(client: zmq.Socket, poison: Poison, cluster: Cluster) -> dict[int, int]:
+    """The status of each good picture. Workers that fell are started again, as `bifrons up` does."""
+    statuses: dict[int, int] = {}
+    end = time.monotonic() + PATIENCE
+    while (len(statuses) < GOOD or poison.is_at_work()) and time.monotonic() < end:
+        if client.poll(20):
+            frames = client.recv_multipart()
+            statuses[int(frames[0])] = json.loads(frames[-1])["status"]
+        while not poison.fallen.empty():
+            name, _ = poison.fallen.get()
+            cluster.workers[name].wait(10)
+            cluster.workers[name].start()
+    return statuses
