@@ -182,12 +182,14 @@ extension EndToEndTests {
                     options.linger = .seconds(5)
                     try cluster.client(options: options).send(Frames.classify([1, 2, 3]))
                 }
+                let client = try cluster.client()
+                var status = try client.status()
+                for _ in 0..<Bounds.patience where status.counters.cancelled < 50 { status = try client.status() }
                 for _ in 0..<50 {
                     for worker in workers { try worker.scoreNextJob() }
                 }
-                let client = try cluster.client()
                 try expectService(client, workers)
-                let status = try client.status()
+                status = try client.status()
                 #expect(status.queue.jobs == 0)
                 #expect(status.counters.accepted == 51)
                 #expect(status.counters.cancelled == 50)

@@ -1,0 +1,87 @@
+internal import Journal
+internal import Logging
+internal import Reactor
+internal import RouterCore
+internal import Wire
+internal import ZeroMQ
+
+/// What the core decides, done.
+extension RouterService {
+    func handle(_ event: RouterCore.Event, at now: Instant) {
+        perform(core.handle(event, at: now))
+        while let peer = unreachable.popLast() {
+            logger.warning("worker cannot be reached")
+            // If its connection has ended, that is the reason.
+            try? readConnectionEvents()
+            perform(core.handle(.lost(peer, .unreachable), at: now))
+        }
+    }
+
+    func perform(_ actions: [RouterCore.Action]) {
+        for action in actions {
+            switch action {
+            case .reply(let token, let reply):
+                send(reply, to: token)
+                pending.release(token)
+            case .acknowledge(let token, let reply): send(reply, to: token)
+            case .release(let token): pending.release(token)
+            case .persist(let token, let job, let header, let key, let sha256):
+                persist(job, header, key: key, sha256: sha256, token)
+            case .record(let job, let document): journal?.record(job, document)
+            case .find(let token, let id, let principal): journal?.find(id, of: principal, for: token)
+            case .send(let peer, let message): send(message, to: peer, image: nil)
+            case .dispatch(let peer, let job, let token): send(.job(job), to: peer, image: token)
+            case .drained: isDrained = true
+            }
+        }
+    }
+
+    func send(_ reply: RouterCore.Reply, to token: RouterCore.Token) {
+        guard let request = pending.request(token) else { return }
+        guard request.isConnected else { return core.noteUndelivered() }
+        outgoing.removeAll()
+        outgoing.appendFrames(sharing: pending.message(token), 0..<request.echoedFrames)
+        if request.form == .version1 { outgoing.append(Limits.magic) }
+        switch reply {
+        case .result(let document): outgoing.append(document.encoded())
+        case .status(var report):
+            report.journal = journalReport
+            outgoing.append(report.encoded())
+        case .models(let report): outgoing.append(report.encoded())
+        }
+        // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
+        do {
+            if try clients.socket.send(outgoing) != .sent { core.noteUndelivered() }
+        } catch {
+            logger.warning("reply could not be sent", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var journalReport: StatusReport.Journal? {
+        journal.map {
+            StatusReport.Journal(
+                failure: journalFailure, unfinished: core.jobsUnfinishedOnDisk, bytes: $0.bytes,
+                maxBytes: settings.journalBytes)
+        }
+    }
+
+    func send(_ message: RouterMessage, to peer: RouterCore.Peer, image token: RouterCore.Token?) {
+        outgoing.removeAll()
+        outgoing.append(byteCount: Self.routingIDBytes) { bytes in
+            for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: peer.routingID >> (8 * index)) }
+        }
+        outgoing.append(message.encoded())
+        if let token, let image = pending.request(token)?.image {
+            outgoing.append(sharing: pending.message(token), at: image)
+        }
+        let outcome = try? workers.socket.send(outgoing)
+        if outcome != .sent { unreachable.append(peer) }
+    }
+
+    func persist(
+        _ job: UInt64, _ header: RequestHeader, key: String?, sha256: [UInt8]?, _ token: RouterCore.Token
+    ) {
+        guard let image = pending.request(token)?.image else { return }
+        journal?.persist(job, header, key: key, sha256: sha256, image: pending.message(token).frame(at: image))
+    }
+}

@@ -1,0 +1,157 @@
+internal import Glibc
+internal import Hashing
+internal import Journal
+internal import Logging
+internal import Reactor
+internal import RouterCore
+internal import Wire
+internal import ZeroMQ
+
+/// What arrives, as events of the core.
+extension RouterService {
+    /// - Returns: whether everything that had arrived was read.
+    func receiveFromClients() throws -> Bool {
+        for _ in 0..<Self.messagesPerTurn {
+            let (token, message) = pending.vacancy()
+            guard try clients.socket.receive(into: message, maxFrames: Limits.clientMessageFrames) else { return true }
+            clients.noteDelivery(of: message)
+            if RequestFrames.isProbe(BehindRoutingID(message: message), dropped: message.droppedFrames) { continue }
+            let connection = try connection(of: message)
+            handle(event(for: message, token, connection), at: MonotonicClock.now())
+            if let connection, !clients.isOpen(connection.descriptor) { clientsGone([token]) }
+        }
+        return false
+    }
+
+    func event(
+        for message: Message, _ token: RouterCore.Token, _ connection: Pending.Connection?
+    ) -> RouterCore.Event {
+        let frames: RequestFrames
+        do {
+            frames = try RequestFrames.locate(in: BehindRoutingID(message: message), dropped: message.droppedFrames)
+        } catch {
+            pending.occupy(
+                token,
+                Pending.Request(
+                    echoedFrames: 1 + error.envelopeCount, form: error.form, image: nil, connection: connection))
+            return .malformedRequest(token, id: nil, error.error)
+        }
+        let image = frames.image.map { $0 + 1 }
+        pending.occupy(
+            token,
+            Pending.Request(
+                echoedFrames: 1 + frames.envelopeCount, form: frames.form, image: image, connection: connection))
+        var header = RequestHeader(verb: .classify)
+        if let index = frames.header {
+            let decoded = message.withBytes(at: index + 1) { bytes in
+                Result { () throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) }
+            }
+            switch decoded {
+            case .success(let read): header = read
+            case .failure(let refused): return .malformedRequest(token, id: refused.id, refused.error)
+            }
+        }
+        if header.id == nil, header.verb == .classify {
+            var time = timespec()
+            clock_gettime(CLOCK_REALTIME, &time)
+            let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+            header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
+        }
+        let imageBytes = image.map { message.byteCount(at: $0) }
+        return .request(
+            token, header, imageBytes: imageBytes, sha256: digest(of: image, in: message, header),
+            totalBytes: message.totalBytes, from: asker(of: message))
+    }
+
+    /// The image's SHA-256, which an idempotency key stands for; nil without a key, and of an image that is not taken.
+    func digest(of image: Int?, in message: Message, _ header: RequestHeader) -> [UInt8]? {
+        guard let image, header.verb == .classify, header.idempotencyKey != nil,
+            message.byteCount(at: image) <= settings.imageBytes
+        else { return nil }
+        return message.withBytes(at: image) { SHA256.digest(of: $0) }
+    }
+
+    /// - Returns: whether everything that had arrived was read.
+    func receiveFromWorkers() throws -> Bool {
+        for _ in 0..<Self.messagesPerTurn {
+            guard try workers.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) else { return true }
+            workers.noteDelivery(of: incoming)
+            // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
+            guard let peer = Self.peer(incoming), incoming.count == 2, incoming.droppedFrames == 0 else {
+                handle(.malformedMessage, at: MonotonicClock.now())
+                continue
+            }
+            if let authenticator, authenticator.sender(of: incoming, in: .workers) == nil {
+                // Its key was taken out of the list. If it was a worker, its jobs go to others at once.
+                handle(.lost(peer, .revoked), at: MonotonicClock.now())
+                continue
+            }
+            let decoded = incoming.withBytes(at: 1) { bytes in
+                Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) }
+            }
+            guard case .success(let message) = decoded else {
+                handle(.malformedMessage, at: MonotonicClock.now())
+                continue
+            }
+            let now = MonotonicClock.now()
+            if case .hello(let hello) = message {
+                try noteConnection(of: peer, incoming.sourceDescriptor)
+                logger.info(
+                    "worker said hello",
+                    metadata: ["worker": "\(hello.worker)", "model": "\(hello.model)", "credit": "\(hello.credit)"])
+            }
+            handle(.worker(peer, message), at: now)
+        }
+        return false
+    }
+
+    func receiveFromJournal() {
+        for mail in journal?.mail.drain() ?? [] {
+            let now = MonotonicClock.now()
+            switch mail {
+            case .persisted(let job, let outcome): handle(.persisted(job: job, .init(outcome)), at: now)
+            case .recorded(let job, let failure): handle(.recorded(job: job, failure: failure), at: now)
+            case .found(let token, let found): handle(.found(token, .init(found)), at: now)
+            case .recovered(let jobs):
+                logger.info("journal is open", metadata: ["unfinished": "\(jobs.count)"])
+                for job in jobs {
+                    let token = pending.adopt(job.image)
+                    let event = RouterCore.Event.recovered(
+                        token, job: job.job, job.header, key: job.key, sha256: job.sha256, bytes: job.image.byteCount)
+                    handle(event, at: now)
+                }
+            case .failing(let reason):
+                journalFailure = reason
+                logger.error("journal fails, durable jobs are refused", metadata: ["reason": "\(reason)"])
+            case .working:
+                journalFailure = nil
+                logger.info("journal works again")
+            }
+        }
+    }
+
+    func receiveSignals() {
+        while let signal = signals.receive() {
+            if signal == .hangUp {
+                reloadAllowList()
+                continue
+            }
+            let now = MonotonicClock.now()
+            if drainEnds != nil {
+                handle(.abandon, at: now)
+            } else {
+                logger.info("router is draining", metadata: ["jobs": "\(core.jobsInHand)"])
+                drainEnds = now + settings.drainTime
+                handle(.drain, at: now)
+            }
+        }
+    }
+
+    static func peer(_ message: Message) -> RouterCore.Peer? {
+        guard message.count > 0, message.byteCount(at: 0) == routingIDBytes else { return nil }
+        let routingID = message.withBytes(at: 0) { bytes in
+            bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        }
+        return RouterCore.Peer(routingID: routingID)
+    }
+}
