@@ -2,6 +2,7 @@ internal import Journal
 internal import Logging
 internal import Reactor
 internal import RouterCore
+internal import Settings
 internal import Wire
 internal import ZeroMQ
 

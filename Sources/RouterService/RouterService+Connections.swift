@@ -2,6 +2,7 @@ internal import Keyring
 internal import Logging
 internal import Reactor
 internal import RouterCore
+internal import Settings
 internal import ZeroMQ
 
 /// Who may connect, who is connected, and who has gone.

@@ -1,9 +1,11 @@
 internal import Glibc
 internal import Hashing
 internal import Journal
+internal import Keyring
 internal import Logging
 internal import Reactor
 internal import RouterCore
+internal import Settings
 internal import Wire
 internal import ZeroMQ
 
