@@ -41,8 +41,9 @@ struct Pending {
 
     /// The vacancy now holds a request.
     mutating func occupy(_ token: RouterCore.Token, _ request: Request) {
-        assert(free.last == token)
-        free.removeLast()
+        // Requests of connections that ended may have been released since it was offered: then it is not the last one.
+        guard let place = free.lastIndex(of: token) else { preconditionFailure("token \(token) is not free") }
+        free.remove(at: place)
         requests[token] = request
     }
 

@@ -158,6 +158,28 @@ def test_jobs_of_those_who_stay_are_answered(serve):
     assert [stayer.receive()["status"] for _ in range(JOBS)] == [200] * JOBS
 
 
+def test_answers_are_not_mixed_up_by_clients_that_come_and_go(serve):
+    service = serve()
+    stayer = service.client()
+    jobs = 300
+    for job in range(jobs):
+        leaver = service.client()
+        leaver.socket.linger = 1000
+        leaver.send(job, pictures.picture(jobs + job))
+        stayer.send(job, pictures.picture(job))
+        # Its connection may end before or behind its job, and while others' are read.
+        leaver.context.destroy()
+        service.clients.remove(leaver)
+    # Where a newer connection has its descriptor already, a job may be taken for that one's.
+    service.wait_until(lambda status: status["queue"]["jobs"] <= jobs * 1.1)
+    service.start_workers()
+    for _ in range(jobs):
+        result = stayer.receive()
+        job = int(result["id"].removeprefix("id-"))
+        assert (result["status"], result["image"]["sha256"]) == (200, pictures.digest(job))
+    service.wait_until(lambda status: status["queue"]["jobs"] == 0)
+
+
 def test_a_job_that_another_client_waits_for_goes_on(serve):
     service = serve()
     leaver, stayer = service.client(), service.client()

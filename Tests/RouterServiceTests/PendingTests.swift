@@ -1,0 +1,23 @@
+import RouterCore
+import Testing
+import Wire
+
+@testable import RouterService
+
+struct PendingTests {
+    @Test func aPlaceThatWasOfferedIsTakenAlsoWhenAnotherOneIsReleasedMeanwhile() {
+        var pending = Pending()
+        let request = Pending.Request(echoedFrames: 1, form: .bare)
+        let (first, _) = pending.vacancy()
+        pending.occupy(first, request)
+        let (second, _) = pending.vacancy()
+        // The first one's client is gone.
+        pending.release(first)
+        pending.occupy(second, request)
+        let (third, _) = pending.vacancy()
+        #expect(third == first && second != first)
+        pending.occupy(third, request)
+        #expect(pending.vacancy().0 == 2)
+        #expect(pending.request(first) != nil && pending.request(second) != nil)
+    }
+}
