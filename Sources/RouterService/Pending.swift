@@ -9,8 +9,7 @@ struct Pending {
     /// A client's connection: descriptors are used again, by others.
     struct Connection: Equatable {
         var descriptor: ConnectionDescriptor
-        /// A number that stands for its routing id.
-        var sender: Int
+        var sender: Sender
     }
 
     /// How to answer.

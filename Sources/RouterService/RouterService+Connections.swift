@@ -9,7 +9,7 @@ internal import ZeroMQ
 extension RouterService {
     func asker(of message: Message) -> Asker {
         guard let authenticator else {
-            return Asker(.connection(Self.sender(of: message)), .operator)
+            return Asker(.connection(Sender(message).identity), .operator)
         }
         guard let sender = authenticator.sender(of: message, in: .clients) else { return Asker(.key(""), .none) }
         return Asker(.key(sender.name), Asker.Rights(sender.role))
@@ -32,32 +32,29 @@ extension RouterService {
         }
     }
 
-    /// The connection that a client's message came on; nil if libzmq does not tell.
-    func connection(of message: Message) throws -> Pending.Connection? {
+    /// The connection that a client's message came on, and whether that has ended; nil if libzmq does not tell.
+    func connection(of message: Message) throws -> (connection: Pending.Connection, hasEnded: Bool)? {
         guard let descriptor = message.sourceDescriptor.map(ConnectionDescriptor.init) else { return nil }
-        let connection = Pending.Connection(descriptor: descriptor, sender: Self.sender(of: message))
+        let connection = Pending.Connection(descriptor: descriptor, sender: Sender(message))
         // Another sender on this descriptor is a newer connection, and the end of the older one is still to be read. One that
         // chose its own routing id looks the same on its newer connection.
-        let isNamed = message.withBytes(at: 0) { $0.first != 0 }
-        if isNamed || senderOn[descriptor] != connection.sender {
-            try readConnectionEvents()
-            if clients.isOpen(descriptor) { senderOn[descriptor] = connection.sender }
+        if case .numbered = connection.sender, senderOn[descriptor] == connection.sender { return (connection, false) }
+        try readConnectionEvents()
+        guard clients.isOpen(descriptor) else { return (connection, true) }
+        // Messages are read behind their connection's end, when its descriptor may be another one's already.
+        if let other = senderOn[descriptor] {
+            if connection.sender.isOlder(than: other) { return (connection, true) }
+            if other.isOlder(than: connection.sender) {
+                clientsGone(pending.tokens(on: Pending.Connection(descriptor: descriptor, sender: other)))
+            }
         }
-        return connection
+        senderOn[descriptor] = connection.sender
+        return (connection, false)
     }
 
     func clientsGone(_ tokens: Set<RouterCore.Token>) {
         pending.disconnect(tokens)
         handle(.clientsGone(tokens), at: MonotonicClock.now())
-    }
-
-    /// A number that stands for the routing id of a client's message.
-    static func sender(of message: Message) -> Int {
-        message.withBytes(at: 0) { bytes in
-            var hasher = Hasher()
-            hasher.combine(bytes: bytes)
-            return hasher.finalize()
-        }
     }
 
     /// libzmq tells of a connection's end by its descriptor; a message tells on which descriptor it came.

@@ -18,9 +18,9 @@ extension RouterService {
             guard try clients.socket.receive(into: message, maxFrames: Limits.clientMessageFrames) else { return true }
             clients.noteDelivery(of: message)
             if RequestFrames.isProbe(BehindRoutingID(message: message), dropped: message.droppedFrames) { continue }
-            let connection = try connection(of: message)
+            let (connection, hasEnded) = try connection(of: message) ?? (nil, false)
             handle(event(for: message, token, connection), at: MonotonicClock.now())
-            if let connection, !clients.isOpen(connection.descriptor) { clientsGone([token]) }
+            if hasEnded { clientsGone([token]) }
         }
         return false
     }

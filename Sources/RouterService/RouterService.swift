@@ -60,7 +60,7 @@ public final class RouterService {
     /// The workers by their connections' descriptors.
     var peerOn: [ConnectionDescriptor: RouterCore.Peer] = [:]
     /// Who sent the last message on each client's connection.
-    var senderOn: [ConnectionDescriptor: Int] = [:]
+    var senderOn: [ConnectionDescriptor: Sender] = [:]
     var random = BufferedRandom()
     var drainEnds: Instant?
     var isDrained = false
