@@ -95,7 +95,7 @@ def test_a_continued_run_leaves_the_first_layers_as_they_are(tmp_path):
     run.learn()
     assert run.peak_rate == training.CONTINUED_PEAK_RATE
     assert not run.network.stem.training and not any(p.requires_grad for p in run.network.quarter.parameters())
-    assert run.network.head.training and all(p.requires_grad for p in run.network.levels[1].parameters())
+    assert run.network.head.training and all(p.requires_grad for p in run.network.levels.parameters())
     run.save()
     again = training.Run(tmp_path / "locator.pt")
     assert again.begun_from == "1.0.0"
