@@ -1,11 +1,10 @@
 """Trains the locator on compositions that are made while it learns.
 
 The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the clock: a
-run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An
-interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used
-several times. A run may begin
-with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges and cost a third
-of the time, stay as they are.
+run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An interrupted run goes on
+where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used several times. A
+run may begin with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges
+and cost a third of the time, stay as they are.
 """
 
 from __future__ import annotations
