@@ -1,11 +1,10 @@
 """Trains the locator on compositions that are made while it learns.
 
 The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the clock: a
-run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An
-interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used
-several times. A run may begin
-with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges and cost half
-of the time, stay as they are.
+run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An interrupted run goes on
+where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used several times. A
+run may begin with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges
+and cost a third of the time, stay as they are.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from matplotlib import pyplot  # noqa: E402
 DEFAULT_MINUTES = 64.0
 BATCH = 24
 SMALL_SIDE = 160
-WHOLE_EVERY = 8
+WHOLE_EVERY = 4
 """Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter, and
 a cell sees the same of a face."""
 
@@ -128,7 +127,7 @@ class Run:
         """Brings the network into training mode, but for what stays as it is."""
         self.network.train()
         if self.begun_from:
-            for layers in (self.network.stem, self.network.quarter, self.network.levels[0]):
+            for layers in (self.network.stem, self.network.quarter):
                 layers.eval().requires_grad_(False)
 
     def save(self) -> None:
