@@ -156,19 +156,14 @@ struct Roster {
     /// A worker of the model that takes jobs, has none in hand and was heard of since `then`; one that is kept free for this
     /// before others.
     func idle(of model: Int, heardSince then: Instant) -> Slot? {
-        let idle = byModel[model].filter { slot in
-            let worker = workers[slot]
-            return worker.inFlight.isEmpty && worker.credit > 0 && !worker.isDraining && worker.lastHeard >= then
-        }
+        let idle = able(of: model, heardSince: then).filter { workers[$0].inFlight.isEmpty }
         return idle.first { workers[$0].isReserved } ?? idle.first
     }
 
     /// Keeps workers of the model free for suspects that wait, those with the fewest jobs in hand: one for each suspect, but
     /// with those that try one already at most half of the workers, and at least one. Without suspects it keeps none.
     mutating func reserve(of model: Int, for waiting: Int, heardSince then: Instant) {
-        let able = byModel[model].filter {
-            !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then
-        }
+        let able = able(of: model, heardSince: then)
         let trying = able.count { workers[$0].isOnTrial }
         let wanted = max(0, min(waiting, max(1, able.count / 2) - trying))
         // Those that were chosen before come first: they have been waited for.
@@ -184,6 +179,11 @@ struct Roster {
             workers[slot].isReserved = true
             reservations += 1
         }
+    }
+
+    /// The workers of the model that may try suspects: they take jobs and were heard of since `then`.
+    private func able(of model: Int, heardSince then: Instant) -> [Slot] {
+        byModel[model].filter { !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then }
     }
 
     private func first(of model: Int, heardSince then: Instant, where isFit: (Slot) -> Bool) -> Slot? {

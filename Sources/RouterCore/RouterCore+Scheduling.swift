@@ -14,16 +14,14 @@ extension RouterCore {
         let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
         for index in request.tasks.indices {
             let model = request.tasks[index].model
-            if roster.hasWorker(of: model) {
-                enqueue(serial, index)
-                dispatch(model, now)
-            } else if waitEnds > now {
-                request.tasks[index].workerBy = waitEnds
-                enqueue(serial, index)
-                dispatch(model, now)
-            } else {
+            let isServed = roster.hasWorker(of: model)
+            guard isServed || waitEnds > now else {
                 settle(serial, index, noWorker(for: model))
+                continue
             }
+            if !isServed { request.tasks[index].workerBy = waitEnds }
+            enqueue(serial, index)
+            dispatch(model, now)
         }
         if waitEnds < request.deadline, request.tasks.contains(where: { $0.workerBy != nil }) {
             deadlines.insert(Deadline(instant: waitEnds, serial: serial))

@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Hashing
 internal import Journal
 internal import Keyring
 public import Logging
