@@ -1,0 +1,66 @@
+"""The original demo's two Keras networks, rebuilt from their published description.
+
+Both take 224 x 224 pixels of RGB and begin with 64 filters of 7 x 7 at a stride of 2 and a pooling. Then model 1 has two
+residual blocks for each of 64, 128, 256 and 512 filters, the first of them at a stride of 2; model 2 has an Inception module
+for each, with a pooling between the second and the third. Both end in a global average, a dense layer of 256, a dropout of
+0.5 and a sigmoid. The weights are random, of a fixed seed: how long a network takes does not depend on them, and what it
+answers means nothing.
+"""
+
+import keras
+from keras import layers
+
+SIDE = 224
+WIDTHS = (64, 128, 256, 512)
+
+
+def _convolved(features, filters: int, side: int, stride: int = 1, relu: bool = True):
+    """A convolution, batch normalisation and, if wanted, ReLU."""
+    features = layers.Conv2D(filters, side, strides=stride, padding="same")(features)
+    features = layers.BatchNormalization()(features)
+    return layers.ReLU()(features) if relu else features
+
+
+def _residual_block(features, filters: int, stride: int):
+    changed = _convolved(_convolved(features, filters, 3, stride), filters, 3, relu=False)
+    if stride > 1:
+        features = _convolved(features, filters, 1, stride, relu=False)
+    return layers.ReLU()(layers.Add()([changed, features]))
+
+
+def _inception_module(features, filters: int):
+    def tower(start, *sides: int):
+        for side in sides:
+            start = layers.Conv2D(filters, side, padding="same", activation="relu")(start)
+        return start
+
+    pooled = layers.MaxPooling2D(3, strides=1, padding="same")(features)
+    towers = [tower(features, 1), tower(features, 1, 3), tower(features, 1, 5), tower(pooled, 1)]
+    return layers.Concatenate()(towers)
+
+
+def _pooled(features):
+    return layers.MaxPooling2D(3, strides=2, padding="same")(features)
+
+
+def _model(picture, features) -> keras.Model:
+    features = layers.Dense(256, activation="relu")(layers.GlobalAveragePooling2D()(features))
+    return keras.Model(picture, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(features)))
+
+
+def resnet() -> keras.Model:
+    picture = keras.Input((SIDE, SIDE, 3))
+    features = _pooled(_convolved(picture, 64, 7, 2))
+    for filters in WIDTHS:
+        features = _residual_block(_residual_block(features, filters, 2), filters, 1)
+    return _model(picture, features)
+
+
+def inception() -> keras.Model:
+    picture = keras.Input((SIDE, SIDE, 3))
+    features = _pooled(layers.Conv2D(64, 7, strides=2, padding="same", activation="relu")(picture))
+    for filters in WIDTHS:
+        features = _inception_module(features, filters)
+        if filters == WIDTHS[1]:
+            features = _pooled(features)
+    return _model(picture, features)

@@ -1,0 +1,142 @@
+"""The load generators: so many jobs in flight for so long, every answer checked. wrk for HTTP, a DEALER for ZeroMQ.
+
+Both begin with nothing in flight, send the next job when an answer comes, and let go what is in flight at the end.
+"""
+
+import json
+import math
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+
+PATIENCE = 60.0
+FOLDER = Path(__file__).resolve().parent
+
+
+class LoadError(Exception):
+    """An answer was wrong, or did not come."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    answers: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def percentile(ordered: list[float], percent: float) -> float:
+    """The smallest of some ordered numbers that so many percent of them do not exceed."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+class HTTPDoor:
+    """A server's call that takes a picture, as a raw body, or as the part of a form if it has a name."""
+
+    def __init__(self, url: str, answer_has: str, part: str | None = None):
+        self.url, self._answer_has, self._part = url, answer_has, part
+
+    def _body(self, picture: bytes) -> tuple[bytes, str]:
+        if self._part is None:
+            return picture, "image/jpeg"
+        head = (
+            f'--boundary-of-parts\r\nContent-Disposition: form-data; name="{self._part}"; filename="picture.jpg"\r\n'
+            "Content-Type: image/jpeg\r\n\r\n")
+        return head.encode() + picture + b"\r\n--boundary-of-parts--\r\n", "multipart/form-data; boundary=boundary-of-parts"
+
+    def ask(self, picture: bytes) -> dict:
+        """One answer."""
+        body, kind = self._body(picture)
+        request = urllib.request.Request(self.url, body, {"Content-Type": kind})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+                text = reply.read().decode()
+        except (OSError, urllib.error.HTTPError) as error:
+            detail = error.read().decode()[:300] if isinstance(error, urllib.error.HTTPError) else ""
+            raise LoadError(f"{self.url}: {error} {detail}") from error
+        if self._answer_has not in text:
+            raise LoadError(f"{self.url} answers {text[:300]}, without {self._answer_has}")
+        return json.loads(text)
+
+    def load(self, picture: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
+        """Measures for whole seconds."""
+        body, kind = self._body(picture)
+        file = folder / "body"
+        file.write_bytes(body)
+        done = subprocess.run(
+            ["wrk", "--threads", "1", "--connections", str(in_flight), "--duration", f"{seconds}s", "--timeout", f"{PATIENCE:.0f}s",
+             "--script", str(FOLDER / "load.lua"), self.url, "--", str(file), kind, self._answer_has],
+            capture_output=True, text=True, timeout=seconds + 2 * PATIENCE)
+        if done.returncode != 0:
+            raise LoadError(f"wrk ended with {done.returncode}: {done.stderr.strip()}")
+        report = json.loads(done.stdout.strip().splitlines()[-1])
+        if report["wrong"] or report["broken"] or not report["answers"]:
+            raise LoadError(
+                f"{self.url} with {in_flight} in flight: {report['answers']} answers, {report['wrong']} of them wrong, "
+                f"{report['broken']} connections broken or timed out {done.stderr.strip()}")
+        return Outcome(report["answers"], report["answers"] / report["seconds"], report["p50_ms"], report["p99_ms"])
+
+
+class ZeroMQDoor:
+    """A router's client endpoint."""
+
+    def __init__(self, endpoint: str):
+        self.endpoint = endpoint
+
+    def ask(self, picture: bytes) -> dict:
+        """One answer."""
+        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.connect(self.endpoint)
+            self._submit(socket, picture, 0)
+            return self._take(socket)[1]
+
+    def load(self, picture: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
+        """Measures for whole seconds; `folder` is not needed."""
+        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.sndhwm = socket.rcvhwm = 0
+            socket.connect(self.endpoint)
+            start = time.perf_counter()
+            begun: dict[int, float] = {}
+            latencies: list[float] = []
+
+            def submit() -> None:
+                number = len(begun) + len(latencies)
+                begun[number] = time.perf_counter()
+                self._submit(socket, picture, number)
+
+            for _ in range(in_flight):
+                submit()
+            while True:
+                number, _ = self._take(socket)
+                now = time.perf_counter()
+                if now >= start + seconds:
+                    break
+                latencies.append((now - begun.pop(number)) * 1000)
+                submit()
+        if not latencies:
+            raise LoadError(f"{self.endpoint}: no answer within {seconds} s: measure for longer")
+        latencies.sort()
+        return Outcome(
+            len(latencies), len(latencies) / seconds, percentile(latencies, 50), percentile(latencies, 99))
+
+    @staticmethod
+    def _submit(socket: zmq.Socket, picture: bytes, number: int) -> None:
+        header = b'{"verb":"classify","budget_ms":60000}'
+        socket.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, picture])
+
+    def _take(self, socket: zmq.Socket) -> tuple[int, dict]:
+        """The next answer and its number, checked."""
+        if not socket.poll(PATIENCE * 1000):
+            raise LoadError(f"{self.endpoint} did not answer within {PATIENCE:.0f} s")
+        frames = socket.recv_multipart()
+        result = json.loads(frames[-1])
+        if result.get("status") != 200 or "label" not in result.get("verdict", {}):
+            raise LoadError(f"{self.endpoint} answers {frames[-1].decode()[:300]}")
+        return int(frames[0]), result

@@ -1,0 +1,65 @@
+"""The pictures that are sent: a portrait, one of 12 megapixels, a group of nine. All are made of one photograph.
+
+The photograph is the portrait that matplotlib comes with. Grain, of a fixed seed, makes the files as large as a camera's.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+
+@dataclass(frozen=True)
+class Scene:
+    name: str
+    title: str
+    faces: int
+    jpeg: bytes
+
+
+def _portrait(width: int, height: int) -> Image.Image:
+    photograph = Image.open(Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg").convert("RGB")
+    return photograph.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _jpeg(image: Image.Image, grain: float, quality: int) -> bytes:
+    noise = np.random.default_rng(1).normal(0, grain, (image.height, image.width, 1)).astype(np.float32)
+    grainy = np.clip(np.asarray(image, np.float32) + noise, 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grainy).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def portrait() -> bytes:
+    """768 x 900 pixels, between 100 and 150 kB."""
+    return _jpeg(_portrait(768, 900), grain=2, quality=87)
+
+
+def large() -> bytes:
+    """4000 x 3000 pixels, a face in the middle."""
+    canvas = _portrait(400, 300).filter(ImageFilter.GaussianBlur(8)).resize((4000, 3000), Image.Resampling.BICUBIC)
+    canvas.paste(_portrait(2048, 2400), (976, 600))
+    return _jpeg(canvas, grain=5, quality=90)
+
+
+def group() -> bytes:
+    """1536 x 1800 pixels, nine faces in rows of three, no two of them alike."""
+    canvas = Image.new("RGB", (1536, 1800))
+    for place in range(9):
+        face = _portrait(512, 600)
+        if place % 2:
+            face = ImageOps.mirror(face)
+        face = ImageEnhance.Brightness(face).enhance(0.8 + 0.05 * place)
+        canvas.paste(face, (place % 3 * 512, place // 3 * 600))
+    return _jpeg(canvas, grain=2, quality=90)
+
+
+def scenes() -> list[Scene]:
+    return [
+        Scene("portrait", "Portrait, 768 x 900", 1, portrait()),
+        Scene("large", "12 megapixels, 4000 x 3000", 1, large()),
+        Scene("group", "Group of nine, 1536 x 1800", 9, group()),
+    ]

@@ -1,0 +1,173 @@
+"""The systems that are compared: how each is started, on free ports, and at which doors it takes pictures."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loads import HTTPDoor, LoadError, ZeroMQDoor
+from scenes import Scene
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parents[1]
+# From a start to the first answer: the engine compiles, TensorFlow is imported.
+PATIENCE = 120.0
+QUIET_PATIENCE = 60.0
+TICKS = os.sysconf("SC_CLK_TCK")
+Door = HTTPDoor | ZeroMQDoor
+
+
+@dataclass(frozen=True)
+class System:
+    """A system as the table has it; `doors` of one system are measured with the same processes."""
+
+    name: str
+    title: str
+    finds_faces: bool
+    doors: tuple[str, ...]
+    precision: str = "f32"
+
+
+def known(precisions: list[str]) -> list[System]:
+    """All systems; Bifrons once for each precision."""
+    bifrons = [
+        System(f"bifrons-{precision}", f"Bifrons, {precision}", True, ("ZeroMQ", "HTTP"), precision)
+        for precision in precisions
+    ]
+    return [
+        *bifrons,
+        System("mosec", "mosec", False, ("HTTP",)),
+        System("litserve", "LitServe", False, ("HTTP",)),
+        System("mosec-locating", "mosec with our locator", True, ("HTTP",)),
+        System("flask", "Flask, the original's networks", False, ("HTTP",)),
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Running:
+    """A system's processes, which are a session of their own, and its doors by name."""
+
+    def __init__(self, system: System, words: list[str], doors: dict[str, Door], folder: Path):
+        self.system, self.doors = system, doors
+        self._log = folder / f"{system.name}.log"
+        # Half of the peers keep sockets in the temporary folder; OpenBLAS and the like must not start threads of their own.
+        environment = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def wait_until_it_answers(self, scene: Scene) -> None:
+        """Waits until every door answers, and right: at its start a service may say that it cannot yet."""
+        end = time.monotonic() + PATIENCE
+        for door in self.doors.values():
+            while True:
+                try:
+                    door.ask(scene.jpeg)
+                    break
+                except LoadError as error:
+                    if self._process.poll() is not None or time.monotonic() > end:
+                        raise LoadError(f"{self.system.name} does not serve: {error}\n{self._last_lines()}") from error
+                    time.sleep(0.2)
+
+    def check(self, scene: Scene) -> None:
+        """Each door's answer has the scene's faces, if the system finds faces."""
+        for name, door in self.doors.items():
+            faces = len(door.ask(scene.jpeg).get("faces", []))
+            if self.system.finds_faces and faces != scene.faces:
+                raise LoadError(f"{self.system.name} by {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
+
+    def wait_until_quiet(self) -> None:
+        """Waits until it does no more of what the last load let go."""
+        end = time.monotonic() + QUIET_PATIENCE
+        before = self.cpu_seconds()
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            now = self.cpu_seconds()
+            if now - before < 0.05:
+                return
+            before = now
+        raise LoadError(f"{self.system.name} still computes {QUIET_PATIENCE:.0f} s after the last request")
+
+    def cpu_seconds(self) -> float:
+        """What its processes have computed."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # It has just ended.
+            if int(fields[3]) == self._process.pid:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICKS
+
+    def end(self) -> None:
+        """Asks it to end, then ends what is left of its processes."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+    def _last_lines(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _bifrons(system: System, folder: Path, binaries: Path) -> Running:
+    client, worker, http = (free_port() for _ in range(3))
+    words = [
+        str(binaries / "bifrons"), "up", f"--client-endpoint=tcp://127.0.0.1:{client}",
+        f"--worker-endpoint=tcp://127.0.0.1:{worker}", f"--http-port={http}", f"--models-folder={ROOT / 'Models'}",
+        f"--precision={system.precision}", f"--cache-folder={folder / 'cache'}", "--log-level=warning",
+    ]
+    return Running(system, words, {
+        "ZeroMQ": ZeroMQDoor(f"tcp://127.0.0.1:{client}"),
+        "HTTP": HTTPDoor(f"http://127.0.0.1:{http}/v1/classify?budget_ms=60000", '"label"'),
+    }, folder)
+
+
+def _peer(system: System, folder: Path) -> Running:
+    port = free_port()
+    python, url = sys.executable, f"http://127.0.0.1:{port}"
+    mosec = ["--address=127.0.0.1", f"--port={port}", "--timeout=60000", "--log-level=warning"]
+    match system.name:
+        case "mosec":
+            words, door = [python, str(FOLDER / "mosec_server.py"), *mosec], HTTPDoor(f"{url}/inference", '"label"')
+        case "mosec-locating":
+            words, door = [python, str(FOLDER / "mosec_locating.py"), *mosec], HTTPDoor(f"{url}/inference", '"label"')
+        case "litserve":
+            words, door = [python, str(FOLDER / "litserve_server.py"), str(port)], HTTPDoor(f"{url}/predict", '"label"', "image")
+        case "flask":
+            words = [
+                python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--workers={os.cpu_count()}", "--timeout=120",
+                f"--chdir={FOLDER}", "flask_server:app",
+            ]
+            door = HTTPDoor(f"{url}/", '"result"', "file")
+        case _:
+            raise ValueError(f"there is no system {system.name}")
+    return Running(system, words, {"HTTP": door}, folder)
+
+
+@contextmanager
+def running(system: System, folder: Path, binaries: Path) -> Iterator[Running]:
+    """The system as long as it is needed."""
+    started = _bifrons(system, folder, binaries) if system.name.startswith("bifrons") else _peer(system, folder)
+    try:
+        yield started
+    finally:
+        started.end()
