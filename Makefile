@@ -12,8 +12,10 @@ swift_files := Sources Tests Benchmarks/Sources Fuzzing/Sources Package.swift Be
 IMAGE ?=
 # The training's folder of labelled pictures
 DATA ?=
-# How long make fuzz takes for each of its targets, and make chaos
+# How long make fuzz takes for each of its targets, and make chaos; of make bench-peers one load, 5 if not given
 SECONDS ?= 60
+# How often make bench-peers measures each system
+ROUNDS ?= 5
 # What decides on the faults of make chaos
 SEED ?= 1
 # How long make soak takes, and where it writes
@@ -23,7 +25,7 @@ SOAK ?= .cache/soak
 REPORT ?= .cache/data-report.html
 
 .PHONY: help demo test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
-.PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean
+.PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean bench-peers
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,7 +37,7 @@ test: packages engine ## build with walls checked, run all tests
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
-	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Documentation/tests Models/training/tests \
+	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Documentation/tests Benchmarks/peers/tests Models/training/tests \
 		--ignore Models/training/tests/with_torch
 
 test-tsan: packages engine ## run the Swift tests under the thread sanitizer
@@ -61,6 +63,12 @@ build: packages ## build the release executables into .build/release
 
 bench: build engine ## run the benchmarks
 	cd Benchmarks && swift run -c release bifrons-benchmarks
+
+bench-peers: SECONDS = 5
+bench-peers: build engine ## measure mosec, LitServe and Flask beside Bifrons, ROUNDS=5 times SECONDS=5 a load
+	@scripts/packages wrk
+	@scripts/python-environment .venv-peers Benchmarks/peers/requirements.txt
+	.venv-peers/bin/python Benchmarks/peers/compare.py --rounds $(ROUNDS) --seconds $(SECONDS)
 
 scaling: packages ## simulate up to 1,000 workers of each model and 16 routers; writes .cache/scaling.csv and the picture
 	@scripts/python-environment .venv-test Tests/requirements.txt

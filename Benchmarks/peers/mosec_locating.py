@@ -21,7 +21,7 @@ class Locating(Worker):
         self.locator = Locator(MODELS / "locator")
 
     def deserialize(self, data):
-        return data
+        return bytes(data)
 
     def forward(self, data):
         decoded = preprocessing.decode(data)

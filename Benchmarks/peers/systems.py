@@ -17,7 +17,7 @@ from scenes import Scene
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 # From a start to the first answer: the engine compiles, TensorFlow is imported.
-PATIENCE = 120.0
+PATIENCE = 60.0
 QUIET_PATIENCE = 60.0
 TICKS = os.sysconf("SC_CLK_TCK")
 Door = HTTPDoor | ZeroMQDoor
@@ -92,9 +92,9 @@ class Running:
         end = time.monotonic() + QUIET_PATIENCE
         before = self.cpu_seconds()
         while time.monotonic() < end:
-            time.sleep(0.2)
+            time.sleep(0.5)
             now = self.cpu_seconds()
-            if now - before < 0.05:
+            if now - before < 0.03:
                 return
             before = now
         raise LoadError(f"{self.system.name} still computes {QUIET_PATIENCE:.0f} s after the last request")

@@ -1,0 +1,54 @@
+"""The picture of a run: verdicts a second of each system, by scene, with the spread of the rounds."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+from figures import Rounds, rate, spread  # noqa: E402
+from scenes import Scene  # noqa: E402
+from systems import System  # noqa: E402
+from tables import door_rows, number  # noqa: E402
+
+# On white and on near black alike.
+INK = "#7d7d7d"
+OURS, LOCATES, CENTRE = "#2f81d6", "#c9762b", "#8a8f98"
+IN_FLIGHT = 32
+
+
+def colour(system: System) -> str:
+    if system.name.startswith("bifrons"):
+        return OURS
+    return LOCATES if system.finds_faces else CENTRE
+
+
+def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path) -> None:
+    """Writes an SVG without a background; the same measurements give the same bytes."""
+    rows = door_rows(systems)
+    style = {
+        "svg.hashsalt": "peers", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
+        "xtick.color": INK, "ytick.color": INK,
+    }
+    with pyplot.rc_context(style):
+        figure, axes = pyplot.subplots(
+            1, len(scenes), figsize=(11, 0.42 * len(rows) + 1.2), layout="constrained", sharey=True, squeeze=False)
+        for axis, scene in zip(axes[0], scenes, strict=True):
+            axis.set(title=scene.title, xlabel=f"verdicts a second, {IN_FLIGHT} in flight")
+            for place, (system, door, title) in enumerate(rows):
+                measured = rounds.of(system.name, door, scene.name, IN_FLIGHT)
+                if not measured:
+                    continue
+                value = spread(rate(m) for m in measured.values())
+                reach = [[value.median - value.least], [value.greatest - value.median]]
+                axis.barh(place, value.median, color=colour(system), xerr=reach, ecolor=INK, capsize=2)
+                axis.text(value.greatest, place, f"  {number(value.median)}", va="center")
+            axis.margins(x=0.2)
+            axis.spines[["top", "right"]].set_visible(False)
+        titles = [title + ("" if system.finds_faces else " *") for system, _, title in rows]
+        axes[0][0].set_yticks(range(len(rows)), titles)
+        axes[0][0].invert_yaxis()
+        figure.supxlabel("* looks at the picture's centre only; the others find every face first", fontsize=8)
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+        pyplot.close(figure)

@@ -1,0 +1,163 @@
+"""Measures Bifrons beside other servers of the same networks, turn by turn, and writes tables, a picture and the numbers.
+
+    python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--out FOLDER]
+
+In each round every system is started, asked, measured and ended, one after the other, so that noise of the machine hits all
+alike. Exit status 1 if any answer was wrong or did not come; a promise that was not kept is only told.
+"""
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import chart
+import scenes
+import tables
+from figures import Measurement, Rounds
+from loads import LoadError
+from promises import ALONE, BESIDE, CROP_CENTRE
+from scenes import Scene
+from systems import ROOT, Running, System, known, running
+
+PACKAGES = ("mosec", "litserve", "openvino", "flask", "gunicorn", "tensorflow-cpu")
+# A p99 needs more answers than a rate.
+TAIL_LENGTH = 2
+
+
+class Comparison:
+    """A run: what it measured and what went wrong so far."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path):
+        self._seconds, self._warm_up = options.seconds, options.warm_up
+        self._binaries, self._folder = options.bin, folder
+        self._scenes = scenes.scenes()
+        self._systems = {system.name: system for system in known(options.precisions)}
+        self.chosen = [system for system in self._systems.values() if not options.systems or system.name in options.systems]
+        self.measurements: list[Measurement] = []
+        self.errors: list[str] = []
+
+    def round(self, number: int) -> None:
+        """Each round begins with another system."""
+        first = number % len(self.chosen)
+        for system in self.chosen[first:] + self.chosen[:first]:
+            self._try(self._measure, number, system)
+        if "bifrons-f32" in (system.name for system in self.chosen):
+            self._try(self._measure_tails, number)
+
+    def _try(self, measure, *arguments) -> None:
+        try:
+            measure(*arguments)
+        except LoadError as error:
+            self.errors.append(str(error))
+            print(f"peers: {error}", file=sys.stderr, flush=True)
+
+    def _start(self, system: System):
+        return running(system, self._folder, self._binaries)
+
+    def _measure(self, number: int, system: System) -> None:
+        with self._start(system) as started:
+            started.wait_until_it_answers(self._scenes[0])
+            for scene in self._scenes:
+                started.check(scene)
+                for door in system.doors:
+                    for in_flight in tables.IN_FLIGHT:
+                        self._load(started, number, door, scene, in_flight)
+
+    def _measure_tails(self, number: int) -> None:
+        """One in flight at Bifrons, alone and then beside mosec and LitServe, which have nothing to do."""
+        portrait = dataclasses.replace(self._scenes[0], name="tails")
+        seconds = self._seconds * TAIL_LENGTH
+        mosec, litserve = (self._systems[name] for name in CROP_CENTRE)
+        with self._start(self._systems["bifrons-f32"]) as ours:
+            ours.wait_until_it_answers(portrait)
+            self._load(ours, number, "ZeroMQ", portrait, 1, ALONE, seconds)
+            with self._start(mosec) as first, self._start(litserve) as second:
+                for peer in (first, second):
+                    peer.wait_until_it_answers(portrait)
+                    peer.wait_until_quiet()
+                self._load(ours, number, "ZeroMQ", portrait, 1, BESIDE, seconds)
+
+    def _load(
+        self, started: Running, number: int, door: str, scene: Scene, in_flight: int, setting: str = ALONE,
+        seconds: int | None = None,
+    ) -> None:
+        length = seconds or self._seconds
+        for lasting in (self._warm_up, length, 4 * length):
+            outcome = started.doors[door].load(scene.jpeg, in_flight, lasting, self._folder)
+            started.wait_until_quiet()
+            if lasting >= length and outcome.answers:
+                break
+        else:
+            raise LoadError(f"{started.system.name} gave no answer of {scene.name} in {4 * length} s: measure for longer")
+        measurement = Measurement(
+            number, started.system.name, door, scene.name, in_flight, outcome.per_second, outcome.p50_ms, outcome.p99_ms,
+            outcome.answers, setting)
+        self.measurements.append(measurement)
+        print(
+            f"round {number + 1}: {started.system.title} by {door}, {scene.name}, {in_flight} in flight, {setting}: "
+            f"{outcome.per_second:.1f} verdicts/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms", flush=True)
+
+    def write(self, out: Path, machine: str, options: argparse.Namespace) -> str:
+        """Writes the page, the picture and the numbers; returns the page."""
+        out.mkdir(parents=True, exist_ok=True)
+        rounds = Rounds(self.measurements)
+        versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+        heading = (
+            f"{machine}; medians of {options.rounds} rounds of {options.seconds} s a load (least to greatest); "
+            f"{len(self.errors)} errors; {', '.join(f'{name} {version}' for name, version in versions.items())}.")
+        page = tables.page(rounds, self.chosen, self._scenes, heading)
+        (out / "peers.md").write_text(page)
+        chart.draw(rounds, self.chosen, self._scenes, out / "peers.svg")
+        numbers = {
+            "machine": machine, "versions": versions, "rounds": options.rounds, "seconds": options.seconds,
+            "pictures": {scene.name: len(scene.jpeg) for scene in self._scenes}, "errors": self.errors,
+            "measurements": [dataclasses.asdict(measurement) for measurement in self.measurements],
+        }
+        (out / "peers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+        return page
+
+
+def this_machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor")
+    return f"{len(os.sched_getaffinity(0))} cores of {model}"
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    parser.add_argument("--warm-up", type=int, default=1, help="seconds of the same load before it, not measured")
+    parser.add_argument("--precisions", type=lambda text: text.split(","), default=["f32", "int8"], help="of Bifrons")
+    parser.add_argument("--systems", type=lambda text: text.split(","), help="only these")
+    parser.add_argument("--bin", type=Path, default=ROOT / ".build/release", help="the folder of Bifrons's programs")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers")
+    given = parser.parse_args()
+    names = [system.name for system in known(given.precisions)]
+    if unknown := set(given.systems or ()).difference(names):
+        parser.error(f"there is no system {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
+    if min(given.rounds, given.seconds, given.warm_up) < 1:
+        parser.error("--rounds, --seconds and --warm-up are whole numbers from 1 on")
+    return given
+
+
+def main() -> int:
+    given = options()
+    # So that what was started is ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="bifrons-peers-") as folder:
+        comparison = Comparison(given, Path(folder))
+        for number in range(given.rounds):
+            comparison.round(number)
+    print(comparison.write(given.out, this_machine(), given))
+    return 1 if comparison.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

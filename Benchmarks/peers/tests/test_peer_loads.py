@@ -1,0 +1,55 @@
+"""The ZeroMQ load generator against a router that is a thread here."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+
+from loads import LoadError, ZeroMQDoor
+
+
+@contextmanager
+def answering(endpoint: str, reply: dict) -> Iterator[list[int]]:
+    """Answers every job until the end; yields how many jobs were waiting each time it looked."""
+    waiting: list[int] = []
+    ended = threading.Event()
+
+    def serve() -> None:
+        with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
+            socket.linger = 0
+            socket.bind(endpoint)
+            while not ended.is_set():
+                jobs = []
+                while socket.poll(10):
+                    jobs.append(socket.recv_multipart())
+                waiting.append(len(jobs))
+                for client, number, *_ in jobs:
+                    socket.send_multipart([client, number, b"", b"BIFRONS1", json.dumps(reply).encode()])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield waiting
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
+    endpoint = f"ipc://{tmp_path}/router"
+    with answering(endpoint, {"status": 200, "verdict": {"label": "real"}}) as waiting:
+        outcome = ZeroMQDoor(endpoint).load(b"picture", 8, 1, tmp_path)
+    assert max(waiting) == 8
+    assert outcome.answers > 8 and outcome.per_second == outcome.answers
+    assert 10 <= outcome.p50_ms <= outcome.p99_ms
+
+
+@pytest.mark.parametrize("reply", [{"status": 206, "verdict": {"label": "real"}}, {"status": 200}, {"status": 429}])
+def test_answer_without_a_whole_verdict_ends_the_load(tmp_path: Path, reply: dict):
+    endpoint = f"ipc://{tmp_path}/router"
+    with answering(endpoint, reply), pytest.raises(LoadError, match="answers"):
+        ZeroMQDoor(endpoint).load(b"picture", 2, 1, tmp_path)
