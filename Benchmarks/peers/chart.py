@@ -27,11 +27,10 @@ def colour(system: System) -> str:
 def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path) -> None:
     """Writes an SVG without a background; the same measurements give the same bytes."""
     rows = door_rows(systems)
-    style = {
+    with pyplot.rc_context({
         "svg.hashsalt": "peers", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
         "xtick.color": INK, "ytick.color": INK,
-    }
-    with pyplot.rc_context(style):
+    }):
         figure, axes = pyplot.subplots(
             1, len(scenes), figsize=(11, 0.42 * len(rows) + 1.2), layout="constrained", sharey=True, squeeze=False)
         for axis, scene in zip(axes[0], scenes, strict=True):

@@ -1,9 +1,9 @@
-"""Measures Bifrons beside other servers of the same networks, turn by turn, and writes tables, a picture and the numbers.
+"""Measures Bifrons beside other servers of the same networks, turn by turn; writes tables, a picture and the numbers.
 
     python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--out FOLDER]
 
-In each round every system is started, asked, measured and ended, one after the other, so that noise of the machine hits all
-alike. Exit status 1 if any answer was wrong or did not come; a promise that was not kept is only told.
+In each round every system is started, asked, measured and ended, one after the other, so that noise of the machine hits
+all alike. Exit status 1 if any answer was wrong or did not come; a promise that was not kept is only told.
 """
 
 import argparse
@@ -38,7 +38,8 @@ class Comparison:
         self._binaries, self._folder = options.bin, folder
         self._scenes = scenes.scenes()
         self._systems = {system.name: system for system in known(options.precisions)}
-        self.chosen = [system for system in self._systems.values() if not options.systems or system.name in options.systems]
+        wanted = options.systems or self._systems
+        self.chosen = [system for system in self._systems.values() if system.name in wanted]
         self.measurements: list[Measurement] = []
         self.errors: list[str] = []
 
@@ -94,14 +95,16 @@ class Comparison:
             if lasting >= length and outcome.answers:
                 break
         else:
-            raise LoadError(f"{started.system.name} gave no answer of {scene.name} in {4 * length} s: measure for longer")
+            raise LoadError(
+                f"{started.system.name} gave no answer of {scene.name} in {4 * length} s: measure for longer")
         measurement = Measurement(
-            number, started.system.name, door, scene.name, in_flight, outcome.per_second, outcome.p50_ms, outcome.p99_ms,
-            outcome.answers, setting)
+            number, started.system.name, door, scene.name, in_flight, outcome.per_second, outcome.p50_ms,
+            outcome.p99_ms, outcome.answers, setting)
         self.measurements.append(measurement)
         print(
             f"round {number + 1}: {started.system.title} by {door}, {scene.name}, {in_flight} in flight, {setting}: "
-            f"{outcome.per_second:.1f} verdicts/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms", flush=True)
+            f"{outcome.per_second:.1f} verdicts/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms",
+            flush=True)
 
     def write(self, out: Path, machine: str, options: argparse.Namespace) -> str:
         """Writes the page, the picture and the numbers; returns the page."""
@@ -124,8 +127,8 @@ class Comparison:
 
 
 def this_machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown processor")
+    fields = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    model = next((value.strip() for name, _, value in fields if name.strip() == "model name"), "an unknown processor")
     return f"{len(os.sched_getaffinity(0))} cores of {model}"
 
 

@@ -60,7 +60,9 @@ def median_ms(measurement: Measurement) -> float:
     return measurement.p50_ms
 
 
-def ratio(ours: dict[int, Measurement], theirs: list[dict[int, Measurement]], value: Value, best: Callable) -> Spread | None:
+def ratio(
+    ours: dict[int, Measurement], theirs: list[dict[int, Measurement]], value: Value, best: Callable
+) -> Spread | None:
     """Ours against the best of theirs, round by round; of rounds only in which all were measured. None without any.
 
     `best` is `max` where more is better, else `min`.

@@ -1,10 +1,10 @@
 """The original demo's two Keras networks, rebuilt from their published description.
 
-Both take 224 x 224 pixels of RGB and begin with 64 filters of 7 x 7 at a stride of 2 and a pooling. Then model 1 has two
-residual blocks for each of 64, 128, 256 and 512 filters, the first of them at a stride of 2; model 2 has an Inception module
-for each, with a pooling between the second and the third. Both end in a global average, a dense layer of 256, a dropout of
-0.5 and a sigmoid. The weights are random, of a fixed seed: how long a network takes does not depend on them, and what it
-answers means nothing.
+Both take 224 x 224 pixels of RGB and begin with 64 filters of 7 x 7 at a stride of 2 and a pooling. Then model 1 has
+two residual blocks for each of 64, 128, 256 and 512 filters, the first of them at a stride of 2; model 2 has an
+Inception module for each, with a pooling between the second and the third. Both end in a global average, a dense layer
+of 256, a dropout of 0.5 and a sigmoid. The weights are random, of a fixed seed: how long a network takes does not
+depend on them, and what it answers means nothing.
 """
 
 import keras

@@ -30,6 +30,6 @@ class Networks(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    api = Networks(max_batch_size=BATCH, batch_timeout=0.001)
+    api = Networks(max_batch_size=BATCH, batch_timeout=0.003)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=os.cpu_count(), fast_queue=True)
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), num_api_servers=1, generate_client_file=False, log_level="warning")
+    server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")

@@ -31,6 +31,8 @@ function done(summary, latency, requests)
     local failures = summary.errors
     local broken = failures.connect + failures.read + failures.write + failures.timeout
     io.stderr:write(first)
-    io.write(string.format('\n{"answers":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f,"wrong":%d,"broken":%d}\n',
-        summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, bad, broken))
+    io.write(string.format(
+        '\n{"answers":%d,"seconds":%.6f,"p50_ms":%.3f,"p99_ms":%.3f,"wrong":%d,"broken":%d}\n',
+        summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+        bad, broken))
 end

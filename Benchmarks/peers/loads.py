@@ -15,6 +15,7 @@ from pathlib import Path
 import zmq
 
 PATIENCE = 60.0
+BOUNDARY = "boundary-of-parts"
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -45,9 +46,10 @@ class HTTPDoor:
         if self._part is None:
             return picture, "image/jpeg"
         head = (
-            f'--boundary-of-parts\r\nContent-Disposition: form-data; name="{self._part}"; filename="picture.jpg"\r\n'
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{self._part}"; filename="picture.jpg"\r\n'
             "Content-Type: image/jpeg\r\n\r\n")
-        return head.encode() + picture + b"\r\n--boundary-of-parts--\r\n", "multipart/form-data; boundary=boundary-of-parts"
+        body = head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+        return body, f"multipart/form-data; boundary={BOUNDARY}"
 
     def ask(self, picture: bytes) -> dict:
         """One answer."""
@@ -69,8 +71,9 @@ class HTTPDoor:
         file = folder / "body"
         file.write_bytes(body)
         done = subprocess.run(
-            ["wrk", "--threads", "1", "--connections", str(in_flight), "--duration", f"{seconds}s", "--timeout", f"{PATIENCE:.0f}s",
-             "--script", str(FOLDER / "load.lua"), self.url, "--", str(file), kind, self._answer_has],
+            ["wrk", "--threads", "1", "--connections", str(in_flight), "--duration", f"{seconds}s",
+             "--timeout", f"{PATIENCE:.0f}s", "--script", str(FOLDER / "load.lua"), self.url,
+             "--", str(file), kind, self._answer_has],
             capture_output=True, text=True, timeout=seconds + 2 * PATIENCE)
         if done.returncode != 0:
             raise LoadError(f"wrk ended with {done.returncode}: {done.stderr.strip()}")
@@ -131,7 +134,7 @@ class ZeroMQDoor:
 
     def _take(self, socket: zmq.Socket) -> tuple[int, dict]:
         """The next answer and its number, checked."""
-        if not socket.poll(PATIENCE * 1000):
+        if not socket.poll(int(PATIENCE * 1000)):
             raise LoadError(f"{self.endpoint} did not answer within {PATIENCE:.0f} s")
         frames = socket.recv_multipart()
         result = json.loads(frames[-1])

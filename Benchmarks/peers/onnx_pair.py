@@ -1,4 +1,4 @@
-"""What the peers' servers share: both published networks in f32 through the engine, and the picture's centre as their input."""
+"""What the peers' servers share: both published networks in f32 through the engine, and a picture's centre as input."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ BATCH = 8
 
 
 def central_square(file: bytes) -> np.ndarray:
-    """Decodes a picture once, as the frameworks' own examples do, and cuts its central square: [3, SIDE, SIDE] float32."""
+    """Decodes a picture once, as the frameworks' examples do, and cuts its central square: [3, SIDE, SIDE] float32."""
     image = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError("the body is no picture that OpenCV reads: send a JPEG or a PNG")
@@ -31,7 +31,8 @@ class Pair:
     def __init__(self, models: Path = MODELS) -> None:
         # As in Sources/Inference/Network.swift.
         settings = {
-            "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1,
+            "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": "f32",
+            "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1,
         }
         ensemble = json.loads((models / "ensemble.json").read_text())
         blend = next(blend for blend in ensemble["merge"] if blend["models"] == ensemble["models"])
@@ -41,9 +42,9 @@ class Pair:
         for name, weight in zip(blend["models"], blend["weights"], strict=True):
             manifest = json.loads((models / name / "manifest.json").read_text())
             network = core.compile_model(core.read_model(models / name / manifest["file"]), "CPU", settings)
-            calibration = manifest["calibration"]
             output = network.output(manifest["output"]["name"])
-            self._parts.append((network.create_infer_request(), output, weight, calibration["scale"], calibration["bias"]))
+            scale, bias = (manifest["calibration"][key] for key in ("scale", "bias"))
+            self._parts.append((network.create_infer_request(), output, weight, scale, bias))
 
     def probabilities(self, tensor: np.ndarray) -> np.ndarray:
         """How probably each of some pictures [n, 3, SIDE, SIDE] is generated."""

@@ -1,6 +1,6 @@
 """The pictures that are sent: a portrait, one of 12 megapixels, a group of nine. All are made of one photograph.
 
-The photograph is the portrait that matplotlib comes with. Grain, of a fixed seed, makes the files as large as a camera's.
+The photograph is the portrait that matplotlib comes with. Grain of a fixed seed makes the files as large as a camera's.
 """
 
 import io

@@ -19,6 +19,8 @@ ROOT = FOLDER.parents[1]
 # From a start to the first answer: the engine compiles, TensorFlow is imported.
 PATIENCE = 60.0
 QUIET_PATIENCE = 60.0
+# Seconds between two looks at what processes have computed.
+GLANCE = 0.5
 TICKS = os.sysconf("SC_CLK_TCK")
 Door = HTTPDoor | ZeroMQDoor
 
@@ -60,15 +62,20 @@ class Running:
 
     def __init__(self, system: System, words: list[str], doors: dict[str, Door], folder: Path):
         self.system, self.doors = system, doors
+        self._idle = 0.0
         self._log = folder / f"{system.name}.log"
-        # Half of the peers keep sockets in the temporary folder; OpenBLAS and the like must not start threads of their own.
-        environment = os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
+        # mosec keeps its sockets in the temporary folder.
+        environment = os.environ | {"TMPDIR": str(folder)}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
 
     def wait_until_it_answers(self, scene: Scene) -> None:
-        """Waits until every door answers, and right: at its start a service may say that it cannot yet."""
+        """Waits until every door answers, and right: at its start a service may say that it cannot yet.
+
+        Then takes what it computes without a request: LitServe's workers poll.
+        """
         end = time.monotonic() + PATIENCE
         for door in self.doors.values():
             while True:
@@ -79,22 +86,27 @@ class Running:
                     if self._process.poll() is not None or time.monotonic() > end:
                         raise LoadError(f"{self.system.name} does not serve: {error}\n{self._last_lines()}") from error
                     time.sleep(0.2)
+        time.sleep(GLANCE)
+        before = self.cpu_seconds()
+        time.sleep(GLANCE)
+        self._idle = self.cpu_seconds() - before
 
     def check(self, scene: Scene) -> None:
         """Each door's answer has the scene's faces, if the system finds faces."""
         for name, door in self.doors.items():
             faces = len(door.ask(scene.jpeg).get("faces", []))
             if self.system.finds_faces and faces != scene.faces:
-                raise LoadError(f"{self.system.name} by {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
+                raise LoadError(
+                    f"{self.system.name} by {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
 
     def wait_until_quiet(self) -> None:
         """Waits until it does no more of what the last load let go."""
         end = time.monotonic() + QUIET_PATIENCE
         before = self.cpu_seconds()
         while time.monotonic() < end:
-            time.sleep(0.5)
+            time.sleep(GLANCE)
             now = self.cpu_seconds()
-            if now - before < 0.03:
+            if now - before < self._idle + 0.05:
                 return
             before = now
         raise LoadError(f"{self.system.name} still computes {QUIET_PATIENCE:.0f} s after the last request")
@@ -151,7 +163,8 @@ def _peer(system: System, folder: Path) -> Running:
         case "mosec-locating":
             words, door = [python, str(FOLDER / "mosec_locating.py"), *mosec], HTTPDoor(f"{url}/inference", '"label"')
         case "litserve":
-            words, door = [python, str(FOLDER / "litserve_server.py"), str(port)], HTTPDoor(f"{url}/predict", '"label"', "image")
+            words = [python, str(FOLDER / "litserve_server.py"), str(port)]
+            door = HTTPDoor(f"{url}/predict", '"label"', "image")
         case "flask":
             words = [
                 python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--workers={os.cpu_count()}", "--timeout=120",

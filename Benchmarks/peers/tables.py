@@ -72,5 +72,6 @@ def tail_table(rounds: Rounds) -> list[str]:
 
 def page(rounds: Rounds, systems: list[System], scenes: list[Scene], heading: str) -> str:
     """The whole page; `heading` says on which machine and how often was measured."""
-    parts = [[heading], *([*scene_table(rounds, systems, scene)] for scene in scenes), promise_table(rounds), tail_table(rounds)]
+    scene_tables = [scene_table(rounds, systems, scene) for scene in scenes]
+    parts = [[heading], *scene_tables, promise_table(rounds), tail_table(rounds)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"

@@ -20,7 +20,8 @@ def test_spread_is_the_median_the_least_and_the_greatest():
 
 
 @pytest.mark.parametrize(
-    ("count", "percent", "expected"), [(1, 50, 1), (1, 99, 1), (2, 50, 1), (100, 99, 99), (101, 99, 100), (1000, 50, 500)])
+    ("count", "percent", "expected"),
+    [(1, 50, 1), (1, 99, 1), (2, 50, 1), (100, 99, 99), (101, 99, 100), (1000, 50, 500)])
 def test_percentile_is_a_number_that_was_measured(count: int, percent: float, expected: float):
     assert percentile([float(n) for n in range(1, count + 1)], percent) == expected
 

@@ -34,8 +34,8 @@ def test_cell_has_the_median_and_the_spread(measured, expected):
 
 
 def test_page_says_of_each_system_where_it_looks_and_shows_losses():
-    page = tables.page(
-        a_run({"bifrons-f32": 40, "mosec": 80, "litserve": 84, "mosec-locating": 40}), known(["f32"]), SCENES, "Two cores")
+    rates = {"bifrons-f32": 40.0, "mosec": 80.0, "litserve": 84.0, "mosec-locating": 40.0}
+    page = tables.page(a_run(rates), known(["f32"]), SCENES, "Two cores")
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in page.splitlines()}
     assert "| every face | 40.0 (36.0 to 44.0) |" in rows["Bifrons, f32, by ZeroMQ"]
     assert "| the centre | 80.0 (72.0 to 88.0) |" in rows["mosec, by HTTP"]
