@@ -14,14 +14,14 @@ from tables import door_rows, number  # noqa: E402
 
 # On white and on near black alike.
 INK = "#7d7d7d"
-OURS, LOCATES, CENTRE = "#2f81d6", "#c9762b", "#8a8f98"
+OURS, LOCATES, OTHERS = "#2f81d6", "#c9762b", "#8a8f98"
 IN_FLIGHT = 32
 
 
 def colour(system: System) -> str:
     if system.name.startswith("bifrons"):
         return OURS
-    return LOCATES if system.finds_faces else CENTRE
+    return LOCATES if system.finds_faces else OTHERS
 
 
 def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path) -> None:
@@ -48,6 +48,6 @@ def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path)
         titles = [title + ("" if system.finds_faces else " *") for system, _, title in rows]
         axes[0][0].set_yticks(range(len(rows)), titles)
         axes[0][0].invert_yaxis()
-        figure.supxlabel("* looks at the picture's centre only; the others find every face first", fontsize=8)
+        figure.supxlabel("* looks for no faces: mosec and LitServe score the centre, Flask the shrunk picture", fontsize=8)
         figure.savefig(path, transparent=True, metadata={"Date": None})
         pyplot.close(figure)

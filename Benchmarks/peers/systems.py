@@ -23,6 +23,7 @@ QUIET_PATIENCE = 60.0
 GLANCE = 0.5
 TICKS = os.sysconf("SC_CLK_TCK")
 Door = HTTPDoor | ZeroMQDoor
+EVERY_FACE, CENTRE, WHOLE = "every face", "the centre", "all of it, shrunk"
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,27 @@ class System:
 
     name: str
     title: str
-    finds_faces: bool
+    looks_at: str
     doors: tuple[str, ...]
     precision: str = "f32"
+
+    @property
+    def finds_faces(self) -> bool:
+        return self.looks_at == EVERY_FACE
 
 
 def known(precisions: list[str]) -> list[System]:
     """All systems; Bifrons once for each precision."""
     bifrons = [
-        System(f"bifrons-{precision}", f"Bifrons, {precision}", True, ("ZeroMQ", "HTTP"), precision)
+        System(f"bifrons-{precision}", f"Bifrons, {precision}", EVERY_FACE, ("ZeroMQ", "HTTP"), precision)
         for precision in precisions
     ]
     return [
         *bifrons,
-        System("mosec", "mosec", False, ("HTTP",)),
-        System("litserve", "LitServe", False, ("HTTP",)),
-        System("mosec-locating", "mosec with our locator", True, ("HTTP",)),
-        System("flask", "Flask, the original's networks", False, ("HTTP",)),
+        System("mosec", "mosec", CENTRE, ("HTTP",)),
+        System("litserve", "LitServe", CENTRE, ("HTTP",)),
+        System("mosec-locating", "mosec with our locator", EVERY_FACE, ("HTTP",)),
+        System("flask", "Flask, the original's networks", WHOLE, ("HTTP",)),
     ]
 
 

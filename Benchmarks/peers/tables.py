@@ -49,7 +49,7 @@ def scene_table(rounds: Rounds, systems: list[System], scene: Scene) -> list[str
         rates = [cell(_spread(load, rate)) for load in loads]
         single = loads[0]
         times = [cell(_spread(single, lambda m: m.p50_ms)), cell(_spread(single, lambda m: m.p99_ms))]
-        lines.append(_row([title, "every face" if system.finds_faces else "the centre", *rates, *times]))
+        lines.append(_row([title, system.looks_at, *rates, *times]))
     return lines
 
 

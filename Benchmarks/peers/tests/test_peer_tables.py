@@ -45,7 +45,7 @@ def test_page_says_of_each_system_where_it_looks_and_shows_losses():
 
 def test_page_has_a_dash_for_what_was_not_measured():
     page = tables.page(a_run({"mosec": 80}), known(["f32"]), SCENES, "Two cores")
-    assert "| Flask, the original's networks, by HTTP | the centre | - | - | - | - | - |" in page
+    assert "| Flask, the original's networks, by HTTP | all of it, shrunk | - | - | - | - | - |" in page
 
 
 def test_every_row_of_a_table_has_the_cells_of_its_head():
