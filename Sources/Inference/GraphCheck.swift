@@ -14,11 +14,17 @@ struct GraphCheck {
     }
 
     /// The class-activation map, an output of its own.
-    struct Map: ~Copyable {
+    final class Map {
         let handle: Handle
         /// Cells across and down.
         let width: Int
         let height: Int
+
+        init(handle: consuming Handle, width: Int, height: Int) {
+            self.handle = handle
+            self.width = width
+            self.height = height
+        }
     }
 
     /// The input, checked.

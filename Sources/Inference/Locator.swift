@@ -3,21 +3,38 @@ import Synchronization
 
 /// A locator's folder at work: decoded pictures in, faces out.
 ///
-/// Every worker has its own beside its model. It computes on one thread, one picture at a time, so that the workers of one
-/// release find the same boxes to the bit, whatever else they are set to.
+/// It computes each picture alone and on one thread, so that the workers of one release find the same boxes to the bit,
+/// whatever else they are set to.
 ///
-/// Any thread may call; calls wait for one another.
+/// Any thread may call. Up to ``concurrency`` calls compute at once, each with a request of its own to the one compiled
+/// network; more wait for one another.
 public final class Locator: Sendable {
     public let manifest: Manifest
     private let preprocessor: Preprocessor
     private let reading: CellReading
-    private let network: Mutex<Network>
+    /// How many calls compute at once.
+    public let concurrency: Int
+    private let desks: [Desk]
+
+    /// What one call at a time computes with.
+    private final class Desk: Sendable {
+        let request: Mutex<Network.Request>
+
+        init(_ network: Network) throws(InferenceError) {
+            request = Mutex(try Network.Request(network, maximumBatch: 1))
+        }
+    }
 
     /// Reads, checks and compiles the locator in `folder`.
     ///
-    /// - Parameter cacheFolder: where compiled networks are kept; nil: nowhere.
+    /// - Parameters:
+    ///   - cacheFolder: where compiled networks are kept; nil: nowhere.
+    ///   - concurrency: how many threads are going to locate at once, at least 1.
     /// - Throws: ``InferenceError`` that names the file and the field.
-    public init(folder: String, engine: Engine, cacheFolder: String? = nil) throws(InferenceError) {
+    public init(
+        folder: String, engine: Engine, cacheFolder: String? = nil, concurrency: Int = 1
+    ) throws(InferenceError) {
+        precondition(concurrency > 0)
         let manifest = try Manifest.load(folder: folder)
         guard case .faces(let score, let overlap) = manifest.output.kind else {
             throw InferenceError(
@@ -29,8 +46,10 @@ public final class Locator: Sendable {
         self.manifest = manifest
         preprocessor = Preprocessor(manifest: manifest)
         reading = CellReading(side: manifest.input.width, score: score, overlap: overlap)
-        network = Mutex(
-            try Network(manifest: manifest, engine: engine, threads: 1, cacheFolder: cacheFolder, maximumBatch: 1))
+        self.concurrency = concurrency
+        let network = try Network(
+            manifest: manifest, engine: engine, threads: 1, requests: concurrency, cacheFolder: cacheFolder)
+        desks = try (0..<concurrency).map { _ throws(InferenceError) in try Desk(network) }
     }
 
     /// The faces of a picture, the largest first.
@@ -60,8 +79,13 @@ public final class Locator: Sendable {
     }
 
     private func cells(of image: RGBImage) throws(InferenceError) -> [Float] {
-        try network.withLock { network throws(InferenceError) in
-            try network.run(count: 1) { preprocessor.writeWhole(image, into: $0) }.values
+        func cells(_ request: inout Network.Request) throws(InferenceError) -> [Float] {
+            try request.run(count: 1) { preprocessor.writeWhole(image, into: $0) }.values
         }
+        for desk in desks {
+            let cells = try desk.request.withLockIfAvailable { request throws(InferenceError) in try cells(&request) }
+            if let cells { return cells }
+        }
+        return try desks[0].request.withLock { request throws(InferenceError) in try cells(&request) }
     }
 }

@@ -6,7 +6,7 @@
 public struct Manifest: Sendable {
     /// The version of the file's own shape that this build reads.
     public static let schema = 1
-    /// The version of the path from file to input that this build knows (see ``PictureReader``).
+    /// The version of the path from file to input that this build knows (see ``PictureCutter``).
     public static let preprocessing = 3
 
     /// The order of the input tensor's axes.

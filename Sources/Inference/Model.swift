@@ -10,10 +10,11 @@ public struct Score: Equatable, Sendable {
     public let evidence: Evidence?
 }
 
-/// A model folder at work: tensors in, calibrated logits out.
+/// A model folder at work: crops in, calibrated logits out.
 ///
 /// From front to back: `Manifest` (what the folder says) → the weights' SHA-256 → `Network` (compiled by the ``Engine``,
-/// checked against the manifest) → ``score(_:)`` (forward passes of what a ``PictureReader`` made) → calibration.
+/// checked against the manifest) → ``score(crops:afterPass:)`` (forward passes of what a ``PictureCutter`` cut) →
+/// calibration.
 ///
 /// Any thread may call; calls wait for one another.
 public final class Model: Sendable {
@@ -32,14 +33,14 @@ public final class Model: Sendable {
     public let manifest: Manifest
     /// The weights' identity, `sha256:` and 64 hexadecimal digits.
     public let digest: String
-    let preprocessor: Preprocessor
-    /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(_:)`` makes as many
-    /// passes as it needs, each of a power of two of pictures.
+    private let preprocessor: Preprocessor
+    /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(crops:afterPass:)``
+    /// makes as many passes as it needs, each of a power of two of pictures.
     public let imagesPerPass: Int
     /// The most pictures that there is memory for at a time.
     public let maximumBatch: Int
     public let cacheUse: CacheUse
-    private let network: Mutex<Network>
+    private let request: Mutex<Network.Request>
 
     /// Reads, checks and compiles the model in `folder`.
     ///
@@ -63,38 +64,41 @@ public final class Model: Sendable {
             )
         }
         try WeightsCheck.run(manifest)
-        let network = try Network(
-            manifest: manifest, engine: engine, threads: threads, cacheFolder: cacheFolder, maximumBatch: maximumBatch)
+        let network = try Network(manifest: manifest, engine: engine, threads: threads, cacheFolder: cacheFolder)
+        let request = try Network.Request(network, maximumBatch: maximumBatch)
         self.manifest = manifest
         self.digest = "sha256:" + manifest.sha256
         self.preprocessor = Preprocessor(manifest: manifest)
-        self.imagesPerPass = network.imagesPerPass
+        self.imagesPerPass = request.imagesPerPass
         self.maximumBatch = maximumBatch
         self.cacheUse = network.cache
-        self.network = Mutex(network)
+        self.request = Mutex(request)
     }
 
-    /// Scores pictures together, in as many passes as it takes.
+    /// Scores crops together, in as many passes as it takes.
     ///
     /// - Parameters:
-    ///   - tensors: the pictures' tensors one after the other, as ``PictureReader`` makes them.
+    ///   - crops: whole crops as the manifest's ``Manifest/cropSpecification`` asks for, one after the other.
     ///   - afterPass: called when ``maximumBatch`` of them are done, and at the end: many take long.
-    /// - Returns: a picture's score, or the error of that picture alone, in their order.
+    /// - Returns: a crop's score, or the error of that crop alone, in their order.
     /// - Throws: an error of the engine, which leaves all of them without a score.
     public func score(
-        _ tensors: [Float], afterPass: () -> Void = {}
+        crops: UnsafeRawBufferPointer, afterPass: () -> Void = {}
     ) throws(InferenceError) -> [Result<Score, InferenceError>] {
-        let elements = preprocessor.elementCount
-        precondition(tensors.count % elements == 0, "\(tensors.count) floats are no whole tensors")
+        let bytes = manifest.cropSpecification.byteCount
+        precondition(crops.count % bytes == 0, "\(crops.count) bytes are no whole crops")
+        let each = manifest.valuesPerImage
         var results: [Result<Score, InferenceError>] = []
-        var rest = tensors[...]
+        results.reserveCapacity(crops.count / bytes)
+        var rest = crops[...]
         while !rest.isEmpty {
-            let pass = rest.prefix(maximumBatch * elements)
-            let count = pass.count / elements
-            let answer = try network.withLock { network throws(InferenceError) in
-                try network.run(count: count) { _ = $0.update(fromContentsOf: pass) }
+            let pass = rest.prefix(maximumBatch * bytes)
+            let count = pass.count / bytes
+            let answer = try request.withLock { request throws(InferenceError) in
+                try request.run(count: count) {
+                    preprocessor.write(crops: UnsafeRawBufferPointer(rebasing: pass), into: $0)
+                }
             }
-            let each = manifest.valuesPerImage
             for index in 0..<count {
                 let logit = manifest.calibratedLogit(answer.values[(index * each)..<((index + 1) * each)])
                 results.append(
@@ -115,9 +119,10 @@ public final class Model: Sendable {
     @discardableResult
     public func runCanary() throws(InferenceError) -> Float? {
         try manifest.runCanary { image throws(InferenceError) in
-            var tensor = [Float](repeating: 0, count: preprocessor.elementCount)
-            tensor.withUnsafeMutableBufferPointer { preprocessor.writeCentralSquare(image, into: $0) }
-            return try score(tensor)[0].get().logit
+            let crop = Cropper.centralSquare(image, width: manifest.input.width, height: manifest.input.height)
+            return try crop.withUnsafeBufferPointer { crop throws(InferenceError) in
+                try score(crops: UnsafeRawBufferPointer(crop))[0].get().logit
+            }
         }
     }
 }

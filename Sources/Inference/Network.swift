@@ -1,58 +1,51 @@
 internal import COpenVINO
 import Glibc
 
-/// A network compiled for this processor, one infer request and the memory of its input: the only type that touches the
-/// engine's handles of a model.
-// `@unchecked`: the handles may be used from any thread, by one at a time. That it is one is enforced by the language:
-// nobody can copy a network, and running it needs exclusive access (`Model` gives it under a mutex).
-struct Network: ~Copyable, @unchecked Sendable {
+/// A network compiled for this processor, which any number of ``Request``s run. Only these two touch the engine's handles of a
+/// model.
+// `@unchecked`: nothing changes after `init`, and ov::CompiledModel and its ports are documented to be thread-safe.
+final class Network: @unchecked Sendable {
     /// What became of the cache of compiled networks.
     let cache: Model.CacheUse
-    /// The pictures of one forward pass: 1 when the network's batch is fixed, else as many as there is memory for.
-    let imagesPerPass: Int
-    /// Floats of one picture's input.
-    private let elementsPerImage: Int
+    /// The most pictures of one forward pass, whatever memory there is: 1 when the network's batch is fixed.
+    private let batch: Int
     private let valuesPerImage: Int
+    /// The shape of one picture's input.
+    private let shape: [Int64]
     private let functions: ov_functions_t
     private let compiled: Handle
-    private let request: Handle
     private let input: GraphCheck.Port
     private let output: GraphCheck.Port
     private let map: GraphCheck.Map?
-    private var memory: InputMemory
     /// The engine outlives the handles that it gave.
     private let engine: Engine
 
     /// Compiles the manifest's file and checks that the two agree.
+    ///
+    /// - Parameters:
+    ///   - threads: how many threads compute a request, at least 1.
+    ///   - requests: how many requests, each run by a thread of its own, are computed at once; more wait for one another.
     init(
-        manifest: Manifest, engine: Engine, threads: Int, cacheFolder: String?, maximumBatch: Int
+        manifest: Manifest, engine: Engine, threads: Int, requests: Int = 1, cacheFolder: String?
     ) throws(InferenceError) {
         let functions = engine.functions
         var cache = Model.CacheUse.off
-        let compiled = try Network.compile(manifest, engine, threads: threads, cacheFolder: cacheFolder, &cache)
+        let compiled = try Network.compile(
+            manifest, engine, threads: threads, requests: requests, cacheFolder: cacheFolder, &cache)
         let graph = GraphCheck(manifest: manifest, functions: functions, compiled: compiled.pointer)
         let input = try graph.input()
         let output = try graph.output()
-        let map = try graph.map()
-        var request: OpaquePointer?
-        guard functions.compiled_model_create_infer_request(compiled.pointer, &request) == 0, let request else {
-            throw graph.engineFailure("cannot prepare to run")
-        }
+        self.map = try graph.map()
         self.engine = engine
         self.functions = functions
         self.cache = cache
-        self.imagesPerPass = min(input.batch, output.batch, maximumBatch)
-        self.elementsPerImage = 3 * manifest.input.width * manifest.input.height
+        self.batch = min(input.batch, output.batch)
         self.valuesPerImage = manifest.valuesPerImage
-        self.request = Handle(request, functions.infer_request_free)
         self.input = input
         self.output = output
-        self.map = map
         self.compiled = compiled
         let (width, height) = (Int64(manifest.input.width), Int64(manifest.input.height))
-        self.memory = InputMemory(
-            images: maximumBatch, shape: manifest.input.layout == .nchw ? [3, height, width] : [height, width, 3],
-            functions: functions)
+        self.shape = manifest.input.layout == .nchw ? [3, height, width] : [height, width, 3]
     }
 
     /// What the network says of some pictures, one after the other.
@@ -65,69 +58,95 @@ struct Network: ~Copyable, @unchecked Sendable {
         var mapSize: (width: Int, height: Int)?
     }
 
-    /// Runs the network on `count` pictures.
-    ///
-    /// - Parameter fill: writes the pictures' input tensors, one after the other.
-    mutating func run(
-        count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) -> Void
-    ) throws(InferenceError) -> Answer {
-        fill(UnsafeMutableBufferPointer(rebasing: memory.floats[..<(count * elementsPerImage)]))
-        var answer = Answer()
-        answer.values.reserveCapacity(count * valuesPerImage)
-        // By powers of two, 13 as 8 + 4 + 1: the engine keeps code and memory for every batch size that it has seen (85 MB
-        // more for an Inception that saw all from 1 to 16), and pauses to make them at the first one of each.
-        var first = 0
-        while first < count {
-            let size = largestPowerOfTwo(upTo: min(imagesPerPass, count - first))
-            try pass(first, size, &answer)
-            first += size
-        }
-        return answer
-    }
+    /// A place to compute in, with the memory of its input.
+    // `@unchecked`: the handles may be used from any thread, by one at a time. That it is one is enforced by the language:
+    // nobody can copy a request, and running it needs exclusive access (its owners keep it in a mutex).
+    struct Request: ~Copyable, @unchecked Sendable {
+        /// The pictures of one forward pass: 1 when the network's batch is fixed, else as many as there is memory for.
+        let imagesPerPass: Int
+        private let network: Network
+        private let functions: ov_functions_t
+        private let handle: Handle
+        private var memory: InputMemory
 
-    /// One forward pass of the pictures from `first`.
-    private mutating func pass(_ first: Int, _ count: Int, _ answer: inout Answer) throws(InferenceError) {
-        guard let tensor = memory.tensor(first: first, count: count),
-            functions.infer_request_set_tensor_by_const_port(request.pointer, input.handle.pointer, tensor) == 0,
-            functions.infer_request_infer(request.pointer) == 0
-        else {
-            throw failure("cannot run the network on \(count) pictures (\(functions.lastError))")
+        /// - Parameter maximumBatch: the most pictures of one call of ``run(count:_:)``; memory grows with it.
+        init(_ network: Network, maximumBatch: Int) throws(InferenceError) {
+            let functions = network.functions
+            var request: OpaquePointer?
+            guard functions.compiled_model_create_infer_request(network.compiled.pointer, &request) == 0, let request
+            else {
+                throw failure("cannot prepare to run (\(functions.lastError))")
+            }
+            self.network = network
+            self.functions = functions
+            self.handle = Handle(request, functions.infer_request_free)
+            self.imagesPerPass = min(network.batch, maximumBatch)
+            self.memory = InputMemory(images: maximumBatch, shape: network.shape, functions: functions)
         }
-        try read(output.handle.pointer, count * valuesPerImage, of: count, appendingTo: &answer.values)
-        switch map {
-        case .some(let map):
-            answer.mapSize = (map.width, map.height)
-            try read(map.handle.pointer, count * map.width * map.height, of: count, appendingTo: &answer.cells)
-        case nil: break
-        }
-    }
 
-    /// Appends what an output holds after a pass.
-    private func read(
-        _ port: OpaquePointer, _ expected: Int, of count: Int, appendingTo numbers: inout [Float]
-    ) throws(InferenceError) {
-        var pointer: OpaquePointer?
-        guard functions.infer_request_get_tensor_by_const_port(request.pointer, port, &pointer) == 0, let pointer else {
-            throw failure("gives no output (\(functions.lastError))")
+        /// Runs the network on `count` pictures.
+        ///
+        /// - Parameter fill: writes the pictures' input tensors, one after the other.
+        mutating func run(
+            count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) -> Void
+        ) throws(InferenceError) -> Answer {
+            fill(UnsafeMutableBufferPointer(rebasing: memory.floats[..<(count * memory.floatsPerImage)]))
+            var answer = Answer()
+            answer.values.reserveCapacity(count * network.valuesPerImage)
+            // By powers of two, 13 as 8 + 4 + 1: the engine keeps code and memory for every batch size that it has seen
+            // (85 MB more for an Inception that saw all from 1 to 16), and pauses to make them at the first one of each.
+            var first = 0
+            while first < count {
+                let size = largestPowerOfTwo(upTo: min(imagesPerPass, count - first))
+                try pass(first, size, &answer)
+                first += size
+            }
+            return answer
         }
-        let result = Handle(pointer, functions.tensor_free)
-        var size = 0
-        var data: UnsafeMutableRawPointer?
-        guard functions.tensor_get_size(result.pointer, &size) == 0,
-            functions.tensor_data(result.pointer, &data) == 0, let data, size == expected
-        else {
-            throw failure("gives \(size) numbers for \(count) pictures instead of \(expected)")
-        }
-        numbers.append(contentsOf: UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: size))
-    }
 
-    private func failure(_ text: String) -> InferenceError {
-        InferenceError(.engineFailed, "the engine \(text): restart the worker, and check the model if it happens again")
+        /// One forward pass of the pictures from `first`.
+        private mutating func pass(_ first: Int, _ count: Int, _ answer: inout Answer) throws(InferenceError) {
+            let input = network.input.handle.pointer
+            guard let tensor = memory.tensor(first: first, count: count),
+                functions.infer_request_set_tensor_by_const_port(handle.pointer, input, tensor) == 0,
+                functions.infer_request_infer(handle.pointer) == 0
+            else {
+                throw failure("cannot run the network on \(count) pictures (\(functions.lastError))")
+            }
+            let values = count * network.valuesPerImage
+            try read(network.output.handle.pointer, values, of: count, appendingTo: &answer.values)
+            if let map = network.map {
+                answer.mapSize = (map.width, map.height)
+                try read(map.handle.pointer, count * map.width * map.height, of: count, appendingTo: &answer.cells)
+            }
+        }
+
+        /// Appends what an output holds after a pass.
+        private func read(
+            _ port: OpaquePointer, _ expected: Int, of count: Int, appendingTo numbers: inout [Float]
+        ) throws(InferenceError) {
+            var pointer: OpaquePointer?
+            guard functions.infer_request_get_tensor_by_const_port(handle.pointer, port, &pointer) == 0, let pointer
+            else {
+                throw failure("gives no output (\(functions.lastError))")
+            }
+            let result = Handle(pointer, functions.tensor_free)
+            var size = 0
+            var data: UnsafeMutableRawPointer?
+            guard functions.tensor_get_size(result.pointer, &size) == 0,
+                functions.tensor_data(result.pointer, &data) == 0, let data, size == expected
+            else {
+                throw failure("gives \(size) numbers for \(count) pictures instead of \(expected)")
+            }
+            numbers.append(
+                contentsOf: UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: size))
+        }
     }
 
     /// Compiles by the one call that takes a file's path: only that uses the cache without reading the network first.
     private static func compile(
-        _ manifest: Manifest, _ engine: Engine, threads: Int, cacheFolder: String?, _ cache: inout Model.CacheUse
+        _ manifest: Manifest, _ engine: Engine, threads: Int, requests: Int, cacheFolder: String?,
+        _ cache: inout Model.CacheUse
     ) throws(InferenceError) -> Handle {
         let functions = engine.functions
         var properties = [
@@ -135,8 +154,9 @@ struct Network: ~Copyable, @unchecked Sendable {
             ("ENABLE_CPU_PINNING", "NO"),
             // The default is bf16 where the processor has it: scores would differ by machine.
             ("INFERENCE_PRECISION_HINT", manifest.precision == .bf16 ? "bf16" : "f32"),
-            ("NUM_STREAMS", "1"),
-            ("INFERENCE_NUM_THREADS", "\(threads)"),
+            // Requests that share a stream wait for one another.
+            ("NUM_STREAMS", "\(requests)"),
+            ("INFERENCE_NUM_THREADS", "\(threads * requests)"),
         ]
         let kept = CacheFolder(path: cacheFolder.map { "\($0)/\(manifest.sha256.prefix(16))" })
         if let folder = kept.path { properties.append(("CACHE_DIR", folder)) }
@@ -188,6 +208,10 @@ struct Network: ~Copyable, @unchecked Sendable {
     }
 }
 
+private func failure(_ text: String) -> InferenceError {
+    InferenceError(.engineFailed, "the engine \(text): restart the worker, and check the model if it happens again")
+}
+
 private func largestPowerOfTwo(upTo limit: Int) -> Int {
     1 << (Int.bitWidth - 1 - limit.leadingZeroBitCount)
 }
@@ -208,6 +232,7 @@ struct Handle: ~Copyable {
 /// The input of as many pictures as ever go together, and the engine's views of it, made once for each use.
 private struct InputMemory: ~Copyable {
     let floats: UnsafeMutableBufferPointer<Float>
+    let floatsPerImage: Int
     private let images: Int
     /// The shape of one picture.
     private let shape: [Int64]
@@ -216,10 +241,10 @@ private struct InputMemory: ~Copyable {
     private var tensors: [OpaquePointer?]
 
     init(images: Int, shape: [Int64], functions: ov_functions_t) {
-        let count = images * shape.reduce(1) { $0 * Int($1) }
+        floatsPerImage = shape.reduce(1) { $0 * Int($1) }
         // A cache line's alignment, so that the engine takes the memory as it is.
         let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+            byteCount: images * floatsPerImage * MemoryLayout<Float>.stride, alignment: 64)
         self.floats = memory.bindMemory(to: Float.self)
         self.images = images
         self.shape = shape
@@ -237,11 +262,10 @@ private struct InputMemory: ~Copyable {
         let place = first * images + count - 1
         if let tensor = tensors[place] { return tensor }
         var dimensions = [Int64(count)] + shape
-        let elements = floats.count / images
         tensors[place] = dimensions.withUnsafeMutableBufferPointer { dimensions in
             var tensor: OpaquePointer?
             let shape = ov_shape_t(rank: Int64(dimensions.count), dims: dimensions.baseAddress)
-            let start = floats.baseAddress.map { $0 + first * elements }
+            let start = floats.baseAddress.map { $0 + first * floatsPerImage }
             return functions.tensor_create_from_host_ptr(Int32(ov_f32), shape, start, &tensor) == 0 ? tensor : nil
         }
         return tensors[place]

@@ -1,11 +1,7 @@
 import ImageDecoding
 
-/// From a region of an upright picture to a network's input tensor: the last steps of preprocessing version 3
-/// (docs/preprocessing.md), mirrored by `Models/training/preprocessing.py`.
-///
-/// The region, resized to the input's size by Pillow's BILINEAR, across and then down (see `Resampler`), each byte `v` of a
-/// channel then `(v / 255 - mean) / std`, in the manifest's layout and order of channels. Every machine gives the same
-/// bits.
+/// From pixels to a network's input tensor: each byte `v` of a channel becomes `(v / 255 - mean) / std`, in the manifest's
+/// layout and order of channels (section 6 of docs/preprocessing.md). Every machine gives the same bits.
 struct Preprocessor: Sendable {
     private let input: Manifest.Input
     /// The place in an RGB pixel of each of the tensor's channels.
@@ -25,71 +21,28 @@ struct Preprocessor: Sendable {
         }
     }
 
-    /// Floats of one picture's tensor.
+    /// Floats of one picture's tensor, and bytes of what it is made of.
     var elementCount: Int { 3 * input.width * input.height }
 
-    /// How far a decoder may scale a picture down before what the network sees of a square would change: the square keeps
-    /// twice the input's longer side.
-    func reduction(for square: Framing.Square) -> Int {
-        Framing.reduction(of: square.side, keeping: 2 * max(input.width, input.height))
-    }
-
-    /// Writes the tensor of a picture's central square.
+    /// Writes the tensors of crops, one after the other.
     ///
-    /// - Precondition: `target` holds ``elementCount`` floats.
-    func writeCentralSquare(_ image: RGBImage, into target: UnsafeMutableBufferPointer<Float>) {
-        let square = Framing.Square.central(width: image.width, height: image.height)
-        write(image, region: square.region(reducedBy: 1), into: target)
-    }
-
-    /// Appends the tensor of a square of a picture, turned upright.
-    ///
-    /// - Parameter square: in pixels of the upright picture at full size.
-    func append(_ picture: DecodedImage, square: Framing.Square, turn: Turn, to tensors: inout [Float]) {
-        let region = square.region(reducedBy: picture.reduction)
-        switch turn.wholeQuarters {
-        case 0: append(picture.image, region: region, to: &tensors)
-        case let quarters?:
-            let size = quarters == 2 ? (input.width, input.height) : (input.height, input.width)
-            let cut = resized(picture.image, region: region, width: size.0, height: size.1)
-            append(cut.turned(againstTheClock: quarters), to: &tensors)
-        case nil:
-            let side = max(input.width, input.height)
-            append(
-                TurnedSampler.cut(
-                    picture.image, reducedBy: picture.reduction, square: square, turn: turn, side: side),
-                to: &tensors)
+    /// - Parameters:
+    ///   - crops: whole crops of the input's size, as ``Cut/Crops/pixels`` has them.
+    ///   - target: holds as many floats as there are bytes.
+    func write(crops: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
+        precondition(
+            crops.count % elementCount == 0 && target.count == crops.count,
+            "\(crops.count) bytes are no crops for \(target.count) floats")
+        guard var pixels = crops.assumingMemoryBound(to: UInt8.self).baseAddress, var tensor = target.baseAddress else {
+            return
         }
-    }
-
-    private func append(_ image: RGBImage, to tensors: inout [Float]) {
-        append(
-            image, region: Region(x0: 0, y0: 0, x1: Float(image.width), y1: Float(image.height)), to: &tensors)
-    }
-
-    private func resized(_ image: RGBImage, region: Region, width: Int, height: Int) -> RGBImage {
-        var pixels: [UInt8] = []
-        pixels.reserveCapacity(width * height * 3)
-        Resampler.resize(image, region: region, width: width, height: height) { _, row in
-            pixels.append(contentsOf: UnsafeBufferPointer(start: row, count: width * 3))
+        for _ in 0..<(crops.count / elementCount) {
+            for y in 0..<input.height {
+                write(row: pixels + y * input.width * 3, width: input.width, y: y, into: tensor)
+            }
+            pixels += elementCount
+            tensor += elementCount
         }
-        return RGBImage(width: width, height: height, pixels: pixels)
-    }
-
-    /// Appends the tensor of a picture's region.
-    func append(_ image: RGBImage, region: Region, to tensors: inout [Float]) {
-        let start = tensors.count
-        tensors.append(contentsOf: repeatElement(0, count: elementCount))
-        tensors.withUnsafeMutableBufferPointer {
-            write(image, region: region, into: UnsafeMutableBufferPointer(rebasing: $0[start...]))
-        }
-    }
-
-    /// Writes the tensor of a picture's region, stretched to the input's size.
-    ///
-    /// - Precondition: `target` holds ``elementCount`` floats.
-    func write(_ image: RGBImage, region: Region, into target: UnsafeMutableBufferPointer<Float>) {
-        write(image, region: region, width: input.width, height: input.height, into: target)
     }
 
     /// Writes the tensor of a whole picture: its longer side is made the input's, it stands at the top left, and beside or
@@ -97,31 +50,29 @@ struct Preprocessor: Sendable {
     ///
     /// - Precondition: `target` holds ``elementCount`` floats.
     func writeWhole(_ image: RGBImage, into target: UnsafeMutableBufferPointer<Float>) {
+        precondition(target.count == elementCount, "\(target.count) floats are not one picture's tensor")
+        guard let tensor = target.baseAddress else { return }
         let fitted = Framing.fitted(width: image.width, height: image.height, side: min(input.width, input.height))
         if fitted.width < input.width || fitted.height < input.height { target.update(repeating: 0) }
-        let all = Region(x0: 0, y0: 0, x1: Float(image.width), y1: Float(image.height))
-        write(image, region: all, width: fitted.width, height: fitted.height, into: target)
+        Resampler.resize(image, region: .whole(of: image), width: fitted.width, height: fitted.height) { y, row in
+            write(row: row, width: fitted.width, y: y, into: tensor)
+        }
     }
 
-    /// Writes a region, resized to `width` × `height`, to the top left of the tensor.
+    /// Writes the first `width` pixels of row `y` of a tensor.
     private func write(
-        _ image: RGBImage, region: Region, width: Int, height: Int, into target: UnsafeMutableBufferPointer<Float>
+        row: UnsafePointer<UInt8>, width: Int, y: Int, into tensor: UnsafeMutablePointer<Float>
     ) {
-        precondition(target.count == elementCount, "\(target.count) floats are not one picture's tensor")
-        let plane = input.width * input.height
         // Floats from one pixel to the next, and from one channel to the next.
-        let (pixelStep, channelStep) = input.layout == .nchw ? (1, plane) : (3, 1)
+        let (pixelStep, channelStep) = input.layout == .nchw ? (1, input.width * input.height) : (3, 1)
         floats.withUnsafeBufferPointer { floats in
-            guard let start = target.baseAddress else { return }
-            Resampler.resize(image, region: region, width: width, height: height) { y, row in
-                for (channel, place) in channels.enumerated() {
-                    var output = start + y * input.width * pixelStep + channel * channelStep
-                    var byte = row + place
-                    for _ in 0..<width {
-                        output.pointee = floats[channel << 8 | Int(byte.pointee)]
-                        output += pixelStep
-                        byte += 3
-                    }
+            for (channel, place) in channels.enumerated() {
+                var output = tensor + (y * input.width * pixelStep + channel * channelStep)
+                var byte = row + place
+                for _ in 0..<width {
+                    output.pointee = floats[channel << 8 | Int(byte.pointee)]
+                    output += pixelStep
+                    byte += 3
                 }
             }
         }

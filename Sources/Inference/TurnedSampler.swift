@@ -179,25 +179,29 @@ enum TurnedSampler {
 }
 
 extension RGBImage {
-    /// The picture turned by whole quarters.
-    func turned(againstTheClock quarters: Int) -> RGBImage {
-        guard quarters & 3 != 0 else { return self }
-        let isOnItsSide = quarters & 1 == 1
-        let (newWidth, newHeight) = isOnItsSide ? (height, width) : (width, height)
-        var result: [UInt8] = []
-        result.reserveCapacity(pixels.count)
-        for y in 0..<newHeight {
-            for x in 0..<newWidth {
-                let (column, row) =
-                    switch quarters & 3 {
-                    case 1: (width - 1 - y, x)
-                    case 2: (width - 1 - x, height - 1 - y)
-                    default: (y, height - 1 - x)
-                    }
-                let start = (row * width + column) * 3
-                result.append(contentsOf: pixels[start..<start + 3])
+    /// Writes the picture's pixels turned by whole quarters, as many as before.
+    func turned(againstTheClock quarters: Int, into target: UnsafeMutablePointer<UInt8>) {
+        let row = 3 * width
+        // Where the first pixel of the turned picture comes from, and how far in bytes those of its right and its lower
+        // neighbour lie from that.
+        let (first, right, down) =
+            switch quarters & 3 {
+            case 0: (0, 3, row)
+            case 1: (row - 3, row, -3)
+            case 2: (height * row - 3, -3, -row)
+            default: ((height - 1) * row, -row, 3)
+            }
+        let (newWidth, newHeight) = quarters & 1 == 1 ? (height, width) : (width, height)
+        pixels.withUnsafeBufferPointer { source in
+            var to = target
+            for y in 0..<newHeight {
+                var from = first + y * down
+                for _ in 0..<newWidth {
+                    (to[0], to[1], to[2]) = (source[from], source[from + 1], source[from + 2])
+                    from += right
+                    to += 3
+                }
             }
         }
-        return RGBImage(width: newWidth, height: newHeight, pixels: result)
     }
 }

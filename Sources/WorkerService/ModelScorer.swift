@@ -8,11 +8,10 @@ public import Wire
 public final class ModelScorer: Scorer {
     public let identity: ModelIdentity
     private let model: Model
-    private let reader: PictureReader
-    /// The next batch. How many regions it has is known when all files are decoded, and only then can the engine's own
-    /// memory be filled.
-    private var tensors: [Float] = []
-    /// What each of its tensors shows.
+    private let cutter: PictureCutter
+    /// The crops of the next batch.
+    private var crops: [UInt8] = []
+    /// What each of its crops shows.
     private var shown: [(box: FaceBox?, square: FaceBox, turn: Turn)] = []
 
     /// Loads the engine, the model and, if the model looks at faces, the locator, and has both score their canaries.
@@ -36,26 +35,31 @@ public final class ModelScorer: Scorer {
                 cacheFolder: settings.cacheFolder)
             try locator?.runCanary()
         }
-        reader = PictureReader(model: model, locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
+        cutter = PictureCutter(locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
         identity = ModelIdentity(
             name: manifest.name, version: manifest.version, digest: model.digest, metrics: manifest.metrics)
     }
 
     public func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
-        let reading = try reader.read(file, appendingTo: &tensors)
-        shown += reading.boxes.indices.map { (reading.boxes[$0], reading.squares[$0], reading.turns[$0]) }
+        let cut = try cutter.cut(file, as: [model.manifest.cropSpecification])
+        crops += cut.crops[0].pixels
+        let squares = cut.crops[0].squares
+        shown +=
+            cut.faces.isEmpty
+            ? squares.map { (nil, $0, .upright) } : zip(cut.faces, squares).map { ($0.box, $1, $0.turn) }
         return PlacedPicture(
-            format: reading.format == .jpeg ? .jpeg : .png, width: reading.width, height: reading.height,
-            regions: reading.boxes.count, facesFound: reading.facesFound)
+            format: cut.format == .jpeg ? .jpeg : .png, width: cut.width, height: cut.height, regions: squares.count,
+            facesFound: cut.facesFound)
     }
 
     public func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {
         // Not kept for the next batch: a few pictures of many faces would hold their memory for ever.
         defer {
-            tensors = []
+            crops = []
             shown = []
         }
-        return zip(shown, try model.score(tensors, afterPass: step)).map { shown, result in
+        let scores = try crops.withUnsafeBytes { try model.score(crops: $0, afterPass: step) }
+        return zip(shown, scores).map { shown, result in
             Result {
                 let score = try result.get()
                 return WorkerMessage.Region(

@@ -72,7 +72,7 @@ import Testing
 
     private func compare(_ entries: [Entry]) throws -> Counts {
         let engine = try Engine.load()
-        let manifest = try Manifest.load(folder: "\(Self.root)/Models/resnet")
+        let specification = try Manifest.load(folder: "\(Self.root)/Models/resnet").cropSpecification
         let locator = try Locator(folder: "\(Self.root)/Models/locator", engine: engine)
         var models: [String: (model: Model, tolerance: Double)] = [:]
         for key in entries.lazy.compactMap(\.probabilities).first?.keys.sorted() ?? [] {
@@ -85,37 +85,39 @@ import Testing
         var counts = Counts()
         for entry in entries {
             let file = try #require(Files.contents(of: entry.file, limit: 1 << 26), "\(entry.file)")
-            let reader = PictureReader(manifest: manifest) { picture throws(InferenceError) in
+            let cutter = PictureCutter { picture throws(InferenceError) in
                 try locator.faces(in: picture).map { Self.turned($0, by: entry.landmarkTurn ?? [1, 0]) }
             }
-            var tensors: [Float] = []
-            let result = Result { try file.withUnsafeBytes { try reader.read($0, appendingTo: &tensors) } }
+            let result = Result { try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) } }
             guard entry.error == nil else {
                 #expect(throws: (any Error).self, "\(entry.file)") { try result.get() }
                 continue
             }
-            let reading = try result.get()
-            #expect(reading.width == entry.width && reading.height == entry.height, "\(entry.file)")
+            let cut = try result.get()
+            #expect(cut.width == entry.width && cut.height == entry.height, "\(entry.file)")
             let boxes = try #require(entry.boxes)
-            let found = reading.boxes.compactMap { $0 }
+            let found = cut.faces.map(\.box)
             try #require(found.count == boxes.count, "\(entry.file): \(found) in Swift, \(boxes) in Python")
             for (box, other) in zip(found, boxes) {
                 let sides = [box.x, box.y, box.width, box.height]
                 #expect(zip(sides, other).allSatisfy { abs($0 - $1) <= 1 }, "\(entry.file): \(sides), \(other)")
             }
-            let turns = reading.turns.map(\.degrees)
-            let others = found.isEmpty ? [0] : try #require(entry.turned)
+            let turns = cut.faces.map(\.turn.degrees)
+            let others = found.isEmpty ? [] : try #require(entry.turned)
             try #require(turns.count == others.count, "\(entry.file)")
             #expect(zip(turns, others).allSatisfy { abs($0 - $1) < 0.11 }, "\(entry.file): \(turns), \(others)")
             let views = try #require(Files.contents(of: entry.views ?? "", limit: 1 << 26), "\(entry.file)")
-            try #require(views.count == tensors.count, "\(entry.file)")
-            let distance = Self.distance(tensors, views, manifest.input)
+            let crops = cut.crops[0].pixels
+            try #require(views.count == crops.count, "\(entry.file)")
+            let distance = Self.distance(crops, views)
             #expect(distance <= 1.0 / 255, "\(entry.file): the squares differ by \(distance * 255)/255 on average")
             let probabilities = try #require(entry.probabilities)
             #expect(Set(probabilities.keys) == Set(models.keys))
             for (key, expected) in probabilities {
                 guard let (model, tolerance) = models[key] else { continue }
-                let scores = try model.score(tensors).map { 1 / (1 + exp(-Double(try $0.get().logit))) }
+                try #require(model.manifest.cropSpecification == specification)
+                let scores = try crops.withUnsafeBytes { try model.score(crops: $0) }
+                    .map { 1 / (1 + exp(-Double(try $0.get().logit))) }
                 try #require(scores.count == expected.count, "\(entry.file)")
                 for (score, other) in zip(scores, expected) {
                     #expect(abs(score - other) <= tolerance, "\(entry.file), \(key): \(score), in Python \(other)")
@@ -123,8 +125,8 @@ import Testing
             }
             counts.pictures += 1
             counts.faces += found.count
-            counts.quarters += reading.turns.count { $0 != .upright && $0.wholeQuarters != nil }
-            counts.between += reading.turns.count { $0.wholeQuarters == nil }
+            counts.quarters += cut.faces.count { $0.turn != .upright && $0.turn.wholeQuarters != nil }
+            counts.between += cut.faces.count { $0.turn.wholeQuarters == nil }
             counts.exact += distance == 0 ? 1 : 0
         }
         return counts
@@ -142,24 +144,10 @@ import Testing
         return face
     }
 
-    /// The mean absolute difference, in 0…1, of tensors (planes of red, green, blue) and views (pixels).
-    private static func distance(_ tensors: [Float], _ views: [UInt8], _ input: Manifest.Input) -> Double {
-        let plane = input.width * input.height
-        var sum = 0
-        tensors.withUnsafeBufferPointer { tensors in
-            views.withUnsafeBufferPointer { views in
-                for start in stride(from: 0, to: tensors.count, by: plane) {
-                    let channel = start / plane % 3
-                    let (scale, offset) = (Float(input.std[channel] * 255), Float(input.mean[channel] * 255) + 0.5)
-                    var view = start / plane / 3 * 3 * plane + channel
-                    for index in start..<(start + plane) {
-                        sum += abs(Int(tensors[index] * scale + offset) - Int(views[view]))
-                        view += 3
-                    }
-                }
-            }
-        }
-        return Double(sum) / Double(max(tensors.count, 1)) / 255
+    /// The mean absolute difference, in 0…1.
+    private static func distance(_ crops: [UInt8], _ views: [UInt8]) -> Double {
+        let sum = zip(crops, views).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+        return Double(sum) / Double(max(crops.count, 1)) / 255
     }
 
     /// Half a minute of work: on a thread of its own, because the few that tests share are not to be kept from the others.

@@ -5,23 +5,22 @@ import Testing
 
 @Suite struct PreprocessorTests {
     private func tensor(
-        _ image: RGBImage, layout: Manifest.Layout = .nchw, colour: Manifest.Colour = .rgb, width: Int = 2,
+        _ crops: [UInt8], layout: Manifest.Layout = .nchw, colour: Manifest.Colour = .rgb, width: Int = 2,
         height: Int = 2
     ) -> [Float] {
         let preprocessor = Preprocessor(
             input: Manifest.Input(
                 name: nil, width: width, height: height, layout: layout, colour: colour, mean: [0, 0.5, 1],
                 std: [1, 0.5, 0.25]))
-        return [Float](unsafeUninitializedCapacity: preprocessor.elementCount) { buffer, count in
-            let target = UnsafeMutableBufferPointer(rebasing: buffer[..<preprocessor.elementCount])
-            preprocessor.writeCentralSquare(image, into: target)
+        return [Float](unsafeUninitializedCapacity: crops.count) { buffer, count in
+            let target = UnsafeMutableBufferPointer(rebasing: buffer[..<crops.count])
+            crops.withUnsafeBytes { preprocessor.write(crops: $0, into: target) }
             count = target.count
         }
     }
 
     /// Four pixels, so that layout and order of channels show.
-    private let image = RGBImage(
-        width: 2, height: 2, pixels: [255, 0, 51, 0, 255, 51, 0, 0, 255, 255, 255, 255])
+    private let image: [UInt8] = [255, 0, 51, 0, 255, 51, 0, 0, 255, 255, 255, 255]
 
     @Test func planesHoldOneChannelEach() {
         #expect(tensor(image) == [1, 0, 0, 1, -1, 1, -1, 1, -3.2, -3.2, 0, 0])
@@ -35,6 +34,17 @@ import Testing
         #expect(tensor(image, colour: .bgr) == [0.2, 0.2, 1, 1, -1, 1, -1, 1, 0, -4, -4, 0])
     }
 
+    @Test func cropsFollowOneAnother() {
+        #expect(tensor(image + image.reversed()) == tensor(image) + tensor(image.reversed()))
+        #expect(tensor([]) == [])
+    }
+
+    @Test func widthAndHeightAreTheInputs() {
+        let bar: [UInt8] = [255, 255, 255, 51, 51, 51, 0, 0, 0]
+        let planes: [Float] = [1, 0.2, 0, 1, -0.6, -1, 0, -3.2, -4]
+        #expect(tensor(bar, width: 3, height: 1) == planes && tensor(bar, width: 1, height: 3) == planes)
+    }
+
     @Test func theSidesOfTheSquareAreLeftOut() {
         // A red bar, a gray square, a blue bar.
         let wide = RGBImage(
@@ -42,13 +52,12 @@ import Testing
             pixels: [
                 255, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 255, 255, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 255,
             ])
-        let gray = RGBImage(width: 2, height: 2, pixels: [UInt8](repeating: 128, count: 12))
-        #expect(tensor(wide) == tensor(gray))
+        #expect(Cropper.centralSquare(wide, width: 2, height: 2) == [UInt8](repeating: 128, count: 12))
     }
 
     @Test func aSinglePixelFillsTheInput() {
-        let dot = RGBImage(width: 1, height: 1, pixels: [255, 255, 255])
-        #expect(tensor(dot, width: 3, height: 1) == [1, 1, 1, 1, 1, 1, 0, 0, 0])
+        let dot = RGBImage(width: 1, height: 1, pixels: [255, 51, 0])
+        #expect(Cropper.centralSquare(dot, width: 3, height: 1) == [255, 51, 0, 255, 51, 0, 255, 51, 0])
     }
 
     @Test func aWholePictureStandsAtTheTopLeftAndTheRestIsZero() {
@@ -63,13 +72,5 @@ import Testing
         // 8 × 3 becomes 4 × 2, half a pixel rounded up.
         let rows: (Float) -> [Float] = { Array(repeating: $0, count: 8) + Array(repeating: 0, count: 8) }
         #expect(tensor == rows(1) + rows(0.2) + rows(1))
-    }
-
-    @Test func decodersMayScaleASquareDownToTwiceTheInputsLongerSide() throws {
-        let input = ModelFolder.input(width: "6", height: "10")
-        let preprocessor = Preprocessor(manifest: try ModelFolder("logit", ["input": input]).manifest())
-        for (side, reduction) in [(5, 1), (20, 1), (39.9, 1), (40, 2), (79, 2), (80, 4), (160, 8), (9999, 8)] {
-            #expect(preprocessor.reduction(for: Framing.Square(x: 0, y: 0, side: side)) == reduction)
-        }
     }
 }

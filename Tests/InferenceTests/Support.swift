@@ -99,11 +99,8 @@ extension Model {
 
     /// Scores the central squares of pictures, with their evidence.
     func scores(_ images: [RGBImage]) throws -> [Result<Score, InferenceError>] {
-        var tensors: [Float] = []
-        for image in images {
-            let square = Framing.Square.central(width: image.width, height: image.height)
-            preprocessor.append(image, region: square.region(reducedBy: 1), to: &tensors)
-        }
-        return try score(tensors)
+        let (width, height) = (manifest.input.width, manifest.input.height)
+        let crops = images.flatMap { Cropper.centralSquare($0, width: width, height: height) }
+        return try crops.withUnsafeBytes { try score(crops: $0) }
     }
 }

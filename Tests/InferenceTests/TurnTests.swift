@@ -100,29 +100,38 @@ import Testing
 
     @Test func wholeQuartersMovePixelsOnly() {
         let image = Self.noise(width: 5, height: 3)
+        func turned(_ image: RGBImage, _ quarters: Int) -> RGBImage {
+            let sides = quarters % 2 == 1 ? (image.height, image.width) : (image.width, image.height)
+            var pixels = [UInt8](repeating: 0, count: image.pixels.count)
+            pixels.withUnsafeMutableBufferPointer {
+                if let target = $0.baseAddress { image.turned(againstTheClock: quarters, into: target) }
+            }
+            return RGBImage(width: sides.0, height: sides.1, pixels: pixels)
+        }
         func pixel(_ image: RGBImage, _ x: Int, _ y: Int) -> [UInt8] {
             Array(image.pixels[(y * image.width + x) * 3..<(y * image.width + x) * 3 + 3])
         }
-        let quarter = image.turned(againstTheClock: 1)
-        #expect((quarter.width, quarter.height) == (3, 5))
+        let quarter = turned(image, 1)
         // The top right pixel of a picture becomes the top left one.
         #expect(pixel(quarter, 0, 0) == pixel(image, 4, 0) && pixel(quarter, 2, 4) == pixel(image, 0, 2))
-        #expect(image.turned(againstTheClock: 2) == quarter.turned(againstTheClock: 1))
-        #expect(image.turned(againstTheClock: 3).turned(againstTheClock: 1) == image)
-        #expect(image.turned(againstTheClock: 0) == image)
+        #expect(pixel(quarter, 0, 1) == pixel(image, 3, 0))
+        #expect(turned(image, 2) == turned(quarter, 1))
+        #expect(turned(turned(image, 3), 1) == image)
+        #expect(turned(image, 0) == image)
     }
 
-    @Test(arguments: [(4, 4), (6, 3), (3, 6)]) func everyTurnFillsEveryInput(width: Int, height: Int) throws {
-        let preprocessor = Preprocessor(
-            input: Manifest.Input(
-                name: nil, width: width, height: height, layout: .nchw, colour: .rgb, mean: [0, 0, 0], std: [1, 1, 1]))
+    @Test(arguments: [(4, 4), (6, 3), (3, 6)]) func everyTurnFillsEveryCrop(width: Int, height: Int) throws {
+        let specification = CropSpecification(kind: .face(margin: 1), width: width, height: height)
         let picture = try ImageDecoder().decode(TestImages.png(width: 40, height: 30, pattern: .plain(51, 51, 51)))
         for degrees in stride(from: -180.0, through: 180, by: 15) {
-            var tensors: [Float] = []
+            var crop = [UInt8](repeating: 0, count: specification.byteCount)
             let turn = Turn(landmarks: Self.landmarks(degrees))
             let square = Framing.Square(x: 5, y: 4, side: 20)
-            preprocessor.append(picture, square: square, turn: turn, to: &tensors)
-            #expect(tensors == Array(repeating: 0.2, count: 3 * width * height))
+            crop.withUnsafeMutableBufferPointer {
+                guard let target = $0.baseAddress else { return }
+                Cropper.crop(picture, square: square, turn: turn, as: specification, into: target)
+            }
+            #expect(crop == Array(repeating: 51, count: 3 * width * height))
         }
     }
 }

@@ -67,19 +67,22 @@ private final class Results<Value: Sendable>: Sendable {
 /// One model with what it needs to read pictures, for one thread.
 private final class Scorer {
     private let model: Model
-    private let reader: PictureReader
+    private let cutter: PictureCutter
 
     init(_ folder: String) throws {
         let engine = try Engine.load()
         model = try Model(folder: folder, engine: engine)
         let locator =
             model.manifest.crop.needsLocator ? try Locator(folder: folder + "/../locator", engine: engine) : nil
-        reader = PictureReader(model: model, locator: locator, decoder: ImageDecoder())
+        cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
     }
 
     func score(_ images: some Collection<[UInt8]>) throws {
-        var tensors: [Float] = []
-        for image in images { _ = try image.withUnsafeBytes { try reader.read($0, appendingTo: &tensors) } }
-        for result in try model.score(tensors) { _ = try result.get() }
+        var crops: [UInt8] = []
+        for image in images {
+            let cut = try image.withUnsafeBytes { try cutter.cut($0, as: [model.manifest.cropSpecification]) }
+            crops += cut.crops[0].pixels
+        }
+        for result in try crops.withUnsafeBytes({ try model.score(crops: $0) }) { _ = try result.get() }
     }
 }

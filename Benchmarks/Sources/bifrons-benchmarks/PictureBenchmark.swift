@@ -27,19 +27,18 @@ struct PictureBenchmark: ParsableCommand {
         let engine = try Engine.load()
         let locator = try Locator(folder: "\(product.models)/locator", engine: engine)
         let model = try Model(folder: "\(product.models)/\(Cluster.models[0])", engine: engine)
-        let reader = PictureReader(model: model, locator: locator, decoder: decoder)
-        let picture = try file.withUnsafeBytes { try decoder.decode($0, reduction: PictureReader.locatingReduction) }
+        let cutter = PictureCutter(locator: locator, decoder: decoder)
+        let picture = try file.withUnsafeBytes { try decoder.decode($0, reduction: PictureCutter.locatingReduction) }
 
-        let decoding = try time { _ = try decoder.decode(file, reduction: PictureReader.locatingReduction) }
+        let decoding = try time { _ = try decoder.decode(file, reduction: PictureCutter.locatingReduction) }
         let locating = try time { _ = try locator.faces(in: picture) }
         let reading = try time {
-            var tensors: [Float] = []
-            _ = try file.withUnsafeBytes { try reader.read($0, appendingTo: &tensors) }
+            _ = try file.withUnsafeBytes { try cutter.cut($0, as: [model.manifest.cropSpecification]) }
         }
         print(
             "\(picture.width) × \(picture.height), \(file.count / 1000) kB, 1/\(picture.reduction), "
                 + "medians of \(rounds): decoding \(rounded(decoding)) ms, locating \(rounded(locating)) ms, "
-                + "file to tensors \(rounded(reading)) ms")
+                + "file to crops \(rounded(reading)) ms")
         tell(locating <= 4, "locating takes at most 4 ms")
         if picture.width * picture.height <= 12_000_000 {
             tell(decoding <= 35, "decoding 12 megapixels takes at most 35 ms")

@@ -24,15 +24,16 @@ struct PrecisionBenchmark: ParsableCommand {
                     print("\(error)")
                 }
             }
-            let elements = 3 * models[0].manifest.input.width * models[0].manifest.input.height
-            let tensors = (0..<(batch * elements)).map { Float(($0 &* 40503) >> 4 & 0xFF) / 64 - 2 }
-            for model in models { _ = try model.score(tensors) }
+            let bytes = batch * models[0].manifest.cropSpecification.byteCount
+            let crops = (0..<bytes).map { UInt8(($0 &* 40503) >> 4 & 0xFF) }
+            func score(_ model: Model) throws { _ = try crops.withUnsafeBytes { try model.score(crops: $0) } }
+            for model in models { try score(model) }
             // Taken in turn, so that whatever else the machine does meets all of them.
             var speeds = models.map { _ in [Double]() }
             for _ in 0..<rounds {
                 for (index, model) in models.enumerated() {
                     let start = CPUClock.process()
-                    for _ in 0..<4 { _ = try model.score(tensors) }
+                    for _ in 0..<4 { try score(model) }
                     speeds[index].append(Double(4000 * batch) / (CPUClock.process() - start).milliseconds)
                 }
             }

@@ -1,0 +1,54 @@
+import ImageDecoding
+import TestImages
+import Testing
+
+@testable import Inference
+
+@Suite struct LocatorTests {
+    private static let folder =
+        String(#filePath.dropLast("Tests/InferenceTests/LocatorTests.swift".count)) + "Models/locator"
+
+    /// The canary's picture has a face; the others are of other sizes.
+    private static func files() throws -> [[UInt8]] {
+        [try #require(Files.contents(of: "\(folder)/canary.png", limit: 1 << 24))]
+            + (1...7).map { TestImages.jpeg(width: 120 * $0, height: 700 - 90 * $0, quality: 80) }
+    }
+
+    private static func cut(_ file: [UInt8], by cutter: PictureCutter) throws -> Cut {
+        let specification = CropSpecification(kind: .face(margin: 1.6), width: 16, height: 16)
+        return try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
+    }
+
+    @Test(arguments: [1, 3]) func threadsThatCutAtOnceGetWhatOneAloneGets(concurrency: Int) async throws {
+        let engine = try Engine.load()
+        let alone = PictureCutter(locator: try Locator(folder: Self.folder, engine: engine), decoder: ImageDecoder())
+        let files = try Self.files()
+        let expected = try files.map { try Self.cut($0, by: alone) }
+        #expect(expected[0].facesFound == 1)
+
+        let locator = try Locator(folder: Self.folder, engine: engine, concurrency: concurrency)
+        let cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
+        try await withThrowingTaskGroup(of: (Int, Cut).self) { group in
+            for index in 0..<(4 * files.count) {
+                group.addTask { (index % files.count, try Self.cut(files[index % files.count], by: cutter)) }
+            }
+            for try await (index, cut) in group {
+                #expect(cut.crops == expected[index].crops && cut.facesFound == expected[index].facesFound)
+                #expect(cut.faces.map(\.box) == expected[index].faces.map(\.box))
+                #expect(cut.faces.map(\.turn) == expected[index].faces.map(\.turn))
+            }
+        }
+    }
+
+    @Test func aLocatorOfSeveralThreadsAnswersToTheBitAsOneOfOne() throws {
+        let engine = try Engine.load()
+        let file = try Self.files()[0]
+        let picture = try ImageDecoder().decode(file)
+        let faces = try Locator(folder: Self.folder, engine: engine).faces(in: picture)
+        #expect(!faces.isEmpty)
+        for concurrency in [2, 5] {
+            #expect(
+                try Locator(folder: Self.folder, engine: engine, concurrency: concurrency).faces(in: picture) == faces)
+        }
+    }
+}
