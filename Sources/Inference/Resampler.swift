@@ -1,3 +1,4 @@
+import CResampling
 import ImageDecoding
 
 /// Resizes a region of a picture as Pillow does with `Image.Resampling.BILINEAR`, bit for bit: across first, then down,
@@ -9,49 +10,70 @@ import ImageDecoding
 ///
 /// The rows that are needed go across four at a time into a ring that holds just those of one output row, so that the
 /// intermediate picture never leaves the first-level cache.
+///
+/// Processors with AVX2 take the loops of `CResampling`, others those below; the bytes are the same.
 enum Resampler {
     private typealias Bytes = UnsafePointer<UInt8>
     private static let rowsAtOnce = 4
+    private static let margin = bifrons_resampling_margin
+    private static let isFast = bifrons_resampling_is_fast()
 
     /// Calls `emit` with each output row in order: its index and its `width * 3` bytes.
+    ///
+    /// - Parameter fast: whether to use AVX2, where there is any; tests compare the two ways.
     static func resize(
-        _ image: RGBImage, region: Region, width: Int, height: Int, emit: (Int, UnsafePointer<UInt8>) -> Void
+        _ image: RGBImage, region: Region, width: Int, height: Int, fast: Bool = true,
+        emit: (Int, UnsafePointer<UInt8>) -> Void
     ) {
         let across = TriangleFilter(sourceSize: image.width, from: region.x0, to: region.x1, size: width)
         let down = TriangleFilter(sourceSize: image.height, from: region.y0, to: region.y1, size: height)
-        let rows = down.sources
+        let isFast = fast && Self.isFast
+        let last = down.sources.upperBound - 1
         let sourceStride = image.width * 3
-        // Whole vectors of eight bytes, and the byte that a pixel's four-byte store has too much.
-        let stride = (width * 3 + 8) & ~7
+        // Whole vectors of sixteen bytes, and the byte that a pixel's four-byte store has too much.
+        let stride = (width * 3 + 16) & ~15
+        // A pair of rows may end with one that does not count.
         let ringRows = down.longest + rowsAtOnce
+        let paddedStride = sourceStride + margin
 
         image.pixels.withUnsafeBufferPointer { pixels in
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: (ringRows + 1) * stride + sourceStride + 1) {
-                scratch in
+            let capacity = (ringRows + 1) * stride + rowsAtOnce * paddedStride
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { scratch in
                 scratch.initialize(repeating: 0)
                 guard let source = pixels.baseAddress, let ring = scratch.baseAddress else { return }
                 let output = ring + ringRows * stride
-                let paddedRow = output + stride
-                // A pixel is read as four bytes: behind the picture's last one there is none.
-                paddedRow.update(from: source + (image.height - 1) * sourceStride, count: sourceStride)
-                func row(_ y: Int) -> Bytes {
-                    y < image.height - 1 ? source + y * sourceStride : Bytes(paddedRow)
+                // Rows are read beyond their end: there is nothing behind the picture's last ones.
+                func row(_ y: Int, _ place: Int) -> Bytes {
+                    let start = source + y * sourceStride
+                    if (y + 1) * sourceStride + margin <= pixels.count { return start }
+                    let padded = output + (stride + place * paddedStride)
+                    padded.update(from: start, count: sourceStride)
+                    return Bytes(padded)
                 }
 
-                var ready = rows.lowerBound
+                var ready = down.sources.lowerBound
                 for (y, span) in down.spans.enumerated() {
                     while ready < Int(span.start + span.count) {
-                        let last = rows.upperBound - 1
                         let group = (ready, min(ready + 1, last), min(ready + 2, last), min(ready + 3, last))
-                        resizeAcross(
-                            (row(group.0), row(group.1), row(group.2), row(group.3)), by: across,
-                            into: (
-                                ring + group.0 % ringRows * stride, ring + group.1 % ringRows * stride,
-                                ring + group.2 % ringRows * stride, ring + group.3 % ringRows * stride
-                            ))
+                        let rows = (row(group.0, 0), row(group.1, 1), row(group.2, 2), row(group.3, 3))
+                        let targets = (
+                            ring + group.0 % ringRows * stride, ring + group.1 % ringRows * stride,
+                            ring + group.2 % ringRows * stride, ring + group.3 % ringRows * stride
+                        )
+                        if isFast {
+                            bifrons_resample_across(
+                                [rows.0, rows.1, rows.2, rows.3], [targets.0, targets.1, targets.2, targets.3],
+                                across.spans, across.spans.count, across.low, across.high)
+                        } else {
+                            resizeAcross(rows, by: across, into: targets)
+                        }
                         ready += rowsAtOnce
                     }
-                    resizeDown(ring, ringRows, stride, span, down.weights, into: output)
+                    if isFast {
+                        bifrons_resample_down(ring, ringRows, stride, span, down.low, down.high, output)
+                    } else {
+                        resizeDown(ring, ringRows, stride, span, down, into: output)
+                    }
                     emit(y, output)
                 }
             }
@@ -95,55 +117,47 @@ enum Resampler {
             UnsafeMutableRawPointer(row + offset).storeBytes(
                 of: SIMD4<UInt8>(truncatingIfNeeded: sum.bytes), as: SIMD4<UInt8>.self)
         }
-        filter.weights.withUnsafeBufferPointer { weights in
-            filter.spans.withUnsafeBufferPointer { spans in
-                for x in 0..<spans.count {
-                    let span = spans[x]
-                    var sums = (Sum<SIMD4<Int32>>(), Sum<SIMD4<Int32>>(), Sum<SIMD4<Int32>>(), Sum<SIMD4<Int32>>())
-                    var offset = Int(span.start) * 3
-                    for index in Int(span.weights)..<Int(span.weights + span.count) {
-                        let weight = (
-                            low: SIMD4(repeating: Int32(weights[index].low)),
-                            high: SIMD4(repeating: Int32(weights[index].high))
-                        )
-                        sums.0.add(load(source.0, offset), weight)
-                        sums.1.add(load(source.1, offset), weight)
-                        sums.2.add(load(source.2, offset), weight)
-                        sums.3.add(load(source.3, offset), weight)
-                        offset += 3
-                    }
-                    store(sums.0, target.0, x * 3)
-                    store(sums.1, target.1, x * 3)
-                    store(sums.2, target.2, x * 3)
-                    store(sums.3, target.3, x * 3)
-                }
+        for (x, span) in filter.spans.enumerated() {
+            var sums = (Sum<SIMD4<Int32>>(), Sum<SIMD4<Int32>>(), Sum<SIMD4<Int32>>(), Sum<SIMD4<Int32>>())
+            var offset = Int(span.start) * 3
+            for index in Int(span.weights)..<Int(span.weights + span.count) {
+                let weight = (
+                    low: SIMD4(repeating: Int32(filter.low[index])), high: SIMD4(repeating: Int32(filter.high[index]))
+                )
+                sums.0.add(load(source.0, offset), weight)
+                sums.1.add(load(source.1, offset), weight)
+                sums.2.add(load(source.2, offset), weight)
+                sums.3.add(load(source.3, offset), weight)
+                offset += 3
             }
+            store(sums.0, target.0, x * 3)
+            store(sums.1, target.1, x * 3)
+            store(sums.2, target.2, x * 3)
+            store(sums.3, target.3, x * 3)
         }
     }
 
     /// One output row from the ring's rows, eight bytes at once.
     private static func resizeDown(
         _ ring: UnsafeMutablePointer<UInt8>, _ ringRows: Int, _ stride: Int, _ span: TriangleFilter.Span,
-        _ weights: [TriangleFilter.Weight], into output: UnsafeMutablePointer<UInt8>
+        _ filter: TriangleFilter, into output: UnsafeMutablePointer<UInt8>
     ) {
-        weights.withUnsafeBufferPointer { weights in
-            for offset in Swift.stride(from: 0, to: stride, by: 8) {
-                var sum = Sum<SIMD8<Int32>>()
-                var row = Int(span.start) % ringRows
-                for index in Int(span.weights)..<Int(span.weights + span.count) {
-                    let bytes = UnsafeRawPointer(ring + row * stride + offset).loadUnaligned(as: SIMD8<UInt8>.self)
-                    sum.add(
-                        SIMD8(truncatingIfNeeded: bytes),
-                        (
-                            low: SIMD8(repeating: Int32(weights[index].low)),
-                            high: SIMD8(repeating: Int32(weights[index].high))
-                        ))
-                    row += 1
-                    if row == ringRows { row = 0 }
-                }
-                UnsafeMutableRawPointer(output + offset).storeBytes(
-                    of: SIMD8<UInt8>(truncatingIfNeeded: sum.bytes), as: SIMD8<UInt8>.self)
+        for offset in Swift.stride(from: 0, to: stride, by: 8) {
+            var sum = Sum<SIMD8<Int32>>()
+            var row = Int(span.start) % ringRows
+            for index in Int(span.weights)..<Int(span.weights + span.count) {
+                let bytes = UnsafeRawPointer(ring + row * stride + offset).loadUnaligned(as: SIMD8<UInt8>.self)
+                sum.add(
+                    SIMD8(truncatingIfNeeded: bytes),
+                    (
+                        low: SIMD8(repeating: Int32(filter.low[index])),
+                        high: SIMD8(repeating: Int32(filter.high[index]))
+                    ))
+                row += 1
+                if row == ringRows { row = 0 }
             }
+            UnsafeMutableRawPointer(output + offset).storeBytes(
+                of: SIMD8<UInt8>(truncatingIfNeeded: sum.bytes), as: SIMD8<UInt8>.self)
         }
     }
 }

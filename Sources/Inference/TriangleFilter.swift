@@ -1,3 +1,5 @@
+import CResampling
+
 /// The weights with which the pixels of one axis of a picture make those of another size: the antialiased triangle
 /// ("bilinear") filter of Pillow's `Image.resize`, in its 8-bit fixed point, bit for bit.
 ///
@@ -10,21 +12,15 @@ struct TriangleFilter {
     /// byte and 16 bits are what a processor multiplies fastest; sums of either half stay far below 2^31.
     static let lowBits: Int32 = 15
 
-    struct Weight {
-        var low: Int16
-        var high: Int16
-    }
-
     /// The source pixels of one output pixel: `count` of them from `start`, their weights from `weights`.
-    struct Span {
-        var start: Int32
-        var count: Int32
-        var weights: Int32
-    }
+    typealias Span = bifrons_resampling_span
 
     /// One an output pixel, in order; neither `start` nor `start + count` ever falls.
     let spans: [Span]
-    let weights: [Weight]
+    /// The weights' low halves; behind those of an odd number of pixels a 0, as behind the high ones.
+    let low: [Int16]
+    /// The weights' high halves.
+    let high: [Int16]
     /// The most source pixels that one output pixel needs.
     let longest: Int
 
@@ -39,10 +35,12 @@ struct TriangleFilter {
         let support = max(scale, 1)
         let inverse = 1 / support
         var spans: [Span] = []
-        var weights: [Weight] = []
+        var low: [Int16] = []
+        var high: [Int16] = []
         var exact: [Double] = []
         spans.reserveCapacity(size)
-        weights.reserveCapacity(size * (2 * Int(support.rounded(.up)) + 1))
+        low.reserveCapacity(size * (2 * Int(support.rounded(.up)) + 2))
+        high.reserveCapacity(low.capacity)
         for index in 0..<size {
             let centre = Double(start) + (Double(index) + 0.5) * scale
             let first = max(Int(centre - support + 0.5), 0)
@@ -55,18 +53,21 @@ struct TriangleFilter {
                 exact.append(weight)
                 sum += weight
             }
-            spans.append(Span(start: Int32(first), count: Int32(last - first), weights: Int32(weights.count)))
+            spans.append(Span(start: Int32(first), count: Int32(last - first), weights: Int32(low.count)))
             for weight in exact {
                 let normal = sum == 0 ? weight : weight / sum
                 let fixed = Int32(0.5 + normal * Double(1 << TriangleFilter.bits))
-                weights.append(
-                    Weight(
-                        low: Int16(fixed & (1 << TriangleFilter.lowBits - 1)),
-                        high: Int16(fixed >> TriangleFilter.lowBits)))
+                low.append(Int16(fixed & (1 << TriangleFilter.lowBits - 1)))
+                high.append(Int16(fixed >> TriangleFilter.lowBits))
+            }
+            if exact.count % 2 == 1 {
+                low.append(0)
+                high.append(0)
             }
         }
         self.spans = spans
-        self.weights = weights
+        self.low = low
+        self.high = high
         self.longest = spans.reduce(0) { max($0, Int($1.count)) }
     }
 
