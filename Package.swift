@@ -51,7 +51,8 @@ let package = Package(
         .library(
             name: "BifronsRooms",
             targets: [
-                "FormData", "ImageDecoding", "Inference", "Reactor", "RouterCore", "TestImages", "TestKit", "Wire",
+                "FormData", "Hashing", "ImageDecoding", "Inference", "Reactor", "RouterCore", "TestImages", "TestKit",
+                "Wire",
                 "WorkerCore", "ZeroMQ",
             ]),
     ],
