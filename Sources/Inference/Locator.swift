@@ -12,18 +12,19 @@ public final class Locator: Sendable {
     public let manifest: Manifest
     private let preprocessor: Preprocessor
     private let reading: CellReading
-    /// How many calls compute at once.
-    public let concurrency: Int
-    private let desks: [Desk]
+    private let slots: [Slot]
 
-    /// What one call at a time computes with.
-    private final class Desk: Sendable {
+    /// A request, which one call at a time computes with. An array cannot hold a mutex itself.
+    private final class Slot: Sendable {
         let request: Mutex<Network.Request>
 
         init(_ network: Network) throws(InferenceError) {
             request = Mutex(try Network.Request(network, maximumBatch: 1))
         }
     }
+
+    /// How many calls compute at once.
+    public var concurrency: Int { slots.count }
 
     /// Reads, checks and compiles the locator in `folder`.
     ///
@@ -46,10 +47,9 @@ public final class Locator: Sendable {
         self.manifest = manifest
         preprocessor = Preprocessor(manifest: manifest)
         reading = CellReading(side: manifest.input.width, score: score, overlap: overlap)
-        self.concurrency = concurrency
         let network = try Network(
             manifest: manifest, engine: engine, threads: 1, requests: concurrency, cacheFolder: cacheFolder)
-        desks = try (0..<concurrency).map { _ throws(InferenceError) in try Desk(network) }
+        slots = try (0..<concurrency).map { _ throws(InferenceError) in try Slot(network) }
     }
 
     /// The faces of a picture, the largest first.
@@ -82,10 +82,10 @@ public final class Locator: Sendable {
         func cells(_ request: inout Network.Request) throws(InferenceError) -> [Float] {
             try request.run(count: 1) { preprocessor.writeWhole(image, into: $0) }.values
         }
-        for desk in desks {
-            let cells = try desk.request.withLockIfAvailable { request throws(InferenceError) in try cells(&request) }
+        for slot in slots {
+            let cells = try slot.request.withLockIfAvailable { request throws(InferenceError) in try cells(&request) }
             if let cells { return cells }
         }
-        return try desks[0].request.withLock { request throws(InferenceError) in try cells(&request) }
+        return try slots[0].request.withLock { request throws(InferenceError) in try cells(&request) }
     }
 }
