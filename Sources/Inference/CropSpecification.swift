@@ -1,8 +1,8 @@
 /// What a scoring model wants of a picture: which part of it, in how many pixels. Models with equal specifications see the
 /// same bytes, so one set of crops serves them all.
 ///
-/// Under one version of preprocessing (``Manifest/preprocessing``) a file and a specification give the same crops in every
-/// process.
+/// Under one version of preprocessing (``Manifest/preprocessing``) a file and the specifications that it is cut for at once
+/// give the same crops in every process.
 public struct CropSpecification: Hashable, Sendable {
     /// Which part of a picture is cut out.
     public enum Kind: Hashable, Sendable {
