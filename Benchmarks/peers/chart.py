@@ -10,7 +10,7 @@ from matplotlib import pyplot  # noqa: E402
 from figures import Rounds, rate, spread  # noqa: E402
 from scenes import Scene  # noqa: E402
 from systems import System  # noqa: E402
-from tables import door_rows, number  # noqa: E402
+from tables import interface_rows, number  # noqa: E402
 
 # On white and on near black alike.
 INK = "#7d7d7d"
@@ -26,7 +26,7 @@ def colour(system: System) -> str:
 
 def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path) -> None:
     """Writes an SVG without a background; the same measurements give the same bytes."""
-    rows = door_rows(systems)
+    rows = interface_rows(systems)
     with pyplot.rc_context({
         "svg.hashsalt": "peers", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
         "xtick.color": INK, "ytick.color": INK,
@@ -35,8 +35,8 @@ def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path)
             1, len(scenes), figsize=(11, 0.42 * len(rows) + 1.2), layout="constrained", sharey=True, squeeze=False)
         for axis, scene in zip(axes[0], scenes, strict=True):
             axis.set(title=scene.title, xlabel=f"verdicts a second, {IN_FLIGHT} in flight")
-            for place, (system, door, title) in enumerate(rows):
-                measured = rounds.of(system.name, door, scene.name, IN_FLIGHT)
+            for place, (system, interface, title) in enumerate(rows):
+                measured = rounds.of(system.name, interface, scene.name, IN_FLIGHT)
                 if not measured:
                     continue
                 value = spread(rate(m) for m in measured.values())

@@ -19,9 +19,9 @@ from pathlib import Path
 import chart
 import scenes
 import tables
-from figures import Measurement, Rounds
+from figures import ALONE, BESIDE, Measurement, Rounds
 from loads import LoadError, Outcome
-from promises import ALONE, BESIDE, CROP_CENTRE
+from promises import CROP_CENTRE
 from scenes import Scene
 from systems import ROOT, Running, System, known, running
 
@@ -69,9 +69,9 @@ class Comparison:
             started.wait_until_it_answers(self._scenes[0])
             for scene in self._scenes:
                 started.check(scene)
-                for door in system.doors:
+                for interface in system.interfaces:
                     for in_flight in tables.IN_FLIGHT:
-                        self._load(started, number, door, scene, in_flight)
+                        self._load(started, number, interface, scene, in_flight)
 
     def _measure_tails(self, number: int) -> None:
         """One in flight at Bifrons, alone and then beside mosec and LitServe, which have nothing to do."""
@@ -88,11 +88,11 @@ class Comparison:
                 self._load(ours, number, "ZeroMQ", portrait, 1, BESIDE, seconds)
 
     def _load(
-        self, started: Running, number: int, door: str, scene: Scene, in_flight: int, setting: str = ALONE,
+        self, started: Running, number: int, interface: str, scene: Scene, in_flight: int, setting: str = ALONE,
         seconds: int | None = None,
     ) -> None:
         def load(lasting: int) -> Outcome:
-            outcome = started.doors[door].load(scene.jpeg, in_flight, lasting, self._folder)
+            outcome = started.interfaces[interface].load(scene.jpeg, in_flight, lasting, self._folder)
             started.wait_until_quiet()
             return outcome
 
@@ -105,11 +105,12 @@ class Comparison:
             raise LoadError(
                 f"{started.system.name} gave no answer of {scene.name} in {LONGER * length} s: measure for longer")
         measurement = Measurement(
-            number, started.system.name, door, scene.name, in_flight, outcome.per_second, outcome.p50_ms,
+            number, started.system.name, interface, scene.name, in_flight, outcome.per_second, outcome.p50_ms,
             outcome.p99_ms, outcome.answers, setting)
         self.measurements.append(measurement)
         print(
-            f"round {number + 1}: {started.system.title} by {door}, {scene.name}, {in_flight} in flight, {setting}: "
+            f"round {number + 1}: {started.system.title} by {interface}, {scene.name}, {in_flight} in flight, "
+            f"{setting}: "
             f"{outcome.per_second:.1f} verdicts/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms",
             flush=True)
 

@@ -4,6 +4,9 @@ import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+ALONE, BESIDE = "alone", "beside idle peers"
+"""In which company a load was measured."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -11,15 +14,14 @@ class Measurement:
 
     round: int
     system: str
-    door: str
+    interface: str
     scene: str
     in_flight: int
     per_second: float
     p50_ms: float
     p99_ms: float
     answers: int
-    setting: str = "alone"
-    """`alone`, or `beside idle peers`."""
+    setting: str = ALONE
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Rounds:
     def __init__(self, measurements: Iterable[Measurement]):
         self._by_key: dict[tuple, dict[int, Measurement]] = {}
         for m in measurements:
-            self._by_key.setdefault((m.system, m.door, m.scene, m.in_flight, m.setting), {})[m.round] = m
+            self._by_key.setdefault((m.system, m.interface, m.scene, m.in_flight, m.setting), {})[m.round] = m
 
-    def of(self, system: str, door: str, scene: str, in_flight: int, setting: str = "alone") -> dict[int, Measurement]:
+    def of(
+        self, system: str, interface: str, scene: str, in_flight: int, setting: str = ALONE
+    ) -> dict[int, Measurement]:
         """By round; empty if it was not measured."""
-        return self._by_key.get((system, door, scene, in_flight, setting), {})
+        return self._by_key.get((system, interface, scene, in_flight, setting), {})
 
 
 Value = Callable[[Measurement], float]

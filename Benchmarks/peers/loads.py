@@ -36,7 +36,7 @@ def percentile(ordered: list[float], percent: float) -> float:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-class HTTPDoor:
+class HTTPInterface:
     """A server's call that takes a picture, as a raw body, or as the part of a form if it has a name."""
 
     def __init__(self, url: str, answer_has: str, part: str | None = None):
@@ -85,7 +85,7 @@ class HTTPDoor:
         return Outcome(report["answers"], report["answers"] / report["seconds"], report["p50_ms"], report["p99_ms"])
 
 
-class ZeroMQDoor:
+class ZeroMQInterface:
     """A router's client endpoint."""
 
     def __init__(self, endpoint: str):

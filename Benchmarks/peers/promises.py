@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from figures import Rounds, Spread, median_ms, rate, ratio, tail
+from figures import ALONE, BESIDE, Rounds, Spread, median_ms, rate, ratio, tail
 
 CROP_CENTRE = ("mosec", "litserve")
 LOCATES = "mosec-locating"
-ALONE, BESIDE = "alone", "beside idle peers"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is started, on free ports, and at which doors it takes pictures."""
+"""The systems that are compared: how each is started, on free ports, and at which interfaces it takes pictures."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loads import HTTPDoor, LoadError, ZeroMQDoor
+from loads import HTTPInterface, LoadError, ZeroMQInterface
 from scenes import Scene
 
 FOLDER = Path(__file__).resolve().parent
@@ -22,18 +22,18 @@ QUIET_PATIENCE = 60.0
 # Seconds between two looks at what processes have computed.
 GLANCE = 0.5
 TICKS = os.sysconf("SC_CLK_TCK")
-Door = HTTPDoor | ZeroMQDoor
+Interface = HTTPInterface | ZeroMQInterface
 EVERY_FACE, CENTRE, WHOLE = "every face", "the centre", "all of it, shrunk"
 
 
 @dataclass(frozen=True)
 class System:
-    """A system as the table has it; `doors` of one system are measured with the same processes."""
+    """A system as the table has it; `interfaces` of one system are measured with the same processes."""
 
     name: str
     title: str
     looks_at: str
-    doors: tuple[str, ...]
+    interfaces: tuple[str, ...]
     precision: str = "f32"
 
     @property
@@ -63,10 +63,10 @@ def free_port() -> int:
 
 
 class Running:
-    """A system's processes, which are a session of their own, and its doors by name."""
+    """A system's processes, which are a session of their own, and its interfaces by name."""
 
-    def __init__(self, system: System, words: list[str], doors: dict[str, Door], folder: Path):
-        self.system, self.doors = system, doors
+    def __init__(self, system: System, words: list[str], interfaces: dict[str, Interface], folder: Path):
+        self.system, self.interfaces = system, interfaces
         self._idle = 0.0
         self._log = folder / f"{system.name}.log"
         # mosec keeps its sockets in the temporary folder.
@@ -77,15 +77,15 @@ class Running:
                 start_new_session=True)
 
     def wait_until_it_answers(self, scene: Scene) -> None:
-        """Waits until every door answers, and right: at its start a service may say that it cannot yet.
+        """Waits until every interface answers, and right: at its start a service may say that it cannot yet.
 
         Then takes what it computes without a request: LitServe's workers poll.
         """
         end = time.monotonic() + PATIENCE
-        for door in self.doors.values():
+        for interface in self.interfaces.values():
             while True:
                 try:
-                    door.ask(scene.jpeg)
+                    interface.ask(scene.jpeg)
                     break
                 except LoadError as error:
                     if self._process.poll() is not None or time.monotonic() > end:
@@ -97,9 +97,9 @@ class Running:
         self._idle = self.cpu_seconds() - before
 
     def check(self, scene: Scene) -> None:
-        """Each door's answer has the scene's faces, if the system finds faces."""
-        for name, door in self.doors.items():
-            faces = len(door.ask(scene.jpeg).get("faces", []))
+        """Each interface's answer has the scene's faces, if the system finds faces."""
+        for name, interface in self.interfaces.items():
+            faces = len(interface.ask(scene.jpeg).get("faces", []))
             if self.system.finds_faces and faces != scene.faces:
                 raise LoadError(
                     f"{self.system.name} by {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
@@ -153,8 +153,8 @@ def _bifrons(system: System, folder: Path, binaries: Path) -> Running:
         f"--precision={system.precision}", f"--cache-folder={folder / 'cache'}", "--log-level=warning",
     ]
     return Running(system, words, {
-        "ZeroMQ": ZeroMQDoor(f"tcp://127.0.0.1:{client}"),
-        "HTTP": HTTPDoor(f"http://127.0.0.1:{http}/v1/classify?budget_ms=60000", '"label"'),
+        "ZeroMQ": ZeroMQInterface(f"tcp://127.0.0.1:{client}"),
+        "HTTP": HTTPInterface(f"http://127.0.0.1:{http}/v1/classify?budget_ms=60000", '"label"'),
     }, folder)
 
 
@@ -164,21 +164,23 @@ def _peer(system: System, folder: Path) -> Running:
     mosec = ["--address=127.0.0.1", f"--port={port}", "--timeout=60000", "--log-level=warning"]
     match system.name:
         case "mosec":
-            words, door = [python, str(FOLDER / "mosec_server.py"), *mosec], HTTPDoor(f"{url}/inference", '"label"')
+            words = [python, str(FOLDER / "mosec_server.py"), *mosec]
+            interface = HTTPInterface(f"{url}/inference", '"label"')
         case "mosec-locating":
-            words, door = [python, str(FOLDER / "mosec_locating.py"), *mosec], HTTPDoor(f"{url}/inference", '"label"')
+            words = [python, str(FOLDER / "mosec_locating.py"), *mosec]
+            interface = HTTPInterface(f"{url}/inference", '"label"')
         case "litserve":
             words = [python, str(FOLDER / "litserve_server.py"), str(port)]
-            door = HTTPDoor(f"{url}/predict", '"label"', "image")
+            interface = HTTPInterface(f"{url}/predict", '"label"', "image")
         case "flask":
             words = [
                 python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--workers={os.cpu_count()}", "--timeout=120",
                 f"--chdir={FOLDER}", "flask_server:app",
             ]
-            door = HTTPDoor(f"{url}/", '"result"', "file")
+            interface = HTTPInterface(f"{url}/", '"result"', "file")
         case _:
             raise ValueError(f"there is no system {system.name}")
-    return Running(system, words, {"HTTP": door}, folder)
+    return Running(system, words, {"HTTP": interface}, folder)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The tables of a run, in Markdown."""
 
-from figures import Measurement, Rounds, Spread, rate, spread
-from promises import ALONE, BESIDE, promises
+from figures import ALONE, BESIDE, Measurement, Rounds, Spread, rate, spread
+from promises import promises
 from scenes import Scene
 from systems import System
 
@@ -36,16 +36,19 @@ def _head(cells: list[str]) -> list[str]:
     return [_row(cells), "|" + "---|" * len(cells)]
 
 
-def door_rows(systems: list[System]) -> list[tuple[System, str, str]]:
-    """Each system's doors, with the title of their row."""
-    return [(system, door, f"{system.title}, by {door}") for system in systems for door in system.doors]
+def interface_rows(systems: list[System]) -> list[tuple[System, str, str]]:
+    """Each system's interfaces, with the title of their row."""
+    return [
+        (system, interface, f"{system.title}, by {interface}")
+        for system in systems for interface in system.interfaces
+    ]
 
 
 def scene_table(rounds: Rounds, systems: list[System], scene: Scene) -> list[str]:
     columns = [f"verdicts/s, {count} in flight" for count in IN_FLIGHT]
     lines = _head([scene.title, "looks at", *columns, "p50 ms, 1 in flight", "p99 ms, 1 in flight"])
-    for system, door, title in door_rows(systems):
-        loads = [rounds.of(system.name, door, scene.name, count) for count in IN_FLIGHT]
+    for system, interface, title in interface_rows(systems):
+        loads = [rounds.of(system.name, interface, scene.name, count) for count in IN_FLIGHT]
         rates = [cell(_spread(load, rate)) for load in loads]
         single = loads[0]
         times = [cell(_spread(single, lambda m: m.p50_ms)), cell(_spread(single, lambda m: m.p99_ms))]

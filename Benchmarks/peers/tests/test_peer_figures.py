@@ -9,9 +9,9 @@ from promises import promises
 
 def measured(
     round: int, system: str, per_second: float = 10, p50: float = 20, p99: float = 30, in_flight: int = 32,
-    scene: str = "portrait", door: str = "HTTP", setting: str = "alone",
+    scene: str = "portrait", interface: str = "HTTP", setting: str = "alone",
 ) -> Measurement:
-    return Measurement(round, system, door, scene, in_flight, per_second, p50, p99, 100, setting)
+    return Measurement(round, system, interface, scene, in_flight, per_second, p50, p99, 100, setting)
 
 
 def test_spread_is_the_median_the_least_and_the_greatest():
@@ -49,7 +49,7 @@ def test_ratio_leaves_out_rounds_in_which_one_is_missing():
 def test_loads_of_other_kinds_are_kept_apart():
     rounds = Rounds([
         measured(0, "ours", 1), measured(0, "ours", 2, in_flight=1), measured(0, "ours", 3, scene="group"),
-        measured(0, "ours", 4, door="ZeroMQ"), measured(0, "ours", 5, setting="beside idle peers"),
+        measured(0, "ours", 4, interface="ZeroMQ"), measured(0, "ours", 5, setting="beside idle peers"),
     ])
     assert [m.per_second for m in rounds.of("ours", "HTTP", "portrait", 32).values()] == [1]
     assert [m.per_second for m in rounds.of("ours", "ZeroMQ", "portrait", 32).values()] == [4]
@@ -65,11 +65,11 @@ def test_tail_is_the_ratio_within_each_load():
 
 def run(ours: float, int8: float, peer: float, locating: float, p50: float, tails: tuple[float, float]) -> Rounds:
     single = {"in_flight": 1}
-    beside = {"scene": "tails", "door": "ZeroMQ", "in_flight": 1, "p50": 20}
+    beside = {"scene": "tails", "interface": "ZeroMQ", "in_flight": 1, "p50": 20}
     return Rounds([
-        measured(0, "bifrons-f32", ours, door="ZeroMQ"), measured(0, "bifrons-int8", int8, door="ZeroMQ"),
+        measured(0, "bifrons-f32", ours, interface="ZeroMQ"), measured(0, "bifrons-int8", int8, interface="ZeroMQ"),
         measured(0, "mosec", peer), measured(0, "litserve", peer / 2), measured(0, "mosec-locating", locating),
-        measured(0, "bifrons-f32", p50=p50, door="ZeroMQ", **single),
+        measured(0, "bifrons-f32", p50=p50, interface="ZeroMQ", **single),
         measured(0, "mosec", p50=20, **single), measured(0, "litserve", p50=40, **single),
         measured(0, "bifrons-f32", p99=tails[0], **beside),
         measured(0, "bifrons-f32", p99=tails[1], setting="beside idle peers", **beside),
@@ -88,4 +88,4 @@ def test_promises_that_are_missed_are_told():
 
 
 def test_promises_about_what_was_not_measured_are_left_out():
-    assert promises(Rounds([measured(0, "bifrons-f32", door="ZeroMQ")])) == []
+    assert promises(Rounds([measured(0, "bifrons-f32", interface="ZeroMQ")])) == []

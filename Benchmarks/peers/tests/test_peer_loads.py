@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from loads import LoadError, ZeroMQDoor
+from loads import LoadError, ZeroMQInterface
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def answering(endpoint: str, reply: dict) -> Iterator[list[int]]:
 def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
     endpoint = f"ipc://{tmp_path}/router"
     with answering(endpoint, {"status": 200, "verdict": {"label": "real"}}) as waiting:
-        outcome = ZeroMQDoor(endpoint).load(b"picture", 8, 1, tmp_path)
+        outcome = ZeroMQInterface(endpoint).load(b"picture", 8, 1, tmp_path)
     assert max(waiting) == 8
     assert outcome.answers > 8 and outcome.per_second == outcome.answers
     assert 10 <= outcome.p50_ms <= outcome.p99_ms
@@ -52,4 +52,4 @@ def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
 def test_answer_without_a_whole_verdict_ends_the_load(tmp_path: Path, reply: dict):
     endpoint = f"ipc://{tmp_path}/router"
     with answering(endpoint, reply), pytest.raises(LoadError, match="answers"):
-        ZeroMQDoor(endpoint).load(b"picture", 2, 1, tmp_path)
+        ZeroMQInterface(endpoint).load(b"picture", 2, 1, tmp_path)

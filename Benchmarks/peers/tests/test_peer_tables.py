@@ -17,10 +17,10 @@ SCENES = [Scene("portrait", "Portrait", 1, b""), Scene("group", "Group of nine",
 def a_run(rates: dict[str, float]) -> Rounds:
     """Three rounds, the second a tenth faster and the third a tenth slower."""
     return Rounds(
-        Measurement(number, system.name, door, scene.name, in_flight, rates[system.name] * factor, 20, 30, 100)
+        Measurement(number, system.name, interface, scene.name, in_flight, rates[system.name] * factor, 20, 30, 100)
         for number, factor in enumerate((1, 1.1, 0.9))
         for system in known(["f32"]) if system.name in rates
-        for door in system.doors for scene in SCENES for in_flight in tables.IN_FLIGHT)
+        for interface in system.interfaces for scene in SCENES for in_flight in tables.IN_FLIGHT)
 
 
 @pytest.mark.parametrize(
