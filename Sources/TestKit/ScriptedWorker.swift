@@ -2,6 +2,7 @@ public import Wire
 
 /// What a worker would say, as values: for scripts that need neither a socket nor a network.
 public struct ScriptedWorker: Sendable {
+    public var role: WorkerMessage.Role
     public var model: String
     public var name: String
     public var credit: UInt32
@@ -12,32 +13,52 @@ public struct ScriptedWorker: Sendable {
     /// The epoch of the last WELCOME.
     public var epoch: UInt64 = 0
 
-    public init(_ name: String, serving model: String, credit: UInt32 = 4) {
+    public init(
+        _ name: String, serving model: String, as role: WorkerMessage.Role = .network(.sample), credit: UInt32 = 4
+    ) {
+        self.role = role
         self.model = model
         self.name = name
         self.credit = credit
     }
 
+    /// A worker of the first stage.
+    public static func locator(_ name: String = "locator-1", credit: UInt32 = 4) -> ScriptedWorker {
+        ScriptedWorker(
+            name, serving: "locator", as: .locator(preprocessing: CropSpecification.sample.preprocessing),
+            credit: credit)
+    }
+
     public var hello: WorkerMessage {
         .hello(
             WorkerMessage.Hello(
-                model: model, version: version, digest: digest, worker: name, credit: credit, bootID: bootID,
+                role: role, model: model, version: version, digest: digest, worker: name, credit: credit, bootID: bootID,
                 metrics: metrics))
     }
 
-    /// The score of a picture as a whole, by a model that looks for no faces.
-    public func score(_ job: UInt64, logit: Float = 0) -> WorkerMessage {
-        score(job, regions: [WorkerMessage.Region(box: nil, logit: logit)])
+    /// What was cut out of a picture, and the frames behind the message.
+    ///
+    /// - Parameter facesFound: as many as there are, unless another number is said; nil: nobody asked for faces.
+    public func crops(
+        _ job: UInt64, of specifications: [CropSpecification] = [.sample], faces: [WorkerMessage.Face] = [],
+        facesFound: Int?? = nil
+    ) -> (message: WorkerMessage, frames: [[UInt8]]) {
+        let sets = specifications.map { specification in
+            let boxes = specification.needsFaces ? faces.map(\.box) : []
+            return WorkerMessage.CropSet(squares: boxes.isEmpty ? [.wholeSample] : boxes)
+        }
+        let frames = zip(specifications, sets).map { [UInt8](repeating: 7, count: $0.cropBytes * $1.squares.count) }
+        let looked = specifications.contains(where: \.needsFaces) ? faces.count : nil
+        let crops = WorkerMessage.Crops(
+            epoch: epoch, job: job, faces: faces, facesFound: facesFound ?? looked, image: .sample, sets: sets,
+            timings: .sample)
+        return (.crops(crops), frames)
     }
 
-    /// - Parameter facesFound: as many as have boxes, unless another number is said; 0 of a model that found none.
-    public func score(_ job: UInt64, regions: [WorkerMessage.Region], facesFound: Int? = nil) -> WorkerMessage {
-        let boxes = regions.count { $0.box != nil }
-        return .score(
-            WorkerMessage.Score(
-                epoch: epoch, job: job, regions: regions, facesFound: facesFound ?? (boxes > 0 ? boxes : nil),
-                image: .sample,
-                timings: WorkerMessage.Timings(queueMicroseconds: 300, computeMicroseconds: 2000, batch: 1)))
+    /// The scores of a picture's crops.
+    public func score(_ job: UInt64, logits: [Float] = [0], maps: [EvidenceMap]? = nil) -> WorkerMessage {
+        let crops = logits.indices.map { WorkerMessage.CropScore(logit: logits[$0], map: maps?[$0]) }
+        return .score(WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: .sample))
     }
 
     public func fail(_ job: UInt64, _ status: Status, code: String = "scripted") -> WorkerMessage {
@@ -57,4 +78,20 @@ extension ImageInformation {
     /// A picture that nobody needs to have.
     public static let sample = ImageInformation(
         format: .jpeg, width: 640, height: 480, sha256: (0..<32).map { UInt8($0 * 8) })
+}
+
+extension CropSpecification {
+    /// Small crops of faces.
+    public static let sample = CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 3)
+    /// Small crops of the central square.
+    public static let centralSample = CropSpecification(kind: .centralSquare, width: 3, height: 2, preprocessing: 3)
+}
+
+extension Box {
+    /// The central square of the sample picture.
+    public static let wholeSample = Box(x: 80, y: 0, width: 480, height: 480)
+}
+
+extension WorkerMessage.Timings {
+    public static let sample = Self(queueMicroseconds: 300, computeMicroseconds: 2000, batch: 1)
 }

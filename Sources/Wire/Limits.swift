@@ -41,13 +41,19 @@ public enum Limits {
     public static let frameSlackBytes = 4 << 20
 
     /// The version byte that opens every frame between router and worker.
-    public static let workerProtocolVersion: UInt8 = 3
-    /// Frames of a message between router and worker: the message and, behind a job, its image.
-    public static let workerMessageFrames = 2
+    public static let workerProtocolVersion: UInt8 = 4
+    /// Crop specifications that one job may ask of a locator, and so the frames behind a CROPS.
+    public static let cropSets = 8
+    /// Frames of a message between router and worker: the message and what comes behind it.
+    public static let workerMessageFrames = 1 + cropSets
     /// The most jobs that a router leaves in one worker's hands, whatever credit the worker claims.
     public static let workerCredit = 256
-    /// Regions (faces) that one score may carry.
-    public static let regions = 16
+    /// Faces of one picture that are cut out and scored.
+    public static let faces = 16
+    /// Bytes of the crops of one picture for one specification, all faces together.
+    public static let cropSetBytes = 64 << 20
+    /// The range of a crop's margin: how many times the longer side of a face's box its square's side is.
+    public static let cropMargins = 1.0...4.0
     /// By how much a face may stand turned, in tenths of a degree clockwise.
     static let turnTenths: ClosedRange<Int16> = -1799...1800
     /// Cells of a heat map, across and down.
@@ -56,8 +62,8 @@ public enum Limits {
     public static let metrics = 32
     /// Bytes of the reason in a FAIL or a BYE.
     public static let reasonBytes = 1024
-    /// Bytes of any message from a worker.
+    /// Bytes of the first frame of any message from a worker.
     public static let workerFrameBytes = 8192
-    /// Workers that one job of a model may be handed to.
-    public static let executionsPerModel = 2
+    /// Workers that one step of a job may be handed to.
+    public static let executionsPerStep = 2
 }

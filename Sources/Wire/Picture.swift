@@ -13,12 +13,48 @@ public struct Box: Hashable, Sendable {
     }
 }
 
-/// Where a network found its evidence: the class-activation map of one face (Zhou et al. 2016, "Learning deep features for
+/// What a network wants of a picture: which part of it, in how many pixels. Networks with equal specifications see the same
+/// crops, so one frame serves them all.
+public struct CropSpecification: Hashable, Sendable {
+    /// Which part of a picture is cut out.
+    public enum Kind: Hashable, Sendable {
+        /// A square around each face, `margin` times the longer side of its box (``Limits/cropMargins``); without a face
+        /// the central square.
+        case face(margin: Double)
+        /// The largest square in the middle.
+        case centralSquare
+    }
+
+    public var kind: Kind
+    /// Pixels of a crop, at least 1.
+    public var width: UInt16
+    /// Pixels of a crop, at least 1.
+    public var height: UInt16
+    /// The version of the way from file to crop, which the network was made for.
+    public var preprocessing: UInt16
+
+    public init(kind: Kind, width: UInt16, height: UInt16, preprocessing: UInt16) {
+        self.kind = kind
+        self.width = width
+        self.height = height
+        self.preprocessing = preprocessing
+    }
+
+    /// Bytes of one crop: red, green, blue of the first pixel of the top row, then of the next one.
+    public var cropBytes: Int { 3 * Int(width) * Int(height) }
+
+    /// Whether faces must be found for it.
+    public var needsFaces: Bool {
+        if case .face = kind { true } else { false }
+    }
+
+    /// Bytes of the crops of a picture with more faces than are cut out.
+    public var mostBytes: Int { needsFaces ? Limits.faces * cropBytes : cropBytes }
+}
+
+/// Where a network found its evidence: the class-activation map of one crop (Zhou et al. 2016, "Learning deep features for
 /// discriminative localization").
-public struct HeatMap: Hashable, Sendable {
-    /// The part of the upright picture that the network looked at, which the cells divide evenly. When the face was
-    /// turned upright for that, it stands turned about its middle as the face does.
-    public var square: Box
+public struct EvidenceMap: Hashable, Sendable {
     /// Cells across, 1 to ``Limits/mapSide``.
     public var width: Int
     /// Cells down, 1 to ``Limits/mapSide``.
@@ -28,13 +64,25 @@ public struct HeatMap: Hashable, Sendable {
     public var cells: [UInt8]
 
     /// - Precondition: as many cells as width and height say, both within their limit.
-    public init(square: Box, width: Int, height: Int, cells: [UInt8]) {
+    public init(width: Int, height: Int, cells: [UInt8]) {
         precondition((1...Limits.mapSide).contains(width) && (1...Limits.mapSide).contains(height))
         precondition(cells.count == width * height)
-        self.square = square
         self.width = width
         self.height = height
         self.cells = cells
+    }
+}
+
+/// An ``EvidenceMap`` and the part of the picture that it is of.
+public struct HeatMap: Hashable, Sendable {
+    /// The part of the upright picture that the network looked at, which the cells divide evenly. When the face was
+    /// turned upright for that, it stands turned about its middle as the face does.
+    public var square: Box
+    public var evidence: EvidenceMap
+
+    public init(square: Box, evidence: EvidenceMap) {
+        self.square = square
+        self.evidence = evidence
     }
 }
 

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 
 extension ResultDocument: Decodable {
     private enum Key: String, CodingKey {
-        case id, status, verdict, models, degraded, attempts, faces, maps, image, error
+        case id, status, verdict, models, locator, degraded, attempts, faces, maps, image, error
         case facesFound = "faces_found"
         case totalMilliseconds = "total_ms"
         case retryAfterMilliseconds = "retry_after_ms"
@@ -14,6 +14,7 @@ extension ResultDocument: Decodable {
         status = try fields.decode(Status.self, forKey: .status)
         verdict = try fields.decodeIfPresent(Verdict.self, forKey: .verdict)
         models = try fields.decodeIfPresent([ModelResult].self, forKey: .models) ?? []
+        locator = try fields.decodeIfPresent(LocatorResult.self, forKey: .locator)
         degraded = try fields.decodeIfPresent(Bool.self, forKey: .degraded) ?? false
         attempts = try fields.decodeIfPresent(Int.self, forKey: .attempts) ?? 0
         totalMilliseconds = try fields.decodeIfPresent(Double.self, forKey: .totalMilliseconds)
@@ -81,7 +82,9 @@ extension HeatMap: Decodable {
             throw DecodingError.dataCorruptedError(
                 forKey: .data, in: fields, debugDescription: "a map has a byte, in base 64, for each of its cells")
         }
-        self.init(square: try fields.decode(Box.self, forKey: .square), width: width, height: height, cells: cells)
+        self.init(
+            square: try fields.decode(Box.self, forKey: .square),
+            evidence: EvidenceMap(width: width, height: height, cells: cells))
     }
 }
 

@@ -7,6 +7,8 @@ public struct ResultDocument: Equatable, Sendable {
     public var verdict: Verdict?
     /// One entry for every model asked for, in the ensemble's order.
     public var models: [ModelResult] = []
+    /// What decoded the picture and found its faces, when it has done so.
+    public var locator: LocatorResult?
     /// Whether the verdict lacks a model that was asked for.
     public var degraded = false
     /// The most workers of one model that the job was handed to.
@@ -90,9 +92,9 @@ public struct ResultDocument: Equatable, Sendable {
         public var status: Status
         /// Calibrated, in 0...1.
         public var aiProbability: Double?
-        /// Milliseconds that the job waited, in the router and in the worker.
+        /// Milliseconds that the crops waited, in the router, on the way and in the worker.
         public var queueMilliseconds: Double?
-        /// Milliseconds from the start of decoding to the score.
+        /// Milliseconds from the start of the crops' first batch to the score.
         public var computeMilliseconds: Double?
         public var worker: String?
         public var error: Problem?
@@ -105,6 +107,33 @@ public struct ResultDocument: Equatable, Sendable {
         private enum CodingKeys: String, CodingKey {
             case name, version, digest, status, worker, error
             case aiProbability = "ai_probability"
+            case queueMilliseconds = "queue_ms"
+            case computeMilliseconds = "compute_ms"
+        }
+    }
+
+    /// The first stage of a job.
+    public struct LocatorResult: Equatable, Decodable, Sendable {
+        public var version: String
+        public var digest: String
+        /// Milliseconds that the picture waited, in the router, on the way and in the worker.
+        public var queueMilliseconds: Double
+        /// Milliseconds from the start of decoding to the crops.
+        public var computeMilliseconds: Double
+        public var worker: String
+
+        public init(
+            version: String, digest: String, queueMilliseconds: Double, computeMilliseconds: Double, worker: String
+        ) {
+            self.version = version
+            self.digest = digest
+            self.queueMilliseconds = queueMilliseconds
+            self.computeMilliseconds = computeMilliseconds
+            self.worker = worker
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case version, digest, worker
             case queueMilliseconds = "queue_ms"
             case computeMilliseconds = "compute_ms"
         }
@@ -158,6 +187,7 @@ public struct ResultDocument: Equatable, Sendable {
                 json.key("attempts")
                 json.integer(attempts)
             }
+            if let locator { Self.write(locator, &json) }
             if let totalMilliseconds {
                 json.key("total_ms")
                 json.number(totalMilliseconds, decimals: 3)
@@ -235,6 +265,22 @@ public struct ResultDocument: Equatable, Sendable {
         }
     }
 
+    private static func write(_ locator: LocatorResult, _ json: inout JSONWriter) {
+        json.key("locator")
+        json.object { json in
+            json.key("version")
+            json.string(locator.version)
+            json.key("digest")
+            json.string(locator.digest)
+            json.key("queue_ms")
+            json.number(locator.queueMilliseconds, decimals: 3)
+            json.key("compute_ms")
+            json.number(locator.computeMilliseconds, decimals: 3)
+            json.key("worker")
+            json.string(locator.worker)
+        }
+    }
+
     private static func write(_ face: Face, _ json: inout JSONWriter) {
         json.object { json in
             json.key("box")
@@ -265,11 +311,11 @@ public struct ResultDocument: Equatable, Sendable {
                     json.key("square")
                     json.box(map.square)
                     json.key("width")
-                    json.integer(map.width)
+                    json.integer(map.evidence.width)
                     json.key("height")
-                    json.integer(map.height)
+                    json.integer(map.evidence.height)
                     json.key("data")
-                    json.base64(map.cells)
+                    json.base64(map.evidence.cells)
                 }
             }
         }

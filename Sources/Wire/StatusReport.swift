@@ -6,6 +6,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var status = Status.ok
     public var router: Router
     public var queue: Queue
+    /// Those that the ensemble names, in its order, and behind them the locator.
     public var models: [Model]
     public var workers: [Worker]
     /// Milliseconds from receipt to result, over the router's whole life.
@@ -53,13 +54,21 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var maxJobs: Int
         public var bytes: Int
         public var maxBytes: Int
+        /// Bytes of the crops that are kept for the networks, those that locators may yet send included.
+        public var cropBytes: Int
+        public var maxCropBytes: Int
         public var oldestMs: Double?
 
-        public init(jobs: Int, maxJobs: Int, bytes: Int, maxBytes: Int, oldestMs: Double?) {
+        public init(
+            jobs: Int, maxJobs: Int, bytes: Int, maxBytes: Int, cropBytes: Int = 0, maxCropBytes: Int = 0,
+            oldestMs: Double?
+        ) {
             self.jobs = jobs
             self.maxJobs = maxJobs
             self.bytes = bytes
             self.maxBytes = maxBytes
+            self.cropBytes = cropBytes
+            self.maxCropBytes = maxCropBytes
             self.oldestMs = oldestMs
         }
     }
@@ -67,14 +76,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public struct Model: Codable, Equatable, Sendable {
         public var name: String
         public var workers: Int
-        /// Jobs that no worker has been handed yet.
+        /// Jobs that wait for a worker of it; for a network those whose crops are there.
         public var waiting: Int
         public var inFlight: Int
-        /// Of each score, over the router's whole life: milliseconds from the start of decoding to the score, and those
-        /// from receipt until then.
+        /// Of each answer, over the router's whole life: milliseconds from the start of its work to the answer, and those
+        /// from when the job could have been begun (its receipt, for a network its crops) until then.
         public var computeMs: Histogram
         public var queueMs: Histogram
-        /// Of each score: how many jobs were scored together.
+        /// Of each answer: how many jobs were computed together.
         public var batch: Histogram
 
         public init(
@@ -244,11 +253,14 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public var id: String?
     public var status = Status.ok
     public var models: [Model]
+    /// What finds the faces; nil from routers before 2.0.
+    public var locator: Model?
     public var policies: [Policy]
 
-    public init(id: String?, models: [Model], policies: [Policy]) {
+    public init(id: String?, models: [Model], locator: Model?, policies: [Policy]) {
         self.id = id
         self.models = models
+        self.locator = locator
         self.policies = policies
     }
 

@@ -1,5 +1,5 @@
 // The encoding between router and worker: a version byte, a type byte, then the fields in order, integers little-endian,
-// strings as a 16-bit count and UTF-8. A JOB has 15 bytes, so libzmq keeps it inside the message itself.
+// strings as a 16-bit count and UTF-8. A SCORE job has 15 bytes, so libzmq keeps it inside the message itself.
 
 private enum Tag {
     static let hello: UInt8 = 1
@@ -9,11 +9,13 @@ private enum Tag {
     static let credit: UInt8 = 5
     static let drain: UInt8 = 6
     static let bye: UInt8 = 7
+    static let crops: UInt8 = 8
     static let welcome: UInt8 = 65
-    static let job: UInt8 = 66
+    static let locate: UInt8 = 66
     static let pong: UInt8 = 67
     static let resync: UInt8 = 68
     static let routerBye: UInt8 = 69
+    static let scoreCrops: UInt8 = 70
 }
 
 extension WorkerMessage {
@@ -22,6 +24,7 @@ extension WorkerMessage {
         switch self {
         case .hello(let hello):
             out.header(Tag.hello)
+            out.write(hello.role)
             out.string(hello.model, limit: Limits.nameBytes)
             out.string(hello.version, limit: Limits.nameBytes)
             out.string(hello.digest, limit: Limits.identifierBytes)
@@ -34,6 +37,11 @@ extension WorkerMessage {
                 out.string(name, limit: Limits.nameBytes)
                 out.integer(value.bitPattern)
             }
+        case .crops(let crops):
+            out.header(Tag.crops)
+            out.integer(crops.epoch)
+            out.integer(crops.job)
+            out.write(crops)
         case .score(let score):
             out.header(Tag.score)
             out.integer(score.epoch)
@@ -76,11 +84,13 @@ extension WorkerMessage {
         case Tag.hello:
             message = .hello(
                 Hello(
-                    model: try input.string(limit: Limits.nameBytes),
+                    role: try input.role(), model: try input.string(limit: Limits.nameBytes),
                     version: try input.string(limit: Limits.nameBytes),
                     digest: try input.string(limit: Limits.identifierBytes),
                     worker: try input.string(limit: Limits.nameBytes),
                     credit: try input.integer(), bootID: try input.integer(), metrics: try input.metrics()))
+        case Tag.crops:
+            message = .crops(try input.crops(epoch: try input.integer(), job: try input.integer()))
         case Tag.score:
             message = .score(try input.score(epoch: try input.integer(), job: try input.integer()))
         case Tag.fail:
@@ -111,19 +121,38 @@ extension RouterMessage {
             out.header(Tag.welcome)
             out.integer(epoch)
             out.integer(heartbeat)
-        case .job(let job):
-            out.header(Tag.job)
-            out.integer(job.job)
-            out.integer(job.attempt)
-            out.integer(job.remainingMilliseconds)
+        case .locate(let job, let specifications):
+            out.header(Tag.locate)
+            out.write(job)
+            let specifications = specifications.prefix(Limits.cropSets)
+            out.integer(UInt8(specifications.count))
+            for specification in specifications { out.write(specification) }
+        case .score(let job):
+            out.header(Tag.scoreCrops)
+            out.write(job)
         case .pong(let epoch):
             out.header(Tag.pong)
             out.integer(epoch)
         case .resync: out.header(Tag.resync)
-        case .bye(let reason):
+        case .bye(let reason, let isFinal):
             out.header(Tag.routerBye)
             out.string(reason, limit: Limits.reasonBytes)
+            out.integer(UInt8(isFinal ? 1 : 0))
         }
+        return out.bytes
+    }
+
+    /// The answer to a worker that speaks another version: a BYE as every version up to now reads it, or as far as it reads
+    /// it. It says which release the router is of, as the worker's log will.
+    public static func refusal(ofVersion version: UInt8) -> [UInt8] {
+        var out = BinaryWriter()
+        out.header(Tag.routerBye, version: version)
+        out.string(
+            "this router speaks version \(Limits.workerProtocolVersion) of the worker protocol and the worker version "
+                + "\(version); run workers of the router's release, \(Release.version)",
+            limit: Limits.reasonBytes)
+        // What came with version 4: the BYE is final.
+        if version >= 4 { out.integer(UInt8(1)) }
         return out.bytes
     }
 
@@ -133,198 +162,15 @@ extension RouterMessage {
         let message: RouterMessage
         switch try input.header() {
         case Tag.welcome: message = .welcome(epoch: try input.integer(), heartbeatMilliseconds: try input.integer())
-        case Tag.job:
-            message = .job(
-                Job(
-                    job: try input.integer(), attempt: try input.integer(),
-                    remainingMilliseconds: try input.integer()))
+        case Tag.locate: message = .locate(try input.job(), try input.specifications())
+        case Tag.scoreCrops: message = .score(try input.job())
         case Tag.pong: message = .pong(epoch: try input.integer())
         case Tag.resync: message = .resync
-        case Tag.routerBye: message = .bye(reason: try input.string(limit: Limits.reasonBytes))
+        case Tag.routerBye: 
+            message = .bye(reason: try input.string(limit: Limits.reasonBytes), isFinal: try input.flag())
         case let tag: throw MalformedMessage(reason: "unknown type \(tag)")
         }
         try input.end()
         return message
-    }
-}
-
-struct BinaryWriter {
-    private(set) var bytes: [UInt8] = []
-
-    mutating func header(_ tag: UInt8) {
-        bytes.reserveCapacity(128)
-        bytes.append(Limits.workerProtocolVersion)
-        bytes.append(tag)
-    }
-
-    mutating func integer<Value: FixedWidthInteger>(_ value: Value) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-    }
-
-    /// Writes at most `limit` bytes of the text, cut between characters.
-    mutating func string(_ text: String, limit: Int) {
-        var kept = Substring(text)
-        while kept.utf8.count > limit { kept.removeLast() }
-        integer(UInt16(kept.utf8.count))
-        bytes.append(contentsOf: kept.utf8)
-    }
-
-    private mutating func write(_ box: Box) {
-        for side in [box.x, box.y, box.width, box.height] { integer(side) }
-    }
-
-    mutating func write(_ score: WorkerMessage.Score) {
-        let regions = score.regions.prefix(Limits.regions)
-        integer(UInt8(regions.count))
-        for region in regions {
-            integer(UInt8(region.box == nil ? 0 : 1))
-            if let box = region.box {
-                write(box)
-                let tenths = Int16(exactly: ((region.turned ?? 0) * 10).rounded()) ?? 0
-                integer(Limits.turnTenths.contains(tenths) ? tenths : 0)
-            }
-            integer(region.logit.bitPattern)
-            integer(UInt8(region.map?.width ?? 0))
-            if let map = region.map {
-                integer(UInt8(map.height))
-                write(map.square)
-                bytes.append(contentsOf: map.cells)
-            }
-        }
-        integer(
-            score.facesFound.map { UInt16(min($0, Int(BinaryReader.notLookedFor) - 1)) } ?? BinaryReader.notLookedFor)
-        integer(UInt8(ImageInformation.Format.allCases.firstIndex(of: score.image.format) ?? 0))
-        integer(score.image.width)
-        integer(score.image.height)
-        bytes.append(contentsOf: score.image.sha256.prefix(BinaryReader.digestBytes))
-        integer(score.timings.queueMicroseconds)
-        integer(score.timings.computeMicroseconds)
-        integer(score.timings.batch)
-    }
-}
-
-struct BinaryReader {
-    static let digestBytes = 32
-    /// In place of a count of faces.
-    static let notLookedFor = UInt16.max
-
-    private let bytes: UnsafeRawBufferPointer
-    private var offset = 0
-
-    init(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
-    }
-
-    /// The type byte, behind a version that we speak.
-    mutating func header() throws(MalformedMessage) -> UInt8 {
-        let version: UInt8 = try integer()
-        guard version == Limits.workerProtocolVersion else {
-            throw MalformedMessage(reason: "version \(version), not \(Limits.workerProtocolVersion)")
-        }
-        return try integer()
-    }
-
-    mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(MalformedMessage) -> Value {
-        let size = MemoryLayout<Value>.size
-        let value = try take(size).loadUnaligned(as: Value.self)
-        return Value(littleEndian: value)
-    }
-
-    mutating func string(limit: Int) throws(MalformedMessage) -> String {
-        let count = Int(try integer(UInt16.self))
-        guard count <= limit else { throw MalformedMessage(reason: "a text of \(count) bytes, more than \(limit)") }
-        guard let text = String(validating: try take(count), as: UTF8.self) else {
-            throw MalformedMessage(reason: "a text that is not UTF-8")
-        }
-        return text
-    }
-
-    mutating func score(epoch: UInt64, job: UInt64) throws(MalformedMessage) -> WorkerMessage.Score {
-        let count = Int(try integer(UInt8.self))
-        guard (1...Limits.regions).contains(count) else { throw MalformedMessage(reason: "\(count) regions") }
-        var regions: [WorkerMessage.Region] = []
-        for _ in 0..<count {
-            var (box, turned): (Box?, Double?) = (nil, nil)
-            if try integer(UInt8.self) != 0 {
-                box = try self.box()
-                turned = try turn()
-            }
-            let logit = Float(bitPattern: try integer())
-            guard logit.isFinite else { throw MalformedMessage(reason: "a score that is not finite") }
-            regions.append(WorkerMessage.Region(box: box, turned: turned, logit: logit, map: try map()))
-        }
-        guard count == 1 || regions.allSatisfy({ $0.box != nil }) else {
-            throw MalformedMessage(reason: "several regions, one without a box")
-        }
-        let facesFound = try facesFound(regions)
-        let formats = ImageInformation.Format.allCases
-        let format = Int(try integer(UInt8.self))
-        guard formats.indices.contains(format) else { throw MalformedMessage(reason: "image format \(format)") }
-        let image = ImageInformation(
-            format: formats[format], width: try integer(), height: try integer(),
-            sha256: Array(try take(Self.digestBytes)))
-        let timings = WorkerMessage.Timings(
-            queueMicroseconds: try integer(), computeMicroseconds: try integer(), batch: try integer())
-        return WorkerMessage.Score(
-            epoch: epoch, job: job, regions: regions, facesFound: facesFound, image: image, timings: timings)
-    }
-
-    /// How many faces were found, if that fits the regions that were scored.
-    private mutating func facesFound(_ regions: [WorkerMessage.Region]) throws(MalformedMessage) -> Int? {
-        let count = try integer(UInt16.self)
-        let scored = regions.count { $0.box != nil }
-        guard count != Self.notLookedFor else {
-            if scored > 0 { throw MalformedMessage(reason: "\(scored) faces, and none was looked for") }
-            return nil
-        }
-        guard scored > 0 ? count >= scored : count == 0 else {
-            throw MalformedMessage(reason: "\(count) faces found, \(scored) scored")
-        }
-        return Int(count)
-    }
-
-    private mutating func box() throws(MalformedMessage) -> Box {
-        Box(x: try integer(), y: try integer(), width: try integer(), height: try integer())
-    }
-
-    private mutating func turn() throws(MalformedMessage) -> Double? {
-        let tenths: Int16 = try integer()
-        guard Limits.turnTenths.contains(tenths) else {
-            throw MalformedMessage(reason: "a face turned by \(tenths) tenths of a degree")
-        }
-        return tenths == 0 ? nil : Double(tenths) / 10
-    }
-
-    private mutating func map() throws(MalformedMessage) -> HeatMap? {
-        let width = Int(try integer(UInt8.self))
-        guard width > 0 else { return nil }
-        let height = Int(try integer(UInt8.self))
-        guard width <= Limits.mapSide, (1...Limits.mapSide).contains(height) else {
-            throw MalformedMessage(reason: "a map of \(width) × \(height) cells")
-        }
-        let square = try box()
-        return HeatMap(square: square, width: width, height: height, cells: Array(try take(width * height)))
-    }
-
-    mutating func metrics() throws(MalformedMessage) -> [String: Double] {
-        var metrics: [String: Double] = [:]
-        for _ in 0..<min(Int(try integer(UInt8.self)), Limits.metrics) {
-            metrics[try string(limit: Limits.nameBytes)] = Double(bitPattern: try integer())
-        }
-        return metrics.filter { $0.value.isFinite }
-    }
-
-    func end() throws(MalformedMessage) {
-        guard offset == bytes.count else {
-            throw MalformedMessage(reason: "\(bytes.count - offset) bytes behind the end")
-        }
-    }
-
-    private mutating func take(_ count: Int) throws(MalformedMessage) -> UnsafeRawBufferPointer {
-        guard bytes.count - offset >= count else {
-            throw MalformedMessage(reason: "it ends after \(bytes.count) bytes")
-        }
-        defer { offset += count }
-        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     }
 }
