@@ -38,10 +38,14 @@ public struct Ensemble: Sendable {
         public var message: String
     }
 
-    /// Models that one ensemble may name: it needs a blend for each of their subsets. A power of two, see `JobID`.
+    /// Models that one ensemble may name: it needs a blend for each of their subsets. See `JobID`, too.
     public static let maxModels = 8
 
+    private static let locatorName = "locator"
+
     public let models: [String]
+    /// The pools of workers, by name: one for each model, and behind them that of the locators.
+    let pools: [String]
     public let policies: [String: Policy]
     /// Indexed by the set of models that gave a score, a bit for each.
     private let blends: [[Double]]
@@ -56,10 +60,15 @@ public struct Ensemble: Sendable {
         guard Set(models).count == models.count, !models.contains("") else {
             throw Invalid(message: "'models' must name each model once")
         }
+        guard !models.contains(Self.locatorName) else {
+            throw Invalid(
+                message: "'models' must not name '\(Self.locatorName)': the workers that find the faces are called so")
+        }
         if let long = (models + policies.keys.sorted()).first(where: { $0.utf8.count > Limits.nameBytes }) {
             throw Invalid(message: "the name '\(long)' has more than \(Limits.nameBytes) bytes")
         }
         self.models = models
+        pools = models + [Self.locatorName]
         self.blends = try Self.blends(models, merge)
         for (name, policy) in policies {
             guard 0 <= policy.review, policy.review <= policy.block, policy.block <= 1 else {
@@ -69,6 +78,9 @@ public struct Ensemble: Sendable {
         guard policies["default"] != nil else { throw Invalid(message: "'policies' must have one named 'default'") }
         self.policies = policies
     }
+
+    /// The pool of the locators.
+    var locator: Int { models.count }
 
     /// For each subset, as a bit set, its bias and then a weight for each model of the ensemble, zero outside the subset.
     private static func blends(

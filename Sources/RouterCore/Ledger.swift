@@ -1,123 +1,5 @@
 internal import Wire
 
-/// A job of a model: a request's serial number and which of its tasks, in one number for the wire.
-struct JobID: Hashable, Comparable {
-    /// `Ensemble.maxModels` is a power of two.
-    private static let taskBits = UInt64(Ensemble.maxModels.trailingZeroBitCount)
-
-    let rawValue: UInt64
-
-    init(rawValue: UInt64) {
-        self.rawValue = rawValue
-    }
-
-    init(serial: UInt64, task: Int) {
-        rawValue = serial << Self.taskBits | UInt64(task)
-    }
-
-    var serial: UInt64 { rawValue >> Self.taskBits }
-    var task: Int { Int(rawValue & (1 << Self.taskBits - 1)) }
-
-    static func < (left: JobID, right: JobID) -> Bool {
-        left.rawValue < right.rawValue
-    }
-}
-
-/// One request that has no answer yet.
-///
-/// A class, because the ledger is asked for it many times a job, and each copy of a struct would count references to all
-/// of its parts.
-final class Request {
-    let token: RouterCore.Token
-    let header: RequestHeader
-    let asker: Asker
-    /// The header's idempotency key, as the table knows it.
-    let key: ScopedKey?
-    /// What that stands for; nil without a key.
-    let content: KeyedContent?
-    /// What its message holds until the reply.
-    let bytes: Int
-    let received: Instant
-    let deadline: Instant
-    /// One for each model asked for, in the ensemble's order.
-    var tasks: [Task]
-    var unsettled: Int
-    var image: ImageInformation?
-    /// The journal's number for a durable job.
-    let job: UInt64?
-    /// Whether the job is on disk.
-    var isJournalled = false
-    /// Whether the client has got its reply; what follows is for the journal.
-    var isAnswered = false
-    /// Whether it comes from an earlier life of the router: then its workers may still be on their way.
-    var isRecovered = false
-
-    /// - Parameter sha256: of the image, if there is an idempotency key.
-    init(
-        token: RouterCore.Token, header: RequestHeader, asker: Asker = .anybody, sha256: [UInt8]? = nil, bytes: Int,
-        received: Instant, tasks: [Task], job: UInt64? = nil
-    ) {
-        key = header.idempotencyKey.map { ScopedKey(principal: asker.principal, key: $0) }
-        content = key.map { _ in KeyedContent(header, sha256: sha256) }
-        self.token = token
-        self.job = job
-        self.header = header
-        self.asker = asker
-        self.bytes = bytes
-        self.received = received
-        deadline = received + .milliseconds(header.budgetMilliseconds)
-        self.tasks = tasks
-        unsettled = tasks.count
-    }
-
-    func settle(_ index: Int, _ state: Task.State) {
-        tasks[index].state = state
-        unsettled -= 1
-    }
-}
-
-/// What a request needs of one model.
-struct Task {
-    enum State {
-        /// Not wanted yet: another request with the same idempotency key may do.
-        case held
-        /// In the model's waiting queue.
-        case waiting
-        case running
-        /// Two workers seem to have died with it: it is judged when neither has come back until then.
-        case confirming(until: Instant)
-        case scored(WorkerMessage.Score, worker: Worker.Identity, at: Instant)
-        case failed(WireError)
-    }
-
-    let model: Int
-    var state = State.held
-    /// Workers that the job was handed to.
-    var attempts = 0
-    /// A worker that failed at the job; the next try is another's.
-    var avoids: RouterCore.Peer?
-    /// How workers were lost that had the job in hand.
-    var losses: [RouterCore.Loss] = []
-    /// The boot ids of those whose connection ended and that have not come back.
-    var deaths: [UInt64] = []
-    /// When it has waited long enough for its model to have a worker; nil: no longer than the budget.
-    var workerBy: Instant?
-
-    init(model: Int) {
-        self.model = model
-    }
-
-    /// Whether a worker may have died of the job.
-    var isSuspect: Bool { losses.contains(.connectionEnded) }
-
-    var isSettled: Bool {
-        switch state {
-        case .held, .waiting, .running, .confirming: false
-        case .scored, .failed: true
-        }
-    }
-}
-
 /// The requests without an answer, by serial number.
 struct Ledger {
     private var requests: [UInt64: Request] = [:]
@@ -132,7 +14,7 @@ struct Ledger {
     private(set) var bytes = 0
     private var loads: [Asker.Identity: Load] = [:]
 
-    /// What one client has in the router.
+    /// What one client has in the router: its jobs, and the bytes of their messages and crops.
     struct Load {
         var jobs = 0
         var bytes = 0
@@ -156,7 +38,7 @@ struct Ledger {
     }
 
     func isWaiting(_ job: JobID) -> Bool {
-        if case .waiting? = requests[job.serial]?.tasks[job.task].state { true } else { false }
+        requests[job.serial]?.steps[job.step].isWaiting ?? false
     }
 
     /// Whether all models of an unfinished request have answered.
@@ -204,9 +86,15 @@ struct Ledger {
         }
         bytes -= request.bytes
         loads[request.asker.identity]?.jobs -= 1
-        loads[request.asker.identity]?.bytes -= request.bytes
+        loads[request.asker.identity]?.bytes -= request.bytes + (request.cut?.bytes ?? 0)
         if loads[request.asker.identity]?.jobs == 0 { loads[request.asker.identity] = nil }
         return request
+    }
+
+    /// A picture of the request was cut, for the first time or again.
+    mutating func keep(_ cut: Cut, for request: Request) {
+        loads[request.asker.identity]?.bytes += cut.bytes - (request.cut?.bytes ?? 0)
+        request.cut = cut
     }
 
     private mutating func forget(_ id: String, _ serial: UInt64) {

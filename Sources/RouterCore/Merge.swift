@@ -8,11 +8,13 @@ extension Request {
         var document = ResultDocument(id: header.id, status: .ok)
         document.metadata = header.metadata
         document.totalMilliseconds = (now - received).milliseconds
-        document.image = image
-        document.attempts = tasks.map(\.attempts).max() ?? 0
-        let evidence = Evidence(tasks, ensemble, explain: header.explain)
-        document.models = tasks.map { modelResult($0, ensemble, evidence.decisive) }
-        let failures = tasks.compactMap(\.error)
+        document.image = cut?.crops.image
+        document.locator = cut.map(locatorResult)
+        document.attempts = steps.map(\.attempts).max() ?? 0
+        let steps = steps[scoring]
+        let evidence = Evidence(steps, ensemble, explain: header.explain)
+        document.models = steps.map { modelResult($0, ensemble, evidence.decisive) }
+        let failures = steps.compactMap(\.error)
         if let error = error ?? decidingError(failures) {
             document.status = error.status
             document.error = ResultDocument.Problem(error)
@@ -32,17 +34,25 @@ extension Request {
 
     /// The error that stands for the whole request, if what was scored is not enough for a verdict.
     private func decidingError(_ failures: [WireError]) -> WireError? {
-        if failures.isEmpty || (header.requirement == .any && failures.count < tasks.count) { return nil }
+        if failures.isEmpty || (header.requirement == .any && failures.count < scoring.count) { return nil }
         // The picture's own fault first: it is the one thing that another try would not change.
         return failures.first { $0.status.isFinal } ?? failures.first
     }
 
+    private func locatorResult(_ cut: Cut) -> ResultDocument.LocatorResult {
+        let compute = Double(cut.crops.timings.computeMicroseconds) / 1000
+        return ResultDocument.LocatorResult(
+            version: cut.worker.version, digest: cut.worker.digest,
+            queueMilliseconds: max(0, (cut.at - received).milliseconds - compute), computeMilliseconds: compute,
+            worker: cut.worker.name)
+    }
+
     private func modelResult(
-        _ task: Task, _ ensemble: Ensemble, _ decisive: Evidence.Region?
+        _ step: Step, _ ensemble: Ensemble, _ decisive: Evidence.Region?
     ) -> ResultDocument.ModelResult {
-        let name = ensemble.models[task.model]
-        guard case .scored(let score, let worker, let answered) = task.state else {
-            guard let error = task.error else { preconditionFailure("a request ended with an unsettled task") }
+        let name = ensemble.pools[step.pool]
+        guard case .scored(let score, let cut, _, let worker, let answered) = step.state else {
+            guard let error = step.error else { preconditionFailure("a request ended with an unsettled step") }
             var result = ResultDocument.ModelResult(name: name, status: error.status)
             result.error = ResultDocument.Problem(error)
             return result
@@ -51,17 +61,17 @@ extension Request {
         result.version = worker.version
         result.digest = worker.digest
         result.worker = worker.name
-        let logit = decisive?.logits[task.model] ?? score.regions.map(\.logit).max()
+        let logit = decisive?.logits[step.pool] ?? score.crops.map(\.logit).max()
         result.aiProbability = logit.map { Ensemble.sigmoid(Double($0)) }
         // Everything that was not computing was waiting, in the router, on the way or in the worker.
         let compute = Double(score.timings.computeMicroseconds) / 1000
         result.computeMilliseconds = compute
-        result.queueMilliseconds = max(0, (answered - received).milliseconds - compute)
+        result.queueMilliseconds = max(0, (answered - cut.at).milliseconds - compute)
         return result
     }
 }
 
-extension Task {
+extension Step {
     var error: WireError? {
         if case .failed(let error) = state { error } else { nil }
     }
@@ -89,22 +99,26 @@ private struct Evidence {
     /// Each model's map of the central square by its name, where maps are asked for.
     let squareMaps: [String: HeatMap]
 
-    /// Faces are matched by their boxes. They agree to the bit between workers of one release and one kind of processor;
-    /// where processors differ, their last bits and with them a border may, so boxes that mostly overlap are one face. A
-    /// face that only some models report is merged from those.
-    init(_ tasks: [Task], _ ensemble: Ensemble, explain: Bool) {
+    /// Faces are matched by their boxes. They are the same unless the picture was cut a second time; then another kind of
+    /// processor may have put a border elsewhere, so boxes that mostly overlap are one face. A face that only some models
+    /// have seen is merged from those.
+    init(_ steps: ArraySlice<Step>, _ ensemble: Ensemble, explain: Bool) {
         var regions: [Region] = []
         var facesFound: Int?
         var squareMaps: [String: HeatMap] = [:]
-        for task in tasks {
-            guard case .scored(let score, _, _) = task.state else { continue }
-            if let found = score.facesFound { facesFound = max(found, facesFound ?? 0) }
-            for seen in score.regions {
-                if seen.box == nil, explain { squareMaps[ensemble.models[task.model]] = seen.map }
-                if seen.box == nil, score.facesFound != nil { continue }
+        for step in steps {
+            guard case .scored(let score, let cut, let frame, _, _) = step.state else { continue }
+            let looksForFaces = cut.specifications[frame].needsFaces
+            if looksForFaces, let found = cut.crops.facesFound { facesFound = max(found, facesFound ?? 0) }
+            for (number, crop) in score.crops.enumerated() {
+                let face = looksForFaces && !cut.crops.faces.isEmpty ? cut.crops.faces[number] : nil
+                let square = cut.crops.sets[frame].squares[number]
+                let map = explain ? crop.map.map { HeatMap(square: square, evidence: $0) } : nil
+                if face == nil { squareMaps[ensemble.models[step.pool]] = map }
+                if face == nil, looksForFaces { continue }
                 let same = regions.indices
-                    .filter { regions[$0].logits[task.model] == nil }
-                    .map { (index: $0, overlap: Self.overlap(regions[$0].box, seen.box)) }
+                    .filter { regions[$0].logits[step.pool] == nil }
+                    .map { (index: $0, overlap: Self.overlap(regions[$0].box, face?.box)) }
                     .max { $0.overlap < $1.overlap }
                 let index: Int
                 if let same, same.overlap > 0.5 {
@@ -112,10 +126,10 @@ private struct Evidence {
                 } else {
                     index = regions.count
                     let logits = [Float?](repeating: nil, count: ensemble.models.count)
-                    regions.append(Region(box: seen.box, turned: seen.turned, logits: logits, probability: 0))
+                    regions.append(Region(box: face?.box, turned: face?.turned, logits: logits, probability: 0))
                 }
-                regions[index].logits[task.model] = seen.logit
-                if explain { regions[index].maps[ensemble.models[task.model]] = seen.map }
+                regions[index].logits[step.pool] = crop.logit
+                regions[index].maps[ensemble.models[step.pool]] = map
             }
         }
         for index in regions.indices { regions[index].probability = ensemble.probability(regions[index].logits) }

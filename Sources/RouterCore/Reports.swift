@@ -9,18 +9,18 @@ extension RouterCore {
                 draining: isDraining, answersPerSecond: statistics.answersPerSecond(at: now)),
             queue: StatusReport.Queue(
                 jobs: jobsInHand, maxJobs: configuration.maxJobs, bytes: ledger.bytes + recordingBytes,
-                maxBytes: configuration.maxBytes, oldestMs: ledger.oldest.map { (now - $0).milliseconds }),
-            models: ensemble.models.indices.map { model in
-                let workers = roster.workers(of: model)
-                return StatusReport.Model(
-                    name: ensemble.models[model], workers: workers.count, waiting: waitingCount(of: model),
-                    inFlight: roster.load(of: model).inFlight,
-                    computeMs: statistics.scores[model].compute, queueMs: statistics.scores[model].queue,
-                    batch: statistics.scores[model].batch)
+                maxBytes: configuration.maxBytes, cropBytes: cropBytes, maxCropBytes: configuration.maxCropBytes,
+                oldestMs: ledger.oldest.map { (now - $0).milliseconds }),
+            models: ensemble.pools.indices.map { pool in
+                StatusReport.Model(
+                    name: ensemble.pools[pool], workers: roster.workers(of: pool).count,
+                    waiting: waitingCount(of: pool), inFlight: roster.load(of: pool).inFlight,
+                    computeMs: statistics.scores[pool].compute, queueMs: statistics.scores[pool].queue,
+                    batch: statistics.scores[pool].batch)
             },
             workers: roster.workers.map { worker in
                 StatusReport.Worker(
-                    name: worker.identity.name, model: ensemble.models[worker.model],
+                    name: worker.identity.name, model: ensemble.pools[worker.pool],
                     version: worker.identity.version, digest: worker.identity.digest, metrics: worker.metrics,
                     state: worker.isDraining ? "draining" : "ready", credit: worker.credit,
                     inFlight: worker.inFlight.count, scored: worker.scored, failed: worker.failed,
@@ -33,25 +33,27 @@ extension RouterCore {
     func modelsReport(id: String?) -> ModelsReport {
         ModelsReport(
             id: id,
-            models: ensemble.models.indices.map { model in
-                let workers = roster.workers(of: model)
-                var served: [ModelsReport.Served] = []
-                for worker in workers {
-                    if let index = served.firstIndex(where: {
-                        ($0.version, $0.digest) == (worker.identity.version, worker.identity.digest)
-                    }) {
-                        served[index].workers += 1
-                    } else {
-                        served.append(
-                            ModelsReport.Served(
-                                version: worker.identity.version, digest: worker.identity.digest,
-                                metrics: worker.metrics, workers: 1))
-                    }
-                }
-                return ModelsReport.Model(name: ensemble.models[model], workers: workers.count, served: served)
-            },
+            models: ensemble.models.indices.map(served), locator: served(ensemble.locator),
             policies: ensemble.policies.sorted { $0.key < $1.key }.map { name, policy in
                 ModelsReport.Policy(name: name, review: policy.review, block: policy.block, noFace: policy.noFace)
             })
+    }
+
+    private func served(_ pool: Int) -> ModelsReport.Model {
+        let workers = roster.workers(of: pool)
+        var served: [ModelsReport.Served] = []
+        for worker in workers {
+            if let index = served.firstIndex(where: {
+                ($0.version, $0.digest) == (worker.identity.version, worker.identity.digest)
+            }) {
+                served[index].workers += 1
+            } else {
+                served.append(
+                    ModelsReport.Served(
+                        version: worker.identity.version, digest: worker.identity.digest, metrics: worker.metrics,
+                        workers: 1))
+            }
+        }
+        return ModelsReport.Model(name: ensemble.pools[pool], workers: workers.count, served: served)
     }
 }

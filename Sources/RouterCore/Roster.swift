@@ -10,7 +10,9 @@ struct Worker {
     }
 
     let peer: RouterCore.Peer
-    let model: Int
+    let role: WorkerMessage.Role
+    /// Which workers it is one of: see ``Ensemble/pools``.
+    let pool: Int
     let identity: Identity
     let metrics: [String: Double]
     let epoch: UInt64
@@ -40,19 +42,23 @@ struct Worker {
     }
 }
 
-/// The workers that said HELLO, by connection and by model.
+/// The workers that said HELLO, by connection and by pool: those of one model, or the locators.
 struct Roster {
     /// Where a worker stands; good until the next `add` or `remove`.
     typealias Slot = Int
 
     private(set) var workers: [Worker] = []
     private var slots: [RouterCore.Peer: Slot] = [:]
-    /// For each model the slots of its workers.
-    private var byModel: [[Slot]]
-    /// For each model the sum over its workers, which are not looked through for it at each job. Whatever changes a worker's
+    /// For each pool the slots of its workers.
+    private var byPool: [[Slot]]
+    /// For each pool what the workers score that take jobs; without any, what the last ones did.
+    private(set) var specifications: [[CropSpecification]]
+    /// The versions of preprocessing that the locators cut by that take jobs; without any, those of the last ones.
+    private(set) var preprocessings: [UInt16] = []
+    /// For each pool the sum over its workers, which are not looked through for it at each job. Whatever changes a worker's
     /// `load` goes through the subscript, which keeps it.
     private var loads: [Load]
-    /// For each model the place behind the last worker chosen: the next search begins there, so that equals take turns.
+    /// For each pool the place behind the last worker chosen: the next search begins there, so that equals take turns.
     private var turn: [Int]
     private var nextEpoch: UInt64
     /// Workers that are kept free for suspects.
@@ -60,18 +66,19 @@ struct Roster {
     /// When silent and hung workers are looked for next; nil without workers.
     private(set) var nextCheck: Instant?
 
-    init(models: Int, epochSeed: UInt64) {
-        byModel = Array(repeating: [], count: models)
-        loads = Array(repeating: Load(), count: models)
-        turn = Array(repeating: 0, count: models)
+    init(pools: Int, epochSeed: UInt64) {
+        byPool = Array(repeating: [], count: pools)
+        specifications = Array(repeating: [], count: pools)
+        loads = Array(repeating: Load(), count: pools)
+        turn = Array(repeating: 0, count: pools)
         nextEpoch = epochSeed
     }
 
     subscript(slot: Slot) -> Worker {
         get { workers[slot] }
         _modify {
-            loads[workers[slot].model] -= workers[slot].load
-            defer { loads[workers[slot].model] += workers[slot].load }
+            loads[workers[slot].pool] -= workers[slot].load
+            defer { loads[workers[slot].pool] += workers[slot].load }
             yield &workers[slot]
         }
     }
@@ -89,15 +96,15 @@ struct Roster {
         workers.first { $0.bootID == bootID }?.peer
     }
 
-    func workers(of model: Int) -> [Worker] {
-        byModel[model].map { workers[$0] }
+    func workers(of pool: Int) -> [Worker] {
+        byPool[pool].map { workers[$0] }
     }
 
-    func hasWorker(of model: Int) -> Bool {
-        loads[model].workers > 0
+    func hasWorker(of pool: Int) -> Bool {
+        loads[pool].workers > 0
     }
 
-    /// What the workers of one model have in hand.
+    /// What the workers of one pool have in hand.
     struct Load {
         /// Those that take jobs, and the credit of these.
         var workers = 0
@@ -124,28 +131,40 @@ struct Roster {
         }
     }
 
-    func load(of model: Int) -> Load {
-        loads[model]
+    func load(of pool: Int) -> Load {
+        loads[pool]
     }
 
-    /// The worker of the model that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
+    /// The worker of the pool that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
     /// there is one: what takes one worker's network away takes its neighbours' too.
-    func leastLoaded(of model: Int, heardSince then: Instant) -> Slot? {
-        first(of: model, heardSince: then) { _ in true }
+    func leastLoaded(of pool: Int, heardSince then: Instant) -> Slot? {
+        first(of: pool, heardSince: then) { _ in true }
+    }
+
+    /// The same among those that are fit for a job.
+    func leastLoaded(of pool: Int, heardSince then: Instant, where isFit: (Worker) -> Bool) -> Slot? {
+        first(of: pool, heardSince: then) { isFit(workers[$0]) }
     }
 
     /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
     /// since `then`.
-    func leastLoaded(of model: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?) -> Slot? {
-        let hasOthers = byModel[model].contains { !workers[$0].isDraining && workers[$0].peer != avoided }
-        return first(of: model, heardSince: then) { slot in
-            (!hasOthers || workers[slot].peer != avoided) && workers[slot].lastHeard >= then
+    func leastLoaded(
+        of pool: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?, where isFit: (Worker) -> Bool
+    ) -> Slot? {
+        let hasOthers = hasWorker(of: pool) { $0.peer != avoided && isFit($0) }
+        return first(of: pool, heardSince: then) { slot in
+            (!hasOthers || workers[slot].peer != avoided) && workers[slot].lastHeard >= then && isFit(workers[slot])
         }
     }
 
-    /// Whether the model has a worker that takes jobs and was heard of since `then`.
-    func hasWorker(of model: Int, heardSince then: Instant) -> Bool {
-        byModel[model].contains { !workers[$0].isDraining && workers[$0].lastHeard >= then }
+    /// Whether the pool has a worker that takes jobs and is fit for a job.
+    func hasWorker(of pool: Int, where isFit: (Worker) -> Bool) -> Bool {
+        byPool[pool].contains { !workers[$0].isDraining && isFit(workers[$0]) }
+    }
+
+    /// Whether the pool has a worker that takes jobs and was heard of since `then`.
+    func hasWorker(of pool: Int, heardSince then: Instant) -> Bool {
+        hasWorker(of: pool) { $0.lastHeard >= then }
     }
 
     // MARK: Suspects
@@ -153,17 +172,17 @@ struct Roster {
     /// Whether any worker is kept free for a suspect.
     var hasReservations: Bool { reservations > 0 }
 
-    /// A worker of the model that takes jobs, has none in hand and was heard of since `then`; one that is kept free for this
+    /// A worker of the pool that takes jobs, has none in hand, was heard of since `then` and is fit for the job; one that is kept free for this
     /// before others.
-    func idle(of model: Int, heardSince then: Instant) -> Slot? {
-        let idle = able(of: model, heardSince: then).filter { workers[$0].inFlight.isEmpty }
+    func idle(of pool: Int, heardSince then: Instant, where isFit: (Worker) -> Bool) -> Slot? {
+        let idle = able(of: pool, heardSince: then).filter { workers[$0].inFlight.isEmpty && isFit(workers[$0]) }
         return idle.first { workers[$0].isReserved } ?? idle.first
     }
 
-    /// Keeps workers of the model free for suspects that wait, those with the fewest jobs in hand: one for each suspect, but
+    /// Keeps workers of the pool free for suspects that wait, those with the fewest jobs in hand: one for each suspect, but
     /// with those that try one already at most half of the workers, and at least one. Without suspects it keeps none.
-    mutating func reserve(of model: Int, for waiting: Int, heardSince then: Instant) {
-        let able = able(of: model, heardSince: then)
+    mutating func reserve(of pool: Int, for waiting: Int, heardSince then: Instant) {
+        let able = able(of: pool, heardSince: then)
         let trying = able.count { workers[$0].isOnTrial }
         let wanted = max(0, min(waiting, max(1, able.count / 2) - trying))
         // Those that were chosen before come first: they have been waited for.
@@ -171,7 +190,7 @@ struct Roster {
             workers[left].isReserved != workers[right].isReserved
                 ? workers[left].isReserved : workers[left].inFlight.count < workers[right].inFlight.count
         }
-        for slot in byModel[model] where workers[slot].isReserved {
+        for slot in byPool[pool] where workers[slot].isReserved {
             workers[slot].isReserved = false
             reservations -= 1
         }
@@ -181,18 +200,18 @@ struct Roster {
         }
     }
 
-    /// The workers of the model that may try suspects: they take jobs and were heard of since `then`.
-    private func able(of model: Int, heardSince then: Instant) -> [Slot] {
-        byModel[model].filter { !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then }
+    /// The workers of the pool that may try suspects: they take jobs and were heard of since `then`.
+    private func able(of pool: Int, heardSince then: Instant) -> [Slot] {
+        byPool[pool].filter { !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then }
     }
 
-    private func first(of model: Int, heardSince then: Instant, where isFit: (Slot) -> Bool) -> Slot? {
-        let candidates = byModel[model]
+    private func first(of pool: Int, heardSince then: Instant, where isFit: (Slot) -> Bool) -> Slot? {
+        let candidates = byPool[pool]
         var best: Slot?
         // Who was heard of comes before who was not.
         var lowest = (silent: 1, jobs: Int.max)
         for offset in candidates.indices {
-            let slot = candidates[(turn[model] + offset) % candidates.count]
+            let slot = candidates[(turn[pool] + offset) % candidates.count]
             let rank = (silent: workers[slot].lastHeard < then ? 1 : 0, jobs: workers[slot].inFlight.count)
             guard rank < lowest, workers[slot].freeCredit > 0, isFit(slot) else { continue }
             best = slot
@@ -204,18 +223,18 @@ struct Roster {
 
     /// Adds a worker and gives the epoch of its registration.
     mutating func add(
-        _ hello: WorkerMessage.Hello, peer: RouterCore.Peer, model: Int, at now: Instant, checkEvery interval: Duration
+        _ hello: WorkerMessage.Hello, peer: RouterCore.Peer, pool: Int, at now: Instant, checkEvery interval: Duration
     ) -> UInt64 {
         let epoch = nextEpoch
         nextEpoch &+= 1
         slots[peer] = workers.count
         workers.append(
             Worker(
-                peer: peer, model: model,
+                peer: peer, role: hello.role, pool: pool,
                 identity: Worker.Identity(name: hello.worker, version: hello.version, digest: hello.digest),
                 metrics: hello.metrics, epoch: epoch, bootID: hello.bootID, credit: Self.credit(hello.credit),
                 lastHeard: now, stuckSince: now))
-        loads[model] += workers[workers.count - 1].load
+        loads[pool] += workers[workers.count - 1].load
         reindex()
         nextCheck = nextCheck ?? now + interval
         return epoch
@@ -224,7 +243,7 @@ struct Roster {
     mutating func remove(_ peer: RouterCore.Peer) -> Worker? {
         guard let slot = slots.removeValue(forKey: peer) else { return nil }
         let worker = workers.remove(at: slot)
-        loads[worker.model] -= worker.load
+        loads[worker.pool] -= worker.load
         if worker.isReserved { reservations -= 1 }
         reindex()
         if workers.isEmpty { nextCheck = nil }
@@ -233,14 +252,15 @@ struct Roster {
 
     mutating func drain(_ slot: Slot) {
         self[slot].isDraining = true
+        noteRoles()
     }
 
     /// Puts a job into a worker's hands.
     mutating func assign(_ job: JobID, to slot: Slot, at now: Instant) {
         if workers[slot].inFlight.isEmpty { workers[slot].stuckSince = now }
         self[slot].inFlight.insert(job)
-        let model = workers[slot].model
-        turn[model] = (byModel[model].firstIndex(of: slot) ?? 0) + 1
+        let pool = workers[slot].pool
+        turn[pool] = (byPool[pool].firstIndex(of: slot) ?? 0) + 1
     }
 
     /// Takes a job out of a worker's hands; false if it was not there.
@@ -281,10 +301,28 @@ struct Roster {
     }
 
     private mutating func reindex() {
-        for model in byModel.indices { byModel[model].removeAll(keepingCapacity: true) }
+        for pool in byPool.indices { byPool[pool].removeAll(keepingCapacity: true) }
         for (slot, worker) in workers.enumerated() {
             slots[worker.peer] = slot
-            byModel[worker.model].append(slot)
+            byPool[worker.pool].append(slot)
         }
+        noteRoles()
+    }
+
+    private mutating func noteRoles() {
+        var (specifications, preprocessings) = (specifications.map { _ in [CropSpecification]() }, [UInt16]())
+        for worker in workers where !worker.isDraining {
+            switch worker.role {
+            case .network(let specification):
+                let isKnown = specifications[worker.pool].contains(specification)
+                if !isKnown { specifications[worker.pool].append(specification) }
+            case .locator(let preprocessing):
+                if !preprocessings.contains(preprocessing) { preprocessings.append(preprocessing) }
+            }
+        }
+        for pool in specifications.indices where !specifications[pool].isEmpty {
+            self.specifications[pool] = specifications[pool]
+        }
+        if !preprocessings.isEmpty { self.preprocessings = preprocessings }
     }
 }

@@ -33,9 +33,11 @@ extension RouterCore {
         }
         let models = try modelsAsked(header)
         let served = models.filter { roster.hasWorker(of: $0) }
+        let canLocate = roster.hasWorker(of: ensemble.locator)
         let isEnough = header.requirement == .any ? !served.isEmpty : served.count == models.count
-        guard isEnough || configuration.workerWait > .zero else {
-            let missing = models.filter { !served.contains($0) }.map { ensemble.models[$0] }
+        guard canLocate && isEnough || configuration.workerWait > .zero else {
+            let missing = (canLocate ? models.filter { !served.contains($0) } : [ensemble.locator])
+                .map { ensemble.pools[$0] }
             throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
         }
         let bytes = ledger.bytes + recordingBytes
@@ -52,7 +54,7 @@ extension RouterCore {
                 .tooManyRequests, code: "client_queue_full",
                 "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
-        let wait = served.map { expectedTime(header, $0) }.max() ?? .zero
+        let wait = ([ensemble.locator] + served).map { expectedTime(header, $0) }.max() ?? .zero
         let share = isTurn ? Self.budgetShareInTurn : Self.budgetShare
         guard wait <= .milliseconds(header.budgetMilliseconds) * share else {
             throw WireError(
@@ -63,18 +65,22 @@ extension RouterCore {
         return models
     }
 
-    /// How long a new job will take in one model, if all goes on as it does: what waits and what is in hand goes first.
-    func expectedTime(_ header: RequestHeader, _ model: Int) -> Duration {
-        let load = roster.load(of: model)
-        let waiting = waitingCount(of: model)
+    /// How long it will take until one pool has done its step of a new job, if all goes on as it does: what waits and what is
+    /// in hand goes first, there and with the locators, whose crops come before long.
+    func expectedTime(_ header: RequestHeader, _ pool: Int) -> Duration {
+        let load = roster.load(of: pool)
+        var waiting = waitingCount(of: pool)
+        if pool != ensemble.locator {
+            waiting += waitingCount(of: ensemble.locator) + roster.load(of: ensemble.locator).inFlight
+        }
         guard load.isBacklogged(waiting: waiting) else { return .zero }
-        let wait = drainRates[model].time(behind: waiting + load.inFlight, workers: load.workers) ?? .zero
+        let wait = drainRates[pool].time(behind: waiting + load.inFlight, workers: load.workers) ?? .zero
         // As in `enqueue`: each step of priority overtakes what came so much earlier.
         let steps = header.priority - Limits.defaultPriority
         return max(.zero, wait - configuration.priorityStep * steps)
     }
 
-    /// Jobs a second that the slowest model gets through; without a backlog to measure it by, those that were answered.
+    /// Jobs a second that the slowest pool gets through; without a backlog to measure it by, those that were answered.
     func pace(at now: Instant) -> Double {
         drainRates.indices.compactMap { drainRates[$0].perSecond(workers: roster.load(of: $0).workers) }.min()
             ?? statistics.answersPerBusySecond(at: now)

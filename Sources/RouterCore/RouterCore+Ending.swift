@@ -46,8 +46,12 @@ extension RouterCore {
 
     // MARK: Ending
 
+    /// A step has failed, and with the locating one all that wait for its crops.
     mutating func settle(_ serial: UInt64, _ index: Int, _ error: WireError) {
-        ledger[serial].settle(index, .failed(error))
+        let request = ledger[serial]
+        request.settle(index, .failed(error))
+        guard index == Request.locating else { return }
+        for index in request.scoring where request.steps[index].isHeld { request.settle(index, .failed(error)) }
     }
 
     mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
@@ -58,22 +62,22 @@ extension RouterCore {
     ///
     /// - Parameter overriding: whether the reason is the answer even if some models gave a score.
     mutating func end(_ serial: UInt64, with error: WireError, overriding: Bool = false, _ now: Instant) {
-        var freed: [Int] = []
-        for index in ledger[serial].tasks.indices where !ledger[serial].tasks[index].isSettled {
-            let task = ledger[serial].tasks[index]
-            if case .waiting = task.state {
-                noteStale(task)
-                if task.isSuspect { freed.append(task.model) }
-            }
-            settle(serial, index, error)
+        let request = ledger[serial]
+        // A worker that was kept free for the job may take others.
+        let freed = request.steps.filter { $0.isWaiting && $0.isSuspect }.map(\.pool)
+        for index in request.scoring where !request.steps[index].isSettled {
+            if request.steps[index].isWaiting { noteStale(request.steps[index]) }
+            request.settle(index, .failed(error))
         }
         finish(serial, overriding: overriding ? error : nil, now)
-        // A worker that was kept free for the job may take others.
-        for model in freed { dispatch(model, now) }
+        for pool in freed { dispatch(pool, now) }
     }
 
     mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {
         let request = ledger.remove(serial)
+        if request.steps[Request.locating].isWaiting { noteStale(request.steps[Request.locating]) }
+        returnRoom(of: request)
+        if let cut = request.cut { release(cut) }
         let document = request.result(ensemble, at: now, overriding: error)
         conclude(request, document, now)
         if let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) {

@@ -140,7 +140,7 @@ extension RouterCore {
         }
         let request = Request(
             token: token, header: header, asker: asker, sha256: sha256, bytes: bytes, received: now,
-            tasks: ((try? models.get()) ?? []).map { Task(model: $0) }, job: job)
+            pools: [ensemble.locator] + ((try? models.get()) ?? []), job: job)
         (request.isJournalled, request.isAnswered, request.isRecovered) = (true, true, true)
         switch models {
         case .success: begin(enter(request), now)

@@ -115,7 +115,7 @@ extension RouterCore {
         let job = header.durable ? jobSeed &+ ledger.upcoming : nil
         let request = Request(
             token: token, header: header, asker: asker, sha256: image?.sha256, bytes: totalBytes, received: now,
-            tasks: models.map { Task(model: $0) }, job: job)
+            pools: [ensemble.locator] + models, job: job)
         let serial = enter(request)
         if let job {
             let sha256 = request.content?.sha256

@@ -1,89 +1,93 @@
 internal import HeapModule
 internal import Wire
 
-/// From a job in the ledger to a worker that computes it.
+/// From a job in the ledger to the workers that compute it.
 extension RouterCore {
-    /// Queues the request for each of its models. One that has no worker fails when the wait for its first one is over: at
-    /// once, unless the configuration says otherwise, instead of holding up the others.
+    /// Has the request's picture located, and its crops scored behind that. A pool that has no worker fails its step when the
+    /// wait for its first one is over: at once, unless the configuration says otherwise, instead of holding up the others.
     mutating func start(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
+        request.isStarted = true
         // A durable job may have been acknowledged: it is not to fail because all workers have left since it came in.
-        let isPatient =
-            request.isRecovered
-            || (request.isJournalled && !request.tasks.contains { roster.hasWorker(of: $0.model) })
+        let isPatient = request.isRecovered || (request.isJournalled && !isServed(request))
         let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
-        for index in request.tasks.indices {
-            let model = request.tasks[index].model
-            let isServed = roster.hasWorker(of: model)
-            guard isServed || waitEnds > now else {
-                settle(serial, index, noWorker(for: model))
-                continue
+        for index in request.steps.indices where !roster.hasWorker(of: request.steps[index].pool) {
+            if waitEnds > now {
+                request.steps[index].workerBy = waitEnds
+            } else if !request.steps[index].isSettled {
+                settle(serial, index, noWorker(for: request.steps[index].pool))
             }
-            if !isServed { request.tasks[index].workerBy = waitEnds }
-            enqueue(serial, index)
-            dispatch(model, now)
         }
-        if waitEnds < request.deadline, request.tasks.contains(where: { $0.workerBy != nil }) {
+        if waitEnds < request.deadline, request.steps.contains(where: { $0.workerBy != nil }) {
             deadlines.insert(Deadline(instant: waitEnds, serial: serial))
         }
+        locate(serial)
         endIfSettled(serial, now)
     }
 
-    /// A wait of the request is over: models without a worker fail, and a job that was suspected is judged.
+    /// Whether there are workers for both stages of a verdict.
+    private func isServed(_ request: Request) -> Bool {
+        roster.hasWorker(of: ensemble.locator)
+            && request.scoring.contains { roster.hasWorker(of: request.steps[$0].pool) }
+    }
+
+    /// A wait of the request is over: pools without a worker fail, and a step that was suspected is judged.
     mutating func endWait(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
-        for (index, task) in request.tasks.enumerated() {
-            switch task.state {
-            case .waiting:
+        for (index, step) in request.steps.enumerated() {
+            switch step.state {
+            case .held, .waiting:
                 // What no worker has had yet ends with its budget like any other.
-                guard let end = task.workerBy, end <= now, task.attempts > 0 || now < request.deadline,
-                    !mayBeServed(task, now)
+                guard let end = step.workerBy, end <= now, step.attempts > 0 || now < request.deadline,
+                    !mayBeServed(step, now)
                 else { continue }
-                noteStale(task)
-                settle(serial, index, task.attempts > 0 ? workerLost(task) : noWorker(for: task.model))
+                if step.isWaiting { noteStale(step) }
+                settle(serial, index, step.attempts > 0 ? workerLost(step) : noWorker(for: step.pool))
             case .confirming(let end) where end <= now: return quarantine(serial, index, now)
             default: continue
             }
         }
+        // What was missing to know what to cut may have been of a model that failed.
+        locate(serial)
         endIfSettled(serial, now)
     }
 
-    /// Whether there is a worker that will take the waiting job.
-    private func mayBeServed(_ task: Task, _ now: Instant) -> Bool {
-        task.attempts > 0
-            ? roster.hasWorker(of: task.model, heardSince: heardLately(now)) : roster.hasWorker(of: task.model)
+    /// Whether there is a worker that will take the waiting step.
+    private func mayBeServed(_ step: Step, _ now: Instant) -> Bool {
+        step.attempts > 0
+            ? roster.hasWorker(of: step.pool, heardSince: heardLately(now)) : roster.hasWorker(of: step.pool)
     }
 
-    func noWorker(for model: Int) -> WireError {
-        WireError(.unavailable, code: "no_worker", "no worker serves \(ensemble.models[model])")
+    func noWorker(for pool: Int) -> WireError {
+        WireError(.unavailable, code: "no_worker", "no worker serves \(ensemble.pools[pool])")
     }
 
     mutating func enqueue(_ serial: UInt64, _ index: Int) {
         let request = ledger[serial]
-        request.tasks[index].state = .waiting
-        let task = request.tasks[index]
+        request.steps[index].state = .waiting
+        let step = request.steps[index]
         // A virtual time: the moment of receipt, later for each step of lower priority. Ordering by it needs no ageing.
         let steps = Int64(Limits.priorities.upperBound - request.header.priority)
         let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
-        let entry = WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, task: index))
-        if task.isSuspect {
-            suspects[task.model].add(entry, ledger)
+        let entry = WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, step: index))
+        if step.isSuspect {
+            suspects[step.pool].add(entry, ledger)
         } else {
-            waiting[task.model].add(entry, ledger)
+            waiting[step.pool].add(entry, ledger)
         }
     }
 
-    /// A waiting job has ended without being handed out.
-    mutating func noteStale(_ task: Task) {
-        if task.isSuspect {
-            suspects[task.model].noteStale()
+    /// A waiting step has ended without being handed out.
+    mutating func noteStale(_ step: Step) {
+        if step.isSuspect {
+            suspects[step.pool].noteStale()
         } else {
-            waiting[task.model].noteStale()
+            waiting[step.pool].noteStale()
         }
     }
 
-    func waitingCount(of model: Int) -> Int {
-        waiting[model].count + suspects[model].count
+    func waitingCount(of pool: Int) -> Int {
+        waiting[pool].count + suspects[pool].count
     }
 
     /// Workers that were heard of since then are not silent: a heartbeat may be late by half of its interval.
@@ -91,49 +95,95 @@ extension RouterCore {
         now - configuration.heartbeat * 1.5
     }
 
-    /// Hands waiting jobs of a model to its workers, as long as one has credit.
-    mutating func dispatch(_ model: Int, _ now: Instant) {
+    // MARK: Handing out
+
+    /// Steps that are passed over in one go, because no worker with free credit is fit for them.
+    private static let mostPassedOver = 64
+
+    /// Hands waiting steps of a pool to its workers, as long as one has credit.
+    mutating func dispatch(_ pool: Int, _ now: Instant) {
         let lately = heardLately(now)
-        dispatchSuspects(model, heardSince: lately, now)
+        dispatchSuspects(pool, heardSince: lately, now)
         var passedOver: [WaitingQueue.Entry] = []
-        while !waiting[model].isEmpty, let free = roster.leastLoaded(of: model, heardSince: lately),
-            let entry = waiting[model].next(ledger)
+        while !waiting[pool].isEmpty, passedOver.count < Self.mostPassedOver,
+            roster.leastLoaded(of: pool, heardSince: lately) != nil, let entry = waiting[pool].next(ledger)
         {
-            let task = ledger[entry.job.serial].tasks[entry.job.task]
-            if task.attempts == 0 {
-                hand(entry.job, to: free, now)
-            } else if let other = roster.leastLoaded(of: model, heardSince: lately, avoiding: task.avoids) {
-                hand(entry.job, to: other, now)
-            } else {
+            guard isFeasible(entry.job, now) else { continue }
+            guard let slot = worker(for: entry.job, of: pool, heardSince: lately) else {
                 passedOver.append(entry)
+                continue
+            }
+            guard hand(entry.job, to: slot, now) else {
+                passedOver.append(entry)
+                break
             }
         }
-        for entry in passedOver { waiting[model].add(entry, ledger) }
-        drainRates[model].note(
-            isBacklogged: roster.load(of: model).isBacklogged(waiting: waitingCount(of: model)), at: now)
+        for entry in passedOver { waiting[pool].add(entry, ledger) }
+        drainRates[pool].note(
+            isBacklogged: roster.load(of: pool).isBacklogged(waiting: waitingCount(of: pool)), at: now)
     }
 
-    /// A job that may have killed its worker goes to an idle one, which gets no other job until it has answered: if it dies
+    /// A step that may have killed its worker goes to an idle one, which gets no other until it has answered: if it dies
     /// too, there is one culprit, and nobody else was in its hands. Where no worker is idle, some are kept free for it.
-    private mutating func dispatchSuspects(_ model: Int, heardSince lately: Instant, _ now: Instant) {
-        guard !suspects[model].isEmpty || roster.hasReservations else { return }
-        while !suspects[model].isEmpty, let idle = roster.idle(of: model, heardSince: lately),
-            let entry = suspects[model].next(ledger)
-        {
+    private mutating func dispatchSuspects(_ pool: Int, heardSince lately: Instant, _ now: Instant) {
+        guard !suspects[pool].isEmpty || roster.hasReservations else { return }
+        var passedOver: [WaitingQueue.Entry] = []
+        while !suspects[pool].isEmpty, let entry = suspects[pool].next(ledger) {
+            guard isFeasible(entry.job, now) else { continue }
+            let isFit = fitness(for: entry.job)
+            guard let idle = roster.idle(of: pool, heardSince: lately, where: isFit), hand(entry.job, to: idle, now)
+            else {
+                passedOver.append(entry)
+                break
+            }
             roster[idle].isOnTrial = true
-            hand(entry.job, to: idle, now)
         }
-        roster.reserve(of: model, for: suspects[model].count, heardSince: lately)
+        for entry in passedOver { suspects[pool].add(entry, ledger) }
+        roster.reserve(of: pool, for: suspects[pool].count, heardSince: lately)
     }
 
-    mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) {
+    /// The worker with free credit that gets the step; nil: none of those now.
+    private func worker(for job: JobID, of pool: Int, heardSince lately: Instant) -> Roster.Slot? {
+        let step = ledger[job.serial].steps[job.step]
+        let isFit = fitness(for: job)
+        return step.attempts == 0
+            ? roster.leastLoaded(of: pool, heardSince: lately, where: isFit)
+            : roster.leastLoaded(of: pool, heardSince: lately, avoiding: step.avoids, where: isFit)
+    }
+
+    /// Which workers of its pool can do the step: locators of the version to cut by, networks that want what was cut.
+    private func fitness(for job: JobID) -> (Worker) -> Bool {
         let request = ledger[job.serial]
-        request.tasks[job.task].attempts += 1
-        request.tasks[job.task].state = .running
+        if job.step == Request.locating {
+            let preprocessing = preprocessing(for: request)
+            return { $0.role == .locator(preprocessing: preprocessing) }
+        }
+        let cut = request.cut
+        return { cut?.frame(for: $0) != nil }
+    }
+
+    /// Puts the step into the worker's hands.
+    ///
+    /// - Returns: false if there is no room for the crops that would come of it now.
+    private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) -> Bool {
+        let request = ledger[job.serial]
+        if job.step == Request.locating {
+            guard reserveRoom(for: request) else { return false }
+        } else if let cut = request.cut, let frame = cut.frame(for: roster[slot]) {
+            request.steps[job.step].given = (cut, frame)
+        }
+        request.steps[job.step].attempts += 1
+        request.steps[job.step].state = .running
         roster.assign(job, to: slot, at: now)
+        let peer = roster[slot].peer
         let message = RouterMessage.Job(
-            job: job.rawValue, attempt: UInt8(clamping: request.tasks[job.task].attempts),
+            job: job.rawValue, attempt: UInt8(clamping: request.steps[job.step].attempts),
             remainingMilliseconds: UInt32(clamping: (request.deadline - now).nanoseconds / 1_000_000))
-        actions.append(.dispatch(roster[slot].peer, message, image: request.token))
+        if let (cut, frame) = request.steps[job.step].given {
+            actions.append(.score(peer, message, crops: cut.token, frame: frame))
+        } else {
+            actions.append(.locate(peer, message, request.asked, image: request.token))
+        }
+        return true
     }
 }

@@ -5,27 +5,13 @@ internal import Wire
 extension RouterCore {
     mutating func receive(_ message: WorkerMessage, from peer: Peer, _ now: Instant) {
         if case .hello(let hello) = message { return register(hello, peer, now) }
-        guard let slot = roster.slot(of: peer) else {
-            statistics.counters.strangers += 1
-            if case .bye = message { return }
-            actions.append(.send(peer, .resync))
-            return
-        }
-        let wasSilent = roster[slot].lastHeard < heardLately(now)
-        roster[slot].lastHeard = now
+        let wasSilent = roster.slot(of: peer).map { roster[$0].lastHeard < heardLately(now) } ?? false
+        guard let slot = known(peer, saying: message, now) else { return }
         switch message {
         case .hello: break
-        case .score(let score):
-            let computing = Duration.microseconds(Int64(score.timings.computeMicroseconds))
-            guard let job = take(score.job, epoch: score.epoch, from: slot, computing: computing, now) else { return }
-            roster[slot].scored += 1
-            roster[slot].compute.record(computing.milliseconds)
-            let request = ledger[job.serial]
-            statistics.scored(score.timings, model: roster[slot].model, after: now - request.received)
-            request.settle(job.task, .scored(score, worker: roster[slot].identity, at: now))
-            request.image = score.image
-            endIfSettled(job.serial, now)
-            dispatch(roster[slot].model, now)
+        // Without frames; with them they come as an event of their own.
+        case .crops: statistics.counters.malformedMessages += 1
+        case .score(let score): receive(score, slot, now)
         case .fail(let failure): fail(failure, slot, now)
         case .ping(let epoch, _, let progress):
             guard epoch == roster[slot].epoch else {
@@ -35,18 +21,45 @@ extension RouterCore {
             roster.noteProgress(slot, progress, at: now)
             actions.append(.send(peer, .pong(epoch: epoch)))
             // Second tries wait for a worker that is heard of.
-            if wasSilent { dispatch(roster[slot].model, now) }
+            if wasSilent { dispatch(roster[slot].pool, now) }
         case .credit(let epoch, let jobs):
             guard epoch == roster[slot].epoch else { return }
             roster[slot].credit = Roster.credit(jobs)
-            dispatch(roster[slot].model, now)
+            dispatch(roster[slot].pool, now)
         case .drain(let epoch):
             guard epoch == roster[slot].epoch else { return }
             roster.drain(slot)
-            dispatch(roster[slot].model, now)
+            dispatch(roster[slot].pool, now)
         case .bye(let epoch):
             if epoch == roster[slot].epoch { remove(peer, now) }
         }
+    }
+
+    /// Where a worker stands that is heard of; nil if it is not on the roster, which it is told.
+    mutating func known(_ peer: Peer, saying message: WorkerMessage? = nil, _ now: Instant) -> Roster.Slot? {
+        guard let slot = roster.slot(of: peer) else {
+            statistics.counters.strangers += 1
+            if case .bye? = message { return nil }
+            actions.append(.send(peer, .resync))
+            return nil
+        }
+        roster[slot].lastHeard = now
+        return slot
+    }
+
+    private mutating func receive(_ score: WorkerMessage.Score, _ slot: Roster.Slot, _ now: Instant) {
+        let computing = Duration.microseconds(Int64(score.timings.computeMicroseconds))
+        guard let job = take(score.job, epoch: score.epoch, from: slot, computing: computing, now) else { return }
+        let request = ledger[job.serial]
+        guard let (cut, frame) = request.steps[job.step].given,
+            score.crops.count == cut.crops.sets[frame].squares.count
+        else { return retry(job, answerMalformed(slot), slot, now) }
+        roster[slot].scored += 1
+        roster[slot].compute.record(computing.milliseconds)
+        statistics.computed(score.timings, pool: roster[slot].pool, after: now - cut.at)
+        request.settle(job.step, .scored(score, cut, frame: frame, worker: roster[slot].identity, at: now))
+        endIfSettled(job.serial, now)
+        dispatch(roster[slot].pool, now)
     }
 
     mutating func register(_ hello: WorkerMessage.Hello, _ peer: Peer, _ now: Instant) {
@@ -54,24 +67,49 @@ extension RouterCore {
         remove(peer, now)
         if let earlier = roster.peer(ofLife: hello.bootID) { remove(earlier, now) }
         acquit(jobsOf: hello.bootID, now)
-        guard let model = ensemble.models.firstIndex(of: hello.model) else {
-            let known = ensemble.models.joined(separator: ", ")
-            let reason = "the ensemble does not name the model '\(hello.model)'; it names \(known)"
-            actions.append(.send(peer, .bye(reason: reason)))
-            return
+        let pool: Int
+        switch self.pool(for: hello) {
+        case .success(let known): pool = known
+        case .failure(let refusal):
+            return actions.append(.send(peer, .bye(reason: refusal.reason, isFinal: refusal.isFinal)))
         }
         if isDrained {
-            actions.append(.send(peer, .bye(reason: "the router is stopping")))
+            actions.append(.send(peer, .bye(reason: "the router is stopping", isFinal: false)))
             return
         }
-        let epoch = roster.add(hello, peer: peer, model: model, at: now, checkEvery: configuration.heartbeat)
+        let isFirst = pool != ensemble.locator && roster.specifications[pool].isEmpty
+        let epoch = roster.add(hello, peer: peer, pool: pool, at: now, checkEvery: configuration.heartbeat)
         actions.append(
             .send(
                 peer,
                 .welcome(
                     epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
             ))
-        dispatch(model, now)
+        if isFirst { locateHeld() }
+        dispatch(pool, now)
+    }
+
+    /// Why a worker is not taken.
+    private struct Refusal: Error {
+        var reason: String
+        var isFinal = false
+    }
+
+    /// Which workers a new one is one of.
+    private func pool(for hello: WorkerMessage.Hello) -> Result<Int, Refusal> {
+        guard case .network(let specification) = hello.role else { return .success(ensemble.locator) }
+        guard let model = ensemble.models.firstIndex(of: hello.model) else {
+            let known = ensemble.models.joined(separator: ", ")
+            return .failure(Refusal(reason: "the ensemble does not name the model '\(hello.model)'; it names \(known)"))
+        }
+        guard specification.mostBytes <= Limits.cropSetBytes else {
+            let reason =
+                "the model '\(hello.model)' scores crops of \(specification.width) × \(specification.height) pixels, of "
+                + "which those of one picture may take \(specification.mostBytes) bytes, more than "
+                + "\(Limits.cropSetBytes); give it a smaller input"
+            return .failure(Refusal(reason: reason, isFinal: true))
+        }
+        return .success(model)
     }
 
     /// The job that an answer is for, out of the worker's hands; nil if the answer is dropped.
@@ -83,11 +121,11 @@ extension RouterCore {
             statistics.counters.unknown += 1
             return nil
         }
-        let model = roster[slot].model
-        drainRates[model].noteAnswer(workers: roster.load(of: model).workers, computing: computing, at: now)
+        let pool = roster[slot].pool
+        drainRates[pool].noteAnswer(workers: roster.load(of: pool).workers, computing: computing, at: now)
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
-            dispatch(model, now)
+            dispatch(pool, now)
             return nil
         }
         return job
@@ -95,21 +133,27 @@ extension RouterCore {
 
     mutating func fail(_ failure: WorkerMessage.Failure, _ slot: Roster.Slot, _ now: Instant) {
         guard let job = take(failure.job, epoch: failure.epoch, from: slot, now) else { return }
+        retry(job, failure.error, slot, now)
+    }
+
+    /// A worker failed at a step: what is its own fault may go better with another one.
+    mutating func retry(_ job: JobID, _ error: WireError, _ slot: Roster.Slot, _ now: Instant) {
         roster[slot].failed += 1
-        let task = ledger[job.serial].tasks[job.task]
-        var error = failure.error
+        let request = ledger[job.serial]
+        if job.step == Request.locating { returnRoom(of: request) }
+        let step = request.steps[job.step]
+        var error = error
         // Clients are promised the statuses of the protocol's table and no others.
         if error.status != .timeout, !error.status.isFinal || error.status.isSuccess { error.status = .unavailable }
-        // What is the worker's own fault may go better with another one.
-        if error.status == .unavailable, task.attempts < Limits.executionsPerModel {
+        if error.status == .unavailable, step.attempts < Limits.executionsPerStep {
             statistics.counters.redispatched += 1
-            ledger[job.serial].tasks[job.task].avoids = roster[slot].peer
-            enqueue(job.serial, job.task)
+            request.steps[job.step].avoids = roster[slot].peer
+            enqueue(job.serial, job.step)
         } else {
-            settle(job.serial, job.task, error)
+            settle(job.serial, job.step, error)
             endIfSettled(job.serial, now)
         }
-        dispatch(roster[slot].model, now)
+        dispatch(roster[slot].pool, now)
     }
 
     /// Takes lost workers out of the roster, all of them before the jobs of any are handed on: these must not go to a worker
@@ -119,58 +163,59 @@ extension RouterCore {
         statistics.counters.workersLost += gone.count
         for (worker, loss) in gone { takeBack(from: worker, loss, now) }
         // Also jobs that avoided a lost worker as long as it was there.
-        for model in Set(gone.map(\.worker.model)).sorted() { dispatch(model, now) }
+        for pool in Set(gone.map(\.worker.pool)).sorted() { dispatch(pool, now) }
     }
 
     /// The worker has left, or forgot its jobs.
     mutating func remove(_ peer: Peer, _ now: Instant) {
         guard let worker = roster.remove(peer) else { return }
         takeBack(from: worker, nil, now)
-        dispatch(worker.model, now)
+        dispatch(worker.pool, now)
     }
 
     /// Jobs that were in a worker's hands wait for another one, or end if that was their last.
     private mutating func takeBack(from worker: Worker, _ loss: Loss?, _ now: Instant) {
         for job in worker.inFlight.sorted() where ledger.contains(job.serial) {
             let request = ledger[job.serial]
-            if let loss { request.tasks[job.task].losses.append(loss) }
-            if loss == .connectionEnded { request.tasks[job.task].deaths.append(worker.bootID) }
-            let task = request.tasks[job.task]
-            if task.attempts < Limits.executionsPerModel {
+            if job.step == Request.locating { returnRoom(of: request) }
+            if let loss { request.steps[job.step].losses.append(loss) }
+            if loss == .connectionEnded { request.steps[job.step].deaths.append(worker.bootID) }
+            let step = request.steps[job.step]
+            if step.attempts < Limits.executionsPerStep {
                 statistics.counters.redispatched += 1
-                let end = task.deaths.isEmpty ? min(now + configuration.rejoinWait, request.deadline) : nil
-                request.tasks[job.task].workerBy = end
+                let end = step.deaths.isEmpty ? min(now + configuration.rejoinWait, request.deadline) : nil
+                request.steps[job.step].workerBy = end
                 if let end { deadlines.insert(Deadline(instant: end, serial: job.serial)) }
-                enqueue(job.serial, job.task)
-            } else if task.deaths.count >= Limits.executionsPerModel,
+                enqueue(job.serial, job.step)
+            } else if step.deaths.count >= Limits.executionsPerStep,
                 request.deadline >= now + configuration.deathConfirmation.lowerBound
             {
                 let end = min(now + configuration.deathConfirmation.upperBound, request.deadline)
-                request.tasks[job.task].state = .confirming(until: end)
+                request.steps[job.step].state = .confirming(until: end)
                 deadlines.insert(Deadline(instant: end, serial: job.serial))
             } else {
-                settle(job.serial, job.task, workerLost(task))
+                settle(job.serial, job.step, workerLost(step))
                 endIfSettled(job.serial, now)
             }
         }
     }
 
-    func workerLost(_ task: Task) -> WireError {
-        let losses = task.losses.isEmpty ? "" : " (\(task.losses.map(\.rawValue).joined(separator: ", ")))"
-        let workers = task.attempts == 1 ? "a worker" : "\(task.attempts) workers"
+    func workerLost(_ step: Step) -> WireError {
+        let losses = step.losses.isEmpty ? "" : " (\(step.losses.map(\.rawValue).joined(separator: ", ")))"
+        let workers = step.attempts == 1 ? "a worker" : "\(step.attempts) workers"
         return WireError(
             .unavailable, code: "worker_lost",
-            "the job was lost by \(workers) of \(ensemble.models[task.model])\(losses); send it again")
+            "the job was lost by \(workers) of \(ensemble.pools[step.pool])\(losses); send it again")
     }
 
     /// A worker that was taken for dead has come back: no job killed it.
     private mutating func acquit(jobsOf bootID: UInt64, _ now: Instant) {
         for serial in ledger.serials where ledger.contains(serial) {
             let request = ledger[serial]
-            for index in request.tasks.indices where request.tasks[index].deaths.contains(bootID) {
-                request.tasks[index].deaths.removeAll { $0 == bootID }
-                if case .confirming = request.tasks[index].state {
-                    settle(serial, index, workerLost(request.tasks[index]))
+            for index in request.steps.indices where request.steps[index].deaths.contains(bootID) {
+                request.steps[index].deaths.removeAll { $0 == bootID }
+                if case .confirming = request.steps[index].state {
+                    settle(serial, index, workerLost(request.steps[index]))
                 }
             }
             endIfSettled(serial, now)
@@ -179,14 +224,15 @@ extension RouterCore {
 
     /// The request of a job with which two workers died ends.
     mutating func quarantine(_ serial: UInt64, _ index: Int, _ now: Instant) {
-        let task = ledger[serial].tasks[index]
+        let step = ledger[serial].steps[index]
         statistics.counters.quarantined += 1
-        let name = ensemble.models[task.model]
+        let name = ensemble.pools[step.pool]
+        let what = index == Request.locating ? "this picture" : "this picture's crops"
         end(
             serial,
             with: WireError(
                 .unprocessable, code: "quarantined",
-                "\(task.deaths.count) workers of \(name) died with this job in their hands; it is not tried again"),
+                "\(step.deaths.count) workers of \(name) died with \(what) in their hands; it is not tried again"),
             overriding: true, now)
     }
 }

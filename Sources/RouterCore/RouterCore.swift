@@ -5,16 +5,23 @@ public import Wire
 ///
 /// The pipeline of a job, told once:
 ///
-///     request ─ admission ─ ledger ─┬─ waiting queue of model A ─ worker with free credit ─ score ─┐
-///                                   └─ waiting queue of model B ─ worker with free credit ─ score ─┴─ merge ─ reply
+///     request ─ admission ─ ledger ─ queue of the locators ─ worker ─ crops ─┬─ queue of model A ─ worker ─ scores ─┐
+///                                                                            └─ queue of model B ─ worker ─ scores ─┴─ merge ─ reply
+///
+/// Each way through a queue to a worker with free credit is a step of the job. A picture is decoded in the first one only;
+/// when a network's worker is lost, another gets the same crops.
 ///
 /// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
 /// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every request gets exactly
-/// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no job is
-/// handed to more than two workers of a model; no request outlives its budget (but for the one write of a durable result).
+/// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no step is
+/// handed to more than two workers; crops take no more room than they may; no request outlives its budget (but for the one
+/// write of a durable result).
 public struct RouterCore {
     /// Names a request between the core and its driver, who keeps the envelope and the image under it until the reply.
     public typealias Token = Int
+
+    /// Names the crops of one picture between the core and its driver, who keeps their frames under it until `.releaseCrops`.
+    public typealias CropsToken = Int
 
     /// Names a worker's connection: the routing id that the ROUTER socket gave it.
     public struct Peer: Hashable, Sendable {
@@ -32,8 +39,10 @@ public struct RouterCore {
         public var maxBytes = 512 << 20
         /// Of one client alone.
         public var maxClientJobs = 2048
-        /// Of one client alone.
+        /// Of one client alone, with those of the crops of its jobs.
         public var maxClientBytes = 256 << 20
+        /// Bytes of all crops that are there or may come of the jobs that locators have in hand.
+        public var maxCropBytes = 256 << 20
         /// Bytes of one image.
         public var imageBytes = Limits.imageBytes
         public var heartbeat = Duration.milliseconds(500)
@@ -79,6 +88,8 @@ public struct RouterCore {
         /// name of the key that it came with.
         case recovered(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil, bytes: Int)
         case worker(Peer, WorkerMessage)
+        /// The crops of a picture; the frames behind the message, so many bytes each, are the token's.
+        case crops(Peer, WorkerMessage.Crops, frames: [Int], CropsToken)
         /// Bytes on the workers' socket that are no message.
         case malformedMessage
         /// The worker is gone, for a reason that the driver knows.
@@ -133,8 +144,12 @@ public struct RouterCore {
         /// Look for the latest durable job with this id, of this principal or, nil, of anybody; `.found` comes back.
         case find(Token, id: String, of: Principal?)
         case send(Peer, RouterMessage)
-        /// A job for a worker; the image is the token's.
-        case dispatch(Peer, RouterMessage.Job, image: Token)
+        /// A job for a locator; the image is the token's.
+        case locate(Peer, RouterMessage.Job, [CropSpecification], image: Token)
+        /// A job for a network; the crops are that frame of the token's.
+        case score(Peer, RouterMessage.Job, crops: CropsToken, frame: Int)
+        /// These crops are not needed any more.
+        case releaseCrops(CropsToken)
         case drained
     }
 
@@ -155,12 +170,16 @@ public struct RouterCore {
     var admission = Admission()
     /// When budgets end, and waits for a model's first worker; entries of requests that are over are passed over.
     var deadlines = Heap<Deadline>()
-    /// Jobs that wait for a worker of each model.
+    /// Jobs that wait for a worker of each pool.
     var waiting: [WaitingQueue]
     /// Of these jobs the ones that may have killed a worker: each is tried alone.
     var suspects: [WaitingQueue]
-    /// Of each model.
+    /// Of each pool.
     var drainRates: [DrainRate]
+    /// Bytes of the crops that are there, and of those that may come of the jobs that locators have in hand.
+    var cropBytes = 0
+    /// Whether locators are to be handed jobs behind the event in hand.
+    var locatingIsDue = false
     /// Requests whose leader ended without a lasting result: they are started behind the event in hand.
     var promoted: [UInt64] = []
     var isDraining = false
@@ -175,13 +194,13 @@ public struct RouterCore {
         self.configuration = configuration
         self.ensemble = ensemble
         jobSeed = epochSeed
-        roster = Roster(models: ensemble.models.count, epochSeed: epochSeed)
+        roster = Roster(pools: ensemble.pools.count, epochSeed: epochSeed)
         idempotency = IdempotencyTable(
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
-        statistics = Statistics(start: now, models: ensemble.models.count)
-        waiting = ensemble.models.map { _ in WaitingQueue() }
+        statistics = Statistics(start: now, pools: ensemble.pools.count)
+        waiting = ensemble.pools.map { _ in WaitingQueue() }
         suspects = waiting
-        drainRates = ensemble.models.map { _ in DrainRate() }
+        drainRates = ensemble.pools.map { _ in DrainRate() }
     }
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
@@ -218,6 +237,7 @@ public struct RouterCore {
         case .recovered(let token, let job, let header, let key, let sha256, let bytes):
             recover(token, job, header, key: key, sha256: sha256, bytes: bytes, now)
         case .worker(let peer, let message): receive(message, from: peer, now)
+        case .crops(let peer, let crops, let frames, let token): receive(crops, frames, token, from: peer, now)
         case .malformedMessage: statistics.counters.malformedMessages += 1
         case .lost(let peer, let loss): lose([(peer, loss)], now)
         case .clientsGone(let tokens): cancel(tokens, now)
@@ -225,12 +245,18 @@ public struct RouterCore {
         case .drain: isDraining = true
         case .abandon: abandon(now)
         }
-        while let serial = promoted.popLast() {
-            if ledger.contains(serial) { start(serial, now) }
+        while locatingIsDue || !promoted.isEmpty {
+            if let serial = promoted.popLast(), ledger.contains(serial) { start(serial, now) }
+            if locatingIsDue {
+                locatingIsDue = false
+                dispatch(ensemble.locator, now)
+            }
         }
         if isDraining, !isDrained, ledger.isEmpty, recording.isEmpty, fetching.isEmpty {
             isDrained = true
-            for worker in roster.workers { actions.append(.send(worker.peer, .bye(reason: "the router is stopping"))) }
+            for worker in roster.workers {
+                actions.append(.send(worker.peer, .bye(reason: "the router is stopping", isFinal: false)))
+            }
             actions.append(.drained)
         }
         return actions

@@ -33,7 +33,7 @@ private struct Rate {
 
 /// Counters, latency quantiles and the rates of answers.
 struct Statistics {
-    /// What a model's workers told of their scores.
+    /// What a pool's workers told of their answers.
     struct Scores {
         var compute = StatusReport.Histogram.ofMilliseconds
         var queue = StatusReport.Histogram.ofMilliseconds
@@ -56,9 +56,9 @@ struct Statistics {
     private var idleTime = Duration.zero
     private var idleSince: Instant?
 
-    init(start: Instant, models: Int = 0) {
+    init(start: Instant, pools: Int = 0) {
         self.start = start
-        scores = Array(repeating: Scores(), count: models)
+        scores = Array(repeating: Scores(), count: pools)
         rate = Rate(start: start)
         busyRate = Rate(start: start)
         idleSince = start
@@ -85,12 +85,12 @@ struct Statistics {
         if let verdict { verdicts.count(verdict) }
     }
 
-    /// - Parameter latency: from receipt of the job to its score.
-    mutating func scored(_ timings: WorkerMessage.Timings, model: Int, after latency: Duration) {
+    /// - Parameter latency: from when the job could have been begun, by its receipt or its crops, to its answer.
+    mutating func computed(_ timings: WorkerMessage.Timings, pool: Int, after latency: Duration) {
         let compute = Double(timings.computeMicroseconds) / 1000
-        scores[model].compute.record(compute)
-        scores[model].queue.record(max(0, latency.milliseconds - compute))
-        scores[model].batch.record(Double(timings.batch))
+        scores[pool].compute.record(compute)
+        scores[pool].queue.record(max(0, latency.milliseconds - compute))
+        scores[pool].batch.record(Double(timings.batch))
     }
 
     /// There is work, whether or not there was before.

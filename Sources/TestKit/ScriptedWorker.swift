@@ -32,7 +32,8 @@ public struct ScriptedWorker: Sendable {
     public var hello: WorkerMessage {
         .hello(
             WorkerMessage.Hello(
-                role: role, model: model, version: version, digest: digest, worker: name, credit: credit, bootID: bootID,
+                role: role, model: model, version: version, digest: digest, worker: name, credit: credit,
+                bootID: bootID,
                 metrics: metrics))
     }
 

@@ -166,7 +166,7 @@ extension RouterMessage {
         case Tag.scoreCrops: message = .score(try input.job())
         case Tag.pong: message = .pong(epoch: try input.integer())
         case Tag.resync: message = .resync
-        case Tag.routerBye: 
+        case Tag.routerBye:
             message = .bye(reason: try input.string(limit: Limits.reasonBytes), isFinal: try input.flag())
         case let tag: throw MalformedMessage(reason: "unknown type \(tag)")
         }
