@@ -30,8 +30,15 @@ extension RouterService {
                 persist(job, header, key: key, sha256: sha256, token)
             case .record(let job, let document): journal?.record(job, document)
             case .find(let token, let id, let principal): journal?.find(id, of: principal, for: token)
-            case .send(let peer, let message): send(message, to: peer, image: nil)
-            case .dispatch(let peer, let job, let token): send(.job(job), to: peer, image: token)
+            case .send(let peer, let message): send(message, to: peer)
+            case .locate(let peer, let job, let specifications, let token):
+                send(.locate(job, specifications), to: peer) { outgoing in
+                    guard let image = pending.request(token)?.image else { return }
+                    outgoing.append(sharing: pending.message(token), at: image)
+                }
+            case .score(let peer, let job, let token, let frame):
+                send(.score(job), to: peer) { $0.append(crops.frame(frame, of: token)) }
+            case .releaseCrops(let token): crops.release(token)
             case .drained: isDrained = true
             }
         }
@@ -66,17 +73,22 @@ extension RouterService {
         }
     }
 
-    func send(_ message: RouterMessage, to peer: RouterCore.Peer, image token: RouterCore.Token?) {
+    /// - Parameter appendPayload: puts the frame behind the message that it is to have.
+    func send(_ message: RouterMessage, to peer: RouterCore.Peer, appendPayload: (Message) -> Void = { _ in }) {
+        let outcome = try? send(message.encoded(), to: peer, appendPayload: appendPayload)
+        if outcome != .sent { unreachable.append(peer) }
+    }
+
+    func send(
+        _ message: [UInt8], to peer: RouterCore.Peer, appendPayload: (Message) -> Void = { _ in }
+    ) throws(ZeroMQError) -> Socket.SendOutcome {
         outgoing.removeAll()
         outgoing.append(byteCount: Self.routingIDBytes) { bytes in
             for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: peer.routingID >> (8 * index)) }
         }
-        outgoing.append(message.encoded())
-        if let token, let image = pending.request(token)?.image {
-            outgoing.append(sharing: pending.message(token), at: image)
-        }
-        let outcome = try? workers.socket.send(outgoing)
-        if outcome != .sent { unreachable.append(peer) }
+        outgoing.append(message)
+        appendPayload(outgoing)
+        return try workers.socket.send(outgoing)
     }
 
     func persist(

@@ -76,10 +76,12 @@ extension RouterService {
     /// - Returns: whether everything that had arrived was read.
     func receiveFromWorkers() throws -> Bool {
         for _ in 0..<Self.messagesPerTurn {
-            guard try workers.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) else { return true }
+            guard try workers.socket.receive(into: incoming, maxFrames: 1 + Limits.workerMessageFrames) else {
+                return true
+            }
             workers.noteDelivery(of: incoming)
             // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
-            guard let peer = Self.peer(incoming), incoming.count == 2, incoming.droppedFrames == 0 else {
+            guard let peer = Self.peer(incoming), incoming.count >= 2, incoming.droppedFrames == 0 else {
                 handle(.malformedMessage, at: MonotonicClock.now())
                 continue
             }
@@ -91,20 +93,41 @@ extension RouterService {
             let decoded = incoming.withBytes(at: 1) { bytes in
                 Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) }
             }
-            guard case .success(let message) = decoded else {
+            switch decoded {
+            case .success(let message): try take(message, from: peer)
+            case .failure(let malformed):
                 handle(.malformedMessage, at: MonotonicClock.now())
-                continue
+                if let version = malformed.otherVersion { refuse(peer, ofVersion: version) }
             }
-            let now = MonotonicClock.now()
-            if case .hello(let hello) = message {
-                try noteConnection(of: peer, incoming.sourceDescriptor)
-                logger.info(
-                    "worker said hello",
-                    metadata: ["worker": "\(hello.worker)", "model": "\(hello.model)", "credit": "\(hello.credit)"])
-            }
-            handle(.worker(peer, message), at: now)
         }
         return false
+    }
+
+    private func take(_ message: WorkerMessage, from peer: RouterCore.Peer) throws {
+        let now = MonotonicClock.now()
+        // The routing id and the message; what is behind them are crops.
+        let payload = 2
+        if case .crops(let crops) = message {
+            let frames = (payload..<incoming.count).map { incoming.byteCount(at: $0) }
+            handle(.crops(peer, crops, frames: frames, self.crops.keep(incoming, from: payload)), at: now)
+            return
+        }
+        guard incoming.count == payload else { return handle(.malformedMessage, at: now) }
+        if case .hello(let hello) = message {
+            try noteConnection(of: peer, incoming.sourceDescriptor)
+            logger.info(
+                "worker said hello",
+                metadata: ["worker": "\(hello.worker)", "model": "\(hello.model)", "credit": "\(hello.credit)"])
+        }
+        handle(.worker(peer, message), at: now)
+    }
+
+    private func refuse(_ peer: RouterCore.Peer, ofVersion version: UInt8) {
+        logger.warning(
+            "worker of another release was refused",
+            metadata: ["its-protocol": "\(version)", "protocol": "\(Limits.workerProtocolVersion)"])
+        // It is on no roster: if it is gone, nobody needs to hear of it.
+        _ = try? send(RouterMessage.refusal(ofVersion: version), to: peer)
     }
 
     func receiveFromJournal() {

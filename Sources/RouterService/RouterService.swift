@@ -11,8 +11,8 @@ internal import ZeroMQ
 /// The router's shell: one thread that receives, asks the core, and sends.
 ///
 /// Everything that is decided is decided in `RouterCore`; this type turns frames into events and actions into frames, and
-/// keeps the messages meanwhile. An image is never copied: the frame that the client sent is the frame that the workers get,
-/// by reference.
+/// keeps the messages meanwhile. Images and crops are never copied: the frame that a client or a locator sent is the frame
+/// that the workers get, by reference.
 public final class RouterService {
     /// Messages taken from one socket before the others have their turn.
     static let messagesPerTurn = 256
@@ -56,6 +56,7 @@ public final class RouterService {
 
     var core: RouterCore
     var pending = Pending()
+    var crops = CropStore()
     /// The workers by their connections' descriptors.
     var peerOn: [ConnectionDescriptor: RouterCore.Peer] = [:]
     /// Who sent the last message on each client's connection.
@@ -107,19 +108,20 @@ public final class RouterService {
                 totalBytes: settings.maxBytes))
         options.routerHandover = false
         options.sendHighWater = Self.workerHighWater
-        options.maxMessageSize = Limits.workerFrameBytes
+        options.maxMessageSize = Limits.cropSetBytes
         options.ipv6 = settings.workerEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.workers.rawValue }
         workers = try Listener(
             settings.workerEndpoint, context: context, options: options,
             bounds: ConnectionGuard.Bounds(
-                connections: settings.maxConnections, messageBytes: Limits.workerFrameBytes,
+                connections: settings.maxConnections, messageBytes: Limits.workerFrameBytes + settings.maxCropBytes,
                 totalBytes: settings.maxBytes))
         var configuration = RouterCore.Configuration()
         configuration.maxJobs = settings.maxJobs
         configuration.maxBytes = settings.maxBytes
         configuration.maxClientJobs = settings.maxClientJobs
         configuration.maxClientBytes = settings.maxClientBytes
+        configuration.maxCropBytes = settings.maxCropBytes
         configuration.imageBytes = settings.imageBytes
         configuration.heartbeat = settings.heartbeat
         configuration.hangTimeout = settings.hangTimeout

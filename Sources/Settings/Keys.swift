@@ -30,6 +30,9 @@ enum Keys {
         "jobs of one client (a key, a token, or without keys a connection) without an answer before it gets 429")
     static let maxClientBytes = Setting.bytes(
         "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
+    static let maxCropBytes = Setting.bytes(
+        "max-crop-bytes", default: "256MiB", in: (1 << 20)...(1 << 40),
+        "bytes of crops in the router before it hands no more pictures to locators")
     static let maxConnections = Setting.count(
         "max-connections", default: 1000, in: 1...1_000_000,
         "connections of clients, and as many of workers, before new ones are ended")
@@ -130,7 +133,8 @@ public enum SettingsTable {
     public static let router = [
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
         Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
-        Keys.maxClientBytes.description, Keys.maxConnections.description, Keys.heartbeat.description,
+        Keys.maxClientBytes.description, Keys.maxCropBytes.description, Keys.maxConnections.description,
+        Keys.heartbeat.description,
         Keys.hangTimeout.description, Keys.workerWait.description, Keys.rejoinWait.description,
         Keys.idempotencyRetention.description, Keys.journal.description, Keys.journalBytes.description,
         Keys.resultRetention.description, Keys.insecure.description,

@@ -10,6 +10,7 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.maxBytes) var maxBytes: String?
     @Option(Keys.maxClientJobs) var maxClientJobs: String?
     @Option(Keys.maxClientBytes) var maxClientBytes: String?
+    @Option(Keys.maxCropBytes) var maxCropBytes: String?
     @Option(Keys.maxConnections) var maxConnections: String?
     @Option(Keys.heartbeat) var heartbeat: String?
     @Option(Keys.hangTimeout) var hangTimeout: String?
@@ -30,8 +31,8 @@ public struct RouterOptions: ParsableArguments {
             GivenOption(Keys.clientEndpoint, clientEndpoint), GivenOption(Keys.workerEndpoint, workerEndpoint),
             GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
             GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.maxClientJobs, maxClientJobs),
-            GivenOption(Keys.maxClientBytes, maxClientBytes), GivenOption(Keys.maxConnections, maxConnections),
-            GivenOption(Keys.heartbeat, heartbeat),
+            GivenOption(Keys.maxClientBytes, maxClientBytes), GivenOption(Keys.maxCropBytes, maxCropBytes),
+            GivenOption(Keys.maxConnections, maxConnections), GivenOption(Keys.heartbeat, heartbeat),
             GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.workerWait, workerWait),
             GivenOption(Keys.rejoinWait, rejoinWait),
             GivenOption(Keys.idempotencyRetention, idempotencyRetention),
@@ -50,6 +51,7 @@ public struct RouterSettings: Equatable, Sendable {
     public var maxBytes: Int
     public var maxClientJobs: Int
     public var maxClientBytes: Int
+    public var maxCropBytes: Int
     public var maxConnections: Int
     public var imageBytes: Int
     public var heartbeat: Duration
@@ -85,6 +87,7 @@ public struct RouterSettings: Equatable, Sendable {
         maxBytes = try layers.read(Keys.maxBytes)
         maxClientJobs = try layers.read(Keys.maxClientJobs)
         maxClientBytes = try layers.read(Keys.maxClientBytes)
+        maxCropBytes = try layers.read(Keys.maxCropBytes)
         maxConnections = try layers.read(Keys.maxConnections)
         imageBytes = try layers.read(Keys.imageBytes)
         heartbeat = try layers.read(Keys.heartbeat)
