@@ -1,53 +1,70 @@
 import Foundation
+import Glibc
 import ImageDecoding
 import Inference
 import Reactor
 import Synchronization
 import Wire
 
-/// What the engine does alone: decode, preprocess, infer, in one thread a model, with no socket in sight.
+/// What the engine does alone: decode, locate and cut once, then both networks, with no socket in sight.
 final class Bare: Sendable {
-    private let folders: [String]
+    private let models: String
 
     init(_ product: ProductOptions) {
-        folders = Cluster.models.map { "\(product.models)/\($0)" }
+        models = product.models
     }
 
-    /// Images a second that both models have scored, each in its own thread, in batches.
+    /// Images a second that go through each part once, in batches, on all processors: each has a thread that does everything.
     func imagesPerSecond(_ images: [[UInt8]], batch: Int, seconds: Double) throws -> Double {
-        let counts = try inParallel { model in
-            let scorer = try Scorer(model)
+        let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let speeds = try inParallel((0..<processors).map { _ in models }) { models in
+            let cutter = try Cutter(models)
+            let scorers = try Cluster.models.map { try Scorer("\(models)/\($0)") }
+            func run(_ images: some Collection<[UInt8]>) throws {
+                let cuts = try images.map { try cutter.cut($0, for: scorers) }
+                for (index, scorer) in scorers.enumerated() { try scorer.score(cuts.flatMap { $0[index] }) }
+            }
+            try run(images.prefix(batch))
             var done = 0
-            try scorer.score(images.prefix(batch))
             let start = MonotonicClock.now()
             while (MonotonicClock.now() - start).milliseconds / 1000 < seconds {
-                try scorer.score((0..<batch).map { images[(done + $0) % images.count] })
+                try run((0..<batch).map { images[(done + $0) % images.count] })
                 done += batch
             }
             return Double(done) / ((MonotonicClock.now() - start).milliseconds / 1000)
         }
-        return counts.min() ?? 0
+        return speeds.reduce(0, +)
     }
 
-    /// Milliseconds for one image through both models side by side: each time that of the slower one.
+    /// Milliseconds for one image: to cut it, and then through both networks side by side, each time that of the slower one.
     func latencies(_ image: [UInt8], rounds: Int) throws -> [Double] {
-        let times = try inParallel { model in
-            let scorer = try Scorer(model)
-            for _ in 0..<20 { try scorer.score([image]) }
-            return try (0..<rounds).map { _ in
-                let start = MonotonicClock.now()
-                try scorer.score([image])
-                return (MonotonicClock.now() - start).milliseconds
-            }
+        let cutter = try Cutter(models)
+        let scorers = try Cluster.models.map { try Scorer("\(models)/\($0)") }
+        let crops = try cutter.cut(image, for: scorers)
+        let cutting = try Self.milliseconds(rounds) { _ = try cutter.cut(image, for: scorers) }
+        let scoring = try inParallel(Array(zip(Cluster.models, crops))) { [models] model, crops in
+            let scorer = try Scorer("\(models)/\(model)")
+            return try Self.milliseconds(rounds) { try scorer.score(crops) }
         }
-        return (0..<rounds).map { round in times.map { $0[round] }.max() ?? 0 }
+        return (0..<rounds).map { round in cutting[round] + (scoring.map { $0[round] }.max() ?? 0) }
     }
 
-    private func inParallel<Value: Sendable>(_ body: @escaping @Sendable (String) throws -> Value) throws -> [Value] {
-        let results = Results<Value>(count: folders.count)
-        let threads = try folders.enumerated().map { index, folder in
+    private static func milliseconds(_ rounds: Int, _ body: () throws -> Void) rethrows -> [Double] {
+        for _ in 0..<20 { try body() }
+        return try (0..<rounds).map { _ in
+            let start = MonotonicClock.now()
+            try body()
+            return (MonotonicClock.now() - start).milliseconds
+        }
+    }
+
+    private func inParallel<Input: Sendable, Value: Sendable>(
+        _ inputs: [Input], _ body: @escaping @Sendable (Input) throws -> Value
+    ) throws -> [Value] {
+        let results = Results<Value>(count: inputs.count)
+        let threads = try inputs.enumerated().map { index, input in
             try PlatformThread(name: "bare-\(index)") {
-                let result = Result { try body(folder) }
+                let result = Result { try body(input) }
                 results.values.withLock { $0[index] = result }
             }
         }
@@ -64,25 +81,40 @@ private final class Results<Value: Sendable>: Sendable {
     }
 }
 
-/// One model with what it needs to read pictures, for one thread.
-private final class Scorer {
-    private let model: Model
+/// What a locator's worker does to a picture, for one thread.
+private final class Cutter {
     private let cutter: PictureCutter
 
-    init(_ folder: String) throws {
-        let engine = try Engine.load()
-        model = try Model(folder: folder, engine: engine)
-        let locator =
-            model.manifest.crop.needsLocator ? try Locator(folder: folder + "/../locator", engine: engine) : nil
+    init(_ models: String) throws {
+        let locator = try Locator(folder: "\(models)/locator", engine: try Engine.load())
         cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
     }
 
-    func score(_ images: some Collection<[UInt8]>) throws {
-        var crops: [UInt8] = []
-        for image in images {
-            let cut = try image.withUnsafeBytes { try cutter.cut($0, as: [model.manifest.cropSpecification]) }
-            crops += cut.crops[0].pixels
+    /// The crops for each network.
+    func cut(_ image: [UInt8], for scorers: [Scorer]) throws -> [[UInt8]] {
+        // Networks of one specification share their crops, as in the service.
+        var specifications: [CropSpecification] = []
+        for scorer in scorers where !specifications.contains(scorer.specification) {
+            specifications.append(scorer.specification)
         }
+        let cut = try image.withUnsafeBytes { try cutter.cut($0, as: specifications) }
+        return scorers.map { scorer in
+            zip(specifications, cut.crops).first { $0.0 == scorer.specification }?.1.pixels ?? []
+        }
+    }
+}
+
+/// One network, for one thread.
+private final class Scorer {
+    private let model: Model
+
+    init(_ folder: String) throws {
+        model = try Model(folder: folder, engine: try Engine.load())
+    }
+
+    var specification: CropSpecification { model.manifest.cropSpecification }
+
+    func score(_ crops: [UInt8]) throws {
         for result in try crops.withUnsafeBytes({ try model.score(crops: $0) }) { _ = try result.get() }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import TestImages
 
-/// A router and real workers, each a process of its own, on ipc endpoints in a folder of their own.
+/// A router, a locator's worker and workers of the models, each a process of its own, on ipc endpoints in a folder of their own.
 struct Cluster {
     static let models = ["resnet", "inception"]
 
@@ -12,6 +12,7 @@ struct Cluster {
     private let product: ProductOptions
     private let folder = ScratchFolder()
 
+    /// - Parameter workersPerModel: and of the locator.
     init(_ product: ProductOptions, workersPerModel: Int = 1, maxBatch: Int = 8) throws {
         self.product = product
         (clientEndpoint, workerEndpoint) = freeTCPEndpoints()
@@ -22,7 +23,7 @@ struct Cluster {
                 workerEndpoint,
             ])
         for _ in 0..<workersPerModel {
-            for model in Self.models { workers.append(try worker(model, maxBatch: maxBatch)) }
+            for model in ["locator"] + Self.models { workers.append(try worker(model, maxBatch: maxBatch)) }
         }
     }
 

@@ -3,7 +3,7 @@ import Glibc
 
 struct FailoverBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "failover", abstract: "Two workers a model under load; one of each is killed with SIGKILL.")
+        commandName: "failover", abstract: "Two workers of each kind under load; one of each is killed with SIGKILL.")
 
     @OptionGroup var product: ProductOptions
     @Option(help: "Seconds of load.") var seconds = 8.0
@@ -20,7 +20,8 @@ struct FailoverBenchmark: ParsableCommand {
         let outcome = try load.run(seconds: seconds) { _ in
             elapsed += 1
             if elapsed == 2 { cluster.workers[0].signal(SIGKILL) }
-            if elapsed == 4 { cluster.workers[1].signal(SIGKILL) }
+            if elapsed == 3 { cluster.workers[1].signal(SIGKILL) }
+            if elapsed == 4 { cluster.workers[2].signal(SIGKILL) }
         }
         report("one of each killed", outcome)
         guard outcome.failures == 0 else { throw ExitCode.failure }

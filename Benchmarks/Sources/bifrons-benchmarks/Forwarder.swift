@@ -26,7 +26,8 @@ struct ForwarderCommand: ParsableCommand {
 
         let message = Message()
         let outgoing = Message()
-        var workerIDs: [[UInt8]] = []
+        var locator: [UInt8]?
+        var networks: [[UInt8]] = []
         var waiting: [Message] = []
         var scoresMissing: [Int] = []
         var free: [Int] = []
@@ -35,21 +36,36 @@ struct ForwarderCommand: ParsableCommand {
         let result = [UInt8]((#"{"id":"\#(id)","status":200,"# + String(repeating: " ", count: 690) + "}").utf8)
         let models = ModelsReport(
             id: nil,
-            models: ["resnet", "inception"].map { ModelsReport.Model(name: $0, workers: 1, served: []) }, policies: []
+            models: Cluster.models.map { ModelsReport.Model(name: $0, workers: 1, served: []) },
+            locator: ModelsReport.Model(name: "locator", workers: 1, served: []), policies: []
         ).encoded()
         while true {
             _ = try polled.wait(milliseconds: -1)
-            while try workers.receive(into: message, maxFrames: 2) {
+            while try workers.receive(into: message, maxFrames: 3) {
                 let decoded = message.withBytes(at: 1) { bytes in
                     Result { () throws(MalformedMessage) in try WorkerMessage.decode(bytes) }
                 }
                 switch try decoded.get() {
-                case .hello:
-                    workerIDs.append(message.array(at: 0))
+                case .hello(let hello):
+                    if case .locator = hello.role {
+                        locator = message.array(at: 0)
+                    } else {
+                        networks.append(message.array(at: 0))
+                    }
                     outgoing.removeAll()
                     outgoing.append(message.array(at: 0))
                     outgoing.append(RouterMessage.welcome(epoch: 1, heartbeatMilliseconds: 500).encoded())
                     _ = try workers.send(outgoing)
+                case .crops(let crops):
+                    let job = RouterMessage.score(Self.job(Int(crops.job))).encoded()
+                    scoresMissing[Int(crops.job)] = networks.count
+                    for network in networks {
+                        outgoing.removeAll()
+                        outgoing.append(network)
+                        outgoing.append(job)
+                        outgoing.append(sharing: message, at: 2)
+                        _ = try workers.send(outgoing)
+                    }
                 case .score(let score):
                     let slot = Int(score.job)
                     scoresMissing[slot] -= 1
@@ -78,23 +94,22 @@ struct ForwarderCommand: ParsableCommand {
                     outgoing.appendFrames(sharing: waiting[slot], 0..<2)
                     outgoing.append(Limits.magic)
                     outgoing.append(
-                        workerIDs.count < 2 ? [UInt8](#"{"status":200,"models":[],"policies":[]}"#.utf8) : models)
+                        locator == nil || networks.count < 2
+                            ? [UInt8](#"{"status":200,"models":[],"policies":[]}"#.utf8) : models)
                     _ = try clients.send(outgoing)
                     continue
                 }
                 free.removeLast()
-                scoresMissing[slot] = workerIDs.count
-                let job = RouterMessage.job(
-                    RouterMessage.Job(job: UInt64(slot), attempt: 1, remainingMilliseconds: 5000)
-                ).encoded()
-                for worker in workerIDs {
-                    outgoing.removeAll()
-                    outgoing.append(worker)
-                    outgoing.append(job)
-                    outgoing.append(sharing: waiting[slot], at: 5)
-                    _ = try workers.send(outgoing)
-                }
+                outgoing.removeAll()
+                outgoing.append(locator ?? [])
+                outgoing.append(RouterMessage.locate(Self.job(slot), [StubWorker.specification]).encoded())
+                outgoing.append(sharing: waiting[slot], at: 5)
+                _ = try workers.send(outgoing)
             }
         }
+    }
+
+    private static func job(_ slot: Int) -> RouterMessage.Job {
+        RouterMessage.Job(job: UInt64(slot), attempt: 1, remainingMilliseconds: 5000)
     }
 }

@@ -11,10 +11,10 @@ struct Rig {
         let (clientEndpoint, workerEndpoint) = freeTCPEndpoints()
         broker = try ChildProcess(
             path, arguments + ["--client-endpoint", clientEndpoint, "--worker-endpoint", workerEndpoint])
-        workers = try ["resnet", "inception"].map { try StubWorker(model: $0, router: workerEndpoint) }
+        workers = try StubWorker.cluster.map { try StubWorker(model: $0.model, role: $0.role, router: workerEndpoint) }
         load = try Load(
             endpoint: clientEndpoint, images: [[UInt8](repeating: 0x55, count: imageBytes)], window: window)
-        try load.waitUntilServed(models: ["resnet", "inception"])
+        try load.waitUntilServed(models: Cluster.models)
     }
 
     func stop() {

@@ -3,15 +3,22 @@ import Synchronization
 import Wire
 import ZeroMQ
 
-/// A worker that speaks the real protocol and scores nothing: every job gets the same score at once.
+/// A worker that speaks the real protocol and computes nothing: every picture gets the same crops, and every crop the same
+/// score, at once.
 final class StubWorker: Sendable {
+    /// As the published networks'.
+    static let specification = CropSpecification(kind: .face(margin: 1.6), width: 160, height: 160, preprocessing: 3)
+    /// One of each role and model.
+    static let cluster: [(model: String, role: WorkerMessage.Role)] =
+        [("locator", .locator(preprocessing: 3))] + Cluster.models.map { ($0, .network(specification)) }
+
     private let stopped = Atomic(false)
     private let thread: Mutex<PlatformThread?> = Mutex(nil)
 
-    init(model: String, router: String) throws {
+    init(model: String, role: WorkerMessage.Role, router: String) throws {
         let body: @Sendable () -> Void = { [self] in
             do {
-                try serve(model, router)
+                try serve(model, role, router)
             } catch {
                 print("stub worker \(model) failed: \(error)")
             }
@@ -27,7 +34,7 @@ final class StubWorker: Sendable {
         }
     }
 
-    private func serve(_ model: String, _ router: String) throws {
+    private func serve(_ model: String, _ role: WorkerMessage.Role, _ router: String) throws {
         let context = try Context()
         var options = SocketOptions()
         // The bare forwarder gives no credit to keep to, and a score that is not sent would be a job lost.
@@ -35,21 +42,24 @@ final class StubWorker: Sendable {
         let socket = try Socket(.dealer, context: context, options: options)
         try socket.connect(router)
         let message = Message()
-        func send(_ content: WorkerMessage) throws {
+        func send(_ content: WorkerMessage, crops: Frame? = nil) throws {
             message.removeAll()
             message.append(content.encoded())
+            if let crops { message.append(crops) }
             _ = try socket.send(message)
         }
         try send(
             .hello(
                 WorkerMessage.Hello(
-                    model: model, version: "1.0.0", digest: "sha256:" + String(repeating: "0", count: 64),
+                    role: role, model: model, version: "1.0.0", digest: "sha256:" + String(repeating: "0", count: 64),
                     worker: "\(model)-stub", credit: 64, bootID: .random(in: 0 ... .max))))
         var epoch: UInt64 = 0
         var heartbeat = Duration.milliseconds(500)
         var nextPing = MonotonicClock.now() + heartbeat
         var done: UInt64 = 0
         let image = ImageInformation(format: .jpeg, width: 1024, height: 1024, sha256: [UInt8](repeating: 7, count: 32))
+        let box = Box(x: 100, y: 100, width: 400, height: 500)
+        let crops = [UInt8](repeating: 9, count: Self.specification.cropBytes).withUnsafeBytes { Frame($0) }
         let timings = WorkerMessage.Timings(queueMicroseconds: 10, computeMicroseconds: 100, batch: 1)
         while !stopped.load(ordering: .relaxed) {
             _ = try socket.wait(milliseconds: 50)
@@ -61,13 +71,21 @@ final class StubWorker: Sendable {
                 case .welcome(let newEpoch, let milliseconds):
                     epoch = newEpoch
                     heartbeat = .milliseconds(Int(milliseconds))
-                case .job(let job):
+                case .locate(let job, let specifications):
+                    done += 1
+                    try send(
+                        .crops(
+                            WorkerMessage.Crops(
+                                epoch: epoch, job: job.job, faces: [WorkerMessage.Face(box: box)], facesFound: 1,
+                                image: image, sets: specifications.map { _ in WorkerMessage.CropSet(squares: [box]) },
+                                timings: timings)), crops: crops)
+                case .score(let job):
                     done += 1
                     try send(
                         .score(
                             WorkerMessage.Score(
-                                epoch: epoch, job: job.job, regions: [WorkerMessage.Region(box: nil, logit: 1.5)],
-                                image: image, timings: timings)))
+                                epoch: epoch, job: job.job, crops: [WorkerMessage.CropScore(logit: 1.5)],
+                                timings: timings)))
                 case .pong, .resync, .bye: break
                 }
             }
