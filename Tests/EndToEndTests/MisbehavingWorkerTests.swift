@@ -13,7 +13,7 @@ extension EndToEndTests {
             try Cluster.run { cluster in
                 let stranger = try cluster.worker(ScriptedWorker("vgg", serving: "vgg"), registered: false)
                 try stranger.send(stranger.script.hello)
-                guard case .bye(let reason)? = try stranger.receive()?.message else {
+                guard case .bye(let reason, isFinal: false)? = try stranger.receive()?.message else {
                     Issue.record("no BYE came")
                     return
                 }
@@ -65,7 +65,7 @@ extension EndToEndTests {
                 for _ in 0..<3 { try worker.send(worker.script.score(job)) }
                 try worker.send(worker.script.fail(job, .unavailable))
                 #expect(try client.receive().status == 200)
-                try Self.wait(for: client) { $0.counters.unknown == 3 }
+                try client.waitForStatus { $0.counters.unknown == 3 }
                 #expect(try client.peer.receive(milliseconds: 0) == nil)
                 try client.send(Frames.classify([1], #""models":["resnet"]"#))
                 try worker.scoreNextJob()
@@ -81,7 +81,7 @@ extension EndToEndTests {
                 try client.send(Frames.classify([1], #""models":["resnet"]"#))
                 let job = try honest.job().job
                 for id in [job, 0, job + 1, .max] { try liar.send(liar.script.score(id, logit: 30)) }
-                try Self.wait(for: client) { $0.counters.unknown == 4 }
+                try client.waitForStatus { $0.counters.unknown == 4 }
                 try honest.send(honest.script.score(job, logit: -3))
                 let reply = try client.receive()
                 #expect(reply.document.verdict?.label == .real)
@@ -95,14 +95,32 @@ extension EndToEndTests {
                 let worker = try cluster.worker(Self.resnet())
                 var random = SeededGenerator(seed: 2)
                 let good = worker.script.score(1).encoded()
+                let version = Limits.workerProtocolVersion
                 let garbage: [[[UInt8]]] =
-                    [[[]], [[1]], [[1, 99]], [[2, 1]], [good + [0]], [good, good], [Array(good.dropLast())]]
-                    + (0..<100).map { _ in [[9] + random.bytes(upTo: 200)] }
+                    [[[]], [[version]], [[version, 99]], [good + [0]], [good, good], [Array(good.dropLast())]]
+                    + (0..<100).map { _ in [[version, 99] + random.bytes(upTo: 200)] }
                 for frames in garbage { try worker.send(bytes: frames) }
-                try Self.wait(for: client) { $0.counters.malformedMessages == garbage.count }
+                try client.waitForStatus { $0.counters.malformedMessages == garbage.count }
                 try client.send(Frames.classify([1], #""models":["resnet"]"#))
                 try worker.scoreNextJob()
                 #expect(try client.receive().status == 200)
+            }
+        }
+
+        @Test(arguments: [0, 1, 3, Limits.workerProtocolVersion + 1, .max] as [UInt8])
+        func workerOfAnotherVersionIsToldWhichOneItShouldBe(version: UInt8) throws {
+            try Cluster.run { cluster in
+                let worker = try cluster.worker(Self.resnet(), registered: false)
+                try worker.send(bytes: [[version] + worker.script.hello.encoded().dropFirst()])
+                let frames = try #require(try worker.receiveFrames())
+                #expect(frames.count == 1)
+                // As version 3 reads it: version, BYE, a 16-bit count, text.
+                let (head, count) = (frames[0].prefix(2), Int(frames[0][2]) | Int(frames[0][3]) << 8)
+                #expect(Array(head) == [version, 69])
+                let text = String(decoding: frames[0].dropFirst(4).prefix(count), as: UTF8.self)
+                #expect(text.contains("version \(Limits.workerProtocolVersion)"))
+                #expect(frames[0].count == 4 + count + (version < Limits.workerProtocolVersion ? 0 : 1))
+                try expectService(try cluster.client(), try cluster.testWorkers())
             }
         }
 
@@ -111,7 +129,9 @@ extension EndToEndTests {
                 let client = try cluster.client()
                 let worker = try cluster.worker(Self.resnet())
                 try worker.send(bytes: [Array(repeating: 1, count: 1_000_000)])
-                try Self.wait(for: client) { $0.counters.workersLost == 1 }
+                try client.waitForStatus { $0.counters.malformedMessages == 1 }
+                try worker.send(bytes: [Array(repeating: 1, count: Limits.cropSetBytes + 1)])
+                try client.waitForStatus { $0.counters.workersLost == 1 }
                 try expectService(client, try cluster.testWorkers())
             }
         }
@@ -132,7 +152,7 @@ extension EndToEndTests {
                 let silent = try cluster.worker(Self.resnet("silent"))
                 try client.send(Frames.classify([1], #""models":["resnet"],"budget_ms":30000"#))
                 let job = try silent.job()
-                try Self.wait(for: client) { $0.counters.workersLost == 1 }
+                try client.waitForStatus { $0.counters.workersLost == 1 }
                 let other = try cluster.worker(Self.resnet("other"))
                 let again = try other.job()
                 #expect(again.job == job.job)
@@ -181,7 +201,7 @@ extension EndToEndTests {
             }
         }
 
-        /// Two workers of each model, started again when they die, and one image that kills whoever decodes it.
+        /// Two workers of each model, started again when they die, and one image whose crops kill whoever scores them.
         @Test func onePoisonImageAmongTwoHundredIsTheOnlyOneLost() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
@@ -200,9 +220,10 @@ extension EndToEndTests {
                 while replies.count < 201, rounds < 20_000 {
                     rounds += 1
                     for (index, worker) in workers.enumerated() {
-                        guard let received = try worker.receive(milliseconds: 0), case .job(let job) = received.message
+                        guard let received = try worker.receive(milliseconds: 0),
+                            case .score(let job) = received.message
                         else { continue }
-                        if received.image == [66] {
+                        if received.payload?.first == 66 {
                             worker.die()
                             workers[index] = try start(worker.script.model)
                         } else {
@@ -223,21 +244,8 @@ extension EndToEndTests {
                 let reply = try client.ask(Frames.classify([1], #""models":["resnet"],"budget_ms":100"#))
                 #expect(reply.code == "budget_spent")
                 try slow.scoreNextJob()
-                try Self.wait(for: client) { $0.counters.late == 1 }
+                try client.waitForStatus { $0.counters.late == 1 }
             }
-        }
-
-        /// Asks for the status until it is as it should be.
-        private static func wait(for client: TestClient, _ condition: (StatusReport) -> Bool) throws {
-            var status = try client.status()
-            var tries = Bounds.patience / 5
-            while !condition(status), tries > 0 {
-                // Also the pause between two looks: nothing comes unasked.
-                #expect(try client.peer.receive(milliseconds: 5) == nil)
-                status = try client.status()
-                tries -= 1
-            }
-            #expect(condition(status), "\(status.counters)")
         }
     }
 }

@@ -12,6 +12,8 @@ final class Cluster {
     let context: Context
     private(set) var router: ChildProcess
     private(set) var workers: [ChildProcess] = []
+    /// For networks of the tests' own: what cuts their crops.
+    private var locator: ServedWorker?
     /// Nil: no encryption.
     let keys: KeyFolder?
     private let routerArguments: [String]
@@ -52,18 +54,24 @@ final class Cluster {
     ///   - keys: whether there are keys; the sockets of the test then have those that belong to them.
     ///   - overTCP: whether clients connect over TCP.
     ///   - heartbeat: a long one for tests with workers of their own, which then need not ping.
-    ///   - workers: of each model, the real ones.
+    ///   - workers: of each model, the real ones, and with them the real locator.
+    ///   - cuts: whether there is a locator, if there are no real workers, that cuts crops out of any bytes: all of the
+    ///     first one's value.
     static func run(
         keys: Bool = false, overTCP: Bool = false, heartbeat: String = "60s", router arguments: [String] = [],
-        workers: [String] = [], _ body: (Cluster) throws -> Void
+        workers: [String] = [], cuts: Bool = true, _ body: (Cluster) throws -> Void
     ) throws {
         // Under a sanitizer a picture takes longer than the default allows.
         let common = ["--heartbeat=\(heartbeat)", "--hang-timeout=\(Bounds.patience)ms"]
         let cluster = try Cluster(hasKeys: keys, overTCP: overTCP, routerArguments: common + arguments)
         do {
             _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
-            for model in workers { try cluster.startWorker(of: model) }
-            try cluster.waitForWorkers(workers)
+            if !workers.isEmpty {
+                for model in ["locator"] + workers { try cluster.startWorker(of: model) }
+            } else if cuts {
+                cluster.locator = try ServedWorker.locator(routers: [cluster.workerEndpoint], keys: cluster.keys?.path)
+            }
+            try cluster.waitForWorkers(workers, isLocating: cuts || !workers.isEmpty)
             try body(cluster)
         } catch {
             for process in [cluster.router] + cluster.workers {
@@ -88,9 +96,12 @@ final class Cluster {
                 ] + Self.option(keys), name: "worker-\(workers.count)", folder: folder.path))
     }
 
-    /// - Parameter models: one entry for each worker that must be there.
-    func waitForWorkers(_ models: [String]) throws {
-        try Self.wait(for: models, try client(), while: workers)
+    /// - Parameters:
+    ///   - models: one entry for each worker that must be there.
+    ///   - isLocating: whether a locator must be there, too.
+    func waitForWorkers(_ models: [String], isLocating: Bool = true) throws {
+        let models = models + (isLocating ? ["locator"] : [])
+        try Self.wait(for: models, try client(), while: workers.isEmpty ? [router] : workers)
     }
 
     /// Asks until the workers are there.
@@ -98,7 +109,8 @@ final class Cluster {
         var tries = Bounds.patience / 20
         while true {
             let report = try client.models()
-            let missing = report.models.contains { model in model.workers < models.count { $0 == model.name } }
+            let served = report.models + [report.locator].compactMap(\.self)
+            let missing = served.contains { model in model.workers < models.count { $0 == model.name } }
             if !missing { return }
             tries -= 1
             // Also the pause between two looks.

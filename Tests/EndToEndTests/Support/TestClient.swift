@@ -57,6 +57,19 @@ final class TestClient {
         return try StatusReport.decode(try receiveFrames()[1])
     }
 
+    /// Asks for the status until it is as it should be.
+    func waitForStatus(_ condition: (StatusReport) -> Bool) throws {
+        var status = try status()
+        var tries = Bounds.patience / 5
+        while !condition(status), tries > 0 {
+            // Also the pause between two looks: nothing comes unasked.
+            #expect(try peer.receive(milliseconds: 5) == nil)
+            status = try self.status()
+            tries -= 1
+        }
+        #expect(condition(status), "\(status.counters)")
+    }
+
     func models() throws -> ModelsReport {
         try send(Frames.request(#"{"verb":"models"}"#))
         return try ModelsReport.decode(try receiveFrames()[1])

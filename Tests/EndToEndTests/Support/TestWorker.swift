@@ -24,9 +24,17 @@ final class TestWorker {
         try peer?.send(frames)
     }
 
-    /// The next message and, behind a JOB, its image; nil if none comes.
-    func receive(milliseconds: Int = Bounds.patience) throws -> (message: RouterMessage, image: [UInt8]?)? {
-        guard let frames = try peer?.receive(milliseconds: milliseconds) else { return nil }
+    func send(_ answer: (message: WorkerMessage, frames: [[UInt8]])) throws {
+        try send(bytes: [answer.message.encoded()] + answer.frames)
+    }
+
+    func receiveFrames(milliseconds: Int = Bounds.patience) throws -> [[UInt8]]? {
+        try peer?.receive(milliseconds: milliseconds)
+    }
+
+    /// The next message and, behind a job, its image or crops; nil if none comes.
+    func receive(milliseconds: Int = Bounds.patience) throws -> (message: RouterMessage, payload: [UInt8]?)? {
+        guard let frames = try receiveFrames(milliseconds: milliseconds) else { return nil }
         let message = try frames[0].withUnsafeBytes { try RouterMessage.decode($0) }
         return (message, frames.count > 1 ? frames[1] : nil)
     }
@@ -38,10 +46,22 @@ final class TestWorker {
         script.epoch = epoch
     }
 
-    /// The next job, which must come; what else comes before is passed over.
+    /// The next job of either stage, which must come; what else comes before is passed over.
     func job() throws -> RouterMessage.Job {
         while let (message, _) = try receive() {
-            if case .job(let job) = message { return job }
+            switch message {
+            case .locate(let job, _), .score(let job): return job
+            case .welcome, .pong, .resync, .bye: continue
+            }
+        }
+        throw NothingReceived()
+    }
+
+    /// Takes the next job, of a locator, and sends crops of the central square, or of each face.
+    func cutNextJob(faces: [WorkerMessage.Face] = []) throws {
+        while let (message, _) = try receive() {
+            guard case .locate(let job, let specifications) = message else { continue }
+            return try send(script.crops(job.job, of: specifications, faces: faces))
         }
         throw NothingReceived()
     }
