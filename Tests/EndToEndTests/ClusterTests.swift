@@ -31,7 +31,7 @@ extension EndToEndTests {
 
         @Test func jobsWaitForTheFirstWorkersToBeStarted() throws {
             let folder = try TemporaryFolder()
-            try Cluster.run(router: ["--worker-wait=60s", "--journal=\(folder.path)"]) { cluster in
+            try Cluster.run(router: ["--worker-wait=60s", "--journal=\(folder.path)"], cuts: false) { cluster in
                 let client = try cluster.client()
                 let fields = #""budget_ms":60000,"id":"#
                 for job in 0..<4 {
@@ -45,8 +45,8 @@ extension EndToEndTests {
                 }
                 // What an autoscaler goes by.
                 let watcher = try cluster.client()
-                try cluster.router.wait { try watcher.status().models.map(\.waiting) == [8, 8] }
-                for model in ["resnet", "inception"] { try cluster.startWorker(of: model) }
+                try cluster.router.wait { try watcher.status().models.map(\.waiting) == [8, 8, 8] }
+                for model in ["resnet", "inception", "locator"] { try cluster.startWorker(of: model) }
                 for _ in 0..<4 { #expect(try client.receive().status == 200) }
                 for job in 0..<4 {
                     // Jobs are handed out in the order of their coming, so these have their results, or nearly so.
@@ -77,7 +77,7 @@ extension EndToEndTests {
                 }
                 #expect(answered.count == jobs)
                 #expect(try cluster.workers[0].waitForEnd() == .signal(SIGKILL))
-                #expect(try client.status().workers.count == 1)
+                #expect(try client.status().networks.count == 1)
             }
         }
 
@@ -129,7 +129,7 @@ extension EndToEndTests {
                 }
                 #expect(try cluster.workers[0].waitForEnd() == .exit(0))
                 let status = try client.status()
-                #expect(status.workers.isEmpty)
+                #expect(status.networks.isEmpty)
                 #expect(status.counters.workersLost == 0)
             }
         }
@@ -137,7 +137,7 @@ extension EndToEndTests {
         @Test func workerThatIsStoppedIsOutOfRotationUntilItGoesOn() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
-                func workers() throws -> Int { try client.status().workers.count }
+                func workers() throws -> Int { try client.status().networks.count }
                 let clock = ContinuousClock()
                 let stopped = clock.now
                 cluster.workers[0].signal(SIGSTOP)
@@ -181,18 +181,15 @@ extension EndToEndTests {
 
         @Test(arguments: [
             ("\"preprocessing\": 3", "\"preprocessing\": 2", "preprocessing is 2, and this build knows version 3"),
-            ("\"kind\": \"faces\"", "\"kind\": \"logit\"", "only a locator"), ("", "", "cannot be read"),
+            ("\"kind\": \"faces\"", "\"kind\": \"face\"", "output.kind"), ("", "", "cannot be read"),
         ])
-        func workerWithoutAFittingLocatorSaysSo(field: String, other: String, fault: String) throws {
+        func locatorWithoutAFittingManifestSaysSo(field: String, other: String, fault: String) throws {
             let folder = try TemporaryFolder()
             let manifest = Files.text("\(Files.models)/locator/manifest.json").replacing(field, with: other)
             if !field.isEmpty { try Files.write(Array(manifest.utf8), to: "\(folder.path)/manifest.json") }
             let worker = try ChildProcess(
                 Files.program("bifrons-worker"),
-                [
-                    "--model=\(Files.models)/resnet", "--locator=\(folder.path)", "--router=ipc://\(folder.path)/none",
-                    "--cache-folder=\(folder.path)",
-                ],
+                ["--model=\(folder.path)", "--router=ipc://\(folder.path)/none", "--cache-folder=\(folder.path)"],
                 name: "worker", folder: folder.path)
             #expect(try worker.waitForEnd() == .exit(78))
             #expect(

@@ -106,7 +106,7 @@ extension EndToEndTests {
                     return Array(process.standardOutput.utf8)
                 }
                 let status = try StatusReport.decode(output(["status", "--json"]))
-                #expect(Set(status.workers.map(\.model)) == ["resnet", "inception"])
+                #expect(Set(status.workers.map(\.model)) == ["resnet", "inception", "locator"])
                 let models = try ModelsReport.decode(output(["models", "--ready", "--json"]))
                 #expect(models.models.allSatisfy { $0.workers == 1 })
                 let bench = try JSONDecoder().decode(

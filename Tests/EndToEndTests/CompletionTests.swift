@@ -87,7 +87,7 @@ extension EndToEndTests {
                 let script = try Self.output(program, ["--generate-completion-script", "bash"], in: TemporaryFolder())
                 let options = [
                     "config": "-f", "keys": "-d", "models-folder": "-d", "journal": "-f", "model": "-d",
-                    "locator": "-d", "cache-folder": "-d", "tokens": "-f",
+                    "cache-folder": "-d", "tokens": "-f",
                 ]
                 for (name, kind) in options where script.contains("'--\(name)')") {
                     let body = script.components(separatedBy: "'--\(name)')")[1].prefix { $0 != ";" }

@@ -95,7 +95,7 @@ extension EndToEndTests {
                 try cluster.router.wait { cluster.router.standardError.contains("allow-list was read again") }
                 try worker.send(worker.script.score(job.job))
                 #expect(try client.receive().code == "worker_lost")
-                #expect(try client.status().workers.isEmpty)
+                #expect(try client.status().networks.isEmpty)
             }
         }
 

@@ -109,12 +109,12 @@ extension EndToEndTests {
 
         @Test func workerFollowsTheAddressesOfAName() throws {
             // One port on several addresses of this machine; the system chooses it for the first.
-            try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.1:*"]) { first in
+            try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.1:*"], cuts: false) { first in
                 let word = first.router.standardError.split { " \n".contains($0) }
                     .first { $0.hasPrefix("workers=tcp://127.0.0.1:") }
                 let port = try #require(word?.split(separator: ":").last)
-                try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.2:\(port)"]) { second in
-                    try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.3:\(port)"]) {
+                try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.2:\(port)"], cuts: false) { second in
+                    try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.3:\(port)"], cuts: false) {
                         third in
                         try follow(first, second, third, port: String(port))
                     }
@@ -140,12 +140,14 @@ extension EndToEndTests {
 
         private func follow(_ first: Cluster, _ second: Cluster, _ third: Cluster, port: String) throws {
             let addresses = Addresses()
+            let endpoints = (1...3).map { "tcp://127.0.0.\($0):\(port)" }
+            let locator = try ServedWorker.locator(routers: endpoints)
             let worker = try ServedWorker("resnet", routers: ["dns://routers:\(port)"]) { try addresses.lookUp($0) }
             func expectService(_ router: Cluster, sourceLocation: SourceLocation = #_sourceLocation) throws {
                 let reply = try router.client().ask(job("a", #","models":["resnet"]"#))
                 #expect(reply.status == 200, sourceLocation: sourceLocation)
             }
-            func credit(_ router: Cluster) throws -> Int? { try router.client().status().workers.first?.credit }
+            func credit(_ router: Cluster) throws -> Int? { try router.client().status().networks.first?.credit }
             try first.waitForWorkers(["resnet"])
             try expectService(first)
             #expect(try credit(first) == 16)
@@ -172,7 +174,7 @@ extension EndToEndTests {
             #expect(worker.said("name of routers cannot be resolved") == 1)
             try expectService(second)
             try expectService(third)
-            withExtendedLifetime(worker) {}
+            withExtendedLifetime((locator, worker)) {}
         }
     }
 }

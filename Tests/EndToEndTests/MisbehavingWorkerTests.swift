@@ -33,7 +33,7 @@ extension EndToEndTests {
                 var taken: [UInt64] = []
                 for _ in 0..<Limits.workerCredit { taken.append(try greedy.job().job) }
                 let status = try client.status()
-                #expect(status.workers.first?.credit == Limits.workerCredit)
+                #expect(status.networks.first?.credit == Limits.workerCredit)
                 #expect(status.models.first?.waiting == jobs - Limits.workerCredit)
                 #expect(try greedy.receive(milliseconds: 0) == nil)
                 for job in taken { try greedy.send(greedy.script.score(job)) }

@@ -67,7 +67,7 @@ final class Cluster {
         do {
             _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
             if !workers.isEmpty {
-                for model in ["locator"] + workers { try cluster.startWorker(of: model) }
+                for model in workers + ["locator"] { try cluster.startWorker(of: model) }
             } else if cuts {
                 cluster.locator = try ServedWorker.locator(routers: [cluster.workerEndpoint], keys: cluster.keys?.path)
             }

@@ -81,6 +81,11 @@ final class TestClient {
     }
 }
 
+extension StatusReport {
+    /// The workers of the second stage.
+    var networks: [Worker] { workers.filter { $0.model != "locator" } }
+}
+
 /// Frames of requests.
 enum Frames {
     static let magic = Array("BIFRONS1".utf8)
