@@ -4,8 +4,9 @@ internal import Wire
 struct Link {
     enum State {
         case disconnected
-        /// Connected, and unknown to the router; the HELLO is due then, or when the inference thread is idle.
-        case connected(helloAt: Instant)
+        /// Connected, and unknown to the router; the HELLO is due then, or when the threads have shown that they get on:
+        /// by more outcomes than the given number, or because nothing is being computed.
+        case connected(helloAt: Instant, outcomes: UInt64)
         /// HELLO is said, granting so much; the answer must come in time.
         case greeted(until: Instant, credit: Int)
         case registered(Registration)
@@ -65,10 +66,11 @@ struct Link {
 
     var isRegistered: Bool { epoch != nil }
 
-    func nextDeadline(canGreet: Bool, _ missedHeartbeats: Int) -> Instant? {
+    /// - Parameter canGreet: whether a worker may say HELLO that was connected after so many outcomes.
+    func nextDeadline(canGreet: (_ outcomes: UInt64) -> Bool, _ missedHeartbeats: Int) -> Instant? {
         switch state {
         case .disconnected: nil
-        case .connected(let helloAt): canGreet ? helloAt : nil
+        case .connected(let helloAt, let outcomes): canGreet(outcomes) ? helloAt : nil
         case .greeted(let until, _): until
         case .registered(let registration):
             min(registration.nextPing, registration.lostAt(missedHeartbeats) ?? registration.nextPing)

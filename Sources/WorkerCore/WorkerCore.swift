@@ -4,46 +4,22 @@ public import Wire
 ///
 /// The way of a job, told once:
 ///
-///     JOB ─ waiting, the earliest deadline first ─ batch ─ inference thread ─ SCORE or FAIL
+///     locator   LOCATE ─ waiting, the earliest deadline first ─ a lane, one thread to itself ─ CROPS or FAIL
+///     network   SCORE ─ waiting, the earliest deadline first ─ its crops in one batch or more ─ SCORE or FAIL
 ///
 /// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
 /// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every job is answered exactly
-/// once, or dropped together with its router; one batch at a time, never more than `maxBatch` pictures; the credit of all
-/// routers together never exceeds `credit`, unless there are more routers than that; no router that is connected is left.
-public struct WorkerCore {
+/// once, or dropped together with its router; never more than `lanes` pictures are cut at once, besides `slowLanes` that
+/// have left their lane; at most two batches are with the thread that scores, none of more than `maxBatch` crops; the
+/// credit of all routers together never exceeds `credit` and the slow pictures, unless there are more routers than that; no
+/// router that is connected is left.
+public struct WorkerCore: Sendable {
     /// Names a router by its place in the worker's list of routers. The place of one that was left may be given to another.
     public typealias Router = Int
-    /// Names a picture between the core and its driver, who keeps its bytes under it until `.compute` or `.release`.
+    /// Names what came behind a job between the core and its driver, who keeps the bytes: a picture until `.locate`, crops to
+    /// be scored until `.release`. The crops that were cut out of a picture take its name, from `.located` until `.send` or
+    /// `.release`.
     public typealias Token = Int
-
-    public struct Configuration: Sendable {
-        /// What the worker says of itself; its `credit` is filled in by the core.
-        public var hello: WorkerMessage.Hello
-        /// How many routers are in the list from the start.
-        public var routers: Int
-        /// Pictures that are scored together at most.
-        public var maxBatch: Int
-        /// Jobs in hand at most, shared among the routers; at least one each.
-        public var credit: Int
-        /// How long jobs in hand may take after `.drain`.
-        public var drainTime = Duration.seconds(10)
-        /// How long a HELLO may stay without an answer before the connection is given up. Doubles with every try.
-        public var welcomePatience = Duration.seconds(2)
-        public var welcomePatienceMaximum = Duration.seconds(30)
-        /// The pause before the next HELLO to a router that did not accept the last.
-        public var refusalPause = Duration.seconds(5)
-        /// Silent for so many heartbeats, a router is lost.
-        public var missedHeartbeats = 3
-
-        /// - Parameter credit: nil: two batches, so that one waits while the other is computed.
-        public init(hello: WorkerMessage.Hello, routers: Int = 1, maxBatch: Int = 8, credit: Int? = nil) {
-            precondition(routers >= 0 && maxBatch > 0)
-            self.hello = hello
-            self.routers = routers
-            self.maxBatch = maxBatch
-            self.credit = max(1, credit ?? 2 * maxBatch)
-        }
-    }
 
     public enum Event: Sendable {
         /// The router is in the list, from now on or again. A new one is being connected to, in the first free place or behind
@@ -54,15 +30,15 @@ public struct WorkerCore {
         /// The connection to a router is ready for messages.
         case connected(Router)
         case disconnected(Router)
-        /// A message, and behind a JOB the picture it came with.
-        case received(Router, RouterMessage, picture: Token?)
-        /// The inference thread has a score for a picture of the batch in hand. `facesFound` is nil if it looks for none.
-        case scored(Token, [WorkerMessage.Region], facesFound: Int? = nil, ImageInformation)
-        /// A picture of the batch in hand has none, and why.
-        case failed(Token, WireError)
+        /// A message, and the first frame behind it.
+        case received(Router, RouterMessage, Payload?)
+        /// A message of another version of the worker protocol.
+        case receivedForeign(Router, version: UInt8)
+        /// A thread reports.
+        case computed(Outcome)
         /// `nextDeadline` was reached, and everything that had arrived has been handled.
         ///
-        /// `progress` counts the steps of the inference thread: one that is busy counts on, one that hangs does not.
+        /// `progress` changes as long as the threads get on: when they hang, it does not.
         case deadline(progress: UInt64)
         /// Take no new jobs, answer those in hand, say BYE; `.finished` follows within the drain time.
         case drain
@@ -71,36 +47,115 @@ public struct WorkerCore {
     }
 
     public enum Action: Equatable, Sendable {
-        case send(Router, WorkerMessage)
-        /// Score these pictures together on the inference thread, which is idle. Each is reported back, by `.scored` or
+        /// With a CROPS goes the token of the crops that are to follow it.
+        case send(Router, WorkerMessage, crops: Token? = nil)
+        /// Cut crops of these specifications out of the picture, on a thread that is free. Reported back by `.located` or
         /// `.failed`.
-        case compute([Token])
-        /// The picture will not be needed.
+        case locate(Token, [CropSpecification])
+        /// The picture is slow: the thread that has it shall make way for others until it is done, and another one takes its
+        /// place.
+        case demote(Token)
+        /// Score these crops together, after the batch before. Reported back by `.scored`.
+        case score(Batch)
+        /// The payload will not be needed.
         case release(Token)
         /// The router does not answer: close the connection, with all that is queued in it, and connect again.
         case reconnect(Router)
         /// The router is gone: close the connection; its place is free.
         case leave(Router)
+        /// The router will never take this worker, and why; `.finished` follows.
+        case refused(Router, reason: String)
         case finished
+    }
+
+    /// What came behind a message.
+    public struct Payload: Equatable, Sendable {
+        public var token: Token
+        public var byteCount: Int
+
+        public init(token: Token, byteCount: Int) {
+            self.token = token
+            self.byteCount = byteCount
+        }
+    }
+
+    /// Crops that are scored together.
+    public struct Batch: Equatable, Sendable {
+        /// Some crops of one job.
+        public struct Part: Equatable, Sendable {
+            public var token: Token
+            /// Which of the payload's.
+            public var crops: Range<Int>
+
+            public init(token: Token, crops: Range<Int>) {
+                self.token = token
+                self.crops = crops
+            }
+        }
+
+        /// Names the batch.
+        public var number: Int
+        public var parts: [Part]
+
+        public init(number: Int, parts: [Part]) {
+            self.number = number
+            self.parts = parts
+        }
+
+        /// How many there are.
+        public var crops: Int { parts.reduce(0) { $0 + $1.crops.count } }
+    }
+
+    /// What a thread made of what it was told to do.
+    public enum Outcome: Sendable {
+        /// Crops were cut out of a picture.
+        case located(Token, Located)
+        /// No crops can be cut out of a picture, and why.
+        case failed(Token, WireError)
+        /// A batch was scored: for each of its crops, in their order, what the network says, or why it says nothing.
+        case scored(batch: Int, [Result<WorkerMessage.CropScore, WireError>])
+    }
+
+    /// What was found in a picture and cut out of it; its crops are with the driver.
+    public struct Located: Equatable, Sendable {
+        public var faces: [WorkerMessage.Face]
+        /// How many faces were found, cut out or not; nil when no specification asked for faces.
+        public var facesFound: Int?
+        public var image: ImageInformation
+        /// One for each specification, in their order.
+        public var sets: [WorkerMessage.CropSet]
+
+        public init(
+            faces: [WorkerMessage.Face], facesFound: Int?, image: ImageInformation, sets: [WorkerMessage.CropSet]
+        ) {
+            self.faces = faces
+            self.facesFound = facesFound
+            self.image = image
+            self.sets = sets
+        }
     }
 
     let configuration: Configuration
     var links: [Link]
-    var waiting = WaitingJobs()
-    var batch = Batch()
-    var pace = Pace()
-    private var drainEnds: Instant?
-    private var isFinished = false
+    var stage: any Stage
+    /// How many of them were reported so far.
+    var outcomes: UInt64 = 0
+    var drainEnds: Instant?
+    var isFinished = false
     /// What the event in hand leads to.
-    private var actions: [Action] = []
+    var actions: [Action] = []
 
     public init(_ configuration: Configuration) {
         self.configuration = configuration
         links = Array(repeating: Link(patience: configuration.welcomePatience), count: configuration.routers)
+        switch configuration.hello.role {
+        case .locator: stage = LocatingStage(configuration)
+        case .network: stage = ScoringStage(configuration)
+        }
     }
 
-    /// Jobs without an answer, those of lost routers that are being computed included.
-    public var jobsInHand: Int { waiting.count + batch.unfinished.count }
+    /// Jobs without an answer, and those that nobody waits for but that are still being computed.
+    public var jobsInHand: Int { stage.jobsInHand }
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
     public var nextDeadline: Instant? {
@@ -109,9 +164,9 @@ public struct WorkerCore {
         func consider(_ instant: Instant?) {
             if let instant { next = next.map { min($0, instant) } ?? instant }
         }
-        consider(waiting.earliestDeadline)
+        consider(stage.nextDeadline)
         for link in links where link.isUsed {
-            consider(link.nextDeadline(canGreet: canGreet, configuration.missedHeartbeats))
+            consider(link.nextDeadline(canGreet: canGreet(since:), configuration.missedHeartbeats))
         }
         return next
     }
@@ -119,7 +174,8 @@ public struct WorkerCore {
     public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
         if isFinished {
-            if case .received(_, _, let picture?) = event { actions.append(.release(picture)) }
+            if case .received(_, _, let payload?) = event { actions.append(.release(payload.token)) }
+            if case .computed(.located(let token, _)) = event { actions.append(.release(token)) }
             return actions
         }
         switch event {
@@ -129,220 +185,25 @@ public struct WorkerCore {
             leaveIfGone(router)
         case .connected(let router):
             forget(router)
-            links[router].state = .connected(helloAt: now)
+            links[router].state = .connected(helloAt: now, outcomes: outcomes)
         case .disconnected(let router):
             forget(router)
             links[router].state = .disconnected
             leaveIfGone(router)
-        case .received(let router, let message, let picture): receive(message, picture, from: router, now)
-        case .scored(let token, let regions, let facesFound, let image):
-            answer(token, now) { epoch, job, timings in
-                .score(
-                    .init(
-                        epoch: epoch, job: job, regions: regions, facesFound: facesFound, image: image,
-                        timings: timings))
-            }
-        case .failed(let token, let error):
-            answer(token, now) { epoch, job, _ in .fail(.init(epoch: epoch, job: job, error: error)) }
+        case .received(let router, let message, let payload): receive(message, payload, from: router, now)
+        case .receivedForeign(let router, let version): receiveForeign(version, from: router)
+        case .computed(let outcome): take(outcome, now)
         case .deadline(let progress): keepTime(progress, now)
         case .drain: drain(now)
         case .abandon: leave()
         }
+        if isFinished { return actions }
         failOverdue(now)
-        shareCredit()
         greet(now)
-        startBatch(now)
-        if drainEnds != nil, jobsInHand == 0 { leave() }
+        actions += stage.start(now)
+        shareCredit()
+        if drainEnds != nil, jobsInHand == 0, !stage.isComputing { leave() }
         return actions
-    }
-
-    // MARK: Routers
-
-    private var routers: Int { links.count { $0.isUsed } }
-
-    private mutating func list(_ router: Router) {
-        if router == links.count { links.append(Link(patience: configuration.welcomePatience)) }
-        if !links[router].isUsed { links[router] = Link(patience: configuration.welcomePatience) }
-        links[router].isListed = true
-    }
-
-    /// As long as it is connected, it is there whatever a list says: a list with a gap costs nothing.
-    private mutating func leaveIfGone(_ router: Router) {
-        guard links[router].isUsed, !links[router].isListed, case .disconnected = links[router].state else { return }
-        links[router].isUsed = false
-        actions.append(.leave(router))
-    }
-
-    /// A HELLO waits for the batch in hand: a worker whose inference thread hangs, and that was given up for it, shall not
-    /// be given more jobs.
-    private var canGreet: Bool { batch.isEmpty && drainEnds == nil }
-
-    private mutating func greet(_ now: Instant) {
-        guard canGreet, !isFinished else { return }
-        for router in links.indices {
-            guard case .connected(let helloAt) = links[router].state, helloAt <= now else { continue }
-            var hello = configuration.hello
-            let credit = share(among: routers)
-            hello.credit = UInt32(clamping: credit)
-            // A router that is listed under two addresses shall not take the one connection for the other's successor.
-            hello.bootID &+= UInt64(router)
-            links[router].state = .greeted(until: now + links[router].patience, credit: credit)
-            actions.append(.send(router, .hello(hello)))
-        }
-    }
-
-    private mutating func receive(_ message: RouterMessage, _ picture: Token?, from router: Router, _ now: Instant) {
-        var credit = 0
-        switch (links[router].state, message) {
-        case (.registered(var registration), _):
-            registration.hear(at: now)
-            credit = registration.credit
-            links[router].state = .registered(registration)
-            if case .job(let job) = message { return accept(job, picture, from: router, registration.epoch, now) }
-        case (.greeted(_, let granted), .welcome), (.greeted(_, let granted), .bye): credit = granted
-        default:
-            // On its way when the registration ended: a job that another worker has by now, a RESYNC that crossed our HELLO.
-            if let picture { actions.append(.release(picture)) }
-            return
-        }
-        switch message {
-        case .welcome(let epoch, let heartbeat): register(router, epoch, heartbeat, credit, now)
-        case .resync:
-            forget(router)
-            links[router].state = .connected(helloAt: now)
-        case .bye:
-            forget(router)
-            links[router].state = .connected(helloAt: now + configuration.refusalPause)
-        case .pong, .job: break
-        }
-        if let picture { actions.append(.release(picture)) }
-    }
-
-    /// - Parameter credit: what the HELLO granted; there may be more or fewer routers by now.
-    private mutating func register(
-        _ router: Router, _ epoch: UInt64, _ heartbeat: UInt32, _ credit: Int, _ now: Instant
-    ) {
-        forget(router)
-        if drainEnds != nil {
-            links[router].state = .disconnected
-            actions.append(.send(router, .bye(epoch: epoch)))
-            return
-        }
-        links[router].patience = configuration.welcomePatience
-        links[router].state = .registered(
-            Link.Registration(epoch: epoch, heartbeatMilliseconds: heartbeat, credit: credit, at: now))
-    }
-
-    /// Forgets a registration and its jobs: the router has given them to another worker, or is gone with those who asked.
-    private mutating func forget(_ router: Router) {
-        guard case .registered = links[router].state else { return }
-        links[router].state = .disconnected
-        for job in waiting.remove(of: router) { actions.append(.release(job.token)) }
-        batch.disown(router)
-    }
-
-    private func share(among routers: Int) -> Int {
-        max(1, configuration.credit / max(1, routers))
-    }
-
-    private mutating func shareCredit() {
-        guard drainEnds == nil, !isFinished else { return }
-        let share = share(among: links.count { $0.isRegistered })
-        for router in links.indices {
-            guard case .registered(var registration) = links[router].state, registration.credit != share else {
-                continue
-            }
-            registration.credit = share
-            links[router].state = .registered(registration)
-            actions.append(.send(router, .credit(epoch: registration.epoch, jobs: UInt32(clamping: share))))
-        }
-    }
-
-    // MARK: Jobs
-
-    private mutating func accept(
-        _ job: RouterMessage.Job, _ picture: Token?, from router: Router, _ epoch: UInt64, _ now: Instant
-    ) {
-        let refusal: WireError
-        if let picture {
-            if jobs(of: router) < configuration.credit {
-                let deadline = now + .milliseconds(Int64(job.remainingMilliseconds))
-                waiting.insert(Job(token: picture, router: router, id: job.job, received: now, deadline: deadline))
-                return
-            }
-            actions.append(.release(picture))
-            refusal = WireError(.unavailable, code: "over_credit", "the router sent more jobs than the worker's credit")
-        } else {
-            refusal = WireError(.unavailable, code: "job_incomplete", "the router sent a job without its image")
-        }
-        actions.append(.send(router, .fail(.init(epoch: epoch, job: job.job, error: refusal))))
-    }
-
-    private func jobs(of router: Router) -> Int {
-        waiting.count(of: router) + batch.count(of: router)
-    }
-
-    private mutating func failOverdue(_ now: Instant) {
-        for job in waiting.removeOverdue(now) {
-            actions.append(.release(job.token))
-            guard let epoch = links[job.router].epoch else { continue }
-            let error = WireError(.timeout, code: "budget_spent", "the time budget was spent before the model was free")
-            actions.append(.send(job.router, .fail(.init(epoch: epoch, job: job.id, error: error))))
-        }
-    }
-
-    private mutating func startBatch(_ now: Instant) {
-        guard batch.isEmpty, !waiting.isEmpty, !isFinished else { return }
-        batch = Batch(waiting.take(atMost: configuration.maxBatch, pace, now), at: now)
-        actions.append(.compute(batch.unfinished.map(\.token)))
-    }
-
-    private mutating func answer(
-        _ token: Token, _ now: Instant,
-        _ message: (_ epoch: UInt64, _ job: UInt64, WorkerMessage.Timings) -> WorkerMessage
-    ) {
-        guard let (job, isOwned) = batch.finish(token) else { return }
-        if batch.isEmpty { pace.note(now - batch.started, pictures: batch.size) }
-        guard isOwned, let epoch = links[job.router].epoch else { return }
-        let timings = WorkerMessage.Timings(
-            queueMicroseconds: (batch.started - job.received).microseconds,
-            computeMicroseconds: (now - batch.started).microseconds,
-            batch: UInt16(clamping: batch.size))
-        actions.append(.send(job.router, message(epoch, job.id, timings)))
-    }
-
-    // MARK: Time
-
-    private mutating func keepTime(_ progress: UInt64, _ now: Instant) {
-        if let drainEnds, drainEnds <= now { return leave() }
-        for router in links.indices {
-            switch links[router].state {
-            case .disconnected, .connected: break
-            case .greeted(let until, _):
-                guard until <= now else { break }
-                links[router].patience = min(links[router].patience * 2, configuration.welcomePatienceMaximum)
-                giveUp(router)
-            case .registered(var registration):
-                if let lost = registration.lostAt(configuration.missedHeartbeats), lost <= now {
-                    giveUp(router)
-                } else if registration.nextPing <= now {
-                    registration.ping(at: now)
-                    links[router].state = .registered(registration)
-                    let inFlight = UInt32(clamping: jobs(of: router))
-                    actions.append(
-                        .send(router, .ping(epoch: registration.epoch, inFlight: inFlight, progress: progress)))
-                }
-            }
-        }
-    }
-
-    /// Closing the connection is what makes this safe: HELLOs and PINGs would pile up in it, and a router that was only
-    /// paused would register the worker once for each.
-    private mutating func giveUp(_ router: Router) {
-        forget(router)
-        links[router].state = .disconnected
-        leaveIfGone(router)
-        if links[router].isUsed { actions.append(.reconnect(router)) }
     }
 
     // MARK: The end
@@ -355,17 +216,13 @@ public struct WorkerCore {
         }
     }
 
-    private mutating func leave() {
+    mutating func leave() {
         guard !isFinished else { return }
         isFinished = true
-        for job in waiting.removeAll() { actions.append(.release(job.token)) }
+        for job in stage.removeAll() { actions.append(.release(job.token)) }
         for (router, link) in links.enumerated() {
             if let epoch = link.epoch { actions.append(.send(router, .bye(epoch: epoch))) }
         }
         actions.append(.finished)
     }
-}
-
-extension Duration {
-    fileprivate var microseconds: UInt32 { UInt32(clamping: nanoseconds / 1000) }
 }

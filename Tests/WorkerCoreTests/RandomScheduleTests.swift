@@ -5,17 +5,19 @@ import WorkerCore
 
 /// Random events, and what must hold after each, whatever they are.
 @Suite struct RandomScheduleTests {
-    @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func everyJobIsAnsweredOnceOrDroppedWithItsRouter(seed: UInt64) {
-        var world = World(seed: seed)
+    @Test(arguments: [false, true], [1, 2, 3, 4] as [UInt64])
+    func everyJobIsAnsweredOnceOrDroppedWithItsRouter(isLocator: Bool, seed: UInt64) {
+        var world = World(seed: seed, isLocator: isLocator)
         for _ in 0..<30_000 { world.step() }
         world.finish()
     }
 }
 
-/// A worker's surroundings: routers that come and go, an inference thread that takes its time, and what is known of both.
+/// A worker's surroundings: routers that come and go, threads that take their time, and what is known of both.
 private struct World {
     private static let maxBatch = 5
+    private static let lanes = 3
+    private static let slowLanes = 2
     private static let credit = 12
 
     private struct Job {
@@ -23,8 +25,12 @@ private struct World {
         let epoch: UInt64
         let id: UInt64
         let deadline: Int64
+        let crops: Int
+        /// Crops that were put into batches.
+        var ordered = 0
     }
 
+    private let isLocator: Bool
     private var random: SeededGenerator
     private var core: WorkerCore
     /// Milliseconds.
@@ -41,17 +47,27 @@ private struct World {
     private var nextToken = 1
     /// Jobs that the worker has to answer.
     private var open: [WorkerCore.Token: Job] = [:]
-    /// Pictures that the driver keeps.
+    /// Payloads that the driver keeps.
     private var kept: Set<WorkerCore.Token> = []
-    private var computing: [WorkerCore.Token] = []
+    /// Crops that were cut out and are neither sent nor released.
+    private var cut: Set<WorkerCore.Token> = []
+    /// Pictures that are being cut.
+    private var cutting: [WorkerCore.Token] = []
+    private var slow: Set<WorkerCore.Token> = []
+    /// Batches that are with the thread, in their order.
+    private var batches: [WorkerCore.Batch] = []
     private var isFinished = false
     private var answered = 0
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isLocator: Bool) {
         random = SeededGenerator(seed: seed)
+        self.isLocator = isLocator
         let routers = 1 + Int(seed % 3)
-        core = WorkerCore(
-            WorkerCore.Configuration(hello: hello(0), routers: routers, maxBatch: Self.maxBatch, credit: Self.credit))
+        var configuration = WorkerCore.Configuration(
+            hello: isLocator ? hello(0) : networkHello, routers: routers, maxBatch: Self.maxBatch, lanes: Self.lanes,
+            credit: Self.credit)
+        configuration.slowLanes = Self.slowLanes
+        core = WorkerCore(configuration)
         isListed = Array(repeating: true, count: routers)
         isUsed = isListed
         isConnected = Array(repeating: false, count: routers)
@@ -80,14 +96,15 @@ private struct World {
         case 85:
             epoch[router] = nil
             drop(router)
-            handle(.received(router, .resync, picture: nil))
+            handle(.received(router, .resync, nil))
         case 86:
             epoch[router] = nil
             hasHello[router] = false
             drop(router)
-            handle(.received(router, .bye(reason: "not today"), picture: nil))
-        case 87: handle(.scored(-1, regions, image))
-        default: handle(.received(router, .pong(epoch: epoch[router] ?? 0), picture: nil))
+            handle(.received(router, .bye(reason: "not today", isFinal: false), nil))
+        case 87: handle(.computed(.scored(batch: -1, [])))
+        case 88: handle(.computed(.failed(-1, spent)))
+        default: handle(.received(router, .pong(epoch: epoch[router] ?? 0), nil))
         }
     }
 
@@ -95,13 +112,13 @@ private struct World {
         #expect(answered > 1000)
         handle(.drain)
         while !isFinished {
-            if !computing.isEmpty { compute() }
+            compute()
             if let due = core.nextDeadline {
                 now = max(now, due.nanoseconds / 1_000_000 + 1)
                 handle(.deadline(progress: 0))
             }
         }
-        #expect(kept.isEmpty)
+        #expect(kept.isEmpty && cut.isEmpty)
         #expect(core.nextDeadline == nil)
     }
 
@@ -143,7 +160,7 @@ private struct World {
         hasHello[router] = false
         epoch[router] = nextEpoch
         nextEpoch += 1
-        handle(.received(router, .welcome(epoch: epoch[router] ?? 0, heartbeatMilliseconds: 50), picture: nil))
+        handle(.received(router, .welcome(epoch: epoch[router] ?? 0, heartbeatMilliseconds: 50), nil))
     }
 
     private mutating func sendJob(_ router: Int) {
@@ -151,21 +168,34 @@ private struct World {
         nextToken += 1
         kept.insert(token)
         let budget = UInt32.random(in: 0...200, using: &random)
+        let crops = isLocator ? 1 : Int.random(in: 1...(random.chance(0.1) ? Limits.faces + 1 : 3), using: &random)
         if let epoch = epoch[router] {
-            open[token] = Job(router: router, epoch: epoch, id: UInt64(token), deadline: now + Int64(budget))
+            open[token] = Job(
+                router: router, epoch: epoch, id: UInt64(token), deadline: now + Int64(budget), crops: crops)
         }
         let job = RouterMessage.Job(job: UInt64(token), attempt: 1, remainingMilliseconds: budget)
-        handle(.received(router, .job(job), picture: token))
+        let asLocator = random.chance(0.02) ? !isLocator : isLocator
+        handle(
+            .received(
+                router, asLocator ? .locate(job, specifications) : .score(job),
+                .init(token: token, byteCount: crops * CropSpecification.sample.cropBytes)))
     }
 
-    /// The inference thread reports on one picture of its batch.
+    /// A thread reports.
     private mutating func compute() {
-        guard let index = computing.indices.randomElement(using: &random) else { return }
-        let token = computing.remove(at: index)
-        if random.chance(0.1) {
-            handle(.failed(token, WireError(.unprocessable, code: "image_corrupt", "")))
-        } else {
-            handle(.scored(token, regions, image))
+        let error = WireError(.unprocessable, code: "image_corrupt", "")
+        if let index = cutting.indices.randomElement(using: &random) {
+            let token = cutting.remove(at: index)
+            slow.remove(token)
+            if random.chance(0.1) { return handle(.computed(.failed(token, error))) }
+            cut.insert(token)
+            handle(.computed(.located(token, located)))
+        } else if !batches.isEmpty {
+            let batch = batches.removeFirst()
+            let results = (0..<batch.crops).map { _ -> Result<WorkerMessage.CropScore, WireError> in
+                random.chance(0.05) ? .failure(error) : .success(.init(logit: 1))
+            }
+            handle(.computed(.scored(batch: batch.number, results)))
         }
     }
 
@@ -180,18 +210,24 @@ private struct World {
         for action in core.handle(event, at: Instant(nanoseconds: now * 1_000_000)) {
             #expect(!isFinished)
             switch action {
-            case .send(let router, let message): check(message, to: router)
-            case .compute(let tokens):
-                #expect(computing.isEmpty)
-                #expect((1...Self.maxBatch).contains(tokens.count))
-                for token in tokens {
-                    let known = kept.remove(token) != nil
+            case .send(let router, let message, let crops):
+                check(message, to: router)
+                if let crops {
+                    let known = cut.remove(crops) != nil
                     #expect(known)
-                    if let job = open[token] { #expect(job.deadline > now) }
                 }
-                computing = tokens
-            case .release(let token):
+            case .locate(let token, let asked):
+                #expect(asked == specifications)
                 let known = kept.remove(token) != nil
+                #expect(known)
+                if let job = open[token] { #expect(job.deadline > now) }
+                cutting.append(token)
+            case .demote(let token):
+                #expect(cutting.contains(token))
+                slow.insert(token)
+            case .score(let batch): check(batch)
+            case .release(let token):
+                let known = kept.remove(token) != nil || cut.remove(token) != nil
                 #expect(known)
             case .reconnect(let router):
                 isConnected[router] = false
@@ -207,16 +243,33 @@ private struct World {
                 drop(router)
                 #expect(!isListed[router])
                 isUsed[router] = false
+            case .refused: Issue.record("no router has refused the worker for good")
             case .finished: isFinished = true
             }
         }
+        #expect(cutting.count - slow.count <= Self.lanes && slow.count <= Self.slowLanes)
+        #expect(batches.count <= 2)
         for router in isUsed.indices where isUsed[router] && !isFinished {
             #expect(isListed[router] || isConnected[router])
         }
         let grants = epoch.indices.filter { epoch[$0] != nil }.map { granted[$0] }
-        #expect(grants.reduce(0, +) <= max(Self.credit, grants.count))
-        // Jobs of lost routers stay in hand until their batch is done.
-        if !isFinished { #expect(core.jobsInHand == kept.count + computing.count) }
+        #expect(grants.reduce(0, +) <= max(Self.credit + slow.count, grants.count))
+        // Jobs of lost routers stay in hand as long as they are being computed.
+        let computing = cutting + batches.flatMap { $0.parts.map(\.token) }
+        if !isFinished { #expect(core.jobsInHand == kept.union(computing).count) }
+    }
+
+    private mutating func check(_ batch: WorkerCore.Batch) {
+        #expect((1...Self.maxBatch).contains(batch.crops))
+        for part in batch.parts {
+            // Everything that is ordered is there to be read, once and in its order.
+            #expect(kept.contains(part.token))
+            guard let job = open[part.token] else { continue }
+            #expect(part.crops.lowerBound == job.ordered && part.crops.upperBound <= job.crops)
+            #expect(job.deadline > now)
+            open[part.token]?.ordered = part.crops.upperBound
+        }
+        batches.append(batch)
     }
 
     private mutating func check(_ message: WorkerMessage, to router: Int) {
@@ -225,7 +278,10 @@ private struct World {
             #expect(isConnected[router] && epoch[router] == nil && !hasHello[router])
             hasHello[router] = true
             granted[router] = Int(hello.credit)
-        case .score(let score): answer(score.job, score.epoch, router)
+        case .crops(let crops): answer(crops.job, crops.epoch, router)
+        case .score(let score):
+            #expect(open[Int(score.job)]?.crops == score.crops.count)
+            answer(score.job, score.epoch, router)
         case .fail(let failure): answer(failure.job, failure.epoch, router)
         case .ping(let said, let inFlight, _):
             #expect(said == epoch[router])

@@ -1,3 +1,4 @@
+import TestKit
 import Wire
 import WorkerCore
 
@@ -8,9 +9,22 @@ struct Script {
     private(set) var core: WorkerCore
     private(set) var now: Int64 = 0
 
-    init(routers: Int = 1, maxBatch: Int = 4, credit: Int? = nil) {
-        core = WorkerCore(
-            WorkerCore.Configuration(hello: hello(0), routers: routers, maxBatch: maxBatch, credit: credit))
+    init(_ configuration: WorkerCore.Configuration) {
+        core = WorkerCore(configuration)
+    }
+
+    /// A locator, for which no picture is slow.
+    static func locator(routers: Int = 1, lanes: Int = 1, credit: Int? = nil, slowLanes: Int = 0) -> Script {
+        var configuration = WorkerCore.Configuration(
+            hello: hello(0), routers: routers, lanes: lanes, credit: credit)
+        configuration.slowLanes = slowLanes
+        return Script(configuration)
+    }
+
+    /// A network.
+    static func network(routers: Int = 1, maxBatch: Int = 4, credit: Int? = nil) -> Script {
+        Script(
+            WorkerCore.Configuration(hello: networkHello, routers: routers, maxBatch: maxBatch, credit: credit))
     }
 
     /// What is due next, in milliseconds.
@@ -26,42 +40,90 @@ struct Script {
     /// Connects a router and has it welcome the worker.
     mutating func register(_ router: Int = 0, epoch: UInt64 = 7) {
         at(nil, .connected(router))
-        at(nil, .received(router, .welcome(epoch: epoch, heartbeatMilliseconds: UInt32(Self.heartbeat)), picture: nil))
+        at(nil, .received(router, .welcome(epoch: epoch, heartbeatMilliseconds: UInt32(Self.heartbeat)), nil))
     }
 
-    /// A job whose picture has the same number as the job.
+    /// A picture with the same number as its job.
     @discardableResult
-    mutating func job(_ job: Int, from router: Int = 0, at milliseconds: Int64? = nil, budget: UInt32 = 5000)
-        -> [WorkerCore.Action]
-    {
-        at(
-            milliseconds,
-            .received(
-                router, .job(.init(job: UInt64(job), attempt: 1, remainingMilliseconds: budget)), picture: job))
+    mutating func locate(
+        _ job: Int, from router: Int = 0, at milliseconds: Int64? = nil, budget: UInt32 = 5000
+    ) -> [WorkerCore.Action] {
+        let message = RouterMessage.locate(
+            .init(job: UInt64(job), attempt: 1, remainingMilliseconds: budget), specifications)
+        return at(milliseconds, .received(router, message, .init(token: job, byteCount: 9)))
     }
 
-    /// The inference thread has scored a picture.
+    /// A thread has cut a picture.
     @discardableResult
-    mutating func score(_ picture: Int, at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
-        at(milliseconds, .scored(picture, regions, image))
+    mutating func cut(_ picture: Int, at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
+        at(milliseconds, .computed(.located(picture, located)))
+    }
+
+    /// Crops with the same number as their job.
+    @discardableResult
+    mutating func score(
+        _ job: Int, crops: Int = 1, from router: Int = 0, at milliseconds: Int64? = nil, budget: UInt32 = 5000
+    ) -> [WorkerCore.Action] {
+        let message = RouterMessage.score(.init(job: UInt64(job), attempt: 1, remainingMilliseconds: budget))
+        let bytes = crops * CropSpecification.sample.cropBytes
+        return at(milliseconds, .received(router, message, .init(token: job, byteCount: bytes)))
+    }
+
+    /// The thread has scored a batch, each crop with the given logit.
+    @discardableResult
+    mutating func scored(_ batch: Int, _ logits: [Float], at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
+        at(milliseconds, .computed(.scored(batch: batch, logits.map { .success(.init(logit: $0)) })))
     }
 }
 
-let regions = [WorkerMessage.Region(box: nil, logit: 1.5)]
-let image = ImageInformation(format: .png, width: 64, height: 48, sha256: Array(repeating: 7, count: 32))
+let specifications = [CropSpecification.sample]
 
+let located = WorkerCore.Located(
+    faces: [], facesFound: 0, image: .sample, sets: [WorkerMessage.CropSet(squares: [.wholeSample])])
+
+/// A locator's.
 func hello(_ credit: UInt32, bootID: UInt64 = 42) -> WorkerMessage.Hello {
     WorkerMessage.Hello(
-        model: "resnet", version: "1.0.0", digest: "sha256:00", worker: "resnet-7f3a", credit: credit, bootID: bootID)
+        role: .locator(preprocessing: CropSpecification.sample.preprocessing), model: "locator", version: "1.0.0",
+        digest: "sha256:00", worker: "locator-7f3a", credit: credit, bootID: bootID)
 }
 
-func scored(_ job: UInt64, epoch: UInt64 = 7, queued: UInt32 = 0, computed: UInt32 = 0, batch: UInt16 = 1)
-    -> WorkerMessage
-{
-    .score(
-        .init(
-            epoch: epoch, job: job, regions: regions, image: image,
-            timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: batch)))
+let networkHello = WorkerMessage.Hello(
+    role: .network(.sample), model: "resnet", version: "1.0.0", digest: "sha256:00", worker: "resnet-7f3a", credit: 0,
+    bootID: 42)
+
+/// The answer to a picture.
+func crops(
+    _ job: Int, to router: Int = 0, epoch: UInt64 = 7, queued: UInt32 = 0, computed: UInt32 = 0
+) -> WorkerCore.Action {
+    .send(
+        router,
+        .crops(
+            .init(
+                epoch: epoch, job: UInt64(job), faces: located.faces, facesFound: located.facesFound,
+                image: located.image, sets: located.sets,
+                timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: 1))), crops: job)
 }
 
-let spent = WireError(.timeout, code: "budget_spent", "the time budget was spent before the model was free")
+/// The answer to crops.
+func score(
+    _ job: Int, _ logits: [Float], to router: Int = 0, queued: UInt32 = 0, computed: UInt32 = 0, batch: UInt16 = 1
+) -> WorkerCore.Action {
+    .send(
+        router,
+        .score(
+            .init(
+                epoch: 7, job: UInt64(job), crops: logits.map { .init(logit: $0) },
+                timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: batch))))
+}
+
+/// The order of a batch.
+func order(_ number: Int, _ parts: KeyValuePairs<Int, Range<Int>>) -> WorkerCore.Action {
+    .score(.init(number: number, parts: parts.map { .init(token: $0.key, crops: $0.value) }))
+}
+
+func failure(_ job: Int, _ error: WireError, to router: Int = 0) -> WorkerCore.Action {
+    .send(router, .fail(.init(epoch: 7, job: UInt64(job), error: error)))
+}
+
+let spent = WireError(.timeout, code: "budget_spent", "the time budget was spent before the worker was free")

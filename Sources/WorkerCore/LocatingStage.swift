@@ -1,0 +1,109 @@
+internal import Wire
+
+/// A locator's jobs: each picture is cut by one thread, and answered when it is ready.
+///
+/// As many pictures as there are *lanes* are computed at once. One that takes longer than others usually do leaves its lane,
+/// and is computed on beside it, so that a few huge pictures do not hold up all that come behind them.
+struct LocatingStage: Stage {
+    private struct Work {
+        let job: Job
+        let started: Instant
+        /// Whether it has left its lane.
+        var isSlow = false
+        /// Whether its router was lost meanwhile.
+        var isDisowned = false
+    }
+
+    private let configuration: WorkerCore.Configuration
+    private var waiting = WaitingJobs()
+    private var work: [Work] = []
+    /// Of pictures that stayed in their lane.
+    private var pace = Pace()
+
+    init(_ configuration: WorkerCore.Configuration) {
+        self.configuration = configuration
+    }
+
+    var jobsInHand: Int { waiting.count + work.count }
+
+    /// A thread that hangs has its lane taken over by another, and shows nothing.
+    var isComputing: Bool { work.contains { !$0.isSlow } }
+
+    /// The router goes on handing out small pictures while slow ones take up a part of the credit.
+    var extraCredit: Int { slow }
+
+    var nextDeadline: Instant? {
+        guard let slowNext = nextToLeave.map({ work[$0].started + configuration.slowAfter }) else {
+            return waiting.earliestDeadline
+        }
+        return waiting.earliestDeadline.map { min($0, slowNext) } ?? slowNext
+    }
+
+    private var slow: Int { work.count { $0.isSlow } }
+
+    /// The place of the picture that is the first to become slow; nil when none is or may.
+    private var nextToLeave: Int? {
+        guard slow < configuration.slowLanes else { return nil }
+        // They stand in the order in which they were started.
+        return work.firstIndex { !$0.isSlow }
+    }
+
+    func count(of router: WorkerCore.Router) -> Int {
+        waiting.count(of: router) + work.count { $0.job.router == router && !$0.isDisowned }
+    }
+
+    mutating func accept(_ job: Job) {
+        waiting.insert(job)
+    }
+
+    mutating func take(_ outcome: WorkerCore.Outcome, _ now: Instant) -> StageReport {
+        let (token, located): (WorkerCore.Token, Result<WorkerCore.Located, WireError>)
+        switch outcome {
+        case .located(let picture, let content): (token, located) = (picture, .success(content))
+        case .failed(let picture, let error): (token, located) = (picture, .failure(error))
+        case .scored: return .unexpected
+        }
+        guard let index = work.firstIndex(where: { $0.job.token == token }) else { return .unexpected }
+        let done = work.remove(at: index)
+        if !done.isSlow { pace.note(now - done.started, units: 1) }
+        var report = StageReport(isExpected: true)
+        switch located {
+        case .success where done.isDisowned: report.released = [token]
+        case .success(let content):
+            let timings = WorkerMessage.Timings(
+                received: done.job.received, started: done.started, answered: now, batch: 1)
+            report.answers = [(done.job, .crops(content, timings))]
+        case .failure(let error):
+            if !done.isDisowned { report.answers = [(done.job, .fail(error))] }
+        }
+        return report
+    }
+
+    mutating func start(_ now: Instant) -> [WorkerCore.Action] {
+        var actions: [WorkerCore.Action] = []
+        while let index = nextToLeave, work[index].started + configuration.slowAfter <= now {
+            work[index].isSlow = true
+            actions.append(.demote(work[index].job.token))
+        }
+        while work.count - slow < configuration.lanes, !waiting.isEmpty {
+            let job = waiting.remove(at: waiting.firstTimely(pace, startingAt: now) ?? 0)
+            guard case .locate(let specifications) = job.task else { continue }
+            work.append(Work(job: job, started: now))
+            actions.append(.locate(job.token, specifications))
+        }
+        return actions
+    }
+
+    mutating func removeOverdue(_ now: Instant) -> [Job] {
+        waiting.removeOverdue(now)
+    }
+
+    mutating func remove(of router: WorkerCore.Router) -> [Job] {
+        for index in work.indices where work[index].job.router == router { work[index].isDisowned = true }
+        return waiting.remove(of: router)
+    }
+
+    mutating func removeAll() -> [Job] {
+        waiting.removeAll()
+    }
+}

@@ -1,0 +1,173 @@
+import TestKit
+import Testing
+import Wire
+import WorkerCore
+
+@Suite struct LocatingStageTests {
+    @Test func everyLaneHasItsPictureAndEachIsAnsweredWhenItIsReady() {
+        var script = Script.locator(lanes: 2)
+        script.register()
+        #expect(script.locate(1) == [.locate(1, specifications)])
+        #expect(script.locate(2) == [.locate(2, specifications)])
+        #expect(script.locate(3) == [])
+        #expect(script.cut(2, at: 5) == [crops(2, computed: 5000), .locate(3, specifications)])
+        #expect(script.cut(3, at: 9) == [crops(3, queued: 5000, computed: 4000)])
+        #expect(script.cut(1, at: 12) == [crops(1, computed: 12_000)])
+    }
+
+    @Test func creditIsTwiceTheLanes() {
+        var script = Script.locator(lanes: 3)
+        #expect(script.at(0, .connected(0)) == [.send(0, .hello(hello(6)))])
+    }
+
+    @Test func earliestDeadlineGoesFirstAndEqualsInTheirOrder() {
+        var script = Script.locator(credit: 8)
+        script.register()
+        script.locate(1)
+        for (job, budget) in [(2, 3000), (3, 1000), (4, 3000), (5, 2000)] {
+            script.locate(job, budget: UInt32(budget))
+        }
+        for (done, next) in [(1, 3), (3, 5), (5, 2), (2, 4)] {
+            #expect(script.cut(done, at: 0).last == .locate(next, specifications))
+        }
+    }
+
+    @Test func pictureThatIsTooLateAnywayDoesNotMakeTheOthersLate() {
+        var script = Script.locator(credit: 8)
+        script.register()
+        script.locate(1)
+        script.locate(2, budget: 110)
+        script.locate(3, budget: 1000)
+        // 100 ms for a picture, 10 left for the second; but a single slow one must not have everything refused after it.
+        #expect(script.cut(1, at: 100).last == .locate(3, specifications))
+        #expect(script.cut(3, at: 105).last == .locate(2, specifications))
+    }
+
+    @Test func jobWithItsBudgetSpentIsAnsweredWithoutComputing() {
+        var script = Script.locator()
+        script.register()
+        #expect(script.locate(1, budget: 0) == [.release(1), failure(1, spent)])
+    }
+
+    @Test func waitingJobIsAnsweredTheMomentItsBudgetIsSpent() {
+        var script = Script.locator()
+        script.register()
+        script.locate(1)
+        script.locate(2, budget: 50)
+        #expect(script.due == 50)
+        #expect(script.at(50, .deadline(progress: 0)) == [.release(2), failure(2, spent)])
+        #expect(script.cut(1, at: 60) == [crops(1, computed: 60_000)])
+    }
+
+    @Test func brokenPictureFailsAlone() {
+        var script = Script.locator(lanes: 2)
+        script.register()
+        script.locate(1)
+        script.locate(2)
+        let broken = WireError(.unprocessable, code: "image_truncated", "it ends early")
+        #expect(script.at(5, .computed(.failed(1, broken))) == [failure(1, broken)])
+        #expect(script.cut(2, at: 9) == [crops(2, computed: 9000)])
+    }
+
+    @Test func outcomeForAPictureThatIsNotInHandIsDropped() {
+        var script = Script.locator()
+        script.register()
+        script.locate(1)
+        #expect(script.cut(9) == [.release(9)])
+        #expect(script.scored(1, [0]) == [])
+        #expect(script.cut(1).count == 1)
+        #expect(script.cut(1) == [.release(1)])
+    }
+
+    // MARK: Slow pictures
+
+    @Test func slowPictureLeavesItsLaneAndTheCreditGrowsMeanwhile() {
+        var script = Script.locator(slowLanes: 2)
+        script.register()
+        script.locate(1)
+        script.locate(2)
+        #expect(script.due == 100)
+        #expect(script.at(99, .deadline(progress: 0)) == [])
+        let ping = WorkerCore.Action.send(0, .ping(epoch: 7, inFlight: 2, progress: 0))
+        #expect(
+            script.at(100, .deadline(progress: 0)) == [
+                ping, .demote(1), .locate(2, specifications), .send(0, .credit(epoch: 7, jobs: 3)),
+            ])
+        #expect(script.cut(2, at: 105) == [crops(2, queued: 100_000, computed: 5000)])
+        #expect(script.cut(1, at: 900) == [crops(1, computed: 900_000), .send(0, .credit(epoch: 7, jobs: 2))])
+    }
+
+    @Test func noMorePicturesLeaveTheirLanesThanThereAreSlowLanes() {
+        var script = Script.locator(credit: 9, slowLanes: 2)
+        script.register()
+        for job in 1...4 { script.locate(job) }
+        #expect(script.at(100, .deadline(progress: 0)).contains(.demote(1)))
+        #expect(script.at(200, .deadline(progress: 0)).contains(.demote(2)))
+        script.at(201, .received(0, .pong(epoch: 7), nil))
+        let actions = script.at(300, .deadline(progress: 0))
+        #expect(actions == [.send(0, .ping(epoch: 7, inFlight: 4, progress: 0))])
+        // The place of the first is the third's, which is late for it.
+        #expect(
+            script.cut(1, at: 350) == [
+                crops(1, computed: 350_000), .demote(3), .locate(4, specifications),
+            ])
+    }
+
+    @Test func paceIsThatOfPicturesInTheirLanes() {
+        var script = Script.locator(credit: 9, slowLanes: 1)
+        script.register()
+        script.locate(1)
+        script.at(100, .deadline(progress: 0))
+        script.locate(2, at: 100)
+        script.cut(2, at: 110)
+        script.cut(1, at: 2000)
+        // Ten milliseconds a picture, not two seconds: the third is in time.
+        script.locate(3, at: 2000)
+        script.locate(4, at: 2000, budget: 50)
+        script.locate(5, at: 2000, budget: 5000)
+        #expect(script.cut(3, at: 2010).last == .locate(4, specifications))
+    }
+
+    @Test func hungThreadsLaneIsTakenOverAndNoHelloWaitsForIt() {
+        var script = Script.locator(slowLanes: 1)
+        script.register()
+        script.locate(1)
+        script.at(50, .disconnected(0))
+        #expect(script.at(60, .connected(0)) == [])
+        #expect(script.at(100, .deadline(progress: 0)) == [.demote(1)])
+        #expect(script.due == 60)
+        #expect(script.at(100, .deadline(progress: 0)) == [.send(0, .hello(hello(3)))])
+    }
+
+    // MARK: Bad jobs
+
+    @Test func jobWithoutItsImageFails() {
+        var script = Script.locator()
+        script.register()
+        let job = RouterMessage.locate(.init(job: 1, attempt: 1, remainingMilliseconds: 100), specifications)
+        let error = WireError(.unavailable, code: "job_incomplete", "the router sent a job without its image")
+        #expect(script.at(0, .received(0, job, nil)) == [failure(1, error)])
+    }
+
+    @Test func imageBehindAnotherMessageIsLetGo() {
+        var script = Script.locator()
+        script.register()
+        #expect(script.at(0, .received(0, .pong(epoch: 7), .init(token: 5, byteCount: 9))) == [.release(5)])
+    }
+
+    @Test func cropsAreForNetworksAndOfTheLocatorsVersion() {
+        var script = Script.locator()
+        script.register()
+        let misdirected = WireError(
+            .unavailable, code: "job_misdirected", "the router sent crops to a locator, which cuts them out")
+        #expect(script.score(1) == [.release(1), failure(1, misdirected)])
+        var newer = CropSpecification.sample
+        newer.preprocessing = 4
+        let job = RouterMessage.locate(.init(job: 2, attempt: 1, remainingMilliseconds: 100), specifications + [newer])
+        let malformed = WireError(
+            .unavailable, code: "job_malformed",
+            "the router asked for crops of preprocessing version 4, and this locator makes those of version 3")
+        #expect(
+            script.at(0, .received(0, job, .init(token: 2, byteCount: 9))) == [.release(2), failure(2, malformed)])
+    }
+}
