@@ -6,9 +6,13 @@ import ZeroMQ
 
 /// A router, its workers and a gateway as child processes.
 struct ClusterPlan: Equatable {
+    /// The folder of the locator among the models'.
+    private static let locator = "locator"
+
     var children: [(child: Supervisor.Child, command: ChildCommand)]
 
-    /// One router, for each model that `ensemble.json` names so many workers, and a gateway if there is to be one.
+    /// One router, as many workers of the locator and of each model that `ensemble.json` names as the settings say, and a
+    /// gateway if there is to be one.
     /// - Parameter folder: where the executables are.
     init(_ settings: ClusterSettings, models: [String], executables folder: String) {
         children = [
@@ -17,9 +21,10 @@ struct ClusterPlan: Equatable {
                 ChildCommand(executable: "\(folder)/bifrons-router", arguments: settings.routerArguments)
             )
         ]
-        for model in models {
-            for number in 1...settings.workersPerModel {
-                let name = settings.workersPerModel == 1 ? "worker \(model)" : "worker \(model) \(number)"
+        let counts = [(Self.locator, settings.locatorWorkers)] + models.map { ($0, settings.workersPerModel) }
+        for (model, count) in counts {
+            for number in 1...count {
+                let name = count == 1 ? "worker \(model)" : "worker \(model) \(number)"
                 let own = ["--model=\(settings.router.modelsFolder)/\(model)", "--router=\(settings.workerPeer)"]
                 children.append(
                     (
@@ -43,7 +48,17 @@ struct ClusterPlan: Equatable {
         left.children.elementsEqual(right.children, by: ==)
     }
 
-    /// The models that a folder's `ensemble.json` names, each with a manifest.
+    /// What is started, on one line: "2 cores: 1 worker of the locator with 2 decoding threads, 1 worker of each of 2 models".
+    static func summary(_ settings: ClusterSettings, models: [String], cores: Int = Processors.usable) -> String {
+        func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+        let of = models.count == 1 ? "of the model \(models[0])" : "of each of \(models.count) models"
+        return """
+            \(counted(cores, "core")): \(counted(settings.locatorWorkers, "worker")) of the locator with \
+            \(counted(settings.decodeThreads, "decoding thread")), \(counted(settings.workersPerModel, "worker")) \(of)
+            """
+    }
+
+    /// The models that a folder's `ensemble.json` names, each with a manifest, beside a locator.
     static func models(in folder: String) throws(CommandError) -> [String] {
         struct Ensemble: Decodable {
             let models: [String]
@@ -58,6 +73,11 @@ struct ClusterPlan: Equatable {
         for model in ensemble.models where !FileManager.default.fileExists(atPath: "\(folder)/\(model)/manifest.json") {
             throw CommandError(
                 "\(path) names the model '\(model)', but \(folder)/\(model)/manifest.json does not exist")
+        }
+        guard FileManager.default.fileExists(atPath: "\(folder)/\(locator)/manifest.json") else {
+            throw CommandError(
+                "\(folder)/\(locator)/manifest.json does not exist: without a locator nothing finds the faces; put its folder there"
+            )
         }
         return ensemble.models
     }

@@ -6,7 +6,7 @@ import Settings
 /// `bifrons up`.
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "up", abstract: "Runs a router, workers for every model and a gateway, and keeps them running.",
+        commandName: "up", abstract: "Runs a router, workers of the locator and of every model and a gateway, and keeps them running.",
         discussion: """
             ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait. With keys and without a \
             terminal, under a service manager for instance, SIGHUP has the list of keys read again.
@@ -19,6 +19,7 @@ struct UpCommand: ParsableCommand {
             let settings = try ClusterSettings(options)
             let models = try ClusterPlan.models(in: settings.router.modelsFolder)
             let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
+            printLine(ClusterPlan.summary(settings, models: models))
             let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
             var timing = Supervisor.Timing()
             timing.patience = settings.router.drainTime + .seconds(2)

@@ -3,6 +3,7 @@ public import ArgumentParser
 /// The command line of `bifrons up`: that of its children, and how many there are.
 public struct ClusterOptions: ParsableArguments {
     @Option(Keys.workers) var workers: String?
+    @Option(Keys.locatorWorkers) var locatorWorkers: String?
     @OptionGroup var router: RouterOptions
     @OptionGroup var tuning: WorkerTuningOptions
     @OptionGroup var http: GatewayHTTPOptions
@@ -11,13 +12,17 @@ public struct ClusterOptions: ParsableArguments {
 
     /// What was given.
     public var given: [GivenOption] {
-        [GivenOption(Keys.workers, workers)] + router.given + tuning.given + http.given
+        [GivenOption(Keys.workers, workers), GivenOption(Keys.locatorWorkers, locatorWorkers)]
+            + router.given + tuning.given + http.given
     }
 }
 
 /// The settings of `bifrons up`, validated.
 public struct ClusterSettings: Equatable, Sendable {
     public var workersPerModel: Int
+    public var locatorWorkers: Int
+    /// Threads of each of the locator's workers.
+    public var decodeThreads: Int
     /// The router's settings, for what the supervisor itself must know of them.
     public var router: RouterSettings
     /// Where clients of this machine connect.
@@ -42,8 +47,9 @@ public struct ClusterSettings: Equatable, Sendable {
             options.given + [GivenOption(Keys.model, "models"), GivenOption(Keys.workerRouter, "ipc://router")],
             environment: environment)
         workersPerModel = try layers.read(Keys.workers)
+        locatorWorkers = try layers.read(Keys.locatorWorkers)
         router = try RouterSettings(layers)
-        _ = try WorkerSettings(layers, environment: environment)
+        decodeThreads = try WorkerSettings(layers, environment: environment).decodeThreads
         _ = try GatewaySettings(layers)
         clientPeer = try Self.peer(of: router.clientEndpoint, Keys.clientEndpoint, layers)
         workerPeer = try Self.peer(of: router.workerEndpoint, Keys.workerEndpoint, layers)

@@ -70,15 +70,17 @@ enum Keys {
     static let resolveInterval = Setting.time(
         "resolve-interval", default: "5s", in: .milliseconds(100) ... .seconds(3600),
         "between two looks at the addresses of dns:// names")
-    static let model = Setting.folder("model", "the folder of the model that the worker serves")
-    static let locator = Setting.folder(
-        "locator", "the folder of the locator, which finds the faces: `locator` beside the model's otherwise")
+    static let model = Setting.folder("model", "the folder of the model that the worker serves, a locator's or a network's")
     static let precision = Setting.choice(
         "precision", of: ["f32", "bf16", "int8"],
         "the number format that the model is computed in: what its manifest says otherwise")
     static let workerName = Setting.name("name", "the worker's name in results; made from the model's otherwise")
-    static let threads = Setting.count("threads", default: 1, in: 1...256, "threads that compute one batch")
-    static let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "most images that are scored together")
+    static let threads = Setting.count(
+        "threads", default: 1, in: 1...256, "threads of a network that compute one batch")
+    static let decodeThreads = Setting.count(
+        "decode-threads", default: nil, in: 1...256,
+        "threads of a locator, of which each decodes an image: as many as the cores that it may use otherwise")
+    static let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "most faces that are scored together")
     static let cacheFolder = Setting.folder(
         "cache-folder", "where compiled models are kept: $XDG_CACHE_HOME/bifrons or ~/.cache/bifrons otherwise")
     static let imagePixels = Setting.count(
@@ -120,6 +122,8 @@ enum Keys {
     static let require = Setting.choice(
         "require", default: "any", of: ["any", "all"], "whether one model's score is enough")
     static let workers = Setting.count("workers", default: 1, in: 1...256, "workers that 'up' starts for each model")
+    static let locatorWorkers = Setting.count(
+        "locator-workers", default: 1, in: 1...256, "workers that 'up' starts for the locator")
 }
 
 /// The settings of each program, for `--help`, the README and tests.
@@ -142,7 +146,7 @@ public enum SettingsTable {
     /// Of `bifrons-worker`, besides those of ``service``.
     public static let worker = [
         Keys.workerRouter.description, Keys.resolveInterval.description, Keys.model.description,
-        Keys.workerName.description, Keys.threads.description, Keys.maxBatch.description, Keys.locator.description,
+        Keys.workerName.description, Keys.threads.description, Keys.decodeThreads.description, Keys.maxBatch.description,
         Keys.precision.description, Keys.cacheFolder.description,
         Keys.imagePixels.description, Keys.imageScans.description, Keys.imageMemory.description,
         Keys.imageTime.description,
@@ -161,7 +165,7 @@ public enum SettingsTable {
         Keys.policy.description, Keys.models.description, Keys.require.description,
     ]
     /// Of `bifrons up`, besides the router's and the worker's own.
-    public static let cluster = [Keys.workers.description]
+    public static let cluster = [Keys.workers.description, Keys.locatorWorkers.description]
 
     /// All of them; what several programs have stands several times.
     public static let all = service + router + worker + gateway + client + cluster

@@ -4,8 +4,8 @@ public import Logging
 /// What every worker of a cluster may be told alike.
 public struct WorkerTuningOptions: ParsableArguments {
     @Option(Keys.threads) var threads: String?
+    @Option(Keys.decodeThreads) var decodeThreads: String?
     @Option(Keys.maxBatch) var maxBatch: String?
-    @Option(Keys.locator) var locator: String?
     @Option(Keys.precision) var precision: String?
     @Option(Keys.cacheFolder) var cacheFolder: String?
     @Option(Keys.imagePixels) var imagePixels: String?
@@ -18,8 +18,8 @@ public struct WorkerTuningOptions: ParsableArguments {
     /// What was given, to be read here or handed on to a child.
     public var given: [GivenOption] {
         [
-            GivenOption(Keys.threads, threads), GivenOption(Keys.maxBatch, maxBatch),
-            GivenOption(Keys.locator, locator), GivenOption(Keys.precision, precision),
+            GivenOption(Keys.threads, threads), GivenOption(Keys.decodeThreads, decodeThreads),
+            GivenOption(Keys.maxBatch, maxBatch), GivenOption(Keys.precision, precision),
             GivenOption(Keys.cacheFolder, cacheFolder), GivenOption(Keys.imagePixels, imagePixels),
             GivenOption(Keys.imageScans, imageScans), GivenOption(Keys.imageMemory, imageMemory),
             GivenOption(Keys.imageTime, imageTime),
@@ -53,15 +53,17 @@ public struct WorkerSettings: Equatable, Sendable {
     public var routers: [String]
     /// Between two looks at the addresses of names.
     public var resolveInterval: Duration
-    /// The model's folder.
+    /// The folder of a network or of the locator.
     public var model: String
-    /// The locator's folder; nil: `locator` beside the model's.
-    public var locator: String?
     /// `f32`, `bf16` or `int8`; nil: the manifest's.
     public var precision: String?
     /// Nil: the worker makes one from its model's name.
     public var name: String?
+    /// Of a network: threads that compute one batch.
     public var threads: Int
+    /// Of a locator: pictures that are decoded at once.
+    public var decodeThreads: Int
+    /// Of a network: crops of one batch at most.
     public var maxBatch: Int
     /// Nil: there is no home folder to keep a cache in.
     public var cacheFolder: String?
@@ -88,10 +90,10 @@ public struct WorkerSettings: Equatable, Sendable {
         routers = try layers.list(Keys.workerRouter)
         resolveInterval = try layers.read(Keys.resolveInterval)
         model = try layers.read(Keys.model)
-        locator = try layers.optional(Keys.locator)
         precision = try layers.optional(Keys.precision)
         name = try layers.optional(Keys.workerName)
         threads = try layers.read(Keys.threads)
+        decodeThreads = try layers.optional(Keys.decodeThreads) ?? Processors.usable
         maxBatch = try layers.read(Keys.maxBatch)
         cacheFolder = try layers.optional(Keys.cacheFolder) ?? Self.defaultCacheFolder(environment)
         keys = try layers.optional(Keys.keys)

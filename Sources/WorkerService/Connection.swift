@@ -9,12 +9,13 @@ final class Connection {
     let socket: Socket
     let monitor: Monitor
 
-    init(to endpoint: String, context: Context, curve: Curve.Role, imageBytes: Int) throws(ZeroMQError) {
+    /// - Parameter payloadBytes: of the largest frame that a router is going to send.
+    init(to endpoint: String, context: Context, curve: Curve.Role, payloadBytes: Int) throws(ZeroMQError) {
         var options = SocketOptions()
         options.curve = curve
         options.ipv6 = endpoint.contains("[")
         options.linger = Self.linger
-        options.maxMessageSize = imageBytes + Limits.frameSlackBytes
+        options.maxMessageSize = payloadBytes + Limits.frameSlackBytes
         options.handshakeInterval = .seconds(3)
         options.reconnectMaximum = .seconds(1)
         socket = try Socket(.dealer, context: context, options: options)

@@ -9,7 +9,7 @@ import WorkerService
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-worker",
-        abstract: "Serves one model: decodes the images that routers send, scores them and tells the scores.",
+        abstract: "Serves one model: a locator cuts faces out of the images that routers send, a network scores them.",
         version: Release.version)
 
     @OptionGroup var options: WorkerOptions
@@ -28,9 +28,10 @@ struct WorkerCommand: ParsableCommand {
             let supervision = options.service.supervision
             service.onWelcome = { supervision.announceReady("serves \($0)") }
             if try service.run() == .abandoned { _exit(EXIT_SUCCESS) }
-        } catch let error as UnfitModel {
+        } catch let error as UnfitWorker {
             printError("bifrons-worker: \(error)")
-            throw ExitCode(UnfitModel.exitStatus)
+            // Its threads may be at work yet, and must not have the engine's memory taken from under them.
+            _exit(UnfitWorker.exitStatus)
         }
     }
 }

@@ -1,0 +1,145 @@
+internal import ImageDecoding
+internal import Inference
+internal import Logging
+internal import Settings
+internal import Wire
+
+extension Stage {
+    /// The model folder of the settings at work: as a locator, if its manifest says that its output is faces, else as a
+    /// network.
+    ///
+    /// - Throws: why this model cannot be served here.
+    static func load(_ settings: WorkerSettings, logger: Logger) throws -> Stage {
+        let engine = try Engine.load()
+        if case .faces = try Manifest.load(folder: settings.model).output.kind {
+            return .first(try LocatorCutter(settings, engine))
+        }
+        return .second(try ModelScorer(settings, engine, logger))
+    }
+}
+
+/// A locator's folder served by the engine.
+private struct LocatorCutter: Cutter {
+    let identity: ModelIdentity
+    let preprocessing = UInt16(Manifest.preprocessing)
+    private let cutter: PictureCutter
+
+    /// Loads the locator and has it find the faces of its canary.
+    init(_ settings: WorkerSettings, _ engine: Engine) throws {
+        let locator = try Locator(
+            folder: settings.model, engine: engine, cacheFolder: settings.cacheFolder,
+            concurrency: settings.decodeThreads)
+        try locator.runCanary()
+        let manifest = locator.manifest
+        identity = ModelIdentity(
+            name: manifest.name, version: manifest.version, digest: "sha256:" + manifest.sha256,
+            metrics: manifest.metrics)
+        cutter = PictureCutter(locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
+    }
+
+    func cut(_ file: UnsafeRawBufferPointer, as specifications: [Wire.CropSpecification]) throws -> CutPicture {
+        let cut = try cutter.cut(file, as: specifications.map { Inference.CropSpecification($0) })
+        return CutPicture(
+            format: cut.format == .jpeg ? .jpeg : .png, width: cut.width, height: cut.height,
+            faces: cut.faces.map { face, turn in
+                WorkerMessage.Face(box: Box(face), turned: turn == .upright ? nil : turn.degrees)
+            },
+            facesFound: cut.facesFound, sets: cut.crops.map { ($0.squares.map { Box($0) }, $0.pixels) })
+    }
+}
+
+/// A network's folder served by the engine.
+private struct ModelScorer: Scorer {
+    let identity: ModelIdentity
+    let specification: Wire.CropSpecification
+    private let model: Model
+
+    /// Loads the model and has it score its canary.
+    init(_ settings: WorkerSettings, _ engine: Engine, _ logger: Logger) throws {
+        model = try Model(
+            folder: settings.model, engine: engine,
+            precision: settings.precision.flatMap(Manifest.Precision.init(rawValue:)), threads: settings.threads,
+            cacheFolder: settings.cacheFolder, maximumBatch: settings.maxBatch)
+        if case .failed(let reason) = model.cacheUse {
+            logger.warning("compiled model could not be kept for the next start", metadata: ["reason": "\(reason)"])
+        }
+        try model.runCanary()
+        let manifest = model.manifest
+        specification = try Wire.CropSpecification(manifest.cropSpecification, folder: settings.model)
+        identity = ModelIdentity(
+            name: manifest.name, version: manifest.version, digest: model.digest, metrics: manifest.metrics)
+    }
+
+    func score(
+        _ crops: UnsafeRawBufferPointer, step: () -> Void
+    ) throws -> [Result<WorkerMessage.CropScore, any Error>] {
+        try model.score(crops: crops, afterPass: step).map { result in
+            result.map { WorkerMessage.CropScore(logit: $0.logit, map: $0.evidence.map { EvidenceMap($0) }) }
+                .mapError { $0 }
+        }
+    }
+}
+
+extension Inference.CropSpecification {
+    init(_ wire: Wire.CropSpecification) {
+        let kind: Kind =
+            switch wire.kind {
+            case .face(let margin): .face(margin: margin)
+            case .centralSquare: .centralSquare
+            }
+        self.init(kind: kind, width: Int(wire.width), height: Int(wire.height))
+    }
+}
+
+extension Wire.CropSpecification {
+    /// What a manifest asks for, if locators can send it.
+    ///
+    /// - Parameter folder: the manifest's, for the error.
+    init(_ own: Inference.CropSpecification, folder: String) throws(UnfitWorker) {
+        func unfit(_ reason: String) -> UnfitWorker {
+            UnfitWorker(description: "\(folder)/manifest.json: \(reason)")
+        }
+        let kind: Kind
+        switch own.kind {
+        case .face(let margin):
+            guard Limits.cropMargins.contains(margin) else {
+                throw unfit(
+                    "crop.margin is \(margin), and locators cut with \(Limits.cropMargins.lowerBound) to \(Limits.cropMargins.upperBound): use a model of such a margin"
+                )
+            }
+            kind = .face(margin: margin)
+        case .centralSquare: kind = .centralSquare
+        }
+        guard let width = UInt16(exactly: own.width), let height = UInt16(exactly: own.height) else {
+            throw unfit(
+                "input is \(own.width) x \(own.height) pixels, and crops have at most \(UInt16.max) a side: use a model of a smaller input"
+            )
+        }
+        self.init(kind: kind, width: width, height: height, preprocessing: UInt16(Manifest.preprocessing))
+        guard mostBytes <= Limits.cropSetBytes else {
+            throw unfit(
+                "input is \(own.width) x \(own.height) pixels, so that the crops of one picture may take \(mostBytes) bytes, more than the \(Limits.cropSetBytes) that a job may: use a model of a smaller input"
+            )
+        }
+    }
+}
+
+extension EvidenceMap {
+    init(_ evidence: Evidence) {
+        self.init(width: evidence.width, height: evidence.height, cells: evidence.cells)
+    }
+}
+
+extension Box {
+    /// - Precondition: no side is longer than 2³¹ - 1 pixels, which no decoder's limit allows.
+    init(_ box: FaceBox) {
+        self.init(x: Int32(box.x), y: Int32(box.y), width: Int32(box.width), height: Int32(box.height))
+    }
+}
+
+extension WorkerSettings {
+    var decodeLimits: DecodeLimits {
+        DecodeLimits(
+            bytes: imageBytes, pixels: imagePixels, scans: imageScans, memory: imageMemory, time: imageTime)
+    }
+}

@@ -1,0 +1,148 @@
+internal import Logging
+internal import Reactor
+internal import Settings
+internal import Wire
+internal import WorkerCore
+internal import ZeroMQ
+
+// From the core's actions to what is done.
+extension WorkerService {
+    /// What is to be served is ready: starts the threads, connects to the routers, and begins to follow names.
+    func introduce(_ stage: Stage) throws {
+        let reports = reports
+        switch stage {
+        case .first(let cutter):
+            threads = .cutting(
+                try ComputingThreads(
+                    name: "decoding", count: settings.decodeThreads, reports: reports, broken: { .broken($0) }
+                ) { cutting, _ in cutting.perform(cutter) })
+        case .second(let scorer):
+            threads = .scoring(
+                try ComputingThreads(name: "inference", count: 1, reports: reports, broken: { .broken($0) }) {
+                    $0.perform(scorer, step: $1)
+                })
+        }
+        let hello = hello(stage)
+        var configuration = WorkerCore.Configuration(
+            hello: hello, routers: 0, maxBatch: settings.maxBatch, lanes: settings.decodeThreads)
+        configuration.drainTime = settings.drainTime
+        core = WorkerCore(configuration)
+        try follow()
+        let names = settings.routers.compactMap(Resolver.Endpoint.init)
+        if !names.isEmpty {
+            let resolver = try Resolver(names, every: settings.resolveInterval, lookup)
+            self.resolver = (resolver, polled.add(descriptor: resolver.reports.descriptor))
+        }
+        logger.info(
+            "worker is ready",
+            metadata: [
+                "worker": "\(hello.worker)", "model": "\(hello.model)", "version": "\(hello.version)",
+                "digest": "\(hello.digest)", "routers": "\(settings.routers)",
+            ])
+    }
+
+    private func hello(_ stage: Stage) -> WorkerMessage.Hello {
+        let model = stage.identity
+        let bootID = UInt64.random(in: .min ... .max)
+        let digits = String(bootID % 0x10000, radix: 16)
+        let madeName = model.name + "-" + String(repeating: "0", count: 4 - digits.count) + digits
+        return WorkerMessage.Hello(
+            role: stage.role, model: model.name, version: model.version, digest: model.digest,
+            worker: settings.name ?? madeName, credit: 0, bootID: bootID, metrics: model.metrics)
+    }
+
+    /// Tells the core which routers there are by now, and connects to those that are new.
+    func follow() throws {
+        var listed: Set<String> = []
+        for given in settings.routers {
+            listed.formUnion(Resolver.Endpoint(given).map { resolved[$0] ?? [] } ?? [given])
+        }
+        let now = MonotonicClock.now()
+        for (index, router) in routers.enumerated() {
+            guard let router else { continue }
+            try handle(listed.remove(router.endpoint) != nil ? .listed(index) : .unlisted(index), at: now)
+        }
+        for endpoint in listed.sorted() {
+            let connection = try connect(to: endpoint)
+            let router = Router(
+                endpoint: endpoint, connection: connection,
+                entries: (polled.add(connection.socket), polled.add(connection.monitor)))
+            let index = routers.firstIndex { $0 == nil } ?? routers.endIndex
+            if index == routers.endIndex { routers.append(router) } else { routers[index] = router }
+            try handle(.listed(index), at: now)
+        }
+    }
+
+    private func connect(to endpoint: String) throws -> Connection {
+        guard let context else { preconditionFailure("connecting after the end") }
+        let payloadBytes =
+            switch threads {
+            case .scoring: Limits.cropSetBytes
+            case .cutting, nil: settings.imageBytes
+            }
+        return try Connection(to: endpoint, context: context, curve: curve, payloadBytes: payloadBytes)
+    }
+
+    func handle(_ event: WorkerCore.Event, at now: Instant) throws {
+        for action in core?.handle(event, at: now) ?? [] {
+            switch action {
+            case .send(let router, let message, let crops): send(message, to: router, crops)
+            case .locate(let token, let specifications): locate(token, specifications)
+            case .demote(let token):
+                if case .cutting(let threads) = threads { try threads.demote(token) }
+            case .score(let batch): score(batch)
+            case .release(let token):
+                payloads[token] = nil
+                cut[token] = nil
+            case .reconnect(let router): try reconnect(router)
+            case .leave(let router): leave(router)
+            case .refused(let router, let reason):
+                refusal = UnfitWorker(
+                    description: "the router at \(endpoint(of: router)) will not take this worker: \(reason)")
+            case .finished: isFinished = true
+            }
+        }
+    }
+
+    private func locate(_ token: WorkerCore.Token, _ specifications: [CropSpecification]) {
+        guard case .cutting(let threads) = threads, let file = payloads.removeValue(forKey: token) else { return }
+        threads.order(Cutting(token: token, file: file, specifications: specifications), number: token)
+    }
+
+    private func score(_ batch: WorkerCore.Batch) {
+        guard case .scoring(let threads) = threads else { return }
+        let parts = batch.parts.compactMap { part in
+            payloads[part.token].map { Scoring.Part(frame: $0, crops: part.crops) }
+        }
+        threads.order(Scoring(batch: batch.number, parts: parts), number: batch.number)
+    }
+
+    private func send(_ message: WorkerMessage, to router: WorkerCore.Router, _ crops: WorkerCore.Token?) {
+        outgoing.removeAll()
+        outgoing.append(message.encoded())
+        if let crops { for frame in cut.removeValue(forKey: crops) ?? [] { outgoing.append(frame) } }
+        // What cannot be sent has nobody to read it: the end of the connection is about to be told, or silence will tell.
+        if (try? routers[router]?.connection.socket.send(outgoing)) != .sent {
+            logger.debug("message could not be sent", metadata: ["router": "\(endpoint(of: router))"])
+        }
+    }
+
+    private func reconnect(_ router: WorkerCore.Router) throws {
+        guard let entries = routers[router]?.entries else { return }
+        let endpoint = endpoint(of: router)
+        logger.warning("router does not answer", metadata: ["router": "\(endpoint)"])
+        polled.remove(entries.socket)
+        polled.remove(entries.monitor)
+        let connection = try connect(to: endpoint)
+        routers[router]?.connection = connection
+        routers[router]?.entries = (polled.add(connection.socket), polled.add(connection.monitor))
+    }
+
+    private func leave(_ router: WorkerCore.Router) {
+        guard let entries = routers[router]?.entries else { return }
+        logger.info("router is gone", metadata: ["router": "\(endpoint(of: router))"])
+        polled.remove(entries.socket)
+        polled.remove(entries.monitor)
+        routers[router] = nil
+    }
+}

@@ -1,0 +1,141 @@
+internal import Logging
+internal import Reactor
+internal import Wire
+internal import WorkerCore
+internal import ZeroMQ
+
+// From what arrives to the core's events.
+extension WorkerService {
+    func receive(from router: WorkerCore.Router) throws {
+        guard let connection = routers[router]?.connection else { return }
+        var events: [MonitorEvent] = []
+        while let event = try connection.monitor.receive() { events.append(event) }
+        // All messages before the events: what came before a connection ended belongs to it.
+        while try connection.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) {
+            try take(incoming, router)
+        }
+        for event in events {
+            // The one before may have ended it.
+            guard routers[router]?.connection === connection else { return }
+            logger.debug("connection", metadata: ["event": "\(event)"])
+            let now = MonotonicClock.now()
+            switch event.kind {
+            case .handshakeSucceeded: try handle(.connected(router), at: now)
+            default: try handle(.disconnected(router), at: now)
+            }
+        }
+    }
+
+    private func take(_ message: Message, _ router: WorkerCore.Router) throws {
+        let now = MonotonicClock.now()
+        let decoded = message.withBytes(at: 0) { bytes in
+            Result { () throws(MalformedMessage) in try RouterMessage.decode(bytes) }
+        }
+        switch decoded {
+        case .failure(let malformed):
+            logger.warning(
+                "message of the router is malformed",
+                metadata: [
+                    "router": "\(endpoint(of: router))", "reason": "\(malformed.reason)",
+                ])
+            if let version = malformed.otherVersion { try handle(.receivedForeign(router, version: version), at: now) }
+        case .success(let content):
+            note(content, router)
+            var payload: WorkerCore.Payload?
+            if message.count > 1 {
+                lastToken += 1
+                payload = WorkerCore.Payload(token: lastToken, byteCount: message.byteCount(at: 1))
+                payloads[lastToken] = message.frame(at: 1)
+            }
+            try handle(.received(router, content, payload), at: now)
+        }
+    }
+
+    private func note(_ message: RouterMessage, _ router: WorkerCore.Router) {
+        let endpoint: Logger.MetadataValue = "\(endpoint(of: router))"
+        switch message {
+        case .welcome:
+            routers[router]?.refusal = nil
+            onWelcome?(self.endpoint(of: router))
+            logger.info("router accepts the worker", metadata: ["router": endpoint])
+        case .resync: logger.warning("router does not know the worker any more", metadata: ["router": endpoint])
+        case .bye(let reason, _):
+            guard routers[router]?.refusal != reason else { return }
+            routers[router]?.refusal = reason
+            logger.warning("router does not accept the worker", metadata: ["router": endpoint, "reason": "\(reason)"])
+        case .locate, .score, .pong: break
+        }
+    }
+
+    func endpoint(of router: WorkerCore.Router) -> String {
+        routers[router]?.endpoint ?? "none"
+    }
+
+    /// A name that has no answer now keeps the addresses that it had.
+    func take(_ report: Resolver.Report) throws {
+        let name = report.endpoint
+        switch report.outcome {
+        case .found(let endpoints):
+            logger.info(
+                "name of routers was resolved", metadata: ["name": "\(name.name)", "routers": "\(endpoints)"])
+            resolved[name] = endpoints
+            if !isDraining { try follow() }
+        case .failed(let reason):
+            logger.warning(
+                "name of routers cannot be resolved", metadata: ["name": "\(name.name)", "reason": "\(reason)"])
+        }
+    }
+
+    func take(_ report: Report) throws {
+        let now = MonotonicClock.now()
+        switch report {
+        case .ready(let stage): try introduce(stage)
+        case .unfit(let error): throw UnfitWorker(description: "\(error)")
+        case .broken(let error): throw error
+        case .located(let token, let located, let crops):
+            note(done: token)
+            cut[token] = crops
+            try handle(.computed(.located(token, located)), at: now)
+        case .failed(let token, let error):
+            note(done: token)
+            warn(error)
+            try handle(.computed(.failed(token, error)), at: now)
+        case .scored(let batch, let results):
+            note(done: batch)
+            for case .failure(let error) in results.prefix(1) { warn(error) }
+            try handle(.computed(.scored(batch: batch, results)), at: now)
+        }
+    }
+
+    /// A failure that is not the picture's fault is the operator's concern.
+    private func warn(_ error: WireError) {
+        guard error.status == .unavailable else { return }
+        logger.error("job could not be computed", metadata: ["error": "\(error.message)"])
+    }
+
+    /// - Parameter number: a picture's token or a batch's number.
+    private func note(done number: Int) {
+        switch threads {
+        case .cutting(let threads): threads.note(done: number)
+        case .scoring(let threads): threads.note(done: number)
+        case nil: break
+        }
+    }
+
+    func receiveSignals() throws {
+        while signals.receive() != nil {
+            guard core != nil else {
+                isFinished = true
+                return
+            }
+            let now = MonotonicClock.now()
+            if isDraining {
+                try handle(.abandon, at: now)
+            } else {
+                isDraining = true
+                logger.info("worker is draining", metadata: ["jobs": "\(core?.jobsInHand ?? 0)"])
+                try handle(.drain, at: now)
+            }
+        }
+    }
+}
