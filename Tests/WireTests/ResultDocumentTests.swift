@@ -23,6 +23,9 @@ struct ResultDocumentTests {
         var failed = ResultDocument.ModelResult(name: "inception", status: .timeout)
         failed.error = ResultDocument.Problem(WireError(.timeout, code: "budget_spent", "the \"budget\" was\tspent"))
         document.models = [scored, failed]
+        document.locator = ResultDocument.LocatorResult(
+            version: "2.0.0", digest: "sha256:11ee", queueMilliseconds: 0.25, computeMilliseconds: 4.125,
+            worker: "locator-02b1")
         document.degraded = true
         document.attempts = 2
         document.totalMilliseconds = 12.125
@@ -32,13 +35,15 @@ struct ResultDocumentTests {
                 models: [("resnet", 0.981), ("inception", 0.962)],
                 maps: [
                     "resnet": HeatMap(
-                        square: Box(x: 0, y: 2, width: 9, height: 9), width: 1, height: 2, cells: [255, 0])
+                        square: Box(x: 0, y: 2, width: 9, height: 9),
+                        evidence: EvidenceMap(width: 1, height: 2, cells: [255, 0]))
                 ]
             )
         ]
         document.facesFound = 17
         document.maps = [
-            "inception": HeatMap(square: Box(x: 0, y: 0, width: 1, height: 1), width: 1, height: 1, cells: [7])
+            "inception": HeatMap(
+                square: Box(x: 0, y: 0, width: 1, height: 1), evidence: EvidenceMap(width: 1, height: 1, cells: [7]))
         ]
         document.image = .sample
         document.error = ResultDocument.Problem(WireError(.badRequest, code: "c", "m"))
@@ -50,11 +55,38 @@ struct ResultDocumentTests {
         #expect(try readBack(full) == full)
     }
 
+    @Test func whatDecodedThePictureIsTold() throws {
+        var document = ResultDocument(id: nil, status: .ok)
+        document.locator = full.locator
+        #expect(
+            document.encoded().text == #"{"status":200,"locator":{"version":"2.0.0","digest":"sha256:11ee","#
+                + #""queue_ms":0.25,"compute_ms":4.125,"worker":"locator-02b1"}}"#)
+        #expect(try readBack(document) == document)
+    }
+
+    /// As those of earlier releases, and those of pictures that nobody has decoded.
+    @Test func aResultWithoutALocatorIsReadBack() throws {
+        var document = full
+        document.locator = nil
+        #expect(!document.encoded().text.contains("locator"))
+        #expect(try readBack(document) == document)
+    }
+
+    @Test(arguments: ["version", "digest", "queue_ms", "compute_ms", "worker"])
+    func aLocatorWithoutOneOfItsFieldsIsRefused(field: String) {
+        let text = full.encoded().text.split(separator: #""locator":"#)[1]
+        let object = text.prefix(through: text.firstIndex(of: "}")!).replacing("\"\(field)\":", with: "\"other\":")
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(ResultDocument.self, from: Data(#"{"status":200,"locator":\#(object)}"#.utf8))
+        }
+    }
+
     @Test func aMapIsWrittenInBase64() {
         var document = ResultDocument(id: nil, status: .ok)
         document.maps = [
             "resnet": HeatMap(
-                square: Box(x: 1, y: 2, width: 3, height: 3), width: 2, height: 2, cells: [0, 255, 16, 1])
+                square: Box(x: 1, y: 2, width: 3, height: 3),
+                evidence: EvidenceMap(width: 2, height: 2, cells: [0, 255, 16, 1]))
         ]
         #expect(
             document.encoded().text
@@ -125,7 +157,8 @@ struct ResultDocumentTests {
         let text = full.encoded().text
         for name in [
             "id", "status", "verdict", "label", "ai_probability", "action", "policy", "models", "name", "version",
-            "digest", "queue_ms", "compute_ms", "worker", "degraded", "attempts", "total_ms", "faces", "faces_found",
+            "digest", "queue_ms", "compute_ms", "worker", "locator", "degraded", "attempts", "total_ms", "faces",
+            "faces_found",
             "box", "turned", "image",
             "format", "width", "height", "sha256", "error", "code", "message", "retry_after_ms",
         ] {

@@ -11,8 +11,13 @@ struct StatusReportTests {
         var report = StatusReport(
             id: "s1",
             router: StatusReport.Router(version: "1.2.3", uptimeS: 12.5, draining: true, answersPerSecond: 0.25),
-            queue: StatusReport.Queue(jobs: 2, maxJobs: 4096, bytes: 100, maxBytes: 512 << 20, oldestMs: 3.5),
-            models: [StatusReport.Model(name: "resnet", workers: 1, waiting: 2, inFlight: 3)],
+            queue: StatusReport.Queue(
+                jobs: 2, maxJobs: 4096, bytes: 100, maxBytes: 512 << 20, cropBytes: 76_800, maxCropBytes: 256 << 20,
+                oldestMs: 3.5),
+            models: [
+                StatusReport.Model(name: "resnet", workers: 1, waiting: 2, inFlight: 3),
+                StatusReport.Model(name: "locator", workers: 2, waiting: 1, inFlight: 4),
+            ],
             workers: [
                 StatusReport.Worker(
                     name: "resnet-1", model: "resnet", version: "1.0.0", digest: "sha256:00",
@@ -31,7 +36,8 @@ struct StatusReportTests {
     @Test func statusUsesTheProtocolsSpelling() {
         let text = report.encoded().text
         for name in [
-            "uptime_s", "answers_per_second", "max_jobs", "oldest_ms", "in_flight", "last_heard_ms", "latency_ms",
+            "uptime_s", "answers_per_second", "max_jobs", "crop_bytes", "max_crop_bytes", "oldest_ms", "in_flight",
+            "last_heard_ms", "latency_ms",
             "p999", "replies_by_status", "malformed_requests", "workers_lost", "late", "rejected",
             "undelivered", "unfinished", "reason",
             "undelivered", "latency_histogram_ms", "by_label", "by_action", "compute_ms", "queue_ms", "batch",
@@ -63,11 +69,20 @@ struct StatusReportTests {
                     served: [ModelsReport.Served(version: "1", digest: "d", metrics: ["roc_auc": 0.5], workers: 2)]),
                 ModelsReport.Model(name: "inception", workers: 0, served: []),
             ],
+            locator: ModelsReport.Model(
+                name: "locator", workers: 1,
+                served: [ModelsReport.Served(version: "2", digest: "l", metrics: [:], workers: 1)]),
             policies: [
                 ModelsReport.Policy(name: "default", review: 0.5, block: 0.9, noFace: .block),
                 ModelsReport.Policy(name: "strict", review: 0, block: 1, noFace: .review),
             ])
         #expect(try ModelsReport.decode(report.encoded()) == report)
         #expect(report.encoded().text.contains(#""no_face":"review""#))
+    }
+
+    @Test func modelsOfARouterThatTellsOfNoLocatorAreRead() throws {
+        let report = ModelsReport(id: nil, models: [], locator: nil, policies: [])
+        #expect(!report.encoded().text.contains("locator"))
+        #expect(try ModelsReport.decode(report.encoded()) == report)
     }
 }
