@@ -9,7 +9,7 @@ struct ModelsCommand: AsyncParsableCommand {
         commandName: "models", abstract: "Shows what is being served, with digests and metrics, and the policies.")
 
     @Flag(help: "As JSON.") var json = false
-    @Flag(help: "Fail with status 69 unless every model has a worker.") var ready = false
+    @Flag(help: "Fail with status 69 unless every model and the locator have a worker.") var ready = false
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
@@ -22,7 +22,7 @@ struct ModelsCommand: AsyncParsableCommand {
                 } else {
                     for line in Self.lines(report) { printLine(line) }
                 }
-                let idle = report.models.filter { $0.workers == 0 }.map(\.name.printable)
+                let idle = report.namesWithoutWorkers.map(\.printable)
                 if ready, !idle.isEmpty {
                     throw CommandError(
                         "no worker serves \(idle.joined(separator: ", ")); start one with bifrons-worker",
@@ -33,7 +33,7 @@ struct ModelsCommand: AsyncParsableCommand {
     }
 
     static func lines(_ report: ModelsReport) -> [String] {
-        let models = report.models.flatMap { model in
+        let models = (report.models + (report.locator.map { [$0] } ?? [])).flatMap { model in
             model.served.isEmpty
                 ? [[model.name.printable, "-", "0", "-", "no worker serves it"]]
                 : model.served.map { served in

@@ -39,6 +39,7 @@ struct StatusCommand: AsyncParsableCommand {
                 + "\(fixed(router.answersPerSecond, 1)) answers/s" + (router.draining ? ", draining" : ""),
             "queue  \(queue.jobs) of \(queue.maxJobs) jobs, \(mebibytes(queue.bytes)) of \(mebibytes(queue.maxBytes)) MiB"
                 + (queue.oldestMs.map { ", the oldest \(fixed($0, 0)) ms" } ?? ""),
+            "crops  \(mebibytes(queue.cropBytes)) of \(mebibytes(queue.maxCropBytes)) MiB",
         ]
         if let journal = report.journal {
             lines.append(
@@ -67,7 +68,7 @@ struct StatusCommand: AsyncParsableCommand {
                 [
                     .init(title: "WORKER"), .init(title: "MODEL"), .init(title: "VERSION"), .init(title: "STATE"),
                     .init(title: "IN FLIGHT", isNumber: true), .init(title: "CREDIT", isNumber: true),
-                    .init(title: "SCORED", isNumber: true), .init(title: "FAILED", isNumber: true),
+                    .init(title: "ANSWERED", isNumber: true), .init(title: "FAILED", isNumber: true),
                     .init(title: "HEARD MS AGO", isNumber: true),
                 ],
                 report.workers.map {

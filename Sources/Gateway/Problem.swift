@@ -29,7 +29,8 @@ struct Problem: Error, Equatable {
     /// more where something has to be started or mended first.
     private static func usualPause(_ status: HTTPResponse.Status, _ code: String) -> Int? {
         switch (status.code, code) {
-        case (503, "no_worker"), (503, "journal_unavailable"): 5000
+        case (503, "no_worker"), (503, "journal_unavailable"), (503, "crops_unavailable"), (503, "crops_too_large"):
+            5000
         case (429, _), (503, _): 1000
         default: nil
         }

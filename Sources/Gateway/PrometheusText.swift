@@ -90,6 +90,12 @@ extension PrometheusText {
         gauge("bifrons_queue_jobs_limit", "Jobs without an answer before 429.", Double(report.queue.maxJobs))
         gauge("bifrons_queue_bytes", "Bytes of jobs without an answer.", Double(report.queue.bytes))
         gauge("bifrons_queue_bytes_limit", "Bytes of jobs before 429.", Double(report.queue.maxBytes))
+        gauge(
+            "bifrons_queue_crop_bytes", "Bytes of crops that are kept for networks, or may yet come.",
+            Double(report.queue.cropBytes))
+        gauge(
+            "bifrons_queue_crop_bytes_limit", "Bytes of crops before pictures wait for a locator.",
+            Double(report.queue.maxCropBytes))
         gauge("bifrons_queue_oldest_seconds", "Age of the oldest job.", (report.queue.oldestMs ?? 0) / 1000)
         family("bifrons_job_duration_seconds", .histogram, "From receipt of a job to its result.")
         histogram("bifrons_job_duration_seconds", report.latencyHistogramMs, unit: 0.001)
@@ -129,8 +135,8 @@ extension PrometheusText {
         counter(
             "bifrons_jobs_deduplicated_total", "Jobs answered by another with the same idempotency key.",
             counters.deduplicated)
-        counter("bifrons_jobs_redispatched_total", "Second tries of a job.", counters.redispatched)
-        counter("bifrons_jobs_quarantined_total", "Jobs that two workers died of.", counters.quarantined)
+        counter("bifrons_jobs_redispatched_total", "Second tries of a step of a job.", counters.redispatched)
+        counter("bifrons_jobs_quarantined_total", "Jobs of a step of which two workers died.", counters.quarantined)
         counter("bifrons_workers_lost_total", "Workers that died, hung or fell silent.", counters.workersLost)
         counter("bifrons_replies_undelivered_total", "Replies that a client did not take.", counters.undelivered)
         counter("bifrons_requests_malformed_total", "Requests that could not be read.", counters.malformedRequests)
@@ -142,16 +148,19 @@ extension PrometheusText {
     }
 
     private mutating func write(_ models: [StatusReport.Model]) {
-        family("bifrons_model_workers", .gauge, "Workers of a model.")
+        family("bifrons_model_workers", .gauge, "Workers of a model, or of the locator.")
         for model in models { sample("bifrons_model_workers", Double(model.workers), ["model": model.name]) }
-        family("bifrons_model_waiting_jobs", .gauge, "Jobs that no worker of the model was handed.")
+        family("bifrons_model_waiting_jobs", .gauge, "Jobs that wait for a worker of the model.")
         for model in models { sample("bifrons_model_waiting_jobs", Double(model.waiting), ["model": model.name]) }
         family("bifrons_model_in_flight_jobs", .gauge, "Jobs in the hands of the model's workers.")
         for model in models { sample("bifrons_model_in_flight_jobs", Double(model.inFlight), ["model": model.name]) }
         let histograms: [(String, String, KeyPath<StatusReport.Model, StatusReport.Histogram>, unit: Double)] = [
-            ("bifrons_model_compute_seconds", "From the start of decoding to a score.", \.computeMs, 0.001),
-            ("bifrons_model_queue_seconds", "From receipt of a job to the start of decoding.", \.queueMs, 0.001),
-            ("bifrons_model_batch_size", "Jobs that were scored together.", \.batch, 1),
+            ("bifrons_model_compute_seconds", "From the start of a job's work to the answer.", \.computeMs, 0.001),
+            (
+                "bifrons_model_queue_seconds", "From when a job could be begun to the start of its work.", \.queueMs,
+                0.001
+            ),
+            ("bifrons_model_batch_size", "Jobs that were computed together.", \.batch, 1),
         ]
         for (name, help, values, unit) in histograms {
             family(name, .histogram, help)
@@ -171,7 +180,7 @@ extension PrometheusText {
             sample(
                 "bifrons_worker_failed_total", Double(worker.failed), ["worker": worker.name, "model": worker.model])
         }
-        family("bifrons_worker_compute_seconds", .histogram, "From the start of decoding to a score.")
+        family("bifrons_worker_compute_seconds", .histogram, "From the start of a job's work to the answer.")
         for worker in workers {
             histogram(
                 "bifrons_worker_compute_seconds", worker.computeMs, ["worker": worker.name, "model": worker.model],

@@ -116,7 +116,7 @@ struct RouterConnection: Sendable {
         do {
             let answer = try await ask(RequestHeader(verb: .models), router: router)
             if let problem = answer.problem { return problem }
-            let missing = try ModelsReport.decode(answer.bytes).models.filter { $0.workers == 0 }.map(\.name)
+            let missing = try ModelsReport.decode(answer.bytes).namesWithoutWorkers
             return missing.isEmpty
                 ? nil
                 : Problem(

@@ -264,6 +264,11 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         self.policies = policies
     }
 
+    /// The names of those that no worker serves, the locator first, without which no other is of use.
+    public var namesWithoutWorkers: [String] {
+        ((locator.map { [$0] } ?? []) + models).filter { $0.workers == 0 }.map(\.name)
+    }
+
     public struct Model: Codable, Equatable, Sendable {
         public var name: String
         public var workers: Int

@@ -52,7 +52,7 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         try:
             self.start_router()
-            for model in ("resnet", "inception"):
+            for model in ("locator", "resnet", "inception"):
                 self.workers[model] = self.start(
                     "bifrons-worker", "--model", f"Models/{model}", "--router", f"ipc://{self.path}/workers")
             self.gateway = self.start(

@@ -16,9 +16,9 @@ def classify(cluster: Cluster, count: int = 1):
 def test_report_is_live(page, cluster):
     page.open(f"{cluster.address}/status")
     page.wait_text("#headline", "All is well")
-    assert page.texts("#models h3") == ["resnet", "inception"]
+    assert page.texts("#models h3") == ["resnet", "inception", "locator"]
     assert all("sha256:" in weights for weights in page.texts("#models .weights"))
-    assert len(page.texts("#tiles .tile")) == 6
+    assert len(page.texts("#tiles .tile")) == 7
 
     classify(cluster, 3)
     # What this page has seen comes before what the router has.
@@ -49,3 +49,14 @@ def test_network_without_a_worker_is_named(page):
         cluster.stop_worker("inception")
         page.wait_text("#headline", "Without inception")
         page.wait_text(".network[data-tone=bad]", "No worker serves it.")
+
+
+def test_cluster_without_a_locator_opens_no_picture(page):
+    with Cluster() as cluster:
+        page.open(f"{cluster.address}/status")
+        page.wait_text("#headline", "All is well")
+        cluster.stop_worker("locator")
+        page.wait_text("#headline", "Without the locator")
+        page.wait_text(".network[data-tone=bad]", "No worker serves it.")
+        page.open(cluster.address)
+        page.wait_text("#service", "Without locator")

@@ -53,8 +53,9 @@ import Wire
 
     /// What the router or the gateway refuses for the moment, and what they refuse for good.
     @Test(arguments: [
-        (503, "no_worker", "5"), (503, "journal_unavailable", "5"), (503, "draining", "1"),
-        (503, "inference_failed", "1"),
+        (503, "no_worker", "5"), (503, "journal_unavailable", "5"), (503, "crops_unavailable", "5"),
+        (503, "crops_too_large", "5"), (503, "draining", "1"), (503, "inference_failed", "1"),
+        (503, "answer_malformed", "1"),
         (503, "worker_lost", "1"), (503, "no_router", "1"), (503, "of_a_later_release", "1"), (429, "queue_full", "1"),
         (429, "client_queue_full", "1"), (408, "budget_spent", nil), (422, "quarantined", nil), (504, "no_answer", nil),
     ])

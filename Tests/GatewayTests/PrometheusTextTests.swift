@@ -55,6 +55,29 @@ import Wire
         #expect(text.contains("bifrons_actions_total{action=\"review\"} 1\n"))
     }
 
+    @Test func cropsAreToldBesideTheQueue() {
+        var report = report(workers: [])
+        (report.queue.cropBytes, report.queue.maxCropBytes) = (76_800, 1 << 28)
+        let text = GatewayMetrics().text([.init(router: "ipc://a", status: report)], bodyBytes: 0)
+        #expect(text.contains("bifrons_queue_crop_bytes 76800\n"))
+        #expect(text.contains("bifrons_queue_crop_bytes_limit 268435456\n"))
+    }
+
+    /// Its queue is told as a network's is.
+    @Test func theLocatorIsAModelAmongTheModels() {
+        var report = report(workers: [])
+        report.models = ["resnet", "locator"].map { name in
+            var model = StatusReport.Model(name: name, workers: 1, waiting: 0, inFlight: 2)
+            model.queueMs.record(3)
+            return model
+        }
+        report.models[1].waiting = 5
+        let text = GatewayMetrics().text([.init(router: "ipc://a", status: report)], bodyBytes: 0)
+        #expect(text.contains("bifrons_model_waiting_jobs{model=\"resnet\"} 0\n"))
+        #expect(text.contains("bifrons_model_waiting_jobs{model=\"locator\"} 5\n"))
+        #expect(text.contains("bifrons_model_queue_seconds_sum{model=\"locator\"} 0.003\n"))
+    }
+
     @Test func workersOfOneNameAreToldApart() {
         let worker = StatusReport.Worker(
             name: "w", model: "m", version: "1", digest: "d", metrics: [:], state: "ready", credit: 1, inFlight: 0,

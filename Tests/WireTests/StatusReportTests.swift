@@ -80,6 +80,19 @@ struct StatusReportTests {
         #expect(report.encoded().text.contains(#""no_face":"review""#))
     }
 
+    @Test func whatNoWorkerServesIsNamedTheLocatorFirst() {
+        func model(_ name: String, _ workers: Int) -> ModelsReport.Model {
+            ModelsReport.Model(name: name, workers: workers, served: [])
+        }
+        var report = ModelsReport(
+            id: nil, models: [model("resnet", 1), model("inception", 0)], locator: model("locator", 0), policies: [])
+        #expect(report.namesWithoutWorkers == ["locator", "inception"])
+        report.locator = model("locator", 1)
+        #expect(report.namesWithoutWorkers == ["inception"])
+        report.locator = nil
+        #expect(report.namesWithoutWorkers == ["inception"])
+    }
+
     @Test func modelsOfARouterThatTellsOfNoLocatorAreRead() throws {
         let report = ModelsReport(id: nil, models: [], locator: nil, policies: [])
         #expect(!report.encoded().text.contains("locator"))

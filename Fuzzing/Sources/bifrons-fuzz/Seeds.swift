@@ -15,7 +15,8 @@ let seeds: [String: [[UInt8]]] = [
             "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.jpg\"\r\n\r\nA\r\n-\r\n--b--\r\n".utf8),
         Array("multipart/form-data; boundary=\"b\"".utf8),
     ],
-    "worker-protocol": workerMessages.map { $0.encoded() } + routerMessages.map { $0.encoded() },
+    "worker-protocol": workerMessages.map { $0.encoded() } + routerMessages.map { $0.encoded() }
+        + [RouterMessage.refusal(ofVersion: 3), RouterMessage.refusal(ofVersion: 5)],
     "jpeg": TestImages.JPEGScans.allCases.map { TestImages.jpeg(width: 24, height: 17, scans: $0) }
         + TestImages.JPEGColour.allCases.map { TestImages.jpeg(width: 16, height: 9, colour: $0) } + [
             TestImages.jpeg(width: 40, height: 20, orientation: 6, subsampled: true, restartRows: 1),
@@ -67,27 +68,45 @@ private let header = #"""
     """#
 
 private let workerMessages: [WorkerMessage] = [
-    .hello(.init(model: "m", version: "1", digest: "d", worker: "w", credit: 8, bootID: 1, metrics: ["roc_auc": 0.9])),
+    .hello(
+        .init(
+            role: .network(ofFaces), model: "m", version: "1", digest: "d", worker: "w", credit: 8, bootID: 1,
+            metrics: ["roc_auc": 0.9])),
+    .hello(
+        .init(
+            role: .network(ofTheMiddle), model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 2)),
+    .hello(
+        .init(
+            role: .locator(preprocessing: 3), model: "l", version: "2", digest: "d", worker: "w", credit: 8, bootID: 3)),
+    .crops(
+        .init(
+            epoch: 1, job: 2, faces: [.init(box: box), .init(box: box, turned: -47.3)], facesFound: 3, image: image,
+            sets: [.init(squares: [box, box]), .init(squares: [box])], timings: timings)),
+    .crops(
+        .init(
+            epoch: 1, job: 2, faces: [], facesFound: nil, image: image, sets: [.init(squares: [box])],
+            timings: timings)),
     .score(
         .init(
             epoch: 1, job: 2,
-            regions: [
-                .init(
-                    box: box, logit: 0.5, map: HeatMap(square: box, width: 2, height: 2, cells: [0, 1, 2, 255])),
-                .init(box: box, turned: -47.3, logit: -3),
-            ],
-            image: ImageInformation(format: .png, width: 8, height: 9, sha256: Array(repeating: 1, count: 32)),
-            timings: .init(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3))),
+            crops: [
+                .init(logit: 0.5, map: EvidenceMap(width: 2, height: 2, cells: [0, 1, 2, 255])), .init(logit: -3),
+            ], timings: timings)),
     .fail(.init(epoch: 1, job: 2, error: WireError(.unprocessable, code: "image_truncated", "it ends early"))),
     .ping(epoch: 1, inFlight: 2, progress: 3), .credit(epoch: 1, jobs: 4), .drain(epoch: 1), .bye(epoch: 1),
 ]
 
 private let routerMessages: [RouterMessage] = [
-    .welcome(epoch: 1, heartbeatMilliseconds: 500), .job(.init(job: 1, attempt: 1, remainingMilliseconds: 5000)),
-    .pong(epoch: 1), .resync, .bye(reason: "it drains"),
+    .welcome(epoch: 1, heartbeatMilliseconds: 500), .locate(job, [ofFaces, ofTheMiddle]), .score(job),
+    .pong(epoch: 1), .resync, .bye(reason: "it drains", isFinal: false), .bye(reason: "it is too old", isFinal: true),
 ]
 
+private let ofFaces = CropSpecification(kind: .face(margin: 1.6), width: 160, height: 160, preprocessing: 3)
+private let ofTheMiddle = CropSpecification(kind: .centralSquare, width: 2, height: 1, preprocessing: 3)
+private let job = RouterMessage.Job(job: 1, attempt: 1, remainingMilliseconds: 5000)
 private let box = Box(x: 1, y: 2, width: 3, height: 4)
+private let image = ImageInformation(format: .png, width: 8, height: 9, sha256: Array(repeating: 1, count: 32))
+private let timings = WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3)
 
 /// Frames as the target takes them apart.
 private func frames(_ texts: [String]) -> [UInt8] {

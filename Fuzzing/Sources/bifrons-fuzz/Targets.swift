@@ -47,15 +47,36 @@ private func header(_ bytes: UnsafeRawBufferPointer) {
     precondition(again == read)
 }
 
-/// A message that is taken is written as it was read.
+/// A message that is taken is written as it was read, and is within the limits that the router counts on.
 private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
     if let message = try? WorkerMessage.decode(bytes) {
         let again = message.encoded().withUnsafeBytes { try? WorkerMessage.decode($0) }
         precondition(again?.encoded() == message.encoded())
+        switch message {
+        case .hello(let hello):
+            if case .network(let specification) = hello.role { precondition(isWithinLimits(specification)) }
+        case .crops(let crops):
+            precondition(crops.faces.count <= min(Limits.faces, crops.facesFound ?? 0))
+            precondition((1...Limits.cropSets).contains(crops.sets.count))
+            precondition(crops.sets.allSatisfy { (1...Limits.faces).contains($0.squares.count) })
+        case .score(let score):
+            precondition((1...Limits.faces).contains(score.crops.count))
+            precondition(score.crops.allSatisfy { $0.logit.isFinite })
+        case .fail, .ping, .credit, .drain, .bye: break
+        }
     }
     if let message = try? RouterMessage.decode(bytes) {
         precondition(message.encoded().elementsEqual(bytes))
+        if case .locate(_, let specifications) = message {
+            precondition((1...Limits.cropSets).contains(specifications.count))
+            precondition(specifications.allSatisfy(isWithinLimits))
+        }
     }
+}
+
+private func isWithinLimits(_ specification: CropSpecification) -> Bool {
+    guard case .face(let margin) = specification.kind else { return specification.cropBytes > 0 }
+    return specification.cropBytes > 0 && Limits.cropMargins.contains(margin)
 }
 
 /// A form is taken apart alike in one piece and byte by byte.

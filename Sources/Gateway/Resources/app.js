@@ -207,7 +207,9 @@ async function checkService() {
     try {
         const report = await models();
         policies = report.policies;
-        const missing = report.models.filter((model) => model.workers === 0).map((model) => model.name);
+        // Before all others the locator: without it they have nothing to look at.
+        const missing = [report.locator, ...report.models].filter((model) => model?.workers === 0)
+            .map((model) => model.name);
         if (missing.length === 0) tell("good", `${count(report.models.length, "network")} ready`);
         else tell("bad", `Without ${missing.join(" and ")}`);
     } catch (problem) {

@@ -178,6 +178,8 @@ function modelRow(model, { label, word, confidence }) {
 /** Terms with their texts, for whoever wants to know everything. */
 function details(result) {
     const scores = result.models.filter((model) => !model.error);
+    // What found the faces, and then what looked at them; a result that was kept from before 2.0 has no locator.
+    const stages = [...(result.locator ? [{ name: "locator", ...result.locator }] : []), ...scores];
     const faces = (result.faces ?? []).map(({ box, turned, ai_probability: probability, models }) => {
         const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");
         const [left, top, width, height] = box;
@@ -190,10 +192,10 @@ function details(result) {
         ["Policy", `${result.verdict.policy}: ${result.verdict.action}`],
         ["Faces", ...(faces.length > 0 ? faces : [result.faces ? "none found" : "none looked for"])],
         ...(result.verdict.label === "no_face" ? [["Middle of the picture", ...middle]] : []),
-        ["Time", `${duration(result.total_ms)} in the service`, ...scores.map((model) =>
-            `${model.name}: waiting ${duration(model.queue_ms)}, computing ${duration(model.compute_ms)}`)],
-        ["Workers", ...scores.map((model) => model.worker)],
-        ["Weights", ...scores.map((model) => `${model.name} ${model.version} ${model.digest}`)],
+        ["Time", `${duration(result.total_ms)} in the service`, ...stages.map((stage) =>
+            `${stage.name}: waiting ${duration(stage.queue_ms)}, computing ${duration(stage.compute_ms)}`)],
+        ["Workers", ...stages.map((stage) => stage.worker)],
+        ["Weights", ...stages.map((stage) => `${stage.name} ${stage.version} ${stage.digest}`)],
         ["Picture", `sha256:${result.image.sha256}`],
         ["Job", result.id],
     ];

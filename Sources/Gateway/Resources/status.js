@@ -9,6 +9,8 @@ import { count, duration, sentence, size } from "./words.js";
 
 /** Without an event for so long, in milliseconds, the connection is given up and made anew. */
 const silence = 5000;
+/** The name of what opens pictures and finds the faces; the report lists it behind the networks. */
+const locatorName = "locator";
 const samples = new Samples();
 let lastReport;
 
@@ -69,14 +71,17 @@ function showDown(headline, reason) {
 }
 
 function showState(report) {
-    const { router, queue, models, workers } = report;
-    const without = models.filter((model) => model.workers === 0).map((model) => model.name);
+    const { router, queue, workers } = report;
+    const networks = report.models.filter((model) => model.name !== locatorName);
+    const without = networks.filter((model) => model.workers === 0).map((model) => model.name);
+    const isBlind = report.models.some((model) => model.name === locatorName && model.workers === 0);
     const isRefusing = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
-    const facts = `${count(workers.length, "worker")} for ${count(models.length, "network")}. `
+    const facts = `${count(workers.length, "worker")} for ${count(networks.length, "network")}. `
         + `Router ${router.version}, up for ${duration(router.uptime_s * 1000)}.`;
     const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
     if (router.draining) bad("Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left.`, "Draining");
-    else if (without.length === models.length) bad("No workers", "Nobody is there to classify.", "No workers");
+    else if (without.length === networks.length) bad("No workers", "Nobody is there to classify.", "No workers");
+    else if (isBlind) bad("Without the locator", "Nobody is there to open pictures and find faces.", "No locator");
     else if (without.length > 0) bad(`Without ${without.join(" and ")}`, "The others answer alone.", "Degraded");
     else if (isRefusing) bad("Refusing jobs", "More comes than the limits allow.", "Busy");
     else tell("good", "All is well", facts, "Live");
@@ -119,6 +124,8 @@ function tiles({ queue, router }) {
             samples.series((report) => report.router.answers_per_second), rate),
         tile("Jobs in hand", queue.jobs.toLocaleString("en"), samples.series((report) => report.queue.jobs),
             (value) => value.toLocaleString("en"), `of ${queue.max_jobs.toLocaleString("en")}, ${size(queue.bytes)}`),
+        tile("Crops in hand", size(queue.crop_bytes), samples.series((report) => report.queue.crop_bytes), size,
+            `of ${size(queue.max_crop_bytes)}`),
         tile("Oldest job", time(queue.oldest_ms ?? 0), samples.series((report) => report.queue.oldest_ms ?? 0), time),
         tile("Latency, p99", time(p99.at(-1).value), p99, time, `p50 ${time(p50)}, of the last 10 s`),
         tile("Refused a second", rate(refused.at(-1).value), refused, rate),
