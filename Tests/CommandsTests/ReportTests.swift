@@ -61,14 +61,16 @@ import Wire
             ],
             locator: .init(
                 name: "locator", workers: 1,
-                served: [.init(version: "2.0.0", digest: "sha256:fedcba9876543210", metrics: [:], workers: 1)]),
+                served: [
+                    .init(version: "2.0.0", digest: "sha256:fedcba9876543210", metrics: ["recall": 0.9], workers: 1)
+                ]),
             policies: [.init(name: "default", review: 0.5, block: 0.9, noFace: .review)])
         #expect(
             ModelsCommand.lines(report) == [
                 "MODEL      VERSION  WORKERS  DIGEST               METRICS",
                 "resnet     1.0.0          2  sha256:0123456789ab  n 12, roc_auc 0.9700",
                 "inception  -              0  -                    no worker serves it",
-                "locator    2.0.0          1  sha256:fedcba987654  ",
+                "locator    2.0.0          1  sha256:fedcba987654  recall 0.9000",
                 "",
                 "POLICY   REVIEW FROM  BLOCK FROM  NO FACE",
                 "default       50.0 %      90.0 %  review",
