@@ -11,7 +11,7 @@ public struct ResultDocument: Equatable, Sendable {
     public var locator: LocatorResult?
     /// Whether the verdict lacks a model that was asked for.
     public var degraded = false
-    /// The most workers of one model that the job was handed to.
+    /// The most workers of one model, or of the locator, that the job was handed to.
     public var attempts = 0
     /// Milliseconds from the router's receipt of the request to this result.
     public var totalMilliseconds: Double?

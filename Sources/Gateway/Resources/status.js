@@ -76,7 +76,7 @@ function showState(report) {
     const without = networks.filter((model) => model.workers === 0).map((model) => model.name);
     const isBlind = report.models.some((model) => model.name === locatorName && model.workers === 0);
     const isRefusing = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
-    const facts = `${count(workers.length, "worker")} for ${count(networks.length, "network")}. `
+    const facts = `${count(workers.length, "worker")} for ${count(networks.length, "network")} and the locator. `
         + `Router ${router.version}, up for ${duration(router.uptime_s * 1000)}.`;
     const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
     if (router.draining) bad("Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left.`, "Draining");
