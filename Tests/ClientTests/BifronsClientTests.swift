@@ -383,7 +383,8 @@ import ZeroMQ
     @Test func reportsAreRead() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
-        let models = ModelsReport(id: nil, models: [.init(name: "a", workers: 0, served: [])], locator: nil, policies: [])
+        let models = ModelsReport(
+            id: nil, models: [.init(name: "a", workers: 0, served: [])], locator: nil, policies: [])
         let askedModels = Task { try await client.models() }
         try router.answer(
             try #require(try await router.receive()), String(decoding: models.encoded(), as: UTF8.self))
