@@ -237,3 +237,58 @@ extension WorkerMessagesTests {
         #expect(RouterMessage.refusal(ofVersion: version).prefix(2) == [version, 69])
     }
 }
+
+// MARK: The bytes of docs/protocol.md
+
+extension WorkerMessagesTests {
+    private static let ofFaces = CropSpecification(kind: .face(margin: 1.6), width: 160, height: 160, preprocessing: 3)
+    private static let epoch: UInt64 = 0x492b_780f_e6d5_e9eb
+
+    private func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    }
+
+    /// A change of these is another version of the protocol.
+    @Test func theFieldsStandWhereTheProtocolsPageShowsThem() {
+        let job = RouterMessage.Job(job: 32, attempt: 1, remainingMilliseconds: 5000)
+        #expect(
+            hexadecimal(RouterMessage.locate(job, [Self.ofFaces]).encoded())
+                == "04 42 20 00 00 00 00 00 00 00 01 88 13 00 00 01 01 9a 99 99 99 99 99 f9 "
+                + "3f a0 00 a0 00 03 00")
+        let sha256: [UInt8] = [
+            0x97, 0xe1, 0xc4, 0x8a, 0x09, 0xe1, 0xfd, 0x94, 0xc0, 0x8d, 0xdc, 0x99, 0x17, 0xa8, 0x80, 0x7e, 0xca, 0x02,
+            0x3d, 0x6a, 0xb8, 0x29, 0xb1, 0x90, 0x94, 0xf3, 0x84, 0x1f, 0xdf, 0xb5, 0x04, 0x7b,
+        ]
+        let crops = WorkerMessage.Crops(
+            epoch: Self.epoch, job: 32, faces: [.init(box: Box(x: 171, y: 188, width: 160, height: 212))],
+            facesFound: 1, image: ImageInformation(format: .jpeg, width: 512, height: 600, sha256: sha256),
+            sets: [.init(squares: [Box(x: 82, y: 124, width: 339, height: 339)])],
+            timings: .init(queueMicroseconds: 250, computeMicroseconds: 3912, batch: 1))
+        #expect(
+            hexadecimal(WorkerMessage.crops(crops).encoded())
+                == "04 08 eb e9 d5 e6 0f 78 2b 49 20 00 00 00 00 00 00 00 01 ab 00 00 00 bc "
+                + "00 00 00 a0 00 00 00 d4 00 00 00 00 00 01 00 00 00 02 00 00 58 02 00 00 "
+                + "97 e1 c4 8a 09 e1 fd 94 c0 8d dc 99 17 a8 80 7e ca 02 3d 6a b8 29 b1 90 "
+                + "94 f3 84 1f df b5 04 7b 01 01 52 00 00 00 7c 00 00 00 53 01 00 00 53 01 "
+                + "00 00 fa 00 00 00 48 0f 00 00 01 00")
+        let score = WorkerMessage.Score(
+            epoch: Self.epoch, job: 33, crops: [.init(logit: 2.25)],
+            timings: .init(queueMicroseconds: 180, computeMicroseconds: 9800, batch: 2))
+        #expect(
+            hexadecimal(WorkerMessage.score(score).encoded())
+                == "04 02 eb e9 d5 e6 0f 78 2b 49 21 00 00 00 00 00 00 00 01 00 00 10 40 00 "
+                + "b4 00 00 00 48 26 00 00 02 00")
+        let next = RouterMessage.Job(job: 33, attempt: 1, remainingMilliseconds: 4995)
+        #expect(
+            hexadecimal(RouterMessage.score(next).encoded())
+                == "04 46 21 00 00 00 00 00 00 00 01 83 13 00 00")
+        let hello = WorkerMessage.Hello(
+            role: .locator(preprocessing: 3), model: "locator", version: "2.0.0", digest: "sha256:72c5aa91",
+            worker: "locator-02b1", credit: 4, bootID: 0x0112_2334_4556_6778)
+        #expect(
+            hexadecimal(WorkerMessage.hello(hello).encoded())
+                == "04 01 00 03 00 07 00 6c 6f 63 61 74 6f 72 05 00 32 2e 30 2e 30 0f 00 73 "
+                + "68 61 32 35 36 3a 37 32 63 35 61 61 39 31 0c 00 6c 6f 63 61 74 6f 72 2d "
+                + "30 32 62 31 04 00 00 00 78 67 56 45 34 23 12 01 00")
+    }
+}
