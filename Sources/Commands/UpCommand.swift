@@ -6,7 +6,8 @@ import Settings
 /// `bifrons up`.
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "up", abstract: "Runs a router, workers of the locator and of every model and a gateway, and keeps them running.",
+        commandName: "up",
+        abstract: "Runs a router, workers of the locator and of every model and a gateway, and keeps them running.",
         discussion: """
             ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait. With keys and without a \
             terminal, under a service manager for instance, SIGHUP has the list of keys read again.

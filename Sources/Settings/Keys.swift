@@ -70,7 +70,8 @@ enum Keys {
     static let resolveInterval = Setting.time(
         "resolve-interval", default: "5s", in: .milliseconds(100) ... .seconds(3600),
         "between two looks at the addresses of dns:// names")
-    static let model = Setting.folder("model", "the folder of the model that the worker serves, a locator's or a network's")
+    static let model = Setting.folder(
+        "model", "the folder of the model that the worker serves, a locator's or a network's")
     static let precision = Setting.choice(
         "precision", of: ["f32", "bf16", "int8"],
         "the number format that the model is computed in: what its manifest says otherwise")
@@ -146,7 +147,8 @@ public enum SettingsTable {
     /// Of `bifrons-worker`, besides those of ``service``.
     public static let worker = [
         Keys.workerRouter.description, Keys.resolveInterval.description, Keys.model.description,
-        Keys.workerName.description, Keys.threads.description, Keys.decodeThreads.description, Keys.maxBatch.description,
+        Keys.workerName.description, Keys.threads.description, Keys.decodeThreads.description,
+        Keys.maxBatch.description,
         Keys.precision.description, Keys.cacheFolder.description,
         Keys.imagePixels.description, Keys.imageScans.description, Keys.imageMemory.description,
         Keys.imageTime.description,

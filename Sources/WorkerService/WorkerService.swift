@@ -136,7 +136,9 @@ public final class WorkerService {
             if polled.isReadable(reportIndex) { for report in reports.drain() { try take(report) } }
             if polled.isReadable(signalIndex) { try receiveSignals() }
             let now = MonotonicClock.now()
-            if let due = core?.nextDeadline, due <= now { try handle(.deadline(progress: threads?.progress ?? 0), at: now) }
+            if let due = core?.nextDeadline, due <= now {
+                try handle(.deadline(progress: threads?.progress ?? 0), at: now)
+            }
         }
         resolver = nil
         // Waits until the last BYE has left.

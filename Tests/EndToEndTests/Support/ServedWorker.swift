@@ -3,12 +3,14 @@ import Logging
 import Reactor
 import Settings
 import Synchronization
+import TestKit
 import Testing
 import Wire
 import WorkerService
 import ZeroMQ
 
-/// The worker's real service on a thread of the tests, with a model that needs no engine: every picture gets the same score.
+/// The worker's real service on a thread of the tests, with a model that needs no engine: a locator that cuts the central
+/// square out of any bytes, or a network that gives every crop the same score.
 final class ServedWorker {
     /// Holds batches up until the test lets them go.
     final class Gate: Sendable {
@@ -51,25 +53,29 @@ final class ServedWorker {
         }
     }
 
-    private final class Model: Scorer {
+    private struct Network: Scorer {
         let identity: ModelIdentity
-        private let gate: Gate?
-        private var pictures = 0
+        let specification = CropSpecification.centralSample
+        let gate: Gate?
 
-        init(_ name: String, _ gate: Gate?) {
-            identity = ModelIdentity(name: name, version: "1.0.0", digest: "sha256:00")
-            self.gate = gate
-        }
-
-        func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
-            pictures += 1
-            return PlacedPicture(format: .png, width: 1, height: 1)
-        }
-
-        func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {
+        func score(
+            _ crops: UnsafeRawBufferPointer, step: () -> Void
+        ) throws -> [Result<WorkerMessage.CropScore, any Error>] {
             try gate?.pass()
-            defer { pictures = 0 }
-            return Array(repeating: .success(WorkerMessage.Region(box: nil, logit: 1)), count: pictures)
+            return Array(
+                repeating: .success(WorkerMessage.CropScore(logit: 1)), count: crops.count / specification.cropBytes)
+        }
+    }
+
+    private struct Locator: Cutter {
+        let identity = ModelIdentity(name: "locator", version: "1.0.0", digest: "sha256:00")
+        let preprocessing = CropSpecification.sample.preprocessing
+
+        func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
+            CutPicture(
+                format: .png, width: 1, height: 1, faces: [],
+                facesFound: specifications.contains(where: \.needsFaces) ? 0 : nil,
+                sets: specifications.map { ([.wholeSample], Array(repeating: file.first ?? 0, count: $0.cropBytes)) })
         }
     }
 
@@ -101,24 +107,40 @@ final class ServedWorker {
     private let state = State()
     private let service: PlatformThread
 
-    /// Starts to serve a model.
-    init(
+    /// Starts to serve a network.
+    convenience init(
         _ model: String, routers: [String], maxBatch: Int = 8, gate: Gate? = nil,
         lookup: (@Sendable (String) throws -> [String])? = nil
     ) throws {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": model])
         settings.routers = routers
-        settings.resolveInterval = .milliseconds(100)
         settings.maxBatch = maxBatch
+        let identity = ModelIdentity(name: model, version: "1.0.0", digest: "sha256:00")
+        try self.init(.second(Network(identity: identity, gate: gate)), settings, lookup)
+    }
+
+    /// Starts a locator. Without faces in any picture, the networks score the central square.
+    ///
+    /// - Parameter keys: the folder of keys; nil: no encryption.
+    static func locator(routers: [String], keys: String? = nil) throws -> ServedWorker {
+        var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": "locator"])
+        settings.routers = routers
+        settings.keys = keys
+        return try ServedWorker(.first(Locator()), settings, nil)
+    }
+
+    private init(
+        _ stage: Stage, _ settings: WorkerSettings, _ lookup: (@Sendable (String) throws -> [String])?
+    ) throws {
+        var settings = settings
+        settings.resolveInterval = .milliseconds(100)
         // For a test that failed half-way.
         settings.drainTime = .seconds(1)
         let started = try WakeUp()
         service = try PlatformThread(name: "worker") { [state, lines, settings] in
             do {
                 let logger = Logger(label: "test") { _ in Log(lines: lines) }
-                let service = try WorkerService(settings: settings, logger: logger, lookup: lookup) {
-                    Model(model, gate)
-                }
+                let service = try WorkerService(settings: settings, logger: logger, lookup: lookup) { stage }
                 // The service has blocked the signals in this thread: now one can be sent to it.
                 state.thread.withLock { $0 = pthread_self() }
                 started.signal()
