@@ -6,14 +6,15 @@ import RouterCore
 struct ScalingBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scaling",
-        abstract: "Simulates the real router and worker cores with up to 1,000 workers of each model and 16 routers.")
+        abstract: "Simulates the real router and worker cores with up to 1,000 workers of each kind and 16 routers.")
 
-    @Option(help: "Numbers of workers of each model.") var workers = "1,3,10,30,100,300,1000"
+    @Option(help: "Numbers of workers of each model and of the locator.") var workers = "1,3,10,30,100,300,1000"
     @Option(help: "Numbers of routers.") var routers = "1,2,4,8,16"
-    @Option(help: "Milliseconds for a picture on one core in resnet, from file to score.") var resnet = 27.0
-    @Option(help: "The same in inception.") var inception = 21.0
+    @Option(help: "Milliseconds of one core from a picture's file to its crops.") var locator = 10.0
+    @Option(help: "Milliseconds of one core for the crops of a picture in resnet.") var resnet = 16.0
+    @Option(help: "The same in inception.") var inception = 10.0
     @Option(help: "Microseconds of a router's CPU for a message in or out, beside the core's.") var socket = 3.0
-    @Option(help: "Microseconds of it for an image in one.") var image = 59.0
+    @Option(help: "Microseconds of it for an image in one; crops take their share.") var image = 59.0
     @Option(help: "Bytes of an image.") var imageBytes = 100_000
     @Option(help: "Gigabits a second of a router's network connection.") var gigabits = 10.0
     @Option(help: "Microseconds on the way between two processes.") var network = 100
@@ -26,7 +27,7 @@ struct ScalingBenchmark: ParsableCommand {
         var table =
             "workers,routers,jobs_per_second,p50_ms,p99_ms,batch,router_busy,core_us,"
             + "open_jobs_per_second,open_p50_ms,open_p99_ms,open_failures\n"
-        print("each model's workers, routers | as much as goes: jobs/s, p50, p99 ms, batch, router busy, core µs a job")
+        print("each kind's workers, routers | as much as goes: jobs/s, p50, p99 ms, batch, router busy, core µs a job")
         print("                              | 70 % of that: jobs/s, p50, p99 ms, failures")
         for workers in try Self.numbers(workers) {
             for routers in try Self.numbers(routers) {
@@ -39,7 +40,8 @@ struct ScalingBenchmark: ParsableCommand {
                 parameters.networkDelay = .microseconds(network)
                 parameters.socketTime = .nanoseconds(Int64(socket * 1000))
                 parameters.imageTime = .nanoseconds(Int64(image * 1000))
-                parameters.pace = [
+                parameters.cuttingTime = .nanoseconds(Int64(locator * 1e6))
+                parameters.scoringTimes = [
                     ("resnet", .nanoseconds(Int64(resnet * 1e6))), ("inception", .nanoseconds(Int64(inception * 1e6))),
                 ]
                 // One and a half times what the workers' credit holds, within what the routers hold.
@@ -51,7 +53,7 @@ struct ScalingBenchmark: ParsableCommand {
                 let usual = open.run(
                     .open(perSecond: 0.7 * most.perSecond), warmUp: .seconds(1),
                     measured: .nanoseconds(Int64(seconds * 1e9)))
-                let batch = Double(most.pictures) / Double(max(1, most.batches))
+                let batch = Double(most.crops) / Double(max(1, most.batches))
                 let left = [
                     "\(workers)", "\(routers)", rounded(most.perSecond, 0), rounded(most.percentile(0.5), 1),
                     rounded(most.percentile(0.99), 1), rounded(batch, 1), rounded(most.utilization),

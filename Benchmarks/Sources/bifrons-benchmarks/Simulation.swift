@@ -9,24 +9,29 @@ import WorkerCore
 ///
 /// A discrete-event simulation: what happens next happens at once, so thousands of machines fit into one process.
 /// A router takes one event after the other, as its thread does. Each takes the CPU time that the core really took for it,
-/// here, and for every message that came or goes `socketTime`, and `imageTime` if it holds an image. With the same seed everything but the former is the same.
+/// here, and for every message that came or goes `socketTime`, and `imageTime` if it holds an image or crops. With the same
+/// seed everything but the former is the same.
 struct Simulation {
     struct Parameters {
         var routers = 1
-        /// Of each model.
+        /// Of each model, and of the locator.
         var workers = 1
         var seed: UInt64 = 1
         /// Of a router's CPU for a message that it receives or sends.
         var socketTime = Duration.microseconds(3)
-        /// Of it for an image in such a message.
+        /// Of it for a payload of `imageBytes` in such a message; crops take their share of it.
         var imageTime = Duration.microseconds(59)
         /// One way, between any two processes.
         var networkDelay = Duration.microseconds(100)
         /// Of each router's network connection, in bits a second, for the images that it sends.
         var bandwidth = 10e9
         var imageBytes = 100_000
-        /// For each model the median time for one picture on one core, decoding and locating included.
-        var pace: [(model: String, time: Duration)] = []
+        /// Bytes of the crops of a picture; both networks score the same ones.
+        var cropBytes = 76_800
+        /// The median time that one core takes to decode a picture and to cut the crops out of it.
+        var cuttingTime = Duration.milliseconds(10)
+        /// For each model the median time for the crops of one picture on one core.
+        var scoringTimes: [(model: String, time: Duration)] = []
         /// Of the logarithm of a picture's time, as a standard deviation.
         var spread = 0.25
     }
@@ -45,7 +50,7 @@ struct Simulation {
         var milliseconds: [Double] = []
         /// Answers of any other kind.
         var failures = 0
-        var pictures = 0
+        var crops = 0
         var batches = 0
         /// Of the busiest router, from 0 to 1.
         var utilization = 0.0
@@ -96,7 +101,10 @@ struct Simulation {
 
     private struct Worker {
         var core: WorkerCore
-        let pace: Duration
+        /// For one picture, or its crops.
+        let time: Duration
+        /// When the batch in hand is done: the next one starts behind it.
+        var isFree: Instant
         var deadline: Instant?
         var progress: UInt64 = 0
     }
@@ -110,6 +118,8 @@ struct Simulation {
     private var now = Instant(nanoseconds: 1_000_000_000)
     private var load = Load.closed(window: 0)
     private var submissions: [Instant] = []
+    /// The payloads that were sent to workers so far.
+    private var tokens = 0
     private var outcome = Outcome(seconds: 0)
     private var isMeasuring = false
 
@@ -124,13 +134,18 @@ struct Simulation {
                     at: start),
                 wireFree: start)
         }
-        for (model, time) in parameters.pace {
+        let kinds =
+            [("locator", WorkerMessage.Role.locator(preprocessing: 3), parameters.cuttingTime)]
+            + parameters.scoringTimes.map { ($0.model, .network(StubWorker.specification), $0.time) }
+        for (model, role, time) in kinds {
             for number in 0..<parameters.workers {
                 let hello = WorkerMessage.Hello(
-                    model: model, version: "1", digest: "sha256:00", worker: "\(model)-\(number)", credit: 0,
+                    role: role, model: model, version: "1", digest: "sha256:00", worker: "\(model)-\(number)",
+                    credit: 0,
                     bootID: UInt64(workers.count + 1))
                 workers.append(
-                    Worker(core: WorkerCore(.init(hello: hello, routers: parameters.routers)), pace: time))
+                    Worker(
+                        core: WorkerCore(.init(hello: hello, routers: parameters.routers)), time: time, isFree: start))
                 // Not all in one moment, or their hearts would beat in step.
                 let delay = Duration.microseconds(Int.random(in: 0..<500_000, using: &random))
                 for router in 0..<parameters.routers {
@@ -257,11 +272,23 @@ struct Simulation {
     }
 
     private func socketTime(_ event: RouterCore.Event, _ actions: [RouterCore.Action]) -> Duration {
-        var (messages, images) = (1 + actions.count, 0)
-        if case .deadline = event { messages -= 1 }
-        if case .request = event { images += 1 }
-        for case .dispatch in actions { images += 1 }
-        return parameters.socketTime * messages + parameters.imageTime * images
+        var (messages, bytes) = (1, 0)
+        switch event {
+        case .deadline: messages = 0
+        case .request: bytes = parameters.imageBytes
+        case .crops: bytes = parameters.cropBytes
+        default: break
+        }
+        for action in actions {
+            switch action {
+            case .locate: bytes += parameters.imageBytes
+            case .score: bytes += parameters.cropBytes
+            case .releaseCrops: continue
+            default: break
+            }
+            messages += 1
+        }
+        return parameters.socketTime * messages + parameters.imageTime * (Double(bytes) / Double(parameters.imageBytes))
     }
 
     private mutating func perform(_ action: RouterCore.Action, of router: Int, after cost: Duration) {
@@ -272,17 +299,25 @@ struct Simulation {
             if case .result(let document) = reply { isVerdict = document.status == .ok }
             schedule(.answer(submitted: submissions[token], isVerdict: isVerdict), after: delay)
         case .send(let peer, let message):
-            schedule(.atWorker(Int(peer.routingID), .received(router, message, picture: nil)), after: delay)
-        case .dispatch(let peer, let job, let token):
-            let transfer = Duration.nanoseconds(Int64(Double(8 * parameters.imageBytes) / parameters.bandwidth * 1e9))
-            routers[router].wireFree = max(routers[router].wireFree, now + cost) + transfer
-            let arrival = WorkerCore.Event.received(router, .job(job), picture: token)
-            schedule(
-                .atWorker(Int(peer.routingID), arrival),
-                after: routers[router].wireFree - now + parameters.networkDelay)
+            schedule(.atWorker(Int(peer.routingID), .received(router, message, nil)), after: delay)
+        case .locate(let peer, let job, let specifications, _):
+            send(.locate(job, specifications), parameters.imageBytes, from: router, to: peer, after: cost)
+        case .score(let peer, let job, _, _):
+            send(.score(job), parameters.cropBytes, from: router, to: peer, after: cost)
         // Of durable jobs and of the end, which are not simulated.
-        case .acknowledge, .release, .persist, .record, .find, .drained: break
+        case .releaseCrops, .acknowledge, .release, .persist, .record, .find, .drained: break
         }
+    }
+
+    private mutating func send(
+        _ message: RouterMessage, _ bytes: Int, from router: Int, to peer: RouterCore.Peer, after cost: Duration
+    ) {
+        let transfer = Duration.nanoseconds(Int64(Double(8 * bytes) / parameters.bandwidth * 1e9))
+        routers[router].wireFree = max(routers[router].wireFree, now + cost) + transfer
+        tokens += 1
+        let arrival = WorkerCore.Event.received(router, message, WorkerCore.Payload(token: tokens, byteCount: bytes))
+        schedule(
+            .atWorker(Int(peer.routingID), arrival), after: routers[router].wireFree - now + parameters.networkDelay)
     }
 
     // MARK: Workers
@@ -290,14 +325,19 @@ struct Simulation {
     private mutating func handle(_ event: WorkerCore.Event, at index: Int) {
         for action in workers[index].core.handle(event, at: now) {
             switch action {
-            case .send(let router, let message):
+            case .send(let router, let message, let crops):
                 let peer = RouterCore.Peer(routingID: UInt64(index))
-                schedule(.atRouter(router, .worker(peer, message)), after: parameters.networkDelay)
-            case .compute(let tokens): compute(tokens, at: index)
+                var event = RouterCore.Event.worker(peer, message)
+                if case .crops(let content) = message, let crops {
+                    event = .crops(peer, content, frames: [parameters.cropBytes], crops)
+                }
+                schedule(.atRouter(router, event), after: parameters.networkDelay)
+            case .locate(let token, _): locate(token, at: index)
+            case .score(let batch): score(batch, at: index)
             case .reconnect(let router):
                 schedule(.atWorker(index, .connected(router)), after: parameters.networkDelay * 2)
             // The routers are the same all the time.
-            case .leave, .release, .finished: break
+            case .leave, .release, .demote, .refused, .finished: break
             }
         }
         if let due = workers[index].core.nextDeadline, due < workers[index].deadline ?? due + .nanoseconds(1) {
@@ -306,16 +346,31 @@ struct Simulation {
         }
     }
 
+    private mutating func locate(_ token: WorkerCore.Token, at index: Int) {
+        let located = WorkerCore.Located(
+            faces: [WorkerMessage.Face(box: .wholeSample)], facesFound: 1, image: .sample,
+            sets: [WorkerMessage.CropSet(squares: [.wholeSample])])
+        schedule(.atWorker(index, .computed(.located(token, located))), after: time(at: index))
+    }
+
     /// All of a batch have their scores when the last one has.
-    private mutating func compute(_ tokens: [WorkerCore.Token], at index: Int) {
+    private mutating func score(_ batch: WorkerCore.Batch, at index: Int) {
         var time = Duration.zero
-        for _ in tokens { time += workers[index].pace * exp(parameters.spread * gaussian()) }
+        for _ in 0..<batch.crops { time += self.time(at: index) }
         if isMeasuring {
             outcome.batches += 1
-            outcome.pictures += tokens.count
+            outcome.crops += batch.crops
         }
-        let region = WorkerMessage.Region(box: nil, logit: 0)
-        for token in tokens { schedule(.atWorker(index, .scored(token, [region], .sample)), after: time) }
+        workers[index].isFree = max(workers[index].isFree, now) + time
+        let scores = Array(
+            repeating: Result<WorkerMessage.CropScore, WireError>.success(WorkerMessage.CropScore(logit: 0)),
+            count: batch.crops)
+        schedule(
+            .atWorker(index, .computed(.scored(batch: batch.number, scores))), after: workers[index].isFree - now)
+    }
+
+    private mutating func time(at index: Int) -> Duration {
+        workers[index].time * exp(parameters.spread * gaussian())
     }
 
     /// By Box and Muller.
