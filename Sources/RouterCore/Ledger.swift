@@ -41,11 +41,6 @@ struct Ledger {
         requests[job.serial]?.steps[job.step].isWaiting ?? false
     }
 
-    /// Whether all models of an unfinished request have answered.
-    func isSettled(_ serial: UInt64) -> Bool {
-        requests[serial]?.unsettled == 0
-    }
-
     /// The unfinished request with this id, of this principal or, nil, of anybody; the latest, if several have the same.
     func serial(ofID id: String, of principal: Principal? = nil) -> UInt64? {
         guard let latest = serialsByID[id] else { return nil }
@@ -86,15 +81,20 @@ struct Ledger {
         }
         bytes -= request.bytes
         loads[request.asker.identity]?.jobs -= 1
-        loads[request.asker.identity]?.bytes -= request.bytes + (request.cut?.bytes ?? 0)
+        loads[request.asker.identity]?.bytes -= request.bytes + request.cutBytes
         if loads[request.asker.identity]?.jobs == 0 { loads[request.asker.identity] = nil }
         return request
     }
 
     /// A picture of the request was cut, for the first time or again.
     mutating func keep(_ cut: Cut, for request: Request) {
-        loads[request.asker.identity]?.bytes += cut.bytes - (request.cut?.bytes ?? 0)
+        loads[request.asker.identity]?.bytes += cut.bytes - request.cutBytes
         request.cut = cut
+    }
+
+    /// The crops of the request are let go before its reply.
+    mutating func forgetCut(of request: Request) {
+        loads[request.asker.identity]?.bytes -= request.cutBytes
     }
 
     private mutating func forget(_ id: String, _ serial: UInt64) {

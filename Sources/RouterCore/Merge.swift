@@ -10,7 +10,7 @@ extension Request {
         document.totalMilliseconds = (now - received).milliseconds
         document.image = cut?.crops.image
         document.locator = cut.map(locatorResult)
-        document.attempts = steps.map(\.attempts).max() ?? 0
+        document.attempts = max(earlierAttempts, steps.map(\.attempts).max() ?? 0)
         let steps = steps[scoring]
         let evidence = Evidence(steps, ensemble, explain: header.explain)
         document.models = steps.map { modelResult($0, ensemble, evidence.decisive) }

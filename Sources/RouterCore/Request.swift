@@ -54,8 +54,10 @@ final class Request {
     var reservedBytes = 0
     /// What was cut out of the picture, at last.
     var cut: Cut?
-    /// Whether the picture was cut a second time, because the networks had changed.
+    /// Whether the picture is cut, or was, a second time, because the networks had changed.
     var isCutAgain = false
+    /// Workers that the first cutting was handed to, once there is a second one.
+    var earlierAttempts = 0
     /// The journal's number for a durable job.
     let job: UInt64?
     /// Whether the job is on disk.
@@ -88,6 +90,15 @@ final class Request {
     /// The indices of the models' steps.
     var scoring: Range<Int> { 1..<steps.count }
 
+    /// Until when the picture is not cut before it is known what all models want.
+    var patience: Instant { received + (deadline - received) / 2 }
+
+    /// Bytes that the crops may have which are asked for.
+    var askedBytes: Int { asked.reduce(0) { $0 + $1.mostBytes } }
+
+    /// Bytes of the crops that are kept for it.
+    var cutBytes: Int { cut.map { $0.isKept ? $0.bytes : 0 } ?? 0 }
+
     func settle(_ index: Int, _ state: Step.State) {
         steps[index].state = state
         if index != Self.locating { unsettled -= 1 }
@@ -106,6 +117,8 @@ final class Cut {
     let worker: Worker.Identity
     /// When it came.
     let at: Instant
+    /// Whether its frames have not been let go.
+    var isKept = true
 
     init(
         token: RouterCore.CropsToken, specifications: [CropSpecification], crops: WorkerMessage.Crops, bytes: Int,

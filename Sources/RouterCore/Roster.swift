@@ -1,47 +1,5 @@
 internal import Wire
 
-/// A registered worker.
-struct Worker {
-    /// What results tell of the worker that computed them.
-    struct Identity {
-        var name: String
-        var version: String
-        var digest: String
-    }
-
-    let peer: RouterCore.Peer
-    let role: WorkerMessage.Role
-    /// Which workers it is one of: see ``Ensemble/pools``.
-    let pool: Int
-    let identity: Identity
-    let metrics: [String: Double]
-    let epoch: UInt64
-    /// The life of the worker's process, of which it has one registration.
-    let bootID: UInt64
-    /// The most jobs that the worker takes at a time.
-    var credit: Int
-    var inFlight: Set<JobID> = []
-    var isDraining = false
-    /// Whether it gets no other job before a suspect that waits for it to be idle.
-    var isReserved = false
-    /// Whether a suspect is the one job in its hands.
-    var isOnTrial = false
-    var lastHeard: Instant
-    var progress: UInt64 = 0
-    /// Since when the worker has had jobs in hand without getting on.
-    var stuckSince: Instant
-    var scored = 0
-    var failed = 0
-    /// Milliseconds that each score took.
-    var compute = StatusReport.Histogram.ofMilliseconds
-
-    var freeCredit: Int { isDraining || isReserved || isOnTrial ? 0 : max(0, credit - inFlight.count) }
-
-    fileprivate var load: Roster.Load {
-        Roster.Load(workers: isDraining ? 0 : 1, credit: isDraining ? 0 : credit, inFlight: inFlight.count)
-    }
-}
-
 /// The workers that said HELLO, by connection and by pool: those of one model, or the locators.
 struct Roster {
     /// Where a worker stands; good until the next `add` or `remove`.
@@ -104,62 +62,25 @@ struct Roster {
         loads[pool].workers > 0
     }
 
-    /// What the workers of one pool have in hand.
-    struct Load {
-        /// Those that take jobs, and the credit of these.
-        var workers = 0
-        var credit = 0
-        /// Jobs in the hands of all.
-        var inFlight = 0
-
-        /// Whether, together with so many that wait, every worker has a batch in hand and another one to go on with: credit
-        /// is for two. Without a worker what waits says nothing of how fast workers are.
-        func isBacklogged(waiting: Int) -> Bool {
-            workers > 0 && (waiting > 0 || inFlight > credit / 2)
-        }
-
-        fileprivate static func += (sum: inout Self, other: Self) {
-            sum.workers += other.workers
-            sum.credit += other.credit
-            sum.inFlight += other.inFlight
-        }
-
-        fileprivate static func -= (sum: inout Self, other: Self) {
-            sum.workers -= other.workers
-            sum.credit -= other.credit
-            sum.inFlight -= other.inFlight
-        }
-    }
-
     func load(of pool: Int) -> Load {
         loads[pool]
     }
 
     /// The worker of the pool that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
     /// there is one: what takes one worker's network away takes its neighbours' too.
-    func leastLoaded(of pool: Int, heardSince then: Instant) -> Slot? {
-        first(of: pool, heardSince: then) { _ in true }
-    }
-
-    /// The same among those that are fit for a job.
-    func leastLoaded(of pool: Int, heardSince then: Instant, where isFit: (Worker) -> Bool) -> Slot? {
-        first(of: pool, heardSince: then) { isFit(workers[$0]) }
+    func leastLoaded(of pool: Int, heardSince then: Instant, fit: Fitness = .all) -> Slot? {
+        first(of: pool, heardSince: then) { fit.admits(workers[$0]) }
     }
 
     /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
     /// since `then`.
-    func leastLoaded(
-        of pool: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?, where isFit: (Worker) -> Bool
-    ) -> Slot? {
-        let hasOthers = hasWorker(of: pool) { $0.peer != avoided && isFit($0) }
+    func leastLoaded(of pool: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?, fit: Fitness) -> Slot?
+    {
+        let hasOthers = hasWorker(of: pool) { $0.peer != avoided && fit.admits($0) }
         return first(of: pool, heardSince: then) { slot in
-            (!hasOthers || workers[slot].peer != avoided) && workers[slot].lastHeard >= then && isFit(workers[slot])
+            (!hasOthers || workers[slot].peer != avoided) && workers[slot].lastHeard >= then
+                && fit.admits(workers[slot])
         }
-    }
-
-    /// Whether the pool has a worker that takes jobs and is fit for a job.
-    func hasWorker(of pool: Int, where isFit: (Worker) -> Bool) -> Bool {
-        byPool[pool].contains { !workers[$0].isDraining && isFit(workers[$0]) }
     }
 
     /// Whether the pool has a worker that takes jobs and was heard of since `then`.
@@ -167,29 +88,37 @@ struct Roster {
         hasWorker(of: pool) { $0.lastHeard >= then }
     }
 
+    private func hasWorker(of pool: Int, where isMeant: (Worker) -> Bool) -> Bool {
+        byPool[pool].contains { !workers[$0].isDraining && isMeant(workers[$0]) }
+    }
+
     // MARK: Suspects
 
     /// Whether any worker is kept free for a suspect.
     var hasReservations: Bool { reservations > 0 }
 
-    /// A worker of the pool that takes jobs, has none in hand, was heard of since `then` and is fit for the job; one that is kept free for this
-    /// before others.
-    func idle(of pool: Int, heardSince then: Instant, where isFit: (Worker) -> Bool) -> Slot? {
-        let idle = able(of: pool, heardSince: then).filter { workers[$0].inFlight.isEmpty && isFit(workers[$0]) }
+    /// A worker of the pool that takes jobs, has none in hand, was heard of since `then` and is fit for the job; one that is
+    /// kept free for this before others.
+    func idle(of pool: Int, heardSince then: Instant, fit: Fitness) -> Slot? {
+        let idle = able(of: pool, heardSince: then)
+            .filter { workers[$0].inFlight.isEmpty && fit.admits(workers[$0]) }
         return idle.first { workers[$0].isReserved } ?? idle.first
     }
 
     /// Keeps workers of the pool free for suspects that wait, those with the fewest jobs in hand: one for each suspect, but
     /// with those that try one already at most half of the workers, and at least one. Without suspects it keeps none.
-    mutating func reserve(of pool: Int, for waiting: Int, heardSince then: Instant) {
+    ///
+    /// - Parameter fit: which workers can do any of the suspects; the others are not kept from their jobs.
+    mutating func reserve(of pool: Int, for waiting: Int, fit: [Fitness], heardSince then: Instant) {
         let able = able(of: pool, heardSince: then)
         let trying = able.count { workers[$0].isOnTrial }
         let wanted = max(0, min(waiting, max(1, able.count / 2) - trying))
         // Those that were chosen before come first: they have been waited for.
-        let order = able.filter { !workers[$0].isOnTrial }.sorted { left, right in
-            workers[left].isReserved != workers[right].isReserved
-                ? workers[left].isReserved : workers[left].inFlight.count < workers[right].inFlight.count
-        }
+        let order = able.filter { slot in !workers[slot].isOnTrial && fit.contains { $0.admits(workers[slot]) } }
+            .sorted { left, right in
+                workers[left].isReserved != workers[right].isReserved
+                    ? workers[left].isReserved : workers[left].inFlight.count < workers[right].inFlight.count
+            }
         for slot in byPool[pool] where workers[slot].isReserved {
             workers[slot].isReserved = false
             reservations -= 1

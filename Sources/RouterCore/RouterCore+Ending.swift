@@ -55,7 +55,9 @@ extension RouterCore {
     }
 
     mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
-        if ledger.isSettled(serial) { finish(serial, now) }
+        guard ledger.contains(serial) else { return }
+        let request = ledger[serial]
+        if request.unsettled == 0 { finish(serial, now) } else { releaseOutdated(request) }
     }
 
     /// Ends a request whose models have not all answered: what is missing is missing for this reason.

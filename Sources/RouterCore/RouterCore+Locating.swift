@@ -2,22 +2,24 @@ internal import Wire
 
 /// The first stage: what is to be cut out of a picture, and what comes of it.
 extension RouterCore {
-    /// Queues the request for a locator, if it has not been and it is known what the networks want: that is said by their
-    /// workers, of which some may not have come yet.
-    mutating func locate(_ serial: UInt64) {
+    /// Queues the request for a locator, if it has not been and it is known what the networks want. Their workers say that, of
+    /// which some may not have come yet: after half of its budget the picture is cut for those that have, and again if others
+    /// come after all.
+    mutating func locate(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
-        guard request.isStarted, request.steps[Request.locating].isHeld, request.unsettled > 0,
-            request.scoring.allSatisfy({
-                request.steps[$0].isSettled || !roster.specifications[request.steps[$0].pool].isEmpty
-            })
-        else { return }
+        guard request.isStarted, request.steps[Request.locating].isHeld else { return }
+        var (known, unknown) = (0, 0)
+        for index in request.scoring where !request.steps[index].isSettled {
+            if roster.specifications[request.steps[index].pool].isEmpty { unknown += 1 } else { known += 1 }
+        }
+        guard known > 0, unknown == 0 || now >= request.patience else { return }
         enqueue(serial, Request.locating)
         locatingIsDue = true
     }
 
     /// The first worker of a model has come: requests may have waited for it to say what it wants.
-    mutating func locateHeld() {
-        for serial in ledger.serials { locate(serial) }
+    mutating func locateHeld(_ now: Instant) {
+        for serial in ledger.serials { locate(serial, now) }
     }
 
     // MARK: What to cut
@@ -38,59 +40,77 @@ extension RouterCore {
     }
 
     /// Whether the step, which was taken from its queue, can be done by any worker that there is, busy or not. If not, it has
-    /// ended, or the picture is cut again.
+    /// ended, or waits for other crops.
     mutating func isFeasible(_ job: JobID, _ now: Instant) -> Bool {
-        if job.step == Request.locating { return plan(job.serial, now) }
-        let (request, pool) = (ledger[job.serial], ledger[job.serial].steps[job.step].pool)
-        guard let cut = request.cut else { return true }
+        let request = ledger[job.serial]
+        if job.step == Request.locating { return plan(job.serial, request, now) }
         // Almost always there is one specification, and it was cut.
-        let wanted = roster.specifications[pool]
-        if wanted.contains(where: cut.specifications.contains) { return true }
+        let wanted = roster.specifications[request.steps[job.step].pool]
+        if let cut = request.cut, cut.isKept, wanted.contains(where: cut.specifications.contains) { return true }
         cutAgain(job, now)
         return false
     }
 
     /// Decides what is cut out of the request's picture: what the workers of its models want that have not answered. Models
-    /// for which nothing can be cut fail.
+    /// that wait for crops fail if none can be cut for them.
     ///
-    /// - Returns: whether there is anything to cut; if not, the request has ended.
-    private mutating func plan(_ serial: UInt64, _ now: Instant) -> Bool {
-        let request = ledger[serial]
+    /// - Returns: whether a model is to get crops; if not, the step is in no queue any more, and the request may have ended.
+    private mutating func plan(_ serial: UInt64, _ request: Request, _ now: Instant) -> Bool {
         let version = preprocessing(for: request)
         request.asked.removeAll(keepingCapacity: true)
-        var bytes = 0
+        var isNeeded = false
         for index in request.scoring where !request.steps[index].isSettled {
             let pool = request.steps[index].pool
-            let wanted = roster.specifications[pool].filter { $0.preprocessing == version }
-            guard !wanted.isEmpty else {
-                settle(serial, index, cropsUnavailable(pool, cutBy: version))
-                continue
+            // The worker that says it may come yet.
+            guard let first = roster.specifications[pool].first else { continue }
+            let isAsked = ask(forOneOf: pool, by: version, request)
+            // Others have crops already, and may manage with them.
+            guard request.steps[index].isHeld else { continue }
+            if isAsked {
+                isNeeded = true
+            } else if let wanted = roster.specifications[pool].first(where: { $0.preprocessing == version }) {
+                settle(serial, index, cropsTooLarge(pool, wanted))
+            } else {
+                settle(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))
             }
-            // One of them will do; the rest is for workers that are being replaced, as far as there is room.
-            var hasOne = false
-            for specification in wanted {
-                if request.asked.contains(specification) {
-                    hasOne = true
-                } else if request.asked.count < Limits.cropSets,
-                    bytes + specification.mostBytes <= configuration.maxCropBytes
-                {
-                    request.asked.append(specification)
-                    bytes += specification.mostBytes
-                    hasOne = true
-                }
-            }
-            if !hasOne { settle(serial, index, cropsTooLarge(pool, wanted[0])) }
         }
-        guard request.unsettled == 0 else { return true }
-        // It is in no queue any more.
-        request.steps[Request.locating].state = .held
-        finish(serial, now)
-        return false
+        guard isNeeded else {
+            request.steps[Request.locating].state = request.cut == nil ? .held : .cut
+            endIfSettled(serial, now)
+            return false
+        }
+        // For workers that are being replaced, as far as there is room.
+        for index in request.scoring where !request.steps[index].isSettled {
+            let wanted = roster.specifications[request.steps[index].pool]
+            guard wanted.count > 1 else { continue }
+            for specification in wanted where specification.preprocessing == version { _ = ask(specification, request) }
+        }
+        return true
     }
 
-    private func cropsUnavailable(_ pool: Int, cutBy version: UInt16) -> WireError {
-        let made = roster.specifications[pool].first?.preprocessing ?? 0
-        return WireError(
+    /// Adds what one of the pool's workers wants to what is to be cut.
+    ///
+    /// - Returns: whether that is cut, for this model or another one.
+    private func ask(forOneOf pool: Int, by version: UInt16, _ request: Request) -> Bool {
+        let wanted = roster.specifications[pool]
+        if wanted.contains(where: { $0.preprocessing == version && request.asked.contains($0) }) { return true }
+        return wanted.contains { $0.preprocessing == version && ask($0, request) }
+    }
+
+    /// Adds one specification, if it is not there and there is room for it.
+    ///
+    /// - Returns: whether it is there.
+    private func ask(_ specification: CropSpecification, _ request: Request) -> Bool {
+        if request.asked.contains(specification) { return true }
+        guard request.asked.count < Limits.cropSets,
+            request.askedBytes + specification.mostBytes <= configuration.maxCropBytes
+        else { return false }
+        request.asked.append(specification)
+        return true
+    }
+
+    private func cropsUnavailable(_ pool: Int, madeFor made: UInt16, cutBy version: UInt16) -> WireError {
+        WireError(
             .unavailable, code: "crops_unavailable",
             "no locator cuts crops for \(ensemble.pools[pool]), which was made for version \(made) of preprocessing; "
                 + "the locators cut by version \(version): run workers of one release")
@@ -106,25 +126,28 @@ extension RouterCore {
     /// The model's workers want by now what was not cut. That is made good once; it is no execution of the model's step.
     private mutating func cutAgain(_ job: JobID, _ now: Instant) {
         let request = ledger[job.serial]
-        guard !request.isCutAgain else {
-            let pool = request.steps[job.step].pool
-            let message =
-                "the workers of \(ensemble.pools[pool]) changed again and again what they score; send it again"
-            settle(job.serial, job.step, WireError(.unavailable, code: "crops_unavailable", message))
-            return endIfSettled(job.serial, now)
-        }
         request.steps[job.step].state = .held
-        guard request.steps[Request.locating].isSettled else { return }
-        request.isCutAgain = true
-        request.steps[Request.locating] = Step(pool: ensemble.locator)
-        locate(job.serial)
+        if request.steps[Request.locating].isSettled {
+            guard !request.isCutAgain else {
+                let pool = request.steps[job.step].pool
+                let message =
+                    "the workers of \(ensemble.pools[pool]) changed again and again what they score; send it again"
+                settle(job.serial, job.step, WireError(.unavailable, code: "crops_unavailable", message))
+                return endIfSettled(job.serial, now)
+            }
+            request.isCutAgain = true
+            request.earlierAttempts = request.steps[Request.locating].attempts
+            request.steps[Request.locating] = Step(pool: ensemble.locator)
+            locate(job.serial, now)
+        }
+        releaseOutdated(request)
     }
 
     // MARK: Room
 
     /// Takes the room that the crops of the request may need, if there is so much; when none is taken there always is.
     mutating func reserveRoom(for request: Request) -> Bool {
-        let bytes = request.asked.reduce(0) { $0 + $1.mostBytes }
+        let bytes = request.askedBytes
         guard cropBytes + bytes <= configuration.maxCropBytes else { return false }
         request.reservedBytes = bytes
         cropBytes += bytes
@@ -141,9 +164,21 @@ extension RouterCore {
 
     /// The crops are not needed any more.
     mutating func release(_ cut: Cut) {
+        guard cut.isKept else { return }
+        cut.isKept = false
         cropBytes -= cut.bytes
         actions.append(.releaseCrops(cut.token))
         locatingIsDue = true
+    }
+
+    /// A picture is being cut again and nobody can do anything with its first crops: they are not to take the room of the
+    /// second ones, for which all pictures would wait then.
+    mutating func releaseOutdated(_ request: Request) {
+        guard let cut = request.cut, cut.isKept, !request.steps[Request.locating].isSettled,
+            request.scoring.allSatisfy({ request.steps[$0].isHeld || request.steps[$0].isSettled })
+        else { return }
+        ledger.forgetCut(of: request)
+        release(cut)
     }
 
     // MARK: What was cut
@@ -167,23 +202,24 @@ extension RouterCore {
         let cut = Cut(
             token: token, specifications: request.asked, crops: crops, bytes: frames.reduce(0, +),
             worker: roster[slot].identity, at: now)
-        cropBytes += cut.bytes
         returnRoom(of: request)
-        if let earlier = request.cut { release(earlier) }
+        cropBytes += cut.bytes
+        let earlier = request.cut
         ledger.keep(cut, for: request)
+        if let earlier { release(earlier) }
         request.settle(Request.locating, .cut)
-        for index in request.scoring where request.steps[index].isHeld {
-            enqueue(job.serial, index)
+        for index in request.scoring where request.steps[index].isHeld { enqueue(job.serial, index) }
+        // Also those that waited with earlier crops: now another worker may be fit for them.
+        for index in request.scoring where request.steps[index].isWaiting {
             dispatch(request.steps[index].pool, now)
-            // What cannot be done has ended.
-            guard ledger.contains(job.serial) else { break }
         }
     }
 
     /// Whether an answer is what was asked for, in number and size.
     private static func fits(_ crops: WorkerMessage.Crops, _ frames: [Int], _ asked: [CropSpecification]) -> Bool {
         guard crops.sets.count == asked.count, frames.count == asked.count,
-            (crops.facesFound != nil) == asked.contains(where: \.needsFaces)
+            (crops.facesFound != nil) == asked.contains(where: \.needsFaces),
+            crops.faces.count <= min(Limits.faces, crops.facesFound ?? 0)
         else { return false }
         return asked.indices.allSatisfy { index in
             let count = asked[index].needsFaces ? max(1, crops.faces.count) : 1

@@ -21,7 +21,10 @@ extension RouterCore {
         if waitEnds < request.deadline, request.steps.contains(where: { $0.workerBy != nil }) {
             deadlines.insert(Deadline(instant: waitEnds, serial: serial))
         }
-        locate(serial)
+        locate(serial, now)
+        if request.steps[Request.locating].isHeld, now < request.patience, request.patience < waitEnds {
+            deadlines.insert(Deadline(instant: request.patience, serial: serial))
+        }
         endIfSettled(serial, now)
     }
 
@@ -34,7 +37,9 @@ extension RouterCore {
     /// A wait of the request is over: pools without a worker fail, and a step that was suspected is judged.
     mutating func endWait(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
-        for (index, step) in request.steps.enumerated() {
+        for index in request.steps.indices {
+            // The failure of the first step is that of others.
+            let step = request.steps[index]
             switch step.state {
             case .held, .waiting:
                 // What no worker has had yet ends with its budget like any other.
@@ -48,7 +53,7 @@ extension RouterCore {
             }
         }
         // What was missing to know what to cut may have been of a model that failed.
-        locate(serial)
+        locate(serial, now)
         endIfSettled(serial, now)
     }
 
@@ -103,63 +108,82 @@ extension RouterCore {
     /// Hands waiting steps of a pool to its workers, as long as one has credit.
     mutating func dispatch(_ pool: Int, _ now: Instant) {
         let lately = heardLately(now)
-        dispatchSuspects(pool, heardSince: lately, now)
-        var passedOver: [WaitingQueue.Entry] = []
-        while !waiting[pool].isEmpty, passedOver.count < Self.mostPassedOver,
-            roster.leastLoaded(of: pool, heardSince: lately) != nil, let entry = waiting[pool].next(ledger)
-        {
-            guard isFeasible(entry.job, now) else { continue }
-            guard let slot = worker(for: entry.job, of: pool, heardSince: lately) else {
-                passedOver.append(entry)
-                continue
+        if dispatchSuspects(pool, heardSince: lately, now) {
+            var passedOver: [WaitingQueue.Entry] = []
+            while !waiting[pool].isEmpty, passedOver.count < Self.mostPassedOver,
+                let free = roster.leastLoaded(of: pool, heardSince: lately), let entry = waiting[pool].next(ledger)
+            {
+                guard isFeasible(entry.job, now) else { continue }
+                guard let slot = worker(for: entry.job, of: pool, heardSince: lately, free: free) else {
+                    passedOver.append(entry)
+                    continue
+                }
+                guard hand(entry.job, to: slot, now) else {
+                    passedOver.append(entry)
+                    break
+                }
             }
-            guard hand(entry.job, to: slot, now) else {
-                passedOver.append(entry)
-                break
-            }
+            for entry in passedOver { waiting[pool].add(entry, ledger) }
         }
-        for entry in passedOver { waiting[pool].add(entry, ledger) }
         drainRates[pool].note(
             isBacklogged: roster.load(of: pool).isBacklogged(waiting: waitingCount(of: pool)), at: now)
     }
 
-    /// A step that may have killed its worker goes to an idle one, which gets no other until it has answered: if it dies
+    /// Each step that may have killed a worker goes to an idle one, which gets no other until it has answered: if it dies
     /// too, there is one culprit, and nobody else was in its hands. Where no worker is idle, some are kept free for it.
-    private mutating func dispatchSuspects(_ pool: Int, heardSince lately: Instant, _ now: Instant) {
-        guard !suspects[pool].isEmpty || roster.hasReservations else { return }
+    ///
+    /// - Returns: false if there is no room for a suspect's crops: others are not to take what there will be.
+    private mutating func dispatchSuspects(_ pool: Int, heardSince lately: Instant, _ now: Instant) -> Bool {
+        guard !suspects[pool].isEmpty || roster.hasReservations else { return true }
         var passedOver: [WaitingQueue.Entry] = []
-        while !suspects[pool].isEmpty, let entry = suspects[pool].next(ledger) {
+        var unmet: [Fitness] = []
+        var hasRoom = true
+        search: while hasRoom, passedOver.count < Self.mostPassedOver, roster.hasWorker(of: pool),
+            let entry = suspects[pool].next(ledger)
+        {
             guard isFeasible(entry.job, now) else { continue }
-            let isFit = fitness(for: entry.job)
-            guard let idle = roster.idle(of: pool, heardSince: lately, where: isFit), hand(entry.job, to: idle, now)
-            else {
-                passedOver.append(entry)
-                break
+            let fit = fitness(for: entry.job)
+            if let idle = roster.idle(of: pool, heardSince: lately, fit: fit) {
+                hasRoom = hand(entry.job, to: idle, now)
+                if hasRoom {
+                    roster[idle].isOnTrial = true
+                    continue
+                }
             }
-            roster[idle].isOnTrial = true
+            passedOver.append(entry)
+            unmet.append(fit)
+            // Who finds no worker where all are fit leaves none to others.
+            if case .all = fit { break search }
         }
         for entry in passedOver { suspects[pool].add(entry, ledger) }
-        roster.reserve(of: pool, for: suspects[pool].count, heardSince: lately)
+        roster.reserve(of: pool, for: suspects[pool].count, fit: unmet, heardSince: lately)
+        return hasRoom
     }
 
     /// The worker with free credit that gets the step; nil: none of those now.
-    private func worker(for job: JobID, of pool: Int, heardSince lately: Instant) -> Roster.Slot? {
+    ///
+    /// - Parameter free: the one that any step of the pool could get.
+    private func worker(
+        for job: JobID, of pool: Int, heardSince lately: Instant, free: Roster.Slot
+    ) -> Roster.Slot? {
         let step = ledger[job.serial].steps[job.step]
-        let isFit = fitness(for: job)
-        return step.attempts == 0
-            ? roster.leastLoaded(of: pool, heardSince: lately, where: isFit)
-            : roster.leastLoaded(of: pool, heardSince: lately, avoiding: step.avoids, where: isFit)
+        let fit = fitness(for: job)
+        if step.attempts > 0 {
+            return roster.leastLoaded(of: pool, heardSince: lately, avoiding: step.avoids, fit: fit)
+        }
+        if case .all = fit { return free }
+        return roster.leastLoaded(of: pool, heardSince: lately, fit: fit)
     }
 
-    /// Which workers of its pool can do the step: locators of the version to cut by, networks that want what was cut.
-    private func fitness(for job: JobID) -> (Worker) -> Bool {
+    /// Which workers of its pool can do the step, which is feasible.
+    private func fitness(for job: JobID) -> Fitness {
         let request = ledger[job.serial]
         if job.step == Request.locating {
-            let preprocessing = preprocessing(for: request)
-            return { $0.role == .locator(preprocessing: preprocessing) }
+            return roster.preprocessings.count == 1
+                ? .all : .cutting(preprocessing: request.asked.first?.preprocessing ?? 0)
         }
-        let cut = request.cut
-        return { cut?.frame(for: $0) != nil }
+        guard let cut = request.cut, roster.specifications[request.steps[job.step].pool].count > 1 else { return .all }
+        return .scoring(cut)
     }
 
     /// Puts the step into the worker's hands.

@@ -85,7 +85,7 @@ extension RouterCore {
                 .welcome(
                     epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
             ))
-        if isFirst { locateHeld() }
+        if isFirst { locateHeld(now) }
         dispatch(pool, now)
     }
 
