@@ -191,11 +191,14 @@ extension RouterCore {
     /// - Returns: false if there is no room for the crops that would come of it now.
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) -> Bool {
         let request = ledger[job.serial]
+        var given: (cut: Cut, frame: Int)?
         if job.step == Request.locating {
             guard reserveRoom(for: request) else { return false }
-        } else if let cut = request.cut, let frame = cut.frame(for: roster[slot]) {
-            request.steps[job.step].given = (cut, frame)
+        } else {
+            guard let cut = request.cut, let frame = cut.frame(for: roster[slot]) else { return false }
+            given = (cut, frame)
         }
+        request.steps[job.step].given = given
         request.steps[job.step].attempts += 1
         request.steps[job.step].state = .running
         roster.assign(job, to: slot, at: now)
@@ -203,7 +206,7 @@ extension RouterCore {
         let message = RouterMessage.Job(
             job: job.rawValue, attempt: UInt8(clamping: request.steps[job.step].attempts),
             remainingMilliseconds: UInt32(clamping: (request.deadline - now).nanoseconds / 1_000_000))
-        if let (cut, frame) = request.steps[job.step].given {
+        if let (cut, frame) = given {
             actions.append(.score(peer, message, crops: cut.token, frame: frame))
         } else {
             actions.append(.locate(peer, message, request.asked, image: request.token))

@@ -57,7 +57,7 @@ public struct ScriptedWorker: Sendable {
     }
 
     /// The scores of a picture's crops.
-    public func score(_ job: UInt64, logits: [Float] = [0], maps: [EvidenceMap]? = nil) -> WorkerMessage {
+    public func score(_ job: UInt64, logits: [Float] = [0], maps: [EvidenceMap?]? = nil) -> WorkerMessage {
         let crops = logits.indices.map { WorkerMessage.CropScore(logit: logits[$0], map: maps?[$0]) }
         return .score(WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: .sample))
     }

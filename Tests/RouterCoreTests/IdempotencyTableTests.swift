@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 import Wire
 
@@ -170,9 +171,10 @@ struct IdempotencyTableTests {
     }
 
     @Test func anotherPolicyDecidesOnAPictureWithoutAFace() throws {
-        var script = started()
+        var script = Script()
+        script.join("r1", scoring: .sample)
         _ = keyed(&script, 1)
-        script.scoreNoFace("r1", 1, logit: 9)
+        script.score("r1", 1, logit: 9)
         for (token, policy, action) in [
             (2, "careful", ResultDocument.PolicyAction.block), (3, "easy", .allow), (4, "strict", .review),
         ] {

@@ -4,14 +4,13 @@ import Wire
 @testable import RouterCore
 
 struct LedgerTests {
-    @Test func aJobsNumberHasRoomForEveryModelOfAnEnsemble() {
-        #expect(Ensemble.maxModels.nonzeroBitCount == 1)
+    @Test func aJobsNumberHasRoomForTheLocatorAndEveryModelOfAnEnsemble() {
         for serial: UInt64 in [1, 2, 1 << 40] {
-            for task in 0..<Ensemble.maxModels {
-                let job = JobID(serial: serial, task: task)
+            for step in 0...Ensemble.maxModels {
+                let job = JobID(serial: serial, step: step)
                 #expect(job.serial == serial)
-                #expect(job.task == task)
-                #expect(job < JobID(serial: serial + 1, task: 0))
+                #expect(job.step == step)
+                #expect(job < JobID(serial: serial + 1, step: 0))
             }
         }
     }
@@ -21,7 +20,7 @@ struct LedgerTests {
         header.idempotencyKey = key
         return Request(
             token: 0, header: header, asker: asker, sha256: [image], bytes: 1, received: Instant(nanoseconds: 0),
-            tasks: [])
+            pools: [2, 0])
     }
 
     @Test func anIDIsTheLatestOfThoseWhoHaveIt() {

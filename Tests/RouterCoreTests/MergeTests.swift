@@ -84,17 +84,34 @@ struct MergeTests {
     private let left = Box(x: 10, y: 20, width: 100, height: 110)
     private let right = Box(x: 300, y: 20, width: 90, height: 95)
 
-    @Test func facesMergeByTheirBoxesAndTheMostSuspiciousDecides() throws {
+    /// Workers of both models, which look at these faces.
+    private func pair(_ faces: [Box], facesFound: Int? = nil) -> Script {
         var script = Script()
-        script.join("r1")
-        script.join("i1")
+        script.faces = faces.map { WorkerMessage.Face(box: $0) }
+        script.facesFound = facesFound
+        script.join("r1", scoring: .sample)
+        script.join("i1", scoring: .sample)
+        return script
+    }
+
+    /// resnet has scored the first faces; then a worker of inception's came that wants other crops, and the picture was cut
+    /// again, with the second faces.
+    private func cutTwice(_ first: [Box], _ second: [Box], resnet: [Float]) -> Script {
+        var script = pair(first)
+        script.classify(1)
+        script.score("r1", 1, logits: resnet)
+        script.faces = second.map { WorkerMessage.Face(box: $0) }
+        script.lose("i1", .unreachable)
+        let wider = CropSpecification(kind: .face(margin: 2), width: 2, height: 2, preprocessing: 3)
+        #expect(script.join("i2", scoring: wider) == ["welcome i2", "job 1 to i2, attempt 2"])
+        return script
+    }
+
+    @Test func facesMergeByTheirBoxesAndTheMostSuspiciousDecides() throws {
+        var script = pair([left, right])
         script.classify(1) { $0.policy = "careful" }
-        script.score(
-            "r1", 1,
-            regions: [WorkerMessage.Region(box: left, logit: -2), WorkerMessage.Region(box: right, logit: 3)])
-        script.score(
-            "i1", 1,
-            regions: [WorkerMessage.Region(box: right, logit: 1), WorkerMessage.Region(box: left, logit: -1)])
+        script.score("r1", 1, logits: [-2, 3])
+        script.score("i1", 1, logits: [-1, 1])
         let result = try #require(script.document(1))
         let faces = try #require(result.faces)
         #expect(faces.map(\.box) == [left, right])
@@ -113,48 +130,44 @@ struct MergeTests {
     }
 
     @Test func mapsStandBesideTheFacesWhereTheyAreAskedFor() throws {
-        func map(_ cell: UInt8) -> HeatMap { HeatMap(square: left, width: 1, height: 1, cells: [cell]) }
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
+        func map(_ cell: UInt8) -> EvidenceMap { EvidenceMap(width: 1, height: 1, cells: [cell]) }
+        var script = pair([left, right])
         for (token, explain) in [(1, true), (2, false)] {
             script.classify(token) { $0.explain = explain }
-            script.score("r1", token, regions: [.init(box: left, logit: -2, map: map(1)), .init(box: right, logit: 3)])
-            script.score("i1", token, regions: [.init(box: right, logit: 1, map: map(2)), .init(box: left, logit: -1)])
+            script.score("r1", token, logits: [-2, 3], maps: [map(1), nil])
+            script.score("i1", token, logits: [-1, 1], maps: [nil, map(2)])
             let faces = try #require(script.document(token)?.faces)
-            #expect(faces.map(\.maps) == (explain ? [["resnet": map(1)], ["inception": map(2)]] : [[:], [:]]))
+            let (first, second) = (HeatMap(square: left, evidence: map(1)), HeatMap(square: right, evidence: map(2)))
+            #expect(faces.map(\.maps) == (explain ? [["resnet": first], ["inception": second]] : [[:], [:]]))
             #expect(script.document(token)?.maps == [:])
         }
-        script.classify(3) { $0.explain = true }
-        script.score("r1", 3, regions: [.init(box: nil, logit: -2, map: map(3))])
-        script.score("i1", 3, regions: [.init(box: nil, logit: 2, map: map(4))])
-        #expect(script.document(3)?.maps == ["resnet": map(3), "inception": map(4)])
+        script.faces = []
+        for (token, explain) in [(3, true), (4, false)] {
+            script.classify(token) { $0.explain = explain }
+            script.score("r1", token, logits: [-2], maps: [map(3)])
+            script.score("i1", token, logits: [2], maps: [map(4)])
+            let maps = [("resnet", map(3)), ("inception", map(4))].map {
+                ($0, HeatMap(square: .wholeSample, evidence: $1))
+            }
+            #expect(script.document(token)?.maps == (explain ? Dictionary(uniqueKeysWithValues: maps) : [:]))
+        }
     }
 
     @Test func aFaceSaysByHowMuchItStoodTurned() throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
+        var script = pair([])
+        script.faces = [.init(box: left, turned: 90), .init(box: right)]
         script.classify(1)
-        script.score("r1", 1, regions: [.init(box: left, turned: 90, logit: -2), .init(box: right, logit: 3)])
-        script.score("i1", 1, regions: [.init(box: right, logit: 1), .init(box: left, turned: 90, logit: -1)])
+        script.score("r1", 1, logits: [-2, 3])
+        script.score("i1", 1, logits: [-1, 1])
         #expect(script.document(1)?.faces?.map(\.turned) == [90, nil])
     }
 
     @Test func boxesThatMostlyOverlapAreOneFace() throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
-        script.classify(1)
         let (shifted, elsewhere) = (
             Box(x: 11, y: 19, width: 101, height: 110), Box(x: 80, y: 20, width: 100, height: 110)
         )
-        script.score(
-            "r1", 1,
-            regions: [WorkerMessage.Region(box: left, logit: -2), WorkerMessage.Region(box: elsewhere, logit: 3)])
-        script.score(
-            "i1", 1,
-            regions: [WorkerMessage.Region(box: elsewhere, logit: 1), WorkerMessage.Region(box: shifted, logit: -1)])
+        var script = cutTwice([left, elsewhere], [elsewhere, shifted], resnet: [-2, 3])
+        #expect(script.score("i2", 1, logits: [1, -1]) == ["reply 1: 200"])
         let faces = try #require(script.document(1)?.faces)
         #expect(faces.map(\.box) == [left, elsewhere])
         #expect(isNear(faces[0].aiProbability, sigmoid(0.3 - 0.7 * 2 - 0.6 * 1)))
@@ -162,23 +175,15 @@ struct MergeTests {
     }
 
     @Test func twoFacesOfOneModelAreNeverOne() throws {
-        var script = Script()
-        script.join("r1")
+        var script = pair([left, left])
         script.classify(1) { $0.models = ["resnet"] }
-        script.score(
-            "r1", 1, regions: [WorkerMessage.Region(box: left, logit: -2), WorkerMessage.Region(box: left, logit: 3)])
+        script.score("r1", 1, logits: [-2, 3])
         #expect(script.document(1)?.faces?.count == 2)
     }
 
     @Test func aFaceThatOneModelReportsMergesFromThatModel() throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
-        script.classify(1)
-        script.score("r1", 1, regions: [WorkerMessage.Region(box: left, logit: -2)])
-        script.score(
-            "i1", 1,
-            regions: [WorkerMessage.Region(box: left, logit: -1), WorkerMessage.Region(box: right, logit: 4)])
+        var script = cutTwice([left], [left, right], resnet: [-2])
+        script.score("i2", 1, logits: [-1, 4])
         let result = try #require(script.document(1))
         let faces = try #require(result.faces)
         #expect(faces.count == 2)
@@ -198,12 +203,10 @@ struct MergeTests {
     func withoutAFaceNothingIsSaidAndThePolicyDecides(
         logit: Float, policy: (key: String, value: ResultDocument.PolicyAction)
     ) throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
+        var script = pair([])
         script.classify(1) { $0.policy = policy.key }
-        script.scoreNoFace("r1", 1, logit: logit)
-        #expect(script.scoreNoFace("i1", 1, logit: 1) == ["reply 1: 200"])
+        script.score("r1", 1, logit: logit)
+        #expect(script.score("i1", 1, logit: 1) == ["reply 1: 200"])
         let result = try #require(script.document(1))
         #expect(
             result.verdict
@@ -216,23 +219,22 @@ struct MergeTests {
     }
 
     @Test func aFaceIsNoPictureWithoutOneWhateverThePolicySays() throws {
-        var script = Script()
-        script.join("r1")
+        var script = pair([left])
         script.classify(1) {
             $0.models = ["resnet"]
             $0.policy = "careful"
         }
-        script.score("r1", 1, regions: [WorkerMessage.Region(box: left, logit: -5)])
+        script.score("r1", 1, logit: -5)
         #expect(script.document(1)?.verdict?.action == .allow)
     }
 
     @Test func aModelThatLooksAtWholePicturesSpeaksWithoutAFace() throws {
         var script = Script()
         script.join("r1")
-        script.join("i1")
+        script.join("i1", scoring: .sample)
         script.classify(1) { $0.policy = "careful" }
         script.score("r1", 1, logit: -2)
-        script.scoreNoFace("i1", 1, logit: 9)
+        script.score("i1", 1, logit: 9)
         let result = try #require(script.document(1))
         // By its own blend: what the other makes of the square has no part in it, and `no_face` none either.
         #expect(isNear(result.verdict?.aiProbability, sigmoid(0.1 - 1.5 * 2)))
@@ -246,49 +248,61 @@ struct MergeTests {
             as [(Float, Float, Double)]
         {
             var script = Script()
+            script.faces = [WorkerMessage.Face(box: left)]
             script.join("r1")
-            script.join("i1")
+            script.join("i1", scoring: .sample)
             script.classify(1)
             script.score("r1", 1, logit: whole)
-            script.score("i1", 1, regions: [WorkerMessage.Region(box: left, logit: face)])
+            script.score("i1", 1, logit: face)
             let result = try #require(script.document(1))
             #expect(isNear(result.verdict?.aiProbability, decisive))
             #expect(result.faces?.map(\.box) == [left])
+            #expect(result.facesFound == 1)
+        }
+    }
+
+    /// Each map shows the part of the picture that its model looked at.
+    @Test func mapsOfDifferentCropsTellTheirSquares() throws {
+        let map = EvidenceMap(width: 1, height: 1, cells: [9])
+        for (box, faces, maps) in [
+            (left, [["inception": HeatMap(square: left, evidence: map)]], [:]),
+            (nil, [], ["inception": HeatMap(square: .wholeSample, evidence: map)]),
+        ] as [(Box?, [[String: HeatMap]], [String: HeatMap])] {
+            var script = Script()
+            script.faces = [box].compactMap { $0 }.map { WorkerMessage.Face(box: $0) }
+            script.join("r1")
+            script.join("i1", scoring: .sample)
+            script.classify(1) { $0.explain = true }
+            script.score("r1", 1, logits: [0], maps: [map])
+            script.score("i1", 1, logits: [0], maps: [map])
+            let result = try #require(script.document(1))
+            #expect(result.faces?.map(\.maps) == faces)
+            // As soon as a face is scored there is no place for the map of the whole.
+            let whole = box == nil ? ["resnet": HeatMap(square: .wholeSample, evidence: map)] : [:]
+            #expect(result.maps == maps.merging(whole) { $1 })
         }
     }
 
     @Test func aFaceThatOneModelFoundCountsThoughTheOtherFoundNone() throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
-        script.classify(1)
-        script.scoreNoFace("r1", 1, logit: 9)
-        script.score("i1", 1, regions: [WorkerMessage.Region(box: left, logit: -1)])
+        var script = cutTwice([], [left], resnet: [9])
+        script.score("i2", 1, logits: [-1])
         let result = try #require(script.document(1))
         #expect(isNear(result.verdict?.aiProbability, sigmoid(-0.2 - 0.5)))
         #expect(result.faces?.count == 1 && result.facesFound == 1)
     }
 
     @Test func withoutAFaceAMissingModelIsPartialAllTheSame() throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
+        var script = pair([])
         script.classify(1)
         script.fail("i1", 1, .timeout)
-        #expect(script.scoreNoFace("r1", 1, logit: 9) == ["reply 1: 206"])
+        #expect(script.score("r1", 1, logit: 9) == ["reply 1: 206"])
         #expect(script.document(1)?.verdict?.label == .noFace)
     }
 
     @Test func facesThatAreNotScoredAreCounted() throws {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
+        var script = pair((0..<16).map { Box(x: 50 * Int32($0), y: 0, width: 40, height: 40) }, facesFound: 41)
         script.classify(1)
-        let regions = (0..<16).map { index in
-            WorkerMessage.Region(box: Box(x: 50 * Int32(index), y: 0, width: 40, height: 40), logit: -3)
-        }
-        script.score("r1", 1, regions: regions, facesFound: 40)
-        script.score("i1", 1, regions: regions, facesFound: 41)
+        for name in ["r1", "i1"] { script.score(name, 1, logits: Array(repeating: -3, count: 16)) }
         let result = try #require(script.document(1))
         #expect(result.faces?.count == 16)
         #expect(result.facesFound == 41)

@@ -72,7 +72,7 @@ struct OverloadTests {
 /// Clients that send at a steady pace, and workers that need a steady time for each job, late or not.
 private struct Line {
     /// Milliseconds for a job; the slower model decides.
-    private static let pace = ["resnet": 10, "inception": 7]
+    private static let pace = ["resnet": 10, "inception": 7, "locator": 4]
     private static let budget = 1000
 
     private struct Worker {
@@ -97,15 +97,19 @@ private struct Line {
     private var workers: [Worker] = []
     private var now = Instant(nanoseconds: 1_000_000_000)
     private var nextToken = 1
+    private var nextCrops = 0
 
     init(workers count: Int) {
         capacity = Double(1000 * count) / Double(Self.pace["resnet"]!)
         core = RouterCore(configuration: RouterCore.Configuration(), ensemble: .sample, epochSeed: 1, at: now)
         for (model, pace) in Self.pace.sorted(by: { $0.key < $1.key }) {
             for number in 1...count {
+                let name = "\(model)-\(number)"
+                let script =
+                    model == "locator"
+                    ? ScriptedWorker.locator(name, credit: 16) : ScriptedWorker(name, serving: model, credit: 16)
                 let worker = Worker(
-                    peer: RouterCore.Peer(routingID: UInt64(workers.count + 1)),
-                    script: ScriptedWorker("\(model)-\(number)", serving: model, credit: 16), freeAt: now,
+                    peer: RouterCore.Peer(routingID: UInt64(workers.count + 1)), script: script, freeAt: now,
                     pace: .milliseconds(pace))
                 workers.append(worker)
                 perform(core.handle(.worker(worker.peer, worker.script.hello), at: now))
@@ -134,7 +138,7 @@ private struct Line {
             for index in workers.indices where workers[index].freeAt <= now && !workers[index].jobs.isEmpty {
                 let job = workers[index].jobs.removeFirst()
                 workers[index].freeAt = now + workers[index].pace
-                perform(core.handle(.worker(workers[index].peer, workers[index].script.score(job)), at: now))
+                perform(core.handle(answer(workers[index], job), at: now))
             }
             let due = later.filter { $0.turn <= now }
             later.removeAll { $0.turn <= now }
@@ -152,12 +156,20 @@ private struct Line {
         }
     }
 
+    private mutating func answer(_ worker: Worker, _ job: UInt64) -> RouterCore.Event {
+        guard case .locator = worker.script.role else { return .worker(worker.peer, worker.script.score(job)) }
+        let (message, frames) = worker.script.crops(job)
+        guard case .crops(let crops) = message else { preconditionFailure("no crops") }
+        nextCrops += 1
+        return .crops(worker.peer, crops, frames: frames.map(\.count), nextCrops)
+    }
+
     private mutating func perform(_ actions: [RouterCore.Action]) {
         for action in actions {
             switch action {
             case .send(let peer, .welcome(let epoch, _)):
                 workers[workers.firstIndex { $0.peer == peer }!].script.epoch = epoch
-            case .dispatch(let peer, let job, _):
+            case .locate(let peer, let job, _, _), .score(let peer, let job, _, _):
                 let index = workers.firstIndex { $0.peer == peer }!
                 if workers[index].jobs.isEmpty {
                     workers[index].freeAt = max(workers[index].freeAt, now + workers[index].pace)

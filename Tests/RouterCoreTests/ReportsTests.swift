@@ -5,36 +5,48 @@ import Wire
 
 struct ReportsTests {
     @Test func statusTellsQueuesWorkersAndCounts() throws {
-        var script = Script { $0.version = "9.9" }
+        var script = Script(locators: .byHand) {
+            $0.version = "9.9"
+            $0.maxCropBytes = 1000
+        }
         script.join("r1", credit: 1, metrics: ["roc_auc": 0.97])
         script.join("i1", credit: 8)
+        script.join("l1", credit: 1)
         script.wait(.seconds(2))
         script.classify(1, bytes: 10)
+        script.cut("l1", 1)
         script.wait(.milliseconds(30))
         script.classify(2, bytes: 20)
+        script.cut("l1", 2)
         script.score("i1", 1)
         script.fail("i1", 2, .unprocessable)
-        script.ask(3, .status, id: "s")
-        guard case .status(let report)? = script.replies[3] else { preconditionFailure() }
+        script.classify(3, bytes: 30)
+        script.classify(4, bytes: 40)
+        script.ask(5, .status, id: "s")
+        guard case .status(let report)? = script.replies[5] else { preconditionFailure() }
         #expect(report.id == "s")
         #expect(report.router.version == "9.9")
         #expect(report.router.uptimeS == 2.03)
         #expect(!report.router.draining)
-        #expect(report.queue.jobs == 2)
-        #expect(report.queue.bytes == 30)
+        #expect(report.queue.jobs == 4)
+        #expect(report.queue.bytes == 100)
+        // Those of two pictures, and room for those of the third.
+        #expect(report.queue.cropBytes == 3 * 18)
+        #expect(report.queue.maxCropBytes == 1000)
         #expect(report.queue.oldestMs == 30)
-        #expect(report.models.map(\.name) == ["resnet", "inception"])
-        #expect(report.models.map(\.workers) == [1, 1])
-        #expect(report.models.map(\.waiting) == [1, 0])
-        #expect(report.models.map(\.inFlight) == [1, 0])
-        #expect(report.workers.map(\.name) == ["r1", "i1"])
+        #expect(report.models.map(\.name) == ["resnet", "inception", "locator"])
+        #expect(report.models.map(\.workers) == [1, 1, 1])
+        #expect(report.models.map(\.waiting) == [1, 0, 1])
+        #expect(report.models.map(\.inFlight) == [1, 0, 1])
+        #expect(report.workers.map(\.name) == ["r1", "i1", "l1"])
+        #expect(report.workers.map(\.model) == ["resnet", "inception", "locator"])
         #expect(report.workers[0].metrics == ["roc_auc": 0.97])
-        #expect(report.workers.map(\.inFlight) == [1, 0])
-        #expect(report.workers.map(\.scored) == [0, 1])
-        #expect(report.workers.map(\.failed) == [0, 1])
+        #expect(report.workers.map(\.inFlight) == [1, 0, 1])
+        #expect(report.workers.map(\.scored) == [0, 1, 2])
+        #expect(report.workers.map(\.failed) == [0, 1, 0])
         #expect(report.workers[1].lastHeardMs == 0)
-        #expect(report.counters.accepted == 2)
-        #expect(report.counters.bytesReceived == 30)
+        #expect(report.counters.accepted == 4)
+        #expect(report.counters.bytesReceived == 100)
         #expect(report.counters.repliesByStatus == ["200": 1])
         #expect(try StatusReport.decode(report.encoded()) == report)
     }
@@ -69,11 +81,12 @@ struct ReportsTests {
     }
 
     @Test func scoresAndResultsAreCountedInHistograms() {
-        var script = Script()
-        script.join("r1")
-        script.join("i1")
+        var script = Script(locators: .byHand)
+        for name in ["r1", "i1", "l1"] { script.join(name) }
         for token in 1...2 {
             script.classify(token)
+            script.wait(.milliseconds(5))
+            script.cut("l1", token)
             script.wait(.milliseconds(20))
             script.score("r1", token)
             script.wait(.milliseconds(20))
@@ -81,13 +94,14 @@ struct ReportsTests {
         }
         let report = script.status
         // A scripted worker says that it has computed for 2 ms.
-        #expect(report.models.map(\.computeMs.count) == [2, 2])
-        #expect(report.models.map(\.computeMs.sum) == [4, 4])
-        #expect(report.models.map(\.queueMs.sum) == [36, 76])
-        #expect(report.models.map(\.batch.counts.first) == [2, 2])
+        #expect(report.models.map(\.computeMs.count) == [2, 2, 2])
+        #expect(report.models.map(\.computeMs.sum) == [4, 4, 4])
+        // The crops begin to wait when they are there.
+        #expect(report.models.map(\.queueMs.sum) == [36, 76, 6])
+        #expect(report.models.map(\.batch.counts.first) == [2, 2, 2])
         #expect(report.workers.map(\.computeMs) == report.models.map(\.computeMs))
         #expect(report.latencyHistogramMs.count == 2)
-        #expect(report.latencyHistogramMs.sum == 80)
+        #expect(report.latencyHistogramMs.sum == 90)
     }
 
     @Test func verdictsAreCountedByLabelAndAction() {
@@ -128,6 +142,8 @@ struct ReportsTests {
                     ]),
                 ModelsReport.Model(name: "inception", workers: 0, served: []),
             ])
+        let served = ModelsReport.Served(version: "1.0.0", digest: "sha256:00ff", metrics: [:], workers: 1)
+        #expect(report.locator == ModelsReport.Model(name: "locator", workers: 1, served: [served]))
         #expect(report.policies.map(\.name) == ["careful", "default", "easy", "strict"])
         #expect(report.policies[0].noFace == .block)
     }

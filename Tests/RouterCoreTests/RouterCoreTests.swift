@@ -23,7 +23,7 @@ struct RouterCoreTests {
         #expect(script.core.jobsInHand == 0)
     }
 
-    @Test func aJobCarriesWhatIsLeftOfItsBudget() {
+    @Test func aJobCarriesWhatIsLeftOfItsBudget() throws {
         var script = Script()
         script.join("r1", credit: 1)
         let only: (inout RequestHeader) -> Void = {
@@ -36,7 +36,8 @@ struct RouterCoreTests {
         script.score("r1", 1)
         let peer = script.peer("r1")
         let job = RouterMessage.Job(job: script.job("r1", 2), attempt: 1, remainingMilliseconds: 699)
-        #expect(script.lastActions.last == .dispatch(peer, job, image: 2))
+        let crops = try #require(script.kept.first { $0.value == 2 }?.key)
+        #expect(script.lastActions.last == .score(peer, job, crops: crops, frame: 0))
     }
 
     @Test func pingIsAnsweredWithoutWorkers() {
@@ -108,10 +109,12 @@ struct RouterCoreTests {
         var script = Script { $0.workerWait = .seconds(30) }
         #expect(script.classify(1) { $0.budgetMilliseconds = 60_000 } == [])
         #expect(script.classify(2) { ($0.budgetMilliseconds, $0.requirement) = (60_000, .all) } == [])
-        #expect(script.status.models.map(\.waiting) == [2, 2])
         #expect(script.wait(.seconds(29)) == [])
-        #expect(script.join("r1") == ["welcome r1", "job 1 to r1", "job 2 to r1"])
-        #expect(script.join("i1") == ["welcome i1", "job 1 to i1", "job 2 to i1"])
+        // Nobody can say yet what is to be cut for inception.
+        #expect(script.join("r1") == ["welcome r1"])
+        #expect(script.status.queue.jobs == 2)
+        #expect(
+            script.join("i1") == ["welcome i1", "job 1 to r1", "job 1 to i1", "job 2 to r1", "job 2 to i1"])
         // The wait is over, and workers are there.
         #expect(script.wait(.seconds(2)) == [])
         for job in 1...2 {
@@ -121,29 +124,64 @@ struct RouterCoreTests {
     }
 
     @Test func jobForWhichNoWorkerComesFailsWhenTheWaitIsOver() {
-        var script = Script { $0.workerWait = .seconds(2) }
+        var script = Script(locators: .byHand) { $0.workerWait = .seconds(2) }
+        script.join("l1")
         script.classify(1)
         script.wait(.milliseconds(1500))
         script.classify(2)
         #expect(script.wait(.milliseconds(499)) == [])
         #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 no_worker"])
-        #expect(script.status.models.map(\.waiting) == [1, 1])
-        #expect(script.join("r1") == ["welcome r1", "job 2 to r1"])
-        #expect(script.score("r1", 2) == [])
-        #expect(script.wait(.milliseconds(1500)) == ["reply 2: 206"])
+        #expect(script.join("r1") == ["welcome r1"])
+        #expect(script.wait(.milliseconds(1499)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["picture 2 to l1"])
+        #expect(script.cut("l1", 2) == ["job 2 to r1"])
+        #expect(script.score("r1", 2) == ["reply 2: 206"])
         #expect(script.core.nextDeadline != nil)
         script.lose("r1")
+        script.lose("l1")
         #expect(script.core.nextDeadline == nil)
     }
 
-    @Test func modelWithAWorkerDoesNotWaitForTheOther() {
+    @Test func modelWithAWorkerDoesNotWaitForAnotherOfWhichItIsKnownWhatItWants() {
         var script = Script { $0.workerWait = .seconds(2) }
-        script.join("r1")
+        for name in ["r1", "i1"] { script.join(name) }
+        script.lose("i1")
         #expect(script.classify(1) == ["job 1 to r1"])
         #expect(script.classify(2) { $0.requirement = .all } == ["job 2 to r1"])
+        #expect(script.status.models.map(\.waiting) == [0, 2, 0])
         script.score("r1", 1)
         script.score("r1", 2)
-        #expect(script.wait(.seconds(2)) == ["reply 1: 206", "reply 2: 503 no_worker"])
+        #expect(script.wait(.milliseconds(1999)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["reply 1: 206", "reply 2: 503 no_worker"])
+    }
+
+    @Test func modelWithAWorkerWaitsForTheOtherToSayWhatItWantsAsLongAsOneWaitsForAWorker() {
+        var script = Script { $0.workerWait = .seconds(2) }
+        script.join("r1")
+        #expect(script.classify(1) == [])
+        #expect(script.classify(2) { $0.requirement = .all } == [])
+        #expect(script.wait(.milliseconds(1999)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["job 1 to r1", "job 2 to r1"])
+        #expect(script.score("r1", 1) == ["reply 1: 206"])
+        #expect(script.score("r1", 2) == ["reply 2: 503 no_worker"])
+    }
+
+    /// By then the others' scores would come too late.
+    @Test func modelWithAWorkerWaitsForTheOtherForHalfOfTheBudgetAtMost() {
+        var script = Script { $0.workerWait = .seconds(30) }
+        script.join("r1")
+        #expect(script.classify(1) { $0.budgetMilliseconds = 3000 } == [])
+        #expect(script.wait(.milliseconds(1499)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["job 1 to r1"])
+        script.score("r1", 1)
+        #expect(script.wait(.milliseconds(1500)) == ["reply 1: 206"])
+        #expect(script.document(1)?.models.map(\.status) == [.ok, .timeout])
+        // A worker that comes after that has the picture cut again.
+        script.classify(2) { $0.budgetMilliseconds = 3000 }
+        #expect(script.wait(.milliseconds(1500)) == ["job 2 to r1"])
+        #expect(script.join("i1") == ["welcome i1", "job 2 to i1"])
+        script.score("r1", 2)
+        #expect(script.score("i1", 2) == ["reply 2: 200"])
     }
 
     @Test func jobWhoseWorkerCameAndLeftWaitsWithinItsBudget() {
@@ -157,7 +195,7 @@ struct RouterCoreTests {
     }
 
     @Test func budgetEndsBeforeTheWait() {
-        var script = Script { $0.workerWait = .seconds(30) }
+        var script = Script(locators: .byHand) { $0.workerWait = .seconds(30) }
         script.classify(1)
         #expect(script.wait(.seconds(5)) == ["reply 1: 408 budget_spent"])
         #expect(script.core.nextDeadline == nil)
@@ -271,12 +309,14 @@ struct RouterCoreTests {
     }
 
     @Test func withoutJobsAndWorkersThereIsNothingToWaitFor() {
-        var script = Script()
+        var script = Script(locators: .byHand)
         #expect(script.core.nextDeadline == nil)
-        script.join("r1")
-        #expect(script.core.nextDeadline != nil)
-        script.lose("r1")
-        #expect(script.core.nextDeadline == nil)
+        for name in ["r1", "l1"] {
+            script.join(name)
+            #expect(script.core.nextDeadline != nil)
+            script.lose(name)
+            #expect(script.core.nextDeadline == nil)
+        }
     }
 
     // MARK: Failures of workers

@@ -1,12 +1,24 @@
 import RouterCore
 import TestKit
+import Testing
 import Wire
 
 /// A router core with its clock, its workers and what it did, told in words: a test reads like the story of a job.
 ///
-/// Workers go by names such as "r1": an "r" serves resnet, an "i" inception.
+/// Workers go by names such as "r1": an "r" serves resnet, an "i" inception, and an "l" is a locator. A script begins with
+/// the locator "l0", which cuts each picture in the instant in which it gets it and of which nothing is told, so that tests
+/// of one stage need not speak of the other.
 struct Script {
     typealias Token = RouterCore.Token
+    typealias CropsToken = RouterCore.CropsToken
+
+    /// Which locators cut without being told to.
+    enum Locators {
+        /// One that has joined already.
+        case itself
+        /// None: the test has them join and cut.
+        case byHand
+    }
 
     var core: RouterCore
     private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
@@ -17,6 +29,11 @@ struct Script {
     private(set) var replies: [Token: RouterCore.Reply] = [:]
     /// What the core did at the last event.
     private(set) var lastActions: [RouterCore.Action] = []
+    /// What is found in the pictures that "l0" cuts: so many faces are cut out, and so many are there; nil: those.
+    var faces: [WorkerMessage.Face] = []
+    var facesFound: Int?
+    /// The pictures whose crops are kept for the networks.
+    private(set) var kept: [CropsToken: Token] = [:]
     /// Workers whose heart does not beat while the script waits.
     var silent: Set<String> = []
     /// Workers whose heart beats without progress.
@@ -29,12 +46,25 @@ struct Script {
     private var progress: UInt64 = 0
     private var nextBeat: Instant
     private var nextPeer: UInt64 = 1
+    /// What the locators were last asked to cut out of each picture.
+    private var asked: [String: [Token: [CropSpecification]]] = [:]
+    private var nextCrops: CropsToken = 1
+    /// Pictures that "l0" was handed in the event in hand.
+    private var uncut: [Token] = []
+    private let cutsByItself: Bool
 
-    init(_ configure: (inout RouterCore.Configuration) -> Void = { _ in }) {
+    private static let automaton = "l0"
+
+    init(
+        ensemble: Ensemble = .sample, locators: Locators = .itself,
+        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
+    ) {
         var configuration = RouterCore.Configuration()
         configure(&configuration)
         nextBeat = now + .milliseconds(500)
-        core = RouterCore(configuration: configuration, ensemble: .sample, epochSeed: 100, at: now)
+        cutsByItself = locators == .itself
+        core = RouterCore(configuration: configuration, ensemble: ensemble, epochSeed: 100, at: now)
+        if cutsByItself { join(.locator(Self.automaton, credit: .max)) }
     }
 
     // MARK: Clients
@@ -123,12 +153,32 @@ struct Script {
         }
     }
 
+    /// The status of all workers but "l0".
+    var workersStatus: [StatusReport.Worker] {
+        mutating get { status.workers.filter { !(cutsByItself && $0.name == Self.automaton) } }
+    }
+
     // MARK: Workers
 
     /// A worker says HELLO, on the connection it has or on a new one.
+    ///
+    /// - Parameters:
+    ///   - specification: what a network scores.
+    ///   - preprocessing: by which version a locator cuts.
     @discardableResult
-    mutating func join(_ name: String, credit: UInt32 = 4, metrics: [String: Double] = [:]) -> [String] {
-        var worker = ScriptedWorker(name, serving: name.hasPrefix("r") ? "resnet" : "inception", credit: credit)
+    mutating func join(
+        _ name: String, credit: UInt32 = 4, scoring specification: CropSpecification = .centralSample,
+        preprocessing: UInt16 = CropSpecification.sample.preprocessing, metrics: [String: Double] = [:]
+    ) -> [String] {
+        var worker: ScriptedWorker
+        if name.hasPrefix("l") {
+            worker = .locator(name, credit: credit)
+            worker.role = .locator(preprocessing: preprocessing)
+        } else {
+            worker = ScriptedWorker(
+                name, serving: name.hasPrefix("r") ? "resnet" : "inception", as: .network(specification), credit: credit
+            )
+        }
         worker.metrics = metrics
         return join(worker)
     }
@@ -147,23 +197,52 @@ struct Script {
         return join(self[name])
     }
 
+    /// The score of the central square, or of a picture's one face.
     @discardableResult
     mutating func score(_ name: String, _ token: Token, logit: Float = 0) -> [String] {
-        say(name, self[name].score(job(name, token), logit: logit))
+        score(name, token, logits: [logit])
     }
 
+    /// The scores of all crops.
     @discardableResult
     mutating func score(
-        _ name: String, _ token: Token, regions: [WorkerMessage.Region], facesFound: Int? = nil
+        _ name: String, _ token: Token, logits: [Float], maps: [EvidenceMap?]? = nil
     ) -> [String] {
-        say(name, self[name].score(job(name, token), regions: regions, facesFound: facesFound))
+        say(name, self[name].score(job(name, token), logits: logits, maps: maps))
     }
 
-    /// The score of a model that has looked for faces and found none.
+    /// A locator has cut what it was asked for.
+    ///
+    /// - Parameters:
+    ///   - specifications: what it cuts instead.
+    ///   - change: what is wrong with its answer.
     @discardableResult
-    mutating func scoreNoFace(_ name: String, _ token: Token, logit: Float = 0) -> [String] {
-        score(name, token, regions: [WorkerMessage.Region(box: nil, logit: logit)], facesFound: 0)
+    mutating func cut(
+        _ name: String, _ token: Token, faces: [WorkerMessage.Face] = [], facesFound: Int? = nil,
+        of specifications: [CropSpecification]? = nil,
+        _ change: (inout WorkerMessage.Crops, inout [Int]) -> Void = { _, _ in }
+    ) -> [String] {
+        let specifications = specifications ?? asked[name]?[token] ?? []
+        let looked = specifications.contains(where: \.needsFaces)
+        let answer = self[name].crops(
+            job(name, token), of: specifications, faces: looked ? faces : [],
+            facesFound: .some(looked ? facesFound ?? faces.count : nil))
+        guard case .crops(var crops) = answer.message else { preconditionFailure() }
+        var frames = answer.frames.map(\.count)
+        change(&crops, &frames)
+        return deliver(name, crops, frames, of: token)
     }
+
+    /// A worker sends crops.
+    @discardableResult
+    mutating func deliver(_ name: String, _ crops: WorkerMessage.Crops, _ frames: [Int], of token: Token) -> [String] {
+        kept[nextCrops] = token
+        nextCrops += 1
+        return handle(.crops(peer(name), crops, frames: frames, nextCrops - 1))
+    }
+
+    /// What a locator was last asked to cut out of a picture.
+    func asked(_ name: String, _ token: Token) -> [CropSpecification] { asked[name]?[token] ?? [] }
 
     @discardableResult
     mutating func fail(_ name: String, _ token: Token, _ status: Status, code: String = "scripted") -> [String] {
@@ -234,11 +313,17 @@ struct Script {
 
     // MARK: Telling
 
-    /// Everything but PONG, in words.
+    /// Everything but PONG, the end of crops and what concerns "l0", in words.
     @discardableResult
     mutating func handle(_ event: RouterCore.Event) -> [String] {
-        lastActions = core.handle(event, at: now)
-        return lastActions.compactMap { tell($0) }
+        var actions = core.handle(event, at: now)
+        var told = actions.compactMap { tell($0) }
+        while !uncut.isEmpty {
+            told += cut(Self.automaton, uncut.removeFirst(), faces: faces, facesFound: facesFound)
+            actions += lastActions
+        }
+        lastActions = actions
+        return told
     }
 
     private mutating func tell(_ action: RouterCore.Action) -> String? {
@@ -247,16 +332,34 @@ struct Script {
             replies[token] = reply
             guard case .result(let document) = reply else { return "reply \(token)" }
             return "reply \(token): \(document.status.rawValue)" + (document.error.map { " \($0.code)" } ?? "")
-        case .dispatch(let peer, let job, let token):
+        case .locate(let peer, let job, let specifications, let token):
+            jobs[name(peer), default: [:]][token] = job.job
+            asked[name(peer), default: [:]][token] = specifications
+            if isAutomaton(peer) {
+                uncut.append(token)
+                return nil
+            }
+            return "picture \(token) to \(name(peer))" + (job.attempt > 1 ? ", attempt \(job.attempt)" : "")
+        case .score(let peer, let job, let crops, let frame):
+            guard let token = kept[crops] else {
+                Issue.record("the crops \(crops) are not there any more")
+                return nil
+            }
+            #expect((0..<Limits.cropSets).contains(frame))
             jobs[name(peer), default: [:]][token] = job.job
             return "job \(token) to \(name(peer))" + (job.attempt > 1 ? ", attempt \(job.attempt)" : "")
+        case .releaseCrops(let crops):
+            if kept.removeValue(forKey: crops) == nil { Issue.record("the crops \(crops) are let go twice") }
+            return nil
         case .send(let peer, .welcome(let epoch, _)):
             workers[name(peer)]?.epoch = epoch
-            return "welcome \(name(peer))"
+            return isAutomaton(peer) ? nil : "welcome \(name(peer))"
+        case .send(let peer, _) where isAutomaton(peer): return nil
         case .send(_, .pong): return nil
         case .send(let peer, .resync): return "resync \(name(peer))"
         case .send(let peer, .bye): return "bye \(name(peer))"
-        case .send(_, .job): preconditionFailure("a job is dispatched, not sent: it has an image")
+        case .send(_, .locate), .send(_, .score):
+            preconditionFailure("a job has a picture or crops: it is an action of its own")
         case .acknowledge(let token, .result(let document)):
             replies[token] = .result(document)
             return "acknowledge \(token): \(document.status.rawValue)"
@@ -274,6 +377,10 @@ struct Script {
             return "find \(id)\(whose ?? "") for \(token)"
         case .drained: return "drained"
         }
+    }
+
+    private func isAutomaton(_ peer: RouterCore.Peer) -> Bool {
+        cutsByItself && name(peer) == Self.automaton
     }
 
     private func name(_ peer: RouterCore.Peer) -> String {

@@ -8,11 +8,11 @@ struct WaitingQueueTests {
     /// Jobs that waited for one worker, in the order in which it got them.
     private func order(_ script: inout Script, _ tokens: [Int]) -> [Int] {
         var order: [Int] = []
-        script.say("r1", script["r1"].credit(1))
+        var told = script.say("r1", script["r1"].credit(1))
         for _ in tokens {
-            guard case .dispatch(_, _, let token)? = script.lastActions.last else { break }
-            order.append(token)
-            script.score("r1", token)
+            guard let words = told.last?.split(separator: " "), words[0] == "job" else { break }
+            order.append(Int(words[1])!)
+            told = script.score("r1", order.last!)
         }
         return order
     }
