@@ -77,7 +77,11 @@ extension RouterCore {
 
     mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {
         let request = ledger.remove(serial)
-        if request.steps[Request.locating].isWaiting { noteStale(request.steps[Request.locating]) }
+        if request.steps[Request.locating].isWaiting {
+            noteStale(request.steps[Request.locating])
+            // It may have been the one that waited for more room than others need.
+            locatingIsDue = true
+        }
         returnRoom(of: request)
         if let cut = request.cut { release(cut) }
         let document = request.result(ensemble, at: now, overriding: error)

@@ -29,6 +29,7 @@ extension RouterCore {
         case .drain(let epoch):
             guard epoch == roster[slot].epoch else { return }
             roster.drain(slot)
+            locatingIsDue = true
             dispatch(roster[slot].pool, now)
         case .bye(let epoch):
             if epoch == roster[slot].epoch { remove(peer, now) }
@@ -86,6 +87,8 @@ extension RouterCore {
                     epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
             ))
         if isFirst { locateHeld(now) }
+        // Whoever comes or goes may change what is cut, and for which jobs there is room.
+        locatingIsDue = true
         dispatch(pool, now)
     }
 
@@ -160,6 +163,7 @@ extension RouterCore {
     /// that is lost too.
     mutating func lose(_ lost: [(peer: Peer, loss: Loss)], _ now: Instant) {
         let gone = lost.compactMap { entry in roster.remove(entry.peer).map { (worker: $0, loss: entry.loss) } }
+        if !gone.isEmpty { locatingIsDue = true }
         statistics.counters.workersLost += gone.count
         for (worker, loss) in gone { takeBack(from: worker, loss, now) }
         // Also jobs that avoided a lost worker as long as it was there.
@@ -169,6 +173,7 @@ extension RouterCore {
     /// The worker has left, or forgot its jobs.
     mutating func remove(_ peer: Peer, _ now: Instant) {
         guard let worker = roster.remove(peer) else { return }
+        locatingIsDue = true
         takeBack(from: worker, nil, now)
         dispatch(worker.pool, now)
     }

@@ -1,0 +1,188 @@
+import TestKit
+import Wire
+
+@testable import RouterCore
+
+/// What holds between any two events: results, books and queues.
+extension Schedule {
+    mutating func checkResult(_ document: ResultDocument, _ request: Open) throws {
+        try check(
+            document.id == request.header.id, "\(request.header.id ?? "nil") is answered as \(document.id ?? "nil")")
+        guard request.header.verb == .classify else { return }
+        try check(
+            !document.status.isSuccess || !request.header.durable || request.isPersisted,
+            "\(request.header.id ?? "nil") is answered and not on disk")
+        try check(document.metadata == request.header.metadata, "the metadata are not echoed")
+        let scored = document.models.filter { $0.status == .ok }
+        try check(scored.allSatisfy { $0.aiProbability.map((0...1).contains) ?? false }, "a score is no probability")
+        switch document.status {
+        case .ok:
+            try check(
+                !document.degraded && scored.count == document.models.count && !scored.isEmpty, "200 lacks a score")
+        case .partial: try check(document.degraded && !scored.isEmpty, "206 without any score")
+        default: try check(document.error != nil, "\(document.status) without a reason")
+        }
+        try check((document.verdict != nil) == document.status.isSuccess, "\(document.status) and its verdict disagree")
+        if document.error?.code == "quarantined", request.header.idempotencyKey == nil {
+            try check(request.deaths.values.contains { $0.count >= 2 }, "no two workers died of a quarantined job")
+            let isOfCrops = document.error?.message.contains("picture's crops") == true
+            let culprit = request.deaths.first { $0.value.count >= 2 }?.key
+            if case .cutting? = culprit {
+                try check(!isOfCrops, "the crops are blamed for what the picture did")
+            } else {
+                try check(isOfCrops, "the picture is blamed for what its crops did")
+            }
+            seen[isOfCrops ? "quarantined crops" : "quarantined picture", default: 0] += 1
+        }
+        for code in Set(document.models.compactMap(\.error?.code) + [document.error?.code].compactMap { $0 }) {
+            seen[code, default: 0] += 1
+        }
+        try check(document.image?.sha256 != Self.wrongDigest, "a result tells of crops that do not fit")
+        try check((document.image == nil) == (document.locator == nil), "a picture was cut by nobody")
+        if let sha256 = request.sha256, let image = document.image {
+            try check(image.sha256 == sha256, "the key is answered with another image's result")
+        }
+        if let verdict = document.verdict {
+            let decided = core.ensemble.verdict(verdict.aiProbability, policy: request.header.policy)
+            try check(verdict == decided, "\(verdict) is not what the policy \(request.header.policy) says")
+        }
+        // A follower's result tells of its leader's workers, so only the reverse can be said for keys.
+        if request.header.idempotencyKey == nil, document.attempts > 0 {
+            try check(document.attempts == request.executions.values.max(), "attempts is \(document.attempts)")
+            if request.cuts == 2, document.status == .ok, document.models.count == 2 {
+                seen["scored from two cuts", default: 0] += 1
+            }
+        }
+    }
+
+    func checkBooks() throws {
+        let jobs = open.values.filter(\.isJob)
+        try check(core.ledger.count == jobs.count, "\(core.ledger.count) jobs, not \(jobs.count) without a result")
+        try check(core.jobsInHand <= configuration.maxJobs, "more jobs than the queue holds")
+        let bytes = jobs.reduce(0) { $0 + $1.bytes }
+        try check(core.ledger.bytes == bytes, "\(core.ledger.bytes) bytes, not \(bytes)")
+        let kept = open.values.filter(\.isRecording).reduce(0) { $0 + $1.bytes }
+        try check(
+            core.recordingBytes == kept && bytes + kept <= configuration.maxBytes,
+            "\(core.recordingBytes) bytes of jobs with a result, not \(kept)")
+        let first = jobs.lazy.map(\.deadline).min()
+        if let first {
+            try check(first > now, "a request outlives its budget")
+            try check(core.nextDeadline.map { $0 <= first } ?? false, "the timer is behind a deadline")
+        }
+        if open.isEmpty, peers.isEmpty { try check(core.nextDeadline == nil, "a timer for nothing") }
+    }
+
+    /// Crops are there for jobs without a result, in the room that there is for them.
+    func checkCrops() throws {
+        var bytes = 0
+        for (crops, cut) in kept {
+            let token = cut.token ?? -1
+            try check(open[token]?.isJob == true, "the crops \(crops) are kept for \(token), which has its result")
+            bytes += cut.bytes
+        }
+        try check(Set(kept.values.map(\.token)).count == kept.count, "a picture has two sets of crops")
+        for held in peers.values.flatMap(\.held.values) where open[held.token]?.isJob == true {
+            bytes += held.asked.reduce(0) { $0 + $1.cropBytes * ($1.needsFaces ? Limits.faces : 1) }
+        }
+        try check(core.cropBytes == bytes, "\(core.cropBytes) bytes of crops, not \(bytes)")
+        try check(bytes <= configuration.maxCropBytes, "\(bytes) bytes of crops")
+        for owner in [nil, "ann", "bob"] {
+            let jobs = open.filter { $0.value.isJob && $0.value.header.owner == owner }
+            let crops = kept.values.filter { $0.token.map { jobs[$0] != nil } ?? false }
+            let load = core.ledger.load(of: Asker.anybody.acting(for: owner).identity)
+            let bytes = jobs.values.reduce(0) { $0 + $1.bytes } + crops.reduce(0) { $0 + $1.bytes }
+            try check(load.jobs == jobs.count, "\(owner ?? "nobody") has \(load.jobs) jobs, not \(jobs.count)")
+            try check(load.bytes == bytes, "\(owner ?? "nobody") has \(load.bytes) bytes, not \(bytes)")
+        }
+    }
+
+    /// Nobody waits while a worker is free that can do it, but for the job that it failed at and that another may take, for
+    /// second tries while it is silent, for suspects, which need an idle one, and for room for crops.
+    private mutating func checkNobodyWaitsInVain(_ pool: Int, _ waiting: [(request: Request, step: Step)]) throws {
+        let name = core.ensemble.pools[pool]
+        let ready = peers.values.filter { $0.worker.model == name && !$0.isDraining }
+        let kept = Set(core.roster.workers(of: pool).filter { $0.isReserved || $0.isOnTrial }.map(\.peer))
+        // Whose turn it is waits for room, and whoever comes behind.
+        let isFull =
+            pool == core.ensemble.locator
+            && waiting.contains { $0.request.askedBytes + core.cropBytes > configuration.maxCropBytes }
+        if isFull { seen["no room", default: 0] += 1 }
+        for peer in ready where peer.held.count < peer.credit && !isFull {
+            let isSilent = now - peer.lastHeard > .milliseconds(750)
+            for (request, step) in waiting where isFit(peer, request, pool) {
+                let others = ready.count { $0.id != peer.id && isFit($0, request, pool) }
+                let mayWait =
+                    step.isSuspect
+                    ? isSilent || !peer.held.isEmpty
+                    : step.avoids == peer.id && others > 0 || step.attempts > 0 && isSilent || kept.contains(peer.id)
+                try check(
+                    mayWait,
+                    """
+                    \(peer.worker.name) is free and \(request.token) waits for \(name): suspect \(step.isSuspect), attempts \
+                    \(step.attempts), silent \(isSilent), holds \(peer.held.count) of \(peer.credit), others \(others), kept \
+                    \(kept.contains(peer.id)), asks for \(request.askedBytes) beside \(core.cropBytes)
+                    """)
+            }
+        }
+        // Nobody waits for crops that none of the workers wants, as long as there are some.
+        for (request, _) in waiting where pool != core.ensemble.locator && !isFull {
+            let isFree = ready.contains { $0.held.count < $0.credit && !kept.contains($0.id) }
+            let canBe = ready.contains { isFit($0, request, pool) }
+            try check(!isFree || canBe, "\(request.token) has crops that nobody of \(name) wants")
+        }
+    }
+
+    /// Whether the worker can do the step of its pool.
+    private func isFit(_ peer: Peer, _ request: Request, _ pool: Int) -> Bool {
+        switch peer.worker.role {
+        case .locator(let preprocessing): core.preprocessing(for: request) == preprocessing
+        case .network(let specification): request.cut?.specifications.contains(specification) == true
+        }
+    }
+
+    /// Whoever is held waits for crops, or for a worker to say which.
+    private func checkHeld(_ request: Request) throws {
+        guard request.isStarted else { return }
+        let models = request.scoring.map { request.steps[$0] }
+        let isUnderWay = !request.steps[Request.locating].isSettled
+        try check(isUnderWay || !models.contains(where: \.isHeld), "\(request.token) waits for crops that do not come")
+        guard request.steps[Request.locating].isHeld else { return }
+        let open = models.filter { !$0.isSettled }
+        let unknown = open.count { core.roster.specifications[$0.pool].isEmpty }
+        try check(
+            unknown == open.count || unknown > 0 && now < request.patience, "\(request.token) could be cut and is not")
+    }
+
+    mutating func checkStatus() throws {
+        let report = core.statusReport(id: nil, at: now)
+        try check(report.counters.repliesByStatus.values.reduce(0, +) == replies, "not all replies are counted")
+        try check(report.workers.count == peers.count, "\(report.workers.count) workers, not \(peers.count)")
+        try check(report.queue.cropBytes == core.cropBytes, "\(report.queue.cropBytes) bytes of crops")
+        for worker in report.workers {
+            let peer = peers.values.first { $0.worker.name == worker.name }
+            try check(peer?.held.count == worker.inFlight, "\(worker.name) has \(worker.inFlight) in flight")
+            try check(peer?.credit == worker.credit, "\(worker.name) has credit \(worker.credit)")
+            try check(peer?.isDraining == (worker.state == "draining"), "\(worker.name) is \(worker.state)")
+        }
+        // Whoever waits for another request's result waits for one that is being computed.
+        var leaders: [ScopedKey: Int] = [:]
+        for serial in core.ledger.serials {
+            let request = core.ledger[serial]
+            try checkHeld(request)
+            guard let key = request.key, request.job == nil || request.isJournalled else { continue }
+            leaders[key, default: 0] += core.idempotency.isLeader(serial, of: key) ? 1 : 0
+        }
+        try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")
+        for (pool, told) in report.models.enumerated() {
+            var waiting: [(request: Request, step: Step)] = []
+            for request in core.ledger.serials.map({ core.ledger[$0] }) {
+                for step in request.steps where step.pool == pool && step.isWaiting { waiting.append((request, step)) }
+            }
+            try check(told.waiting == waiting.count, "\(told.waiting) wait for \(told.name), not \(waiting.count)")
+            let held = peers.values.filter { $0.worker.model == told.name }.reduce(0) { $0 + $1.held.count }
+            try check(told.inFlight == held, "\(told.inFlight) are in flight for \(told.name), not \(held)")
+            try checkNobodyWaitsInVain(pool, waiting)
+        }
+    }
+}

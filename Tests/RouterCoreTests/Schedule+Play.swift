@@ -1,0 +1,304 @@
+import TestKit
+import Wire
+
+@testable import RouterCore
+
+/// What clients, journal and workers do.
+extension Schedule {
+    /// The journal does what is next.
+    mutating func obey() throws {
+        guard !orders.isEmpty else { return }
+        var failure = ResultDocument(id: "kept", error: WireError(.unprocessable, code: "c", "m"))
+        failure.metadata = nil
+        switch orders.removeFirst() {
+        case .persist(let job):
+            let fate = random.next() % 10
+            try handle(
+                .persisted(job: job, fate == 0 ? .failed("scripted") : fate == 1 ? .known(failure) : .stored))
+        case .record(let job): try handle(.recorded(job: job, failure: random.chance(0.1) ? "scripted" : nil))
+        case .find(let token):
+            failure.id = open[token]?.header.id
+            let findings: [RouterCore.Finding] = [.result(failure), .running, .unknown, .failed("scripted")]
+            try handle(.found(token, findings.randomElement(using: &random)!))
+        }
+    }
+
+    mutating func recover() throws {
+        // What an earlier life left fits, as it fitted there.
+        guard configuration.keepsJournal, core.jobsInHand < configuration.maxJobs,
+            core.ledger.bytes + core.recordingBytes + 100 <= configuration.maxBytes
+        else { return }
+        var header = RequestHeader(verb: .classify, id: anyID())
+        header.durable = true
+        header.budgetMilliseconds = Int.random(in: 1...1500, using: &random)
+        if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
+        if random.chance(0.1) { header.models = ["vgg"] }
+        setOwner(&header)
+        try handle(.recovered(nextToken, job: random.next(), header, key: nil, sha256: digest(header), bytes: 100))
+    }
+
+    mutating func setOwner(_ header: inout RequestHeader) {
+        if random.chance(0.2) { header.owner = random.chance(0.5) ? "ann" : "bob" }
+    }
+
+    /// One of two images.
+    private mutating func digest(_ header: RequestHeader) -> [UInt8]? {
+        header.idempotencyKey == nil ? nil : Array(repeating: random.chance(0.1) ? 1 : 0, count: 32)
+    }
+
+    mutating func request() -> RouterCore.Event {
+        var header = RequestHeader(verb: .classify, id: random.chance(0.9) ? anyID() : nil)
+        header.budgetMilliseconds = Int.random(in: 1...(random.chance(0.5) ? 50 : 1500), using: &random)
+        header.priority = Int.random(in: Limits.priorities, using: &random)
+        header.models = [nil, nil, ["resnet"], ["inception"], ["inception", "resnet"]].randomElement(using: &random)!
+        header.requirement = random.chance(0.7) ? .any : .all
+        if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
+        if random.chance(0.1) { header.metadata = Array("{}".utf8) }
+        if random.chance(0.02) { header.models = ["vgg"] }
+        header.policy = random.chance(0.02) ? "none" : ["default", "strict", "easy"].randomElement(using: &random)!
+        setOwner(&header)
+        if random.chance(0.3) { header.durable = true }
+        if random.chance(0.5) { header.wait = false }
+        let bytes: Int? =
+            random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)
+        return .request(
+            nextToken, header, imageBytes: bytes, sha256: digest(header),
+            totalBytes: (bytes ?? 0) + Int.random(in: 0...300, using: &random))
+    }
+
+    mutating func anyID() -> String {
+        "id \(Int.random(in: 0...30, using: &random))"
+    }
+
+    private mutating func anyone() -> RouterCore.Peer? {
+        // Sorted, or the same seed would not play the same twice.
+        peers.keys.sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
+    }
+
+    mutating func lose() throws {
+        let onTrial = peers.values.filter { peer in
+            peer.held.values.contains { open[$0.token]?.suspectIn.contains($0.step) == true }
+        }
+        let suspected = onTrial.map(\.id).min { $0.routingID < $1.routingID }
+        let busiest = random.chance(0.5) ? busiest() : anyone()
+        guard let peer = random.chance(0.5) ? suspected ?? busiest : busiest else { return }
+        let others: [RouterCore.Loss] = [.unreachable, .revoked]
+        try handle(.lost(peer, random.chance(0.7) ? .connectionEnded : others.randomElement(using: &random)!))
+    }
+
+    /// All workers of a model, or of all, fall silent together.
+    mutating func pauseHost() {
+        let model: String? = random.chance(0.5) ? core.ensemble.pools.randomElement(using: &random) : nil
+        let end = now + .milliseconds(Int.random(in: 0...3000, using: &random))
+        for peer in peers.values where model == nil || peer.worker.model == model { pausedUntil[peer.id] = end }
+    }
+
+    /// A worker that was lost dials again, and is the one that it was or was started anew.
+    mutating func comeBack() throws {
+        guard var worker = gone.popLast() else { return }
+        if random.chance(0.3) { worker.bootID = random.next() }
+        let id = RouterCore.Peer(routingID: nextPeer)
+        nextPeer += 1
+        try handle(.worker(id, worker.hello))
+    }
+
+    private func isPaused(_ peer: RouterCore.Peer) -> Bool {
+        pausedUntil[peer].map { $0 > now } ?? false
+    }
+
+    /// Whose death is felt most.
+    private func busiest() -> RouterCore.Peer? {
+        peers.values.max { ($0.held.count, $0.id.routingID) < ($1.held.count, $1.id.routingID) }?.id
+    }
+
+    mutating func answer() throws {
+        let busy = peers.values.filter { !$0.held.isEmpty && !isPaused($0.id) }.sorted {
+            $0.id.routingID < $1.id.routingID
+        }
+        guard let peer = busy.randomElement(using: &random) else { return }
+        let job = peer.held.keys.sorted().randomElement(using: &random)!
+        let failures: [Status] = [
+            .unavailable, Status(rawValue: 500), .unprocessable, .tooLarge, .ok, Status(rawValue: 7),
+        ]
+        switch random.next() % 100 {
+        case 0..<84: try handle(rightAnswer(job, peer))
+        case 84..<88: try handle(wrongAnswer(job, peer))
+        default: try handle(.worker(peer.id, peer.worker.fail(job, failures.randomElement(using: &random)!)))
+        }
+    }
+
+    private mutating func rightAnswer(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
+        guard let held = peer.held[job], case .scoring = held.step else { return crops(job, peer) }
+        return score(job, peer, crops: held.crops)
+    }
+
+    /// Of the wrong kind, or not what was asked for.
+    private mutating func wrongAnswer(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
+        let isLocator = peer.worker.model == "locator"
+        if random.chance(0.3) { return isLocator ? wrongScore(job, peer, crops: 1) : wrongCrops(job, peer) }
+        if isLocator { return wrongCrops(job, peer) }
+        let crops = peer.held[job]?.crops ?? 0
+        return wrongScore(job, peer, crops: crops == 1 || random.chance(0.5) ? crops + 1 : crops - 1)
+    }
+
+    private mutating func score(_ job: UInt64, _ peer: Peer, crops: Int) -> RouterCore.Event {
+        let logits = (0..<crops).map { _ in Float.random(in: -9...9, using: &random) }
+        return .worker(peer.id, peer.worker.score(job, logits: logits))
+    }
+
+    /// Nobody may hear of it.
+    private mutating func wrongScore(_ job: UInt64, _ peer: Peer, crops: Int) -> RouterCore.Event {
+        return .worker(peer.id, peer.worker.score(job, logits: Array(repeating: .nan, count: crops)))
+    }
+
+    /// What a locator was asked for, of a picture with some faces; of the image that came with the job.
+    private mutating func crops(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
+        guard let held = peer.held[job] else { return wrongCrops(job, peer) }
+        let count = [0, 0, 1, 1, 1, 2, 3, Limits.faces].randomElement(using: &random)!
+        let looked = held.asked.contains(where: \.needsFaces)
+        let faces = (0..<(looked ? count : 0)).map {
+            WorkerMessage.Face(box: Box(x: Int32(50 * $0), y: 0, width: 40, height: 40))
+        }
+        let answer = peer.worker.crops(
+            job, of: held.asked, faces: faces,
+            facesFound: .some(looked ? faces.count + (random.chance(0.1) ? 5 : 0) : nil))
+        guard case .crops(var crops) = answer.message else { preconditionFailure("no crops") }
+        if let digest = open[held.token]?.sha256 { crops.image.sha256 = digest }
+        return deliver(crops, answer.frames.map(\.count), from: peer.id)
+    }
+
+    /// Crops that do not fit the job, or are nobody's.
+    private mutating func wrongCrops(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
+        let asked = peer.held[job]?.asked ?? []
+        let faces = [WorkerMessage.Face(box: .wholeSample)]
+        let answer = peer.worker.crops(job, of: asked.isEmpty ? [.sample] : asked, faces: faces)
+        guard case .crops(var crops) = answer.message else { preconditionFailure("no crops") }
+        var frames = answer.frames.map(\.count)
+        let looked = (asked.isEmpty ? [.sample] : asked).contains(where: \.needsFaces)
+        if !looked { crops.faces = [] }
+        switch random.next() % 8 {
+        case 0: frames[0] -= 1
+        case 1: frames[frames.count - 1] += 12
+        case 2: _ = frames.popLast()
+        case 3: frames.append(12)
+        case 4:
+            crops.sets.append(crops.sets[0])
+            frames.append(frames[0])
+        case 5: crops.sets[0].squares.append(.wholeSample)
+        case 6: crops.facesFound = looked ? nil : 0
+        default: crops.faces += Array(repeating: faces[0], count: Limits.faces)
+        }
+        crops.image.sha256 = Self.wrongDigest
+        return deliver(crops, frames, from: peer.id)
+    }
+
+    /// Of pictures that no result may tell of.
+    static let wrongDigest = [UInt8](repeating: 0xEE, count: 32)
+
+    private mutating func deliver(
+        _ crops: WorkerMessage.Crops, _ frames: [Int], from peer: RouterCore.Peer
+    ) -> RouterCore.Event {
+        nextCrops += 1
+        return .crops(peer, crops, frames: frames, nextCrops - 1)
+    }
+
+    mutating func pass(_ duration: Duration) throws {
+        let end = now + duration
+        // Now and then the driver is late.
+        if random.chance(0.9) {
+            while let deadline = core.nextDeadline, deadline <= end {
+                now = max(now, deadline)
+                for peer in peers.keys.sorted(by: { $0.routingID < $1.routingID })
+                where !isPaused(peer) && random.chance(0.6) {
+                    try handle(.worker(peer, ping(from: peer)))
+                }
+                try handle(.deadline)
+                try check(core.nextDeadline.map { $0 > now } ?? true, "a timer that has rung is set to \(now) again")
+            }
+        }
+        now = end
+    }
+
+    private mutating func ping(from peer: RouterCore.Peer) -> WorkerMessage {
+        if random.chance(0.5) { peers[peer]?.progress += 1 }
+        return peers[peer]!.worker.ping(progress: peers[peer]!.progress)
+    }
+
+    mutating func ping() throws {
+        if let peer = anyone(), !isPaused(peer) { try handle(.worker(peer, ping(from: peer))) }
+    }
+
+    mutating func join() throws {
+        if peers.count < 8 || random.chance(0.3) {
+            let id = RouterCore.Peer(routingID: nextPeer)
+            nextPeer += 1
+            try handle(.worker(id, newcomer("w\(id.routingID)").hello))
+        } else if let peer = anyone() {
+            var id = peer
+            if random.chance(0.5) {
+                id = RouterCore.Peer(routingID: nextPeer)
+                nextPeer += 1
+            }
+            try handle(.worker(id, peers[peer]!.worker.hello))
+        }
+    }
+
+    /// In every other life workers are being replaced by those of another version of preprocessing, in all by those that want
+    /// other crops.
+    private mutating func newcomer(_ name: String) -> ScriptedWorker {
+        let credit: UInt32 = random.chance(0.1) ? 300 : UInt32.random(in: 0...4, using: &random)
+        let version: UInt16 = lives % 2 == 0 && random.chance(0.4) ? 4 : 3
+        var specification = [
+            CropSpecification.sample, .sample, .centralSample,
+            CropSpecification(kind: .face(margin: 2), width: 3, height: 2, preprocessing: 3),
+        ].randomElement(using: &random)!
+        specification.preprocessing = version
+        var worker = ScriptedWorker(name, serving: "resnet", as: .network(specification), credit: credit)
+        switch random.next() % 20 {
+        case 0: worker.model = "vgg"
+        case 1:
+            (specification.width, specification.height) = (1 << 15, 1 << 10)
+            worker.role = .network(specification)
+        case 2..<7: worker.model = "inception"
+        case 7..<14:
+            worker.model = "locator"
+            worker.role = .locator(preprocessing: version)
+        default: break
+        }
+        return worker
+    }
+
+    mutating func changeCredit() throws {
+        let credit: UInt32 = random.chance(0.1) ? .max : UInt32.random(in: 0...5, using: &random)
+        try say { $0.credit(credit) }
+    }
+
+    mutating func say(_ message: (ScriptedWorker) -> WorkerMessage) throws {
+        guard let peer = anyone() else { return }
+        var worker = peers[peer]!.worker
+        if random.chance(0.1) { worker.epoch &-= 1 }
+        try handle(.worker(peer, message(worker)))
+    }
+
+    /// Answers twice, to others' jobs, to jobs that never were, from an earlier life, from nowhere.
+    mutating func lie() throws {
+        let everything: [UInt64] =
+            Array(past.suffix(50)) + peers.values.flatMap(\.held.keys).sorted() + [0, .max, 8, 16]
+        let job = everything.randomElement(using: &random)!
+        let nowhere = Peer(
+            id: RouterCore.Peer(routingID: 0), worker: ScriptedWorker("stranger", serving: "resnet"), credit: 0,
+            lastHeard: now, lastProgress: now)
+        var peer = anyone().flatMap { peers[$0] } ?? nowhere
+        if random.chance(0.1) { peer = nowhere }
+        if random.chance(0.3) { peer.worker.epoch &-= 1 }
+        switch random.next() % 10 {
+        case 0..<4: try handle(wrongScore(job, peer, crops: (peer.held[job]?.crops ?? 0) + 1))
+        case 4..<7: try handle(wrongCrops(job, peer))
+        case 7:
+            // Without its frames.
+            guard case .crops(_, let crops, _, _) = wrongCrops(job, peer) else { preconditionFailure("no crops") }
+            try handle(.worker(peer.id, .crops(crops)))
+        default: try handle(.worker(peer.id, peer.worker.fail(job, .unavailable)))
+        }
+    }
+}

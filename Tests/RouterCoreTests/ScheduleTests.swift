@@ -1,0 +1,238 @@
+import TestKit
+import Testing
+import Wire
+
+@testable import RouterCore
+
+/// Random schedules: whatever happens in whatever order, the core keeps its promises after every single event.
+///
+/// A failure names seed and event: the same seed replays it.
+struct ScheduleTests {
+    static let seeds: [UInt64] = [1, 2, 3, 0xB1F2, 20_250_101]
+
+    @Test(.ownThread, arguments: seeds) func theCoreKeepsItsPromises(seed: UInt64) throws {
+        var schedule = Schedule(seed: seed)
+        // 5 seeds, each with 36,000 events and those of the way to the end.
+        while schedule.events < 36_000 { try schedule.runOneLife(events: 6000) }
+        for (what, count) in schedule.seen.sorted(by: { $0.key < $1.key }) {
+            #expect(count > 0, "no schedule of seed \(seed) had \(what)")
+        }
+    }
+}
+
+/// Clients, workers and a clock that behave at random, and a model of what the core owes them.
+struct Schedule {
+    struct Violation: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// What a request needs of one kind of workers. A picture may be cut twice: each time is a step of its own.
+    enum Stage: Hashable {
+        case cutting(Int)
+        case scoring(String)
+    }
+
+    /// A request that waits for its reply.
+    struct Open {
+        var header: RequestHeader
+        var bytes: Int
+        /// Of the image, if there is a key.
+        var sha256: [UInt8]?
+        var deadline: Instant
+        /// By step: workers that it was handed to.
+        var executions: [Stage: Int] = [:]
+        /// By step: the lives of workers whose connection ended with it in hand, and that have not come back.
+        var deaths: [Stage: Set<UInt64>] = [:]
+        /// The steps of which a worker may have died.
+        var suspectIn: Set<Stage> = []
+        /// How often the picture was cut, and how often the networks had changed what they want before that.
+        var cuts = 0
+        var cutAmong = 0
+        /// Of a durable job: whether the journal has said that it is on disk.
+        var isPersisted = false
+        /// Whether its client has had its answer; it is open until it is released.
+        var isAcknowledged = false
+        /// Whether its result is on the way to the disk.
+        var isRecording = false
+
+        /// Whether it is a job without a result.
+        var isJob: Bool { header.verb == .classify && !isRecording }
+    }
+
+    /// A job in a worker's hands.
+    struct Held {
+        let token: Int
+        let step: Stage
+        /// What a locator is to cut.
+        var asked: [CropSpecification] = []
+        /// How many crops a network has got.
+        var crops = 0
+    }
+
+    struct Peer {
+        let id: RouterCore.Peer
+        var worker: ScriptedWorker
+        var credit: Int
+        var isDraining = false
+        var held: [UInt64: Held] = [:]
+        var lastHeard: Instant
+        /// The last time when it began, finished or got on with a job.
+        var lastProgress: Instant
+        var progress: UInt64 = 0
+        var toldProgress: UInt64 = 0
+    }
+
+    /// Crops that the core was handed and has not let go.
+    struct Kept {
+        /// The request whose they are; nil if they are an answer to nothing.
+        var token: Int?
+        var specifications: [CropSpecification] = []
+        var crops: [Int] = []
+        var bytes: Int
+    }
+
+    /// What the journal was told to do; it obeys in order.
+    enum Order {
+        case persist(UInt64)
+        case record(UInt64)
+        case find(Int)
+    }
+
+    let seed: UInt64
+    var random: SeededGenerator
+    var events = 0
+    var lives = 0
+
+    var configuration = RouterCore.Configuration()
+    var core: RouterCore
+    var now = Instant(nanoseconds: 0)
+    var open: [Int: Open] = [:]
+    var nextToken = 1
+    var peers: [RouterCore.Peer: Peer] = [:]
+    var kept: [RouterCore.CropsToken: Kept] = [:]
+    var nextCrops = 1
+    /// Workers that were lost, and may come back.
+    var gone: [ScriptedWorker] = []
+    /// Workers that say nothing until this instant: their host pauses.
+    var pausedUntil: [RouterCore.Peer: Instant] = [:]
+    var nextPeer: UInt64 = 1
+    /// Jobs that were answered or lost, to be answered again.
+    var past: [UInt64] = [1]
+    var orders: [Order] = []
+    var tokens: [UInt64: Int] = [:]
+    var recorded: Set<UInt64> = []
+    var replies = 0
+    var isDrained = false
+    /// How often the networks have changed what they want.
+    var changes = 0
+    /// How often the lives so far had what makes a schedule worth its name.
+    var seen: [String: Int] = [:]
+
+    init(seed: UInt64) {
+        self.seed = seed
+        random = SeededGenerator(seed: seed)
+        core = RouterCore(configuration: configuration, ensemble: .sample, epochSeed: 0, at: now)
+    }
+
+    // MARK: The play
+
+    mutating func runOneLife(events count: Int) throws {
+        begin()
+        for _ in 0..<count { try step() }
+        try handle(.drain)
+        if random.chance(0.5) {
+            for _ in 0..<200 where !isDrained { try step() }
+            while let deadline = core.nextDeadline, !isDrained {
+                now = max(now, deadline)
+                try handle(.deadline)
+                try obey()
+            }
+        } else {
+            try handle(.abandon)
+        }
+        while !orders.isEmpty { try obey() }
+        try check(open.isEmpty && isDrained, "after the end \(open.count) requests have no reply")
+        try check(kept.isEmpty && core.cropBytes == 0, "after the end \(core.cropBytes) bytes of crops are left")
+        tally(core.statistics.report)
+    }
+
+    /// Another router, with other bounds.
+    private mutating func begin() {
+        lives += 1
+        configuration.maxJobs = [3, 20, 60][lives % 3]
+        configuration.maxBytes = 40_000
+        // Of a picture with 16 faces, the crops of one specification have 192 bytes, of another 288.
+        configuration.maxCropBytes = [1 << 20, 700, 250][lives % 3]
+        configuration.maxClientBytes = lives % 2 == 0 ? 1 << 20 : 10_000
+        configuration.imageBytes = 5000
+        configuration.hangTimeout = .seconds(2)
+        configuration.rejoinWait = .milliseconds(500)
+        configuration.deathConfirmation = .milliseconds(50) ... .milliseconds(200)
+        configuration.workerWait = lives % 2 == 0 ? .zero : .milliseconds(300)
+        configuration.idempotencyRetention = .seconds(2)
+        configuration.idempotencyEntries = 5
+        configuration.keepsJournal = lives % 4 != 0
+        now = Instant(nanoseconds: Int64.random(in: 0...1 << 40, using: &random))
+        core = RouterCore(
+            configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
+        (peers, kept, replies, isDrained) = ([:], [:], 0, false)
+        (gone, pausedUntil) = ([], [:])
+        (orders, tokens, recorded) = ([], [:], [])
+    }
+
+    private mutating func tally(_ counters: StatusReport.Counters) {
+        for (what, count) in [
+            ("late", counters.late), ("unknown", counters.unknown), ("strangers", counters.strangers),
+            ("lost", counters.workersLost), ("redispatched", counters.redispatched),
+            ("quarantined", counters.quarantined), ("cancelled", counters.cancelled), ("rejected", counters.rejected),
+            ("deduplicated", counters.deduplicated), ("malformed", counters.malformedMessages),
+            ("no face", core.statistics.verdicts.byLabel["no_face"] ?? 0),
+        ] { seen[what, default: 0] += count }
+        for status in [200, 202, 206, 400, 404, 408, 413, 422, 429, 503] {
+            seen["status \(status)", default: 0] += counters.repliesByStatus["\(status)"] ?? 0
+        }
+        for what in [
+            "crops_unavailable", "crops_too_large", "answer_malformed", "worker_lost", "no_worker", "cut again",
+            "quarantined picture", "quarantined crops", "no room", "sent away for good", "crops sent again",
+            "scored from two cuts",
+        ] { seen[what, default: 0] += 0 }
+    }
+
+    mutating func step() throws {
+        switch random.next() % 119 {
+        case 0..<25: try handle(request())
+        case 25..<60: try answer()
+        case 60..<75: try pass(.microseconds(Int.random(in: 0...20_000, using: &random)))
+        case 75..<76: try pass(.milliseconds(Int.random(in: 0...2500, using: &random)))
+        case 76..<84: try ping()
+        case 84..<87: try join()
+        case 87..<89: try lose()
+        case 115: pauseHost()
+        case 118:
+            let tokens = Set(open.keys.sorted().filter { _ in random.chance(0.05) })
+            try handle(.clientsGone(tokens))
+            let left = tokens.filter { open[$0]?.header.verb == .classify && open[$0]?.header.durable == false }
+            try check(left.isEmpty, "\(left) are computed for nobody")
+        case 116..<118: try comeBack()
+        case 89..<91: try changeCredit()
+        case 91..<92: try say { $0.drain }
+        case 92..<93: try say { $0.bye }
+        case 93..<95: try lie()
+        case 95..<97:
+            var header = RequestHeader(verb: .cancel, id: anyID())
+            setOwner(&header)
+            try handle(.request(nextToken, header, imageBytes: nil, totalBytes: 0))
+        case 97..<98:
+            try handle(
+                .request(
+                    nextToken, RequestHeader(verb: .allCases.randomElement(using: &random)!), imageBytes: 1,
+                    totalBytes: 9))
+        case 98..<99: try handle(.malformedRequest(nextToken, id: nil, WireError(.badRequest, code: "c", "m")))
+        case 99..<100: try handle(.malformedMessage)
+        case 100..<101:
+            try handle(.request(nextToken, RequestHeader(verb: .fetch, id: anyID()), imageBytes: nil, totalBytes: 0))
+        case 101..<102: try recover()
+        default: try obey()
+        }
+    }
+}
