@@ -84,16 +84,35 @@ import Testing
         )
     }
 
-    @Test func planHasARouterWorkersForEveryModelAndAGateway() throws {
-        let settings = try ClusterSettings(environment: ["BIFRONS_WORKERS": "2", "BIFRONS_WORKER_ENDPOINT": "ipc:///w"])
+    @Test func planHasARouterWorkersForTheLocatorAndEveryModelAndAGateway() throws {
+        let settings = try ClusterSettings(environment: [
+            "BIFRONS_WORKERS": "2", "BIFRONS_WORKER_ENDPOINT": "ipc:///w", "BIFRONS_DECODE_THREADS": "1",
+        ])
         let plan = ClusterPlan(settings, models: ["a", "b"], executables: "/bin")
         #expect(
             plan.children.map(\.child.name)
-                == ["router", "worker a 1", "worker a 2", "worker b 1", "worker b 2", "gateway"])
+                == [
+                    "router", "worker locator", "worker a 1", "worker a 2", "worker b 1", "worker b 2", "gateway",
+                ])
         #expect(
-            plan.children[4].command
+            plan.children[5].command
                 == ChildCommand(
                     executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
+    }
+
+    @Test func whatIsStartedIsSaidInOneLine() throws {
+        func summary(_ environment: [String: String], models: [String], cores: Int) throws -> String {
+            ClusterPlan.summary(try ClusterSettings(environment: environment), models: models, cores: cores)
+        }
+        #expect(
+            try summary(["BIFRONS_DECODE_THREADS": "2"], models: ["a", "b"], cores: 2)
+                == "2 cores: 1 worker of the locator with 2 decoding threads, 1 worker of each of 2 models")
+        let environment = [
+            "BIFRONS_DECODE_THREADS": "1", "BIFRONS_WORKERS": "3", "BIFRONS_LOCATOR_WORKERS": "2",
+        ]
+        #expect(
+            try summary(environment, models: ["a"], cores: 1)
+                == "1 core: 2 workers of the locator with 1 decoding thread, 3 workers of the model a")
     }
 
     @Test func modelsAreThoseOfTheEnsembleAndMustBeThere() throws {
@@ -114,6 +133,8 @@ import Testing
         try folder.write("ensemble.json", Array(#"{"models": ["a"]}"#.utf8))
         #expect(problem()?.contains("names the model 'a'") == true)
         try folder.write("a/manifest.json", [])
+        #expect(problem()?.hasPrefix("\(folder.path)/locator/manifest.json does not exist") == true)
+        try folder.write("locator/manifest.json", [])
         #expect(try ClusterPlan.models(in: folder.path) == ["a"])
     }
 }

@@ -10,18 +10,18 @@ import Testing
 
     @Test func upHandsItsSettingsOn() throws {
         let settings = try cluster([
-            "--workers", "2", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level",
+            "--workers", "2", "--locator-workers", "3", "--decode-threads", "4", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level",
             "debug", "--http-port", "0",
         ])
-        #expect(settings.workersPerModel == 2)
+        #expect(settings.workersPerModel == 2 && settings.locatorWorkers == 3 && settings.decodeThreads == 4)
         #expect(settings.routerArguments == ["--client-endpoint=ipc:///tmp/a", "--insecure", "--log-level=debug"])
-        #expect(settings.workerArguments == ["--threads=2", "--log-level=debug"])
+        #expect(settings.workerArguments == ["--threads=2", "--decode-threads=4", "--log-level=debug"])
         #expect(settings.gatewayArguments == ["--http-port=0", "--insecure", "--log-level=debug"])
         // What is handed on is what the children read.
         let router = try RouterSettings(RouterOptions.parse(settings.routerArguments), environment: [:])
         #expect(router == settings.router)
         let worker = try WorkerSettings(WorkerOptions.parse(settings.workerArguments + ["--model=m"]), environment: [:])
-        #expect(worker.threads == 2)
+        #expect(worker.threads == 2 && worker.decodeThreads == 4)
     }
 
     @Test func mistakeInAWorkersOrTheGatewaysSettingIsToldByUp() {

@@ -12,7 +12,7 @@ import Testing
         let error = #expect(throws: SettingsError.self) { try worker([]) }
         #expect(
             error?.description
-                == "no model is set (the folder of the model that the worker serves); give --model, BIFRONS_MODEL or "
+                == "no model is set (the folder of the model that the worker serves, a locator's or a network's); give --model, BIFRONS_MODEL or "
                 + "'model' in the file of --config")
     }
 
@@ -41,6 +41,12 @@ import Testing
     func routerThatCannotBeDialledIsRefused(_ text: String) {
         let error = #expect(throws: SettingsError.self) { try worker(["--model", "m", "--router", text]) }
         #expect(error?.setting == "router")
+    }
+
+    @Test func aThreadDecodesOnEachCoreUnlessOthersAreSet() throws {
+        #expect(try worker(["--model", "m"]).decodeThreads == Processors.usable)
+        #expect(try worker(["--model", "m"], environment: ["BIFRONS_DECODE_THREADS": "7"]).decodeThreads == 7)
+        #expect(throws: SettingsError.self) { try worker(["--model", "m", "--decode-threads", "0"]) }
     }
 
     @Test func commaInAPathOfTheEnvironmentIsKept() throws {

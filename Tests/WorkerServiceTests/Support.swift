@@ -12,76 +12,98 @@ import ZeroMQ
 /// Longer than anything here takes, even on a machine that is very busy.
 private let patience = 20_000
 
-let resnet = ModelIdentity(
-    name: "resnet", version: "1.0.0", digest: "sha256:00", metrics: ["roc_auc": 0.97])
+let locator = ModelIdentity(
+    name: "locator", version: "1.0.0", digest: "sha256:00", metrics: ["recall_40px": 0.97])
+let resnet = ModelIdentity(name: "resnet", version: "1.0.0", digest: "sha256:00", metrics: ["roc_auc": 0.97])
 
-/// A model that needs no engine: the logit of a picture is its width in the file.
-final class FakeScorer: Scorer {
-    struct Broken: Error, CustomStringConvertible { let description = "the engine has had enough" }
+/// Small crops of faces.
+let faces = CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 3)
+/// Small crops of the central square.
+let centre = CropSpecification(kind: .centralSquare, width: 3, height: 2, preprocessing: 3)
 
-    /// Holds the engine up until the test lets it go on.
-    final class Gate: Sendable {
-        private let reached: WakeUp
-        private let opened: WakeUp
+struct Broken: Error, CustomStringConvertible { let description = "the engine has had enough" }
 
-        init() throws {
-            reached = try WakeUp()
-            opened = try WakeUp()
-        }
+/// Holds a thread up until the test lets it go on.
+final class Gate: Sendable {
+    private let reached: Mailbox<Void>
+    private let opened: Mailbox<Void>
 
-        /// Waits until a batch is in the engine's hands.
-        func waitUntilReached() throws {
-            try Self.wait(for: reached)
-        }
-
-        func open() {
-            opened.signal()
-        }
-
-        func pass() throws {
-            reached.signal()
-            try Self.wait(for: opened)
-        }
-
-        private static func wait(for wakeUp: WakeUp) throws {
-            var polled = PollSet()
-            _ = polled.add(wakeUp)
-            try #require(try polled.wait(milliseconds: patience) == 1)
-            wakeUp.clear()
-        }
+    init() throws {
+        reached = try Mailbox()
+        opened = try Mailbox()
     }
 
+    /// Waits until a thread stands before it.
+    func waitUntilReached() throws {
+        try Self.wait(for: reached)
+    }
+
+    func open() {
+        opened.post(())
+    }
+
+    func pass() throws {
+        reached.post(())
+        try Self.wait(for: opened)
+    }
+
+    private static func wait(for mail: Mailbox<Void>) throws {
+        var polled = PollSet()
+        _ = polled.add(descriptor: mail.descriptor)
+        try #require(try polled.wait(milliseconds: patience) == 1)
+        _ = mail.drain()
+    }
+}
+
+/// Decodes, and needs no engine: a picture has as many faces as it is high, in rows of one pixel, and each crop's bytes are
+/// its width.
+struct FakeCutter: Cutter {
     /// The most bytes of a file.
     static let imageBytes = 5000
-    let identity: ModelIdentity
-    private let gate: Gate?
-    private let faces: Int
-    private let decoder = ImageDecoder(limits: DecodeLimits(bytes: FakeScorer.imageBytes))
-    private var regions: [(box: Box?, width: Int)] = []
+    let identity = locator
+    let preprocessing: UInt16 = 3
+    /// Pictures of one pixel's width wait before it.
+    let gate: Gate?
+    private let decoder = ImageDecoder(limits: DecodeLimits(bytes: FakeCutter.imageBytes))
 
-    /// - Parameter faces: how many every picture has.
-    init(gate: Gate? = nil, faces: Int = 0) {
-        identity = resnet
+    init(gate: Gate? = nil) {
         self.gate = gate
-        self.faces = faces
     }
 
-    func place(_ file: UnsafeRawBufferPointer) throws -> PlacedPicture {
+    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
         let picture = try decoder.decode(file)
-        let boxes: [Box?] = (0..<faces).map { Box(x: Int32($0), y: 0, width: 1, height: 1) }
-        regions += (boxes.isEmpty ? [nil] : boxes).map { (box: $0, width: picture.width) }
-        return PlacedPicture(
+        if picture.width == 1 { try gate?.pass() }
+        if picture.width == 13 { throw Broken() }
+        let boxes = (0..<picture.height).map { Box(x: 0, y: Int32($0), width: 1, height: 1) }
+        let sets = specifications.map { specification in
+            let squares = specification.needsFaces ? boxes : [Box(x: 0, y: 0, width: 9, height: 9)]
+            let bytes = squares.count * specification.cropBytes
+            return (squares: squares, pixels: [UInt8](repeating: UInt8(picture.width), count: bytes))
+        }
+        return CutPicture(
             format: picture.format == .jpeg ? .jpeg : .png, width: picture.width, height: picture.height,
-            regions: max(faces, 1), facesFound: 2 * faces)
+            faces: boxes.map { WorkerMessage.Face(box: $0, turned: 12.5) }, facesFound: 2 * boxes.count, sets: sets)
     }
+}
 
-    func score(step: () -> Void) throws -> [Result<WorkerMessage.Region, any Error>] {
+/// A network that needs no engine: the logit of a crop is its first byte.
+struct FakeScorer: Scorer {
+    let identity = resnet
+    let specification = faces
+    /// Every batch waits before it.
+    var gate: Gate?
+
+    func score(
+        _ crops: UnsafeRawBufferPointer, step: () -> Void
+    ) throws -> [Result<WorkerMessage.CropScore, any Error>] {
         try gate?.pass()
         step()
-        defer { regions = [] }
-        if regions.contains(where: { $0.width == 13 }) { throw Broken() }
-        return regions.map { box, width in
-            width == 14 ? .failure(Broken()) : .success(WorkerMessage.Region(box: box, logit: Float(width)))
+        let first = stride(from: 0, to: crops.count, by: specification.cropBytes).map { crops[$0] }
+        if first.contains(13) { throw Broken() }
+        return first.map {
+            $0 == 14
+                ? .failure(Broken())
+                : .success(.init(logit: Float($0), map: EvidenceMap(width: 1, height: 1, cells: [$0])))
         }
     }
 }
@@ -92,6 +114,8 @@ final class Bench {
     private(set) var router: Socket
     /// Who the worker is to the ROUTER socket.
     private(set) var peer: [UInt8] = []
+    /// What came behind the last message.
+    private(set) var frames: [[UInt8]] = []
     private let context: Context
     private let folder: TemporaryFolder
     private var service: PlatformThread?
@@ -116,15 +140,22 @@ final class Bench {
         service?.join()
     }
 
-    func start(
-        gate: FakeScorer.Gate? = nil, faces: Int = 0, _ configure: (inout WorkerSettings) -> Void = { _ in }
-    ) throws {
-        try start({ FakeScorer(gate: gate, faces: faces) }, configure)
+    /// Starts a locator.
+    func startLocator(gate: Gate? = nil, threads: Int = 1, _ configure: (inout WorkerSettings) -> Void = { _ in }) throws
+    {
+        try start({ .first(FakeCutter(gate: gate)) }) {
+            $0.decodeThreads = threads
+            configure(&$0)
+        }
+    }
+
+    /// Starts a network.
+    func startNetwork(gate: Gate? = nil, _ configure: (inout WorkerSettings) -> Void = { _ in }) throws {
+        try start({ .second(FakeScorer(gate: gate)) }, configure)
     }
 
     func start(
-        _ scorer: @escaping @Sendable () throws -> any Scorer,
-        _ configure: (inout WorkerSettings) -> Void = { _ in }
+        _ load: @escaping @Sendable () throws -> Stage, _ configure: (inout WorkerSettings) -> Void = { _ in }
     ) throws {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": "a fake"])
         settings.routers = [endpoint]
@@ -134,7 +165,7 @@ final class Bench {
             let end = Result {
                 var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
                 logger.logLevel = .critical
-                let service = try WorkerService(settings: settings, logger: logger, makeScorer: scorer)
+                let service = try WorkerService(settings: settings, logger: logger, load: load)
                 // The service has blocked the signals in this thread: now one can be sent to it.
                 state.thread.withLock { $0 = pthread_self() }
                 started.signal()
@@ -180,8 +211,9 @@ final class Bench {
         let message = Message()
         try #require(try router.wait(milliseconds: patience), "the worker says nothing")
         try #require(try router.receive(into: message))
-        try #require(message.count == 2)
+        try #require(message.count >= 2)
         peer = message.array(at: 0)
+        frames = (2..<message.count).map { message.array(at: $0) }
         return try message.withBytes(at: 1) { try WorkerMessage.decode($0) }
     }
 
@@ -201,8 +233,13 @@ final class Bench {
         return score
     }
 
-    func say(_ message: RouterMessage, image: [UInt8]? = nil) throws {
-        try say(message.encoded(), image)
+    func nextCrops() throws -> WorkerMessage.Crops {
+        guard case .crops(let crops) = try next() else { throw Unexpected() }
+        return crops
+    }
+
+    func say(_ message: RouterMessage, _ payload: [UInt8]? = nil) throws {
+        try say(message.encoded(), payload)
     }
 
     func say(_ frames: [UInt8]?...) throws {
@@ -212,14 +249,26 @@ final class Bench {
         try #require(try router.send(message) == .sent)
     }
 
-    func job(_ job: UInt64, _ image: [UInt8], budget: UInt32 = 60_000) throws {
-        try say(.job(.init(job: job, attempt: 1, remainingMilliseconds: budget)), image: image)
+    func locate(
+        _ job: UInt64, _ image: [UInt8], as specifications: [CropSpecification] = [faces], budget: UInt32 = 60_000
+    ) throws {
+        try say(.locate(.init(job: job, attempt: 1, remainingMilliseconds: budget), specifications), image)
     }
 
-    /// Waits until the worker has taken everything that was said so far: a job without an image is refused at once.
+    /// - Parameter crops: the first byte of each.
+    func score(_ job: UInt64, _ crops: [UInt8]) throws {
+        let bytes = crops.flatMap { [UInt8](repeating: $0, count: faces.cropBytes) }
+        try say(.score(.init(job: job, attempt: 1, remainingMilliseconds: 60_000)), bytes)
+    }
+
+    /// Waits until the worker has taken everything that was said so far: a job without anything behind it is refused at
+    /// once.
     func waitUntilRead() throws {
-        try say(.job(.init(job: 999, attempt: 1, remainingMilliseconds: 1)))
-        guard try nextFailure() == (999, 503, "job_incomplete") else { throw Unexpected() }
+        try say(.score(.init(job: 999, attempt: 1, remainingMilliseconds: 1)))
+        let (job, status, code) = try nextFailure()
+        guard job == 999, status == 503, ["job_incomplete", "job_misdirected"].contains(code) else {
+            throw Unexpected()
+        }
     }
 
     /// Receives the HELLO and accepts the worker, whose heart will beat slowly.
