@@ -10,7 +10,8 @@ import Testing
 
     @Test func upHandsItsSettingsOn() throws {
         let settings = try cluster([
-            "--workers", "2", "--locator-workers", "3", "--decode-threads", "4", "--client-endpoint", "ipc:///tmp/a", "--insecure", "--threads", "2", "--log-level",
+            "--workers", "2", "--locator-workers", "3", "--decode-threads", "4", "--client-endpoint", "ipc:///tmp/a",
+            "--insecure", "--threads", "2", "--log-level",
             "debug", "--http-port", "0",
         ])
         #expect(settings.workersPerModel == 2 && settings.locatorWorkers == 3 && settings.decodeThreads == 4)

@@ -52,7 +52,10 @@ import WorkerService
             let preprocessing: UInt16 = 3
             func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) -> CutPicture {
                 let sets = specifications.map {
-                    (squares: [Box(x: 0, y: 0, width: 1, height: 1)], pixels: [UInt8](repeating: 1, count: $0.cropBytes))
+                    (
+                        squares: [Box(x: 0, y: 0, width: 1, height: 1)],
+                        pixels: [UInt8](repeating: 1, count: $0.cropBytes)
+                    )
                 }
                 return CutPicture(format: .png, width: 1, height: 1, faces: [], facesFound: 0, sets: sets)
             }

@@ -141,7 +141,8 @@ final class Bench {
     }
 
     /// Starts a locator.
-    func startLocator(gate: Gate? = nil, threads: Int = 1, _ configure: (inout WorkerSettings) -> Void = { _ in }) throws
+    func startLocator(gate: Gate? = nil, threads: Int = 1, _ configure: (inout WorkerSettings) -> Void = { _ in })
+        throws
     {
         try start({ .first(FakeCutter(gate: gate)) }) {
             $0.decodeThreads = threads
