@@ -45,7 +45,7 @@ struct Cutting: Sendable {
 
     /// The file's SHA-256, and what is made of it: of a large file both at the same time.
     private func hashing<Made>(_ make: () throws -> Made) throws -> (Made, sha256: [UInt8]) {
-        if file.byteCount > Self.bytesHashedAlone, let hashing = try? Hashing(file) {
+        if file.byteCount > Self.bytesHashedAlone, let hashing = try? HashingThread(file) {
             let made = Result { try make() }
             return (try made.get(), hashing.digest())
         }
@@ -53,7 +53,7 @@ struct Cutting: Sendable {
     }
 
     /// A thread that hashes a file.
-    private struct Hashing {
+    private struct HashingThread {
         private let result: Mailbox<[UInt8]>
         private let thread: PlatformThread
 

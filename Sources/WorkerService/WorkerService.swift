@@ -144,6 +144,7 @@ public final class WorkerService {
         // Waits until the last BYE has left.
         routers = []
         context = nil
+        if core?.jobsInHand == 0 { threads?.end() }
         if let refusal { throw refusal }
         guard let core else {
             logger.info("worker was stopped before its model was ready")
@@ -153,7 +154,6 @@ public final class WorkerService {
             logger.warning("worker leaves jobs behind", metadata: ["jobs": "\(core.jobsInHand)"])
             return .abandoned
         }
-        threads?.end()
         logger.info("worker has drained")
         return .drained
     }

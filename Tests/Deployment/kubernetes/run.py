@@ -29,7 +29,7 @@ CONTROL = "10.88.1.1"
 PROMETHEUS_PORT, METRICS_PORT = 9090, 8443
 # The same kinds, as clusters of before 1.21 and 1.23 have them.
 OLDER = {"policy/v1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2beta2"}
-MODELS = ("resnet", "inception")
+MODELS = ("resnet", "inception", "locator")
 BEGINNING = time.monotonic()
 
 
@@ -234,7 +234,7 @@ class Test:
         self.cluster.kubectl("apply", content=self.manifests())
         self.measure_queues()
         wait_until("three routers, two workers of each model, a gateway are ready", 180, lambda: (
-            self.workers() == [2, 2] and self.ready("statefulset", "router") == 3
+            self.workers() == [2, 2, 2] and self.ready("statefulset", "router") == 3
             and self.ready("deployment", "gateway") == 1))
         self.cluster.do("run", "kubectl", "--namespace=bifrons", "get", "pods,hpa", "--output=wide")
         service, gateway = "bifrons.bifrons", "gateway.bifrons"
@@ -254,7 +254,7 @@ class Test:
             # The other model has no queue, perhaps, as long as this one has.
             wait_until("four workers of a model", 120, lambda: max(self.workers()) == 4)
             self.cluster.do("run", "kubectl", "--namespace=bifrons", "get", "hpa")
-        wait_until("two of each again", 180, lambda: self.workers() == [2, 2])
+        wait_until("two of each again", 180, lambda: self.workers() == [2, 2, 2])
 
         step("all workers are replaced under load")
         with self.load(service):
