@@ -33,7 +33,7 @@ import Wire
             }
             // While the first is computed, and behind its result.
             try expectMismatches()
-            for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job.job, logit: 9)) }
+            for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job.job, logits: [9])) }
             #expect(try client.receive().status == 200)
             try expectMismatches()
             let again = try other.ask(keyed(1, second + #","policy":"default","metadata":{}"#))
@@ -78,7 +78,7 @@ import Wire
             let workers = try cluster.testWorkers()
             let client = try cluster.client()
             try client.send(keyed(1, first))
-            for worker in workers { try worker.send(worker.script.score(try worker.job().job, logit: 9)) }
+            for worker in workers { try worker.send(worker.script.score(try worker.job().job, logits: [9])) }
             let blocked = try #require(try client.receive().document.verdict)
             #expect(blocked.action == .block && blocked.policy == "default")
             let allowed = try #require(try client.ask(keyed(1, second + #","policy":"lax""#)).document.verdict)

@@ -80,9 +80,9 @@ extension EndToEndTests {
                 let liar = try cluster.worker(Self.resnet("liar", credit: 0))
                 try client.send(Frames.classify([1], #""models":["resnet"]"#))
                 let job = try honest.job().job
-                for id in [job, 0, job + 1, .max] { try liar.send(liar.script.score(id, logit: 30)) }
+                for id in [job, 0, job + 1, .max] { try liar.send(liar.script.score(id, logits: [30])) }
                 try client.waitForStatus { $0.counters.unknown == 4 }
-                try honest.send(honest.script.score(job, logit: -3))
+                try honest.send(honest.script.score(job, logits: [-3]))
                 let reply = try client.receive()
                 #expect(reply.document.verdict?.label == .real)
                 #expect(reply.document.models.first?.worker == "honest")
