@@ -87,6 +87,10 @@ extension Schedule {
         }
         try check(core.cropBytes == bytes, "\(core.cropBytes) bytes of crops, not \(bytes)")
         try check(bytes <= configuration.maxCropBytes, "\(bytes) bytes of crops")
+    }
+
+    /// A client's bytes are those of its jobs' messages and crops.
+    private func checkLoads() throws {
         for owner in [nil, "ann", "bob"] {
             let jobs = open.filter { $0.value.isJob && $0.value.header.owner == owner }
             let crops = kept.values.filter { $0.token.map { jobs[$0] != nil } ?? false }
@@ -165,6 +169,7 @@ extension Schedule {
             try check(peer?.credit == worker.credit, "\(worker.name) has credit \(worker.credit)")
             try check(peer?.isDraining == (worker.state == "draining"), "\(worker.name) is \(worker.state)")
         }
+        try checkLoads()
         // Whoever waits for another request's result waits for one that is being computed.
         var leaders: [ScopedKey: Int] = [:]
         for serial in core.ledger.serials {

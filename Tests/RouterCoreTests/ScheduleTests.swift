@@ -201,12 +201,12 @@ struct Schedule {
     mutating func step() throws {
         switch random.next() % 119 {
         case 0..<25: try handle(request())
-        case 25..<60: try answer()
+        case 25..<59: try answer()
         case 60..<75: try pass(.microseconds(Int.random(in: 0...20_000, using: &random)))
         case 75..<76: try pass(.milliseconds(Int.random(in: 0...2500, using: &random)))
         case 76..<84: try ping()
         case 84..<87: try join()
-        case 87..<89: try lose()
+        case 59, 87..<89: try lose()
         case 115: pauseHost()
         case 118:
             let tokens = Set(open.keys.sorted().filter { _ in random.chance(0.05) })

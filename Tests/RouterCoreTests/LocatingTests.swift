@@ -1,0 +1,359 @@
+import TestKit
+import Testing
+import Wire
+
+@testable import RouterCore
+
+/// The first stage of a job: a locator cuts the picture, and what becomes of its answer.
+struct LocatingTests {
+    private let left = Box(x: 10, y: 20, width: 100, height: 110)
+    private let right = Box(x: 300, y: 20, width: 90, height: 95)
+
+    /// Workers of these names, by hand: none cuts by itself.
+    private func script(
+        _ names: [String] = ["l1", "l2", "r1", "i1"], credit: UInt32 = 4,
+        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
+    ) -> Script {
+        var script = Script(locators: .byHand, configure)
+        for name in names { script.join(name, credit: credit) }
+        return script
+    }
+
+    // MARK: The way of a job
+
+    @Test func aPictureGoesToALocatorAndItsCropsGoToAllModels() throws {
+        var script = script()
+        #expect(script.classify(1) == ["picture 1 to l1"])
+        #expect(script.wait(.milliseconds(7)) == [])
+        #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
+        script.wait(.milliseconds(5))
+        #expect(script.score("r1", 1) == [])
+        #expect(script.kept.values.map { $0 } == [1])
+        #expect(script.score("i1", 1) == ["reply 1: 200"])
+        #expect(script.kept.isEmpty)
+        let result = try #require(script.document(1))
+        #expect(result.attempts == 1 && result.totalMilliseconds == 12)
+        #expect(
+            result.locator
+                == ResultDocument.LocatorResult(
+                    version: "1.0.0", digest: "sha256:00ff", queueMilliseconds: 5, computeMilliseconds: 2, worker: "l1")
+        )
+        // The crops were there for 5 ms, of which 2 were computing.
+        #expect(result.models.map(\.queueMilliseconds) == [3, 3])
+        #expect(result.image == .sample)
+    }
+
+    @Test func aPictureCarriesWhatIsLeftOfItsBudgetInEachStage() {
+        var script = script(["l1", "r1"])
+        script.join("l1", credit: 1)
+        for token in 1...2 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 1000) } }
+        script.wait(.microseconds(300_500))
+        script.cut("l1", 1)
+        let remaining = script.lastActions.compactMap { action -> UInt32? in
+            switch action {
+            case .locate(_, let job, _, image: 2), .score(_, let job, _, _): job.remainingMilliseconds
+            default: nil
+            }
+        }
+        #expect(remaining == [699, 699])
+    }
+
+    @Test func modelsOfOneSpecificationShareAFrame() {
+        var script = script(["l1"])
+        script.join("r1", scoring: .sample)
+        script.join("i1", scoring: .sample)
+        script.classify(1)
+        #expect(script.asked("l1", 1) == [.sample])
+        script.cut("l1", 1, faces: [.init(box: left)])
+        let frames = script.lastActions.compactMap { action -> [Int]? in
+            if case .score(_, _, let crops, let frame) = action { [crops, frame] } else { nil }
+        }
+        #expect(frames.count == 2 && Set(frames).count == 1)
+    }
+
+    @Test func aModelOfTheWholeStandsBesideOneOfFaces() throws {
+        var script = script(["l1"])
+        script.join("r1", scoring: .centralSample)
+        script.join("i1", scoring: .sample)
+        script.classify(1) { $0.explain = true }
+        #expect(script.asked("l1", 1) == [.centralSample, .sample])
+        script.cut("l1", 1, faces: [.init(box: left), .init(box: right)], facesFound: 7)
+        let map = EvidenceMap(width: 1, height: 1, cells: [5])
+        script.score("r1", 1, logits: [-2], maps: [map])
+        #expect(script.score("i1", 1, logits: [-1, 3], maps: [nil, map]) == ["reply 1: 200"])
+        let result = try #require(script.document(1))
+        #expect(result.facesFound == 7)
+        #expect(result.faces?.map(\.box) == [left, right])
+        #expect(result.faces?.map(\.maps) == [[:], ["inception": HeatMap(square: right, evidence: map)]])
+        #expect(result.faces?.map { $0.models.map(\.name) } == [["inception"], ["inception"]])
+    }
+
+    @Test func onlyWhatTheModelsAskedForWantIsCut() {
+        var script = script(["l1"])
+        script.join("r1", scoring: .centralSample)
+        script.join("i1", scoring: .sample)
+        script.classify(1) { $0.models = ["inception"] }
+        #expect(script.asked("l1", 1) == [.sample])
+        #expect(script.cut("l1", 1) == ["job 1 to i1"])
+    }
+
+    // MARK: Failures
+
+    @Test(arguments: [
+        (Status.unprocessable, "image_truncated"), (.unsupportedMedia, "image_unknown_format"),
+        (.tooLarge, "image_too_many_pixels"),
+    ]) func aPictureThatCannotBeReadIsAnsweredForAllModelsAtOnce(status: Status, code: String) throws {
+        var script = script()
+        script.classify(1) { $0.idempotencyKey = "k" }
+        #expect(script.fail("l1", 1, status, code: code) == ["reply 1: \(status.rawValue) \(code)"])
+        let result = try #require(script.document(1))
+        #expect(result.models.map(\.status) == [status, status])
+        #expect(result.models.map { $0.error?.code } == [code, code])
+        #expect(result.attempts == 1 && result.locator == nil && result.image == nil)
+        #expect(script.core.cropBytes == 0)
+        // The picture is known: no locator sees it again.
+        #expect(script.classify(2) { $0.idempotencyKey = "k" } == ["reply 2: \(status.rawValue) \(code)"])
+    }
+
+    @Test func aLocatorsOwnFailureIsTriedOnceWithAnother() {
+        var script = script()
+        script.classify(1)
+        #expect(script.fail("l1", 1, .unavailable) == ["picture 1 to l2, attempt 2"])
+        #expect(script.fail("l2", 1, .unavailable) == ["reply 1: 503 scripted"])
+        #expect(script.document(1)?.models.map(\.status) == [.unavailable, .unavailable])
+        #expect(script.document(1)?.attempts == 2)
+        #expect(script.status.counters.redispatched == 1)
+    }
+
+    /// What is wrong with an answer for two faces, of both specifications.
+    static let wrongCrops: [(String, @Sendable (inout WorkerMessage.Crops, inout [Int]) -> Void)] = [
+        ("a frame is short", { $1[1] -= 1 }), ("a frame is long", { $1[0] += 1 }),
+        ("a frame has a crop less", { $1[1] -= CropSpecification.sample.cropBytes }),
+        ("a frame is missing", { _ = $1.popLast() }), ("a frame is too many", { $1.append(12) }),
+        ("a set is missing", { crops, _ in _ = crops.sets.popLast() }),
+        ("set and frame are missing", { crops, frames in _ = (crops.sets.popLast(), frames.popLast()) }),
+        ("a square is missing", { crops, _ in _ = crops.sets[1].squares.popLast() }),
+        ("the whole has two squares", { crops, _ in crops.sets[0].squares.append(.wholeSample) }),
+        ("a face is missing", { crops, _ in _ = crops.faces.popLast() }),
+        ("a face is too many", { crops, _ in crops.faces.append(crops.faces[0]) }),
+        ("fewer were found than were cut out", { crops, _ in crops.facesFound = 1 }),
+        ("nobody looked for faces", { crops, _ in (crops.facesFound, crops.faces) = (nil, []) }),
+        (
+            "the frames are in another order",
+            { crops, frames in
+                crops.sets.swapAt(0, 1)
+                frames.swapAt(0, 1)
+            }
+        ),
+    ]
+
+    @Test(arguments: wrongCrops.indices) func cropsThatDoNotFitAreTriedWithAnotherLocator(index: Int) throws {
+        let (what, change) = Self.wrongCrops[index]
+        var script = script(["l1", "l2"])
+        script.join("r1", scoring: .centralSample)
+        script.join("i1", scoring: .sample)
+        script.classify(1)
+        let faces = [left, right].map { WorkerMessage.Face(box: $0) }
+        #expect(script.cut("l1", 1, faces: faces, change) == ["picture 1 to l2, attempt 2"], "\(what)")
+        #expect(script.kept.isEmpty)
+        #expect(script.cut("l2", 1, faces: faces, change) == ["reply 1: 503 answer_malformed"], "\(what)")
+        #expect(script.kept.isEmpty && script.core.cropBytes == 0)
+        let message = "the worker l2 of locator gave an answer that does not fit its job; send it again"
+        #expect(script.document(1)?.error?.message == message)
+        #expect(script.status.workers.map(\.failed) == [1, 1, 0, 0])
+    }
+
+    @Test func cropsOfAnotherSpecificationDoNotFit() {
+        var script = script(["l1", "l2", "r1"])
+        script.classify(1) { $0.models = ["resnet"] }
+        #expect(script.cut("l1", 1, of: [.sample]) == ["picture 1 to l2, attempt 2"])
+        #expect(script.cut("l2", 1, of: []) == ["reply 1: 503 answer_malformed"])
+    }
+
+    @Test func scoresThatDoNotFitTheCropsAreTriedWithAnotherWorker() {
+        for wrong in [0, 1, 3] {
+            var script = script(["l1"])
+            for name in ["r1", "r2"] { script.join(name, scoring: .sample) }
+            script.classify(1) { $0.models = ["resnet"] }
+            script.cut("l1", 1, faces: [.init(box: left), .init(box: right)])
+            let logits = [Float](repeating: 0, count: wrong)
+            #expect(script.score("r1", 1, logits: logits) == ["job 1 to r2, attempt 2"])
+            #expect(script.score("r2", 1, logits: logits) == ["reply 1: 503 answer_malformed"])
+            #expect(script.document(1)?.error?.message.hasPrefix("the worker r2 of resnet gave") == true)
+        }
+    }
+
+    @Test func anAnswerOfTheOtherStageDoesNotFit() {
+        var script = script(["l1", "l2", "r1", "r2"])
+        script.classify(1) { $0.models = ["resnet"] }
+        #expect(script.score("l1", 1) == ["picture 1 to l2, attempt 2"])
+        #expect(script.cut("l2", 1) == ["job 1 to r1"])
+        #expect(script.cut("r1", 1, of: [.centralSample]) == ["job 1 to r2, attempt 2"])
+        #expect(script.score("r2", 1) == ["reply 1: 200"])
+        #expect(script.kept.isEmpty)
+    }
+
+    @Test func cropsForAJobThatTheLocatorNeverHadAreDropped() throws {
+        var script = script()
+        script.classify(1)
+        let answer = script["l2"].crops(script.job("l1", 1), of: [.centralSample])
+        guard case .crops(var crops) = answer.message else { preconditionFailure() }
+        let frames = answer.frames.map(\.count)
+        // Another's, of no job, of an earlier registration, from nowhere.
+        #expect(script.deliver("l2", crops, frames, of: 1) == [])
+        crops.job = 0
+        #expect(script.deliver("l2", crops, frames, of: 1) == [])
+        (crops.job, crops.epoch) = (script.job("l1", 1), script["l1"].epoch &- 1)
+        #expect(script.deliver("l1", crops, frames, of: 1) == [])
+        #expect(script.deliver("l9", crops, frames, of: 1) == ["resync l9"])
+        #expect(script.status.counters.unknown == 3 && script.status.counters.strangers == 1)
+        #expect(script.kept.isEmpty)
+        #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
+        // Once more, and without frames.
+        #expect(script.cut("l1", 1) == [])
+        #expect(script.say("l1", .crops(crops)) == [])
+        #expect(script.status.counters.unknown == 4 && script.status.counters.malformedMessages == 1)
+        #expect(script.kept.count == 1)
+    }
+
+    // MARK: Ends
+
+    @Test func theBudgetEndsInEachStage() {
+        var script = script(["l1", "r1"], credit: 1)
+        for token in 1...3 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 100) } }
+        script.cut("l1", 1)
+        // One is scored, one is cut, one waits to be.
+        #expect(
+            script.wait(.milliseconds(100)) == [
+                "reply 1: 408 budget_spent", "reply 2: 408 budget_spent", "reply 3: 408 budget_spent",
+            ])
+        #expect((1...3).map { script.document($0)?.attempts } == [1, 1, 0])
+        #expect((1...3).map { script.document($0)?.image } == [.sample, nil, nil])
+        #expect(script.kept.isEmpty && script.core.cropBytes == 0)
+        #expect(script.cut("l1", 2) == [] && script.score("r1", 1) == [])
+        #expect(script.kept.isEmpty)
+        #expect(script.status.counters.late == 2)
+        #expect(script.status.models.map(\.waiting) == [0, 0, 0])
+        #expect(script.status.models.map(\.inFlight) == [0, 0, 0])
+    }
+
+    @Test func aJobIsCancelledInEachStage() {
+        var script = script(["l1", "r1"], credit: 1)
+        for token in 1...4 { script.classify(token) { $0.models = ["resnet"] } }
+        script.cut("l1", 1)
+        #expect(script.ask(11, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 11: 200"])
+        #expect(script.ask(12, .cancel, id: "job 2") == ["reply 2: 408 cancelled", "reply 12: 200"])
+        #expect(script.ask(13, .cancel, id: "job 3") == ["reply 3: 408 cancelled", "reply 13: 200"])
+        #expect(script.kept.isEmpty && script.core.cropBytes == 0)
+        // The workers have their hands full until they answer.
+        #expect(script.cut("l1", 2) == ["picture 4 to l1"])
+        #expect(script.cut("l1", 4) == [])
+        #expect(script.score("r1", 1) == ["job 4 to r1"])
+        #expect(script.handle(.clientsGone([4])) == ["reply 4: 408 cancelled"])
+        #expect(script.kept.isEmpty && script.core.cropBytes == 0)
+    }
+
+    @Test func abandonAnswersWhatIsLeftInEachStage() {
+        var script = script(["l1", "r1"], credit: 1)
+        for token in 1...3 { script.classify(token) { $0.models = ["resnet"] } }
+        script.cut("l1", 1)
+        #expect(
+            script.handle(.abandon) == [
+                "reply 1: 503 draining", "reply 2: 503 draining", "reply 3: 503 draining", "bye l1", "bye r1",
+                "drained",
+            ])
+        #expect(script.kept.isEmpty && script.core.cropBytes == 0)
+    }
+
+    @Test func drainFinishesBothStages() {
+        var script = script(["l1", "r1"])
+        script.classify(1) { $0.models = ["resnet"] }
+        #expect(script.handle(.drain) == [])
+        #expect(script.cut("l1", 1) == ["job 1 to r1"])
+        #expect(script.score("r1", 1) == ["reply 1: 200", "bye l1", "bye r1", "drained"])
+    }
+
+    // MARK: Without a locator
+
+    @Test func withoutALocatorAJobIsRefused() {
+        var script = script(["r1", "i1"])
+        #expect(script.classify(1) == ["reply 1: 503 no_worker"])
+        #expect(script.document(1)?.error?.message == "no worker serves locator")
+        script.join("l1")
+        script.say("l1", script["l1"].drain)
+        #expect(script.classify(2) == ["reply 2: 503 no_worker"])
+    }
+
+    @Test func jobWaitsForTheFirstLocator() {
+        var script = script(["r1", "i1"]) { $0.workerWait = .seconds(2) }
+        #expect(script.classify(1) == [])
+        #expect(script.status.models.map(\.waiting) == [0, 0, 1])
+        #expect(script.wait(.milliseconds(1999)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 no_worker"])
+        #expect(
+            script.document(1)?.models.map { $0.error?.message } == [
+                "no worker serves locator", "no worker serves locator",
+            ])
+        script.classify(2)
+        script.wait(.seconds(1))
+        #expect(script.join("l1") == ["welcome l1", "picture 2 to l1"])
+        #expect(script.wait(.seconds(2)) == [])
+        #expect(script.cut("l1", 2) == ["job 2 to r1", "job 2 to i1"])
+    }
+
+    /// The failure of the first stage is that of the second: it is told once.
+    @Test func jobForWhichNeitherLocatorNorModelsComeFailsOnce() {
+        var script = script([]) { $0.workerWait = .seconds(2) }
+        script.classify(1)
+        #expect(script.wait(.seconds(2)) == ["reply 1: 503 no_worker"])
+        #expect(script.core.jobsInHand == 0 && script.core.nextDeadline == nil)
+        #expect(script.status.models.map(\.waiting) == [0, 0, 0])
+    }
+
+    // MARK: Durable jobs and keys
+
+    @Test func durableJobIsCutOnceItIsOnDisk() {
+        var script = script { $0.keepsJournal = true }
+        #expect(script.submit(1) == ["persist 1"])
+        #expect(script.persisted(1) == ["acknowledge 1: 202", "picture 1 to l1"])
+        #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
+        script.score("r1", 1)
+        #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])
+        // The crops do not wait for the disk.
+        #expect(script.kept.isEmpty && script.core.cropBytes == 0)
+    }
+
+    @Test func acknowledgedJobWaitsForALocatorThatLeftMeanwhile() {
+        var script = script(["l1", "r1", "i1"]) { $0.keepsJournal = true }
+        script.submit(1)
+        script.lose("l1")
+        #expect(script.persisted(1) == ["acknowledge 1: 202"])
+        #expect(script.wait(.seconds(4)) == [])
+        #expect(script.join("l2") == ["welcome l2", "picture 1 to l2"])
+    }
+
+    @Test func recoveredJobWaitsForAllWorkersAndForHalfOfItsBudgetForOne() {
+        var script = script([]) { $0.keepsJournal = true }
+        script.recover(1, job: 77)
+        script.recover(2, job: 78) { $0.models = ["resnet"] }
+        #expect(script.join("l1") == ["welcome l1"])
+        #expect(script.join("r1") == ["welcome r1", "picture 2 to l1"])
+        #expect(script.wait(.milliseconds(2499)) == [])
+        #expect(script.wait(.milliseconds(1)) == ["picture 1 to l1"])
+        #expect(script.cut("l1", 1) == ["job 1 to r1"])
+        script.score("r1", 1)
+        #expect(script.wait(.milliseconds(2500)) == ["record 1: 206", "release 1", "record 2: 408", "release 2"])
+    }
+
+    @Test func followersOfAKeyAreNotCut() {
+        var script = script()
+        for token in 1...3 { script.classify(token) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } }
+        #expect(script.status.models.map(\.inFlight) == [0, 0, 1])
+        // The next one takes over, and has its own crops cut.
+        #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 9: 200", "picture 2 to l2"])
+        #expect(script.cut("l1", 1) == [])
+        #expect(script.cut("l2", 2) == ["job 2 to r1"])
+        #expect(script.score("r1", 2) == ["reply 2: 200", "reply 3: 200"])
+        #expect(script.document(3)?.locator == script.document(2)?.locator)
+    }
+}
