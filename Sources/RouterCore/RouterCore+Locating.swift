@@ -58,7 +58,7 @@ extension RouterCore {
     private mutating func plan(_ serial: UInt64, _ request: Request, _ now: Instant) -> Bool {
         let version = preprocessing(for: request)
         request.asked.removeAll(keepingCapacity: true)
-        var isNeeded = false
+        var (isNeeded, hasFailed) = (false, false)
         for index in request.scoring where !request.steps[index].isSettled {
             let pool = request.steps[index].pool
             // The worker that says it may come yet.
@@ -66,14 +66,18 @@ extension RouterCore {
             let isAsked = ask(forOneOf: pool, by: version, request)
             // Others have crops already, and may manage with them.
             guard request.steps[index].isHeld else { continue }
+            isNeeded = isNeeded || isAsked
+            hasFailed = hasFailed || !isAsked
             if isAsked {
-                isNeeded = true
+                continue
             } else if let wanted = roster.specifications[pool].first(where: { $0.preprocessing == version }) {
                 settle(serial, index, cropsTooLarge(pool, wanted))
             } else {
                 settle(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))
             }
         }
+        // Those that are left may want another version.
+        if isNeeded, hasFailed, preprocessing(for: request) != version { return plan(serial, request, now) }
         guard isNeeded else {
             request.steps[Request.locating].state = request.cut == nil ? .held : .cut
             endIfSettled(serial, now)
