@@ -66,11 +66,12 @@ extension RouterCore {
             let isAsked = ask(forOneOf: pool, by: version, request)
             // Others have crops already, and may manage with them.
             guard request.steps[index].isHeld else { continue }
-            isNeeded = isNeeded || isAsked
-            hasFailed = hasFailed || !isAsked
             if isAsked {
+                isNeeded = true
                 continue
-            } else if let wanted = roster.specifications[pool].first(where: { $0.preprocessing == version }) {
+            }
+            hasFailed = true
+            if let wanted = roster.specifications[pool].first(where: { $0.preprocessing == version }) {
                 settle(serial, index, cropsTooLarge(pool, wanted))
             } else {
                 settle(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))

@@ -5,7 +5,6 @@ internal import Wire
 extension RouterCore {
     mutating func receive(_ message: WorkerMessage, from peer: Peer, _ now: Instant) {
         if case .hello(let hello) = message { return register(hello, peer, now) }
-        let wasSilent = roster.slot(of: peer).map { roster[$0].lastHeard < heardLately(now) } ?? false
         guard let slot = known(peer, saying: message, now) else { return }
         switch message {
         case .hello: break
@@ -20,8 +19,6 @@ extension RouterCore {
             }
             roster.noteProgress(slot, progress, at: now)
             actions.append(.send(peer, .pong(epoch: epoch)))
-            // Second tries wait for a worker that is heard of.
-            if wasSilent { dispatch(roster[slot].pool, now) }
         case .credit(let epoch, let jobs):
             guard epoch == roster[slot].epoch else { return }
             roster[slot].credit = Roster.credit(jobs)
@@ -44,6 +41,8 @@ extension RouterCore {
             actions.append(.send(peer, .resync))
             return nil
         }
+        // Second tries and suspects wait for a worker that is heard of.
+        if roster[slot].lastHeard < heardLately(now) { heardAgain.append(roster[slot].pool) }
         roster[slot].lastHeard = now
         return slot
     }

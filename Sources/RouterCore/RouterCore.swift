@@ -180,6 +180,8 @@ public struct RouterCore {
     var cropBytes = 0
     /// Whether locators are to be handed jobs behind the event in hand.
     var locatingIsDue = false
+    /// Pools of which a worker that was silent has said something.
+    var heardAgain: [Int] = []
     /// Requests whose leader ended without a lasting result: they are started behind the event in hand.
     var promoted: [UInt64] = []
     var isDraining = false
@@ -245,6 +247,7 @@ public struct RouterCore {
         case .drain: isDraining = true
         case .abandon: abandon(now)
         }
+        while let pool = heardAgain.popLast() { dispatch(pool, now) }
         while locatingIsDue || !promoted.isEmpty {
             if let serial = promoted.popLast(), ledger.contains(serial) { start(serial, now) }
             if locatingIsDue {

@@ -79,7 +79,8 @@ extension Schedule {
         let onTrial = peers.values.filter { peer in
             peer.held.values.contains { open[$0.token]?.suspectIn.contains($0.step) == true }
         }
-        let suspected = onTrial.map(\.id).sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
+        let networks = onTrial.filter { $0.worker.model != "locator" }
+        let suspected = (networks.isEmpty ? onTrial : networks).map(\.id).min { $0.routingID < $1.routingID }
         let busiest = random.chance(0.5) ? busiest() : anyone()
         guard let peer = random.chance(0.5) ? suspected ?? busiest : busiest else { return }
         let others: [RouterCore.Loss] = [.unreachable, .revoked]
