@@ -2,12 +2,14 @@ internal import Wire
 
 /// A locator's jobs: each picture is cut by one thread, and answered when it is ready.
 ///
-/// As many pictures as there are *lanes* are computed at once. One that takes longer than others usually do leaves its lane,
-/// and is computed on beside it, so that a few huge pictures do not hold up all that come behind them.
+/// As many pictures as there are *lanes* are computed at once. One that computes for longer than others usually do leaves its
+/// lane, and is computed on beside it, so that a few huge pictures do not hold up all that come behind them.
 struct LocatingStage: Stage {
     private struct Work {
         let job: Job
         let started: Instant
+        /// When it may be slow.
+        var nextLook: Instant
         /// Whether it has left its lane.
         var isSlow = false
         /// Whether its router was lost meanwhile.
@@ -33,20 +35,12 @@ struct LocatingStage: Stage {
     var extraCredit: Int { slow }
 
     var nextDeadline: Instant? {
-        guard let slowNext = nextToLeave.map({ work[$0].started + configuration.slowAfter }) else {
-            return waiting.earliestDeadline
-        }
-        return waiting.earliestDeadline.map { min($0, slowNext) } ?? slowNext
+        let nextLook = slow < configuration.slowLanes ? work.filter { !$0.isSlow }.map(\.nextLook).min() : nil
+        guard let nextLook else { return waiting.earliestDeadline }
+        return waiting.earliestDeadline.map { min($0, nextLook) } ?? nextLook
     }
 
     private var slow: Int { work.count { $0.isSlow } }
-
-    /// The place of the picture that is the first to become slow; nil when none is or may.
-    private var nextToLeave: Int? {
-        guard slow < configuration.slowLanes else { return nil }
-        // They stand in the order in which they were started.
-        return work.firstIndex { !$0.isSlow }
-    }
 
     func count(of router: WorkerCore.Router) -> Int {
         waiting.count(of: router) + work.count { $0.job.router == router && !$0.isDisowned }
@@ -79,16 +73,28 @@ struct LocatingStage: Stage {
         return report
     }
 
+    mutating func keepTime(_ computed: [WorkerCore.Token: Duration], _ now: Instant) -> [WorkerCore.Action] {
+        var actions: [WorkerCore.Action] = []
+        for index in work.indices where !work[index].isSlow && work[index].nextLook <= now {
+            guard slow < configuration.slowLanes else { break }
+            let (token, stuck) = (work[index].job.token, work[index].started + configuration.stuckAfter)
+            let left = configuration.slowAfter - (computed[token] ?? .zero)
+            if left <= .zero || stuck <= now {
+                work[index].isSlow = true
+                actions.append(.demote(token))
+            } else {
+                work[index].nextLook = min(now + left, stuck)
+            }
+        }
+        return actions
+    }
+
     mutating func start(_ now: Instant) -> [WorkerCore.Action] {
         var actions: [WorkerCore.Action] = []
-        while let index = nextToLeave, work[index].started + configuration.slowAfter <= now {
-            work[index].isSlow = true
-            actions.append(.demote(work[index].job.token))
-        }
         while work.count - slow < configuration.lanes, !waiting.isEmpty {
             let job = waiting.remove(at: waiting.firstTimely(pace, startingAt: now) ?? 0)
             guard case .locate(let specifications) = job.task else { continue }
-            work.append(Work(job: job, started: now))
+            work.append(Work(job: job, started: now, nextLook: now + configuration.slowAfter))
             actions.append(.locate(job.token, specifications))
         }
         return actions

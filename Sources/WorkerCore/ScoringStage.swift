@@ -70,6 +70,8 @@ struct ScoringStage: Stage {
         waiting.insert(job)
     }
 
+    mutating func keepTime(_ computed: [WorkerCore.Token: Duration], _ now: Instant) -> [WorkerCore.Action] { [] }
+
     // MARK: Choosing
 
     mutating func start(_ now: Instant) -> [WorkerCore.Action] {

@@ -18,6 +18,10 @@ protocol Stage: Sendable {
     mutating func accept(_ job: Job)
     /// Takes in what a thread reports.
     mutating func take(_ outcome: WorkerCore.Outcome, _ now: Instant) -> StageReport
+    /// Looks at what is being computed, at ``nextDeadline``.
+    ///
+    /// - Parameter computed: for how long each picture has had a processor.
+    mutating func keepTime(_ computed: [WorkerCore.Token: Duration], _ now: Instant) -> [WorkerCore.Action]
     /// Starts what is to be computed next.
     mutating func start(_ now: Instant) -> [WorkerCore.Action]
 

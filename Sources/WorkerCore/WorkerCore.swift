@@ -38,8 +38,9 @@ public struct WorkerCore: Sendable {
         case computed(Outcome)
         /// `nextDeadline` was reached, and everything that had arrived has been handled.
         ///
-        /// `progress` changes as long as the threads get on: when they hang, it does not.
-        case deadline(progress: UInt64)
+        /// `progress` changes as long as the threads get on: when they hang, it does not. `computed` says for how long each
+        /// picture that is being cut has had a processor.
+        case deadline(progress: UInt64, computed: [Token: Duration] = [:])
         /// Take no new jobs, answer those in hand, say BYE; `.finished` follows within the drain time.
         case drain
         /// Say BYE at once; the routers give the jobs in hand to other workers.
@@ -193,7 +194,9 @@ public struct WorkerCore: Sendable {
         case .received(let router, let message, let payload): receive(message, payload, from: router, now)
         case .receivedForeign(let router, let version): receiveForeign(version, from: router)
         case .computed(let outcome): take(outcome, now)
-        case .deadline(let progress): keepTime(progress, now)
+        case .deadline(let progress, let computed):
+            actions += stage.keepTime(computed, now)
+            keepTime(progress, now)
         case .drain: drain(now)
         case .abandon: leave()
         }

@@ -67,6 +67,11 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         return steps.count.load(ordering: .relaxed) &+ computed
     }
 
+    /// For how long each order that is being performed has had a processor, by its number.
+    var computed: [Int: Duration] {
+        Dictionary(members.compactMap { $0.worker.computed }) { first, _ in first }
+    }
+
     /// Hands an order to the thread that has the fewest.
     func order(_ order: Order, number: Int) {
         guard let index = members.indices.min(by: { members[$0].orders.count < members[$1].orders.count }) else {
@@ -115,8 +120,8 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         private struct State {
             /// Nil before and after its life.
             var thread: RunningThread?
-            /// The order that it is at.
-            var current: Int?
+            /// The order that it is at, and how long it had computed before.
+            var current: (number: Int, before: Duration)?
             var isRetired = false
         }
 
@@ -137,7 +142,7 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
                 _ = try polled.wait(milliseconds: -1)
                 for command in orders.drain() {
                     guard case .perform(let order, let number) = command else { return }
-                    state.withLock { $0.current = number }
+                    state.withLock { $0.current = (number, $0.thread?.computingTime ?? .zero) }
                     perform(order)
                     let isRetired = state.withLock { state in
                         state.current = nil
@@ -153,11 +158,19 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         /// - Returns: false when it is not at that order.
         func retire(at number: Int, niceness: Int32) -> Bool {
             state.withLock { state in
-                guard state.current == number else { return false }
+                guard state.current?.number == number else { return false }
                 state.isRetired = true
                 // Refused, as by a sandbox, it computes on as before, and beside its lane all the same.
                 state.thread?.giveWay(niceness: niceness)
                 return true
+            }
+        }
+
+        /// The order that the thread is at, and for how long it has computed that.
+        var computed: (Int, Duration)? {
+            state.withLock { state in
+                guard let current = state.current, let thread = state.thread else { return nil }
+                return (current.number, thread.computingTime - current.before)
             }
         }
 

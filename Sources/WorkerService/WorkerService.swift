@@ -67,6 +67,14 @@ public final class WorkerService {
             }
         }
 
+        /// For how long each picture that is being cut has had a processor.
+        var computed: [WorkerCore.Token: Duration] {
+            switch self {
+            case .cutting(let threads): threads.computed
+            case .scoring: [:]
+            }
+        }
+
         func end() {
             switch self {
             case .cutting(let threads): threads.end()
@@ -137,7 +145,8 @@ public final class WorkerService {
             if polled.isReadable(signalIndex) { try receiveSignals() }
             let now = MonotonicClock.now()
             if let due = core?.nextDeadline, due <= now {
-                try handle(.deadline(progress: threads?.progress ?? 0), at: now)
+                let progress = threads?.progress ?? 0
+                try handle(.deadline(progress: progress, computed: threads?.computed ?? [:]), at: now)
             }
         }
         resolver = nil

@@ -90,26 +90,49 @@ import WorkerCore
         #expect(script.at(99, .deadline(progress: 0)) == [])
         let ping = WorkerCore.Action.send(0, .ping(epoch: 7, inFlight: 2, progress: 0))
         #expect(
-            script.at(100, .deadline(progress: 0)) == [
-                ping, .demote(1), .locate(2, specifications), .send(0, .credit(epoch: 7, jobs: 3)),
+            script.at(100, .deadline(progress: 0, computed: [1: .milliseconds(100)])) == [
+                .demote(1), ping, .locate(2, specifications), .send(0, .credit(epoch: 7, jobs: 3)),
             ])
         #expect(script.cut(2, at: 105) == [crops(2, queued: 100_000, computed: 5000)])
         #expect(script.cut(1, at: 900) == [crops(1, computed: 900_000), .send(0, .credit(epoch: 7, jobs: 2))])
+    }
+
+    @Test func onABusyMachineAPictureHasMoreTime() {
+        var script = Script.locator(slowLanes: 2)
+        script.at(0, .connected(0))
+        script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 60_000), nil))
+        script.locate(1)
+        #expect(script.at(100, .deadline(progress: 0, computed: [1: .milliseconds(30)])) == [])
+        #expect(script.due == 170)
+        #expect(script.at(170, .deadline(progress: 0, computed: [1: .milliseconds(31)])) == [])
+        #expect(script.due == 239)
+        #expect(script.at(239, .deadline(progress: 0, computed: [1: .milliseconds(100)])).first == .demote(1))
+        // One that gets no processor at all is looked at again, and makes way after a second.
+        script.locate(2, at: 300)
+        for time: Int64 in stride(from: 400, to: 1300, by: 100) {
+            #expect(script.due == time)
+            #expect(script.at(time, .deadline(progress: 0)) == [])
+        }
+        #expect(script.at(1300, .deadline(progress: 0)).first == .demote(2))
     }
 
     @Test func noMorePicturesLeaveTheirLanesThanThereAreSlowLanes() {
         var script = Script.locator(credit: 9, slowLanes: 2)
         script.register()
         for job in 1...4 { script.locate(job) }
-        #expect(script.at(100, .deadline(progress: 0)).contains(.demote(1)))
-        #expect(script.at(200, .deadline(progress: 0)).contains(.demote(2)))
+        let long = Duration.milliseconds(100)
+        #expect(script.at(100, .deadline(progress: 0, computed: [1: long])).contains(.demote(1)))
+        #expect(script.at(200, .deadline(progress: 0, computed: [2: long])).contains(.demote(2)))
         script.at(201, .received(0, .pong(epoch: 7), nil))
-        let actions = script.at(300, .deadline(progress: 0))
+        let actions = script.at(300, .deadline(progress: 0, computed: [3: long]))
         #expect(actions == [.send(0, .ping(epoch: 7, inFlight: 4, progress: 0))])
+        #expect(script.due == 400)
         // The place of the first is the third's, which is late for it.
+        #expect(script.cut(1, at: 350) == [crops(1, computed: 350_000), .send(0, .credit(epoch: 7, jobs: 10))])
+        #expect(script.due == 300)
         #expect(
-            script.cut(1, at: 350) == [
-                crops(1, computed: 350_000), .demote(3), .locate(4, specifications),
+            script.at(350, .deadline(progress: 0, computed: [3: long])) == [
+                .demote(3), .locate(4, specifications), .send(0, .credit(epoch: 7, jobs: 11)),
             ])
     }
 
@@ -117,7 +140,7 @@ import WorkerCore
         var script = Script.locator(credit: 9, slowLanes: 1)
         script.register()
         script.locate(1)
-        script.at(100, .deadline(progress: 0))
+        script.at(100, .deadline(progress: 0, computed: [1: .milliseconds(100)]))
         script.locate(2, at: 100)
         script.cut(2, at: 110)
         script.cut(1, at: 2000)
@@ -134,9 +157,9 @@ import WorkerCore
         script.locate(1)
         script.at(50, .disconnected(0))
         #expect(script.at(60, .connected(0)) == [])
-        #expect(script.at(100, .deadline(progress: 0)) == [.demote(1)])
-        #expect(script.due == 60)
-        #expect(script.at(100, .deadline(progress: 0)) == [.send(0, .hello(hello(3)))])
+        #expect(script.at(100, .deadline(progress: 0)) == [])
+        #expect(
+            script.at(1000, .deadline(progress: 0)) == [.demote(1), .send(0, .hello(hello(3)))])
     }
 
     // MARK: Bad jobs

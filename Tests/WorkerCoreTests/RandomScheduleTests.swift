@@ -79,7 +79,9 @@ private struct World {
     mutating func step() {
         if random.chance(0.3) { now += Int64.random(in: 0...20, using: &random) }
         if let due = core.nextDeadline, due <= Instant(nanoseconds: now * 1_000_000) {
-            handle(.deadline(progress: random.next()))
+            let computed = cutting.map { ($0, Duration.milliseconds(Int64.random(in: 0...200, using: &random))) }
+            handle(
+                .deadline(progress: random.next(), computed: Dictionary(uniqueKeysWithValues: computed)))
         }
         if random.chance(0.02) { changeTheList() }
         let router = Int.random(in: isConnected.indices, using: &random)
