@@ -13,7 +13,8 @@ extension WorkerCore {
         /// Jobs in hand at most, slow pictures apart, shared among the routers; at least one each.
         public var credit: Int
         /// Of a locator: how long a picture may have had a processor before it counts as slow and leaves its lane to others.
-        public var slowAfter = Duration.milliseconds(100)
+        /// Well above what one of 12 megapixels takes.
+        public var slowAfter = Duration.milliseconds(50)
         /// Of a locator: when that is so whether it has had one or not. On a busy machine others are no faster.
         public var stuckAfter = Duration.seconds(1)
         /// Of a locator: slow pictures at a time; further ones stay in their lanes.

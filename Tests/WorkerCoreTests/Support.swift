@@ -18,6 +18,7 @@ struct Script {
         var configuration = WorkerCore.Configuration(
             hello: hello(0), routers: routers, lanes: lanes, credit: credit)
         configuration.slowLanes = slowLanes
+        configuration.slowAfter = .milliseconds(100)
         return Script(configuration)
     }
 
