@@ -14,7 +14,7 @@ extension RouterCore {
             models: ensemble.pools.indices.map { pool in
                 StatusReport.Model(
                     name: ensemble.pools[pool], workers: roster.workers(of: pool).count,
-                    waiting: waitingCount(of: pool), inFlight: roster.load(of: pool).inFlight,
+                    waiting: waitingCount(of: pool) + heldCount(of: pool), inFlight: roster.load(of: pool).inFlight,
                     computeMs: statistics.scores[pool].compute, queueMs: statistics.scores[pool].queue,
                     batch: statistics.scores[pool].batch)
             },
@@ -55,5 +55,15 @@ extension RouterCore {
             }
         }
         return ModelsReport.Model(name: ensemble.pools[pool], workers: workers.count, served: served)
+    }
+
+    /// Jobs that wait for the first worker of a pool although they are in no queue: what starts workers when they are needed
+    /// goes by that.
+    private func heldCount(of pool: Int) -> Int {
+        guard !roster.hasWorker(of: pool) else { return 0 }
+        return ledger.serials.count { serial in
+            let request = ledger[serial]
+            return request.isStarted && request.steps.contains { $0.pool == pool && $0.isHeld }
+        }
     }
 }

@@ -125,7 +125,7 @@ extension RouterCore {
         WireError(
             .unavailable, code: "crops_too_large",
             "the crops for \(ensemble.pools[pool]) may take \(wanted.mostBytes) bytes, of which the router has "
-                + "\(configuration.maxCropBytes) for the crops of a job: raise crop-bytes, or ask for fewer models")
+                + "\(configuration.maxCropBytes) for the crops of a job: raise max-crop-bytes, or ask for fewer models")
     }
 
     /// The model's workers want by now what was not cut. That is made good once; it is no execution of the model's step.

@@ -76,7 +76,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public struct Model: Codable, Equatable, Sendable {
         public var name: String
         public var workers: Int
-        /// Jobs that wait for a worker of it; for a network those whose crops are there.
+        /// Jobs that wait for a worker of it; for a network those whose crops are there, or all while it has no worker.
         public var waiting: Int
         public var inFlight: Int
         /// Of each answer, over the router's whole life: milliseconds from the start of its work to the answer, and those

@@ -251,7 +251,7 @@ struct CropTests {
         #expect(
             error.message
                 == "the crops for inception may take 192 bytes, of which the router has 200 for the crops of a job: "
-                + "raise crop-bytes, or ask for fewer models")
+                + "raise max-crop-bytes, or ask for fewer models")
         #expect(script.classify(2) { $0.models = ["inception"] } == ["picture 2 to l1"])
     }
 
