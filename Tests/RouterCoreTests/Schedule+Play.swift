@@ -82,7 +82,7 @@ extension Schedule {
         let networks = onTrial.filter { $0.worker.model != "locator" }
         let suspected = (networks.isEmpty ? onTrial : networks).map(\.id).min { $0.routingID < $1.routingID }
         let busiest = random.chance(0.5) ? busiest() : anyone()
-        guard let peer = random.chance(0.5) ? suspected ?? busiest : busiest else { return }
+        guard let peer = random.chance(0.9) ? suspected ?? busiest : busiest else { return }
         let others: [RouterCore.Loss] = [.unreachable, .revoked]
         try handle(.lost(peer, random.chance(0.7) ? .connectionEnded : others.randomElement(using: &random)!))
     }
@@ -230,7 +230,7 @@ extension Schedule {
     }
 
     mutating func join() throws {
-        if peers.count < 8 || random.chance(0.3) {
+        if peers.count < 12 || random.chance(0.3) {
             let id = RouterCore.Peer(routingID: nextPeer)
             nextPeer += 1
             try handle(.worker(id, newcomer("w\(id.routingID)").hello))

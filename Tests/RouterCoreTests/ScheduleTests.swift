@@ -194,7 +194,7 @@ struct Schedule {
         for what in [
             "crops_unavailable", "crops_too_large", "answer_malformed", "worker_lost", "no_worker", "cut again",
             "quarantined picture", "quarantined crops", "no room", "sent away for good", "crops sent again",
-            "scored from two cuts",
+            "scored from second crops",
         ] { seen[what, default: 0] += 0 }
     }
 
@@ -204,8 +204,8 @@ struct Schedule {
         case 25..<57: try answer()
         case 60..<75: try pass(.microseconds(Int.random(in: 0...20_000, using: &random)))
         case 75..<76: try pass(.milliseconds(Int.random(in: 0...2500, using: &random)))
-        case 76..<84: try ping()
-        case 84..<87: try join()
+        case 76..<83: try ping()
+        case 83..<87: try join()
         case 57..<60, 87..<89, 117: try lose()
         case 115: pauseHost()
         case 118:
