@@ -58,6 +58,8 @@ public struct RouterCore {
         /// any newcomer, so a low priority still runs.
         public var priorityStep = Duration.milliseconds(250)
         /// How long after its receipt a job waits for a model's first worker; zero: a model that has none fails it at once.
+        /// Of a model that never had one it is not known what to cut for it: the picture is not cut before the wait is over, or
+        /// half of the job's budget.
         public var workerWait = Duration.zero
         /// How long a job whose worker was lost alive waits within its budget for a worker of the model.
         public var rejoinWait = Duration.seconds(3)

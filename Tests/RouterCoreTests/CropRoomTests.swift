@@ -1,0 +1,165 @@
+import TestKit
+import Testing
+import Wire
+
+@testable import RouterCore
+
+/// Room for crops: it is taken before a picture is cut, and given to the next one when the crops are let go.
+struct CropRoomTests {
+    /// 12 bytes a face, 192 of a crowd.
+    private let narrow = CropSpecification.sample
+    /// 12 bytes a face as well.
+    private let wide = CropSpecification(kind: .face(margin: 2), width: 2, height: 2, preprocessing: 3)
+    private let wider = CropSpecification(kind: .face(margin: 3), width: 2, height: 2, preprocessing: 3)
+    private let face = WorkerMessage.Face(box: Box(x: 10, y: 20, width: 100, height: 110))
+
+    private func script(
+        _ networks: [(String, CropSpecification)] = [], credit: UInt32 = 4,
+        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
+    ) -> Script {
+        var script = Script(locators: .byHand, configure)
+        script.join("l1", credit: credit)
+        for (name, specification) in networks { script.join(name, credit: credit, scoring: specification) }
+        return script
+    }
+
+    private func classifyResnet(_ script: inout Script, _ token: Int) -> [String] {
+        script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 60_000) }
+    }
+
+    /// A face's width of pixels that a crowd of sixteen may have.
+    @Test func aModelThatWantsTooMuchIsSentAwayForGood() {
+        var script = script()
+        let side = UInt16(1200)
+        let huge = CropSpecification(kind: .face(margin: 1), width: side, height: side, preprocessing: 3)
+        #expect(huge.mostBytes > Limits.cropSetBytes)
+        #expect(script.join("r1", scoring: huge) == ["bye r1"])
+        guard case .send(_, .bye(let reason, let isFinal))? = script.lastActions.last else { preconditionFailure() }
+        #expect(isFinal)
+        #expect(
+            reason == "the model 'resnet' scores crops of 1200 × 1200 pixels, of which those of one picture may take "
+                + "69120000 bytes, more than 67108864; give it a smaller input")
+        // A whole picture is one crop.
+        let whole = CropSpecification(kind: .centralSquare, width: side, height: side, preprocessing: 3)
+        #expect(script.join("r1", scoring: whole) == ["welcome r1"])
+        #expect(script.workersStatus.map(\.name) == ["l1", "r1"])
+    }
+
+    @Test func cropsThatNeverFindRoomFailTheirModel() throws {
+        var script = script([("r1", .centralSample), ("i1", narrow)]) { $0.maxCropBytes = 200 }
+        script.classify(1)
+        #expect(script.asked("l1", 1) == [.centralSample])
+        #expect(script.cut("l1", 1) == ["job 1 to r1"])
+        #expect(script.score("r1", 1) == ["reply 1: 206"])
+        let error = try #require(script.document(1)?.models[1].error)
+        #expect(error.code == "crops_too_large")
+        #expect(
+            error.message
+                == "the crops for inception may take 192 bytes, of which the router has 200 for the crops of a job: "
+                + "raise max-crop-bytes, or ask for fewer models")
+        #expect(script.classify(2) { $0.models = ["inception"] } == ["picture 2 to l1"])
+    }
+
+    /// The first crops are for one worker of each model; only then come those for workers that are being replaced.
+    @Test func whatOneModelsWorkersWantBesidesIsCutOnlyWhereTheOthersFit() {
+        var script = script([("r1", narrow), ("r2", wide), ("i1", wider)]) { $0.maxCropBytes = 2 * 192 }
+        script.classify(1)
+        #expect(script.asked("l1", 1) == [narrow, wider])
+        #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r1", "job 1 to i1"])
+    }
+
+    @Test func aPictureIsNotHandedOutWithoutRoomForItsCrops() {
+        var script = script([("r1", narrow)]) { $0.maxCropBytes = 2 * 192 }
+        #expect(classifyResnet(&script, 1) == ["picture 1 to l1"])
+        #expect(classifyResnet(&script, 2) == ["picture 2 to l1"])
+        #expect(classifyResnet(&script, 3) == [])
+        #expect(script.status.queue.cropBytes == 2 * 192)
+        // A crowd takes all of the room that was kept for it, one face leaves most.
+        #expect(script.cut("l1", 1, faces: Array(repeating: face, count: 16)) == ["job 1 to r1"])
+        #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r1"])
+        #expect(script.status.queue.cropBytes == 192 + 12)
+        #expect(script.score("r1", 1, logits: Array(repeating: 0, count: 16)) == ["reply 1: 200", "picture 3 to l1"])
+        #expect(script.status.queue.cropBytes == 12 + 192)
+    }
+
+    @Test(arguments: ["score", "fail", "cancel", "budget", "picture fails", "locator leaves"])
+    func roomThatIsLeftGoesToTheNextPicture(end: String) {
+        var script = script([("r1", narrow)]) { $0.maxCropBytes = 192 }
+        script.join("l2")
+        script.classify(1) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 100) }
+        #expect(classifyResnet(&script, 2) == [])
+        let isLocated = ["score", "fail"].contains(end)
+        if isLocated { script.cut("l1", 1, faces: [face]) }
+        let told =
+            switch end {
+            case "score": script.score("r1", 1)
+            case "fail": script.fail("r1", 1, .unprocessable)
+            case "cancel": script.ask(9, .cancel, id: "job 1")
+            case "budget": script.wait(.milliseconds(100))
+            case "picture fails": script.fail("l1", 1, .unprocessable)
+            default: script.say("l1", script["l1"].bye)
+            }
+        // The one that was there before goes first, also when it is to be cut by another locator.
+        let next = end == "locator leaves" ? "picture 1 to l2, attempt 2" : "picture 2 to l2"
+        #expect(told.last == next, "\(told)")
+        #expect(script.core.cropBytes == 192)
+    }
+
+    @Test func whoNeedsLittleRoomDoesNotOvertakeWhoNeedsMuch() {
+        var script = script([("r1", narrow), ("i1", .centralSample)]) { $0.maxCropBytes = 192 + 18 }
+        #expect(script.classify(1) == ["picture 1 to l1"])
+        script.cut("l1", 1, faces: [face])
+        #expect(script.classify(2) == [])
+        #expect(script.classify(3) { $0.models = ["inception"] } == [])
+        // Its time is up: whoever stood behind it needs no more than there is.
+        #expect(script.ask(9, .cancel, id: "job 2") == ["reply 2: 408 cancelled", "reply 9: 200", "picture 3 to l1"])
+    }
+
+    @Test func aSuspectThatWaitsForRoomIsNotOvertaken() {
+        var script = script([("r1", narrow), ("i1", .centralSample)]) { $0.maxCropBytes = 192 + 18 }
+        script.classify(1) { $0.models = ["inception"] }
+        #expect(script.cut("l1", 1) == ["job 1 to i1"])
+        #expect(script.classify(2) { $0.models = ["resnet"] } == ["picture 2 to l1"])
+        script.lose("l1")
+        script.join("l2", credit: 0)
+        // The room for the suspect's crops is there again, and taken by another before there is a locator for it.
+        script.classify(3) { ($0.models, $0.priority) = (["inception"], 9) }
+        #expect(script.say("l2", script["l2"].credit(1)) == ["picture 2 to l2, attempt 2"])
+        #expect(script.core.cropBytes == 18 + 192)
+        #expect(script.cut("l2", 2, faces: [face]) == ["job 2 to r1", "picture 3 to l2"])
+    }
+
+    /// All room is taken by crops that nobody wants any more: it is theirs who are cut again.
+    @Test func picturesThatAreAllCutAgainDoNotWaitForOneAnothersRoom() {
+        var script = script([("r1", narrow)], credit: 0) { $0.maxCropBytes = 4 * 192 }
+        script.say("l1", script["l1"].credit(8))
+        let crowd = Array(repeating: face, count: 16)
+        for token in 1...4 {
+            _ = classifyResnet(&script, token)
+            script.cut("l1", token, faces: crowd)
+        }
+        #expect(script.core.cropBytes == 4 * 192)
+        script.lose("r1", .unreachable)
+        #expect(
+            script.join("r2", scoring: wide)
+                == ["welcome r2", "picture 1 to l1", "picture 2 to l1", "picture 3 to l1", "picture 4 to l1"])
+        #expect(script.kept.isEmpty && script.core.cropBytes == 4 * 192)
+    }
+
+    @Test func aClientsCropsCountAmongItsBytes() {
+        var script = script([("r1", narrow)]) { $0.maxClientBytes = 1000 }
+        let shop = Asker(.key("shop"), .client)
+        func ask(_ token: Int, bytes: Int) -> [String] {
+            script.classify(token, bytes: bytes, from: shop) { $0.models = ["resnet"] }
+        }
+        _ = ask(1, bytes: 500)
+        script.cut("l1", 1, faces: Array(repeating: face, count: 10))
+        #expect(ask(2, bytes: 381) == ["reply 2: 429 client_queue_full"])
+        #expect(script.document(2)?.error?.message.contains("1 jobs and 620 bytes") == true)
+        #expect(ask(3, bytes: 380) == ["picture 3 to l1"])
+        script.cut("l1", 3)
+        script.score("r1", 3)
+        script.score("r1", 1, logits: Array(repeating: 0, count: 10))
+        #expect(ask(4, bytes: 1000) == ["picture 4 to l1"])
+    }
+}

@@ -1,0 +1,25 @@
+import RouterCore
+import Wire
+
+extension Ensemble {
+    /// resnet and inception, with numbers that tell every subset and every policy apart.
+    static var sample: Ensemble {
+        do {
+            return try Ensemble(
+                models: ["resnet", "inception"],
+                merge: [
+                    (["resnet"], Blend(bias: 0.1, weights: [1.5])),
+                    (["inception"], Blend(bias: -0.2, weights: [0.5])),
+                    (["resnet", "inception"], Blend(bias: 0.3, weights: [0.7, 0.6])),
+                ],
+                policies: [
+                    "default": Policy(review: 0.5, block: 0.9),
+                    "strict": Policy(review: 0.1, block: 0.2),
+                    "careful": Policy(review: 0.5, block: 0.9, noFace: .block),
+                    "easy": Policy(review: 0.5, block: 0.9, noFace: .allow),
+                ])
+        } catch {
+            preconditionFailure(error.message)
+        }
+    }
+}
