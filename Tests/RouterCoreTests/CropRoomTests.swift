@@ -60,6 +60,18 @@ struct CropRoomTests {
         #expect(script.classify(2) { $0.models = ["inception"] } == ["picture 2 to l1"])
     }
 
+    @Test func whoFailsForWantOfRoomDoesNotDecideByWhichVersionTheOthersAreCut() {
+        let large = CropSpecification(kind: .face(margin: 2), width: 3, height: 2, preprocessing: 3)
+        let newer = CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 4)
+        var script = script([("r1", large), ("i1", narrow), ("i2", newer)]) { $0.maxCropBytes = 200 }
+        script.join("l2", preprocessing: 4)
+        #expect(script.classify(1) == ["picture 1 to l2"])
+        #expect(script.asked("l2", 1) == [newer])
+        #expect(script.cut("l2", 1, faces: [face]) == ["job 1 to i2"])
+        script.score("i2", 1)
+        #expect(script.document(1)?.models[0].error?.code == "crops_too_large")
+    }
+
     /// The first crops are for one worker of each model; only then come those for workers that are being replaced.
     @Test func whatOneModelsWorkersWantBesidesIsCutOnlyWhereTheOthersFit() {
         var script = script([("r1", narrow), ("r2", wide), ("i1", wider)]) { $0.maxCropBytes = 2 * 192 }
