@@ -128,17 +128,19 @@ struct CropRoomTests {
     }
 
     @Test func aSuspectThatWaitsForRoomIsNotOvertaken() {
-        var script = script([("r1", narrow), ("i1", .centralSample)]) { $0.maxCropBytes = 192 + 18 }
-        script.classify(1) { $0.models = ["inception"] }
-        #expect(script.cut("l1", 1) == ["job 1 to i1"])
-        #expect(script.classify(2) { $0.models = ["resnet"] } == ["picture 2 to l1"])
-        script.lose("l1")
-        script.join("l2", credit: 0)
-        // The room for the suspect's crops is there again, and taken by another before there is a locator for it.
-        script.classify(3) { ($0.models, $0.priority) = (["inception"], 9) }
-        #expect(script.say("l2", script["l2"].credit(1)) == ["picture 2 to l2, attempt 2"])
-        #expect(script.core.cropBytes == 18 + 192)
-        #expect(script.cut("l2", 2, faces: [face]) == ["job 2 to r1", "picture 3 to l2"])
+        var script = script([("r1", narrow), ("i1", .centralSample)], credit: 1) { $0.maxCropBytes = 2 * 192 + 17 }
+        script.join("l2", credit: 1)
+        #expect(classifyResnet(&script, 1) == ["picture 1 to l1"])
+        #expect(script.classify(2) { $0.models = ["inception"] } == ["picture 2 to l2"])
+        #expect(script.lose("l1") == [])
+        // For the suspect twice as much is to be cut now.
+        script.join("r2", scoring: wide)
+        #expect(script.cut("l2", 2) == ["job 2 to i1"])
+        script.join("l3")
+        #expect(script.classify(3) { $0.models = ["inception"] } == [])
+        #expect(script.score("i1", 2) == ["reply 2: 200", "picture 1 to l2, attempt 2"])
+        #expect(script.core.cropBytes == 2 * 192)
+        #expect(script.cut("l2", 1, faces: [face]) == ["job 1 to r1", "picture 3 to l3"])
     }
 
     /// All room is taken by crops that nobody wants any more: it is theirs who are cut again.
