@@ -2,8 +2,8 @@
 
     python chaos.py --seconds 60 --seed 1
 
-Routers, workers and clients are killed, stopped and restarted, all workers of a host pause at once, pictures kill whoever
-reads them, the network is cut, filtered, slowed down and made to lose packets, and strangers send nonsense, while clients
+Routers, workers of both stages and clients are killed, stopped and restarted, all workers of a host pause at once, pictures
+kill whoever reads them, and their crops whoever scores them, the network is cut, filtered, slowed down and made to lose packets, and strangers send nonsense, while clients
 of all kinds work. Then everything is mended, the clients come
 to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is printed,
 and the folder of all histories and logs stays.
@@ -35,10 +35,8 @@ from poison import Poison
 
 HERE = Path(__file__).parent
 LAST_CLIENTS = client.LAST_WAIT + 20
-
-
-def model_of(worker: str) -> str:
-    return worker.rpartition("-")[0]
+# Jobs beside each other, also in small machines.
+OPTIONS = {pictures.LOCATOR: "--decode-threads=2"} | dict.fromkeys(pictures.MODELS, "--max-batch=64")
 
 
 class Chaos:
@@ -51,17 +49,15 @@ class Chaos:
         self.hosts: dict[str, network.Host] = {}
         self.choose = random.Random(options.seed)
         self.life = 0
-        self.handed: dict[tuple[int, str], Counter] = {}
-        # Of each life of the router and each worker.
-        self.hands: dict[tuple[int, str], list[hands.Hand]] = {}
+        self.hands: checker.Hands = {}
         self.done: Counter = Counter()
         self.poison = Poison(
             self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
-        for model in pictures.MODELS:
+        for pool in pictures.POOLS:
             for number in range(options.workers):
-                name = f"{model}-{number}"
+                name = f"{pool}-{number}"
                 address = self.connect(name, self.cluster.worker_port, hosts)
-                worker = self.cluster.add_worker(model, name, address, "--max-batch=64", "--drain-time=2s")
+                worker = self.cluster.add_worker(pool, name, address, OPTIONS[pool], "--drain-time=2s")
                 worker.words = self.at_home(name, worker.words)
                 self.links[name].before = partial(self.poison.meets, name)
         self.groups = self.make_groups()
@@ -81,14 +77,14 @@ class Chaos:
         self.scanner = Process(
             "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
         parties = {"worker": list(self.cluster.workers), "router": ["router"], "client": list(self.clients),
-                   "group": list(self.groups), "reader": ["workers"], "linked": list(self.links)}
+                   "group": list(self.groups), "reader": list(pictures.POOLS), "linked": list(self.links)}
         self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
 
     def make_groups(self) -> dict[str, list[str]]:
-        """Workers that share a host, as far as its pauses go: those of one model, one of each model, all."""
+        """Workers that share a host, as far as its pauses go: those of one pool, one of each, all."""
         groups = {"workers": list(self.cluster.workers)}
         for name in self.cluster.workers:
-            groups.setdefault(model_of(name), []).append(name)
+            groups.setdefault(pictures.pool_of(name), []).append(name)
             groups.setdefault(f"host-{name.rpartition('-')[2]}", []).append(name)
         return groups
 
@@ -106,9 +102,10 @@ class Chaos:
 
     def start_router(self) -> None:
         self.life += 1
+        of_requests: dict[int, int] = {}
         for name in self.cluster.workers:
-            # What is still on its way from the last life is counted there.
-            self.links[name].seen = self.handed.setdefault((self.life, model_of(name)), Counter())
+            # What is still on its way from the last life is noted there.
+            self.links[name].pictures = of_requests
             self.links[name].hands = self.hands[self.life, name] = []
         self.cluster.router.start()
 
@@ -211,12 +208,10 @@ class Chaos:
             time.sleep(max(0.0, min([*times, now + 0.5]) - now))
         self.poison.end()
 
-    def gather_hands(self) -> checker.Hands:
-        gathered: checker.Hands = {}
-        for (life, name), some in self.hands.items():
+    def assigned_hands(self) -> checker.Hands:
+        for (_, name), some in self.hands.items():
             hands.assign(some, self.cluster.workers[name].lives)
-            gathered.setdefault((life, model_of(name)), []).extend(some)
-        return gathered
+        return self.hands
 
     def mend(self) -> None:
         self.scanner.end()
@@ -234,6 +229,7 @@ class Chaos:
                     if process.wait(LAST_CLIENTS) != 0]
         with Asker(self.cluster.endpoint) as asker:
             last = asker.ask({"verb": "classify"}, pictures.picture(0))
+        problems += [f"on its way to {name}: {text}" for name in self.cluster.workers for text in self.links[name].unreadable]
         problems += [f"{name} ended with {code}" for name, code in self.cluster.end().items() if code != 0]
         return last, problems
 
@@ -247,7 +243,7 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
         "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
         "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
         "lost_with_connections": report.lost_with_connections, "acknowledged": report.acknowledged, "found": report.found,
-        "handed_to_a_second_worker": report.second_tries, "quarantined": report.quarantined, "convicted": report.convicted,
+        "handed_to_a_second_worker": report.second_tries, "quarantined": dict(report.quarantined), "convicted": dict(report.convicted),
         "lives_of_the_router": chaos.life, "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
         "starts_of_clients": sum(p.starts for p in chaos.clients.values()), "faults": dict(sorted(chaos.done.items())),
     }
@@ -258,7 +254,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--gap", type=float, default=0.7, help="seconds between two faults, in the mean")
-    parser.add_argument("--workers", type=int, default=2, help="of each model")
+    parser.add_argument("--workers", type=int, default=2, help="locators, and workers of each model")
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--window", type=int, default=32, help="requests that each client has in flight")
     parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
@@ -278,7 +274,7 @@ def main() -> int:
         chaos.kill()
     seconds = time.monotonic() - start
     paths = [path for paths in chaos.histories.values() for path in paths] + [chaos.poison.path]
-    report = checker.check(map(history.read, paths), chaos.handed, chaos.gather_hands())
+    report = checker.check(map(history.read, paths), chaos.assigned_hands())
     if last is None or last["status"] != 200:
         problems.append(f"after all was mended a job was answered with {last}")
     text = json.dumps(summary(chaos, report, seconds), indent=2)

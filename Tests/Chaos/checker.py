@@ -3,21 +3,27 @@
 - Every request is answered exactly once, as long as its connection stands.
 - An answer is about its own picture: its digest, and the probability that its models must give.
 - What may be answered is what the protocol allows; a good picture is never called broken.
-- Who is quarantined was in the hands of two workers of one model when their processes ended: no stopped process and no
-  cut connection convicts, and no other job's picture.
+- Who is quarantined was in the hands of two workers of one step when their processes ended, and is told of which: of two
+  locators that had the picture, or of two workers of one model that had its crops. No stopped process and no cut connection
+  convicts, and no other job's picture.
+- A result says which locator cut the picture, if one did; its scores are of workers that had the job.
 - Nobody is told that a job was cancelled: nobody asked for that, and who went away is not there to be told.
 - An acknowledged job is found, and one key has one result.
-- No job is handed to more than two workers of a model in one life of the router.
+- No step of a job is handed to more than two workers in one life of the router, and each time as another attempt. (The
+  workers of a model all want the same crops here, so no picture is cut a second time for others.)
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import history
 import pictures
+import wire
 from hands import Hand, has_two_deaths
 
+# The connections of each life of the router and each worker.
 Hands = dict[tuple[int, str], list[Hand]]
 TOLERANCE = 1e-3
 VERDICTS = {200, 206}
@@ -27,12 +33,17 @@ ALLOWED = {
     **dict.fromkeys(("plain", "bare", "keyed", "awaited"), {200, 206, 408, 422, 429, 503}),
     "durable": {200, 202, 206, 408, 422, 429, 503},
     "broken": {408, 422, 429, 503},
-    # A picture that kills each worker that it meets.
+    # A picture that kills each worker of a pool that it or its crops meet.
     "poison": {408, 422, 429, 503},
     "fetch": {200, 202, 206, 408, 422, 429, 503},
 }
 QUARANTINED = "quarantined"
+# What a quarantine says: of locators first, of a model's workers second.
+QUARANTINES = (
+    re.compile(r"\d+ workers of (locator) died with this picture in their hands; it is not tried again"),
+    re.compile(r"\d+ workers of (\w+) died with this picture's crops in their hands; it is not tried again"))
 CANCELLED = "cancelled"
+LOCATOR_FIELDS = {"version", "digest", "queue_ms", "compute_ms", "worker"}
 HANDED_AT_MOST = 2
 
 
@@ -46,22 +57,66 @@ class Report:
     acknowledged: int = 0
     found: int = 0
     second_tries: int = 0
-    # Answers: of pictures that kill, and of others.
-    convicted: int = 0
-    quarantined: int = 0
+    # Answers, by whose workers died: of pictures that kill, and of others.
+    convicted: Counter = field(default_factory=Counter)
+    quarantined: Counter = field(default_factory=Counter)
 
 
-def check(histories: Iterable[Iterable[history.Event]], handed: dict[tuple[int, str], Counter], hands: Hands) -> Report:
-    """Both for each life of the router and each model: how often each job was seen on its way to a worker, and the
-    workers' connections. Without any of these nobody may be quarantined.
-    """
+class Work:
+    """What workers were given to do."""
+
+    def __init__(self, hands: Hands):
+        self._hands = hands
+        self._had: dict[str, set[int | None]] = defaultdict(set)
+        for (_, worker), some in hands.items():
+            for hand in some:
+                jobs = set(map(hand.job, hand.numbers))
+                self._had[worker] |= jobs
+                self._had[pictures.pool_of(worker)] |= jobs
+
+    def has(self, job: int, worker: str) -> bool:
+        """Whether a worker, or one of a pool, had a job; yes if nobody looked."""
+        return not self._hands or job in self._had[worker]
+
+    def has_two_deaths(self, job: int, answered: float, pool: str) -> bool:
+        lives: dict[int, list[Hand]] = defaultdict(list)
+        for (life, worker), some in self._hands.items():
+            if pictures.pool_of(worker) == pool:
+                lives[life] += some
+        return any(has_two_deaths(job, answered, some) for some in lives.values())
+
+    def faults(self, sendings: Counter, report: Report) -> Iterable[str]:
+        """`sendings`: how often each job was sent to the router."""
+        tries: dict[tuple[int, int], list[int]] = defaultdict(list)
+        handed: Counter = Counter()
+        for (life, worker), some in self._hands.items():
+            pool = pictures.pool_of(worker)
+            for hand in some:
+                for number, attempt in zip(hand.numbers, hand.attempts):
+                    if number & (1 << wire.STEP_BITS) - 1 != pictures.POOLS.index(pool):
+                        yield f"{worker} was handed the task {number} in life {life} of the router: another step's"
+                    tries[life, number].append(attempt)
+                    if (job := hand.job(number)) is not None:
+                        handed[job, pool, life] += 1
+        for (life, number), attempts in tries.items():
+            if not set(attempts) <= {1, 2} or len(set(attempts)) < len(attempts):
+                yield f"the task {number} was handed to workers as the attempts {attempts} in life {life} of the router"
+            report.second_tries += len(attempts) > 1
+        for (job, pool, life), times in handed.items():
+            if times > HANDED_AT_MOST * max(1, sendings[job]):
+                yield f"job {job} was handed {times} times to {pool} in life {life} of the router"
+
+
+def check(histories: Iterable[Iterable[history.Event]], hands: Hands) -> Report:
+    """Without any `hands` nobody may be quarantined."""
     report = Report()
+    work = Work(hands)
     acknowledged: set[int] = set()
     found: set[int] = set()
     results_of_key: dict[int, set[int]] = defaultdict(set)
     sendings: Counter = Counter()
     for number, events in enumerate(histories):
-        _check_one(number, events, report, acknowledged, found, results_of_key, sendings, hands)
+        _check_one(number, events, report, acknowledged, found, results_of_key, sendings, work)
     report.jobs = len(sendings)
     report.acknowledged, report.found = len(acknowledged), len(acknowledged & found)
     for job in sorted(acknowledged - found):
@@ -69,15 +124,11 @@ def check(histories: Iterable[Iterable[history.Event]], handed: dict[tuple[int, 
     for job, fingerprints in results_of_key.items():
         if len(fingerprints) > 1:
             report.violations.append(f"job {job} has one key and {len(fingerprints)} results")
-    for (life, model), jobs in handed.items():
-        for job, times in jobs.items():
-            if times > HANDED_AT_MOST * max(1, sendings[job]):
-                report.violations.append(f"job {job} was handed {times} times to {model} in life {life} of the router")
-            report.second_tries += times > 1
+    report.violations += work.faults(sendings, report)
     return report
 
 
-def _check_one(number, events, report, acknowledged, found, results_of_key, sendings, hands) -> None:
+def _check_one(number, events, report, acknowledged, found, results_of_key, sendings, work) -> None:
     jobs: dict[int, tuple[int, str]] = {}
     unanswered: set[int] = set()
     answered: set[int] = set()
@@ -111,9 +162,9 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
                 excused.discard(event.submission)
                 report.statuses[event.status] += 1
                 if event.code == QUARANTINED:
-                    report.convicted += kind == "poison"
-                    report.quarantined += kind != "poison"
-                for text in _faults(job, kind, event, hands):
+                    counter = report.convicted if kind == "poison" else report.quarantined
+                    counter[_blamed(event.message) or "nobody"] += 1
+                for text in _faults(job, kind, event, work):
                     violation(f"job {job} ({kind}): {text}")
                 if kind == "durable" and event.status == 202:
                     acknowledged.add(job)
@@ -128,18 +179,30 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
             violation(f"job {jobs[submission][0]} ({jobs[submission][1]}): submission {submission} was never answered")
 
 
-def _faults(job: int, kind: str, answer: history.Answered, hands: Hands) -> Iterable[str]:
+def _blamed(message: str) -> str | None:
+    """Whose workers a quarantine says have died; None if it is not one's message."""
+    for pattern in QUARANTINES:
+        if (match := pattern.fullmatch(message)) and match[1] in pictures.POOLS:
+            return match[1]
+    return None
+
+
+def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterable[str]:
     if answer.status not in ALLOWED[kind]:
         yield f"the answer is {answer.status} {answer.code}"
         return
     if answer.status == 422 and kind != "broken" and answer.code != QUARANTINED:
         yield f"a good picture is called {answer.code}"
-    if answer.code == QUARANTINED and not any(has_two_deaths(job, answer.second, some) for some in hands.values()):
-        yield "it is quarantined, and no two workers of a model died with it in hand"
+    if answer.code == QUARANTINED:
+        yield from _wrong_convictions(job, answer, work)
     if answer.code == CANCELLED:
         yield "it is cancelled, and nobody asked for that"
     if answer.attempts > HANDED_AT_MOST:
         yield f"{answer.attempts} attempts"
+    if answer.sha256 and answer.locator is None:
+        yield "the picture was decoded, and the result names no locator"
+    if answer.locator is not None:
+        yield from _faults_of_locator(job, answer, work)
     if answer.status in VERDICTS:
         if (answer.status == 200) != (answer.models == pictures.MODELS):
             yield f"the answer is {answer.status} with the scores of {answer.models}"
@@ -147,3 +210,29 @@ def _faults(job: int, kind: str, answer: history.Answered, hands: Hands) -> Iter
             yield f"the probability is {answer.probability}, not {pictures.probability(job, answer.models):.4f}"
         if answer.sha256 != pictures.digest(job):
             yield f"the result is of the picture {answer.sha256}"
+        for model in answer.models:
+            if not work.has(job, model):
+                yield f"it has a score of {model}, no worker of which had it"
+
+
+def _wrong_convictions(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
+    pool = _blamed(answer.message)
+    if pool is None:
+        yield f"it is quarantined, and does not say of what step: {answer.message}"
+        return
+    if not work.has_two_deaths(job, answer.second, pool):
+        yield f"it is quarantined, and no two workers of {pool} died with it in hand"
+    if (pool == pictures.LOCATOR) != (answer.locator is None):
+        yield f"it is quarantined for workers of {pool}, and the picture was cut by {answer.locator}"
+
+
+def _faults_of_locator(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
+    locator = answer.locator
+    wanted = (pictures.LOCATOR_VERSION, pictures.LOCATOR_DIGEST)
+    if locator.keys() != LOCATOR_FIELDS or (locator["version"], locator["digest"]) != wanted or not all(
+            isinstance(locator[name], int | float) and locator[name] >= 0 for name in ("queue_ms", "compute_ms")):
+        yield f"of its locator it says {locator}"
+    elif pictures.pool_of(locator["worker"]) != pictures.LOCATOR or not work.has(job, locator["worker"]):
+        yield f"the picture was cut by {locator['worker']}, which never had it"
+    if not answer.sha256:
+        yield "the result names a locator, and not the picture that it decoded"

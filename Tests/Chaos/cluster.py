@@ -62,7 +62,7 @@ class Process:
             self._process.send_signal(number)
 
     def kill(self, killer: int | None = None) -> None:
-        """`killer`: the job whose picture does it, if it is one."""
+        """`killer`: the job whose picture or crops do it, if it is one."""
         if self.is_running() and self.lives[-1].end > (now := time.monotonic()):
             # Before anybody can see it.
             self.lives[-1].end, self.lives[-1].killer = now, killer
@@ -103,7 +103,7 @@ class Cluster:
         return f"tcp://127.0.0.1:{self.client_port}"
 
     def add_worker(self, model: str, name: str, router: str | None = None, *options: str) -> Process:
-        """`router`: HOST:PORT, its own port on loopback if not given."""
+        """`model`: that of a folder, which says what it does. `router`: HOST:PORT, its own port on loopback if not given."""
         worker = Process(name, [
             str(self._binaries / "bifrons-worker"), f"--model={self.models / model}", f"--name={name}",
             f"--router=tcp://{router or f'127.0.0.1:{self.worker_port}'}", f"--cache-folder={self.folder / 'cache'}",
@@ -116,19 +116,24 @@ class Cluster:
             process.start()
 
     def wait_until_served(self, workers: int) -> None:
-        """Waits until every model has so many workers."""
+        """Waits until there are so many locators, and so many workers of every model."""
         with Asker(self.endpoint) as asker:
             end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 report = asker.ask({"verb": "models"})
-                if report and all(model["workers"] >= workers for model in report["models"]):
+                if report and min(served(report).values()) >= workers:
                     return
                 time.sleep(0.05)
-        raise SystemExit(f"the models are not served after {PATIENCE:.0f} s; see {self.folder}")
+        raise SystemExit(f"the locator and the models are not served after {PATIENCE:.0f} s; see {self.folder}")
 
     def end(self) -> dict[str, int | None]:
         """The exit status of each, the router last."""
         return {process.name: process.end() for process in (*self.workers.values(), self.router)}
+
+
+def served(report: dict) -> dict[str, int]:
+    """How many locators there are, and workers of each model, by what the verb `models` is answered with."""
+    return {entry["name"]: entry["workers"] for entry in (report["locator"], *report["models"])}
 
 
 class Asker:

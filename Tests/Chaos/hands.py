@@ -1,8 +1,9 @@
 """Which jobs a worker had in hand when its process ended.
 
-A job that comes back as quarantined was in the hands of two workers of one model that died of it. The harness knows when
-each process ended, a link knows which connection carried which job and when it was closed: from these follows whether
-the router had two deaths to tell of. A stopped process, and a connection that is cut, are no deaths.
+A job that comes back as quarantined was in the hands of two workers that died of it in the same step: two locators, or two
+workers of one model. The harness knows when each process ended, a link knows which connection carried which job and when it
+was closed: from these follows whether the router had two deaths to tell of. A stopped process, and a connection that is
+cut, are no deaths.
 """
 
 import math
@@ -10,6 +11,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import wire
 
 # For 3 s a router waits whether the worker of an ended connection comes back; and some slack.
 REJOIN = 3.5
@@ -23,28 +26,37 @@ class Life:
 
     start: float
     end: float = math.inf
-    # The job whose picture killed it, if it was one.
+    # The job whose picture or crops killed it, if it was one.
     killer: int | None = None
 
 
 @dataclass(slots=True)
 class Hand:
-    """One connection of a worker with the router, and the jobs that came on it."""
+    """One connection of a worker with the router, and the tasks that came on it."""
 
     opened: float
     closed: float = math.inf
     # The process that dialled it; None until it is known.
     life: Life | None = None
-    jobs: array = field(default_factory=lambda: array("q"))
+    # Whose picture each request has, by the router's number of the request: the same for all connections of one life of the
+    # router. Only a locator's task shows it.
+    pictures: dict[int, int] = field(default_factory=dict)
+    numbers: array = field(default_factory=lambda: array("Q"))
+    attempts: array = field(default_factory=lambda: array("B"))
     seconds: array = field(default_factory=lambda: array("d"))
 
-    def take(self, job: int, second: float) -> None:
-        self.jobs.append(job)
+    def take(self, task: wire.Task, second: float) -> None:
+        self.numbers.append(task.job)
+        self.attempts.append(task.attempt)
         self.seconds.append(second)
 
-    def handed(self, job: int) -> Iterator[float]:
-        """When the job came, each time."""
-        return (second for other, second in zip(self.jobs, self.seconds) if other == job)
+    def job(self, number: int) -> int | None:
+        """Whose picture a task is about."""
+        return self.pictures.get(number >> wire.STEP_BITS)
+
+    def handed(self, job: int) -> Iterator[tuple[int, float]]:
+        """The tasks about a job's picture, and when they came."""
+        return ((number, second) for number, second in zip(self.numbers, self.seconds) if self.job(number) == job)
 
     def is_of_the_dead(self) -> bool:
         """Whether its process had ended when it was closed, or did so while the router still waited for it."""
@@ -60,14 +72,15 @@ def assign(hands: list[Hand], lives: list[Life]) -> None:
 
 
 def has_two_deaths(job: int, answered: float, hands: list[Hand]) -> bool:
-    """Whether two of these workers, all of one model, died with the job in hand, one after the other, before the answer.
+    """Whether two of these workers, all locators or all of one model, died with the job in hand before the answer: in the
+    same step of the same request, one after the other.
 
-    The second one has the job alone, so a picture that kills it is the job's own.
+    The second one has the job alone, so what kills it is the job's own.
     """
-    dead = [(hand, moment) for hand in hands if hand.is_of_the_dead() for moment in hand.handed(job)]
+    dead = [(hand, *entry) for hand in hands if hand.is_of_the_dead() for entry in hand.handed(job)]
     return any(
-        second.life is not first.life
+        second.life is not first.life and second_number == first_number
         # Only when the first one's connection has ended the job goes to the second one.
         and first_moment <= first.closed <= second_moment
         and second.closed <= answered and second.life.end <= answered + NOTICED and second.life.killer in (None, job)
-        for first, first_moment in dead for second, second_moment in dead)
+        for first, first_number, first_moment in dead for second, second_number, second_moment in dead)

@@ -1,12 +1,13 @@
 """What a client did and saw, as lines in a file: written before it goes on, so that its death costs nothing that it knew.
 
     S  submission  job  kind  second                       sent
-    R  submission  status  code  probability  models  sha256  attempts  fingerprint  second    answered
+    R  submission  status  code  message  probability  models  locator  sha256  attempts  fingerprint  second    answered
     X  second                                              the connection was lost: what is in flight may be so, too
     E  second                                              ended of itself
 
 Fields are separated by tabs and empty where they do not apply. A submission has a number of its own; a job that is sent
-again keeps its number. `models` are those that gave a score; `fingerprint` tells two computations of a job apart.
+again keeps its number. `models` are those that gave a score; `locator` is what the result says of the one that cut the picture, as
+JSON; `fingerprint` tells two computations of a job apart.
 """
 
 import json
@@ -30,8 +31,10 @@ class Answered:
     submission: int
     status: int
     code: str
+    message: str
     probability: float | None
     models: tuple[str, ...]
+    locator: dict | None
     sha256: str
     attempts: int
     fingerprint: int
@@ -54,12 +57,13 @@ Event = Sent | Answered | Lost | Ended
 def answered(submission: int, result: bytes, second: float) -> Answered:
     """Of a result document."""
     document = json.loads(result)
-    models = document.get("models", [])
-    scored = tuple(model["name"] for model in models if model["status"] == 200)
+    models, locator, error = (document.get(name) for name in ("models", "locator", "error"))
+    scored = tuple(model["name"] for model in models or [] if model["status"] == 200)
+    error = error or {}
     return Answered(
-        submission, document["status"], document.get("error", {}).get("code", ""),
-        document.get("verdict", {}).get("ai_probability"), scored, document.get("image", {}).get("sha256", ""),
-        document.get("attempts", 0), zlib.crc32(json.dumps(models, sort_keys=True).encode()), second)
+        submission, document["status"], error.get("code", ""), " ".join(error.get("message", "").split()),
+        document.get("verdict", {}).get("ai_probability"), scored, locator, document.get("image", {}).get("sha256", ""),
+        document.get("attempts", 0), zlib.crc32(json.dumps([models, locator], sort_keys=True).encode()), second)
 
 
 # What a fetch may be answered with while the job has no result, or none that can be read.
@@ -81,8 +85,10 @@ class Writer:
                 fields = ("S", event.submission, event.job, event.kind, f"{event.second:.4f}")
             case Answered():
                 probability = "" if event.probability is None else event.probability
-                fields = ("R", event.submission, event.status, event.code, probability, ",".join(event.models),
-                          event.sha256, event.attempts, event.fingerprint, f"{event.second:.4f}")
+                locator = "" if event.locator is None else json.dumps(event.locator)
+                fields = ("R", event.submission, event.status, event.code, event.message, probability,
+                          ",".join(event.models), locator, event.sha256, event.attempts, event.fingerprint,
+                          f"{event.second:.4f}")
             case Lost():
                 fields = ("X", f"{event.second:.4f}")
             case Ended():
@@ -99,10 +105,12 @@ def read(path: Path) -> Iterator[Event]:
             match line.rstrip("\n").split("\t"):
                 case ["S", submission, job, kind, second]:
                     yield Sent(int(submission), int(job), kind, float(second))
-                case ["R", submission, status, code, probability, models, sha256, attempts, fingerprint, second]:
+                case ["R", submission, status, code, message, probability, models, locator, sha256, attempts, fingerprint,
+                      second]:
                     yield Answered(
-                        int(submission), int(status), code, float(probability) if probability else None,
-                        tuple(models.split(",")) if models else (), sha256, int(attempts), int(fingerprint), float(second))
+                        int(submission), int(status), code, message, float(probability) if probability else None,
+                        tuple(models.split(",")) if models else (), json.loads(locator) if locator else None, sha256,
+                        int(attempts), int(fingerprint), float(second))
                 case ["X", second]:
                     yield Lost(float(second))
                 case ["E", second]:

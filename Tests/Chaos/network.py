@@ -12,10 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 
 import pictures
+import wire
 from hands import Hand
 
 INSIDE = "BIFRONS_CHAOS_INSIDE"
@@ -94,34 +94,21 @@ class Host:
             raise SystemExit(f"chaos: {command}: {done.stderr.strip()}")
 
 
-class Tap:
-    """Notes the jobs that pass by in a stream of bytes, however it is cut into pieces."""
-
-    def __init__(self, note: Callable[[int], None]):
-        self._note = note
-        self._tail = b""
-
-    def __call__(self, data: bytes) -> None:
-        text = self._tail + data
-        for job in pictures.MARK.findall(text):
-            self._note(int(job))
-        # Too short for a whole mark: none is noted twice.
-        self._tail = text[-(pictures.MARK_BYTES - 1):]
-
-
 class Link:
-    """Passes TCP connections on to a port of this host. Notes the jobs that come back from there, the router's part."""
+    """Passes TCP connections on to a port of this host. Notes the tasks that come back from there, the router's part."""
 
     def __init__(self, switchboard: "Switchboard", target: int):
         self._switchboard, self._target = switchboard, target
         self._delay = 0.0
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
-        # Both are replaced for each life of the router.
-        self.seen: Counter = Counter()
+        # Both are replaced for each life of the router; the pictures are those of all its links.
         self.hands: list[Hand] = []
-        # Told of each job before it is passed on.
+        self.pictures: dict[int, int] = {}
+        # Told of each job whose picture or crops come, before they are passed on.
         self.before: Callable[[int, Hand], None] = lambda job, hand: None
+        # What came that is not of the worker protocol.
+        self.unreadable: list[str] = []
 
     async def _listen(self, address: str) -> int:
         server = await asyncio.start_server(self._serve, address, 0)
@@ -136,8 +123,9 @@ class Link:
                 return
             from_target, onward = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.add(onward)
+            hand.pictures = self.pictures
             self.hands.append(hand)
-            ways = [self._pass(reader, onward, None), self._pass(from_target, writer, Tap(self._noting(hand)))]
+            ways = [self._pass(reader, onward, None), self._pass(from_target, writer, self._watch(hand))]
             tasks = [asyncio.create_task(way) for way in ways]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -151,21 +139,29 @@ class Link:
                 self._writers.discard(end)
                 end.transport.abort()
 
-    def _noting(self, hand: Hand) -> Callable[[int], None]:
-        seen = self.seen
+    def _watch(self, hand: Hand) -> wire.Watch:
+        def take(task: wire.Task) -> None:
+            hand.take(task, time.monotonic())
 
-        def note(job: int) -> None:
-            seen[job] += 1
-            hand.take(job, time.monotonic())
-            self.before(job, hand)
+        def see(task: wire.Task, data: bytes) -> None:
+            if task.is_locating and (mark := pictures.MARK.search(data)):
+                hand.pictures[task.request] = int(mark[1])
+            if (job := hand.job(task.job)) is not None:
+                self.before(job, hand)
 
-        return note
+        return wire.Watch(take, see)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tap: Tap | None) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: wire.Watch | None
+    ) -> None:
         try:
             while data := await reader.read(1 << 16):
-                if tap:
-                    tap(data)
+                if watch:
+                    try:
+                        watch(data)
+                    except wire.Unreadable as error:
+                        self.unreadable.append(str(error))
+                        watch = None
                 if self._delay:
                     await asyncio.sleep(self._delay)
                 writer.write(data)

@@ -1,4 +1,5 @@
-"""Stops all workers of a small cluster for a while with jobs in their hands, again and again: a pause is nobody's death.
+"""Stops all workers of a small cluster, or all but its locators, for a while with jobs in their hands, again and again: a
+pause is nobody's death.
 
     python pauses.py [--rounds 40] [--jobs 10] [--seconds 2.5]
 
@@ -38,9 +39,9 @@ class Pauses:
     def __init__(self, folder: Path, binaries: Path, seed: int):
         pictures.write_models(folder / "models")
         self.cluster = Cluster(folder, folder / "models", binaries=binaries)
-        for model in pictures.MODELS:
+        for pool in pictures.POOLS:
             for number in range(WORKERS):
-                self.cluster.add_worker(model, f"{model}-{number}")
+                self.cluster.add_worker(pool, f"{pool}-{number}")
         self.answers: Counter = Counter()
         self._choose = random.Random(seed)
         self._numbers = 0
@@ -51,16 +52,18 @@ class Pauses:
         client.connect(self.cluster.endpoint)
         try:
             self.cluster.start()
-            for _ in range(rounds):
+            for number in range(rounds):
                 self.cluster.wait_until_served(WORKERS)
                 time.sleep(self._choose.uniform(0, HEARTBEAT))
-                self._pause(client, jobs, seconds)
+                # Jobs come to the locators first; they wait for the networks where only these are stopped.
+                self._pause(client, pictures.POOLS if number % 2 == 0 else pictures.MODELS, jobs, seconds)
         finally:
             context.destroy(0)
             self.cluster.end()
 
-    def _pause(self, client: zmq.Socket, jobs: int, seconds: float) -> None:
-        for worker in self.cluster.workers.values():
+    def _pause(self, client: zmq.Socket, pools: tuple[str, ...], jobs: int, seconds: float) -> None:
+        stopped = [worker for name, worker in self.cluster.workers.items() if pictures.pool_of(name) in pools]
+        for worker in stopped:
             worker.signal(signal.SIGSTOP)
         try:
             header = json.dumps({"verb": "classify", "budget_ms": BUDGET_MS}).encode()
@@ -70,7 +73,7 @@ class Pauses:
                 client.send_multipart([b"%d" % self._numbers, b"", b"BIFRONS1", header, picture])
             time.sleep(seconds)
         finally:
-            for worker in self.cluster.workers.values():
+            for worker in stopped:
                 worker.signal(signal.SIGCONT)
         end = time.monotonic() + BUDGET_MS / 1000 + 2
         for _ in range(jobs):
@@ -98,7 +101,7 @@ def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=40, help="an even number")
+    parser.add_argument("--rounds", type=int, default=40, help="a multiple of four")
     parser.add_argument("--jobs", type=int, default=10, help="of each round")
     parser.add_argument("--seconds", type=float, default=2.5, help="of each pause")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,8 +1,9 @@
 """Pictures that say which job they belong to, networks whose answers can be computed by hand, and those answers.
 
 A picture is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of it
-that comes back with a result, is its own. The networks average each channel to r, g and b in 0...1 and answer
-r + 2 g + 4 b - 3; calibration and merge differ from model to model, so that an answer in the wrong place shows.
+that comes back with a result, is its own. What is cut out of it has the colour and not the number. The networks average
+each channel to r, g and b in 0...1 and answer r + 2 g + 4 b - 3; calibration and merge differ from model to model, so that
+an answer in the wrong place shows.
 """
 
 import hashlib
@@ -15,7 +16,9 @@ import zlib
 from functools import cache
 from pathlib import Path
 
-FIXTURES = Path(__file__).resolve().parents[1] / "InferenceTests/Fixtures"
+_ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = _ROOT / "Tests/InferenceTests/Fixtures"
+LOCATOR_FOLDER = _ROOT / "Models/locator"
 SIDE = 8
 COLOURS = 4096
 CALIBRATION = {"alpha": (1.0, 0.25), "beta": (0.75, -0.5)}
@@ -25,13 +28,23 @@ MERGE = {
     ("alpha", "beta"): (0.125, (0.5, 0.625)),
 }
 MODELS = tuple(CALIBRATION)
+LOCATOR = "locator"
+# What workers there are, in the order of the steps of a job that asks for all models. A worker is named after its pool.
+POOLS = (LOCATOR, *MODELS)
 # Of the fixtures' canary, before calibration.
 CANARY_LOGIT = 1.2
+
+# The published one: nothing looks for faces here, and it has to cut the pictures.
+_LOCATOR = json.loads((LOCATOR_FOLDER / "manifest.json").read_text())
+LOCATOR_VERSION, LOCATOR_DIGEST = _LOCATOR["version"], "sha256:" + _LOCATOR["sha256"]
 
 _TAG = b"bifrons-job\0"
 _DIGITS = 12
 MARK = re.compile(re.escape(_TAG) + rb"(\d{%d})" % _DIGITS)
-MARK_BYTES = len(_TAG) + _DIGITS
+
+
+def pool_of(worker: str) -> str:
+    return worker.rpartition("-")[0]
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -76,14 +89,16 @@ def probability(job: int, models: tuple[str, ...]) -> float:
 
 def write_models(folder: Path) -> None:
     """A models folder for the router and the workers."""
+    folder.mkdir(parents=True)
+    (folder / LOCATOR).symlink_to(LOCATOR_FOLDER)
     network = (FIXTURES / "logit.onnx").read_bytes()
     for model, (scale, bias) in CALIBRATION.items():
-        (folder / model).mkdir(parents=True)
+        (folder / model).mkdir()
         (folder / model / "model.onnx").write_bytes(network)
         shutil.copy(FIXTURES / "canary.png", folder / model)
         manifest = {
-            "schema": 1, "preprocessing": 3, "name": model, "version": "1.0.0", "file": "model.onnx",
-            "sha256": hashlib.sha256(network).hexdigest(),
+            "schema": 1, "preprocessing": _LOCATOR["preprocessing"], "name": model, "version": "1.0.0",
+            "file": "model.onnx", "sha256": hashlib.sha256(network).hexdigest(),
             "input": {"width": SIDE, "height": SIDE, "layout": "NCHW", "colour": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]},
             "crop": {"kind": "central_square"}, "output": {"kind": "logit"}, "calibration": {"scale": scale, "bias": bias},
             "canary": {"file": "canary.png", "logit": scale * CANARY_LOGIT + bias, "tolerance": 0.01},

@@ -1,7 +1,9 @@
-"""Pictures that kill each worker that they meet, as one does that breaks a decoder.
+"""Pictures that kill each locator that they meet, as one does that breaks a decoder, or each worker of a network that meets
+their crops.
 
-The workers' decoder has no such picture to offer. So the end is the harness's: it kills the worker's process when the
-job's picture comes on its link, before the worker has it all. What dies is a real worker, with all that it had in hand.
+There is no such picture to be had. So the end is the harness's: it kills the worker's process when the job's picture, or
+what was cut out of it, comes on its link, before the worker has it all. What dies is a real worker, with all that it had in
+hand.
 """
 
 import itertools
@@ -27,7 +29,7 @@ class Poison:
     def __init__(self, endpoint: str, path: Path, workers: dict[str, Process], life: Callable[[], int]):
         """`life`: which of the router's lives it is."""
         self.path = path
-        # Workers that died of a picture, and how often they had been started.
+        # Workers that died of a picture or its crops, and how often they had been started.
         self.fallen: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._endpoint, self._workers, self._life = endpoint, workers, life
         self._writer = history.Writer(path)
@@ -37,7 +39,7 @@ class Poison:
         self._threads: list[threading.Thread] = []
 
     def send(self, victims: list[str]) -> None:
-        """`victims`: the workers that die of it, all of a model if any."""
+        """`victims`: the workers that die of it: all locators, or all of a model or more."""
         number = next(self._numbers)
         self._victims[number] = set(victims)
         self._threads.append(threading.Thread(target=self._ask, args=(number,), daemon=True))
@@ -47,7 +49,8 @@ class Poison:
         life = self._life()
         self._writer.write(history.Sent(job, job, "poison", time.monotonic()))
         with Asker(self._endpoint) as asker:
-            header = {"verb": "classify", "budget_ms": BUDGET_MS}
+            # What kills one model's workers may have the score of another one.
+            header = {"verb": "classify", "budget_ms": BUDGET_MS, "require": "all"}
             result = asker.ask(header, pictures.picture(job), BUDGET_MS / 1000 + client.GRACE)
         now = time.monotonic()
         if result:
@@ -56,7 +59,7 @@ class Poison:
             self._writer.write(history.Lost(now))
 
     def meets(self, name: str, job: int, hand: Hand) -> None:
-        """A job is on its way to a worker."""
+        """A job's picture, or what was cut out of it, is on its way to a worker."""
         process = self._workers[name]
         if name in self._victims.get(job, ()) and process.lives[-1].start <= hand.opened:
             process.kill(job)

@@ -84,8 +84,8 @@ class SlowImages:
     def __init__(self, folder: Path, models: Path, binaries: Path, seconds: float):
         self.seconds = seconds
         self.cluster = Cluster(folder, models, binaries=binaries)
-        for model in json.loads((models / "ensemble.json").read_text())["models"]:
-            self.cluster.add_worker(model, model)
+        for pool in ("locator", *json.loads((models / "ensemble.json").read_text())["models"]):
+            self.cluster.add_worker(pool, pool)
         self.small, self.slow = [small_picture()], slow_picture()
 
     def measure(self) -> Measured:

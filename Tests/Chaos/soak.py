@@ -2,10 +2,11 @@
 
     python soak.py --minutes 30 [--out FOLDER]
 
-Clients of all kinds come, work and go, strangers send nonsense, and one worker of each model is killed or restarted now
-and then. Every few seconds the resident memory, the open descriptors and the threads of every process that lives all the
-time are written to soak.csv; soak.png shows them. Exit status 1 if, after the warm-up, the memory of one grows by 1 MB an
-hour or more (the slope of Theil and Sen, which outliers do not move), or its descriptors or threads do not return.
+Clients of all kinds come, work and go, strangers send nonsense, and one locator and one worker of each model are killed or
+restarted now and then. Every few seconds the resident memory, the open descriptors and the threads of every process that
+lives all the time, the router, a locator and a worker of each model, are written to soak.csv; soak.png shows them. Exit
+status 1 if, after the warm-up, the memory of one grows by 1 MB an hour or more (the slope of Theil and Sen, which outliers
+do not move), or its descriptors or threads do not return.
 """
 
 import argparse
@@ -65,9 +66,9 @@ class Soak:
         self.cluster = Cluster(
             folder, folder / "models", f"--journal={folder / 'journal'}", f"--result-retention={RESULT_RETENTION}",
             f"--idempotency-retention={RESULT_RETENTION}", binaries=options.binaries)
-        for model in pictures.MODELS:
+        for pool in pictures.POOLS:
             for number in range(2):
-                self.cluster.add_worker(model, f"{model}-{number}")
+                self.cluster.add_worker(pool, f"{pool}-{number}")
         # The others are ended now and then, and are other processes each time.
         self.watched = {"router": self.cluster.router} | {
             name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")}
@@ -114,7 +115,7 @@ class Soak:
             leaving = [process for process in leaving if process.is_running()]
             if now >= next_end:
                 next_end = now + self.choose.uniform(*WORKER_SECONDS)
-                victim = self.cluster.workers[f"{self.choose.choice(pictures.MODELS)}-1"]
+                victim = self.cluster.workers[f"{self.choose.choice(pictures.POOLS)}-1"]
                 victim.signal(self.choose.choice((signal.SIGTERM, signal.SIGKILL)))
             for worker in self.cluster.workers.values():
                 worker.start()
@@ -125,7 +126,7 @@ class Soak:
                     if process.pid != pids[name]]
         self.scanner.end()
         self.cluster.end()
-        return problems + checker.check(map(history.read, self.histories), {}, {}).violations
+        return problems + checker.check(map(history.read, self.histories), {}).violations
 
     def kill(self) -> None:
         for process in (self.scanner, self.cluster.router, *self.cluster.workers.values()):

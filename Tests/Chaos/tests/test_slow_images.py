@@ -41,7 +41,6 @@ def test_promises_that_are_not_kept(changes, what):
 
 
 @pytest.mark.skipif("BIFRONS_SLOW_IMAGES" not in os.environ, reason="takes an idle machine, jpegtran and `make build`")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pictures are decoded in the batches of the networks' workers")
 def test_small_pictures_beside_slow_ones(tmp_path):
     measured = slow_images.SlowImages(tmp_path, ROOT / "Models", BINARIES, seconds=12).measure()
     assert [promise for is_kept, promise in slow_images.promises(measured) if not is_kept] == []
