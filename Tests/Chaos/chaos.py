@@ -2,11 +2,11 @@
 
     python chaos.py --seconds 60 --seed 1
 
-Routers, workers of both stages and clients are killed, stopped and restarted, all workers of a host pause at once, pictures
-kill whoever reads them, and their crops whoever scores them, the network is cut, filtered, slowed down and made to lose packets, and strangers send nonsense, while clients
-of all kinds work. Then everything is mended, the clients come
-to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is printed,
-and the folder of all histories and logs stays.
+Routers, workers of both stages and clients are killed, stopped and restarted, all workers of a host pause at once,
+pictures kill whoever reads them and their crops whoever scores them, the network is cut, filtered, slowed down and made to
+lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients come to
+their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is printed, and
+the folder of all histories and logs stays.
 """
 
 import argparse
@@ -229,7 +229,8 @@ class Chaos:
                     if process.wait(LAST_CLIENTS) != 0]
         with Asker(self.cluster.endpoint) as asker:
             last = asker.ask({"verb": "classify"}, pictures.picture(0))
-        problems += [f"on its way to {name}: {text}" for name in self.cluster.workers for text in self.links[name].unreadable]
+        problems += [f"on its way to {name}: {text}" for name in self.cluster.workers
+                     for text in self.links[name].unreadable]
         problems += [f"{name} ended with {code}" for name, code in self.cluster.end().items() if code != 0]
         return last, problems
 
@@ -243,7 +244,8 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
         "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
         "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
         "lost_with_connections": report.lost_with_connections, "acknowledged": report.acknowledged, "found": report.found,
-        "handed_to_a_second_worker": report.second_tries, "quarantined": dict(report.quarantined), "convicted": dict(report.convicted),
+        "handed_to_a_second_worker": report.second_tries,
+        "quarantined": dict(report.quarantined), "convicted": dict(report.convicted),
         "lives_of_the_router": chaos.life, "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
         "starts_of_clients": sum(p.starts for p in chaos.clients.values()), "faults": dict(sorted(chaos.done.items())),
     }

@@ -13,7 +13,6 @@
   workers of a model all want the same crops here, so no picture is cut a second time for others.)
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -38,10 +37,10 @@ ALLOWED = {
     "fetch": {200, 202, 206, 408, 422, 429, 503},
 }
 QUARANTINED = "quarantined"
-# What a quarantine says: of locators first, of a model's workers second.
-QUARANTINES = (
-    re.compile(r"\d+ workers of (locator) died with this picture in their hands; it is not tried again"),
-    re.compile(r"\d+ workers of (\w+) died with this picture's crops in their hands; it is not tried again"))
+# What a quarantine says, and whose workers it says have died.
+QUARANTINES = {
+    f"2 workers of {pool} died with {what} in their hands; it is not tried again": pool
+    for pool, what in {pictures.LOCATOR: "this picture", **dict.fromkeys(pictures.MODELS, "this picture's crops")}.items()}
 CANCELLED = "cancelled"
 LOCATOR_FIELDS = {"version", "digest", "queue_ms", "compute_ms", "worker"}
 HANDED_AT_MOST = 2
@@ -163,7 +162,7 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
                 report.statuses[event.status] += 1
                 if event.code == QUARANTINED:
                     counter = report.convicted if kind == "poison" else report.quarantined
-                    counter[_blamed(event.message) or "nobody"] += 1
+                    counter[QUARANTINES.get(event.message, "nobody")] += 1
                 for text in _faults(job, kind, event, work):
                     violation(f"job {job} ({kind}): {text}")
                 if kind == "durable" and event.status == 202:
@@ -177,14 +176,6 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
     if has_ended:
         for submission in sorted(unanswered - excused):
             violation(f"job {jobs[submission][0]} ({jobs[submission][1]}): submission {submission} was never answered")
-
-
-def _blamed(message: str) -> str | None:
-    """Whose workers a quarantine says have died; None if it is not one's message."""
-    for pattern in QUARANTINES:
-        if (match := pattern.fullmatch(message)) and match[1] in pictures.POOLS:
-            return match[1]
-    return None
 
 
 def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterable[str]:
@@ -216,7 +207,7 @@ def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterab
 
 
 def _wrong_convictions(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
-    pool = _blamed(answer.message)
+    pool = QUARANTINES.get(answer.message)
     if pool is None:
         yield f"it is quarantined, and does not say of what step: {answer.message}"
         return

@@ -1,32 +1,39 @@
 """Every promise, kept and broken."""
 
 import math
-from collections import Counter
 
 import checker
 import pictures
 import pytest
 from hands import Hand, Life, assign
 from history import Answered, Ended, Lost, Sent
+from wire import Task
 
 JOB = 17
+# The router's number of its request, and the step of each pool.
+REQUEST = 40
+STEPS = {"locator": 0, "alpha": 1, "beta": 2}
 BOTH = ("alpha", "beta")
+LOCATOR = {"version": pictures.LOCATOR_VERSION, "digest": pictures.LOCATOR_DIGEST, "queue_ms": 0, "compute_ms": 2.5,
+           "worker": "locator-0"}
+WHAT_KILLED = {"locator": "this picture", "alpha": "this picture's crops", "beta": "this picture's crops"}
+POOLS = tuple(STEPS)
 
 
 def verdict(submission=1, job=JOB, status=200, models=BOTH, **changes):
     answer = Answered(
-        submission, status, "", pictures.probability(job, models), models, pictures.digest(job), 1, 99, 2.0)
+        submission, status, "", "", pictures.probability(job, models), models, LOCATOR, pictures.digest(job), 1, 99, 2.0)
     for name, value in changes.items():
         setattr(answer, name, value)
     return answer
 
 
 def failure(status, code="", submission=1):
-    return Answered(submission, status, code, None, (), "", 0, 0, 2.0)
+    return Answered(submission, status, code, "", None, (), None, "", 0, 0, 2.0)
 
 
-def violations(*events, handed=None, hands=None, ended=True):
-    return checker.check([[*events, *([Ended(9.0)] if ended else [])]], handed or {}, hands or {}).violations
+def violations(*events, hands=None, ended=True):
+    return checker.check([[*events, *([Ended(9.0)] if ended else [])]], hands or {}).violations
 
 
 def sent(kind="plain", submission=1, job=JOB):
@@ -51,10 +58,26 @@ def test_a_degraded_answer_with_the_probability_of_its_model_is_right():
     (failure(413, "image_too_large"), "the answer is 413"),
     (failure(422, "image_truncated"), "a good picture is called image_truncated"),
     (failure(408, "cancelled"), "nobody asked for that"),
+    (verdict(locator=None), "names no locator"),
+    (verdict(locator=LOCATOR | {"worker": "alpha-0"}), "cut by alpha-0"),
+    (verdict(locator=LOCATOR | {"digest": "sha256:00"}), "of its locator it says"),
+    (verdict(locator=LOCATOR | {"compute_ms": -1}), "of its locator it says"),
+    (verdict(locator={"worker": "locator-0"}), "of its locator it says"),
+    (verdict(locator=LOCATOR | {"score": 1}), "of its locator it says"),
 ])
 def test_a_wrong_answer_is_a_violation(answer, what):
     found = violations(sent(), answer)
     assert len(found) == 1 and what in found[0]
+
+
+def test_a_failure_behind_the_cut_names_the_locator_and_one_before_it_does_not():
+    late = failure(503, "worker_lost")
+    late.locator, late.sha256 = LOCATOR, pictures.digest(JOB)
+    assert violations(sent(), late) == []
+    late.locator = None
+    assert "names no locator" in violations(sent(), late)[0]
+    late.locator, late.sha256 = LOCATOR, ""
+    assert "not the picture that it decoded" in violations(sent(), late)[0]
 
 
 def test_a_verdict_on_a_broken_picture_is_a_violation():
@@ -66,26 +89,54 @@ def test_the_answer_of_a_single_model_where_the_other_one_belongs_is_a_violation
     assert len(violations(sent(), wrong)) == 1
 
 
-def hand(handed, closed=math.inf, died=math.inf, job=JOB, killer=None, opened=0.5):
-    """A connection on which a job came, and whose process began with it."""
-    made = Hand(opened, closed, Life(opened - 0.1, died, killer))
-    made.take(job, handed)
+def hand(handed, closed=math.inf, died=math.inf, job=JOB, killer=None, opened=0.5, request=REQUEST, attempt=1):
+    """A connection on which a task came, and whose process began with it; of the step that its worker's is: see `given`."""
+    made = Hand(opened, closed, Life(opened - 0.1, died, killer), {request: job})
+    made.take(Task(request << 4, attempt, True), handed)
     return made
 
 
-def quarantine(*hands, answered=2.0, kind="plain"):
-    """The violations of a quarantine when these were the workers of one model."""
+def given(pool, *some, life=1):
+    """The connections of workers of a pool, each its own."""
+    for one in some:
+        one.numbers[0] += STEPS[pool] - one.numbers[0] % 16
+    return {(life, f"{pool}-{place}"): [one] for place, one in enumerate(some)}
+
+
+def second_tries(*some):
+    """They came one after the other."""
+    for place, one in enumerate(some, 1):
+        one.attempts[0] = place
+    return some
+
+
+def conviction(pool, answered=2.0, message=None):
     answer = failure(422, "quarantined")
+    answer.message = message or (
+        f"2 workers of {pool} died with {WHAT_KILLED[pool]} in their hands; it is not tried again")
+    if pool != "locator":
+        answer.locator, answer.sha256 = LOCATOR, pictures.digest(JOB)
     answer.second = answered
-    return violations(sent(kind), answer, hands={(1, "alpha"): list(hands)})
+    return answer
+
+
+def quarantine(*some, answered=2.0, kind="plain", pool="alpha"):
+    """The violations of a quarantine when these were the workers of the pool."""
+    had_it = {} if pool == "locator" else given("locator", hand(1.0))
+    hands = had_it | given(pool, *second_tries(*some))
+    return violations(sent(kind), conviction(pool, answered), hands=hands)
 
 
 def killed(handed, died, **changes):
     return hand(handed, closed=died + 0.001, died=died, **changes)
 
 
+@pytest.mark.parametrize("pool", POOLS)
+def test_quarantine_after_two_deaths_in_one_step_is_right(pool):
+    assert quarantine(killed(1.1, 1.2), killed(1.3, 1.4), pool=pool) == []
+
+
 def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
-    assert quarantine(killed(1.1, 1.2), killed(1.3, 1.4)) == []
     # The router waits whether they come back before it tells.
     assert quarantine(killed(1.1, 1.2), killed(1.3, 1.4), answered=4.4) == []
     # The router has handed it on before it knew of the end.
@@ -98,6 +149,7 @@ def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
 
 @pytest.mark.parametrize(("hands", "what"), [
     ((), "no worker had it"),
+    ((killed(1.1, 1.2), killed(1.3, 1.4, request=REQUEST + 1)), "two requests with one picture, each with a death"),
     ((killed(1.1, 1.2),), "one kill"),
     ((killed(1.1, 1.2), hand(1.3)), "one kill and one stop"),
     ((hand(1.1), killed(1.3, 1.4)), "one stop and one kill"),
@@ -114,23 +166,47 @@ def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
     ((killed(1.1, 1.2), hand(1.3, closed=2.5, died=1.4)), "of the second death the router could not know"),
 ])
 def test_quarantine_without_two_deaths_is_a_violation(hands, what):
-    found = quarantine(*hands)
-    assert len(found) == 1 and "no two workers of a model died with it in hand" in found[0], what
+    for pool in POOLS:
+        found = quarantine(*hands, pool=pool)
+        assert len(found) == 1 and f"no two workers of {pool} died with it in hand" in found[0], what
 
 
 def test_a_process_dies_once_whatever_connections_it_had():
     life = Life(0.4, 1.8)
-    first, second = Hand(0.5, 1.2, life), Hand(1.25, 1.801, life)
-    first.take(JOB, 1.1)
-    second.take(JOB, 1.3)
-    assert len(quarantine(first, second)) == 1
+    first, second = Hand(0.5, 1.2, life, {REQUEST: JOB}), Hand(1.25, 1.801, life, {REQUEST: JOB})
+    first.take(Task(REQUEST << 4, 1, True), 1.1)
+    second.take(Task(REQUEST << 4, 2, True), 1.3)
+    assert len(violations(sent(), conviction("locator"), hands={(1, "locator-0"): [first, second]})) == 1
 
 
-def test_deaths_of_different_models_or_lives_of_the_router_convict_nobody():
-    answer = failure(422, "quarantined")
-    for other in ((1, "beta"), (2, "alpha")):
-        hands = {(1, "alpha"): [killed(1.1, 1.2)], other: [killed(1.3, 1.4)]}
-        assert len(violations(sent(), answer, hands=hands)) == 1
+def test_deaths_in_different_steps_or_lives_of_the_router_convict_nobody():
+    had_it = given("locator", hand(1.0))
+    for other in (given("beta", killed(1.3, 1.4)), given("alpha", killed(1.3, 1.4), life=2)):
+        found = violations(sent(), conviction("alpha"), hands=had_it | given("alpha", killed(1.1, 1.2)) | other)
+        assert len(found) == 1 and "no two workers of alpha died" in found[0]
+
+
+def test_a_quarantine_names_the_step_in_which_two_died():
+    deaths = second_tries(killed(1.1, 1.2), killed(1.3, 1.4))
+    hands = given("locator", hand(1.0)) | given("alpha", *deaths)
+    assert violations(sent(), conviction("alpha"), hands=hands) == []
+    assert any("no two workers of beta died" in text for text in violations(sent(), conviction("beta"), hands=hands))
+    assert any("no two workers of locator died" in text for text in violations(sent(), conviction("locator"), hands=hands))
+    for message in ("2 workers of alpha died with this picture in their hands; it is not tried again",
+                    "2 workers of locator died with this picture's crops in their hands; it is not tried again",
+                    "2 workers of gamma died with this picture's crops in their hands; it is not tried again", "two died"):
+        found = violations(sent(), conviction("alpha", message=message), hands=hands)
+        assert len(found) == 1 and "does not say of what step" in found[0]
+
+
+def test_who_is_quarantined_for_crops_was_cut_and_who_is_for_its_picture_was_not():
+    for pool in POOLS:
+        answer = conviction(pool)
+        is_cut = answer.locator is not None
+        answer.locator, answer.sha256 = (None, "") if is_cut else (LOCATOR, pictures.digest(JOB))
+        hands = given("locator", hand(1.0)) | given(pool, *second_tries(killed(1.1, 1.2), killed(1.3, 1.4)))
+        found = violations(sent(), answer, hands=hands)
+        assert len(found) == 1 and f"quarantined for workers of {pool}, and the picture was cut by" in found[0]
 
 
 def test_connections_are_of_the_process_that_dialled_them():
@@ -141,11 +217,20 @@ def test_connections_are_of_the_process_that_dialled_them():
 
 
 def test_a_picture_that_kills_is_convicted_and_never_judged():
-    deaths = (killed(1.1, 1.2, killer=JOB), killed(1.3, 1.4, killer=JOB))
-    assert quarantine(*deaths, kind="poison") == []
+    for pool in POOLS:
+        deaths = (killed(1.1, 1.2, killer=JOB), killed(1.3, 1.4, killer=JOB))
+        assert quarantine(*deaths, kind="poison", pool=pool) == []
     assert len(violations(sent("poison"), verdict())) == 1
     # It may run out of time before it has met two.
     assert violations(sent("poison"), failure(408)) == []
+
+
+def test_convictions_are_counted_by_whose_workers_died():
+    events = [
+        sent("poison"), conviction("locator"), sent("poison", 2), conviction("beta"), sent("plain", 3), conviction("alpha")]
+    events[3].submission, events[5].submission = 2, 3
+    report = checker.check([events], {})
+    assert (report.convicted, report.quarantined) == ({"locator": 1, "beta": 1}, {"alpha": 1})
 
 
 def test_whoever_was_beside_a_picture_that_kills_is_not_convicted_with_it():
@@ -190,7 +275,7 @@ def test_an_acknowledged_job_must_be_found():
 def test_another_client_may_find_it():
     killed = [sent("durable"), failure(202)]
     successor = [sent("fetch", 1), verdict(1), Ended(9.0)]
-    report = checker.check([killed, successor], {}, {})
+    report = checker.check([killed, successor], {})
     assert report.violations == [] and (report.acknowledged, report.found) == (1, 1)
 
 
@@ -202,20 +287,63 @@ def test_one_key_has_one_result():
     assert violations(sent("awaited"), failure(503), sent("awaited", 2), verdict(2)) == []
 
 
-def test_a_job_may_be_handed_to_two_workers_of_each_model_in_each_life():
-    lives = {(life, model): Counter({JOB: 2}) for life in (1, 2) for model in BOTH}
-    assert violations(sent(), verdict(), handed=lives) == []
-    assert len(violations(sent(), verdict(), handed={(1, "alpha"): Counter({JOB: 3})})) == 1
+def tries(pool, *attempts, life=1, job=JOB, request=REQUEST):
+    """Workers of a pool that are handed its step of a request, as these attempts."""
+    return given(pool, *(hand(1.0 + place / 10, attempt=attempt, job=job, request=request)
+                         for place, attempt in enumerate(attempts)), life=life)
+
+
+def test_a_step_may_be_handed_to_two_workers_in_each_life():
+    lives = {name: some for life in (1, 2) for pool in POOLS for name, some in tries(pool, 1, 2, life=life).items()}
+    assert violations(sent(), verdict(), hands=lives) == []
+    for pool in POOLS:
+        found = violations(sent(), verdict(), hands=lives | tries(pool, 1, 2, 3))
+        assert len(found) == 2 and "as the attempts [1, 2, 3]" in found[0] and f"3 times to {pool}" in found[1]
+
+
+@pytest.mark.parametrize("attempts", [(1, 1), (2, 2), (0,), (3,)])
+def test_each_time_is_another_attempt(attempts):
+    once = tries("locator", 1) | tries("alpha", 1) | tries("beta", 1)
+    found = violations(sent(), verdict(), hands=once | tries("alpha", *attempts))
+    assert len(found) == 1 and f"as the attempts {list(attempts)}" in found[0]
+
+
+def test_the_bound_holds_for_pictures_of_strangers_too():
+    strangers = tries("locator", 1, 2, 2, job=None, request=41)
+    assert any("as the attempts [1, 2, 2]" in text for text in violations(hands=strangers))
+
+
+def test_a_worker_is_handed_its_own_step():
+    for pool, worker in (("locator", "alpha-0"), ("alpha", "locator-0"), ("alpha", "beta-0")):
+        ((_, some),) = tries(pool, 1).items()
+        assert any("another step's" in text for text in violations(hands={(1, worker): some}))
+
+
+def test_a_verdict_is_of_workers_that_had_the_job():
+    had_it = {pool: tries(pool, 1) for pool in POOLS}
+    assert violations(sent(), verdict(), hands=had_it["locator"] | had_it["alpha"] | had_it["beta"]) == []
+    assert "cut by locator-0, which never" in violations(sent(), verdict(), hands=had_it["alpha"] | had_it["beta"])[0]
+    assert "a score of beta" in violations(sent(), verdict(), hands=had_it["locator"] | had_it["alpha"])[0]
+    other = {(1, "locator-1"): some for some in had_it["locator"].values()} | had_it["alpha"] | had_it["beta"]
+    assert "cut by locator-0, which never" in violations(sent(), verdict(), hands=other)[0]
 
 
 def test_what_is_sent_twice_may_be_handed_on_twice_as_often():
     twice = [sent("keyed"), Lost(1.5), sent("keyed", 2), verdict(2)]
-    assert violations(*twice, handed={(1, "alpha"): Counter({JOB: 4})}) == []
-    assert len(violations(*twice, handed={(1, "alpha"): Counter({JOB: 5})})) == 1
+    once = tries("alpha", 1) | tries("beta", 1) | tries("locator", 1)
+
+    def handed(*attempts_of_requests):
+        return once | {(1, f"alpha-{request}{place}"): some for request, attempts in enumerate(attempts_of_requests)
+                       for place, some in enumerate(tries("alpha", *attempts, request=50 + request).values())}
+
+    assert violations(*twice, hands=handed((1, 2), (1,))) == []
+    found = violations(*twice, hands=handed((1, 2), (1, 2)))
+    assert len(found) == 1 and "5 times to alpha" in found[0]
 
 
 def test_the_report_counts():
-    report = checker.check(
-        [[sent(), verdict(), sent("plain", 2, 18), Lost(2.0), Ended(9.0)]], {(1, "alpha"): Counter({JOB: 2})}, {})
+    report = checker.check([[sent(), verdict(), sent("plain", 2, 18), Lost(2.0), Ended(9.0)]],
+                           tries("locator", 1) | tries("alpha", 1, 2) | tries("beta", 1))
     assert (report.jobs, report.lost_with_connections, report.second_tries) == (2, 1, 1)
     assert report.statuses == {200: 1} and report.submissions == {"plain": 2}
+    assert report.violations == []

@@ -66,8 +66,8 @@ class Service:
         self.curve = curve or {}
         pictures.write_models(folder / "models")
         self.cluster = Cluster(folder, folder / "models", "--worker-wait=60s", *options, binaries=BINARIES)
-        for model in pictures.MODELS:
-            self.cluster.add_worker(model, f"{model}-0")
+        for pool in pictures.POOLS:
+            self.cluster.add_worker(pool, f"{pool}-0")
         self.clients: list[Client] = []
         self.cluster.router.start()
         # The router may not listen yet.
@@ -142,7 +142,8 @@ def test_jobs_of_a_client_that_goes_away_are_cancelled_and_others_have_their_pla
     service.start_workers()
     assert other.receive()["status"] == 200
     # Nothing else was computed.
-    assert [model["compute_ms"]["count"] for model in service.status()["models"]] == [1, 1]
+    counts = {model["name"]: model["compute_ms"]["count"] for model in service.status()["models"]}
+    assert counts == dict.fromkeys(pictures.POOLS, 1)
 
 
 def test_jobs_of_those_who_stay_are_answered(serve):

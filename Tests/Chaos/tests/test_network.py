@@ -4,36 +4,31 @@ import time
 
 import network
 import pictures
+from router_bytes import RESYNC, START, WELCOME, locate, score
 
 
-def test_a_job_is_counted_once_however_its_bytes_are_cut():
-    stream = b"noise" + b"".join(pictures.picture(job) for job in (1, 2, 2, 300)) + b"noise"
-    for size in (1, 7, pictures.MARK_BYTES, 100, len(stream)):
-        seen = []
-        tap = network.Tap(seen.append)
-        for start in range(0, len(stream), size):
-            tap(stream[start: start + size])
-        assert seen == [1, 2, 2, 300]
-
-
-def test_a_link_passes_bytes_on_counts_what_comes_back_and_can_be_cut():
+def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():
     with socket.create_server(("127.0.0.1", 0)) as server:
         link, port = network.Switchboard().link(server.getsockname()[1])
+        told = []
+        link.before = lambda job, hand: told.append((job, hand))
         with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
             near.settimeout(10)
             far, _ = server.accept()
             far.settimeout(10)
             near.sendall(pictures.picture(5))
             assert far.recv(1 << 16) == pictures.picture(5)
-            far.sendall(pictures.picture(6))
-            assert near.recv(1 << 16) == pictures.picture(6)
-            assert link.seen == {6: 1}
+            said = START + WELCOME + locate(24, pictures.picture(6)) + score(24, 1, attempt=2) + locate(25, b"no mark")
+            far.sendall(said)
+            assert receive(near, len(said)) == said
             (hand,) = link.hands
-            (handed,) = hand.handed(6)
-            assert hand.opened < handed < hand.closed == math.inf
+            assert list(hand.numbers) == [384, 385, 400] and list(hand.attempts) == [1, 2, 1]
+            assert link.pictures == {24: 6} and told == [(6, hand), (6, hand)]
+            moments = [moment for number, moment in hand.handed(6) if number in (384, 385)]
+            assert hand.opened < moments[0] <= moments[1] < hand.closed == math.inf and len(moments) == 2
             link.harm("cut")
             assert is_ended(near) and is_ended(far)
-            assert handed < hand.closed < time.monotonic()
+            assert moments[1] < hand.closed < time.monotonic()
         with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
             assert is_ended(near)
         link.heal()
@@ -41,6 +36,44 @@ def test_a_link_passes_bytes_on_counts_what_comes_back_and_can_be_cut():
             near.sendall(b"again")
             far, _ = server.accept()
             assert far.recv(10) == b"again"
+        assert link.unreadable == []
+
+
+def test_crops_are_of_the_picture_that_another_link_saw():
+    of_requests: dict[int, int] = {}
+    told = []
+    for said in (START + WELCOME + locate(7, pictures.picture(70)), START + WELCOME + score(7, 2)):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            link, port = network.Switchboard().link(server.getsockname()[1])
+            link.pictures, link.before = of_requests, lambda job, hand: told.append(job)
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
+                far, _ = server.accept()
+                far.sendall(said)
+                assert receive(near, len(said)) == said
+                far.close()
+    assert told == [70, 70]
+
+
+def test_a_router_that_speaks_another_version_is_told_and_passed_on():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        link, port = network.Switchboard().link(server.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
+            far, _ = server.accept()
+            said = START + RESYNC.replace(b"\x04\x44", b"\x05\x44") + locate(24, pictures.picture(6))
+            far.sendall(said)
+            assert receive(near, len(said)) == said
+            far.close()
+    assert len(link.unreadable) == 1 and "version 4" in link.unreadable[0]
+    assert len(link.hands) == 1 and not link.hands[0].numbers
+
+
+def receive(peer: socket.socket, size: int) -> bytes:
+    peer.settimeout(10)
+    received = b""
+    while len(received) < size:
+        received += (data := peer.recv(1 << 16))
+        assert data
+    return received
 
 
 def is_ended(peer: socket.socket) -> bool:

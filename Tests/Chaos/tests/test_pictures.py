@@ -1,4 +1,5 @@
 import io
+import json
 
 import pictures
 from PIL import Image
@@ -16,3 +17,13 @@ def test_pictures_differ_and_so_do_most_answers():
         answers = [pictures.probability(job, models) for job in range(1000)]
         alike = sum(abs(left - right) < 0.002 for left, right in zip(answers, answers[1:]))
         assert alike < 20
+
+
+def test_the_models_folder_has_a_locator_that_cuts_for_its_models(tmp_path):
+    pictures.write_models(tmp_path / "models")
+    manifests = {pool: json.loads((tmp_path / "models" / pool / "manifest.json").read_text()) for pool in pictures.POOLS}
+    assert [manifest["output"]["kind"] for manifest in manifests.values()] == ["faces", "logit", "logit"]
+    assert len({manifest["preprocessing"] for manifest in manifests.values()}) == 1
+    for pool, manifest in manifests.items():
+        assert (tmp_path / "models" / pool / manifest["file"]).is_file()
+    assert json.loads((tmp_path / "models/ensemble.json").read_text())["models"] == list(pictures.MODELS)

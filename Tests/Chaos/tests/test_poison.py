@@ -1,4 +1,6 @@
-"""One picture that kills each worker that it meets, among good ones: with the real router and workers."""
+"""One picture that kills each locator, or each worker of a model that its crops meet, among good ones: with the real router
+and workers.
+"""
 
 import json
 import os
@@ -11,6 +13,7 @@ import hands
 import history
 import network
 import pictures
+import pytest
 import zmq
 from cluster import ROOT, Cluster
 from poison import Poison
@@ -22,19 +25,21 @@ FIRST = 1000
 PATIENCE = 40.0
 
 
-def test_only_the_culprit_is_convicted(tmp_path):
+@pytest.mark.parametrize("killed", pictures.POOLS)
+def test_only_the_culprit_is_convicted(tmp_path, killed):
     pictures.write_models(tmp_path / "models")
-    # Those that come while all workers of a model lie there wait, too.
+    # Those that come while all workers of a pool lie there wait, too.
     cluster = Cluster(tmp_path, tmp_path / "models", "--worker-wait=20s", binaries=BINARIES)
     poison = Poison(cluster.endpoint, tmp_path / "history", cluster.workers, lambda: 1)
     switchboard = network.Switchboard()
     links = {}
-    for model in pictures.MODELS:
+    of_requests: dict[int, int] = {}
+    for pool in pictures.POOLS:
         for number in range(WORKERS):
-            name = f"{model}-{number}"
+            name = f"{pool}-{number}"
             links[name], port = switchboard.link(cluster.worker_port)
-            links[name].before = partial(poison.meets, name)
-            cluster.add_worker(model, name, f"127.0.0.1:{port}", "--max-batch=8")
+            links[name].before, links[name].pictures = partial(poison.meets, name), of_requests
+            cluster.add_worker(pool, name, f"127.0.0.1:{port}", "--max-batch=8")
     context = zmq.Context()
     try:
         cluster.start()
@@ -43,7 +48,7 @@ def test_only_the_culprit_is_convicted(tmp_path):
         client.connect(cluster.endpoint)
         for number in range(GOOD):
             if number == GOOD // 2:
-                poison.send(list(cluster.workers))
+                poison.send([name for name in cluster.workers if pictures.pool_of(name) == killed])
             header = json.dumps({"verb": "classify", "budget_ms": 30_000, "require": "all"}).encode()
             client.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, pictures.picture(FIRST + number)])
         statuses = receive(client, poison, cluster)
@@ -52,12 +57,14 @@ def test_only_the_culprit_is_convicted(tmp_path):
         cluster.end()
     assert {number: status for number, status in statuses.items() if status != 200} == {} and len(statuses) == GOOD
     poison.end()
-    some: checker.Hands = {}
     for name, link in links.items():
         hands.assign(link.hands, cluster.workers[name].lives)
-        some.setdefault((1, name.rpartition("-")[0]), []).extend(link.hands)
-    report = checker.check([history.read(tmp_path / "history")], {}, some)
-    assert (report.violations, report.convicted, report.statuses) == ([], 1, {422: 1})
+    report = checker.check([history.read(tmp_path / "history")], {(1, name): link.hands for name, link in links.items()})
+    assert (report.violations, report.convicted, report.statuses) == ([], {killed: 1}, {422: 1})
+    assert [text for link in links.values() for text in link.unreadable] == []
+    # Each of the two died of it, and nobody else did.
+    deaths = [(name, life.killer) for name, worker in cluster.workers.items() for life in worker.lives if life.killer]
+    assert [pictures.pool_of(name) for name, _ in deaths] == [killed] * 2 and len({job for _, job in deaths}) == 1
 
 
 def receive(client: zmq.Socket, poison: Poison, cluster: Cluster) -> dict[int, int]:

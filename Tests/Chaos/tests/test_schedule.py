@@ -2,7 +2,7 @@ import network
 import schedule
 
 PARTIES = {"worker": ["a-0", "a-1"], "router": ["router"], "client": ["c-0", "c-1"], "group": ["a", "host-0"],
-           "reader": ["a"], "linked": ["a-0", "a-1", "c-1"]}
+           "reader": ["a", "b"], "linked": ["a-0", "a-1", "c-1"]}
 
 
 def test_a_seed_decides():
@@ -20,7 +20,7 @@ def test_everything_happens_to_those_whom_it_can_happen_to():
     assert {fault.target for fault in faults if fault.kind == "kill"} == {"a-0", "a-1", "router", "c-0", "c-1"}
     assert {fault.target for fault in faults if fault.kind == "pause"} == {"a", "host-0"}
     assert all(0.5 <= fault.seconds <= 6 for fault in faults if fault.kind == "pause")
-    assert {fault.target for fault in faults if fault.kind == "poison"} == {"a"}
+    assert {fault.target for fault in faults if fault.kind == "poison"} == {"a", "b"}
     # A client that is asked to end does not come back.
     assert not {"c-0", "c-1"} & {fault.target for fault in faults if fault.kind == "restart"}
 
