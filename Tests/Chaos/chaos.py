@@ -243,6 +243,7 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
     return {
         "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
         "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
+        "errors": dict(sorted(report.codes.items())),
         "lost_with_connections": report.lost_with_connections, "acknowledged": report.acknowledged, "found": report.found,
         "handed_to_a_second_worker": report.second_tries,
         "quarantined": dict(report.quarantined), "convicted": dict(report.convicted),

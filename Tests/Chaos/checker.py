@@ -51,6 +51,8 @@ class Report:
     violations: list[str] = field(default_factory=list)
     submissions: Counter = field(default_factory=Counter)
     statuses: Counter = field(default_factory=Counter)
+    # Of errors.
+    codes: Counter = field(default_factory=Counter)
     jobs: int = 0
     lost_with_connections: int = 0
     acknowledged: int = 0
@@ -160,6 +162,8 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
                 unanswered.discard(event.submission)
                 excused.discard(event.submission)
                 report.statuses[event.status] += 1
+                if event.code:
+                    report.codes[event.code] += 1
                 if event.code == QUARANTINED:
                     counter = report.convicted if kind == "poison" else report.quarantined
                     counter[QUARANTINES.get(event.message, "nobody")] += 1

@@ -231,6 +231,7 @@ def test_convictions_are_counted_by_whose_workers_died():
     events[3].submission, events[5].submission = 2, 3
     report = checker.check([events], {})
     assert (report.convicted, report.quarantined) == ({"locator": 1, "beta": 1}, {"alpha": 1})
+    assert report.codes == {"quarantined": 3}
 
 
 def test_whoever_was_beside_a_picture_that_kills_is_not_convicted_with_it():
