@@ -185,8 +185,9 @@ extension EndToEndTests {
                 let client = try cluster.client()
                 var status = try client.status()
                 for _ in 0..<Bounds.patience where status.counters.cancelled < 50 { status = try client.status() }
-                for _ in 0..<50 {
-                    for worker in workers { try worker.scoreNextJob() }
+                // Those whose crops were there by then are in the workers' hands.
+                for _ in 0..<Bounds.patience where try client.status().models.contains(where: { $0.inFlight > 0 }) {
+                    for worker in workers { try worker.scoreWhatIsThere() }
                 }
                 try expectService(client, workers)
                 status = try client.status()

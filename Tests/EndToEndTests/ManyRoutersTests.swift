@@ -113,8 +113,11 @@ extension EndToEndTests {
                 let word = first.router.standardError.split { " \n".contains($0) }
                     .first { $0.hasPrefix("workers=tcp://127.0.0.1:") }
                 let port = try #require(word?.split(separator: ":").last)
-                try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.2:\(port)"], cuts: false) { second in
-                    try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.3:\(port)"], cuts: false) {
+                try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.2:\(port)"], cuts: false)
+                { second in
+                    try Cluster.run(
+                        heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.3:\(port)"], cuts: false
+                    ) {
                         third in
                         try follow(first, second, third, port: String(port))
                     }

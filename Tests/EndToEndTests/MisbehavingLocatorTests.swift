@@ -13,8 +13,9 @@ extension EndToEndTests {
 
         @Test func picturesWithoutALocatorAreRefused() throws {
             try Self.run { cluster, client in
-                _ = try cluster.testWorkers()
+                let networks = try cluster.testWorkers()
                 let reply = try client.ask(Frames.classify([1]))
+                withExtendedLifetime(networks) {}
                 #expect(reply.status == 503)
                 #expect(reply.code == "no_worker")
                 #expect(reply.document.error?.message == "no worker serves locator")
@@ -57,7 +58,7 @@ extension EndToEndTests {
                         (message, frames) = bad.script.crops(job, of: [.sample, .centralSample], faces: [Self.face])
                     case 3: (message, frames) = bad.script.crops(job, of: [.centralSample])
                     case 4: (message, frames) = (bad.script.score(job), [])
-                    default: (message, frames) = bad.script.crops(job, faces: [Self.face], facesFound: .some(nil))
+                    default: (message, frames) = bad.script.crops(job, facesFound: .some(nil))
                     }
                     try bad.send((message, frames))
                     // What no router has asked for is dropped.
@@ -77,7 +78,7 @@ extension EndToEndTests {
 
         @Test func wrongCropsOfTwoWorkersAreAnError() throws {
             try Self.run { cluster, client in
-                _ = try cluster.testWorkers()
+                let networks = try cluster.testWorkers()
                 let locators = try ["a", "b"].map { try cluster.worker(.locator($0, credit: 1)) }
                 try client.send(Frames.classify([1]))
                 let first = try locators[0].receive(milliseconds: 500) == nil ? 1 : 0
@@ -89,6 +90,7 @@ extension EndToEndTests {
                 let reply = try client.receive()
                 #expect(reply.status == 503)
                 #expect(reply.code == "answer_malformed")
+                withExtendedLifetime(networks) {}
             }
         }
 
@@ -135,9 +137,7 @@ extension EndToEndTests {
 
         @Test func pictureThatKilledTwoLocatorsIsQuarantined() throws {
             try Self.run { cluster, client in
-                _ = try cluster.testWorkers()
-                try client.send(Frames.classify([1], #""budget_ms":60000"#))
-                #expect(try client.receive().code == "no_worker")
+                let networks = try cluster.testWorkers()
                 let first = try cluster.worker(.locator("first"))
                 try client.send(Frames.classify([1], #""budget_ms":60000"#))
                 _ = try first.job()
@@ -149,19 +149,21 @@ extension EndToEndTests {
                 #expect(reply.status == 422)
                 let told = "2 workers of locator died with this picture in their hands; it is not tried again"
                 #expect(reply.document.error?.message == told)
+                withExtendedLifetime(networks) {}
             }
         }
 
         @Test func modelThatNoLocatorCutsForIsNamed() throws {
             try Self.run { cluster, client in
-                _ = try cluster.worker(.locator())
+                let locator = try cluster.worker(.locator())
                 var specification = CropSpecification.sample
                 specification.preprocessing = 9
-                _ = try cluster.worker(ScriptedWorker("new", serving: "resnet", as: .network(specification)))
+                let network = try cluster.worker(ScriptedWorker("new", serving: "resnet", as: .network(specification)))
                 let reply = try client.ask(Frames.classify([1], #""models":["resnet"]"#))
                 #expect(reply.status == 503)
                 #expect(reply.code == "crops_unavailable")
                 #expect(reply.document.error?.message.contains("resnet") == true)
+                withExtendedLifetime((locator, network)) {}
             }
         }
 

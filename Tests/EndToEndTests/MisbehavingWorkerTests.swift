@@ -32,9 +32,8 @@ extension EndToEndTests {
                 for _ in 0..<jobs { try client.send(Frames.classify([1])) }
                 var taken: [UInt64] = []
                 for _ in 0..<Limits.workerCredit { taken.append(try greedy.job().job) }
-                let status = try client.status()
-                #expect(status.networks.first?.credit == Limits.workerCredit)
-                #expect(status.models.first?.waiting == jobs - Limits.workerCredit)
+                try client.waitForStatus { $0.models.first?.waiting == jobs - Limits.workerCredit }
+                #expect(try client.status().networks.first?.credit == Limits.workerCredit)
                 #expect(try greedy.receive(milliseconds: 0) == nil)
                 for job in taken { try greedy.send(greedy.script.score(job)) }
                 for _ in 0..<jobs - Limits.workerCredit { try greedy.scoreNextJob() }

@@ -89,7 +89,9 @@ extension EndToEndTests {
                     try connection.send(
                         "POST", "/v1/classify?budget_ms=60000", Self.image + Self.bearer(name) + ["Idempotency-Key: k"],
                         body: [1])
-                    for worker in workers { try worker.send(worker.script.score(try worker.job().job, logits: [logit])) }
+                    for worker in workers {
+                        try worker.send(worker.script.score(try worker.job().job, logits: [logit]))
+                    }
                     let verdict = try document(try connection.receive()).verdict
                     #expect(verdict?.label == (logit > 0 ? .aiGenerated : .real))
                 }

@@ -84,6 +84,7 @@ final class Cluster {
     func restartRouter() throws {
         router = try ChildProcess(
             Files.program("bifrons-router"), routerArguments, name: "router", folder: folder.path)
+        if locator != nil { try waitForWorkers([]) }
     }
 
     func startWorker(of model: String) throws {

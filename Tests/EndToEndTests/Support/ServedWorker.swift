@@ -9,8 +9,8 @@ import Wire
 import WorkerService
 import ZeroMQ
 
-/// The worker's real service on a thread of the tests, with a model that needs no engine: a locator that cuts the central
-/// square out of any bytes, or a network that gives every crop the same score.
+/// The worker's real service on a thread of the tests, with a model that needs no engine: a locator that finds one face in
+/// any bytes, or a network that gives every crop the same score.
 final class ServedWorker {
     /// Holds batches up until the test lets them go.
     final class Gate: Sendable {
@@ -72,9 +72,10 @@ final class ServedWorker {
         let preprocessing = CropSpecification.sample.preprocessing
 
         func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
-            CutPicture(
-                format: .png, width: 1, height: 1, faces: [],
-                facesFound: specifications.contains(where: \.needsFaces) ? 0 : nil,
+            let looks = specifications.contains(where: \.needsFaces)
+            return CutPicture(
+                format: .png, width: 1, height: 1, faces: looks ? [WorkerMessage.Face(box: .wholeSample)] : [],
+                facesFound: looks ? 1 : nil,
                 sets: specifications.map { ([.wholeSample], Array(repeating: file.first ?? 0, count: $0.cropBytes)) })
         }
     }
@@ -119,7 +120,7 @@ final class ServedWorker {
         try self.init(.second(Network(identity: identity, gate: gate)), settings, lookup)
     }
 
-    /// Starts a locator. Without faces in any picture, the networks score the central square.
+    /// Starts a locator.
     ///
     /// - Parameter keys: the folder of keys; nil: no encryption.
     static func locator(routers: [String], keys: String? = nil) throws -> ServedWorker {
