@@ -43,7 +43,7 @@ struct PictureBenchmark: ParsableCommand {
 
     private struct Bench {
         var locator: Locator
-        var specification: CropSpecification
+        var specification: Inference.CropSpecification
         var rounds: Int
 
         /// Prints what each part of the way takes.
