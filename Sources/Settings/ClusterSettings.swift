@@ -46,10 +46,12 @@ public struct ClusterSettings: Equatable, Sendable {
             // What 'up' itself tells each child.
             options.given + [GivenOption(Keys.model, "models"), GivenOption(Keys.workerRouter, "ipc://router")],
             environment: environment)
-        workersPerModel = try layers.read(Keys.workers)
         locatorWorkers = try layers.read(Keys.locatorWorkers)
         router = try RouterSettings(layers)
-        decodeThreads = try WorkerSettings(layers, environment: environment).decodeThreads
+        let worker = try WorkerSettings(layers, environment: environment)
+        decodeThreads = worker.decodeThreads
+        // With one each, a core would wait while the slowest model's is busy; which cores work for what the system decides.
+        workersPerModel = try layers.optional(Keys.workers) ?? max(1, min(256, Processors.usable / worker.threads))
         _ = try GatewaySettings(layers)
         clientPeer = try Self.peer(of: router.clientEndpoint, Keys.clientEndpoint, layers)
         workerPeer = try Self.peer(of: router.workerEndpoint, Keys.workerEndpoint, layers)

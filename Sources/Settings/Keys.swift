@@ -122,7 +122,9 @@ enum Keys {
     static let models = Setting.name("models", "models to ask, separated by commas; all otherwise")
     static let require = Setting.choice(
         "require", default: "any", of: ["any", "all"], "whether one model's score is enough")
-    static let workers = Setting.count("workers", default: 1, in: 1...256, "workers that 'up' starts for each model")
+    static let workers = Setting.count(
+        "workers", default: nil, in: 1...256,
+        "workers that 'up' starts for each model: as many as keep all cores that it may use at work otherwise")
     static let locatorWorkers = Setting.count(
         "locator-workers", default: 1, in: 1...256, "workers that 'up' starts for the locator")
 }

@@ -105,7 +105,7 @@ import Testing
             ClusterPlan.summary(try ClusterSettings(environment: environment), models: models, cores: cores)
         }
         #expect(
-            try summary(["BIFRONS_DECODE_THREADS": "2"], models: ["a", "b"], cores: 2)
+            try summary(["BIFRONS_DECODE_THREADS": "2", "BIFRONS_WORKERS": "1"], models: ["a", "b"], cores: 2)
                 == "2 cores: 1 worker of the locator with 2 decoding threads, 1 worker of each of 2 models")
         let environment = [
             "BIFRONS_DECODE_THREADS": "1", "BIFRONS_WORKERS": "3", "BIFRONS_LOCATOR_WORKERS": "2",

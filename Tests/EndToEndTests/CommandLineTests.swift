@@ -187,7 +187,7 @@ extension EndToEndTests {
                 Self.bifrons,
                 [
                     "up", "--client-endpoint=\(clientEndpoint)", "--worker-endpoint=ipc://\(folder.path)/workers",
-                    "--http-port=0",
+                    "--http-port=0", "--workers=1",
                     "--models-folder=\(Files.models)", "--cache-folder=\(Files.root)/.cache/tests",
                 ], name: "up", folder: folder.path, diesWithTests: false)
             let client = TestClient(try Peer(clientEndpoint, context))

@@ -25,6 +25,12 @@ import Testing
         #expect(worker.threads == 2 && worker.decodeThreads == 4)
     }
 
+    @Test func upKeepsEveryCoreAtWorkUnlessItIsTold() throws {
+        #expect(try cluster([]).workersPerModel == min(256, Processors.usable))
+        #expect(try cluster(["--threads", "256"]).workersPerModel == 1)
+        #expect(try cluster(["--threads", "256", "--workers", "5"]).workersPerModel == 5)
+    }
+
     @Test func mistakeInAWorkersOrTheGatewaysSettingIsToldByUp() {
         #expect(throws: SettingsError.self) { try cluster(["--http-port", "none"]) }
         #expect(throws: SettingsError.self) { try cluster(["--threads", "none"]) }

@@ -6,14 +6,17 @@ struct Cluster {
     static let models = ["resnet", "inception"]
 
     let router: ChildProcess
-    private(set) var workers: [ChildProcess] = []
+    /// The locator's and each model's, in this order.
+    private(set) var workers: [[ChildProcess]] = []
     let clientEndpoint: String
     private let workerEndpoint: String
     private let product: ProductOptions
     private let folder = ScratchFolder()
 
-    /// - Parameter workersPerModel: and of the locator.
-    init(_ product: ProductOptions, workersPerModel: Int = 1, maxBatch: Int = 8) throws {
+    /// - Parameters:
+    ///   - locators: workers of the locator, each with a thread for every processor.
+    ///   - workersPerModel: nil: as many as there are processors, as `bifrons up` starts them.
+    init(_ product: ProductOptions, locators: Int = 1, workersPerModel: Int? = nil, maxBatch: Int = 8) throws {
         self.product = product
         (clientEndpoint, workerEndpoint) = freeTCPEndpoints()
         router = try ChildProcess(
@@ -22,8 +25,9 @@ struct Cluster {
                 "--models-folder", product.models, "--client-endpoint", clientEndpoint, "--worker-endpoint",
                 workerEndpoint,
             ])
-        for _ in 0..<workersPerModel {
-            for model in ["locator"] + Self.models { workers.append(try worker(model, maxBatch: maxBatch)) }
+        let each = workersPerModel ?? ProcessInfo.processInfo.activeProcessorCount
+        for (model, count) in [("locator", locators)] + Self.models.map({ ($0, each) }) {
+            workers.append(try (0..<count).map { _ in try worker(model, maxBatch: maxBatch) })
         }
     }
 
@@ -37,7 +41,7 @@ struct Cluster {
 
     func stop() {
         router.stop()
-        for worker in workers { worker.stop() }
+        for worker in workers.joined() { worker.stop() }
     }
 }
 

@@ -10,7 +10,7 @@ struct FailoverBenchmark: ParsableCommand {
     @Option(help: "Jobs in flight.") var window = 32
 
     func run() throws {
-        let cluster = try Cluster(product, workersPerModel: 2)
+        let cluster = try Cluster(product, locators: 2, workersPerModel: 2)
         defer { cluster.stop() }
         let load = try Load(endpoint: cluster.clientEndpoint, images: benchmarkImages(bytes: 100_000), window: window)
         try load.waitUntilServed(models: Cluster.models)
@@ -19,9 +19,8 @@ struct FailoverBenchmark: ParsableCommand {
         var elapsed = 0
         let outcome = try load.run(seconds: seconds) { _ in
             elapsed += 1
-            if elapsed == 2 { cluster.workers[0].signal(SIGKILL) }
-            if elapsed == 3 { cluster.workers[1].signal(SIGKILL) }
-            if elapsed == 4 { cluster.workers[2].signal(SIGKILL) }
+            let kind = elapsed - 2
+            if cluster.workers.indices.contains(kind) { cluster.workers[kind][0].signal(SIGKILL) }
         }
         report("one of each killed", outcome)
         guard outcome.failures == 0 else { throw ExitCode.failure }

@@ -25,7 +25,7 @@ struct SaturationBenchmark: ParsableCommand {
             _ = try load.run(seconds: 1)
             let whole = try load.run(seconds: seconds)
             ratios.append(whole.perSecond / alone)
-            let resident = cluster.workers.map { Double($0.peakResidentBytes) / 1e6 }
+            let resident = cluster.workers.joined().map { Double($0.peakResidentBytes) / 1e6 }
             peak = max(peak, resident.max() ?? .nan)
             print(
                 "round \(round): engine alone \(rounded(alone, 1))/s, whole \(rounded(whole.perSecond, 1))/s, "
