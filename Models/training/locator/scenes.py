@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from .catalogue import Picture, Split, read_pixels
+from .faceless import Random, beside, shuffled, texture, without_faces, write
 
 SIDE = 320
 SMALLEST = 8
@@ -24,8 +25,6 @@ SMALLEST = 8
 
 VISIBLE, HIDDEN = 0.45, 0.1
 """Of a face's box: from the first share on it must be found, below the second it is none, between them it may be either."""
-
-Random = np.random.Generator
 
 
 @dataclass
@@ -234,13 +233,13 @@ class Composer:
             return texture(random, width, height)
         if kind < 0.6:
             picture, image = self._scene_pixels(random)
-            if (part := _beside(random, image, picture.boxes)) is not None:
+            if (part := beside(random, image, picture.boxes)) is not None:
                 size = (width, height)
                 return cv2.resize(part, size, interpolation=cv2.INTER_AREA if part.shape[0] > height else cv2.INTER_LINEAR)
         picture, image = self._crop(random) if kind < 0.9 else self._scene_pixels(random)
-        image = _without_faces(random, image, picture.boxes)
+        image = without_faces(random, image, picture.boxes)
         if kind >= 0.8:
-            image = _shuffled(random, image)
+            image = shuffled(random, image)
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
     def _paste_some(
@@ -317,93 +316,6 @@ def _mask(random: Random, height: int, width: int, box: np.ndarray) -> np.ndarra
     return mask
 
 
-def _beside(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray | None:
-    """A window of a picture that keeps away from its faces; None when a few tries find none."""
-    height, width = image.shape[:2]
-    away = boxes + np.hstack([-(boxes[:, 2:] - boxes[:, :2]), boxes[:, 2:] - boxes[:, :2]]) * 0.25
-    for _ in range(8):
-        side = random.uniform(0.15, 0.7) * min(width, height)
-        x0, y0 = random.uniform(0, width - side), random.uniform(0, height - side)
-        if not ((away[:, 0] < x0 + side) & (away[:, 2] > x0) & (away[:, 1] < y0 + side) & (away[:, 3] > y0)).any():
-            return image[int(y0) : int(y0 + side), int(x0) : int(x0 + side)]
-    return None
-
-
-def _without_faces(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """A picture whose faces are painted over with one of its colours, a texture or its own blur; hair and clothes stay."""
-    image = image.copy()
-    height, width = image.shape[:2]
-    fill = random.random()
-    if fill < 0.4:
-        paint = np.empty_like(image)
-        paint[:] = image[int(random.integers(height)), int(random.integers(width))]
-    elif fill < 0.7:
-        paint = texture(random, width, height)
-    else:
-        paint = cv2.resize(_shuffled(random, image), (width, height))
-    mask = np.zeros((height, width), np.uint8)
-    for box in boxes:
-        centre, reach = box.reshape(2, 2).mean(axis=0), (box[2:] - box[:2]) / 2 * random.uniform(1.0, 1.25)
-        cv2.ellipse(mask, (tuple(map(float, centre)), tuple(map(float, 2 * reach)), 0.0), 255, -1)
-    soft = cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.5, 4)))[..., None] / 255.0
-    return (paint * soft + image * (1 - soft)).astype(np.uint8)
-
-
-def _shuffled(random: Random, image: np.ndarray) -> np.ndarray:
-    """A picture cut into pieces much smaller than a face, and put together in another order."""
-    pieces = int(random.integers(6, 12))
-    height, width = (image.shape[0] // pieces) * pieces, (image.shape[1] // pieces) * pieces
-    if min(height, width) < pieces:
-        return image
-    tiles = image[:height, :width].reshape(pieces, height // pieces, pieces, width // pieces, 3)
-    tiles = tiles.transpose(0, 2, 1, 3, 4).reshape(pieces * pieces, height // pieces, width // pieces, 3)
-    tiles = tiles[random.permutation(len(tiles))].reshape(pieces, pieces, height // pieces, width // pieces, 3)
-    return np.ascontiguousarray(tiles.transpose(0, 2, 1, 3, 4).reshape(height, width, 3))
-
-
-def texture(random: Random, width: int, height: int) -> np.ndarray:
-    """Something drawn that is no face: gradients, noise of any coarseness, stripes, shapes, text."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    low, high = random.uniform(0, 255, 3), random.uniform(0, 255, 3)
-    kind = random.random()
-    if kind < 0.2:
-        angle = random.uniform(0, 2 * np.pi)
-        ramp = (x * np.cos(angle) + y * np.sin(angle)) / SIDE
-        ramp = (ramp - ramp.min()) / max(float(np.ptp(ramp)), 1e-6)
-    elif kind < 0.55:
-        ramp = np.zeros((height, width), np.float32)
-        for octave in range(int(random.integers(1, 5))):
-            cells = int(2 ** random.uniform(1, 6))
-            noise = random.random((cells, cells), np.float32)
-            ramp += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / (1 + octave)
-        ramp = (ramp - ramp.min()) / max(float(np.ptp(ramp)), 1e-6)
-    elif kind < 0.7:
-        angle, period = random.uniform(0, np.pi), random.uniform(3, 60)
-        wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / period)
-        ramp = wave * 0.5 + 0.5 if random.random() < 0.5 else (wave > 0).astype(np.float32)
-    else:
-        ramp = np.zeros((height, width), np.float32)
-    image = np.clip(low + (high - low) * ramp[..., None], 0, 255).astype(np.uint8)
-    if kind > 0.7 or random.random() < 0.3:
-        for _ in range(int(random.integers(2, 25))):
-            colour = tuple(int(v) for v in random.integers(0, 256, 3))
-            centre = (int(random.integers(width)), int(random.integers(height)))
-            size = (int(random.integers(3, SIDE // 3)), int(random.integers(3, SIDE // 3)))
-            if random.random() < 0.5:
-                cv2.ellipse(image, centre, size, float(random.uniform(0, 180)), 0, 360, colour, -1)
-            elif random.random() < 0.5:
-                cv2.rectangle(image, centre, (centre[0] + size[0], centre[1] + size[1]), colour, -1)
-            else:
-                _write(random, image, centre, colour)
-    return image
-
-
-def _write(random: Random, image: np.ndarray, place: tuple[int, int], colour: tuple[int, ...]) -> None:
-    letters = "".join(chr(int(code)) for code in random.integers(33, 123, int(random.integers(2, 24))))
-    font = int(random.integers(0, 8))
-    cv2.putText(image, letters, place, font, float(random.uniform(0.3, 1.4)), colour, int(random.integers(1, 3)))
-
-
 def _colours(random: Random, image: np.ndarray) -> np.ndarray:
     """Gamma, contrast, light and white balance by one table a channel."""
     ramp = np.linspace(0, 1, 256)
@@ -425,12 +337,12 @@ def _screenshot(random: Random, image: np.ndarray, faces: _Faces) -> tuple[np.nd
         colour = tuple(int(v) for v in random.integers(0, 256, 3))
         place = (int(random.integers(width)), int(random.integers(height)))
         if random.random() < 0.6:
-            _write(random, screen, place, colour)
+            write(random, screen, place, colour)
         else:
             cv2.rectangle(screen, (0, place[1]), (width, place[1] + int(random.integers(4, 40))), colour, -1)
     screen[y0 : y0 + inner[1], x0 : x0 + inner[0]] = cv2.resize(image, inner, interpolation=cv2.INTER_AREA)
     if random.random() < 0.3:
-        _write(random, screen, (x0 + 2, y0 + inner[1] - 4), tuple(int(v) for v in random.integers(0, 256, 3)))
+        write(random, screen, (x0 + 2, y0 + inner[1] - 4), tuple(int(v) for v in random.integers(0, 256, 3)))
     matrix = np.array([[inner[0] / width, 0, x0], [0, inner[1] / height, y0]], np.float64)
     # What was cut off at the picture's own border stays cut off.
     cut = np.clip(faces.boxes, 0, (width, height, width, height))
