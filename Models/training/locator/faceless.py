@@ -11,12 +11,13 @@ LARGEST = 320
 Random = np.random.Generator
 
 
-def beside(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray | None:
-    """A window of a picture that keeps away from its faces; None when a few tries find none."""
+def beside(random: Random, image: np.ndarray, boxes: np.ndarray, smallest: float = 0.15) -> np.ndarray | None:
+    """A window of a picture that keeps away from its faces, its side from `smallest` of the picture's shorter side on; None
+    when a few tries find none."""
     height, width = image.shape[:2]
     away = boxes + np.hstack([-(boxes[:, 2:] - boxes[:, :2]), boxes[:, 2:] - boxes[:, :2]]) * 0.25
     for _ in range(8):
-        side = random.uniform(0.15, 0.7) * min(width, height)
+        side = random.uniform(smallest, 0.7) * min(width, height)
         x0, y0 = random.uniform(0, width - side), random.uniform(0, height - side)
         if not ((away[:, 0] < x0 + side) & (away[:, 2] > x0) & (away[:, 1] < y0 + side) & (away[:, 3] > y0)).any():
             return image[int(y0) : int(y0 + side), int(x0) : int(x0 + side)]

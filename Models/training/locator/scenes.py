@@ -161,9 +161,34 @@ class Composer:
             image, faces = self._paste_some(random, image, faces, most=8)
         else:
             image, faces = self._faceless(random, width, height), _Faces.none()
+        if random.random() < 0.3:
+            image, faces = self._paste_decoys(random, image, faces)
         if random.random() < 0.12:
             image, faces = _screenshot(random, image, faces)
         return _finish(spoil(random, image), faces)
+
+    def clutter(self, seed: int, side: int = SIDE) -> Composition:
+        """A picture of people without faces, at any angle and of any size: to look for false alarms in, for training."""
+        random = np.random.default_rng(seed)
+        width, height = _canvas_size(random, side)
+        kind = random.random()
+        if kind < 0.8:
+            picture, image = self._scene_pixels(random) if kind < 0.5 else self._crop(random)
+            image = without_faces(random, image, picture.boxes)
+            fit = max(width / image.shape[1], height / image.shape[0])
+            scale = fit * float(np.exp(random.uniform(np.log(0.6), np.log(4.0))))
+            source = np.array([image.shape[1], image.shape[0]]) * random.uniform(0.1, 0.9, 2)
+            target = np.array([width, height]) / 2
+            matrix = similarity(scale, float(random.uniform(-180, 180)), source, target, random.random() < 0.5)
+            border = cv2.BORDER_REFLECT_101 if random.random() < 0.5 else cv2.BORDER_CONSTANT
+            image = _warp(image, matrix, width, height, border, int(random.integers(256)))
+        else:
+            image = self._faceless(random, width, height)
+        if random.random() < 0.5:
+            image, _ = self._paste_decoys(random, image, _Faces.none())
+        if random.random() < 0.12:
+            image, _ = _screenshot(random, image, _Faces.none())
+        return _finish(spoil(random, image), _Faces.none())
 
     def rotated(self, picture: Picture, degrees: float) -> Composition:
         """A scene, turned clockwise about its middle by `degrees`: for measuring, not for training."""
@@ -265,6 +290,41 @@ class Composer:
             faces = _Faces(faces.boxes, faces.points, faces.visible * (1 - _covered(mask, faces.boxes)))
             faces = faces + _moved(crop, matrix)
         return image, faces
+
+    def _paste_decoys(self, random: Random, image: np.ndarray, faces: _Faces) -> tuple[np.ndarray, _Faces]:
+        """Pastes what is no face the way faces are pasted, so that neither a seam nor a round shape tells one."""
+        height, width = image.shape[:2]
+        for _ in range(int(random.integers(1, 5))):
+            pixels = self._decoy(random)
+            middle, reach = np.array(pixels.shape[1::-1]) / 2, np.array(pixels.shape[1::-1]) * random.uniform(0.2, 0.4)
+            inner = np.concatenate([middle - reach, middle + reach])
+            size = float(np.exp(random.uniform(np.log(0.05), np.log(0.6)))) * max(width, height)
+            target = np.array([width, height]) * random.uniform(0.0, 1.0, 2)
+            matrix = similarity(
+                size / float(2 * reach.max()), float(random.uniform(-180, 180)), middle, target, random.random() < 0.5
+            )
+            mask = _warp(_mask(random, *pixels.shape[:2], inner), matrix, width, height, cv2.BORDER_CONSTANT, 0)
+            if random.random() < 0.6:
+                pixels = _colours(random, pixels)
+            blend = mask[..., None] / 255.0
+            image = (_warp(pixels, matrix, width, height, cv2.BORDER_REPLICATE) * blend + image * (1 - blend)).astype(
+                np.uint8
+            )
+            faces = _Faces(faces.boxes, faces.points, faces.visible * (1 - _covered(mask, faces.boxes)))
+        return image, faces
+
+    def _decoy(self, random: Random) -> np.ndarray:
+        """A part of a scene beside its faces, a head without its face, the pieces of one, or a texture."""
+        kind = random.random()
+        if kind < 0.5:
+            picture, image = self._scene_pixels(random)
+            if (part := beside(random, image, picture.boxes, smallest=0.06)) is not None:
+                return part
+        if kind < 0.85:
+            picture, image = self._crop(random)
+            image = without_faces(random, image, picture.boxes)
+            return shuffled(random, image) if kind > 0.72 else image
+        return texture(random, 96, int(random.integers(64, 129)))
 
 
 def _canvas_size(random: Random, side: int) -> tuple[int, int]:

@@ -80,6 +80,29 @@ def test_a_composition_is_made_by_its_seed(composer):
         assert np.array_equal(first.pixels, second.pixels) and np.array_equal(first.boxes, second.boxes)
 
 
+def test_clutter_has_no_faces_and_is_made_by_its_seed(composer):
+    for seed in range(60):
+        made = composer.clutter(seed, 160)
+        assert max(made.pixels.shape[:2]) == 160 and made.pixels.dtype == np.uint8
+        assert len(made.boxes) == len(made.points) == len(made.ignored) == 0
+        assert np.array_equal(made.pixels, composer.clutter(seed, 160).pixels)
+
+
+def test_decoys_hide_faces_and_are_none(composer, monkeypatch):
+    """A decoy all over the picture leaves no face to ask for; one beside a face leaves it as it is."""
+    faces = scenes._Faces(np.array([[10.0, 10, 50, 50]]), np.zeros((1, 5, 2)), np.ones(1))
+    black = np.zeros((320, 320, 3), np.uint8)
+    shares = []
+    for seed in range(60):
+        image, left = composer._paste_decoys(np.random.default_rng(seed), black, faces)
+        assert image.shape == black.shape and image.any() and not black.any()
+        assert np.array_equal(left.boxes, faces.boxes)
+        shares.append(left.visible[0])
+        changed = image[10:50, 10:50].any(axis=2).mean()
+        assert left.visible[0] >= 0 and (left.visible[0] == 1 or changed > 0)
+    assert 0.2 < np.mean(np.array(shares) == 1) < 0.98
+
+
 def test_boxes_lie_in_the_picture_and_landmarks_go_with_them(composer):
     counts = []
     for seed in range(150):
