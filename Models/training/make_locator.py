@@ -61,6 +61,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints")
     parser.add_argument("--minutes", type=float, default=training.DEFAULT_MINUTES, help="of CPU time in the process that learns")
     parser.add_argument("--from", type=Path, dest="published", help="a locator's folder whose weights to begin with")
+    parser.add_argument("--compiled", action="store_true", help="learn with a compiled network: needs a C++ compiler")
     parser.add_argument("--publish-only", action="store_true", help="train nothing, publish the checkpoint as it is")
     options = parser.parse_args()
     checkpoint = options.work / "locator.pt"
@@ -78,6 +79,7 @@ def main() -> int:
         threads=max(1, cores - composers),
         composers=composers,
         published=options.published,
+        compiled=options.compiled,
     )
     print(make(options.data, options.work, options.models, split, network))
     return 0

@@ -27,6 +27,7 @@ from train import follow, learning_rate
 
 from .catalogue import Split
 from .losses import LocatorLoss
+from .mining import Miner
 from .network import Locator
 from .restoring import PICTURES, restore
 from .scenes import SIDE, Composer, Composition
@@ -38,15 +39,21 @@ from matplotlib import pyplot  # noqa: E402
 DEFAULT_MINUTES = 64.0
 BATCH = 24
 SMALL_SIDE = 160
-WHOLE_EVERY = 4
+WHOLE_EVERY = 6
 """Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter, and
 a cell sees the same of a face."""
 
-USES = 6
+USES = 8
 """How often a composition is used before it is forgotten, on average: composing takes longer than learning."""
 
 KEPT = 1500
 """Compositions of each size that are kept for that."""
+
+HARD_SHARE = 0.08
+"""Of the pictures, as far as hard negatives are known."""
+
+LOOKS = 0.07
+"""How often a hard negative is looked for, of each picture used."""
 
 PEAK_RATE = 4e-3
 CONTINUED_PEAK_RATE = 2e-3
@@ -61,18 +68,24 @@ class Compositions(IterableDataset):
     Only one in `USES` is new. The others were used before, and stand mirrored and turned by whole quarters as it comes.
     """
 
-    def __init__(self, composer: Composer, first: int) -> None:
-        self.composer, self.first = composer, first
+    def __init__(self, composer: Composer, first: int, checkpoint: Path) -> None:
+        self.composer, self.first, self.checkpoint = composer, first, checkpoint
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         info = get_worker_info()
         start, step = (0, 1) if info is None else (info.id, info.num_workers)
         kept: dict[int, list[Composition]] = {SIDE: [], SMALL_SIDE: []}
+        miner = Miner(self.composer, self.checkpoint, self.first + (start << 30))
         for count in itertools.count():
             side = SIDE if count // BATCH % WHOLE_EVERY == 0 else SMALL_SIDE
             number = self.first + start + count * step
             random = np.random.default_rng((17, number))
-            if not kept[side] or random.random() < 1 / USES:
+            if random.random() < LOOKS:
+                miner.look(random, side)
+            hard = miner.hard(random, side) if random.random() < HARD_SHARE else None
+            if hard is not None:
+                composition = hard
+            elif not kept[side] or random.random() < 1 / USES:
                 composition = self.composer.compose(number, side)
                 if len(kept[side]) < KEPT:
                     kept[side].append(composition)
@@ -80,7 +93,7 @@ class Compositions(IterableDataset):
                     kept[side][int(random.integers(KEPT))] = composition
             else:
                 composition = kept[side][int(random.integers(len(kept[side])))]
-                quarters = int(random.integers(1, 4)) if random.random() < 0.4 else 0
+                quarters = int(random.integers(1, 4)) if random.random() < 0.33 else 0
                 composition = composition.turned(quarters, random.random() < 0.5)
             yield tensor(composition.pixels, side), *assign(composition, side)
 
@@ -157,10 +170,12 @@ def train(
     threads: int,
     composers: int,
     published: Path | None = None,
+    compiled: bool = False,
 ) -> Locator:
     """Trains for `minutes` of CPU time in all, interruptions not counted; returns the averaged network in eval mode.
 
-    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named.
+    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named. `compiled`: the
+    network is made into C++ first, which takes minutes, a compiler and Python's headers.
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -169,23 +184,24 @@ def train(
         composer = Composer.of(folder, split)
         if published is not None and run.step == 0:
             run.begin_from_published(published, composer)
-        source = Compositions(composer, run.step * BATCH)
+        source = Compositions(composer, run.step * BATCH, checkpoint)
         loader = DataLoader(source, BATCH, num_workers=composers, prefetch_factor=4)
-        _loop(run, iter(loader), minutes * 60)
+        _loop(run, iter(loader), minutes * 60, compiled)
         run.save()
     return run.average.eval()
 
 
-def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float) -> None:
+def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float, compiled: bool) -> None:
     losses = {side: LocatorLoss(side) for side in (SIDE, SMALL_SIDE)}
     run.learn()
+    network = torch.compile(run.network, dynamic=False) if compiled else run.network
     saved, last = time.monotonic(), time.process_time()
     parts_seen: list[dict[str, float]] = []
     while run.seconds < seconds:
         image, state, values = next(batches)
         for group in run.optimizer.param_groups:
             group["lr"] = learning_rate(run.seconds / seconds, run.peak_rate)
-        cells = run.network(image.to(memory_format=torch.channels_last))
+        cells = network(image.to(memory_format=torch.channels_last))
         loss, parts = losses[image.shape[-1]](cells, state, values)
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -6,7 +6,7 @@ import torch
 
 import networks
 from data import DataError
-from locator import network, publishing, restoring, training
+from locator import mining, network, publishing, restoring, training
 from locator.losses import LocatorLoss
 from locator.scenes import SIDE, Composition
 from locator.targets import assign, tensor
@@ -99,3 +99,41 @@ def test_a_continued_run_leaves_the_first_layers_as_they_are(tmp_path):
     run.save()
     again = training.Run(tmp_path / "locator.pt")
     assert again.begun_from == "1.0.0"
+
+
+class Clutter:
+    """Composes gray pictures of one size whose brightness is their number."""
+
+    def clutter(self, seed: int, side: int) -> Composition:
+        pixels = np.full((side, side, 3), (seed - mining.FIRST_SEED) % 256, np.uint8)
+        nothing = np.empty(0)
+        return Composition(pixels, nothing.reshape(0, 4), nothing.reshape(0, 5, 2), nothing.astype(bool))
+
+
+def checkpoint_of_bias(file, bias: float) -> None:
+    locator = network.Locator()
+    with torch.no_grad():
+        locator.output.weight.zero_()
+        locator.output.bias[0] = bias
+    torch.save({"average": locator.state_dict()}, file)
+
+
+def test_a_miner_keeps_what_the_checkpoint_is_wrong_about(tmp_path, monkeypatch):
+    monkeypatch.setattr(mining, "KEPT", 32)
+    monkeypatch.setattr(mining, "REFRESH", 40)
+    random, file = np.random.default_rng(0), tmp_path / "locator.pt"
+    miner = mining.Miner(Clutter(), file, 0)
+    miner.look(random, 64)
+    assert miner.hard(random, 64) is None  # There is no checkpoint yet.
+    checkpoint_of_bias(file, 3.0)
+    for _ in range(40):
+        miner.look(random, 64)
+    assert {kept.pixels[0, 0, 0] for kept in miner.kept[64]} <= set(range(40)) and len(miner.kept[64]) == 32
+    chosen = miner.hard(random, 64)
+    assert chosen.pixels.shape == (64, 64, 3) and len(chosen.boxes) == 0
+    assert miner.hard(random, 96) is None
+    checkpoint_of_bias(file, -3.0)
+    before = [kept.pixels[0, 0, 0] for kept in miner.kept[64]]
+    for _ in range(40):
+        miner.look(random, 64)
+    assert [kept.pixels[0, 0, 0] for kept in miner.kept[64]] == before
