@@ -22,7 +22,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         speed.plot(workers, [row["jobs_per_second"] for row in line], marker=".", label=label)
         tail.plot(workers, [row["open_p99_ms"] for row in line], marker=".", label=label)
     for axis, title in (speed, "verdicts a second, as many as go"), (tail, "p99 at 70 % of that, ms"):
-        axis.set(xscale="log", yscale="log", xlabel="workers of each model", title=title)
+        axis.set(xscale="log", yscale="log", xlabel="workers of each kind", title=title)
         axis.grid(alpha=0.3)
     speed.legend()
     figure.savefig(path, dpi=100)
