@@ -5,28 +5,7 @@ import Wire
 @testable import RouterCore
 
 /// Room for crops: it is taken before a picture is cut, and given to the next one when the crops are let go.
-struct CropRoomTests {
-    /// 12 bytes a face, 192 of a crowd.
-    private let narrow = CropSpecification.sample
-    /// 12 bytes a face as well.
-    private let wide = CropSpecification(kind: .face(margin: 2), width: 2, height: 2, preprocessing: 3)
-    private let wider = CropSpecification(kind: .face(margin: 3), width: 2, height: 2, preprocessing: 3)
-    private let face = WorkerMessage.Face(box: Box(x: 10, y: 20, width: 100, height: 110))
-
-    private func script(
-        _ networks: [(String, CropSpecification)] = [], credit: UInt32 = 4,
-        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
-    ) -> Script {
-        var script = Script(locators: .byHand, configure)
-        script.join("l1", credit: credit)
-        for (name, specification) in networks { script.join(name, credit: credit, scoring: specification) }
-        return script
-    }
-
-    private func classifyResnet(_ script: inout Script, _ token: Int) -> [String] {
-        script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 60_000) }
-    }
-
+struct CropRoomTests: CropScripts {
     /// A face's width of pixels that a crowd of sixteen may have.
     @Test func aModelThatWantsTooMuchIsSentAwayForGood() {
         var script = script()

@@ -9,20 +9,10 @@ struct LocatingTests {
     private let left = Box(x: 10, y: 20, width: 100, height: 110)
     private let right = Box(x: 300, y: 20, width: 90, height: 95)
 
-    /// Workers of these names, by hand: none cuts by itself.
-    private func script(
-        _ names: [String] = ["l1", "l2", "r1", "i1"], credit: UInt32 = 4,
-        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
-    ) -> Script {
-        var script = Script(locators: .byHand, configure)
-        for name in names { script.join(name, credit: credit) }
-        return script
-    }
-
     // MARK: The way of a job
 
     @Test func aPictureGoesToALocatorAndItsCropsGoToAllModels() throws {
-        var script = script()
+        var script = Script.byHand()
         #expect(script.classify(1) == ["picture 1 to l1"])
         #expect(script.wait(.milliseconds(7)) == [])
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
@@ -44,7 +34,7 @@ struct LocatingTests {
     }
 
     @Test func aPictureCarriesWhatIsLeftOfItsBudgetInEachStage() {
-        var script = script(["l1", "r1"])
+        var script = Script.byHand(["l1", "r1"])
         script.join("l1", credit: 1)
         for token in 1...2 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 1000) } }
         script.wait(.microseconds(300_500))
@@ -59,7 +49,7 @@ struct LocatingTests {
     }
 
     @Test func modelsOfOneSpecificationShareAFrame() {
-        var script = script(["l1"])
+        var script = Script.byHand(["l1"])
         script.join("r1", scoring: .sample)
         script.join("i1", scoring: .sample)
         script.classify(1)
@@ -72,7 +62,7 @@ struct LocatingTests {
     }
 
     @Test func aModelOfTheWholeStandsBesideOneOfFaces() throws {
-        var script = script(["l1"])
+        var script = Script.byHand(["l1"])
         script.join("r1", scoring: .centralSample)
         script.join("i1", scoring: .sample)
         script.classify(1) { $0.explain = true }
@@ -89,7 +79,7 @@ struct LocatingTests {
     }
 
     @Test func onlyWhatTheModelsAskedForWantIsCut() {
-        var script = script(["l1"])
+        var script = Script.byHand(["l1"])
         script.join("r1", scoring: .centralSample)
         script.join("i1", scoring: .sample)
         script.classify(1) { $0.models = ["inception"] }
@@ -103,7 +93,7 @@ struct LocatingTests {
         (Status.unprocessable, "image_truncated"), (.unsupportedMedia, "image_unknown_format"),
         (.tooLarge, "image_too_many_pixels"),
     ]) func aPictureThatCannotBeReadIsAnsweredForAllModelsAtOnce(status: Status, code: String) throws {
-        var script = script()
+        var script = Script.byHand()
         script.classify(1) { $0.idempotencyKey = "k" }
         #expect(script.fail("l1", 1, status, code: code) == ["reply 1: \(status.rawValue) \(code)"])
         let result = try #require(script.document(1))
@@ -116,7 +106,7 @@ struct LocatingTests {
     }
 
     @Test func aLocatorsOwnFailureIsTriedOnceWithAnother() {
-        var script = script()
+        var script = Script.byHand()
         script.classify(1)
         #expect(script.fail("l1", 1, .unavailable) == ["picture 1 to l2, attempt 2"])
         #expect(script.fail("l2", 1, .unavailable) == ["reply 1: 503 scripted"])
@@ -149,7 +139,7 @@ struct LocatingTests {
 
     @Test(arguments: wrongCrops.indices) func cropsThatDoNotFitAreTriedWithAnotherLocator(index: Int) throws {
         let (what, change) = Self.wrongCrops[index]
-        var script = script(["l1", "l2"])
+        var script = Script.byHand(["l1", "l2"])
         script.join("r1", scoring: .centralSample)
         script.join("i1", scoring: .sample)
         script.classify(1)
@@ -164,7 +154,7 @@ struct LocatingTests {
     }
 
     @Test func cropsOfAnotherSpecificationDoNotFit() {
-        var script = script(["l1", "l2", "r1"])
+        var script = Script.byHand(["l1", "l2", "r1"])
         script.classify(1) { $0.models = ["resnet"] }
         #expect(script.cut("l1", 1, of: [.sample]) == ["picture 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1, of: []) == ["reply 1: 503 answer_malformed"])
@@ -172,7 +162,7 @@ struct LocatingTests {
 
     @Test func scoresThatDoNotFitTheCropsAreTriedWithAnotherWorker() {
         for wrong in [0, 1, 3] {
-            var script = script(["l1"])
+            var script = Script.byHand(["l1"])
             for name in ["r1", "r2"] { script.join(name, scoring: .sample) }
             script.classify(1) { $0.models = ["resnet"] }
             script.cut("l1", 1, faces: [.init(box: left), .init(box: right)])
@@ -184,7 +174,7 @@ struct LocatingTests {
     }
 
     @Test func anAnswerOfTheOtherStageDoesNotFit() {
-        var script = script(["l1", "l2", "r1", "r2"])
+        var script = Script.byHand(["l1", "l2", "r1", "r2"])
         script.classify(1) { $0.models = ["resnet"] }
         #expect(script.score("l1", 1) == ["picture 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1) == ["job 1 to r1"])
@@ -194,7 +184,7 @@ struct LocatingTests {
     }
 
     @Test func cropsForAJobThatTheLocatorNeverHadAreDropped() throws {
-        var script = script()
+        var script = Script.byHand()
         script.classify(1)
         let answer = script["l2"].crops(script.job("l1", 1), of: [.centralSample])
         guard case .crops(var crops) = answer.message else { preconditionFailure() }

@@ -67,6 +67,16 @@ struct Script {
         if cutsByItself { join(.locator(Self.automaton, credit: .max)) }
     }
 
+    /// With workers of these names, of which none cuts by itself.
+    static func byHand(
+        _ names: [String] = ["l1", "l2", "r1", "i1"], credit: UInt32 = 4,
+        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
+    ) -> Script {
+        var script = Script(locators: .byHand, configure)
+        for name in names { script.join(name, credit: credit) }
+        return script
+    }
+
     // MARK: Clients
 
     /// - Parameters:

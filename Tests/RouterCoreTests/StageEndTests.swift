@@ -6,20 +6,10 @@ import Wire
 
 /// The ends and beginnings of jobs with two stages: budgets, cancelling, draining, missing locators, the journal and keys.
 struct StageEndTests {
-    /// Workers of these names, by hand: none cuts by itself.
-    private func script(
-        _ names: [String] = ["l1", "l2", "r1", "i1"], credit: UInt32 = 4,
-        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
-    ) -> Script {
-        var script = Script(locators: .byHand, configure)
-        for name in names { script.join(name, credit: credit) }
-        return script
-    }
-
     // MARK: Ends
 
     @Test func theBudgetEndsInEachStage() {
-        var script = script(["l1", "r1"], credit: 1)
+        var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...3 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 100) } }
         script.cut("l1", 1)
         // One is scored, one is cut, one waits to be.
@@ -38,7 +28,7 @@ struct StageEndTests {
     }
 
     @Test func aJobIsCancelledInEachStage() {
-        var script = script(["l1", "r1"], credit: 1)
+        var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...4 { script.classify(token) { $0.models = ["resnet"] } }
         script.cut("l1", 1)
         #expect(script.ask(11, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 11: 200"])
@@ -54,7 +44,7 @@ struct StageEndTests {
     }
 
     @Test func abandonAnswersWhatIsLeftInEachStage() {
-        var script = script(["l1", "r1"], credit: 1)
+        var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...3 { script.classify(token) { $0.models = ["resnet"] } }
         script.cut("l1", 1)
         #expect(
@@ -66,7 +56,7 @@ struct StageEndTests {
     }
 
     @Test func drainFinishesBothStages() {
-        var script = script(["l1", "r1"])
+        var script = Script.byHand(["l1", "r1"])
         script.classify(1) { $0.models = ["resnet"] }
         #expect(script.handle(.drain) == [])
         #expect(script.cut("l1", 1) == ["job 1 to r1"])
@@ -76,7 +66,7 @@ struct StageEndTests {
     // MARK: Without a locator
 
     @Test func withoutALocatorAJobIsRefused() {
-        var script = script(["r1", "i1"])
+        var script = Script.byHand(["r1", "i1"])
         #expect(script.classify(1) == ["reply 1: 503 no_worker"])
         #expect(script.document(1)?.error?.message == "no worker serves locator")
         script.join("l1")
@@ -85,7 +75,7 @@ struct StageEndTests {
     }
 
     @Test func jobWaitsForTheFirstLocator() {
-        var script = script(["r1", "i1"]) { $0.workerWait = .seconds(2) }
+        var script = Script.byHand(["r1", "i1"]) { $0.workerWait = .seconds(2) }
         #expect(script.classify(1) == [])
         #expect(script.status.models.map(\.waiting) == [0, 0, 1])
         #expect(script.wait(.milliseconds(1999)) == [])
@@ -103,7 +93,7 @@ struct StageEndTests {
 
     /// The failure of the first stage is that of the second: it is told once.
     @Test func jobForWhichNeitherLocatorNorModelsComeFailsOnce() {
-        var script = script([]) { $0.workerWait = .seconds(2) }
+        var script = Script.byHand([]) { $0.workerWait = .seconds(2) }
         script.classify(1)
         #expect(script.wait(.seconds(2)) == ["reply 1: 503 no_worker"])
         #expect(script.core.jobsInHand == 0 && script.core.nextDeadline == nil)
@@ -113,7 +103,7 @@ struct StageEndTests {
     // MARK: Durable jobs and keys
 
     @Test func durableJobIsCutOnceItIsOnDisk() {
-        var script = script { $0.keepsJournal = true }
+        var script = Script.byHand { $0.keepsJournal = true }
         #expect(script.submit(1) == ["persist 1"])
         #expect(script.persisted(1) == ["acknowledge 1: 202", "picture 1 to l1"])
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
@@ -124,7 +114,7 @@ struct StageEndTests {
     }
 
     @Test func acknowledgedJobWaitsForALocatorThatLeftMeanwhile() {
-        var script = script(["l1", "r1", "i1"]) { $0.keepsJournal = true }
+        var script = Script.byHand(["l1", "r1", "i1"]) { $0.keepsJournal = true }
         script.submit(1)
         script.lose("l1")
         #expect(script.persisted(1) == ["acknowledge 1: 202"])
@@ -133,7 +123,7 @@ struct StageEndTests {
     }
 
     @Test func recoveredJobWaitsForAllWorkersAndForHalfOfItsBudgetForOne() {
-        var script = script([]) { $0.keepsJournal = true }
+        var script = Script.byHand([]) { $0.keepsJournal = true }
         script.recover(1, job: 77)
         script.recover(2, job: 78) { $0.models = ["resnet"] }
         #expect(script.join("l1") == ["welcome l1"])
@@ -146,7 +136,7 @@ struct StageEndTests {
     }
 
     @Test func followersOfAKeyAreNotCut() {
-        var script = script()
+        var script = Script.byHand()
         for token in 1...3 { script.classify(token) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } }
         #expect(script.status.models.map(\.inFlight) == [0, 0, 1])
         // The next one takes over, and has its own crops cut.

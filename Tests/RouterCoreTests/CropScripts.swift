@@ -1,0 +1,32 @@
+import TestKit
+import Wire
+
+@testable import RouterCore
+
+/// What tests of crops have in common: some specifications, and scripts whose locator "l1" does what the test says.
+protocol CropScripts {}
+
+extension CropScripts {
+    /// 12 bytes a face, 192 of a crowd.
+    var narrow: CropSpecification { .sample }
+    /// 12 bytes a face as well.
+    var wide: CropSpecification { CropSpecification(kind: .face(margin: 2), width: 2, height: 2, preprocessing: 3) }
+    var wider: CropSpecification { CropSpecification(kind: .face(margin: 3), width: 2, height: 2, preprocessing: 3) }
+    var newer: CropSpecification { CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 4) }
+    var face: WorkerMessage.Face { WorkerMessage.Face(box: Box(x: 10, y: 20, width: 100, height: 110)) }
+
+    func script(
+        _ networks: [(String, CropSpecification)] = [], credit: UInt32 = 4,
+        _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
+    ) -> Script {
+        var script = Script(locators: .byHand, configure)
+        script.join("l1", credit: credit)
+        for (name, specification) in networks { script.join(name, credit: credit, scoring: specification) }
+        return script
+    }
+
+    @discardableResult
+    func classifyResnet(_ script: inout Script, _ token: Int) -> [String] {
+        script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 60_000) }
+    }
+}
