@@ -33,7 +33,7 @@ struct ModelsCommand: AsyncParsableCommand {
     }
 
     static func lines(_ report: ModelsReport) -> [String] {
-        let models = (report.models + (report.locator.map { [$0] } ?? [])).flatMap { model in
+        let models = report.modelsAndLocator.flatMap { model in
             model.served.isEmpty
                 ? [[model.name.printable, "-", "0", "-", "no worker serves it"]]
                 : model.served.map { served in

@@ -201,9 +201,7 @@ extension RouterCore {
             actions.append(.releaseCrops(token))
             return retry(job, answerMalformed(slot), slot, now)
         }
-        roster[slot].scored += 1
-        roster[slot].compute.record(computing.milliseconds)
-        statistics.computed(crops.timings, pool: roster[slot].pool, after: now - request.received)
+        noteComputed(slot, crops.timings, after: now - request.received)
         let cut = Cut(
             token: token, specifications: request.asked, crops: crops, bytes: frames.reduce(0, +),
             worker: roster[slot].identity, at: now)

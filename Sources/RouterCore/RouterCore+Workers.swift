@@ -33,6 +33,15 @@ extension RouterCore {
         }
     }
 
+    /// A worker gave a good answer.
+    ///
+    /// - Parameter latency: from when its step could have been begun.
+    mutating func noteComputed(_ slot: Roster.Slot, _ timings: WorkerMessage.Timings, after latency: Duration) {
+        roster[slot].scored += 1
+        roster[slot].compute.record(Double(timings.computeMicroseconds) / 1000)
+        statistics.computed(timings, pool: roster[slot].pool, after: latency)
+    }
+
     /// Where a worker stands that is heard of; nil if it is not on the roster, which it is told.
     mutating func known(_ peer: Peer, saying message: WorkerMessage? = nil, _ now: Instant) -> Roster.Slot? {
         guard let slot = roster.slot(of: peer) else {
@@ -54,9 +63,7 @@ extension RouterCore {
         guard let (cut, frame) = request.steps[job.step].given,
             score.crops.count == cut.crops.sets[frame].squares.count
         else { return retry(job, answerMalformed(slot), slot, now) }
-        roster[slot].scored += 1
-        roster[slot].compute.record(computing.milliseconds)
-        statistics.computed(score.timings, pool: roster[slot].pool, after: now - cut.at)
+        noteComputed(slot, score.timings, after: now - cut.at)
         request.settle(job.step, .scored(score, cut, frame: frame, worker: roster[slot].identity, at: now))
         endIfSettled(job.serial, now)
         dispatch(roster[slot].pool, now)

@@ -253,7 +253,7 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public var id: String?
     public var status = Status.ok
     public var models: [Model]
-    /// What finds the faces; nil from routers before 2.0.
+    /// What finds the faces; nil from routers of earlier releases.
     public var locator: Model?
     public var policies: [Policy]
 
@@ -263,6 +263,9 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         self.locator = locator
         self.policies = policies
     }
+
+    /// The models, and behind them the locator.
+    public var modelsAndLocator: [Model] { models + [locator].compactMap(\.self) }
 
     /// The names of those that no worker serves, the locator first, without which no other is of use.
     public var namesWithoutWorkers: [String] {

@@ -130,7 +130,7 @@ final class Load {
             _ = try socket.send(message)
             guard try socket.wait(milliseconds: 2000), try socket.receive(into: message, maxFrames: 4) else { continue }
             let report = try ModelsReport.decode(message.array(at: message.count - 1))
-            let kinds = report.models + [report.locator].compactMap(\.self)
+            let kinds = report.modelsAndLocator
             if (models + ["locator"]).allSatisfy({ name in kinds.contains { $0.name == name && $0.workers > 0 } }) {
                 return
             }

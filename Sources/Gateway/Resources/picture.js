@@ -178,7 +178,7 @@ function modelRow(model, { label, word, confidence }) {
 /** Terms with their texts, for whoever wants to know everything. */
 function details(result) {
     const scores = result.models.filter((model) => !model.error);
-    // What found the faces, and then what looked at them; a result that was kept from before 2.0 has no locator.
+    // What found the faces, and then what looked at them; one that an earlier release kept has no locator.
     const stages = [...(result.locator ? [{ name: "locator", ...result.locator }] : []), ...scores];
     const faces = (result.faces ?? []).map(({ box, turned, ai_probability: probability, models }) => {
         const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");

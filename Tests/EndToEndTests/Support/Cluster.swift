@@ -110,8 +110,8 @@ final class Cluster {
         var tries = Bounds.patience / 20
         while true {
             let report = try client.models()
-            let served = report.models + [report.locator].compactMap(\.self)
-            let missing = served.contains { model in model.workers < models.count { $0 == model.name } }
+            let missing = report.modelsAndLocator.contains { model in model.workers < models.count { $0 == model.name }
+            }
             if !missing { return }
             tries -= 1
             // Also the pause between two looks.
