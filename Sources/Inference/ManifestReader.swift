@@ -50,12 +50,13 @@ private struct ManifestFields: Decodable {
 
     struct Quantised: Decodable {
         enum CodingKeys: String, CodingKey {
-            case file, sha256
+            case file, sha256, calibration
             case canaryLogit = "canary_logit"
         }
 
         var file: String
         var sha256: String
+        var calibration: Calibration?
         var canaryLogit: Double?
     }
 
@@ -95,8 +96,12 @@ extension Manifest {
         self.name = try check.modelName(fields.name)
         self.version = try check.text("version", fields.version)
         let (file, sha256) = (try check.network("file", fields.file), try check.sha256("sha256", fields.sha256))
+        let calibration = try check.calibration("calibration", fields.calibration)
         let int8 = try fields.int8.map { int8 throws(InferenceError) in
-            (try check.network("int8.file", int8.file), try check.sha256("int8.sha256", int8.sha256))
+            (
+                try check.network("int8.file", int8.file), try check.sha256("int8.sha256", int8.sha256),
+                try check.calibration("int8.calibration", int8.calibration ?? fields.calibration)
+            )
         }
         let written: Precision = try check.choice("precision", fields.precision ?? Precision.f32.rawValue)
         self.precision = precision ?? written
@@ -104,9 +109,9 @@ extension Manifest {
             guard let int8 else {
                 throw check.failure("int8", "missing", "precision int8 needs its file and sha256")
             }
-            (self.file, self.sha256) = int8
+            (self.file, self.sha256, self.calibration) = int8
         } else {
-            (self.file, self.sha256) = (file, sha256)
+            (self.file, self.sha256, self.calibration) = (file, sha256, calibration)
         }
         self.input = Input(
             name: try fields.input.name.map { name throws(InferenceError) in try check.text("input.name", name) },
@@ -129,12 +134,6 @@ extension Manifest {
         } else if crop == .whole {
             throw check.failure(
                 "crop.kind", "\"whole\"", "only a locator, of the output.kind faces, looks at the whole")
-        }
-        self.calibration = Calibration(
-            scale: try check.finite("calibration.scale", fields.calibration?.scale ?? 1),
-            bias: try check.finite("calibration.bias", fields.calibration?.bias ?? 0))
-        guard calibration.scale != 0 else {
-            throw check.failure("calibration.scale", "0", "every picture would get the same score")
         }
         let quantisedLogit = try fields.int8?.canaryLogit.map { logit throws(InferenceError) in
             try check.finite("int8.canary_logit", logit)
@@ -324,6 +323,14 @@ private struct FieldCheck {
                 "output.kind", quoted(output.kind),
                 "it must be logit, probability, two_class, two_class_probability or, for a locator, faces")
         }
+    }
+
+    func calibration(
+        _ field: String, _ given: ManifestFields.Calibration?
+    ) throws(InferenceError) -> Manifest.Calibration {
+        let scale = try finite("\(field).scale", given?.scale ?? 1)
+        guard scale != 0 else { throw failure("\(field).scale", "0", "every picture would get the same score") }
+        return Manifest.Calibration(scale: scale, bias: try finite("\(field).bias", given?.bias ?? 0))
     }
 
     private func share(_ field: String, _ value: Double?) throws(InferenceError) -> Double {

@@ -60,6 +60,22 @@ import Testing
         #expect(try Manifest.load(folder: byDefault.path, precision: .f32).file == "model.onnx")
     }
 
+    @Test func aNetworkInInt8HasTheNetworksCalibrationOrItsOwn() throws {
+        let network = #""file": "small.onnx", "sha256": "\#(String(repeating: "0", count: 64))""#
+        let calibration = #"{"scale": 2, "bias": 0.5}"#
+        let shared = try ModelFolder("logit", ["calibration": calibration, "int8": "{\(network)}"])
+        for precision in [Manifest.Precision.f32, .bf16, .int8] {
+            let served = try Manifest.load(folder: shared.path, precision: precision).calibration
+            #expect(served.scale == 2 && served.bias == 0.5)
+        }
+        let own = try ModelFolder(
+            "logit",
+            ["calibration": calibration, "int8": #"{\#(network), "calibration": {"scale": -3, "bias": 1}}"#])
+        let int8 = try Manifest.load(folder: own.path, precision: .int8).calibration
+        let f32 = try Manifest.load(folder: own.path, precision: .f32).calibration
+        #expect(int8.scale == -3 && int8.bias == 1 && f32.scale == 2 && f32.bias == 0.5)
+    }
+
     private static let locator: [String: String?] = [
         "input": ModelFolder.input(width: "64", height: "64"), "crop": #"{"kind": "whole"}"#,
         "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4}"#,
@@ -87,6 +103,12 @@ import Testing
         let model = try ModelFolder()
         let asLocator = try failure { try Locator(folder: model.path, engine: engine) }
         #expect(asLocator.message.contains("output.kind is logit"))
+    }
+
+    /// The field of a network in int8 whose files are fine.
+    private static func int8(calibration: String) -> String {
+        let digest = String(repeating: "0", count: 64)
+        return #"{"file": "small.onnx", "sha256": "\#(digest)", "calibration": \#(calibration)}"#
     }
 
     /// A field, what it is instead, and how the error names it.
@@ -139,6 +161,10 @@ import Testing
         ("precision", "\"int4\"", "precision is"), ("precision", "\"int8\"", "int8 is missing"),
         ("int8", #"{"file": "small.bin", "sha256": ""}"#, "int8.file is"),
         ("int8", #"{"file": "small.onnx", "sha256": "abc"}"#, "int8.sha256 is"),
+        ("int8", int8(calibration: #"{"scale": 0, "bias": 0}"#), "int8.calibration.scale is 0"),
+        ("int8", int8(calibration: #"{"scale": 1, "bias": -1e39}"#), "int8.calibration.bias is"),
+        ("int8", int8(calibration: #"{"scale": 1}"#), "int8.calibration.bias is missing"),
+        ("int8", int8(calibration: "1"), "int8.calibration must be an object"),
         ("canary", "{\"file\": \"../c.png\", \"logit\": 0, \"tolerance\": 1}", "canary.file is"),
         ("canary", "{\"file\": \"c.png\", \"logit\": 0, \"tolerance\": 0}", "canary.tolerance is 0"),
         ("canary", "{\"file\": \"c.png\", \"tolerance\": 1}", "canary.logit is missing"),
