@@ -65,19 +65,17 @@ def read_curve(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(source))
 
 
-def training_paragraph(splits: dict[str, int], rows: list[dict[str, str]]) -> str:
-    """What the weights were made of, in one paragraph for manifest and card."""
+def training_paragraph(pictures: int, rows: list[dict[str, str]]) -> str:
+    """What the weights were made of, in one paragraph for manifest and card: how many `pictures`, and the curve's `rows`."""
     seen = int(rows[-1]["images"]) if rows else 0
     minutes = float(rows[-1]["minutes"]) if rows else 0.0
     return (
-        f"{splits['train']} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
+        f"{pictures} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
         "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
         "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
         "and reconstructions of the real ones by small decoders (nearest, transposed convolution, pixel shuffle, bilinear). "
         f"{seen} augmented views in {minutes:.0f} minutes (bf16 where it is faster, averaged weights), classes balanced, the "
-        "same augmentation for both classes. "
-        f"{splits['calibration']} pictures of other groups were kept for calibration, {splits['validation']} for "
-        "validation."
+        "same augmentation for both classes."
     )
 
 
@@ -104,13 +102,13 @@ def data_findings(file: Path = Path(__file__).with_name("data_findings.json")) -
     )
 
 
-def card(name: str, report: dict[str, Any], training: str, version: str) -> str:
+def card(name: str, report: dict[str, Any], sizes: dict[str, int], manifest: dict[str, Any]) -> str:
     """The text of a model card."""
     values = report[name]
     parameters, operations = networks.cost(networks.build(name))
     honest, everything, equalised = values["honest_pair"], values["all"], report["equalised"][name]
-    int8 = report["precisions"][name]["int8"]
-    return f"""# {name} {version}
+    served, precisions = report["precisions"]["served"], report["precisions"]["compared"][name]
+    return f"""# {name} {manifest["version"]}
 
 {WHAT[name]} Global average pooling and one logit; the same weights give the class-activation map (Zhou et al. 2016), the
 second output.
@@ -118,14 +116,15 @@ second output.
 {parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of {MARGIN}
 times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
 ([preprocessing version 3](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
-the probability that the face is AI-generated, for a stream of which half is generated. `model.int8.onnx` is the same network
-in int8: its ROC AUC is {int8["roc_auc"]:.4f} where that of f32 is {report["precisions"][name]["f32"]["roc_auc"]:.4f}.
+the probability that the face is AI-generated, for a stream of which half is generated. `model.onnx` computes in f32,
+`model.int8.onnx` is the same network in int8 with a calibration of its own: ROC AUC {precisions["f32"]["roc_auc"]:.4f} and
+{precisions["int8"]["roc_auc"]:.4f}, ECE {precisions["f32"]["ece"]:.4f} and {precisions["int8"]["ece"]:.4f}. Workers serve {served} unless they are told otherwise.
 
 It is far from chance and **not good enough to decide about anybody**.
 
 ## What it reaches
 
-On the validation split (groups it never saw, sources it did), through the exported file, ONNX in f32, with 95 % intervals:
+On the validation split (groups it never saw, sources it did), through the file that is served, with 95 % intervals:
 
 {head_rows({"**honest pair** (FFHQ, StyleGAN1)": honest, "all sources": everything, "all sources, equalised": equalised})}
 
@@ -148,7 +147,7 @@ never train, not on the validation split.
 
 ## What it was trained on
 
-{training}
+{manifest["training"]} {sizes["calibration"]} pictures of other groups calibrated it, {sizes["validation"]} judge it.
 {data_findings()}
 ## Traps
 
@@ -223,13 +222,12 @@ higher: measure it on your own before `block` blocks anything, and set your own 
 """
 
 
-def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int], versions: dict[str, str]) -> None:
+def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int]) -> None:
     """Writes Models/README.md and both cards."""
     ensemble = json.loads((models / "ensemble.json").read_text())
     for name in ensemble["models"]:
-        rows = read_curve(models / name / "training.csv")
-        text = card(name, report, training_paragraph(sizes, rows), versions[name])
-        write_text(models / name / "README.md", fill_paragraphs(text))
+        manifest = json.loads((models / name / "manifest.json").read_text())
+        write_text(models / name / "README.md", fill_paragraphs(card(name, report, sizes, manifest)))
     write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes)))
 
 

@@ -108,40 +108,12 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
     return found
 
 
-def served_file(manifest: dict[str, Any]) -> str:
-    """The network that a worker loads if nobody asks for another precision."""
-    return manifest["int8"]["file"] if manifest["precision"] == "int8" else manifest["file"]
-
-
-def compare_precisions(
-    folder: Path, line: tuple[float, float], faces: list[Face], pictures: np.ndarray
-) -> dict[str, Any]:
-    """A model folder's network in bf16 and int8 beside f32: what the ROC AUC loses, and how far probabilities move."""
-    scale, bias = line
-    labels = np.array([face.label for face in faces])
-    files = {"f32": ("model.onnx", "f32"), "bf16": ("model.onnx", "bf16"), "int8": ("model.int8.onnx", "f32")}
-    logits = {
-        name: Scorer(folder / file, precision=hint).logits(pictures) * scale + bias
-        for name, (file, hint) in files.items()
-    }
-    parts = [(part_name(label, name), label, inside) for label, name, inside in slices(faces)]
-    found: dict[str, Any] = {}
-    for name, values in logits.items():
-        drops = {
-            part: slice_auc(labels, logits["f32"], label, inside) - slice_auc(labels, values, label, inside)
-            for part, label, inside in parts
-        }
-        worst = max(drops, key=lambda part: drops[part])
-        moved = np.abs(calibration.sigmoid(values) - calibration.sigmoid(logits["f32"]))
-        found[name] = {
-            "roc_auc": round(calibration.roc_auc(labels, values), 4),
-            "worst_slice": worst,
-            "worst_slice_drop": round(drops[worst], 4),
-            "probability_moved_median": round(float(np.median(moved)), 4),
-            "probability_moved_99": round(float(np.quantile(moved, 0.99)), 4),
-            "probability_moved_most": round(float(moved.max()), 4),
-        }
-    return found
+def served(manifest: dict[str, Any], precision: str | None = None) -> tuple[str, tuple[float, float]]:
+    """The network that a worker loads for a precision, its manifest's own if none is asked for, and its calibration: a file
+    name, and scale and bias."""
+    part = manifest["int8"] if (precision or manifest["precision"]) == "int8" else manifest
+    line = part.get("calibration", manifest["calibration"])
+    return part["file"], (line["scale"], line["bias"])
 
 
 class Published:
@@ -151,9 +123,10 @@ class Published:
         self.ensemble = json.loads((models / "ensemble.json").read_text())
         self.names: list[str] = self.ensemble["models"]
         manifests = {name: json.loads((models / name / "manifest.json").read_text()) for name in self.names}
-        self.lines = {n: (m["calibration"]["scale"], m["calibration"]["bias"]) for n, m in manifests.items()}
-        """Scale and bias of each model's calibration."""
-        self.scorers = {name: Scorer(models / name / served_file(manifests[name])) for name in self.names}
+        files = {name: served(manifest) for name, manifest in manifests.items()}
+        self.scorers = {name: Scorer(models / name / file) for name, (file, _) in files.items()}
+        self.lines = {name: line for name, (_, line) in files.items()}
+        """Scale and bias of each model's calibration, in the precision that is served."""
 
     def logits(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         """Each model's calibrated logits, and those of the merge as "merged"."""
@@ -210,24 +183,18 @@ def never_trained(published: Published, cache: PixelCache, positions: list[int])
     return rows
 
 
-def evaluate(
-    models: Path, cache: PixelCache, splits: Splits, precisions: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def evaluate(models: Path, cache: PixelCache, splits: Splits, precisions: dict[str, Any]) -> dict[str, Any]:
     """The whole report over the published models and their merge, on the validation split.
 
-    `precisions`: each model's `compare_precisions` on the same pictures, where that is known already.
+    `precisions` is what make_models.py says of number formats: which is served, how they compare, and how far apart int8's
+    logits lie by instruction set.
     """
     positions = splits.validation
     faces = [cache.faces[p] for p in positions]
     labels = np.array([face.label for face in faces])
     honest = np.array([face.source == HONEST_SOURCE for face in faces])
     published = Published(models)
-    found: dict[str, Any] = {"conditions": {}, "precisions": precisions or {}}
-    if not precisions:
-        pictures = cache.inputs(positions)
-        for name in published.names:
-            line = published.lines[name]
-            found["precisions"][name] = compare_precisions(models / name, line, faces, pictures)
+    found: dict[str, Any] = {"conditions": {}, "precisions": precisions}
     for condition in CONDITIONS:
         logits = published.logits(condition_views(cache, positions, condition))
         if condition == "as it is":
@@ -292,7 +259,8 @@ def main() -> int:
     cache = open_cache(options.data, options.work, options.models)
     splits = Splits.of(cache.faces)
     positions = splits.validation
-    found = evaluate(options.models, cache, splits)
+    known = json.loads((options.models / "evaluation" / "metrics.json").read_text())
+    found = evaluate(options.models, cache, splits, known["precisions"])
     publish(options.models, found)
     if options.sheets:
         options.sheets.mkdir(parents=True, exist_ok=True)

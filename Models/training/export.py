@@ -130,25 +130,27 @@ def write_folder(
     folder: Path,
     name: str,
     version: str,
-    line: tuple[float, float],
+    lines: dict[str, tuple[float, float]],
     training: str,
     metrics: dict[str, float],
     precision: str = "f32",
 ) -> None:
     """Writes canary.png and manifest.json beside model.onnx and model.int8.onnx in `folder`.
 
-    `line` is the calibration's scale and bias. The canary's scores are computed, not assumed.
+    `lines` holds the calibration's scale and bias for the networks in "f32" and in "int8". The canary's scores are computed,
+    not assumed.
     """
     picture = canary.draw()
     picture.save(folder / "canary.png", optimize=True)
-    scale, bias = line
 
-    def served(file: str) -> tuple[dict[str, str], float]:
+    def served(file: str, line: tuple[float, float]) -> tuple[dict[str, str], dict[str, float], float]:
+        scale, bias = line
         logit = float(Scorer(folder / file).tensor_logits(preprocessing.tensor(picture))[0]) * scale + bias
-        return {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}, round(logit, 5)
+        network = {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
+        return network, {"scale": scale, "bias": bias}, round(logit, 5)
 
-    plain, logit = served("model.onnx")
-    quantised, quantised_logit = served("model.int8.onnx")
+    plain, plain_line, plain_logit = served("model.onnx", lines["f32"])
+    quantised, quantised_line, quantised_logit = served("model.int8.onnx", lines["int8"])
     side = preprocessing.SIDE
     manifest = {
         "schema": 1,
@@ -167,10 +169,10 @@ def write_folder(
         },
         "crop": {"kind": "face", "margin": preprocessing.MARGIN},
         "output": {"name": "logit", "kind": "logit", "map": "map"},
-        "calibration": {"scale": scale, "bias": bias},
+        "calibration": plain_line,
         "precision": precision,
-        "int8": {**quantised, "canary_logit": quantised_logit},
-        "canary": {"file": "canary.png", "logit": logit, "tolerance": 0.02},
+        "int8": {**quantised, "calibration": quantised_line, "canary_logit": quantised_logit},
+        "canary": {"file": "canary.png", "logit": plain_logit, "tolerance": 0.02},
         "training": training,
         "metrics": metrics,
         "licence": LICENCE,

@@ -27,22 +27,19 @@ import calibration
 import cards
 import evaluate
 import networks
+import precisions
 from data import DataError, PixelCache, Splits
 from errors import program
 from export import export, load_best, publish, write_folder
 from files import write_text
 from quantisation import SUBSET, quantise
 from reconstruction import Reconstructions
-from scoring import Scorer
 from train import DEFAULT_MINUTES
 from workplace import DEFAULT_WORK, MODELS, open_cache, train_side_by_side
 
-VERSIONS = {"resnet": "2.3.0", "inception": "2.2.0"}
+VERSIONS = {"resnet": "2.3.1", "inception": "2.2.1"}
 REVIEW, BLOCK = 0.01, 0.001
 """Shares of real pictures that the policy `default` may send to review or above, and block."""
-
-INT8_LOSS, INT8_SLICE_LOSS, INT8_MOVE = 0.002, 0.005, 0.03
-"""What the ROC AUC, over all and of any source, may lose for int8 to be the default, and how far a probability may move."""
 
 
 def train_both(options: argparse.Namespace) -> bool:
@@ -96,16 +93,8 @@ def lay_out(name: str, models: Path, checkpoint: Path | None, new: Path, cache: 
         shutil.copyfile(checkpoint.with_suffix(".csv"), new / "training.csv")
         cards.plot_curve(name, cards.read_curve(new / "training.csv"), new / "training.png")
     random = np.random.default_rng(8)
-    ranges = cache.inputs([int(p) for p in random.choice(splits.train, min(SUBSET, len(splits.train)), replace=False)])
-    control = [int(p) for p in random.choice(splits.calibration, min(SUBSET, len(splits.calibration)), replace=False)]
-    quantise(new / "model.onnx", new / "model.int8.onnx", ranges, cache.inputs(control))
-
-
-def choose_precision(compared: dict[str, Any]) -> str:
-    """int8 if that costs next to nothing, else f32."""
-    int8 = compared["int8"]
-    cheap = compared["f32"]["roc_auc"] - int8["roc_auc"] <= INT8_LOSS and int8["worst_slice_drop"] <= INT8_SLICE_LOSS
-    return "int8" if cheap and int8["probability_moved_most"] <= INT8_MOVE else "f32"
+    ranges = random.choice(splits.train, min(SUBSET, len(splits.train)), replace=False)
+    quantise(new / "model.onnx", new / "model.int8.onnx", cache.inputs([int(p) for p in ranges]))
 
 
 def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Splits) -> dict[str, Any]:
@@ -116,32 +105,44 @@ def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Spli
     held_out, validation = cache.inputs(splits.calibration), cache.inputs(splits.validation)
     labels = np.array([cache.faces[p].label for p in splits.calibration])
     judged = [cache.faces[p] for p in splits.validation]
-    sizes = {"train": len(splits.train), "calibration": len(splits.calibration), "validation": len(splits.validation)}
-    sizes["calibration_real"] = int((labels == 0).sum())
-    logits: dict[str, np.ndarray] = {}
-    precisions: dict[str, Any] = {}
+    sizes = {
+        "calibration": len(splits.calibration),
+        "calibration_real": int((labels == 0).sum()),
+        "validation": len(splits.validation),
+    }
+    found: dict[str, precisions.Calibrated] = {}
     for name in networks.NAMES:
         new = models / f".{name}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         lay_out(name, models, trained.get(name), new, cache, splits)
-        scorer = Scorer(new / "model.onnx")
-        raw = scorer.logits(held_out)
-        (scale,), bias = calibration.fit_logistic(raw[:, None], labels)
-        line = round(scale, 6), round(bias, 6)
-        logits[name] = line[0] * raw + line[1]
-        metrics = cards.head_metrics(evaluate.measure(judged, line[0] * scorer.logits(validation) + line[1]))
-        precisions[name] = evaluate.compare_precisions(new, line, judged, validation)
-        precision = choose_precision(precisions[name])
-        rows = cards.read_curve(new / "training.csv")
-        write_folder(new, name, VERSIONS[name], line, cards.training_paragraph(sizes, rows), metrics, precision)
-    ensemble = fit_ensemble(logits, labels)
-    for name in networks.NAMES:
-        publish(models / f".{name}.new", models / name)
-    write_text(models / "ensemble.json", json.dumps(ensemble, indent=2) + "\n")
-    report = evaluate.evaluate(models, cache, splits, precisions)
+        found[name] = precisions.calibrate(new, held_out, labels, validation)
+    ensembles = {
+        precision: fit_ensemble({name: part.held_out[precision] for name, part in found.items()}, labels)
+        for precision in precisions.measured()
+    }
+    compared = {name: precisions.compare(judged, part.validation) for name, part in found.items()}
+    merged = {
+        precision: evaluate.merged_logits(ensemble, {name: part.validation[precision] for name, part in found.items()})
+        for precision, ensemble in ensembles.items()
+    }
+    compared["merged"] = precisions.compare(judged, merged)
+    precision = precisions.choose(compared, max(move for part in found.values() for move in part.apart.values()))
+    for name, part in found.items():
+        new = models / f".{name}.new"
+        metrics = cards.head_metrics(evaluate.measure(judged, part.validation[precision]))
+        if name in trained:
+            training = cards.training_paragraph(len(splits.train), cards.read_curve(new / "training.csv"))
+        else:
+            training = json.loads((models / name / "manifest.json").read_text())["training"]
+        write_folder(new, name, VERSIONS[name], part.lines, training, metrics, precision)
+        publish(new, models / name)
+    write_text(models / "ensemble.json", json.dumps(ensembles[precision], indent=2) + "\n")
+    apart = {name: part.apart for name, part in found.items()}
+    formats = {"served": precision, "compared": compared, "apart": apart}
+    report = evaluate.evaluate(models, cache, splits, formats)
     evaluate.publish(models, report)
-    cards.write_cards(models, report, sizes, VERSIONS)
+    cards.write_cards(models, report, sizes)
     return report
 
 

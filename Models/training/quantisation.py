@@ -1,24 +1,19 @@
-"""From a network in f32 to one in int8: NNCF's post-training quantisation, held back where logits would move."""
+"""From a network in f32 to one in int8, by NNCF's post-training quantisation."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 import nncf
 import numpy as np
 import onnx
+from nncf.quantization.advanced_parameters import OverflowFix
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from onnx import helper, numpy_helper
 
 import preprocessing
 from export import write_onnx
-from scoring import Scorer
-
-CONTROLLED_MOVE = 0.08
-"""Root mean square of how far the logits of the pictures that control it may move: layers go back to f32 until it is kept.
-Each of them costs speed: to keep all probabilities within 0.03 of f32, half of what int8 saves."""
 
 SUBSET = 300
 
@@ -73,34 +68,11 @@ def quantise_front(network: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def straighten(network: onnx.ModelProto, line: tuple[float, float]) -> None:
-    """Puts each cell of the map, and with them the logit, on a line: `line` is its slope and its height at zero."""
-    graph = network.graph
-    mean = next(node for node in graph.node if "logit" in node.output)
-    cells, slope, height = mean.input[0], "line.slope", "line.height"
-    values = zip((slope, height), line, strict=True)
-    graph.initializer.extend(numpy_helper.from_array(np.float32(value), name) for name, value in values)
-    for node in graph.node:
-        node.input[:] = ["line.cells" if name == cells else name for name in node.input]
-    at = list(graph.node).index(mean)
-    graph.node.insert(at, helper.make_node("Add", ["line.scaled", height], ["line.cells"], "line_height"))
-    graph.node.insert(at, helper.make_node("Mul", [cells, slope], ["line.scaled"], "line_slope"))
+def quantise(file: Path, out: Path, pictures: np.ndarray) -> None:
+    """Writes the network `file` in int8 to `out`.
 
-
-def fit(logits: np.ndarray, wanted: np.ndarray) -> tuple[float, float]:
-    """The line that brings `logits` [n] next to those `wanted`: least squares. Fewer than three are left as they are."""
-    if len(logits) < 3:
-        return 1.0, 0.0
-    slope, height = np.polyfit(logits, wanted, 1)
-    return float(slope), float(height)
-
-
-def quantise(file: Path, out: Path, pictures: np.ndarray, control: np.ndarray) -> None:
-    """Writes `file` in int8 to `out`.
-
-    `pictures` [n, SIDE, SIDE, 3] uint8 are training pictures, from which the ranges are taken: those that lose least by
-    their histograms, for the rare extremes of an activation cost all others their resolution. On them too the logit's line
-    is fitted: what all pictures' logits moved by. How far logits move is measured on `control`.
+    `pictures` [n, SIDE, SIDE, 3] uint8 are training pictures, from which the ranges of activations are taken: those that
+    lose least by their histograms, for the rare extremes of an activation cost all others their resolution.
     """
     nncf.set_log_level(logging.ERROR)
     network = onnx.load(file)
@@ -109,36 +81,23 @@ def quantise(file: Path, out: Path, pictures: np.ndarray, control: np.ndarray) -
     def feed(picture: np.ndarray) -> dict[str, np.ndarray]:
         return {name: preprocessing.normalise(picture)[None]}
 
-    def logits(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
-        return Scorer(model.SerializeToString(), threads=1).logits(pictures)
-
-    def fidelity(model: onnx.ModelProto, items: Iterable[tuple[np.ndarray, float]]) -> tuple[float, list[float]]:
-        these, expected = zip(*items, strict=True)
-        wanted, made = np.array(expected), logits(model, np.stack(these))
-        slope, height = fit(made, wanted)
-        moved = slope * made + height - wanted
-        return 1 - float(np.sqrt((moved**2).mean())), (1 - np.abs(moved)).tolist()
-
-    made = nncf.quantize_with_accuracy_control(
+    made = nncf.quantize(
         network,
         nncf.Dataset(list(pictures), feed),
-        nncf.Dataset(list(zip(control, logits(network, control), strict=True)), lambda item: feed(item[0])),
-        fidelity,
-        max_drop=CONTROLLED_MOVE,
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=min(SUBSET, len(pictures)),
         # What averages gains nothing in int8, and would round its input once more.
         ignored_scope=nncf.IgnoredScope(
             names=[node.name for node in front(network)], types=["AveragePool", "ReduceMean"]
         ),
-        advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
             activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM,
             # With it the logits of the Inception moved by 0.15 (root mean square), without by 0.04.
             disable_bias_correction=True,
-            # The overflow fix stays: with all 8 bits in the first layer, sums saturate on processors without VNNI, and
-            # probabilities move by up to 0.4 there (ONEDNN_MAX_CPU_ISA=AVX2).
+            # Processors without VNNI add pairs of products in 16 bits. With all 8 bits in the weights these sums saturate
+            # there, and probabilities move by up to 0.4; with 7 bits no sum can, and all processors compute the same.
+            overflow_fix=OverflowFix.ENABLE,
         ),
     )
     quantise_front(made)
-    straighten(made, fit(logits(made, pictures), logits(network, pictures)))
     write_onnx(made, out)

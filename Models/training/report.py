@@ -88,20 +88,32 @@ def never_trained_rows(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def precision_rows(found: dict[str, Any]) -> str:
-    """A row a model and number format."""
+def precision_text(found: dict[str, Any]) -> str:
+    """Which number format is served, a row a scorer and format, and how processors differ."""
+    formats = found["precisions"]
     lines = [
-        "| model | computed in | ROC AUC | largest loss of a source | probability moved: median | 99 % | most |",
-        "|---|---|---|---|---|---|---|",
+        "| model | computed in | ROC AUC | ECE | largest loss of a source | probability moved: median | 99 % | most |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for name, row in found["precisions"].items():
+    for name, row in formats["compared"].items():
         for precision, part in row.items():
             lines.append(
-                f"| {name} | {precision} | {part['roc_auc']:.4f} | {part['worst_slice_drop']:.4f} ({part['worst_slice']}) | "
-                f"{part['probability_moved_median']:.4f} | {part['probability_moved_99']:.4f} | "
+                f"| {name} | {precision} | {part['roc_auc']:.4f} | {part['ece']:.4f} | {part['worst_slice_drop']:.4f} "
+                f"({part['worst_slice']}) | {part['probability_moved_median']:.4f} | {part['probability_moved_99']:.4f} | "
                 f"{part['probability_moved_most']:.4f} |"
             )
-    return "\n".join(lines)
+    table = "\n".join(lines)
+    apart = "; ".join(
+        f"{name}: {', '.join(f'{move:.4f} with {instructions}' for instructions, move in moves.items())}"
+        for name, moves in formats["apart"].items()
+    )
+    return f"""The networks are served in {formats["served"]} unless a worker is told otherwise. Each precision has a calibration of its own, fitted on
+the same held-out groups; merge and thresholds are fitted to the precision that is served.
+
+{table}
+
+int8's calibrated logits were computed again with oneDNN held to older instruction sets (`ONEDNN_MAX_CPU_ISA`), those that
+the processor of this run has. Their largest distance from the usual ones: {apart}."""
 
 
 def left_out_tables(runs: list[dict[str, Any]]) -> str:
@@ -218,7 +230,7 @@ Those of sfhq_t2i are FLUX1pro's, from the same collection as those of other FLU
 
 ## Number formats
 
-{precision_rows(found)}
+{precision_text(found)}
 """
     ]
     sections += [leave_out_text(), ablation_text()]
