@@ -13,30 +13,11 @@ import time
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from preprocessing import SIDE
+from layers import ConvBN, Residuals
+from preprocessing import MEAN, SIDE, STD
 
 NAMES = ("resnet", "inception")
-
-
-class ConvBN(nn.Module):
-    """Convolution, batch norm, and ReLU where asked for. `fuse` folds the norm into the convolution for export."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, relu: bool = True) -> None:
-        super().__init__()
-        self.convolution: nn.Module = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(outputs)
-        self.activation: nn.Module = nn.ReLU(inplace=True) if relu else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
-        return self.activation(self.norm(self.convolution(x)))
-
-    def fuse(self) -> None:
-        """Puts the norm's scale and shift into the convolution's weights."""
-        self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)  # type: ignore[type-var]
-        self.norm = nn.Identity()
 
 
 class Detector(nn.Module):
@@ -46,9 +27,9 @@ class Detector(nn.Module):
     al. 2016, "Learning deep features for discriminative localization").
     """
 
-    def __init__(self, body: nn.Module, features: int, dropout: float = 0.2) -> None:
+    def __init__(self, body: nn.Module, features: int, dropout: float = 0.2, standardised: bool = False) -> None:
         super().__init__()
-        self.body = body
+        self.body = nn.Sequential(body, nn.BatchNorm2d(features, affine=False)) if standardised else body
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(features, 1)
 
@@ -62,38 +43,6 @@ class Detector(nn.Module):
         weight = self.head.weight.reshape(1, -1, 1, 1)
         maps = nn.functional.conv2d(features, weight, self.head.bias)
         return maps.mean((2, 3)), maps[:, 0]
-
-
-class Residuals(nn.Module):
-    """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W], in one convolution of fixed kernels.
-
-    Each colour as it is, and through three high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off where
-    edges would drown the noise. The input stands in -2…2, so the cut leaves the picture alone.
-    """
-
-    CUT = 3.0
-    """One unit of the input is 64 grey levels, eight of them one of a residual: a residual of 24 levels is where the cut is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        same = torch.zeros(5, 5)
-        same[2, 2] = 1 / 8
-        second = torch.zeros(5, 5)
-        second[2, 1:4] = torch.tensor([1.0, -2.0, 1.0]) / 2
-        square3 = torch.zeros(5, 5)
-        square3[1:4, 1:4] = torch.tensor([[-1.0, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
-        square5 = torch.tensor(
-            [[-1.0, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
-        )
-        kernels = torch.zeros(12, 3, 5, 5)
-        for number, kernel in enumerate((same, second, square3, square5 / 12)):
-            for channel in range(3):
-                kernels[3 * number + channel, channel] = kernel
-        self.register_buffer("kernels", kernels * 8)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, H, W] to [N, 12, H, W]."""
-        return nn.functional.conv2d(x, self.kernels, padding=2).clamp(-self.CUT, self.CUT)
 
 
 class ResidualBlock(nn.Module):
@@ -193,6 +142,14 @@ def bf16_pays() -> bool:
 def mixed_precision(device: str) -> torch.autocast:
     """bf16 on a GPU, and on a CPU that is faster in it."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=device != "cpu" or bf16_pays())
+
+
+def network_input(batch: Tensor) -> Tensor:
+    """[N, H, W, 3] uint8 to the normalised [N, 3, H, W] in channels-last order, without a copy of the pixels."""
+    values = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
+    return (values / 255 - mean) / std
 
 
 def fold_norms(network: Detector) -> Detector:

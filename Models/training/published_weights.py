@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import networks
 from data import DataError
+from layers import ConvBN
 from preprocessing import normalise
 
 
@@ -44,29 +45,37 @@ def restore(name: str, file: Path, pictures: np.ndarray) -> networks.Detector:
     }:
         raise DataError(f"{file} does not hold the weights of today's {name}: train without it")
     folded.load_state_dict(weights)
+    network = networks.build(name)
+    unfold(folded, network, pictures)
+    with torch.no_grad():
+        network.head.weight.copy_(weights["head.weight"])
+        network.head.bias.copy_(weights["head.bias"])
+    return network.eval()
+
+
+def unfold(folded: nn.Module, network: nn.Module, pictures: np.ndarray) -> None:
+    """Gives `network` the weights of its folded twin, and norms that undo what these make of `pictures` [n, side, side, 3]."""
     statistics: dict[str, tuple[Tensor, Tensor]] = {}
 
     def measure(path: str, output: Tensor) -> None:
         variance, mean = torch.var_mean(output, (0, 2, 3), correction=0)
         statistics[path] = mean, variance
 
-    blocks = {path: module for path, module in folded.named_modules() if isinstance(module, networks.ConvBN)}
-    for path, block in blocks.items():
+    blocks = {path: module for path, module in folded.named_modules() if isinstance(module, ConvBN)}
+    hooks = [
         block.convolution.register_forward_hook(lambda _, __, output, path=path: measure(path, output))
+        for path, block in blocks.items()
+    ]
     with torch.no_grad():
-        folded(torch.from_numpy(normalise(pictures)))
-
-    network = networks.build(name)
-    with torch.no_grad():
-        network.head.weight.copy_(weights["head.weight"])
-        network.head.bias.copy_(weights["head.bias"])
+        folded.eval()(torch.from_numpy(normalise(pictures)))
         for path, block in network.named_modules():
-            if isinstance(block, networks.ConvBN):
+            if isinstance(block, ConvBN):
                 _unfold(block, blocks[path].convolution, *statistics[path])
-    return network.eval()
+    for hook in hooks:
+        hook.remove()
 
 
-def _unfold(block: networks.ConvBN, convolution: nn.Module, mean: Tensor, variance: Tensor) -> None:
+def _unfold(block: ConvBN, convolution: nn.Module, mean: Tensor, variance: Tensor) -> None:
     """Gives `block` the weights of a folded convolution, whose outputs have these statistics.
 
     Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights as

@@ -19,7 +19,7 @@ SUBSET = 300
 
 
 def front(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
-    """The convolution of fixed kernels that gives the picture and its residuals, and their cut (`networks.Residuals`)."""
+    """The convolution of fixed kernels that gives the picture and its residuals, and their cut (`layers.Residuals`)."""
     convolution = next(node for node in network.graph.node if node.input[0] == network.graph.input[0].name)
     return convolution, next(node for node in network.graph.node if node.input[0] == convolution.output[0])
 

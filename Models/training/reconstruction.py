@@ -1,6 +1,6 @@
 """Pseudo-fakes: real pictures passed through small decoders that are trained here.
 
-    python Models/training/reconstruction.py --data FOLDER
+    python Models/training/reconstruction.py --data FOLDER [--weights FOLDER]
 
 A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace of
 the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al. 2025,
@@ -8,8 +8,9 @@ the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts
 upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own discriminator
 (Larsen et al. 2016) and an adversarial hinge loss. The deepest keep as little as the autoencoders of latent diffusion do: a
 twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by different decoders, at its
-own size or at one and a half times of it (most generators' pictures are published smaller than they were made). Most are
-softer than their pictures; `as_sharp_as` takes that difference away, or pairs would teach that soft is generated.
+own size or at another one (most generators' pictures are published smaller than they were made). Where the weights of TAEF2 are
+at hand, one of the four is by this autoencoder, which was trained by others (see `autoencoder`). Most reconstructions are softer
+than their pictures; `as_sharp_as` takes that difference away, or pairs would teach that soft is generated.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from autoencoder import RoundTrip
 from data import PixelCache, Splits
 from errors import program
 from networks import mixed_precision
@@ -46,6 +48,9 @@ LATENT = 16
 """Channels that are left where a picture was halved three times."""
 
 VARIANTS = 4
+SCALES = (0.75, 1.0, 1.0, 1.5)
+"""Parts of a picture's size at which it is reconstructed, drawn alike."""
+
 PATCH = 96
 BATCH = 16
 DEFAULT_SECONDS = 80.0
@@ -157,12 +162,11 @@ def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds:
 
 
 @torch.no_grad()
-def reconstruct(network: nn.Module, picture: np.ndarray, enlarged: bool) -> np.ndarray:
-    """[H, W, 3] uint8 to the same, by way of one and a half times the size if `enlarged`."""
+def reconstruct(network: nn.Module, picture: np.ndarray, scale: float) -> np.ndarray:
+    """[H, W, 3] uint8 to the same, by way of `scale` times the size."""
     height, width = picture.shape[:2]
     device = next(network.parameters()).device
     x = centred(torch.from_numpy(picture.copy())[None].to(device))
-    scale = 1.5 if enlarged else 1.0
     size = [8 * max(2, round(length * scale / 8)) for length in (height, width)]
     if size != [height, width]:
         x = nn.functional.interpolate(x, size, mode="bicubic", antialias=True)
@@ -176,55 +180,77 @@ def reconstruct(network: nn.Module, picture: np.ndarray, enlarged: bool) -> np.n
 
 @dataclass(frozen=True)
 class Order:
-    """A reconstruction to be made: of which picture of the catalogue, where in the file, by way of an enlargement or not."""
+    """A reconstruction to be made: of which picture of the catalogue, where in the file, at which part of its size."""
 
     position: int
     start: int
-    enlarged: bool
+    scale: float
+
+
+def write(network: nn.Module, cache: PixelCache, orders: list[Order], file: Path) -> None:
+    """Writes reconstructions into `file`, each in its place."""
+    made = np.memmap(file, np.uint8, "r+")
+    for order in orders:
+        values = reconstruct(network, np.asarray(cache.image(order.position)), order.scale).ravel()
+        made[order.start : order.start + len(values)] = values
 
 
 def fulfil(
     number: int, cache: PixelCache, positions: list[int], seconds: float, orders: list[Order], file: Path
 ) -> float:
-    """Trains a decoder and writes its reconstructions into `file`, each in its place; gives its error in grey levels."""
+    """Trains a decoder and writes its reconstructions into `file`; gives its error in grey levels."""
     torch.set_num_threads(1)
     network, error = train_decoder(number, cache, positions, seconds)
-    made = np.memmap(file, np.uint8, "r+")
-    for order in orders:
-        values = reconstruct(network, np.asarray(cache.image(order.position)), order.enlarged).ravel()
-        made[order.start : order.start + len(values)] = values
+    write(network, cache, orders, file)
     return error
+
+
+def round_trips(weights: Path, cache: PixelCache, orders: list[Order], file: Path) -> None:
+    """Writes the reconstructions by the autoencoder in the folder `weights` into `file`."""
+    torch.set_num_threads(1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    write(RoundTrip(weights).eval().to(device), cache, orders, file)
 
 
 class Reconstructions:
     """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache.
 
-    Decoders are trained side by side: all on a GPU, else one on each core.
+    Decoders are trained side by side: all on a GPU, else one on each core. With `weights`, the folder of TAEF2, the first
+    variant of each picture is by that.
     """
 
-    def __init__(self, cache: PixelCache, splits: Splits, folder: Path, seconds: float = DEFAULT_SECONDS) -> None:
+    def __init__(
+        self,
+        cache: PixelCache,
+        splits: Splits,
+        folder: Path,
+        seconds: float = DEFAULT_SECONDS,
+        weights: Path | None = None,
+    ) -> None:
         self.cache = cache
         self.positions = [p for p in splits.train if cache.faces[p].label == 0]
         self._data, index = folder / "reconstructions.bin", folder / "reconstructions.json"
-        key = [cache.identity, DECODERS, VARIANTS, seconds, self.positions]
+        key = [cache.identity, DECODERS, VARIANTS, SCALES, seconds, weights is not None, self.positions]
         identity = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         known = json.loads(index.read_text()) if index.is_file() else {}
         if known.get("identity") != identity or not self._data.is_file():
-            known = {"identity": identity, **self._build(seconds)}
+            known = {"identity": identity, **self._build(seconds, weights)}
             index.write_text(json.dumps(known))
         self.errors: list[float] = known["errors"]
         self._place = {position: number for number, position in enumerate(self.positions)}
         self._offsets = known["offsets"]
         self._bytes: np.memmap | None = None
 
-    def _build(self, seconds: float) -> dict[str, object]:
+    def _build(self, seconds: float, weights: Path | None) -> dict[str, object]:
         random = np.random.default_rng(SEED)
         orders: list[list[Order]] = [[] for _ in DECODERS]
+        trips: list[Order] = []
         offsets, end = [], 0
         for position in self.positions:
             offsets.append(end)
-            for number in random.choice(len(DECODERS), VARIANTS, replace=False):
-                orders[number].append(Order(position, end, bool(random.random() < 0.4)))
+            for variant, number in enumerate(random.choice(len(DECODERS), VARIANTS, replace=False)):
+                by = trips if weights and variant == 0 else orders[number]
+                by.append(Order(position, end, float(random.choice(SCALES))))
                 end += 3 * math.prod(self.cache.size(position))
         self._data.parent.mkdir(parents=True, exist_ok=True)
         partial = self._data.with_suffix(f".{os.getpid()}")
@@ -236,7 +262,12 @@ class Reconstructions:
                 pool.submit(fulfil, number, self.cache, self.positions, seconds, orders[number], partial)
                 for number in range(len(DECODERS))
             ]
+            trips_begun = [
+                pool.submit(round_trips, weights, self.cache, trips[part::at_once], partial) for part in range(at_once)
+            ] if weights else []
             errors = [one.result() for one in begun]
+            for one in trips_begun:
+                one.result()
         os.replace(partial, self._data)
         return {"errors": [round(error, 2) for error in errors], "offsets": offsets}
 
@@ -306,10 +337,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make the pseudo-fakes that the detectors train on.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="training time of each decoder")
+    parser.add_argument("--weights", type=Path, help="the folder of TAEF2's weights, if that shall make some of them")
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
     options = parser.parse_args()
     cache = open_cache(options.data, options.work)
-    made = Reconstructions(cache, Splits.of(cache.faces), options.work, options.seconds)
+    made = Reconstructions(cache, Splits.of(cache.faces), options.work, options.seconds, options.weights)
     for (kind, depth), error in zip(DECODERS, made.errors, strict=True):
         print(f"{kind} x{depth}: {error} grey levels off")
     for what, kept in zip(("their pictures", "these filtered"), sharpness_kept(cache, made).T, strict=True):

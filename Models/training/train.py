@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+import beginnings
 import networks
 import preprocessing
 import published_weights
@@ -48,7 +49,7 @@ TRAINED_PICTURES = 250
 
 NORM_PICTURES = 256
 """How many held-out pictures set the norms of published weights."""
-SEEDS = {"resnet": 1, "inception": 2}
+SEEDS = {"resnet": 1, "inception": 2, "resnet50": 3, "efficientnet": 4}
 
 PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
 SOFTENED = RECONSTRUCTED + VARIANTS
@@ -156,14 +157,6 @@ class Batches:
             step += 1
 
 
-def network_input(batch: Tensor) -> Tensor:
-    """[N, H, W, 3] uint8 to the normalised [N, 3, H, W] in channels-last order, without a copy of the pixels."""
-    values = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
-    mean = torch.tensor(preprocessing.MEAN, device=batch.device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.STD, device=batch.device).view(1, 3, 1, 1)
-    return (values / 255 - mean) / std
-
-
 def mix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Puts a rectangle of another picture of the batch into each, labels by area (CutMix, Yun et al. 2019)."""
     side = x.shape[-1]
@@ -204,7 +197,7 @@ def predict(network: nn.Module, pictures: np.ndarray, batch: int = 48) -> np.nda
     for start in range(0, len(pictures), batch):
         values = torch.from_numpy(pictures[start : start + batch]).to(device)
         with networks.mixed_precision(device.type):
-            parts.append(network(network_input(values)).float().cpu())
+            parts.append(network(networks.network_input(values)).float().cpu())
     return torch.cat(parts).flatten().numpy()
 
 
@@ -277,11 +270,15 @@ class Run:
         torch.manual_seed(SEEDS[name])
         self.name, self.folder, self.recipe = name, folder, recipe
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.network = networks.build(name).to(device)
+        pretrained = name in beginnings.NAMES
+        self.network = (beginnings.build(name) if pretrained else networks.build(name)).to(device)
         self.average = copy.deepcopy(self.network)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
+        parts = beginnings.rates(self.network) if pretrained else [(1.0, list(self.network.parameters()))]
+        groups = []
+        for share, parameters in parts:
+            decayed, plain = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+            groups.append({"params": decayed, "weight_decay": WEIGHT_DECAY, "share": share})
+            groups.append({"params": plain, "weight_decay": 0.0, "share": share})
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.peak_rate, betas=(0.9, 0.99))
         self.best = self.average.state_dict()
         self.step, self.seconds, self.finished = 0, 0.0, False
@@ -293,6 +290,12 @@ class Run:
     def checkpoint(self) -> Path:
         """Where the run is kept."""
         return self.folder / f"{self.name}.pt"
+
+    def begin_pretrained(self, work: Path, pictures: np.ndarray) -> None:
+        """Takes over weights that others trained, fetched into `work`; `pictures` [n, side, side, 3] uint8 set the norms."""
+        state = beginnings.begin(self.name, work, pictures).state_dict()
+        self.network.load_state_dict(state)
+        self.average.load_state_dict(state)
 
     def begin_from_published(self, folder: Path, pictures: np.ndarray) -> None:
         """Takes over the weights of a published model folder; `pictures` [n, SIDE, SIDE, 3] uint8 set the norms."""
@@ -354,9 +357,9 @@ class Run:
         """One step on a batch; gives loss and accuracy."""
         self.network.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         device = next(self.network.parameters()).device
-        x, targets = network_input(views.to(device)), targets.to(device)
+        x, targets = networks.network_input(views.to(device)), targets.to(device)
         random = np.random.default_rng((SEEDS[self.name], self.step))
         x = surround(x, self.recipe.surroundings, random)
         if random.random() < self.recipe.mixing:
@@ -442,7 +445,7 @@ def main() -> int:
     plain = Recipe.here()
     parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--model", choices=networks.NAMES, required=True)
+    parser.add_argument("--model", choices=(*networks.NAMES, *beginnings.NAMES), required=True)
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the whole schedule")
     parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
     parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
@@ -454,6 +457,7 @@ def main() -> int:
     parser.add_argument(
         "--begin-from", type=Path, help="a checkpoint, or a published model's folder, whose weights are the first ones"
     )
+    parser.add_argument("--weights", type=Path, help="the folder of TAEF2's weights, if that shall make pseudo-fakes too")
     parser.add_argument("--run", type=Path, help="checkpoint and curve; default: --work")
     parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to do without")
     parser.add_argument("--peak-rate", type=float, default=plain.peak_rate)
@@ -476,16 +480,21 @@ def main() -> int:
         leave_out=tuple(options.leave_out),
     )
     run = Run(options.model, options.run or options.work, recipe)
+    calibration = Splits.of(cache.faces, recipe.leave_out).calibration
+    norm_pictures = cache.inputs(calibration[:: max(1, len(calibration) // NORM_PICTURES)], recipe.side)
     if run.resume():
         print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
     elif options.begin_from and options.begin_from.is_dir():
-        calibration = Splits.of(cache.faces, recipe.leave_out).calibration
-        run.begin_from_published(options.begin_from, cache.inputs(calibration[:NORM_PICTURES], recipe.side))
+        run.begin_from_published(options.begin_from, norm_pictures)
         print(f"{run.name}: begins with the weights of {options.begin_from}", flush=True)
     elif options.begin_from:
         print(f"{run.name}: begins with {run.begin_from(options.begin_from)} numbers of {options.begin_from}", flush=True)
+    elif run.name in beginnings.NAMES:
+        run.begin_pretrained(options.work, norm_pictures)
     if not run.finished:
-        reconstructions = Reconstructions(cache, Splits.of(cache.faces), options.work) if recipe.pseudo else None
+        reconstructions = None
+        if recipe.pseudo:
+            reconstructions = Reconstructions(cache, Splits.of(cache.faces), options.work, weights=options.weights)
         train(
             run,
             cache,

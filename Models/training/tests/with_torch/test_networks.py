@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import layers
 import networks
 from preprocessing import SIDE, normalise
 
@@ -38,10 +39,10 @@ def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
 
 def test_the_picture_stands_beside_its_residuals_unchanged():
     picture = torch.from_numpy(normalise(np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)))
-    made = networks.Residuals()(picture)
+    made = layers.Residuals()(picture)
     assert made.shape == (1, 12, 40, 40) and torch.equal(made[:, :3], picture)
-    assert made[:, 3:].abs().max() == networks.Residuals.CUT
-    flat = networks.Residuals()(torch.full((1, 3, 40, 40), 0.7))
+    assert made[:, 3:].abs().max() == layers.Residuals.CUT
+    flat = layers.Residuals()(torch.full((1, 3, 40, 40), 0.7))
     assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # Nothing is left of what its neighbours predict.
 
 

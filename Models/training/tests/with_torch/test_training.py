@@ -10,6 +10,7 @@ import torch
 import reconstruction
 import train
 from data import Face
+from preprocessing import Crop
 
 FACES = [
     Face(f"{n}.jpg", "train", n % 2, ("zoya_ailab", "lfw", "tpdne_junguler")[n % 3], "", f"g{n}") for n in range(600)
@@ -88,8 +89,8 @@ class OnePicture:
     def image(self, position, variant=None):
         return self.own if variant is None else self.made
 
-    def square(self, position):
-        return (0.0, 0.0, 120.0)
+    def crop(self, position):
+        return Crop((0.0, 0.0, 120.0))
 
 
 def test_a_pair_is_equally_sharp_and_labelled_by_who_made_it():
@@ -108,8 +109,8 @@ def test_a_pair_is_equally_sharp_and_labelled_by_who_made_it():
 def test_reconstructions_have_the_pictures_size(kind, depth):
     network = reconstruction.Autoencoder(kind, depth).eval()
     picture = np.zeros((75, 130, 3), np.uint8)
-    for enlarged in (False, True):
-        made = reconstruction.reconstruct(network, picture, enlarged)
+    for scale in reconstruction.SCALES:
+        made = reconstruction.reconstruct(network, picture, scale)
         assert made.shape == picture.shape and made.dtype == np.uint8
 
 

@@ -1,0 +1,75 @@
+"""What the networks are built of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+class ConvBN(nn.Module):
+    """Convolution, batch norm, and an activation where asked for. `fuse` folds the norm into the convolution for export.
+
+    `same`: even sides are padded as TensorFlow does at a stride of 2, one pixel more at the right and at the bottom.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        relu: bool = True,
+        groups: int = 1,
+        same: bool = False,
+        activation: type[nn.Module] = nn.ReLU,
+        epsilon: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        before = (kernel - stride) // 2
+        self.padding: nn.Module = nn.ZeroPad2d((before, kernel - stride - before) * 2) if same else nn.Identity()
+        padding = 0 if same else kernel // 2
+        self.convolution: nn.Module = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs, epsilon)
+        self.activation: nn.Module = activation(inplace=True) if relu else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
+        return self.activation(self.norm(self.convolution(self.padding(x))))
+
+    def fuse(self) -> None:
+        """Puts the norm's scale and shift into the convolution's weights."""
+        self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)  # type: ignore[type-var]
+        self.norm = nn.Identity()
+
+
+class Residuals(nn.Module):
+    """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W], in one convolution of fixed kernels.
+
+    Each colour as it is, and through three high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off where
+    edges would drown the noise. The input stands in -2…2, so the cut leaves the picture alone.
+    """
+
+    CUT = 3.0
+    """One unit of the input is 64 grey levels, eight of them one of a residual: a residual of 24 levels is where the cut is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        same = torch.zeros(5, 5)
+        same[2, 2] = 1 / 8
+        second = torch.zeros(5, 5)
+        second[2, 1:4] = torch.tensor([1.0, -2.0, 1.0]) / 2
+        square3 = torch.zeros(5, 5)
+        square3[1:4, 1:4] = torch.tensor([[-1.0, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
+        square5 = torch.tensor(
+            [[-1.0, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
+        )
+        kernels = torch.zeros(12, 3, 5, 5)
+        for number, kernel in enumerate((same, second, square3, square5 / 12)):
+            for channel in range(3):
+                kernels[3 * number + channel, channel] = kernel
+        self.register_buffer("kernels", kernels * 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] to [N, 12, H, W]."""
+        return nn.functional.conv2d(x, self.kernels, padding=2).clamp(-self.CUT, self.CUT)
