@@ -37,8 +37,8 @@ test: packages engine ## build with walls checked, run all tests
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(walls)
 	swift test --skip-build --disable-xctest
-	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Documentation/tests Benchmarks/peers/tests Models/training/tests \
-		--ignore Models/training/tests/with_torch
+	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Corpus Tests/Documentation/tests Benchmarks/peers/tests \
+		Models/training/tests --ignore Models/training/tests/with_torch
 
 test-tsan: packages engine ## run the Swift tests under the thread sanitizer
 	@scripts/sanitize thread

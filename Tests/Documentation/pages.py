@@ -167,6 +167,7 @@ NOT_RUN = [
      "needs root and systemd; make deploy-test"),
     (r"docs/preprocessing\.md", r"BIFRONS_PARITY_PICTURES=FOLDER swift test",
      "needs a folder of pictures and a debug build"),
+    (r"Tests/Corpus/README\.md", r".*", "make test replays the corpus"),
     (r"Models/training/README\.md", r".*", "needs labelled pictures and hours; make test runs its tests"),
 ]
 

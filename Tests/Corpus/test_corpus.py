@@ -1,0 +1,27 @@
+"""The service answers as the corpus has it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import corpus
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return corpus.converse(corpus.ROOT / ".build/debug")
+
+
+KNOWN = json.loads((HERE / "corpus.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("title", KNOWN)
+def test_the_answer_is_as_it_was(answers, title):
+    assert answers.get(title) == KNOWN[title]
+
+
+def test_every_exchange_is_in_the_corpus(answers):
+    assert answers.keys() == KNOWN.keys()

@@ -1,0 +1,154 @@
+"""Workers that answer by a script: a locator and the networks of an ensemble, as the worker protocol's bytes.
+
+What a picture or crop says decides the answer: a picture is text such as `faces 2` or `fail 415 image_unknown_format not an
+image`, and the first byte of a crop is what the locator wrote there.
+"""
+
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+
+import zmq
+
+VERSION = 4
+HELLO, SCORE, FAIL, PING, CROPS = 1, 2, 3, 4, 8
+WELCOME, LOCATE, PONG, RESYNC, BYE, SCORE_CROPS = 65, 66, 67, 68, 69, 70
+SIDE = 2
+"""Pixels of a crop's side."""
+
+TIMINGS = struct.pack("<IIH", 100, 200, 1)
+DIGEST = "sha256:" + "0" * 64
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<H", len(value.encode())) + value.encode()
+
+
+def specification(margin: float = 1.5) -> bytes:
+    """Faces with a margin, in `SIDE` pixels, of the current preprocessing."""
+    return struct.pack("<BdHHH", 1, margin, SIDE, SIDE, 3)
+
+
+def hello(model: str, network: bool) -> bytes:
+    worker, boot = f"{model}-1", int.from_bytes(model.encode()[:8], "little")
+    role = b"\x01" + specification() if network else struct.pack("<BH", 0, 3)
+    metric = b"\x01" + text("roc_auc") + struct.pack("<d", 0.5)
+    names = text(model) + text("1.0.0") + text(DIGEST) + text(worker)
+    return bytes([VERSION, HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
+
+
+@dataclass
+class Worker:
+    """One worker, its connection, and what the router told it."""
+
+    model: str
+    network: bool
+    endpoint: str
+    logit: float = 0.0
+    told: list[bytes] = field(default_factory=list)
+    """Messages of the router but PONGs, each frame behind its length."""
+    epoch: int = 0
+    progress: int = 0
+    ready: threading.Event = field(default_factory=threading.Event)
+
+    def connect(self, context: zmq.Context) -> zmq.Socket:
+        self.socket = context.socket(zmq.DEALER)
+        self.socket.linger = 0
+        self.socket.connect(self.endpoint)
+        self.socket.send(hello(self.model, self.network))
+        return self.socket
+
+    def receive(self) -> None:
+        frames = self.socket.recv_multipart()
+        kind = frames[0][1]
+        if kind == PONG:
+            return
+        self.told.append(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
+        if kind == WELCOME:
+            (self.epoch,) = struct.unpack_from("<Q", frames[0], 2)
+            self.ready.set()
+        elif kind == LOCATE:
+            self._locate(*struct.unpack_from("<Q", frames[0], 2), frames[0][15:], frames[1])
+        elif kind == SCORE_CROPS:
+            self._score(*struct.unpack_from("<Q", frames[0], 2), frames[1])
+
+    def beat(self) -> None:
+        if self.epoch:
+            self.progress += 1  # A worker that makes none counts as one that hangs.
+            self.socket.send(bytes([VERSION, PING]) + struct.pack("<QIQ", self.epoch, 0, self.progress))
+
+    def _fail(self, job: int, words: list[str]) -> None:
+        status, code, message = words
+        frame = struct.pack("<QQH", self.epoch, job, int(status)) + text(code) + text(message)
+        self.socket.send(bytes([VERSION, FAIL]) + frame)
+
+    def _locate(self, job: int, wanted: bytes, picture: bytes) -> None:
+        words = picture.decode("latin-1").split(" ", 1)
+        if words[0] == "fail":
+            return self._fail(job, words[1].split(" ", 2))
+        if words[0] != "faces":
+            return  # It takes its time; the job's budget ends it.
+        count, _, marks = words[1].partition(" ")
+        faces, found = min(int(count), 16), int(count)
+        boxes = [struct.pack("<iiii", 10 * number, 20, 30, 40 - number) for number in range(faces)]
+        crops = max(faces, 1)
+        head = struct.pack("<QQB", self.epoch, job, faces)
+        head += b"".join(box + struct.pack("<h", 450 if number == 1 else 0) for number, box in enumerate(boxes))
+        head += struct.pack("<HBII", found, 0, 512, 600) + bytes(range(32)) + wanted[:1]
+        pixels = bytearray(3 * SIDE * SIDE * crops)
+        pixels[:: 3 * SIDE * SIDE] = (marks.encode().ljust(crops, b"a"))[:crops]
+        for _ in range(wanted[0]):
+            head += bytes([crops]) + b"".join(boxes or [struct.pack("<iiii", 0, 0, 512, 512)])
+        self.socket.send_multipart([bytes([VERSION, CROPS]) + head + TIMINGS, *[bytes(pixels)] * wanted[0]])
+
+    def _score(self, job: int, crops: bytes) -> None:
+        marks = crops[:: 3 * SIDE * SIDE]
+        if self.model[0].upper().encode() in marks:
+            return self._fail(job, ["503", "inference_failed", "the script says so"])
+        if b"s" in marks:
+            return None  # It takes its time.
+        answers = b"".join(
+            struct.pack("<fBB", self.logit + (mark - ord("a")) / 4, 2, 1) + bytes([mark, 255 - mark]) for mark in marks
+        )
+        head = struct.pack("<QQB", self.epoch, job, len(marks))
+        return self.socket.send(bytes([VERSION, SCORE]) + head + answers + TIMINGS)
+
+
+class Workers:
+    """The workers of one service, in a thread of their own."""
+
+    def __init__(self, workers: list[Worker]):
+        self._workers = workers
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Workers":
+        self._thread.start()
+        for worker in self._workers:
+            if not worker.ready.wait(20):
+                raise SystemExit(f"the router did not welcome the worker of {worker.model} within 20 s")
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        context, poller = zmq.Context(), zmq.Poller()
+        by_socket = {}
+        for worker in self._workers:  # One by one, because the router tells of them in the order in which they came.
+            socket = worker.connect(context)
+            by_socket[socket] = worker
+            poller.register(socket, zmq.POLLIN)
+            if socket.poll(20_000):
+                worker.receive()
+        next_beat = 0.0
+        while not self._end.is_set():
+            for socket, _ in poller.poll(100):
+                by_socket[socket].receive()
+            if time.monotonic() > next_beat:
+                next_beat = time.monotonic() + 0.2
+                for worker in self._workers:
+                    worker.beat()
+        context.destroy(0)
