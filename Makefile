@@ -3,9 +3,9 @@
 SHELL := /bin/bash
 .NOTPARALLEL:
 
-# Walls between the rooms: a target can import only what Package.swift says it depends on.
-walls := --explicit-target-dependency-import-check error
-release := swift build -c release --static-swift-stdlib $(walls)
+# Layering: a target can import only what Package.swift says it depends on.
+layering := --explicit-target-dependency-import-check error
+release := swift build -c release --static-swift-stdlib $(layering)
 swift_files := Sources Tests Benchmarks/Sources Fuzzing/Sources Package.swift Benchmarks/Package.swift Fuzzing/Package.swift
 
 # The demo's picture; a portrait that Debian ships, if not given
@@ -33,9 +33,9 @@ help: ## say what can be made
 demo: build engine ## build, start a cluster, classify IMAGE=path with it, stop it
 	@scripts/demo "$(IMAGE)"
 
-test: packages engine ## build with walls checked, run all tests
+test: packages engine ## build with layering checked, run all tests
 	@scripts/python-environment .venv-test Tests/requirements.txt
-	swift build --build-tests $(walls)
+	swift build --build-tests $(layering)
 	swift test --skip-build --disable-xctest
 	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Corpus Tests/Documentation/tests Benchmarks/peers/tests \
 		Models/training/tests --ignore Models/training/tests/with_torch

@@ -2,8 +2,9 @@
 
 import PackageDescription
 
-// The rooms of docs/architecture.md and, in `dependencies`, the walls between them: what a target does not name it
-// cannot import (`swift build --explicit-target-dependency-import-check error`, see the Makefile).
+// The modules of docs/architecture.md, in folders by the process that they belong to, and the layering between them: what a
+// target does not name as a dependency it cannot import (`swift build --explicit-target-dependency-import-check error`, see
+// the Makefile).
 
 let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
@@ -27,16 +28,30 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func module(_ name: String, in folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)", swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+/// C code, or a system library's headers behind our own.
+func cModule(_ name: String, in folder: String = "System") -> Target {
+    .target(name: name, path: "Sources/\(folder)/\(name)")
+}
+
+func systemLibrary(_ name: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/System/\(name)")
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies + [arguments], swiftSettings: strict)
+    .executableTarget(
+        name: name, dependencies: dependencies + [arguments], path: "Sources/Programs/\(name)", swiftSettings: strict)
+}
+
+func tests(
+    _ name: String, in folder: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(folder)/\(name)", exclude: exclude, swiftSettings: strict
+    )
 }
 
 let package = Package(
@@ -71,103 +86,106 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        // The rooms, in the order in which a request visits them.
-        room("Wire"),
-        room("RouterCore", ["Wire", deque, heap, histogram]),
-        room("WorkerCore", ["Wire"]),
-        .systemLibrary(name: "CZeroMQ"),
-        .systemLibrary(name: "CLinux"),
-        .systemLibrary(name: "CCrypto"),
-        .target(name: "CJPEG"),
-        .target(name: "CPNG"),
-        .target(name: "CLCMS"),
-        .target(name: "COpenVINO"),
-        .target(name: "CResampling"),
-        room("ZeroMQ", ["CLinux", "CZeroMQ"]),
-        room("Keyring", ["ZeroMQ"]),
-        room("Reactor", ["CLinux", "Wire", "ZeroMQ"]),
-        room("Journal", ["Reactor", "Wire", "ZeroMQ", grdb]),
-        room("ImageDecoding", ["CJPEG", "CLCMS", "CPNG"]),
-        room("Hashing", ["CCrypto"]),
-        room("Inference", ["COpenVINO", "CResampling", "Hashing", "ImageDecoding"]),
-        room("Settings", ["CLinux", arguments, configuration, logging]),
-        room(
-            "RouterService",
+        // Shared by the processes.
+        module("Wire", in: "Shared"),
+        module("ZeroMQ", in: "Shared", ["CLinux", "CZeroMQ"]),
+        module("Reactor", in: "Shared", ["CLinux", "Wire", "ZeroMQ"]),
+        module("Keyring", in: "Shared", ["ZeroMQ"]),
+        module("Settings", in: "Shared", ["CLinux", arguments, configuration, logging]),
+        module("Hashing", in: "Shared", ["CCrypto"]),
+
+        // The router.
+        module("RouterCore", in: "Router", ["Wire", deque, heap, histogram]),
+        module("Journal", in: "Router", ["Reactor", "Wire", "ZeroMQ", grdb]),
+        module(
+            "RouterService", in: "Router",
             ["Hashing", "Journal", "Keyring", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
-        room(
-            "WorkerService",
+
+        // A worker.
+        module("WorkerCore", in: "Worker", ["Wire"]),
+        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG"]),
+        module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Hashing", "ImageDecoding"]),
+        module(
+            "WorkerService", in: "Worker",
             [
                 "Hashing", "ImageDecoding", "Inference", "Keyring", "Reactor", "Settings", "Wire", "WorkerCore",
                 "ZeroMQ", logging,
             ]),
-        room("Client", ["Reactor", "Wire", "ZeroMQ"]),
-        room("ImageDrawing", ["CJPEG", "CPNG", "ImageDecoding"]),
-        room(
-            "Commands",
+
+        // The HTTP gateway, and the client that it and the command line are.
+        module("Client", in: "Client", ["Reactor", "Wire", "ZeroMQ"]),
+        module("FormData", in: "Gateway"),
+        module(
+            "Gateway", in: "Gateway",
+            [
+                "CPages", "Client", "FormData", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes,
+                hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
+            ]),
+
+        // The command line.
+        module("ImageDrawing", in: "CLI", ["CJPEG", "CPNG", "ImageDecoding"]),
+        module(
+            "Commands", in: "CLI",
             [
                 "Client", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "Wire", "ZeroMQ",
                 arguments, histogram,
             ]),
-        .target(name: "CPages"),
-        room("FormData"),
-        .target(
-            name: "Gateway",
-            dependencies: [
-                "CPages", "Client", "FormData", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes,
-                hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
-            ],
-            // Embedded by CPages.
-            exclude: ["Resources"], swiftSettings: strict),
-        .target(name: "CNoLocales"),
+
+        // C.
+        systemLibrary("CZeroMQ"), systemLibrary("CLinux"), systemLibrary("CCrypto"),
+        cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
+        cModule("CPages"), cModule("CNoLocales"),
+
         program("bifrons-router", ["CNoLocales", "RouterService", "Settings", "Wire", logging]),
         program("bifrons-worker", ["Settings", "Wire", "WorkerService", logging]),
         program("bifrons-gateway", ["Gateway", "Settings", "Wire", logging]),
         program("bifrons", ["Commands", "Settings"]),
 
         // What only tests and benchmarks use.
-        .target(name: "CTestImages"),
-        room("TestImages", ["CTestImages"]),
-        room("TestKit", ["Wire"]),
+        cModule("CTestImages", in: "Testing"),
+        module("TestImages", in: "Testing", ["CTestImages"]),
+        module("TestKit", in: "Testing", ["Wire"]),
 
-        tests("WireTests", ["TestKit", "Wire"]),
-        tests("RouterCoreTests", ["RouterCore", "TestKit", "Wire"]),
-        tests("WorkerCoreTests", ["TestKit", "Wire", "WorkerCore"]),
-        tests("ZeroMQTests", ["ZeroMQ"]),
-        tests("KeyringTests", ["Keyring", "ZeroMQ"]),
-        tests("ReactorTests", ["Reactor", "Wire", "ZeroMQ"]),
-        tests("JournalTests", ["Journal", "Reactor", "Wire", "ZeroMQ", grdb]),
-        tests("ImageDecodingTests", ["ImageDecoding", "TestImages"]),
-        tests("ImageDrawingTests", ["ImageDecoding", "ImageDrawing"]),
-        tests("HashingTests", ["Hashing"]),
+        tests("WireTests", in: "Shared", ["TestKit", "Wire"]),
+        tests("ZeroMQTests", in: "Shared", ["ZeroMQ"]),
+        tests("ReactorTests", in: "Shared", ["Reactor", "Wire", "ZeroMQ"]),
+        tests("KeyringTests", in: "Shared", ["Keyring", "ZeroMQ"]),
+        tests("SettingsTests", in: "Shared", ["Settings", arguments, logging]),
+        tests("HashingTests", in: "Shared", ["Hashing"]),
+        tests("RouterCoreTests", in: "Router", ["RouterCore", "TestKit", "Wire"]),
+        tests("JournalTests", in: "Router", ["Journal", "Reactor", "Wire", "ZeroMQ", grdb]),
+        tests("RouterServiceTests", in: "Router", ["RouterCore", "RouterService", "Wire", "ZeroMQ"]),
+        tests("WorkerCoreTests", in: "Worker", ["TestKit", "Wire", "WorkerCore"]),
+        tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
         tests(
-            "InferenceTests", ["Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"], exclude: ["Fixtures"]),
-        tests("SettingsTests", ["Settings", arguments, logging]),
-        tests("RouterServiceTests", ["RouterCore", "RouterService", "Wire", "ZeroMQ"]),
+            "InferenceTests", in: "Worker", ["Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"],
+            exclude: ["Fixtures"]),
         tests(
-            "WorkerServiceTests",
+            "WorkerServiceTests", in: "Worker",
             [
                 "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "TestImages", "Wire", "WorkerService",
                 "ZeroMQ", logging,
             ]),
-        tests("FormDataTests", ["FormData"]),
+        tests("ClientTests", in: "Client", ["Client", "Reactor", "Wire", "ZeroMQ"]),
+        tests("FormDataTests", in: "Gateway", ["FormData"]),
         tests(
-            "GatewayTests",
+            "GatewayTests", in: "Gateway",
             [
                 "Client", "Gateway", "Hashing", "Settings", "Wire", httpTypes, hummingbird, logging, nio, nioEmbedded,
                 nioHTTPTypes,
             ]),
-        tests("ClientTests", ["Client", "Reactor", "Wire", "ZeroMQ"]),
+        tests("ImageDrawingTests", in: "CLI", ["ImageDecoding", "ImageDrawing"]),
         tests(
-            "CommandsTests",
+            "CommandsTests", in: "CLI",
             [
                 "Client", "Commands", "ImageDecoding", "ImageDrawing", "Reactor", "Settings", "TestImages", "Wire",
                 "ZeroMQ", arguments,
             ]),
-        tests(
-            "EndToEndTests",
-            [
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
                 "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit",
                 "Wire", "WorkerService", "ZeroMQ", logging,
-            ]),
+            ], swiftSettings: strict),
     ]
 )

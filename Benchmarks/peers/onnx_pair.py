@@ -39,7 +39,7 @@ class Pair:
     """The ResNet and the Inception, one after the other on one thread, and the merge of their calibrated scores."""
 
     def __init__(self) -> None:
-        # As in Sources/Inference/Network.swift.
+        # As in Sources/Worker/Inference/Network.swift.
         settings = {
             "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": "f32",
             "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1,

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-FIXTURES = _ROOT / "Tests/InferenceTests/Fixtures"
+FIXTURES = _ROOT / "Tests/Worker/InferenceTests/Fixtures"
 LOCATOR_FOLDER = _ROOT / "Models/locator"
 SIDE = 8
 COLOURS = 4096

@@ -68,7 +68,7 @@ final class Spawner: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, order.errorPath, write, 0o600)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 3)
 
-        // Tests of other rooms block signals in the threads they run on.
+        // Tests of other modules block signals in the threads they run on.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -26,7 +26,7 @@ public struct DecodeLimits: Hashable, Sendable {
         self.profile = profile
     }
 
-    /// `time` as the C rooms take it.
+    /// `time` as the C modules take it.
     var nanoseconds: UInt64 {
         let (seconds, attoseconds) = time.components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }

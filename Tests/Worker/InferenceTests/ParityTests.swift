@@ -32,7 +32,7 @@ import Testing
     /// How far the probabilities of one network may lie apart: in int8 a last bit of the picture weighs more.
     private static let tolerances: [Manifest.Precision: Double] = [.f32: 0.005, .int8: 0.03]
 
-    private static let root = String(#filePath.dropLast("/Tests/InferenceTests/ParityTests.swift".count))
+    private static let root = String(#filePath.dropLast("/Tests/Worker/InferenceTests/ParityTests.swift".count))
 
     /// Runs the Python side in a folder of its own.
     private func entries(_ arguments: String, in folder: String) throws -> [Entry] {

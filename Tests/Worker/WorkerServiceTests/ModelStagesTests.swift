@@ -10,7 +10,7 @@ import Wire
 
 /// The models of this repository, in the engine.
 @Suite(.serialized) struct ModelStagesTests {
-    private static let models = #filePath.dropLast("Tests/WorkerServiceTests/ModelStagesTests.swift".count) + "Models"
+    private static let models = #filePath.dropLast("Tests/Worker/WorkerServiceTests/ModelStagesTests.swift".count) + "Models"
 
     private func load(_ model: String) throws -> Stage {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": Self.models + "/" + model])

@@ -8,10 +8,10 @@ import Testing
 @Suite struct PagesTests {
     @Test func everyFileOfTheFolderIsServed() throws {
         let folder =
-            #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Sources/Gateway/Resources"
+            #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 } + "/Sources/Gateway/Resources"
         let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
         let pages = Pages()
-        #expect(pages.names == files, "the table in Sources/CPages/CPages.c differs from \(folder)")
+        #expect(pages.names == files, "the table in Sources/System/CPages/CPages.c differs from \(folder)")
         for name in files {
             let content = try #require(FileManager.default.contents(atPath: "\(folder)/\(name)"))
             #expect(pages.response(name, ifNoneMatch: nil)?.headers[.contentLength] == "\(content.count)")

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct LocatorTests {
     private static let folder =
-        String(#filePath.dropLast("Tests/InferenceTests/LocatorTests.swift".count)) + "Models/locator"
+        String(#filePath.dropLast("Tests/Worker/InferenceTests/LocatorTests.swift".count)) + "Models/locator"
 
     /// The canary's picture has a face; the others are of other sizes.
     private static func files() throws -> [[UInt8]] {

@@ -107,7 +107,7 @@ import ZeroMQ
     private static let pongWithContext: [UInt8] = [0x04, 0x08, 0x04, 0x50, 0x4F, 0x4E, 0x47, 0x61, 0x62, 0x63]
 
     @Test func docsShowTheseBytes() throws {
-        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let file = try #require(fopen("\(root)/docs/protocol.md", "r"))
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)

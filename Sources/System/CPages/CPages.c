@@ -4,79 +4,79 @@
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
 static const unsigned char api_js[] = {
-#embed "../Gateway/Resources/api.js"
+#embed "../../Gateway/Resources/api.js"
 };
 
 static const unsigned char app_js[] = {
-#embed "../Gateway/Resources/app.js"
+#embed "../../Gateway/Resources/app.js"
 };
 
 static const unsigned char chart_js[] = {
-#embed "../Gateway/Resources/chart.js"
+#embed "../../Gateway/Resources/chart.js"
 };
 
 static const unsigned char dom_js[] = {
-#embed "../Gateway/Resources/dom.js"
+#embed "../../Gateway/Resources/dom.js"
 };
 
 static const unsigned char export_js[] = {
-#embed "../Gateway/Resources/export.js"
+#embed "../../Gateway/Resources/export.js"
 };
 
 static const unsigned char formats_js[] = {
-#embed "../Gateway/Resources/formats.js"
+#embed "../../Gateway/Resources/formats.js"
 };
 
 static const unsigned char icon_svg[] = {
-#embed "../Gateway/Resources/icon.svg"
+#embed "../../Gateway/Resources/icon.svg"
 };
 
 static const unsigned char index_html[] = {
-#embed "../Gateway/Resources/index.html"
+#embed "../../Gateway/Resources/index.html"
 };
 
 static const unsigned char openapi_json[] = {
-#embed "../Gateway/Resources/openapi.json"
+#embed "../../Gateway/Resources/openapi.json"
 };
 
 static const unsigned char overlay_js[] = {
-#embed "../Gateway/Resources/overlay.js"
+#embed "../../Gateway/Resources/overlay.js"
 };
 
 static const unsigned char picture_js[] = {
-#embed "../Gateway/Resources/picture.js"
+#embed "../../Gateway/Resources/picture.js"
 };
 
 static const unsigned char samples_js[] = {
-#embed "../Gateway/Resources/samples.js"
+#embed "../../Gateway/Resources/samples.js"
 };
 
 static const unsigned char scale_js[] = {
-#embed "../Gateway/Resources/scale.js"
+#embed "../../Gateway/Resources/scale.js"
 };
 
 static const unsigned char session_js[] = {
-#embed "../Gateway/Resources/session.js"
+#embed "../../Gateway/Resources/session.js"
 };
 
 static const unsigned char status_html[] = {
-#embed "../Gateway/Resources/status.html"
+#embed "../../Gateway/Resources/status.html"
 };
 
 static const unsigned char status_js[] = {
-#embed "../Gateway/Resources/status.js"
+#embed "../../Gateway/Resources/status.js"
 };
 
 static const unsigned char style_css[] = {
-#embed "../Gateway/Resources/style.css"
+#embed "../../Gateway/Resources/style.css"
 };
 
 static const unsigned char token_js[] = {
-#embed "../Gateway/Resources/token.js"
+#embed "../../Gateway/Resources/token.js"
 };
 
 static const unsigned char words_js[] = {
-#embed "../Gateway/Resources/words.js"
+#embed "../../Gateway/Resources/words.js"
 };
 
 static const struct bifrons_page bifrons_pages[] = {
