@@ -93,7 +93,7 @@ private final class Cutter {
     /// The crops for each network.
     func cut(_ image: [UInt8], for scorers: [Scorer]) throws -> [[UInt8]] {
         // Networks of one specification share their crops, as in the service.
-        var specifications: [Inference.CropSpecification] = []
+        var specifications: [CropGeometry] = []
         for scorer in scorers where !specifications.contains(scorer.specification) {
             specifications.append(scorer.specification)
         }
@@ -112,7 +112,7 @@ private final class Scorer {
         model = try Model(folder: folder, engine: try Engine.load())
     }
 
-    var specification: Inference.CropSpecification { model.manifest.cropSpecification }
+    var specification: CropGeometry { model.manifest.cropGeometry }
 
     func score(_ crops: [UInt8]) throws {
         for result in try crops.withUnsafeBytes({ try model.score(crops: $0) }) { _ = try result.get() }

@@ -24,7 +24,7 @@ struct PictureBenchmark: ParsableCommand {
         let bench = try Bench(
             locator: Locator(folder: "\(product.models)/locator", engine: engine),
             specification: Model(folder: "\(product.models)/\(Cluster.models[0])", engine: engine).manifest
-                .cropSpecification, rounds: rounds)
+                .cropGeometry, rounds: rounds)
         // The qualities that give files of about 140 kB, and of a camera's size.
         let small = try bytes(portrait) ?? TestImages.jpeg(width: 768, height: 900, quality: 89, subsampled: true)
         tell(try bench.measure(small).whole <= 5, "a portrait takes at most 5 ms from file to crops")
@@ -43,7 +43,7 @@ struct PictureBenchmark: ParsableCommand {
 
     private struct Bench {
         var locator: Locator
-        var specification: Inference.CropSpecification
+        var specification: CropGeometry
         var rounds: Int
 
         /// Prints what each part of the way takes.

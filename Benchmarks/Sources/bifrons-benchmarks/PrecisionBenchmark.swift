@@ -24,7 +24,7 @@ struct PrecisionBenchmark: ParsableCommand {
                     print("\(error)")
                 }
             }
-            let bytes = batch * models[0].manifest.cropSpecification.byteCount
+            let bytes = batch * models[0].manifest.cropGeometry.byteCount
             let crops = (0..<bytes).map { UInt8(($0 &* 40503) >> 4 & 0xFF) }
             func score(_ model: Model) throws { _ = try crops.withUnsafeBytes { try model.score(crops: $0) } }
             for model in models { try score(model) }

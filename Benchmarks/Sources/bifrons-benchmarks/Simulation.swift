@@ -235,7 +235,7 @@ struct Simulation {
         var header = RequestHeader(verb: .classify)
         header.requirement = .all
         // Eight clients a router; each job goes to the next router, as those of a client that knows them all.
-        let client = Asker(.connection(token / parameters.routers % 8), .client)
+        let client = Principal(.connection(token / parameters.routers % 8), .client)
         let event = RouterCore.Event.request(
             token, header, imageBytes: parameters.imageBytes, totalBytes: parameters.imageBytes, from: client)
         schedule(.atRouter(token % parameters.routers, event), after: parameters.networkDelay)

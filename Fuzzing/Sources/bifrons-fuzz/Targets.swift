@@ -74,7 +74,7 @@ private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
     }
 }
 
-private func isWithinLimits(_ specification: Wire.CropSpecification) -> Bool {
+private func isWithinLimits(_ specification: CropSpecification) -> Bool {
     guard case .face(let margin) = specification.kind else { return specification.cropBytes > 0 }
     return specification.cropBytes > 0 && Limits.cropMargins.contains(margin)
 }

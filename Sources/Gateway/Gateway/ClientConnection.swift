@@ -17,7 +17,7 @@ struct ClientConnection: Sendable {
     func whileOpen<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let task = Task(operation: work)
         let isHeard = channel.eventLoop.makePromise(of: Void.self)
-        channel.triggerUserOutboundEvent(ConnectionGuard.OnDeparture { task.cancel() }, promise: isHeard)
+        channel.triggerUserOutboundEvent(ConnectionDeadlineHandler.OnDeparture { task.cancel() }, promise: isHeard)
         // A connection that has ended already hears nothing.
         isHeard.futureResult.whenFailure { _ in task.cancel() }
         do {

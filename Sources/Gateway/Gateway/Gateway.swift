@@ -53,7 +53,7 @@ struct Gateway: Sendable {
                 }
             }
         } catch let problem as Problem {
-            response = route == .original ? Self.originalError(problem) : problem.response()
+            response = route == .legacy ? Self.legacyError(problem) : problem.response()
         } catch let error as HTTPParserError {
             response = Problem(error).response()
         } catch let error where error is IOError || error is ChannelError {
@@ -122,7 +122,7 @@ struct Gateway: Sendable {
         case .models: return try await router.ask(RequestHeader(verb: .models)).response
         case .status: return try await router.ask(RequestHeader(verb: .status)).response
         case .events: return await events()
-        case .original: return try await client.whileOpen { try await classifyAsOriginal(request, for: owner) }
+        case .legacy: return try await client.whileOpen { try await classifyForLegacyAPI(request, for: owner) }
         }
     }
 

@@ -89,7 +89,7 @@ public struct GatewayService: Sendable {
         let connections = min(settings.connections, OpenFiles.raiseLimit() - Self.spareDescriptors)
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
-                ConnectionGuard(
+                ConnectionDeadlineHandler(
                     timeout: settings.timeout, largestBody: settings.imageBytes + Self.formOverheadBytes,
                     refuse: gateway.refuse)
             ],

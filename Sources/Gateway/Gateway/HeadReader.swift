@@ -8,9 +8,9 @@ final class HeadReader: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
-    private let connection: ConnectionGuard
+    private let connection: ConnectionDeadlineHandler
 
-    init(_ connection: ConnectionGuard) {
+    init(_ connection: ConnectionDeadlineHandler) {
         self.connection = connection
     }
 

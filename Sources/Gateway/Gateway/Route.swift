@@ -14,12 +14,12 @@ enum Route: Equatable {
     case status
     case events
     /// `POST` to the page's own path.
-    case original
+    case legacy
 
     /// What stands at a path: the route of each method; nil if nothing does.
     static func at(_ path: String) -> [HTTPRequest.Method: Route]? {
         switch path {
-        case "/": return [.get: .page("index.html"), .post: .original]
+        case "/": return [.get: .page("index.html"), .post: .legacy]
         case "/status": return [.get: .page("status.html")]
         case "/openapi.json": return [.get: .openAPI]
         case "/healthz": return [.get: .health]
@@ -48,7 +48,7 @@ enum Route: Equatable {
     /// The path with its variable parts named, for metrics: few, whatever clients ask.
     var template: String {
         switch self {
-        case .page("index.html"), .original: "/"
+        case .page("index.html"), .legacy: "/"
         case .page("status.html"): "/status"
         case .page: "/assets/{name}"
         case .openAPI: "/openapi.json"
@@ -68,7 +68,7 @@ enum Route: Equatable {
     var needsToken: Bool {
         switch self {
         case .page, .openAPI, .health, .readiness: false
-        case .metrics, .classify, .jobs, .job, .models, .status, .events, .original: true
+        case .metrics, .classify, .jobs, .job, .models, .status, .events, .legacy: true
         }
     }
 

@@ -69,7 +69,7 @@ public final class Journal: Sendable {
     fileprivate enum Order: Sendable {
         case persist(job: UInt64, RequestHeader, key: String?, sha256: [UInt8]?, Frame)
         case record(job: UInt64, ResultDocument)
-        case find(token: Int, id: String, of: Principal?)
+        case find(token: Int, id: String, of: JobOwner?)
         case close
     }
 
@@ -128,9 +128,9 @@ public final class Journal: Sendable {
         orders.post(.record(job: job, document))
     }
 
-    /// Looks for the latest job with an id, of this principal or, nil, of anybody: `.found` follows.
-    public func find(_ id: String, of principal: Principal? = nil, for token: Int) {
-        orders.post(.find(token: token, id: id, of: principal))
+    /// Looks for the latest job with an id, of this owner or, if nil, of anybody: `.found` follows.
+    public func find(_ id: String, of jobOwner: JobOwner? = nil, for token: Int) {
+        orders.post(.find(token: token, id: id, of: jobOwner))
     }
 
     /// Bytes of jobs and results on disk, as of the last transaction.
@@ -283,8 +283,8 @@ private struct Writer: @unchecked Sendable {
         case .record(let job, let document):
             try transaction.setResult(job, document, now: now)
             return .recorded(job: job, failure: nil)
-        case .find(let token, let id, let principal):
-            return .found(token: token, try transaction.find(id, of: principal, cutoff: now - retention))
+        case .find(let token, let id, let jobOwner):
+            return .found(token: token, try transaction.find(id, of: jobOwner, cutoff: now - retention))
         case .close: return nil
         }
     }

@@ -123,8 +123,8 @@ struct Transaction: ~Copyable {
         ])
     }
 
-    /// What is known of the latest job with this id, of this principal or, nil, of anybody.
-    func find(_ id: String, of principal: Principal?, cutoff: Int64) throws -> Journal.Found {
+    /// What is known of the latest job with this id, of this owner or, if nil, of anybody.
+    func find(_ id: String, of jobOwner: JobOwner?, cutoff: Int64) throws -> Journal.Found {
         guard
             let row = try GRDB.Row.fetchOne(
                 db.cachedStatement(
@@ -133,7 +133,7 @@ struct Transaction: ~Copyable {
                         WHERE id = ?1 AND (?2 OR (owner IS ?3 AND on_behalf_of IS ?4))
                         ORDER BY sequence DESC LIMIT 1
                         """),
-                arguments: [id, principal == nil, principal?.key, principal?.owner])
+                arguments: [id, jobOwner == nil, jobOwner?.key, jobOwner?.owner])
         else { return .unknown }
         guard let result: Data = row["result"] else { return .running }
         let finished: Int64 = row["finished"]

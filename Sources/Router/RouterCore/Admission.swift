@@ -10,7 +10,7 @@ internal import Wire
 struct Admission {
     /// A job that was turned away, as it will be known when it comes again.
     struct Caller: Hashable {
-        let client: Asker.Identity
+        let client: Principal.Identity
         let id: String
     }
 
@@ -23,7 +23,7 @@ struct Admission {
     private static let maxPlaces = 8192
 
     /// Of each client that has a line. Those that are over are forgotten when another client comes.
-    private var lineEnds: [Asker.Identity: Instant] = [:]
+    private var lineEnds: [Principal.Identity: Instant] = [:]
     /// From one place of a line to the next, as they move.
     private var interval = Duration.zero
     /// When it is whose turn.
@@ -45,7 +45,7 @@ struct Admission {
     ///   - rate: jobs a second that leave; 0 if that is not known.
     ///   - caller: the client's job; nil if it has no id to be known by, and then no place is kept for it.
     /// - Returns: milliseconds until the turn of the place in its line that the job now holds.
-    mutating func retryAfter(rate: Double, _ client: Asker.Identity, _ caller: Caller?, at now: Instant) -> Int {
+    mutating func retryAfter(rate: Double, _ client: Principal.Identity, _ caller: Caller?, at now: Instant) -> Int {
         if lineEnds[client] == nil { lineEnds = lineEnds.filter { $0.value > now } }
         let end = max(lineEnds[client] ?? now, now)
         lineEnds[client] = end

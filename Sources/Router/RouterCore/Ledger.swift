@@ -12,7 +12,7 @@ struct Ledger {
     private var nextSerial: UInt64 = 1
     /// Bytes of the requests' messages.
     private(set) var bytes = 0
-    private var loads: [Asker.Identity: Load] = [:]
+    private var loads: [Principal.Identity: Load] = [:]
 
     /// What one client has in the router: its jobs, and the bytes of their messages and crops.
     struct Load {
@@ -29,7 +29,7 @@ struct Ledger {
     var journalled: Int { requests.values.count(where: \.isJournalled) }
     var oldest: Instant? { requests.values.lazy.map(\.received).min() }
 
-    func load(of identity: Asker.Identity) -> Load {
+    func load(of identity: Principal.Identity) -> Load {
         loads[identity] ?? Load()
     }
 
@@ -41,11 +41,11 @@ struct Ledger {
         requests[job.serial]?.steps[job.step].isWaiting ?? false
     }
 
-    /// The unfinished request with this id, of this principal or, nil, of anybody; the latest, if several have the same.
-    func serial(ofID id: String, of principal: Principal? = nil) -> UInt64? {
+    /// The unfinished request with this id, of this owner or, if nil, of anybody; the latest, if several have the same.
+    func serial(ofID id: String, of jobOwner: JobOwner? = nil) -> UInt64? {
         guard let latest = serialsByID[id] else { return nil }
-        guard let principal else { return latest }
-        func isTheirs(_ serial: UInt64) -> Bool { requests[serial]?.asker.principal == principal }
+        guard let jobOwner else { return latest }
+        func isTheirs(_ serial: UInt64) -> Bool { requests[serial]?.principal.jobOwner == jobOwner }
         return isTheirs(latest) ? latest : earlierByID[id]?.last(where: isTheirs)
     }
 
@@ -67,8 +67,8 @@ struct Ledger {
         }
         if let key = request.key, let content = request.content { contents[key, default: (content, 0)].requests += 1 }
         bytes += request.bytes
-        loads[request.asker.identity, default: Load()].jobs += 1
-        loads[request.asker.identity]?.bytes += request.bytes
+        loads[request.principal.identity, default: Load()].jobs += 1
+        loads[request.principal.identity]?.bytes += request.bytes
         return serial
     }
 
@@ -80,21 +80,21 @@ struct Ledger {
             if contents[key]?.requests == 0 { contents[key] = nil }
         }
         bytes -= request.bytes
-        loads[request.asker.identity]?.jobs -= 1
-        loads[request.asker.identity]?.bytes -= request.bytes + request.cutBytes
-        if loads[request.asker.identity]?.jobs == 0 { loads[request.asker.identity] = nil }
+        loads[request.principal.identity]?.jobs -= 1
+        loads[request.principal.identity]?.bytes -= request.bytes + request.cutBytes
+        if loads[request.principal.identity]?.jobs == 0 { loads[request.principal.identity] = nil }
         return request
     }
 
     /// A picture of the request was cut, for the first time or again.
-    mutating func keep(_ cut: Cut, for request: Request) {
-        loads[request.asker.identity]?.bytes += cut.bytes - request.cutBytes
+    mutating func keep(_ cut: KeptCrops, for request: Request) {
+        loads[request.principal.identity]?.bytes += cut.bytes - request.cutBytes
         request.cut = cut
     }
 
     /// The crops of the request are let go before its reply.
     mutating func forgetCut(of request: Request) {
-        loads[request.asker.identity]?.bytes -= request.cutBytes
+        loads[request.principal.identity]?.bytes -= request.cutBytes
     }
 
     private mutating func forget(_ id: String, _ serial: UInt64) {

@@ -39,7 +39,7 @@ extension Request {
         return failures.first { $0.status.isFinal } ?? failures.first
     }
 
-    private func locatorResult(_ cut: Cut) -> ResultDocument.LocatorResult {
+    private func locatorResult(_ cut: KeptCrops) -> ResultDocument.LocatorResult {
         let compute = Double(cut.crops.timings.computeMicroseconds) / 1000
         return ResultDocument.LocatorResult(
             version: cut.worker.version, digest: cut.worker.digest,

@@ -33,7 +33,7 @@ final class Request {
 
     let token: RouterCore.Token
     let header: RequestHeader
-    let asker: Asker
+    let principal: Principal
     /// The header's idempotency key, as the table knows it.
     let key: ScopedKey?
     /// What that stands for; nil without a key.
@@ -53,7 +53,7 @@ final class Request {
     /// Bytes of crops that may come of that.
     var reservedBytes = 0
     /// What was cut out of the picture, at last.
-    var cut: Cut?
+    var cut: KeptCrops?
     /// Whether the picture is cut, or was, a second time, because the networks had changed.
     var isCutAgain = false
     /// Workers that the first cutting was handed to, once there is a second one.
@@ -71,15 +71,16 @@ final class Request {
     ///   - sha256: of the image, if there is an idempotency key.
     ///   - pools: of the locators, and behind it of the models asked for.
     init(
-        token: RouterCore.Token, header: RequestHeader, asker: Asker = .anybody, sha256: [UInt8]? = nil, bytes: Int,
+        token: RouterCore.Token, header: RequestHeader, principal: Principal = .anybody, sha256: [UInt8]? = nil,
+        bytes: Int,
         received: Instant, pools: [Int], job: UInt64? = nil
     ) {
-        key = header.idempotencyKey.map { ScopedKey(principal: asker.principal, key: $0) }
+        key = header.idempotencyKey.map { ScopedKey(jobOwner: principal.jobOwner, key: $0) }
         content = key.map { _ in KeyedContent(header, sha256: sha256) }
         self.token = token
         self.job = job
         self.header = header
-        self.asker = asker
+        self.principal = principal
         self.bytes = bytes
         self.received = received
         deadline = received + .milliseconds(header.budgetMilliseconds)
@@ -106,7 +107,7 @@ final class Request {
 }
 
 /// What a locator cut out of a picture.
-final class Cut {
+final class KeptCrops {
     /// The driver's name for the frames.
     let token: RouterCore.CropsToken
     /// Of each frame.
@@ -152,7 +153,7 @@ struct Step {
         /// The locating step is done.
         case cut
         /// Of crops that may not be the request's last ones.
-        case scored(WorkerMessage.Score, Cut, frame: Int, worker: Worker.Identity, at: Instant)
+        case scored(WorkerMessage.Score, KeptCrops, frame: Int, worker: Worker.Identity, at: Instant)
         case failed(WireError)
     }
 
@@ -162,7 +163,7 @@ struct Step {
     /// Workers that the step was handed to.
     var attempts = 0
     /// What the worker at it has of the picture: a frame of this cut.
-    var given: (cut: Cut, frame: Int)?
+    var given: (cut: KeptCrops, frame: Int)?
     /// A worker that failed at it; the next try is another's.
     var avoids: RouterCore.Peer?
     /// How workers were lost that had it in hand.

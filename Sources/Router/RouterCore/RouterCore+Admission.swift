@@ -12,7 +12,7 @@ extension RouterCore {
 
     /// The models that the request is for, if it may come in.
     func admit(
-        _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Asker.Identity, isTurn: Bool
+        _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Principal.Identity, isTurn: Bool
     ) throws(WireError) -> [Int] {
         if isDraining { throw WireError(.unavailable, code: "draining", "the router is stopping; ask another") }
         if header.durable, !configuration.keepsJournal {

@@ -87,7 +87,7 @@ extension RouterCore {
     /// results by then.
     private static let fetchPause = 1000
 
-    mutating func fetch(_ token: Token, _ id: String, _ asker: Asker) {
+    mutating func fetch(_ token: Token, _ id: String, _ principal: Principal) {
         guard configuration.keepsJournal else {
             let message = "no durable job has the id '\(id)'; this router keeps no journal"
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
@@ -99,12 +99,12 @@ extension RouterCore {
             return refuse(token, id, error, retryAfter: Self.fetchPause)
         }
         fetching[token] = id
-        actions.append(.find(token, id: id, of: asker.reachesAll ? nil : asker.principal))
+        actions.append(.find(token, id: id, of: principal.reachesAll ? nil : principal.jobOwner))
     }
 
-    mutating func found(_ token: Token, _ finding: Finding) {
+    mutating func found(_ token: Token, _ lookup: LookupResult) {
         guard let id = fetching.removeValue(forKey: token) else { return }
-        switch finding {
+        switch lookup {
         case .result(let document):
             statistics.count(document.status)
             actions.append(.reply(token, .result(document)))
@@ -130,16 +130,16 @@ extension RouterCore {
         if isDraining { return actions.append(.release(token)) }
         statistics.noteWork(at: now)
         let models = Result { () throws(WireError) in try modelsAsked(header) }
-        let asker = (key.map { Asker(.key($0), .client) } ?? .anybody).acting(for: header.owner)
+        let principal = (key.map { Principal(.key($0), .client) } ?? .anybody).acting(for: header.owner)
         var header = header
-        if let key = header.idempotencyKey.map({ ScopedKey(principal: asker.principal, key: $0) }),
+        if let key = header.idempotencyKey.map({ ScopedKey(jobOwner: principal.jobOwner, key: $0) }),
             conflict(key, KeyedContent(header, sha256: sha256), now) != nil
         {
             // A job of this life was sooner and is another: this one is computed by itself.
             header.idempotencyKey = nil
         }
         let request = Request(
-            token: token, header: header, asker: asker, sha256: sha256, bytes: bytes, received: now,
+            token: token, header: header, principal: principal, sha256: sha256, bytes: bytes, received: now,
             pools: [ensemble.locator] + ((try? models.get()) ?? []), job: job)
         (request.isJournalled, request.isAnswered, request.isRecovered) = (true, true, true)
         switch models {

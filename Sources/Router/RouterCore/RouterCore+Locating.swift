@@ -168,7 +168,7 @@ extension RouterCore {
     }
 
     /// The crops are not needed any more.
-    mutating func release(_ cut: Cut) {
+    mutating func release(_ cut: KeptCrops) {
         guard cut.isKept else { return }
         cut.isKept = false
         cropBytes -= cut.bytes
@@ -202,7 +202,7 @@ extension RouterCore {
             return retry(job, answerMalformed(slot), slot, now)
         }
         noteComputed(slot, crops.timings, after: now - request.received)
-        let cut = Cut(
+        let cut = KeptCrops(
             token: token, specifications: request.asked, crops: crops, bytes: frames.reduce(0, +),
             worker: roster[slot].identity, at: now)
         returnRoom(of: request)

@@ -10,19 +10,22 @@ extension RouterCore {
     }
 
     mutating func request(
-        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ asker: Asker, _ now: Instant
+        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ principal: Principal,
+        _ now: Instant
     ) {
-        guard asker.rights != .none else { return refuse(token, header.id, .notAllowed("your key may not ask this")) }
-        guard header.owner == nil || asker.mayNameOwners else {
+        guard principal.rights != .none else {
+            return refuse(token, header.id, .notAllowed("your key may not ask this"))
+        }
+        guard header.owner == nil || principal.mayNameOwners else {
             return refuse(token, header.id, .notAllowed("the field 'owner' needs a gateway's key"))
         }
-        let asker = asker.acting(for: header.owner)
+        let principal = principal.acting(for: header.owner)
         switch header.verb {
         case .ping:
             statistics.count(.ok)
             actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
         case .status:
-            guard asker.rights == .operator || asker.rights == .gateway else {
+            guard principal.rights == .operator || principal.rights == .gateway else {
                 return refuse(token, header.id, .notAllowed("'status' needs an operator's key"))
             }
             statistics.count(.ok)
@@ -35,8 +38,8 @@ extension RouterCore {
                 let message = "the verb '\(header.verb.rawValue)' needs the field 'id'"
                 return refuse(token, nil, WireError(.badRequest, code: "malformed_header", message))
             }
-            if header.verb == .cancel { cancel(token, id, asker, now) } else { fetch(token, id, asker) }
-        case .classify: classify(token, header, image, totalBytes: totalBytes, asker, now)
+            if header.verb == .cancel { cancel(token, id, principal, now) } else { fetch(token, id, principal) }
+        case .classify: classify(token, header, image, totalBytes: totalBytes, principal, now)
         }
     }
 
@@ -47,10 +50,10 @@ extension RouterCore {
         actions.append(.reply(token, .result(document)))
     }
 
-    mutating func cancel(_ token: Token, _ id: String, _ asker: Asker, _ now: Instant) {
-        guard let serial = ledger.serial(ofID: id, of: asker.reachesAll ? nil : asker.principal) else {
+    mutating func cancel(_ token: Token, _ id: String, _ principal: Principal, _ now: Instant) {
+        guard let serial = ledger.serial(ofID: id, of: principal.reachesAll ? nil : principal.jobOwner) else {
             // Those for whom a gateway asks are not to learn of each other's jobs.
-            if asker.rights == .client, ledger.serial(ofID: id) != nil {
+            if principal.rights == .client, ledger.serial(ofID: id) != nil {
                 return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
             }
             let message = "no unfinished job has the id '\(id)'"
@@ -79,13 +82,14 @@ extension RouterCore {
     }
 
     mutating func classify(
-        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ asker: Asker, _ now: Instant
+        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ principal: Principal,
+        _ now: Instant
     ) {
         let models: [Int]
-        let caller = header.id.map { Admission.Caller(client: asker.identity, id: $0) }
+        let caller = header.id.map { Admission.Caller(client: principal.identity, id: $0) }
         let isTurn: Bool
         do {
-            if let known = try knownResult(header, image, asker, now) {
+            if let known = try knownResult(header, image, principal, now) {
                 statistics.counters.deduplicated += 1
                 statistics.count(known.status)
                 statistics.count(known.verdict)
@@ -95,7 +99,7 @@ extension RouterCore {
             admission.forget(at: now)
             isTurn = caller.map { admission.isTurn(of: $0, at: now) } ?? false
             models = try admit(
-                header, imageBytes: image?.bytes, totalBytes: totalBytes, asker.identity, isTurn: isTurn)
+                header, imageBytes: image?.bytes, totalBytes: totalBytes, principal.identity, isTurn: isTurn)
         } catch {
             statistics.count(error.status)
             var document = ResultDocument(id: header.id, error: error)
@@ -103,7 +107,7 @@ extension RouterCore {
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
                 document.retryAfterMilliseconds = admission.retryAfter(
-                    rate: pace(at: now), asker.identity, caller, at: now)
+                    rate: pace(at: now), principal.identity, caller, at: now)
             }
             actions.append(.reply(token, .result(document)))
             return
@@ -114,12 +118,12 @@ extension RouterCore {
         statistics.noteWork(at: now)
         let job = header.durable ? jobSeed &+ ledger.upcoming : nil
         let request = Request(
-            token: token, header: header, asker: asker, sha256: image?.sha256, bytes: totalBytes, received: now,
+            token: token, header: header, principal: principal, sha256: image?.sha256, bytes: totalBytes, received: now,
             pools: [ensemble.locator] + models, job: job)
         let serial = enter(request)
         if let job {
             let sha256 = request.content?.sha256
-            actions.append(.persist(token, job: job, header, key: asker.principal.key, sha256: sha256))
+            actions.append(.persist(token, job: job, header, key: principal.jobOwner.key, sha256: sha256))
         } else {
             begin(serial, now)
         }
@@ -130,13 +134,13 @@ extension RouterCore {
     ///
     /// - Throws: what is wrong, if the key stands for something else.
     private mutating func knownResult(
-        _ header: RequestHeader, _ image: Image?, _ asker: Asker, _ now: Instant
+        _ header: RequestHeader, _ image: Image?, _ principal: Principal, _ now: Instant
     ) throws(WireError) -> ResultDocument? {
         // An image that is not taken is refused for that.
         guard let key = header.idempotencyKey, let image, (1...configuration.imageBytes).contains(image.bytes) else {
             return nil
         }
-        let scoped = ScopedKey(principal: asker.principal, key: key)
+        let scoped = ScopedKey(jobOwner: principal.jobOwner, key: key)
         if let error = conflict(scoped, KeyedContent(header, sha256: image.sha256), now) { throw error }
         guard !header.durable, let known = idempotency.result(for: scoped, at: now) else { return nil }
         // The policy may be another than the result was decided by.

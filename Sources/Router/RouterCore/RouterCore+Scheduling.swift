@@ -191,7 +191,7 @@ extension RouterCore {
     /// - Returns: false if there is no room for the crops that would come of it now.
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) -> Bool {
         let request = ledger[job.serial]
-        var given: (cut: Cut, frame: Int)?
+        var given: (cut: KeptCrops, frame: Int)?
         if job.step == Request.locating {
             guard reserveRoom(for: request) else { return false }
         } else {

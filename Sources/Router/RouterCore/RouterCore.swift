@@ -77,7 +77,7 @@ public struct RouterCore {
         /// A well-formed request. `imageBytes` is nil if it has no image frame; `sha256` is the image's, needed with an
         /// idempotency key; `totalBytes` is what the message holds until the reply.
         case request(
-            Token, RequestHeader, imageBytes: Int?, sha256: [UInt8]? = nil, totalBytes: Int, from: Asker = .anybody)
+            Token, RequestHeader, imageBytes: Int?, sha256: [UInt8]? = nil, totalBytes: Int, from: Principal = .anybody)
         /// A request that could not be read, with its id if that could be.
         case malformedRequest(Token, id: String?, WireError)
         /// What became of a `.persist`.
@@ -85,7 +85,7 @@ public struct RouterCore {
         /// What became of a `.record`; with a failure the journal will try again by itself.
         case recorded(job: UInt64, failure: String?)
         /// What became of a `.find`.
-        case found(Token, Finding)
+        case found(Token, LookupResult)
         /// A durable job that an earlier life of the router has left without a result; its image is the token's. `key` is the
         /// name of the key that it came with.
         case recovered(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil, bytes: Int)
@@ -118,7 +118,7 @@ public struct RouterCore {
     }
 
     /// What the journal knows of an id.
-    public enum Finding: Equatable, Sendable {
+    public enum LookupResult: Equatable, Sendable {
         case result(ResultDocument)
         case running
         case unknown
@@ -143,8 +143,8 @@ public struct RouterCore {
         case persist(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil)
         /// Write a durable job's result to disk, behind the job; `.recorded` comes back.
         case record(job: UInt64, ResultDocument)
-        /// Look for the latest durable job with this id, of this principal or, nil, of anybody; `.found` comes back.
-        case find(Token, id: String, of: Principal?)
+        /// Look for the latest durable job with this id, of this owner or, if nil, of anybody; `.found` comes back.
+        case find(Token, id: String, of: JobOwner?)
         case send(Peer, RouterMessage)
         /// A job for a locator; the image is the token's.
         case locate(Peer, RouterMessage.Job, [CropSpecification], image: Token)
@@ -229,15 +229,15 @@ public struct RouterCore {
         actions = []
         endOverdue(now)
         switch event {
-        case .request(let token, let header, let imageBytes, let sha256, let totalBytes, let asker):
+        case .request(let token, let header, let imageBytes, let sha256, let totalBytes, let principal):
             let image = imageBytes.map { Image(bytes: $0, sha256: sha256) }
-            request(token, header, image, totalBytes: totalBytes, asker, now)
+            request(token, header, image, totalBytes: totalBytes, principal, now)
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
         case .persisted(let job, let persistence): persisted(job &- jobSeed, persistence, now)
         case .recorded(let job, let failure): recorded(job, failure, now)
-        case .found(let token, let finding): found(token, finding)
+        case .found(let token, let lookup): found(token, lookup)
         case .recovered(let token, let job, let header, let key, let sha256, let bytes):
             recover(token, job, header, key: key, sha256: sha256, bytes: bytes, now)
         case .worker(let peer, let message): receive(message, from: peer, now)

@@ -78,7 +78,7 @@ enum Fitness {
     /// Locators that cut by this version of preprocessing.
     case cutting(preprocessing: UInt16)
     /// Networks that want what was cut.
-    case scoring(Cut)
+    case scoring(KeptCrops)
 
     func admits(_ worker: Worker) -> Bool {
         switch self {

@@ -4,7 +4,7 @@ internal import RouterCore
 
 // What the keyring and the journal say, in the core's terms.
 
-extension Asker.Rights {
+extension Principal.Rights {
     init(_ role: AllowList.Role) {
         switch role {
         // A worker has no business with the clients' socket, where no worker's key is let in.
@@ -27,7 +27,7 @@ extension RouterCore.Persistence {
     }
 }
 
-extension RouterCore.Finding {
+extension RouterCore.LookupResult {
     init(_ found: Journal.Found) {
         switch found {
         case .result(let document): self = .result(document)

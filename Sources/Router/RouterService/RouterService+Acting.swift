@@ -29,7 +29,7 @@ extension RouterService {
             case .persist(let token, let job, let header, let key, let sha256):
                 persist(job, header, key: key, sha256: sha256, token)
             case .record(let job, let document): journal?.record(job, document)
-            case .find(let token, let id, let principal): journal?.find(id, of: principal, for: token)
+            case .find(let token, let id, let jobOwner): journal?.find(id, of: jobOwner, for: token)
             case .send(let peer, let message): send(message, to: peer)
             case .locate(let peer, let job, let specifications, let token):
                 send(.locate(job, specifications), to: peer) { outgoing in

@@ -7,12 +7,12 @@ internal import ZeroMQ
 
 /// Who may connect, who is connected, and who has gone.
 extension RouterService {
-    func asker(of message: Message) -> Asker {
+    func principal(of message: Message) -> Principal {
         guard let authenticator else {
-            return Asker(.connection(Sender(message).identity), .operator)
+            return Principal(.connection(Sender(message).identity), .operator)
         }
-        guard let sender = authenticator.sender(of: message, in: .clients) else { return Asker(.key(""), .none) }
-        return Asker(.key(sender.name), Asker.Rights(sender.role))
+        guard let sender = authenticator.sender(of: message, in: .clients) else { return Principal(.key(""), .none) }
+        return Principal(.key(sender.name), Principal.Rights(sender.role))
     }
 
     func answerHandshakes() throws {

@@ -62,7 +62,7 @@ extension RouterService {
         let imageBytes = image.map { message.byteCount(at: $0) }
         return .request(
             token, header, imageBytes: imageBytes, sha256: digest(of: image, in: message, header),
-            totalBytes: message.totalBytes, from: asker(of: message))
+            totalBytes: message.totalBytes, from: principal(of: message))
     }
 
     /// The image's SHA-256, which an idempotency key stands for; nil without a key, and of an image that is not taken.

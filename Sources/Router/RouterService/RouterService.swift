@@ -46,9 +46,9 @@ public final class RouterService {
     var workers: Listener
     /// Nil without keys: everybody may do everything.
     let authenticator: Authenticator?
-    var unlistedKeys = RareNotice()
-    var crowded = RareNotice()
-    var endless = RareNotice()
+    var unlistedKeys = RateLimitedLog()
+    var crowded = RateLimitedLog()
+    var endless = RateLimitedLog()
     let signals: SignalDescriptor
     let journal: Journal?
     /// Why the journal fails; nil while it works.

@@ -1,5 +1,5 @@
-/// Whose a job is. Those of one principal never meet another's: by their ids, or by their idempotency keys.
-public struct Principal: Hashable, Sendable {
+/// Whose a job is. Those of one owner never meet another's: by their ids, or by their idempotency keys.
+public struct JobOwner: Hashable, Sendable {
     /// The name of the key that the job came with; nil where there are no keys.
     public var key: String?
     /// On whose behalf a gateway sent it.

@@ -9,7 +9,7 @@ enum Cropper {
     ///   - square: in pixels of the upright picture at full size.
     ///   - target: has room for the specification's bytes.
     static func crop(
-        _ picture: DecodedImage, square: Framing.Square, turn: Turn, as specification: CropSpecification,
+        _ picture: DecodedImage, square: Framing.Square, turn: Turn, as specification: CropGeometry,
         into target: UnsafeMutablePointer<UInt8>
     ) {
         let (width, height) = (specification.width, specification.height)

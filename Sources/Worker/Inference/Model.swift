@@ -78,14 +78,14 @@ public final class Model: Sendable {
     /// Scores crops together, in as many passes as it takes.
     ///
     /// - Parameters:
-    ///   - crops: whole crops as the manifest's ``Manifest/cropSpecification`` asks for, one after the other.
+    ///   - crops: whole crops as the manifest's ``Manifest/cropGeometry`` asks for, one after the other.
     ///   - afterPass: called when ``maximumBatch`` of them are done, and at the end: many take long.
     /// - Returns: a crop's score, or the error of that crop alone, in their order.
     /// - Throws: an error of the engine, which leaves all of them without a score.
     public func score(
         crops: UnsafeRawBufferPointer, afterPass: () -> Void = {}
     ) throws(InferenceError) -> [Result<Score, InferenceError>] {
-        let bytes = manifest.cropSpecification.byteCount
+        let bytes = manifest.cropGeometry.byteCount
         precondition(crops.count % bytes == 0, "\(crops.count) bytes are no whole crops")
         let each = manifest.valuesPerImage
         var results: [Result<Score, InferenceError>] = []

@@ -1,13 +1,13 @@
 public import ImageDecoding
 
 /// What was cut out of a file.
-public struct Cut: Sendable {
-    /// What was cut for one ``CropSpecification``.
+public struct LocatedImage: Sendable {
+    /// What was cut for one ``CropGeometry``.
     public struct Crops: Equatable, Sendable {
         /// For each crop the part of the picture that it shows, to whole pixels, before that is turned about its middle:
         /// one a face, in the order of the faces, or the central square alone.
         public var squares: [FaceBox]
-        /// The crops one after the other, each of ``CropSpecification/byteCount`` bytes: red, green, blue of the first
+        /// The crops one after the other, each of ``CropGeometry/byteCount`` bytes: red, green, blue of the first
         /// pixel of the top row, then of the next one; no padding.
         public var pixels: [UInt8]
     }
@@ -66,7 +66,7 @@ public struct PictureCutter: Sendable {
     ///
     /// - Precondition: there is a locator if a specification asks for faces.
     /// - Throws: `DecodeError`, or ``InferenceError`` of the locator.
-    public func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> Cut {
+    public func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropGeometry]) throws -> LocatedImage {
         let picture = try decoder.decode(file, reduction: Self.locatingReduction)
         let found = try faces(in: picture, for: specifications)
         let faces = (found ?? []).prefix(Framing.faces).map { (box: $0.box, turn: Turn(landmarks: $0.landmarks)) }
@@ -89,16 +89,16 @@ public struct PictureCutter: Sendable {
                 }
                 initialized = count
             }
-            return Cut.Crops(squares: views[index].map(\.square.rounded), pixels: pixels)
+            return LocatedImage.Crops(squares: views[index].map(\.square.rounded), pixels: pixels)
         }
-        return Cut(
+        return LocatedImage(
             format: picture.format, width: picture.width, height: picture.height, faces: faces,
             facesFound: found?.count, crops: crops)
     }
 
     /// The faces of a picture, if anybody asks for them.
     private func faces(
-        in picture: DecodedImage, for specifications: [CropSpecification]
+        in picture: DecodedImage, for specifications: [CropGeometry]
     ) throws(InferenceError) -> [Face]? {
         let areAsked = specifications.contains { if case .face = $0.kind { true } else { false } }
         guard areAsked else { return nil }
@@ -108,7 +108,7 @@ public struct PictureCutter: Sendable {
 
     /// What a specification means in a picture with these faces.
     private static func views(
-        _ specification: CropSpecification, of picture: DecodedImage, _ faces: [(box: FaceBox, turn: Turn)]
+        _ specification: CropGeometry, of picture: DecodedImage, _ faces: [(box: FaceBox, turn: Turn)]
     ) -> [View] {
         let (width, height) = (picture.width, picture.height)
         if case .face(let margin) = specification.kind, !faces.isEmpty {

@@ -27,7 +27,7 @@ struct Preprocessor: Sendable {
     /// Writes the tensors of crops, one after the other.
     ///
     /// - Parameters:
-    ///   - crops: whole crops of the input's size, as ``Cut/Crops/pixels`` has them.
+    ///   - crops: whole crops of the input's size, as ``LocatedImage/Crops/pixels`` has them.
     ///   - target: holds as many floats as there are bytes.
     func write(crops: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
         precondition(

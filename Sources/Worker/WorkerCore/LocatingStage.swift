@@ -4,7 +4,7 @@ internal import Wire
 ///
 /// As many pictures as there are *lanes* are computed at once. One that computes for longer than others usually do leaves its
 /// lane, and is computed on beside it, so that a few huge pictures do not hold up all that come behind them.
-struct LocatingStage: Stage {
+struct LocatingStage: WorkerStage {
     private struct Work {
         let job: Job
         let started: Instant

@@ -4,7 +4,7 @@ internal import Wire
 ///
 /// While one batch is computed the next one is chosen, so that the thread that computes waits for nobody: at once when there
 /// are enough crops for a whole one, else as late as possible, since more may come that fit in.
-struct ScoringStage: Stage {
+struct ScoringStage: WorkerStage {
     /// Batches that are with the thread at most.
     private static let batchesOrdered = 2
     /// A job has so large a part of a batch when others wait, whatever it has more: the faces of a crowd take turns with

@@ -138,7 +138,7 @@ public struct WorkerCore: Sendable {
 
     let configuration: Configuration
     var links: [Link]
-    var stage: any Stage
+    var stage: any WorkerStage
     /// How many of them were reported so far.
     var outcomes: UInt64 = 0
     var drainEnds: Instant?

@@ -8,7 +8,7 @@ internal import ZeroMQ
 /// What the threads tell the socket thread.
 enum Report: Sendable {
     /// The model is loaded and its canary scored.
-    case ready(Stage)
+    case ready(HostedModel)
     /// The model cannot be served, and why.
     case unfit(any Error)
     /// A thread has ended, and why.

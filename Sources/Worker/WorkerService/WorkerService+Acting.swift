@@ -8,15 +8,15 @@ internal import ZeroMQ
 // From the core's actions to what is done.
 extension WorkerService {
     /// What is to be served is ready: starts the threads, connects to the routers, and begins to follow names.
-    func introduce(_ stage: Stage) throws {
+    func introduce(_ stage: HostedModel) throws {
         let reports = reports
         switch stage {
-        case .first(let cutter):
+        case .locator(let cutter):
             threads = .cutting(
                 try ComputingThreads(
                     name: "decoding", count: settings.decodeThreads, reports: reports, broken: { .broken($0) }
                 ) { cutting, _ in cutting.perform(cutter) })
-        case .second(let scorer):
+        case .network(let scorer):
             threads = .scoring(
                 try ComputingThreads(name: "inference", count: 1, reports: reports, broken: { .broken($0) }) {
                     $0.perform(scorer, step: $1)
@@ -41,7 +41,7 @@ extension WorkerService {
             ])
     }
 
-    private func hello(_ stage: Stage) -> WorkerMessage.Hello {
+    private func hello(_ stage: HostedModel) -> WorkerMessage.Hello {
         let model = stage.identity
         let bootID = UInt64.random(in: .min ... .max)
         let digits = String(bootID % 0x10000, radix: 16)

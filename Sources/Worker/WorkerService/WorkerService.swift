@@ -99,7 +99,7 @@ public final class WorkerService {
         settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil
     ) throws {
         try self.init(settings: settings, logger: logger, lookup: lookup) {
-            try Stage.load(settings, logger: logger)
+            try HostedModel.load(settings, logger: logger)
         }
     }
 
@@ -108,7 +108,7 @@ public final class WorkerService {
     /// - Parameter lookup: finds the addresses of a name, as they stand in endpoints; nil: asks the system.
     public init(
         settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil,
-        load: @escaping @Sendable () throws -> Stage
+        load: @escaping @Sendable () throws -> HostedModel
     ) throws {
         self.settings = settings
         self.logger = logger

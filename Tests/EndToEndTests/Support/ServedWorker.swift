@@ -117,7 +117,7 @@ final class ServedWorker {
         settings.routers = routers
         settings.maxBatch = maxBatch
         let identity = ModelIdentity(name: model, version: "1.0.0", digest: "sha256:00")
-        try self.init(.second(Network(identity: identity, gate: gate)), settings, lookup)
+        try self.init(.network(Network(identity: identity, gate: gate)), settings, lookup)
     }
 
     /// Starts a locator.
@@ -127,11 +127,11 @@ final class ServedWorker {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": "locator"])
         settings.routers = routers
         settings.keys = keys
-        return try ServedWorker(.first(Locator()), settings, nil)
+        return try ServedWorker(.locator(Locator()), settings, nil)
     }
 
     private init(
-        _ stage: Stage, _ settings: WorkerSettings, _ lookup: (@Sendable (String) throws -> [String])?
+        _ stage: HostedModel, _ settings: WorkerSettings, _ lookup: (@Sendable (String) throws -> [String])?
     ) throws {
         var settings = settings
         settings.resolveInterval = .milliseconds(100)

@@ -16,9 +16,9 @@ import Wire
             #expect(try reader.persist(2, header("b", key: "k"), of: "forum") == .stored)
             #expect(try reader.persist(3, header("c", key: "k")) == .stored)
             #expect(try reader.persist(4, header("d", key: "k"), of: "shop") == .known(result("d")))
-            #expect(try reader.find("a", of: Principal(key: "shop")) == .result(result("a")))
-            #expect(try reader.find("a", of: Principal(key: "forum")) == .unknown)
-            #expect(try reader.find("a", of: Principal(key: nil)) == .unknown)
+            #expect(try reader.find("a", of: JobOwner(key: "shop")) == .result(result("a")))
+            #expect(try reader.find("a", of: JobOwner(key: "forum")) == .unknown)
+            #expect(try reader.find("a", of: JobOwner(key: nil)) == .unknown)
             #expect(try reader.find("a") == .result(result("a")))
         }
         #expect(try desk.open().recovered().map(\.key) == ["forum", nil])
@@ -27,7 +27,7 @@ import Wire
     @Test(arguments: ["gate", nil]) func jobsAndKeysOfDifferentOwnersBehindAGatewayNeverMeet(gate: String?) throws {
         let desk = try Desk()
         func find(_ owner: String?, _ reader: Reader) throws -> Journal.Found {
-            try reader.find("a", of: Principal(key: gate, owner: owner))
+            try reader.find("a", of: JobOwner(key: gate, owner: owner))
         }
         do {
             let reader = try desk.open()
@@ -151,8 +151,8 @@ import Wire
         let unfinished = try reader.recovered()
         #expect(unfinished.map(\.key) == ["shop"])
         #expect(unfinished.map(\.sha256) == [nil])
-        #expect(try reader.find("a", of: Principal(key: "shop")) == .result(decoded))
-        #expect(try reader.find("a", of: Principal(key: "shop", owner: "ann")) == .unknown)
+        #expect(try reader.find("a", of: JobOwner(key: "shop")) == .result(decoded))
+        #expect(try reader.find("a", of: JobOwner(key: "shop", owner: "ann")) == .unknown)
         // Its result knows what the key stood for; of a job without one nothing is known.
         #expect(try reader.persist(3, header("c", key: "k"), [9], of: "shop") == mismatch("image"))
         guard case .known = try reader.persist(4, header("d", key: "k"), [1], of: "shop") else {

@@ -71,8 +71,8 @@ final class Reader {
         while true { if case .recorded(job, let failure) = try next() { return failure } }
     }
 
-    func find(_ id: String, of principal: Principal? = nil) throws -> Journal.Found {
-        journal.find(id, of: principal, for: 7)
+    func find(_ id: String, of jobOwner: JobOwner? = nil) throws -> Journal.Found {
+        journal.find(id, of: jobOwner, for: 7)
         while true { if case .found(7, let found) = try next() { return found } }
     }
 

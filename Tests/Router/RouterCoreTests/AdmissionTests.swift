@@ -29,14 +29,14 @@ struct AdmissionTests {
     }
 
     @Test func aClientCannotFillTheQueueAlone() {
-        let (shop, forum) = (Asker(.key("shop"), .client), Asker(.connection(7), .operator))
+        let (shop, forum) = (Principal(.key("shop"), .client), Principal(.connection(7), .operator))
         var script = Script {
             $0.maxClientJobs = 2
             $0.maxClientBytes = 1000
         }
         script.join("r1", credit: 1)
-        func ask(_ token: Int, _ asker: Asker, bytes: Int = 100) -> [String] {
-            script.classify(token, bytes: bytes, from: asker) { $0.models = ["resnet"] }
+        func ask(_ token: Int, _ principal: Principal, bytes: Int = 100) -> [String] {
+            script.classify(token, bytes: bytes, from: principal) { $0.models = ["resnet"] }
         }
         #expect(ask(1, shop) == ["job 1 to r1"])
         #expect(ask(2, shop) == [])
@@ -158,7 +158,7 @@ struct AdmissionTests {
         var (script, wait) = full()
         script.score("r1", 1)
         script.wait(wait)
-        let other = Asker(.connection(7), .operator)
+        let other = Principal(.connection(7), .operator)
         #expect(script.classify(10, from: other) { $0.id = "late" } == ["reply 10: 429 queue_full"])
         #expect(script.classify(11) { $0.id = "late" } == [])
     }
@@ -189,12 +189,12 @@ struct AdmissionTests {
         script.join("r1", credit: 1)
         for token in 1...8 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 600_000) } }
         for token in 101...200 { script.classify(token) }
-        let other = Asker(.connection(7), .client)
+        let other = Principal(.connection(7), .client)
         for token in 201...203 { script.classify(token, from: other) }
         #expect((201...203).map { script.document($0)?.retryAfterMilliseconds } == [200, 400, 600])
         // When its line is over the pace is the other's and the next one's.
         script.wait(.milliseconds(600))
-        script.classify(301, from: Asker(.connection(8), .client))
+        script.classify(301, from: Principal(.connection(8), .client))
         #expect(script.document(301)?.retryAfterMilliseconds == 200)
         script.score("r1", 1)
         #expect(script.classify(302) { $0.id = "new" } == ["reply 302: 429 queue_full"])

@@ -141,7 +141,7 @@ struct CropRoomTests: CropScripts {
 
     @Test func aClientsCropsCountAmongItsBytes() {
         var script = script([("r1", narrow)]) { $0.maxClientBytes = 1000 }
-        let shop = Asker(.key("shop"), .client)
+        let shop = Principal(.key("shop"), .client)
         func ask(_ token: Int, bytes: Int) -> [String] {
             script.classify(token, bytes: bytes, from: shop) { $0.models = ["resnet"] }
         }

@@ -108,7 +108,7 @@ struct EnsembleTests {
             // A probability just below one half, as it stands in the journal.
             ("strict", 0.5, .real, .block),
         ] as [(String, Double?, ResultDocument.Label, ResultDocument.PolicyAction)])
-    func aStoredResultIsDecidedByTheAskersPolicy(
+    func aStoredResultIsDecidedByThePrincipalsPolicy(
         policy: String, probability: Double?, label: ResultDocument.Label, action: ResultDocument.PolicyAction
     ) throws {
         let strict = Ensemble.Policy(review: 0.1, block: 0.2, noFace: .allow)

@@ -64,7 +64,7 @@ struct IdempotencyTableTests {
         let now = Instant(nanoseconds: 0)
         var document = ResultDocument(id: "a", status: .ok)
         document.metadata = Array("{}".utf8)
-        let key = ScopedKey(principal: Principal(key: nil), key: "k")
+        let key = ScopedKey(jobOwner: JobOwner(key: nil), key: "k")
         let content = KeyedContent(RequestHeader(verb: .classify), sha256: [1])
         _ = table.join(key, 1, Ledger())
         _ = table.store(document, for: key, content, at: now)

@@ -156,13 +156,13 @@ struct RouterCoreJournalTests {
     // MARK: Fetching
 
     @Test(arguments: [
-        (RouterCore.Finding.running, "reply 1: 202"), (.unknown, "reply 1: 404 unknown_job"),
+        (RouterCore.LookupResult.running, "reply 1: 202"), (.unknown, "reply 1: 404 unknown_job"),
         (.result(ResultDocument(id: "job", status: .ok)), "reply 1: 200"),
         (.failed("the disk is gone"), "reply 1: 503 journal_unavailable"),
-    ]) func fetchAsksTheJournal(finding: RouterCore.Finding, reply: String) {
+    ]) func fetchAsksTheJournal(lookup: RouterCore.LookupResult, reply: String) {
         var script = script()
         #expect(script.ask(1, .fetch, id: "job") == ["find job for 1"])
-        #expect(script.handle(.found(1, finding)) == [reply])
+        #expect(script.handle(.found(1, lookup)) == [reply])
     }
 
     @Test func fetchesThatWaitAreBounded() {
@@ -222,7 +222,7 @@ struct RouterCoreJournalTests {
 
     @Test func theJournalIsToldWhoseJobItIsAndWhatItsKeyStandsFor() {
         var script = script()
-        let gate = Asker(.key("gate"), .gateway)
+        let gate = Principal(.key("gate"), .gateway)
         script.submit(1, image: "b", from: gate) { ($0.idempotencyKey, $0.owner) = ("k", "ann") }
         guard case .persist(1, _, let header, "gate", let digest) = script.lastActions.first else {
             Issue.record("\(script.lastActions)")
@@ -263,7 +263,7 @@ struct RouterCoreJournalTests {
 
     @Test func recoveredJobIsItsOwnersAndKeepsItsKey() {
         var script = script()
-        let gate = Asker(.key("gate"), .gateway)
+        let gate = Principal(.key("gate"), .gateway)
         script.recover(1, job: 77, key: "gate") { ($0.idempotencyKey, $0.owner) = ("k", "ann") }
         func repeated(_ token: Int, _ image: Character, _ owner: String) -> String? {
             script.classify(token, image: image, from: gate) { ($0.idempotencyKey, $0.owner) = ("k", owner) }.first

@@ -95,7 +95,7 @@ extension Schedule {
         for owner in [nil, "ann", "bob"] {
             let jobs = open.filter { $0.value.isJob && $0.value.header.owner == owner }
             let crops = kept.values.filter { $0.token.map { jobs[$0] != nil } ?? false }
-            let load = core.ledger.load(of: Asker.anybody.acting(for: owner).identity)
+            let load = core.ledger.load(of: Principal.anybody.acting(for: owner).identity)
             let bytes = jobs.values.reduce(0) { $0 + $1.bytes } + crops.reduce(0) { $0 + $1.bytes }
             try check(load.jobs == jobs.count, "\(owner ?? "nobody") has \(load.jobs) jobs, not \(jobs.count)")
             try check(load.bytes == bytes, "\(owner ?? "nobody") has \(load.bytes) bytes, not \(bytes)")

@@ -84,7 +84,8 @@ struct Script {
     ///   - others: bytes of the message besides the image's.
     @discardableResult
     mutating func classify(
-        _ token: Token, image: Character = "a", bytes: Int? = 1000, and others: Int = 0, from asker: Asker = .anybody,
+        _ token: Token, image: Character = "a", bytes: Int? = 1000, and others: Int = 0,
+        from principal: Principal = .anybody,
         _ change: (inout RequestHeader) -> Void = { _ in }
     ) -> [String] {
         var header = RequestHeader(verb: .classify, id: "job \(token)")
@@ -92,7 +93,7 @@ struct Script {
         return handle(
             .request(
                 token, header, imageBytes: bytes, sha256: Array(image.utf8), totalBytes: (bytes ?? 0) + others,
-                from: asker))
+                from: principal))
     }
 
     /// Jobs for resnet alone, each with a minute.
@@ -105,11 +106,11 @@ struct Script {
 
     @discardableResult
     mutating func ask(
-        _ token: Token, _ verb: Verb, id: String? = nil, from asker: Asker = .anybody, owner: String? = nil
+        _ token: Token, _ verb: Verb, id: String? = nil, from principal: Principal = .anybody, owner: String? = nil
     ) -> [String] {
         var header = RequestHeader(verb: verb, id: id)
         header.owner = owner
-        return handle(.request(token, header, imageBytes: nil, totalBytes: 0, from: asker))
+        return handle(.request(token, header, imageBytes: nil, totalBytes: 0, from: principal))
     }
 
     // MARK: The journal
@@ -117,10 +118,10 @@ struct Script {
     /// A durable job; its client does not wait unless `wait` says so.
     @discardableResult
     mutating func submit(
-        _ token: Token, image: Character = "a", wait: Bool = false, from asker: Asker = .anybody,
+        _ token: Token, image: Character = "a", wait: Bool = false, from principal: Principal = .anybody,
         _ change: (inout RequestHeader) -> Void = { _ in }
     ) -> [String] {
-        classify(token, image: image, from: asker) { header in
+        classify(token, image: image, from: principal) { header in
             (header.durable, header.wait) = (true, wait)
             change(&header)
         }
@@ -382,8 +383,8 @@ struct Script {
             recorded[job] = document
             let token = journalled.first { $0.value == job }?.key
             return "record \(token.map(String.init) ?? "?"): \(document.status.rawValue)"
-        case .find(let token, let id, let principal):
-            let whose = principal.map { " of \($0.key ?? "-")" + ($0.owner.map { "/\($0)" } ?? "") }
+        case .find(let token, let id, let jobOwner):
+            let whose = jobOwner.map { " of \($0.key ?? "-")" + ($0.owner.map { "/\($0)" } ?? "") }
             return "find \(id)\(whose ?? "") for \(token)"
         case .drained: return "drained"
         }

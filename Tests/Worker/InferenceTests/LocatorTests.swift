@@ -14,8 +14,8 @@ import Testing
             + (1...7).map { TestImages.jpeg(width: 120 * $0, height: 700 - 90 * $0, quality: 80) }
     }
 
-    private static func cut(_ file: [UInt8], by cutter: PictureCutter) throws -> Cut {
-        let specification = CropSpecification(kind: .face(margin: 1.6), width: 16, height: 16)
+    private static func cut(_ file: [UInt8], by cutter: PictureCutter) throws -> LocatedImage {
+        let specification = CropGeometry(kind: .face(margin: 1.6), width: 16, height: 16)
         return try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
     }
 
@@ -28,7 +28,7 @@ import Testing
 
         let locator = try Locator(folder: Self.folder, engine: engine, concurrency: concurrency)
         let cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
-        try await withThrowingTaskGroup(of: (Int, Cut).self) { group in
+        try await withThrowingTaskGroup(of: (Int, LocatedImage).self) { group in
             for index in 0..<(4 * files.count) {
                 group.addTask { (index % files.count, try Self.cut(files[index % files.count], by: cutter)) }
             }

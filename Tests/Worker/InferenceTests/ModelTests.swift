@@ -82,7 +82,7 @@ import Testing
         let images = (0..<11).map { solid(UInt8($0 * 20), 100, 7) }
         expectClose(try model.score(images).map { try $0.get() }, (0..<11).map { score(UInt8($0 * 20), 100, 7) })
         var passes = 0
-        let crops = [UInt8](repeating: 0, count: 11 * model.manifest.cropSpecification.byteCount)
+        let crops = [UInt8](repeating: 0, count: 11 * model.manifest.cropGeometry.byteCount)
         _ = try crops.withUnsafeBytes { try model.score(crops: $0) { passes += 1 } }
         #expect(passes == 3)
     }

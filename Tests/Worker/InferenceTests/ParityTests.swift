@@ -72,7 +72,7 @@ import Testing
 
     private func compare(_ entries: [Entry]) throws -> Counts {
         let engine = try Engine.load()
-        let specification = try Manifest.load(folder: "\(Self.root)/Models/resnet").cropSpecification
+        let specification = try Manifest.load(folder: "\(Self.root)/Models/resnet").cropGeometry
         let locator = try Locator(folder: "\(Self.root)/Models/locator", engine: engine)
         var models: [String: (model: Model, tolerance: Double)] = [:]
         for key in entries.lazy.compactMap(\.probabilities).first?.keys.sorted() ?? [] {
@@ -115,7 +115,7 @@ import Testing
             #expect(Set(probabilities.keys) == Set(models.keys))
             for (key, expected) in probabilities {
                 guard let (model, tolerance) = models[key] else { continue }
-                try #require(model.manifest.cropSpecification == specification)
+                try #require(model.manifest.cropGeometry == specification)
                 let scores = try crops.withUnsafeBytes { try model.score(crops: $0) }
                     .map { 1 / (1 + exp(-Double(try $0.get().logit))) }
                 try #require(scores.count == expected.count, "\(entry.file)")

@@ -6,8 +6,8 @@ import Testing
 
 @Suite struct PictureCutterTests {
     /// Crops of 8 × 8 pixels around faces, for which squares of 16 are wanted.
-    private static let faces = CropSpecification(kind: .face(margin: 1.6), width: 8, height: 8)
-    private static let centre = CropSpecification(kind: .centralSquare, width: 8, height: 8)
+    private static let faces = CropGeometry(kind: .face(margin: 1.6), width: 8, height: 8)
+    private static let centre = CropGeometry(kind: .centralSquare, width: 8, height: 8)
 
     /// A cutter that finds what it is told.
     private static func cutter(_ boxes: [FaceBox]) -> PictureCutter {
@@ -15,14 +15,14 @@ import Testing
     }
 
     private static func cut(
-        _ file: [UInt8], _ boxes: [FaceBox], as specifications: [CropSpecification] = [faces]
-    ) throws -> Cut {
+        _ file: [UInt8], _ boxes: [FaceBox], as specifications: [CropGeometry] = [faces]
+    ) throws -> LocatedImage {
         try file.withUnsafeBytes { try cutter(boxes).cut($0, as: specifications) }
     }
 
     /// The crop of a square as it is in the file decoded to 1/`reduction`.
     private static func crop(
-        _ file: [UInt8], _ square: Framing.Square, reducedBy reduction: Int, as specification: CropSpecification = faces
+        _ file: [UInt8], _ square: Framing.Square, reducedBy reduction: Int, as specification: CropGeometry = faces
     ) throws -> [UInt8] {
         let picture = try ImageDecoder().decode(file) { _, _ in reduction }
         return ResamplerTests.resize(
@@ -81,7 +81,7 @@ import Testing
 
     @Test func everySpecificationGetsItsOwnCropsInTheOrderAsked() throws {
         let boxes = [FaceBox(x: 900, y: 700, width: 300, height: 250), FaceBox(x: 80, y: 90, width: 100, height: 120)]
-        let wide = CropSpecification(kind: .face(margin: 1.2), width: 12, height: 6)
+        let wide = CropGeometry(kind: .face(margin: 1.2), width: 12, height: 6)
         let specifications = [Self.centre, wide, Self.faces]
         let cut = try Self.cut(Self.file, boxes, as: specifications)
         #expect(cut.crops.map(\.squares.count) == [1, 2, 2] && cut.facesFound == 2)
@@ -96,7 +96,7 @@ import Testing
         // A square of 64 pixels: 8 are wanted twice over of a quarter, 12 of a half, 24 of all.
         let box = FaceBox(x: 900, y: 700, width: 40, height: 40)
         let square = Framing.Square(around: box, margin: 1.6, width: 2600, height: 1800)
-        let specifications = [8, 12, 24].map { CropSpecification(kind: .face(margin: 1.6), width: $0, height: $0) }
+        let specifications = [8, 12, 24].map { CropGeometry(kind: .face(margin: 1.6), width: $0, height: $0) }
         let cut = try Self.cut(Self.file, [box], as: specifications)
         for (index, reduction) in [4, 1, 1].enumerated() {
             let expected = try Self.crop(Self.file, square, reducedBy: reduction, as: specifications[index])
@@ -168,13 +168,13 @@ import Testing
     @Test func aManifestSaysWhatIsCutForItsModel() throws {
         let input = ModelFolder.input(width: "12", height: "10")
         let crop = #"{"kind": "face", "margin": 1.7}"#
-        let faces = try ModelFolder("logit", ["input": input, "crop": crop]).manifest().cropSpecification
-        #expect(faces == CropSpecification(kind: .face(margin: 1.7), width: 12, height: 10) && faces.byteCount == 360)
-        #expect(try ModelFolder().manifest().cropSpecification == Self.centre)
+        let faces = try ModelFolder("logit", ["input": input, "crop": crop]).manifest().cropGeometry
+        #expect(faces == CropGeometry(kind: .face(margin: 1.7), width: 12, height: 10) && faces.byteCount == 360)
+        #expect(try ModelFolder().manifest().cropGeometry == Self.centre)
     }
 
     @Test func decodersMayScaleASquareDownToTwiceTheCropsLongerSide() throws {
-        let specification = CropSpecification(kind: .centralSquare, width: 6, height: 10)
+        let specification = CropGeometry(kind: .centralSquare, width: 6, height: 10)
         for (side, reduction) in [(5, 1), (20, 1), (39.9, 1), (40, 2), (79, 2), (80, 4), (160, 8), (9999, 8)] {
             #expect(specification.reduction(for: Framing.Square(x: 0, y: 0, side: side)) == reduction)
         }

@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test(arguments: [(4, 4), (6, 3), (3, 6)]) func everyTurnFillsEveryCrop(width: Int, height: Int) throws {
-        let specification = CropSpecification(kind: .face(margin: 1), width: width, height: height)
+        let specification = CropGeometry(kind: .face(margin: 1), width: width, height: height)
         let picture = try ImageDecoder().decode(TestImages.png(width: 40, height: 30, pattern: .plain(51, 51, 51)))
         for degrees in stride(from: -180.0, through: 180, by: 15) {
             var crop = [UInt8](repeating: 0, count: specification.byteCount)

@@ -5,7 +5,7 @@ import Testing
 import Wire
 import WorkerService
 
-/// A locator as a router sees it, over ipc; only the finding of faces is a fake.
+/// A locator as a router sees it, over ipc; only the lookup of faces is a fake.
 @Suite struct LocatorServiceTests {
     private func png(_ width: Int) -> [UInt8] { TestImages.png(width: width, height: 2) }
 
@@ -61,7 +61,7 @@ import WorkerService
             }
         }
         let bench = try Bench()
-        try bench.start({ .first(Idle()) })
+        try bench.start({ .locator(Idle()) })
         try bench.welcome()
         let file = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0) }
         try bench.locate(1, file)

@@ -144,7 +144,7 @@ final class Bench {
     func startLocator(gate: Gate? = nil, threads: Int = 1, _ configure: (inout WorkerSettings) -> Void = { _ in })
         throws
     {
-        try start({ .first(FakeCutter(gate: gate)) }) {
+        try start({ .locator(FakeCutter(gate: gate)) }) {
             $0.decodeThreads = threads
             configure(&$0)
         }
@@ -152,11 +152,11 @@ final class Bench {
 
     /// Starts a network.
     func startNetwork(gate: Gate? = nil, _ configure: (inout WorkerSettings) -> Void = { _ in }) throws {
-        try start({ .second(FakeScorer(gate: gate)) }, configure)
+        try start({ .network(FakeScorer(gate: gate)) }, configure)
     }
 
     func start(
-        _ load: @escaping @Sendable () throws -> Stage, _ configure: (inout WorkerSettings) -> Void = { _ in }
+        _ load: @escaping @Sendable () throws -> HostedModel, _ configure: (inout WorkerSettings) -> Void = { _ in }
     ) throws {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": "a fake"])
         settings.routers = [endpoint]

@@ -3,7 +3,7 @@
 ///
 /// Under one version of preprocessing (``Manifest/preprocessing``) a file and the specifications that it is cut for at once
 /// give the same crops in every process.
-public struct CropSpecification: Hashable, Sendable {
+public struct CropGeometry: Hashable, Sendable {
     /// Which part of a picture is cut out.
     public enum Kind: Hashable, Sendable {
         /// A square around each face, `margin` times the longer side of its box; without a face the central square.
@@ -38,10 +38,10 @@ extension Manifest {
     /// What the model wants of a picture.
     ///
     /// - Precondition: it is a model that scores; a locator looks at whole pictures.
-    public var cropSpecification: CropSpecification {
+    public var cropGeometry: CropGeometry {
         switch crop {
-        case .face(let margin): CropSpecification(kind: .face(margin: margin), width: input.width, height: input.height)
-        case .centralSquare: CropSpecification(kind: .centralSquare, width: input.width, height: input.height)
+        case .face(let margin): CropGeometry(kind: .face(margin: margin), width: input.width, height: input.height)
+        case .centralSquare: CropGeometry(kind: .centralSquare, width: input.width, height: input.height)
         case .whole: preconditionFailure("\(name) is a locator, for which nothing is cut")
         }
     }

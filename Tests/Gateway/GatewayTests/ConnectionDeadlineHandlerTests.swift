@@ -8,12 +8,14 @@ import Testing
 
 @testable import Gateway
 
-@Suite final class ConnectionGuardTests {
+@Suite final class ConnectionDeadlineHandlerTests {
     private let channel: EmbeddedChannel
 
     init() throws {
         channel = EmbeddedChannel(
-            handler: ConnectionGuard(timeout: .seconds(10), largestBody: 1000) { problem, _ in problem.response() })
+            handler: ConnectionDeadlineHandler(timeout: .seconds(10), largestBody: 1000) { problem, _ in
+                problem.response()
+            })
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/none")).wait()
     }
 
@@ -182,7 +184,7 @@ import Testing
         let flag = Flag()
         try receive(head())
         try receive(.end(nil))
-        let event = ConnectionGuard.OnDeparture { flag.set() }
+        let event = ConnectionDeadlineHandler.OnDeparture { flag.set() }
         try channel.triggerUserOutboundEvent(event).wait()
         return flag
     }

@@ -1,7 +1,7 @@
 internal import Wire
 
-/// Something that strangers can make happen often, and that is told at most once a second: nobody shall fill the log.
-struct RareNotice {
+/// Counts what peers outside can cause as often as they like, so that it is logged at most once a second.
+struct RateLimitedLog {
     private static let interval = Duration.seconds(1)
 
     private var untold = 0

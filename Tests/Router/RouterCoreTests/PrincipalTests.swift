@@ -4,11 +4,11 @@ import Wire
 @testable import RouterCore
 
 /// Who may ask what.
-struct AskerTests {
-    private let shop = Asker(.key("shop"), .client)
-    private let forum = Asker(.key("forum"), .client)
-    private let boss = Asker(.key("boss"), .operator)
-    private let gate = Asker(.key("gate"), .gateway)
+struct PrincipalTests {
+    private let shop = Principal(.key("shop"), .client)
+    private let forum = Principal(.key("forum"), .client)
+    private let boss = Principal(.key("boss"), .operator)
+    private let gate = Principal(.key("gate"), .gateway)
 
     @Test func aClientMayNotLookAtTheStatus() {
         var script = Script()
@@ -39,7 +39,7 @@ struct AskerTests {
     @Test func whoHasNoRightsGetsNothingDone() {
         var script = Script()
         script.join("r1")
-        let nobody = Asker(.key(""), .none)
+        let nobody = Principal(.key(""), .none)
         for verb in Verb.allCases {
             #expect(script.ask(1, verb, id: "x", from: nobody) == ["reply 1: 400 not_allowed"], "\(verb)")
         }
@@ -48,32 +48,32 @@ struct AskerTests {
     }
 
     @Test func onlyAGatewayNamesOwners() {
-        for asker in [shop, boss] {
+        for principal in [shop, boss] {
             var script = Script { $0.keepsJournal = true }
             script.join("r1")
             for verb in Verb.allCases where verb != .classify {
-                #expect(script.ask(1, verb, id: "a", from: asker, owner: "ann") == ["reply 1: 400 not_allowed"])
+                #expect(script.ask(1, verb, id: "a", from: principal, owner: "ann") == ["reply 1: 400 not_allowed"])
             }
-            #expect(script.classify(2, from: asker) { $0.owner = "ann" } == ["reply 2: 400 not_allowed"])
+            #expect(script.classify(2, from: principal) { $0.owner = "ann" } == ["reply 2: 400 not_allowed"])
             #expect(script.document(2)?.error?.message == "the field 'owner' needs a gateway's key")
         }
-        for asker in [gate, .anybody] {
+        for principal in [gate, .anybody] {
             var script = Script { $0.keepsJournal = true }
             script.join("r1")
-            #expect(script.ask(1, .status, from: asker, owner: "ann") == ["reply 1"])
-            #expect(script.ask(2, .ping, from: asker, owner: "ann") == ["reply 2: 200"])
+            #expect(script.ask(1, .status, from: principal, owner: "ann") == ["reply 1"])
+            #expect(script.ask(2, .ping, from: principal, owner: "ann") == ["reply 2: 200"])
             #expect(
-                script.classify(3, from: asker) { ($0.owner, $0.models) = ("ann", ["resnet"]) } == ["job 3 to r1"])
+                script.classify(3, from: principal) { ($0.owner, $0.models) = ("ann", ["resnet"]) } == ["job 3 to r1"])
         }
     }
 
     /// Everybody who may name owners: a gateway, and a connection where there are no keys.
-    static let gates = [Asker(.key("gate"), .gateway), Asker(.connection(1), .operator)]
+    static let gates = [Principal(.key("gate"), .gateway), Principal(.connection(1), .operator)]
 
-    @Test(arguments: gates) func jobsOfAnotherOwnerAreUnknown(gate: Asker) {
+    @Test(arguments: gates) func jobsOfAnotherOwnerAreUnknown(gate: Principal) {
         var script = Script { $0.keepsJournal = true }
         script.join("r1")
-        let name = gate.principal.key ?? "-"
+        let name = gate.jobOwner.key ?? "-"
         #expect(script.ask(1, .fetch, id: "a", from: gate, owner: "ann") == ["find a of \(name)/ann for 1"])
         // Both take the same id.
         for (token, owner) in [(2, "ann"), (3, "bob")] {
@@ -103,7 +103,7 @@ struct AskerTests {
     @Test func anOwnerIsAClientOfItsOwn() {
         var script = Script { $0.maxClientJobs = 1 }
         script.join("r1")
-        func ask(_ token: Int, _ owner: String?, _ gate: Asker) -> [String] {
+        func ask(_ token: Int, _ owner: String?, _ gate: Principal) -> [String] {
             script.classify(token, from: gate) { ($0.owner, $0.models) = (owner, ["resnet"]) }
         }
         #expect(ask(1, "ann", gate) == ["job 1 to r1"])
@@ -111,11 +111,11 @@ struct AskerTests {
         #expect(ask(3, "bob", gate) == ["job 3 to r1"])
         #expect(ask(4, nil, gate) == ["job 4 to r1"])
         // Over whatever connection the owner's requests come.
-        #expect(ask(5, "ann", Asker(.connection(1), .operator)) == ["job 5 to r1"])
-        #expect(ask(6, "ann", Asker(.connection(2), .operator)) == ["reply 6: 429 client_queue_full"])
+        #expect(ask(5, "ann", Principal(.connection(1), .operator)) == ["job 5 to r1"])
+        #expect(ask(6, "ann", Principal(.connection(2), .operator)) == ["reply 6: 429 client_queue_full"])
     }
 
-    @Test(arguments: gates) func idempotencyKeysOfDifferentTenantsNeverMeet(gate: Asker) {
+    @Test(arguments: gates) func idempotencyKeysOfDifferentTenantsNeverMeet(gate: Principal) {
         var script = Script()
         script.join("r1", credit: 9)
         func ask(_ token: Int, _ image: Character, _ owner: String?) -> [String] {
@@ -137,8 +137,8 @@ struct AskerTests {
     @Test func idempotencyKeysOfDifferentOwnersNeverMeet() {
         var script = Script()
         script.join("r1")
-        func ask(_ token: Int, _ asker: Asker) -> [String] {
-            script.classify(token, from: asker) {
+        func ask(_ token: Int, _ principal: Principal) -> [String] {
+            script.classify(token, from: principal) {
                 $0.models = ["resnet"]
                 $0.idempotencyKey = "k"
             }
@@ -148,6 +148,6 @@ struct AskerTests {
         #expect(ask(3, forum) == ["job 3 to r1"])
         #expect(script.score("r1", 1) == ["reply 1: 200", "reply 2: 200"])
         #expect(ask(4, shop) == ["reply 4: 200"])
-        #expect(ask(5, Asker(.connection(1), .operator)) == ["job 5 to r1"])
+        #expect(ask(5, Principal(.connection(1), .operator)) == ["job 5 to r1"])
     }
 }

@@ -9,23 +9,24 @@ import Wire
 @testable import WorkerService
 
 /// The models of this repository, in the engine.
-@Suite(.serialized) struct ModelStagesTests {
-    private static let models = #filePath.dropLast("Tests/Worker/WorkerServiceTests/ModelStagesTests.swift".count) + "Models"
+@Suite(.serialized) struct HostedModelTests {
+    private static let models =
+        #filePath.dropLast("Tests/Worker/WorkerServiceTests/HostedModelTests.swift".count) + "Models"
 
-    private func load(_ model: String) throws -> Stage {
+    private func load(_ model: String) throws -> HostedModel {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": Self.models + "/" + model])
         settings.decodeThreads = 2
-        return try Stage.load(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        return try HostedModel.load(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     @Test func cropsOfTheLocatorAreWhatTheNetworksScore() throws {
-        guard case .first(let cutter) = try load("locator") else {
+        guard case .locator(let cutter) = try load("locator") else {
             Issue.record("the locator is no locator")
             return
         }
         #expect(cutter.identity.name == "locator" && cutter.preprocessing == UInt16(Manifest.preprocessing))
         let scorers = try ["resnet", "inception"].map { name in
-            guard case .second(let scorer) = try load(name) else { throw Broken() }
+            guard case .network(let scorer) = try load(name) else { throw Broken() }
             #expect(scorer.identity.name == name)
             return scorer
         }
@@ -47,9 +48,9 @@ import Wire
     }
 
     @Test func networkWhoseCropsNoLocatorCanSendIsUnfit() throws {
-        func problem(_ specification: Inference.CropSpecification) -> String? {
+        func problem(_ specification: CropGeometry) -> String? {
             do {
-                _ = try Wire.CropSpecification(specification, folder: "m")
+                _ = try CropSpecification(specification, folder: "m")
                 return nil
             } catch { return error.description }
         }

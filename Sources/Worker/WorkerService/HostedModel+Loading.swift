@@ -4,17 +4,17 @@ internal import Logging
 internal import Settings
 internal import Wire
 
-extension Stage {
+extension HostedModel {
     /// The model folder of the settings at work: as a locator, if its manifest says that its output is faces, else as a
     /// network.
     ///
     /// - Throws: why this model cannot be served here.
-    static func load(_ settings: WorkerSettings, logger: Logger) throws -> Stage {
+    static func load(_ settings: WorkerSettings, logger: Logger) throws -> HostedModel {
         let engine = try Engine.load()
         if case .faces = try Manifest.load(folder: settings.model).output.kind {
-            return .first(try LocatorCutter(settings, engine))
+            return .locator(try LocatorCutter(settings, engine))
         }
-        return .second(try ModelScorer(settings, engine, logger))
+        return .network(try ModelScorer(settings, engine, logger))
     }
 }
 
@@ -37,8 +37,8 @@ private struct LocatorCutter: Cutter {
         cutter = PictureCutter(locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
     }
 
-    func cut(_ file: UnsafeRawBufferPointer, as specifications: [Wire.CropSpecification]) throws -> CutPicture {
-        let cut = try cutter.cut(file, as: specifications.map { Inference.CropSpecification($0) })
+    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
+        let cut = try cutter.cut(file, as: specifications.map { CropGeometry($0) })
         return CutPicture(
             format: cut.format == .jpeg ? .jpeg : .png, width: cut.width, height: cut.height,
             faces: cut.faces.map { face, turn in
@@ -51,7 +51,7 @@ private struct LocatorCutter: Cutter {
 /// A network's folder served by the engine.
 private struct ModelScorer: Scorer {
     let identity: ModelIdentity
-    let specification: Wire.CropSpecification
+    let specification: CropSpecification
     private let model: Model
 
     /// Loads the model and has it score its canary.
@@ -65,7 +65,7 @@ private struct ModelScorer: Scorer {
         }
         try model.runCanary()
         let manifest = model.manifest
-        specification = try Wire.CropSpecification(manifest.cropSpecification, folder: settings.model)
+        specification = try CropSpecification(manifest.cropGeometry, folder: settings.model)
         identity = ModelIdentity(
             name: manifest.name, version: manifest.version, digest: model.digest, metrics: manifest.metrics)
     }
@@ -80,8 +80,8 @@ private struct ModelScorer: Scorer {
     }
 }
 
-extension Inference.CropSpecification {
-    init(_ wire: Wire.CropSpecification) {
+extension CropGeometry {
+    init(_ wire: CropSpecification) {
         let kind: Kind =
             switch wire.kind {
             case .face(let margin): .face(margin: margin)
@@ -91,11 +91,11 @@ extension Inference.CropSpecification {
     }
 }
 
-extension Wire.CropSpecification {
+extension CropSpecification {
     /// What a manifest asks for, if locators can send it.
     ///
     /// - Parameter folder: the manifest's, for the error.
-    init(_ own: Inference.CropSpecification, folder: String) throws(UnfitWorker) {
+    init(_ own: CropGeometry, folder: String) throws(UnfitWorker) {
         func unfit(_ reason: String) -> UnfitWorker {
             UnfitWorker(description: "\(folder)/manifest.json: \(reason)")
         }

@@ -2,7 +2,7 @@ internal import Wire
 
 /// The jobs of a worker from their acceptance to their answer, and the computing that they need: what ``LocatingStage`` and
 /// ``ScoringStage`` do each in their own way.
-protocol Stage: Sendable {
+protocol WorkerStage: Sendable {
     /// Jobs in hand, those that nobody waits for but that are being computed included.
     var jobsInHand: Int { get }
     /// Whether something is being computed that shows, when it is done, that the threads get on.

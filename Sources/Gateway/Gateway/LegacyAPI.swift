@@ -6,7 +6,7 @@ internal import Wire
 /// The call of the demo that Bifrons began as, answered as that did: `POST /` with a form whose field `file` is a picture.
 extension Gateway {
     /// What one of the two networks says, in the demo's words.
-    struct OriginalResult: Encodable, Equatable {
+    struct LegacyResult: Encodable, Equatable {
         let result: String
         /// From 0.5 to 1: how sure the network is of `result`.
         let confidence: Double
@@ -17,7 +17,7 @@ extension Gateway {
         }
     }
 
-    func classifyAsOriginal(_ request: Request, for owner: String?) async throws -> Response {
+    func classifyForLegacyAPI(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let isForm = request.headers[.contentType]?.lowercased().hasPrefix("multipart/form-data") == true
         let upload = isForm ? try await reader.read(request) : Upload()
@@ -33,15 +33,15 @@ extension Gateway {
         let answer = try await router.ask(header, image: file.bytes)
         if let problem = answer.problem { throw problem }
         let document = try JSONDecoder().decode(ResultDocument.self, from: Data(answer.bytes))
-        var models: [String: OriginalResult] = [:]
+        var models: [String: LegacyResult] = [:]
         for (index, model) in document.models.enumerated() {
-            models["model\(index + 1)"] = model.aiProbability.map { OriginalResult($0) }
+            models["model\(index + 1)"] = model.aiProbability.map { LegacyResult($0) }
         }
         return .json(Self.encode(models))
     }
 
     /// An error as the demo told it, with the header fields of the problem.
-    static func originalError(_ problem: Problem) -> Response {
+    static func legacyError(_ problem: Problem) -> Response {
         var response = Response.json(
             encode(["error": problem.detail]), status: problem.status, headers: problem.headers)
         response.headers[.retryAfter] = problem.response().headers[.retryAfter]

@@ -1,23 +1,23 @@
 public import Wire
 
-/// What the worker's threads do with jobs, and so what it is: the seam between its shell and what computes.
-public enum Stage: Sendable {
-    /// A locator.
-    case first(any Cutter)
-    /// A network.
-    case second(any Scorer)
+/// The model that a worker hosts: what its threads do with jobs.
+public enum HostedModel: Sendable {
+    /// Decodes pictures, finds faces and cuts crops.
+    case locator(any Cutter)
+    /// Scores crops.
+    case network(any Scorer)
 
     var identity: ModelIdentity {
         switch self {
-        case .first(let cutter): cutter.identity
-        case .second(let scorer): scorer.identity
+        case .locator(let cutter): cutter.identity
+        case .network(let scorer): scorer.identity
         }
     }
 
     var role: WorkerMessage.Role {
         switch self {
-        case .first(let cutter): .locator(preprocessing: cutter.preprocessing)
-        case .second(let scorer): .network(scorer.specification)
+        case .locator(let cutter): .locator(preprocessing: cutter.preprocessing)
+        case .network(let scorer): .network(scorer.specification)
         }
     }
 }

@@ -3,10 +3,10 @@ import Wire
 
 @testable import RouterService
 
-struct RareNoticeTests {
+struct RateLimitedLogTests {
     @Test func whatHappensOftenIsToldOnceASecondWithItsNumber() {
         let start = Instant(nanoseconds: 0)
-        var notice = RareNotice()
+        var notice = RateLimitedLog()
         #expect(notice.take(0, at: start) == nil)
         #expect(notice.take(2, at: start) == 2)
         #expect(notice.take(3, at: start + .milliseconds(500)) == nil)

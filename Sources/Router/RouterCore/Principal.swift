@@ -1,7 +1,7 @@
 public import Wire
 
 /// Who sends a request, and what they may ask.
-public struct Asker: Hashable, Sendable {
+public struct Principal: Hashable, Sendable {
     /// What requests of one and the same have in common: the jobs and bytes of each are limited.
     public enum Identity: Hashable, Sendable {
         /// The name of a key.
@@ -9,7 +9,7 @@ public struct Asker: Hashable, Sendable {
         /// Where there are no keys: a number that stands for the connection.
         case connection(Int)
         /// Somebody on whose behalf a gateway asks, over whatever connection.
-        case owner(Principal)
+        case owner(JobOwner)
     }
 
     public enum Rights: Hashable, Sendable {
@@ -32,14 +32,14 @@ public struct Asker: Hashable, Sendable {
     }
 
     /// Somebody who may do everything.
-    public static let anybody = Asker(.connection(0), .operator)
+    public static let anybody = Principal(.connection(0), .operator)
 
     /// Whose the jobs are. Where there are no keys, those of all connections are one's.
-    public var principal: Principal {
+    public var jobOwner: JobOwner {
         switch identity {
-        case .key(let name): Principal(key: name)
-        case .connection: Principal(key: nil)
-        case .owner(let principal): principal
+        case .key(let name): JobOwner(key: name)
+        case .connection: JobOwner(key: nil)
+        case .owner(let jobOwner): jobOwner
         }
     }
 
@@ -48,21 +48,21 @@ public struct Asker: Hashable, Sendable {
         switch rights {
         case .none, .client: false
         case .gateway: true
-        case .operator: principal.key == nil
+        case .operator: jobOwner.key == nil
         }
     }
 
     /// Whether the jobs of others are theirs to fetch and to cancel.
-    var reachesAll: Bool { rights == .operator && principal.owner == nil }
+    var reachesAll: Bool { rights == .operator && jobOwner.owner == nil }
 
     /// The same, asking on behalf of an owner if one is named.
-    func acting(for owner: String?) -> Asker {
-        owner.map { Asker(.owner(Principal(key: principal.key, owner: $0)), rights) } ?? self
+    func acting(for owner: String?) -> Principal {
+        owner.map { Principal(.owner(JobOwner(key: jobOwner.key, owner: $0)), rights) } ?? self
     }
 }
 
-/// An idempotency key as the router knows it: those of different principals never meet.
+/// An idempotency key as the router knows it: those of different owners never meet.
 struct ScopedKey: Hashable {
-    let principal: Principal
+    let jobOwner: JobOwner
     let key: String
 }

@@ -13,7 +13,7 @@ internal import NIOHTTPTypes
 ///
 /// The time limits are for whole messages: a byte now and then ("slow loris") does not extend them. A body may take a
 /// second more for each 10 kB that have come.
-final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
