@@ -11,12 +11,11 @@ extension RouterCore {
                 jobs: jobsInHand, maxJobs: configuration.maxJobs, bytes: ledger.bytes + recordingBytes,
                 maxBytes: configuration.maxBytes, cropBytes: cropBytes, maxCropBytes: configuration.maxCropBytes,
                 oldestMs: ledger.oldest.map { (now - $0).milliseconds }),
-            models: ensemble.pools.indices.map { pool in
+            models: zip(roster.pools.indices, roster.pools).map { index, pool in
                 StatusReport.Model(
-                    name: ensemble.pools[pool], workers: roster.workers(of: pool).count,
-                    waiting: waitingCount(of: pool) + heldCount(of: pool), inFlight: roster.load(of: pool).inFlight,
-                    computeMs: statistics.scores[pool].compute, queueMs: statistics.scores[pool].queue,
-                    batch: statistics.scores[pool].batch)
+                    name: pool.name, workers: pool.slots.count, waiting: pool.waiting + heldCount(of: index),
+                    inFlight: pool.load.inFlight, computeMs: pool.timings.compute, queueMs: pool.timings.queue,
+                    batch: pool.timings.batch)
             },
             workers: roster.workers.map { worker in
                 StatusReport.Worker(

@@ -7,36 +7,28 @@ struct Roster {
 
     private(set) var workers: [Worker] = []
     private var slots: [RouterCore.Peer: Slot] = [:]
-    /// For each pool the slots of its workers.
-    private var byPool: [[Slot]]
-    /// For each pool what the workers score that take jobs; without any, what the last ones did.
-    private(set) var specifications: [[CropSpecification]]
+    /// One for each model of the ensemble, and one for the locator.
+    var pools: [ModelPool]
     /// The versions of preprocessing that the locators cut by that take jobs; without any, those of the last ones.
     private(set) var preprocessings: [UInt16] = []
-    /// For each pool the sum over its workers, which are not looked through for it at each job. Whatever changes a worker's
-    /// `load` goes through the subscript, which keeps it.
-    private var loads: [Load]
-    /// For each pool the place behind the last worker chosen: the next search begins there, so that equals take turns.
-    private var turn: [Int]
     private var nextEpoch: UInt64
     /// Workers that are kept free for suspects.
     private var reservations = 0
     /// When silent and hung workers are looked for next; nil without workers.
     private(set) var nextCheck: Instant?
 
-    init(pools: Int, epochSeed: UInt64) {
-        byPool = Array(repeating: [], count: pools)
-        specifications = Array(repeating: [], count: pools)
-        loads = Array(repeating: Load(), count: pools)
-        turn = Array(repeating: 0, count: pools)
+    /// - Parameter pools: their names.
+    init(pools: [String], epochSeed: UInt64) {
+        self.pools = pools.map { ModelPool(name: $0) }
         nextEpoch = epochSeed
     }
 
+    /// Whatever changes a worker's `load` goes through here, which keeps that of its pool.
     subscript(slot: Slot) -> Worker {
         get { workers[slot] }
         _modify {
-            loads[workers[slot].pool] -= workers[slot].load
-            defer { loads[workers[slot].pool] += workers[slot].load }
+            pools[workers[slot].pool].load -= workers[slot].load
+            defer { pools[workers[slot].pool].load += workers[slot].load }
             yield &workers[slot]
         }
     }
@@ -55,15 +47,11 @@ struct Roster {
     }
 
     func workers(of pool: Int) -> [Worker] {
-        byPool[pool].map { workers[$0] }
+        pools[pool].slots.map { workers[$0] }
     }
 
     func hasWorker(of pool: Int) -> Bool {
-        loads[pool].workers > 0
-    }
-
-    func load(of pool: Int) -> Load {
-        loads[pool]
+        pools[pool].load.workers > 0
     }
 
     /// The worker of the pool that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
@@ -89,7 +77,7 @@ struct Roster {
     }
 
     private func hasWorker(of pool: Int, where isMeant: (Worker) -> Bool) -> Bool {
-        byPool[pool].contains { !workers[$0].isDraining && isMeant(workers[$0]) }
+        pools[pool].slots.contains { !workers[$0].isDraining && isMeant(workers[$0]) }
     }
 
     // MARK: Suspects
@@ -119,7 +107,7 @@ struct Roster {
                 workers[left].isReserved != workers[right].isReserved
                     ? workers[left].isReserved : workers[left].inFlight.count < workers[right].inFlight.count
             }
-        for slot in byPool[pool] where workers[slot].isReserved {
+        for slot in pools[pool].slots where workers[slot].isReserved {
             workers[slot].isReserved = false
             reservations -= 1
         }
@@ -131,16 +119,16 @@ struct Roster {
 
     /// The workers of the pool that may try suspects: they take jobs and were heard of since `then`.
     private func able(of pool: Int, heardSince then: Instant) -> [Slot] {
-        byPool[pool].filter { !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then }
+        pools[pool].slots.filter { !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then }
     }
 
     private func first(of pool: Int, heardSince then: Instant, where isFit: (Slot) -> Bool) -> Slot? {
-        let candidates = byPool[pool]
+        let candidates = pools[pool].slots
         var best: Slot?
         // Who was heard of comes before who was not.
         var lowest = (silent: 1, jobs: Int.max)
         for offset in candidates.indices {
-            let slot = candidates[(turn[pool] + offset) % candidates.count]
+            let slot = candidates[(pools[pool].turn + offset) % candidates.count]
             let rank = (silent: workers[slot].lastHeard < then ? 1 : 0, jobs: workers[slot].inFlight.count)
             guard rank < lowest, workers[slot].freeCredit > 0, isFit(slot) else { continue }
             best = slot
@@ -163,7 +151,7 @@ struct Roster {
                 identity: Worker.Identity(name: hello.worker, version: hello.version, digest: hello.digest),
                 metrics: hello.metrics, epoch: epoch, bootID: hello.bootID, credit: Self.credit(hello.credit),
                 lastHeard: now, stuckSince: now))
-        loads[pool] += workers[workers.count - 1].load
+        pools[pool].load += workers[workers.count - 1].load
         reindex()
         nextCheck = nextCheck ?? now + interval
         return epoch
@@ -172,7 +160,7 @@ struct Roster {
     mutating func remove(_ peer: RouterCore.Peer) -> Worker? {
         guard let slot = slots.removeValue(forKey: peer) else { return nil }
         let worker = workers.remove(at: slot)
-        loads[worker.pool] -= worker.load
+        pools[worker.pool].load -= worker.load
         if worker.isReserved { reservations -= 1 }
         reindex()
         if workers.isEmpty { nextCheck = nil }
@@ -189,7 +177,7 @@ struct Roster {
         if workers[slot].inFlight.isEmpty { workers[slot].stuckSince = now }
         self[slot].inFlight.insert(job)
         let pool = workers[slot].pool
-        turn[pool] = (byPool[pool].firstIndex(of: slot) ?? 0) + 1
+        pools[pool].turn = (pools[pool].slots.firstIndex(of: slot) ?? 0) + 1
     }
 
     /// Takes a job out of a worker's hands; false if it was not there.
@@ -230,16 +218,17 @@ struct Roster {
     }
 
     private mutating func reindex() {
-        for pool in byPool.indices { byPool[pool].removeAll(keepingCapacity: true) }
+        for pool in pools.indices { pools[pool].slots.removeAll(keepingCapacity: true) }
         for (slot, worker) in workers.enumerated() {
             slots[worker.peer] = slot
-            byPool[worker.pool].append(slot)
+            pools[worker.pool].slots.append(slot)
         }
         noteRoles()
     }
 
     private mutating func noteRoles() {
-        var (specifications, preprocessings) = (specifications.map { _ in [CropSpecification]() }, [UInt16]())
+        var specifications = pools.map { _ in [CropSpecification]() }
+        var preprocessings: [UInt16] = []
         for worker in workers where !worker.isDraining {
             switch worker.role {
             case .network(let specification):
@@ -250,7 +239,7 @@ struct Roster {
             }
         }
         for pool in specifications.indices where !specifications[pool].isEmpty {
-            self.specifications[pool] = specifications[pool]
+            pools[pool].specifications = specifications[pool]
         }
         if !preprocessings.isEmpty { self.preprocessings = preprocessings }
     }

@@ -68,13 +68,9 @@ extension RouterCore {
     /// How long it will take until one pool has done its step of a new job, if all goes on as it does: what waits and what is
     /// in hand goes first, there and with the locators, whose crops come before long.
     func expectedTime(_ header: RequestHeader, _ pool: Int) -> Duration {
-        let load = roster.load(of: pool)
-        var waiting = waitingCount(of: pool)
-        if pool != ensemble.locator {
-            waiting += waitingCount(of: ensemble.locator) + roster.load(of: ensemble.locator).inFlight
-        }
-        guard load.isBacklogged(waiting: waiting) else { return .zero }
-        let wait = drainRates[pool].time(behind: waiting + load.inFlight, workers: load.workers) ?? .zero
+        let locators = roster.pools[ensemble.locator]
+        let others = pool == ensemble.locator ? 0 : locators.waiting + locators.load.inFlight
+        let wait = roster.pools[pool].expectedTime(behind: others)
         // As in `enqueue`: each step of priority overtakes what came so much earlier.
         let steps = header.priority - Limits.defaultPriority
         return max(.zero, wait - configuration.priorityStep * steps)
@@ -82,8 +78,7 @@ extension RouterCore {
 
     /// Jobs a second that the slowest pool gets through; without a backlog to measure it by, those that were answered.
     func pace(at now: Instant) -> Double {
-        drainRates.indices.compactMap { drainRates[$0].perSecond(workers: roster.load(of: $0).workers) }.min()
-            ?? statistics.answersPerBusySecond(at: now)
+        roster.pools.compactMap(\.perSecond).min() ?? statistics.answersPerBusySecond(at: now)
     }
 
     /// The models by number, if they and the policy are of this ensemble.

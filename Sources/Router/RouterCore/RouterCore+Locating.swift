@@ -10,7 +10,7 @@ extension RouterCore {
         guard request.isStarted, request.steps[Request.locating].isHeld else { return }
         var (known, unknown) = (0, 0)
         for index in request.scoring where !request.steps[index].isSettled {
-            if roster.specifications[request.steps[index].pool].isEmpty { unknown += 1 } else { known += 1 }
+            if roster.pools[request.steps[index].pool].specifications.isEmpty { unknown += 1 } else { known += 1 }
         }
         guard known > 0, unknown == 0 || now >= request.patience else { return }
         enqueue(serial, Request.locating)
@@ -33,7 +33,7 @@ extension RouterCore {
             request.scoring.count { index in
                 let step = request.steps[index]
                 return !step.isSettled
-                    && roster.specifications[step.pool].contains { $0.preprocessing == version }
+                    && roster.pools[step.pool].specifications.contains { $0.preprocessing == version }
             }
         }
         return versions.max { (served($0), $0) < (served($1), $1) } ?? 0
@@ -45,7 +45,7 @@ extension RouterCore {
         let request = ledger[job.serial]
         if job.step == Request.locating { return plan(job.serial, request, now) }
         // Almost always there is one specification, and it was cut.
-        let wanted = roster.specifications[request.steps[job.step].pool]
+        let wanted = roster.pools[request.steps[job.step].pool].specifications
         if let cut = request.cut, cut.isKept, wanted.contains(where: cut.specifications.contains) { return true }
         cutAgain(job, now)
         return false
@@ -62,7 +62,7 @@ extension RouterCore {
         for index in request.scoring where !request.steps[index].isSettled {
             let pool = request.steps[index].pool
             // The worker that says it may come yet.
-            guard let first = roster.specifications[pool].first else { continue }
+            guard let first = roster.pools[pool].specifications.first else { continue }
             let isAsked = ask(forOneOf: pool, by: version, request)
             // Others have crops already, and may manage with them.
             guard request.steps[index].isHeld else { continue }
@@ -71,7 +71,7 @@ extension RouterCore {
                 continue
             }
             hasFailed = true
-            if let wanted = roster.specifications[pool].first(where: { $0.preprocessing == version }) {
+            if let wanted = roster.pools[pool].specifications.first(where: { $0.preprocessing == version }) {
                 settle(serial, index, cropsTooLarge(pool, wanted))
             } else {
                 settle(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))
@@ -86,7 +86,7 @@ extension RouterCore {
         }
         // For workers that are being replaced, as far as there is room.
         for index in request.scoring where !request.steps[index].isSettled {
-            let wanted = roster.specifications[request.steps[index].pool]
+            let wanted = roster.pools[request.steps[index].pool].specifications
             guard wanted.count > 1 else { continue }
             for specification in wanted where specification.preprocessing == version { _ = ask(specification, request) }
         }
@@ -97,7 +97,7 @@ extension RouterCore {
     ///
     /// - Returns: whether that is cut, for this model or another one.
     private func ask(forOneOf pool: Int, by version: UInt16, _ request: Request) -> Bool {
-        let wanted = roster.specifications[pool]
+        let wanted = roster.pools[pool].specifications
         if wanted.contains(where: { $0.preprocessing == version && request.asked.contains($0) }) { return true }
         return wanted.contains { $0.preprocessing == version && ask($0, request) }
     }

@@ -75,24 +75,12 @@ extension RouterCore {
         let steps = Int64(Limits.priorities.upperBound - request.header.priority)
         let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
         let entry = WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, step: index))
-        if step.isSuspect {
-            suspects[step.pool].add(entry, ledger)
-        } else {
-            waiting[step.pool].add(entry, ledger)
-        }
+        roster.pools[step.pool].enqueue(entry, isSuspect: step.isSuspect, ledger)
     }
 
     /// A waiting step has ended without being handed out.
     mutating func noteStale(_ step: Step) {
-        if step.isSuspect {
-            suspects[step.pool].noteStale()
-        } else {
-            waiting[step.pool].noteStale()
-        }
-    }
-
-    func waitingCount(of pool: Int) -> Int {
-        waiting[pool].count + suspects[pool].count
+        roster.pools[step.pool].noteStale(isSuspect: step.isSuspect)
     }
 
     /// Workers that were heard of since then are not silent: a heartbeat may be late by half of its interval.
@@ -110,8 +98,9 @@ extension RouterCore {
         let lately = heardLately(now)
         if dispatchSuspects(pool, heardSince: lately, now) {
             var passedOver: [WaitingQueue.Entry] = []
-            while !waiting[pool].isEmpty, passedOver.count < Self.mostPassedOver,
-                let free = roster.leastLoaded(of: pool, heardSince: lately), let entry = waiting[pool].next(ledger)
+            while !roster.pools[pool].queue.isEmpty, passedOver.count < Self.mostPassedOver,
+                let free = roster.leastLoaded(of: pool, heardSince: lately),
+                let entry = roster.pools[pool].queue.next(ledger)
             {
                 guard isFeasible(entry.job, now) else { continue }
                 guard let slot = worker(for: entry.job, of: pool, heardSince: lately, free: free) else {
@@ -123,10 +112,9 @@ extension RouterCore {
                     break
                 }
             }
-            for entry in passedOver { waiting[pool].add(entry, ledger) }
+            for entry in passedOver { roster.pools[pool].queue.add(entry, ledger) }
         }
-        drainRates[pool].note(
-            isBacklogged: roster.load(of: pool).isBacklogged(waiting: waitingCount(of: pool)), at: now)
+        roster.pools[pool].noteBacklog(at: now)
     }
 
     /// Each step that may have killed a worker goes to an idle one, which gets no other until it has answered: if it dies
@@ -134,12 +122,12 @@ extension RouterCore {
     ///
     /// - Returns: false if there is no room for a suspect's crops: others are not to take what there will be.
     private mutating func dispatchSuspects(_ pool: Int, heardSince lately: Instant, _ now: Instant) -> Bool {
-        guard !suspects[pool].isEmpty || roster.hasReservations else { return true }
+        guard !roster.pools[pool].suspects.isEmpty || roster.hasReservations else { return true }
         var passedOver: [WaitingQueue.Entry] = []
         var unmet: [Fitness] = []
         var hasRoom = true
         search: while hasRoom, passedOver.count < Self.mostPassedOver, roster.hasWorker(of: pool),
-            let entry = suspects[pool].next(ledger)
+            let entry = roster.pools[pool].suspects.next(ledger)
         {
             guard isFeasible(entry.job, now) else { continue }
             let fit = fitness(for: entry.job)
@@ -155,8 +143,8 @@ extension RouterCore {
             // Who finds no worker where all are fit leaves none to others.
             if case .all = fit { break search }
         }
-        for entry in passedOver { suspects[pool].add(entry, ledger) }
-        roster.reserve(of: pool, for: suspects[pool].count, fit: unmet, heardSince: lately)
+        for entry in passedOver { roster.pools[pool].suspects.add(entry, ledger) }
+        roster.reserve(of: pool, for: roster.pools[pool].suspects.count, fit: unmet, heardSince: lately)
         return hasRoom
     }
 
@@ -182,7 +170,9 @@ extension RouterCore {
             return roster.preprocessings.count == 1
                 ? .all : .cutting(preprocessing: request.asked.first?.preprocessing ?? 0)
         }
-        guard let cut = request.cut, roster.specifications[request.steps[job.step].pool].count > 1 else { return .all }
+        guard let cut = request.cut, roster.pools[request.steps[job.step].pool].specifications.count > 1 else {
+            return .all
+        }
         return .scoring(cut)
     }
 

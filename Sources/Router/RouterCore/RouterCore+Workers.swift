@@ -39,7 +39,7 @@ extension RouterCore {
     mutating func noteComputed(_ slot: Roster.Slot, _ timings: WorkerMessage.Timings, after latency: Duration) {
         roster[slot].scored += 1
         roster[slot].compute.record(Double(timings.computeMicroseconds) / 1000)
-        statistics.computed(timings, pool: roster[slot].pool, after: latency)
+        roster.pools[roster[slot].pool].record(timings, after: latency)
     }
 
     /// Where a worker stands that is heard of; nil if it is not on the roster, which it is told.
@@ -84,7 +84,7 @@ extension RouterCore {
             actions.append(.send(peer, .bye(reason: "the router is stopping", isFinal: false)))
             return
         }
-        let isFirst = pool != ensemble.locator && roster.specifications[pool].isEmpty
+        let isFirst = pool != ensemble.locator && roster.pools[pool].specifications.isEmpty
         let epoch = roster.add(hello, peer: peer, pool: pool, at: now, checkEvery: configuration.heartbeat)
         actions.append(
             .send(
@@ -131,7 +131,7 @@ extension RouterCore {
             return nil
         }
         let pool = roster[slot].pool
-        drainRates[pool].noteAnswer(workers: roster.load(of: pool).workers, computing: computing, at: now)
+        roster.pools[pool].noteAnswer(computing: computing, at: now)
         guard ledger.contains(job.serial) else {
             statistics.counters.late += 1
             dispatch(pool, now)

@@ -172,12 +172,6 @@ public struct RouterCore {
     var admission = Admission()
     /// When budgets end, and waits for a model's first worker; entries of requests that are over are passed over.
     var deadlines = Heap<Deadline>()
-    /// Jobs that wait for a worker of each pool.
-    var waiting: [WaitingQueue]
-    /// Of these jobs the ones that may have killed a worker: each is tried alone.
-    var suspects: [WaitingQueue]
-    /// Of each pool.
-    var drainRates: [DrainRate]
     /// Bytes of the crops that are there, and of those that may come of the jobs that locators have in hand.
     var cropBytes = 0
     /// Whether locators are to be handed jobs behind the event in hand.
@@ -198,13 +192,10 @@ public struct RouterCore {
         self.configuration = configuration
         self.ensemble = ensemble
         jobSeed = epochSeed
-        roster = Roster(pools: ensemble.pools.count, epochSeed: epochSeed)
+        roster = Roster(pools: ensemble.pools, epochSeed: epochSeed)
         idempotency = IdempotencyTable(
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
-        statistics = Statistics(start: now, pools: ensemble.pools.count)
-        waiting = ensemble.pools.map { _ in WaitingQueue() }
-        suspects = waiting
-        drainRates = ensemble.pools.map { _ in DrainRate() }
+        statistics = Statistics(start: now)
     }
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.

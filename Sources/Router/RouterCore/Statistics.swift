@@ -33,16 +33,8 @@ private struct Rate {
 
 /// Counters, latency quantiles and the rates of answers.
 struct Statistics {
-    /// What a pool's workers told of their answers.
-    struct Scores {
-        var compute = StatusReport.Histogram.ofMilliseconds
-        var queue = StatusReport.Histogram.ofMilliseconds
-        var batch = StatusReport.Histogram.ofBatches
-    }
-
     var counters = StatusReport.Counters()
     private(set) var verdicts = StatusReport.Verdicts()
-    private(set) var scores: [Scores]
     private(set) var latencyHistogram = StatusReport.Histogram.ofMilliseconds
     let start: Instant
     /// In microseconds, up to the longest budget.
@@ -56,9 +48,8 @@ struct Statistics {
     private var idleTime = Duration.zero
     private var idleSince: Instant?
 
-    init(start: Instant, pools: Int = 0) {
+    init(start: Instant) {
         self.start = start
-        scores = Array(repeating: Scores(), count: pools)
         rate = Rate(start: start)
         busyRate = Rate(start: start)
         idleSince = start
@@ -83,14 +74,6 @@ struct Statistics {
 
     mutating func count(_ verdict: ResultDocument.Verdict?) {
         if let verdict { verdicts.count(verdict) }
-    }
-
-    /// - Parameter latency: from when the job could have been begun, by its receipt or its crops, to its answer.
-    mutating func computed(_ timings: WorkerMessage.Timings, pool: Int, after latency: Duration) {
-        let compute = Double(timings.computeMicroseconds) / 1000
-        scores[pool].compute.record(compute)
-        scores[pool].queue.record(max(0, latency.milliseconds - compute))
-        scores[pool].batch.record(Double(timings.batch))
     }
 
     /// There is work, whether or not there was before.

@@ -154,7 +154,7 @@ extension Schedule {
         try check(isUnderWay || !models.contains(where: \.isHeld), "\(request.token) waits for crops that do not come")
         guard request.steps[Request.locating].isHeld else { return }
         let open = models.filter { !$0.isSettled }
-        let unknown = open.count { core.roster.specifications[$0.pool].isEmpty }
+        let unknown = open.count { core.roster.pools[$0.pool].specifications.isEmpty }
         try check(
             unknown == open.count || unknown > 0 && now < request.patience, "\(request.token) could be cut and is not")
     }

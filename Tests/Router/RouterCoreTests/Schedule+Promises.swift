@@ -19,9 +19,9 @@ extension Schedule {
     mutating func handle(_ event: RouterCore.Event) throws {
         events += 1
         let isRefused = try expect(event)
-        let wanted = core.roster.specifications
+        let wanted = core.roster.pools.map(\.specifications)
         let actions = core.handle(event, at: now)
-        if core.roster.specifications != wanted { changes += 1 }
+        if core.roster.pools.map(\.specifications) != wanted { changes += 1 }
         for action in actions { try take(action, event) }
         if case .crops(_, _, _, let crops) = event {
             try check(!isRefused || kept[crops] == nil, "the crops \(crops) do not fit and are kept")
@@ -280,7 +280,7 @@ extension Schedule {
         let models = request.header.models ?? core.ensemble.models
         for specification in asked {
             let wanted = models.contains { model in
-                core.roster.specifications[core.ensemble.models.firstIndex(of: model)!].contains(specification)
+                core.roster.pools[core.ensemble.models.firstIndex(of: model)!].specifications.contains(specification)
             }
             try check(wanted, "nobody wants \(specification)")
         }
