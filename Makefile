@@ -6,7 +6,8 @@ SHELL := /bin/bash
 # Layering: a target can import only what Package.swift says it depends on.
 layering := --explicit-target-dependency-import-check error
 release := swift build -c release --static-swift-stdlib $(layering)
-swift_files := Sources Tests Benchmarks/Sources Fuzzing/Sources Package.swift Benchmarks/Package.swift Fuzzing/Package.swift
+benchmarks := BIFRONS_BENCHMARKS=1 $(release) --product bifrons-benchmarks
+swift_files := Sources Tests Benchmarks/bifrons-benchmarks Fuzzing Package.swift
 
 # The demo's picture; a portrait that Debian ships, if not given
 IMAGE ?=
@@ -62,7 +63,8 @@ build: packages ## build the release executables into .build/release
 	$(release)
 
 bench: build engine ## run the benchmarks
-	cd Benchmarks && swift run -c release bifrons-benchmarks
+	$(benchmarks)
+	.build/release/bifrons-benchmarks
 
 bench-peers: SECONDS = 5
 bench-peers: build engine ## measure mosec, LitServe and Flask beside Bifrons, ROUNDS=5 times SECONDS=5 a load
@@ -73,7 +75,8 @@ bench-peers: build engine ## measure mosec, LitServe and Flask beside Bifrons, R
 scaling: packages ## simulate up to 1,000 workers of each model and 16 routers; writes .cache/scaling.csv and the picture
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	@mkdir -p .cache
-	cd Benchmarks && swift run -c release bifrons-benchmarks scaling --csv ../.cache/scaling.csv
+	$(benchmarks)
+	.build/release/bifrons-benchmarks scaling --csv .cache/scaling.csv
 	.venv-test/bin/python Benchmarks/scaling.py .cache/scaling.csv docs/images/scaling.png
 
 fuzz: packages ## feed every decoder of bytes from outside with SECONDS=60 of inputs that look for new paths
@@ -135,4 +138,4 @@ deploy-test: ## run the deployment files for real: Compose, systemd, Swarm, Kube
 	@scripts/deploy-test-kubernetes
 
 clean: ## remove what was built; fetched packages stay
-	rm -rf .build .build-fuzz .build-tsan .build-asan Benchmarks/.build
+	rm -rf .build .build-fuzz .build-tsan .build-asan

@@ -61,15 +61,8 @@ let package = Package(
         .executable(name: "bifrons-worker", targets: ["bifrons-worker"]),
         .executable(name: "bifrons-gateway", targets: ["bifrons-gateway"]),
         .executable(name: "bifrons", targets: ["bifrons"]),
-        .library(name: "BifronsClient", targets: ["Client", "Wire", "ZeroMQ"]),
-        // For Benchmarks/ and Fuzzing/, packages of their own.
-        .library(
-            name: "BifronsRooms",
-            targets: [
-                "FormData", "Hashing", "ImageDecoding", "Inference", "Reactor", "RouterCore", "TestImages", "TestKit",
-                "Wire",
-                "WorkerCore", "ZeroMQ",
-            ]),
+        .library(name: "BifronsClient", targets: ["BifronsClient"]),
+        .library(name: "BifronsWire", targets: ["BifronsWire"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -87,39 +80,42 @@ let package = Package(
     ],
     targets: [
         // Shared by the processes.
-        module("Wire", in: "Shared"),
-        module("ZeroMQ", in: "Shared", ["CLinux", "CZeroMQ"]),
-        module("Reactor", in: "Shared", ["CLinux", "Wire", "ZeroMQ"]),
-        module("Keyring", in: "Shared", ["ZeroMQ"]),
+        module("BifronsWire", in: "Shared"),
+        module("BifronsZeroMQ", in: "Shared", ["CLinux", "CZeroMQ"]),
+        module("Reactor", in: "Shared", ["BifronsWire", "BifronsZeroMQ", "CLinux"]),
+        module("Keyring", in: "Shared", ["BifronsZeroMQ"]),
         module("Settings", in: "Shared", ["CLinux", arguments, configuration, logging]),
         module("Hashing", in: "Shared", ["CCrypto"]),
 
         // The router.
-        module("RouterCore", in: "Router", ["Wire", deque, heap, histogram]),
-        module("Journal", in: "Router", ["Reactor", "Wire", "ZeroMQ", grdb]),
+        module("RouterCore", in: "Router", ["BifronsWire", deque, heap, histogram]),
+        module("Journal", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Reactor", grdb]),
         module(
             "RouterService", in: "Router",
-            ["Hashing", "Journal", "Keyring", "Reactor", "RouterCore", "Settings", "Wire", "ZeroMQ", logging]),
+            [
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "Journal", "Keyring", "Reactor", "RouterCore", "Settings",
+                logging,
+            ]),
 
         // A worker.
-        module("WorkerCore", in: "Worker", ["Wire"]),
+        module("WorkerCore", in: "Worker", ["BifronsWire"]),
         module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Hashing", "ImageDecoding"]),
         module(
             "WorkerService", in: "Worker",
             [
-                "Hashing", "ImageDecoding", "Inference", "Keyring", "Reactor", "Settings", "Wire", "WorkerCore",
-                "ZeroMQ", logging,
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Keyring", "Reactor",
+                "Settings", "WorkerCore", logging,
             ]),
 
         // The HTTP gateway, and the client that it and the command line are.
-        module("Client", in: "Client", ["Reactor", "Wire", "ZeroMQ"]),
+        module("BifronsClient", in: "Client", ["BifronsWire", "BifronsZeroMQ", "Reactor"]),
         module("FormData", in: "Gateway"),
         module(
             "Gateway", in: "Gateway",
             [
-                "CPages", "Client", "FormData", "Hashing", "Keyring", "Reactor", "Settings", "Wire", httpTypes,
-                hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
+                "BifronsClient", "BifronsWire", "CPages", "FormData", "Hashing", "Keyring", "Reactor", "Settings",
+                httpTypes, hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
             ]),
 
         // The command line.
@@ -127,8 +123,8 @@ let package = Package(
         module(
             "Commands", in: "CLI",
             [
-                "Client", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "Wire", "ZeroMQ",
-                arguments, histogram,
+                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor",
+                "Settings", arguments, histogram,
             ]),
 
         // C.
@@ -136,26 +132,26 @@ let package = Package(
         cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
         cModule("CPages"), cModule("CNoLocales"),
 
-        program("bifrons-router", ["CNoLocales", "RouterService", "Settings", "Wire", logging]),
-        program("bifrons-worker", ["Settings", "Wire", "WorkerService", logging]),
-        program("bifrons-gateway", ["Gateway", "Settings", "Wire", logging]),
+        program("bifrons-router", ["BifronsWire", "CNoLocales", "RouterService", "Settings", logging]),
+        program("bifrons-worker", ["BifronsWire", "Settings", "WorkerService", logging]),
+        program("bifrons-gateway", ["BifronsWire", "Gateway", "Settings", logging]),
         program("bifrons", ["Commands", "Settings"]),
 
         // What only tests and benchmarks use.
         cModule("CTestImages", in: "Testing"),
         module("TestImages", in: "Testing", ["CTestImages"]),
-        module("TestKit", in: "Testing", ["Wire"]),
+        module("TestKit", in: "Testing", ["BifronsWire"]),
 
-        tests("WireTests", in: "Shared", ["TestKit", "Wire"]),
-        tests("ZeroMQTests", in: "Shared", ["ZeroMQ"]),
-        tests("ReactorTests", in: "Shared", ["Reactor", "Wire", "ZeroMQ"]),
-        tests("KeyringTests", in: "Shared", ["Keyring", "ZeroMQ"]),
+        tests("WireTests", in: "Shared", ["BifronsWire", "TestKit"]),
+        tests("ZeroMQTests", in: "Shared", ["BifronsZeroMQ"]),
+        tests("ReactorTests", in: "Shared", ["BifronsWire", "BifronsZeroMQ", "Reactor"]),
+        tests("KeyringTests", in: "Shared", ["BifronsZeroMQ", "Keyring"]),
         tests("SettingsTests", in: "Shared", ["Settings", arguments, logging]),
         tests("HashingTests", in: "Shared", ["Hashing"]),
-        tests("RouterCoreTests", in: "Router", ["RouterCore", "TestKit", "Wire"]),
-        tests("JournalTests", in: "Router", ["Journal", "Reactor", "Wire", "ZeroMQ", grdb]),
-        tests("RouterServiceTests", in: "Router", ["RouterCore", "RouterService", "Wire", "ZeroMQ"]),
-        tests("WorkerCoreTests", in: "Worker", ["TestKit", "Wire", "WorkerCore"]),
+        tests("RouterCoreTests", in: "Router", ["BifronsWire", "RouterCore", "TestKit"]),
+        tests("JournalTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Journal", "Reactor", grdb]),
+        tests("RouterServiceTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "RouterCore", "RouterService"]),
+        tests("WorkerCoreTests", in: "Worker", ["BifronsWire", "TestKit", "WorkerCore"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
         tests(
             "InferenceTests", in: "Worker", ["Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"],
@@ -163,29 +159,47 @@ let package = Package(
         tests(
             "WorkerServiceTests", in: "Worker",
             [
-                "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings", "TestImages", "Wire", "WorkerService",
-                "ZeroMQ", logging,
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings",
+                "TestImages", "WorkerService", logging,
             ]),
-        tests("ClientTests", in: "Client", ["Client", "Reactor", "Wire", "ZeroMQ"]),
+        tests("ClientTests", in: "Client", ["BifronsClient", "BifronsWire", "BifronsZeroMQ", "Reactor"]),
         tests("FormDataTests", in: "Gateway", ["FormData"]),
         tests(
             "GatewayTests", in: "Gateway",
             [
-                "Client", "Gateway", "Hashing", "Settings", "Wire", httpTypes, hummingbird, logging, nio, nioEmbedded,
-                nioHTTPTypes,
+                "BifronsClient", "BifronsWire", "Gateway", "Hashing", "Settings", httpTypes, hummingbird, logging, nio,
+                nioEmbedded, nioHTTPTypes,
             ]),
         tests("ImageDrawingTests", in: "CLI", ["ImageDecoding", "ImageDrawing"]),
         tests(
             "CommandsTests", in: "CLI",
             [
-                "Client", "Commands", "ImageDecoding", "ImageDrawing", "Reactor", "Settings", "TestImages", "Wire",
-                "ZeroMQ", arguments,
+                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "Commands", "ImageDecoding", "ImageDrawing", "Reactor",
+                "Settings", "TestImages", arguments,
             ]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit",
-                "Wire", "WorkerService", "ZeroMQ", logging,
+                "BifronsWire", "WorkerService", "BifronsZeroMQ", logging,
             ], swiftSettings: strict),
     ]
 )
+
+// The benchmarks and the fuzzer: who builds the product needs neither (see the Makefile and scripts/fuzz).
+if Context.environment["BIFRONS_BENCHMARKS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "bifrons-benchmarks",
+            dependencies: [
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Reactor", "RouterCore",
+                "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
+            ], path: "Benchmarks/bifrons-benchmarks", swiftSettings: strict))
+}
+if Context.environment["BIFRONS_FUZZING"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "bifrons-fuzz",
+            dependencies: ["BifronsWire", "FormData", "ImageDecoding", "Inference", "TestImages"], path: "Fuzzing",
+            swiftSettings: strict))
+}

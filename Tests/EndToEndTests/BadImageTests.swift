@@ -1,7 +1,7 @@
+import BifronsWire
 import TestImages
 import TestKit
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// Files that are no good pictures, through the real workers.

@@ -1,7 +1,7 @@
+import BifronsWire
+import BifronsZeroMQ
 import TestKit
 import Testing
-import Wire
-import ZeroMQ
 
 extension EndToEndTests {
     /// What clients may get wrong, and what they get for it. After each the router answers a good job.

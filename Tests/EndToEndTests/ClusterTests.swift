@@ -1,8 +1,8 @@
+import BifronsWire
 import Glibc
 import TestImages
 import TestKit
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// The life and death of the programs.

@@ -1,9 +1,9 @@
+import BifronsWire
+import BifronsZeroMQ
 import FoundationEssentials
 import Glibc
 import TestImages
 import Testing
-import Wire
-import ZeroMQ
 
 extension EndToEndTests {
     /// `bifrons`, as people and scripts use it.

@@ -1,8 +1,8 @@
+import BifronsWire
 import FoundationEssentials
 import Glibc
 import Settings
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// What the programs tell shells and people of themselves.

@@ -1,7 +1,7 @@
+import BifronsWire
+import BifronsZeroMQ
 import Glibc
 import Testing
-import Wire
-import ZeroMQ
 
 extension EndToEndTests {
     /// What who connects can do to the router without one message.

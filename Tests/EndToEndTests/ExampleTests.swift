@@ -1,7 +1,7 @@
+import BifronsWire
 import Glibc
 import TestImages
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// The clients of Examples/python, against the real programs.

@@ -1,8 +1,8 @@
+import BifronsWire
 import ImageDecoding
 import ImageDrawing
 import TestImages
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// Finding faces, from a file on a socket to boxes in the reply: the real workers and the real locator.

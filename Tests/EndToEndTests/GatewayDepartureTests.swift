@@ -1,6 +1,6 @@
+import BifronsWire
 import FoundationEssentials
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// Clients of the real gateway that go before their answer, and those that only look like it.

@@ -1,7 +1,7 @@
+import BifronsWire
 import TestImages
 import TestKit
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// What clients put on the wire, byte for byte: requests that are none, and uploads in every form that clients give them.

@@ -1,7 +1,7 @@
+import BifronsWire
 import FoundationEssentials
 import Glibc
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// One real gateway before two real routers that know nothing of each other.

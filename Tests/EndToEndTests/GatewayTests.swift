@@ -1,9 +1,9 @@
+import BifronsWire
 import FoundationEssentials
 import Glibc
 import TestImages
 import TestKit
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// The real gateway over real sockets: what it asks of the router, and what clients may do to it.

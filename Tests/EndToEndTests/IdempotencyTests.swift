@@ -1,7 +1,7 @@
+import BifronsWire
 import Glibc
 import TestKit
 import Testing
-import Wire
 
 /// Idempotency keys over the real router: what they stand for, and what else a repeated request may say.
 @Suite struct IdempotencyTests {

@@ -1,7 +1,7 @@
+import BifronsWire
 import Glibc
 import TestKit
 import Testing
-import Wire
 
 /// Durable jobs over the real router, whatever happens to it.
 @Suite struct JournalTests {

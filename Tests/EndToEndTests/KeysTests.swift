@@ -1,10 +1,10 @@
+import BifronsWire
+import BifronsZeroMQ
 import Glibc
 import Keyring
 import TestImages
 import TestKit
 import Testing
-import Wire
-import ZeroMQ
 
 extension EndToEndTests {
     /// Who may speak: CURVE keys, roles, and the list that is read again.

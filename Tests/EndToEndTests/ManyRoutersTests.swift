@@ -1,7 +1,7 @@
+import BifronsWire
 import Glibc
 import Synchronization
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// Several real routers that know nothing of each other, and workers that serve all of them.

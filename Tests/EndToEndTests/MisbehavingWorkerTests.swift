@@ -1,6 +1,6 @@
+import BifronsWire
 import TestKit
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// What a broken or hostile worker may do: it is dropped and counted, and good jobs are answered.

@@ -1,10 +1,10 @@
+import BifronsWire
 import FoundationEssentials
 import Glibc
 import Hashing
 import Keyring
 import TestKit
 import Testing
-import Wire
 
 extension EndToEndTests {
     /// Those who share a gateway: whose jobs and keys are whose.

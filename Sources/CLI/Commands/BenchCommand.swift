@@ -1,11 +1,11 @@
 import ArgumentParser
-import Client
+import BifronsClient
+import BifronsWire
 import FoundationEssentials
 import Histogram
 import Reactor
 import Settings
 import Synchronization
-import Wire
 
 /// `bifrons bench`.
 struct BenchCommand: AsyncParsableCommand {

@@ -1,9 +1,9 @@
-public import ArgumentParser
-import Wire
+package import ArgumentParser
+import BifronsWire
 
 /// `bifrons`, the command line.
-public struct BifronsCommand: AsyncParsableCommand {
-    public static let configuration = CommandConfiguration(
+package struct BifronsCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "bifrons", abstract: "Tells photographs of real faces from AI-generated ones.",
         discussion: "Every setting has the same name on the command line (--client-endpoint), in the environment "
             + "(BIFRONS_CLIENT_ENDPOINT) and in the file of --config; the command line wins, then the environment.",
@@ -13,5 +13,5 @@ public struct BifronsCommand: AsyncParsableCommand {
             KeygenCommand.self,
         ])
 
-    public init() {}
+    package init() {}
 }

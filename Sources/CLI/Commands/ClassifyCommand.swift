@@ -1,9 +1,9 @@
 import ArgumentParser
-import Client
+import BifronsClient
+import BifronsWire
 import Glibc
 import Reactor
 import Settings
-import Wire
 
 /// `bifrons classify`.
 struct ClassifyCommand: AsyncParsableCommand {

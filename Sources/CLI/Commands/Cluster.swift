@@ -1,8 +1,8 @@
+import BifronsZeroMQ
 import FoundationEssentials
 import Glibc
 import Reactor
 import Settings
-import ZeroMQ
 
 /// A router, its workers and a gateway as child processes.
 struct ClusterPlan: Equatable {

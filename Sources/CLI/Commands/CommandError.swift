@@ -1,8 +1,8 @@
 import ArgumentParser
-import Client
+import BifronsClient
+import BifronsWire
 import Keyring
 import Settings
-import Wire
 
 /// Why a command ends without having done its work, in one sentence for whoever typed it.
 struct CommandError: Error, Equatable, CustomStringConvertible {

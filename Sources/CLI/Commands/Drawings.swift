@@ -1,8 +1,8 @@
+import BifronsWire
 import Glibc
 import ImageDecoding
 import ImageDrawing
 import Settings
-import Wire
 
 /// What `bifrons classify --draw` writes: each picture with its faces and their probabilities.
 struct Drawings {

@@ -1,7 +1,7 @@
+import BifronsWire
 import Glibc
 import Reactor
 import Settings
-import Wire
 
 /// Something to classify.
 struct ImageSource: Equatable, Sendable {

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Client
+import BifronsClient
+import BifronsWire
 import Settings
-import Wire
 
 /// `bifrons models`.
 struct ModelsCommand: AsyncParsableCommand {

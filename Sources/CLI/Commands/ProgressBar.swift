@@ -1,6 +1,6 @@
+import BifronsWire
 import Glibc
 import Reactor
-import Wire
 
 /// One line on a terminal's standard error that says how far a long command has come. None in a pipe.
 struct ProgressBar {

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Client
+import BifronsClient
+import BifronsWire
 import Settings
-import Wire
 
 /// `bifrons status`.
 struct StatusCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
-import Client
+import BifronsClient
+import BifronsWire
 import Keyring
 import Settings
-import Wire
 
 /// How a command finds and asks the service.
 enum Submission {

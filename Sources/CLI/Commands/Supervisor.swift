@@ -1,5 +1,5 @@
+import BifronsWire
 import Glibc
-import Wire
 
 /// Which children run, when a dead one is started again, and in which order they are stopped. Decides and does nothing:
 /// events in, actions out, the clock and the processes are the caller's.

@@ -1,6 +1,6 @@
+import BifronsWire
 import FoundationEssentials
 import Settings
-import Wire
 
 /// Results as lines for people.
 struct VerdictTable {

@@ -1,12 +1,12 @@
-public import ImageDecoding
+package import ImageDecoding
 
 /// A picture on which regions are marked: a frame around each, and what is said of it on a plate beside it.
 ///
 /// Lines and letters grow with the picture. A plate stands above its frame, below it or in it, where there is room and no
 /// other plate yet, and never outside of the picture; what is too small for any plate gets its frame alone.
-public struct Drawing {
+package struct Drawing {
     /// The colours of Okabe and Ito (2008) that people tell apart whichever colours they see.
-    public enum Colour: Sendable {
+    package enum Colour: Sendable {
         /// Vermillion.
         case alarm
         /// Bluish green.
@@ -24,17 +24,17 @@ public struct Drawing {
     }
 
     /// A region to mark, in pixels. What lies outside of the picture is not drawn.
-    public struct Mark: Sendable {
-        public var x: Int
-        public var y: Int
-        public var width: Int
-        public var height: Int
+    package struct Mark: Sendable {
+        package var x: Int
+        package var y: Int
+        package var width: Int
+        package var height: Int
         /// Digits, ` `, `.`, `%`, `°`, `-` and the letters of "AI", "at" and "no face"; others are drawn as blanks.
-        public var label: String
-        public var colour: Colour
-        public var isDashed: Bool
+        package var label: String
+        package var colour: Colour
+        package var isDashed: Bool
 
-        public init(
+        package init(
             x: Int, y: Int, width: Int, height: Int, label: String, colour: Colour, isDashed: Bool = false
         ) {
             self.x = x
@@ -69,7 +69,7 @@ public struct Drawing {
     }
 
     /// The picture with its marks; the first one's plate finds its place first.
-    public static func draw(_ marks: [Mark], on image: RGBImage) -> RGBImage {
+    package static func draw(_ marks: [Mark], on image: RGBImage) -> RGBImage {
         var drawing = Drawing(image)
         for mark in marks.reversed() { drawing.frame(mark) }
         var plates: [Rectangle] = []

@@ -1,13 +1,13 @@
 internal import CJPEG
 internal import CPNG
 import Glibc
-public import ImageDecoding
+package import ImageDecoding
 
 /// Pixels as the bytes of a file.
-public enum ImageEncoder {
+package enum ImageEncoder {
     /// The picture is too large for its format, or for the memory that there is.
-    public struct EncodeError: Error, CustomStringConvertible {
-        public let description: String
+    package struct EncodeError: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// A JPEG's quality, on libjpeg's scale: high, so that the text stays sharp.
@@ -16,7 +16,7 @@ public enum ImageEncoder {
     /// Encodes a picture.
     ///
     /// - Throws: ``EncodeError`` with the picture's size and what to do.
-    public static func encode(_ image: RGBImage, as format: ImageFormat) throws(EncodeError) -> [UInt8] {
+    package static func encode(_ image: RGBImage, as format: ImageFormat) throws(EncodeError) -> [UInt8] {
         var (file, count): (UnsafeMutablePointer<UInt8>?, Int) = (nil, 0)
         let (width, height) = (UInt32(clamping: image.width), UInt32(clamping: image.height))
         let isWritten = image.pixels.withUnsafeBufferPointer { pixels in

@@ -2,25 +2,25 @@ internal import Glibc
 
 /// Takes `multipart/form-data` apart as it arrives (RFC 7578 over RFC 2046). Strict, bounded, and total: any bytes give
 /// parts or an error. Knows no socket: whoever has bytes feeds them.
-public struct FormParser {
+package struct FormParser {
     /// What comes before a part's content.
-    public struct Heading: Equatable, Sendable {
+    package struct Heading: Equatable, Sendable {
         /// Of the form's field.
-        public var name: String
+        package var name: String
         /// Nil: the part names none.
-        public var fileName: String?
+        package var fileName: String?
         /// Whether the part names a file, or its type is that of a picture or of any bytes: some clients name no file.
-        public var isFile: Bool
+        package var isFile: Bool
 
         /// - Parameter isFile: nil: whether there is a file's name.
-        public init(name: String, fileName: String? = nil, isFile: Bool? = nil) {
+        package init(name: String, fileName: String? = nil, isFile: Bool? = nil) {
             self.name = name
             self.fileName = fileName
             self.isFile = isFile ?? (fileName != nil)
         }
     }
 
-    public enum Event: Equatable, Sendable {
+    package enum Event: Equatable, Sendable {
         case part(Heading)
         /// More of the content of the part that came last.
         case content([UInt8])
@@ -29,10 +29,10 @@ public struct FormParser {
     }
 
     /// What is wrong with the form, in a sentence's end: "the form …".
-    public struct FormError: Error, Equatable {
-        public let what: String
+    package struct FormError: Error, Equatable {
+        package let what: String
 
-        public init(_ what: String) { self.what = what }
+        package init(_ what: String) { self.what = what }
     }
 
     /// Characters of a boundary, by RFC 2046.
@@ -60,7 +60,7 @@ public struct FormParser {
 
     /// - Parameter contentType: the value of the field `Content-Type`.
     /// - Returns: nil if that is not a form's.
-    public init?(contentType: String) throws(FormError) {
+    package init?(contentType: String) throws(FormError) {
         let (type, parameters) = Self.value(Array(contentType.utf8)[...])
         guard type == "multipart/form-data" else { return nil }
         guard let boundary = parameters.bytes("boundary"), (1...Self.maxBoundary).contains(boundary.count) else {
@@ -70,7 +70,7 @@ public struct FormParser {
     }
 
     /// Takes more of the body.
-    public mutating func feed(_ bytes: some Sequence<UInt8>) throws(FormError) -> [Event] {
+    package mutating func feed(_ bytes: some Sequence<UInt8>) throws(FormError) -> [Event] {
         buffer.append(contentsOf: bytes)
         var events: [Event] = []
         var position = 0
@@ -126,7 +126,7 @@ public struct FormParser {
     }
 
     /// Whether the form's last boundary has come.
-    public var isComplete: Bool {
+    package var isComplete: Bool {
         if case .end = state { true } else { false }
     }
 

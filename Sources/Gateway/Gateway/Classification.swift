@@ -1,7 +1,7 @@
+internal import BifronsWire
 internal import HTTPTypes
 internal import Hummingbird
 internal import Settings
-internal import Wire
 
 /// The calls that take pictures.
 extension Gateway {

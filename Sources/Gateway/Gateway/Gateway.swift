@@ -1,4 +1,5 @@
-internal import Client
+internal import BifronsClient
+internal import BifronsWire
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
@@ -8,7 +9,6 @@ internal import NIOHTTP1
 internal import Reactor
 internal import Settings
 internal import Synchronization
-internal import Wire
 
 /// What the gateway answers to each request. The way of one, told once:
 ///

@@ -1,6 +1,6 @@
+internal import BifronsWire
 internal import HTTPTypes
 internal import Synchronization
-internal import Wire
 
 /// The gateway's own counts, and the text that tells them together with the router's to Prometheus.
 final class GatewayMetrics: Sendable {

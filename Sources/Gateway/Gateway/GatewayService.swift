@@ -1,25 +1,25 @@
-internal import Client
+internal import BifronsClient
 internal import Dispatch
 internal import Glibc
 internal import Hummingbird
 internal import HummingbirdCore
 internal import Keyring
-public import Logging
+package import Logging
 internal import NIOCore
 internal import Reactor
 internal import ServiceLifecycle
-public import Settings
+package import Settings
 internal import Synchronization
 internal import UnixSignals
 
 /// Why the gateway cannot serve, in one sentence for whoever started it.
-public struct GatewayError: Error, Equatable, CustomStringConvertible {
-    public let description: String
+package struct GatewayError: Error, Equatable, CustomStringConvertible {
+    package let description: String
 }
 
 /// The gateway's shell: an HTTP server around ``Gateway``, a client of the routers like any other, and the signals that stop
 /// it (SIGTERM, SIGINT) or have it read its tokens again (SIGHUP).
-public struct GatewayService: Sendable {
+package struct GatewayService: Sendable {
     /// Bytes of a header field, and of a request's whole header.
     static let headerBytes = 16_384
     static let headerFields = 100
@@ -34,7 +34,7 @@ public struct GatewayService: Sendable {
     private let gateway: Gateway
 
     /// Reads keys and tokens and opens the client's sockets; nothing listens yet.
-    public init(settings: GatewaySettings, logger: Logger) throws(GatewayError) {
+    package init(settings: GatewaySettings, logger: Logger) throws(GatewayError) {
         self.settings = settings
         self.logger = logger
         do {
@@ -68,7 +68,7 @@ public struct GatewayService: Sendable {
 
     /// Serves until a signal has ended it and what was in hand is answered.
     /// - Parameter onReady: called with the gateway's address when it listens.
-    public func run(onReady: @escaping @Sendable (String) -> Void) throws(GatewayError) {
+    package func run(onReady: @escaping @Sendable (String) -> Void) throws(GatewayError) {
         let outcome = Mutex<Result<Void, GatewayError>>(.success(()))
         let ended = DispatchSemaphore(value: 0)
         Task {

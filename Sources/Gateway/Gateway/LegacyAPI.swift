@@ -1,7 +1,7 @@
+internal import BifronsWire
 internal import FoundationEssentials
 internal import Hummingbird
 internal import Settings
-internal import Wire
 
 /// The call of the demo that Bifrons began as, answered as that did: `POST /` with a form whose field `file` is a picture.
 extension Gateway {

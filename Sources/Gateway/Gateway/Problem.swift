@@ -1,8 +1,8 @@
+internal import BifronsWire
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOHTTP1
-internal import Wire
 
 /// An error as HTTP clients are told it: a problem document by RFC 9457.
 ///

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// Writes metrics in Prometheus's text exposition format, version 0.0.4.
 struct PrometheusText {

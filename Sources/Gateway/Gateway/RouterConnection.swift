@@ -1,8 +1,8 @@
-internal import Client
+internal import BifronsClient
+internal import BifronsWire
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
-internal import Wire
 
 /// The service behind the gateway, asked in the wire's words.
 struct RouterConnection: Sendable {

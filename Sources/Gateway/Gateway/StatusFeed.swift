@@ -1,6 +1,6 @@
+internal import BifronsWire
 internal import FoundationEssentials
 internal import Hummingbird
-internal import Wire
 
 /// The router's status once a second, as server-sent events, to any number of listeners: asked for once, and only while
 /// somebody listens.

@@ -1,6 +1,6 @@
+internal import BifronsWire
 internal import Glibc
 internal import Hashing
-internal import Wire
 
 /// Who may use the HTTP API: names, and the SHA-256 of each one's bearer token. The tokens themselves are not kept.
 ///

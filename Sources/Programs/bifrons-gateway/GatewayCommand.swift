@@ -1,8 +1,8 @@
 import ArgumentParser
+import BifronsWire
 import Gateway
 import Logging
 import Settings
-import Wire
 
 @main
 struct GatewayCommand: ParsableCommand {

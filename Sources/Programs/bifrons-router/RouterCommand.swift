@@ -1,8 +1,8 @@
 import ArgumentParser
+import BifronsWire
 import Logging
 import RouterService
 import Settings
-import Wire
 
 @main
 struct RouterCommand: ParsableCommand {

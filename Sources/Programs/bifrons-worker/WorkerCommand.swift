@@ -1,8 +1,8 @@
 import ArgumentParser
+import BifronsWire
 import Glibc
 import Logging
 import Settings
-import Wire
 import WorkerService
 
 @main

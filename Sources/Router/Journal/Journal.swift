@@ -1,19 +1,19 @@
+package import BifronsWire
+package import BifronsZeroMQ
 internal import FoundationEssentials
 internal import GRDB
 internal import Glibc
-public import Reactor
+package import Reactor
 internal import Synchronization
-public import Wire
-public import ZeroMQ
 
 /// The durable jobs and their results, on disk: a thread of its own that writes down what others tell it.
 ///
 /// It collects what has come since the last commit and writes it in one transaction (group commit), so a disk that takes
 /// milliseconds to confirm a write still confirms thousands of jobs a second. What became of each order comes back as mail.
 /// While the disk fails, jobs are refused and results are kept for another try.
-public final class Journal: Sendable {
+package final class Journal: Sendable {
     /// What became of a job that was to be written down.
-    public enum Outcome: Equatable, Sendable {
+    package enum Outcome: Equatable, Sendable {
         case stored
         /// It is written down, and has the result of another job with the same key.
         case known(ResultDocument)
@@ -24,7 +24,7 @@ public final class Journal: Sendable {
     }
 
     /// What is known of an id.
-    public enum Found: Equatable, Sendable {
+    package enum Found: Equatable, Sendable {
         case result(ResultDocument)
         case running
         case unknown
@@ -32,20 +32,20 @@ public final class Journal: Sendable {
     }
 
     /// A job that an earlier life of the router has left without a result.
-    public struct Unfinished: Sendable {
-        public var job: UInt64
-        public var header: RequestHeader
+    package struct Unfinished: Sendable {
+        package var job: UInt64
+        package var header: RequestHeader
         /// The name of the key that it came with.
-        public var key: String?
+        package var key: String?
         /// The image's SHA-256; nil if it is not known.
-        public var sha256: [UInt8]?
-        public var image: Frame
+        package var sha256: [UInt8]?
+        package var image: Frame
     }
 
     /// A stored result as the answer to another job with its idempotency key; nil if it is none for that.
-    public typealias Answer = @Sendable (ResultDocument, RequestHeader) -> ResultDocument?
+    package typealias Answer = @Sendable (ResultDocument, RequestHeader) -> ResultDocument?
 
-    public enum Mail: Sendable {
+    package enum Mail: Sendable {
         case persisted(job: UInt64, Outcome)
         /// The result is on disk; with a failure it is not yet, and will be tried again.
         case recorded(job: UInt64, failure: String?)
@@ -59,7 +59,7 @@ public final class Journal: Sendable {
     }
 
     /// What has come about, in the order of the orders; for the owner's poll set.
-    public let mail: Mailbox<Mail>
+    package let mail: Mailbox<Mail>
 
     /// Written by the journal's thread, read by others.
     fileprivate final class Size: Sendable {
@@ -86,7 +86,7 @@ public final class Journal: Sendable {
     ///   - retention: how long a result is kept.
     ///   - answer: what a job is told whose key has a result.
     ///   - clock: milliseconds since 1970; results are older than a process.
-    public init(
+    package init(
         path: String, maxBytes: Int, retention: Duration, answer: @escaping Answer,
         clock: @escaping @Sendable () -> Int64 = Journal.wallClock
     ) throws {
@@ -117,33 +117,33 @@ public final class Journal: Sendable {
     /// - Parameters:
     ///   - key: the name of the key that it came with.
     ///   - sha256: the image's, if the job has an idempotency key.
-    public func persist(
+    package func persist(
         _ job: UInt64, _ header: RequestHeader, key: String? = nil, sha256: [UInt8]? = nil, image: Frame
     ) {
         orders.post(.persist(job: job, header, key: key, sha256: sha256, image))
     }
 
     /// Writes down a job's result: `.recorded` follows.
-    public func record(_ job: UInt64, _ document: ResultDocument) {
+    package func record(_ job: UInt64, _ document: ResultDocument) {
         orders.post(.record(job: job, document))
     }
 
     /// Looks for the latest job with an id, of this owner or, if nil, of anybody: `.found` follows.
-    public func find(_ id: String, of jobOwner: JobOwner? = nil, for token: Int) {
+    package func find(_ id: String, of jobOwner: JobOwner? = nil, for token: Int) {
         orders.post(.find(token: token, id: id, of: jobOwner))
     }
 
     /// Bytes of jobs and results on disk, as of the last transaction.
-    public var bytes: Int { size.bytes.load(ordering: .relaxed) }
+    package var bytes: Int { size.bytes.load(ordering: .relaxed) }
 
     /// Ends the thread, behind all orders that were given.
-    public func close() {
+    package func close() {
         orders.post(.close)
         thread.join()
     }
 
     /// Milliseconds since 1970.
-    public static func wallClock() -> Int64 {
+    package static func wallClock() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
@@ -156,8 +156,8 @@ public final class Journal: Sendable {
 }
 
 /// Why the router cannot start with this journal, in one sentence.
-public struct JournalError: Error, CustomStringConvertible, Sendable {
-    public var description: String
+package struct JournalError: Error, CustomStringConvertible, Sendable {
+    package var description: String
 
     init(_ description: String) {
         self.description = description

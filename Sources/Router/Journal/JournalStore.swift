@@ -1,6 +1,6 @@
+internal import BifronsWire
 internal import FoundationEssentials
 internal import GRDB
-internal import Wire
 
 /// The journal's file: one SQLite database with a row for each durable job.
 ///

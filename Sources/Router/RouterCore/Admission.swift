@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import HeapModule
-internal import Wire
 
 /// When those who were turned away may come again.
 ///

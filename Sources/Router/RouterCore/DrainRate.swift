@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import Glibc
-internal import Wire
 
 /// How fast the workers of one model get through a backlog.
 ///

@@ -1,32 +1,32 @@
+package import BifronsWire
 internal import Glibc
-public import Wire
 
 /// Which models there are, how their scores merge and what the policies make of the merged score: `ensemble.json`.
-public struct Ensemble: Sendable {
+package struct Ensemble: Sendable {
     /// A logistic blend: probability = sigmoid(bias + Σ weight · calibrated logit) (stacking with a logistic regression,
     /// Wolpert 1992), fitted for one subset of the models, so that a verdict without the others is calibrated too.
-    public struct Blend: Equatable, Sendable {
-        public var bias: Double
+    package struct Blend: Equatable, Sendable {
+        package var bias: Double
         /// One for each model of the subset, in the subset's order.
-        public var weights: [Double]
+        package var weights: [Double]
 
-        public init(bias: Double, weights: [Double]) {
+        package init(bias: Double, weights: [Double]) {
             self.bias = bias
             self.weights = weights
         }
     }
 
     /// Thresholds on the merged probability.
-    public struct Policy: Equatable, Sendable {
+    package struct Policy: Equatable, Sendable {
         /// From here on a person should look.
-        public var review: Double
+        package var review: Double
         /// From here on the picture is blocked.
-        public var block: Double
+        package var block: Double
         /// The action for a picture in which no face was found.
-        public var noFace: ResultDocument.PolicyAction
+        package var noFace: ResultDocument.PolicyAction
 
         /// - Parameter noFace: nil: a person should look, since nothing is known of the picture.
-        public init(review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil) {
+        package init(review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil) {
             self.review = review
             self.block = block
             self.noFace = noFace ?? .review
@@ -34,24 +34,24 @@ public struct Ensemble: Sendable {
     }
 
     /// What is wrong with an ensemble, in one sentence that names the field.
-    public struct Invalid: Error, Equatable, Sendable {
-        public var message: String
+    package struct Invalid: Error, Equatable, Sendable {
+        package var message: String
     }
 
     /// Models that one ensemble may name: it needs a blend for each of their subsets. See `JobID`, too.
-    public static let maxModels = 8
+    package static let maxModels = 8
 
     private static let locatorName = "locator"
 
-    public let models: [String]
+    package let models: [String]
     /// The pools of workers, by name: one for each model, and behind them that of the locators.
     let pools: [String]
-    public let policies: [String: Policy]
+    package let policies: [String: Policy]
     /// Indexed by the set of models that gave a score, a bit for each.
     private let blends: [[Double]]
 
     /// - Parameter merge: a blend for every non-empty subset of `models`.
-    public init(
+    package init(
         models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy]
     ) throws(Invalid) {
         guard (1...Self.maxModels).contains(models.count) else {
@@ -152,7 +152,7 @@ public struct Ensemble: Sendable {
     /// decided by the policy that it names, if that is another one.
     ///
     /// - Returns: nil if the policy is not known.
-    public func answer(_ stored: ResultDocument, to header: RequestHeader) -> ResultDocument? {
+    package func answer(_ stored: ResultDocument, to header: RequestHeader) -> ResultDocument? {
         var document = stored
         document.id = header.id
         document.metadata = header.metadata

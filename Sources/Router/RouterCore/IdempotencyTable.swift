@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import DequeModule
-internal import Wire
 
 /// What is known of each idempotency key: the request that is computing its result, or the result.
 struct IdempotencyTable {

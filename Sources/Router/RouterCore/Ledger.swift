@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// The requests without an answer, by serial number.
 struct Ledger {

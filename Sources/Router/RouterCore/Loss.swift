@@ -1,6 +1,6 @@
 extension RouterCore {
     /// Why a worker with jobs in hand is given up.
-    public enum Loss: String, Hashable, Sendable {
+    package enum Loss: String, Hashable, Sendable {
         /// Its connection ended. A worker that lives dials again within seconds, with the boot id that it had; one that does
         /// not has died.
         case connectionEnded = "connection ended"

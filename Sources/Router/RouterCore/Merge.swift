@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 extension Request {
     /// The result of a request that has ended: the models' scores merged face by face, or the error that stands for them.

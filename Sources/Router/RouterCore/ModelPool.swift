@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// What the router keeps of one model of the ensemble, or of the locator: the jobs that wait for its workers, which workers these
 /// are, and how fast they have been.

@@ -1,9 +1,9 @@
-public import Wire
+package import BifronsWire
 
 /// Who sends a request, and what they may ask.
-public struct Principal: Hashable, Sendable {
+package struct Principal: Hashable, Sendable {
     /// What requests of one and the same have in common: the jobs and bytes of each are limited.
-    public enum Identity: Hashable, Sendable {
+    package enum Identity: Hashable, Sendable {
         /// The name of a key.
         case key(String)
         /// Where there are no keys: a number that stands for the connection.
@@ -12,7 +12,7 @@ public struct Principal: Hashable, Sendable {
         case owner(JobOwner)
     }
 
-    public enum Rights: Hashable, Sendable {
+    package enum Rights: Hashable, Sendable {
         /// Nothing: the key is not, or not any more, in the list.
         case none
         /// Submit jobs, fetch and cancel one's own.
@@ -23,19 +23,19 @@ public struct Principal: Hashable, Sendable {
         case `operator`
     }
 
-    public let identity: Identity
-    public let rights: Rights
+    package let identity: Identity
+    package let rights: Rights
 
-    public init(_ identity: Identity, _ rights: Rights) {
+    package init(_ identity: Identity, _ rights: Rights) {
         self.identity = identity
         self.rights = rights
     }
 
     /// Somebody who may do everything.
-    public static let anybody = Principal(.connection(0), .operator)
+    package static let anybody = Principal(.connection(0), .operator)
 
     /// Whose the jobs are. Where there are no keys, those of all connections are one's.
-    public var jobOwner: JobOwner {
+    package var jobOwner: JobOwner {
         switch identity {
         case .key(let name): JobOwner(key: name)
         case .connection: JobOwner(key: nil)

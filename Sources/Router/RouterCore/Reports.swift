@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 extension RouterCore {
     func statusReport(id: String?, at now: Instant) -> StatusReport {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// A job of a worker: a request's serial number and which of its steps, in one number for the wire.
 struct JobID: Hashable, Comparable {

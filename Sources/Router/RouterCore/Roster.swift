@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// The workers that said HELLO, by connection and by pool: those of one model, or the locators.
 struct Roster {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// Which jobs may come in.
 extension RouterCore {

@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import HeapModule
-internal import Wire
 
 /// The ends of jobs: time that is up, results, and who gets them.
 extension RouterCore {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// A durable job whose result is on its way to the disk, and who hears when it is there.
 struct Recording {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// The first stage: what is to be cut out of a picture, and what comes of it.
 extension RouterCore {

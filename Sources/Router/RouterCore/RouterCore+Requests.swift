@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import HeapModule
-internal import Wire
 
 /// What clients ask, up to a job's place in the ledger.
 extension RouterCore {

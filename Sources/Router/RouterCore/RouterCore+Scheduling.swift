@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import HeapModule
-internal import Wire
 
 /// From a job in the ledger to the workers that compute it.
 extension RouterCore {

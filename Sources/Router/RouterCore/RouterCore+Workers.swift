@@ -1,5 +1,5 @@
+internal import BifronsWire
 internal import HeapModule
-internal import Wire
 
 /// What workers say, and what becomes of the jobs of those that are gone.
 extension RouterCore {

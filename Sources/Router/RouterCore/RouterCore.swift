@@ -1,5 +1,5 @@
+package import BifronsWire
 internal import HeapModule
-public import Wire
 
 /// The router's whole mind, without a socket, a clock or a thread.
 ///
@@ -16,64 +16,64 @@ public import Wire
 /// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no step is
 /// handed to more than two workers; crops take no more room than they may; no request outlives its budget (but for the one
 /// write of a durable result).
-public struct RouterCore {
+package struct RouterCore {
     /// Names a request between the core and its driver, who keeps the envelope and the image under it until the reply.
-    public typealias Token = Int
+    package typealias Token = Int
 
     /// Names the crops of one picture between the core and its driver, who keeps their frames under it until `.releaseCrops`.
-    public typealias CropsToken = Int
+    package typealias CropsToken = Int
 
     /// Names a worker's connection: the routing id that the ROUTER socket gave it.
-    public struct Peer: Hashable, Sendable {
-        public let routingID: UInt64
+    package struct Peer: Hashable, Sendable {
+        package let routingID: UInt64
 
-        public init(routingID: UInt64) {
+        package init(routingID: UInt64) {
             self.routingID = routingID
         }
     }
 
-    public struct Configuration: Sendable {
+    package struct Configuration: Sendable {
         /// Jobs without an answer, waiting and in flight.
-        public var maxJobs = 4096
+        package var maxJobs = 4096
         /// Bytes of their messages, envelope, header and image.
-        public var maxBytes = 512 << 20
+        package var maxBytes = 512 << 20
         /// Of one client alone.
-        public var maxClientJobs = 2048
+        package var maxClientJobs = 2048
         /// Of one client alone, with those of the crops of its jobs.
-        public var maxClientBytes = 256 << 20
+        package var maxClientBytes = 256 << 20
         /// Bytes of all crops that are there or may come of the jobs that locators have in hand.
-        public var maxCropBytes = 256 << 20
+        package var maxCropBytes = 256 << 20
         /// Bytes of one image.
-        public var imageBytes = Limits.imageBytes
-        public var heartbeat = Duration.milliseconds(500)
+        package var imageBytes = Limits.imageBytes
+        package var heartbeat = Duration.milliseconds(500)
         /// Silent for so many heartbeats, a worker is lost.
-        public var missedHeartbeats = 3
+        package var missedHeartbeats = 3
         /// With jobs in hand and no progress for so long, a worker is lost although its heart beats.
-        public var hangTimeout = Duration.seconds(10)
+        package var hangTimeout = Duration.seconds(10)
         /// How long a result answers for its idempotency key.
-        public var idempotencyRetention = Duration.seconds(600)
+        package var idempotencyRetention = Duration.seconds(600)
         /// Results that are kept for their keys; the oldest go first.
-        public var idempotencyEntries = 10_000
+        package var idempotencyEntries = 10_000
         /// The head start that each priority has over the next lower one. A job that has waited nine of these goes before
         /// any newcomer, so a low priority still runs.
-        public var priorityStep = Duration.milliseconds(250)
+        package var priorityStep = Duration.milliseconds(250)
         /// How long after its receipt a job waits for a model's first worker; zero: a model that has none fails it at once.
         /// Of a model that never had one it is not known what to cut for it: the picture is not cut before the wait is over, or
         /// half of the job's budget.
-        public var workerWait = Duration.zero
+        package var workerWait = Duration.zero
         /// How long a job whose worker was lost alive waits within its budget for a worker of the model.
-        public var rejoinWait = Duration.seconds(3)
+        package var rejoinWait = Duration.seconds(3)
         /// A worker whose connection ended is dead when it has not come back for so long. The upper bound is longer than a live
         /// one waits between two dials (`SocketOptions.reconnectMaximum`); where a budget ends before it, the lower one is enough.
-        public var deathConfirmation = Duration.seconds(1) ... .seconds(3)
+        package var deathConfirmation = Duration.seconds(1) ... .seconds(3)
         /// Whether there is a journal for durable jobs.
-        public var keepsJournal = false
-        public var version = Release.version
+        package var keepsJournal = false
+        package var version = Release.version
 
-        public init() {}
+        package init() {}
     }
 
-    public enum Event {
+    package enum Event {
         /// A well-formed request. `imageBytes` is nil if it has no image frame; `sha256` is the image's, needed with an
         /// idempotency key; `totalBytes` is what the message holds until the reply.
         case request(
@@ -107,7 +107,7 @@ public struct RouterCore {
     }
 
     /// What became of a durable job on its way to the journal.
-    public enum Persistence: Equatable, Sendable {
+    package enum Persistence: Equatable, Sendable {
         case stored
         /// Stored with the result that an earlier job with the same key has.
         case known(ResultDocument)
@@ -118,20 +118,20 @@ public struct RouterCore {
     }
 
     /// What the journal knows of an id.
-    public enum LookupResult: Equatable, Sendable {
+    package enum LookupResult: Equatable, Sendable {
         case result(ResultDocument)
         case running
         case unknown
         case failed(String)
     }
 
-    public enum Reply: Equatable, Sendable {
+    package enum Reply: Equatable, Sendable {
         case result(ResultDocument)
         case status(StatusReport)
         case models(ModelsReport)
     }
 
-    public enum Action: Equatable, Sendable {
+    package enum Action: Equatable, Sendable {
         /// The one answer to a request; its envelope and image are not needed after it.
         case reply(Token, Reply)
         /// The one answer to a request whose image is needed until `.release`.
@@ -188,7 +188,7 @@ public struct RouterCore {
     var actions: [Action] = []
 
     /// - Parameter epochSeed: random; the registrations of two lives of a router must not be taken for each other.
-    public init(configuration: Configuration, ensemble: Ensemble, epochSeed: UInt64, at now: Instant) {
+    package init(configuration: Configuration, ensemble: Ensemble, epochSeed: UInt64, at now: Instant) {
         self.configuration = configuration
         self.ensemble = ensemble
         jobSeed = epochSeed
@@ -199,7 +199,7 @@ public struct RouterCore {
     }
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
-    public var nextDeadline: Instant? {
+    package var nextDeadline: Instant? {
         // `finish` keeps the first entry one of a request without an answer.
         let budget = deadlines.min?.instant
         guard let check = roster.nextCheck else { return budget }
@@ -207,16 +207,16 @@ public struct RouterCore {
     }
 
     /// Jobs without a result that is where it belongs: with the client, or on disk.
-    public var jobsInHand: Int { ledger.count + recording.count }
+    package var jobsInHand: Int { ledger.count + recording.count }
     /// Durable jobs on disk whose results are not.
-    public var jobsUnfinishedOnDisk: Int { ledger.journalled + recording.count }
+    package var jobsUnfinishedOnDisk: Int { ledger.journalled + recording.count }
 
     /// A client did not take its reply.
-    public mutating func noteUndelivered() {
+    package mutating func noteUndelivered() {
         statistics.counters.undelivered += 1
     }
 
-    public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
+    package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
         endOverdue(now)
         switch event {

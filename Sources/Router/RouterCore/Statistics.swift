@@ -1,6 +1,6 @@
+internal import BifronsWire
 internal import Glibc
 internal import Histogram
-internal import Wire
 
 /// Answers a second: an exponential moving average, corrected for its start at zero.
 private struct Rate {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// A registered worker.
 struct Worker {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// Whether everything that workers sent has been read: before that, nobody is called silent.
 ///

@@ -1,4 +1,4 @@
-internal import ZeroMQ
+internal import BifronsZeroMQ
 
 /// Which connections a socket has, and which of them must end: those beyond the limit, and those that send a message without
 /// an end.

@@ -1,5 +1,5 @@
+internal import BifronsZeroMQ
 internal import RouterCore
-internal import ZeroMQ
 
 /// The crops that networks may yet need, under the token that the core knows them by.
 ///

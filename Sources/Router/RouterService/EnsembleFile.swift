@@ -1,6 +1,6 @@
+internal import BifronsWire
 internal import FoundationEssentials
 internal import RouterCore
-internal import Wire
 
 /// `ensemble.json` as it stands on disk.
 enum EnsembleFile {
@@ -71,8 +71,8 @@ enum EnsembleFile {
 }
 
 /// Why the router could not start or go on, in one sentence.
-public struct RouterServiceError: Error, CustomStringConvertible, Sendable {
-    public var description: String
+package struct RouterServiceError: Error, CustomStringConvertible, Sendable {
+    package var description: String
 
     init(_ description: String) {
         self.description = description

@@ -1,4 +1,4 @@
-internal import ZeroMQ
+internal import BifronsZeroMQ
 
 /// One of the router's sockets, and the guard of its connections.
 struct Listener: ~Copyable {

@@ -1,6 +1,6 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import RouterCore
-internal import Wire
-internal import ZeroMQ
 
 /// The messages of the requests that have no answer yet, under the token that the core knows them by.
 ///

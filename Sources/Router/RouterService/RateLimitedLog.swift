@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// Counts what peers outside can cause as often as they like, so that it is logged at most once a second.
 struct RateLimitedLog {

@@ -1,10 +1,10 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Journal
 internal import Logging
 internal import Reactor
 internal import RouterCore
 internal import Settings
-internal import Wire
-internal import ZeroMQ
 
 /// What the core decides, done.
 extension RouterService {

@@ -1,9 +1,9 @@
+internal import BifronsZeroMQ
 internal import Keyring
 internal import Logging
 internal import Reactor
 internal import RouterCore
 internal import Settings
-internal import ZeroMQ
 
 /// Who may connect, who is connected, and who has gone.
 extension RouterService {

@@ -1,3 +1,5 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Glibc
 internal import Hashing
 internal import Journal
@@ -6,8 +8,6 @@ internal import Logging
 internal import Reactor
 internal import RouterCore
 internal import Settings
-internal import Wire
-internal import ZeroMQ
 
 /// What arrives, as events of the core.
 extension RouterService {

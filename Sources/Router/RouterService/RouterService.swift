@@ -1,19 +1,19 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Glibc
 internal import Journal
 internal import Keyring
-public import Logging
+package import Logging
 internal import Reactor
 internal import RouterCore
-public import Settings
-internal import Wire
-internal import ZeroMQ
+package import Settings
 
 /// The router's shell: one thread that receives, asks the core, and sends.
 ///
 /// Everything that is decided is decided in `RouterCore`; this type turns frames into events and actions into frames, and
 /// keeps the messages meanwhile. Images and crops are never copied: the frame that a client or a locator sent is the frame
 /// that the workers get, by reference.
-public final class RouterService {
+package final class RouterService {
     /// Messages taken from one socket before the others have their turn.
     static let messagesPerTurn = 256
     /// Bytes of the routing id that a ROUTER gives to a peer that brings none: a zero and a 32-bit number.
@@ -70,7 +70,7 @@ public final class RouterService {
     var unreachable: [RouterCore.Peer] = []
 
     /// Reads the ensemble and binds both sockets. Errors name the file or the endpoint and what to do.
-    public init(settings: RouterSettings, logger: Logger) throws {
+    package init(settings: RouterSettings, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
         // Signals first: threads that libzmq starts inherit the mask.
@@ -141,7 +141,7 @@ public final class RouterService {
     }
 
     /// Serves until a signal has ended it and everything in flight is answered.
-    public func run() throws {
+    package func run() throws {
         logger.info(
             "router is ready",
             metadata: [

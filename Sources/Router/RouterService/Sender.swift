@@ -1,4 +1,4 @@
-internal import ZeroMQ
+internal import BifronsZeroMQ
 
 /// Who sent a client's message: its routing id.
 enum Sender: Hashable {

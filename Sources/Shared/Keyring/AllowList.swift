@@ -1,12 +1,12 @@
-internal import ZeroMQ
+internal import BifronsZeroMQ
 
 /// Who may speak to a router: public keys, each with a role and a name.
 ///
 /// A text of lines `KEY ROLE NAME`: 40 characters of Z85, `client`, `worker`, `gateway` or `operator`, and a name of its own.
 /// Empty lines, and those that begin with `#`, are passed over. (`#` is Z85's largest digit: four bytes never begin with it.)
-public struct AllowList: Equatable, Sendable {
+package struct AllowList: Equatable, Sendable {
     /// What the owner of a key may do.
-    public enum Role: String, CaseIterable, Sendable {
+    package enum Role: String, CaseIterable, Sendable {
         /// Submit jobs, and cancel its own.
         case client
         /// Score.
@@ -18,24 +18,24 @@ public struct AllowList: Equatable, Sendable {
     }
 
     /// Whom a key stands for.
-    public struct Entry: Equatable, Sendable {
-        public let role: Role
-        public let name: String
+    package struct Entry: Equatable, Sendable {
+        package let role: Role
+        package let name: String
     }
 
     /// Bytes of the longest list.
-    public static let maxBytes = 1 << 20
+    package static let maxBytes = 1 << 20
     /// Bytes of a name.
-    public static let nameBytes = 64
+    package static let nameBytes = 64
 
     private let entries: [String: Entry]
 
     /// Whose key this is; `nil` if it is not in the list.
-    public subscript(publicKey: String) -> Entry? { entries[publicKey] }
+    package subscript(publicKey: String) -> Entry? { entries[publicKey] }
 
     /// Reads a list. Any bytes give a list or an error that names the line.
     /// - Parameter source: what the error calls the text, a path for instance.
-    public init(parsing bytes: [UInt8], source: String) throws(KeyringError) {
+    package init(parsing bytes: [UInt8], source: String) throws(KeyringError) {
         guard bytes.count <= Self.maxBytes else {
             throw KeyringError("\(source) has more than \(Self.maxBytes) bytes; shorten the list")
         }

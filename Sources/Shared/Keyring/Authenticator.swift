@@ -1,12 +1,12 @@
-public import ZeroMQ
+package import BifronsZeroMQ
 
 /// The ZAP handler (RFC 27) of a context: libzmq asks it about every CURVE handshake of the context's sockets.
 ///
 /// It is one more socket in the poll set of the thread that owns it. The user id of a connection is its public key, so that
 /// every message of it can be judged by the list of the moment, and not by that of the handshake.
-public final class Authenticator {
+package final class Authenticator {
     /// The domain of a socket, which decides on the roles that may connect to it.
-    public enum Domain: String, Sendable {
+    package enum Domain: String, Sendable {
         case clients, workers
 
         /// Whether the owner of a key may connect.
@@ -25,25 +25,25 @@ public final class Authenticator {
     private static let requestFrames = 7
 
     /// For the poll set.
-    public let socket: Socket
+    package let socket: Socket
     private var list: AllowList
     private let request = Message()
     private let reply = Message()
 
     /// Binds the handler; before the sockets that it guards are bound, or early connections would meet none.
-    public init(_ list: AllowList, context: Context) throws(ZeroMQError) {
+    package init(_ list: AllowList, context: Context) throws(ZeroMQError) {
         self.list = list
         socket = try Socket(.rep, context: context)
         try socket.bind(Self.endpoint)
     }
 
     /// Puts another list in place of the present one. Connections stay; what they may do follows the new list.
-    public func replace(_ list: AllowList) {
+    package func replace(_ list: AllowList) {
         self.list = list
     }
 
     /// Who sent a message to a socket of that domain; `nil` if it is nobody who may.
-    public func sender(of message: Message, in domain: Domain) -> AllowList.Entry? {
+    package func sender(of message: Message, in domain: Domain) -> AllowList.Entry? {
         guard let key = message.userID, let entry = list[key], domain.allows(entry.role) else { return nil }
         return entry
     }
@@ -51,7 +51,7 @@ public final class Authenticator {
     /// Answers the handshakes that wait.
     /// - Parameter atMost: how many, so that a flood of handshakes holds up nobody else.
     /// - Returns: how many were refused.
-    public func answer(atMost limit: Int) throws(ZeroMQError) -> Int {
+    package func answer(atMost limit: Int) throws(ZeroMQError) -> Int {
         var refused = 0
         for _ in 0..<limit {
             guard try socket.receive(into: request, maxFrames: Self.requestFrames) else { break }

@@ -1,5 +1,5 @@
+package import BifronsZeroMQ
 import Glibc
-public import ZeroMQ
 
 /// A folder of keys, as `bifrons keygen` makes it.
 ///
@@ -9,35 +9,35 @@ public import ZeroMQ
 ///     client.secret, worker.secret, gateway.secret, operator.secret
 ///
 /// Who is not the router needs two files of it: `router.public` and its own secret. A public key follows from its secret.
-public struct KeyFolder: Sendable {
-    public static let routerPublic = "router.public"
-    public static let routerSecret = "router.secret"
-    public static let allowed = "allowed"
+package struct KeyFolder: Sendable {
+    package static let routerPublic = "router.public"
+    package static let routerSecret = "router.secret"
+    package static let allowed = "allowed"
 
     /// Bytes of a key's file: the key and some white space.
     private static let maxKeyFileBytes = 64
 
-    public let path: String
+    package let path: String
 
-    public init(_ path: String) {
+    package init(_ path: String) {
         self.path = path
     }
 
     // MARK: Reading
 
     /// The router's side of CURVE.
-    public func server() throws(KeyringError) -> Curve.Role {
+    package func server() throws(KeyringError) -> Curve.Role {
         .server(secretKey: try secretKey(Self.routerSecret))
     }
 
     /// The allow-list.
-    public func allowList() throws(KeyringError) -> AllowList {
+    package func allowList() throws(KeyringError) -> AllowList {
         let path = "\(path)/\(Self.allowed)"
         return try AllowList(parsing: Self.read(path, atMost: AllowList.maxBytes).bytes, source: path)
     }
 
     /// The other side of CURVE, for the first of the roles whose secret key is here.
-    public func client(_ roles: AllowList.Role...) throws(KeyringError) -> Curve.Role {
+    package func client(_ roles: AllowList.Role...) throws(KeyringError) -> Curve.Role {
         let name = Self.secret(of: roles.first(where: has) ?? roles[0])
         let serverPath = "\(path)/\(Self.routerPublic)"
         let serverKey = try Self.key(Self.read(serverPath, atMost: Self.maxKeyFileBytes).bytes, serverPath)
@@ -51,7 +51,7 @@ public struct KeyFolder: Sendable {
     }
 
     /// Whether the secret key of a role is here.
-    public func has(_ role: AllowList.Role) -> Bool {
+    package func has(_ role: AllowList.Role) -> Bool {
         access("\(path)/\(Self.secret(of: role))", F_OK) == 0
     }
 
@@ -105,7 +105,7 @@ public struct KeyFolder: Sendable {
 
     /// Makes the folder, a key pair for the router and one for each role, and the list that allows them.
     /// - Throws: if anything of that name is there already, or it cannot be written.
-    public static func make(at path: String) throws(KeyringError) -> KeyFolder {
+    package static func make(at path: String) throws(KeyringError) -> KeyFolder {
         guard mkdir(path, 0o700) == 0 else {
             let reason = errno == EEXIST ? "it exists; nothing is overwritten" : String(cString: strerror(errno))
             throw KeyringError("cannot make the folder \(path): \(reason)")

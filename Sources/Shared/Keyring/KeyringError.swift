@@ -1,8 +1,8 @@
 /// Why keys cannot be used or made, in one sentence. Never holds a key.
-public struct KeyringError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let description: String
+package struct KeyringError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let description: String
 
-    public init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }

@@ -1,21 +1,21 @@
+package import BifronsZeroMQ
 import Synchronization
-public import ZeroMQ
 
 /// Mail from any thread to the one that waits in a ``PollSet``: in order, without limit, waking it up.
-public final class Mailbox<Mail: Sendable>: Sendable {
+package final class Mailbox<Mail: Sendable>: Sendable {
     private let mail = Mutex<[Mail]>([])
     private let wakeUp: WakeUp
 
     /// An empty mailbox.
-    public init() throws(ZeroMQError) {
+    package init() throws(ZeroMQError) {
         wakeUp = try WakeUp()
     }
 
     /// Readable while there is mail: the owner puts it in its ``PollSet``.
-    public var descriptor: Int32 { wakeUp.descriptor }
+    package var descriptor: Int32 { wakeUp.descriptor }
 
     /// Adds a piece of mail, and wakes the owner if it is the first; from any thread.
-    public func post(_ item: sending Mail) {
+    package func post(_ item: sending Mail) {
         let wasEmpty = mail.withLock { (mail: inout sending [Mail]) in
             mail.append(item)
             return mail.count == 1
@@ -24,7 +24,7 @@ public final class Mailbox<Mail: Sendable>: Sendable {
     }
 
     /// Takes everything that was posted, oldest first; by the owner.
-    public func drain() -> [Mail] {
+    package func drain() -> [Mail] {
         // Cleared before looking: what is posted in between signals again, so none is left lying unseen.
         wakeUp.clear()
         return mail.withLock { mail in

@@ -1,5 +1,5 @@
-public import Wire
-public import ZeroMQ
+public import BifronsWire
+public import BifronsZeroMQ
 
 /// Received messages are decoded where they lie.
 extension Message: FrameSequence {}

@@ -1,11 +1,11 @@
+package import BifronsWire
 import Glibc
-public import Wire
 
 /// The clock that the services hand to the cores: `CLOCK_MONOTONIC`, which never jumps and stands still while the machine
 /// sleeps.
-public enum MonotonicClock {
+package enum MonotonicClock {
     /// Now; a call costs some 20 ns (no system call).
-    public static func now() -> Instant {
+    package static func now() -> Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
@@ -15,7 +15,7 @@ public enum MonotonicClock {
 extension Instant {
     /// For how many milliseconds a poll may wait that must return by `deadline`: 0 if that is past, -1 (for ever) if there
     /// is none. Rounded up: a poll that ended a fraction of a millisecond early would find nothing due, and spin.
-    public func pollMilliseconds(until deadline: Instant?) -> Int {
+    package func pollMilliseconds(until deadline: Instant?) -> Int {
         guard let deadline else { return -1 }
         if deadline <= self { return 0 }
         let (nanoseconds, overflow) = deadline.nanoseconds.subtractingReportingOverflow(self.nanoseconds)

@@ -1,10 +1,10 @@
 internal import Glibc
 
 /// How many descriptors this process may have, of which each connection takes one.
-public enum OpenFiles {
+package enum OpenFiles {
     /// Asks the system for as many as it allows this process.
     /// - Returns: how many it may have from now on.
-    public static func raiseLimit() -> Int {
+    package static func raiseLimit() -> Int {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
         getrlimit(resource, &limit)

@@ -3,25 +3,25 @@ import Glibc
 import Synchronization
 
 /// A thread of the system's own, for work that waits or computes for long and would hold up a task.
-public final class PlatformThread: Sendable {
+package final class PlatformThread: Sendable {
     /// The system had no thread to give.
-    public struct StartError: Error, Equatable, Sendable, CustomStringConvertible {
+    package struct StartError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The thread's name.
-        public let name: String
+        package let name: String
         /// What pthread_create said.
-        public let errno: Int32
+        package let errno: Int32
 
-        public var description: String {
+        package var description: String {
             "cannot start thread \(name): \(String(cString: strerror(errno))); raise the limit of processes (ulimit -u)"
         }
     }
 
     /// The name, as `ps -T` and debuggers show it (its first 15 bytes).
-    public let name: String
+    package let name: String
     private let unjoined: Mutex<pthread_t?>
 
     /// Starts a thread that runs `body` and ends with it.
-    public init(name: String, _ body: sending @escaping () -> Void) throws(StartError) {
+    package init(name: String, _ body: sending @escaping () -> Void) throws(StartError) {
         self.name = name
         let start = Unmanaged.passRetained(Start(name, body))
         var thread = pthread_t()
@@ -45,7 +45,7 @@ public final class PlatformThread: Sendable {
     }
 
     /// Waits until `body` has returned. From any other thread, any number of times.
-    public func join() {
+    package func join() {
         unjoined.withLock { thread in
             if let running = thread { pthread_join(running, nil) }
             thread = nil

@@ -2,12 +2,12 @@ internal import CLinux
 internal import Glibc
 
 /// A thread that runs, as others may see and treat it. Only for as long as it does: its number may then be another's.
-public struct RunningThread: Sendable {
+package struct RunningThread: Sendable {
     private let id: pid_t
     private let clock: clockid_t
 
     /// The calling thread.
-    public static var current: RunningThread {
+    package static var current: RunningThread {
         var clock = clockid_t()
         pthread_getcpuclockid(pthread_self(), &clock)
         return RunningThread(id: bifrons_thread_id(), clock: clock)
@@ -18,12 +18,12 @@ public struct RunningThread: Sendable {
     ///
     /// - Returns: whether the system allowed it.
     @discardableResult
-    public func giveWay(niceness: Int32) -> Bool {
+    package func giveWay(niceness: Int32) -> Bool {
         setpriority(Int32(PRIO_PROCESS.rawValue), id_t(id), niceness) == 0
     }
 
     /// For how long it has had a processor.
-    public var computingTime: Duration {
+    package var computingTime: Duration {
         var time = timespec()
         guard clock_gettime(clock, &time) == 0 else { return .zero }
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)

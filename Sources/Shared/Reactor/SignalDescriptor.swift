@@ -2,21 +2,21 @@ import CLinux
 import Glibc
 
 /// A signal of the system that a service reacts to.
-public struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+package struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
     /// The system's number.
-    public let rawValue: Int32
-    public init(rawValue: Int32) { self.rawValue = rawValue }
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
 
     /// SIGTERM: drain and end.
-    public static let terminate = Signal(rawValue: SIGTERM)
+    package static let terminate = Signal(rawValue: SIGTERM)
     /// SIGINT: ctrl-C.
-    public static let interrupt = Signal(rawValue: SIGINT)
+    package static let interrupt = Signal(rawValue: SIGINT)
     /// SIGHUP: the terminal is gone, or: read the settings again.
-    public static let hangUp = Signal(rawValue: SIGHUP)
+    package static let hangUp = Signal(rawValue: SIGHUP)
     /// SIGCHLD: a child process ended.
-    public static let child = Signal(rawValue: SIGCHLD)
+    package static let child = Signal(rawValue: SIGCHLD)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .terminate: "SIGTERM"
         case .interrupt: "SIGINT"
@@ -32,20 +32,20 @@ public struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConverti
 /// Make it on the main thread before any other thread is started: signals are blocked in the calling thread and those it
 /// starts, and a thread that does not block them would be ended by them. They stay blocked afterwards. Child processes
 /// inherit that: who starts some gives them an empty mask (`posix_spawnattr_setsigmask`).
-public struct SignalDescriptor: ~Copyable {
+package struct SignalDescriptor: ~Copyable {
     /// The system refused the descriptor.
-    public struct OpenError: Error, Equatable, Sendable, CustomStringConvertible {
+    package struct OpenError: Error, Equatable, Sendable, CustomStringConvertible {
         /// What signalfd said.
-        public let errno: Int32
+        package let errno: Int32
 
-        public var description: String { "cannot open signalfd: \(String(cString: strerror(errno)))" }
+        package var description: String { "cannot open signalfd: \(String(cString: strerror(errno)))" }
     }
 
     /// Readable while there are signals.
-    public let descriptor: Int32
+    package let descriptor: Int32
 
     /// Blocks `signals` in this thread and collects them.
-    public init(_ signals: Set<Signal> = [.terminate, .interrupt, .hangUp]) throws(OpenError) {
+    package init(_ signals: Set<Signal> = [.terminate, .interrupt, .hangUp]) throws(OpenError) {
         var mask = sigset_t()
         sigemptyset(&mask)
         for signal in signals { sigaddset(&mask, signal.rawValue) }
@@ -57,7 +57,7 @@ public struct SignalDescriptor: ~Copyable {
     deinit { close(descriptor) }
 
     /// The next signal, if there is one. Never waits.
-    public borrowing func receive() -> Signal? {
+    package borrowing func receive() -> Signal? {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         while true {

@@ -1,21 +1,21 @@
-public import ArgumentParser
+internal import ArgumentParser
 
 /// Where a command finds the service.
-public struct ConnectionOptions: ParsableArguments {
+package struct ConnectionOptions: ParsableArguments {
     @Option(Keys.config) var config: String?
     @Option(Keys.keys) var keys: String?
     @Option(Keys.clientRouter) var router: [String] = []
 
-    public init() {}
+    package init() {}
 
     /// What was given.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [GivenOption(Keys.config, config), GivenOption(Keys.keys, keys), GivenOption(Keys.clientRouter, router)]
     }
 }
 
 /// What a command asks of the service for each image.
-public struct RequestOptions: ParsableArguments {
+package struct RequestOptions: ParsableArguments {
     @Option(Keys.budget) var budget: String?
     @Option(Keys.imageBytes) var imageBytes: String?
     @Option(Keys.priority) var priority: String?
@@ -23,10 +23,10 @@ public struct RequestOptions: ParsableArguments {
     @Option(Keys.models) var models: [String] = []
     @Option(Keys.require) var require: String?
 
-    public init() {}
+    package init() {}
 
     /// What was given.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [
             GivenOption(Keys.budget, budget), GivenOption(Keys.imageBytes, imageBytes),
             GivenOption(Keys.priority, priority), GivenOption(Keys.policy, policy),
@@ -36,23 +36,23 @@ public struct RequestOptions: ParsableArguments {
 }
 
 /// The settings of a client, validated; `Keys` says what each means.
-public struct ClientSettings: Equatable, Sendable {
-    public var routers: [String]
+package struct ClientSettings: Equatable, Sendable {
+    package var routers: [String]
     /// The folder of keys; nil: no encryption.
-    public var keys: String?
+    package var keys: String?
     /// Whether somebody named a router, or the default is used.
-    public var isRouterNamed: Bool
-    public var budgetMilliseconds: Int
+    package var isRouterNamed: Bool
+    package var budgetMilliseconds: Int
     /// The service's limit: larger images are not sent.
-    public var imageBytes: Int
-    public var priority: Int
-    public var policy: String
+    package var imageBytes: Int
+    package var priority: Int
+    package var policy: String
     /// Nil: all.
-    public var models: [String]?
-    public var requiresAll: Bool
+    package var models: [String]?
+    package var requiresAll: Bool
 
     /// Reads the command line, then the environment, then the file of `--config`.
-    public init(
+    package init(
         _ connection: ConnectionOptions = ConnectionOptions.none, _ request: RequestOptions = RequestOptions.none,
         environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {

@@ -1,44 +1,44 @@
-public import ArgumentParser
+package import ArgumentParser
 
 /// The command line of `bifrons up`: that of its children, and how many there are.
-public struct ClusterOptions: ParsableArguments {
+package struct ClusterOptions: ParsableArguments {
     @Option(Keys.workers) var workers: String?
     @Option(Keys.locatorWorkers) var locatorWorkers: String?
     @OptionGroup var router: RouterOptions
     @OptionGroup var tuning: WorkerTuningOptions
     @OptionGroup var http: GatewayHTTPOptions
 
-    public init() {}
+    package init() {}
 
     /// What was given.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [GivenOption(Keys.workers, workers), GivenOption(Keys.locatorWorkers, locatorWorkers)]
             + router.given + tuning.given + http.given
     }
 }
 
 /// The settings of `bifrons up`, validated.
-public struct ClusterSettings: Equatable, Sendable {
-    public var workersPerModel: Int
-    public var locatorWorkers: Int
+package struct ClusterSettings: Equatable, Sendable {
+    package var workersPerModel: Int
+    package var locatorWorkers: Int
     /// Threads of each of the locator's workers.
-    public var decodeThreads: Int
+    package var decodeThreads: Int
     /// The router's settings, for what the supervisor itself must know of them.
-    public var router: RouterSettings
+    package var router: RouterSettings
     /// Where clients of this machine connect.
-    public var clientPeer: String
+    package var clientPeer: String
     /// Where the cluster's workers connect.
-    public var workerPeer: String
+    package var workerPeer: String
     /// What to hand on to the router. The environment and the file of `--config` reach the children by themselves.
-    public var routerArguments: [String]
+    package var routerArguments: [String]
     /// What to hand on to every worker, besides its model and the router's endpoint.
-    public var workerArguments: [String]
+    package var workerArguments: [String]
     /// What to hand on to the gateway, besides the router's endpoint; nil: there is to be none.
-    public var gatewayArguments: [String]?
+    package var gatewayArguments: [String]?
 
     /// Reads the command line, then the environment, then the file of `--config`, and validates what the children will
     /// read, so that a mistake is told once and at once.
-    public init(
+    package init(
         _ options: ClusterOptions = ClusterOptions.none,
         environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {
@@ -63,7 +63,7 @@ public struct ClusterSettings: Equatable, Sendable {
 
     /// The settings of a cluster that a single command starts for itself: its endpoints are in `folder`, it has no gateway,
     /// and it says nothing but errors. The rest is as the environment and the file have it.
-    public static func temporary(
+    package static func temporary(
         folder: String, _ connection: ConnectionOptions, environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) -> ClusterSettings {
         var options = ClusterOptions.none
@@ -90,7 +90,7 @@ public struct ClusterSettings: Equatable, Sendable {
 
 extension ParsableArguments {
     /// An empty command line.
-    public static var none: Self {
+    package static var none: Self {
         // Nothing in our option groups is required, so parsing nothing succeeds.
         (try? parse([])) ?? Self()
     }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 /// The environment that settings are read from.
-public enum Environment {
+package enum Environment {
     /// The variables of this process.
-    public static var ofProcess: [String: String] { ProcessInfo.processInfo.environment }
+    package static var ofProcess: [String: String] { ProcessInfo.processInfo.environment }
 }

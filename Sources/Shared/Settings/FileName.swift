@@ -1,30 +1,30 @@
-public import ArgumentParser
+package import ArgumentParser
 import Glibc
 
 /// The name of a file as the system has it: bytes, which need not be UTF-8.
-public struct FileName: Hashable, Sendable, ExpressibleByArgument {
-    public var bytes: [UInt8]
+package struct FileName: Hashable, Sendable, ExpressibleByArgument {
+    package var bytes: [UInt8]
 
-    public static var defaultCompletionKind: CompletionKind { .file() }
+    package static var defaultCompletionKind: CompletionKind { .file() }
 
-    public init(bytes: [UInt8]) {
+    package init(bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    public init(_ text: String) {
+    package init(_ text: String) {
         bytes = Array(text.utf8)
     }
 
     /// A word of the command line, as ``Arguments`` wrote it.
-    public init(argument: String) {
+    package init(argument: String) {
         bytes = Arguments.bytes(of: argument)
     }
 
     /// The name, if it is UTF-8.
-    public var validText: String? { String(validating: bytes, as: UTF8.self) }
+    package var validText: String? { String(validating: bytes, as: UTF8.self) }
 
     /// The name for people. In one that is not UTF-8 each other byte is written `\xE9`, and a backslash twice.
-    public var text: String {
+    package var text: String {
         if let validText { return validText }
         return Unicode.pieces(of: bytes).map { piece in
             switch piece {
@@ -36,7 +36,7 @@ public struct FileName: Hashable, Sendable, ExpressibleByArgument {
     }
 
     /// Lends the name to a function of the C library.
-    public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+    package func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
         try (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { try body($0.baseAddress!) }
     }
 }
@@ -46,12 +46,12 @@ public struct FileName: Hashable, Sendable, ExpressibleByArgument {
 /// Swift mends what is not UTF-8, and then no file has that name. Here a byte that is not part of UTF-8 becomes a character of
 /// a private area, U+EF80 to U+EFFF for 80 to FF; the bytes of such a character itself are written in the same way. So
 /// ``bytes(of:)`` finds the very bytes.
-public enum Arguments {
+package enum Arguments {
     private static let reserved: ClosedRange<UInt32> = 0xEF80...0xEFFF
     private static let offset: UInt32 = 0xEF00
 
     /// The words behind the program's name.
-    public static var ofProcess: [String] {
+    package static var ofProcess: [String] {
         let words = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).dropFirst()
         return words.compactMap { word in
             guard let word else { return nil }

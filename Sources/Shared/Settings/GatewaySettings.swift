@@ -1,8 +1,8 @@
-public import ArgumentParser
-public import Logging
+package import ArgumentParser
+package import Logging
 
 /// What `bifrons up` may tell its gateway, too.
-public struct GatewayHTTPOptions: ParsableArguments {
+package struct GatewayHTTPOptions: ParsableArguments {
     @Option(Keys.httpHost) var httpHost: String?
     @Option(Keys.httpPort) var httpPort: String?
     @Option(Keys.httpTimeout) var httpTimeout: String?
@@ -12,10 +12,10 @@ public struct GatewayHTTPOptions: ParsableArguments {
     @Option(Keys.tokens) var tokens: String?
     @Option(Keys.corsOrigin) var corsOrigin: [String] = []
 
-    public init() {}
+    package init() {}
 
     /// What was given, to be read here or handed on to a child.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [
             GivenOption(Keys.httpHost, httpHost), GivenOption(Keys.httpPort, httpPort),
             GivenOption(Keys.httpTimeout, httpTimeout), GivenOption(Keys.httpConnections, httpConnections),
@@ -26,42 +26,42 @@ public struct GatewayHTTPOptions: ParsableArguments {
 }
 
 /// The command line of `bifrons-gateway`.
-public struct GatewayOptions: ParsableArguments {
+package struct GatewayOptions: ParsableArguments {
     @Option(Keys.clientRouter) var router: [String] = []
     @Flag(inversion: .prefixedNo, help: Keys.insecure.description.help) var insecure: Bool?
     @OptionGroup var http: GatewayHTTPOptions
-    @OptionGroup public var service: ServiceOptions
+    @OptionGroup package var service: ServiceOptions
 
-    public init() {}
+    package init() {}
 
     /// What was given.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [GivenOption(Keys.clientRouter, router), GivenOption(Keys.insecure, insecure)] + http.given + service.given
     }
 }
 
 /// The settings of `bifrons-gateway`, validated; `Keys` says what each means.
-public struct GatewaySettings: Equatable, Sendable {
-    public var routers: [String]
-    public var host: String
+package struct GatewaySettings: Equatable, Sendable {
+    package var routers: [String]
+    package var host: String
     /// 0: any free one.
-    public var port: Int
-    public var timeout: Duration
-    public var connections: Int
+    package var port: Int
+    package var timeout: Duration
+    package var connections: Int
     /// Bytes of bodies in the gateway at a time.
-    public var bytes: Int
-    public var clientRequests: Int
+    package var bytes: Int
+    package var clientRequests: Int
     /// The file of tokens; nil: everybody may use the API.
-    public var tokens: String?
-    public var corsOrigins: [String]
+    package var tokens: String?
+    package var corsOrigins: [String]
     /// The folder of keys; nil: no encryption.
-    public var keys: String?
-    public var imageBytes: Int
-    public var drainTime: Duration
-    public var logLevel: Logger.Level
+    package var keys: String?
+    package var imageBytes: Int
+    package var drainTime: Duration
+    package var logLevel: Logger.Level
 
     /// Reads the command line, then the environment, then the file of `--config`.
-    public init(
+    package init(
         _ options: GatewayOptions = GatewayOptions.none, environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {
         try self.init(SettingsLayers(options.given, environment: environment))

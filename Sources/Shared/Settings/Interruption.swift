@@ -5,13 +5,13 @@ import Synchronization
 ///
 /// For the asynchronous commands that ``Program/run(_:)`` runs. Whoever holds something that outlives a process sets how to
 /// let go of it, and takes that back when it has done so itself.
-public enum Interruption {
+package enum Interruption {
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
     private static let cleanUp = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Sets what the main thread does before a signal ends the process; nil: nothing. While it is doing that already, this
     /// call does not return.
-    public static func setCleanUp(_ body: (@Sendable () -> Void)?) {
+    package static func setCleanUp(_ body: (@Sendable () -> Void)?) {
         cleanUp.withLock { $0 = body }
     }
 

@@ -130,14 +130,14 @@ enum Keys {
 }
 
 /// The settings of each program, for `--help`, the README and tests.
-public enum SettingsTable {
+package enum SettingsTable {
     /// Of every service.
-    public static let service = [
+    package static let service = [
         Keys.config.description, Keys.keys.description, Keys.logLevel.description, Keys.drainTime.description,
         Keys.imageBytes.description,
     ]
     /// Of `bifrons-router`, besides those of ``service``.
-    public static let router = [
+    package static let router = [
         Keys.clientEndpoint.description, Keys.workerEndpoint.description, Keys.modelsFolder.description,
         Keys.maxJobs.description, Keys.maxBytes.description, Keys.maxClientJobs.description,
         Keys.maxClientBytes.description, Keys.maxCropBytes.description, Keys.maxConnections.description,
@@ -147,7 +147,7 @@ public enum SettingsTable {
         Keys.resultRetention.description, Keys.insecure.description,
     ]
     /// Of `bifrons-worker`, besides those of ``service``.
-    public static let worker = [
+    package static let worker = [
         Keys.workerRouter.description, Keys.resolveInterval.description, Keys.model.description,
         Keys.workerName.description, Keys.threads.description, Keys.decodeThreads.description,
         Keys.maxBatch.description,
@@ -156,23 +156,23 @@ public enum SettingsTable {
         Keys.imageTime.description,
     ]
     /// Of `bifrons-gateway`, besides those of ``service``.
-    public static let gateway = [
+    package static let gateway = [
         Keys.clientRouter.description, Keys.httpHost.description, Keys.httpPort.description,
         Keys.httpTimeout.description, Keys.httpConnections.description, Keys.httpBytes.description,
         Keys.httpClientRequests.description, Keys.tokens.description, Keys.corsOrigin.description,
         Keys.insecure.description,
     ]
     /// Of `bifrons classify`, `status`, `models` and `bench`.
-    public static let client = [
+    package static let client = [
         Keys.config.description, Keys.keys.description, Keys.clientRouter.description, Keys.budget.description,
         Keys.imageBytes.description, Keys.priority.description,
         Keys.policy.description, Keys.models.description, Keys.require.description,
     ]
     /// Of `bifrons up`, besides the router's and the worker's own.
-    public static let cluster = [Keys.workers.description, Keys.locatorWorkers.description]
+    package static let cluster = [Keys.workers.description, Keys.locatorWorkers.description]
 
     /// All of them; what several programs have stands several times.
-    public static let all = service + router + worker + gateway + client + cluster
+    package static let all = service + router + worker + gateway + client + cluster
 
     /// The known name that is the fewest changed letters away, if that is at most two.
     static func closest(to name: String) -> String? {

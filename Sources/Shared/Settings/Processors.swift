@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 
 /// What this process may compute with.
-public enum Processors {
+package enum Processors {
     /// How many cores the process may use, at least 1: those of its affinity mask, and no more whole ones than the limits of
     /// its control groups, a container's for instance, give it the time of.
-    public static let usable: Int = {
+    package static let usable: Int = {
         let groups = File.contents("/proc/self/cgroup").flatMap(controlGroup) ?? "/"
         let allowed = max(1, Int(bifrons_allowed_processors()))
         return min(allowed, limit(of: groups) { File.contents("/sys/fs/cgroup\($0)/cpu.max") } ?? .max)

@@ -1,16 +1,16 @@
-public import ArgumentParser
+package import ArgumentParser
 import Glibc
 
 /// Runs a command and ends the process with the exit status that our documentation promises.
-public enum Program {
+package enum Program {
     /// The exit status for a command line or settings that make no sense. (ArgumentParser's own would be 64.)
-    public static let usageStatus: Int32 = 2
+    package static let usageStatus: Int32 = 2
 
     /// Parses the command line, runs the command on this thread, the main one, and exits.
     ///
     /// An asynchronous command runs on the tasks' threads. No task has been started before, so a command that is not
     /// may still block signals for the whole process. Signals that end an asynchronous one: see ``Interruption``.
-    public static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
+    package static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
         do {
             let arguments = Arguments.ofProcess
             if let complaint = unknownSubcommand(command, arguments) { throw ValidationError(complaint) }
@@ -55,7 +55,7 @@ public enum Program {
     }
 
     /// The exit status for an error that a command threw.
-    public static func status<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Int32 {
+    package static func status<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Int32 {
         if error is SettingsError { return usageStatus }
         let code = command.exitCode(for: error)
         return code == .validationFailure ? usageStatus : code.rawValue
@@ -73,7 +73,7 @@ public enum Program {
 }
 
 /// Writes a line to the standard error, at once.
-public func printError(_ line: String) {
+package func printError(_ line: String) {
     var line = line + "\n"
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -1,8 +1,8 @@
-public import ArgumentParser
-public import Logging
+package import ArgumentParser
+package import Logging
 
 /// The command line of `bifrons-router`.
-public struct RouterOptions: ParsableArguments {
+package struct RouterOptions: ParsableArguments {
     @Option(Keys.clientEndpoint) var clientEndpoint: String?
     @Option(Keys.workerEndpoint) var workerEndpoint: String?
     @Option(Keys.modelsFolder) var modelsFolder: String?
@@ -21,12 +21,12 @@ public struct RouterOptions: ParsableArguments {
     @Option(Keys.journalBytes) var journalBytes: String?
     @Option(Keys.resultRetention) var resultRetention: String?
     @Flag(inversion: .prefixedNo, help: Keys.insecure.description.help) var insecure: Bool?
-    @OptionGroup public var service: ServiceOptions
+    @OptionGroup package var service: ServiceOptions
 
-    public init() {}
+    package init() {}
 
     /// What was given, to be read here or handed on to a child.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [
             GivenOption(Keys.clientEndpoint, clientEndpoint), GivenOption(Keys.workerEndpoint, workerEndpoint),
             GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
@@ -43,36 +43,36 @@ public struct RouterOptions: ParsableArguments {
 }
 
 /// The settings of `bifrons-router`, validated; `Keys` says what each means.
-public struct RouterSettings: Equatable, Sendable {
-    public var clientEndpoint: String
-    public var workerEndpoint: String
-    public var modelsFolder: String
-    public var maxJobs: Int
-    public var maxBytes: Int
-    public var maxClientJobs: Int
-    public var maxClientBytes: Int
-    public var maxCropBytes: Int
-    public var maxConnections: Int
-    public var imageBytes: Int
-    public var heartbeat: Duration
-    public var hangTimeout: Duration
+package struct RouterSettings: Equatable, Sendable {
+    package var clientEndpoint: String
+    package var workerEndpoint: String
+    package var modelsFolder: String
+    package var maxJobs: Int
+    package var maxBytes: Int
+    package var maxClientJobs: Int
+    package var maxClientBytes: Int
+    package var maxCropBytes: Int
+    package var maxConnections: Int
+    package var imageBytes: Int
+    package var heartbeat: Duration
+    package var hangTimeout: Duration
     /// Zero: a job does not wait for a model that has no worker.
-    public var workerWait: Duration
+    package var workerWait: Duration
     /// How long a job whose worker was lost alive waits for one to come back.
-    public var rejoinWait: Duration
-    public var idempotencyRetention: Duration
+    package var rejoinWait: Duration
+    package var idempotencyRetention: Duration
     /// Nil: there is no journal.
-    public var journal: String?
-    public var journalBytes: Int
-    public var resultRetention: Duration
-    public var drainTime: Duration
-    public var insecure: Bool
+    package var journal: String?
+    package var journalBytes: Int
+    package var resultRetention: Duration
+    package var drainTime: Duration
+    package var insecure: Bool
     /// The folder of keys; nil: no encryption, and everybody may do everything.
-    public var keys: String?
-    public var logLevel: Logger.Level
+    package var keys: String?
+    package var logLevel: Logger.Level
 
     /// Reads the command line, then the environment, then the file of `--config`.
-    public init(
+    package init(
         _ options: RouterOptions = RouterOptions.none,
         environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {

@@ -1,4 +1,4 @@
-public import ArgumentParser
+internal import ArgumentParser
 
 extension Option where Value == String? {
     /// An option named and described by its setting. Optional and without a default, or it would mask the environment and
@@ -20,7 +20,7 @@ extension Option where Value == [String] {
 }
 
 /// What the router and the worker have in common.
-public struct ServiceOptions: ParsableArguments {
+package struct ServiceOptions: ParsableArguments {
     @Option(Keys.config) var config: String?
     @Option(Keys.keys) var keys: String?
     @Option(Keys.logLevel) var logLevel: String?
@@ -31,10 +31,10 @@ public struct ServiceOptions: ParsableArguments {
     @Option(help: .hidden) var exitWithParent: Int32?
     @Option(help: .hidden) var readyDescriptor: Int32?
 
-    public init() {}
+    package init() {}
 
     /// What was given, to be read here or handed on to a child.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [
             GivenOption(Keys.config, config), GivenOption(Keys.keys, keys), GivenOption(Keys.logLevel, logLevel),
             GivenOption(Keys.drainTime, drainTime), GivenOption(Keys.imageBytes, imageBytes),
@@ -42,11 +42,11 @@ public struct ServiceOptions: ParsableArguments {
     }
 
     /// The tie to `bifrons up`, if that started this process.
-    public var supervision: Supervision { Supervision(parent: exitWithParent, descriptor: readyDescriptor) }
+    package var supervision: Supervision { Supervision(parent: exitWithParent, descriptor: readyDescriptor) }
 
     /// Ends with the parent if `bifrons up` started this process: see ``Supervision/followParent()``.
     /// Call it first of all, on the main thread.
-    public func followParent() {
+    package func followParent() {
         supervision.followParent()
     }
 }

@@ -2,15 +2,15 @@ import ArgumentParser
 import Logging
 
 /// What people are told of a setting: in `--help`, in errors and in the table of the README.
-public struct SettingDescription: Equatable, Sendable {
+package struct SettingDescription: Equatable, Sendable {
     /// The name on the command line behind `--`, and the key in the file; see ``environmentName`` for the third place.
-    public let name: String
+    package let name: String
     /// The default, as somebody would write it; nil if there is none.
-    public let defaultText: String?
+    package let defaultText: String?
     /// What may be written, to follow "must be".
-    public let allowed: String
+    package let allowed: String
     /// What the setting does, in a few words.
-    public let meaning: String
+    package let meaning: String
     /// What a shell may complete a value with.
     let completion: Completion
 
@@ -20,7 +20,7 @@ public struct SettingDescription: Equatable, Sendable {
     }
 
     /// The name in the environment: `BIFRONS_CLIENT_ENDPOINT` for `client-endpoint`.
-    public var environmentName: String {
+    package var environmentName: String {
         "BIFRONS_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
     }
 
@@ -39,8 +39,8 @@ public struct SettingDescription: Equatable, Sendable {
 }
 
 /// A setting: its description, and how its text becomes a value.
-public struct Setting<Value: Sendable>: Sendable {
-    public let description: SettingDescription
+package struct Setting<Value: Sendable>: Sendable {
+    package let description: SettingDescription
     /// The value that a text stands for; nil if it is not an allowed one.
     let parse: @Sendable (String) -> Value?
 

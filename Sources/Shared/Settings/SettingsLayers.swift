@@ -1,19 +1,19 @@
 import Configuration
 
 /// Why a program cannot start with the settings it was given, in one sentence for whoever wrote them.
-public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The name of the setting at fault, if it is one.
-    public let setting: String?
-    public let description: String
+    package let setting: String?
+    package let description: String
 
-    public init(setting: String?, _ description: String) {
+    package init(setting: String?, _ description: String) {
         self.setting = setting
         self.description = description
     }
 }
 
 /// What somebody wrote on the command line for one setting; nil if nothing.
-public struct GivenOption: Sendable {
+package struct GivenOption: Sendable {
     let name: String
     let values: [String]?
     let isFlag: Bool
@@ -35,7 +35,7 @@ public struct GivenOption: Sendable {
     }
 
     /// The same, written again for a child process.
-    public var arguments: [String] {
+    package var arguments: [String] {
         guard let values else { return [] }
         if isFlag { return [values == ["true"] ? "--\(name)" : "--no-\(name)"] }
         return values.map { "--\(name)=\($0)" }

@@ -1,8 +1,8 @@
-public import ArgumentParser
-public import Logging
+package import ArgumentParser
+package import Logging
 
 /// What every worker of a cluster may be told alike.
-public struct WorkerTuningOptions: ParsableArguments {
+package struct WorkerTuningOptions: ParsableArguments {
     @Option(Keys.threads) var threads: String?
     @Option(Keys.decodeThreads) var decodeThreads: String?
     @Option(Keys.maxBatch) var maxBatch: String?
@@ -13,10 +13,10 @@ public struct WorkerTuningOptions: ParsableArguments {
     @Option(Keys.imageMemory) var imageMemory: String?
     @Option(Keys.imageTime) var imageTime: String?
 
-    public init() {}
+    package init() {}
 
     /// What was given, to be read here or handed on to a child.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [
             GivenOption(Keys.threads, threads), GivenOption(Keys.decodeThreads, decodeThreads),
             GivenOption(Keys.maxBatch, maxBatch), GivenOption(Keys.precision, precision),
@@ -28,18 +28,18 @@ public struct WorkerTuningOptions: ParsableArguments {
 }
 
 /// The command line of `bifrons-worker`.
-public struct WorkerOptions: ParsableArguments {
+package struct WorkerOptions: ParsableArguments {
     @Option(Keys.workerRouter) var router: [String] = []
     @Option(Keys.resolveInterval) var resolveInterval: String?
     @Option(Keys.model) var model: String?
     @Option(Keys.workerName) var name: String?
     @OptionGroup var tuning: WorkerTuningOptions
-    @OptionGroup public var service: ServiceOptions
+    @OptionGroup package var service: ServiceOptions
 
-    public init() {}
+    package init() {}
 
     /// What was given.
-    public var given: [GivenOption] {
+    package var given: [GivenOption] {
         [
             GivenOption(Keys.workerRouter, router), GivenOption(Keys.resolveInterval, resolveInterval),
             GivenOption(Keys.model, model), GivenOption(Keys.workerName, name),
@@ -48,38 +48,38 @@ public struct WorkerOptions: ParsableArguments {
 }
 
 /// The settings of `bifrons-worker`, validated; `Keys` says what each means.
-public struct WorkerSettings: Equatable, Sendable {
+package struct WorkerSettings: Equatable, Sendable {
     /// `tcp://HOST:PORT`, `ipc://PATH`, or `dns://NAME:PORT` for every address that the name has.
-    public var routers: [String]
+    package var routers: [String]
     /// Between two looks at the addresses of names.
-    public var resolveInterval: Duration
+    package var resolveInterval: Duration
     /// The folder of a network or of the locator.
-    public var model: String
+    package var model: String
     /// `f32`, `bf16` or `int8`; nil: the manifest's.
-    public var precision: String?
+    package var precision: String?
     /// Nil: the worker makes one from its model's name.
-    public var name: String?
+    package var name: String?
     /// Of a network: threads that compute one batch.
-    public var threads: Int
+    package var threads: Int
     /// Of a locator: pictures that are decoded at once.
-    public var decodeThreads: Int
+    package var decodeThreads: Int
     /// Of a network: crops of one batch at most.
-    public var maxBatch: Int
+    package var maxBatch: Int
     /// Nil: there is no home folder to keep a cache in.
-    public var cacheFolder: String?
+    package var cacheFolder: String?
     /// The folder of keys; nil: no encryption.
-    public var keys: String?
-    public var drainTime: Duration
-    public var imageBytes: Int
-    public var imagePixels: Int
-    public var imageScans: Int
+    package var keys: String?
+    package var drainTime: Duration
+    package var imageBytes: Int
+    package var imagePixels: Int
+    package var imageScans: Int
     /// Bytes.
-    public var imageMemory: Int
-    public var imageTime: Duration
-    public var logLevel: Logger.Level
+    package var imageMemory: Int
+    package var imageTime: Duration
+    package var logLevel: Logger.Level
 
     /// Reads the command line, then the environment, then the file of `--config`.
-    public init(
+    package init(
         _ options: WorkerOptions = WorkerOptions.none,
         environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {

@@ -1,16 +1,16 @@
 /// What a test picture shows: a colour for every pixel, the same on every run.
-public struct Pattern: Sendable {
-    public typealias Colour = (red: UInt8, green: UInt8, blue: UInt8)
+package struct Pattern: Sendable {
+    package typealias Colour = (red: UInt8, green: UInt8, blue: UInt8)
 
     private let colour: @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour
 
     /// - Parameter colour: of the pixel (x, y) in a picture of width × height pixels.
-    public init(_ colour: @escaping @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour) {
+    package init(_ colour: @escaping @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour) {
         self.colour = colour
     }
 
     /// Slow changes, edges and some grain: compresses about as a photograph does, and looks different from every side.
-    public static let scene = Pattern { x, y, width, height in
+    package static let scene = Pattern { x, y, width, height in
         let (dx, dy) = (x * 1024 / max(width, 1) - 400, y * 1024 / max(height, 1) - 350)
         let grain = Int(hash(x, y, 1) & 15) - 8
         let isInside = dx * dx + dy * dy < 60_000
@@ -21,7 +21,7 @@ public struct Pattern: Sendable {
     }
 
     /// Red at the top left, green at the top right, blue at the bottom left, white at the bottom right.
-    public static let quadrants = Pattern { x, y, width, height in
+    package static let quadrants = Pattern { x, y, width, height in
         switch (x * 2 < width, y * 2 < height) {
         case (true, true): (255, 0, 0)
         case (false, true): (0, 255, 0)
@@ -31,19 +31,19 @@ public struct Pattern: Sendable {
     }
 
     /// Every pixel a colour of its own: the most bytes that a picture can take.
-    public static func noise(seed: UInt64) -> Pattern {
+    package static func noise(seed: UInt64) -> Pattern {
         Pattern { x, y, _, _ in
             let bits = hash(x, y, seed)
             return (UInt8(bits & 255), UInt8(bits >> 8 & 255), UInt8(bits >> 16 & 255))
         }
     }
 
-    public static func plain(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> Pattern {
+    package static func plain(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> Pattern {
         Pattern { _, _, _, _ in (red, green, blue) }
     }
 
     /// The colours as RGB bytes, row by row.
-    public func pixels(width: Int, height: Int) -> [UInt8] {
+    package func pixels(width: Int, height: Int) -> [UInt8] {
         var pixels: [UInt8] = []
         pixels.reserveCapacity(width * height * 3)
         for y in 0..<height {

@@ -2,7 +2,7 @@ import CTestImages
 import Glibc
 
 extension TestImages {
-    public enum JPEGColour: CaseIterable, Sendable {
+    package enum JPEGColour: CaseIterable, Sendable {
         case gray, ycbcr, rgb
         /// 255 is no ink, without Adobe's marker.
         case cmyk
@@ -10,7 +10,7 @@ extension TestImages {
         case adobeCMYK, adobeYCCK
     }
 
-    public enum JPEGScans: CaseIterable, Sendable {
+    package enum JPEGScans: CaseIterable, Sendable {
         case baseline, progressive
         /// Sequential with a scan for every component.
         case oneAComponent
@@ -25,7 +25,7 @@ extension TestImages {
     ///   - orientation: written into an EXIF segment; nil: no such segment.
     ///   - subsampled: colour at half the width and height.
     ///   - restartRows: rows of blocks between restart markers; 0: none.
-    public static func jpeg(
+    package static func jpeg(
         width: Int, height: Int, quality: Int = 90, scans: JPEGScans = .baseline, colour: JPEGColour = .ycbcr,
         orientation: Int? = nil, subsampled: Bool = false, restartRows: Int = 0, arithmetic: Bool = false,
         pattern: Pattern = .scene
@@ -37,7 +37,7 @@ extension TestImages {
     }
 
     /// A JPEG file of `width * height * 3` bytes of RGB.
-    public static func jpeg(
+    package static func jpeg(
         width: Int, height: Int, quality: Int = 90, scans: JPEGScans = .baseline, colour: JPEGColour = .ycbcr,
         orientation: Int? = nil, subsampled: Bool = false, restartRows: Int = 0, arithmetic: Bool = false,
         pixels: [UInt8]
@@ -57,25 +57,25 @@ extension TestImages {
     }
 
     /// `jpeg` with another segment right behind its start marker.
-    public static func insert(_ segment: [UInt8], into jpeg: [UInt8]) -> [UInt8] {
+    package static func insert(_ segment: [UInt8], into jpeg: [UInt8]) -> [UInt8] {
         jpeg[..<2] + segment + jpeg[2...]
     }
 
     /// A JPEG header segment.
     ///
     /// - Parameter marker: the byte behind 0xFF; 0xE1 is APP1.
-    public static func segment(_ marker: UInt8, _ data: [UInt8]) -> [UInt8] {
+    package static func segment(_ marker: UInt8, _ data: [UInt8]) -> [UInt8] {
         let length = data.count + 2
         return [0xFF, marker, UInt8(length >> 8), UInt8(length & 255)] + data
     }
 
     /// The APP1 segment that holds an EXIF block.
-    public static func exifSegment(_ tiff: [UInt8]) -> [UInt8] {
+    package static func exifSegment(_ tiff: [UInt8]) -> [UInt8] {
         segment(0xE1, Array("Exif\0\0".utf8) + tiff)
     }
 
     /// An EXIF block with two entries, the orientation being the second.
-    public static func tiff(orientation: Int, bigEndian: Bool = true) -> [UInt8] {
+    package static func tiff(orientation: Int, bigEndian: Bool = true) -> [UInt8] {
         func number(_ value: Int, _ bytes: Int) -> [UInt8] {
             let little = (0..<bytes).map { UInt8(value >> (8 * $0) & 255) }
             return bigEndian ? little.reversed() : little
@@ -107,7 +107,7 @@ extension TestImages {
 }
 
 extension TestImages.JPEGColour {
-    public var isCMYK: Bool { self == .cmyk || self == .adobeCMYK || self == .adobeYCCK }
+    package var isCMYK: Bool { self == .cmyk || self == .adobeCMYK || self == .adobeYCCK }
 
     fileprivate var encoded: test_jpeg_colour {
         switch self {

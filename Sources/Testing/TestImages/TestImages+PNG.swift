@@ -1,5 +1,5 @@
 extension TestImages {
-    public enum PNGColour: Int, CaseIterable, Sendable {
+    package enum PNGColour: Int, CaseIterable, Sendable {
         case gray = 0
         case rgb = 2
         case palette = 3
@@ -7,7 +7,7 @@ extension TestImages {
         case rgba = 6
 
         /// Samples a pixel.
-        public var channels: Int {
+        package var channels: Int {
             switch self {
             case .gray, .palette: 1
             case .grayAlpha: 2
@@ -17,7 +17,7 @@ extension TestImages {
         }
 
         /// The depths that PNG has for it.
-        public var depths: [Int] {
+        package var depths: [Int] {
             switch self {
             case .gray: [1, 2, 4, 8, 16]
             case .palette: [1, 2, 4, 8]
@@ -27,7 +27,7 @@ extension TestImages {
     }
 
     /// An 8-bit RGB PNG file.
-    public static func png(
+    package static func png(
         width: Int, height: Int, isInterlaced: Bool = false, orientation: Int? = nil, pattern: Pattern = .scene
     ) -> [UInt8] {
         let pixels = pattern.pixels(width: width, height: height)
@@ -44,7 +44,7 @@ extension TestImages {
     ///   - transparency: the data of a tRNS chunk; empty: none.
     ///   - chunks: whole chunks to stand in front of the image data.
     ///   - sample: the value of a channel of the pixel (x, y), below 2 to the power of `depth`.
-    public static func png(
+    package static func png(
         width: Int, height: Int, colour: PNGColour, depth: Int = 8, isInterlaced: Bool = false, palette: [UInt8] = [],
         transparency: [UInt8] = [], chunks: [UInt8] = [], sample: (_ x: Int, _ y: Int, _ channel: Int) -> Int
     ) -> [UInt8] {
@@ -71,10 +71,10 @@ extension TestImages {
             + chunks + imageData(zlib(rows)) + chunk("IEND", [])
     }
 
-    public static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+    package static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
     /// A header chunk that may declare anything.
-    public static func pngHeader(
+    package static func pngHeader(
         width: Int, height: Int, colour: PNGColour = .rgb, depth: Int = 8, isInterlaced: Bool = false
     ) -> [UInt8] {
         let kind = [UInt8(depth), UInt8(colour.rawValue), 0, 0, isInterlaced ? 1 : 0]
@@ -82,13 +82,13 @@ extension TestImages {
     }
 
     /// A chunk with its length and its checksum.
-    public static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
+    package static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
         let body = Array(type.utf8) + data
         return bigEndian(data.count) + body + bigEndian(Int(crc32(body)))
     }
 
     /// A zlib stream (RFC 1950) of stored blocks.
-    public static func zlib(_ data: [UInt8]) -> [UInt8] {
+    package static func zlib(_ data: [UInt8]) -> [UInt8] {
         var stream: [UInt8] = [0x78, 0x01]
         var offset = 0
         repeat {
@@ -107,7 +107,7 @@ extension TestImages {
     }
 
     /// Image data chunks of at most 8 KiB, as most writers make them.
-    public static func imageData(_ stream: [UInt8]) -> [UInt8] {
+    package static func imageData(_ stream: [UInt8]) -> [UInt8] {
         stride(from: 0, to: stream.count, by: 8192).flatMap {
             chunk("IDAT", Array(stream[$0..<min($0 + 8192, stream.count)]))
         }

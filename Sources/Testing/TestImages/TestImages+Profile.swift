@@ -2,15 +2,15 @@ import Glibc
 
 extension TestImages {
     /// An ICC profile of a test: what its maker says that the numbers of a picture mean.
-    public struct Profile: Sendable {
-        public enum Curve: Sendable {
+    package struct Profile: Sendable {
+        package enum Curve: Sendable {
             case sRGB
             /// sRGB's, of 1 minus the number.
             case inverted
             case gamma(Double)
 
             /// Light of a number, both from 0 to 1.
-            public func light(_ value: Double) -> Double {
+            package func light(_ value: Double) -> Double {
                 switch self {
                 case .sRGB: value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4)
                 case .inverted: Curve.sRGB.light(1 - value)
@@ -19,7 +19,7 @@ extension TestImages {
             }
 
             /// The number that is written for a light.
-            public func number(_ light: Double) -> Double {
+            package func number(_ light: Double) -> Double {
                 switch self {
                 case .sRGB: light <= 0.0031308 ? light * 12.92 : 1.055 * pow(light, 1 / 2.4) - 0.055
                 case .inverted: 1 - Curve.sRGB.number(light)
@@ -37,28 +37,28 @@ extension TestImages {
         }
 
         /// X, Y and Z, seen under D50, of red, green and blue.
-        public static let sRGB = [[0.4360, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]
-        public static let adobeRGB = [[0.6097, 0.3111, 0.0195], [0.2053, 0.6257, 0.0609], [0.1492, 0.0632, 0.7446]]
-        public static let displayP3 = [
+        package static let sRGB = [[0.4360, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]
+        package static let adobeRGB = [[0.6097, 0.3111, 0.0195], [0.2053, 0.6257, 0.0609], [0.1492, 0.0632, 0.7446]]
+        package static let displayP3 = [
             [0.5151, 0.2412, -0.0011], [0.2920, 0.6922, 0.0419], [0.1571, 0.0666, 0.7841],
         ]
 
         /// A profile of an RGB space by matrix and curve.
-        public static func rgb(_ curve: Curve, _ colours: [[Double]] = sRGB) -> [UInt8] {
+        package static func rgb(_ curve: Curve, _ colours: [[Double]] = sRGB) -> [UInt8] {
             profile(
                 "RGB ", connection: "XYZ ",
                 zip(["rXYZ", "gXYZ", "bXYZ"], colours).map { ($0, xyz($1)) }
                     + ["rTRC", "gTRC", "bTRC"].map { ($0, curve.tag) })
         }
 
-        public static func gray(_ curve: Curve) -> [UInt8] {
+        package static func gray(_ curve: Curve) -> [UInt8] {
             profile("GRAY", connection: "XYZ ", [("kTRC", curve.tag)])
         }
 
         /// A profile by a table of `grid` steps along each of the space's channels, in the tags named.
         ///
         /// - Parameter lab: CIE L*, a*, b* of a colour whose channels are from 0 to 1.
-        public static func table(
+        package static func table(
             _ space: String, channels: Int, grid: Int, tags: [String] = ["A2B0"], _ lab: ([Double]) -> [Double]
         ) -> [UInt8] {
             let nodes = Int(pow(Double(grid), Double(channels)))
@@ -113,7 +113,7 @@ extension TestImages {
     }
 
     /// The APP2 segments that hold a profile, in as many parts as it takes.
-    public static func profileSegments(_ profile: [UInt8], partLength: Int = 65_000) -> [[UInt8]] {
+    package static func profileSegments(_ profile: [UInt8], partLength: Int = 65_000) -> [[UInt8]] {
         let starts = Array(stride(from: 0, to: profile.count, by: partLength))
         return starts.enumerated().map { index, start in
             let part = profile[start..<min(start + partLength, profile.count)]
@@ -122,7 +122,7 @@ extension TestImages {
     }
 
     /// The iCCP chunk that holds a profile.
-    public static func profileChunk(_ profile: [UInt8]) -> [UInt8] {
+    package static func profileChunk(_ profile: [UInt8]) -> [UInt8] {
         chunk("iCCP", Array("test\0\0".utf8) + zlib(profile))
     }
 }

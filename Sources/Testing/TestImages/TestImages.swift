@@ -1,2 +1,2 @@
 /// Pictures for tests, made on the spot: nothing is read from disk, and the same call gives the same bytes.
-public enum TestImages {}
+package enum TestImages {}

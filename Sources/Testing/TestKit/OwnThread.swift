@@ -1,16 +1,16 @@
 // Builds without tests do not have the module.
 #if canImport(Testing)
     import Dispatch
-    public import Testing
+    package import Testing
 
     /// Runs a test, or each test of a suite, on a thread of its own.
     ///
     /// For tests that wait for a process or compute for seconds without a pause: on the tasks' threads, of which there are as
     /// many as processors, two of them would hold up every other test, and those with a clock would fail.
-    public struct OwnThreadTrait: TestTrait, SuiteTrait, TestScoping {
-        public let isRecursive = true
+    package struct OwnThreadTrait: TestTrait, SuiteTrait, TestScoping {
+        package let isRecursive = true
 
-        public func provideScope(
+        package func provideScope(
             for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
         ) async throws {
             try await withTaskExecutorPreference(SerialQueue()) { try await function() }
@@ -18,7 +18,7 @@
     }
 
     extension Trait where Self == OwnThreadTrait {
-        public static var ownThread: Self { OwnThreadTrait() }
+        package static var ownThread: Self { OwnThreadTrait() }
     }
 
     /// A serial queue has a thread while it has work, however many others have one.

@@ -1,19 +1,19 @@
-public import Wire
+package import BifronsWire
 
 /// What a worker would say, as values: for scripts that need neither a socket nor a network.
-public struct ScriptedWorker: Sendable {
-    public var role: WorkerMessage.Role
-    public var model: String
-    public var name: String
-    public var credit: UInt32
-    public var version = "1.0.0"
-    public var digest = "sha256:00ff"
-    public var metrics: [String: Double] = [:]
-    public var bootID = UInt64.random(in: .min ... .max)
+package struct ScriptedWorker: Sendable {
+    package var role: WorkerMessage.Role
+    package var model: String
+    package var name: String
+    package var credit: UInt32
+    package var version = "1.0.0"
+    package var digest = "sha256:00ff"
+    package var metrics: [String: Double] = [:]
+    package var bootID = UInt64.random(in: .min ... .max)
     /// The epoch of the last WELCOME.
-    public var epoch: UInt64 = 0
+    package var epoch: UInt64 = 0
 
-    public init(
+    package init(
         _ name: String, serving model: String, as role: WorkerMessage.Role = .network(.sample), credit: UInt32 = 4
     ) {
         self.role = role
@@ -23,13 +23,13 @@ public struct ScriptedWorker: Sendable {
     }
 
     /// A worker of the first stage.
-    public static func locator(_ name: String = "locator-1", credit: UInt32 = 4) -> ScriptedWorker {
+    package static func locator(_ name: String = "locator-1", credit: UInt32 = 4) -> ScriptedWorker {
         ScriptedWorker(
             name, serving: "locator", as: .locator(preprocessing: CropSpecification.sample.preprocessing),
             credit: credit)
     }
 
-    public var hello: WorkerMessage {
+    package var hello: WorkerMessage {
         .hello(
             WorkerMessage.Hello(
                 role: role, model: model, version: version, digest: digest, worker: name, credit: credit,
@@ -40,7 +40,7 @@ public struct ScriptedWorker: Sendable {
     /// What was cut out of a picture, and the frames behind the message.
     ///
     /// - Parameter facesFound: as many as there are, unless another number is said; nil: nobody asked for faces.
-    public func crops(
+    package func crops(
         _ job: UInt64, of specifications: [CropSpecification] = [.sample], faces: [WorkerMessage.Face] = [],
         facesFound: Int?? = nil
     ) -> (message: WorkerMessage, frames: [[UInt8]]) {
@@ -57,42 +57,42 @@ public struct ScriptedWorker: Sendable {
     }
 
     /// The scores of a picture's crops.
-    public func score(_ job: UInt64, logits: [Float] = [0], maps: [EvidenceMap?]? = nil) -> WorkerMessage {
+    package func score(_ job: UInt64, logits: [Float] = [0], maps: [EvidenceMap?]? = nil) -> WorkerMessage {
         let crops = logits.indices.map { WorkerMessage.CropScore(logit: logits[$0], map: maps?[$0]) }
         return .score(WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: .sample))
     }
 
-    public func fail(_ job: UInt64, _ status: Status, code: String = "scripted") -> WorkerMessage {
+    package func fail(_ job: UInt64, _ status: Status, code: String = "scripted") -> WorkerMessage {
         .fail(WorkerMessage.Failure(epoch: epoch, job: job, error: WireError(status, code: code, "as the script says")))
     }
 
-    public func ping(inFlight: UInt32 = 0, progress: UInt64 = 0) -> WorkerMessage {
+    package func ping(inFlight: UInt32 = 0, progress: UInt64 = 0) -> WorkerMessage {
         .ping(epoch: epoch, inFlight: inFlight, progress: progress)
     }
 
-    public func credit(_ jobs: UInt32) -> WorkerMessage { .credit(epoch: epoch, jobs: jobs) }
-    public var drain: WorkerMessage { .drain(epoch: epoch) }
-    public var bye: WorkerMessage { .bye(epoch: epoch) }
+    package func credit(_ jobs: UInt32) -> WorkerMessage { .credit(epoch: epoch, jobs: jobs) }
+    package var drain: WorkerMessage { .drain(epoch: epoch) }
+    package var bye: WorkerMessage { .bye(epoch: epoch) }
 }
 
 extension ImageInformation {
     /// A picture that nobody needs to have.
-    public static let sample = ImageInformation(
+    package static let sample = ImageInformation(
         format: .jpeg, width: 640, height: 480, sha256: (0..<32).map { UInt8($0 * 8) })
 }
 
 extension CropSpecification {
     /// Small crops of faces.
-    public static let sample = CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 3)
+    package static let sample = CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 3)
     /// Small crops of the central square.
-    public static let centralSample = CropSpecification(kind: .centralSquare, width: 3, height: 2, preprocessing: 3)
+    package static let centralSample = CropSpecification(kind: .centralSquare, width: 3, height: 2, preprocessing: 3)
 }
 
 extension Box {
     /// The central square of the sample picture.
-    public static let wholeSample = Box(x: 80, y: 0, width: 480, height: 480)
+    package static let wholeSample = Box(x: 80, y: 0, width: 480, height: 480)
 }
 
 extension WorkerMessage.Timings {
-    public static let sample = Self(queueMicroseconds: 300, computeMicroseconds: 2000, batch: 1)
+    package static let sample = Self(queueMicroseconds: 300, computeMicroseconds: 2000, batch: 1)
 }

@@ -1,12 +1,12 @@
 /// SplitMix64 (Steele, Lea and Flood 2014): the same numbers for the same seed, on every machine.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         state = seed
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var value = state
         value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -15,12 +15,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// True with the given probability, in 0...1.
-    public mutating func chance(_ probability: Double) -> Bool {
+    package mutating func chance(_ probability: Double) -> Bool {
         Double.random(in: 0..<1, using: &self) < probability
     }
 
     /// Up to `maxCount` bytes.
-    public mutating func bytes(upTo maxCount: Int) -> [UInt8] {
+    package mutating func bytes(upTo maxCount: Int) -> [UInt8] {
         let count = Int.random(in: 0...maxCount, using: &self)
         return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &self) }
     }

@@ -1,20 +1,20 @@
 /// Why a file did not become a picture.
-public struct DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
     /// 413: over a limit; 415: not a format that is read; 422: a format that is read, with broken content.
-    public let status: Int
+    package let status: Int
     /// For programs: `image_too_large`, `image_too_complex`, `image_unknown_format`, `image_truncated`, `image_corrupt`,
     /// `image_zero_sized` or `image_unsupported`.
-    public let code: String
+    package let code: String
     /// For people: one sentence.
-    public let message: String
+    package let message: String
 
-    public init(status: Int, code: String, message: String) {
+    package init(status: Int, code: String, message: String) {
         self.status = status
         self.code = code
         self.message = message
     }
 
-    public var description: String { "\(status) \(code): \(message)" }
+    package var description: String { "\(status) \(code): \(message)" }
 
     /// More bytes, pixels or memory than allowed.
     static func tooLarge(_ message: String) -> DecodeError {

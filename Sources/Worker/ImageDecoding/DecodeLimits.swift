@@ -1,20 +1,20 @@
 /// What one picture may cost. Going over any of these is a 413, but for the profile's.
-public struct DecodeLimits: Hashable, Sendable {
+package struct DecodeLimits: Hashable, Sendable {
     /// Bytes of the file.
-    public var bytes: Int
+    package var bytes: Int
     /// Pixels of the picture at full size, checked before any memory is asked for.
-    public var pixels: Int
+    package var pixels: Int
     /// Scans of a JPEG. Each is a pass over the whole picture, and costs its maker a few bytes.
-    public var scans: Int
+    package var scans: Int
     /// Bytes that the pixels and the decoder's working memory may take together.
-    public var memory: Int
+    package var memory: Int
     /// CPU time of the calling thread, so that a busy machine does not make a picture unreadable.
-    public var time: Duration
+    package var time: Duration
     /// Bytes of an ICC profile, unpacked. Other than the limits above, a profile over this one is no error but ignored. A
     /// JPEG has no room for more.
-    public var profile: Int
+    package var profile: Int
 
-    public init(
+    package init(
         bytes: Int = 20_000_000, pixels: Int = 50_000_000, scans: Int = 100, memory: Int = 512 << 20,
         time: Duration = .seconds(5), profile: Int = 16 << 20
     ) {

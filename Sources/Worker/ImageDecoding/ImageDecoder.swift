@@ -5,11 +5,11 @@
 /// upright places on a `Canvas` → the file's end. Nothing is guessed: a file that any pixel is missing from, or that
 /// contradicts itself, is an error and never a picture. What is broken beside the pixels is ignored.
 /// The same bytes give the same pixels on every machine. All memory is given back on every path.
-public struct ImageDecoder: Sendable {
-    public let limits: DecodeLimits
+package struct ImageDecoder: Sendable {
+    package let limits: DecodeLimits
     private let transforms = ColourTransforms()
 
-    public init(limits: DecodeLimits = .init()) {
+    package init(limits: DecodeLimits = .init()) {
         self.limits = limits
     }
 
@@ -20,7 +20,7 @@ public struct ImageDecoder: Sendable {
     ///   - reduction: told the upright picture's width and height, how many times smaller a JPEG shall come out: 1, 2, 4 or
     ///     8, which is several times faster. A PNG always comes out at full size.
     /// - Throws: `DecodeError` with status 413, 415 or 422.
-    public func decode(
+    package func decode(
         _ bytes: UnsafeRawBufferPointer, reduction: (_ width: Int, _ height: Int) -> Int = { _, _ in 1 }
     ) throws(DecodeError) -> DecodedImage {
         guard bytes.count <= limits.bytes else {
@@ -37,7 +37,7 @@ public struct ImageDecoder: Sendable {
     /// Decodes one file.
     ///
     /// - Throws: `DecodeError` with status 413, 415 or 422.
-    public func decode(
+    package func decode(
         _ bytes: [UInt8], reduction: (_ width: Int, _ height: Int) -> Int = { _, _ in 1 }
     ) throws(DecodeError) -> DecodedImage {
         try bytes.withUnsafeBufferPointer { bytes throws(DecodeError) in

@@ -1,10 +1,10 @@
 /// Whether a file is a picture, of a format that is read here or of another.
-public enum PictureKind {
+package enum PictureKind {
     /// Bytes of a file's start that are enough to tell.
-    public static let startBytes = 1024
+    package static let startBytes = 1024
 
     /// What the names of pictures end in, in lower case and without the point.
-    public static let suffixes: Set<String> = [
+    package static let suffixes: Set<String> = [
         // Read.
         "jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng",
         // Not read: of the web, of phones, of programs.
@@ -28,7 +28,7 @@ public enum PictureKind {
     ]
 
     /// Whether a file that begins so is a picture.
-    public static func isPicture(_ start: [UInt8]) -> Bool {
+    package static func isPicture(_ start: [UInt8]) -> Bool {
         start.withUnsafeBytes { buffer in
             switch Signature(Bytes(buffer: buffer)) {
             case .read: true

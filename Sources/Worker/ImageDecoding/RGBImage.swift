@@ -1,14 +1,14 @@
 /// A picture as bytes: red, green, blue of the first pixel of the top row, then of the next one; no padding.
-public struct RGBImage: Hashable, Sendable {
+package struct RGBImage: Hashable, Sendable {
     /// Pixels.
-    public let width: Int
+    package let width: Int
     /// Pixels.
-    public let height: Int
+    package let height: Int
     /// `height * width * 3` bytes, row by row.
-    public let pixels: [UInt8]
+    package let pixels: [UInt8]
 
     /// - Precondition: `pixels` holds exactly `height * width * 3` bytes.
-    public init(width: Int, height: Int, pixels: [UInt8]) {
+    package init(width: Int, height: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0 && pixels.count == height * width * 3)
         self.width = width
         self.height = height
@@ -17,7 +17,7 @@ public struct RGBImage: Hashable, Sendable {
 }
 
 /// The formats that are read.
-public enum ImageFormat: String, CaseIterable, Sendable {
+package enum ImageFormat: String, CaseIterable, Sendable {
     case jpeg, png
 
     /// As people write it.
@@ -30,15 +30,15 @@ public enum ImageFormat: String, CaseIterable, Sendable {
 }
 
 /// A file that was read to its end without a doubt about any pixel.
-public struct DecodedImage: Sendable {
-    public let format: ImageFormat
+package struct DecodedImage: Sendable {
+    package let format: ImageFormat
     /// Pixels of the upright picture at full size.
-    public let width: Int
+    package let width: Int
     /// Pixels of the upright picture at full size.
-    public let height: Int
+    package let height: Int
     /// 1, 2, 4 or 8: pixel (x, y) of `image` stands for the square of that side at (x * reduction, y * reduction) of the
     /// full-size picture. The last column and row may stand for less.
-    public let reduction: Int
+    package let reduction: Int
     /// The upright picture, each side divided by `reduction` and rounded up.
-    public let image: RGBImage
+    package let image: RGBImage
 }

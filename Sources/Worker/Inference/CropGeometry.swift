@@ -3,29 +3,29 @@
 ///
 /// Under one version of preprocessing (``Manifest/preprocessing``) a file and the specifications that it is cut for at once
 /// give the same crops in every process.
-public struct CropGeometry: Hashable, Sendable {
+package struct CropGeometry: Hashable, Sendable {
     /// Which part of a picture is cut out.
-    public enum Kind: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         /// A square around each face, `margin` times the longer side of its box; without a face the central square.
         case face(margin: Double)
         /// The largest square in the middle.
         case centralSquare
     }
 
-    public var kind: Kind
+    package var kind: Kind
     /// Pixels of a crop.
-    public var width: Int
+    package var width: Int
     /// Pixels of a crop.
-    public var height: Int
+    package var height: Int
 
-    public init(kind: Kind, width: Int, height: Int) {
+    package init(kind: Kind, width: Int, height: Int) {
         self.kind = kind
         self.width = width
         self.height = height
     }
 
     /// Bytes of one crop: red, green, blue of the first pixel of the top row, then of the next one.
-    public var byteCount: Int { 3 * width * height }
+    package var byteCount: Int { 3 * width * height }
 
     /// How far a decoder may scale a picture down before what a model sees of a square would change: the square keeps
     /// twice the crop's longer side.
@@ -38,7 +38,7 @@ extension Manifest {
     /// What the model wants of a picture.
     ///
     /// - Precondition: it is a model that scores; a locator looks at whole pictures.
-    public var cropGeometry: CropGeometry {
+    package var cropGeometry: CropGeometry {
         switch crop {
         case .face(let margin): CropGeometry(kind: .face(margin: margin), width: input.width, height: input.height)
         case .centralSquare: CropGeometry(kind: .centralSquare, width: input.width, height: input.height)

@@ -5,16 +5,16 @@ import Glibc
 ///
 /// One an application; any number of ``Model``s may share it.
 // `@unchecked`: the pointers are written once, in `init`, and ov::Core is documented to be thread-safe.
-public final class Engine: @unchecked Sendable {
+package final class Engine: @unchecked Sendable {
     /// The one release whose C interface this build knows.
-    public static let requiredVersion = "2026.4.1"
+    package static let requiredVersion = "2026.4.1"
     /// Its name: the number follows the release.
     static let libraryName = "libopenvino_c.so.2641"
 
     /// The engine's own version, `2026.4.1`.
-    public let version: String
+    package let version: String
     /// Where it was found.
-    public let path: String
+    package let path: String
     let functions: ov_functions_t
     let core: OpaquePointer
 
@@ -23,7 +23,7 @@ public final class Engine: @unchecked Sendable {
     /// there, or above, would choose the code that runs.
     ///
     /// - Throws: ``InferenceError`` with the places searched and the remedy when there is no engine or another version.
-    public static func load() throws(InferenceError) -> Engine {
+    package static func load() throws(InferenceError) -> Engine {
         try load(from: EngineSearch.ofThisProcess())
     }
 

@@ -1,13 +1,13 @@
 /// Where in its square a network found what speaks for its answer.
-public struct Evidence: Equatable, Sendable {
+package struct Evidence: Equatable, Sendable {
     /// The most cells across or down that a map may have.
-    public static let largestSide = 16
+    package static let largestSide = 16
 
-    public let width: Int
-    public let height: Int
+    package let width: Int
+    package let height: Int
     /// `width` × `height` cells, row by row from the top left: 255 is the strongest evidence for what the model says, 0 is
     /// none, or evidence for the opposite.
-    public let cells: [UInt8]
+    package let cells: [UInt8]
 
     /// The map of picture `index` of an answer, whose cells are raw logits by place; nil without maps.
     ///

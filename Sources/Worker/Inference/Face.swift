@@ -1,11 +1,11 @@
 /// A face's place: whole pixels of the upright picture at full size, inside of it, at least 1 × 1.
-public struct FaceBox: Hashable, Sendable {
-    public var x: Int
-    public var y: Int
-    public var width: Int
-    public var height: Int
+package struct FaceBox: Hashable, Sendable {
+    package var x: Int
+    package var y: Int
+    package var width: Int
+    package var height: Int
 
-    public init(x: Int, y: Int, width: Int, height: Int) {
+    package init(x: Int, y: Int, width: Int, height: Int) {
         self.x = x
         self.y = y
         self.width = width
@@ -14,16 +14,16 @@ public struct FaceBox: Hashable, Sendable {
 }
 
 /// A face that the ``Locator`` found.
-public struct Face: Equatable, Sendable {
+package struct Face: Equatable, Sendable {
     /// In pixels of the upright picture at full size.
-    public struct Point: Equatable, Sendable {
-        public var x: Double
-        public var y: Double
+    package struct Point: Equatable, Sendable {
+        package var x: Double
+        package var y: Double
     }
 
-    public var box: FaceBox
+    package var box: FaceBox
     /// The locator's logit of "a face".
-    public var logit: Float
+    package var logit: Float
     /// Right eye, left eye, nose, right and left corner of the mouth (right and left of the person).
-    public var landmarks: [Point]
+    package var landmarks: [Point]
 }

@@ -1,7 +1,7 @@
 /// Why a model cannot be loaded or a picture not be scored: what was wrong, where, and what to do.
-public struct InferenceError: Error, Sendable, CustomStringConvertible {
+package struct InferenceError: Error, Sendable, CustomStringConvertible {
     /// The kind of the failure, a stable word for logs and for programs.
-    public enum Code: String, Sendable {
+    package enum Code: String, Sendable {
         /// No engine in any of the places that were searched.
         case engineMissing = "engine_missing"
         /// An engine is there, but it is of another version or does not load.
@@ -24,17 +24,17 @@ public struct InferenceError: Error, Sendable, CustomStringConvertible {
         case canaryFailed = "canary_failed"
     }
 
-    public let code: Code
+    package let code: Code
     /// One sentence that names the file and the field, the value and the remedy.
-    public let message: String
+    package let message: String
     /// The error beneath, where there is one: the decoder's about a canary, for instance.
-    public let cause: (any Error)?
+    package let cause: (any Error)?
 
-    public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
+    package init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message
         self.cause = cause
     }
 
-    public var description: String { message }
+    package var description: String { message }
 }

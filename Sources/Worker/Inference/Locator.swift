@@ -1,4 +1,4 @@
-public import ImageDecoding
+package import ImageDecoding
 import Synchronization
 
 /// A locator's folder at work: decoded pictures in, faces out.
@@ -8,8 +8,8 @@ import Synchronization
 ///
 /// Any thread may call. Up to ``concurrency`` calls compute at once, each with a request of its own to the one compiled
 /// network; more wait for one another.
-public final class Locator: Sendable {
-    public let manifest: Manifest
+package final class Locator: Sendable {
+    package let manifest: Manifest
     private let preprocessor: Preprocessor
     private let reading: CellReading
     private let slots: [Slot]
@@ -24,7 +24,7 @@ public final class Locator: Sendable {
     }
 
     /// How many calls compute at once.
-    public var concurrency: Int { slots.count }
+    package var concurrency: Int { slots.count }
 
     /// Reads, checks and compiles the locator in `folder`.
     ///
@@ -32,7 +32,7 @@ public final class Locator: Sendable {
     ///   - cacheFolder: where compiled networks are kept; nil: nowhere.
     ///   - concurrency: how many threads are going to locate at once, at least 1.
     /// - Throws: ``InferenceError`` that names the file and the field.
-    public init(
+    package init(
         folder: String, engine: Engine, cacheFolder: String? = nil, concurrency: Int = 1
     ) throws(InferenceError) {
         precondition(concurrency > 0)
@@ -55,7 +55,7 @@ public final class Locator: Sendable {
     /// The faces of a picture, the largest first.
     ///
     /// - Throws: an error of the engine.
-    public func faces(in picture: DecodedImage) throws(InferenceError) -> [Face] {
+    package func faces(in picture: DecodedImage) throws(InferenceError) -> [Face] {
         let image = picture.image
         let fitted = Framing.fitted(width: image.width, height: image.height, side: reading.side)
         let scale = Double(picture.reduction)
@@ -71,7 +71,7 @@ public final class Locator: Sendable {
     /// - Returns: the highest logit of all cells; nil when the manifest names no canary.
     /// - Throws: ``InferenceError`` when the picture cannot be read or the logit is out of tolerance.
     @discardableResult
-    public func runCanary() throws(InferenceError) -> Float? {
+    package func runCanary() throws(InferenceError) -> Float? {
         try manifest.runCanary { image throws(InferenceError) in
             let cells = try cells(of: image)
             return stride(from: 0, to: cells.count, by: CellReading.valuesPerCell).map { cells[$0] }.max() ?? .nan

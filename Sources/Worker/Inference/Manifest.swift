@@ -3,40 +3,40 @@
 ///
 /// ``load(folder:)`` checks every field; a manifest in hand is valid in itself. Whether it fits the network is checked
 /// when the network is loaded (see ``Model``).
-public struct Manifest: Sendable {
+package struct Manifest: Sendable {
     /// The version of the file's own shape that this build reads.
-    public static let schema = 1
+    package static let schema = 1
     /// The version of the path from file to input that this build knows (see ``PictureCutter``).
-    public static let preprocessing = 3
+    package static let preprocessing = 3
 
     /// The order of the input tensor's axes.
-    public enum Layout: String, Sendable, CaseIterable {
+    package enum Layout: String, Sendable, CaseIterable {
         case nchw = "NCHW"
         case nhwc = "NHWC"
     }
 
     /// The order of the input tensor's three channels.
-    public enum Colour: String, Sendable, CaseIterable {
+    package enum Colour: String, Sendable, CaseIterable {
         case rgb = "RGB"
         case bgr = "BGR"
     }
 
     /// The input tensor: one picture, `width` × `height` pixels, each channel `(v / 255 - mean) / std`.
-    public struct Input: Sendable {
+    package struct Input: Sendable {
         /// The tensor's name; nil: the network's only input.
-        public let name: String?
-        public let width: Int
-        public let height: Int
-        public let layout: Layout
-        public let colour: Colour
+        package let name: String?
+        package let width: Int
+        package let height: Int
+        package let layout: Layout
+        package let colour: Colour
         /// Three numbers, in the order of the tensor's channels.
-        public let mean: [Double]
+        package let mean: [Double]
         /// Three numbers above zero, in the order of the tensor's channels.
-        public let std: [Double]
+        package let std: [Double]
     }
 
     /// Which part of the picture the network looks at.
-    public enum Crop: Equatable, Sendable {
+    package enum Crop: Equatable, Sendable {
         /// The largest square in the middle.
         case centralSquare
         /// A square around each face, `margin` times the longer side of its box; without a face the central square.
@@ -45,13 +45,13 @@ public struct Manifest: Sendable {
         case whole
 
         /// Whether faces must be found before the network can look.
-        public var needsLocator: Bool {
+        package var needsLocator: Bool {
             if case .face = self { true } else { false }
         }
     }
 
     /// What the network's output means. All but `faces` become the logit of "AI-generated".
-    public enum OutputKind: Equatable, Sendable {
+    package enum OutputKind: Equatable, Sendable {
         /// One number, the logit.
         case logit
         /// One number in 0…1, the probability (a sigmoid is in the network).
@@ -66,63 +66,63 @@ public struct Manifest: Sendable {
     }
 
     /// The output tensor.
-    public struct Output: Sendable {
+    package struct Output: Sendable {
         /// The tensor's name; nil: the network's only output.
-        public let name: String?
-        public let kind: OutputKind
+        package let name: String?
+        package let kind: OutputKind
         /// The name of another output, the class-activation map `[batch, height, width]`: the logit of "AI-generated" by
         /// place. Nil: the network has none.
-        public let map: String?
+        package let map: String?
     }
 
     /// The line that turns the network's logit into a calibrated one, `scale * logit + bias` (Platt 1999).
-    public struct Calibration: Sendable {
-        public let scale: Double
-        public let bias: Double
+    package struct Calibration: Sendable {
+        package let scale: Double
+        package let bias: Double
     }
 
     /// The number format that the engine computes in.
-    public enum Precision: String, Sendable, CaseIterable {
+    package enum Precision: String, Sendable, CaseIterable {
         case f32, bf16
         /// A network of its own, whose weights and activations are whole numbers; what the rest computes is f32.
         case int8
     }
 
     /// A picture in the folder and the calibrated logit that it must get, whatever the machine.
-    public struct Canary: Sendable {
-        public let file: String
-        public let logit: Double
+    package struct Canary: Sendable {
+        package let file: String
+        package let logit: Double
         /// How far off the logit may be.
-        public let tolerance: Double
+        package let tolerance: Double
     }
 
     /// The model's name: 1…64 letters, digits, `-`, `_` and `.`, the first a letter or digit.
-    public let name: String
+    package let name: String
     /// The model's version, 1…64 bytes.
-    public let version: String
+    package let version: String
     /// The network that is served, an ONNX file in the folder that holds all its weights.
-    public let file: String
+    package let file: String
     /// The file's SHA-256, 64 lower-case hexadecimal digits.
-    public let sha256: String
-    public let input: Input
-    public let crop: Crop
-    public let output: Output
-    public let calibration: Calibration
+    package let sha256: String
+    package let input: Input
+    package let crop: Crop
+    package let output: Output
+    package let calibration: Calibration
     /// What is served: what the manifest says, or what was asked for instead.
-    public let precision: Precision
-    public let canary: Canary?
+    package let precision: Precision
+    package let canary: Canary?
     /// What the model was trained on, for people.
-    public let training: String
+    package let training: String
     /// Measured quality, by name.
-    public let metrics: [String: Double]
-    public let licence: String
+    package let metrics: [String: Double]
+    package let licence: String
     /// The folder it was read from.
-    public let folder: String
+    package let folder: String
 
     /// Reads and checks `manifest.json` in `folder`. The error names the file, the field, its value and what it must be.
     ///
     /// - Parameter precision: the number format to serve; nil: the manifest's.
-    public static func load(folder: String, precision: Precision? = nil) throws(InferenceError) -> Manifest {
+    package static func load(folder: String, precision: Precision? = nil) throws(InferenceError) -> Manifest {
         let path = folder + "/manifest.json"
         guard let json = Files.contents(of: path, limit: 1 << 20) else {
             throw InferenceError(

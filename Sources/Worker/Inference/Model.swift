@@ -3,11 +3,11 @@ import Hashing
 import Synchronization
 
 /// What a model says of one picture.
-public struct Score: Equatable, Sendable {
+package struct Score: Equatable, Sendable {
     /// Calibrated, of "AI-generated".
-    public let logit: Float
+    package let logit: Float
     /// Where that comes from; nil when the network has no map.
-    public let evidence: Evidence?
+    package let evidence: Evidence?
 }
 
 /// A model folder at work: crops in, calibrated logits out.
@@ -17,9 +17,9 @@ public struct Score: Equatable, Sendable {
 /// calibration.
 ///
 /// Any thread may call; calls wait for one another.
-public final class Model: Sendable {
+package final class Model: Sendable {
     /// What became of the cache of compiled networks when the model was loaded.
-    public enum CacheUse: Equatable, Sendable {
+    package enum CacheUse: Equatable, Sendable {
         /// No cache folder was given.
         case off
         /// The network was compiled and, for the next start, kept.
@@ -30,16 +30,16 @@ public final class Model: Sendable {
         case failed(String)
     }
 
-    public let manifest: Manifest
+    package let manifest: Manifest
     /// The weights' identity, `sha256:` and 64 hexadecimal digits.
-    public let digest: String
+    package let digest: String
     private let preprocessor: Preprocessor
     /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(crops:afterPass:)``
     /// makes as many passes as it needs, each of a power of two of pictures.
-    public let imagesPerPass: Int
+    package let imagesPerPass: Int
     /// The most pictures that there is memory for at a time.
-    public let maximumBatch: Int
-    public let cacheUse: CacheUse
+    package let maximumBatch: Int
+    package let cacheUse: CacheUse
     private let request: Mutex<Network.Request>
 
     /// Reads, checks and compiles the model in `folder`.
@@ -51,7 +51,7 @@ public final class Model: Sendable {
     ///     nil: nowhere.
     ///   - maximumBatch: the most pictures that are computed together; memory grows with it.
     /// - Throws: ``InferenceError`` that names the file and the field.
-    public init(
+    package init(
         folder: String, engine: Engine, precision: Manifest.Precision? = nil, threads: Int = 1,
         cacheFolder: String? = nil, maximumBatch: Int = 16
     ) throws(InferenceError) {
@@ -82,7 +82,7 @@ public final class Model: Sendable {
     ///   - afterPass: called when ``maximumBatch`` of them are done, and at the end: many take long.
     /// - Returns: a crop's score, or the error of that crop alone, in their order.
     /// - Throws: an error of the engine, which leaves all of them without a score.
-    public func score(
+    package func score(
         crops: UnsafeRawBufferPointer, afterPass: () -> Void = {}
     ) throws(InferenceError) -> [Result<Score, InferenceError>] {
         let bytes = manifest.cropGeometry.byteCount
@@ -117,7 +117,7 @@ public final class Model: Sendable {
     /// - Returns: its calibrated logit; nil when the manifest names none.
     /// - Throws: ``InferenceError`` when the picture cannot be read or its logit is out of tolerance.
     @discardableResult
-    public func runCanary() throws(InferenceError) -> Float? {
+    package func runCanary() throws(InferenceError) -> Float? {
         try manifest.runCanary { image throws(InferenceError) in
             let crop = Cropper.centralSquare(image, width: manifest.input.width, height: manifest.input.height)
             return try crop.withUnsafeBufferPointer { crop throws(InferenceError) in

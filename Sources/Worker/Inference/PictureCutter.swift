@@ -1,28 +1,28 @@
-public import ImageDecoding
+package import ImageDecoding
 
 /// What was cut out of a file.
-public struct LocatedImage: Sendable {
+package struct LocatedImage: Sendable {
     /// What was cut for one ``CropGeometry``.
-    public struct Crops: Equatable, Sendable {
+    package struct Crops: Equatable, Sendable {
         /// For each crop the part of the picture that it shows, to whole pixels, before that is turned about its middle:
         /// one a face, in the order of the faces, or the central square alone.
-        public var squares: [FaceBox]
+        package var squares: [FaceBox]
         /// The crops one after the other, each of ``CropGeometry/byteCount`` bytes: red, green, blue of the first
         /// pixel of the top row, then of the next one; no padding.
-        public var pixels: [UInt8]
+        package var pixels: [UInt8]
     }
 
-    public var format: ImageFormat
+    package var format: ImageFormat
     /// Pixels of the upright picture at full size.
-    public var width: Int
+    package var width: Int
     /// Pixels of the upright picture at full size.
-    public var height: Int
+    package var height: Int
     /// The faces that were cut out, the largest first, at most 16, and how each stands turned in the picture.
-    public var faces: [(box: FaceBox, turn: Turn)]
+    package var faces: [(box: FaceBox, turn: Turn)]
     /// How many faces the locator found; nil when no specification asked for faces.
-    public var facesFound: Int?
+    package var facesFound: Int?
     /// One for each specification, in the order in which they were asked for.
-    public var crops: [Crops]
+    package var crops: [Crops]
 }
 
 /// From an image file to the crops that models score: the one way, which training takes as well (docs/preprocessing.md,
@@ -36,14 +36,14 @@ public struct LocatedImage: Sendable {
 ///
 /// Any number of threads may cut at once; those that locate wait for one another beyond the locator's
 /// ``Locator/concurrency``.
-public struct PictureCutter: Sendable {
+package struct PictureCutter: Sendable {
     typealias Locate = @Sendable (DecodedImage) throws(InferenceError) -> [Face]
 
     private let decoder: ImageDecoder
     private let locate: Locate?
 
     /// - Parameter locator: nil when nobody is going to ask for faces.
-    public init(locator: Locator?, decoder: ImageDecoder) {
+    package init(locator: Locator?, decoder: ImageDecoder) {
         var locate: Locate?
         if let locator { locate = { picture throws(InferenceError) in try locator.faces(in: picture) } }
         self.init(decoder: decoder, locate: locate)
@@ -55,7 +55,7 @@ public struct PictureCutter: Sendable {
     }
 
     /// How many times smaller than in its file a JPEG is decoded to look for faces in it.
-    public static func locatingReduction(width: Int, height: Int) -> Int {
+    package static func locatingReduction(width: Int, height: Int) -> Int {
         Framing.locatingReduction(width: width, height: height)
     }
 
@@ -66,7 +66,7 @@ public struct PictureCutter: Sendable {
     ///
     /// - Precondition: there is a locator if a specification asks for faces.
     /// - Throws: `DecodeError`, or ``InferenceError`` of the locator.
-    public func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropGeometry]) throws -> LocatedImage {
+    package func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropGeometry]) throws -> LocatedImage {
         let picture = try decoder.decode(file, reduction: Self.locatingReduction)
         let found = try faces(in: picture, for: specifications)
         let faces = (found ?? []).prefix(Framing.faces).map { (box: $0.box, turn: Turn(landmarks: $0.landmarks)) }

@@ -5,12 +5,12 @@ import Glibc
 ///
 /// docs/preprocessing.md defines it, `Models/training/turning.py` mirrors it. On the way to a byte no angle is computed:
 /// square roots are the same on every machine, sines need not be.
-public struct Turn: Equatable, Sendable {
+package struct Turn: Equatable, Sendable {
     let cosine: Double
     let sine: Double
 
     /// Nothing is to be turned.
-    public static let upright = Turn(cosine: 1, sine: 0)
+    package static let upright = Turn(cosine: 1, sine: 0)
     private static let quarters = [
         upright, Turn(cosine: 0, sine: 1), Turn(cosine: -1, sine: 0), Turn(cosine: 0, sine: -1),
     ]
@@ -66,5 +66,5 @@ public struct Turn: Equatable, Sendable {
     var wholeQuarters: Int? { Self.quarters.firstIndex(of: self) }
 
     /// Clockwise degrees, more than -180 and at most 180, to a tenth: for people.
-    public var degrees: Double { (atan2(sine, cosine) * 180 / .pi * 10).rounded() / 10 }
+    package var degrees: Double { (atan2(sine, cosine) * 180 / .pi * 10).rounded() / 10 }
 }

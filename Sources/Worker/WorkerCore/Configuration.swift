@@ -1,40 +1,40 @@
-public import Wire
+package import BifronsWire
 
 extension WorkerCore {
-    public struct Configuration: Sendable {
+    package struct Configuration: Sendable {
         /// What the worker says of itself; its `credit` is filled in by the core.
-        public var hello: WorkerMessage.Hello
+        package var hello: WorkerMessage.Hello
         /// How many routers are in the list from the start.
-        public var routers: Int
+        package var routers: Int
         /// Of a network: crops that are scored together at most.
-        public var maxBatch: Int
+        package var maxBatch: Int
         /// Of a locator: pictures that are cut at once, slow ones apart.
-        public var lanes: Int
+        package var lanes: Int
         /// Jobs in hand at most, slow pictures apart, shared among the routers; at least one each.
-        public var credit: Int
+        package var credit: Int
         /// Of a locator: how long a picture may have had a processor before it counts as slow and leaves its lane to others.
         /// Well above what one of 12 megapixels takes.
-        public var slowAfter = Duration.milliseconds(50)
+        package var slowAfter = Duration.milliseconds(50)
         /// Of a locator: when that is so whether it has had one or not. On a busy machine others are no faster.
-        public var stuckAfter = Duration.seconds(1)
+        package var stuckAfter = Duration.seconds(1)
         /// Of a locator: slow pictures at a time; further ones stay in their lanes.
-        public var slowLanes = 8
+        package var slowLanes = 8
         /// Of a network: how long before the expected end of a batch the next one is chosen if there are too few crops to
         /// fill it. Longer than it takes to tell the thread, and far shorter than a batch.
-        public var orderAhead = Duration.milliseconds(2)
+        package var orderAhead = Duration.milliseconds(2)
         /// How long jobs in hand may take after `.drain`.
-        public var drainTime = Duration.seconds(10)
+        package var drainTime = Duration.seconds(10)
         /// How long a HELLO may stay without an answer before the connection is given up. Doubles with every try.
-        public var welcomePatience = Duration.seconds(2)
-        public var welcomePatienceMaximum = Duration.seconds(30)
+        package var welcomePatience = Duration.seconds(2)
+        package var welcomePatienceMaximum = Duration.seconds(30)
         /// The pause before the next HELLO to a router that did not accept the last.
-        public var refusalPause = Duration.seconds(5)
+        package var refusalPause = Duration.seconds(5)
         /// Silent for so many heartbeats, a router is lost.
-        public var missedHeartbeats = 3
+        package var missedHeartbeats = 3
 
         /// - Parameter credit: nil: what keeps the threads at work, two batches of a network and twice the lanes of a
         ///   locator.
-        public init(
+        package init(
             hello: WorkerMessage.Hello, routers: Int = 1, maxBatch: Int = 8, lanes: Int = 1, credit: Int? = nil
         ) {
             precondition(routers >= 0 && maxBatch > 0 && lanes > 0)

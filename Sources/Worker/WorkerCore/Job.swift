@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// What a router asked for.
 struct Job {

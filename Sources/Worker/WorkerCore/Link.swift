@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// What stands between the worker and one router.
 struct Link {

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// A locator's jobs: each picture is cut by one thread, and answered when it is ready.
 ///

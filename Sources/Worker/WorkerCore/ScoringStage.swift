@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// A network's jobs: crops of many jobs are scored together, batch by batch, and a job is answered when its last crop is.
 ///

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 extension WorkerCore {
     mutating func accept(

@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 extension WorkerCore {
     private var routers: Int { links.count { $0.isUsed } }

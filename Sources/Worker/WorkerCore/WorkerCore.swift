@@ -1,4 +1,4 @@
-public import Wire
+package import BifronsWire
 
 /// The worker's whole mind, without a socket, a clock or a thread.
 ///
@@ -13,15 +13,15 @@ public import Wire
 /// have left their lane; at most two batches are with the thread that scores, none of more than `maxBatch` crops; the
 /// credit of all routers together never exceeds `credit` and the slow pictures, unless there are more routers than that; no
 /// router that is connected is left.
-public struct WorkerCore: Sendable {
+package struct WorkerCore: Sendable {
     /// Names a router by its place in the worker's list of routers. The place of one that was left may be given to another.
-    public typealias Router = Int
+    package typealias Router = Int
     /// Names what came behind a job between the core and its driver, who keeps the bytes: a picture until `.locate`, crops to
     /// be scored until `.release`. The crops that were cut out of a picture take its name, from `.located` until `.send` or
     /// `.release`.
-    public typealias Token = Int
+    package typealias Token = Int
 
-    public enum Event: Sendable {
+    package enum Event: Sendable {
         /// The router is in the list, from now on or again. A new one is being connected to, in the first free place or behind
         /// the last one.
         case listed(Router)
@@ -47,7 +47,7 @@ public struct WorkerCore: Sendable {
         case abandon
     }
 
-    public enum Action: Equatable, Sendable {
+    package enum Action: Equatable, Sendable {
         /// With a CROPS goes the token of the crops that are to follow it.
         case send(Router, WorkerMessage, crops: Token? = nil)
         /// Cut crops of these specifications out of the picture, on a thread that is free. Reported back by `.located` or
@@ -70,45 +70,45 @@ public struct WorkerCore: Sendable {
     }
 
     /// What came behind a message.
-    public struct Payload: Equatable, Sendable {
-        public var token: Token
-        public var byteCount: Int
+    package struct Payload: Equatable, Sendable {
+        package var token: Token
+        package var byteCount: Int
 
-        public init(token: Token, byteCount: Int) {
+        package init(token: Token, byteCount: Int) {
             self.token = token
             self.byteCount = byteCount
         }
     }
 
     /// Crops that are scored together.
-    public struct Batch: Equatable, Sendable {
+    package struct Batch: Equatable, Sendable {
         /// Some crops of one job.
-        public struct Part: Equatable, Sendable {
-            public var token: Token
+        package struct Part: Equatable, Sendable {
+            package var token: Token
             /// Which of the payload's.
-            public var crops: Range<Int>
+            package var crops: Range<Int>
 
-            public init(token: Token, crops: Range<Int>) {
+            package init(token: Token, crops: Range<Int>) {
                 self.token = token
                 self.crops = crops
             }
         }
 
         /// Names the batch.
-        public var number: Int
-        public var parts: [Part]
+        package var number: Int
+        package var parts: [Part]
 
-        public init(number: Int, parts: [Part]) {
+        package init(number: Int, parts: [Part]) {
             self.number = number
             self.parts = parts
         }
 
         /// How many there are.
-        public var crops: Int { parts.reduce(0) { $0 + $1.crops.count } }
+        package var crops: Int { parts.reduce(0) { $0 + $1.crops.count } }
     }
 
     /// What a thread made of what it was told to do.
-    public enum Outcome: Sendable {
+    package enum Outcome: Sendable {
         /// Crops were cut out of a picture.
         case located(Token, Located)
         /// No crops can be cut out of a picture, and why.
@@ -118,15 +118,15 @@ public struct WorkerCore: Sendable {
     }
 
     /// What was found in a picture and cut out of it; its crops are with the driver.
-    public struct Located: Equatable, Sendable {
-        public var faces: [WorkerMessage.Face]
+    package struct Located: Equatable, Sendable {
+        package var faces: [WorkerMessage.Face]
         /// How many faces were found, cut out or not; nil when no specification asked for faces.
-        public var facesFound: Int?
-        public var image: ImageInformation
+        package var facesFound: Int?
+        package var image: ImageInformation
         /// One for each specification, in their order.
-        public var sets: [WorkerMessage.CropSet]
+        package var sets: [WorkerMessage.CropSet]
 
-        public init(
+        package init(
             faces: [WorkerMessage.Face], facesFound: Int?, image: ImageInformation, sets: [WorkerMessage.CropSet]
         ) {
             self.faces = faces
@@ -146,7 +146,7 @@ public struct WorkerCore: Sendable {
     /// What the event in hand leads to.
     var actions: [Action] = []
 
-    public init(_ configuration: Configuration) {
+    package init(_ configuration: Configuration) {
         self.configuration = configuration
         links = Array(repeating: Link(patience: configuration.welcomePatience), count: configuration.routers)
         switch configuration.hello.role {
@@ -156,10 +156,10 @@ public struct WorkerCore: Sendable {
     }
 
     /// Jobs without an answer, and those that nobody waits for but that are still being computed.
-    public var jobsInHand: Int { stage.jobsInHand }
+    package var jobsInHand: Int { stage.jobsInHand }
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
-    public var nextDeadline: Instant? {
+    package var nextDeadline: Instant? {
         if isFinished { return nil }
         var next = drainEnds
         func consider(_ instant: Instant?) {
@@ -172,7 +172,7 @@ public struct WorkerCore: Sendable {
         return next
     }
 
-    public mutating func handle(_ event: Event, at now: Instant) -> [Action] {
+    package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
         if isFinished {
             if case .received(_, _, let payload?) = event { actions.append(.release(payload.token)) }

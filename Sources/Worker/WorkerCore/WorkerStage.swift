@@ -1,4 +1,4 @@
-internal import Wire
+internal import BifronsWire
 
 /// The jobs of a worker from their acceptance to their answer, and the computing that they need: what ``LocatingStage`` and
 /// ``ScoringStage`` do each in their own way.

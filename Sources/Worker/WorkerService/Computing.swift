@@ -1,9 +1,9 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Hashing
 internal import ImageDecoding
 internal import Reactor
-internal import Wire
 internal import WorkerCore
-internal import ZeroMQ
 
 /// What the threads tell the socket thread.
 enum Report: Sendable {

@@ -1,6 +1,6 @@
+internal import BifronsZeroMQ
 internal import Reactor
 internal import Synchronization
-internal import ZeroMQ
 
 /// Threads that compute what they are ordered to, each one thing after the other.
 ///

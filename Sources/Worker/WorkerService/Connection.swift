@@ -1,5 +1,5 @@
-internal import Wire
-internal import ZeroMQ
+internal import BifronsWire
+internal import BifronsZeroMQ
 
 /// The worker's end of the connection to one router. libzmq makes it again whenever it is lost.
 final class Connection {

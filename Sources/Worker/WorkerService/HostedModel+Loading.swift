@@ -1,8 +1,8 @@
+internal import BifronsWire
 internal import ImageDecoding
 internal import Inference
 internal import Logging
 internal import Settings
-internal import Wire
 
 extension HostedModel {
     /// The model folder of the settings at work: as a locator, if its manifest says that its output is faces, else as a

@@ -1,7 +1,7 @@
-public import Wire
+package import BifronsWire
 
 /// The model that a worker hosts: what its threads do with jobs.
-public enum HostedModel: Sendable {
+package enum HostedModel: Sendable {
     /// Decodes pictures, finds faces and cuts crops.
     case locator(any Cutter)
     /// Scores crops.
@@ -23,7 +23,7 @@ public enum HostedModel: Sendable {
 }
 
 /// Cuts crops out of pictures. Several threads call it at once.
-public protocol Cutter: Sendable {
+package protocol Cutter: Sendable {
     var identity: ModelIdentity { get }
     /// The version of the way from file to crop.
     var preprocessing: UInt16 { get }
@@ -33,19 +33,19 @@ public protocol Cutter: Sendable {
 }
 
 /// What was cut out of a file.
-public struct CutPicture: Sendable {
-    public var format: ImageInformation.Format
+package struct CutPicture: Sendable {
+    package var format: ImageInformation.Format
     /// Pixels of the upright picture.
-    public var width: Int
-    public var height: Int
+    package var width: Int
+    package var height: Int
     /// Those that were cut out, the largest first.
-    public var faces: [WorkerMessage.Face]
+    package var faces: [WorkerMessage.Face]
     /// How many were found, cut out or not; nil when no specification asked for faces.
-    public var facesFound: Int?
+    package var facesFound: Int?
     /// For each specification, in their order, what its crops show, and their bytes one after the other.
-    public var sets: [(squares: [Box], pixels: [UInt8])]
+    package var sets: [(squares: [Box], pixels: [UInt8])]
 
-    public init(
+    package init(
         format: ImageInformation.Format, width: Int, height: Int, faces: [WorkerMessage.Face], facesFound: Int?,
         sets: [(squares: [Box], pixels: [UInt8])]
     ) {
@@ -59,7 +59,7 @@ public struct CutPicture: Sendable {
 }
 
 /// Scores crops. One thread at a time calls it.
-public protocol Scorer: Sendable {
+package protocol Scorer: Sendable {
     var identity: ModelIdentity { get }
     /// What the network wants of a picture.
     var specification: CropSpecification { get }
@@ -75,15 +75,15 @@ public protocol Scorer: Sendable {
 }
 
 /// What a worker tells routers of its model.
-public struct ModelIdentity: Equatable, Sendable {
-    public var name: String
-    public var version: String
+package struct ModelIdentity: Equatable, Sendable {
+    package var name: String
+    package var version: String
     /// "sha256:" and the hexadecimal digest of the weights.
-    public var digest: String
+    package var digest: String
     /// What the model reaches, by the metric's name.
-    public var metrics: [String: Double]
+    package var metrics: [String: Double]
 
-    public init(name: String, version: String, digest: String, metrics: [String: Double] = [:]) {
+    package init(name: String, version: String, digest: String, metrics: [String: Double] = [:]) {
         self.name = name
         self.version = version
         self.digest = digest

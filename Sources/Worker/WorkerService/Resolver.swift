@@ -1,7 +1,7 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Glibc
 internal import Reactor
-internal import Wire
-internal import ZeroMQ
 
 /// The thread that asks what addresses names have, again and again: `getaddrinfo` may wait for long.
 final class Resolver {

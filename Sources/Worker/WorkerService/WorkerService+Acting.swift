@@ -1,9 +1,9 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Logging
 internal import Reactor
 internal import Settings
-internal import Wire
 internal import WorkerCore
-internal import ZeroMQ
 
 // From the core's actions to what is done.
 extension WorkerService {

@@ -1,8 +1,8 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Logging
 internal import Reactor
-internal import Wire
 internal import WorkerCore
-internal import ZeroMQ
 
 // From what arrives to the core's events.
 extension WorkerService {

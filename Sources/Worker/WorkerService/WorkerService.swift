@@ -1,18 +1,18 @@
+internal import BifronsWire
+internal import BifronsZeroMQ
 internal import Keyring
-public import Logging
+package import Logging
 internal import Reactor
-public import Settings
-internal import Wire
+package import Settings
 internal import WorkerCore
-internal import ZeroMQ
 
 /// The worker's shell: a socket thread (the one that calls `run`), those that compute, and one that follows names.
 ///
 /// Everything that is decided is decided in `WorkerCore`; this type turns frames into events and actions into frames, and
 /// keeps the payloads meanwhile. A picture is never copied: the frame that was received is what a thread decodes.
-public final class WorkerService {
+package final class WorkerService {
     /// How a worker's life ended.
-    public enum End: Sendable {
+    package enum End: Sendable {
         /// Everything in hand was answered.
         case drained
         /// The threads were not waited for: the drain time was over, a second signal came, or the model was still being
@@ -21,7 +21,7 @@ public final class WorkerService {
     }
 
     /// Called on the socket thread when a router has accepted the worker, with that router's endpoint.
-    public var onWelcome: ((String) -> Void)?
+    package var onWelcome: ((String) -> Void)?
 
     let settings: WorkerSettings
     let logger: Logger
@@ -95,7 +95,7 @@ public final class WorkerService {
     /// Starts to load the model of the settings.
     ///
     /// - Parameter lookup: finds the addresses of a name, as they stand in endpoints; nil: asks the system.
-    public convenience init(
+    package convenience init(
         settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil
     ) throws {
         try self.init(settings: settings, logger: logger, lookup: lookup) {
@@ -106,7 +106,7 @@ public final class WorkerService {
     /// Starts a thread that loads what is to be served, and that ends with that.
     ///
     /// - Parameter lookup: finds the addresses of a name, as they stand in endpoints; nil: asks the system.
-    public init(
+    package init(
         settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil,
         load: @escaping @Sendable () throws -> HostedModel
     ) throws {
@@ -131,7 +131,7 @@ public final class WorkerService {
     /// Serves until a signal has ended it.
     ///
     /// - Throws: ``UnfitWorker``, or what the system refused.
-    public func run() throws -> End {
+    package func run() throws -> End {
         let signalIndex = polled.add(descriptor: signals.descriptor)
         let reportIndex = polled.add(descriptor: reports.descriptor)
         while !isFinished {
@@ -170,9 +170,9 @@ public final class WorkerService {
 
 /// The worker cannot serve here: its model's folder, the engine or the canary's score is not as it should be, or a router
 /// is of another release. One sentence says which, and what to do. Starting again at once would not help.
-public struct UnfitWorker: Error, CustomStringConvertible {
+package struct UnfitWorker: Error, CustomStringConvertible {
     /// EX_CONFIG of sysexits.h.
-    public static let exitStatus: Int32 = 78
+    package static let exitStatus: Int32 = 78
 
-    public let description: String
+    package let description: String
 }

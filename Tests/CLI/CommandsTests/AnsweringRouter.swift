@@ -1,8 +1,8 @@
+import BifronsWire
+import BifronsZeroMQ
 import Reactor
 import Synchronization
 import Testing
-import Wire
-import ZeroMQ
 
 /// A router of the client protocol that answers every request at once, as a closure says.
 final class AnsweringRouter: Sendable {

@@ -1,7 +1,7 @@
 import ArgumentParser
+import BifronsWire
 import Settings
 import Testing
-import Wire
 
 @testable import Commands
 

@@ -1,10 +1,10 @@
+import BifronsWire
 import Glibc
 import ImageDecoding
 import ImageDrawing
 import Settings
 import TestImages
 import Testing
-import Wire
 
 @testable import Commands
 

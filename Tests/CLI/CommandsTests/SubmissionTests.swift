@@ -1,7 +1,7 @@
-import Client
+import BifronsClient
+import BifronsWire
 import Settings
 import Testing
-import Wire
 
 @testable import Commands
 

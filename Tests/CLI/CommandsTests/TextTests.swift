@@ -1,7 +1,7 @@
+import BifronsWire
 import Glibc
 import Reactor
 import Testing
-import Wire
 
 @testable import Commands
 

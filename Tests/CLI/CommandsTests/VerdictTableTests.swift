@@ -1,6 +1,6 @@
+import BifronsWire
 import Settings
 import Testing
-import Wire
 
 @testable import Commands
 

@@ -1,8 +1,8 @@
+import BifronsWire
+import BifronsZeroMQ
 import Testing
-import Wire
-import ZeroMQ
 
-@testable import Client
+@testable import BifronsClient
 
 @Suite(.timeLimit(.minutes(5))) struct BifronsClientTests {
     private let folder: TemporaryFolder

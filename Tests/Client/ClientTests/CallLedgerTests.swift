@@ -1,8 +1,8 @@
+import BifronsWire
 import Synchronization
 import Testing
-import Wire
 
-@testable import Client
+@testable import BifronsClient
 
 @Suite struct CallLedgerTests {
     private let start = Instant(nanoseconds: 0)

@@ -1,8 +1,8 @@
+import BifronsWire
+import BifronsZeroMQ
 import Testing
-import Wire
-import ZeroMQ
 
-@testable import Client
+@testable import BifronsClient
 
 /// What a client says whose keys do not fit the router's.
 @Suite(.timeLimit(.minutes(5))) struct HandshakeFailureTests {

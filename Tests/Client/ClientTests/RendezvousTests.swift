@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Client
+@testable import BifronsClient
 
 @Suite struct RendezvousTests {
     private let routers = (0..<4).map { "tcp://router-\($0).routers:5555" }

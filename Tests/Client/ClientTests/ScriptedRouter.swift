@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import FoundationEssentials
 import Reactor
 import Testing
-import ZeroMQ
 
 /// A folder for ipc endpoints that goes with the object.
 final class TemporaryFolder: Sendable {

@@ -1,9 +1,9 @@
+import BifronsWire
+import BifronsZeroMQ
 import Glibc
 import Keyring
 import TestKit
 import Testing
-import Wire
-import ZeroMQ
 
 /// The real programs at work, on endpoints of their own in a temporary folder.
 final class Cluster {

@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Glibc
 import Testing
-import ZeroMQ
 
 /// A socket of our own at one end of the wire, for exactly the frames that a test wants. Every wait is bounded.
 final class Peer {

@@ -1,3 +1,5 @@
+import BifronsWire
+import BifronsZeroMQ
 import Glibc
 import Logging
 import Reactor
@@ -5,9 +7,7 @@ import Settings
 import Synchronization
 import TestKit
 import Testing
-import Wire
 import WorkerService
-import ZeroMQ
 
 /// The worker's real service on a thread of the tests, with a model that needs no engine: a locator that finds one face in
 /// any bytes, or a network that gives every crop the same score.

@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import Glibc
 import Reactor
 import Testing
-import ZeroMQ
 
 /// Starts programs, on a thread that lives as long as the tests do: the system ties a child that wishes to end with its
 /// parent to the thread that started it.

@@ -1,7 +1,7 @@
+import BifronsWire
+import BifronsZeroMQ
 import FoundationEssentials
 import Testing
-import Wire
-import ZeroMQ
 
 /// A client that may say anything.
 final class TestClient {

@@ -1,7 +1,7 @@
+import BifronsWire
+import BifronsZeroMQ
 import TestKit
 import Testing
-import Wire
-import ZeroMQ
 
 /// A worker that says what its test wants, over a real socket.
 final class TestWorker {

@@ -1,8 +1,8 @@
+import BifronsWire
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import Testing
-import Wire
 
 @testable import Gateway
 

@@ -1,6 +1,6 @@
+import BifronsWire
 import HTTPTypes
 import Testing
-import Wire
 
 @testable import Gateway
 

@@ -1,7 +1,7 @@
+import BifronsWire
 import FoundationEssentials
 import GRDB
 import Testing
-import Wire
 
 @testable import Journal
 

@@ -1,8 +1,8 @@
+import BifronsWire
+import BifronsZeroMQ
 import FoundationEssentials
 import GRDB
 import Testing
-import Wire
-import ZeroMQ
 
 @testable import Journal
 

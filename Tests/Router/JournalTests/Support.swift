@@ -1,9 +1,9 @@
+import BifronsWire
+import BifronsZeroMQ
 import FoundationEssentials
 import Reactor
 import Synchronization
 import Testing
-import Wire
-import ZeroMQ
 
 @testable import Journal
 

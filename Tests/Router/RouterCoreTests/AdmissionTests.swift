@@ -1,6 +1,6 @@
+import BifronsWire
 import RouterCore
 import Testing
-import Wire
 
 /// The bounded queue and when those who were turned away may come again.
 struct AdmissionTests {

@@ -1,6 +1,6 @@
+import BifronsWire
 import TestKit
 import Testing
-import Wire
 
 @testable import RouterCore
 

@@ -1,5 +1,5 @@
+import BifronsWire
 import RouterCore
-import Wire
 
 extension Ensemble {
     /// resnet and inception, with numbers that tell every subset and every policy apart.

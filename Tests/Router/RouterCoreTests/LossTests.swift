@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 /// Workers that are lost: when, to whom their jobs go, and for how long these wait.
 struct LossTests {

@@ -1,8 +1,8 @@
+import BifronsWire
 import Glibc
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 struct MergeTests {
     private func sigmoid(_ x: Double) -> Double { 1 / (1 + Glibc.exp(-x)) }

@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 struct ReportsTests {
     @Test func statusTellsQueuesWorkersAndCounts() throws {

@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 /// Workers: credit, choice, registration and lies.
 struct RosterTests {

@@ -1,5 +1,5 @@
+import BifronsWire
 import Testing
-import Wire
 
 @testable import RouterCore
 

@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 /// Requests: what is admitted, how long it may take, how it ends.
 struct RouterCoreTests {

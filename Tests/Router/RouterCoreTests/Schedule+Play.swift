@@ -1,5 +1,5 @@
+import BifronsWire
 import TestKit
-import Wire
 
 @testable import RouterCore
 

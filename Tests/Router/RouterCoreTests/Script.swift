@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 /// A router core with its clock, its workers and what it did, told in words: a test reads like the story of a job.
 ///

@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 /// Jobs that may have killed a worker: how they are tried, and when one is convicted.
 struct SuspectTests {

@@ -1,7 +1,7 @@
+import BifronsWire
 import RouterCore
 import TestKit
 import Testing
-import Wire
 
 /// Whose turn it is.
 struct WaitingQueueTests {

@@ -1,7 +1,7 @@
+import BifronsWire
 import FoundationEssentials
 import RouterCore
 import Testing
-import Wire
 
 @testable import RouterService
 

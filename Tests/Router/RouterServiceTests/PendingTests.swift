@@ -1,6 +1,6 @@
+import BifronsWire
 import RouterCore
 import Testing
-import Wire
 
 @testable import RouterService
 

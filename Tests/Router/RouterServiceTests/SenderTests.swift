@@ -1,5 +1,5 @@
+import BifronsZeroMQ
 import Testing
-import ZeroMQ
 
 @testable import RouterService
 

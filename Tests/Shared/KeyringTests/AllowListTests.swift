@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Keyring
 import Testing
-import ZeroMQ
 
 struct AllowListTests {
     private static let keys = [Character("a"), "b", "9"].map { String(repeating: $0, count: 40) }

@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Keyring
 import Testing
-import ZeroMQ
 
 /// The ZAP handler, asked by hand: in life only libzmq asks it.
 @Suite(.timeLimit(.minutes(5))) final class AuthenticatorTests {

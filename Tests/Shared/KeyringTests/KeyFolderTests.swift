@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import Glibc
 import Keyring
 import Testing
-import ZeroMQ
 
 /// A folder of keys in a folder of its own.
 final class KeyFolderTests {

@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Reactor
 import Testing
-import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct MailboxTests {
     @Test func mailComesInTheOrderOfPosting() throws {

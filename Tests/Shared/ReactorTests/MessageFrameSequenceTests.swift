@@ -1,7 +1,7 @@
+import BifronsWire
+import BifronsZeroMQ
 import Reactor
 import Testing
-import Wire
-import ZeroMQ
 
 @Suite struct MessageFrameSequenceTests {
     @Test func aMessageIsReadLikeAnyOtherFrames() {

@@ -1,6 +1,6 @@
+import BifronsWire
 import Reactor
 import Testing
-import Wire
 
 @Suite struct MonotonicClockTests {
     @Test func timeNeverRunsBackwards() {

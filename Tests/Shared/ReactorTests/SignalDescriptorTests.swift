@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import Glibc
 import Reactor
 import Testing
-import ZeroMQ
 
 /// The signals are sent to the test's own thread: to send them to the whole process all of its threads would have to block
 /// them, and those of the test runner do not.

@@ -1,7 +1,7 @@
 import TestKit
 import Testing
 
-@testable import Wire
+@testable import BifronsWire
 
 /// Fields of messages that are out of their range, or beyond what a message carries.
 struct BinaryReaderTests {

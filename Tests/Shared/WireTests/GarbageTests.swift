@@ -1,6 +1,6 @@
+import BifronsWire
 import TestKit
 import Testing
-import Wire
 
 /// Whatever arrives, a decoder ends with a value or its error.
 struct GarbageTests {

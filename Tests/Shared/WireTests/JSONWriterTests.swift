@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-@testable import Wire
+@testable import BifronsWire
 
 struct JSONWriterTests {
     private func number(_ value: Double, decimals: Int = 6) -> String {

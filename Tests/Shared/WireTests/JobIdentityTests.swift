@@ -1,5 +1,5 @@
+import BifronsWire
 import Testing
-import Wire
 
 struct JobIdentityTests {
     private func content(_ image: UInt8? = 1, _ change: (inout RequestHeader) -> Void = { _ in }) -> KeyedContent {

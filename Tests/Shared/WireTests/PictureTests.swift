@@ -1,6 +1,6 @@
+import BifronsWire
 import TestKit
 import Testing
-import Wire
 
 struct PictureTests {
     @Test func cropsOfFacesAreOneEachAndAtMostSixteen() {

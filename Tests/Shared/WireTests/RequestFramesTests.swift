@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Wire
+@testable import BifronsWire
 
 struct RequestFramesTests {
     private let requestID = "\u{1}\u{2}\u{3}\u{4}"

@@ -1,5 +1,5 @@
+import BifronsWire
 import Testing
-import Wire
 
 @Suite struct RequestHeaderTextTests {
     private func header(_ fields: (String, String)...) throws -> RequestHeader {

@@ -1,6 +1,6 @@
+import BifronsWire
 import TestKit
 import Testing
-import Wire
 
 struct RequestHeaderTests {
     // MARK: What is read

@@ -1,7 +1,7 @@
+import BifronsWire
 import FoundationEssentials
 import TestKit
 import Testing
-import Wire
 
 struct ResultDocumentTests {
     private func readBack(_ document: ResultDocument) throws -> ResultDocument {

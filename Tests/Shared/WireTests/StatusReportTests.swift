@@ -1,5 +1,5 @@
+import BifronsWire
 import Testing
-import Wire
 
 struct StatusReportTests {
     private var report: StatusReport {

@@ -1,5 +1,5 @@
+import BifronsWire
 import Testing
-import Wire
 
 func decodeHeader(_ text: String) throws(RequestHeader.Refused) -> RequestHeader {
     try decodeHeader(Array(text.utf8))

@@ -1,7 +1,7 @@
 import TestKit
 import Testing
 
-@testable import Wire
+@testable import BifronsWire
 
 struct WorkerMessagesTests {
     private static let box = Box(x: -5, y: 0, width: .max, height: .min)

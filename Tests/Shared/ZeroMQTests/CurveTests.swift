@@ -1,5 +1,5 @@
+import BifronsZeroMQ
 import Testing
-import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct CurveTests {
     @Test func keysAreFortyCharactersAndThePublicOneFollowsFromTheSecretOne() throws {

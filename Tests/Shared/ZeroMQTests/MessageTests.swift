@@ -1,5 +1,5 @@
+import BifronsZeroMQ
 import Testing
-import ZeroMQ
 
 @Suite struct MessageTests {
     /// Around 33 bytes libzmq changes from frames inside `zmq_msg_t` to frames outside.

@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Glibc
 import Testing
-import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct PollSetTests {
     let context: Context

@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Glibc
 import Testing
-import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct SocketOptionsTests {
     @Test(arguments: [Socket.Kind.router, .dealer, .req, .rep, .pair])

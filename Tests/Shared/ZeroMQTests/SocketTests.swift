@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import Glibc
 import Synchronization
 import Testing
-import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct SocketTests {
     let context: Context

@@ -1,6 +1,6 @@
+import BifronsZeroMQ
 import Glibc
 import Testing
-import ZeroMQ
 
 /// Longer than anything here takes, even on a machine that is very busy.
 let patience = 20_000

@@ -1,5 +1,5 @@
+import BifronsZeroMQ
 import Testing
-import ZeroMQ
 
 @Suite(.timeLimit(.minutes(2))) struct WakeUpTests {
     @Test func aSignalFromAnotherThreadEndsTheWait() throws {

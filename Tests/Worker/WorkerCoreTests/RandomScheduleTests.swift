@@ -1,6 +1,6 @@
+import BifronsWire
 import TestKit
 import Testing
-import Wire
 import WorkerCore
 
 /// Random events, and what must hold after each, whatever they are.

@@ -1,5 +1,5 @@
+import BifronsWire
 import TestKit
-import Wire
 import WorkerCore
 
 /// A core and a clock that the test sets: a script of events, each giving its exact list of actions.

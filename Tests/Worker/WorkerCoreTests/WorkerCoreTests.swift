@@ -1,5 +1,5 @@
+import BifronsWire
 import Testing
-import Wire
 import WorkerCore
 
 /// What both kinds of workers have in common, told of a locator.

@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import Glibc
 import Reactor
 import Testing
-import ZeroMQ
 
 @testable import WorkerService
 

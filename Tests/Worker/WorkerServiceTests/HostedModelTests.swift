@@ -1,10 +1,10 @@
+import BifronsWire
 import Glibc
 import Inference
 import Logging
 import Settings
 import TestImages
 import Testing
-import Wire
 
 @testable import WorkerService
 

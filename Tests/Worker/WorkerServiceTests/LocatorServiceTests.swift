@@ -1,8 +1,8 @@
+import BifronsWire
 import Hashing
 import Settings
 import TestImages
 import Testing
-import Wire
 import WorkerService
 
 /// A locator as a router sees it, over ipc; only the lookup of faces is a fake.

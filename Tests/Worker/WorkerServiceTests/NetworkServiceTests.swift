@@ -1,6 +1,6 @@
+import BifronsWire
 import Settings
 import Testing
-import Wire
 import WorkerService
 
 /// A network's worker as a router sees it, over ipc; only the network is a fake.

@@ -1,7 +1,7 @@
+import BifronsZeroMQ
 import Reactor
 import Synchronization
 import Testing
-import ZeroMQ
 
 @testable import WorkerService
 

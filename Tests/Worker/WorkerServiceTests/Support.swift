@@ -1,3 +1,5 @@
+import BifronsWire
+import BifronsZeroMQ
 import Glibc
 import ImageDecoding
 import Logging
@@ -5,9 +7,7 @@ import Reactor
 import Settings
 import Synchronization
 import Testing
-import Wire
 import WorkerService
-import ZeroMQ
 
 /// Longer than anything here takes, even on a machine that is very busy.
 private let patience = 20_000

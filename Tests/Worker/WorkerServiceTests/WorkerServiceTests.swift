@@ -1,10 +1,10 @@
+import BifronsWire
 import Glibc
 import Hashing
 import Inference
 import Settings
 import TestImages
 import Testing
-import Wire
 import WorkerService
 
 /// The service as a router sees it, over ipc: what both kinds of workers have in common.

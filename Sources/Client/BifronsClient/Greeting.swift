@@ -1,6 +1,6 @@
+import BifronsWire
 import Glibc
 import Reactor
-import Wire
 
 /// How a ZMTP peer greets: which mechanism it speaks, NULL or CURVE.
 ///

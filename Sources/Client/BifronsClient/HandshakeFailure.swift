@@ -1,4 +1,4 @@
-import ZeroMQ
+import BifronsZeroMQ
 
 /// Why a handshake with a router failed, as far as the monitor tells.
 enum HandshakeFailure: Equatable {

@@ -1,10 +1,10 @@
+import BifronsWire
 import Foundation
 import Glibc
 import ImageDecoding
 import Inference
 import Reactor
 import Synchronization
-import Wire
 
 /// What the engine does alone: decode, locate and cut once, then both networks, with no socket in sight.
 final class Bare: Sendable {

@@ -1,8 +1,8 @@
+import BifronsWire
 import Glibc
 import HeapModule
 import RouterCore
 import TestKit
-import Wire
 import WorkerCore
 
 /// Routers and workers by their own cores, with everything between them made up: network, sockets, inference, clients.

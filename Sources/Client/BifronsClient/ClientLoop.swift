@@ -1,6 +1,6 @@
+import BifronsWire
+import BifronsZeroMQ
 import Reactor
-import Wire
-import ZeroMQ
 
 /// What the client's thread does: it alone touches the sockets.
 ///

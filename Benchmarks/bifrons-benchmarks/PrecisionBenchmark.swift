@@ -1,6 +1,6 @@
 import ArgumentParser
+import BifronsWire
 import Inference
-import Wire
 
 /// What a number format buys: the same pictures, the same worker's model, f32 against bf16 and int8.
 struct PrecisionBenchmark: ParsableCommand {

@@ -35,10 +35,10 @@ struct AllBenchmarks: ParsableCommand {
 /// Where the release build of the product is.
 struct ProductOptions: ParsableArguments {
     @Option(help: "The folder of the executables.")
-    var bin = "../.build/release"
+    var bin = ".build/release"
 
     @Option(help: "The folder of the models.")
-    var models = "../Models"
+    var models = "Models"
 }
 
 /// Tells whether a number reaches what the project promises.

@@ -1,5 +1,5 @@
+import BifronsWire
 import TestImages
-import Wire
 
 /// What each target begins with, beside what earlier runs found; the manifests come from the model folders.
 let seeds: [String: [[UInt8]]] = [

@@ -1,10 +1,10 @@
 import ArgumentParser
+import BifronsWire
 import Foundation
 import Hashing
 import ImageDecoding
 import Inference
 import TestImages
-import Wire
 
 /// What a picture costs before it is scored, in parts.
 struct PictureBenchmark: ParsableCommand {

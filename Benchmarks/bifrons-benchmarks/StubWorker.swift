@@ -1,7 +1,7 @@
+import BifronsWire
+import BifronsZeroMQ
 import Reactor
 import Synchronization
-import Wire
-import ZeroMQ
 
 /// A worker that speaks the real protocol and computes nothing: every picture gets the same crops, and every crop the same
 /// score, at once.

@@ -1,5 +1,5 @@
+import BifronsWire
 import Glibc
-import Wire
 
 /// The CPU time that was spent: whatever else the machine does is not in it.
 enum CPUClock {

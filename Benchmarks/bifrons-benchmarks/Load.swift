@@ -1,9 +1,9 @@
+import BifronsWire
+import BifronsZeroMQ
 import Foundation
 import Glibc
 import Histogram
 import Reactor
-import Wire
-import ZeroMQ
 
 /// A client that keeps a window of jobs in flight over one DEALER socket.
 final class Load {

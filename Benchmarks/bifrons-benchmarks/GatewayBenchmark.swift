@@ -1,8 +1,8 @@
 import ArgumentParser
+import BifronsWire
 import Foundation
 import Glibc
 import Reactor
-import Wire
 
 struct GatewayBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(

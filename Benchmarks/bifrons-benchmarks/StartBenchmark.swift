@@ -1,6 +1,6 @@
 import ArgumentParser
+import BifronsWire
 import Reactor
-import Wire
 
 struct StartBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(

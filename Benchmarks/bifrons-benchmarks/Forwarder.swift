@@ -1,7 +1,7 @@
 import ArgumentParser
+import BifronsWire
+import BifronsZeroMQ
 import Reactor
-import Wire
-import ZeroMQ
 
 /// The least that a broker of this shape can do: the same frames over the same sockets, with no header read, no queue, no
 /// credit, no timer, no merge. The router is measured against it.

@@ -1,7 +1,7 @@
+import BifronsWire
 import FormData
 import ImageDecoding
 import TestImages
-import Wire
 
 @testable import Inference
 

@@ -1,4 +1,4 @@
-public import Wire
+public import BifronsWire
 
 /// Why a call has no result of the service, in one sentence.
 public struct ClientError: Error, Equatable, Sendable, CustomStringConvertible {

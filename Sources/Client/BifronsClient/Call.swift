@@ -1,4 +1,4 @@
-import Wire
+import BifronsWire
 
 /// How a call ended.
 enum CallOutcome: Sendable {

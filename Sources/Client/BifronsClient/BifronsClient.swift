@@ -1,8 +1,8 @@
+public import BifronsWire
+public import BifronsZeroMQ
 import FoundationEssentials
 import Reactor
 import Synchronization
-public import Wire
-public import ZeroMQ
 
 /// A client of Bifrons: any number of requests in flight, to one router or to several.
 ///
