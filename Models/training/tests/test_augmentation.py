@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import augmentation
-from conditions import CONDITIONS, changed
-from preprocessing import Crop
+from bifrons_training.augmentation import pictures
+from bifrons_training.evaluation.conditions import CONDITIONS, changed
+from bifrons_training.preprocessing import Crop
 
 
 def texture(width, height, seed=0):
@@ -18,7 +18,7 @@ def texture(width, height, seed=0):
 def test_views_are_uint8_squares_and_repeat_with_their_seed(size, upsampling):
     for seed in range(60):
         first, second = (
-            augmentation.augment(texture(*size), Crop((0.0, 2.0, 30.5)), np.random.default_rng(seed), 96, upsampling)
+            pictures.augment(texture(*size), Crop((0.0, 2.0, 30.5)), np.random.default_rng(seed), 96, upsampling)
             for _ in range(2)
         )
         assert first.shape == (96, 96, 3) and first.dtype == np.uint8
@@ -30,7 +30,7 @@ def test_a_pair_of_equal_pictures_stays_equal_whatever_is_in_them():
     for seed in range(40):
         randoms = [np.random.default_rng(seed) for _ in range(2)]
         for random, content in zip(randoms, (0, 1), strict=True):
-            augmentation.augment(texture(120, 120, content), Crop((10.0, 10.0, 90.0)), random, 64)
+            pictures.augment(texture(120, 120, content), Crop((10.0, 10.0, 90.0)), random, 64)
         assert randoms[0].random() == randoms[1].random()
 
 
@@ -45,7 +45,7 @@ def test_simulated_upsampling_leaves_a_trace_that_ordinary_resizing_does_not():
     traces = {True: [], False: []}
     for seed in range(30):
         for simulated in traces:
-            made = augmentation.upsample(smooth, np.random.default_rng(seed), simulated)
+            made = pictures.upsample(smooth, np.random.default_rng(seed), simulated)
             traces[simulated].append(alternation(made))
     assert np.median(traces[True]) > 3 * np.median(traces[False])
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-import colour
-import containers
-import parity
-import preprocessing
+from bifrons_training import preprocessing
+from bifrons_training.preprocessing import colour_profiles, containers
+from bifrons_training.publishing import parity_pictures
 
-EXCHANGED = colour.made((colour.BT709[0], *colour.BT709[:0:-1]), colour.SRGB_CURVE).content
+EXCHANGED = colour_profiles.made(
+    (colour_profiles.BT709[0], *colour_profiles.BT709[:0:-1]), colour_profiles.SRGB_CURVE
+).content
 LINEAR = (100_000).to_bytes(4, "big")
 
 
@@ -45,24 +46,24 @@ def test_a_profile_restores_the_colours():
     assert np.abs(restored - decoded(packed("JPEG", **options))).mean() < 3
 
 
-@pytest.mark.parametrize("primaries", [colour.BT709, colour.DISPLAY_P3, colour.BT2020])
+@pytest.mark.parametrize("primaries", [colour_profiles.BT709, colour_profiles.DISPLAY_P3, colour_profiles.BT2020])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_only_what_is_not_srgb_changes_anything(kind, primaries):
-    profile = colour.made(primaries, colour.SRGB_CURVE).content
+    profile = colour_profiles.made(primaries, colour_profiles.SRGB_CURVE).content
     same = np.array_equal(decoded(packed(kind, icc_profile=profile)), decoded(packed(kind)))
-    assert same == (primaries == colour.BT709)
+    assert same == (primaries == colour_profiles.BT709)
 
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_profile_of_inks_is_applied(plain):
-    profile = parity.ink_profile(plain)
+    profile = parity_pictures.ink_profile(plain)
     with_profile = decoded(packed("JPEG", mode="CMYK", icc_profile=profile))
     assert np.abs(with_profile - decoded(packed("JPEG", mode="CMYK"))).mean() > 5
     assert np.array_equal(decoded(packed("JPEG", icc_profile=profile)), decoded(packed("JPEG")))
 
 
 def test_gray_pictures_take_profiles_of_gray_and_of_colour():
-    linear = colour.made(colour.BT709, colour.power(1.0)).content
+    linear = colour_profiles.made(colour_profiles.BT709, colour_profiles.power(1.0)).content
     gray = linear.replace(b"RGB ", b"GRAY", 1).replace(b"rTRC", b"kTRC", 1)
     for kind in ("PNG", "JPEG"):
         both = [decoded(packed(kind, mode="L", icc_profile=profile)) for profile in (linear, gray)]

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import data
-from turning import UPRIGHT
+from bifrons_training.data.catalogue import Face, family, read_catalogue
+from bifrons_training.data.pixel_cache import PixelCache
+from bifrons_training.data.splits import Splits
+from bifrons_training.errors import DataError
+from bifrons_training.preprocessing.turning import UPRIGHT
 
 HEAD = "path,split,label,source,generator,group"
 ROWS = [
@@ -39,19 +42,19 @@ class Finder:
 
 
 def test_good_folder_is_read_and_decoded_once(tmp_path):
-    faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
+    faces = read_catalogue(lay_out(tmp_path / "faces", ROWS))
     assert [face.label for face in faces] == [0, 0, 1, 0, 1]
-    cache = data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    cache = PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     assert cache.image(2).size == (12, 9)
     written = (tmp_path / "cache" / "pixels.bin").stat().st_mtime_ns
-    data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     assert (tmp_path / "cache" / "pixels.bin").stat().st_mtime_ns == written
 
 
 def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
-    faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
+    faces = read_catalogue(lay_out(tmp_path / "faces", ROWS))
     Image.new("RGB", (9, 12)).save(tmp_path / "faces" / faces[1].path)
-    cache = data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    cache = PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     assert cache.has_face(0) and not cache.has_face(1)
     assert cache.crop(0) == ((0.0, 1.0, 8.0), UPRIGHT)
     assert cache.crop(1) == ((0.0, 1.5, 9.0), UPRIGHT)
@@ -59,36 +62,36 @@ def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
 
 
 def test_another_locator_finds_the_faces_anew(tmp_path):
-    faces = data.read_catalogue(lay_out(tmp_path / "faces", ROWS))
-    data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    faces = read_catalogue(lay_out(tmp_path / "faces", ROWS))
+    PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     other = Finder()
     other.digest, other.stances = "of another", lambda decoded: []
-    assert not data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, other).has_face(0)
+    assert not PixelCache(tmp_path / "faces", tmp_path / "cache", faces, other).has_face(0)
 
 
 def test_missing_folder_and_missing_table(tmp_path):
-    with pytest.raises(data.DataError, match="does not exist"):
-        data.read_catalogue(tmp_path / "nowhere")
-    with pytest.raises(data.DataError, match=r"faces\.csv is missing"):
-        data.read_catalogue(tmp_path)
+    with pytest.raises(DataError, match="does not exist"):
+        read_catalogue(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"faces\.csv is missing"):
+        read_catalogue(tmp_path)
 
 
 def test_missing_picture_is_named(tmp_path):
     (lay_out(tmp_path, ROWS) / "train/real/b.jpg").unlink()
-    with pytest.raises(data.DataError, match=r"train/real/b\.jpg"):
-        data.read_catalogue(tmp_path)
+    with pytest.raises(DataError, match=r"train/real/b\.jpg"):
+        read_catalogue(tmp_path)
 
 
 def test_unreadable_picture_is_named(tmp_path):
     (lay_out(tmp_path / "faces", ROWS) / "val/real/a.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
-    faces = data.read_catalogue(tmp_path / "faces")
-    with pytest.raises(data.DataError, match=r"val/real/a\.jpg"):
-        data.PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
+    faces = read_catalogue(tmp_path / "faces")
+    with pytest.raises(DataError, match=r"val/real/a\.jpg"):
+        PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
 
 
 def test_group_in_two_splits_is_refused(tmp_path):
-    with pytest.raises(data.DataError, match="both splits"):
-        data.read_catalogue(lay_out(tmp_path, [*ROWS, "val/real/c.jpg,val,real,cam,,g1"]))
+    with pytest.raises(DataError, match="both splits"):
+        read_catalogue(lay_out(tmp_path, [*ROWS, "val/real/c.jpg,val,real,cam,,g1"]))
 
 
 @pytest.mark.parametrize(
@@ -102,27 +105,27 @@ def test_group_in_two_splits_is_refused(tmp_path):
     ],
 )
 def test_bad_line_is_named_by_number(tmp_path, row, word):
-    with pytest.raises(data.DataError, match=f"line 7.*{word}"):
-        data.read_catalogue(lay_out(tmp_path, [*ROWS, row]))
+    with pytest.raises(DataError, match=f"line 7.*{word}"):
+        read_catalogue(lay_out(tmp_path, [*ROWS, row]))
 
 
 def test_split_without_a_class_is_refused(tmp_path):
-    with pytest.raises(data.DataError, match="no ai_generated picture in the split 'val'"):
-        data.read_catalogue(lay_out(tmp_path, ROWS[:-1]))
+    with pytest.raises(DataError, match="no ai_generated picture in the split 'val'"):
+        read_catalogue(lay_out(tmp_path, ROWS[:-1]))
 
 
 def test_calibration_groups_are_whole_and_stable():
-    faces = [data.Face(f"{i}.jpg", "train", i % 2, "cam", "", f"g{i // 4}") for i in range(4000)]
-    splits = data.Splits.of(faces)
+    faces = [Face(f"{i}.jpg", "train", i % 2, "cam", "", f"g{i // 4}") for i in range(4000)]
+    splits = Splits.of(faces)
     groups = [{faces[i].group for i in part} for part in (splits.train, splits.calibration)]
     assert not groups[0] & groups[1]
     assert 0.08 < len(splits.calibration) / len(faces) < 0.16
-    assert splits == data.Splits.of(faces)
+    assert splits == Splits.of(faces)
 
 
 def test_families_are_left_out_whole_and_watched_sources_never_train():
     def face(number, label, source, generator="", split="train"):
-        return data.Face(f"{number}.jpg", split, label, source, generator, f"g{number}")
+        return Face(f"{number}.jpg", split, label, source, generator, f"g{number}")
 
     faces = [
         *(face(n, 0, ("mebeauty", "deepshield_unsplash")[n % 2]) for n in range(40)),
@@ -130,8 +133,8 @@ def test_families_are_left_out_whole_and_watched_sources_never_train():
         *(face(n, 1, "sfhq_t2i", ("FLUX1dev", "SDXL")[n % 2]) for n in range(60, 100)),
         face(100, 1, "sfhq_t2i", "FLUX1dev", "val"),
     ]
-    splits = data.Splits.of(faces, ("unsplash", "FLUX"))
+    splits = Splits.of(faces, ("unsplash", "FLUX"))
     assert splits.left_out == [*range(40), *range(60, 100, 2), 100]
     assert splits.watched == list(range(40, 60))
-    assert all(data.family(faces[p]) == "SDXL" for p in splits.train + splits.calibration)
-    assert not splits.validation and not data.Splits.of(faces).left_out
+    assert all(family(faces[p]) == "SDXL" for p in splits.train + splits.calibration)
+    assert not splits.validation and not Splits.of(faces).left_out

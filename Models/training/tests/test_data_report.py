@@ -2,19 +2,14 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import data
-import data_report
-import data_statistics
-import equalisation
-import shortcut_probe
+from bifrons_training.data.catalogue import read_catalogue
+from bifrons_training.data_report import equalisation, measuring, picture_statistics, shortcut_probe, summary
 
 HEAD = "path,split,label,source,generator,group,box_x,box_y,box_w,box_h"
 
@@ -55,8 +50,8 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(folder) -> dict:
-    faces = data.read_catalogue(folder)
-    return data_report.make_report(faces, data_report.measure_all(folder, faces, data_report.read_boxes(folder)))
+    faces = read_catalogue(folder)
+    return summary.make_report(faces, measuring.measure_all(folder, faces, measuring.read_boxes(folder)))
 
 
 def test_the_probe_finds_the_traps_and_the_equalisation_takes_them_away(report):
@@ -82,21 +77,20 @@ def test_every_source_has_its_row_and_the_findings_name_numbers(report):
     assert any("ROC AUC" in text for text in report["findings"])
 
 
-def test_the_command_writes_one_page_that_needs_nothing_else(folder, tmp_path):
-    script = Path(data_report.__file__)
+def test_the_command_writes_one_page_that_needs_nothing_else(folder, tmp_path, run_module):
     out, told = tmp_path / "deep" / "page.html", tmp_path / "findings.json"
-    words = [sys.executable, script, "--data", folder, "--out", out, "--findings", told]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    words = ["--data", folder, "--out", out, "--findings", told]
+    done = run_module("bifrons_training.data_report", *words)
     assert done.returncode == 0, done.stderr
     text = out.read_text()
     assert "real_a" in text and 'src="data:image/png' in text and "http" not in text.replace("http-equiv", "")
     assert "data:image/jpeg" in text
     assert json.loads(told.read_text())["findings"] == json.loads(out.with_suffix(".json").read_text())["findings"]
-    done = subprocess.run([*words, "--without-pictures"], capture_output=True, text=True, timeout=300)
+    done = run_module("bifrons_training.data_report", *words, "--without-pictures")
     assert done.returncode == 0 and "data:image/jpeg" not in out.read_text()
 
 
-def test_unreadable_pictures_are_all_named(folder, tmp_path):
+def test_unreadable_pictures_are_all_named(folder, tmp_path, run_module):
     rows = (folder / "faces.csv").read_text().splitlines()
     for row in rows[1:]:
         path = row.split(",")[0]
@@ -106,23 +100,13 @@ def test_unreadable_pictures_are_all_named(folder, tmp_path):
     bad = [row.split(",")[0] for row in rows[3:5]]
     for path in bad:
         (tmp_path / path).write_bytes(b"\xff\xd8\xff no more")
-    done = subprocess.run(
-        [sys.executable, data_report.__file__, "--data", tmp_path, "--out", tmp_path / "page.html"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_module("bifrons_training.data_report", "--data", tmp_path, "--out", tmp_path / "page.html")
     assert done.returncode == 1 and done.stderr.startswith("error: these are not readable pictures")
     assert all(path in done.stderr for path in bad)
 
 
-def test_a_missing_folder_is_one_sentence(tmp_path):
-    done = subprocess.run(
-        [sys.executable, data_report.__file__, "--data", tmp_path / "no", "--out", tmp_path / "page.html"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def test_a_missing_folder_is_one_sentence(tmp_path, run_module):
+    done = run_module("bifrons_training.data_report", "--data", tmp_path / "no", "--out", tmp_path / "page.html")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "does not exist" in done.stderr
 
 
@@ -139,7 +123,7 @@ def test_a_grid_of_an_earlier_pass_stands_where_it_was():
     packed = io.BytesIO()
     Image.fromarray(cells).resize((200, 200), Image.Resampling.BICUBIC).save(packed, "JPEG", quality=10)
     shifted = np.asarray(Image.open(packed).convert("L"), dtype=float)[3:, 3:]
-    assert int(data_statistics.grid_steps(shifted).argmax()) == 5
+    assert int(picture_statistics.grid_steps(shifted).argmax()) == 5
 
 
 def test_the_probe_is_at_chance_where_nothing_differs():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import locating
+from bifrons_training.preprocessing import locating
 
 SIDE = 64
 

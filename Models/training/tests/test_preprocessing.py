@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import canary
-import preprocessing
-from preprocessing import Crop
+from bifrons_training import preprocessing
+from bifrons_training.preprocessing import Crop
+from bifrons_training.publishing import canary
 
 
 def reference_row(row: np.ndarray, start: float, length: float, side: int) -> np.ndarray:

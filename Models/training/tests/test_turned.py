@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import turned
-from data import Face
+from bifrons_training.data.catalogue import Face
+from bifrons_training.experiments import turned
 
 
 def face(split: str, label: int, source: str, number: int) -> Face:

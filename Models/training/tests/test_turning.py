@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import preprocessing
-import turning
-from preprocessing import Decoded
-from turning import LAYOUT, QUARTERS, UPRIGHT, Turn
+from bifrons_training import preprocessing
+from bifrons_training.preprocessing import Decoded, turning
+from bifrons_training.preprocessing.turning import LAYOUT, QUARTERS, UPRIGHT, Turn
 
 
 def landmarks(degrees: float, scale: float = 1.3, middle: tuple[float, float] = (70.0, 50.0)) -> np.ndarray:

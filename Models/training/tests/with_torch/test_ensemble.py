@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import make_models
+from bifrons_training import make_models
 
 
 def test_policy_has_rising_thresholds_and_sends_pictures_without_a_face_to_a_person():

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-import networks
-from data import DataError
-from locator import mining, network, publishing, restoring, training
-from locator.losses import LocatorLoss
-from locator.scenes import SIDE, Composition
-from locator.targets import assign, tensor
+from bifrons_training.errors import DataError
+from bifrons_training.locator import export, hard_negatives, network, published_weights, training
+from bifrons_training.locator.composition import SIDE, Composition
+from bifrons_training.locator.losses import LocatorLoss
+from bifrons_training.locator.targets import assign, tensor
+from bifrons_training.networks import detectors
 
 
 def test_it_costs_at_most_a_fifth_of_a_gigaflop():
-    parameters, operations = networks.cost(network.Locator(), SIDE)
+    parameters, operations = detectors.cost(network.Locator(), SIDE)
     assert 2 * operations <= 0.2e9
     assert 4 * parameters <= 2 << 20
 
@@ -50,9 +50,9 @@ def test_a_few_steps_on_one_picture_lower_the_loss():
 def test_the_exported_file_computes_what_the_network_does(tmp_path):
     torch.manual_seed(1)
     locator = network.Locator().eval()
-    publishing.export(locator, tmp_path / "model.onnx")
-    publishing.write_manifest(tmp_path, "1.0.0", 0.5, "a test", {})
-    publishing.prove(locator, tmp_path)
+    export.export(locator, tmp_path / "model.onnx")
+    export.write_manifest(tmp_path, "1.0.0", 0.5, "a test", {})
+    export.prove(locator, tmp_path)
 
 
 def test_a_published_locator_is_taken_up_again(tmp_path):
@@ -68,8 +68,8 @@ def test_a_published_locator_is_taken_up_again(tmp_path):
                 module.bias.uniform_(-0.5, 0.5)
         locator.output.bias.add_(0.01 * torch.arange(15))
         expected = locator.eval()(torch.from_numpy(pictures))
-    publishing.export(locator, tmp_path / "model.onnx")
-    restored = restoring.restore(tmp_path / "model.onnx", pictures)
+    export.export(locator, tmp_path / "model.onnx")
+    restored = published_weights.restore(tmp_path / "model.onnx", pictures)
     with torch.no_grad():
         assert torch.allclose(restored(torch.from_numpy(pictures)), expected, atol=1e-3)
     assert torch.allclose(restored.scales, locator.scales)
@@ -84,9 +84,9 @@ def test_a_published_locator_is_taken_up_again(tmp_path):
 
 def test_a_file_of_another_network_is_refused(tmp_path):
     locator = network.Locator(widths=(16, 32, 64, 96, 96))
-    publishing.export(locator, tmp_path / "model.onnx")
+    export.export(locator, tmp_path / "model.onnx")
     with pytest.raises(DataError, match="weights of today's locator"):
-        restoring.restore(tmp_path / "model.onnx", np.zeros((2, 3, SIDE, SIDE), np.float32))
+        published_weights.restore(tmp_path / "model.onnx", np.zeros((2, 3, SIDE, SIDE), np.float32))
 
 
 def test_a_continued_run_leaves_the_first_layers_as_they_are(tmp_path):
@@ -105,7 +105,7 @@ class Clutter:
     """Composes gray pictures of one size whose brightness is their number."""
 
     def clutter(self, seed: int, side: int) -> Composition:
-        pixels = np.full((side, side, 3), (seed - mining.FIRST_SEED) % 256, np.uint8)
+        pixels = np.full((side, side, 3), (seed - hard_negatives.FIRST_SEED) % 256, np.uint8)
         nothing = np.empty(0)
         return Composition(pixels, nothing.reshape(0, 4), nothing.reshape(0, 5, 2), nothing.astype(bool))
 
@@ -119,10 +119,10 @@ def checkpoint_of_bias(file, bias: float) -> None:
 
 
 def test_a_miner_keeps_what_the_checkpoint_is_wrong_about(tmp_path, monkeypatch):
-    monkeypatch.setattr(mining, "KEPT", 32)
-    monkeypatch.setattr(mining, "REFRESH", 40)
+    monkeypatch.setattr(hard_negatives, "KEPT", 32)
+    monkeypatch.setattr(hard_negatives, "REFRESH", 40)
     random, file = np.random.default_rng(0), tmp_path / "locator.pt"
-    miner = mining.Miner(Clutter(), file, 0)
+    miner = hard_negatives.Miner(Clutter(), file, 0)
     miner.look(random, 64)
     assert miner.hard(random, 64) is None  # There is no checkpoint yet.
     checkpoint_of_bias(file, 3.0)

@@ -4,33 +4,32 @@ import numpy as np
 import pytest
 import torch
 
-import layers
-import networks
-from preprocessing import SIDE, normalise
+from bifrons_training.networks import detectors, layers, precision
+from bifrons_training.preprocessing import SIDE, normalise
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("name", detectors.NAMES)
 def test_cost_is_within_what_a_worker_may_spend(name):
-    parameters, operations = networks.cost(networks.build(name))
+    parameters, operations = detectors.cost(detectors.build(name))
     assert parameters * 4 < 25 * 2**20
     assert 2 * operations < 2e9
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("name", detectors.NAMES)
 def test_channels_are_multiples_of_32(name):
-    layers = [m for m in networks.build(name).modules() if isinstance(m, torch.nn.Conv2d)]
+    layers = [m for m in detectors.build(name).modules() if isinstance(m, torch.nn.Conv2d)]
     assert all(layer.out_channels % 32 == 0 for layer in layers)
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("name", detectors.NAMES)
 def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
     torch.manual_seed(0)
-    network = networks.build(name)
+    network = detectors.build(name)
     with torch.no_grad():
         network.train()(torch.randn(4, 3, SIDE, SIDE))  # Gives the norms statistics that are not 0 and 1.
         probe = torch.randn(2, 3, SIDE, SIDE)
         before = network.eval()(probe)
-        logits, maps = networks.fold_norms(network).explained(probe)
+        logits, maps = detectors.fold_norms(network).explained(probe)
     assert before.shape == (2, 1) and maps.ndim == 3
     assert torch.allclose(before, logits, atol=1e-4)
     assert torch.allclose(maps.mean((1, 2)), logits[:, 0], atol=1e-4)
@@ -46,7 +45,7 @@ def test_the_picture_stands_beside_its_residuals_unchanged():
     assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # Nothing is left of what its neighbours predict.
 
 
-def test_whether_bf16_pays_can_be_tried_where_no_gradients_are_wanted():
-    networks.bf16_pays.cache_clear()
+def test_whether_bf16_is_faster_can_be_tried_where_no_gradients_are_wanted():
+    precision.bf16_is_faster.cache_clear()
     with torch.no_grad():
-        assert networks.bf16_pays() in (False, True)
+        assert precision.bf16_is_faster() in (False, True)

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-import networks
-import published_weights
-from data import DataError
-from export import export
-from preprocessing import SIDE, normalise
+from bifrons_training.errors import DataError
+from bifrons_training.networks import detectors, published_weights
+from bifrons_training.preprocessing import SIDE, normalise
+from bifrons_training.publishing.export import export
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
 
@@ -16,7 +15,7 @@ PICTURES = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     torch.manual_seed(0)
-    network = networks.build("inception")
+    network = detectors.build("inception")
     with torch.no_grad():
         network.train()(torch.randn(4, 3, SIDE, SIDE))
         network.head.weight.mul_(5)

@@ -6,30 +6,34 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-import networks
-from calibration import fit_logistic
-from export import export
-from precisions import calibrate, choose
-from preprocessing import SIDE, normalise
-from processors import available, largest_moves
-from quantisation import quantise, quantise_front
-from scoring import Scorer
-from workplace import MODELS
+from bifrons_training.evaluation.calibration import fit_logistic
+from bifrons_training.evaluation.scorer import Scorer
+from bifrons_training.networks import detectors
+from bifrons_training.preprocessing import SIDE, normalise
+from bifrons_training.publishing.export import export
+from bifrons_training.publishing.precisions import calibrate, choose
+from bifrons_training.publishing.processors import available, largest_moves
+from bifrons_training.publishing.quantisation import quantise, quantise_front
+from bifrons_training.workspace import MODELS
 
 RANDOM = np.random.default_rng(0)
 PICTURES = np.stack(
-    [RANDOM.integers(0, light, (SIDE, SIDE, 3)).astype(np.uint8) // grey * grey for light in (60, 130, 256) for grey in range(1, 9)]
+    [
+        RANDOM.integers(0, light, (SIDE, SIDE, 3)).astype(np.uint8) // grey * grey
+        for light in (60, 130, 256)
+        for grey in range(1, 9)
+    ]
 )
 """Noise of three strengths, in steps of one to eight grey levels: a network answers each otherwise."""
 
 LABELS = np.arange(len(PICTURES)) % 2
 
 
-@pytest.fixture(scope="module", params=networks.NAMES)
+@pytest.fixture(scope="module", params=detectors.NAMES)
 def folder(request, tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp(request.param)
-    network = networks.build(request.param)
+    network = detectors.build(request.param)
     with torch.no_grad():
         network.train()(torch.from_numpy(normalise(PICTURES)))
         network.head.weight.mul_(5)
@@ -65,7 +69,7 @@ def test_all_convolutions_are_int8_and_no_sum_of_two_products_saturates(folder):
     assert [value.name for value in (*made.graph.input, *made.graph.output)] == ["image", "logit", "map"]
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+@pytest.mark.parametrize("name", detectors.NAMES)
 def test_no_sum_of_the_published_networks_saturates(name):
     check_weights(MODELS / name / "model.int8.onnx")
 

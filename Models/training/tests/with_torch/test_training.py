@@ -7,46 +7,51 @@ import numpy as np
 import pytest
 import torch
 
-import reconstruction
-import train
-from data import Face
-from preprocessing import Crop
+from bifrons_training.augmentation import decoders, reconstructions, spectrum
+from bifrons_training.augmentation.batches import cutmix, swap_surroundings
+from bifrons_training.data.catalogue import Face
+from bifrons_training.evaluation import metrics
+from bifrons_training.preprocessing import Crop
+from bifrons_training.training import optimisation, sampling
+from bifrons_training.training.recipe import Recipe
+from bifrons_training.training.run import Run
+from bifrons_training.training.views import TrainingViews
 
 FACES = [
     Face(f"{n}.jpg", "train", n % 2, ("zoya_ailab", "lfw", "tpdne_junguler")[n % 3], "", f"g{n}") for n in range(600)
 ]
 
-ALIKE = {train.UPSAMPLED: train.RESIZED} | {
-    train.RECONSTRUCTED + v: train.SOFTENED + v for v in range(reconstruction.VARIANTS)
+ALIKE = {sampling.UPSAMPLED: sampling.RESIZED} | {
+    sampling.RECONSTRUCTED + v: sampling.SOFTENED + v for v in range(reconstructions.VARIANTS)
 }
 """What is done to the real one of a pair, by what is done to the other."""
 
 
 def first_batches(count, **recipe):
-    batches = iter(train.Batches(FACES, list(range(600)), train.Recipe(**recipe), 1, 0))
+    batches = iter(sampling.BalancedBatchSampler(FACES, list(range(600)), Recipe(**recipe), 1, 0))
     return [next(batches) for _ in range(count)]
 
 
 def test_half_of_a_batch_is_real_and_pseudo_fakes_are_of_its_own_pictures():
     for keys in first_batches(50, pseudo=0.25):
         real, made = keys[:24], keys[24:]
-        assert len(keys) == train.Recipe().batch == 48
+        assert len(keys) == Recipe().batch == 48
         assert all(FACES[p].label == 0 for p, _, _ in real)
-        pairs = [(a, b) for a, b in zip(real, made, strict=True) if b[1] != train.PLAIN]
+        pairs = [(a, b) for a, b in zip(real, made, strict=True) if b[1] != sampling.PLAIN]
         assert len(pairs) == 6
         for (position, treatment, seed), (of, how, with_seed) in pairs:
             assert (position, seed) == (of, with_seed)
             assert treatment == ALIKE[how]
-        assert all(FACES[p].label == 1 for p, t, _ in made if t == train.PLAIN)
+        assert all(FACES[p].label == 1 for p, t, _ in made if t == sampling.PLAIN)
 
 
 def test_batches_depend_on_seed_and_step_alone():
-    later = iter(train.Batches(FACES, list(range(600)), train.Recipe(), 1, 3))
+    later = iter(sampling.BalancedBatchSampler(FACES, list(range(600)), Recipe(), 1, 3))
     assert next(later) == first_batches(4)[3]
 
 
 def test_the_matched_pair_is_drawn_more_often():
-    weights = train.sampling_weights(FACES, list(range(600)), 3.0)
+    weights = sampling.sampling_weights(FACES, list(range(600)), 3.0)
     share = sum(w for face, w in zip(FACES, weights, strict=True) if face.source == "zoya_ailab")
     assert weights.sum() == pytest.approx(1) and share == pytest.approx(3 / 5, abs=0.01)
 
@@ -54,14 +59,14 @@ def test_the_matched_pair_is_drawn_more_often():
 def test_mixed_labels_follow_the_area():
     x = torch.zeros(4, 3, 40, 40)
     x[2:] = 1
-    mixed, targets = train.mix(x, torch.tensor([0.0, 0, 1, 1]), np.random.default_rng(0))
+    mixed, targets = cutmix(x, torch.tensor([0.0, 0, 1, 1]), np.random.default_rng(0))
     assert torch.allclose(mixed.mean((1, 2, 3)), targets, atol=1e-5)
 
 
 def test_faces_keep_their_middle_in_the_surroundings_of_others():
     x = torch.arange(6.0).reshape(6, 1, 1, 1).expand(6, 3, 40, 40).clone()
-    assert torch.equal(train.surround(x, 0.0, np.random.default_rng(0)), x)
-    swapped = train.surround(x, 1.0, np.random.default_rng(0))
+    assert torch.equal(swap_surroundings(x, 0.0, np.random.default_rng(0)), x)
+    swapped = swap_surroundings(x, 1.0, np.random.default_rng(0))
     assert torch.equal(swapped[..., 19:21, 19:21], x[..., 19:21, 19:21])
     corners = swapped[:, 0, 0, 0]
     assert sorted(corners.tolist()) == list(range(6)) and not torch.equal(corners, x[:, 0, 0, 0])
@@ -70,9 +75,9 @@ def test_faces_keep_their_middle_in_the_surroundings_of_others():
 def test_a_picture_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
     picture = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
     made = cv2.GaussianBlur(picture, (0, 0), 0.8)
-    filtered = reconstruction.as_sharp_as(picture, made)
-    assert reconstruction.sharpness(made) < 0.2 * reconstruction.sharpness(picture)
-    assert reconstruction.sharpness(filtered) == pytest.approx(reconstruction.sharpness(made), rel=0.1)
+    filtered = spectrum.match_spectrum(picture, made)
+    assert spectrum.sharpness(made) < 0.2 * spectrum.sharpness(picture)
+    assert spectrum.sharpness(filtered) == pytest.approx(spectrum.sharpness(made), rel=0.1)
     # A Gaussian is alike in all directions: there is nothing else to tell the two apart, but for the borders.
     assert np.abs(filtered[8:-8, 8:-8].astype(int) - made[8:-8, 8:-8]).mean() < 1
 
@@ -95,45 +100,45 @@ class OnePicture:
 
 def test_a_pair_is_equally_sharp_and_labelled_by_who_made_it():
     one = OnePicture()
-    views = train.TrainingViews(one, one, 96)
-    treatments = [*ALIKE, *ALIKE.values(), train.PLAIN]
+    views = TrainingViews(one, one, 96)
+    treatments = [*ALIKE, *ALIKE.values(), sampling.PLAIN]
     pictures, labels = views[[(0, treatment, 7) for treatment in treatments]]
     assert labels.tolist() == [1.0] * len(ALIKE) + [0.0] * (len(ALIKE) + 1)
-    sharp = dict(zip(treatments, (reconstruction.sharpness(p) for p in pictures.numpy()), strict=True))
-    for variant in range(reconstruction.VARIANTS):
-        made, own = sharp[train.RECONSTRUCTED + variant], sharp[train.SOFTENED + variant]
-        assert own == pytest.approx(made, rel=0.2) and own < 0.5 * sharp[train.PLAIN]
+    sharp = dict(zip(treatments, (spectrum.sharpness(p) for p in pictures.numpy()), strict=True))
+    for variant in range(reconstructions.VARIANTS):
+        made, own = sharp[sampling.RECONSTRUCTED + variant], sharp[sampling.SOFTENED + variant]
+        assert own == pytest.approx(made, rel=0.2) and own < 0.5 * sharp[sampling.PLAIN]
 
 
-@pytest.mark.parametrize(("kind", "depth"), reconstruction.DECODERS)
+@pytest.mark.parametrize(("kind", "depth"), decoders.DECODERS)
 def test_reconstructions_have_the_pictures_size(kind, depth):
-    network = reconstruction.Autoencoder(kind, depth).eval()
+    network = decoders.Autoencoder(kind, depth).eval()
     picture = np.zeros((75, 130, 3), np.uint8)
-    for scale in reconstruction.SCALES:
-        made = reconstruction.reconstruct(network, picture, scale)
+    for scale in reconstructions.SCALES:
+        made = decoders.reconstruct(network, picture, scale)
         assert made.shape == picture.shape and made.dtype == np.uint8
 
 
 def test_a_run_goes_on_where_it_was(tmp_path):
-    run = train.Run("resnet", tmp_path, train.Recipe())
+    run = Run("resnet", tmp_path, Recipe())
     views = torch.zeros(4, 64, 64, 3, dtype=torch.uint8)
-    run.descend(views, torch.tensor([0.0, 1, 0, 1]), 1e-3)
+    run.train_step(views, torch.tensor([0.0, 1, 0, 1]), 1e-3)
     run.seconds = 7.0
     run.save()
-    again = train.Run("resnet", tmp_path, train.Recipe())
+    again = Run("resnet", tmp_path, Recipe())
     assert again.resume() and (again.step, again.seconds) == (1, 7.0)
     assert all(torch.equal(a, b) for a, b in zip(run.network.parameters(), again.network.parameters(), strict=True))
 
 
 def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
-    first = train.Run("inception", tmp_path / "first", train.Recipe())
-    for value in first.average.parameters():
+    first = Run("inception", tmp_path / "first", Recipe())
+    for value in first.ema.parameters():
         value.data.fill_(0.25)
     first.curve = [{"step": 5, "images": 240, "minutes": 1.0}]
     first.save()
-    second = train.Run("inception", tmp_path / "second", train.Recipe())
-    second.begin_from(first.checkpoint)
-    ours, theirs = second.network.state_dict(), first.average.state_dict()
+    second = Run("inception", tmp_path / "second", Recipe())
+    second.load_average(first.checkpoint)
+    ours, theirs = second.network.state_dict(), first.ema.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert second.earlier == first.curve and (second.step, second.curve) == (0, [])
 
@@ -141,13 +146,17 @@ def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
 def test_weights_between_two_trainings_lie_on_the_way():
     torch.manual_seed(0)
     begin, end = ({"weight": torch.randn(3, 4), "norm.num_batches_tracked": torch.tensor(n)} for n in (5, 9))
-    for share, expected in ((0, begin["weight"]), (1, end["weight"]), (0.25, 0.75 * begin["weight"] + 0.25 * end["weight"])):
+    for share, expected in (
+        (0, begin["weight"]),
+        (1, end["weight"]),
+        (0.25, 0.75 * begin["weight"] + 0.25 * end["weight"]),
+    ):
         mixed = copy.deepcopy(begin)
-        train.approach(mixed, end, share)
+        optimisation.interpolate_state(mixed, end, share)
         assert torch.allclose(mixed["weight"], expected) and mixed["norm.num_batches_tracked"] == 9
 
 
 def test_the_error_of_an_auc_is_hanley_and_mcneils():
     labels = np.array([0] * 50 + [1] * 50)
-    assert train.standard_error(0.5, labels) == pytest.approx(np.sqrt(101 / (12 * 50 * 50)), rel=0.01)
-    assert train.standard_error(0.9, labels) < train.standard_error(0.7, labels)
+    assert metrics.standard_error(0.5, labels) == pytest.approx(np.sqrt(101 / (12 * 50 * 50)), rel=0.01)
+    assert metrics.standard_error(0.9, labels) < metrics.standard_error(0.7, labels)

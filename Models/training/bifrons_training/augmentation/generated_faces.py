@@ -1,0 +1,110 @@
+"""Faces by a generator that others trained: MobileStyleGAN (Belousov 2021), distilled from StyleGAN2 on FFHQ.
+
+    python Models/training/generated_faces.py --out FOLDER [--count 20000]
+
+Writes a data folder of the form that training reads (faces.csv, train/ai_generated/), pictures of 128 to 256 px as PNG. Face
+number n is the same in every run; a run that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openvino
+from PIL import Image
+from tqdm import tqdm
+
+from bifrons_training.data.catalogue import COLUMNS
+from bifrons_training.errors import program
+from bifrons_training.files import write_text
+from bifrons_training.networks.pretrained_weights import MOBILE_STYLEGAN, fetch
+from bifrons_training.workspace import DEFAULT_WORK
+
+SOURCE, GENERATOR = "mobilestylegan", "MobileStyleGAN"
+STYLE = 512
+MEAN_OF = 4096
+"""Styles whose mean faces are drawn towards."""
+
+TRUNCATION = 0.5, 1.0
+SIDES = 128, 256
+KERNELS = (cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LANCZOS4, cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+
+
+class Generator:
+    """Faces of 1024 px, fetched weights through OpenVINO."""
+
+    def __init__(self, work: Path, threads: int = 1) -> None:
+        files = {weights.member.rsplit("/", 1)[-1]: fetch(weights, work) for weights in MOBILE_STYLEGAN}
+        core = openvino.Core()
+        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        mapping = core.read_model(files["MappingNetwork.xml"])
+        mapping.reshape([1, STYLE])
+        self._mapping = core.compile_model(mapping, "CPU", settings)
+        self._synthesis = core.compile_model(core.read_model(files["SynthesisNetwork.xml"]), "CPU", settings)
+        random = np.random.default_rng(0)
+        self._mean = np.mean([self._style(random) for _ in range(MEAN_OF)], axis=0)
+
+    def _style(self, random: np.random.Generator) -> np.ndarray:
+        return self._mapping([random.standard_normal((1, STYLE)).astype(np.float32)])[0]
+
+    def face(self, random: np.random.Generator) -> np.ndarray:
+        """A new face, [1024, 1024, 3] uint8, its truncation drawn from `TRUNCATION` (Karras et al. 2019)."""
+        style = self._mean + random.uniform(*TRUNCATION) * (self._style(random) - self._mean)
+        made = self._synthesis([style.astype(np.float32)])[0][0]
+        return ((made.transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+
+
+def published(face: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A face made smaller, as it is shown: by a random kernel, the larger factors in two steps as often as not."""
+    side = int(random.integers(SIDES[0], SIDES[1] + 1))
+    if random.random() < 0.5:
+        face = cv2.resize(face, (512, 512), interpolation=cv2.INTER_AREA)
+    return cv2.resize(face, (side, side), interpolation=KERNELS[int(random.integers(len(KERNELS)))])
+
+
+@program
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Make generated faces to train on.")
+    parser.add_argument("--out", type=Path, required=True, help="the data folder to write")
+    parser.add_argument("--count", type=int, default=20000)
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("NUMBER", "OF"), help="one of several processes"
+    )
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="fetched weights")
+    options = parser.parse_args()
+    folder = options.out / "train" / "ai_generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    first, step = options.part
+    names = [f"{SOURCE}_{number:05}.png" for number in range(options.count)]
+    missing = [number for number in range(first, options.count, step) if not (folder / names[number]).is_file()]
+    generator = Generator(options.work) if missing else None
+    for number in tqdm(missing, mininterval=10):
+        random = np.random.default_rng((23, number))
+        assert generator is not None
+        partial = folder / f".{names[number]}"
+        Image.fromarray(published(generator.face(random), random)).save(partial, "PNG")
+        partial.rename(folder / names[number])
+    rows = [
+        {"path": f"train/ai_generated/{name}", "split": "train", "label": "ai_generated", "source": SOURCE}
+        | {"generator": GENERATOR, "group": name}
+        for name in names
+        if (folder / name).is_file()
+    ]
+    table = options.out / "faces.csv.new"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_text(options.out / "faces.csv", table.read_text(encoding="utf-8"))
+    table.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Pseudo-fakes: real pictures passed through small decoders that are trained here.
+
+    python Models/training/reconstruction.py --data FOLDER [--weights FOLDER]
+
+A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace of
+the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al. 2025,
+"Aligned datasets improve detection of latent diffusion-generated images"). Twelve autoencoders, one for each pair of an
+upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own discriminator
+(Larsen et al. 2016) and an adversarial hinge loss. The deepest keep as little as the autoencoders of latent diffusion do: a
+twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by different decoders, at its
+own size or at another one (most generators' pictures are published smaller than they were made). Where the weights of TAEF2 are
+at hand, one of the four is by this autoencoder, which was trained by others (see `autoencoder`). Most reconstructions are softer
+than their pictures; `match_spectrum` takes that difference away, or pairs would teach that soft is generated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from bifrons_training.augmentation.decoders import DECODERS, SEED, reconstruct, train_decoder
+from bifrons_training.augmentation.spectrum import match_spectrum, sharpness
+from bifrons_training.augmentation.taef2 import RoundTrip
+from bifrons_training.data.pixel_cache import PixelCache
+from bifrons_training.data.splits import Splits
+from bifrons_training.errors import program
+from bifrons_training.processes import keep_freed_memory
+from bifrons_training.workspace import DEFAULT_WORK, open_cache
+
+VARIANTS = 4
+SCALES = (0.75, 1.0, 1.0, 1.5)
+"""Parts of a picture's size at which it is reconstructed, drawn alike."""
+
+DEFAULT_SECONDS = 80.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """A reconstruction to be made: of which picture of the catalogue, where in the file, at which part of its size."""
+
+    position: int
+    start: int
+    scale: float
+
+
+def write(network: nn.Module, cache: PixelCache, orders: list[Order], file: Path) -> None:
+    """Writes reconstructions into `file`, each in its place."""
+    made = np.memmap(file, np.uint8, "r+")
+    for order in orders:
+        values = reconstruct(network, np.asarray(cache.image(order.position)), order.scale).ravel()
+        made[order.start : order.start + len(values)] = values
+
+
+def train_and_write(
+    number: int, cache: PixelCache, positions: list[int], seconds: float, orders: list[Order], file: Path
+) -> float:
+    """Trains a decoder and writes its reconstructions into `file`; gives its error in grey levels."""
+    torch.set_num_threads(1)
+    network, error = train_decoder(number, cache, positions, seconds)
+    write(network, cache, orders, file)
+    return error
+
+
+def write_by_taef2(weights: Path, cache: PixelCache, orders: list[Order], file: Path) -> None:
+    """Writes the reconstructions by the autoencoder in the folder `weights` into `file`."""
+    torch.set_num_threads(1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    write(RoundTrip(weights).eval().to(device), cache, orders, file)
+
+
+class Reconstructions:
+    """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache.
+
+    Decoders are trained side by side: all on a GPU, else one on each core. With `weights`, the folder of TAEF2, the first
+    variant of each picture is by that.
+    """
+
+    def __init__(
+        self,
+        cache: PixelCache,
+        splits: Splits,
+        folder: Path,
+        seconds: float = DEFAULT_SECONDS,
+        weights: Path | None = None,
+    ) -> None:
+        self.cache = cache
+        self.positions = [p for p in splits.train if cache.faces[p].label == 0]
+        self._data, index = folder / "reconstructions.bin", folder / "reconstructions.json"
+        key = [cache.identity, DECODERS, VARIANTS, SCALES, seconds, weights is not None, self.positions]
+        identity = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        known = json.loads(index.read_text()) if index.is_file() else {}
+        if known.get("identity") != identity or not self._data.is_file():
+            known = {"identity": identity, **self._build(seconds, weights)}
+            index.write_text(json.dumps(known))
+        self.errors: list[float] = known["errors"]
+        self._place = {position: number for number, position in enumerate(self.positions)}
+        self._offsets = known["offsets"]
+        self._bytes: np.memmap | None = None
+
+    def _build(self, seconds: float, weights: Path | None) -> dict[str, object]:
+        random = np.random.default_rng(SEED)
+        orders: list[list[Order]] = [[] for _ in DECODERS]
+        trips: list[Order] = []
+        offsets, end = [], 0
+        for position in self.positions:
+            offsets.append(end)
+            for variant, number in enumerate(random.choice(len(DECODERS), VARIANTS, replace=False)):
+                by = trips if weights and variant == 0 else orders[number]
+                by.append(Order(position, end, float(random.choice(SCALES))))
+                end += 3 * math.prod(self.cache.size(position))
+        self._data.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._data.with_suffix(f".{os.getpid()}")
+        with partial.open("wb") as file:
+            file.truncate(end)
+        at_once = len(DECODERS) if torch.cuda.is_available() else min(len(DECODERS), os.cpu_count() or 1)
+        with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+            begun = [
+                pool.submit(train_and_write, number, self.cache, self.positions, seconds, orders[number], partial)
+                for number in range(len(DECODERS))
+            ]
+            trips_begun = (
+                [
+                    pool.submit(write_by_taef2, weights, self.cache, trips[part::at_once], partial)
+                    for part in range(at_once)
+                ]
+                if weights
+                else []
+            )
+            errors = [one.result() for one in begun]
+            for one in trips_begun:
+                one.result()
+        os.replace(partial, self._data)
+        return {"errors": [round(error, 2) for error in errors], "offsets": offsets}
+
+    def image(self, position: int, variant: int) -> np.ndarray:
+        """A reconstruction of picture `position` of the catalogue, [H, W, 3] uint8."""
+        if self._bytes is None:  # Opened by whoever reads: a memory map does not travel to another process.
+            self._bytes = np.memmap(self._data, dtype=np.uint8, mode="r")
+        width, height = self.cache.size(position)
+        start = self._offsets[self._place[position]] + variant * width * height * 3
+        return self._bytes[start : start + width * height * 3].reshape(height, width, 3)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_bytes": None}
+
+
+def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) -> np.ndarray:
+    """Of each `every`th picture: the sharpness of its reconstructions, as parts of its own and of its own filtered to theirs.
+
+    [n, 2].
+    """
+    kept = []
+    for position in made.positions[::every]:
+        picture = np.asarray(cache.image(position))
+        for variant in range(VARIANTS):
+            other = made.image(position, variant)
+            kept.append([sharpness(other) / max(sharpness(p), 1e-6) for p in (picture, match_spectrum(picture, other))])
+    return np.array(kept)
+
+
+@program
+def main() -> int:
+    """The command line: makes them, and tells how near they come. Returns the exit status."""
+    keep_freed_memory()
+    parser = argparse.ArgumentParser(description="Make the pseudo-fakes that the detectors train on.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="training time of each decoder")
+    parser.add_argument("--weights", type=Path, help="the folder of TAEF2's weights, if that shall make some of them")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    options = parser.parse_args()
+    cache = open_cache(options.data, options.work)
+    made = Reconstructions(cache, Splits.of(cache.faces), options.work, options.seconds, options.weights)
+    for (kind, depth), error in zip(DECODERS, made.errors, strict=True):
+        print(f"{kind} x{depth}: {error} grey levels off")
+    for what, kept in zip(("their pictures", "these filtered"), sharpness_kept(cache, made).T, strict=True):
+        print(f"sharpness beside {what}: {np.median(kept):.2f} in the median; {(kept < 1).mean():.0%} are softer")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

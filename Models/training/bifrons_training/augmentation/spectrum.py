@@ -1,0 +1,42 @@
+"""How sharp a picture is, and a picture filtered to be as sharp as another one."""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+RINGS = 64
+"""How many rings the spatial frequencies up to one half in each direction are divided in."""
+
+
+@functools.lru_cache(maxsize=64)
+def rings(height: int, width: int) -> Tensor:
+    """The ring of each coefficient of a real transform, by its distance from frequency zero: [height, width // 2 + 1]."""
+    down, across = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
+    return (torch.hypot(down[:, None], across[None]) * (2 * RINGS)).round().long()
+
+
+def match_spectrum(picture: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """A picture [H, W, 3] uint8 with the radial amplitude spectrum of its reconstruction, ring by ring and channel by channel.
+
+    What then tells the two apart has a direction or a place: the grid that upsampling leaves, and what it drew.
+    """
+    both = torch.from_numpy(np.stack((picture, made))).permute(0, 3, 1, 2).float()
+    spectra = torch.fft.rfft2(both)
+    ring = rings(*picture.shape[:2])
+    power = torch.zeros(6, int(ring.max()) + 1)
+    power.index_add_(1, ring.flatten(), spectra.abs().square().reshape(6, -1))
+    own, wanted = power.reshape(2, 3, -1)
+    gain = (wanted / own.clamp(min=1e-6)).sqrt().clamp(max=2)
+    filtered = torch.fft.irfft2(spectra[0] * gain[:, ring], both.shape[2:])
+    return filtered.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def sharpness(picture: np.ndarray) -> float:
+    """Variance of the Laplacian of [H, W, 3] uint8 in grey (Pertuz et al. 2013, "Analysis of focus measure operators")."""
+    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())

@@ -1,0 +1,124 @@
+"""The data folder: checked as a whole before anything is trained, then decoded once into one file of raw pixels."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from bifrons_training.errors import DataError
+
+COLUMNS = ("path", "split", "label", "source", "generator", "group")
+LABELS = {"real": 0, "ai_generated": 1}
+HONEST_SOURCE = "zoya_ailab"
+"""Real and generated pictures of equal format and framing: the only source whose AUC is not won by accidents."""
+
+FAMILIES = {"mebeauty": "unsplash", "man_unsplash": "unsplash", "deepshield_unsplash": "unsplash"}
+"""Sources that may hold pictures of one another."""
+
+
+GENERATORS = {
+    "zoya_ailab": "StyleGAN1",
+    "basemax": "StyleGAN1",
+    "tpdne_junguler": "StyleGAN2",
+    "deepshield_tpdne": "StyleGAN2",
+    "realorfake": "StyleGAN2",
+    "u1i": "StyleGAN2",
+    "hmdghoul": "generated.photos",
+    "deepshield_genphotos": "generated.photos",
+    "sdfd_sd21": "Stable Diffusion",
+}
+"""Families of generators, by source; where a source mixes them, the generator's own name tells (see `family`)."""
+
+WATCHED = ("congress_us", "aigame_multi", "FLUX1pro")
+"""Sources, and a generator, that never train: training is stopped by them, and they judge (see `is_watched`)."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One line of faces.csv. `label` is 1 for AI-generated; `group` is never divided between splits."""
+
+    path: str
+    split: str
+    label: int
+    source: str
+    generator: str
+    group: str
+
+
+def read_catalogue(folder: Path) -> list[Face]:
+    """All faces of `folder`/faces.csv. Raises `DataError` for whatever would make training dishonest or fail later."""
+    if not folder.is_dir():
+        raise DataError(f"the data folder {folder} does not exist: give the folder that holds faces.csv with --data")
+    table = folder / "faces.csv"
+    if not table.is_file():
+        raise DataError(f"{table} is missing: --data must name the folder that holds faces.csv, train/ and val/")
+    with table.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise DataError(f"{table} lacks the column {missing[0]!r}: it must have {', '.join(COLUMNS)}")
+        faces = [_face(table, number, row) for number, row in enumerate(reader, start=2)]
+    if not faces:
+        raise DataError(f"{table} lists no pictures: nothing can be trained from it")
+    check_groups(faces)
+    for split in ("train", "val"):
+        for name, label in LABELS.items():
+            if not any(face.split == split and face.label == label for face in faces):
+                raise DataError(f"{table} has no {name} picture in the split {split!r}: both splits need both classes")
+    for face in faces:
+        if not (folder / face.path).is_file():
+            raise DataError(f"{folder / face.path} is listed in faces.csv but missing: restore it or drop its line")
+    return faces
+
+
+def _face(table: Path, number: int, row: dict[str, str]) -> Face:
+    if row["split"] not in ("train", "val"):
+        raise DataError(f"{table} line {number}: the split is {row['split']!r}, it must be 'train' or 'val'")
+    if row["label"] not in LABELS:
+        raise DataError(f"{table} line {number}: the label is {row['label']!r}, it must be one of {', '.join(LABELS)}")
+    if not row["path"] or not row["source"] or not row["group"]:
+        raise DataError(f"{table} line {number}: path, source and group must not be empty")
+    parts = Path(row["path"]).parts
+    if len(parts) > 2 and parts[0] in ("train", "val") and parts[1] in LABELS:
+        if (parts[0], parts[1]) != (row["split"], row["label"]):
+            raise DataError(
+                f"{table} line {number}: {row['path']} is called {row['label']} of {row['split']}, and its folder says "
+                f"{parts[1]} of {parts[0]}: correct whichever is wrong"
+            )
+    return Face(row["path"], row["split"], LABELS[row["label"]], row["source"], row["generator"] or "", row["group"])
+
+
+def family(face: Face) -> str:
+    """What is left out together: a family of real sources, or of generators."""
+    if face.label == 0:
+        return FAMILIES.get(face.source, face.source)
+    if face.source in GENERATORS:
+        return GENERATORS[face.source]
+    return next((name for name in ("FLUX", "SDXL") if face.generator.startswith(name)), face.generator or face.source)
+
+
+def is_watched(face: Face) -> bool:
+    """Whether a face is kept from every training, to tell when a training stops helping with what is new."""
+    return face.source in WATCHED or face.generator in WATCHED
+
+
+def group_key(face: Face) -> str:
+    """What must stay together: the group within a family of sources."""
+    return f"{FAMILIES.get(face.source, face.source)}/{face.group}"
+
+
+def check_groups(faces: list[Face]) -> None:
+    """Raises `DataError` when one group stands in two splits, because then validation would see training faces."""
+    split_of: dict[str, str] = {}
+    for face in faces:
+        key = group_key(face)
+        if split_of.setdefault(key, face.split) != face.split:
+            raise DataError(f"the group {key!r} stands in both splits ({face.path}): move all of it into one split")
+
+
+def is_held_out(face: Face, share: float = 0.12) -> bool:
+    """Whether a training face belongs to the groups kept for calibration: by a hash of the group, so for all time."""
+    digest = hashlib.sha256(b"calibration/" + group_key(face).encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32

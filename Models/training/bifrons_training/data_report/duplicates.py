@@ -1,0 +1,44 @@
+"""Pictures of the data folder that are copies of one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bifrons_training.data.catalogue import Face, group_key
+from bifrons_training.data_report.picture_statistics import Measured
+
+ALIKE_BITS = 6
+"""Bits of a perceptual hash in which copies of one picture may differ."""
+
+ALIKE = 0.985
+"""What the 32 × 32 thumbnails of copies correlate with at least."""
+
+
+def find_duplicates(faces: list[Face], measured: list[Measured]) -> list[dict[str, Any]]:
+    """Pairs of pictures that are copies of one another, exact or scaled or compressed, across splits, classes or groups."""
+    hashes = np.array([m.hash for m in measured], np.uint64)
+    thumbnails = np.stack([m.thumbnail.ravel() for m in measured])
+    pairs = []
+    for start in range(0, len(hashes), 256):
+        near = np.bitwise_count(hashes[start : start + 256, None] ^ hashes[None]) <= ALIKE_BITS
+        for row, other in zip(*np.nonzero(near), strict=True):
+            first = start + int(row)
+            if first >= other:
+                continue
+            exact = measured[first].sha256 == measured[other].sha256
+            likeness = float(thumbnails[first] @ thumbnails[other])
+            one, two = faces[first], faces[other]
+            if (exact or likeness >= ALIKE) and group_key(one) != group_key(two):
+                pairs.append(
+                    {
+                        "first": one.path,
+                        "second": two.path,
+                        "exact": exact,
+                        "likeness": round(likeness, 4),
+                        "across_splits": one.split != two.split,
+                        "across_classes": one.label != two.label,
+                    }
+                )
+    return pairs

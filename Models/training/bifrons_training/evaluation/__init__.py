@@ -1,0 +1,1 @@
+"""How detectors are measured: metrics, calibration, the served files, conditions, report."""

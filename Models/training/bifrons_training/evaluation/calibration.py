@@ -1,0 +1,55 @@
+"""From raw logits to probabilities: Platt's scaling, the blend of several models, and thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bifrons_training.evaluation.metrics import sigmoid
+
+
+def fit_logistic(features: np.ndarray, labels: np.ndarray, ridge: float = 1e-6) -> tuple[list[float], float]:
+    """Logistic regression by Newton's method: (weights, bias) for [n, k] features.
+
+    The classes count equally, so the probability is for a stream that is half generated. Targets are Platt's (1999):
+    (n+ + 1) / (n+ + 2) and 1 / (n- + 2), which keeps a perfectly separated set from claiming certainty.
+    """
+    positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
+    targets = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    weights = np.where(labels == 1, 0.5 / positive, 0.5 / negative)
+    design = np.column_stack([features, np.ones(len(labels))]).astype(np.float64)
+
+    def cost(at: np.ndarray) -> float:
+        z = design @ at
+        return float((weights * (np.logaddexp(0, z) - targets * z)).sum() + ridge * (at @ at) / 2)
+
+    parameters = np.zeros(design.shape[1])
+    for _ in range(100):
+        p = sigmoid(design @ parameters)
+        gradient = design.T @ (weights * (p - targets)) + ridge * parameters
+        curvature = (design * (weights * p * (1 - p))[:, None]).T @ design + ridge * np.eye(len(parameters))
+        step, scale = np.linalg.solve(curvature, gradient), 1.0
+        while cost(parameters - scale * step) > cost(parameters) and scale > 1e-6:
+            scale /= 2
+        parameters = parameters - scale * step
+        if np.abs(step).max() * scale < 1e-10:
+            break
+    return [float(w) for w in parameters[:-1]], float(parameters[-1])
+
+
+def fit_blend(features: np.ndarray, labels: np.ndarray) -> tuple[list[float], float]:
+    """`fit_logistic` without negative weights: a model that fears a picture more never makes the merge fear it less."""
+    kept = list(range(features.shape[1]))
+    while True:
+        weights, bias = fit_logistic(features[:, kept], labels)
+        if min(weights) >= 0 or len(kept) == 1:
+            break
+        kept.pop(int(np.argmin(weights)))
+    return [weights[kept.index(i)] if i in kept else 0.0 for i in range(features.shape[1])], bias
+
+
+def threshold_for(real_probabilities: np.ndarray, false_positives: float) -> float:
+    """The lowest threshold t at which at most this share of real pictures has probability >= t."""
+    ordered = np.sort(real_probabilities)[::-1]
+    allowed = int(false_positives * len(ordered))
+    upper = ordered[allowed - 1] if allowed else 1.0
+    return float((upper + ordered[min(allowed, len(ordered) - 1)]) / 2)

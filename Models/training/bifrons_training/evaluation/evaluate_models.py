@@ -1,0 +1,150 @@
+"""Measures the published models on the validation split, each alone and merged, through the files that workers serve.
+
+    python Models/training/evaluate.py --data FOLDER [--sheets FOLDER]
+
+Prints a table; writes Models/evaluation/: metrics.json, the report README.md and its pictures. The model cards are written
+from the same numbers. --sheets writes contact sheets of the best, the worst and random pictures with their activation
+maps: they show research pictures and are not to be published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bifrons_training.data.catalogue import HONEST_SOURCE, LABELS, group_key
+from bifrons_training.data.pixel_cache import PixelCache
+from bifrons_training.data.splits import Splits
+from bifrons_training.errors import program
+from bifrons_training.evaluation import metrics, report, report_pictures
+from bifrons_training.evaluation.conditions import CONDITIONS, VIEWS, changed
+from bifrons_training.evaluation.measurement import agreement, head_numbers, measure, part_name, slices
+from bifrons_training.evaluation.served_models import Published
+from bifrons_training.files import write_text
+from bifrons_training.preprocessing import Decoded, view
+from bifrons_training.workspace import DEFAULT_WORK, MODELS, open_cache
+
+
+def condition_views(cache: PixelCache, positions: list[int], condition: str) -> np.ndarray:
+    """The pictures' squares after a change, as workers would cut them: [n, SIDE, SIDE, 3] uint8."""
+    views = []
+    for position in positions:
+        square, turn = cache.crop(position)
+        image, square = changed(cache.image(position), square, condition)
+        views.append(view(Decoded(image, *image.size, 1), square, turn=turn))
+    return np.stack(views)
+
+
+def never_trained(published: Published, cache: PixelCache, positions: list[int]) -> dict[str, dict[str, Any]]:
+    """A row for each source that stopped the trainings and is in none: by condition and scorer the share called generated."""
+    faces = [cache.faces[p] for p in positions]
+    parts = [(part_name(label, name), inside) for label, name, inside in slices(faces)]
+    rows: dict[str, dict[str, Any]] = {name: {"n": int(inside.sum()), "called_generated": {}} for name, inside in parts}
+    for condition in ("as it is", *VIEWS) if faces else ():
+        logits = published.logits(condition_views(cache, positions, condition))
+        for name, inside in parts:
+            shares = {scorer: round(float((values[inside] > 0).mean()), 4) for scorer, values in logits.items()}
+            rows[name]["called_generated"][condition] = shares
+    return rows
+
+
+def evaluate(models: Path, cache: PixelCache, splits: Splits, precisions: dict[str, Any]) -> dict[str, Any]:
+    """The whole report over the published models and their merge, on the validation split.
+
+    `precisions` is what make_models.py says of number formats: which is served, how they compare, and how far apart int8's
+    logits lie by instruction set.
+    """
+    positions = splits.validation
+    faces = [cache.faces[p] for p in positions]
+    labels = np.array([face.label for face in faces])
+    honest = np.array([face.source == HONEST_SOURCE for face in faces])
+    published = Published(models)
+    found: dict[str, Any] = {"conditions": {}, "precisions": precisions}
+    for condition in CONDITIONS:
+        logits = published.logits(condition_views(cache, positions, condition))
+        if condition == "as it is":
+            for name, values in logits.items():
+                policy = published.ensemble["policies"]["default"]
+                thresholds = {action: policy[action] for action in ("review", "block")}
+                found[name] = measure(faces, values, thresholds if name == "merged" else None)
+            found["agreement"] = agreement(labels, logits, published.names)
+        if condition == "equalised":
+            found["equalised"] = {
+                name: head_numbers(labels, values, [group_key(face) for face in faces])
+                for name, values in logits.items()
+            }
+        found["conditions"][condition] = {
+            name: {
+                "roc_auc": round(metrics.roc_auc(labels, values), 4),
+                "roc_auc_honest_pair": round(metrics.roc_auc(labels[honest], values[honest]), 4),
+                "false_positives": round(float((values[labels == 0] > 0).mean()), 4),
+            }
+            for name, values in logits.items()
+        }
+    found["never_trained"] = never_trained(published, cache, splits.watched)
+    found["merged"]["without_face"] = {
+        label: round(1 - float(np.mean([cache.has_face(p) for p in positions if cache.faces[p].label == number])), 4)
+        for label, number in LABELS.items()
+    }
+    return found
+
+
+def table(found: dict[str, Any]) -> str:
+    """The report's head lines as text."""
+    lines = [f"{'':10} {'honest pair':>22} {'all sources':>22} {'TPR at 1 %':>11} {'ECE':>6}"]
+    for name in (name for name in found if "all" in found[name]):
+        honest, everything = found[name]["honest_pair"], found[name]["all"]
+        cells = [
+            f"{part['roc_auc']:.3f} ({part['roc_auc_95'][0]:.3f}-{part['roc_auc_95'][1]:.3f})"
+            for part in (honest, everything)
+        ]
+        lines.append(
+            f"{name:10} {cells[0]:>22} {cells[1]:>22} {everything['tpr_at_1_fpr']:11.3f} {everything['ece']:6.3f}"
+        )
+    return "\n".join(lines)
+
+
+def publish(models: Path, found: dict[str, Any]) -> None:
+    """Writes the report's folder."""
+    folder = models / "evaluation"
+    folder.mkdir(exist_ok=True)
+    write_text(folder / "metrics.json", json.dumps(found, indent=1) + "\n")
+    report.write(folder, found)
+
+
+@program
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Measure the published models of Bifrons.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument("--models", type=Path, default=MODELS)
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    parser.add_argument("--sheets", type=Path, help="where contact sheets with activation maps go")
+    options = parser.parse_args()
+    cache = open_cache(options.data, options.work, options.models)
+    splits = Splits.of(cache.faces)
+    positions = splits.validation
+    known = json.loads((options.models / "evaluation" / "metrics.json").read_text())
+    found = evaluate(options.models, cache, splits, known["precisions"])
+    publish(options.models, found)
+    if options.sheets:
+        options.sheets.mkdir(parents=True, exist_ok=True)
+        pictures = cache.inputs(positions)
+        published = Published(options.models)
+        logits = published.logits(pictures)
+        for name in published.names:
+            labels = np.array([cache.faces[p].label for p in positions])
+            report_pictures.sheet(
+                options.sheets / f"{name}.png", pictures, labels, logits[name], published.scorers[name]
+            )
+    print(table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Metrics of scores against labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-x), without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=np.float64)))
+
+
+def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The chance that a generated picture scores above a real one, ties counted half (Mann and Whitney 1947)."""
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
+    if not positive or not negative:
+        return float("nan")
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return float((ranks[labels == 1].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(false, true) positive rates at every distinct threshold, from "nothing is called generated" to "everything"."""
+    order = np.argsort(-scores, kind="stable")
+    hits, last = labels[order] == 1, np.append(np.diff(scores[order]) != 0, True)
+    true, false = np.cumsum(hits)[last], np.cumsum(~hits)[last]
+    return np.append(0, false) / false[-1], np.append(0, true) / true[-1]
+
+
+def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The error where as many real pictures are called generated as generated ones real."""
+    false, true = roc_points(labels, scores)
+    place = int(np.argmin(np.abs(false - (1 - true))))
+    return float((false[place] + 1 - true[place]) / 2)
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The mean precision over all generated pictures, in the order of their scores (a step function, no interpolation)."""
+    order = np.argsort(-scores, kind="stable")
+    hits, last = labels[order] == 1, np.append(np.diff(scores[order]) != 0, True)
+    true, seen = np.cumsum(hits)[last], np.flatnonzero(last) + 1
+    return float((np.diff(np.append(0, true)) * true / seen).sum() / max(1, true[-1]))
+
+
+def true_positive_rate(labels: np.ndarray, scores: np.ndarray, false_positives: float) -> float:
+    """The largest share of generated pictures found while at most this share of the real ones is called generated."""
+    false, true = roc_points(labels, scores)
+    return float(true[false <= false_positives].max())
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> list[tuple[float, float, int]]:
+    """(mean probability, share of generated, how many) of every equal-width bin that is not empty."""
+    place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    return [
+        (float(probabilities[place == b].mean()), float(labels[place == b].mean()), int((place == b).sum()))
+        for b in sorted(set(place.tolist()))
+    ]
+
+
+def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: the mean gap between probability and frequency over equal-width bins."""
+    gaps = [abs(mean - share) * count for mean, share, count in reliability(labels, probabilities, bins)]
+    return float(sum(gaps) / len(labels))
+
+
+def bootstrap(
+    measures: dict[str, Callable[[np.ndarray], float]], groups: list[str], rounds: int = 500, seed: int = 7
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of measures that are given the positions drawn. Whole groups are drawn with replacement: their
+    pictures are not independent."""
+    members: dict[str, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    parts, random = [np.array(m) for m in members.values()], np.random.default_rng(seed)
+    values: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        drawn = np.concatenate([parts[i] for i in random.integers(len(parts), size=len(parts))])
+        for name, measure in measures.items():
+            values[name].append(measure(drawn))
+    return {name: tuple(np.nanquantile(found, [0.025, 0.975]).tolist()) for name, found in values.items()}
+
+
+def standard_error(area: float, labels: np.ndarray) -> float:
+    """Of a ROC AUC (Hanley and McNeil 1982, "The meaning and use of the area under a ROC curve")."""
+    ones, zeros = int(labels.sum()), int((labels == 0).sum())
+    both_ones, both_zeros = area / (2 - area), 2 * area**2 / (1 + area)
+    rest = (ones - 1) * (both_ones - area**2) + (zeros - 1) * (both_zeros - area**2)
+    return math.sqrt((area * (1 - area) + rest) / (ones * zeros))

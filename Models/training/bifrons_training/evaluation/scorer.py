@@ -1,0 +1,37 @@
+"""Scores pictures with exported models exactly as the service does: ONNX through OpenVINO in f32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from bifrons_training import preprocessing
+
+
+class Scorer:
+    """One ONNX file, or its bytes, on the CPU: raw logits of pictures."""
+
+    def __init__(self, file: Path | bytes, threads: int = 2, precision: str = "f32") -> None:
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._model = core.compile_model(core.read_model(file), "CPU", settings)
+
+    def tensor_logits(self, tensor: np.ndarray) -> np.ndarray:
+        """Raw logits [n] of a normalised [n, 3, SIDE, SIDE] tensor."""
+        return np.array(self._model([tensor])["logit"]).reshape(-1)
+
+    def logits(self, pictures: np.ndarray, batch: int = 8) -> np.ndarray:
+        """Raw logits of [n, SIDE, SIDE, 3] uint8 pictures."""
+        starts = range(0, len(pictures), batch)
+        return np.concatenate([self.tensor_logits(preprocessing.normalise(pictures[i : i + batch])) for i in starts])
+
+    def maps(self, pictures: np.ndarray) -> np.ndarray:
+        """Class-activation maps [n, h, w] of [n, SIDE, SIDE, 3] uint8 pictures: logits by place, their mean is the logit."""
+        return np.concatenate([self._model([preprocessing.normalise(picture[None])])["map"] for picture in pictures])

@@ -1,0 +1,47 @@
+"""The published models as workers serve them: pictures in, calibrated logits out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bifrons_training.evaluation.scorer import Scorer
+
+
+def served(manifest: dict[str, Any], precision: str | None = None) -> tuple[str, tuple[float, float]]:
+    """The network that a worker loads for a precision, its manifest's own if none is asked for, and its calibration: a file
+    name, and scale and bias."""
+    part = manifest["int8"] if (precision or manifest["precision"]) == "int8" else manifest
+    line = part.get("calibration", manifest["calibration"])
+    return part["file"], (line["scale"], line["bias"])
+
+
+class Published:
+    """The models of a folder as they are served: pictures in, calibrated logits out."""
+
+    def __init__(self, models: Path) -> None:
+        self.ensemble = json.loads((models / "ensemble.json").read_text())
+        self.names: list[str] = self.ensemble["models"]
+        manifests = {name: json.loads((models / name / "manifest.json").read_text()) for name in self.names}
+        files = {name: served(manifest) for name, manifest in manifests.items()}
+        self.scorers = {name: Scorer(models / name / file) for name, (file, _) in files.items()}
+        self.lines = {name: line for name, (_, line) in files.items()}
+        """Scale and bias of each model's calibration, in the precision that is served."""
+
+    def logits(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+        """Each model's calibrated logits, and those of the merge as "merged"."""
+        found = {}
+        for name in self.names:
+            scale, bias = self.lines[name]
+            found[name] = scale * self.scorers[name].logits(pictures) + bias
+        return {**found, "merged": merged_logits(self.ensemble, found)}
+
+
+def merged_logits(ensemble: dict[str, Any], logits: dict[str, np.ndarray]) -> np.ndarray:
+    """The blend of all models of an ensemble."""
+    merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(ensemble["models"]))
+    parts = [weight * logits[name] for name, weight in zip(merge["models"], merge["weights"], strict=True)]
+    return merge["bias"] + np.sum(parts, axis=0)

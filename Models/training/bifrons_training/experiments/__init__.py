@@ -1,0 +1,1 @@
+"""Programs that try something out and publish nothing."""

@@ -1,0 +1,60 @@
+"""Weights on the way from one training's to another's that began with them (Wortsman et al. 2022, "Robust fine-tuning").
+
+    python Models/training/interpolate.py --data FOLDER --model resnet --begin CHECKPOINT --end CHECKPOINT [--keep 0.25]
+
+A training that goes on gains something and forgets something; a part of its way may keep more of both than either end. Prints
+what `train.Evaluator` makes of each share of the way; nothing else judges here, the validation split least of all. With --keep the
+weights there become the checkpoint that `make_models.py --publish-only` publishes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+from pathlib import Path
+
+from bifrons_training.data.splits import Splits
+from bifrons_training.errors import program
+from bifrons_training.networks import detectors
+from bifrons_training.training.evaluator import Evaluator
+from bifrons_training.training.optimisation import interpolate_state
+from bifrons_training.training.recipe import Recipe
+from bifrons_training.training.run import Run
+from bifrons_training.workspace import DEFAULT_WORK, open_cache
+
+
+@program
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Measure and keep weights between those of two trainings.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument("--model", choices=detectors.NAMES, required=True)
+    parser.add_argument("--begin", type=Path, required=True, help="the checkpoint that the other one began with")
+    parser.add_argument("--end", type=Path, required=True, help="the other checkpoint")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0, 0.25, 0.5, 0.75, 1])
+    parser.add_argument("--keep", type=float, help="the share of the way whose weights are kept in --work")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    options = parser.parse_args()
+    cache = open_cache(options.data, options.work)
+    recipe = Recipe()
+    begin, end = (Run(options.model, options.work, recipe) for _ in range(2))
+    begin.load_average(options.begin)
+    end.load_average(options.end)
+    evaluator = Evaluator(cache, Splits.of(cache.faces), recipe.side)
+    first, last = begin.ema.state_dict(), copy.deepcopy(end.ema.state_dict())
+    for share in sorted({*options.shares, *([] if options.keep is None else [options.keep])}):
+        end.ema.load_state_dict(first)
+        interpolate_state(end.ema.state_dict(), last, share)
+        measured = evaluator.evaluate(end.ema)
+        print(f"{share:g} {measured}", flush=True)
+        if share == options.keep:
+            end.curve = [{**end.earlier[-1], **measured}]
+            end.best = end.ema.state_dict()
+            end.finished = True
+            end.save()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

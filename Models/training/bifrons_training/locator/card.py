@@ -1,0 +1,139 @@
+"""The locator's card and the texts of its manifest, from the measured numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from bifrons_training.locator.catalogue import Split
+from bifrons_training.locator.composition import SIDE
+from bifrons_training.locator.evaluation import WRONG_TURN
+from bifrons_training.locator.network import Locator
+from bifrons_training.locator.training import BATCH
+from bifrons_training.networks import detectors
+from bifrons_training.publishing.cards import fill_paragraphs
+from bifrons_training.publishing.manifest import LICENCE
+
+
+def training_text(checkpoint: dict[str, Any], split: Split) -> str:
+    """What the weights were made of, in one paragraph."""
+    sources = Counter(scene.source for scene in split.scenes)
+    begun = f"the weights of version {checkpoint['begun_from']}" if checkpoint["begun_from"] else "nothing"
+    named = ", ".join(f"{name} {count}" for name, count in sorted(sources.items()))
+    return (
+        f"{checkpoint['step'] * BATCH} views of compositions in {checkpoint['seconds'] / 60:.0f} minutes of one CPU core, "
+        f"begun with {begun}: "
+        f"{len(split.scenes)} scenes of real people ({named}) and {len(split.crops)} face crops, real and generated, of "
+        "the sources that the detectors' cards name, pasted, turned by any angle, cut, spoilt; faces of 5 to 95 % of the frame, one to "
+        "eight a picture. Boxes and landmarks are those of another detector, good to a few pixels. "
+        f"{len(split.held_out)} scenes and {len(split.held_out_crops)} crops of other groups were kept for evaluation."
+    )
+
+
+def manifest_metrics(report: dict[str, Any]) -> dict[str, float]:
+    """The numbers that stand in the manifest."""
+    return {
+        "recall_40px": report["recall_40px"],
+        "recall_20px": report["recall_20px"],
+        "false_boxes_per_picture": report["false_boxes_per_picture"],
+        "recall_turned_lowest": min(row["recall"] for row in report["turned"].values()),
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """The numbers as a Markdown table."""
+    rows = [
+        ("held-out scenes, faces of at least 40 px", report["faces_40px"], report["recall_40px"]),
+        ("held-out scenes, faces of at least 20 px", report["faces_20px"], report["recall_20px"]),
+        ("held-out scenes, faces of 20 to 40 px", report["faces_20_to_40px"], report["recall_20_to_40px"]),
+        ("held-out scenes, all faces", report["faces_all"], report["recall_all"]),
+    ]
+    rows += [
+        (f"compositions, faces of {name.replace('_', ' ').replace('px', ' px')}", row["faces"], row["recall"])
+        for name, row in report["composed"].items()
+        if isinstance(row, dict)
+    ]
+    lines = ["| | faces | recall at IoU 0.5 |", "|---|---|---|"]
+    lines += [f"| {name} | {count} | {recall:.3f} |" for name, count, recall in rows]
+    return "\n".join(lines)
+
+
+def turned_table(report: dict[str, Any]) -> str:
+    """The recall at every angle as a Markdown table."""
+    lines = ["| turned clockwise by | | + 90° | + 180° | + 270° |", "|---|---|---|---|---|"]
+    for degrees in range(0, 90, 15):
+        cells = [f"{report['turned'][str(degrees + more)]['recall']:.3f}" for more in (0, 90, 180, 270)]
+        lines.append(f"| {degrees}° | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def card(report: dict[str, Any], training: str, network: Locator) -> str:
+    """The text of Models/locator/README.md."""
+    parameters, operations = detectors.cost(network, SIDE)
+    sources = "\n".join(
+        f"| {name} | {row['faces']} | {row['recall']:.3f} |" for name, row in report["held_out_scenes"].items()
+    )
+    turned = report["turned"].values()
+    return fill_paragraphs(
+        f"""# locator
+
+Finds the faces that the detectors look at. Part of every worker's preprocessing: [docs/preprocessing.md](../../docs/preprocessing.md)
+says how its numbers become boxes.
+
+An anchor-free detector of one class (FCOS, Tian et al. 2019) on three levels, strides 8, 16 and 32, with a feature pyramid
+(Lin et al. 2017) over depthwise-separable residual blocks. {parameters / 1e6:.2f} M parameters,
+{2 * operations / 1e9:.3f} GFLOP a picture at {SIDE} px. Each cell tells a logit, a box and five landmarks. Trained with quality
+focal loss (Li et al. 2020: the score is the overlap that the box is expected to reach), generalised IoU and smooth L1.
+
+## What it reaches
+
+Through the exported file, ONNX in f32, by the preprocessing that workers use. A box counts from an IoU of 0.5 on, sizes are
+those of the longer side in the picture's own pixels (longest side 352):
+
+{table(report)}
+
+The held-out scenes turned without a flag, recall of faces of at least 20 px:
+
+{turned_table(report)}
+
+The five landmarks tell by how much a face stands turned ([preprocessing](../../docs/preprocessing.md#3-crop)): over all
+angles the median error is {np.median([row["turn_error"] for row in turned]):.1f}°, and {np.mean([row["wrong_turns"] for row in turned]):.1%} of the faces that are found are off by {WRONG_TURN}° or more.
+
+{report["false_boxes_per_picture"]:.3f} false boxes a picture on {report["faceless_pictures"]} pictures without a face (textures, text, parts of scenes beside the
+faces, pictures whose faces were painted over or that were cut to pieces). Landmarks are off by
+{report["landmark_error"]:.3f} of the face's longer side on average. Boxes of a probability below {report["score"]} are dropped: chosen on
+compositions of the training part, where it was to leave at most 0.03 false boxes a picture.
+
+| held-out scenes of | faces | recall |
+|---|---|---|
+{sources}
+
+The numbers come from `python Models/training/make_locator.py --data FOLDER --publish-only`; [metrics.json](metrics.json) has
+all of them, [training.csv](training.csv) the curve's points.
+
+![curves](training.png)
+
+## What it was trained on
+
+{training}
+
+Scenes do not say of which photograph they are. Those whose face correlates with a crop's share the crop's group, and no group
+is divided between training and evaluation; a photograph that was recognised by neither way may be in both.
+
+## Limits
+
+- Small faces: below about 5 % of the longer side of the picture it is not to be relied on, because the picture is looked at
+  with 320 px. A face of 8 px is not found.
+- Faces are found at every angle, and each is stood upright by its landmarks before the detectors see it. Where these are
+  wrong, in profiles above all, the crop is turned wrongly or not at all.
+- What it misses of the held-out scenes are profiles, a masked face, and small or blurred faces behind the one in front.
+  Drawings, dolls and animals were not measured, nor was recall by age, skin and sex.
+- Boxes follow the detector that labelled the data, about from the middle of the forehead to the chin.
+
+## Licence
+
+{LICENCE}
+"""
+    )

@@ -1,0 +1,127 @@
+"""A composed picture with its faces, and how boxes and landmarks move with the pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from bifrons_training.locator.catalogue import Picture
+
+SIDE = 320
+SMALLEST = 8
+"""Faces whose longer side has fewer pixels than this are neither asked for nor forbidden."""
+
+VISIBLE, HIDDEN = 0.45, 0.1
+"""Of a face's box: from the first share on it must be found, below the second it is none, between them it may be either."""
+
+
+@dataclass
+class Composition:
+    """A picture [h, w, 3] of at most `SIDE` pixels a side, and its faces."""
+
+    pixels: np.ndarray
+    boxes: np.ndarray
+    """[n, 4]: x0, y0, x1, y1, inside of the picture."""
+    points: np.ndarray
+    """[n, 5, 2]; may lie outside of it."""
+    ignored: np.ndarray
+    """[n] bool: faces too small or too hidden to ask for."""
+
+    def turned(self, quarters: int, mirrored: bool) -> Composition:
+        """The same, turned by whole quarters clockwise, and mirrored before that when told to."""
+        height, width = self.pixels.shape[:2]
+        pixels, corners = self.pixels, self.boxes.reshape(-1, 2, 2).astype(np.float64)
+        points = self.points.astype(np.float64)
+        if mirrored:
+            pixels = pixels[:, ::-1]
+            corners = np.stack([width - corners[..., 0], corners[..., 1]], axis=-1)
+            # The person's right eye is now the left one.
+            points = np.stack([width - points[..., 0], points[..., 1]], axis=-1)[:, [1, 0, 2, 4, 3]]
+        for _ in range(quarters % 4):
+            corners = np.stack([height - corners[..., 1], corners[..., 0]], axis=-1)
+            points = np.stack([height - points[..., 1], points[..., 0]], axis=-1)
+            width, height = height, width
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).reshape(-1, 4)
+        return Composition(
+            np.ascontiguousarray(np.rot90(pixels, -quarters)),
+            boxes.astype(np.float32),
+            points.astype(np.float32),
+            self.ignored,
+        )
+
+
+@dataclass
+class PlacedFaces:
+    """Faces on a canvas while it is being made; boxes are not yet cut to it."""
+
+    boxes: np.ndarray
+    points: np.ndarray
+    visible: np.ndarray
+
+    @staticmethod
+    def none() -> PlacedFaces:
+        return PlacedFaces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0))
+
+    def __add__(self, other: PlacedFaces) -> PlacedFaces:
+        return PlacedFaces(
+            np.vstack([self.boxes, other.boxes]),
+            np.concatenate([self.points, other.points]),
+            np.concatenate([self.visible, other.visible]),
+        )
+
+
+def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The upright boxes around the ellipses in `boxes` [n, 4] after the affine map `matrix` [2, 3]."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
+    radius = (boxes[:, 2:] - boxes[:, :2]) / 2
+    reach = np.sqrt((radius**2) @ (matrix[:, :2].T ** 2))
+    return np.hstack([centre - reach, centre + reach])
+
+
+def move_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Points [..., 2] after the affine map `matrix` [2, 3]."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndarray, flip: bool = False) -> np.ndarray:
+    """The map [2, 3] that scales, turns, mirrors when told to, and takes the point `source` to `target`."""
+    angle = np.deg2rad(degrees)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if flip:
+        turn = turn @ np.array([[-1.0, 0.0], [0.0, 1.0]])
+    return np.hstack([turn, (np.asarray(target) - turn @ np.asarray(source))[:, None]])
+
+
+def moved_faces(picture: Picture, matrix: np.ndarray) -> PlacedFaces:
+    points = move_points(picture.points.astype(np.float64), matrix)
+    if np.linalg.det(matrix[:, :2]) < 0:  # Mirrored: the person's right eye is now the left one.
+        points = points[:, [1, 0, 2, 4, 3]]
+    return PlacedFaces(move_boxes(picture.boxes.astype(np.float64), matrix), points, np.ones(len(picture.boxes)))
+
+
+def finish(image: np.ndarray, faces: PlacedFaces) -> Composition:
+    """Cuts the boxes to the picture and decides which faces count."""
+    height, width = image.shape[:2]
+    cut = np.clip(faces.boxes, 0, (width, height, width, height))
+    size = cut[:, 2:] - cut[:, :2]
+    whole = np.prod(np.maximum(faces.boxes[:, 2:] - faces.boxes[:, :2], 1e-6), axis=1)
+    visible = faces.visible * np.prod(np.maximum(size, 0), axis=1) / whole
+    kept = (visible >= HIDDEN) & (size.min(axis=1, initial=np.inf) >= 2)
+    ignored = (visible < VISIBLE) | (size.max(axis=1, initial=0) < SMALLEST)
+    return Composition(
+        np.ascontiguousarray(image),
+        cut[kept].astype(np.float32),
+        faces.points[kept].astype(np.float32),
+        ignored[kept],
+    )
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, border: int, beyond: int = 128) -> np.ndarray:
+    """`image` through `matrix`, `beyond` it a constant border, without the aliasing that a plain warp has when it makes a picture much smaller."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if scale < 0.6:
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
+    flags = cv2.INTER_LINEAR if scale < 1.5 else cv2.INTER_CUBIC
+    return cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=border, borderValue=(beyond,) * 3)

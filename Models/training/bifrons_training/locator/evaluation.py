@@ -1,0 +1,183 @@
+"""Measures a published locator through the ONNX file and the preprocessing that workers use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bifrons_training import preprocessing
+from bifrons_training.locator.catalogue import Split
+from bifrons_training.locator.composer import Composer
+from bifrons_training.locator.composition import SIDE
+from bifrons_training.preprocessing import turning
+from bifrons_training.preprocessing.locating import CANDIDATES, Locator
+
+OVERLAP = 0.5
+"""Intersection over union from which a box is the face's."""
+
+FACELESS = 1500
+COMPOSED = 600
+ANGLES = range(0, 360, 15)
+"""Degrees by which all held-out scenes are turned."""
+
+WRONG_TURN = 20
+"""Degrees from which a face's turn is wrong: a crop that is turned by so much too much or too little no longer stands as
+faces do in photographs."""
+
+FIRST_SEED = 1 << 40
+"""Beyond all that any training reaches."""
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes [n, 4] and [m, 4] (x0, y0, x1, y1): [n, m]."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
+    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+
+
+@dataclass
+class Tally:
+    """What was asked for, what of it was found, and what else was."""
+
+    sizes: list[float] = field(default_factory=list)
+    hits: list[bool] = field(default_factory=list)
+    landmark_errors: list[float] = field(default_factory=list)
+    turn_errors: list[float] = field(default_factory=list)
+    pictures: int = 0
+    false_boxes: int = 0
+
+    def add(
+        self,
+        found: np.ndarray,
+        found_points: np.ndarray,
+        true: np.ndarray,
+        points: np.ndarray,
+        ignored: np.ndarray | None = None,
+    ) -> None:
+        """Counts one picture: boxes [n, 4] and landmarks [n, 5, 2] found against those that are there."""
+        self.pictures += 1
+        ignored = np.zeros(len(true), bool) if ignored is None else ignored
+        table = overlaps(found, true) if len(found) and len(true) else np.zeros((len(found), len(true)))
+        used: set[int] = set()
+        for index in range(len(true)):
+            if ignored[index]:
+                continue
+            free = [row for row in range(len(found)) if row not in used]
+            best = max(free, key=lambda row: table[row, index], default=None)
+            hit = best is not None and table[best, index] >= OVERLAP
+            size = float((true[index, 2:] - true[index, :2]).max())
+            self.sizes.append(size)
+            self.hits.append(bool(hit))
+            if hit:
+                used.add(best)
+                error = np.linalg.norm(found_points[best] - points[index], axis=1).mean()
+                self.landmark_errors.append(float(error) / size)
+                self.turn_errors.append(abs((_angle(found_points[best]) - _angle(points[index]) + 180) % 360 - 180))
+        for row in range(len(found)):
+            if row not in used and not (len(true) and (table[row] >= 0.3).any()):
+                self.false_boxes += 1
+
+    def recall(self, smallest: float = 0, below: float = np.inf) -> tuple[float, int]:
+        """(recall, how many) of the faces whose longer side is in [smallest, below) pixels."""
+        chosen = [hit for size, hit in zip(self.sizes, self.hits, strict=True) if smallest <= size < below]
+        return (float(np.mean(chosen)) if chosen else float("nan")), len(chosen)
+
+
+def _angle(landmarks: np.ndarray) -> float:
+    """By how many degrees a face with these landmarks [5, 2] stands turned, not brought to whole quarters."""
+    return float(np.degrees(np.arctan2(*turning.direction(landmarks)[::-1])))
+
+
+def _found(locator: Locator, decoded: preprocessing.Decoded) -> tuple[np.ndarray, np.ndarray]:
+    faces = locator.faces(decoded)
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in (face.box for face in faces)], float).reshape(-1, 4)
+    return boxes, np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
+
+
+def _as_decoded(pixels: np.ndarray) -> preprocessing.Decoded:
+    return preprocessing.Decoded(Image.fromarray(pixels), pixels.shape[1], pixels.shape[0], 1)
+
+
+def faceless_scores(locator: Locator, pictures: Iterable[np.ndarray]) -> list[list[float]]:
+    """The probabilities of all boxes that a locator without a threshold sees in pictures without a face."""
+    strict, locator.score, locator.most = (locator.score, locator.most), 0.02, CANDIDATES
+    try:
+        return [[1 / (1 + np.exp(-face.logit)) for face in locator.faces(_as_decoded(pixels))] for pixels in pictures]
+    finally:
+        locator.score, locator.most = strict
+
+
+def choose_score(locator: Locator, folder: Path, split: Split, false_boxes: float = 0.03, count: int = 2000) -> float:
+    """The lowest threshold at which at most so many boxes a picture are seen where there is no face.
+
+    Chosen on compositions of the training part that no training saw, so that the held-out part stays a judge.
+    """
+    composer = Composer.of(folder, split)
+    scores = faceless_scores(locator, (composer.faceless(FIRST_SEED + n) for n in range(count)))
+    ordered = sorted((score for picture in scores for score in picture), reverse=True)
+    allowed = int(false_boxes * count)
+    threshold = ordered[allowed] if len(ordered) > allowed else 0.02
+    return round(float(min(max(threshold + 0.005, 0.05), 0.95)), 3)
+
+
+def _rows(tallies: dict[str, Tally]) -> dict[str, Any]:
+    rows = {}
+    for name, tally in sorted(tallies.items()):
+        recall, count = tally.recall()
+        rows[name] = {"faces": count, "recall": round(recall, 4)}
+    return rows
+
+
+def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
+    """All numbers of the card."""
+    scenes, by_source = Tally(), {}
+    for scene in split.held_out:
+        boxes, points = _found(locator, preprocessing.decode(folder / scene.path))
+        for tally in (scenes, by_source.setdefault(scene.source, Tally())):
+            tally.add(boxes, points, scene.boxes, scene.points)
+    composer = Composer(folder, split.held_out, split.held_out_crops)
+    faceless = (_as_decoded(composer.faceless(FIRST_SEED + n)) for n in range(FACELESS))
+    false_boxes = sum(len(locator.faces(picture)) for picture in faceless) / FACELESS
+
+    report: dict[str, Any] = {"score": locator.score, "overlap": locator.overlap}
+    for name, smallest, below in (
+        ("40px", 40, np.inf),
+        ("20px", 20, np.inf),
+        ("20_to_40px", 20, 40),
+        ("all", 0, np.inf),
+    ):
+        recall, count = scenes.recall(smallest, below)
+        report[f"recall_{name}"] = round(recall, 4)
+        report[f"faces_{name}"] = count
+    report["landmark_error"] = round(float(np.mean(scenes.landmark_errors)), 4)
+    report["held_out_scenes"] = _rows(by_source)
+    report["false_boxes_per_picture"] = round(false_boxes, 4)
+    report["faceless_pictures"] = FACELESS
+    report["turned"] = {}
+    for degrees in ANGLES:
+        tally = Tally()
+        for picture in (composer.rotated(scene, degrees) for scene in split.held_out):
+            tally.add(*_found(locator, _as_decoded(picture.pixels)), picture.boxes, picture.points, picture.ignored)
+        recall, count = tally.recall(20)
+        report["turned"][str(degrees)] = {
+            "faces": count,
+            "recall": round(recall, 4),
+            "turn_error": round(float(np.median(tally.turn_errors)), 2),
+            "wrong_turns": round(float((np.array(tally.turn_errors) >= WRONG_TURN).mean()), 4),
+        }
+    composed = Tally()
+    for number in range(COMPOSED):
+        picture = composer.compose(FIRST_SEED + number)
+        composed.add(*_found(locator, _as_decoded(picture.pixels)), picture.boxes, picture.points, picture.ignored)
+    report["composed"] = {"pictures": COMPOSED, "false_boxes_per_picture": round(composed.false_boxes / COMPOSED, 4)}
+    for low, high in ((8, 20), (20, 40), (40, 96), (96, SIDE + 1)):
+        recall, count = composed.recall(low, high)
+        report["composed"][f"{low}_to_{high}px"] = {"faces": count, "recall": round(recall, 4)}
+    return report

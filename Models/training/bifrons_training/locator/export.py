@@ -1,0 +1,99 @@
+"""From a trained locator to the folder that workers load: ONNX, manifest, canary, card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bifrons_training import preprocessing
+from bifrons_training.files import write_text
+from bifrons_training.locator.composition import SIDE
+from bifrons_training.locator.network import Locator
+from bifrons_training.preprocessing.locating import Locator as Served
+from bifrons_training.publishing import canary
+from bifrons_training.publishing.export import OPSET, ExportError, write_onnx
+from bifrons_training.publishing.manifest import LICENCE
+
+TOLERANCE = 2e-3
+OVERLAP = 0.4
+"""Boxes that overlap by more are of the same face."""
+
+
+def export(network: Locator, file: Path) -> None:
+    """Writes one ONNX file with all weights inside and without the exporter's notes."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network.eval(),
+            (torch.zeros(1, 3, SIDE, SIDE),),
+            input_names=["image"],
+            output_names=["cells"],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    write_onnx(program.model_proto, file)
+
+
+def prove(network: Locator, folder: Path) -> None:
+    """Raises `ExportError` when the engine and PyTorch differ by more than `TOLERANCE` in any number of any cell."""
+    probe = np.random.default_rng(3).standard_normal((1, 3, SIDE, SIDE)).astype(np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(probe)).numpy()[0]
+    gap = float(np.abs(Served(folder).cells(probe) - expected).max())
+    if gap > TOLERANCE:
+        raise ExportError(f"{folder}: a cell differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}")
+
+
+def canary_picture() -> Image.Image:
+    """The detectors' canary in a corner of a wider picture."""
+    picture = Image.new("RGB", (400, 300), (96, 120, 104))
+    picture.paste(canary.draw().resize((197, 192), Image.Resampling.BICUBIC), (170, 61))
+    return picture
+
+
+def write_manifest(folder: Path, version: str, score: float, training: str, metrics: dict[str, float]) -> None:
+    """Writes canary.png and manifest.json beside `folder`/model.onnx; the canary's logit is computed, not assumed."""
+    manifest: dict[str, Any] = {
+        "schema": 1,
+        "name": "locator",
+        "version": version,
+        "file": "model.onnx",
+        "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
+        "preprocessing": preprocessing.VERSION,
+        "input": {
+            "name": "image",
+            "width": SIDE,
+            "height": SIDE,
+            "layout": "NCHW",
+            "colour": "RGB",
+            "mean": list(preprocessing.MEAN),
+            "std": list(preprocessing.STD),
+        },
+        "crop": {"kind": "whole"},
+        "output": {"name": "cells", "kind": "faces", "score": score, "overlap": OVERLAP},
+        "precision": "f32",
+        "training": training,
+        "metrics": metrics,
+        "licence": LICENCE,
+    }
+    _write(folder, manifest)
+    picture = canary_picture()
+    picture.save(folder / "canary.png", optimize=True)
+    tensor, _ = preprocessing.whole(picture, SIDE)
+    logit = float(Served(folder).cells(tensor)[:, 0].max())
+    manifest["canary"] = {"file": "canary.png", "logit": round(logit, 5), "tolerance": 0.02}
+    _write(folder, manifest)
+
+
+def _write(folder: Path, manifest: dict[str, Any]) -> None:
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,1 @@
+"""The networks, and where their first weights come from."""

@@ -1,0 +1,151 @@
+"""The two networks. Both take [N, 3, SIDE, SIDE] and give [N, 1] logits: above zero means AI-generated.
+
+Both see, besides the picture, what it leaves when its neighbours predict it: the noise that cameras and generators make
+unlike. They err differently because they pool and look differently: the ResNet averages and adds, the Inception takes
+maxima and compares several scales. Nothing in either picks every second pixel without averaging or convolving first.
+Channel counts are multiples of 32, which the vector units of CPUs want.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bifrons_training.networks.layers import ConvBN, Residuals
+from bifrons_training.preprocessing import MEAN, SIDE, STD
+
+NAMES = ("resnet", "inception")
+
+
+class Detector(nn.Module):
+    """A body that makes features [N, C, h, w], and a head: their mean over the picture, dropout, one logit.
+
+    Because the head is linear, the same weights give each cell's share of the logit: the class-activation map (Zhou et
+    al. 2016, "Learning deep features for discriminative localization").
+    """
+
+    def __init__(self, body: nn.Module, features: int, dropout: float = 0.2, standardised: bool = False) -> None:
+        super().__init__()
+        self.body = nn.Sequential(body, nn.BatchNorm2d(features, affine=False)) if standardised else body
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(features, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, SIDE, SIDE] to logits [N, 1]."""
+        return self.head(self.dropout(self.body(x).mean((2, 3))))
+
+    def explained(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [N, 1] and maps [N, h, w], whose mean is the logit."""
+        features = self.body(x)
+        weight = self.head.weight.reshape(1, -1, 1, 1)
+        maps = nn.functional.conv2d(features, weight, self.head.bias)
+        return maps.mean((2, 3)), maps[:, 0]
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016); the shortcut is 1x1 where the width changes."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvBN(inputs, outputs, 3), ConvBN(outputs, outputs, 3, relu=False))
+        self.shortcut = nn.Identity() if inputs == outputs else ConvBN(inputs, outputs, 1, relu=False)
+        self.activation = nn.ReLU(inplace=True)
+        nn.init.zeros_(self.body[1].norm.weight)  # Starts as the identity: short trainings settle sooner.
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H, W]."""
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
+def resnet() -> Detector:
+    """A stem that sees the residuals too, then residual blocks: two of 64 at a quarter of the side, two of 128, one of 256.
+
+    Between them the picture is halved by averaging (anti-aliased, after Zhang 2019, and as ResNet-D does).
+    """
+    layers: list[nn.Module] = [nn.Sequential(Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 32, 3))]
+    inputs = 32
+    for width, blocks in ((64, 2), (128, 2), (256, 1)):
+        layers.append(nn.AvgPool2d(2))
+        for _ in range(blocks):
+            layers.append(ResidualBlock(inputs, width))
+            inputs = width
+    return Detector(nn.Sequential(*layers), inputs)
+
+
+class InceptionBlock(nn.Module):
+    """Four paths side by side (Szegedy et al. 2015, 2016): 1x1; 3x3; 5x5 as two 3x3; pooling. 1x1 reductions first.
+
+    `paths` gives the widths: (1x1, (reduction, 3x3), (reduction, 3x3, 3x3), pooled).
+    """
+
+    def __init__(self, inputs: int, paths: tuple[int, tuple[int, int], tuple[int, int, int], int]) -> None:
+        super().__init__()
+        one, (reduce3, three), (reduce5, middle, five), pooled = paths
+        self.one = ConvBN(inputs, one, 1)
+        self.three = nn.Sequential(ConvBN(inputs, reduce3, 1), ConvBN(reduce3, three, 3))
+        self.five = nn.Sequential(ConvBN(inputs, reduce5, 1), ConvBN(reduce5, middle, 3), ConvBN(middle, five, 3))
+        self.pooled = nn.Sequential(nn.AvgPool2d(3, 1, 1, count_include_pad=False), ConvBN(inputs, pooled, 1))
+        self.outputs = one + three + five + pooled
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] to [N, outputs, H, W]: the paths one after the other."""
+        return torch.cat((self.one(x), self.three(x), self.five(x), self.pooled(x)), dim=1)
+
+
+def inception() -> Detector:
+    """Residuals beside the picture, a convolutional stem, then inception blocks: two at an eighth, two at a sixteenth."""
+    layers: list[nn.Module] = [Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 64, 3, 2), ConvBN(64, 64, 3)]
+    inputs = 64
+    fine = (64, (64, 64), (32, 64, 64), 64)
+    coarse = (96, (64, 128), (32, 64, 96), 64)
+    for paths, blocks in ((fine, 2), (coarse, 2)):
+        layers.append(nn.MaxPool2d(3, 2, 1))
+        for _ in range(blocks):
+            layers.append(InceptionBlock(inputs, paths))
+            inputs = layers[-1].outputs
+    return Detector(nn.Sequential(*layers), inputs)
+
+
+def build(name: str) -> Detector:
+    """A fresh network by name, with He initialisation."""
+    network = {"resnet": resnet, "inception": inception}[name]()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def network_input(batch: Tensor) -> Tensor:
+    """[N, H, W, 3] uint8 to the normalised [N, 3, H, W] in channels-last order, without a copy of the pixels."""
+    values = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
+    return (values / 255 - mean) / std
+
+
+def fold_norms(network: Detector) -> Detector:
+    """Folds every batch norm into its convolution, in place. For a network in eval mode."""
+    for module in network.modules():
+        if isinstance(module, ConvBN):
+            module.fuse()
+    return network
+
+
+def cost(network: nn.Module, side: int = SIDE) -> tuple[int, int]:
+    """(parameters, multiply-adds of one image), counted over convolutions and linear layers."""
+    total = 0
+
+    def count(module: nn.Module, _: object, output: Tensor) -> None:
+        nonlocal total
+        weight = module.weight
+        total += weight[0].numel() * output[0].numel()  # type: ignore[index, operator]
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    hooks = [module.register_forward_hook(count) for module in layers]
+    was_training = network.training
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, 3, side, side, device=next(network.parameters()).device))
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return sum(p.numel() for p in network.parameters()), total

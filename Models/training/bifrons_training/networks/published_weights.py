@@ -1,0 +1,91 @@
+"""From a published model folder back to a network that can be trained on.
+
+Exported networks have their norms folded into the convolutions. Here each convolution gets a norm again that undoes
+exactly what it measures on some pictures: in eval mode the network computes what the file does, and in training it starts
+from there. Checkpoints stay on the machine that made them; this is how a training goes on elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from bifrons_training.errors import DataError
+from bifrons_training.networks import detectors
+from bifrons_training.networks.layers import ConvBN
+from bifrons_training.preprocessing import normalise
+
+
+def read(file: Path) -> dict[str, Tensor]:
+    """The weights of an ONNX file of `export.export`, by the names that they have in a `networks.Detector`."""
+    prefix, weights = "network.", {}
+    for initializer in onnx.load(file).graph.initializer:
+        value = torch.from_numpy(numpy_helper.to_array(initializer).copy())
+        if initializer.name.startswith(prefix):
+            weights[initializer.name.removeprefix(prefix)] = value
+        elif value.ndim == 4 and value.shape[0] == 1 and value.shape[2:] == (1, 1):
+            weights["head.weight"] = value.reshape(1, -1)  # The exporter gives the reshaped head a name of its own.
+    return weights
+
+
+def restore(name: str, file: Path, pictures: np.ndarray) -> detectors.Detector:
+    """The network `name` with the weights of `file`, its norms set by `pictures` [n, SIDE, SIDE, 3] uint8.
+
+    Raises `DataError` when the file is of another network.
+    """
+    weights = read(file)
+    folded = detectors.fold_norms(detectors.build(name).eval())
+    if {key: value.shape for key, value in folded.state_dict().items()} != {
+        key: value.shape for key, value in weights.items()
+    }:
+        raise DataError(f"{file} does not hold the weights of today's {name}: train without it")
+    folded.load_state_dict(weights)
+    network = detectors.build(name)
+    unfold(folded, network, pictures)
+    with torch.no_grad():
+        network.head.weight.copy_(weights["head.weight"])
+        network.head.bias.copy_(weights["head.bias"])
+    return network.eval()
+
+
+def unfold(folded: nn.Module, network: nn.Module, pictures: np.ndarray) -> None:
+    """Gives `network` the weights of its folded twin, and norms that undo what these make of `pictures` [n, side, side, 3]."""
+    statistics: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def measure(path: str, output: Tensor) -> None:
+        variance, mean = torch.var_mean(output, (0, 2, 3), correction=0)
+        statistics[path] = mean, variance
+
+    blocks = {path: module for path, module in folded.named_modules() if isinstance(module, ConvBN)}
+    hooks = [
+        block.convolution.register_forward_hook(lambda _, __, output, path=path: measure(path, output))
+        for path, block in blocks.items()
+    ]
+    with torch.no_grad():
+        folded.eval()(torch.from_numpy(normalise(pictures)))
+        for path, block in network.named_modules():
+            if isinstance(block, ConvBN):
+                _unfold(block, blocks[path].convolution, *statistics[path])
+    for hook in hooks:
+        hook.remove()
+
+
+def _unfold(block: ConvBN, convolution: nn.Module, mean: Tensor, variance: Tensor) -> None:
+    """Gives `block` the weights of a folded convolution, whose outputs have these statistics.
+
+    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights as
+    for large ones: each channel gets the length that fresh ones have.
+    """
+    assert isinstance(convolution, nn.Conv2d) and isinstance(block.norm, nn.BatchNorm2d)
+    length = convolution.weight.flatten(1).norm(dim=1)
+    scale = torch.where(length > 0, block.convolution.weight.flatten(1).norm(dim=1).mean() / length.clamp(min=1e-12), 1)
+    block.convolution.weight.copy_(convolution.weight * scale.reshape(-1, 1, 1, 1))
+    block.norm.running_mean.copy_((mean - convolution.bias) * scale)
+    block.norm.running_var.copy_(variance * scale**2)
+    block.norm.weight.copy_((variance * scale**2 + block.norm.eps).sqrt() / scale)
+    block.norm.bias.copy_(mean)

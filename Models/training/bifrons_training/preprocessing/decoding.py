@@ -1,0 +1,100 @@
+"""From the bytes of a JPEG or PNG to an upright sRGB picture: sections 1 and 2 of docs/preprocessing.md."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bifrons_training.preprocessing import colour_profiles, containers
+
+LOCATING_SIDE = 640
+"""Pixels that the longer side keeps, if the file has them, when faces are looked for."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright RGB picture, decoded `reduction` times smaller than its `width` × `height` in the file."""
+
+    image: Image.Image
+    width: int
+    height: int
+    reduction: int
+
+
+def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
+    """Decodes a JPEG or PNG. None: at the reduction at which faces are looked for. A PNG is never reduced.
+
+    Raises Pillow's errors and `OSError` for what cannot be read.
+    """
+    container = containers.read(file if isinstance(file, bytes) else file.read_bytes())
+    if container.ends:
+        return _decode(container, reduction)
+    # What is put behind a JPEG that has no end marker may not show: else it stands in for rows that are missing.
+    content = container.content.removesuffix(b"\xff")
+    first, second = (
+        _decode(replace(container, content=content + filler * 1024 + b"\xff\xd9"), reduction)
+        for filler in (b"\x55", b"\xaa")
+    )
+    if first.image.tobytes() != second.image.tobytes():
+        raise OSError("image file is truncated")
+    return first
+
+
+def _decode(container: containers.Container, reduction: int | None) -> Decoded:
+    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG")) as image:
+        stored = image.size
+        if image.format == "JPEG":
+            reduction = reduction or locating_reduction(*stored)
+            # Exactly this scale of libjpeg's: Pillow divides the size by what is asked for.
+            image.draft(None, (stored[0] / reduction, stored[1] / reduction))
+        else:
+            reduction = 1
+        upright = _rgb(image, container.profiles)
+        if container.orientation > 1:
+            upright = upright.transpose(_TURNS[container.orientation])
+        width, height = stored[::-1] if container.orientation >= 5 else stored
+        return Decoded(upright, width, height, reduction)
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of EXIF's orientation stand upright."""
+
+
+def _rgb(image: Image.Image, profiles: list[colour_profiles.Profile]) -> Image.Image:
+    """sRGB; what is transparent stands on white, its colours converted before; 16-bit gray is rounded to 8 bits."""
+    gray = image.mode in ("1", "L", "LA", "I") or image.mode.startswith("I;16")
+    if image.mode == "CMYK":
+        return colour_profiles.convert(image, profiles, gray) or image.convert("RGB")
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray(((np.asarray(image).astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8))
+    if image.mode not in ("LA", "PA", "RGBA") and "transparency" not in image.info:
+        rgb = image.convert("RGB")
+        return colour_profiles.convert(rgb, profiles, gray) or rgb
+    rgba = image.convert("RGBA")
+    rgb = rgba.convert("RGB")
+    pixels = np.asarray(colour_profiles.convert(rgb, profiles, gray) or rgb).astype(np.uint32)
+    alpha = np.asarray(rgba).astype(np.uint32)[..., 3:]
+    return Image.fromarray(((pixels * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8))
+
+
+def reduction_of(length: float, keeping: int) -> int:
+    """The largest of 8, 4, 2 and 1 at which a length keeps so many whole pixels; 1 when it never had them."""
+    return next((r for r in (8, 4, 2) if math.floor(length / r) >= keeping), 1)
+
+
+def locating_reduction(width: int, height: int) -> int:
+    """The reduction at which faces are looked for."""
+    return reduction_of(max(width, height), LOCATING_SIDE)

@@ -1,0 +1,199 @@
+"""Writes the model cards and the training curves from the measured numbers."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from bifrons_training.data.catalogue import HONEST_SOURCE
+from bifrons_training.evaluation.report import head_rows, percent, source_rows
+from bifrons_training.files import write_text
+from bifrons_training.networks import detectors
+from bifrons_training.preprocessing import MARGIN, SIDE
+from bifrons_training.publishing.manifest import LICENCE
+from bifrons_training.workspace import TRAINING
+
+WHAT = {
+    "resnet": "A small residual network (He et al. 2016): a strided 3x3 stem, then two residual blocks of 64 filters, two of "
+    "128 and one of 256, batch norm throughout. Between them the picture is halved by averaging, so that nothing is "
+    "aliased (Zhang 2019).",
+    "inception": "A small Inception network (Szegedy et al. 2015, 2016) with a second look: beside the picture it sees "
+    "what fixed high-pass filters leave of it (Fridrich and Kodovsky 2012), where cameras and generators differ in their "
+    "noise. A stem of three convolutions, then four blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), each "
+    "reduced by 1x1 convolutions first, batch norm throughout.",
+}
+
+
+def training_paragraph(pictures: int, rows: list[dict[str, str]]) -> str:
+    """What the weights were made of, in one paragraph for manifest and card: how many `pictures`, and the curve's `rows`."""
+    seen = int(rows[-1]["images"]) if rows else 0
+    minutes = float(rows[-1]["minutes"]) if rows else 0.0
+    return (
+        f"{pictures} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
+        "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
+        "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
+        "and reconstructions of the real ones by small decoders (nearest, transposed convolution, pixel shuffle, bilinear). "
+        f"{seen} augmented views in {minutes:.0f} minutes (bf16 where it is faster, averaged weights), classes balanced, the "
+        "same augmentation for both classes."
+    )
+
+
+def fill(text: str) -> str:
+    """A paragraph wrapped at 120 columns."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def fill_paragraphs(markdown: str) -> str:
+    """Wraps the plain paragraphs of a text; headings, tables, lists and pictures stay as they are."""
+    parts = markdown.split("\n\n")
+    return "\n\n".join(p if p.lstrip()[:1] in "#|-!" else fill(p.strip()) for p in parts).rstrip() + "\n"
+
+
+def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
+    """What the data gives away besides the faces, as data_report.py found it; nothing if it has not been run."""
+    if not file.is_file():
+        return ""
+    lines = [textwrap.fill(text, 116, subsequent_indent="  ") for text in json.loads(file.read_text())["findings"]]
+    return (
+        "\nWhat the data gives away besides the faces (`make data-report DATA=FOLDER`):\n\n"
+        + "\n".join(f"- {line}" for line in lines)
+        + "\n"
+    )
+
+
+def card(name: str, report: dict[str, Any], sizes: dict[str, int], manifest: dict[str, Any]) -> str:
+    """The text of a model card."""
+    values = report[name]
+    parameters, operations = detectors.cost(detectors.build(name))
+    honest, everything, equalised = values["honest_pair"], values["all"], report["equalised"][name]
+    served, precisions = report["precisions"]["served"], report["precisions"]["compared"][name]
+    return f"""# {name} {manifest["version"]}
+
+{WHAT[name]} Global average pooling and one logit; the same weights give the class-activation map (Zhou et al. 2016), the
+second output.
+
+{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of {MARGIN}
+times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
+([preprocessing version 3](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
+the probability that the face is AI-generated, for a stream of which half is generated. `model.onnx` computes in f32,
+`model.int8.onnx` is the same network in int8 with a calibration of its own: ROC AUC {precisions["f32"]["roc_auc"]:.4f} and
+{precisions["int8"]["roc_auc"]:.4f}, ECE {precisions["f32"]["ece"]:.4f} and {precisions["int8"]["ece"]:.4f}. Workers serve {served} unless they are told otherwise.
+
+It is far from chance and **not good enough to decide about anybody**.
+
+## What it reaches
+
+On the validation split (groups it never saw, sources it did), through the file that is served, with 95 % intervals:
+
+{head_rows({"**honest pair** (FFHQ, StyleGAN1)": honest, "all sources": everything, "all sources, equalised": equalised})}
+
+Read the first column. There, real and generated pictures have the same size, format and framing, and the network has only
+the face to go by: {honest["roc_auc"]:.2f}. The second, {everything["roc_auc"]:.2f}, says little: across sources the
+classes also differ in resolution, JPEG history, framing and backdrop, and a network learns these first. Expect numbers
+nearer to the first column, or below it, on cameras and generators that are not listed here.
+
+{source_rows(values)}
+
+![ROC and reliability](../evaluation/{name}.png)
+
+The [evaluation](../evaluation/README.md) has all numbers: under compression and blur, with sources and generators left out,
+in other number formats.
+
+![curves](training.png)
+
+The curve's points are in [training.csv](training.csv); its AUCs are on the groups kept for calibration and on sources that
+never train, not on the validation split.
+
+## What it was trained on
+
+{manifest["training"]} {sizes["calibration"]} pictures of other groups calibrated it, {sizes["validation"]} judge it.
+{data_findings()}
+## Traps
+
+- It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split
+  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated pictures.
+- Small faces are enlarged to its input and carry few traces: below about 80 px it was not measured.
+- Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
+  {HONEST_SOURCE} (FFHQ) above.
+- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. What
+  it makes of sources and generators left out of a training is in the evaluation; on new cameras wrong alarms can be more
+  frequent than above.
+- Screenshots, strong compression, scans, filters and make-up apps move the score in either direction.
+- The pictures are not balanced over age, skin and sex, and error rates by group were not measured.
+- Calibration holds for pictures like those above, half of them generated. Where generated pictures are rare, the share
+  of true alarms among alarms is far lower than the probability suggests.
+
+## What it is for, and what not
+
+For trying out Bifrons, for research, and for ordering a queue that people look through. Not for blocking, accusing,
+identifying or refusing anybody without a person who looks; not as evidence; not for pictures other than faces.
+
+## Licence
+
+{LICENCE}
+"""
+
+
+def overview(report: dict[str, Any], ensemble: dict[str, Any], sizes: dict[str, int]) -> str:
+    """The text of Models/README.md: the merge and the policies."""
+    merged = report["merged"]
+    blend = next(m for m in ensemble["merge"] if len(m["models"]) == len(ensemble["models"]))
+    terms = " + ".join(f"{w:.3f} x {m}" for m, w in zip(blend["models"], blend["weights"], strict=True))
+    policy = ensemble["policies"]["default"]
+    lines = "\n".join(
+        f"| {action} | {policy[action]:.3f} | {percent(merged[action]['false_positives'])} "
+        f"| {percent(merged[action]['true_positives'])} |"
+        for action in ("review", "block")
+    )
+    return f"""# Models
+
+One folder a model (`manifest.json`, `model.onnx`, `model.int8.onnx`, its card) and `ensemble.json`, which says how scores
+merge. The cards of the two networks ([resnet](resnet/README.md), [inception](inception/README.md)) say what they reach and
+what they must not be used for. The [locator](locator/README.md) finds the faces that they look at.
+[training/](training/README.md) makes all of it again.
+
+## The merge
+
+`probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models,
+fitted, like each model's own calibration, on {sizes["calibration"]} pictures of groups that were kept out of the training.
+Both together: {blend["bias"]:.3f} + {terms}. On the validation split:
+
+{head_rows({"**honest pair**": merged["honest_pair"], "all sources": merged["all"]})}
+
+![ROC and reliability](evaluation/merged.png)
+
+Everything that was measured, each model and the merge: [evaluation](evaluation/README.md).
+
+## The policies
+
+The thresholds of `default` were chosen on the real pictures of the same held-out groups, so that 1 % of them are
+reviewed or blocked and 0.1 % blocked ({sizes["calibration_real"]} pictures: the second is decided by the one or two that look most
+generated, a rough number). On the validation split:
+
+| action | probability from | of the real | of the generated |
+|---|---|---|---|
+{lines}
+
+Without a face nothing is known of a picture: `no_face` is `{policy["no_face"]}`, whatever the scores are.
+
+These are pictures of the sources it was trained on. On others the share of real pictures above the thresholds is
+higher: measure it on your own before `block` blocks anything, and set your own thresholds in `ensemble.json`.
+"""
+
+
+def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int]) -> None:
+    """Writes Models/README.md and both cards."""
+    ensemble = json.loads((models / "ensemble.json").read_text())
+    for name in ensemble["models"]:
+        manifest = json.loads((models / name / "manifest.json").read_text())
+        write_text(models / name / "README.md", fill_paragraphs(card(name, report, sizes, manifest)))
+    write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes)))
+
+
+def head_metrics(values: dict[str, Any]) -> dict[str, float]:
+    """The numbers that stand in a manifest."""
+    everything = values["all"]
+    numbers = {key: everything[key] for key in ("roc_auc", "accuracy", "eer", "ece", "n")}
+    return {"roc_auc_honest_pair": values["honest_pair"]["roc_auc"], **numbers}

@@ -1,0 +1,132 @@
+"""What preprocessing in Python gives for a folder of pictures, for the comparison with Swift.
+
+    python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
+
+Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
+`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine of an angle by which
+all landmarks were turned before they were used), `turned` (by how many degrees clockwise each face stands turned by
+them), `views`, a file of the bytes of each square that the ResNet looks at, and `probabilities`, by "model precision"
+those of each square. With --make the pictures are made first: portraits of every size, place and angle on textures, in
+every kind of JPEG and PNG, with every kind of colour profile, and the odd ones.
+`Tests/InferenceTests/ParityTests.swift` does the comparing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from bifrons_training import preprocessing
+from bifrons_training.evaluation.metrics import sigmoid
+from bifrons_training.evaluation.scorer import Scorer
+from bifrons_training.preprocessing.locating import Locator
+from bifrons_training.preprocessing.turning import turn_of
+from bifrons_training.publishing.parity_pictures import make
+from bifrons_training.workspace import MODELS
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+TURNS = (
+    (1.0, 0.0), (0.8, 0.6), (0.0, 1.0), (-0.6, 0.8), (-1.0, 0.0), (-0.8, -0.6), (0.0, -1.0), (0.6, -0.8),
+    (0.96, 0.28), (0.6, 0.8), (-0.28, 0.96), (-0.8, 0.6), (-0.96, -0.28), (-0.6, -0.8), (0.28, -0.96), (0.8, -0.6),
+)  # fmt: skip
+"""By what the landmarks of pictures that are made are turned: crops at all angles, whatever angles a locator can see."""
+
+
+class Probabilities:
+    """What the published models say of squares, in f32 and, where they have it, in int8."""
+
+    def __init__(self, models: Path) -> None:
+        self._lines: dict[str, tuple[Scorer, float, float, int]] = {}
+        for name in json.loads((models / "ensemble.json").read_text())["models"]:
+            manifest = json.loads((models / name / "manifest.json").read_text())
+            line = manifest["calibration"]["scale"], manifest["calibration"]["bias"], manifest["input"]["width"]
+            for precision, network in (("f32", manifest), ("int8", manifest.get("int8"))):
+                if network:
+                    self._lines[f"{name} {precision}"] = Scorer(models / name / network["file"], threads=1), *line
+        self.side = self._lines["resnet f32"][3]
+
+    def of(self, cut: Callable[[int], np.ndarray]) -> dict[str, list[float]]:
+        """By model and precision; `cut` gives the squares [n, side, side, 3] uint8 at a side."""
+        return {
+            key: sigmoid(scorer.logits(cut(side)) * scale + bias).tolist()
+            for key, (scorer, scale, bias, side) in self._lines.items()
+        }
+
+
+def turned_landmarks(points: np.ndarray, turn: tuple[float, float]) -> np.ndarray:
+    """Landmarks [5, 2] turned about the nose."""
+    cosine, sine = turn
+    away = points - points[2]
+    x, y = away[:, 0], away[:, 1]
+    return np.stack([points[2, 0] + (x * cosine - y * sine), points[2, 1] + (x * sine + y * cosine)], axis=1)
+
+
+def examine(
+    file: Path, locator: Locator, probabilities: Probabilities, out: Path, turn: tuple[float, float]
+) -> dict[str, Any]:
+    """One picture's entry."""
+    try:
+        decoded = preprocessing.decode(file)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return {"file": str(file), "error": f"{error}"}
+    found = locator.faces(decoded)
+    faces = [(face.box, turn_of(turned_landmarks(face.landmarks, turn))) for face in found]
+    wanted = preprocessing.crops(faces, decoded.width, decoded.height)
+
+    @functools.cache
+    def cut(side: int) -> np.ndarray:
+        return np.stack(preprocessing.views(file, decoded, wanted, side))
+
+    target = out / f"{file.stem}-{file.suffix[1:]}.rgb"
+    target.write_bytes(cut(probabilities.side).tobytes())
+    return {
+        "file": str(file),
+        "width": decoded.width,
+        "height": decoded.height,
+        "reduction": decoded.reduction,
+        "boxes": [box for box, _ in faces],
+        "landmarkTurn": turn,
+        "turned": [stands.degrees for _, stands in faces],
+        "views": str(target),
+        "probabilities": probabilities.of(cut),
+    }
+
+
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Preprocess a folder of pictures, for the comparison with Swift.")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=MODELS)
+    parser.add_argument("--pictures", type=Path, help="a folder; those in folders below it count as well")
+    parser.add_argument("--make", type=int, default=0, help="make so many pictures instead")
+    parser.add_argument("--portrait", type=Path, help="the face that goes into the pictures that are made")
+    parser.add_argument("--most", type=int, default=1 << 30, help="take no more than so many, evenly spread")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    pictures = options.pictures or options.out / "pictures"
+    if options.make:
+        with Image.open(options.portrait) as portrait:
+            make(pictures, portrait.convert("RGB"), options.make)
+    files = sorted(file for file in pictures.rglob("*") if file.suffix.lower() in SUFFIXES)
+    step = max(1, len(files) // options.most)
+    locator = Locator(options.models / "locator")
+    probabilities = Probabilities(options.models)
+    entries = [
+        examine(file, locator, probabilities, options.out, TURNS[number % len(TURNS) if options.make else 0])
+        for number, file in enumerate(files[::step][: options.most])
+    ]
+    (options.out / "parity.json").write_text(json.dumps(entries))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

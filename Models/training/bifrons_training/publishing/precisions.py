@@ -1,0 +1,101 @@
+"""A network in f32 and in int8, each with a calibration of its own, and which of them is served unless somebody asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bifrons_training.data.catalogue import Face
+from bifrons_training.evaluation import calibration, metrics
+from bifrons_training.evaluation.measurement import part_name, slice_auc, slices
+from bifrons_training.evaluation.scorer import Scorer
+from bifrons_training.publishing.processors import available, largest_moves
+
+ROC_AUC_LOSS, SLICE_LOSS, ECE_GAIN, PROCESSORS_APART = 0.002, 0.005, 0.005, 0.01
+"""How much worse than f32 int8 may be for it to be served: in ROC AUC over all pictures, in that of any source, and in ECE;
+and how far apart its calibrated logits may lie by instruction set."""
+
+NETWORKS = {"f32": ("model.onnx", "f32"), "int8": ("model.int8.onnx", "f32")}
+"""The file of each precision, and what else the engine computes in."""
+
+
+def measured() -> dict[str, tuple[str, str]]:
+    """`NETWORKS`, and bf16 where the processor has it: elsewhere the engine computes in f32 instead."""
+    return NETWORKS | ({"bf16": ("model.onnx", "bf16")} if "AVX512_CORE_BF16" in available() else {})
+
+
+@dataclass
+class Calibrated:
+    """A network of several precisions, by precision."""
+
+    lines: dict[str, tuple[float, float]]
+    """Scale and bias of the calibration. bf16, which has no file of its own, shares that of f32."""
+    held_out: dict[str, np.ndarray]
+    """Calibrated logits of the pictures that the lines are fitted on."""
+    validation: dict[str, np.ndarray]
+    """Calibrated logits of the pictures that judge."""
+    apart: dict[str, float]
+    """How far any of int8's calibrated logits of the latter lies from this processor's own, by instruction set."""
+
+
+def calibrate(folder: Path, held_out: np.ndarray, labels: np.ndarray, validation: np.ndarray) -> Calibrated:
+    """Fits the calibrations of the networks in `folder` on pictures and labels that were held out of the training."""
+    found = Calibrated({}, {}, {}, {})
+    for precision, (file, hint) in measured().items():
+        scorer = Scorer(folder / file, precision=hint)
+        raw = scorer.logits(held_out)
+        if precision in NETWORKS:
+            (scale,), bias = calibration.fit_logistic(raw[:, None], labels)
+            found.lines[precision] = round(scale, 6), round(bias, 6)
+        scale, bias = found.lines.get(precision, found.lines["f32"])
+        found.held_out[precision] = scale * raw + bias
+        found.validation[precision] = scale * scorer.logits(validation) + bias
+    scale, _ = found.lines["int8"]
+    moves = largest_moves(folder / NETWORKS["int8"][0], validation)
+    found.apart = {name: round(abs(scale) * move, 4) for name, move in moves.items()}
+    return found
+
+
+def compare(faces: list[Face], logits: dict[str, np.ndarray]) -> dict[str, Any]:
+    """One scorer's calibrated logits of `faces` by precision: ROC AUC and ECE, what the ROC AUC loses against f32 where it
+    loses most, and how far probabilities move."""
+    labels = np.array([face.label for face in faces])
+    parts = [(part_name(label, name), label, inside) for label, name, inside in slices(faces)]
+    found: dict[str, Any] = {}
+    for name, values in logits.items():
+        drops = {
+            part: slice_auc(labels, logits["f32"], label, inside) - slice_auc(labels, values, label, inside)
+            for part, label, inside in parts
+        }
+        worst = max(drops, key=lambda part: drops[part])
+        probabilities = metrics.sigmoid(values)
+        moved = np.abs(probabilities - metrics.sigmoid(logits["f32"]))
+        found[name] = {
+            "roc_auc": round(metrics.roc_auc(labels, values), 4),
+            "ece": round(metrics.calibration_error(labels, probabilities), 4),
+            "worst_slice": worst,
+            "worst_slice_drop": round(drops[worst], 4),
+            "probability_moved_median": round(float(np.median(moved)), 4),
+            "probability_moved_99": round(float(np.quantile(moved, 0.99)), 4),
+            "probability_moved_most": round(float(moved.max()), 4),
+        }
+    return found
+
+
+def choose(compared: dict[str, dict[str, Any]], apart: float) -> str:
+    """ "int8" if no scorer, the merge included, loses more by it than the limits above allow, else "f32".
+
+    `compared` holds what `compare` says of each scorer, `apart` is the largest of `Calibrated.apart`.
+    """
+    for scorer in compared.values():
+        f32, int8 = scorer["f32"], scorer["int8"]
+        if (
+            f32["roc_auc"] - int8["roc_auc"] > ROC_AUC_LOSS
+            or int8["worst_slice_drop"] > SLICE_LOSS
+            or int8["ece"] - f32["ece"] > ECE_GAIN
+        ):
+            return "f32"
+    return "int8" if apart <= PROCESSORS_APART else "f32"

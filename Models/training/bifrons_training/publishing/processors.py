@@ -1,0 +1,50 @@
+"""What other processors make of a network: the same pictures, with oneDNN held to older instruction sets."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from bifrons_training.evaluation.scorer import Scorer
+
+INSTRUCTION_SETS = {
+    "SSE41": "sse4_1",
+    "AVX2": "avx2",
+    "AVX2_VNNI": "avx_vnni",
+    "AVX512_CORE": "avx512bw",
+    "AVX512_CORE_VNNI": "avx512_vnni",
+    "AVX512_CORE_BF16": "avx512_bf16",
+    "AVX512_CORE_AMX": "amx_int8",
+}
+"""oneDNN's names (`ONEDNN_MAX_CPU_ISA`) of those that differ in how they multiply, and the processor flag of each."""
+
+
+def available(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """The names of the instruction sets that this processor has."""
+    flags = set(next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split())
+    return [name for name, flag in INSTRUCTION_SETS.items() if flag in flags]
+
+
+def largest_moves(file: Path, pictures: np.ndarray) -> dict[str, float]:
+    """How far any raw logit of `pictures` [n, SIDE, SIDE, 3] uint8 lies from what this processor computes by itself, for
+    every instruction set that it has."""
+    usual = Scorer(file, threads=1).logits(pictures)
+    return {name: float(np.abs(_logits(name, file, pictures) - usual).max()) for name in available()}
+
+
+def _logits(instruction_set: str, file: Path, pictures: np.ndarray) -> np.ndarray:
+    # oneDNN looks at the variable once in a process.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _limit, (instruction_set,)) as pool:
+        return pool.submit(_score, file, pictures).result()
+
+
+def _limit(instruction_set: str) -> None:
+    os.environ["ONEDNN_MAX_CPU_ISA"] = instruction_set
+
+
+def _score(file: Path, pictures: np.ndarray) -> np.ndarray:
+    return Scorer(file, threads=1).logits(pictures)

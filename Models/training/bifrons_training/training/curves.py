@@ -1,0 +1,45 @@
+"""The curve of a training: read from its CSV file, and drawn."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+
+def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
+    """Loss and held-out AUC over the images seen, as a small PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    images = [int(row["images"]) / 1000 for row in rows]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    left.plot(images, [float(row["loss"]) for row in rows], label="loss")
+    left.plot(images, [float(row["accuracy"]) for row in rows], label="accuracy")
+    left.set(title=f"{name}: training batches", xlabel="thousand images", ylim=(0, 1))
+    lines = {
+        "held_out": "all sources",
+        "honest_pair": "honest pair",
+        "watched": "never trained",
+        "trained_pair": "honest pair, trained on",
+    }
+    for key, label in lines.items():
+        known = [(at, float(row[key])) for at, row in zip(images, rows, strict=True) if row.get(key)]
+        if known:  # Earlier runs did not measure all of them.
+            right.plot(*zip(*known, strict=True), label=label)
+    right.set(title="ROC AUC, unchanged pictures", xlabel="thousand images", ylim=(0.4, 1.01))
+    left.legend(loc="lower left")
+    right.legend(loc="lower right")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=80, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def read_curve(file: Path) -> list[dict[str, str]]:
+    """The rows of a training's CSV; none if it has not got that far."""
+    if not file.is_file():
+        return []
+    with file.open(newline="") as source:
+        return list(csv.DictReader(source))

@@ -1,0 +1,110 @@
+"""Trains one network: balanced batches, equal augmentation, pseudo-fakes, cosine schedule over wall time, averaged weights.
+
+    python Models/training/train.py --data FOLDER --model resnet --minutes 45
+
+The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
+interrupted run goes on where its last checkpoint stands. The same seed therefore gives the same batches, but the same
+weights only on an equally fast machine. Of the weights seen on the way the last are kept that do no worse than the best, by
+one standard error, on pictures of sources and generators that never train and on the matched pair (see `Evaluator`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from bifrons_training.augmentation.reconstructions import Reconstructions
+from bifrons_training.data.splits import Splits
+from bifrons_training.errors import program
+from bifrons_training.networks import detectors, pretrained_detectors
+from bifrons_training.processes import keep_freed_memory
+from bifrons_training.training.loop import train
+from bifrons_training.training.recipe import DEFAULT_MINUTES, Recipe
+from bifrons_training.training.run import Run
+from bifrons_training.workspace import DEFAULT_WORK, open_cache
+
+NORM_PICTURES = 256
+"""How many held-out pictures set the norms of published weights."""
+
+
+@program
+def main() -> int:
+    """The command line: trains one network. Returns the exit status."""
+    keep_freed_memory()
+    plain = Recipe.here()
+    parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument("--model", choices=(*detectors.NAMES, *pretrained_detectors.NAMES), required=True)
+    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the whole schedule")
+    parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
+    parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
+    parser.add_argument("--threads", type=int, default=1)
+    spare = max(1, (os.cpu_count() or 2) - 2) if torch.cuda.is_available() else 1
+    parser.add_argument("--workers", type=int, default=spare, help="processes that make the views")
+    parser.add_argument("--batch", type=int, default=plain.batch)
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="decoded pixels and reconstructions")
+    parser.add_argument(
+        "--begin-from", type=Path, help="a checkpoint, or a published model's folder, whose weights are the first ones"
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="the folder of TAEF2's weights, if that shall make pseudo-fakes too"
+    )
+    parser.add_argument("--run", type=Path, help="checkpoint and curve; default: --work")
+    parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to do without")
+    parser.add_argument("--peak-rate", type=float, default=plain.peak_rate)
+    parser.add_argument("--honest-weight", type=float, default=plain.honest_weight)
+    parser.add_argument("--pseudo", type=float, default=plain.pseudo)
+    parser.add_argument("--mixing", type=float, default=plain.mixing)
+    parser.add_argument("--surroundings", type=float, default=plain.surroundings)
+    parser.add_argument("--side", type=int, default=plain.side)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cache = open_cache(options.data, options.work)
+    recipe = Recipe(
+        peak_rate=options.peak_rate,
+        honest_weight=options.honest_weight,
+        pseudo=options.pseudo,
+        mixing=options.mixing,
+        surroundings=options.surroundings,
+        side=options.side,
+        batch=options.batch,
+        leave_out=tuple(options.leave_out),
+    )
+    run = Run(options.model, options.run or options.work, recipe)
+    calibration = Splits.of(cache.faces, recipe.leave_out).calibration
+    norm_pictures = cache.inputs(calibration[:: max(1, len(calibration) // NORM_PICTURES)], recipe.side)
+    if run.resume():
+        print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
+    elif options.begin_from and options.begin_from.is_dir():
+        run.load_published(options.begin_from, norm_pictures)
+        print(f"{run.name}: begins with the weights of {options.begin_from}", flush=True)
+    elif options.begin_from:
+        print(
+            f"{run.name}: begins with {run.load_average(options.begin_from)} numbers of {options.begin_from}",
+            flush=True,
+        )
+    elif run.name in pretrained_detectors.NAMES:
+        run.load_pretrained(options.work, norm_pictures)
+    if not run.finished:
+        reconstructions = None
+        if recipe.pseudo:
+            reconstructions = Reconstructions(cache, Splits.of(cache.faces), options.work, weights=options.weights)
+        train(
+            run,
+            cache,
+            Splits.of(cache.faces, recipe.leave_out),
+            reconstructions,
+            options.minutes,
+            options.points,
+            options.steps,
+            options.workers,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

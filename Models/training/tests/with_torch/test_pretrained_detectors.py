@@ -1,0 +1,112 @@
+"""Bodies of others: their weights are read rightly, and what is added begins at nothing."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from bifrons_training.errors import DataError
+from bifrons_training.networks import detectors, pretrained_detectors
+from bifrons_training.networks.backbones import (
+    efficientnet_lite0,
+    load_efficientnet_lite0,
+    load_resnet50_thin,
+    resnet50_thin,
+)
+from bifrons_training.networks.layers import ConvBN
+from bifrons_training.networks.pretrained_weights import EFFICIENTNET_LITE0, RESNET50_THIN, fetch
+from bifrons_training.workspace import DEFAULT_WORK
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (6, 96, 96, 3)).astype(np.uint8)
+
+
+def folded(body):
+    for module in body.eval().modules():
+        if isinstance(module, ConvBN):
+            module.fuse()
+    return body
+
+
+def test_the_resnet_computes_what_its_file_does():
+    file = fetch(RESNET50_THIN, DEFAULT_WORK)
+    model = onnx.load(file)
+    last = [node for node in model.graph.node if node.op_type == "Relu"][-1].output[0]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    grey = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3)).astype(np.float32)
+    wanted = session.run([last], {"input:0": grey[..., ::-1] - np.array([104, 117, 123], np.float32)})[0]
+    body, _ = resnet50_thin()
+    load_resnet50_thin(folded(body), file)
+    with torch.no_grad():
+        made = body(detectors.network_input(torch.from_numpy(grey.astype(np.uint8))))[:, -1024:].numpy()
+    assert np.abs(made - wanted).max() < 1e-4
+
+
+def test_the_efficientnets_norms_know_the_scale_and_order_of_its_input():
+    """Its file computes nothing by itself, but its first norm says what mean and spread it saw of ordinary pictures."""
+    body, _ = efficientnet_lite0()
+    load_efficientnet_lite0(body, fetch(EFFICIENTNET_LITE0, DEFAULT_WORK))
+    smooth = nn.functional.interpolate(torch.randn(24, 3, 12, 12, generator=torch.manual_seed(2)), 96, mode="bicubic")
+    with torch.no_grad():
+        stem = body.stem.first
+        seen = stem.convolution(stem.padding(smooth * body.stem.gain + body.stem.shift))
+    spread = (seen.var((0, 2, 3)) / stem.norm.running_var).log().abs()
+    assert float(spread.median()) < 1.5
+
+
+@pytest.mark.parametrize("name", pretrained_detectors.NAMES)
+def test_a_detector_begins_as_the_body_with_norms_and_an_open_answer(name):
+    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, PICTURES).eval()
+    x = detectors.network_input(torch.from_numpy(PICTURES))
+    with torch.no_grad():
+        assert torch.equal(detector(x), torch.zeros(len(PICTURES), 1))
+        features = detector.body(x).mean((2, 3))
+        without = detector.body[0].stem.noise.weight.abs().sum()
+    assert without == 0
+    assert features.shape[0] == len(PICTURES) and torch.isfinite(features).all()
+
+
+def test_norms_given_back_to_the_resnet_change_nothing():
+    body, _ = resnet50_thin()
+    load_resnet50_thin(folded(body), fetch(RESNET50_THIN, DEFAULT_WORK))
+    detector = pretrained_detectors.from_pretrained("resnet50", DEFAULT_WORK, PICTURES).eval()
+    x = detectors.network_input(torch.from_numpy(PICTURES))
+    with torch.no_grad():
+        wanted, made = body(x), detector.body[0](x)
+    assert float((made - wanted).abs().max()) < 1e-3 * float(wanted.abs().max())
+
+
+@pytest.mark.parametrize("name", pretrained_detectors.NAMES)
+def test_every_parameter_learns_at_one_rate(name):
+    detector = pretrained_detectors.build(name)
+    grouped = [
+        parameter for _, parameters in pretrained_detectors.layerwise_rates(detector) for parameter in parameters
+    ]
+    assert sorted(map(id, grouped)) == sorted(map(id, detector.parameters()))
+
+
+@pytest.mark.parametrize("name", pretrained_detectors.NAMES)
+def test_maps_average_to_the_logit(name):
+    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, PICTURES).eval()
+    nn.init.normal_(detector.head.weight)
+    x = detectors.network_input(torch.from_numpy(PICTURES))
+    with torch.no_grad():
+        logits, maps = detector.explained(x)
+        assert torch.allclose(logits, detector(x), atol=1e-4) and torch.allclose(
+            maps.mean((1, 2)), logits[:, 0], atol=1e-4
+        )
+
+
+def test_files_of_other_networks_are_refused(tmp_path):
+    for load, other in ((load_resnet50_thin, resnet50_thin), (load_efficientnet_lite0, efficientnet_lite0)):
+        body, _ = other()
+        file = tmp_path / load.__name__
+        if load is load_resnet50_thin:
+            folded(body)
+            onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), file)
+        else:
+            torch.save({"_conv_stem.weight": torch.zeros(1)}, file)
+        with pytest.raises(DataError, match="does not hold"):
+            load(body, file)
