@@ -1,10 +1,11 @@
 """Makes Models/locator from a data folder: the one entry point.
 
-    python Models/training/make_locator.py --data FOLDER [--from PUBLISHED]
+    python -m bifrons_training.make_locator --data FOLDER [--from PUBLISHED]
 
-Checks and divides the data, trains, exports and proves the ONNX file, chooses the threshold, measures on held-out scenes and
-writes the card. Interrupted, it goes on where it was when started again; `--publish-only` publishes the checkpoint as it
-stands. With `--from` a new training begins with the weights of a published locator instead of with nothing.
+Checks and divides the data, trains, exports and proves the ONNX file, chooses the threshold, measures on held-out
+scenes and writes the card. Interrupted, it goes on where it was when started again; `--publish-only` publishes the
+checkpoint as it stands. With `--from` a new training begins with the weights of a published locator instead of with
+nothing.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
 """Makes everything under Models/ from a data folder: the one entry point.
 
-    python Models/training/make_models.py --data FOLDER
+    python -m bifrons_training.make_models --data FOLDER
 
 Checks the data, trains both networks side by side, calibrates them on held-out groups, exports and proves the ONNX
 files, measures them on the validation split and writes the cards. Interrupted, it goes on where it was when started
 again; finished, it only publishes anew. `--go-on` begins with the published weights instead of none. `--publish-only`
-publishes from the checkpoints as they stand, and leaves a network that has none as it is: one whose training came to nothing
-better. `--recalibrate` leaves both networks as they are and does the rest: after a change of the locator or of the
-preprocessing.
-The locator itself comes from make_locator.py.
+publishes from the checkpoints as they stand, and leaves a network that has none as it is: one whose training came to
+nothing better. `--recalibrate` leaves both networks as they are and does the rest: after a change of the locator or of
+the preprocessing. The locator itself comes from `make_locator`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ def train_side_by_side(runs: list[list[str]], at_once: int) -> bool:
     for start in range(0, len(runs), at_once):
         started = [subprocess.Popen([*command, *arguments]) for arguments in runs[start : start + at_once]]
         try:
-            if any([process.wait() != 0 for process in started]):
+            statuses = [process.wait() for process in started]
+            if any(statuses):
                 return False
         finally:
             for process in started:

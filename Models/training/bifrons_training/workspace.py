@@ -17,5 +17,8 @@ DEFAULT_WORK = REPOSITORY / ".cache" / "training"
 
 
 def open_cache(data: Path, work: Path, models: Path = MODELS) -> PixelCache:
-    """The data folder, checked, and its pictures decoded in `work`. Raises `DataError` for whatever is wrong with it."""
+    """The data folder, checked, and its pictures decoded in `work`.
+
+    Raises `DataError` for whatever is wrong with it.
+    """
     return PixelCache(data, work / "pixels", read_catalogue(data), Locator(models / "locator"))

@@ -162,8 +162,8 @@ CUTS = [
     ((0.96, 0.28), (150.0, 139.0, 1.0), 1, 8, "d190aa01"),
     ((0.0, 1.0), (11.0, 12.0, 100.0), 1, 32, "5ac63d09"),
 ]
-"""Turn, square, reduction, side and digest: smaller than the cut, larger, so large that means are taken first, beyond the
-border, of a reduced picture."""
+"""Turn, square, reduction, side and digest: smaller than the cut, larger, so large that means are taken first, beyond
+the border, of a reduced picture."""
 
 
 def noise(width: int, height: int) -> np.ndarray:

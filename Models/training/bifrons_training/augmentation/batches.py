@@ -21,8 +21,8 @@ def cutmix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Ten
 def swap_surroundings(x: Tensor, share: float, random: np.random.Generator) -> Tensor:
     """Puts the faces of a `share` of the pictures in the surroundings of others; a face keeps its label.
 
-    Backdrop, clothes and composition belong to a source and not to what made the face, and tell the classes apart where it is
-    blurred beyond recognition (`conditions.face_blurred`). The seam is an ellipse of random size and softness.
+    Backdrop, clothes and composition belong to a source and not to what made the face, and tell the classes apart where
+    it is blurred beyond recognition (`conditions.face_blurred`). The seam is an ellipse of random size and softness.
     """
     count, side = len(x), x.shape[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -61,7 +62,7 @@ class Discriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (3, 32, 64, 96)
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in itertools.pairwise(widths))
         self.logits = nn.Conv2d(widths[-1], 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -94,8 +95,8 @@ def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(SEED + number)
     random = np.random.default_rng((SEED, number))
-    network = Autoencoder(kind, depth).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    discriminator = Discriminator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Autoencoder(kind, depth).to(device, memory_format=torch.channels_last)
+    discriminator = Discriminator().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3, betas=(0.5, 0.99))
     discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), 4e-4, betas=(0.5, 0.99))
     began, errors = time.monotonic(), [0.0]
@@ -142,4 +143,5 @@ def reconstruct(network: nn.Module, picture: np.ndarray, scale: float) -> np.nda
     x = x.float()
     if size != [height, width]:
         x = nn.functional.interpolate(x, [height, width], mode="bicubic", antialias=True)
-    return ((x[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    pixels: np.ndarray = ((x[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    return pixels

@@ -1,9 +1,9 @@
 """Faces by a generator that others trained: MobileStyleGAN (Belousov 2021), distilled from StyleGAN2 on FFHQ.
 
-    python Models/training/generated_faces.py --out FOLDER [--count 20000]
+    python -m bifrons_training.augmentation.generated_faces --out FOLDER [--count 20000]
 
-Writes a data folder of the form that training reads (faces.csv, train/ai_generated/), pictures of 128 to 256 px as PNG. Face
-number n is the same in every run; a run that was interrupted goes on where it was.
+Writes a data folder of the form that training reads (faces.csv, train/ai_generated/), pictures of 128 to 256 px as PNG.
+Face number n is the same in every run; a run that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
@@ -50,13 +50,15 @@ class Generator:
         self._mean = np.mean([self._style(random) for _ in range(MEAN_OF)], axis=0)
 
     def _style(self, random: np.random.Generator) -> np.ndarray:
-        return self._mapping([random.standard_normal((1, STYLE)).astype(np.float32)])[0]
+        style: np.ndarray = self._mapping([random.standard_normal((1, STYLE)).astype(np.float32)])[0]
+        return style
 
     def face(self, random: np.random.Generator) -> np.ndarray:
         """A new face, [1024, 1024, 3] uint8, its truncation drawn from `TRUNCATION` (Karras et al. 2019)."""
         style = self._mean + random.uniform(*TRUNCATION) * (self._style(random) - self._mean)
         made = self._synthesis([style.astype(np.float32)])[0][0]
-        return ((made.transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+        pixels: np.ndarray = ((made.transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+        return pixels
 
 
 def published(face: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Random changes of a training picture. They never look at the label, so they cannot teach it.
 
-What a picture lives through on its way to a moderator, in about that order: framing, resampling, lens and sensor, colour,
-sharpening, recompression by the services and screenshots that it passed, and at the end the one preprocessing that
-workers do. The same seed does the same to two pictures of equal size: a real one and its reconstruction.
+What a picture lives through on its way to a moderator, in about that order: framing, resampling, lens and sensor,
+colour, sharpening, recompression by the services and screenshots that it passed, and at the end the one preprocessing
+that workers do. The same seed does the same to two pictures of equal size: a real one and its reconstruction.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ SAMPLINGS = (0x111111, 0x211111, 0x221111)
 """libjpeg's factors of whole chroma, of half the width, and of half the width and height."""
 
 NOISE = np.random.default_rng(4).standard_normal((512, 512, 3)).astype(np.float32)
-"""Cut-outs of this one are the sensors' noise: drawing a new one for every picture would take longer than all the rest."""
+"""Cut-outs of this one are the sensors' noise: drawing a new one for every picture would take longer than all the
+rest."""
 
 SMALLEST = 48
 """Pixels below which no step makes a picture."""
@@ -82,7 +83,9 @@ def recompress(picture: Picture, random: Random, low: int = 35, high: int = 98) 
     options = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(low, high))]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLINGS[(0, 1, 2, 2)[random.integers(4)]]]
     _, packed = cv2.imencode(".jpg", padded[..., ::-1], options)
-    return cv2.imdecode(packed, cv2.IMREAD_COLOR)[top:, left:, ::-1]
+    decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded[top:, left:, ::-1]
 
 
 def jitter_colour(picture: Picture, random: Random) -> Picture:
@@ -106,7 +109,7 @@ def add_noise(picture: Picture, random: Random) -> Picture:
     grain = 2 if random.random() < 0.3 else 1
     size = -(-side // grain)
     y, x = (int(v) for v in random.integers(0, max(1, len(NOISE) - size), 2))
-    noise = NOISE[y : y + size, x : x + size] * float(random.uniform(1, 8))
+    noise: np.ndarray = NOISE[y : y + size, x : x + size] * float(random.uniform(1, 8))
     if random.random() < 0.5:
         noise = np.repeat(noise[..., :1], 3, axis=-1)
     if noise.shape[0] != side or grain > 1:
@@ -130,8 +133,8 @@ def screenshot(picture: Picture, random: Random) -> Picture:
 def upsample(picture: Picture, random: Random, simulated: bool) -> Picture:
     """Halved and doubled again: as generators do it (Zhang et al. 2019, AutoGAN), or by an ordinary kernel.
 
-    A transposed convolution puts zeros between the pixels and smooths with a kernel that nothing forces to weigh the four
-    places of a pixel alike; here it is a bilinear one with random errors.
+    A transposed convolution puts zeros between the pixels and smooths with a kernel that nothing forces to weigh the
+    four places of a pixel alike; here it is a bilinear one with random errors.
     """
     side = len(picture) // 2 * 2
     small = cv2.resize(picture, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
@@ -145,7 +148,8 @@ def upsample(picture: Picture, random: Random, simulated: bool) -> Picture:
     kernel = np.zeros((5, 5), np.float32)
     kernel[:4, :4] = np.outer(across, across) + errors
     made = cv2.filter2D(spread, -1, kernel * (4 / kernel.sum()), borderType=cv2.BORDER_REFLECT_101)
-    return np.clip(made + 0.5, 0, 255).astype(np.uint8)
+    upsampled: np.ndarray = np.clip(made + 0.5, 0, 255).astype(np.uint8)
+    return upsampled
 
 
 def cutout(picture: Picture, random: Random) -> None:

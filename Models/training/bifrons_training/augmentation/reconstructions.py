@@ -1,16 +1,17 @@
 """Pseudo-fakes: real pictures passed through small decoders that are trained here.
 
-    python Models/training/reconstruction.py --data FOLDER [--weights FOLDER]
+    python -m bifrons_training.augmentation.reconstructions --data FOLDER [--weights FOLDER]
 
-A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace of
-the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al. 2025,
-"Aligned datasets improve detection of latent diffusion-generated images"). Twelve autoencoders, one for each pair of an
-upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own discriminator
-(Larsen et al. 2016) and an adversarial hinge loss. The deepest keep as little as the autoencoders of latent diffusion do: a
-twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by different decoders, at its
-own size or at another one (most generators' pictures are published smaller than they were made). Where the weights of TAEF2 are
-at hand, one of the four is by this autoencoder, which was trained by others (see `autoencoder`). Most reconstructions are softer
-than their pictures; `match_spectrum` takes that difference away, or pairs would teach that soft is generated.
+A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace
+of the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al.
+2025, "Aligned datasets improve detection of latent diffusion-generated images"). Twelve autoencoders, one for each pair
+of an upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own
+discriminator (Larsen et al. 2016) and an adversarial hinge loss. The deepest keep as little as the autoencoders of
+latent diffusion do: a twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by
+different decoders, at its own size or at another one (most generators' pictures are published smaller than they were
+made). Where the weights of TAEF2 are at hand, one of the four is by this autoencoder, which was trained by others (see
+`autoencoder`). Most reconstructions are softer than their pictures; `match_spectrum` takes that difference away, or
+pairs would teach that soft is generated.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def write_by_taef2(weights: Path, cache: PixelCache, orders: list[Order], file: 
 class Reconstructions:
     """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache.
 
-    Decoders are trained side by side: all on a GPU, else one on each core. With `weights`, the folder of TAEF2, the first
-    variant of each picture is by that.
+    Decoders are trained side by side: all on a GPU, else one on each core. With `weights`, the folder of TAEF2, the
+    first variant of each picture is by that.
     """
 
     def __init__(
@@ -157,9 +158,9 @@ class Reconstructions:
 
 
 def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) -> np.ndarray:
-    """Of each `every`th picture: the sharpness of its reconstructions, as parts of its own and of its own filtered to theirs.
+    """The sharpness of reconstructions beside their pictures, [n, 2], for each `every`th picture.
 
-    [n, 2].
+    As parts of the picture's own, and of the picture's filtered to the reconstruction's spectrum.
     """
     kept = []
     for position in made.positions[::every]:

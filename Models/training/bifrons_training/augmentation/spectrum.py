@@ -15,13 +15,13 @@ RINGS = 64
 
 @functools.lru_cache(maxsize=64)
 def rings(height: int, width: int) -> Tensor:
-    """The ring of each coefficient of a real transform, by its distance from frequency zero: [height, width // 2 + 1]."""
+    """The ring of each coefficient of a real Fourier transform, [height, width // 2 + 1], from frequency zero out."""
     down, across = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
     return (torch.hypot(down[:, None], across[None]) * (2 * RINGS)).round().long()
 
 
 def match_spectrum(picture: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """A picture [H, W, 3] uint8 with the radial amplitude spectrum of its reconstruction, ring by ring and channel by channel.
+    """A picture [H, W, 3] uint8 with the radial amplitude spectrum of its reconstruction `made`, by ring and channel.
 
     What then tells the two apart has a direction or a place: the grid that upsampling leaves, and what it drew.
     """
@@ -33,10 +33,14 @@ def match_spectrum(picture: np.ndarray, made: np.ndarray) -> np.ndarray:
     own, wanted = power.reshape(2, 3, -1)
     gain = (wanted / own.clamp(min=1e-6)).sqrt().clamp(max=2)
     filtered = torch.fft.irfft2(spectra[0] * gain[:, ring], both.shape[2:])
-    return filtered.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+    pixels: np.ndarray = filtered.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+    return pixels
 
 
 def sharpness(picture: np.ndarray) -> float:
-    """Variance of the Laplacian of [H, W, 3] uint8 in grey (Pertuz et al. 2013, "Analysis of focus measure operators")."""
+    """Variance of the Laplacian of [H, W, 3] uint8 in grey.
+
+    One of the measures of Pertuz et al. 2013, "Analysis of focus measure operators".
+    """
     grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())

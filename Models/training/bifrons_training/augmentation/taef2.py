@@ -1,7 +1,7 @@
 """TAEF2, a tiny autoencoder for the latent space of FLUX.2, read from two files of weights (madebyollin/taesd, MIT).
 
-The architecture follows the names and shapes in the files. A round trip leaves a picture the same to the eye (a PSNR of 34 to 36
-dB), with the traces that the decoders of latent diffusion leave.
+The architecture follows the names and shapes in the files. A round trip leaves a picture the same to the eye (a PSNR of
+34 to 36 dB), with the traces that the decoders of latent diffusion leave.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILES = "taef2_encoder.pth", "taef2_decoder.pth"
 
 
 class Block(nn.Module):
-    """Three convolutions beside a shortcut; before them, where asked for, a normalised bottleneck beside another one."""
+    """Three convolutions beside a shortcut; if `pooled`, a normalised bottleneck beside another one before them."""
 
     def __init__(self, pooled: bool = False) -> None:
         super().__init__()

@@ -81,12 +81,12 @@ def _face(table: Path, number: int, row: dict[str, str]) -> Face:
     if not row["path"] or not row["source"] or not row["group"]:
         raise DataError(f"{table} line {number}: path, source and group must not be empty")
     parts = Path(row["path"]).parts
-    if len(parts) > 2 and parts[0] in ("train", "val") and parts[1] in LABELS:
-        if (parts[0], parts[1]) != (row["split"], row["label"]):
-            raise DataError(
-                f"{table} line {number}: {row['path']} is called {row['label']} of {row['split']}, and its folder says "
-                f"{parts[1]} of {parts[0]}: correct whichever is wrong"
-            )
+    in_order = len(parts) > 2 and parts[0] in ("train", "val") and parts[1] in LABELS
+    if in_order and parts[:2] != (row["split"], row["label"]):
+        raise DataError(
+            f"{table} line {number}: {row['path']} is called {row['label']} of {row['split']}, and its folder says "
+            f"{parts[1]} of {parts[0]}: correct whichever is wrong"
+        )
     return Face(row["path"], row["split"], LABELS[row["label"]], row["source"], row["generator"] or "", row["group"])
 
 

@@ -25,7 +25,8 @@ class Splits:
     @staticmethod
     def of(faces: list[Face], leave_out: Collection[str] = ()) -> Splits:
         """Divides a catalogue by the split column and, inside train, by group; without the families `leave_out`."""
-        kept, left_out = [], []
+        kept: list[int] = []
+        left_out: list[int] = []
         for position, face in enumerate(faces):
             (left_out if family(face) in leave_out else kept).append(position)
         train = [i for i in kept if faces[i].split == "train" and not is_watched(faces[i])]

@@ -1,6 +1,6 @@
 """Shows what the training data is, and what it gives away besides the faces: one HTML page that needs nothing else.
 
-    python Models/training/data_report.py --data FOLDER --out FILE.html [--findings FILE.json] [--without-pictures]
+    python -m bifrons_training.data_report --data FOLDER --out FILE.html [--findings FILE.json] [--without-pictures]
 
 The page holds small copies of research pictures: it is for those who may see them, and never to be published.
 """
@@ -12,17 +12,12 @@ import json
 import sys
 from pathlib import Path
 
-import matplotlib
-
 from bifrons_training.data.catalogue import read_catalogue
 from bifrons_training.data_report.measuring import measure_all, read_boxes
 from bifrons_training.data_report.page import page
 from bifrons_training.data_report.summary import make_report
 from bifrons_training.errors import program
 from bifrons_training.files import write_text
-
-matplotlib.use("Agg")
-
 
 # The page.
 

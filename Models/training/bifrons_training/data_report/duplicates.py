@@ -17,7 +17,7 @@ ALIKE = 0.985
 
 
 def find_duplicates(faces: list[Face], measured: list[Measured]) -> list[dict[str, Any]]:
-    """Pairs of pictures that are copies of one another, exact or scaled or compressed, across splits, classes or groups."""
+    """Pairs of pictures of different groups that are copies of one another, exact, scaled or compressed."""
     hashes = np.array([m.hash for m in measured], np.uint64)
     thumbnails = np.stack([m.thumbnail.ravel() for m in measured])
     pairs = []

@@ -1,8 +1,9 @@
 """One fixed treatment for pictures of both classes, which takes away what a source gives away by its format alone.
 
-The tightest framing that all sources have, one small size, one JPEG pass: resolution, framing, background, grid and quality
-are then the same for all. Colours are left alone: they belong to what is shown as much as to the source. What trivial
-statistics still tell apart afterwards (see data_report.py) is content, or traces that the treatment does not reach.
+The tightest framing that all sources have, one small size, one JPEG pass: resolution, framing, background, grid and
+quality are then the same for all. Colours are left alone: they belong to what is shown as much as to the source. What
+trivial statistics still tell apart afterwards (see the data report) is content, or traces that the treatment does not
+reach.
 """
 
 from __future__ import annotations

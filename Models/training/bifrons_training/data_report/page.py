@@ -47,10 +47,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "<p>None.</p>"
 
-    def text(value: Any) -> str:
+    def text(value: object) -> object:
         if isinstance(value, dict):
             return ", ".join(f"{name} {count}" for name, count in value.items())
-        return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return value
 
     head = _cells([name.replace("_", " ") for name in rows[0]], "th")
     return (
@@ -73,26 +75,27 @@ def page(folder: Path, faces: list[Face], measured: list[Measured], report: dict
     trivial = ", ".join(TRIVIAL)
     parts = [
         "<h1>The data, as a network sees it</h1>",
-        f"<p>{len(faces)} pictures, {sum(f.label == 0 for f in faces)} real and {sum(f.label for f in faces)} generated, "
-        f"{sum(f.split == 'train' for f in faces)} to train and {sum(f.split == 'val' for f in faces)} to validate.</p>",
+        f"<p>{len(faces)} pictures, {sum(f.label == 0 for f in faces)} real and {sum(f.label for f in faces)} generated,"
+        f" {sum(f.split == 'train' for f in faces)} to train and {sum(f.split == 'val' for f in faces)} to"
+        " validate.</p>",
         "<h2>Findings</h2><ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in report["findings"]) + "</ul>",
         "<h2>Sources</h2><p>Medians by source.</p>" + _table(report["sources"]),
         "<h2>What gives a source away</h2>",
         f"<p>Fifteen numbers ({trivial}), a logistic regression for each pair of sources, cross-validated by groups. "
-        "0.5 is chance; whatever is far above it, a network will learn before it learns faces. Equalised: the face's box "
-        "alone, 96 px, one JPEG pass of quality 75, the same for all (<code>equalisation.py</code>).</p>",
+        "0.5 is chance; whatever is far above it, a network will learn before it learns faces. Equalised: the face's"
+        " box alone, 96 px, one JPEG pass of quality 75, the same for all (<code>equalisation.py</code>).</p>",
         plot_probe(report["probe"]),
         "<h2>Framing, files, light and colour</h2>" + plot_distributions(faces, measured),
-        "<p>Green: real, orange: generated. A foreign grid is a trace of an earlier JPEG pass whose blocks stood elsewhere; "
-        "1 is none.</p>",
+        "<p>Green: real, orange: generated. A foreign grid is a trace of an earlier JPEG pass whose blocks stood"
+        " elsewhere; 1 is none.</p>",
         plot_sizes(faces, measured),
         "<h2>Detail</h2>" + plot_spectra(faces, measured),
         "<h2>Copies</h2><p>Pictures of different groups that are one and the same.</p>" + _table(report["duplicates"]),
     ]
     if pictures:
         parts += [
-            '<h2>Samples</h2><p class="note">Research pictures, most without a licence to pass them on: keep this page to '
-            "yourself.</p>",
+            '<h2>Samples</h2><p class="note">Research pictures, most without a licence to pass them on: keep this page'
+            " to yourself.</p>",
             samples(folder, faces),
         ]
     body = "\n".join(parts)

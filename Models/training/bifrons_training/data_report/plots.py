@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot  # noqa: E402
+from matplotlib.figure import Figure
 
 from bifrons_training.data.catalogue import Face
 from bifrons_training.data_report import shortcut_probe
@@ -15,10 +16,9 @@ from bifrons_training.data_report.picture_statistics import Measured
 from bifrons_training.data_report.summary import NAMES
 
 
-def _figure(figure: Any) -> str:
+def _figure(figure: Figure) -> str:
     packed = io.BytesIO()
     figure.savefig(packed, format="png", dpi=100, metadata={"Software": None})
-    pyplot.close(figure)
     return f'<img alt="plot" src="data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}">'
 
 
@@ -28,7 +28,8 @@ def plot_probe(probes: dict[str, Any]) -> str:
     if not all(np.size(table["auc"]) for table in tables):
         return "<p>There are too few pictures a source for the probe.</p>"
     rows, columns = np.shape(tables[0]["auc"])
-    figure, axes = pyplot.subplots(1, 2, figsize=(4 + 1.1 * columns, 1.8 + 0.38 * rows), layout="constrained")
+    figure = Figure(figsize=(4 + 1.1 * columns, 1.8 + 0.38 * rows), layout="constrained")
+    axes = figure.subplots(1, 2)
     for axis, table, title in zip(axes, tables, ("as they are", "equalised"), strict=True):
         axis.imshow(table["auc"], vmin=0.5, vmax=1, cmap="magma_r", aspect="auto")
         for r, row in enumerate(table["auc"]):
@@ -44,7 +45,7 @@ def plot_probe(probes: dict[str, Any]) -> str:
 def plot_distributions(faces: list[Face], measured: list[Measured]) -> str:
     """Boxes of the main numbers by source, real above generated."""
     keys = sorted({(face.label, face.source) for face in faces}, key=lambda key: (-key[0], key[1]))
-    shown = (
+    shown: tuple[tuple[str, Callable[[Measured], float]], ...] = (
         ("face's share of the longer side", lambda m: m.face_share),
         ("face's longer side, pixels", lambda m: m.face_pixels),
         ("bits per pixel", lambda m: 8 * m.bytes / (m.width * m.height)),
@@ -54,7 +55,8 @@ def plot_distributions(faces: list[Face], measured: list[Measured]) -> str:
         ("strongest foreign JPEG grid", lambda m: float(m.grids[1:].max())),
         ("signs of a second JPEG pass", lambda m: m.second_pass),
     )
-    figure, axes = pyplot.subplots(2, 4, figsize=(17, 1.6 + 0.52 * len(keys)), layout="constrained", sharey=True)
+    figure = Figure(figsize=(17, 1.6 + 0.52 * len(keys)), layout="constrained")
+    axes = figure.subplots(2, 4, sharey=True)
     for axis, (title, value) in zip(axes.ravel(), shown, strict=True):
         data = [
             [
@@ -81,7 +83,8 @@ def plot_distributions(faces: list[Face], measured: list[Measured]) -> str:
 
 def plot_spectra(faces: list[Face], measured: list[Measured]) -> str:
     """Mean spectra of the faces by source."""
-    figure, axes = pyplot.subplots(1, 2, figsize=(13, 4.4), layout="constrained", sharey=True)
+    figure = Figure(figsize=(13, 4.4), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     for label, axis in enumerate(axes):
         for source in sorted({face.source for face in faces if face.label == label}):
             these = [m.spectrum for f, m in zip(faces, measured, strict=True) if (f.label, f.source) == (label, source)]
@@ -96,7 +99,8 @@ def plot_spectra(faces: list[Face], measured: list[Measured]) -> str:
 
 def plot_sizes(faces: list[Face], measured: list[Measured]) -> str:
     """Where pictures and faces are: sizes and centres."""
-    figure, axes = pyplot.subplots(1, 2, figsize=(13, 4.6), layout="constrained")
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
+    axes = figure.subplots(1, 2)
     random = np.random.default_rng(0)
     for label, colour in enumerate(("#009e73", "#d55e00")):
         these = [m for f, m in zip(faces, measured, strict=True) if f.label == label]

@@ -79,8 +79,8 @@ def findings(report: dict[str, Any]) -> list[str]:
         if len(known) > 1:
             low, high = min(known, key=lambda row: row[name]), max(known, key=lambda row: row[name])
             said.append(
-                f"{words} goes from {low[name]:.{digits}f} ({low['source']}, {low['label']}) to {high[name]:.{digits}f} "
-                f"({high['source']}, {high['label']})."
+                f"{words} goes from {low[name]:.{digits}f} ({low['source']}, {low['label']}) to {high[name]:.{digits}f}"
+                f" ({high['source']}, {high['label']})."
             )
 
     extreme("face_share", "The face's share of the longer side")

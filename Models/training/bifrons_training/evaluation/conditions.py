@@ -51,8 +51,8 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "screenshot": screenshot,
     "equalised": lambda image: jpeg(resized(image, 128 / max(image.size), BILINEAR), 75),
 }
-"""Of the whole picture, by name. "equalised" brings all sources to one size and one JPEG history, which takes away what their
-formats tell."""
+"""Of the whole picture, by name. "equalised" brings all sources to one size and one JPEG history, which takes away what
+their formats tell."""
 
 
 def framed_closer(image: Image.Image, square: Square) -> tuple[Image.Image, Square]:
@@ -64,9 +64,10 @@ def framed_closer(image: Image.Image, square: Square) -> tuple[Image.Image, Squa
 def face_blurred(image: Image.Image, square: Square) -> tuple[Image.Image, Square]:
     """The middle of the square, where the face is, blurred beyond recognition: backdrop and composition are left."""
     x, y, side = square
-    face = tuple(round(place + side * part) for part in (0.1, 0.9) for place in (x, y))
+    left, top, right, bottom = (round(place + side * part) for part in (0.1, 0.9) for place in (x, y))
     result = image.copy()
-    result.paste(image.filter(ImageFilter.GaussianBlur(side / 12)).crop(face), face[:2])
+    blurred = image.filter(ImageFilter.GaussianBlur(side / 12))
+    result.paste(blurred.crop((left, top, right, bottom)), (left, top))
     return result, square
 
 

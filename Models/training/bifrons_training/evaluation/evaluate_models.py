@@ -1,10 +1,10 @@
 """Measures the published models on the validation split, each alone and merged, through the files that workers serve.
 
-    python Models/training/evaluate.py --data FOLDER [--sheets FOLDER]
+    python -m bifrons_training.evaluation.evaluate_models --data FOLDER [--sheets FOLDER]
 
-Prints a table; writes Models/evaluation/: metrics.json, the report README.md and its pictures. The model cards are written
-from the same numbers. --sheets writes contact sheets of the best, the worst and random pictures with their activation
-maps: they show research pictures and are not to be published.
+Prints a table; writes Models/evaluation/: metrics.json, the report README.md and its pictures. The model cards are
+written from the same numbers. --sheets writes contact sheets of the best, the worst and random pictures with their
+activation maps: they show research pictures and are not to be published.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def condition_views(cache: PixelCache, positions: list[int], condition: str) -> 
 
 
 def never_trained(published: Published, cache: PixelCache, positions: list[int]) -> dict[str, dict[str, Any]]:
-    """A row for each source that stopped the trainings and is in none: by condition and scorer the share called generated."""
+    """A row for each source that is in no training: by condition and scorer the share called generated."""
     faces = [cache.faces[p] for p in positions]
     parts = [(part_name(label, name), inside) for label, name, inside in slices(faces)]
     rows: dict[str, dict[str, Any]] = {name: {"n": int(inside.sum()), "called_generated": {}} for name, inside in parts}
@@ -56,8 +56,8 @@ def never_trained(published: Published, cache: PixelCache, positions: list[int])
 def evaluate(models: Path, cache: PixelCache, splits: Splits, precisions: dict[str, Any]) -> dict[str, Any]:
     """The whole report over the published models and their merge, on the validation split.
 
-    `precisions` is what make_models.py says of number formats: which is served, how they compare, and how far apart int8's
-    logits lie by instruction set.
+    `precisions` is what `make_models` says of number formats: which is served, how they compare, and how far apart
+    int8's logits lie by instruction set.
     """
     positions = splits.validation
     faces = [cache.faces[p] for p in positions]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ def origins(faces: list[Face]) -> list[str]:
 def head_numbers(labels: np.ndarray, logits: np.ndarray, groups: list[str]) -> dict[str, Any]:
     """The numbers of one part of the pictures, each with its 95 % interval as NAME_95."""
     probabilities = metrics.sigmoid(logits)
-    measures = {
+    measures: dict[str, Callable[[np.ndarray], float]] = {
         "roc_auc": lambda at: metrics.roc_auc(labels[at], logits[at]),
         "average_precision": lambda at: metrics.average_precision(labels[at], logits[at]),
         "eer": lambda at: metrics.equal_error_rate(labels[at], logits[at]),
@@ -66,8 +66,8 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
     groups = [group_key(face) for face in faces]
     found: dict[str, Any] = {}
     for part, where in (("honest_pair", honest), ("all", np.ones(len(faces), dtype=bool))):
-        inside = [group for group, chosen in zip(groups, where, strict=True) if chosen]
-        found[part] = head_numbers(labels[where], logits[where], inside)
+        chosen = [group for group, is_inside in zip(groups, where, strict=True) if is_inside]
+        found[part] = head_numbers(labels[where], logits[where], chosen)
     found["reliability"] = [[round(v, 4) for v in row] for row in metrics.reliability(labels, probabilities)]
     false, true = metrics.roc_points(labels, logits)
     steps = np.unique(np.searchsorted(false, np.linspace(0, 1, 201)).clip(0, len(false) - 1))
@@ -91,7 +91,7 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
 
 
 def agreement(labels: np.ndarray, logits: dict[str, np.ndarray], names: list[str]) -> dict[str, float]:
-    """How the first two models' errors go together: of the residuals, of the logits within a class, of wrong answers."""
+    """How the first two models' errors correlate: residuals, logits within a class, wrong answers."""
     residuals = [metrics.sigmoid(logits[name]) - labels for name in names[:2]]
     wrong = [np.abs(residual) > 0.5 for residual in residuals]
     inside = [float(np.corrcoef(*(logits[name][labels == c] for name in names[:2]))[0, 1]) for c in (0, 1)]

@@ -40,7 +40,7 @@ def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The mean precision over all generated pictures, in the order of their scores (a step function, no interpolation)."""
+    """The mean precision over all generated pictures in the order of their scores, without interpolation."""
     order = np.argsort(-scores, kind="stable")
     hits, last = labels[order] == 1, np.append(np.diff(scores[order]) != 0, True)
     true, seen = np.cumsum(hits)[last], np.flatnonzero(last) + 1
@@ -71,8 +71,10 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int =
 def bootstrap(
     measures: dict[str, Callable[[np.ndarray], float]], groups: list[str], rounds: int = 500, seed: int = 7
 ) -> dict[str, tuple[float, float]]:
-    """95 % intervals of measures that are given the positions drawn. Whole groups are drawn with replacement: their
-    pictures are not independent."""
+    """95 % intervals of measures that are given the positions drawn.
+
+    Whole groups are drawn with replacement: their pictures are not independent.
+    """
     members: dict[str, list[int]] = {}
     for position, group in enumerate(groups):
         members.setdefault(group, []).append(position)

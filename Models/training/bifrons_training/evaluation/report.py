@@ -1,4 +1,4 @@
-"""The report on the published models, from the numbers of evaluate.py: Markdown, pictures, and contact sheets."""
+"""The report on the published models, from the numbers of `evaluate_models`, in Markdown."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def generator_scores(runs: list[dict[str, Any]], scorer: str) -> list[float]:
 
 
 def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
-    """What leave_out.py found; nothing if it has not been run."""
+    """What `experiments.leave_out` found; nothing if it has not been run."""
     if not file.is_file():
         return ""
     runs = json.loads(file.read_text())
@@ -151,14 +151,14 @@ def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
 Trained anew without two families of real sources and two of generators at a time, {runs[0]["minutes"]:g} minutes and
 {views:.0f} thousand views for each network (the published ones have seen more), calibrated without them, tested on all their
 pictures. The ROC AUC of a generator is against the real pictures of the validation split. Mean over the generators, merged:
-{np.mean(merged):.3f}, worst {min(merged):.3f}. By `python Models/training/leave_out.py --data FOLDER`.
+{np.mean(merged):.3f}, worst {min(merged):.3f}. By `python -m bifrons_training.experiments.leave_out --data FOLDER`.
 
 {left_out_tables(runs)}
 """
 
 
 def ablation_text(file: Path = TRAINING / "ablation.json") -> str:
-    """What leave_out.py --ablation found; nothing if it has not been run."""
+    """What `experiments.leave_out --ablation` found; nothing if it has not been run."""
     if not file.is_file():
         return ""
     runs = json.loads(file.read_text())
@@ -168,7 +168,7 @@ def ablation_text(file: Path = TRAINING / "ablation.json") -> str:
 The Inception trained anew without the families named, with and without the reconstructions among its generated pictures,
 {runs[0]["steps"]} steps each, everything else alike. One training each, so small differences may be chance. Mean ROC AUC over
 the generators left out: {", ".join(means)}. By
-`python Models/training/leave_out.py --data FOLDER --ablation`.
+`python -m bifrons_training.experiments.leave_out --data FOLDER --ablation`.
 
 {left_out_tables(runs)}
 """
@@ -183,7 +183,7 @@ def text(found: dict[str, Any]) -> str:
     sections = [
         f"""# Evaluation
 
-By `python Models/training/evaluate.py --data FOLDER`, through the published files, on the validation split: groups that no
+By `python -m bifrons_training.evaluation.evaluate_models --data FOLDER`, through the published files, on the validation split: groups that no
 training saw, of sources that it did. Intervals are 95 %, by drawing groups with replacement 500 times. All numbers are
 in [metrics.json](metrics.json).
 

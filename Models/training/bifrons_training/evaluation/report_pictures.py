@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from bifrons_training.evaluation.scorer import Scorer
@@ -15,12 +16,8 @@ SHEET_COLUMNS = 8
 
 def plot(name: str, values: dict[str, Any], file: Path) -> None:
     """The ROC curve (false positives on a logarithmic axis) and the reliability diagram."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     false, true = zip(*values["roc"], strict=True)
     left.step([max(f, 1e-3) for f in false], true, where="post")
     left.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1), xlabel="false positive rate", ylabel="true positive rate")
@@ -33,7 +30,6 @@ def plot(name: str, values: dict[str, Any], file: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(file, dpi=80, metadata={"Software": None})
-    pyplot.close(figure)
 
 
 def coloured(picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
@@ -42,11 +38,15 @@ def coloured(picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
     strength = np.clip(cells / 8, -1, 1)
     heat = np.asarray(Image.fromarray(strength).resize((side, side), Image.Resampling.BILINEAR))[..., None]
     tint = np.where(heat > 0, np.array([255.0, 40, 0]), np.array([0.0, 80, 255]))
-    return (picture * (1 - 0.55 * np.abs(heat)) + tint * 0.55 * np.abs(heat)).astype(np.uint8)
+    shown: np.ndarray = (picture * (1 - 0.55 * np.abs(heat)) + tint * 0.55 * np.abs(heat)).astype(np.uint8)
+    return shown
 
 
 def sheet(file: Path, pictures: np.ndarray, labels: np.ndarray, logits: np.ndarray, scorer: Scorer) -> None:
-    """Pictures beside their maps. Two rows each: the surest right, the surest wrong, random ones; real, then generated."""
+    """Pictures beside their maps.
+
+    Two rows each: the surest right, the surest wrong, random ones; real, then generated.
+    """
     rows, random = [], np.random.default_rng(1)
     for label in (0, 1):
         inside = np.flatnonzero(labels == label)

@@ -33,5 +33,5 @@ class Scorer:
         return np.concatenate([self.tensor_logits(preprocessing.normalise(pictures[i : i + batch])) for i in starts])
 
     def maps(self, pictures: np.ndarray) -> np.ndarray:
-        """Class-activation maps [n, h, w] of [n, SIDE, SIDE, 3] uint8 pictures: logits by place, their mean is the logit."""
+        """Class-activation maps [n, h, w] of [n, SIDE, SIDE, 3] uint8 pictures; the mean of a map is the raw logit."""
         return np.concatenate([self._model([preprocessing.normalise(picture[None])])["map"] for picture in pictures])

@@ -12,8 +12,10 @@ from bifrons_training.evaluation.scorer import Scorer
 
 
 def served(manifest: dict[str, Any], precision: str | None = None) -> tuple[str, tuple[float, float]]:
-    """The network that a worker loads for a precision, its manifest's own if none is asked for, and its calibration: a file
-    name, and scale and bias."""
+    """The file of the network that a worker loads for a precision, and scale and bias of its calibration.
+
+    Without a precision it is the one that the manifest names.
+    """
     part = manifest["int8"] if (precision or manifest["precision"]) == "int8" else manifest
     line = part.get("calibration", manifest["calibration"])
     return part["file"], (line["scale"], line["bias"])
@@ -44,4 +46,5 @@ def merged_logits(ensemble: dict[str, Any], logits: dict[str, np.ndarray]) -> np
     """The blend of all models of an ensemble."""
     merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(ensemble["models"]))
     parts = [weight * logits[name] for name, weight in zip(merge["models"], merge["weights"], strict=True)]
-    return merge["bias"] + np.sum(parts, axis=0)
+    merged: np.ndarray = merge["bias"] + np.sum(parts, axis=0)
+    return merged

@@ -1,10 +1,13 @@
-"""Weights on the way from one training's to another's that began with them (Wortsman et al. 2022, "Robust fine-tuning").
+"""Weights between those of one training and of another that began with them.
 
-    python Models/training/interpolate.py --data FOLDER --model resnet --begin CHECKPOINT --end CHECKPOINT [--keep 0.25]
+    python -m bifrons_training.experiments.interpolate --data FOLDER --model resnet --begin CHECKPOINT --end CHECKPOINT
+        [--keep 0.25]
 
-A training that goes on gains something and forgets something; a part of its way may keep more of both than either end. Prints
-what `train.Evaluator` makes of each share of the way; nothing else judges here, the validation split least of all. With --keep the
-weights there become the checkpoint that `make_models.py --publish-only` publishes.
+After Wortsman et al. 2022, "Robust fine-tuning".
+
+A training that goes on gains something and forgets something; a part of its way may keep more of both than either end.
+Prints what `training.evaluator` makes of each share of the way; nothing else judges here, the validation split least of
+all. With --keep the weights there become the checkpoint that `make_models --publish-only` publishes.
 """
 
 from __future__ import annotations

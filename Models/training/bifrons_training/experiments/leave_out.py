@@ -1,15 +1,16 @@
 """What the detectors make of cameras and of generators that they never saw: trained without them, tested on them.
 
-    python Models/training/leave_out.py --data FOLDER [--minutes 30]
-    python Models/training/leave_out.py --data FOLDER --ablation [--steps 400]
+    python -m bifrons_training.experiments.leave_out --data FOLDER [--minutes 30]
+    python -m bifrons_training.experiments.leave_out --data FOLDER --ablation [--steps 400]
 
-Each of three runs leaves out two families of real sources and two of generators together, from training, calibration and
-validation, and trains both networks anew by the recipe of the published ones, for a shorter time, side by side. That is
-harder than leaving out one at a time, and three runs see all six families of generators. Thresholds, calibration and merge
-are fitted on held-out groups of what is left. Runs that are done are not done again. Writes Models/training/leave_out.json.
+Each of three runs leaves out two families of real sources and two of generators together, from training, calibration
+and validation, and trains both networks anew by the recipe of the published ones, for a shorter time, side by side.
+That is harder than leaving out one at a time, and three runs see all six families of generators. Thresholds,
+calibration and merge are fitted on held-out groups of what is left. Runs that are done are not done again. Writes
+Models/training/leave_out.json.
 
-`--ablation` asks instead what the pseudo-fakes add: it trains the Inception of each run with and without them, equally many
-steps, and writes Models/training/ablation.json.
+`--ablation` asks instead what the pseudo-fakes add: it trains the Inception of each run with and without them, equally
+many steps, and writes Models/training/ablation.json.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ ABLATION = TRAINING / "ablation.json"
 
 
 def train_all(options: argparse.Namespace, length: str, runs: list[tuple[str, Path, list[str]]]) -> None:
-    """Trains (network, folder, further arguments), each for `length`: all at a time on a GPU, else as many as there are networks."""
+    """Trains each (network, folder, further arguments) for `length`, `--minutes=` or `--steps=` a number.
+
+    All at a time on a GPU, else as many as there are networks.
+    """
     shared = [f"--data={options.data}", f"--work={options.work}", length, "--points=1"]
     arguments = [[*shared, f"--model={name}", f"--run={folder}", *further] for name, folder, further in runs]
     if not train_side_by_side(arguments, len(runs) if torch.cuda.is_available() else len(detectors.NAMES)):

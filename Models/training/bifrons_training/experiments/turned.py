@@ -1,10 +1,10 @@
-"""Measures what turned pictures without a flag do to the verdict: faces of the validation split on a larger canvas, turned.
+"""Measures what turned pictures without an orientation flag do to the verdict, on faces of the validation split.
 
-    python Models/training/turned.py --data FOLDER [--faces 60] [--upright] [--out FILE]
+    python -m bifrons_training.experiments.turned --data FOLDER [--faces 60] [--upright] [--out FILE]
 
-For every 15 degrees of turn: how many generated faces the merged models miss at a probability of 0.5, and how many real ones
-they call generated, through the whole preprocessing and the files that workers serve. `--upright` turns no crop upright, as
-it was until preprocessing version 2. Prints the table as Markdown; `--out` keeps the numbers as JSON.
+For every 15 degrees of turn: how many generated faces the merged models miss at a probability of 0.5, and how many real
+ones they call generated, through the whole preprocessing and the files that workers serve. `--upright` turns no crop
+upright, as it was until preprocessing version 2. Prints the table as Markdown; `--out` keeps the numbers as JSON.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def chosen(faces: list[Face], label: int, count: int) -> list[Face]:
     queues = [iter(members) for _, members in sorted(by_source.items())]
     result: list[Face] = []
     while queues and len(result) < count:
-        queues = [queue for queue in queues if (face := next(queue, None)) and result.append(face) is None]
+        drawn = [(queue, following) for queue in queues if (following := next(queue, None))]
+        queues = [queue for queue, _ in drawn]
+        result += [following for _, following in drawn]
     return result[:count]
 
 

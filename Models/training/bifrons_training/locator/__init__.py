@@ -1,4 +1,4 @@
-"""The locator: how it is trained, measured and published. The entry point is `Models/training/make_locator.py`."""
+"""The locator: how it is trained, measured and published. The entry point is `bifrons_training.make_locator`."""
 
 import cv2
 

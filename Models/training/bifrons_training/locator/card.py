@@ -110,7 +110,7 @@ compositions of the training part, where it was to leave at most 0.03 false boxe
 |---|---|---|
 {sources}
 
-The numbers come from `python Models/training/make_locator.py --data FOLDER --publish-only`; [metrics.json](metrics.json) has
+The numbers come from `python -m bifrons_training.make_locator --data FOLDER --publish-only`; [metrics.json](metrics.json) has
 all of them, [training.csv](training.csv) the curve's points.
 
 ![curves](training.png)

@@ -1,10 +1,10 @@
 """Training pictures for the locator, composed on the fly: faces of known places in pictures that never were.
 
-A composition is made by a seed alone. It begins with a background (a scene as it is, a zoomed crop, a texture, a part of a
-picture without its face), gets faces pasted in, and ends with what happens to pictures on their way: screenshots' borders
-and text, gray, dark, blur, noise, small sizes, JPEG. Faces stand at every angle. Boxes are those of the ellipse in a face's
-box after it was moved: for a turned face the upright box around the turned ellipse. Turning keeps such a box's middle and its
-diagonal, so that both tell the crop of a face at any angle.
+A composition is made by a seed alone. It begins with a background (a scene as it is, a zoomed crop, a texture, a part
+of a picture without its face), gets faces pasted in, and ends with what happens to pictures on their way: screenshots'
+borders and text, gray, dark, blur, noise, small sizes, JPEG. Faces stand at every angle. Boxes are those of the ellipse
+in a face's box after it was moved: for a turned face the upright box around the turned ellipse. Turning keeps such a
+box's middle and its diagonal, so that both tell the crop of a face at any angle.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Composer:
         return finish(spoil(random, image), faces)
 
     def clutter(self, seed: int, side: int = SIDE) -> Composition:
-        """A picture of people without faces, at any angle and of any size: to look for false alarms in, for training."""
+        """A picture of people without faces, at any angle and of any size: to look for hard negatives in."""
         random = np.random.default_rng(seed)
         width, height = _canvas_size(random, side)
         kind = random.random()
@@ -202,7 +202,8 @@ class Composer:
             matrix = similarity(
                 size / float(2 * reach.max()), float(random.uniform(-180, 180)), middle, target, random.random() < 0.5
             )
-            mask = warp(_mask(random, *pixels.shape[:2], inner), matrix, width, height, cv2.BORDER_CONSTANT, 0)
+            shape = _mask(random, pixels.shape[0], pixels.shape[1], inner)
+            mask = warp(shape, matrix, width, height, cv2.BORDER_CONSTANT, 0)
             if random.random() < 0.6:
                 pixels = jitter_colours(random, pixels)
             blend = mask[..., None] / 255.0
@@ -255,7 +256,7 @@ def _covered(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def _mask(random: Random, height: int, width: int, box: np.ndarray) -> np.ndarray:
     """Which part of a crop is pasted: an ellipse about the head, a box about it, or all of it; with a soft edge."""
-    mask = np.zeros((height, width), np.uint8)
+    mask: np.ndarray = np.zeros((height, width), np.uint8)
     centre, size = box.reshape(2, 2).mean(axis=0), box[2:] - box[:2]
     kind = random.random()
     if kind < 0.5:

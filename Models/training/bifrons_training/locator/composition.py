@@ -14,7 +14,8 @@ SMALLEST = 8
 """Faces whose longer side has fewer pixels than this are neither asked for nor forbidden."""
 
 VISIBLE, HIDDEN = 0.45, 0.1
-"""Of a face's box: from the first share on it must be found, below the second it is none, between them it may be either."""
+"""Of a face's box: from the first share on it must be found, below the second it is none, between them it may be
+either."""
 
 
 @dataclass
@@ -62,6 +63,7 @@ class PlacedFaces:
 
     @staticmethod
     def none() -> PlacedFaces:
+        """No faces."""
         return PlacedFaces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0))
 
     def __add__(self, other: PlacedFaces) -> PlacedFaces:
@@ -82,7 +84,8 @@ def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def move_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Points [..., 2] after the affine map `matrix` [2, 3]."""
-    return points @ matrix[:, :2].T + matrix[:, 2]
+    moved: np.ndarray = points @ matrix[:, :2].T + matrix[:, 2]
+    return moved
 
 
 def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndarray, flip: bool = False) -> np.ndarray:
@@ -95,6 +98,7 @@ def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndar
 
 
 def moved_faces(picture: Picture, matrix: np.ndarray) -> PlacedFaces:
+    """The faces of a picture after the affine map `matrix` [2, 3]."""
     points = move_points(picture.points.astype(np.float64), matrix)
     if np.linalg.det(matrix[:, :2]) < 0:  # Mirrored: the person's right eye is now the left one.
         points = points[:, [1, 0, 2, 4, 3]]
@@ -119,7 +123,11 @@ def finish(image: np.ndarray, faces: PlacedFaces) -> Composition:
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, border: int, beyond: int = 128) -> np.ndarray:
-    """`image` through `matrix`, `beyond` it a constant border, without the aliasing that a plain warp has when it makes a picture much smaller."""
+    """`image` through the affine map `matrix` [2, 3], [height, width, ...] uint8.
+
+    A picture that gets much smaller is blurred first, against aliasing. `border` is one of OpenCV's kinds; a constant
+    one has the grey level `beyond`.
+    """
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.6:
         image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)

@@ -66,6 +66,7 @@ def spoil(random: Random, image: np.ndarray) -> np.ndarray:
 
 
 def shrink(random: Random, image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A random smaller size, and back to `width` and `height`."""
     share = random.uniform(0.35, 0.9)
     size = (max(1, int(width * share)), max(1, int(height * share)))
     kernels = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
@@ -74,11 +75,16 @@ def shrink(random: Random, image: np.ndarray, width: int, height: int) -> np.nda
 
 
 def add_noise(random: Random, image: np.ndarray) -> np.ndarray:
+    """Gaussian noise, of all channels or of brightness alone."""
     channels = 1 if random.random() < 0.5 else 3
     noise = random.standard_normal((*image.shape[:2], channels), np.float32) * np.float32(random.uniform(2, 18))
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+    noisy: np.ndarray = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return noisy
 
 
 def recompress(random: Random, image: np.ndarray) -> np.ndarray:
-    bytes_ = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 96))])[1]
-    return cv2.imdecode(bytes_, cv2.IMREAD_COLOR)
+    """One pass through JPEG at a random quality."""
+    packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 96))])[1]
+    decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded

@@ -26,8 +26,8 @@ ANGLES = range(0, 360, 15)
 """Degrees by which all held-out scenes are turned."""
 
 WRONG_TURN = 20
-"""Degrees from which a face's turn is wrong: a crop that is turned by so much too much or too little no longer stands as
-faces do in photographs."""
+"""Degrees from which a face's turn is wrong: a crop that is turned by so much too much or too little no longer stands
+as faces do in photographs."""
 
 FIRST_SEED = 1 << 40
 """Beyond all that any training reaches."""
@@ -39,7 +39,8 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=2)
     areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
-    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    result: np.ndarray = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    return result
 
 
 @dataclass
@@ -71,11 +72,11 @@ class Tally:
                 continue
             free = [row for row in range(len(found)) if row not in used]
             best = max(free, key=lambda row: table[row, index], default=None)
-            hit = best is not None and table[best, index] >= OVERLAP
             size = float((true[index, 2:] - true[index, :2]).max())
             self.sizes.append(size)
-            self.hits.append(bool(hit))
-            if hit:
+            hit = best is not None and bool(table[best, index] >= OVERLAP)
+            self.hits.append(hit)
+            if best is not None and hit:
                 used.add(best)
                 error = np.linalg.norm(found_points[best] - points[index], axis=1).mean()
                 self.landmark_errors.append(float(error) / size)
@@ -137,7 +138,8 @@ def _rows(tallies: dict[str, Tally]) -> dict[str, Any]:
 
 def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
     """All numbers of the card."""
-    scenes, by_source = Tally(), {}
+    scenes = Tally()
+    by_source: dict[str, Tally] = {}
     for scene in split.held_out:
         boxes, points = _found(locator, preprocessing.decode(folder / scene.path))
         for tally in (scenes, by_source.setdefault(scene.source, Tally())):

@@ -1,7 +1,7 @@
 """Hard negatives: pictures without a face in which the locator that is being trained sees one.
 
-Most pictures without a face teach nothing any more. A miner composes many, keeps those that the weights of the last checkpoint
-are wrong about, and hands them out for training.
+Most pictures without a face teach nothing any more. A miner composes many, keeps those that the weights of the last
+checkpoint are wrong about, and hands them out for training.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import torch
 
 from bifrons_training.locator.composer import Composer
 from bifrons_training.locator.composition import SIDE, Composition
+from bifrons_training.locator.negatives import Random
 from bifrons_training.locator.network import Locator
-from bifrons_training.locator.scenes import Random
 from bifrons_training.locator.targets import tensor
 
 SEEN = 0.15

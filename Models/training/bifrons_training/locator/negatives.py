@@ -12,8 +12,10 @@ Random = np.random.Generator
 
 
 def beside(random: Random, image: np.ndarray, boxes: np.ndarray, smallest: float = 0.15) -> np.ndarray | None:
-    """A window of a picture that keeps away from its faces, its side from `smallest` of the picture's shorter side on; None
-    when a few tries find none."""
+    """A window of a picture that keeps away from its faces; None when a few tries find none.
+
+    Its side is at least `smallest` of the picture's shorter side.
+    """
     height, width = image.shape[:2]
     away = boxes + np.hstack([-(boxes[:, 2:] - boxes[:, :2]), boxes[:, 2:] - boxes[:, :2]]) * 0.25
     for _ in range(8):
@@ -25,7 +27,7 @@ def beside(random: Random, image: np.ndarray, boxes: np.ndarray, smallest: float
 
 
 def without_faces(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """A picture whose faces are painted over with one of its colours, a texture or its own blur; hair and clothes stay."""
+    """A picture whose faces are painted over with one colour, a texture or its pieces; hair and clothes stay."""
     image = image.copy()
     height, width = image.shape[:2]
     fill = random.random()
@@ -41,7 +43,8 @@ def without_faces(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.nd
         centre, reach = box.reshape(2, 2).mean(axis=0), (box[2:] - box[:2]) / 2 * random.uniform(1.0, 1.25)
         cv2.ellipse(mask, (tuple(map(float, centre)), tuple(map(float, 2 * reach)), 0.0), 255, -1)
     soft = cv2.GaussianBlur(mask, (0, 0), float(random.uniform(0.5, 4)))[..., None] / 255.0
-    return (paint * soft + image * (1 - soft)).astype(np.uint8)
+    painted: np.ndarray = (paint * soft + image * (1 - soft)).astype(np.uint8)
+    return painted
 
 
 def shuffled(random: Random, image: np.ndarray) -> np.ndarray:
@@ -78,7 +81,7 @@ def texture(random: Random, width: int, height: int) -> np.ndarray:
         ramp = wave * 0.5 + 0.5 if random.random() < 0.5 else (wave > 0).astype(np.float32)
     else:
         ramp = np.zeros((height, width), np.float32)
-    image = np.clip(low + (high - low) * ramp[..., None], 0, 255).astype(np.uint8)
+    image: np.ndarray = np.clip(low + (high - low) * ramp[..., None], 0, 255).astype(np.uint8)
     if kind > 0.7 or random.random() < 0.3:
         for _ in range(int(random.integers(2, 25))):
             colour = tuple(int(v) for v in random.integers(0, 256, 3))
@@ -94,6 +97,7 @@ def texture(random: Random, width: int, height: int) -> np.ndarray:
 
 
 def write(random: Random, image: np.ndarray, place: tuple[int, int], colour: tuple[int, ...]) -> None:
+    """Writes random letters of a random font and size on a picture, in place."""
     letters = "".join(chr(int(code)) for code in random.integers(33, 123, int(random.integers(2, 24))))
     font = int(random.integers(0, 8))
     cv2.putText(image, letters, place, font, float(random.uniform(0.3, 1.4)), colour, int(random.integers(1, 3)))

@@ -1,7 +1,7 @@
 """From the published locator back to a network that can be trained on.
 
-The exported file has most norms folded into their convolutions. Here each convolution gets a norm again that undoes exactly
-what it measures on some pictures, as `networks.published_weights` does for the detectors.
+The exported file has most norms folded into their convolutions. Here each convolution gets a norm again that undoes
+exactly what it measures on some pictures, as `networks.published_weights` does for the detectors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def restore(file: Path, pictures: np.ndarray) -> Locator:
 
     Raises `DataError` when the file is of another network.
     """
-    weights, network = read(file), Locator().eval()
+    weights, network = read(file), Locator()
+    network.eval()
     state = network.state_dict()
     lengths = _lengths(network)
     pairs = _pairs(network)
@@ -66,7 +67,8 @@ def restore(file: Path, pictures: np.ndarray) -> Locator:
         statistics = _measured(network, list(folded), torch.from_numpy(pictures))
         for path, norm in folded.items():
             _unfold(network.get_submodule(path), network.get_submodule(norm), *statistics[path], lengths[path])
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _pairs(network: Locator) -> dict[str, str]:
@@ -116,8 +118,8 @@ def _measured(network: Locator, paths: list[str], pictures: Tensor) -> dict[str,
 def _unfold(convolution: nn.Module, norm: nn.Module, mean: Tensor, variance: Tensor, length: Tensor) -> None:
     """Gives a norm the statistics of its convolution's outputs, and the convolution the length that fresh ones have.
 
-    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights as
-    for large ones.
+    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights
+    as for large ones.
     """
     assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     own = convolution.weight.flatten(1).norm(dim=1)

@@ -26,8 +26,8 @@ def grid(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def assign(composition: Composition, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """(state [cells] of `NOTHING`, `FACE` or `IGNORED`, values [cells, VALUES - 1]: box and landmarks in pixels).
 
-    A face is learned by the cells of its level within the larger of one stride and 0.16 of its size from its middle. Cells
-    in a face's box but not near its middle learn "nothing", those in an ignored one learn neither.
+    A face is learned by the cells of its level within the larger of one stride and 0.16 of its size from its middle.
+    Cells in a face's box but not near its middle learn "nothing", those in an ignored one learn neither.
     """
     centres, strides, level = grid(side)
     state = np.zeros(len(centres), np.uint8)

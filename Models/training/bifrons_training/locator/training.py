@@ -1,10 +1,10 @@
 """Trains the locator on compositions that are made while it learns.
 
-The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the clock: a
-run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An interrupted run goes on
-where its last checkpoint stands. Composition number n of a size is the same in every run, and most are used several times. A
-run may begin with the weights of a published locator: then its learning rate peaks lower and its first layers, which see edges
-and cost a third of the time, stay as they are.
+The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the
+clock: a run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An
+interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and
+most are used several times. A run may begin with the weights of a published locator: then its learning rate peaks lower
+and its first layers, which see edges and cost a third of the time, stay as they are.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from bifrons_training.locator.catalogue import Split
@@ -33,15 +33,12 @@ from bifrons_training.locator.published_weights import PICTURES, restore
 from bifrons_training.locator.targets import assign, tensor
 from bifrons_training.training.optimisation import learning_rate, update_ema
 
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
 DEFAULT_MINUTES = 64.0
 BATCH = 24
 SMALL_SIDE = 160
 WHOLE_EVERY = 6
-"""Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter, and
-a cell sees the same of a face."""
+"""Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter,
+and a cell sees the same of a face."""
 
 USES = 8
 """How often a composition is used before it is forgotten, on average: composing takes longer than learning."""
@@ -105,8 +102,8 @@ class Run:
         torch.manual_seed(5)
         self.checkpoint = checkpoint
         self.network = Locator().to(memory_format=torch.channels_last)
-        self.average = Locator()
-        self.average.load_state_dict(self.network.state_dict())
+        self.ema = Locator()
+        self.ema.load_state_dict(self.network.state_dict())
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         others = [p for p in self.network.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -118,7 +115,7 @@ class Run:
         if checkpoint.is_file():
             kept = torch.load(checkpoint, weights_only=True)
             self.network.load_state_dict(kept["network"])
-            self.average.load_state_dict(kept["average"])
+            self.ema.load_state_dict(kept["average"])
             self.optimizer.load_state_dict(kept["optimizer"])
             self.step, self.seconds, self.curve = kept["step"], kept["seconds"], kept["curve"]
             self.begun_from = kept["begun_from"]
@@ -133,7 +130,7 @@ class Run:
         pictures = np.stack([tensor(composer.compose(number).pixels) for number in range(PICTURES)])
         state = restore(published / "model.onnx", pictures).state_dict()
         self.network.load_state_dict(state)
-        self.average.load_state_dict(state)
+        self.ema.load_state_dict(state)
         self.begun_from = json.loads((published / "manifest.json").read_text(encoding="utf-8"))["version"]
 
     def learn(self) -> None:
@@ -150,7 +147,7 @@ class Run:
         torch.save(
             {
                 "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
+                "average": self.ema.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "step": self.step,
                 "seconds": self.seconds,
@@ -174,8 +171,8 @@ def train(
 ) -> Locator:
     """Trains for `minutes` of CPU time in all, interruptions not counted; returns the averaged network in eval mode.
 
-    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named. `compiled`: the
-    network is made into C++ first, which takes minutes, a compiler and Python's headers.
+    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named. `compiled`:
+    the network is made into C++ first, which takes minutes, a compiler and Python's headers.
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -188,7 +185,8 @@ def train(
         loader = DataLoader(source, BATCH, num_workers=composers, prefetch_factor=4)
         _loop(run, iter(loader), minutes * 60, compiled)
         run.save()
-    return run.average.eval()
+    run.ema.eval()
+    return run.ema
 
 
 def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float, compiled: bool) -> None:
@@ -207,7 +205,7 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float, compi
         loss.backward()
         torch.nn.utils.clip_grad_norm_(run.network.parameters(), 10.0)
         run.optimizer.step()
-        update_ema(run.average, run.network, run.step)
+        update_ema(run.ema, run.network, run.step)
         run.step += 1
         spent = time.process_time()
         run.seconds, last = run.seconds + spent - last, spent
@@ -234,7 +232,8 @@ def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:
         writer = csv.DictWriter(file, fieldnames=list(curve[0]))
         writer.writeheader()
         writer.writerows({name: round(value, 4) for name, value in row.items()} for row in curve)
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.6))
+    figure = Figure(figsize=(10, 3.6))
+    axes = figure.subplots(1, 2)
     minutes = [row["minutes"] for row in curve]
     for name in ("score", "box", "landmark"):
         axes[0].plot(minutes, [row[name] for row in curve], label=name)
@@ -244,4 +243,3 @@ def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:
     axes[1].set(xlabel="minutes", ylabel="mean IoU of the cells that see a face")
     figure.tight_layout()
     figure.savefig(picture, dpi=110, metadata={"Software": None})
-    pyplot.close(figure)

@@ -1,9 +1,9 @@
 """Bodies with weights that others trained: a ResNet-50 of half the width, and EfficientNet-Lite0.
 
-Both take pictures as Bifrons normalises them, [N, 3, SIDE, SIDE] in -2…2, and give the features of all their stages, averaged
-to the last one's grid: [N, FEATURES, SIDE / 32, SIDE / 32]. What generators leave behind is fine, and the late stages, which
-were trained to tell things apart, throw much of it away. Both stems see the picture's residuals too, through weights that
-begin at zero.
+Both take pictures as Bifrons normalises them, [N, 3, SIDE, SIDE] in -2…2, and give the features of all their stages,
+averaged to the last one's grid: [N, FEATURES, SIDE / 32, SIDE / 32]. What generators leave behind is fine, and the late
+stages, which were trained to tell things apart, throw much of it away. Both stems see the picture's residuals too,
+through weights that begin at zero.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def resnet50_thin() -> tuple[Stages, int]:
 
 
 class InvertedResidual(nn.Module):
-    """Widened by a 1x1 convolution, a depthwise one, and narrowed again (Sandler et al. 2018); a shortcut where shapes allow."""
+    """An inverted residual (Sandler et al. 2018): 1x1 that widens, depthwise, 1x1 that narrows; a shortcut if it fits."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -145,8 +145,8 @@ def efficientnet_lite0() -> tuple[Stages, int]:
 def load_resnet50_thin(body: Stages, file: Path) -> None:
     """Gives the folded body the weights of the ONNX file `pretrained.RESNET50_THIN`.
 
-    "Folded" means that `ConvBN.fuse` was called on all its convolutions: the file's norms are folded too. Raises `DataError`
-    when the file holds another network.
+    "Folded" means that `ConvBN.fuse` was called on all its convolutions: the file's norms are folded too. Raises
+    `DataError` when the file holds another network.
     """
     graph = onnx.load(file).graph
     values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
@@ -155,7 +155,7 @@ def load_resnet50_thin(body: Stages, file: Path) -> None:
     shapes = [tuple(module.weight.shape) for module in ours]
     if [values[weight].shape for weight, _ in theirs] != shapes:
         raise DataError(
-            f"{file} does not hold a ResNet-50 of half the width: fetch the version that pretrained.py names"
+            f"{file} does not hold a ResNet-50 of half the width: fetch the version that pretrained_weights.py names"
         )
     with torch.no_grad():
         for module, (weight, bias) in zip(ours, theirs, strict=True):
@@ -180,7 +180,7 @@ def load_efficientnet_lite0(body: Stages, file: Path) -> None:
         for tensor in (module.convolution.weight, *module.norm.state_dict().values())
     ]
     if [tuple(value.shape) for value in theirs] != [tuple(value.shape) for value in ours]:
-        raise DataError(f"{file} does not hold EfficientNet-Lite0: fetch the version that pretrained.py names")
+        raise DataError(f"{file} does not hold EfficientNet-Lite0: fetch the version that pretrained_weights.py names")
     with torch.no_grad():
         for tensor, value in zip(ours, theirs, strict=True):
             tensor.copy_(value)

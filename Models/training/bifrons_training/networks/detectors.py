@@ -58,7 +58,9 @@ class ResidualBlock(nn.Module):
 
 
 def resnet() -> Detector:
-    """A stem that sees the residuals too, then residual blocks: two of 64 at a quarter of the side, two of 128, one of 256.
+    """A stem that sees the residuals too, then five residual blocks.
+
+    Two of 64 channels at a quarter of the side, two of 128, one of 256.
 
     Between them the picture is halved by averaging (anti-aliased, after Zhang 2019, and as ResNet-D does).
     """
@@ -93,7 +95,7 @@ class InceptionBlock(nn.Module):
 
 
 def inception() -> Detector:
-    """Residuals beside the picture, a convolutional stem, then inception blocks: two at an eighth, two at a sixteenth."""
+    """Residuals beside the picture, a stem, then inception blocks: two at an eighth of the side, two at a sixteenth."""
     layers: list[nn.Module] = [Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 64, 3, 2), ConvBN(64, 64, 3)]
     inputs = 64
     fine = (64, (64, 64), (32, 64, 64), 64)
@@ -112,7 +114,8 @@ def build(name: str) -> Detector:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
+    return network
 
 
 def network_input(batch: Tensor) -> Tensor:
@@ -138,7 +141,7 @@ def cost(network: nn.Module, side: int = SIDE) -> tuple[int, int]:
     def count(module: nn.Module, _: object, output: Tensor) -> None:
         nonlocal total
         weight = module.weight
-        total += weight[0].numel() * output[0].numel()  # type: ignore[index, operator]
+        total += weight[0].numel() * output[0].numel()
 
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     hooks = [module.register_forward_hook(count) for module in layers]

@@ -8,7 +8,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class ConvBN(nn.Module):
-    """Convolution, batch norm, and an activation where asked for. `fuse` folds the norm into the convolution for export.
+    """Convolution, batch norm, and an activation where asked for.
+
+    `fuse` folds the norm into the convolution for export.
 
     `same`: even sides are padded as TensorFlow does at a stride of 2, one pixel more at the right and at the bottom.
     """
@@ -39,19 +41,20 @@ class ConvBN(nn.Module):
 
     def fuse(self) -> None:
         """Puts the norm's scale and shift into the convolution's weights."""
-        self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)  # type: ignore[type-var]
+        self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)
         self.norm = nn.Identity()
 
 
 class Residuals(nn.Module):
     """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W], in one convolution of fixed kernels.
 
-    Each colour as it is, and through three high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off where
-    edges would drown the noise. The input stands in -2…2, so the cut leaves the picture alone.
+    Each colour as it is, and through three high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off
+    where edges would drown the noise. The input stands in -2…2, so the cut leaves the picture alone.
     """
 
     CUT = 3.0
-    """One unit of the input is 64 grey levels, eight of them one of a residual: a residual of 24 levels is where the cut is."""
+    """One unit of the input is 64 grey levels, eight of them one of a residual: a residual of 24 levels is where the
+    cut is."""
 
     def __init__(self) -> None:
         super().__init__()

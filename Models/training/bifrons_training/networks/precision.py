@@ -12,11 +12,11 @@ from torch import nn
 @functools.cache
 @torch.enable_grad()
 def bf16_is_faster() -> bool:
-    """Whether this CPU trains faster in bf16: a convolution is tried, because some that have its instructions are slower."""
+    """Whether this CPU trains faster in bf16: a convolution is tried, because some with its instructions are slower."""
     if not torch.cpu.get_capabilities().get("avx512_f", True):
         return False  # An emulated bf16 takes ten times as long, the trial too.
     x = torch.randn(16, 64, 40, 40).to(memory_format=torch.channels_last)
-    convolution = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    convolution = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
     seconds = {}
     for enabled in (False, True):
         times = []

@@ -37,7 +37,8 @@ def build(name: str) -> detectors.Detector:
 def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.Detector:
     """A detector whose body has the weights that others trained, fetched into `work`.
 
-    `pictures` [n, side, side, 3] uint8 set the norms where the weights come without: of the ResNet's, and of the features.
+    `pictures` [n, side, side, 3] uint8 set the norms where the weights come without: of the ResNet's, and of the
+    features.
     """
     detector = build(name)
     body = detector.body[0]
@@ -58,7 +59,8 @@ def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.De
         for start in range(0, len(pictures), 32):
             detector(detectors.network_input(torch.from_numpy(pictures[start : start + 32])))
     norm.momentum = 0.1
-    return detector.to(memory_format=torch.channels_last)
+    detector.to(memory_format=torch.channels_last)
+    return detector
 
 
 def layerwise_rates(detector: detectors.Detector) -> list[tuple[float, list[nn.Parameter]]]:

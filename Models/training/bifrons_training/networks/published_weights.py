@@ -1,8 +1,8 @@
 """From a published model folder back to a network that can be trained on.
 
 Exported networks have their norms folded into the convolutions. Here each convolution gets a norm again that undoes
-exactly what it measures on some pictures: in eval mode the network computes what the file does, and in training it starts
-from there. Checkpoints stay on the machine that made them; this is how a training goes on elsewhere.
+exactly what it measures on some pictures: in eval mode the network computes what the file does, and in training it
+starts from there. Checkpoints stay on the machine that made them; this is how a training goes on elsewhere.
 """
 
 from __future__ import annotations
@@ -50,11 +50,15 @@ def restore(name: str, file: Path, pictures: np.ndarray) -> detectors.Detector:
     with torch.no_grad():
         network.head.weight.copy_(weights["head.weight"])
         network.head.bias.copy_(weights["head.bias"])
-    return network.eval()
+    network.eval()
+    return network
 
 
 def unfold(folded: nn.Module, network: nn.Module, pictures: np.ndarray) -> None:
-    """Gives `network` the weights of its folded twin, and norms that undo what these make of `pictures` [n, side, side, 3]."""
+    """Gives `network` the weights of its folded twin, and norms that undo what these do.
+
+    Their statistics are those of `pictures`, [n, side, side, 3] uint8.
+    """
     statistics: dict[str, tuple[Tensor, Tensor]] = {}
 
     def measure(path: str, output: Tensor) -> None:
@@ -78,8 +82,8 @@ def unfold(folded: nn.Module, network: nn.Module, pictures: np.ndarray) -> None:
 def _unfold(block: ConvBN, convolution: nn.Module, mean: Tensor, variance: Tensor) -> None:
     """Gives `block` the weights of a folded convolution, whose outputs have these statistics.
 
-    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights as
-    for large ones: each channel gets the length that fresh ones have.
+    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights
+    as for large ones: each channel gets the length that fresh ones have.
     """
     assert isinstance(convolution, nn.Conv2d) and isinstance(block.norm, nn.BatchNorm2d)
     length = convolution.weight.flatten(1).norm(dim=1)

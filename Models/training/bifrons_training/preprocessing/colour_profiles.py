@@ -31,12 +31,11 @@ _SPACES = {b"GRAY": "L", b"RGB ": "RGB", b"CMYK": "CMYK"}
 
 Vector = tuple[float, ...]
 Matrix = tuple[Vector, ...]
-
-SRGB_CURVE = (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
-"""A curve of ICC's parametricCurveType: the function's number and its parameters."""
-BT709_CURVE = (3, (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081))
-
 Curve = tuple[int, Vector]
+"""A curve of ICC's parametricCurveType: the function's number and its parameters."""
+
+SRGB_CURVE: Curve = (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
+BT709_CURVE: Curve = (3, (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081))
 
 BT709 = ((0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06))
 """White, red, green and blue as x and y of CIE 1931."""
@@ -132,8 +131,8 @@ def _transform(profile: Profile) -> ImageCms.ImageCmsTransform | None:
     """The conversion to sRGB. None: the profile is sRGB within rounding. Raises what LittleCMS cannot use."""
     target = made(BT709, SRGB_CURVE)
     assert target is not None
-    ends = [ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (profile.content, target.content)]
-    transform = ImageCms.ImageCmsTransform(*ends, profile.mode, "RGB", ImageCms.Intent.PERCEPTUAL)
+    source, srgb = (ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (profile.content, target.content))
+    transform = ImageCms.ImageCmsTransform(source, srgb, profile.mode, "RGB", ImageCms.Intent.PERCEPTUAL)
     # A table may do one thing to the colours that are looked at and another to those in between.
     if profile.table and profile.mode != "L":
         return transform

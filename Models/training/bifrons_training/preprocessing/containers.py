@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bifrons_training.preprocessing import colour_profiles
 
@@ -49,7 +50,8 @@ def read(content: bytes) -> Container:
 
 def orientation(tiff: bytes) -> int:
     """EXIF's tag 0x0112 in the first directory of a TIFF block; 1 for whatever is not plainly an orientation."""
-    order = {b"MM\0*": "big", b"II*\0": "little"}.get(tiff[:4])
+    orders: dict[bytes, Literal["big", "little"]] = {b"MM\0*": "big", b"II*\0": "little"}
+    order = orders.get(tiff[:4])
     if order is None:
         return 1
 

@@ -51,7 +51,7 @@ def _decode(container: containers.Container, reduction: int | None) -> Decoded:
         if image.format == "JPEG":
             reduction = reduction or locating_reduction(*stored)
             # Exactly this scale of libjpeg's: Pillow divides the size by what is asked for.
-            image.draft(None, (stored[0] / reduction, stored[1] / reduction))
+            image.draft(None, (stored[0] / reduction, stored[1] / reduction))  # type: ignore[arg-type]
         else:
             reduction = 1
         upright = _rgb(image, container.profiles)

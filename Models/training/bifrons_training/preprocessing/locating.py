@@ -1,4 +1,7 @@
-"""Finds the faces of a picture as workers do: the other half of `Sources/Inference/Locator.swift` and `CellReading.swift`."""
+"""Finds the faces of a picture as workers do.
+
+`Locator.swift` and `CellReading.swift` in `Sources/Inference` are its other half.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,11 @@ def read_cells(
     overlap: float,
     most: int = FACES,
 ) -> list[Found]:
-    """The faces that cells [n, 15] see in a picture of `size` pixels, `scale` of them to one of the input: the `most` largest."""
+    """The faces that cells [n, 15] of an input of `side` pixels see in a picture of `size` pixels: the `most` largest.
+
+    `scale` is how many of the picture's pixels make one of the input's, across and down. Boxes below the probability
+    `score` are left out, and of boxes that overlap by more than `overlap` all but the surest.
+    """
     places = np.flatnonzero(
         np.isfinite(cells[:, 0]) & (cells[:, 0].astype(np.float64) >= math.log(score / (1 - score)))
     )
@@ -77,7 +84,7 @@ def read_cells(
     x, y, stride = cell_centres(side)[places].T
     values = cells[places].astype(np.float64) * stride[:, None]
     boxes = np.stack([x - values[:, 1], y - values[:, 2], x + values[:, 3], y + values[:, 4]], axis=1)
-    boxes *= (scale[0], scale[1]) * 2
+    boxes *= (*scale, *scale)
     with np.errstate(invalid="ignore", over="ignore"):
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     usable = np.isfinite(area) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -85,7 +92,7 @@ def read_cells(
     found = []
     for index in order[suppress(boxes[order], overlap)]:
         box = _cut(boxes[index], size)
-        offsets = values[index, 5:].reshape(5, 2) + (x[index], y[index])
+        offsets = values[index, 5:].reshape(5, 2) + np.array([x[index], y[index]])
         found.append(Found(box, float(cells[places[index], 0]), offsets * scale))
     found.sort(key=lambda face: -face.box[2] * face.box[3])  # Stable: of equal ones the surest stays first.
     return found[:most]
@@ -120,7 +127,8 @@ class Locator:
 
     def cells(self, tensor: np.ndarray) -> np.ndarray:
         """The network's cells [n, 15] of an input [1, 3, side, side]."""
-        return next(iter(self._request.infer([tensor]).values()))[0]
+        cells: np.ndarray = next(iter(self._request.infer([tensor]).values()))[0]
+        return cells
 
     def faces(self, decoded: Decoded) -> list[Found]:
         """The faces of a picture, the largest first, at most 16."""

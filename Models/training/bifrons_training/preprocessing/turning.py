@@ -1,8 +1,8 @@
 """How a face stands in a picture, and cutting it out upright: the turned half of preprocessing version 3.
 
-docs/preprocessing.md defines it; `Sources/Inference/Turn.swift` and `TurnedSampler.swift` are its other half. Angles are
-never computed on the way to a byte: a turn is a cosine and a sine, which only need a square root, so that every machine
-gets the same ones.
+docs/preprocessing.md defines it; `Sources/Inference/Turn.swift` and `TurnedSampler.swift` are its other half. Angles
+are never computed on the way to a byte: a turn is a cosine and a sine, which only need a square root, so that every
+machine gets the same ones.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def _spread(landmarks: np.ndarray) -> float:
 def turn_of(landmarks: np.ndarray) -> Turn:
     """How a face with these landmarks [5, 2] stands: the turn of the similarity that takes the layout nearest to them.
 
-    In the sense of least squares (Umeyama 1991). Within `TILT` of upright or of a whole quarter it is that; landmarks that
-    are not finite or do not look like a face's are upright.
+    In the sense of least squares (Umeyama 1991). Within `TILT` of upright or of a whole quarter it is that; landmarks
+    that are not finite or do not look like a face's are upright.
     """
     along, across = direction(landmarks)
     spread = _spread(landmarks)
@@ -141,9 +141,10 @@ def _whole(value: float) -> int:
 
 
 def _means(pixels: np.ndarray, block: int) -> np.ndarray:
-    """The picture `block` times smaller: the rounded means of squares of that side, at the right and lower border of less."""
+    """The picture `block` times smaller: rounded means of squares of that side, at two borders of less."""
     height, width = pixels.shape[:2]
     rows, columns = np.arange(0, height, block), np.arange(0, width, block)
     sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.int64), columns, axis=1)
     counts = np.minimum(block, height - rows)[:, None, None] * np.minimum(block, width - columns)[None, :, None]
-    return (sums + counts // 2) // counts
+    means: np.ndarray = (sums + counts // 2) // counts
+    return means

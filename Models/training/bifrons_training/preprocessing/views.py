@@ -50,7 +50,8 @@ def view(decoded: Decoded, square: Square, side: int = SIDE, turn: Turn = UPRIGH
     if turn.quarters is None:
         return turning.cut(np.asarray(decoded.image), decoded.reduction, square, turn, side)
     x, y, length = square
-    region = tuple(value / decoded.reduction for value in (x, y, x + length, y + length))
+    reduction = decoded.reduction
+    region = (x / reduction, y / reduction, (x + length) / reduction, (y + length) / reduction)
     return np.ascontiguousarray(np.rot90(resize(decoded.image, region, side, side), turn.quarters))
 
 

@@ -27,7 +27,7 @@ WHAT = {
 
 
 def training_paragraph(pictures: int, rows: list[dict[str, str]]) -> str:
-    """What the weights were made of, in one paragraph for manifest and card: how many `pictures`, and the curve's `rows`."""
+    """What the weights were made of, for manifest and card: how many `pictures`, and the curve's `rows`."""
     seen = int(rows[-1]["images"]) if rows else 0
     minutes = float(rows[-1]["minutes"]) if rows else 0.0
     return (
@@ -52,7 +52,7 @@ def fill_paragraphs(markdown: str) -> str:
 
 
 def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
-    """What the data gives away besides the faces, as data_report.py found it; nothing if it has not been run."""
+    """What the data gives away besides the faces, as the data report found it; nothing if it has not been run."""
     if not file.is_file():
         return ""
     lines = [textwrap.fill(text, 116, subsequent_indent="  ") for text in json.loads(file.read_text())["findings"]]

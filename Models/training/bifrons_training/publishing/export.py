@@ -43,8 +43,8 @@ def export(network: detectors.Detector, file: Path, pictures: np.ndarray) -> Non
 
     `pictures` [n, SIDE, SIDE, 3] uint8 are scored by both.
 
-    Raises `ExportError` when OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in any logit of noise, or by more
-    than `PROBABILITY_TOLERANCE` in any probability of a picture.
+    Raises `ExportError` when OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in any logit of noise, or by
+    more than `PROBABILITY_TOLERANCE` in any probability of a picture.
     """
     side = preprocessing.SIDE
     random = np.random.default_rng(3)

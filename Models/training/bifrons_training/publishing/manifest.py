@@ -30,8 +30,8 @@ def write_folder(
 ) -> None:
     """Writes canary.png and manifest.json beside model.onnx and model.int8.onnx in `folder`.
 
-    `lines` holds the calibration's scale and bias for the networks in "f32" and in "int8". The canary's scores are computed,
-    not assumed.
+    `lines` holds the calibration's scale and bias for the networks in "f32" and in "int8". The canary's scores are
+    computed, not assumed.
     """
     picture = canary.draw()
     picture.save(folder / "canary.png", optimize=True)

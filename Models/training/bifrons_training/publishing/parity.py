@@ -1,13 +1,13 @@
 """What preprocessing in Python gives for a folder of pictures, for the comparison with Swift.
 
-    python Models/training/parity.py --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
+    python -m bifrons_training.publishing.parity --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
 
-Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error` or
-`width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine of an angle by which
-all landmarks were turned before they were used), `turned` (by how many degrees clockwise each face stands turned by
-them), `views`, a file of the bytes of each square that the ResNet looks at, and `probabilities`, by "model precision"
-those of each square. With --make the pictures are made first: portraits of every size, place and angle on textures, in
-every kind of JPEG and PNG, with every kind of colour profile, and the odd ones.
+Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error`
+or `width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine of an angle by
+which all landmarks were turned before they were used), `turned` (by how many degrees clockwise each face stands turned
+by them), `views`, a file of the bytes of each square that the ResNet looks at, and `probabilities`, by "model
+precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
+textures, in every kind of JPEG and PNG, with every kind of colour profile, and the odd ones.
 `Tests/InferenceTests/ParityTests.swift` does the comparing.
 """
 
@@ -38,7 +38,8 @@ TURNS = (
     (1.0, 0.0), (0.8, 0.6), (0.0, 1.0), (-0.6, 0.8), (-1.0, 0.0), (-0.8, -0.6), (0.0, -1.0), (0.6, -0.8),
     (0.96, 0.28), (0.6, 0.8), (-0.28, 0.96), (-0.8, 0.6), (-0.96, -0.28), (-0.6, -0.8), (0.28, -0.96), (0.8, -0.6),
 )  # fmt: skip
-"""By what the landmarks of pictures that are made are turned: crops at all angles, whatever angles a locator can see."""
+"""By what the landmarks of pictures that are made are turned: crops at all angles, whatever angles a locator can
+see."""
 
 
 class Probabilities:

@@ -1,4 +1,4 @@
-"""A network in f32 and in int8, each with a calibration of its own, and which of them is served unless somebody asks."""
+"""A network in f32 and in int8, each with a calibration of its own, and which of them is served by default."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bifrons_training.evaluation.scorer import Scorer
 from bifrons_training.publishing.processors import available, largest_moves
 
 ROC_AUC_LOSS, SLICE_LOSS, ECE_GAIN, PROCESSORS_APART = 0.002, 0.005, 0.005, 0.01
-"""How much worse than f32 int8 may be for it to be served: in ROC AUC over all pictures, in that of any source, and in ECE;
-and how far apart its calibrated logits may lie by instruction set."""
+"""How much worse than f32 int8 may be for it to be served: in ROC AUC over all pictures, in that of any source, and in
+ECE; and how far apart its calibrated logits may lie by instruction set."""
 
 NETWORKS = {"f32": ("model.onnx", "f32"), "int8": ("model.int8.onnx", "f32")}
 """The file of each precision, and what else the engine computes in."""
@@ -60,8 +60,10 @@ def calibrate(folder: Path, held_out: np.ndarray, labels: np.ndarray, validation
 
 
 def compare(faces: list[Face], logits: dict[str, np.ndarray]) -> dict[str, Any]:
-    """One scorer's calibrated logits of `faces` by precision: ROC AUC and ECE, what the ROC AUC loses against f32 where it
-    loses most, and how far probabilities move."""
+    """One scorer in all precisions, from its calibrated logits of `faces` by precision.
+
+    For each: ROC AUC, ECE, the source whose ROC AUC loses most against f32, and how far probabilities move.
+    """
     labels = np.array([face.label for face in faces])
     parts = [(part_name(label, name), label, inside) for label, name, inside in slices(faces)]
     found: dict[str, Any] = {}
@@ -86,7 +88,7 @@ def compare(faces: list[Face], logits: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def choose(compared: dict[str, dict[str, Any]], apart: float) -> str:
-    """ "int8" if no scorer, the merge included, loses more by it than the limits above allow, else "f32".
+    """The precision to serve: int8 if no scorer, the merge included, loses more by it than allowed, else f32.
 
     `compared` holds what `compare` says of each scorer, `apart` is the largest of `Calibrated.apart`.
     """

@@ -30,8 +30,10 @@ def available(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
 
 
 def largest_moves(file: Path, pictures: np.ndarray) -> dict[str, float]:
-    """How far any raw logit of `pictures` [n, SIDE, SIDE, 3] uint8 lies from what this processor computes by itself, for
-    every instruction set that it has."""
+    """The largest difference of a raw logit from this processor's own, for every instruction set that it has.
+
+    `pictures` are [n, SIDE, SIDE, 3] uint8.
+    """
     usual = Scorer(file, threads=1).logits(pictures)
     return {name: float(np.abs(_logits(name, file, pictures) - usual).max()) for name in available()}
 

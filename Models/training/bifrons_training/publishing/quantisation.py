@@ -25,11 +25,11 @@ def front(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
 
 
 def quantise_front(network: onnx.ModelProto) -> None:
-    """Makes the convolution of fixed kernels one of int8 that gives the same numbers, but for half a grey level at borders.
+    """Makes the convolution of fixed kernels one of int8 with the same numbers, but for half a grey level at borders.
 
-    A picture is 8 bits wide before it is normalised, and is again when half a grey level is added: the quantiser's steps are
-    then grey levels and lose none. Each kernel is a whole multiple of its smallest weight. Ranges that are estimated know
-    neither, and of residuals, which are a few grey levels wide, nothing would be left.
+    A picture is 8 bits wide before it is normalised, and is again when half a grey level is added: the quantiser's
+    steps are then grey levels and lose none. Each kernel is a whole multiple of its smallest weight. Ranges that are
+    estimated know neither, and of residuals, which are a few grey levels wide, nothing would be left.
     """
     graph = network.graph
     convolution, _ = front(network)
@@ -79,8 +79,8 @@ def quantise_front(network: onnx.ModelProto) -> None:
 def quantise(file: Path, out: Path, pictures: np.ndarray) -> None:
     """Writes the network `file` in int8 to `out`.
 
-    `pictures` [n, SIDE, SIDE, 3] uint8 are training pictures, from which the ranges of activations are taken: those that
-    lose least by their histograms, for the rare extremes of an activation cost all others their resolution.
+    `pictures` [n, SIDE, SIDE, 3] uint8 are training pictures, from which the ranges of activations are taken: those
+    that lose least by their histograms, for the rare extremes of an activation cost all others their resolution.
     """
     nncf.set_log_level(logging.ERROR)
     network = onnx.load(file)
@@ -102,8 +102,9 @@ def quantise(file: Path, out: Path, pictures: np.ndarray) -> None:
             activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM,
             # With it the logits of the Inception moved by 0.15 (root mean square), without by 0.04.
             disable_bias_correction=True,
-            # Processors without VNNI add pairs of products in 16 bits. With all 8 bits in the weights these sums saturate
-            # there, and probabilities move by up to 0.4; with 7 bits no sum can, and all processors compute the same.
+            # Processors without VNNI add pairs of products in 16 bits. With all 8 bits in the weights these sums
+            # saturate there, and probabilities move by up to 0.4; with 7 bits no sum can, and all processors compute
+            # the same.
             overflow_fix=OverflowFix.ENABLE,
         ),
     )

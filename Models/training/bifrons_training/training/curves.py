@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 
 def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
     """Loss and held-out AUC over the images seen, as a small PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     images = [int(row["images"]) / 1000 for row in rows]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    figure = Figure(figsize=(8, 2.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
     left.plot(images, [float(row["loss"]) for row in rows], label="loss")
     left.plot(images, [float(row["accuracy"]) for row in rows], label="accuracy")
     left.set(title=f"{name}: training batches", xlabel="thousand images", ylim=(0, 1))
@@ -34,7 +32,6 @@ def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(file, dpi=80, metadata={"Software": None})
-    pyplot.close(figure)
 
 
 def read_curve(file: Path) -> list[dict[str, str]]:

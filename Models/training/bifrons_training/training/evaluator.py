@@ -29,14 +29,15 @@ def predict(network: nn.Module, pictures: np.ndarray, batch: int = 48) -> np.nda
         values = torch.from_numpy(pictures[start : start + batch]).to(device)
         with mixed_precision(device.type):
             parts.append(network(detectors.network_input(values)).float().cpu())
-    return torch.cat(parts).flatten().numpy()
+    logits: np.ndarray = torch.cat(parts).flatten().numpy()
+    return logits
 
 
 class Evaluator:
     """Measures a network on what does not train it: the held-out groups and the watched sources.
 
-    And on some of the matched pair's training pictures, as they are: what it knows of those and not of the held-out ones it
-    knows by heart.
+    And on some of the matched pair's training pictures, as they are: what it knows of those and not of the held-out
+    ones it knows by heart.
     """
 
     def __init__(self, cache: PixelCache, splits: Splits, side: int) -> None:

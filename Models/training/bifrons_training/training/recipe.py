@@ -16,8 +16,8 @@ SEEDS = {"resnet": 1, "inception": 2, "resnet50": 3, "efficientnet": 4}
 class Recipe:
     """What a search may change.
 
-    search.csv began with a matched pair of weight 3, a quarter of pseudo-fakes, a quarter of mixing, and twice as frequent
-    augmentations; the defaults are what came of it.
+    search.csv began with a matched pair of weight 3, a quarter of pseudo-fakes, a quarter of mixing, and twice as
+    frequent augmentations; the defaults are what came of it.
     """
 
     peak_rate: float = 2e-3

@@ -53,7 +53,7 @@ class Run:
         return self.folder / f"{self.name}.pt"
 
     def load_pretrained(self, work: Path, pictures: np.ndarray) -> None:
-        """Takes over weights that others trained, fetched into `work`; `pictures` [n, side, side, 3] uint8 set the norms."""
+        """Takes over pretrained weights, fetched into `work`; `pictures` [n, side, side, 3] uint8 set the norms."""
         state = pretrained_detectors.from_pretrained(self.name, work, pictures).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
@@ -69,7 +69,10 @@ class Run:
             row["step"], row["images"] = int(row["step"]), int(row["images"])
 
     def load_average(self, checkpoint: Path) -> int:
-        """Takes over the averaged weights of another run, those whose names and shapes agree. Gives how many numbers."""
+        """Takes over the averaged weights of another run, those whose names and shapes agree.
+
+        Gives how many numbers.
+        """
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         self.earlier = [*state["earlier"], *state["curve"]]
         theirs = state["average"]

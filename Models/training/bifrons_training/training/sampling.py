@@ -14,8 +14,8 @@ from bifrons_training.training.recipe import Recipe
 
 PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
 SOFTENED = RECONSTRUCTED + VARIANTS
-"""What is done to a picture before augmentation; from `RECONSTRUCTED` on, which reconstruction takes its place, and from
-`SOFTENED` on, which one it is made as sharp as."""
+"""What is done to a picture before augmentation; from `RECONSTRUCTED` on, which reconstruction takes its place, and
+from `SOFTENED` on, which one it is made as sharp as."""
 
 
 def sampling_weights(faces: list[Face], positions: list[int], honest_weight: float) -> np.ndarray:
@@ -33,8 +33,9 @@ class BalancedBatchSampler:
     """Endless batches of (position, treatment, seed) from a step on; a batch depends on the seed and its step alone.
 
     One half is real, one generated. Of the generated half a share are pseudo-fakes of that batch's first real pictures,
-    and each of these pairs is augmented alike: three of four are reconstructions, whose real pictures are made as sharp as
-    they are; in the others upsampling is simulated for the one and its real picture is resized by an ordinary kernel.
+    and each of these pairs is augmented alike: three of four are reconstructions, whose real pictures are made as sharp
+    as they are; in the others upsampling is simulated for the one and its real picture is resized by an ordinary
+    kernel.
     """
 
     def __init__(self, faces: list[Face], positions: list[int], recipe: Recipe, seed: int, step: int) -> None:

@@ -1,11 +1,12 @@
-"""Trains one network: balanced batches, equal augmentation, pseudo-fakes, cosine schedule over wall time, averaged weights.
+"""Trains one network with balanced batches, pseudo-fakes, a cosine schedule over wall time and averaged weights.
 
-    python Models/training/train.py --data FOLDER --model resnet --minutes 45
+    python -m bifrons_training.training.train --data FOLDER --model resnet --minutes 45
 
 The learning rate follows the minutes spent, not the steps done, so a run ends on time however busy the machine is; an
 interrupted run goes on where its last checkpoint stands. The same seed therefore gives the same batches, but the same
-weights only on an equally fast machine. Of the weights seen on the way the last are kept that do no worse than the best, by
-one standard error, on pictures of sources and generators that never train and on the matched pair (see `Evaluator`).
+weights only on an equally fast machine. Of the weights seen on the way the last are kept that do no worse than the
+best, by one standard error, on pictures of sources and generators that never train and on the matched pair (see
+`Evaluator`).
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ def test_both_halves_have_the_files_tensors():
 
 
 def test_missing_and_other_weights_are_said_in_one_sentence(tmp_path):
-    with pytest.raises(DataError, match="taef2_encoder.pth does not hold the weights of TAEF2") as error:
+    with pytest.raises(DataError, match=r"taef2_encoder\.pth does not hold the weights of TAEF2") as error:
         taef2.RoundTrip(tmp_path)
     assert "\n" not in str(error.value)
     save(tmp_path, taef2.encoder(), taef2.encoder())
-    with pytest.raises(DataError, match="taef2_decoder.pth does not hold"):
+    with pytest.raises(DataError, match=r"taef2_decoder\.pth does not hold"):
         taef2.RoundTrip(tmp_path)
