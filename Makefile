@@ -6,6 +6,8 @@ SHELL := /bin/bash
 # Layering: a target can import only what Package.swift says it depends on.
 layering := --explicit-target-dependency-import-check error
 release := swift build -c release --static-swift-stdlib $(layering)
+# Python with the training's package and what it needs.
+training := PYTHONPATH=Models/training .venv-training/bin/python
 benchmarks := BIFRONS_BENCHMARKS=1 $(release) --product bifrons-benchmarks
 swift_files := Sources Tests Benchmarks/bifrons-benchmarks Fuzzing Package.swift
 
@@ -103,15 +105,15 @@ soak: build engine ## load a cluster for MINUTES=30 and look whether any process
 data-report: packages ## show what the pictures of DATA=folder give away, as the page REPORT=file
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make data-report DATA=folder" >&2; exit 2; }
 	@scripts/python-environment .venv-training Models/training/requirements.txt
-	.venv-training/bin/python Models/training/data_report.py --data "$(DATA)" --out "$(REPORT)" \
+	$(training) -m bifrons_training.data_report --data "$(DATA)" --out "$(REPORT)" \
 		--findings Models/training/data_findings.json
 
 models: packages ## train and export the locator and the models from DATA=folder (two and a half hours)
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make models DATA=folder" >&2; exit 2; }
 	scripts/python-environment .venv-training Models/training/requirements.txt
 	.venv-training/bin/python -m pytest -q Models/training/tests
-	.venv-training/bin/python Models/training/make_locator.py --data "$(DATA)"
-	.venv-training/bin/python Models/training/make_models.py --data "$(DATA)"
+	$(training) -m bifrons_training.make_locator --data "$(DATA)"
+	$(training) -m bifrons_training.make_models --data "$(DATA)"
 
 engine: packages ## fetch the inference engine into vendor/openvino
 	@scripts/engine
@@ -122,9 +124,13 @@ packages: ## install the Debian packages that are missing
 format: ## write the sources' format
 	swift format --in-place --recursive $(swift_files)
 
-lint: ## check format, scripts, documentation and model files
+lint: ## check format, types, scripts, documentation and model files
 	@scripts/packages shellcheck
+	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift format lint --strict --recursive $(swift_files)
+	.venv-test/bin/python -m ruff check --quiet Models/training
+	.venv-test/bin/python -m ruff format --check --quiet Models/training
+	cd Models/training && ../../.venv-test/bin/python -m mypy --no-error-summary
 	@scripts/check
 
 deploy-check: packages ## check the files of Deploy

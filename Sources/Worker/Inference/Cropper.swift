@@ -1,7 +1,7 @@
 import ImageDecoding
 
 /// Cuts squares out of decoded pictures and makes them a model's size: sections 3.5 to 5 of docs/preprocessing.md, mirrored
-/// by `Models/training/preprocessing.py`.
+/// by `crops.py` and `views.py` in `Models/training/bifrons_training/preprocessing`.
 enum Cropper {
     /// Writes the crop that shows a square, turned upright.
     ///

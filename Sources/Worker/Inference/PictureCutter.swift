@@ -26,7 +26,7 @@ package struct LocatedImage: Sendable {
 }
 
 /// From an image file to the crops that models score: the one way, which training takes as well (docs/preprocessing.md,
-/// `Models/training`).
+/// `Models/training/bifrons_training/preprocessing`).
 ///
 ///     file ─ decode, scaled down ─ locate ─ squares ─┬─ large in the frame: cut from the decoded picture ─────┬─ crops
 ///                                                    └─ small in the frame: decoded again, finer, and cut ────┘

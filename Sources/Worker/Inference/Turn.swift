@@ -3,8 +3,8 @@ import Glibc
 /// By how much a face stands turned clockwise in its picture: the cosine and the sine of the angle. Whole quarters are
 /// exact.
 ///
-/// docs/preprocessing.md defines it, `Models/training/turning.py` mirrors it. On the way to a byte no angle is computed:
-/// square roots are the same on every machine, sines need not be.
+/// docs/preprocessing.md defines it, `turning.py` in `Models/training/bifrons_training/preprocessing` mirrors it. On the way to a
+/// byte no angle is computed: square roots are the same on every machine, sines need not be.
 package struct Turn: Equatable, Sendable {
     let cosine: Double
     let sine: Double

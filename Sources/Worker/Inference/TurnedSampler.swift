@@ -2,7 +2,8 @@ import ImageDecoding
 
 /// Cuts turned squares out of pictures, upright: the triangle filter of `Resampler`, turned, in whole numbers.
 ///
-/// docs/preprocessing.md defines it, `Models/training/turning.py` gives the same bytes.
+/// docs/preprocessing.md defines it, `turning.py` in `Models/training/bifrons_training/preprocessing` gives the
+/// same bytes.
 enum TurnedSampler {
     /// Bits behind the point of a place in a picture. Filters are worked out in units twice as fine, ``one`` to a pixel.
     private static let bits = 16

@@ -11,7 +11,7 @@ import Testing
 ///
 /// BIFRONS_PARITY_PICTURES names a folder to compare on as well, up to 200 of its pictures.
 @Suite(.ownThread) struct ParityTests {
-    /// What `Models/training/parity.py` writes of a picture.
+    /// What `bifrons_training.publishing.parity` of `Models/training` writes of a picture.
     private struct Entry: Decodable {
         var file: String
         var error: String?
@@ -39,7 +39,8 @@ import Testing
         _ = try Self.output(
             """
             cd '\(Self.root)' && scripts/python-environment .venv-test Tests/requirements.txt && \
-            PYTHONPATH=vendor/openvino .venv-test/bin/python Models/training/parity.py --out '\(folder)' \(arguments)
+            PYTHONPATH=Models/training:vendor/openvino \
+            .venv-test/bin/python -m bifrons_training.publishing.parity --out '\(folder)' \(arguments)
             """)
         let json = try #require(Files.contents(of: "\(folder)/parity.json", limit: 1 << 26))
         return try JSONDecoder().decode([Entry].self, from: Data(json))

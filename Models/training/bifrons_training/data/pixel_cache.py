@@ -19,7 +19,7 @@ from bifrons_training.preprocessing.turning import Turn
 
 
 class FaceFinder(Protocol):
-    """What finds the faces: `locating.Locator`."""
+    """What finds the faces: `preprocessing.locating.Locator`."""
 
     digest: str
 

@@ -75,8 +75,8 @@ def page(folder: Path, faces: list[Face], measured: list[Measured], report: dict
     trivial = ", ".join(TRIVIAL)
     parts = [
         "<h1>The data, as a network sees it</h1>",
-        f"<p>{len(faces)} pictures, {sum(f.label == 0 for f in faces)} real and {sum(f.label for f in faces)} generated,"
-        f" {sum(f.split == 'train' for f in faces)} to train and {sum(f.split == 'val' for f in faces)} to"
+        f"<p>{len(faces)} pictures, {sum(f.label == 0 for f in faces)} real and {sum(f.label for f in faces)} "
+        f"generated, {sum(f.split == 'train' for f in faces)} to train and {sum(f.split == 'val' for f in faces)} to"
         " validate.</p>",
         "<h2>Findings</h2><ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in report["findings"]) + "</ul>",
         "<h2>Sources</h2><p>Medians by source.</p>" + _table(report["sources"]),

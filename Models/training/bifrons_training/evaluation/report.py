@@ -174,12 +174,24 @@ the generators left out: {", ".join(means)}. By
 """
 
 
-def text(found: dict[str, Any]) -> str:
-    """The report in Markdown."""
+def merge_text(found: dict[str, Any]) -> str:
+    """The section on what the merge gains over the better model, and how the models' errors correlate."""
     names = scorers(found)
     both = found["agreement"]
     alone = max(found[name]["all"]["roc_auc"] for name in names if name != "merged")
     alone_honest = max(found[name]["honest_pair"]["roc_auc"] for name in names if name != "merged")
+    return f"""## What the merge gains
+
+ROC AUC {found["merged"]["all"]["roc_auc"]:.3f} against {alone:.3f} of the better model alone; on the honest pair
+{found["merged"]["honest_pair"]["roc_auc"]:.3f} against {alone_honest:.3f}. The models' residuals (probability minus truth)
+correlate with {both["residual_correlation"]:.2f}; {percent(both["wrong_first"])} and {percent(both["wrong_second"])} of the
+pictures are wrong in each, {percent(both["wrong_both"])} in both, where {percent(both["wrong_both_if_independent"])} would be if
+they erred independently."""
+
+
+def text(found: dict[str, Any]) -> str:
+    """The report in Markdown."""
+    names = scorers(found)
     sections = [
         f"""# Evaluation
 
@@ -204,13 +216,7 @@ Every picture's longer side made 128 px, then JPEG 75, both classes alike.
 
 {head_rows({name: found["equalised"][name] for name in names})}
 
-## What the merge gains
-
-ROC AUC {found["merged"]["all"]["roc_auc"]:.3f} against {alone:.3f} of the better model alone; on the honest pair
-{found["merged"]["honest_pair"]["roc_auc"]:.3f} against {alone_honest:.3f}. The models' residuals (probability minus truth)
-correlate with {both["residual_correlation"]:.2f}; {percent(both["wrong_first"])} and {percent(both["wrong_second"])} of the
-pictures are wrong in each, {percent(both["wrong_both"])} in both, where {percent(both["wrong_both_if_independent"])} would be if
-they erred independently.
+{merge_text(found)}
 
 ## Under change
 

@@ -42,7 +42,7 @@ RUNS = (
     ("unsplash", "utkface", "FLUX", "StyleGAN2"),
     ("kirti_openforensics", "lfw_deepfunneled", "SDXL", "StyleGAN1"),
 )
-"""Families left out together (see `data.family`)."""
+"""Families left out together (see `data.catalogue.family`)."""
 
 ABLATED = "inception"
 RESULTS = TRAINING / "leave_out.json"

@@ -3,7 +3,7 @@
     python -m bifrons_training.experiments.recipe_search --data FOLDER [--model inception] [--steps 900]
 
 Writes Models/training/search.csv, a line a recipe, judged by what no training saw: the matched pair of held-out groups,
-and the watched sources (`train.Evaluator`). The validation split takes no part. Recipes that are done are not done
+and the watched sources (`training.evaluator`). The validation split takes no part. Recipes that are done are not done
 again. At so few steps and with so few honest pictures (about 150), differences below 0.03 of the ROC AUC say nothing.
 """
 

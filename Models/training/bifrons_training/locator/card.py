@@ -16,6 +16,21 @@ from bifrons_training.networks import detectors
 from bifrons_training.publishing.cards import fill_paragraphs
 from bifrons_training.publishing.manifest import LICENCE
 
+LIMITS = f"""## Limits
+
+- Small faces: below about 5 % of the longer side of the picture it is not to be relied on, because the picture is looked at
+  with 320 px. A face of 8 px is not found.
+- Faces are found at every angle, and each is stood upright by its landmarks before the detectors see it. Where these are
+  wrong, in profiles above all, the crop is turned wrongly or not at all.
+- What it misses of the held-out scenes are profiles, a masked face, and small or blurred faces behind the one in front.
+  Drawings, dolls and animals were not measured, nor was recall by age, skin and sex.
+- Boxes follow the detector that labelled the data, about from the middle of the forehead to the chin.
+
+## Licence
+
+{LICENCE}
+"""
+
 
 def training_text(checkpoint: dict[str, Any], split: Split) -> str:
     """What the weights were made of, in one paragraph."""
@@ -122,18 +137,5 @@ all of them, [training.csv](training.csv) the curve's points.
 Scenes do not say of which photograph they are. Those whose face correlates with a crop's share the crop's group, and no group
 is divided between training and evaluation; a photograph that was recognised by neither way may be in both.
 
-## Limits
-
-- Small faces: below about 5 % of the longer side of the picture it is not to be relied on, because the picture is looked at
-  with 320 px. A face of 8 px is not found.
-- Faces are found at every angle, and each is stood upright by its landmarks before the detectors see it. Where these are
-  wrong, in profiles above all, the crop is turned wrongly or not at all.
-- What it misses of the held-out scenes are profiles, a masked face, and small or blurred faces behind the one in front.
-  Drawings, dolls and animals were not measured, nor was recall by age, skin and sex.
-- Boxes follow the detector that labelled the data, about from the middle of the forehead to the chin.
-
-## Licence
-
-{LICENCE}
-"""
+{LIMITS}"""
     )

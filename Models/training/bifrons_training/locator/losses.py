@@ -28,8 +28,8 @@ def overlaps(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, t
 class LocatorLoss:
     """The loss of a batch of cells: of logits, boxes and landmarks.
 
-    Quality focal loss (Li et al. 2020) on the logits, whose target is the overlap that a cell's box reaches; generalised
-    IoU on the boxes; smooth L1 on the landmarks, in units of the face.
+    Quality focal loss (Li et al. 2020) on the logits, whose target is the overlap that a cell's box reaches;
+    generalised IoU on the boxes; smooth L1 on the landmarks, in units of the face.
     """
 
     def __init__(self, side: int = SIDE) -> None:

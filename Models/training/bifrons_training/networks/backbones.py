@@ -100,7 +100,7 @@ def resnet50_thin() -> tuple[Stages, int]:
 
 
 class InvertedResidual(nn.Module):
-    """An inverted residual (Sandler et al. 2018): 1x1 that widens, depthwise, 1x1 that narrows; a shortcut if it fits."""
+    """Inverted residual (Sandler et al. 2018): widening 1x1, depthwise, narrowing 1x1; a shortcut if shapes allow."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from bifrons_training.preprocessing import normalise
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """The weights of an ONNX file of `export.export`, by the names that they have in a `networks.Detector`."""
+    """The weights of an ONNX file of `publishing.export`, by the names that they have in a `detectors.Detector`."""
     prefix, weights = "network.", {}
     for initializer in onnx.load(file).graph.initializer:
         value = torch.from_numpy(numpy_helper.to_array(initializer).copy())

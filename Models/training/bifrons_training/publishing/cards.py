@@ -63,6 +63,34 @@ def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
     )
 
 
+def limits(report: dict[str, Any]) -> str:
+    """The last sections of a model card: what it must not be trusted with, what it is for, and its licence."""
+    return f"""## Traps
+
+- It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split
+  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated pictures.
+- Small faces are enlarged to its input and carry few traces: below about 80 px it was not measured.
+- Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
+  {HONEST_SOURCE} (FFHQ) above.
+- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. What
+  it makes of sources and generators left out of a training is in the evaluation; on new cameras wrong alarms can be more
+  frequent than above.
+- Screenshots, strong compression, scans, filters and make-up apps move the score in either direction.
+- The pictures are not balanced over age, skin and sex, and error rates by group were not measured.
+- Calibration holds for pictures like those above, half of them generated. Where generated pictures are rare, the share
+  of true alarms among alarms is far lower than the probability suggests.
+
+## What it is for, and what not
+
+For trying out Bifrons, for research, and for ordering a queue that people look through. Not for blocking, accusing,
+identifying or refusing anybody without a person who looks; not as evidence; not for pictures other than faces.
+
+## Licence
+
+{LICENCE}
+"""
+
+
 def card(name: str, report: dict[str, Any], sizes: dict[str, int], manifest: dict[str, Any]) -> str:
     """The text of a model card."""
     values = report[name]
@@ -110,30 +138,7 @@ never train, not on the validation split.
 
 {manifest["training"]} {sizes["calibration"]} pictures of other groups calibrated it, {sizes["validation"]} judge it.
 {data_findings()}
-## Traps
-
-- It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split
-  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated pictures.
-- Small faces are enlarged to its input and carry few traces: below about 80 px it was not measured.
-- Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
-  {HONEST_SOURCE} (FFHQ) above.
-- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. What
-  it makes of sources and generators left out of a training is in the evaluation; on new cameras wrong alarms can be more
-  frequent than above.
-- Screenshots, strong compression, scans, filters and make-up apps move the score in either direction.
-- The pictures are not balanced over age, skin and sex, and error rates by group were not measured.
-- Calibration holds for pictures like those above, half of them generated. Where generated pictures are rare, the share
-  of true alarms among alarms is far lower than the probability suggests.
-
-## What it is for, and what not
-
-For trying out Bifrons, for research, and for ordering a queue that people look through. Not for blocking, accusing,
-identifying or refusing anybody without a person who looks; not as evidence; not for pictures other than faces.
-
-## Licence
-
-{LICENCE}
-"""
+{limits(report)}"""
 
 
 def overview(report: dict[str, Any], ensemble: dict[str, Any], sizes: dict[str, int]) -> str:

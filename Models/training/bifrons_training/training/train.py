@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from bifrons_training.augmentation.reconstructions import Reconstructions
@@ -32,10 +33,8 @@ NORM_PICTURES = 256
 """How many held-out pictures set the norms of published weights."""
 
 
-@program
-def main() -> int:
-    """The command line: trains one network. Returns the exit status."""
-    keep_freed_memory()
+def parse_arguments() -> argparse.Namespace:
+    """The options of the command line."""
     plain = Recipe.here()
     parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
@@ -62,7 +61,33 @@ def main() -> int:
     parser.add_argument("--mixing", type=float, default=plain.mixing)
     parser.add_argument("--surroundings", type=float, default=plain.surroundings)
     parser.add_argument("--side", type=int, default=plain.side)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def start(run: Run, options: argparse.Namespace, norm_pictures: np.ndarray) -> None:
+    """Gives a run its first weights: of its checkpoint, of `--begin-from`, or pretrained ones.
+
+    `norm_pictures` [n, side, side, 3] uint8 set the norms of weights that come without.
+    """
+    if run.resume():
+        print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
+    elif options.begin_from and options.begin_from.is_dir():
+        run.load_published(options.begin_from, norm_pictures)
+        print(f"{run.name}: begins with the weights of {options.begin_from}", flush=True)
+    elif options.begin_from:
+        print(
+            f"{run.name}: begins with {run.load_average(options.begin_from)} numbers of {options.begin_from}",
+            flush=True,
+        )
+    elif run.name in pretrained_detectors.NAMES:
+        run.load_pretrained(options.work, norm_pictures)
+
+
+@program
+def main() -> int:
+    """The command line: trains one network. Returns the exit status."""
+    keep_freed_memory()
+    options = parse_arguments()
     torch.set_num_threads(options.threads)
     cache = open_cache(options.data, options.work)
     recipe = Recipe(
@@ -77,19 +102,7 @@ def main() -> int:
     )
     run = Run(options.model, options.run or options.work, recipe)
     calibration = Splits.of(cache.faces, recipe.leave_out).calibration
-    norm_pictures = cache.inputs(calibration[:: max(1, len(calibration) // NORM_PICTURES)], recipe.side)
-    if run.resume():
-        print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
-    elif options.begin_from and options.begin_from.is_dir():
-        run.load_published(options.begin_from, norm_pictures)
-        print(f"{run.name}: begins with the weights of {options.begin_from}", flush=True)
-    elif options.begin_from:
-        print(
-            f"{run.name}: begins with {run.load_average(options.begin_from)} numbers of {options.begin_from}",
-            flush=True,
-        )
-    elif run.name in pretrained_detectors.NAMES:
-        run.load_pretrained(options.work, norm_pictures)
+    start(run, options, cache.inputs(calibration[:: max(1, len(calibration) // NORM_PICTURES)], recipe.side))
     if not run.finished:
         reconstructions = None
         if recipe.pseudo:
