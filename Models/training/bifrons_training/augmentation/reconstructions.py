@@ -10,7 +10,7 @@ discriminator (Larsen et al. 2016) and an adversarial hinge loss. The deepest ke
 latent diffusion do: a twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by
 different decoders, at its own size or at another one (most generators' pictures are published smaller than they were
 made). Where the weights of TAEF2 are at hand, one of the four is by this autoencoder, which was trained by others (see
-`autoencoder`). Most reconstructions are softer than their pictures; `match_spectrum` takes that difference away, or
+`taef2`). Most reconstructions are softer than their pictures; `match_spectrum` takes that difference away, or
 pairs would teach that soft is generated.
 """
 
@@ -48,7 +48,7 @@ DEFAULT_SECONDS = 80.0
 
 
 @dataclass(frozen=True)
-class Order:
+class Pending:
     """A reconstruction to be made: of which picture of the catalogue, where in the file, at which part of its size."""
 
     position: int
@@ -56,29 +56,29 @@ class Order:
     scale: float
 
 
-def write(network: nn.Module, cache: PixelCache, orders: list[Order], file: Path) -> None:
+def write(network: nn.Module, cache: PixelCache, pending: list[Pending], file: Path) -> None:
     """Writes reconstructions into `file`, each in its place."""
     made = np.memmap(file, np.uint8, "r+")
-    for order in orders:
-        values = reconstruct(network, np.asarray(cache.image(order.position)), order.scale).ravel()
-        made[order.start : order.start + len(values)] = values
+    for one in pending:
+        values = reconstruct(network, np.asarray(cache.image(one.position)), one.scale).ravel()
+        made[one.start : one.start + len(values)] = values
 
 
 def train_and_write(
-    number: int, cache: PixelCache, positions: list[int], seconds: float, orders: list[Order], file: Path
+    number: int, cache: PixelCache, positions: list[int], seconds: float, pending: list[Pending], file: Path
 ) -> float:
     """Trains a decoder and writes its reconstructions into `file`; gives its error in grey levels."""
     torch.set_num_threads(1)
     network, error = train_decoder(number, cache, positions, seconds)
-    write(network, cache, orders, file)
+    write(network, cache, pending, file)
     return error
 
 
-def write_by_taef2(weights: Path, cache: PixelCache, orders: list[Order], file: Path) -> None:
+def write_by_taef2(weights: Path, cache: PixelCache, pending: list[Pending], file: Path) -> None:
     """Writes the reconstructions by the autoencoder in the folder `weights` into `file`."""
     torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    write(RoundTrip(weights).eval().to(device), cache, orders, file)
+    write(RoundTrip(weights).eval().to(device), cache, pending, file)
 
 
 class Reconstructions:
@@ -112,14 +112,14 @@ class Reconstructions:
 
     def _build(self, seconds: float, weights: Path | None) -> dict[str, object]:
         random = np.random.default_rng(SEED)
-        orders: list[list[Order]] = [[] for _ in DECODERS]
-        trips: list[Order] = []
+        pending: list[list[Pending]] = [[] for _ in DECODERS]
+        pending_taef2: list[Pending] = []
         offsets, end = [], 0
         for position in self.positions:
             offsets.append(end)
             for variant, number in enumerate(random.choice(len(DECODERS), VARIANTS, replace=False)):
-                by = trips if weights and variant == 0 else orders[number]
-                by.append(Order(position, end, float(random.choice(SCALES))))
+                by = pending_taef2 if weights and variant == 0 else pending[number]
+                by.append(Pending(position, end, float(random.choice(SCALES))))
                 end += 3 * math.prod(self.cache.size(position))
         self._data.parent.mkdir(parents=True, exist_ok=True)
         partial = self._data.with_suffix(f".{os.getpid()}")
@@ -128,19 +128,19 @@ class Reconstructions:
         at_once = len(DECODERS) if torch.cuda.is_available() else min(len(DECODERS), os.cpu_count() or 1)
         with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
             begun = [
-                pool.submit(train_and_write, number, self.cache, self.positions, seconds, orders[number], partial)
+                pool.submit(train_and_write, number, self.cache, self.positions, seconds, pending[number], partial)
                 for number in range(len(DECODERS))
             ]
-            trips_begun = (
+            taef2_begun = (
                 [
-                    pool.submit(write_by_taef2, weights, self.cache, trips[part::at_once], partial)
+                    pool.submit(write_by_taef2, weights, self.cache, pending_taef2[part::at_once], partial)
                     for part in range(at_once)
                 ]
                 if weights
                 else []
             )
             errors = [one.result() for one in begun]
-            for one in trips_begun:
+            for one in taef2_begun:
                 one.result()
         os.replace(partial, self._data)
         return {"errors": [round(error, 2) for error in errors], "offsets": offsets}
