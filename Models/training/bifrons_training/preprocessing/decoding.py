@@ -1,4 +1,4 @@
-"""From the bytes of a JPEG or PNG to an upright sRGB picture: sections 1 and 2 of docs/preprocessing.md."""
+"""From the bytes of a JPEG or PNG to an upright sRGB picture: section 1 of docs/preprocessing.md."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Preprocessing version 3: from an image file to the numbers a network sees.
-
-docs/preprocessing.md defines it. It is written twice, here and in `Sources/Inference` and `Sources/ImageDecoding`
-(Swift), and both give the same bytes. Whoever changes it raises `VERSION`.
-"""
+"""Squares of a picture at a network's size, as the numbers that it sees: sections 4 and 6 of docs/preprocessing.md."""
 
 from __future__ import annotations
 
