@@ -1,4 +1,4 @@
-"""How a face stands and how it is cut out upright. `Tests/InferenceTests/TurnTests.swift` has the same cases."""
+"""How a face stands and how it is cut out upright. `Tests/Worker/InferenceTests/TurnTests.swift` has the same cases."""
 
 import hashlib
 import math

@@ -1,6 +1,6 @@
 """Preprocessing version 3: from an image file to the numbers a network sees.
 
-docs/preprocessing.md defines it. It is written twice, here and in `Sources/Inference` and `Sources/ImageDecoding`
+docs/preprocessing.md defines it. It is written twice, here and in `Sources/Worker/Inference` and `Sources/Worker/ImageDecoding`
 (Swift), and both give the same bytes. Whoever changes it raises `VERSION`.
 """
 

@@ -1,7 +1,7 @@
 """Colours as every viewer shows them: from what a picture's profile says to sRGB, with LittleCMS.
 
 docs/preprocessing.md, section 1, defines it. `ColourProfile.swift` and `ColourTransform.swift` in
-`Sources/ImageDecoding` are its other half, and both give the same bytes.
+`Sources/Worker/ImageDecoding` are its other half, and both give the same bytes.
 """
 
 from __future__ import annotations

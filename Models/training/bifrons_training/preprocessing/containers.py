@@ -1,7 +1,7 @@
 """What a JPEG's segments and a PNG's chunks say beside the pixels, and files whose damage touches no pixel.
 
 docs/preprocessing.md, section 1, defines it. `JPEGStructure.swift`, `PNGStructure.swift` and `PNGColour.swift` in
-`Sources/ImageDecoding` are its other half.
+`Sources/Worker/ImageDecoding` are its other half.
 """
 
 from __future__ import annotations

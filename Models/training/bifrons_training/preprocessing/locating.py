@@ -1,6 +1,6 @@
 """Finds the faces of a picture as workers do.
 
-`Locator.swift` and `CellReading.swift` in `Sources/Inference` are its other half.
+`Locator.swift` and `CellReading.swift` in `Sources/Worker/Inference` are its other half.
 """
 
 from __future__ import annotations

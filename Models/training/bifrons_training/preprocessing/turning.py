@@ -1,6 +1,6 @@
 """How a face stands in a picture, and cutting it out upright: sections 3 and 5 of docs/preprocessing.md.
 
-docs/preprocessing.md defines it; `Sources/Inference/Turn.swift` and `TurnedSampler.swift` are its other half. Angles
+docs/preprocessing.md defines it; `Sources/Worker/Inference/Turn.swift` and `TurnedSampler.swift` are its other half. Angles
 are never computed on the way to a byte: a turn is a cosine and a sine, which only need a square root, so that every
 machine gets the same ones.
 """

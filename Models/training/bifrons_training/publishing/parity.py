@@ -8,7 +8,7 @@ which all landmarks were turned before they were used), `turned` (by how many de
 by them), `views`, a file of the bytes of each square that the ResNet looks at, and `probabilities`, by "model
 precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
 textures, in every kind of JPEG and PNG, with every kind of colour profile, and the odd ones.
-`Tests/InferenceTests/ParityTests.swift` does the comparing.
+`Tests/Worker/InferenceTests/ParityTests.swift` does the comparing.
 """
 
 from __future__ import annotations
