@@ -1,4 +1,4 @@
-"""Reading a locator's cells, on hand-made ones. `Tests/Worker/InferenceTests/CellReadingTests.swift` has the same cases."""
+"""Reading a locator's cells, on hand-made ones. `CellReadingTests.swift` of the Swift code has the same cases."""
 
 import numpy as np
 import pytest

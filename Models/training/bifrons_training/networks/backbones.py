@@ -15,34 +15,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from bifrons_training import preprocessing
 from bifrons_training.errors import DataError
-from bifrons_training.networks.layers import ConvBN, Residuals
-
-
-class Stem(nn.Module):
-    """The first convolution of a network that was trained on pictures of another scale, and what it makes of residuals.
-
-    `mean` and `std` are the other scale's, in grey levels of 0…255.
-    """
-
-    def __init__(self, first: ConvBN, mean: tuple[float, float, float], std: float) -> None:
-        super().__init__()
-        self.first = first
-        self.gain = 255 * preprocessing.STD[0] / std
-        shift = (255 * preprocessing.MEAN[0] - torch.tensor(mean)) / std
-        self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
-        self.residuals = Residuals()
-        convolution = first.convolution
-        assert isinstance(convolution, nn.Conv2d)
-        self.noise = nn.Conv2d(12, convolution.out_channels, 3, 2, 1, bias=False)
-        nn.init.zeros_(self.noise.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, H, W] to [N, C, H / 2, W / 2]."""
-        first = self.first
-        seen = first.convolution(first.padding(x * self.gain + self.shift)) + self.noise(self.residuals(x))
-        return first.activation(first.norm(seen))
+from bifrons_training.networks.layers import ConvBN, Stem
 
 
 class Stages(nn.Module):

@@ -11,10 +11,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bifrons_training.networks.layers import ConvBN, Residuals
+from bifrons_training.networks.layers import ConvBN, Residuals, Stem
 from bifrons_training.preprocessing import MEAN, SIDE, STD
 
 NAMES = ("resnet", "inception")
+
+
+class Standardised(nn.Module):
+    """Features of a body [N, C, h, w], each brought to a mean of 0 and a deviation of 1 over pictures and places."""
+
+    def __init__(self, features: nn.Module, count: int) -> None:
+        super().__init__()
+        self.features = features
+        self.norm = nn.BatchNorm2d(count, affine=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures to standardised features."""
+        return self.norm(self.features(x))
 
 
 class Detector(nn.Module):
@@ -24,9 +37,9 @@ class Detector(nn.Module):
     al. 2016, "Learning deep features for discriminative localization").
     """
 
-    def __init__(self, body: nn.Module, features: int, dropout: float = 0.2, standardised: bool = False) -> None:
+    def __init__(self, body: nn.Module, features: int, dropout: float = 0.2) -> None:
         super().__init__()
-        self.body = nn.Sequential(body, nn.BatchNorm2d(features, affine=False)) if standardised else body
+        self.body = body
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(features, 1)
 
@@ -40,6 +53,17 @@ class Detector(nn.Module):
         weight = self.head.weight.reshape(1, -1, 1, 1)
         maps = nn.functional.conv2d(features, weight, self.head.bias)
         return maps.mean((2, 3)), maps[:, 0]
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Puts the norm of standardised features into the head's weights."""
+        if not isinstance(self.body, Standardised):
+            return
+        norm = self.body.norm
+        scale = (norm.running_var + norm.eps).rsqrt()
+        self.head.weight.mul_(scale)
+        self.head.bias.sub_(self.head.weight @ norm.running_mean)
+        self.body = self.body.features
 
 
 class ResidualBlock(nn.Module):
@@ -127,9 +151,9 @@ def network_input(batch: Tensor) -> Tensor:
 
 
 def fold_norms(network: Detector) -> Detector:
-    """Folds every batch norm into its convolution, in place. For a network in eval mode."""
-    for module in network.modules():
-        if isinstance(module, ConvBN):
+    """Folds every batch norm into the weights beside it, in place. For a network in eval mode."""
+    for module in list(network.modules()):  # What holds others comes before them.
+        if isinstance(module, ConvBN | Stem | Detector):
             module.fuse()
     return network
 

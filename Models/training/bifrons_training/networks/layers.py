@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from bifrons_training import preprocessing
+
 
 class ConvBN(nn.Module):
     """Convolution, batch norm, and an activation where asked for.
@@ -76,3 +78,35 @@ class Residuals(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, 3, H, W] to [N, 12, H, W]."""
         return nn.functional.conv2d(x, self.kernels, padding=2).clamp(-self.CUT, self.CUT)
+
+
+class Stem(nn.Module):
+    """The first convolution of a network that was trained on pictures of another scale, and what it makes of residuals.
+
+    `mean` and `std` are the other scale's, in grey levels of 0…255.
+    """
+
+    def __init__(self, first: ConvBN, mean: tuple[float, float, float], std: float) -> None:
+        super().__init__()
+        self.first = first
+        self.gain = 255 * preprocessing.STD[0] / std
+        shift = (255 * preprocessing.MEAN[0] - torch.tensor(mean)) / std
+        self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
+        self.residuals = Residuals()
+        convolution = first.convolution
+        assert isinstance(convolution, nn.Conv2d)
+        self.noise = nn.Conv2d(12, convolution.out_channels, 3, 2, 1, bias=False)
+        nn.init.zeros_(self.noise.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, H, W] to [N, C, H / 2, W / 2]."""
+        first = self.first
+        seen = first.convolution(first.padding(x * self.gain + self.shift)) + self.noise(self.residuals(x))
+        return first.activation(first.norm(seen))
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Gives the weights of the residuals their share of the norm's scale, which `first` then puts into its own."""
+        norm = self.first.norm
+        assert isinstance(norm, nn.BatchNorm2d)
+        self.noise.weight.mul_((norm.weight * (norm.running_var + norm.eps).rsqrt()).view(-1, 1, 1, 1))

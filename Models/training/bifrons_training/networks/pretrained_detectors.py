@@ -28,7 +28,7 @@ LAYER_DECAY = 0.85
 def build(name: str) -> detectors.Detector:
     """A detector with a fresh body; its head answers 0, whatever it sees."""
     body, features = {"resnet50": resnet50_thin, "efficientnet": efficientnet_lite0}[name]()
-    detector = detectors.Detector(body, features, standardised=True)
+    detector = detectors.Detector(detectors.Standardised(body, features), features)
     nn.init.zeros_(detector.head.weight)
     nn.init.zeros_(detector.head.bias)
     return detector
@@ -41,7 +41,7 @@ def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.De
     features.
     """
     detector = build(name)
-    body = detector.body[0]
+    body = detector.body.features
     if name == "resnet50":
         folded, _ = resnet50_thin()
         for module in folded.modules():
@@ -51,7 +51,7 @@ def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.De
         unfold(folded, body, pictures)
     else:
         load_efficientnet_lite0(body, fetch(EFFICIENTNET_LITE0, work))
-    norm = detector.body[1]
+    norm = detector.body.norm
     norm.momentum = None  # The mean over what follows, not a moving one.
     detector.eval()
     norm.train()
@@ -68,7 +68,7 @@ def layerwise_rates(detector: detectors.Detector) -> list[tuple[float, list[nn.P
 
     What is new, the head and the weights of the residuals, learns at the full rate.
     """
-    body = detector.body[0]
+    body = detector.body.features
     new = [*detector.head.parameters(), *body.stem.noise.parameters()]
     groups = [
         (1.0, new),

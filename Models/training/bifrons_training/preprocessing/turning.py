@@ -1,8 +1,8 @@
 """How a face stands in a picture, and cutting it out upright: sections 3 and 5 of docs/preprocessing.md.
 
-docs/preprocessing.md defines it; `Sources/Worker/Inference/Turn.swift` and `TurnedSampler.swift` are its other half. Angles
-are never computed on the way to a byte: a turn is a cosine and a sine, which only need a square root, so that every
-machine gets the same ones.
+docs/preprocessing.md defines it; `Turn.swift` and `TurnedSampler.swift` in `Sources/Worker/Inference` mirror it.
+Angles are never computed on the way to a byte: a turn is a cosine and a sine, which only need a square root, so that
+every machine gets the same ones.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ SUBSET = 300
 
 def front(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
     """The convolution of fixed kernels that gives the picture and its residuals, and their cut (`layers.Residuals`)."""
-    convolution = next(node for node in network.graph.node if node.input[0] == network.graph.input[0].name)
+    picture = network.graph.input[0].name
+    convolution = next(node for node in network.graph.node if node.op_type == "Conv" and node.input[0] == picture)
     return convolution, next(node for node in network.graph.node if node.input[0] == convolution.output[0])
 
 

@@ -1,5 +1,7 @@
 """Bodies of others: their weights are read rightly, and what is added begins at nothing."""
 
+import copy
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -63,7 +65,7 @@ def test_a_detector_begins_as_the_body_with_norms_and_an_open_answer(name):
     with torch.no_grad():
         assert torch.equal(detector(x), torch.zeros(len(PICTURES), 1))
         features = detector.body(x).mean((2, 3))
-        without = detector.body[0].stem.noise.weight.abs().sum()
+        without = detector.body.features.stem.noise.weight.abs().sum()
     assert without == 0
     assert features.shape[0] == len(PICTURES) and torch.isfinite(features).all()
 
@@ -74,7 +76,7 @@ def test_norms_given_back_to_the_resnet_change_nothing():
     detector = pretrained_detectors.from_pretrained("resnet50", DEFAULT_WORK, PICTURES).eval()
     x = detectors.network_input(torch.from_numpy(PICTURES))
     with torch.no_grad():
-        wanted, made = body(x), detector.body[0](x)
+        wanted, made = body(x), detector.body.features(x)
     assert float((made - wanted).abs().max()) < 1e-3 * float(wanted.abs().max())
 
 
@@ -97,6 +99,19 @@ def test_maps_average_to_the_logit(name):
         assert torch.allclose(logits, detector(x), atol=1e-4) and torch.allclose(
             maps.mean((1, 2)), logits[:, 0], atol=1e-4
         )
+
+
+@pytest.mark.parametrize("name", pretrained_detectors.NAMES)
+def test_folding_the_norms_changes_neither_logit_nor_map(name):
+    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, PICTURES).eval()
+    nn.init.normal_(detector.head.weight)
+    nn.init.normal_(detector.body.features.stem.noise.weight)
+    x = detectors.network_input(torch.from_numpy(PICTURES))
+    with torch.no_grad():
+        before = detector.explained(x)
+        after = detectors.fold_norms(copy.deepcopy(detector)).explained(x)
+    for one, other in zip(before, after, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-2)
 
 
 def test_files_of_other_networks_are_refused(tmp_path):
