@@ -51,6 +51,18 @@ def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: 
     return card.table(report)
 
 
+def remeasure(data: Path, models: Path, split: catalogue.Split) -> str:
+    """Measures the published locator anew and writes its card; returns the table of numbers."""
+    folder = models / "locator"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    report = evaluation.evaluate(Served(folder), data, split)
+    manifest["metrics"] = card.manifest_metrics(report)
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "metrics.json", json.dumps(report, indent=2) + "\n")
+    write_text(folder / "README.md", card.card(report, manifest["training"], Locator()))
+    return card.table(report)
+
+
 @program
 def main() -> int:
     """The command line. Returns the exit status."""
@@ -65,10 +77,16 @@ def main() -> int:
     parser.add_argument("--from", type=Path, dest="published", help="a locator's folder whose weights to begin with")
     parser.add_argument("--compiled", action="store_true", help="learn with a compiled network: needs a C++ compiler")
     parser.add_argument("--publish-only", action="store_true", help="train nothing, publish the checkpoint as it is")
+    parser.add_argument(
+        "--remeasure", action="store_true", help="train nothing, measure the published locator and write its card"
+    )
     options = parser.parse_args()
     checkpoint = options.work / "locator.pt"
     cores = os.cpu_count() or 2
     split = catalogue.divide(options.data)
+    if options.remeasure:
+        print(remeasure(options.data, options.models, split))
+        return 0
     if options.publish_only and not checkpoint.is_file():
         raise DataError(f"{checkpoint} is missing: train first, without --publish-only")
     minutes = 0.0 if options.publish_only else options.minutes

@@ -17,7 +17,10 @@ def cells(*seen: tuple) -> np.ndarray:
 
 
 def boxes(*seen: tuple, size=(64, 64), scale=(1.0, 1.0), score=0.5) -> list:
-    return [face.box for face in locating.read_cells(cells(*seen), SIDE, size, scale, score, 0.4)]
+    view = locating.View(SIDE, size, (SIDE, SIDE), scale)
+    return [
+        face.box for face in locating.read_passes([locating.Pass(cells(*seen))], view, locating.Thresholds(score, 0.4))
+    ]
 
 
 def test_a_box_is_measured_from_its_cells_centre_in_its_grids_units():
@@ -61,3 +64,39 @@ def test_what_is_not_a_number_is_no_face(value):
         box = [1.0] * 4
         box[place] = value
         assert boxes((10, 3, *box)) == []
+
+
+@pytest.mark.parametrize(
+    ("quarters", "box", "eye"),
+    [
+        (0, (12, 8, 24, 12), (12, 8)),
+        (1, (8, 12, 12, 24), (8, 36)),
+        (2, (12, 28, 24, 12), (36, 40)),
+        (3, (44, 12, 12, 24), (56, 12)),
+    ],
+)
+def test_what_is_seen_in_a_turned_picture_is_taken_back(quarters, box, eye):
+    """A face stands at 12 to 36, 8 to 20 of the turned picture."""
+    fitted = {0: (64, 40), 1: (64, 48), 2: (48, 48), 3: (64, 40)}[quarters]
+    view = locating.View(SIDE, (64, 64), fitted, (1.0, 1.0))
+    seen = cells((10, 3, 1, 0.5, 2, 1))
+    seen[10, 5:7] = (-1, -0.5)
+    thresholds = locating.Thresholds(0.5, 0.4, (0.99, 0.5))
+    (face,) = locating.read_passes([locating.Pass(seen, quarters)], view, thresholds)
+    assert face.box == box
+    assert tuple(face.landmarks[0]) == eye
+
+
+def test_a_turned_pass_counts_when_it_sees_a_face_and_sets_the_threshold():
+    view = locating.View(SIDE, (64, 64), (64, 64), (1.0, 1.0))
+    box, other = (1.5, 1.5, 2.5, 2.5), (0.5, 0.5, 0.5, 0.5)
+    upright = locating.Pass(cells((27, 1, *box), (0, 0.5, *other)))
+    turned = locating.Pass(cells((27, 2, *box)), 2)
+
+    def logits(below_score: float) -> list:
+        thresholds = locating.Thresholds(0.5, 0.4, (0.99, below_score))
+        return sorted(face.logit for face in locating.read_passes([upright, turned], view, thresholds))
+
+    assert logits(0.7) == [2]
+    assert logits(0.6) == [0.5, 2]
+    assert logits(0.9) == [0.5, 1]

@@ -25,19 +25,39 @@ struct CellReading {
     let score: Double
     /// Two boxes whose intersection over union is above this are of the same face.
     let overlap: Double
+    /// When the picture is looked at turned, and what counts there; nil: never.
+    var turned: Manifest.Turned?
 
     /// A picture and how it was put into the network's input.
     struct View {
         /// Pixels of the upright picture at full size.
         var width: Int
         var height: Int
+        /// Pixels of the network's input that it takes as it stands.
+        var fitted: (width: Int, height: Int)
         /// Pixels of the full-size picture to one of the network's input.
         var scaleX: Double
         var scaleY: Double
     }
 
+    /// What the network says of a picture that is turned clockwise by so many quarters.
+    struct Pass {
+        /// ``valuesPerCell`` numbers for each of ``cells(side:)`` cells. What is not finite is no face.
+        var cells: [Float]
+        var quarters = 0
+
+        /// Whether a cell has at least this logit.
+        fileprivate func sees(_ lowest: Double) -> Bool {
+            stride(from: 0, to: cells.count, by: CellReading.valuesPerCell).contains { place in
+                cells[place].isFinite && Double(cells[place]) >= lowest
+            }
+        }
+    }
+
     private struct Candidate {
         var logit: Float
+        /// The number of the pass.
+        var pass: Int
         var cell: Int
         var x0 = 0.0
         var y0 = 0.0
@@ -54,27 +74,47 @@ struct CellReading {
         }
     }
 
-    /// The faces of a picture, the largest first.
-    ///
-    /// - Parameter cells: ``valuesPerCell`` numbers for each of ``cells(side:)`` cells. What is not finite is no face.
-    func faces(_ cells: UnsafeBufferPointer<Float>, in view: View) -> [Face] {
-        precondition(cells.count == Self.cells(side: side) * Self.valuesPerCell)
-        let lowest = score <= 0 ? -Double.infinity : score >= 1 ? Double.infinity : log(score / (1 - score))
+    /// Whether the picture is to be looked at turned, after this pass of it as it stands: no cell is sure enough of a face.
+    func looksAgain(after pass: Pass) -> Bool {
+        guard let turned else { return false }
+        return !pass.sees(Self.logit(turned.below))
+    }
+
+    private static func logit(_ probability: Double) -> Double { log(probability / (1 - probability)) }
+
+    /// The faces of a picture that one or more passes see, the largest first. If a turned one sees a face, those of all passes
+    /// must be as probable as is asked there; else the picture as it stands counts alone.
+    func faces(_ passes: [Pass], in view: View) -> [Face] {
+        let again = turned.map { Self.logit($0.score) }
+            .flatMap { lowest in passes.contains { $0.quarters > 0 && $0.sees(lowest) } ? lowest : nil }
+        let lowest = again ?? Self.logit(score)
         var candidates: [Candidate] = []
-        for cell in 0..<(cells.count / Self.valuesPerCell) {
-            let logit = cells[cell * Self.valuesPerCell]
-            if Double(logit) >= lowest, logit.isFinite { candidates.append(Candidate(logit: logit, cell: cell)) }
+        for (number, pass) in passes.enumerated() where pass.quarters == 0 || again != nil {
+            precondition(pass.cells.count == Self.cells(side: side) * Self.valuesPerCell)
+            for cell in 0..<(pass.cells.count / Self.valuesPerCell) {
+                let logit = pass.cells[cell * Self.valuesPerCell]
+                if logit.isFinite, Double(logit) >= lowest {
+                    candidates.append(Candidate(logit: logit, pass: number, cell: cell))
+                }
+            }
         }
-        candidates.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.cell < $1.cell }
+        candidates.sort(by: Self.isSurer)
 
         var kept: [Candidate] = []
         for var candidate in candidates.prefix(Self.candidates) {
+            let pass = passes[candidate.pass]
             let (centreX, centreY, stride) = centre(of: candidate.cell)
-            func value(_ place: Int) -> Double { Double(cells[candidate.cell * Self.valuesPerCell + place]) * stride }
-            candidate.x0 = (centreX - value(1)) * view.scaleX
-            candidate.y0 = (centreY - value(2)) * view.scaleY
-            candidate.x1 = (centreX + value(3)) * view.scaleX
-            candidate.y1 = (centreY + value(4)) * view.scaleY
+            func value(_ place: Int) -> Double {
+                Double(pass.cells[candidate.cell * Self.valuesPerCell + place]) * stride
+            }
+            let first = upright(centreX - value(1), centreY - value(2), pass.quarters, view)
+            let last = upright(centreX + value(3), centreY + value(4), pass.quarters, view)
+            // A quarter exchanges sides.
+            let (mirrorsX, mirrorsY) = (pass.quarters >= 2, pass.quarters == 1 || pass.quarters == 2)
+            candidate.x0 = (mirrorsX ? last : first).x * view.scaleX
+            candidate.y0 = (mirrorsY ? last : first).y * view.scaleY
+            candidate.x1 = (mirrorsX ? first : last).x * view.scaleX
+            candidate.y1 = (mirrorsY ? first : last).y * view.scaleY
             guard candidate.area.isFinite, candidate.x1 > candidate.x0, candidate.y1 > candidate.y0 else { continue }
             if kept.allSatisfy({ $0.overlap(with: candidate) <= overlap }) { kept.append(candidate) }
         }
@@ -85,12 +125,30 @@ struct CellReading {
             .sorted { left, right in
                 let (leftArea, rightArea) = (left.box.width * left.box.height, right.box.width * right.box.height)
                 if leftArea != rightArea { return leftArea > rightArea }
-                let (first, second) = (left.candidate, right.candidate)
-                return first.logit != second.logit ? first.logit > second.logit : first.cell < second.cell
+                return Self.isSurer(left.candidate, right.candidate)
             }
             .map {
-                Face(box: $0.box, logit: $0.candidate.logit, landmarks: landmarks(of: $0.candidate.cell, cells, view))
+                let pass = passes[$0.candidate.pass]
+                return Face(
+                    box: $0.box, logit: $0.candidate.logit, landmarks: landmarks(of: $0.candidate.cell, pass, view))
             }
+    }
+
+    /// The order of candidates: the higher logit, then the earlier pass, then the earlier cell.
+    private static func isSurer(_ left: Candidate, _ right: Candidate) -> Bool {
+        if left.logit != right.logit { return left.logit > right.logit }
+        return (left.pass, left.cell) < (right.pass, right.cell)
+    }
+
+    /// Where a point of the input that shows the picture turned lies in the one that shows it as it stands.
+    private func upright(_ x: Double, _ y: Double, _ quarters: Int, _ view: View) -> (x: Double, y: Double) {
+        let (width, height) = (Double(view.fitted.width), Double(view.fitted.height))
+        return switch quarters {
+        case 0: (x, y)
+        case 1: (y, height - x)
+        case 2: (width - x, height - y)
+        default: (width - y, x)
+        }
     }
 
     /// The middle of a cell in pixels of the network's input, and the spacing of its grid.
@@ -119,13 +177,14 @@ struct CellReading {
         return FaceBox(x: across.start, y: down.start, width: across.length, height: down.length)
     }
 
-    private func landmarks(of cell: Int, _ cells: UnsafeBufferPointer<Float>, _ view: View) -> [Face.Point] {
+    private func landmarks(of cell: Int, _ pass: Pass, _ view: View) -> [Face.Point] {
         let (centreX, centreY, stride) = centre(of: cell)
         return (0..<5).map { index in
             let place = cell * Self.valuesPerCell + 5 + 2 * index
-            return Face.Point(
-                x: (centreX + Double(cells[place]) * stride) * view.scaleX,
-                y: (centreY + Double(cells[place + 1]) * stride) * view.scaleY)
+            let point = upright(
+                centreX + Double(pass.cells[place]) * stride, centreY + Double(pass.cells[place + 1]) * stride,
+                pass.quarters, view)
+            return Face.Point(x: point.x * view.scaleX, y: point.y * view.scaleY)
         }
     }
 }

@@ -37,7 +37,7 @@ package final class Locator: Sendable {
     ) throws(InferenceError) {
         precondition(concurrency > 0)
         let manifest = try Manifest.load(folder: folder)
-        guard case .faces(let score, let overlap) = manifest.output.kind else {
+        guard case .faces(let score, let overlap, let turned) = manifest.output.kind else {
             throw InferenceError(
                 .manifestInvalid,
                 "\(manifest.path("manifest.json")): output.kind is \(manifest.output.kind.text), and a locator's is faces: name the folder of a locator"
@@ -46,7 +46,7 @@ package final class Locator: Sendable {
         try WeightsCheck.run(manifest)
         self.manifest = manifest
         preprocessor = Preprocessor(manifest: manifest)
-        reading = CellReading(side: manifest.input.width, score: score, overlap: overlap)
+        reading = CellReading(side: manifest.input.width, score: score, overlap: overlap, turned: turned)
         let network = try Network(
             manifest: manifest, engine: engine, threads: 1, requests: concurrency, cacheFolder: cacheFolder)
         slots = try (0..<concurrency).map { _ throws(InferenceError) in try Slot(network) }
@@ -60,10 +60,16 @@ package final class Locator: Sendable {
         let fitted = Framing.fitted(width: image.width, height: image.height, side: reading.side)
         let scale = Double(picture.reduction)
         let view = CellReading.View(
-            width: picture.width, height: picture.height,
+            width: picture.width, height: picture.height, fitted: fitted,
             scaleX: Double(image.width) / Double(fitted.width) * scale,
             scaleY: Double(image.height) / Double(fitted.height) * scale)
-        return try cells(of: image).withUnsafeBufferPointer { reading.faces($0, in: view) }
+        var passes = [CellReading.Pass(cells: try cells(of: image))]
+        if reading.looksAgain(after: passes[0]) {
+            for quarters in 1...3 {
+                passes.append(CellReading.Pass(cells: try cells(of: image, turned: quarters), quarters: quarters))
+            }
+        }
+        return reading.faces(passes, in: view)
     }
 
     /// Sends the manifest's canary through the network.
@@ -78,9 +84,10 @@ package final class Locator: Sendable {
         }
     }
 
-    private func cells(of image: RGBImage) throws(InferenceError) -> [Float] {
+    /// What the network says of an image, turned clockwise by so many quarters.
+    private func cells(of image: RGBImage, turned quarters: Int = 0) throws(InferenceError) -> [Float] {
         func cells(_ request: inout Network.Request) throws(InferenceError) -> [Float] {
-            try request.run(count: 1) { preprocessor.writeWhole(image, into: $0) }.values
+            try request.run(count: 1) { preprocessor.writeWhole(image, turned: quarters, into: $0) }.values
         }
         for slot in slots {
             let cells = try slot.request.withLockIfAvailable { request throws(InferenceError) in try cells(&request) }

@@ -62,7 +62,15 @@ package struct Manifest: Sendable {
         case twoClassProbability(aiIndex: Int)
         /// A locator's cells (see `CellReading`): faces of at least the probability `score`, of which two whose
         /// intersection over union is above `overlap` count as one.
-        case faces(score: Double, overlap: Double)
+        case faces(score: Double, overlap: Double, turned: Turned?)
+    }
+
+    /// How a locator looks at a picture once more, turned by 90°, 180° and 270°.
+    package struct Turned: Equatable, Sendable {
+        /// It does so when no face that it sees as the picture stands has at least this probability.
+        package let below: Double
+        /// The lowest probability of a face that counts there.
+        package let score: Double
     }
 
     /// The output tensor.

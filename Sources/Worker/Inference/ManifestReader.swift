@@ -23,9 +23,14 @@ private struct ManifestFields: Decodable {
         var margin: Double?
     }
 
+    struct Turned: Decodable {
+        var below: Double
+        var score: Double
+    }
+
     struct Output: Decodable {
         enum CodingKeys: String, CodingKey {
-            case name, kind, score, overlap, map
+            case name, kind, score, overlap, turned, map
             case aiIndex = "ai_index"
         }
 
@@ -34,6 +39,7 @@ private struct ManifestFields: Decodable {
         var aiIndex: Double?
         var score: Double?
         var overlap: Double?
+        var turned: Turned?
         var map: String?
     }
 
@@ -317,7 +323,12 @@ private struct FieldCheck {
         case "two_class_probability": return .twoClassProbability(aiIndex: try aiIndex())
         case "faces":
             return .faces(
-                score: try share("output.score", output.score), overlap: try share("output.overlap", output.overlap))
+                score: try share("output.score", output.score), overlap: try share("output.overlap", output.overlap),
+                turned: try output.turned.map { turned throws(InferenceError) in
+                    Manifest.Turned(
+                        below: try share("output.turned.below", turned.below),
+                        score: try share("output.turned.score", turned.score))
+                })
         default:
             throw failure(
                 "output.kind", quoted(output.kind),

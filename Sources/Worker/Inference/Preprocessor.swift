@@ -38,7 +38,8 @@ struct Preprocessor: Sendable {
         }
         for _ in 0..<(crops.count / elementCount) {
             for y in 0..<input.height {
-                write(row: pixels + y * input.width * 3, width: input.width, y: y, into: tensor)
+                write(
+                    row: pixels + y * input.width * 3, count: input.width, at: y * input.width, step: 1, into: tensor)
             }
             pixels += elementCount
             tensor += elementCount
@@ -49,29 +50,38 @@ struct Preprocessor: Sendable {
     /// below it the tensor is 0.
     ///
     /// - Precondition: `target` holds ``elementCount`` floats.
-    func writeWhole(_ image: RGBImage, into target: UnsafeMutableBufferPointer<Float>) {
+    func writeWhole(_ image: RGBImage, turned quarters: Int = 0, into target: UnsafeMutableBufferPointer<Float>) {
         precondition(target.count == elementCount, "\(target.count) floats are not one picture's tensor")
         guard let tensor = target.baseAddress else { return }
         let fitted = Framing.fitted(width: image.width, height: image.height, side: min(input.width, input.height))
         if fitted.width < input.width || fitted.height < input.height { target.update(repeating: 0) }
         Resampler.resize(image, region: .whole(of: image), width: fitted.width, height: fitted.height) { y, row in
-            write(row: row, width: fitted.width, y: y, into: tensor)
+            // Where the first pixel of a row comes to stand, and how far the next one is from it.
+            let (x, first, step): (Int, Int, Int) =
+                switch quarters {
+                case 0: (0, y, 1)
+                case 1: (fitted.height - 1 - y, 0, input.width)
+                case 2: (fitted.width - 1, fitted.height - 1 - y, -1)
+                default: (y, fitted.width - 1, -input.width)
+                }
+            write(row: row, count: fitted.width, at: first * input.width + x, step: step, into: tensor)
         }
     }
 
-    /// Writes the first `width` pixels of row `y` of a tensor.
+    /// Writes the first `count` pixels of a row: the first at that place of the tensor, the others `step` places from each
+    /// other.
     private func write(
-        row: UnsafePointer<UInt8>, width: Int, y: Int, into tensor: UnsafeMutablePointer<Float>
+        row: UnsafePointer<UInt8>, count: Int, at place: Int, step: Int, into tensor: UnsafeMutablePointer<Float>
     ) {
         // Floats from one pixel to the next, and from one channel to the next.
         let (pixelStep, channelStep) = input.layout == .nchw ? (1, input.width * input.height) : (3, 1)
         floats.withUnsafeBufferPointer { floats in
-            for (channel, place) in channels.enumerated() {
-                var output = tensor + (y * input.width * pixelStep + channel * channelStep)
-                var byte = row + place
-                for _ in 0..<width {
+            for (channel, offset) in channels.enumerated() {
+                var output = tensor + (place * pixelStep + channel * channelStep)
+                var byte = row + offset
+                for _ in 0..<count {
                     output.pointee = floats[channel << 8 | Int(byte.pointee)]
-                    output += pixelStep
+                    output += step * pixelStep
                     byte += 3
                 }
             }

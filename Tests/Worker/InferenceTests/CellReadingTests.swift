@@ -5,7 +5,7 @@ import Testing
 @Suite struct CellReadingTests {
     /// A locator of 64 pixels: 8 × 8, 4 × 4 and 2 × 2 cells.
     private let reading = CellReading(side: 64, score: 0.5, overlap: 0.4)
-    private static let view = CellReading.View(width: 64, height: 64, scaleX: 1, scaleY: 1)
+    private static let view = CellReading.View(width: 64, height: 64, fitted: (64, 64), scaleX: 1, scaleY: 1)
 
     /// Cells of which all see nothing, but for some.
     private struct Cells {
@@ -23,7 +23,7 @@ import Testing
     ) -> [Face] {
         var cells = Cells()
         fill(&cells)
-        return cells.values.withUnsafeBufferPointer { (reading ?? self.reading).faces($0, in: view) }
+        return (reading ?? self.reading).faces([CellReading.Pass(cells: cells.values)], in: view)
     }
 
     @Test func nothingSeenIsNoFace() {
@@ -42,7 +42,7 @@ import Testing
 
     @Test func landmarksAreOffsetsFromTheCentre() throws {
         let offsets: [Float] = [-1, -0.5, 1, -0.5, 0, 0, -0.75, 1, 0.75, 1]
-        let view = CellReading.View(width: 640, height: 320, scaleX: 10, scaleY: 5)
+        let view = CellReading.View(width: 640, height: 320, fitted: (64, 64), scaleX: 10, scaleY: 5)
         let face = try #require(faces(in: view) { $0.see(10, 2, landmarks: offsets) }.first)
         #expect(face.logit == 2)
         #expect(face.landmarks.map(\.x) == [120, 280, 200, 140, 260])
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func boxesAreInPixelsOfTheFullPictureRoundedAndCutToIt() {
-        let view = CellReading.View(width: 101, height: 47, scaleX: 101.0 / 64, scaleY: 47.0 / 30)
+        let view = CellReading.View(width: 101, height: 47, fitted: (64, 30), scaleX: 101.0 / 64, scaleY: 47.0 / 30)
         // 12…28 × 4…20 of the network's input: 18.94…44.19 × 6.27…31.33.
         #expect(faces(in: view) { $0.see(10, 3) }.map(\.box) == [FaceBox(x: 19, y: 6, width: 25, height: 25)])
         #expect(
@@ -128,9 +128,54 @@ import Testing
             let box: [Float] = isSure ? [column + 0.5, row + 0.5, 1 - column, 1 - row] : [1, 1, 1, 1]
             values.replaceSubrange(cell * 15 + 1..<cell * 15 + 5, with: box)
         }
-        let view = CellReading.View(width: 320, height: 320, scaleX: 1, scaleY: 1)
-        let seen = values.withUnsafeBufferPointer { large.faces($0, in: view) }
+        let view = CellReading.View(width: 320, height: 320, fitted: (320, 320), scaleX: 1, scaleY: 1)
+        let seen = large.faces([CellReading.Pass(cells: values)], in: view)
         #expect(seen.map(\.box) == [FaceBox(x: 0, y: 0, width: 12, height: 12)])
+    }
+
+    @Test(arguments: [
+        (0, FaceBox(x: 12, y: 8, width: 24, height: 12), (12.0, 8.0)),
+        (1, FaceBox(x: 8, y: 12, width: 12, height: 24), (8.0, 36.0)),
+        (2, FaceBox(x: 12, y: 28, width: 24, height: 12), (36.0, 40.0)),
+        (3, FaceBox(x: 44, y: 12, width: 12, height: 24), (56.0, 12.0)),
+    ])
+    func whatIsSeenInATurnedPictureIsTakenBack(quarters: Int, box: FaceBox, eye: (Double, Double)) throws {
+        // A face stands at 12…36 × 8…20 of the turned picture.
+        let fitted = [(64, 40), (64, 48), (48, 48), (64, 40)][quarters]
+        let view = CellReading.View(width: 64, height: 64, fitted: fitted, scaleX: 1, scaleY: 1)
+        let reading = CellReading(side: 64, score: 0.5, overlap: 0.4, turned: .init(below: 0.99, score: 0.5))
+        var cells = Cells()
+        cells.see(10, 3, [1, 0.5, 2, 1], landmarks: [-1, -0.5] + Array(repeating: 0, count: 8))
+        let passes = [CellReading.Pass(cells: cells.values, quarters: quarters)]
+        let face = try #require(reading.faces(passes, in: view).first)
+        #expect(face.box == box)
+        #expect((face.landmarks[0].x, face.landmarks[0].y) == eye)
+    }
+
+    @Test(arguments: [(0.7, [2]), (0.6, [0.5, 2]), (0.9, [0.5, 1])] as [(Double, [Float])])
+    func aTurnedPassCountsWhenItSeesAFaceAndSetsTheThreshold(score: Double, logits: [Float]) {
+        let reading = CellReading(side: 64, score: 0.5, overlap: 0.4, turned: .init(below: 0.99, score: score))
+        var (upright, turned) = (Cells(), Cells())
+        upright.see(27, 1, [1.5, 1.5, 2.5, 2.5])
+        upright.see(0, 0.5, [0.5, 0.5, 0.5, 0.5])
+        turned.see(27, 2, [1.5, 1.5, 2.5, 2.5])
+        let passes = [
+            CellReading.Pass(cells: upright.values), CellReading.Pass(cells: turned.values, quarters: 2),
+        ]
+        #expect(reading.faces(passes, in: Self.view).map(\.logit).sorted() == logits)
+        #expect(reading.looksAgain(after: passes[0]))
+    }
+
+    @Test func aSureFaceIsNotLookedForAgain() {
+        var cells = Cells()
+        cells.see(27, 1.4)
+        let pass = CellReading.Pass(cells: cells.values)
+        for (below, isAgain) in [(0.8, false), (0.81, true)] {
+            let turned = Manifest.Turned(below: below, score: 0.6)
+            let reading = CellReading(side: 64, score: 0.5, overlap: 0.4, turned: turned)
+            #expect(reading.looksAgain(after: pass) == isAgain)
+        }
+        #expect(!reading.looksAgain(after: CellReading.Pass(cells: Cells().values)))
     }
 
     @Test func whatIsNotANumberIsNoFace() {

@@ -84,8 +84,27 @@ import Testing
     @Test func aLocatorSaysWhichFacesCount() throws {
         let manifest = try ModelFolder("logit", Self.locator).manifest()
         #expect(manifest.crop == .whole)
-        #expect(manifest.output.kind == .faces(score: 0.5, overlap: 0.4))
+        #expect(manifest.output.kind == .faces(score: 0.5, overlap: 0.4, turned: nil))
         #expect(manifest.valuesPerImage == (64 + 16 + 4) * 15)
+    }
+
+    @Test func aLocatorMaySayWhenItLooksAtAPictureTurned() throws {
+        func output(_ turned: String) -> [String: String?] {
+            Self.locator.merging([
+                "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4, "turned": \#(turned)}"#
+            ]) { $1 }
+        }
+        let manifest = try ModelFolder("logit", output(#"{"below": 0.8, "score": 0.6}"#)).manifest()
+        let turned = Manifest.Turned(below: 0.8, score: 0.6)
+        #expect(manifest.output.kind == .faces(score: 0.5, overlap: 0.4, turned: turned))
+        for (given, named) in [
+            (#"{"below": 1, "score": 0.6}"#, "output.turned.below is 1"),
+            (#"{"below": 0.8, "score": 0}"#, "output.turned.score is 0"),
+            (#"{"below": 0.8}"#, "output.turned.score is missing"), ("true", "output.turned must be an object"),
+        ] {
+            let error = try failure { try ModelFolder("logit", output(given)).manifest() }
+            #expect(error.message.contains(named), "\(error)")
+        }
     }
 
     @Test(arguments: [("64", "32"), ("72", "72")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +108,12 @@ def _as_decoded(pixels: np.ndarray) -> preprocessing.Decoded:
 
 def faceless_scores(locator: Locator, pictures: Iterable[np.ndarray]) -> list[list[float]]:
     """The probabilities of all boxes that a locator without a threshold sees in pictures without a face."""
-    strict, locator.score, locator.most = (locator.score, locator.most), 0.02, CANDIDATES
+    strict = locator.thresholds, locator.most
+    locator.thresholds, locator.most = replace(locator.thresholds, score=0.02, turned=None), CANDIDATES
     try:
         return [[1 / (1 + np.exp(-face.logit)) for face in locator.faces(_as_decoded(pixels))] for pixels in pictures]
     finally:
-        locator.score, locator.most = strict
+        locator.thresholds, locator.most = strict
 
 
 def choose_score(locator: Locator, folder: Path, split: Split, false_boxes: float = 0.03, count: int = 2000) -> float:
@@ -148,7 +149,8 @@ def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
     faceless = (_as_decoded(composer.faceless(FIRST_SEED + n)) for n in range(FACELESS))
     false_boxes = sum(len(locator.faces(picture)) for picture in faceless) / FACELESS
 
-    report: dict[str, Any] = {"score": locator.score, "overlap": locator.overlap}
+    thresholds = asdict(locator.thresholds)
+    report: dict[str, Any] = {**thresholds, "turned_looks": thresholds.pop("turned")}
     for name, smallest, below in (
         ("40px", 40, np.inf),
         ("20px", 20, np.inf),

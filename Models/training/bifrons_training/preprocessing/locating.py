@@ -63,39 +63,97 @@ def suppress(boxes: np.ndarray, overlap: float) -> list[int]:
     return kept
 
 
-def read_cells(
-    cells: np.ndarray,
-    side: int,
-    size: tuple[int, int],
-    scale: tuple[float, float],
-    score: float,
-    overlap: float,
-    most: int = FACES,
-) -> list[Found]:
-    """The faces that cells [n, 15] of an input of `side` pixels see in a picture of `size` pixels: the `most` largest.
+@dataclass(frozen=True)
+class View:
+    """How a picture was put into the network's input of `side` pixels."""
 
-    `scale` is how many of the picture's pixels make one of the input's, across and down. Boxes below the probability
-    `score` are left out, and of boxes that overlap by more than `overlap` all but the surest.
+    side: int
+    size: tuple[int, int]
+    """Pixels of the upright picture at full size."""
+    fitted: tuple[int, int]
+    """Pixels of the input that it takes as it stands."""
+    scale: tuple[float, float]
+    """Pixels of the picture to one of the input, across and down."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What the network says, cells [n, 15], of a picture turned clockwise by so many quarters."""
+
+    cells: np.ndarray
+    quarters: int = 0
+
+    def sees(self, lowest: float) -> bool:
+        """Whether a cell has at least this logit."""
+        logits = self.cells[:, 0]
+        return bool((np.isfinite(logits) & (logits.astype(np.float64) >= lowest)).any())
+
+
+def logit_of(probability: float) -> float:
+    """The logit of a probability above 0 and below 1."""
+    return math.log(probability / (1 - probability))
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Which boxes of a locator count."""
+
+    score: float
+    """The lowest probability of a face."""
+    overlap: float
+    """Of boxes whose intersection over union is above this all but the surest are left out."""
+    turned: tuple[float, float] | None = None
+    """A picture in which no face has the first probability is looked at turned too, where the second one counts."""
+
+
+def read_passes(passes: list[Pass], view: View, thresholds: Thresholds, most: int = FACES) -> list[Found]:
+    """The faces that one or more passes see in a picture: the `most` largest.
+
+    If a turned one sees a face, those of all passes must be as probable as is asked there; else the picture as it
+    stands counts alone.
     """
-    places = np.flatnonzero(
-        np.isfinite(cells[:, 0]) & (cells[:, 0].astype(np.float64) >= math.log(score / (1 - score)))
-    )
-    places = places[np.argsort(-cells[places, 0], kind="stable")][:CANDIDATES]
-    x, y, stride = cell_centres(side)[places].T
-    values = cells[places].astype(np.float64) * stride[:, None]
-    boxes = np.stack([x - values[:, 1], y - values[:, 2], x + values[:, 3], y + values[:, 4]], axis=1)
-    boxes *= (*scale, *scale)
+    lowest = logit_of(thresholds.score)
+    turned = [one for one in passes if one.quarters]
+    if thresholds.turned and any(one.sees(logit_of(thresholds.turned[1])) for one in turned):
+        lowest = logit_of(thresholds.turned[1])
+    else:
+        passes = [one for one in passes if not one.quarters]
+    logits, boxes, points = [], [], []
+    centres = cell_centres(view.side)
+    for one in passes:
+        known = one.cells[:, 0]
+        places = np.flatnonzero(np.isfinite(known) & (known.astype(np.float64) >= lowest))
+        x, y, stride = centres[places].T
+        values = one.cells[places].astype(np.float64) * stride[:, None]
+        first = _upright(np.stack([x - values[:, 1], y - values[:, 2]], axis=1), one.quarters, view.fitted)
+        last = _upright(np.stack([x + values[:, 3], y + values[:, 4]], axis=1), one.quarters, view.fitted)
+        # A quarter exchanges sides.
+        left, right = (last, first) if one.quarters >= 2 else (first, last)
+        top, bottom = (last, first) if one.quarters in (1, 2) else (first, last)
+        corners = np.stack([left[:, 0], top[:, 1], right[:, 0], bottom[:, 1]], axis=1)
+        offsets = values[:, 5:].reshape(-1, 5, 2) + np.stack([x, y], axis=1)[:, None]
+        boxes.append(corners * (*view.scale, *view.scale))
+        points.append(_upright(offsets, one.quarters, view.fitted) * view.scale)
+        logits.append(known[places])
+    # Stable: of equal ones the earlier pass, then the earlier cell comes first.
+    order = np.argsort(-np.concatenate(logits), kind="stable")[:CANDIDATES]
+    candidates, landmarks = np.concatenate(boxes)[order], np.concatenate(points)[order]
     with np.errstate(invalid="ignore", over="ignore"):
-        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    usable = np.isfinite(area) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    order = np.flatnonzero(usable)
-    found = []
-    for index in order[suppress(boxes[order], overlap)]:
-        box = _cut(boxes[index], size)
-        offsets = values[index, 5:].reshape(5, 2) + np.array([x[index], y[index]])
-        found.append(Found(box, float(cells[places[index], 0]), offsets * scale))
+        area = (candidates[:, 2] - candidates[:, 0]) * (candidates[:, 3] - candidates[:, 1])
+    usable = np.isfinite(area) & (candidates[:, 2] > candidates[:, 0]) & (candidates[:, 3] > candidates[:, 1])
+    kept = np.flatnonzero(usable)[suppress(candidates[usable], thresholds.overlap)]
+    surest = np.concatenate(logits)[order]
+    found = [Found(_cut(candidates[index], view.size), float(surest[index]), landmarks[index]) for index in kept]
     found.sort(key=lambda face: -face.box[2] * face.box[3])  # Stable: of equal ones the surest stays first.
     return found[:most]
+
+
+def _upright(points: np.ndarray, quarters: int, fitted: tuple[int, int]) -> np.ndarray:
+    """Where points [..., 2] of the input that shows a picture turned lie in the one that shows it as it stands."""
+    x, y = points[..., 0], points[..., 1]
+    width, height = fitted
+    moved = {0: (x, y), 1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}[quarters]
+    return np.stack(moved, axis=-1)
 
 
 def _cut(box: np.ndarray, size: tuple[int, int]) -> Box:
@@ -116,10 +174,14 @@ class Locator:
     def __init__(self, folder: Path) -> None:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         self.side: int = manifest["input"]["width"]
-        self.score: float = manifest["output"]["score"]
-        self.overlap: float = manifest["output"]["overlap"]
+        output = manifest["output"]
+        turned = output.get("turned")
+        self.thresholds = Thresholds(
+            output["score"], output["overlap"], (turned["below"], turned["score"]) if turned else None
+        )
         self.most = FACES
-        self.digest: str = manifest["sha256"]
+        self.digest = f"{manifest['sha256']} {self.thresholds}"
+        """Changes with the network and with which boxes count."""
         settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
         core = openvino.Core()
         model = core.compile_model(core.read_model(folder / manifest["file"]), "CPU", settings)
@@ -127,7 +189,7 @@ class Locator:
 
     def cells(self, tensor: np.ndarray) -> np.ndarray:
         """The network's cells [n, 15] of an input [1, 3, side, side]."""
-        cells: np.ndarray = next(iter(self._request.infer([tensor]).values()))[0]
+        cells: np.ndarray = next(iter(self._request.infer([tensor]).values()))[0].copy()
         return cells
 
     def faces(self, decoded: Decoded) -> list[Found]:
@@ -137,9 +199,22 @@ class Locator:
             decoded.image.width / width * decoded.reduction,
             decoded.image.height / height * decoded.reduction,
         )
-        size = (decoded.width, decoded.height)
-        return read_cells(self.cells(tensor), self.side, size, scale, self.score, self.overlap, self.most)
+        view = View(self.side, (decoded.width, decoded.height), (width, height), scale)
+        passes = [Pass(self.cells(tensor))]
+        turned = self.thresholds.turned
+        if turned and not passes[0].sees(logit_of(turned[0])):
+            seen = tensor[:, :, :height, :width]
+            passes += [Pass(self.cells(_turned(seen, quarters, self.side)), quarters) for quarters in (1, 2, 3)]
+        return read_passes(passes, view, self.thresholds, self.most)
 
     def stances(self, decoded: Decoded) -> list[tuple[Box, Turn]]:
         """The box of each of a picture's faces and how the face stands, the largest first."""
         return [(face.box, face.turn) for face in self.faces(decoded)]
+
+
+def _turned(view: np.ndarray, quarters: int, side: int) -> np.ndarray:
+    """A view [1, 3, h, w] turned clockwise by so many quarters, at the top left of an input [1, 3, side, side]."""
+    turned = np.rot90(view, -quarters, axes=(2, 3))
+    tensor = np.zeros((1, 3, side, side), np.float32)
+    tensor[:, :, : turned.shape[2], : turned.shape[3]] = turned
+    return tensor
