@@ -199,9 +199,9 @@ extension RouterCore {
                 if let end { deadlines.insert(Deadline(instant: end, serial: job.serial)) }
                 enqueue(job.serial, job.step)
             } else if step.deaths.count >= Limits.executionsPerStep,
-                request.deadline >= now + configuration.deathConfirmation.lowerBound
+                request.deadline >= now + configuration.deathConfirmation
             {
-                let end = min(now + configuration.deathConfirmation.upperBound, request.deadline)
+                let end = now + configuration.deathConfirmation
                 request.steps[job.step].state = .confirming(until: end)
                 deadlines.insert(Deadline(instant: end, serial: job.serial))
             } else {

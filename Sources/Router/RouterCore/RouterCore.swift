@@ -63,9 +63,9 @@ package struct RouterCore {
         package var workerWait = Duration.zero
         /// How long a job whose worker was lost alive waits within its budget for a worker of the model.
         package var rejoinWait = Duration.seconds(3)
-        /// A worker whose connection ended is dead when it has not come back for so long. The upper bound is longer than a live
-        /// one waits between two dials (`SocketOptions.reconnectMaximum`); where a budget ends before it, the lower one is enough.
-        package var deathConfirmation = Duration.seconds(1) ... .seconds(3)
+        /// A worker whose connection ended is dead when it has not come back for so long: longer than a live one waits between
+        /// two dials (`SocketOptions.reconnectMaximum`). A job whose budget ends before that is not blamed.
+        package var deathConfirmation = Duration.seconds(3)
         /// Whether there is a journal for durable jobs.
         package var keepsJournal = false
         package var version = Release.version

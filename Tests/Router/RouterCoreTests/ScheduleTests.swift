@@ -167,7 +167,7 @@ struct Schedule {
         configuration.imageBytes = 5000
         configuration.hangTimeout = .seconds(2)
         configuration.rejoinWait = .milliseconds(500)
-        configuration.deathConfirmation = .milliseconds(50) ... .milliseconds(200)
+        configuration.deathConfirmation = .milliseconds(200)
         configuration.workerWait = lives % 2 == 0 ? .zero : .milliseconds(300)
         configuration.idempotencyRetention = .seconds(2)
         configuration.idempotencyEntries = 5

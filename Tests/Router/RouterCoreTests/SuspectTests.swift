@@ -55,8 +55,9 @@ struct SuspectTests {
         #expect(script.wait(.seconds(3)) == ["reply 1: 422 quarantined"])
     }
 
-    @Test func theEndOfTheBudgetConvictsWhoHadTimeToComeBack() {
-        for (budget, answer) in [(2000, "reply 1: 422 quarantined"), (999, "reply 1: 503 worker_lost")] {
+    /// A link that is cut for longer than the rest of a budget looks like two deaths, and is none.
+    @Test func aJobWhoseBudgetEndsBeforeADeathIsCertainIsNotBlamed() {
+        for (budget, answer) in [(3000, "reply 1: 422 quarantined"), (2999, "reply 1: 503 worker_lost")] {
             var script = Script()
             for name in ["r1", "r2"] { script.join(name) }
             script.classify(1) { ($0.models, $0.budgetMilliseconds) = (["resnet"], budget) }
