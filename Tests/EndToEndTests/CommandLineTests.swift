@@ -191,7 +191,7 @@ extension EndToEndTests {
                     "--models-folder=\(Files.models)", "--cache-folder=\(Files.root)/.cache/tests",
                 ], name: "up", folder: folder.path, diesWithTests: false)
             let client = TestClient(try Peer(clientEndpoint, context))
-            try Cluster.wait(for: ["resnet", "inception"], client, while: [up])
+            try Cluster.wait(for: ["locator", "resnet", "inception"], client, while: [up])
             #expect(try client.ask(Frames.classify(TestImages.jpeg(width: 120, height: 90))).status == 200)
 
             try up.wait {

@@ -177,7 +177,7 @@ extension EndToEndTests {
             var options = SocketOptions()
             options.curve = try keys.client(.operator)
             let client = TestClient(try Peer(clientEndpoint, context, options: options))
-            try Cluster.wait(for: ["resnet", "inception"], client, while: [up])
+            try Cluster.wait(for: ["locator", "resnet", "inception"], client, while: [up])
             try up.wait { up.standardOutput.contains(" IMAGE\n") }
             let hint = try #require(up.standardOutput.firstMatch(of: /for instance: (.*) IMAGE\n/)).1
             let picture = "\(folder.path)/picture.jpg"
