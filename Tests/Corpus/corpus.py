@@ -23,6 +23,7 @@ import zmq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Chaos"))
 import exchanges
+import wire
 import workers
 from cluster import Process, free_port
 
@@ -87,7 +88,7 @@ def told(message: bytes) -> str:
     first = frames[0]
     if first[1] == workers.WELCOME:
         first[2:10] = bytes(8)
-    elif first[1] in (workers.LOCATE, workers.SCORE_CROPS):
+    elif first[1] in (wire.LOCATE, wire.SCORE):
         first[11:15] = bytes(4)
     return " ".join(frame.hex() if len(frame) < 100 else f"{len(frame)} bytes" for frame in frames)
 

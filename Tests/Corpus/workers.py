@@ -9,11 +9,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import wire
 import zmq
 
-VERSION = 4
 HELLO, SCORE, FAIL, PING, CROPS = 1, 2, 3, 4, 8
-WELCOME, LOCATE, PONG, RESYNC, BYE, SCORE_CROPS = 65, 66, 67, 68, 69, 70
+WELCOME, PONG = 65, 67
 SIDE = 2
 """Pixels of a crop's side."""
 
@@ -35,7 +35,7 @@ def hello(model: str, network: bool) -> bytes:
     role = b"\x01" + specification() if network else struct.pack("<BH", 0, 3)
     metric = b"\x01" + text("roc_auc") + struct.pack("<d", 0.5)
     names = text(model) + text("1.0.0") + text(DIGEST) + text(worker)
-    return bytes([VERSION, HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
+    return bytes([wire.VERSION, HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
 
 
 @dataclass
@@ -68,20 +68,20 @@ class Worker:
         if kind == WELCOME:
             (self.epoch,) = struct.unpack_from("<Q", frames[0], 2)
             self.ready.set()
-        elif kind == LOCATE:
+        elif kind == wire.LOCATE:
             self._locate(*struct.unpack_from("<Q", frames[0], 2), frames[0][15:], frames[1])
-        elif kind == SCORE_CROPS:
+        elif kind == wire.SCORE:
             self._score(*struct.unpack_from("<Q", frames[0], 2), frames[1])
 
     def beat(self) -> None:
         if self.epoch:
             self.progress += 1  # A worker that makes none counts as one that hangs.
-            self.socket.send(bytes([VERSION, PING]) + struct.pack("<QIQ", self.epoch, 0, self.progress))
+            self.socket.send(bytes([wire.VERSION, PING]) + struct.pack("<QIQ", self.epoch, 0, self.progress))
 
     def _fail(self, job: int, words: list[str]) -> None:
         status, code, message = words
         frame = struct.pack("<QQH", self.epoch, job, int(status)) + text(code) + text(message)
-        self.socket.send(bytes([VERSION, FAIL]) + frame)
+        self.socket.send(bytes([wire.VERSION, FAIL]) + frame)
 
     def _locate(self, job: int, wanted: bytes, picture: bytes) -> None:
         words = picture.decode("latin-1").split(" ", 1)
@@ -100,7 +100,7 @@ class Worker:
         pixels[:: 3 * SIDE * SIDE] = (marks.encode().ljust(crops, b"a"))[:crops]
         for _ in range(wanted[0]):
             head += bytes([crops]) + b"".join(boxes or [struct.pack("<iiii", 0, 0, 512, 512)])
-        self.socket.send_multipart([bytes([VERSION, CROPS]) + head + TIMINGS, *[bytes(pixels)] * wanted[0]])
+        self.socket.send_multipart([bytes([wire.VERSION, CROPS]) + head + TIMINGS, *[bytes(pixels)] * wanted[0]])
 
     def _score(self, job: int, crops: bytes) -> None:
         marks = crops[:: 3 * SIDE * SIDE]
@@ -112,7 +112,7 @@ class Worker:
             struct.pack("<fBB", self.logit + (mark - ord("a")) / 4, 2, 1) + bytes([mark, 255 - mark]) for mark in marks
         )
         head = struct.pack("<QQB", self.epoch, job, len(marks))
-        return self.socket.send(bytes([VERSION, SCORE]) + head + answers + TIMINGS)
+        return self.socket.send(bytes([wire.VERSION, SCORE]) + head + answers + TIMINGS)
 
 
 class Workers:
