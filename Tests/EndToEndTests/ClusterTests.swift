@@ -151,12 +151,15 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [
-            (file: "model.onnx", change: ("", ""), fault: "SHA-256"),
-            ("manifest.json", (#""width": "#, #""width": -"#), "input.width"),
+            (precision: "f32", file: "model.onnx", change: ("", ""), fault: "SHA-256"),
+            ("int8", "model.int8.onnx", ("", ""), "SHA-256"),
+            ("int8", "manifest.json", (#""width": "#, #""width": -"#), "input.width"),
         ])
-        func workerRefusesADamagedModel(file: String, change: (String, String), fault: String) throws {
+        func workerRefusesADamagedModel(
+            precision: String, file: String, change: (String, String), fault: String
+        ) throws {
             let folder = try TemporaryFolder()
-            for name in ["manifest.json", "model.onnx", "canary.png"] {
+            for name in ["manifest.json", "model.onnx", "model.int8.onnx", "canary.png"] {
                 try Files.write(Files.bytes("\(Files.models)/resnet/\(name)"), to: "\(folder.path)/\(name)")
             }
             let path = "\(folder.path)/\(file)"
@@ -171,7 +174,10 @@ extension EndToEndTests {
             try Files.write(bytes, to: path)
             let worker = try ChildProcess(
                 Files.program("bifrons-worker"),
-                ["--model=\(folder.path)", "--router=ipc://\(folder.path)/none", "--cache-folder=\(folder.path)"],
+                [
+                    "--model=\(folder.path)", "--precision=\(precision)", "--router=ipc://\(folder.path)/none",
+                    "--cache-folder=\(folder.path)",
+                ],
                 name: "worker", folder: folder.path)
             #expect(try worker.waitForEnd() == .exit(78))
             let lines = worker.standardError.split(separator: "\n")
