@@ -4,7 +4,7 @@ extension Request {
     /// The result of a request that has ended: the models' scores merged face by face, or the error that stands for them.
     ///
     /// - Parameter overriding: an error that is the answer whatever the models said.
-    func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError?) -> ResultDocument {
+    func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError? = nil) -> ResultDocument {
         var document = ResultDocument(id: header.id, status: .ok)
         document.metadata = header.metadata
         document.totalMilliseconds = (now - received).milliseconds

@@ -62,7 +62,7 @@ extension RouterCore {
         guard !roster.hasWorker(of: pool) else { return 0 }
         return ledger.serials.count { serial in
             let request = ledger[serial]
-            return request.isStarted && request.steps.contains { $0.pool == pool && $0.isHeld }
+            return request.phase == .computing && request.steps.contains { $0.pool == pool && $0.isHeld }
         }
     }
 }

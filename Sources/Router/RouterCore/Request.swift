@@ -46,8 +46,7 @@ final class Request {
     var steps: [Step]
     /// Steps of models that have not ended.
     var unsettled: Int
-    /// Whether it is being computed, or another request with its idempotency key may do for it.
-    var isStarted = false
+    private(set) var phase = Phase.admitted
     /// What the locator that has the picture in hand is to cut.
     var asked: [CropSpecification] = []
     /// Bytes of crops that may come of that.
@@ -62,8 +61,8 @@ final class Request {
     let job: UInt64?
     /// Whether the job is on disk.
     var isJournalled = false
-    /// Whether the client has got its reply; what follows is for the journal.
-    var isAnswered = false
+    /// Whether the client has its reply already, because the job is on disk: the result is for the journal.
+    var isAcknowledged = false
     /// Whether it comes from an earlier life of the router: then its workers may still be on their way.
     var isRecovered = false
 
@@ -103,6 +102,30 @@ final class Request {
     func settle(_ index: Int, _ state: Step.State) {
         steps[index].state = state
         if index != Self.locating { unsettled -= 1 }
+    }
+
+    func advance(to next: Phase) {
+        assert(phase < next, "a request that is \(phase) cannot become \(next)")
+        phase = next
+    }
+
+    /// Where a request is between its admission and its end. It only moves forward:
+    ///
+    ///     admitted ─┬─ following ─┬─ computing ─┬─ recording ─┬─ ended
+    ///               └─────────────┴─────────────┴─────────────┘
+    enum Phase: Int, Comparable {
+        /// It has come in; a durable job is being written to the journal.
+        case admitted
+        /// Another request with the same idempotency key computes the result.
+        case following
+        /// Its steps wait for workers, or workers have them in hand.
+        case computing
+        /// The journal has its result in hand, and a client waits until that is on disk.
+        case recording
+        /// The client, or the journal alone, has the result.
+        case ended
+
+        static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
 }
 

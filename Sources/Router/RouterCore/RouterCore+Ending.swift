@@ -1,7 +1,23 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// The ends of jobs: time that is up, results, and who gets them.
+/// How a request comes to its result.
+enum Ending {
+    /// Each of its models has given a score or failed.
+    case settled
+    /// Nothing more is waited for: the models without a score have failed for this reason. The others may be enough.
+    case interrupted(WireError)
+    /// This error is the result, whatever the models said.
+    case failed(WireError)
+    /// Another request with the same idempotency key has this result.
+    case known(ResultDocument)
+    /// The journal has stored the job with the result that an earlier job with the same idempotency key has.
+    case stored(ResultDocument)
+    /// The journal has not stored the job, and will not.
+    case rejected(WireError)
+}
+
+/// The end of a request: what leads to it, and who gets the result.
 extension RouterCore {
     mutating func endOverdue(_ now: Instant) {
         while let next = deadlines.min, next.instant <= now {
@@ -10,9 +26,8 @@ extension RouterCore {
             endWait(next.serial, now)
             guard ledger.contains(next.serial), ledger[next.serial].deadline <= now else { continue }
             let budget = ledger[next.serial].header.budgetMilliseconds
-            end(
-                next.serial, with: WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent"),
-                now)
+            let error = WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent")
+            end(next.serial, .interrupted(error), now)
         }
         // Entries of answered requests linger until their time; do not let them outnumber the live ones.
         if deadlines.count > 2 * ledger.count + 1024 {
@@ -35,19 +50,15 @@ extension RouterCore {
     mutating func abandon(_ now: Instant) {
         isDraining = true
         isAbandoned = true
-        for serial in ledger.serials {
-            guard ledger.contains(serial) else { continue }
-            end(
-                serial, with: WireError(.unavailable, code: "draining", "the router stopped before the job was done"),
-                overriding: true, now)
-        }
+        let error = WireError(.unavailable, code: "draining", "the router stopped before the job was done")
+        for serial in ledger.serials where ledger.contains(serial) { end(serial, .failed(error), now) }
         abandonJournal(now)
     }
 
     // MARK: Ending
 
     /// A step has failed, and with the locating one all that wait for its crops.
-    mutating func settle(_ serial: UInt64, _ index: Int, _ error: WireError) {
+    mutating func fail(_ serial: UInt64, _ index: Int, _ error: WireError) {
         let request = ledger[serial]
         request.settle(index, .failed(error))
         guard index == Request.locating else { return }
@@ -57,72 +68,95 @@ extension RouterCore {
     mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
         guard ledger.contains(serial) else { return }
         let request = ledger[serial]
-        if request.unsettled == 0 { finish(serial, now) } else { releaseOutdated(request) }
+        if request.unsettled == 0 { end(serial, .settled, now) } else { releaseOutdated(request) }
     }
 
-    /// Ends a request whose models have not all answered: what is missing is missing for this reason.
-    ///
-    /// - Parameter overriding: whether the reason is the answer even if some models gave a score.
-    mutating func end(_ serial: UInt64, with error: WireError, overriding: Bool = false, _ now: Instant) {
-        let request = ledger[serial]
-        // A worker that was kept free for the job may take others.
-        let freed = request.steps.filter { $0.isWaiting && $0.isSuspect }.map(\.pool)
-        for index in request.scoring where !request.steps[index].isSettled {
-            if request.steps[index].isWaiting { noteStale(request.steps[index]) }
-            request.settle(index, .failed(error))
-        }
-        finish(serial, overriding: overriding ? error : nil, now)
-        for pool in freed { dispatch(pool, now) }
-    }
-
-    mutating func finish(_ serial: UInt64, overriding error: WireError? = nil, _ now: Instant) {
+    /// The one way out of the ledger. The result goes to the journal first, if the job is durable, and to those that waited for
+    /// it under the same idempotency key.
+    mutating func end(_ serial: UInt64, _ ending: Ending, _ now: Instant) {
         let request = ledger.remove(serial)
-        if request.steps[Request.locating].isWaiting {
-            noteStale(request.steps[Request.locating])
-            // It may have been the one that waited for more room than others need.
-            locatingIsDue = true
-        }
-        returnRoom(of: request)
-        if let cut = request.cut { release(cut) }
-        let document = request.result(ensemble, at: now, overriding: error)
-        conclude(request, document, now)
-        if let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) {
-            if document.status.isFinal {
-                let followers = idempotency.store(document, for: key, content, at: now)
-                for follower in followers where ledger.contains(follower) {
-                    let request = ledger.remove(follower)
-                    conclude(request, copy(document, for: request.header, after: now - request.received), now)
-                }
-            } else if let heir = idempotency.promote(key, ledger) {
-                promoted.append(heir)
-            }
-        }
-        tidy(now)
-    }
-
-    /// Behind the removal of requests from the ledger.
-    mutating func tidy(_ now: Instant) {
-        while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
-        if ledger.isEmpty { statistics.noteIdleness(at: now) }
-    }
-
-    /// A request has its result: a durable one goes to the journal first.
-    mutating func conclude(_ request: Request, _ document: ResultDocument, _ now: Instant) {
-        if let job = request.job, !isAbandoned {
+        let freed = withdraw(request)
+        let document = result(of: request, ending, now)
+        if let job = request.job, !isAbandoned, ending.isForJournal {
             record(job, request, document, now)
         } else {
             answer(request, document, now)
         }
+        passOn(document, of: serial, request, now)
+        while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
+        if ledger.isEmpty { statistics.noteIdleness(at: now) }
+        for pool in freed { dispatch(pool, now) }
     }
 
+    /// Takes what is left of a request out of the queues, and lets go of its crops.
+    ///
+    /// - Returns: pools in which a worker was kept free for it and may take other jobs.
+    private mutating func withdraw(_ request: Request) -> [Int] {
+        let waiting = request.steps.filter(\.isWaiting)
+        for step in waiting { noteStale(step) }
+        // It may have been the one that waited for more room than others need.
+        if request.steps[Request.locating].isWaiting { locatingIsDue = true }
+        returnRoom(of: request)
+        if let cut = request.cut { release(cut) }
+        return waiting.filter(\.isSuspect).map(\.pool)
+    }
+
+    private func result(of request: Request, _ ending: Ending, _ now: Instant) -> ResultDocument {
+        switch ending {
+        case .settled: return request.result(ensemble, at: now)
+        case .interrupted(let error):
+            request.failUnsettled(error)
+            return request.result(ensemble, at: now)
+        case .failed(let error):
+            request.failUnsettled(error)
+            return request.result(ensemble, at: now, overriding: error)
+        case .known(let document), .stored(let document):
+            return copy(document, for: request.header, after: now - request.received)
+        case .rejected(let error):
+            var document = ResultDocument(id: request.header.id, error: error)
+            document.metadata = request.header.metadata
+            return document
+        }
+    }
+
+    /// Ends the requests that follow this one if it has a lasting result; else the first of them computes its own.
+    private mutating func passOn(_ document: ResultDocument, of serial: UInt64, _ request: Request, _ now: Instant) {
+        guard let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) else { return }
+        if document.status.isFinal {
+            for follower in idempotency.store(document, for: key, content, at: now) where ledger.contains(follower) {
+                end(follower, .known(document), now)
+            }
+        } else if let heir = idempotency.promote(key, ledger) {
+            promoted.append(heir)
+        }
+    }
+
+    /// The client has the result, or had its reply when the job was on disk.
     mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
+        request.advance(to: .ended)
         statistics.count(document.verdict)
-        if request.isAnswered {
+        if request.isAcknowledged {
             statistics.finished(after: now - request.received, at: now)
             actions.append(.release(request.token))
         } else {
             statistics.answered(document.status, after: now - request.received, at: now)
             actions.append(.reply(request.token, .result(document)))
         }
+    }
+}
+
+extension Ending {
+    /// Whether the journal still has to learn the result of a durable job.
+    fileprivate var isForJournal: Bool {
+        switch self {
+        case .settled, .interrupted, .failed, .known: true
+        case .stored, .rejected: false
+        }
+    }
+}
+
+extension Request {
+    fileprivate func failUnsettled(_ error: WireError) {
+        for index in scoring where !steps[index].isSettled { settle(index, .failed(error)) }
     }
 }

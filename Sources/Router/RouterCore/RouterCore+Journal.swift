@@ -27,26 +27,15 @@ extension RouterCore {
             begin(serial, now)
         case .known(let result):
             statistics.counters.deduplicated += 1
-            _ = ledger.remove(serial)
-            answer(request, copy(result, for: request.header, after: now - request.received), now)
-            tidy(now)
-        case .refused(let error): reject(serial, error, now)
-        case .failed(let reason): reject(serial, Self.journalFailure(reason), now)
+            end(serial, .stored(result), now)
+        case .refused(let error): end(serial, .rejected(error), now)
+        case .failed(let reason): end(serial, .rejected(Self.journalFailure(reason)), now)
         }
-    }
-
-    /// A job that is not on disk, and will not be.
-    private mutating func reject(_ serial: UInt64, _ error: WireError, _ now: Instant) {
-        let request = ledger.remove(serial)
-        var document = ResultDocument(id: request.header.id, error: error)
-        document.metadata = request.header.metadata
-        answer(request, document, now)
-        tidy(now)
     }
 
     private mutating func acknowledge(_ request: Request) {
         guard !request.header.wait else { return }
-        request.isAnswered = true
+        request.isAcknowledged = true
         var document = ResultDocument(id: request.header.id, status: .accepted)
         document.metadata = request.header.metadata
         statistics.count(.accepted)
@@ -55,7 +44,8 @@ extension RouterCore {
 
     mutating func record(_ job: UInt64, _ request: Request, _ document: ResultDocument, _ now: Instant) {
         actions.append(.record(job: job, document))
-        if request.isJournalled, !request.isAnswered {
+        if request.isJournalled, !request.isAcknowledged {
+            request.advance(to: .recording)
             recording[job] = Recording(waiting: (request, document))
             recordingBytes += request.bytes
         } else {
@@ -141,14 +131,11 @@ extension RouterCore {
         let request = Request(
             token: token, header: header, principal: principal, sha256: sha256, bytes: bytes, received: now,
             pools: [ensemble.locator] + ((try? models.get()) ?? []), job: job)
-        (request.isJournalled, request.isAnswered, request.isRecovered) = (true, true, true)
+        (request.isJournalled, request.isAcknowledged, request.isRecovered) = (true, true, true)
+        let serial = enter(request)
         switch models {
-        case .success: begin(enter(request), now)
-        case .failure(let error):
-            var document = ResultDocument(id: header.id, error: error)
-            document.metadata = header.metadata
-            conclude(request, document, now)
-            tidy(now)
+        case .success: begin(serial, now)
+        case .failure(let error): end(serial, .failed(error), now)
         }
     }
 

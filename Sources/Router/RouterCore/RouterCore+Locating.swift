@@ -7,7 +7,7 @@ extension RouterCore {
     /// come after all.
     mutating func locate(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
-        guard request.isStarted, request.steps[Request.locating].isHeld else { return }
+        guard request.phase == .computing, request.steps[Request.locating].isHeld else { return }
         var (known, unknown) = (0, 0)
         for index in request.scoring where !request.steps[index].isSettled {
             if roster.pools[request.steps[index].pool].specifications.isEmpty { unknown += 1 } else { known += 1 }
@@ -72,9 +72,9 @@ extension RouterCore {
             }
             hasFailed = true
             if let wanted = roster.pools[pool].specifications.first(where: { $0.preprocessing == version }) {
-                settle(serial, index, cropsTooLarge(pool, wanted))
+                fail(serial, index, cropsTooLarge(pool, wanted))
             } else {
-                settle(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))
+                fail(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))
             }
         }
         // Those that are left may want another version.
@@ -137,7 +137,7 @@ extension RouterCore {
                 let pool = request.steps[job.step].pool
                 let message =
                     "the workers of \(ensemble.pools[pool]) changed again and again what they score; send it again"
-                settle(job.serial, job.step, WireError(.unavailable, code: "crops_unavailable", message))
+                fail(job.serial, job.step, WireError(.unavailable, code: "crops_unavailable", message))
                 return endIfSettled(job.serial, now)
             }
             request.isCutAgain = true

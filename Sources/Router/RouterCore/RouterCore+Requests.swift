@@ -61,7 +61,7 @@ extension RouterCore {
         }
         statistics.counters.cancelled += 1
         let job = ledger[serial].job
-        end(serial, with: WireError(.timeout, code: "cancelled", "the job was cancelled"), overriding: true, now)
+        end(serial, .failed(WireError(.timeout, code: "cancelled", "the job was cancelled")), now)
         if let job {
             recording[job]?.cancels.append((token, id))
         } else {
@@ -77,7 +77,7 @@ extension RouterCore {
             guard tokens.contains(request.token), request.job == nil else { continue }
             statistics.counters.cancelled += 1
             let error = WireError(.timeout, code: "cancelled", "the client's connection ended before the job was done")
-            end(serial, with: error, overriding: true, now)
+            end(serial, .failed(error), now)
         }
     }
 
@@ -174,13 +174,12 @@ extension RouterCore {
         guard let key = ledger[serial].key else { return start(serial, now) }
         if let result = idempotency.result(for: key, at: now)?.document {
             statistics.counters.deduplicated += 1
-            let request = ledger.remove(serial)
-            conclude(request, copy(result, for: request.header, after: now - request.received), now)
-            tidy(now)
+            end(serial, .known(result), now)
         } else if idempotency.join(key, serial, ledger) {
             start(serial, now)
         } else {
             statistics.counters.deduplicated += 1
+            ledger[serial].advance(to: .following)
         }
     }
 }

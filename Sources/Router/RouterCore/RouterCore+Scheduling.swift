@@ -7,7 +7,7 @@ extension RouterCore {
     /// wait for its first one is over: at once, unless the configuration says otherwise, instead of holding up the others.
     mutating func start(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
-        request.isStarted = true
+        request.advance(to: .computing)
         // A durable job may have been acknowledged: it is not to fail because all workers have left since it came in.
         let isPatient = request.isRecovered || (request.isJournalled && !isServed(request))
         let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
@@ -15,7 +15,7 @@ extension RouterCore {
             if waitEnds > now {
                 request.steps[index].workerBy = waitEnds
             } else if !request.steps[index].isSettled {
-                settle(serial, index, noWorker(for: request.steps[index].pool))
+                fail(serial, index, noWorker(for: request.steps[index].pool))
             }
         }
         if waitEnds < request.deadline, request.steps.contains(where: { $0.workerBy != nil }) {
@@ -47,7 +47,7 @@ extension RouterCore {
                     !mayBeServed(step, now)
                 else { continue }
                 if step.isWaiting { noteStale(step) }
-                settle(serial, index, step.attempts > 0 ? workerLost(step) : noWorker(for: step.pool))
+                fail(serial, index, step.attempts > 0 ? workerLost(step) : noWorker(for: step.pool))
             case .confirming(let end) where end <= now: return quarantine(serial, index, now)
             default: continue
             }

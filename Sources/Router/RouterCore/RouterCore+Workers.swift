@@ -159,7 +159,7 @@ extension RouterCore {
             request.steps[job.step].avoids = roster[slot].peer
             enqueue(job.serial, job.step)
         } else {
-            settle(job.serial, job.step, error)
+            fail(job.serial, job.step, error)
             endIfSettled(job.serial, now)
         }
         dispatch(roster[slot].pool, now)
@@ -205,7 +205,7 @@ extension RouterCore {
                 request.steps[job.step].state = .confirming(until: end)
                 deadlines.insert(Deadline(instant: end, serial: job.serial))
             } else {
-                settle(job.serial, job.step, workerLost(step))
+                fail(job.serial, job.step, workerLost(step))
                 endIfSettled(job.serial, now)
             }
         }
@@ -226,7 +226,7 @@ extension RouterCore {
             for index in request.steps.indices where request.steps[index].deaths.contains(bootID) {
                 request.steps[index].deaths.removeAll { $0 == bootID }
                 if case .confirming = request.steps[index].state {
-                    settle(serial, index, workerLost(request.steps[index]))
+                    fail(serial, index, workerLost(request.steps[index]))
                 }
             }
             endIfSettled(serial, now)
@@ -239,11 +239,7 @@ extension RouterCore {
         statistics.counters.quarantined += 1
         let name = ensemble.pools[step.pool]
         let what = index == Request.locating ? "this picture" : "this picture's crops"
-        end(
-            serial,
-            with: WireError(
-                .unprocessable, code: "quarantined",
-                "\(step.deaths.count) workers of \(name) died with \(what) in their hands; it is not tried again"),
-            overriding: true, now)
+        let message = "\(step.deaths.count) workers of \(name) died with \(what) in their hands; it is not tried again"
+        end(serial, .failed(WireError(.unprocessable, code: "quarantined", message)), now)
     }
 }

@@ -200,7 +200,7 @@ package struct RouterCore {
 
     /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
     package var nextDeadline: Instant? {
-        // `finish` keeps the first entry one of a request without an answer.
+        // `end` keeps the first entry one of a request without an answer.
         let budget = deadlines.min?.instant
         guard let check = roster.nextCheck else { return budget }
         return budget.map { min($0, check) } ?? check

@@ -148,7 +148,7 @@ extension Schedule {
 
     /// Whoever is held waits for crops, or for a worker to say which.
     private func checkHeld(_ request: Request) throws {
-        guard request.isStarted else { return }
+        guard request.phase == .computing else { return }
         let models = request.scoring.map { request.steps[$0] }
         let isUnderWay = !request.steps[Request.locating].isSettled
         try check(isUnderWay || !models.contains(where: \.isHeld), "\(request.token) waits for crops that do not come")
@@ -189,7 +189,7 @@ extension Schedule {
             let isServed = peers.values.contains { $0.worker.model == told.name && !$0.isDraining }
             let held = core.ledger.serials.count { serial in
                 let request = core.ledger[serial]
-                return request.isStarted && request.steps.contains { $0.pool == pool && $0.isHeld }
+                return request.phase == .computing && request.steps.contains { $0.pool == pool && $0.isHeld }
             }
             let expected = waiting.count + (isServed ? 0 : held)
             try check(told.waiting == expected, "\(told.waiting) wait for \(told.name), not \(expected)")
