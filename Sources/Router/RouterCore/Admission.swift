@@ -1,34 +1,35 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// When those who were turned away may come again.
+/// When refused clients may come again.
 ///
-/// Each of them is given the next place in the line of its client, and the lines together move as fast as the workers do (a
-/// virtual scheduling algorithm, ITU-T I.371 annex A). So they come back one by one, instead of all at once, and a client that
-/// floods the router delays its own jobs and not those of others. Who sends the same job again when its turn has come finds
-/// room: jobs that never waited leave some of the queue to those who did.
+/// Each refused job gets the next place in its client's line, and all lines together advance at the workers' pace (a
+/// virtual scheduling algorithm, ITU-T I.371 annex A). So clients come back one by one instead of all at once, and a
+/// client that floods the router delays only its own jobs. A client that sends the same job again when its turn has
+/// come finds room, because part of the queue is closed to jobs that never waited.
 struct Admission {
-    /// A job that was turned away, as it will be known when it comes again.
+    /// A refused job, as it is recognised when it comes again.
     struct Caller: Hashable {
         let client: Principal.Identity
         let id: String
     }
 
+    /// The range of `retry_after_ms`.
     static let milliseconds = 1...60_000
-    /// Answers a second, before any was seen.
+    /// The answers per second assumed before any was measured.
     private static let assumedRate = 10.0
-    /// How long a place is kept for one who does not come.
+    /// How long a place is kept after its turn for a client that does not come.
     private static let patience = Duration.seconds(2)
-    /// A place beyond these is one that nobody holds.
+    /// The most places that are kept.
     private static let maxPlaces = 8192
 
-    /// Of each client that has a line. Those that are over are forgotten when another client comes.
+    /// The end of each client's line. Ended lines are removed when a client without a line is refused.
     private var lineEnds: [Principal.Identity: Instant] = [:]
-    /// From one place of a line to the next, as they move.
+    /// The time between two places of a line at the current pace.
     private var interval = Duration.zero
-    /// When it is whose turn.
+    /// The turn of each kept place.
     private var places: [Caller: Instant] = [:]
-    /// The same, by their turn; entries that differ from `places` are passed over.
+    /// The kept places, ordered by turn. Entries that differ from `places` are skipped.
     private var turns = Heap<Place>()
 
     private struct Place: Comparable {
@@ -38,13 +39,15 @@ struct Admission {
         static func < (left: Self, right: Self) -> Bool { left.turn < right.turn }
     }
 
-    /// Places that somebody may still come for.
+    /// The number of places whose holders may still come.
     var placesHeld: Int { places.count }
 
+    /// Gives a refused job the next place in its client's line.
+    ///
     /// - Parameters:
-    ///   - rate: jobs a second that leave; 0 if that is not known.
-    ///   - caller: the client's job; nil if it has no id to be known by, and then no place is kept for it.
-    /// - Returns: milliseconds until the turn of the place in its line that the job now holds.
+    ///   - rate: the jobs per second that leave the router; 0 if unknown.
+    ///   - caller: the client's job; nil if it has no id. Then no place is kept for it.
+    /// - Returns: the milliseconds until the job's turn.
     mutating func retryAfter(rate: Double, _ client: Principal.Identity, _ caller: Caller?, at now: Instant) -> Int {
         if lineEnds[client] == nil { lineEnds = lineEnds.filter { $0.value > now } }
         let end = max(lineEnds[client] ?? now, now)
@@ -53,7 +56,7 @@ struct Admission {
         let longest = now + .milliseconds(Self.milliseconds.upperBound)
         let turn = min(end + interval, longest)
         lineEnds[client] = turn
-        // Those who do not fit into the longest line are all told its end, and none of them can be promised anything.
+        // Beyond the longest line, every job is told the end of the line, and no place is kept for it.
         if let caller, turn < longest, turns.count < Self.maxPlaces {
             places[caller] = turn
             turns.insert(Place(turn: turn, caller: caller))
@@ -61,7 +64,8 @@ struct Admission {
         return max(Self.milliseconds.lowerBound, Int((turn - now).milliseconds.rounded(.up)))
     }
 
-    /// Forgets the places of those who did not come, and moves their lines up: as many who stand there will not come either.
+    /// Removes the places of jobs that did not come, and moves their lines up by one place each: as many of those
+    /// behind are not expected to come either.
     mutating func forget(at now: Instant) {
         while let first = turns.min, first.turn + Self.patience <= now {
             turns.removeMin()
@@ -71,11 +75,12 @@ struct Admission {
         }
     }
 
+    /// Whether the caller has a place whose turn has come.
     func isTurn(of caller: Caller, at now: Instant) -> Bool {
         places[caller].map { $0 <= now } ?? false
     }
 
-    /// The caller is in.
+    /// Removes the caller's place: its job has been admitted.
     mutating func leave(_ caller: Caller) {
         places[caller] = nil
     }

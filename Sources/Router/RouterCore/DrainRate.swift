@@ -1,30 +1,30 @@
 internal import BifronsWire
 internal import Glibc
 
-/// How fast the workers of one model get through a backlog.
+/// The pace at which one pool's workers complete their backlog.
 ///
-/// Measured only while there is one (`Roster.Load.isBacklogged`): how fast the workers can be, not how much is asked of them.
-/// It is kept by worker, so that one more or one less shows at once.
+/// It is measured only during a backlog (`Roster.Load.isBacklogged`), so that it shows how fast the workers can be and
+/// not how much is asked of them. It is kept per worker, so that it changes at once with their number.
 struct DrainRate {
-    /// The time constant in which the past is forgotten.
+    /// The time constant of the exponential decay, in seconds.
     private static let memory = 5.0
-    /// Answers that must have been seen before the measurement says anything.
+    /// The (decayed) number of answers from which on the measurement is used.
     private static let evidence = 8.0
 
-    /// Both fade alike, so their quotient does not.
+    /// The decayed number of answers. It decays like `workerSeconds`, so their quotient does not.
     private var answers = 0.0
     private var workerSeconds = 0.0
-    /// Since when there has been a backlog, as far as it is not yet in `workerSeconds`.
+    /// Since when there has been a backlog whose time is not yet in `workerSeconds`; nil without a backlog.
     private var since: Instant?
-    /// Seconds from the beginning of a batch to a score of it, on the average of the last few.
+    /// The mean seconds that a batch takes, over the last few scores.
     private var computing = 0.0
-    /// With a backlog or without.
+    /// When the last answer came, with or without a backlog.
     private var lastAnswer: Instant?
 
-    /// There is a backlog, or there is none, from now on.
+    /// Notes that there is a backlog from now on, or that there is none.
     ///
-    /// A backlog may come and go with each batch. It is no shorter than what it takes to answer one: the time counts from
-    /// the answers before, if they are no longer ago than that.
+    /// A backlog may come and go with each batch, and is no shorter than the time of one batch. So its time counts from
+    /// the previous answers, if they are no older than that.
     mutating func note(isBacklogged: Bool, at now: Instant) {
         guard isBacklogged else {
             since = nil
@@ -35,9 +35,12 @@ struct DrainRate {
         since = (now - answered).milliseconds <= 1000 * computing ? answered : now
     }
 
-    /// One of so many workers has given an answer, after so much time in a batch if it is a score.
+    /// Notes an answer of one of the workers.
     ///
-    /// - Parameter workers: counted only if there is a backlog: an answer without one need not pay for that.
+    /// - Parameters:
+    ///   - workers: the number of workers. It is evaluated only during a backlog, so that other answers do not pay for
+    ///     it.
+    ///   - computing: the time that the answer's batch took; nil if the answer is a failure.
     mutating func noteAnswer(workers: @autoclosure () -> Int, computing: Duration?, at now: Instant) {
         lastAnswer = now
         guard let since else { return }
@@ -51,15 +54,15 @@ struct DrainRate {
         self.since = now
     }
 
-    /// Jobs a second of so many workers; nil as long as nothing is known.
+    /// Returns the jobs per second of so many workers, or nil if not measured yet.
     func perSecond(workers: Int) -> Double? {
         guard answers >= Self.evidence, workerSeconds > 0, workers > 0 else { return nil }
         return answers / workerSeconds * Double(workers)
     }
 
-    /// How long a job takes behind so many others, with so many workers; nil as long as nothing is known.
+    /// Returns the time until a job is answered that comes behind so many others; nil if not measured yet.
     ///
-    /// It comes last in its batch, whose jobs are all answered when the batch is done.
+    /// The job is assumed to come last in its batch, whose jobs are all answered when the batch is done.
     func time(behind jobs: Int, workers: Int) -> Duration? {
         perSecond(workers: workers).map { .nanoseconds(Int64(min((Double(jobs) / $0 + computing) * 1e9, 1e18))) }
     }

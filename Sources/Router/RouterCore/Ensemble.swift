@@ -1,13 +1,14 @@
 package import BifronsWire
 internal import Glibc
 
-/// Which models there are, how their scores merge and what the policies make of the merged score: `ensemble.json`.
+/// The models, how their scores merge, and how policies decide by the merged score: the contents of `ensemble.json`.
 package struct Ensemble: Sendable {
-    /// A logistic blend: probability = sigmoid(bias + Σ weight · calibrated logit) (stacking with a logistic regression,
-    /// Wolpert 1992), fitted for one subset of the models, so that a verdict without the others is calibrated too.
+    /// A logistic blend: probability = sigmoid(bias + Σ weight · calibrated logit) (stacking with a logistic
+    /// regression, Wolpert 1992). Each blend is fitted for one subset of the models, so that a verdict without the
+    /// other models is calibrated too.
     package struct Blend: Equatable, Sendable {
         package var bias: Double
-        /// One for each model of the subset, in the subset's order.
+        /// One weight for each model of the subset, in the subset's order.
         package var weights: [Double]
 
         package init(bias: Double, weights: [Double]) {
@@ -16,16 +17,16 @@ package struct Ensemble: Sendable {
         }
     }
 
-    /// Thresholds on the merged probability.
+    /// Thresholds on the merged probability, from 0 to 1.
     package struct Policy: Equatable, Sendable {
-        /// From here on a person should look.
+        /// The probability from which on a person should review the image.
         package var review: Double
-        /// From here on the picture is blocked.
+        /// The probability from which on the image is blocked.
         package var block: Double
-        /// The action for a picture in which no face was found.
+        /// The action for an image in which no face was found.
         package var noFace: ResultDocument.PolicyAction
 
-        /// - Parameter noFace: nil: a person should look, since nothing is known of the picture.
+        /// - Parameter noFace: by default `.review`, since nothing is known of the image.
         package init(review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil) {
             self.review = review
             self.block = block
@@ -33,24 +34,25 @@ package struct Ensemble: Sendable {
         }
     }
 
-    /// What is wrong with an ensemble, in one sentence that names the field.
+    /// The error of an invalid ensemble. The message is one sentence that names the field.
     package struct Invalid: Error, Equatable, Sendable {
         package var message: String
     }
 
-    /// Models that one ensemble may name: it needs a blend for each of their subsets. See `JobID`, too.
+    /// The most models that one ensemble may name: it needs a blend for each of their subsets. `JobID` depends on this
+    /// too.
     package static let maxModels = 8
 
     private static let locatorName = "locator"
 
     package let models: [String]
-    /// The pools of workers, by name: one for each model, and behind them that of the locators.
+    /// The names of the worker pools: one for each model, followed by the locators' pool.
     let pools: [String]
     package let policies: [String: Policy]
-    /// Indexed by the set of models that gave a score, a bit for each.
+    /// The blends, indexed by the set of models that gave a score, as a bit set.
     private let blends: [[Double]]
 
-    /// - Parameter merge: a blend for every non-empty subset of `models`.
+    /// - Parameter merge: one blend for every non-empty subset of `models`.
     package init(
         models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy]
     ) throws(Invalid) {
@@ -79,10 +81,11 @@ package struct Ensemble: Sendable {
         self.policies = policies
     }
 
-    /// The pool of the locators.
+    /// The index of the locators' pool.
     var locator: Int { models.count }
 
-    /// For each subset, as a bit set, its bias and then a weight for each model of the ensemble, zero outside the subset.
+    /// Returns one row for each subset of the models, indexed by its bit set: the bias, then a weight for each model of
+    /// the ensemble, zero outside the subset.
     private static func blends(
         _ models: [String], _ merge: [(models: [String], blend: Blend)]
     ) throws(Invalid) -> [[Double]] {
@@ -118,9 +121,10 @@ package struct Ensemble: Sendable {
         return blends
     }
 
-    /// The calibrated probability that a face is generated, from the logits of the models that scored it.
+    /// Returns the calibrated probability, from 0 to 1, that a face is AI-generated.
     ///
-    /// - Parameter logits: for each model of the ensemble its calibrated logit, nil where there is none; not all nil.
+    /// - Parameter logits: the calibrated logit of each model of the ensemble, nil for models without a score; not all
+    ///   nil.
     func probability(_ logits: [Float?]) -> Double {
         var members = 0
         for (index, logit) in logits.enumerated() where logit != nil { members |= 1 << index }
@@ -136,7 +140,8 @@ package struct Ensemble: Sendable {
         1 / (1 + exp(-logit))
     }
 
-    /// What a policy makes of a probability, or of a picture in which no face was found; nil if there is no such policy.
+    /// Returns a policy's verdict on a probability, or on an image without a face if that is nil. Returns nil if the
+    /// policy does not exist.
     func verdict(_ probability: Double?, policy name: String) -> ResultDocument.Verdict? {
         guard let policy = policies[name] else { return nil }
         guard let probability else {
@@ -148,17 +153,17 @@ package struct Ensemble: Sendable {
             policy: name)
     }
 
-    /// A stored result as the answer to another request with its idempotency key: under the id and the metadata of that, and
-    /// decided by the policy that it names, if that is another one.
+    /// Returns a stored result as the answer to another request with its idempotency key: with that request's id and
+    /// metadata, and decided by its policy.
     ///
-    /// - Returns: nil if the policy is not known.
+    /// - Returns: nil if the policy does not exist.
     package func answer(_ stored: ResultDocument, to header: RequestHeader) -> ResultDocument? {
         var document = stored
         document.id = header.id
         document.metadata = header.metadata
         guard let known = stored.verdict, known.policy != header.policy else { return document }
         guard var verdict = verdict(known.aiProbability, policy: header.policy) else { return nil }
-        // A stored probability may have been rounded to one half.
+        // The stored probability may have been rounded to one half, so the stored label is kept.
         verdict.label = known.label
         document.verdict = verdict
         return document

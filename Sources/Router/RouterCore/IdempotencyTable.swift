@@ -1,10 +1,10 @@
 internal import BifronsWire
 internal import DequeModule
 
-/// What is known of each idempotency key: the request that is computing its result, or the result.
+/// The idempotency keys in use. Each has either a request that computes its result, or that result.
 struct IdempotencyTable {
     private enum Entry {
-        /// Followers wait for the leader's result. Those that have ended meanwhile are passed over when their turn comes.
+        /// Followers wait for the leader's result. Followers that have ended are skipped when their turn comes.
         case computing(leader: UInt64, followers: Deque<UInt64>)
         case result(ResultDocument, KeyedContent, expires: Instant)
     }
@@ -12,7 +12,7 @@ struct IdempotencyTable {
     private let retention: Duration
     private let maxEntries: Int
     private var entries: [ScopedKey: Entry] = [:]
-    /// The keys of results in the order in which they expire.
+    /// The keys of stored results, in the order in which they expire.
     private var stored = Deque<ScopedKey>()
 
     init(retention: Duration, maxEntries: Int) {
@@ -20,7 +20,7 @@ struct IdempotencyTable {
         self.maxEntries = maxEntries
     }
 
-    /// The key's result, if there is one, and what the key stands for.
+    /// Returns the key's result and the content that the key stands for, or nil without a result.
     mutating func result(for key: ScopedKey, at now: Instant) -> (document: ResultDocument, content: KeyedContent)? {
         while let oldest = stored.first, case .result(_, _, let expires)? = entries[oldest], expires <= now {
             forgetOldest()
@@ -29,7 +29,8 @@ struct IdempotencyTable {
         return (document, content)
     }
 
-    /// True if the request is to compute the key's result, false if it follows another that does.
+    /// Returns true if the request leads and has to compute the key's result, false if it follows another request that
+    /// does.
     mutating func join(_ key: ScopedKey, _ serial: UInt64, _ ledger: Ledger) -> Bool {
         guard case .computing(let leader, var followers)? = entries.removeValue(forKey: key) else {
             entries[key] = .computing(leader: serial, followers: [])
@@ -41,12 +42,14 @@ struct IdempotencyTable {
         return false
     }
 
+    /// Whether this request computes the key's result.
     func isLeader(_ serial: UInt64, of key: ScopedKey) -> Bool {
         guard case .computing(serial, _)? = entries[key] else { return false }
         return true
     }
 
-    /// The leader ended without a lasting result: the first follower that still waits takes its place.
+    /// Makes the first unfinished follower the new leader, after the leader ended without a lasting result. Returns its
+    /// serial number, or nil without a follower.
     mutating func promote(_ key: ScopedKey, _ ledger: Ledger) -> UInt64? {
         guard case .computing(_, var followers)? = entries.removeValue(forKey: key) else { return nil }
         while let heir = followers.popFirst() {
@@ -57,7 +60,8 @@ struct IdempotencyTable {
         return nil
     }
 
-    /// Keeps the leader's result, without what was the leader's own, and gives the requests that followed it.
+    /// Stores the leader's result without the leader's id and metadata, and returns the serial numbers of its
+    /// followers.
     mutating func store(
         _ document: ResultDocument, for key: ScopedKey, _ content: KeyedContent, at now: Instant
     ) -> [UInt64] {

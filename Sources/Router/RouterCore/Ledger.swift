@@ -1,20 +1,20 @@
 internal import BifronsWire
 
-/// The requests without an answer, by serial number.
+/// The unanswered requests, by serial number.
 struct Ledger {
     private var requests: [UInt64: Request] = [:]
-    /// The latest of each id.
+    /// The latest request with each id.
     private var serialsByID: [String: UInt64] = [:]
-    /// Earlier ones of ids that several have, in their order.
+    /// The earlier requests of ids that several requests share, oldest first.
     private var earlierByID: [String: [UInt64]] = [:]
-    /// What the idempotency keys of these requests stand for, and how many have each.
+    /// The content of each idempotency key in use, and the number of requests that have the key.
     private var contents: [ScopedKey: (content: KeyedContent, requests: Int)] = [:]
     private var nextSerial: UInt64 = 1
-    /// Bytes of the requests' messages.
+    /// The bytes of the requests' messages.
     private(set) var bytes = 0
     private var loads: [Principal.Identity: Load] = [:]
 
-    /// What one client has in the router: its jobs, and the bytes of their messages and crops.
+    /// One client's load: its unanswered jobs, and the bytes of their messages and crops.
     struct Load {
         var jobs = 0
         var bytes = 0
@@ -25,7 +25,7 @@ struct Ledger {
     /// The serial number of the next request.
     var upcoming: UInt64 { nextSerial }
     var serials: [UInt64] { requests.keys.sorted() }
-    /// Durable jobs on disk.
+    /// The number of durable jobs that are on disk.
     var journalled: Int { requests.values.count(where: \.isJournalled) }
     var oldest: Instant? { requests.values.lazy.map(\.received).min() }
 
@@ -41,7 +41,8 @@ struct Ledger {
         requests[job.serial]?.steps[job.step].isWaiting ?? false
     }
 
-    /// The unfinished request with this id, of this owner or, if nil, of anybody; the latest, if several have the same.
+    /// Returns the unfinished request with this id that belongs to the owner, or to anybody if the owner is nil. If
+    /// several share the id, it is the latest.
     func serial(ofID id: String, of jobOwner: JobOwner? = nil) -> UInt64? {
         guard let latest = serialsByID[id] else { return nil }
         guard let jobOwner else { return latest }
@@ -49,15 +50,17 @@ struct Ledger {
         return isTheirs(latest) ? latest : earlierByID[id]?.last(where: isTheirs)
     }
 
-    /// What an idempotency key stands for, if an unfinished request has it.
+    /// Returns the content that an idempotency key stands for, or nil if no unfinished request has the key.
     func content(of key: ScopedKey) -> KeyedContent? {
         contents[key]?.content
     }
 
+    /// The request with this serial number, which must be in the ledger.
     subscript(serial: UInt64) -> Request {
         requests[serial]!
     }
 
+    /// Adds a request and returns its serial number.
     mutating func add(_ request: Request) -> UInt64 {
         let serial = nextSerial
         nextSerial += 1
@@ -72,6 +75,7 @@ struct Ledger {
         return serial
     }
 
+    /// Removes a request, which must be in the ledger, and returns it.
     mutating func remove(_ serial: UInt64) -> Request {
         let request = requests.removeValue(forKey: serial)!
         if let id = request.header.id { forget(id, serial) }
@@ -86,13 +90,13 @@ struct Ledger {
         return request
     }
 
-    /// A picture of the request was cut, for the first time or again.
+    /// Keeps the crops of the request's image, in place of earlier ones.
     mutating func keep(_ cut: KeptCrops, for request: Request) {
         loads[request.principal.identity]?.bytes += cut.bytes - request.cutBytes
         request.cut = cut
     }
 
-    /// The crops of the request are let go before its reply.
+    /// Takes the request's crops off its client's load: they are released before the reply.
     mutating func forgetCut(of request: Request) {
         loads[request.principal.identity]?.bytes -= request.cutBytes
     }

@@ -1,16 +1,16 @@
 extension RouterCore {
-    /// Why a worker with jobs in hand is given up.
+    /// Why a worker is given up.
     package enum Loss: String, Hashable, Sendable {
-        /// Its connection ended. A worker that lives dials again within seconds, with the boot id that it had; one that does
+        /// The worker's connection ended. A live worker reconnects within seconds with the same boot id; one that does
         /// not has died.
         case connectionEnded = "connection ended"
-        /// A message to it could not be sent, and its connection stands.
+        /// A message to the worker could not be sent although its connection stands.
         case unreachable = "unreachable"
-        /// It missed its heartbeats: its process, its machine or its network pauses.
+        /// The worker missed its heartbeats: its process, its machine or its network is paused.
         case silent = "silent"
-        /// Its heartbeats come, but for too long without progress.
+        /// The worker's heartbeats arrive, but it has made no progress for too long.
         case hung = "hung"
-        /// Its key was taken out of the list.
+        /// The worker's key was removed from the allow-list.
         case revoked = "key revoked"
     }
 }

@@ -1,9 +1,10 @@
 internal import BifronsWire
 
 extension Request {
-    /// The result of a request that has ended: the models' scores merged face by face, or the error that stands for them.
+    /// Returns the result of an ended request: the models' scores merged face by face, or the error that stands for
+    /// them.
     ///
-    /// - Parameter overriding: an error that is the answer whatever the models said.
+    /// - Parameter overriding: an error that is the result whatever the models have answered.
     func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError? = nil) -> ResultDocument {
         var document = ResultDocument(id: header.id, status: .ok)
         document.metadata = header.metadata
@@ -32,10 +33,10 @@ extension Request {
         return document
     }
 
-    /// The error that stands for the whole request, if what was scored is not enough for a verdict.
+    /// Returns the error that stands for the whole request, or nil if the scores suffice for a verdict.
     private func decidingError(_ failures: [WireError]) -> WireError? {
         if failures.isEmpty || (header.requirement == .any && failures.count < scoring.count) { return nil }
-        // The picture's own fault first: it is the one thing that another try would not change.
+        // An error of the image itself comes first, because a retry would not change it.
         return failures.first { $0.status.isFinal } ?? failures.first
     }
 
@@ -63,7 +64,7 @@ extension Request {
         result.worker = worker.name
         let logit = decisive?.logits[step.pool] ?? score.crops.map(\.logit).max()
         result.aiProbability = logit.map { Ensemble.sigmoid(Double($0)) }
-        // Everything that was not computing was waiting, in the router, on the way or in the worker.
+        // All time that was not spent computing was waiting: in the router, on the way or in the worker.
         let compute = Double(score.timings.computeMicroseconds) / 1000
         result.computeMilliseconds = compute
         result.queueMilliseconds = max(0, (answered - cut.at).milliseconds - compute)
@@ -77,31 +78,35 @@ extension Step {
     }
 }
 
-/// What the models saw, face by face.
+/// The models' scores, face by face.
 ///
-/// A model that looks for faces says nothing of a picture in which it found none: what it makes of the central square is told
-/// with the model's own results and takes no part in the verdict. A model that looks at whole pictures always does.
+/// A model that looks for faces says nothing about an image without any. Its score of the central square is reported
+/// with the model's own result and takes no part in the verdict. A model that looks at whole images always takes part.
 private struct Evidence {
+    /// One face, or the central square, with its scores.
     struct Region {
-        /// Nil for the central square.
+        /// The face's bounding box; nil for the central square.
         var box: Box?
+        /// The degrees by which the face is turned; nil if that is not known.
         var turned: Double?
-        /// For each model of the ensemble its calibrated logit.
+        /// The calibrated logit of each model of the ensemble; nil without a score.
         var logits: [Float?]
         var probability: Double
-        /// Each model's map by its name, where maps are asked for.
+        /// Each model's heat map by the model's name; empty unless maps were asked for.
         var maps: [String: HeatMap] = [:]
     }
 
     private let regions: [Region]
-    /// The most faces that one of the models found; nil if none of them looked for any.
+    /// The most faces found in the image; nil if no model looked for any.
     let facesFound: Int?
-    /// Each model's map of the central square by its name, where maps are asked for.
+    /// Each model's heat map of the central square by the model's name; empty unless maps were asked for.
     let squareMaps: [String: HeatMap]
 
-    /// Faces are matched by their boxes. They are the same unless the picture was cut a second time; then another kind of
-    /// processor may have put a border elsewhere, so boxes that mostly overlap are one face. A face that only some models
-    /// have seen is merged from those.
+    /// Groups the scores by face. Faces of different crops are matched by their bounding boxes.
+    ///
+    /// These are equal unless the image was cut a second time. Then another kind of processor may have placed a border
+    /// elsewhere, so boxes that overlap by more than half (intersection over union) count as one face. A face that only
+    /// some models have seen is merged from their scores.
     init(_ steps: ArraySlice<Step>, _ ensemble: Ensemble, explain: Bool) {
         var regions: [Region] = []
         var facesFound: Int?
@@ -138,7 +143,7 @@ private struct Evidence {
         self.squareMaps = squareMaps
     }
 
-    /// Intersection over union; 1 of two central squares.
+    /// Returns the intersection over union of two boxes; 1 for two central squares.
     private static func overlap(_ first: Box?, _ second: Box?) -> Double {
         guard let first, let second else { return first == second ? 1 : 0 }
         func shared(_ start: Int32, _ length: Int32, _ otherStart: Int32, _ otherLength: Int32) -> Double {
@@ -153,7 +158,7 @@ private struct Evidence {
         return union > 0 ? intersection / union : first == second ? 1 : 0
     }
 
-    /// The most suspicious region, which the verdict is about; nil if there is none that says anything.
+    /// The region with the highest probability, which decides the verdict; nil if no region has a score.
     var decisive: Region? { regions.max { $0.probability < $1.probability } }
 
     func faces(_ ensemble: Ensemble) -> [ResultDocument.Face] {

@@ -1,38 +1,38 @@
 internal import BifronsWire
 
-/// What the router keeps of one model of the ensemble, or of the locator: the jobs that wait for its workers, which workers these
-/// are, and how fast they have been.
+/// The pool of one model's workers, or of the locators: its waiting jobs, its workers and their measured pace.
 struct ModelPool {
-    /// The histograms of the workers' answers over the router's life.
+    /// Histograms of the workers' answers since the router's start.
     struct Timings {
         var compute = StatusReport.Histogram.ofMilliseconds
         var queue = StatusReport.Histogram.ofMilliseconds
         var batch = StatusReport.Histogram.ofBatches
     }
 
-    /// The model's name, or the locator's.
+    /// The name of the model, or `locator`.
     let name: String
-    /// Jobs that wait for a worker.
+    /// The steps that wait for a worker.
     var queue = WaitingQueue()
-    /// Jobs that wait and may have killed a worker: each is tried alone.
+    /// The waiting steps that may have killed a worker. Each is tried alone.
     var suspects = WaitingQueue()
     private(set) var timings = Timings()
     private var drainRate = DrainRate()
 
-    /// The places of its workers in the roster, which keeps this and what follows.
+    /// The workers' slots in the roster. The roster maintains this and the following properties.
     var slots: [Roster.Slot] = []
-    /// The sum over its workers, which are not looked through for it at each job.
+    /// The total load of the workers, kept as a sum so that it need not be computed for each job.
     var load = Roster.Load()
-    /// What the workers score that take jobs; without any, what the last ones did.
+    /// The specifications of the workers that are not draining. Without such a worker, the last known ones.
     var specifications: [CropSpecification] = []
-    /// The place in `slots` behind the last worker chosen: the next search begins there, so that equals take turns.
+    /// The index in `slots` behind the worker chosen last. The next search begins there, so that equal workers take
+    /// turns.
     var turn = 0
 
     init(name: String) {
         self.name = name
     }
 
-    /// Jobs that no worker has been handed yet.
+    /// The number of steps that wait for a worker.
     var waiting: Int { queue.count + suspects.count }
 
     mutating func enqueue(_ entry: WaitingQueue.Entry, isSuspect: Bool, _ ledger: Ledger) {
@@ -43,7 +43,7 @@ struct ModelPool {
         }
     }
 
-    /// A waiting job has ended without being handed out.
+    /// Notes that a waiting step has ended without a dispatch.
     mutating func noteStale(isSuspect: Bool) {
         if isSuspect {
             suspects.noteStale()
@@ -52,19 +52,22 @@ struct ModelPool {
         }
     }
 
-    /// Jobs were handed out, as far as there was credit: whether there is a backlog from now on.
+    /// Notes after a dispatch whether there is a backlog from now on.
     mutating func noteBacklog(at now: Instant) {
         drainRate.note(isBacklogged: load.isBacklogged(waiting: waiting), at: now)
     }
 
-    /// One of its workers has answered, after so much time in a batch if that is known.
+    /// Notes an answer of one of the workers.
+    ///
+    /// - Parameter computing: the time that its batch took; nil if that is not known.
     mutating func noteAnswer(computing: Duration?, at now: Instant) {
         drainRate.noteAnswer(workers: load.workers, computing: computing, at: now)
     }
 
-    /// One of its workers has given a good answer.
+    /// Records the timings of a good answer.
     ///
-    /// - Parameter latency: from when the job could have been begun, by its receipt or its crops, to its answer.
+    /// - Parameter latency: the time from when the step could have begun, by the job's receipt or its crops, to the
+    ///   answer.
     mutating func record(_ reported: WorkerMessage.Timings, after latency: Duration) {
         let compute = Double(reported.computeMicroseconds) / 1000
         timings.compute.record(compute)
@@ -72,12 +75,12 @@ struct ModelPool {
         timings.batch.record(Double(reported.batch))
     }
 
-    /// Jobs a second that its workers get through; nil as long as nothing is known.
+    /// The jobs per second that the workers complete; nil if not measured yet.
     var perSecond: Double? { drainRate.perSecond(workers: load.workers) }
 
-    /// How long a new job waits for its answer, if all goes on as it does: zero without a backlog.
+    /// Returns the expected time until a new job is answered at the current pace; zero without a backlog.
     ///
-    /// - Parameter others: jobs that will wait here before long.
+    /// - Parameter others: the number of jobs that will join this pool before long.
     func expectedTime(behind others: Int = 0) -> Duration {
         let ahead = waiting + others
         guard load.isBacklogged(waiting: ahead) else { return .zero }

@@ -1,25 +1,26 @@
 package import BifronsWire
 
-/// Who sends a request, and what they may ask.
+/// The sender of a request, and the sender's rights.
 package struct Principal: Hashable, Sendable {
-    /// What requests of one and the same have in common: the jobs and bytes of each are limited.
+    /// The client that limits of jobs and bytes apply to.
     package enum Identity: Hashable, Sendable {
         /// The name of a key.
         case key(String)
-        /// Where there are no keys: a number that stands for the connection.
+        /// A number that stands for the connection, where keys are not in use.
         case connection(Int)
-        /// Somebody on whose behalf a gateway asks, over whatever connection.
+        /// An owner on whose behalf a gateway asks, over any connection.
         case owner(JobOwner)
     }
 
+    /// What a principal may ask.
     package enum Rights: Hashable, Sendable {
-        /// Nothing: the key is not, or not any more, in the list.
+        /// Nothing: the key is not in the allow-list, or was removed from it.
         case none
-        /// Submit jobs, fetch and cancel one's own.
+        /// May submit jobs, and fetch and cancel its own.
         case client
-        /// What a client may, for owners that it names and for itself; and look at the status.
+        /// May do what a client may, for itself and for owners that it names, and read the status.
         case gateway
-        /// Everything, but naming owners.
+        /// May do everything except naming owners.
         case `operator`
     }
 
@@ -31,10 +32,10 @@ package struct Principal: Hashable, Sendable {
         self.rights = rights
     }
 
-    /// Somebody who may do everything.
+    /// A principal that may do everything.
     package static let anybody = Principal(.connection(0), .operator)
 
-    /// Whose the jobs are. Where there are no keys, those of all connections are one's.
+    /// The owner of the principal's jobs. Where keys are not in use, all connections share one owner.
     package var jobOwner: JobOwner {
         switch identity {
         case .key(let name): JobOwner(key: name)
@@ -43,7 +44,8 @@ package struct Principal: Hashable, Sendable {
         }
     }
 
-    /// Whether they may say on whose behalf they ask: a gateway may, and where there are no keys anybody.
+    /// Whether the principal may ask on behalf of an owner: a gateway may, and so may anybody where keys are not in
+    /// use.
     var mayNameOwners: Bool {
         switch rights {
         case .none, .client: false
@@ -52,16 +54,16 @@ package struct Principal: Hashable, Sendable {
         }
     }
 
-    /// Whether the jobs of others are theirs to fetch and to cancel.
+    /// Whether the principal may fetch and cancel everybody's jobs.
     var reachesAll: Bool { rights == .operator && jobOwner.owner == nil }
 
-    /// The same, asking on behalf of an owner if one is named.
+    /// Returns the principal that asks on behalf of the owner, or the same principal if none is named.
     func acting(for owner: String?) -> Principal {
         owner.map { Principal(.owner(JobOwner(key: jobOwner.key, owner: $0)), rights) } ?? self
     }
 }
 
-/// An idempotency key as the router knows it: those of different owners never meet.
+/// An idempotency key within its owner's scope: equal keys of different owners are different keys.
 struct ScopedKey: Hashable {
     let jobOwner: JobOwner
     let key: String

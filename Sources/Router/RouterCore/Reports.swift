@@ -1,6 +1,7 @@
 internal import BifronsWire
 
 extension RouterCore {
+    /// Returns the answer to the verb `status`.
     func statusReport(id: String?, at now: Instant) -> StatusReport {
         StatusReport(
             id: id,
@@ -29,6 +30,7 @@ extension RouterCore {
             verdicts: statistics.verdicts, counters: statistics.report)
     }
 
+    /// Returns the answer to the verb `models`.
     func modelsReport(id: String?) -> ModelsReport {
         ModelsReport(
             id: id,
@@ -38,6 +40,7 @@ extension RouterCore {
             })
     }
 
+    /// Returns the workers of a pool, counted by the model that they serve.
     private func served(_ pool: Int) -> ModelsReport.Model {
         let workers = roster.workers(of: pool)
         var served: [ModelsReport.Served] = []
@@ -56,8 +59,8 @@ extension RouterCore {
         return ModelsReport.Model(name: ensemble.pools[pool], workers: workers.count, served: served)
     }
 
-    /// Jobs that wait for the first worker of a pool although they are in no queue: what starts workers when they are needed
-    /// goes by that.
+    /// Returns the number of jobs that wait for the first worker of a pool although they are in no queue. An autoscaler
+    /// that starts workers on demand reads this.
     private func heldCount(of pool: Int) -> Int {
         guard !roster.hasWorker(of: pool) else { return 0 }
         return ledger.serials.count { serial in

@@ -1,8 +1,8 @@
 internal import BifronsWire
 
-/// A job of a worker: a request's serial number and which of its steps, in one number for the wire.
+/// A worker's job: the request's serial number and the index of one of its steps, packed into one number for the wire.
 struct JobID: Hashable, Comparable {
-    /// Enough for the first step and one for each of `Ensemble.maxModels`.
+    /// The bits of the step index: enough for the locating step and one step for each of `Ensemble.maxModels`.
     private static let stepBits: UInt64 = 4
 
     let rawValue: UInt64
@@ -23,52 +23,52 @@ struct JobID: Hashable, Comparable {
     }
 }
 
-/// One request that has no answer yet.
+/// A request without an answer.
 ///
-/// A class, because the ledger is asked for it many times a job, and each copy of a struct would count references to all
-/// of its parts.
+/// This is a class because the ledger looks it up many times per job, and each copy of a struct would count the
+/// references of all its members.
 final class Request {
-    /// The index of the step in which a locator cuts the picture.
+    /// The index of the locating step, in which a locator cuts crops out of the image.
     static let locating = 0
 
     let token: RouterCore.Token
     let header: RequestHeader
     let principal: Principal
-    /// The header's idempotency key, as the table knows it.
+    /// The header's idempotency key, scoped to its owner; nil without one.
     let key: ScopedKey?
-    /// What that stands for; nil without a key.
+    /// The content that the idempotency key stands for; nil without a key.
     let content: KeyedContent?
-    /// What its message holds until the reply.
+    /// The bytes that the request's message holds until the reply.
     let bytes: Int
     let received: Instant
     let deadline: Instant
-    /// The locating step, and behind it one for each model asked for, in the ensemble's order.
+    /// The locating step, followed by one step for each requested model in the ensemble's order.
     var steps: [Step]
-    /// Steps of models that have not ended.
+    /// The number of models' steps that are not settled.
     var unsettled: Int
     private(set) var phase = Phase.admitted
-    /// What the locator that has the picture in hand is to cut.
+    /// The crops that the locator with the image in flight has to cut.
     var asked: [CropSpecification] = []
-    /// Bytes of crops that may come of that.
+    /// The bytes reserved for the crops of the locating step in flight.
     var reservedBytes = 0
-    /// What was cut out of the picture, at last.
+    /// The crops that a locator has cut; nil until then.
     var cut: KeptCrops?
-    /// Whether the picture is cut, or was, a second time, because the networks had changed.
+    /// Whether the image is being cut, or was cut, a second time because the networks' specifications changed.
     var isCutAgain = false
-    /// Workers that the first cutting was handed to, once there is a second one.
+    /// The number of workers that the first locating step was dispatched to; 0 unless the image is cut a second time.
     var earlierAttempts = 0
-    /// The journal's number for a durable job.
+    /// The journal's number of a durable job; nil for other jobs.
     let job: UInt64?
     /// Whether the job is on disk.
     var isJournalled = false
-    /// Whether the client has its reply already, because the job is on disk: the result is for the journal.
+    /// Whether the client already has its reply, because the job is on disk. The result then goes to the journal only.
     var isAcknowledged = false
-    /// Whether it comes from an earlier life of the router: then its workers may still be on their way.
+    /// Whether the job comes from an earlier run of the router. Its workers may not have reconnected yet.
     var isRecovered = false
 
     /// - Parameters:
-    ///   - sha256: of the image, if there is an idempotency key.
-    ///   - pools: of the locators, and behind it of the models asked for.
+    ///   - sha256: the image's digest, present with an idempotency key.
+    ///   - pools: the locators' pool, followed by the pools of the requested models.
     init(
         token: RouterCore.Token, header: RequestHeader, principal: Principal = .anybody, sha256: [UInt8]? = nil,
         bytes: Int,
@@ -90,58 +90,60 @@ final class Request {
     /// The indices of the models' steps.
     var scoring: Range<Int> { 1..<steps.count }
 
-    /// Until when the picture is not cut before it is known what all models want.
+    /// Until when the image waits to be cut because some models' specifications are unknown: half of the budget.
     var patience: Instant { received + (deadline - received) / 2 }
 
-    /// Bytes that the crops may have which are asked for.
+    /// The most bytes that the crops in `asked` may take.
     var askedBytes: Int { asked.reduce(0) { $0 + $1.mostBytes } }
 
-    /// Bytes of the crops that are kept for it.
+    /// The bytes of the crops kept for the request; 0 once they are released.
     var cutBytes: Int { cut.map { $0.isKept ? $0.bytes : 0 } ?? 0 }
 
+    /// Sets the final state of a step.
     func settle(_ index: Int, _ state: Step.State) {
         steps[index].state = state
         if index != Self.locating { unsettled -= 1 }
     }
 
+    /// Moves the request to a later phase.
     func advance(to next: Phase) {
         assert(phase < next, "a request that is \(phase) cannot become \(next)")
         phase = next
     }
 
-    /// Where a request is between its admission and its end. It only moves forward:
+    /// The phase of a request between its admission and its end. It only moves forward:
     ///
     ///     admitted ─┬─ following ─┬─ computing ─┬─ recording ─┬─ ended
     ///               └─────────────┴─────────────┴─────────────┘
     enum Phase: Int, Comparable {
-        /// It has come in; a durable job is being written to the journal.
+        /// The request is admitted. A durable job is being written to the journal.
         case admitted
         /// Another request with the same idempotency key computes the result.
         case following
-        /// Its steps wait for workers, or workers have them in hand.
+        /// The request's steps wait for workers or are in flight.
         case computing
-        /// The journal has its result in hand, and a client waits until that is on disk.
+        /// The journal is writing the result, and a client waits until that is on disk.
         case recording
-        /// The client, or the journal alone, has the result.
+        /// The client has the result, or the journal alone does.
         case ended
 
         static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
 }
 
-/// What a locator cut out of a picture.
+/// The crops that a locator cut out of an image.
 final class KeptCrops {
-    /// The driver's name for the frames.
+    /// The driver's token for the frames.
     let token: RouterCore.CropsToken
-    /// Of each frame.
+    /// The specification of each frame, in order.
     let specifications: [CropSpecification]
     let crops: WorkerMessage.Crops
-    /// Bytes of all frames.
+    /// The total bytes of all frames.
     let bytes: Int
     let worker: Worker.Identity
-    /// When it came.
+    /// When the crops arrived.
     let at: Instant
-    /// Whether its frames have not been let go.
+    /// Whether the frames are still kept.
     var isKept = true
 
     init(
@@ -156,51 +158,54 @@ final class KeptCrops {
         at = now
     }
 
-    /// The frame that a worker can score; nil if there is none.
+    /// Returns the index of the frame that the worker can score, or nil if none fits.
     func frame(for worker: Worker) -> Int? {
         guard case .network(let specification) = worker.role else { return nil }
         return specifications.firstIndex(of: specification)
     }
 }
 
-/// What a request needs of one pool of workers.
+/// What a request needs from one pool of workers.
 struct Step {
     enum State {
-        /// Not wanted yet: another request with the same idempotency key may do, or the crops are not there.
+        /// The step is not queued: another request with the same idempotency key may provide the result, or the crops
+        /// are missing.
         case held
-        /// In the pool's waiting queue.
+        /// The step is in the pool's waiting queue.
         case waiting
+        /// A worker has the step in flight.
         case running
-        /// Two workers seem to have died with it: it is judged when neither has come back until then.
+        /// Two workers seem to have died with the step. It is quarantined at `until` if neither has come back.
         case confirming(until: Instant)
-        /// The locating step is done.
+        /// The locating step has succeeded.
         case cut
-        /// Of crops that may not be the request's last ones.
+        /// A worker scored these crops, which may not be the request's last ones.
         case scored(WorkerMessage.Score, KeptCrops, frame: Int, worker: Worker.Identity, at: Instant)
+        /// The step has failed for good.
         case failed(WireError)
     }
 
-    /// Whose workers do it: see ``Ensemble/pools``.
+    /// The pool whose workers do the step: an index into ``Ensemble/pools``.
     let pool: Int
     var state = State.held
-    /// Workers that the step was handed to.
+    /// The number of workers that the step was dispatched to.
     var attempts = 0
-    /// What the worker at it has of the picture: a frame of this cut.
+    /// The crops that the step's worker was given, and the index of the frame among them.
     var given: (cut: KeptCrops, frame: Int)?
-    /// A worker that failed at it; the next try is another's.
+    /// A worker that failed the step: the retry avoids it.
     var avoids: RouterCore.Peer?
-    /// How workers were lost that had it in hand.
+    /// How the workers that had the step in flight were lost.
     var losses: [RouterCore.Loss] = []
-    /// The boot ids of those whose connection ended and that have not come back.
+    /// The boot ids of the workers whose connection ended with the step in flight and that have not come back.
     var deaths: [UInt64] = []
-    /// When it has waited long enough for its pool to have a worker; nil: no longer than the budget.
+    /// Until when the step waits for its pool to have a worker; nil: until the budget ends.
     var workerBy: Instant?
 
     init(pool: Int) {
         self.pool = pool
     }
 
-    /// Whether a worker may have died of it.
+    /// Whether a worker may have died of the step.
     var isSuspect: Bool { losses.contains(.connectionEnded) }
 
     var isHeld: Bool { if case .held = state { true } else { false } }

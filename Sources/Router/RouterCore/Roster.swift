@@ -1,29 +1,31 @@
 internal import BifronsWire
 
-/// The workers that said HELLO, by connection and by pool: those of one model, or the locators.
+/// The registered workers, by connection and by pool. A pool holds the workers of one model, or the locators.
 struct Roster {
-    /// Where a worker stands; good until the next `add` or `remove`.
+    /// A worker's index in `workers`, valid until the next `add` or `remove`.
     typealias Slot = Int
 
     private(set) var workers: [Worker] = []
     private var slots: [RouterCore.Peer: Slot] = [:]
-    /// One for each model of the ensemble, and one for the locator.
+    /// One pool for each model of the ensemble, followed by the locators' pool.
     var pools: [ModelPool]
-    /// The versions of preprocessing that the locators cut by that take jobs; without any, those of the last ones.
+    /// The preprocessing versions by which the locators that are not draining cut. Without such a locator, the last
+    /// known versions.
     private(set) var preprocessings: [UInt16] = []
     private var nextEpoch: UInt64
-    /// Workers that are kept free for suspects.
+    /// The number of workers that are reserved for suspects.
     private var reservations = 0
-    /// When silent and hung workers are looked for next; nil without workers.
+    /// When to look for silent and hung workers next; nil without workers.
     private(set) var nextCheck: Instant?
 
-    /// - Parameter pools: their names.
+    /// - Parameter pools: the names of the pools.
     init(pools: [String], epochSeed: UInt64) {
         self.pools = pools.map { ModelPool(name: $0) }
         nextEpoch = epochSeed
     }
 
-    /// Whatever changes a worker's `load` goes through here, which keeps that of its pool.
+    /// Accesses the worker in a slot. Every change of a worker's `load` goes through this subscript, which updates the
+    /// pool's sum.
     subscript(slot: Slot) -> Worker {
         get { workers[slot] }
         _modify {
@@ -33,6 +35,7 @@ struct Roster {
         }
     }
 
+    /// Returns a worker's claimed credit in jobs, capped at `Limits.workerCredit`.
     static func credit(_ claimed: UInt32) -> Int {
         min(Int(claimed), Limits.workerCredit)
     }
@@ -41,7 +44,7 @@ struct Roster {
         slots[peer]
     }
 
-    /// The connection on which the worker with this boot id is registered.
+    /// Returns the connection on which the worker process with this boot id is registered, or nil.
     func peer(ofLife bootID: UInt64) -> RouterCore.Peer? {
         workers.first { $0.bootID == bootID }?.peer
     }
@@ -54,14 +57,16 @@ struct Roster {
         pools[pool].load.workers > 0
     }
 
-    /// The worker of the pool that has free credit and the fewest jobs in hand; of those that were heard of since `then`, if
-    /// there is one: what takes one worker's network away takes its neighbours' too.
+    /// Returns the worker of the pool with free credit and the fewest jobs in flight, or nil if none has free credit.
+    ///
+    /// Workers that were heard of since `then` come first: what cuts off one worker's network usually cuts off its
+    /// neighbours' too.
     func leastLoaded(of pool: Int, heardSince then: Instant, fit: Fitness = .all) -> Slot? {
         first(of: pool, heardSince: then) { fit.admits(workers[$0]) }
     }
 
-    /// The same for a job's second and last try: not the `avoided` one, if there is another, and none that was not heard of
-    /// since `then`.
+    /// Returns the worker for a step's second and last attempt: the least loaded one that was heard of since `then`, or
+    /// nil. The `avoided` worker is chosen only if the pool has no other fit worker.
     func leastLoaded(of pool: Int, heardSince then: Instant, avoiding avoided: RouterCore.Peer?, fit: Fitness) -> Slot?
     {
         let hasOthers = hasWorker(of: pool) { $0.peer != avoided && fit.admits($0) }
@@ -71,7 +76,7 @@ struct Roster {
         }
     }
 
-    /// Whether the pool has a worker that takes jobs and was heard of since `then`.
+    /// Whether the pool has a worker that is not draining and was heard of since `then`.
     func hasWorker(of pool: Int, heardSince then: Instant) -> Bool {
         hasWorker(of: pool) { $0.lastHeard >= then }
     }
@@ -82,26 +87,28 @@ struct Roster {
 
     // MARK: Suspects
 
-    /// Whether any worker is kept free for a suspect.
+    /// Whether any worker is reserved for a suspect.
     var hasReservations: Bool { reservations > 0 }
 
-    /// A worker of the pool that takes jobs, has none in hand, was heard of since `then` and is fit for the job; one that is
-    /// kept free for this before others.
+    /// Returns a worker of the pool without jobs in flight that is not draining, was heard of since `then` and is fit
+    /// for the step; nil without one. A reserved worker comes first.
     func idle(of pool: Int, heardSince then: Instant, fit: Fitness) -> Slot? {
         let idle = able(of: pool, heardSince: then)
             .filter { workers[$0].inFlight.isEmpty && fit.admits(workers[$0]) }
         return idle.first { workers[$0].isReserved } ?? idle.first
     }
 
-    /// Keeps workers of the pool free for suspects that wait, those with the fewest jobs in hand: one for each suspect, but
-    /// with those that try one already at most half of the workers, and at least one. Without suspects it keeps none.
+    /// Reserves workers of the pool for waiting suspects, those with the fewest jobs in flight first.
     ///
-    /// - Parameter fit: which workers can do any of the suspects; the others are not kept from their jobs.
+    /// It reserves one worker for each suspect. Together with the workers that try a suspect already, these are at most
+    /// half of the pool's workers, and at least one. Without suspects it cancels all reservations.
+    ///
+    /// - Parameter fit: the fitness that each suspect needs. Workers that are fit for none of them are not reserved.
     mutating func reserve(of pool: Int, for waiting: Int, fit: [Fitness], heardSince then: Instant) {
         let able = able(of: pool, heardSince: then)
         let trying = able.count { workers[$0].isOnTrial }
         let wanted = max(0, min(waiting, max(1, able.count / 2) - trying))
-        // Those that were chosen before come first: they have been waited for.
+        // Workers that were reserved before come first: the suspects have already waited for them to become idle.
         let order = able.filter { slot in !workers[slot].isOnTrial && fit.contains { $0.admits(workers[slot]) } }
             .sorted { left, right in
                 workers[left].isReserved != workers[right].isReserved
@@ -117,7 +124,8 @@ struct Roster {
         }
     }
 
-    /// The workers of the pool that may try suspects: they take jobs and were heard of since `then`.
+    /// Returns the workers of the pool that may try suspects: those with credit that are not draining and were heard of
+    /// since `then`.
     private func able(of pool: Int, heardSince then: Instant) -> [Slot] {
         pools[pool].slots.filter { !workers[$0].isDraining && workers[$0].credit > 0 && workers[$0].lastHeard >= then }
     }
@@ -125,7 +133,7 @@ struct Roster {
     private func first(of pool: Int, heardSince then: Instant, where isFit: (Slot) -> Bool) -> Slot? {
         let candidates = pools[pool].slots
         var best: Slot?
-        // Who was heard of comes before who was not.
+        // Workers that were heard of come before silent ones.
         var lowest = (silent: 1, jobs: Int.max)
         for offset in candidates.indices {
             let slot = candidates[(pools[pool].turn + offset) % candidates.count]
@@ -138,7 +146,7 @@ struct Roster {
         return best
     }
 
-    /// Adds a worker and gives the epoch of its registration.
+    /// Adds a worker and returns the epoch of its registration.
     mutating func add(
         _ hello: WorkerMessage.Hello, peer: RouterCore.Peer, pool: Int, at now: Instant, checkEvery interval: Duration
     ) -> UInt64 {
@@ -157,6 +165,7 @@ struct Roster {
         return epoch
     }
 
+    /// Removes a worker and returns it, or nil if it was not registered.
     mutating func remove(_ peer: RouterCore.Peer) -> Worker? {
         guard let slot = slots.removeValue(forKey: peer) else { return nil }
         let worker = workers.remove(at: slot)
@@ -167,12 +176,13 @@ struct Roster {
         return worker
     }
 
+    /// Marks a worker as draining: it gets no more jobs.
     mutating func drain(_ slot: Slot) {
         self[slot].isDraining = true
         noteRoles()
     }
 
-    /// Puts a job into a worker's hands.
+    /// Adds a job to a worker's jobs in flight.
     mutating func assign(_ job: JobID, to slot: Slot, at now: Instant) {
         if workers[slot].inFlight.isEmpty { workers[slot].stuckSince = now }
         self[slot].inFlight.insert(job)
@@ -180,7 +190,7 @@ struct Roster {
         pools[pool].turn = (pools[pool].slots.firstIndex(of: slot) ?? 0) + 1
     }
 
-    /// Takes a job out of a worker's hands; false if it was not there.
+    /// Removes a job from a worker's jobs in flight. Returns false if it was not among them.
     mutating func release(_ job: JobID, from slot: Slot, at now: Instant) -> Bool {
         guard self[slot].inFlight.remove(job) != nil else { return false }
         if workers[slot].inFlight.isEmpty { workers[slot].isOnTrial = false }
@@ -188,13 +198,14 @@ struct Roster {
         return true
     }
 
+    /// Notes the progress counter of a heartbeat. A changed counter shows that the worker is not hung.
     mutating func noteProgress(_ slot: Slot, _ progress: UInt64, at now: Instant) {
         guard progress != workers[slot].progress else { return }
         workers[slot].progress = progress
         workers[slot].stuckSince = now
     }
 
-    /// The workers that have been silent, or busy without getting on, for too long.
+    /// Returns the workers that have been silent for `silence`, or had jobs in flight without progress for `hang`.
     func lost(
         silentFor silence: Duration, hungFor hang: Duration, at now: Instant
     ) -> [(peer: RouterCore.Peer, loss: RouterCore.Loss)] {
@@ -205,8 +216,8 @@ struct Roster {
         }
     }
 
-    /// The next check is when the first worker will be lost if nothing is heard of it until then, or earlier: after
-    /// `interval`, for what will have been put into its hands meanwhile.
+    /// Schedules the next check for when the first worker would be lost if nothing were heard of it, and at the latest
+    /// after `interval`, because workers may get jobs meanwhile.
     mutating func scheduleCheck(
         silentFor silence: Duration, hungFor hang: Duration, within interval: Duration, from now: Instant
     ) {

@@ -1,16 +1,19 @@
 internal import BifronsWire
 
-/// Which jobs may come in.
+/// The admission of jobs.
 extension RouterCore {
-    /// The part of its budget that a job may be expected to take when it is admitted: the rest is for what comes differently.
+    /// The share of its budget that a job may be expected to wait when it is admitted. The rest is a margin for wrong
+    /// estimates.
     private static let budgetShare = 0.75
-    /// The same for a job whose turn it is: between the two there is room for it although answers, and with them places,
-    /// come by the batch.
+    /// The same share for a job whose turn has come. It is larger, so that such a job still finds room although
+    /// answers, and with them places, come in batches.
     private static let budgetShareInTurn = 0.95
-    /// The part of the queue that is left to those whose turn will come, as far as they are so many.
+    /// The largest share of the queue that is left free for jobs whose turn is still to come.
     private static let reservedShare = 0.25
 
-    /// The models that the request is for, if it may come in.
+    /// Returns the models that the request asks for if it is admitted, as indices into the ensemble.
+    ///
+    /// - Throws: the error to refuse the request with.
     func admit(
         _ header: RequestHeader, imageBytes: Int?, totalBytes: Int, _ identity: Principal.Identity, isTurn: Bool
     ) throws(WireError) -> [Int] {
@@ -65,23 +68,26 @@ extension RouterCore {
         return models
     }
 
-    /// How long it will take until one pool has done its step of a new job, if all goes on as it does: what waits and what is
-    /// in hand goes first, there and with the locators, whose crops come before long.
+    /// Returns the expected time until one pool has done its step of a new job: zero without a backlog. The jobs
+    /// waiting and in flight there go first, and so do those of the locators, whose crops will arrive before long.
     func expectedTime(_ header: RequestHeader, _ pool: Int) -> Duration {
         let locators = roster.pools[ensemble.locator]
         let others = pool == ensemble.locator ? 0 : locators.waiting + locators.load.inFlight
         let wait = roster.pools[pool].expectedTime(behind: others)
-        // As in `enqueue`: each step of priority overtakes what came so much earlier.
+        // As in `enqueue`, each step of priority overtakes the jobs that came up to `priorityStep` earlier.
         let steps = header.priority - Limits.defaultPriority
         return max(.zero, wait - configuration.priorityStep * steps)
     }
 
-    /// Jobs a second that the slowest pool gets through; without a backlog to measure it by, those that were answered.
+    /// Returns the jobs per second of the slowest pool. Without a measured backlog it is the rate of answers while
+    /// there was work.
     func pace(at now: Instant) -> Double {
         roster.pools.compactMap(\.perSecond).min() ?? statistics.answersPerBusySecond(at: now)
     }
 
-    /// The models by number, if they and the policy are of this ensemble.
+    /// Returns the indices of the requested models.
+    ///
+    /// - Throws: an error if the ensemble has no such model or policy.
     func modelsAsked(_ header: RequestHeader) throws(WireError) -> [Int] {
         guard ensemble.policies[header.policy] != nil else {
             let known = ensemble.policies.keys.sorted().joined(separator: ", ")

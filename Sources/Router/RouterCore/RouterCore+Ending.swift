@@ -1,24 +1,26 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// How a request comes to its result.
+/// How a request reaches its result.
 enum Ending {
-    /// Each of its models has given a score or failed.
+    /// Every model of the request has given a score or failed.
     case settled
-    /// Nothing more is waited for: the models without a score have failed for this reason. The others may be enough.
+    /// The request stops waiting, and the models without a score fail with this error. The other scores may still
+    /// suffice.
     case interrupted(WireError)
-    /// This error is the result, whatever the models said.
+    /// This error is the result, whatever the models have answered.
     case failed(WireError)
     /// Another request with the same idempotency key has this result.
     case known(ResultDocument)
-    /// The journal has stored the job with the result that an earlier job with the same idempotency key has.
+    /// The journal has stored the job with the result of an earlier job with the same idempotency key.
     case stored(ResultDocument)
-    /// The journal has not stored the job, and will not.
+    /// The journal has not stored the job and will not.
     case rejected(WireError)
 }
 
-/// The end of a request: what leads to it, and who gets the result.
+/// The end of a request: its causes, and who gets the result.
 extension RouterCore {
+    /// Ends the waits and budgets that are over.
     mutating func endOverdue(_ now: Instant) {
         while let next = deadlines.min, next.instant <= now {
             deadlines.removeMin()
@@ -29,14 +31,16 @@ extension RouterCore {
             let error = WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent")
             end(next.serial, .interrupted(error), now)
         }
-        // Entries of answered requests linger until their time; do not let them outnumber the live ones.
+        // Entries of answered requests stay until their time. This bounds how many of them there are.
         if deadlines.count > 2 * ledger.count + 1024 {
             deadlines = Heap(deadlines.unordered.filter { ledger.contains($0.serial) })
         }
     }
 
-    /// Only when its deadline comes, which the driver reports behind all that had arrived: after a pause of the router
-    /// itself the heartbeats of its workers are still unread, and they are not to blame.
+    /// Removes silent and hung workers.
+    ///
+    /// Only `.deadline` leads here, which the driver reports after all messages that had arrived. After a pause of the
+    /// router itself, the workers' heartbeats are still unread, and no worker may be blamed for that.
     mutating func checkWorkers(_ now: Instant) {
         guard let check = roster.nextCheck, check <= now else { return }
         let silence = configuration.heartbeat * configuration.missedHeartbeats
@@ -47,6 +51,7 @@ extension RouterCore {
             silentFor: silence, hungFor: configuration.hangTimeout, within: configuration.heartbeat, from: now)
     }
 
+    /// Answers every remaining job with 503. Durable jobs stay in the journal for the next run.
     mutating func abandon(_ now: Instant) {
         isDraining = true
         isAbandoned = true
@@ -57,7 +62,7 @@ extension RouterCore {
 
     // MARK: Ending
 
-    /// A step has failed, and with the locating one all that wait for its crops.
+    /// Fails a step. A failed locating step also fails every step that waits for its crops.
     mutating func fail(_ serial: UInt64, _ index: Int, _ error: WireError) {
         let request = ledger[serial]
         request.settle(index, .failed(error))
@@ -65,14 +70,17 @@ extension RouterCore {
         for index in request.scoring where request.steps[index].isHeld { request.settle(index, .failed(error)) }
     }
 
+    /// Ends the request if all of its models' steps are settled.
     mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
         guard ledger.contains(serial) else { return }
         let request = ledger[serial]
         if request.unsettled == 0 { end(serial, .settled, now) } else { releaseOutdated(request) }
     }
 
-    /// The one way out of the ledger. The result goes to the journal first, if the job is durable, and to those that waited for
-    /// it under the same idempotency key.
+    /// Ends a request. Nothing else removes requests from the ledger.
+    ///
+    /// A durable job's result goes to the journal before the client gets it. Requests that wait for it under the same
+    /// idempotency key get it too.
     mutating func end(_ serial: UInt64, _ ending: Ending, _ now: Instant) {
         let request = ledger.remove(serial)
         let freed = withdraw(request)
@@ -88,19 +96,20 @@ extension RouterCore {
         for pool in freed { dispatch(pool, now) }
     }
 
-    /// Takes what is left of a request out of the queues, and lets go of its crops.
+    /// Removes an ended request's steps from the queues and releases its crops.
     ///
-    /// - Returns: pools in which a worker was kept free for it and may take other jobs.
+    /// - Returns: the pools in which a worker may have been reserved for the request and may now take other jobs.
     private mutating func withdraw(_ request: Request) -> [Int] {
         let waiting = request.steps.filter(\.isWaiting)
         for step in waiting { noteStale(step) }
-        // It may have been the one that waited for more room than others need.
+        // The request may have been waiting for more room than the next ones need.
         if request.steps[Request.locating].isWaiting { locatingIsDue = true }
         returnRoom(of: request)
         if let cut = request.cut { release(cut) }
         return waiting.filter(\.isSuspect).map(\.pool)
     }
 
+    /// Returns the result of a request that ended like this.
     private func result(of request: Request, _ ending: Ending, _ now: Instant) -> ResultDocument {
         switch ending {
         case .settled: return request.result(ensemble, at: now)
@@ -119,7 +128,8 @@ extension RouterCore {
         }
     }
 
-    /// Ends the requests that follow this one if it has a lasting result; else the first of them computes its own.
+    /// Ends the requests that follow this one if the result is final. Otherwise the first follower computes its own
+    /// result.
     private mutating func passOn(_ document: ResultDocument, of serial: UInt64, _ request: Request, _ now: Instant) {
         guard let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) else { return }
         if document.status.isFinal {
@@ -131,7 +141,7 @@ extension RouterCore {
         }
     }
 
-    /// The client has the result, or had its reply when the job was on disk.
+    /// Sends the result to the client, unless the client was acknowledged before: then only releases the image.
     mutating func answer(_ request: Request, _ document: ResultDocument, _ now: Instant) {
         request.advance(to: .ended)
         statistics.count(document.verdict)
@@ -146,7 +156,7 @@ extension RouterCore {
 }
 
 extension Ending {
-    /// Whether the journal still has to learn the result of a durable job.
+    /// Whether the journal still has to store the result of a durable job.
     fileprivate var isForJournal: Bool {
         switch self {
         case .settled, .interrupted, .failed, .known: true
@@ -156,6 +166,7 @@ extension Ending {
 }
 
 extension Request {
+    /// Fails every model's step that is not settled.
     fileprivate func failUnsettled(_ error: WireError) {
         for index in scoring where !steps[index].isSettled { settle(index, .failed(error)) }
     }

@@ -1,23 +1,24 @@
 internal import BifronsWire
 
-/// A durable job whose result is on its way to the disk, and who hears when it is there.
+/// A durable job whose result is being written to disk, and who waits for that.
 struct Recording {
     /// The client that waits for the result.
     var waiting: (request: Request, document: ResultDocument)?
-    /// Those who cancelled the job, with the id that they named.
+    /// The clients that cancelled the job, with the id that they named.
     var cancels: [(token: RouterCore.Token, id: String)] = []
 }
 
-/// Durable jobs: nothing is acknowledged before the journal has it.
+/// Durable jobs. None is acknowledged before the journal has stored it.
 ///
 ///     request ─ persist ─ persisted ─┬─ 202, unless the client waits
 ///                                    └─ scheduling as of any job ─ record ─ recorded ─ reply
 ///
-/// The journal obeys in order, so a job may end before it is known to be on disk: its result follows it there.
+/// The journal executes its writes in order. So a job may end before it is known to be on disk, since its result is
+/// written behind it.
 extension RouterCore {
-    /// The job is on disk, or will not be.
+    /// Processes the journal's answer to a `.persist`: the job is on disk, or never will be.
     mutating func persisted(_ serial: UInt64, _ persistence: Persistence, _ now: Instant) {
-        // Its budget may be spent, or it was cancelled.
+        // The job's budget may have ended, or it was cancelled.
         guard ledger.contains(serial) else { return }
         let request = ledger[serial]
         switch persistence {
@@ -33,6 +34,7 @@ extension RouterCore {
         }
     }
 
+    /// Replies that the job is stored, unless the client asked to wait for the result.
     private mutating func acknowledge(_ request: Request) {
         guard !request.header.wait else { return }
         request.isAcknowledged = true
@@ -42,6 +44,7 @@ extension RouterCore {
         actions.append(.acknowledge(request.token, .result(document)))
     }
 
+    /// Writes a durable job's result to the journal. A client that waits is answered when that is done.
     mutating func record(_ job: UInt64, _ request: Request, _ document: ResultDocument, _ now: Instant) {
         actions.append(.record(job: job, document))
         if request.isJournalled, !request.isAcknowledged {
@@ -49,12 +52,14 @@ extension RouterCore {
             recording[job] = Recording(waiting: (request, document))
             recordingBytes += request.bytes
         } else {
-            // Whoever has its acknowledgement waits for nothing; a job that ended on its way to the disk was promised nothing.
+            // An acknowledged client waits for nothing, and a job that ended before it was on disk was promised
+            // nothing.
             recording[job] = Recording()
             answer(request, document, now)
         }
     }
 
+    /// Answers those who waited for a result to be on disk.
     mutating func recorded(_ job: UInt64, _ failure: String?, _ now: Instant) {
         guard let recording = recording.removeValue(forKey: job) else { return }
         if let (request, document) = recording.waiting {
@@ -73,10 +78,11 @@ extension RouterCore {
 
     // MARK: Fetching
 
-    /// Milliseconds after which a fetch that was turned away may come again. A journal that works has found thousands of
-    /// results by then.
+    /// The milliseconds after which a refused fetch may be sent again. A working journal looks up thousands of results
+    /// in that time.
     private static let fetchPause = 1000
 
+    /// Looks up a durable job's result for a client.
     mutating func fetch(_ token: Token, _ id: String, _ principal: Principal) {
         guard configuration.keepsJournal else {
             let message = "no durable job has the id '\(id)'; this router keeps no journal"
@@ -92,6 +98,7 @@ extension RouterCore {
         actions.append(.find(token, id: id, of: principal.reachesAll ? nil : principal.jobOwner))
     }
 
+    /// Answers a fetch with the journal's lookup result.
     mutating func found(_ token: Token, _ lookup: LookupResult) {
         guard let id = fetching.removeValue(forKey: token) else { return }
         switch lookup {
@@ -108,15 +115,15 @@ extension RouterCore {
         }
     }
 
-    // MARK: Lives
+    // MARK: Restarts
 
-    /// A job of an earlier life is computed as if it had come just now, but no client waits for it, and it waits for workers:
-    /// after a restart there are none yet.
+    /// Enters a durable job of an earlier run. It is computed like a new job, except that no client waits for it and
+    /// that it waits for workers: after a restart none is registered yet.
     mutating func recover(
         _ token: Token, _ job: UInt64, _ header: RequestHeader, key: String?, sha256: [UInt8]?, bytes: Int,
         _ now: Instant
     ) {
-        // The journal keeps it for the next life.
+        // The journal keeps the job for the next run.
         if isDraining { return actions.append(.release(token)) }
         statistics.noteWork(at: now)
         let models = Result { () throws(WireError) in try modelsAsked(header) }
@@ -125,7 +132,7 @@ extension RouterCore {
         if let key = header.idempotencyKey.map({ ScopedKey(jobOwner: principal.jobOwner, key: $0) }),
             conflict(key, KeyedContent(header, sha256: sha256), now) != nil
         {
-            // A job of this life was sooner and is another: this one is computed by itself.
+            // A job of this run used the key first with another content, so this job is computed on its own.
             header.idempotencyKey = nil
         }
         let request = Request(
@@ -139,7 +146,7 @@ extension RouterCore {
         }
     }
 
-    /// Answers everybody who still waits for the disk.
+    /// Answers every client that still waits for the journal.
     mutating func abandonJournal(_ now: Instant) {
         for job in recording.keys.sorted() { recorded(job, "the router is stopping", now) }
         for (token, id) in fetching.sorted(by: { $0.key < $1.key }) { refuse(token, id, Self.stopped) }

@@ -1,10 +1,11 @@
 internal import BifronsWire
 
-/// The first stage: what is to be cut out of a picture, and what comes of it.
+/// The first stage: which crops are cut out of an image, and how they arrive.
 extension RouterCore {
-    /// Queues the request for a locator, if it has not been and it is known what the networks want. Their workers say that, of
-    /// which some may not have come yet: after half of its budget the picture is cut for those that have, and again if others
-    /// come after all.
+    /// Enqueues the request's image for a locator, unless that is done or the crops to cut are not known yet.
+    ///
+    /// The networks' workers say in their HELLOs which crops they want, and some models may not have had a worker yet.
+    /// After half of its budget the image is cut for the known models, and again if workers of others register later.
     mutating func locate(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
         guard request.phase == .computing, request.steps[Request.locating].isHeld else { return }
@@ -17,15 +18,18 @@ extension RouterCore {
         locatingIsDue = true
     }
 
-    /// The first worker of a model has come: requests may have waited for it to say what it wants.
+    /// Enqueues held images after the first worker of a model has registered: they may have waited for its
+    /// specification.
     mutating func locateHeld(_ now: Instant) {
         for serial in ledger.serials { locate(serial, now) }
     }
 
-    // MARK: What to cut
+    // MARK: Choosing crops
 
-    /// The version of preprocessing by which the request's picture is cut. There is more than one while workers are being
-    /// replaced: then it is that for which the most of the request's networks were made, of these the latest.
+    /// Returns the preprocessing version by which the request's image is cut, or 0 without a locator.
+    ///
+    /// Several versions are in use while workers are being replaced. The version for which most of the request's
+    /// networks were made wins, and the latest of equals.
     func preprocessing(for request: Request) -> UInt16 {
         let versions = roster.preprocessings
         guard versions.count > 1 else { return versions.first ?? 0 }
@@ -39,32 +43,33 @@ extension RouterCore {
         return versions.max { (served($0), $0) < (served($1), $1) } ?? 0
     }
 
-    /// Whether the step, which was taken from its queue, can be done by any worker that there is, busy or not. If not, it has
-    /// ended, or waits for other crops.
+    /// Whether any registered worker, busy or not, can do the step, which was taken from its queue. If not, the step
+    /// has ended or waits for other crops.
     mutating func isFeasible(_ job: JobID, _ now: Instant) -> Bool {
         let request = ledger[job.serial]
         if job.step == Request.locating { return plan(job.serial, request, now) }
-        // Almost always there is one specification, and it was cut.
+        // Almost always there is a single specification, and the image was cut for it.
         let wanted = roster.pools[request.steps[job.step].pool].specifications
         if let cut = request.cut, cut.isKept, wanted.contains(where: cut.specifications.contains) { return true }
         cutAgain(job, now)
         return false
     }
 
-    /// Decides what is cut out of the request's picture: what the workers of its models want that have not answered. Models
-    /// that wait for crops fail if none can be cut for them.
+    /// Decides which crops are cut out of the request's image: those that the workers of its unsettled models want.
+    /// Models for which none can be cut fail.
     ///
-    /// - Returns: whether a model is to get crops; if not, the step is in no queue any more, and the request may have ended.
+    /// - Returns: whether a model will get crops. If not, the step is in no queue any more, and the request may have
+    ///   ended.
     private mutating func plan(_ serial: UInt64, _ request: Request, _ now: Instant) -> Bool {
         let version = preprocessing(for: request)
         request.asked.removeAll(keepingCapacity: true)
         var (isNeeded, hasFailed) = (false, false)
         for index in request.scoring where !request.steps[index].isSettled {
             let pool = request.steps[index].pool
-            // The worker that says it may come yet.
+            // A worker that names the specification may still register.
             guard let first = roster.pools[pool].specifications.first else { continue }
             let isAsked = ask(forOneOf: pool, by: version, request)
-            // Others have crops already, and may manage with them.
+            // A model that is not held has crops already, and its workers may manage with them.
             guard request.steps[index].isHeld else { continue }
             if isAsked {
                 isNeeded = true
@@ -77,14 +82,15 @@ extension RouterCore {
                 fail(serial, index, cropsUnavailable(pool, madeFor: first.preprocessing, cutBy: version))
             }
         }
-        // Those that are left may want another version.
+        // The remaining models may want another version.
         if isNeeded, hasFailed, preprocessing(for: request) != version { return plan(serial, request, now) }
         guard isNeeded else {
             request.steps[Request.locating].state = request.cut == nil ? .held : .cut
             endIfSettled(serial, now)
             return false
         }
-        // For workers that are being replaced, as far as there is room.
+        // While workers are being replaced, a pool wants several specifications: cut for them too, as far as there is
+        // room.
         for index in request.scoring where !request.steps[index].isSettled {
             let wanted = roster.pools[request.steps[index].pool].specifications
             guard wanted.count > 1 else { continue }
@@ -93,18 +99,18 @@ extension RouterCore {
         return true
     }
 
-    /// Adds what one of the pool's workers wants to what is to be cut.
+    /// Adds a specification of one of the pool's workers to the crops to cut.
     ///
-    /// - Returns: whether that is cut, for this model or another one.
+    /// - Returns: whether crops for the pool are now among them, possibly shared with another model.
     private func ask(forOneOf pool: Int, by version: UInt16, _ request: Request) -> Bool {
         let wanted = roster.pools[pool].specifications
         if wanted.contains(where: { $0.preprocessing == version && request.asked.contains($0) }) { return true }
         return wanted.contains { $0.preprocessing == version && ask($0, request) }
     }
 
-    /// Adds one specification, if it is not there and there is room for it.
+    /// Adds a specification to the crops to cut, if there is room for it.
     ///
-    /// - Returns: whether it is there.
+    /// - Returns: whether it is now among them.
     private func ask(_ specification: CropSpecification, _ request: Request) -> Bool {
         if request.asked.contains(specification) { return true }
         guard request.asked.count < Limits.cropSets,
@@ -128,7 +134,8 @@ extension RouterCore {
                 + "\(configuration.maxCropBytes) for the crops of a job: raise max-crop-bytes, or ask for fewer models")
     }
 
-    /// The model's workers want by now what was not cut. That is made good once; it is no execution of the model's step.
+    /// Cuts the image again because the model's workers want other crops by now. A request gets one such second cut,
+    /// which does not count as an execution of the model's step.
     private mutating func cutAgain(_ job: JobID, _ now: Instant) {
         let request = ledger[job.serial]
         request.steps[job.step].state = .held
@@ -148,9 +155,10 @@ extension RouterCore {
         releaseOutdated(request)
     }
 
-    // MARK: Room
+    // MARK: Room for crops
 
-    /// Takes the room that the crops of the request may need, if there is so much; when none is taken there always is.
+    /// Reserves the most bytes that the request's crops may take. Returns false if there is not enough room now; with
+    /// nothing reserved or kept there always is.
     mutating func reserveRoom(for request: Request) -> Bool {
         let bytes = request.askedBytes
         guard cropBytes + bytes <= configuration.maxCropBytes else { return false }
@@ -159,7 +167,7 @@ extension RouterCore {
         return true
     }
 
-    /// No more crops will come of the step that a locator had in hand.
+    /// Returns the room that was reserved for a locating step: no more crops will come from it.
     mutating func returnRoom(of request: Request) {
         guard request.reservedBytes > 0 else { return }
         cropBytes -= request.reservedBytes
@@ -167,7 +175,7 @@ extension RouterCore {
         locatingIsDue = true
     }
 
-    /// The crops are not needed any more.
+    /// Releases crops that are not needed any more.
     mutating func release(_ cut: KeptCrops) {
         guard cut.isKept else { return }
         cut.isKept = false
@@ -176,8 +184,8 @@ extension RouterCore {
         locatingIsDue = true
     }
 
-    /// A picture is being cut again and nobody can do anything with its first crops: they are not to take the room of the
-    /// second ones, for which all pictures would wait then.
+    /// Releases a request's first crops while its image is being cut again and no step can use them. Otherwise they
+    /// could take the room that the second crops need, and every image would wait for that.
     mutating func releaseOutdated(_ request: Request) {
         guard let cut = request.cut, cut.isKept, !request.steps[Request.locating].isSettled,
             request.scoring.allSatisfy({ request.steps[$0].isHeld || request.steps[$0].isSettled })
@@ -186,8 +194,9 @@ extension RouterCore {
         release(cut)
     }
 
-    // MARK: What was cut
+    // MARK: Receiving crops
 
+    /// Processes a locator's crops: keeps them and enqueues the steps that wait for them.
     mutating func receive(
         _ crops: WorkerMessage.Crops, _ frames: [Int], _ token: CropsToken, from peer: Peer, _ now: Instant
     ) {
@@ -212,13 +221,13 @@ extension RouterCore {
         if let earlier { release(earlier) }
         request.settle(Request.locating, .cut)
         for index in request.scoring where request.steps[index].isHeld { enqueue(job.serial, index) }
-        // Also those that waited with earlier crops: now another worker may be fit for them.
+        // Steps that waited with earlier crops are dispatched too: another worker may be fit for them now.
         for index in request.scoring where request.steps[index].isWaiting {
             dispatch(request.steps[index].pool, now)
         }
     }
 
-    /// Whether an answer is what was asked for, in number and size.
+    /// Whether an answer matches the crops that were asked for, in number and size.
     private static func fits(_ crops: WorkerMessage.Crops, _ frames: [Int], _ asked: [CropSpecification]) -> Bool {
         guard crops.sets.count == asked.count, frames.count == asked.count,
             (crops.facesFound != nil) == asked.contains(where: \.needsFaces),
@@ -230,6 +239,7 @@ extension RouterCore {
         }
     }
 
+    /// Returns the error for an answer that does not match its job.
     func answerMalformed(_ slot: Roster.Slot) -> WireError {
         let (name, pool) = (roster[slot].identity.name, ensemble.pools[roster[slot].pool])
         return WireError(

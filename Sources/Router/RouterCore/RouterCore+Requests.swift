@@ -1,14 +1,15 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// What clients ask, up to a job's place in the ledger.
+/// The requests of clients, up to a job's entry in the ledger.
 extension RouterCore {
-    /// What is known of an image frame.
+    /// The size and digest of an image frame.
     struct Image {
         let bytes: Int
         let sha256: [UInt8]?
     }
 
+    /// Processes a well-formed request of any verb.
     mutating func request(
         _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ principal: Principal,
         _ now: Instant
@@ -43,6 +44,7 @@ extension RouterCore {
         }
     }
 
+    /// Replies with an error.
     mutating func refuse(_ token: Token, _ id: String?, _ error: WireError, retryAfter milliseconds: Int? = nil) {
         statistics.count(error.status)
         var document = ResultDocument(id: id, error: error)
@@ -50,9 +52,10 @@ extension RouterCore {
         actions.append(.reply(token, .result(document)))
     }
 
+    /// Cancels an unfinished job for a client that asks for it by id.
     mutating func cancel(_ token: Token, _ id: String, _ principal: Principal, _ now: Instant) {
         guard let serial = ledger.serial(ofID: id, of: principal.reachesAll ? nil : principal.jobOwner) else {
-            // Those for whom a gateway asks are not to learn of each other's jobs.
+            // A gateway's clients must not learn of each other's jobs.
             if principal.rights == .client, ledger.serial(ofID: id) != nil {
                 return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
             }
@@ -70,7 +73,7 @@ extension RouterCore {
         }
     }
 
-    /// Nobody waits for these requests any more: those that are not durable are not computed.
+    /// Cancels the requests whose clients are gone. Durable jobs continue.
     mutating func cancel(_ tokens: Set<Token>, _ now: Instant) {
         for serial in ledger.serials where ledger.contains(serial) {
             let request = ledger[serial]
@@ -81,6 +84,7 @@ extension RouterCore {
         }
     }
 
+    /// Admits a job, answers it from a known result, or refuses it.
     mutating func classify(
         _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ principal: Principal,
         _ now: Instant
@@ -129,47 +133,50 @@ extension RouterCore {
         }
     }
 
-    /// The result that the request's idempotency key has already; nil if it has none, or the job is durable and still has to
-    /// get into the journal.
+    /// Returns the result that is stored for the request's idempotency key. Returns nil if there is none, or if the job
+    /// is durable and must go to the journal first.
     ///
-    /// - Throws: what is wrong, if the key stands for something else.
+    /// - Throws: an error if the key stands for another content.
     private mutating func knownResult(
         _ header: RequestHeader, _ image: Image?, _ principal: Principal, _ now: Instant
     ) throws(WireError) -> ResultDocument? {
-        // An image that is not taken is refused for that.
+        // An image that would be refused gets that refusal instead.
         guard let key = header.idempotencyKey, let image, (1...configuration.imageBytes).contains(image.bytes) else {
             return nil
         }
         let scoped = ScopedKey(jobOwner: principal.jobOwner, key: key)
         if let error = conflict(scoped, KeyedContent(header, sha256: image.sha256), now) { throw error }
         guard !header.durable, let known = idempotency.result(for: scoped, at: now) else { return nil }
-        // The policy may be another than the result was decided by.
+        // The request's policy may differ from the stored result's, and must exist.
         _ = try modelsAsked(header)
         return copy(known.document, for: header, after: .zero)
     }
 
-    /// The error for a request with this content, if its key stands for another by now.
+    /// Returns the error for a request with this content if its idempotency key already stands for another content; nil
+    /// otherwise.
     mutating func conflict(_ key: ScopedKey, _ content: KeyedContent, _ now: Instant) -> WireError? {
         let known = ledger.content(of: key) ?? idempotency.result(for: key, at: now)?.content
         return known.flatMap { content.conflict(with: $0) }
     }
 
-    /// A result for another request with the same idempotency key, decided by that one's policy.
+    /// Returns a result as the answer to another request with the same idempotency key, decided by that request's
+    /// policy.
     func copy(_ document: ResultDocument, for header: RequestHeader, after duration: Duration) -> ResultDocument {
-        // Jobs of unknown policies are not admitted.
+        // The policy is known: admission refuses unknown ones.
         var copy = ensemble.answer(document, to: header) ?? document
         copy.totalMilliseconds = duration.milliseconds
         return copy
     }
 
-    /// Into the ledger, with its budget running.
+    /// Adds a request to the ledger and starts its budget. Returns its serial number.
     mutating func enter(_ request: Request) -> UInt64 {
         let serial = ledger.add(request)
         deadlines.insert(Deadline(instant: request.deadline, serial: serial))
         return serial
     }
 
-    /// Computes the request's result, unless it is known or another request computes the same.
+    /// Starts computing the request's result, unless the result is known or another request with the same idempotency
+    /// key computes it.
     mutating func begin(_ serial: UInt64, _ now: Instant) {
         guard let key = ledger[serial].key else { return start(serial, now) }
         if let result = idempotency.result(for: key, at: now)?.document {
@@ -185,7 +192,7 @@ extension RouterCore {
 }
 
 extension WireError {
-    /// The sender is known, and this is not theirs to ask.
+    /// Returns the error for a known sender that lacks the right to ask this.
     fileprivate static func notAllowed(_ message: String) -> WireError {
         WireError(.badRequest, code: "not_allowed", message)
     }

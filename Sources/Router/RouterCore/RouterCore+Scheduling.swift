@@ -1,14 +1,16 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// From a job in the ledger to the workers that compute it.
+/// The scheduling of jobs in the ledger, up to their dispatch to workers.
 extension RouterCore {
-    /// Has the request's picture located, and its crops scored behind that. A pool that has no worker fails its step when the
-    /// wait for its first one is over: at once, unless the configuration says otherwise, instead of holding up the others.
+    /// Starts a request: enqueues its image for a locator, whose crops are scored afterwards.
+    ///
+    /// The step of a pool without workers fails when the wait for its first worker is over. By default that is at once,
+    /// so that a missing model does not hold up the others.
     mutating func start(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
         request.advance(to: .computing)
-        // A durable job may have been acknowledged: it is not to fail because all workers have left since it came in.
+        // A durable job may have been acknowledged. It must not fail because all workers have left since its admission.
         let isPatient = request.isRecovered || (request.isJournalled && !isServed(request))
         let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
         for index in request.steps.indices where !roster.hasWorker(of: request.steps[index].pool) {
@@ -28,21 +30,23 @@ extension RouterCore {
         endIfSettled(serial, now)
     }
 
-    /// Whether there are workers for both stages of a verdict.
+    /// Whether workers for both stages are registered: a locator, and a network of at least one of the request's
+    /// models.
     private func isServed(_ request: Request) -> Bool {
         roster.hasWorker(of: ensemble.locator)
             && request.scoring.contains { roster.hasWorker(of: request.steps[$0].pool) }
     }
 
-    /// A wait of the request is over: pools without a worker fail, and a step that was suspected is judged.
+    /// Ends the waits of the request that are over: steps whose pool has no worker fail, and a confirmed suspect is
+    /// quarantined.
     mutating func endWait(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
         for index in request.steps.indices {
-            // The failure of the first step is that of others.
+            // A failure of the locating step may have changed the state of later steps.
             let step = request.steps[index]
             switch step.state {
             case .held, .waiting:
-                // What no worker has had yet ends with its budget like any other.
+                // A step without an attempt ends with its budget like any other.
                 guard let end = step.workerBy, end <= now, step.attempts > 0 || now < request.deadline,
                     !mayBeServed(step, now)
                 else { continue }
@@ -52,48 +56,52 @@ extension RouterCore {
             default: continue
             }
         }
-        // What was missing to know what to cut may have been of a model that failed.
+        // The models that have failed may be those whose specifications were unknown, so the image may be cut now.
         locate(serial, now)
         endIfSettled(serial, now)
     }
 
-    /// Whether there is a worker that will take the waiting step.
+    /// Whether a worker is registered that will take the waiting step.
     private func mayBeServed(_ step: Step, _ now: Instant) -> Bool {
         step.attempts > 0
             ? roster.hasWorker(of: step.pool, heardSince: heardLately(now)) : roster.hasWorker(of: step.pool)
     }
 
+    /// Returns the error of a step whose pool has no worker.
     func noWorker(for pool: Int) -> WireError {
         WireError(.unavailable, code: "no_worker", "no worker serves \(ensemble.pools[pool])")
     }
 
+    /// Adds a step to its pool's waiting queue.
     mutating func enqueue(_ serial: UInt64, _ index: Int) {
         let request = ledger[serial]
         request.steps[index].state = .waiting
         let step = request.steps[index]
-        // A virtual time: the moment of receipt, later for each step of lower priority. Ordering by it needs no ageing.
+        // The turn is a virtual time: the moment of receipt, later for each step of lower priority. So it needs no
+        // ageing.
         let steps = Int64(Limits.priorities.upperBound - request.header.priority)
         let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
         let entry = WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, step: index))
         roster.pools[step.pool].enqueue(entry, isSuspect: step.isSuspect, ledger)
     }
 
-    /// A waiting step has ended without being handed out.
+    /// Notes that a waiting step has ended without a dispatch.
     mutating func noteStale(_ step: Step) {
         roster.pools[step.pool].noteStale(isSuspect: step.isSuspect)
     }
 
-    /// Workers that were heard of since then are not silent: a heartbeat may be late by half of its interval.
+    /// Returns the time since which a worker must have been heard of not to count as silent: one and a half heartbeat
+    /// intervals ago, since a heartbeat may be late by half of its interval.
     func heardLately(_ now: Instant) -> Instant {
         now - configuration.heartbeat * 1.5
     }
 
-    // MARK: Handing out
+    // MARK: Dispatching
 
-    /// Steps that are passed over in one go, because no worker with free credit is fit for them.
+    /// The most steps that one dispatch skips because no worker with free credit is fit for them.
     private static let mostPassedOver = 64
 
-    /// Hands waiting steps of a pool to its workers, as long as one has credit.
+    /// Dispatches waiting steps of a pool to its workers while one has free credit.
     mutating func dispatch(_ pool: Int, _ now: Instant) {
         let lately = heardLately(now)
         if dispatchSuspects(pool, heardSince: lately, now) {
@@ -117,10 +125,12 @@ extension RouterCore {
         roster.pools[pool].noteBacklog(at: now)
     }
 
-    /// Each step that may have killed a worker goes to an idle one, which gets no other until it has answered: if it dies
-    /// too, there is one culprit, and nobody else was in its hands. Where no worker is idle, some are kept free for it.
+    /// Dispatches each suspect, a step that may have killed a worker, to an idle worker that gets no other job until it
+    /// has answered. If that worker dies too, the culprit is known and no other job is lost with it. Without an idle
+    /// worker, some workers are reserved.
     ///
-    /// - Returns: false if there is no room for a suspect's crops: others are not to take what there will be.
+    /// - Returns: false if there is no room for a suspect's crops. Other steps must then not take the room that becomes
+    ///   free.
     private mutating func dispatchSuspects(_ pool: Int, heardSince lately: Instant, _ now: Instant) -> Bool {
         guard !roster.pools[pool].suspects.isEmpty || roster.hasReservations else { return true }
         var passedOver: [WaitingQueue.Entry] = []
@@ -140,7 +150,7 @@ extension RouterCore {
             }
             passedOver.append(entry)
             unmet.append(fit)
-            // Who finds no worker where all are fit leaves none to others.
+            // Where all workers are fit, a suspect without a worker leaves none to the other suspects.
             if case .all = fit { break search }
         }
         for entry in passedOver { roster.pools[pool].suspects.add(entry, ledger) }
@@ -148,9 +158,9 @@ extension RouterCore {
         return hasRoom
     }
 
-    /// The worker with free credit that gets the step; nil: none of those now.
+    /// Returns the worker with free credit for the step, or nil if none is fit now.
     ///
-    /// - Parameter free: the one that any step of the pool could get.
+    /// - Parameter free: the worker that a step without special needs gets.
     private func worker(
         for job: JobID, of pool: Int, heardSince lately: Instant, free: Roster.Slot
     ) -> Roster.Slot? {
@@ -163,7 +173,7 @@ extension RouterCore {
         return roster.leastLoaded(of: pool, heardSince: lately, fit: fit)
     }
 
-    /// Which workers of its pool can do the step, which is feasible.
+    /// Returns which workers of its pool can do the step, which must be feasible.
     private func fitness(for job: JobID) -> Fitness {
         let request = ledger[job.serial]
         if job.step == Request.locating {
@@ -176,9 +186,10 @@ extension RouterCore {
         return .scoring(cut)
     }
 
-    /// Puts the step into the worker's hands.
+    /// Dispatches the step to the worker.
     ///
-    /// - Returns: false if there is no room for the crops that would come of it now.
+    /// - Returns: false if there is no room now for the crops of a locating step, or no frame that the worker can
+    ///   score.
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) -> Bool {
         let request = ledger[job.serial]
         var given: (cut: KeptCrops, frame: Int)?

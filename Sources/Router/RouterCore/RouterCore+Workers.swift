@@ -1,14 +1,15 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// What workers say, and what becomes of the jobs of those that are gone.
+/// The messages of workers, and what happens to the jobs of lost workers.
 extension RouterCore {
+    /// Processes a worker's message.
     mutating func receive(_ message: WorkerMessage, from peer: Peer, _ now: Instant) {
         if case .hello(let hello) = message { return register(hello, peer, now) }
         guard let slot = known(peer, saying: message, now) else { return }
         switch message {
         case .hello: break
-        // Without frames; with them they come as an event of their own.
+        // CROPS with frames come as an event of their own.
         case .crops: statistics.counters.malformedMessages += 1
         case .score(let score): receive(score, slot, now)
         case .fail(let failure): fail(failure, slot, now)
@@ -33,16 +34,17 @@ extension RouterCore {
         }
     }
 
-    /// A worker gave a good answer.
+    /// Records the timings of a worker's good answer.
     ///
-    /// - Parameter latency: from when its step could have been begun.
+    /// - Parameter latency: the time from when the step could have begun to the answer.
     mutating func noteComputed(_ slot: Roster.Slot, _ timings: WorkerMessage.Timings, after latency: Duration) {
         roster[slot].scored += 1
         roster[slot].compute.record(Double(timings.computeMicroseconds) / 1000)
         roster.pools[roster[slot].pool].record(timings, after: latency)
     }
 
-    /// Where a worker stands that is heard of; nil if it is not on the roster, which it is told.
+    /// Returns the slot of a worker and notes that it was heard of. Asks an unknown peer to register again and returns
+    /// nil.
     mutating func known(_ peer: Peer, saying message: WorkerMessage? = nil, _ now: Instant) -> Roster.Slot? {
         guard let slot = roster.slot(of: peer) else {
             statistics.counters.strangers += 1
@@ -50,7 +52,7 @@ extension RouterCore {
             actions.append(.send(peer, .resync))
             return nil
         }
-        // Second tries and suspects wait for a worker that is heard of.
+        // Retries and suspects wait for a worker that is heard of.
         if roster[slot].lastHeard < heardLately(now) { heardAgain.append(roster[slot].pool) }
         roster[slot].lastHeard = now
         return slot
@@ -69,8 +71,9 @@ extension RouterCore {
         dispatch(roster[slot].pool, now)
     }
 
+    /// Registers a worker, or refuses it with BYE.
     mutating func register(_ hello: WorkerMessage.Hello, _ peer: Peer, _ now: Instant) {
-        // A second HELLO, on its connection or on a new one: the worker took us for gone and has forgotten its jobs.
+        // A second HELLO, on the same or a new connection: the worker gave up the router and has dropped its jobs.
         remove(peer, now)
         if let earlier = roster.peer(ofLife: hello.bootID) { remove(earlier, now) }
         acquit(jobsOf: hello.bootID, now)
@@ -93,18 +96,18 @@ extension RouterCore {
                     epoch: epoch, heartbeatMilliseconds: UInt32(clamping: Int(configuration.heartbeat.milliseconds)))
             ))
         if isFirst { locateHeld(now) }
-        // Whoever comes or goes may change what is cut, and for which jobs there is room.
+        // A new or leaving worker may change which crops are cut, and for which jobs there is room.
         locatingIsDue = true
         dispatch(pool, now)
     }
 
-    /// Why a worker is not taken.
+    /// The reason why a worker is refused.
     private struct Refusal: Error {
         var reason: String
         var isFinal = false
     }
 
-    /// Which workers a new one is one of.
+    /// The pool that a new worker belongs to.
     private func pool(for hello: WorkerMessage.Hello) -> Result<Int, Refusal> {
         guard case .network(let specification) = hello.role else { return .success(ensemble.locator) }
         guard let model = ensemble.models.firstIndex(of: hello.model) else {
@@ -121,7 +124,8 @@ extension RouterCore {
         return .success(model)
     }
 
-    /// The job that an answer is for, out of the worker's hands; nil if the answer is dropped.
+    /// Removes the answered job from the worker's jobs in flight and returns it. Returns nil if the answer is dropped,
+    /// because it is unknown or its request has ended.
     mutating func take(
         _ rawJob: UInt64, epoch: UInt64, from slot: Roster.Slot, computing: Duration? = nil, _ now: Instant
     ) -> JobID? {
@@ -140,19 +144,20 @@ extension RouterCore {
         return job
     }
 
+    /// Processes a worker's failure of a job.
     mutating func fail(_ failure: WorkerMessage.Failure, _ slot: Roster.Slot, _ now: Instant) {
         guard let job = take(failure.job, epoch: failure.epoch, from: slot, now) else { return }
         retry(job, failure.error, slot, now)
     }
 
-    /// A worker failed at a step: what is its own fault may go better with another one.
+    /// Retries a step at which a worker failed if another worker may succeed; otherwise the step fails.
     mutating func retry(_ job: JobID, _ error: WireError, _ slot: Roster.Slot, _ now: Instant) {
         roster[slot].failed += 1
         let request = ledger[job.serial]
         if job.step == Request.locating { returnRoom(of: request) }
         let step = request.steps[job.step]
         var error = error
-        // Clients are promised the statuses of the protocol's table and no others.
+        // Clients are promised only the statuses of the protocol's table.
         if error.status != .timeout, !error.status.isFinal || error.status.isSuccess { error.status = .unavailable }
         if error.status == .unavailable, step.attempts < Limits.executionsPerStep {
             statistics.counters.redispatched += 1
@@ -165,18 +170,18 @@ extension RouterCore {
         dispatch(roster[slot].pool, now)
     }
 
-    /// Takes lost workers out of the roster, all of them before the jobs of any are handed on: these must not go to a worker
-    /// that is lost too.
+    /// Removes lost workers from the roster. All are removed before any of their jobs is dispatched again, so that none
+    /// goes to another lost worker.
     mutating func lose(_ lost: [(peer: Peer, loss: Loss)], _ now: Instant) {
         let gone = lost.compactMap { entry in roster.remove(entry.peer).map { (worker: $0, loss: entry.loss) } }
         if !gone.isEmpty { locatingIsDue = true }
         statistics.counters.workersLost += gone.count
         for (worker, loss) in gone { takeBack(from: worker, loss, now) }
-        // Also jobs that avoided a lost worker as long as it was there.
+        // Jobs may have avoided a lost worker while it was registered.
         for pool in Set(gone.map(\.worker.pool)).sorted() { dispatch(pool, now) }
     }
 
-    /// The worker has left, or forgot its jobs.
+    /// Removes a worker that has left or has dropped its jobs.
     mutating func remove(_ peer: Peer, _ now: Instant) {
         guard let worker = roster.remove(peer) else { return }
         locatingIsDue = true
@@ -184,7 +189,8 @@ extension RouterCore {
         dispatch(worker.pool, now)
     }
 
-    /// Jobs that were in a worker's hands wait for another one, or end if that was their last.
+    /// Enqueues the jobs that a removed worker had in flight for another worker, or ends them if they have no attempt
+    /// left.
     private mutating func takeBack(from worker: Worker, _ loss: Loss?, _ now: Instant) {
         for job in worker.inFlight.sorted() where ledger.contains(job.serial) {
             let request = ledger[job.serial]
@@ -211,6 +217,7 @@ extension RouterCore {
         }
     }
 
+    /// Returns the error of a step whose workers were all lost.
     func workerLost(_ step: Step) -> WireError {
         let losses = step.losses.isEmpty ? "" : " (\(step.losses.map(\.rawValue).joined(separator: ", ")))"
         let workers = step.attempts == 1 ? "a worker" : "\(step.attempts) workers"
@@ -219,7 +226,7 @@ extension RouterCore {
             "the job was lost by \(workers) of \(ensemble.pools[step.pool])\(losses); send it again")
     }
 
-    /// A worker that was taken for dead has come back: no job killed it.
+    /// Clears the steps that are blamed for a worker's death: the worker has come back, so no job killed it.
     private mutating func acquit(jobsOf bootID: UInt64, _ now: Instant) {
         for serial in ledger.serials where ledger.contains(serial) {
             let request = ledger[serial]
@@ -233,7 +240,7 @@ extension RouterCore {
         }
     }
 
-    /// The request of a job with which two workers died ends.
+    /// Ends the request of a step with which two workers died.
     mutating func quarantine(_ serial: UInt64, _ index: Int, _ now: Instant) {
         let step = ledger[serial].steps[index]
         statistics.counters.quarantined += 1

@@ -1,29 +1,34 @@
 package import BifronsWire
 internal import HeapModule
 
-/// The router's whole mind, without a socket, a clock or a thread.
+/// The router's state machine: all its rules, without a socket, a clock or a thread.
 ///
-/// The pipeline of a job, told once:
+/// The pipeline of a job:
 ///
-///     request ─ admission ─ ledger ─ queue of the locators ─ worker ─ crops ─┬─ queue of model A ─ worker ─ scores ─┐
-///                                                                            └─ queue of model B ─ worker ─ scores ─┴─ merge ─ reply
+///     request ─ admission ─ ledger ─ locator queue ─ worker ─ crops ─┬─ queue A ─ worker ─ scores ─┐
+///                                                                    └─ queue B ─ worker ─ scores ─┴─ merge ─ reply
 ///
-/// Each way through a queue to a worker with free credit is a step of the job. A picture is decoded in the first one only;
-/// when a network's worker is lost, another gets the same crops.
+/// Each passage through a queue to a worker with free credit is a step of the job. Only the first step decodes the
+/// image. When a network's worker is lost, another worker gets the same crops.
 ///
-/// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
-/// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every request gets exactly
-/// one answer; no durable job is acknowledged before it is on disk; no worker holds more jobs than its credit; no step is
-/// handed to more than two workers; crops take no more room than they may; no request outlives its budget (but for the one
-/// write of a durable result).
+/// The driver reports each event with its time (`handle`), performs the returned actions in order, and reports
+/// `.deadline` when `nextDeadline` is reached. The core guarantees:
+/// - Every request gets exactly one answer.
+/// - No durable job is acknowledged before it is on disk.
+/// - No worker holds more jobs than its credit.
+/// - No step is dispatched to more than two workers.
+/// - Crops never take more memory than `maxCropBytes`.
+/// - No request outlives its budget, except for the one write of a durable result.
 package struct RouterCore {
-    /// Names a request between the core and its driver, who keeps the envelope and the image under it until the reply.
+    /// Identifies a request between the core and its driver. The driver keeps the envelope and the image under this
+    /// token until the reply.
     package typealias Token = Int
 
-    /// Names the crops of one picture between the core and its driver, who keeps their frames under it until `.releaseCrops`.
+    /// Identifies the crops of one image between the core and its driver. The driver keeps their frames under this
+    /// token until `.releaseCrops`.
     package typealias CropsToken = Int
 
-    /// Names a worker's connection: the routing id that the ROUTER socket gave it.
+    /// Identifies a worker's connection by the routing id that the ROUTER socket assigned to it.
     package struct Peer: Hashable, Sendable {
         package let routingID: UInt64
 
@@ -32,92 +37,104 @@ package struct RouterCore {
         }
     }
 
+    /// The limits and time-outs of the core.
     package struct Configuration: Sendable {
-        /// Jobs without an answer, waiting and in flight.
+        /// The most unanswered jobs, waiting and in flight.
         package var maxJobs = 4096
-        /// Bytes of their messages, envelope, header and image.
+        /// The most bytes that the messages of unanswered jobs may hold: envelope, header and image.
         package var maxBytes = 512 << 20
-        /// Of one client alone.
+        /// The most unanswered jobs that one client may have.
         package var maxClientJobs = 2048
-        /// Of one client alone, with those of the crops of its jobs.
+        /// The most bytes that one client's unanswered jobs may hold in messages and crops.
         package var maxClientBytes = 256 << 20
-        /// Bytes of all crops that are there or may come of the jobs that locators have in hand.
+        /// The most bytes of crops, both those kept and those reserved for the jobs that locators have in flight.
         package var maxCropBytes = 256 << 20
-        /// Bytes of one image.
+        /// The most bytes of one image.
         package var imageBytes = Limits.imageBytes
+        /// The interval of workers' heartbeats.
         package var heartbeat = Duration.milliseconds(500)
-        /// Silent for so many heartbeats, a worker is lost.
+        /// The number of missed heartbeats after which a worker counts as lost.
         package var missedHeartbeats = 3
-        /// With jobs in hand and no progress for so long, a worker is lost although its heart beats.
+        /// The time without progress after which a worker with jobs in flight counts as lost, although its heartbeats
+        /// arrive.
         package var hangTimeout = Duration.seconds(10)
-        /// How long a result answers for its idempotency key.
+        /// How long the router keeps a result for its idempotency key.
         package var idempotencyRetention = Duration.seconds(600)
-        /// Results that are kept for their keys; the oldest go first.
+        /// The most results kept for idempotency keys. The oldest is dropped first.
         package var idempotencyEntries = 10_000
-        /// The head start that each priority has over the next lower one. A job that has waited nine of these goes before
-        /// any newcomer, so a low priority still runs.
+        /// The head start of each priority over the next lower one. A job of the lowest priority that has waited nine
+        /// such intervals goes before any newcomer, so low priorities never starve.
         package var priorityStep = Duration.milliseconds(250)
-        /// How long after its receipt a job waits for a model's first worker; zero: a model that has none fails it at once.
-        /// Of a model that never had one it is not known what to cut for it: the picture is not cut before the wait is over, or
-        /// half of the job's budget.
+        /// How long after its receipt a job waits for the first worker of a model. With zero the model's step fails at
+        /// once.
+        ///
+        /// The crops that a model wants are unknown until one of its workers has registered. So the image is not cut
+        /// before this wait or half of the job's budget is over.
         package var workerWait = Duration.zero
-        /// How long a job whose worker was lost alive waits within its budget for a worker of the model.
+        /// How long a job whose worker was lost without dying waits, within its budget, for another worker of the
+        /// model.
         package var rejoinWait = Duration.seconds(3)
-        /// A worker whose connection ended is dead when it has not come back for so long: longer than a live one waits between
-        /// two dials (`SocketOptions.reconnectMaximum`). A job whose budget ends before that is not blamed.
+        /// How long after its connection ended a worker that has not reconnected counts as dead. This is longer than
+        /// the pause of a live worker between two dials (`SocketOptions.reconnectMaximum`). A job whose budget ends
+        /// earlier is not blamed.
         package var deathConfirmation = Duration.seconds(3)
-        /// Whether there is a journal for durable jobs.
+        /// Whether the router has a journal for durable jobs.
         package var keepsJournal = false
+        /// The version that the status report names.
         package var version = Release.version
 
         package init() {}
     }
 
+    /// What the driver reports to the core.
     package enum Event {
-        /// A well-formed request. `imageBytes` is nil if it has no image frame; `sha256` is the image's, needed with an
-        /// idempotency key; `totalBytes` is what the message holds until the reply.
+        /// A well-formed request. `imageBytes` is nil without an image frame. `sha256` is the image's digest, required
+        /// with an idempotency key. `totalBytes` is what the message holds until the reply.
         case request(
             Token, RequestHeader, imageBytes: Int?, sha256: [UInt8]? = nil, totalBytes: Int, from: Principal = .anybody)
-        /// A request that could not be read, with its id if that could be.
+        /// A request that could not be decoded, with its id if that was readable.
         case malformedRequest(Token, id: String?, WireError)
-        /// What became of a `.persist`.
+        /// The outcome of a `.persist`.
         case persisted(job: UInt64, Persistence)
-        /// What became of a `.record`; with a failure the journal will try again by itself.
+        /// The outcome of a `.record`. After a failure the journal retries on its own.
         case recorded(job: UInt64, failure: String?)
-        /// What became of a `.find`.
+        /// The outcome of a `.find`.
         case found(Token, LookupResult)
-        /// A durable job that an earlier life of the router has left without a result; its image is the token's. `key` is the
-        /// name of the key that it came with.
+        /// A durable job without a result, left by an earlier run of the router. The token stands for its image. `key`
+        /// is the name of the CURVE key with which the job was submitted.
         case recovered(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil, bytes: Int)
+        /// A message from a worker, other than CROPS with frames.
         case worker(Peer, WorkerMessage)
-        /// The crops of a picture; the frames behind the message, so many bytes each, are the token's.
+        /// The crops of an image. `frames` holds the size in bytes of each frame behind the message, and the token
+        /// stands for these frames.
         case crops(Peer, WorkerMessage.Crops, frames: [Int], CropsToken)
-        /// Bytes on the workers' socket that are no message.
+        /// Bytes on the workers' socket that do not decode to a message.
         case malformedMessage
-        /// The worker is gone, for a reason that the driver knows.
+        /// A worker is gone, for a reason that the driver knows.
         case lost(Peer, Loss)
-        /// The connections on which these requests came have ended.
+        /// The connections on which these requests arrived have ended.
         case clientsGone(Set<Token>)
         /// `nextDeadline` was reached.
         case deadline
-        /// Admit nothing new; `.drained` follows when all is answered.
+        /// Stops admission. `.drained` follows when every job has its answer.
         case drain
-        /// The drain took too long: answer what is left with 503.
+        /// The drain took too long: answers every remaining job with 503.
         case abandon
     }
 
-    /// What became of a durable job on its way to the journal.
+    /// The outcome of writing a durable job to the journal.
     package enum Persistence: Equatable, Sendable {
+        /// The job is on disk.
         case stored
-        /// Stored with the result that an earlier job with the same key has.
+        /// The job is stored, together with the result of an earlier job with the same idempotency key.
         case known(ResultDocument)
-        /// Not stored, because of the job itself.
+        /// The job is not stored, because of the job itself.
         case refused(WireError)
-        /// Not stored; the reason completes "the journal cannot be used now: …".
+        /// The job is not stored. The reason completes "the journal cannot be used now: …".
         case failed(String)
     }
 
-    /// What the journal knows of an id.
+    /// The journal's lookup result for an id.
     package enum LookupResult: Equatable, Sendable {
         case result(ResultDocument)
         case running
@@ -125,33 +142,38 @@ package struct RouterCore {
         case failed(String)
     }
 
+    /// The content of a reply to a client.
     package enum Reply: Equatable, Sendable {
         case result(ResultDocument)
         case status(StatusReport)
         case models(ModelsReport)
     }
 
+    /// What the driver has to do.
     package enum Action: Equatable, Sendable {
-        /// The one answer to a request; its envelope and image are not needed after it.
+        /// Sends the only answer to a request. Its envelope and image are not needed afterwards.
         case reply(Token, Reply)
-        /// The one answer to a request whose image is needed until `.release`.
+        /// Sends the only answer to a request whose image is needed until `.release`.
         case acknowledge(Token, Reply)
-        /// The image of a request that was acknowledged or recovered is not needed any more.
+        /// Drops the image of an acknowledged or recovered request.
         case release(Token)
-        /// Write a durable job and the token's image to disk; `.persisted` comes back. `key` is the name of the key that it
-        /// came with, and the digest its image's, if it has an idempotency key.
+        /// Writes a durable job and the token's image to disk. `.persisted` reports the outcome. `key` is the name of
+        /// the CURVE key with which the job was submitted. The digest is the image's, present with an idempotency key.
         case persist(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil)
-        /// Write a durable job's result to disk, behind the job; `.recorded` comes back.
+        /// Writes a durable job's result to disk, behind the job. `.recorded` reports the outcome.
         case record(job: UInt64, ResultDocument)
-        /// Look for the latest durable job with this id, of this owner or, if nil, of anybody; `.found` comes back.
+        /// Looks up the latest durable job with this id that belongs to the owner, or to anybody if the owner is nil.
+        /// `.found` reports the lookup result.
         case find(Token, id: String, of: JobOwner?)
+        /// Sends a message to a worker.
         case send(Peer, RouterMessage)
-        /// A job for a locator; the image is the token's.
+        /// Sends a job to a locator. The token stands for the image.
         case locate(Peer, RouterMessage.Job, [CropSpecification], image: Token)
-        /// A job for a network; the crops are that frame of the token's.
+        /// Sends a job to a network's worker. The crops are the frame with this index of the token's frames.
         case score(Peer, RouterMessage.Job, crops: CropsToken, frame: Int)
-        /// These crops are not needed any more.
+        /// Drops these crops' frames.
         case releaseCrops(CropsToken)
+        /// Every job is answered after `.drain`: the driver may stop.
         case drained
     }
 
@@ -160,34 +182,35 @@ package struct RouterCore {
     var ledger = Ledger()
     var roster: Roster
     var idempotency: IdempotencyTable
-    /// Durable jobs whose result is on its way to the disk.
+    /// Durable jobs whose results are being written to disk.
     var recording: [UInt64: Recording] = [:]
-    /// Bytes of the messages that those hold.
+    /// The bytes of the messages that the jobs in `recording` hold.
     var recordingBytes = 0
-    /// Clients that wait for the journal to look for a job, with the id they asked for.
+    /// Clients that wait for a lookup in the journal, with the id that they asked for.
     var fetching: [Token: String] = [:]
-    /// The journal's number of this life's first job, less one: random, so that lives do not meet.
+    /// The journal's number of this run's first job, less one. It is random, so that the numbers of two runs do not
+    /// collide.
     let jobSeed: UInt64
     var statistics: Statistics
     var admission = Admission()
-    /// When budgets end, and waits for a model's first worker; entries of requests that are over are passed over.
+    /// When budgets end and when waits for workers end. Entries of ended requests are skipped.
     var deadlines = Heap<Deadline>()
-    /// Bytes of the crops that are there, and of those that may come of the jobs that locators have in hand.
+    /// The bytes of kept crops plus those reserved for the jobs that locators have in flight.
     var cropBytes = 0
-    /// Whether locators are to be handed jobs behind the event in hand.
+    /// Whether the event in progress must be followed by a dispatch to the locators.
     var locatingIsDue = false
-    /// Pools of which a worker that was silent has said something.
+    /// Pools in which a silent worker was heard of again. They are dispatched after the event in progress.
     var heardAgain: [Int] = []
-    /// Requests whose leader ended without a lasting result: they are started behind the event in hand.
+    /// Requests whose idempotency leader ended without a lasting result. They start after the event in progress.
     var promoted: [UInt64] = []
     var isDraining = false
     var isDrained = false
-    /// What has no result now is left to the journal, for the next life.
+    /// Whether results are no longer recorded: jobs without a result stay in the journal for the next run.
     var isAbandoned = false
-    /// What the event in hand leads to.
+    /// The actions that the event in progress leads to.
     var actions: [Action] = []
 
-    /// - Parameter epochSeed: random; the registrations of two lives of a router must not be taken for each other.
+    /// - Parameter epochSeed: a random number that keeps the epochs and job numbers of two runs of a router apart.
     package init(configuration: Configuration, ensemble: Ensemble, epochSeed: UInt64, at now: Instant) {
         self.configuration = configuration
         self.ensemble = ensemble
@@ -198,24 +221,25 @@ package struct RouterCore {
         statistics = Statistics(start: now)
     }
 
-    /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
+    /// When `.deadline` is due if no other event comes first, or nil if nothing is pending.
     package var nextDeadline: Instant? {
-        // `end` keeps the first entry one of a request without an answer.
+        // `end` keeps the first entry that of an unanswered request.
         let budget = deadlines.min?.instant
         guard let check = roster.nextCheck else { return budget }
         return budget.map { min($0, check) } ?? check
     }
 
-    /// Jobs without a result that is where it belongs: with the client, or on disk.
+    /// The number of jobs whose result is neither with the client nor on disk.
     package var jobsInHand: Int { ledger.count + recording.count }
-    /// Durable jobs on disk whose results are not.
+    /// The number of durable jobs on disk without a result on disk.
     package var jobsUnfinishedOnDisk: Int { ledger.journalled + recording.count }
 
-    /// A client did not take its reply.
+    /// Counts a reply that its client did not take.
     package mutating func noteUndelivered() {
         statistics.counters.undelivered += 1
     }
 
+    /// Processes an event and returns the actions that the driver must perform, in order.
     package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
         endOverdue(now)
@@ -259,6 +283,7 @@ package struct RouterCore {
     }
 }
 
+/// A time at which the request with this serial number must be looked at.
 struct Deadline: Comparable {
     var instant: Instant
     var serial: UInt64

@@ -2,7 +2,7 @@ internal import BifronsWire
 internal import Glibc
 internal import Histogram
 
-/// Answers a second: an exponential moving average, corrected for its start at zero.
+/// Answers per second: an exponential moving average, corrected for its start at zero.
 private struct Rate {
     /// The time constant, in seconds.
     private static let smoothing = 5.0
@@ -31,19 +31,19 @@ private struct Rate {
     }
 }
 
-/// Counters, latency quantiles and the rates of answers.
+/// The counters, latency quantiles and answer rates of the status report.
 struct Statistics {
     var counters = StatusReport.Counters()
     private(set) var verdicts = StatusReport.Verdicts()
     private(set) var latencyHistogram = StatusReport.Histogram.ofMilliseconds
     let start: Instant
-    /// In microseconds, up to the longest budget.
+    /// The latency in microseconds, up to the longest budget.
     private var latency = Histogram<UInt64>(
         highestTrackableValue: UInt64(Limits.budgetMilliseconds.upperBound) * 1000,
         numberOfSignificantValueDigits: .two)
     private var repliesByStatus: [Status: Int] = [:]
     private var rate: Rate
-    /// By a clock that stands still while there is nothing to do: how fast the service is, not how much is asked of it.
+    /// The rate by a clock that stops while there is no work: it measures the speed of the service, not the demand.
     private var busyRate: Rate
     private var idleTime = Duration.zero
     private var idleSince: Instant?
@@ -59,12 +59,13 @@ struct Statistics {
         repliesByStatus[status, default: 0] += 1
     }
 
+    /// Counts an answer by status and latency.
     mutating func answered(_ status: Status, after latency: Duration, at now: Instant) {
         count(status)
         finished(after: latency, at: now)
     }
 
-    /// A job that was acknowledged before has its result.
+    /// Records the latency of a durable job whose client was acknowledged before.
     mutating func finished(after latency: Duration, at now: Instant) {
         _ = self.latency.record(UInt64(max(0, latency.nanoseconds / 1000)))
         latencyHistogram.record(latency.milliseconds)
@@ -76,14 +77,14 @@ struct Statistics {
         if let verdict { verdicts.count(verdict) }
     }
 
-    /// There is work, whether or not there was before.
+    /// Starts the busy clock, if it is stopped: a job has come.
     mutating func noteWork(at now: Instant) {
         guard let since = idleSince else { return }
         idleTime += now - since
         idleSince = nil
     }
 
-    /// The last work is done.
+    /// Stops the busy clock: no job is left.
     mutating func noteIdleness(at now: Instant) {
         idleSince = idleSince ?? now
     }

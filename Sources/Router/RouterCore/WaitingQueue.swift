@@ -1,9 +1,9 @@
 internal import HeapModule
 
-/// The jobs of one model that no worker has been handed yet, by whose turn it is.
+/// The steps of one pool that wait for a worker, ordered by turn.
 struct WaitingQueue {
     struct Entry: Comparable {
-        /// Receipt in nanoseconds, put off by priority; equal turns go by serial number.
+        /// The time of receipt in nanoseconds, later for lower priorities. Equal turns are ordered by serial number.
         var turn: Int64
         var job: JobID
 
@@ -13,7 +13,7 @@ struct WaitingQueue {
     }
 
     private var heap = Heap<Entry>()
-    /// Entries whose job has ended in the meantime; they are passed over when their turn comes.
+    /// The number of entries whose step has ended meanwhile. They are skipped when their turn comes.
     private var stale = 0
 
     var count: Int { heap.count - stale }
@@ -27,12 +27,12 @@ struct WaitingQueue {
         heap.insert(entry)
     }
 
-    /// A job in the queue has ended without being handed out.
+    /// Notes that a step in the queue has ended without a dispatch.
     mutating func noteStale() {
         stale += 1
     }
 
-    /// Takes the job whose turn it is.
+    /// Removes and returns the entry whose turn it is, or nil if the queue is empty.
     mutating func next(_ ledger: Ledger) -> Entry? {
         while let entry = heap.popMin() {
             if ledger.isWaiting(entry.job) { return entry }

@@ -2,7 +2,7 @@ internal import BifronsWire
 
 /// A registered worker.
 struct Worker {
-    /// What results tell of the worker that computed them.
+    /// What results say about the worker that computed them.
     struct Identity {
         var name: String
         var version: String
@@ -11,30 +11,31 @@ struct Worker {
 
     let peer: RouterCore.Peer
     let role: WorkerMessage.Role
-    /// Which workers it is one of: see ``Ensemble/pools``.
+    /// The pool that the worker belongs to: an index into ``Ensemble/pools``.
     let pool: Int
     let identity: Identity
     let metrics: [String: Double]
     let epoch: UInt64
-    /// The life of the worker's process, of which it has one registration.
+    /// Identifies the worker's process, which has at most one registration.
     let bootID: UInt64
     /// The most jobs that the worker takes at a time.
     var credit: Int
     var inFlight: Set<JobID> = []
     var isDraining = false
-    /// Whether it gets no other job before a suspect that waits for it to be idle.
+    /// Whether the worker gets no job before a suspect that waits for it to become idle.
     var isReserved = false
-    /// Whether a suspect is the one job in its hands.
+    /// Whether the only job in flight is a suspect.
     var isOnTrial = false
     var lastHeard: Instant
     var progress: UInt64 = 0
-    /// Since when the worker has had jobs in hand without getting on.
+    /// When the worker last made progress, or got a job while idle.
     var stuckSince: Instant
     var scored = 0
     var failed = 0
-    /// Milliseconds that each score took.
+    /// A histogram of the milliseconds that its answers took to compute.
     var compute = StatusReport.Histogram.ofMilliseconds
 
+    /// The number of further jobs that the worker may get; 0 if it is draining, reserved or on trial.
     var freeCredit: Int { isDraining || isReserved || isOnTrial ? 0 : max(0, credit - inFlight.count) }
 
     var load: Roster.Load {
@@ -43,16 +44,17 @@ struct Worker {
 }
 
 extension Roster {
-    /// What the workers of one pool have in hand.
+    /// The total load of one pool's workers.
     struct Load {
-        /// Those that take jobs, and the credit of these.
+        /// The number of workers that are not draining.
         var workers = 0
+        /// The total credit of the workers that are not draining.
         var credit = 0
-        /// Jobs in the hands of all.
+        /// The jobs in flight of all workers, draining ones included.
         var inFlight = 0
 
-        /// Whether, together with so many that wait, every worker has a batch in hand and another one to go on with: credit
-        /// is for two. Without a worker what waits says nothing of how fast workers are.
+        /// Whether every worker has one batch in hand and another one ahead, counting the waiting jobs. A worker's
+        /// credit covers two batches. Without a worker there is no backlog to measure, whatever waits.
         func isBacklogged(waiting: Int) -> Bool {
             workers > 0 && (waiting > 0 || inFlight > credit / 2)
         }
@@ -73,13 +75,14 @@ extension Roster {
 
 /// Which workers of a pool can do a step.
 enum Fitness {
-    /// Every one: all do the same.
+    /// Every worker: all do the same.
     case all
-    /// Locators that cut by this version of preprocessing.
+    /// Locators that cut by this preprocessing version.
     case cutting(preprocessing: UInt16)
-    /// Networks that want what was cut.
+    /// Networks' workers that can score one of these crops.
     case scoring(KeptCrops)
 
+    /// Whether the worker can do the step.
     func admits(_ worker: Worker) -> Bool {
         switch self {
         case .all: true
