@@ -6,62 +6,70 @@ internal import Glibc
 package import Reactor
 internal import Synchronization
 
-/// The durable jobs and their results, on disk: a thread of its own that writes down what others tell it.
+/// The durable jobs and their results on disk, written by a thread of its own.
 ///
-/// It collects what has come since the last commit and writes it in one transaction (group commit), so a disk that takes
-/// milliseconds to confirm a write still confirms thousands of jobs a second. What became of each order comes back as mail.
-/// While the disk fails, jobs are refused and results are kept for another try.
+/// The thread writes all orders that have come since its last commit in one transaction (group commit). So a disk that
+/// takes milliseconds to confirm a write still confirms thousands of jobs per second. The outcome of each order comes
+/// back as mail. While the disk fails, the journal refuses jobs and keeps results for a retry.
 package final class Journal: Sendable {
-    /// What became of a job that was to be written down.
+    /// The outcome of writing a job.
     package enum Outcome: Equatable, Sendable {
+        /// The job is on disk.
         case stored
-        /// It is written down, and has the result of another job with the same key.
+        /// The job is on disk, with the result of another job that has the same idempotency key.
         case known(ResultDocument)
-        /// It is not written down, because of the job itself.
+        /// The job is not stored, because of the job itself.
         case refused(WireError)
-        /// It is not written down; the reason completes "the journal cannot be used now: …".
+        /// The job is not stored. The reason completes "the journal cannot be used now: …".
         case failed(String)
     }
 
-    /// What is known of an id.
+    /// The lookup result for an id.
     package enum Found: Equatable, Sendable {
+        /// The job has this result.
         case result(ResultDocument)
+        /// The job is stored and has no result yet.
         case running
+        /// No job has this id, or its result has expired.
         case unknown
+        /// The journal cannot be read, for this reason.
         case failed(String)
     }
 
-    /// A job that an earlier life of the router has left without a result.
+    /// A job without a result that an earlier run of the router has left.
     package struct Unfinished: Sendable {
         package var job: UInt64
         package var header: RequestHeader
-        /// The name of the key that it came with.
+        /// The name of the CURVE key with which the job was submitted.
         package var key: String?
-        /// The image's SHA-256; nil if it is not known.
+        /// The image's SHA-256; nil if unknown.
         package var sha256: [UInt8]?
         package var image: Frame
     }
 
-    /// A stored result as the answer to another job with its idempotency key; nil if it is none for that.
+    /// Returns a stored result as the answer to another job with its idempotency key, or nil if it cannot be one.
     package typealias Answer = @Sendable (ResultDocument, RequestHeader) -> ResultDocument?
 
+    /// A message from the journal's thread.
     package enum Mail: Sendable {
+        /// The outcome of `persist`.
         case persisted(job: UInt64, Outcome)
-        /// The result is on disk; with a failure it is not yet, and will be tried again.
+        /// The outcome of `record`: the result is on disk, or the write failed and will be retried.
         case recorded(job: UInt64, failure: String?)
+        /// The lookup result of `find`.
         case found(token: Int, Found)
-        /// Comes once, before everything else that a journal which can be read has to say.
+        /// The unfinished jobs of earlier runs. Sent once, before all other mail from a journal that can be read.
         case recovered([Unfinished])
-        /// The disk began to fail.
+        /// The disk has begun to fail, for this reason.
         case failing(String)
-        /// It works again.
+        /// The disk works again.
         case working
     }
 
-    /// What has come about, in the order of the orders; for the owner's poll set.
+    /// The outcomes, in the order of their orders. The owner adds the mailbox's descriptor to its poll set.
     package let mail: Mailbox<Mail>
 
-    /// Written by the journal's thread, read by others.
+    /// The size that the journal's thread writes and others read.
     fileprivate final class Size: Sendable {
         let bytes = Atomic(0)
     }
@@ -77,15 +85,17 @@ package final class Journal: Sendable {
     private let orders: Mailbox<Order>
     private let thread: PlatformThread
 
-    /// Opens the journal and starts its thread. A file that cannot be read or written is no error: jobs are refused until it
-    /// can. One of a newer release is.
+    /// Opens the journal and starts its thread.
+    ///
+    /// A file that cannot be read or written is not an error: jobs are refused until it can.
     ///
     /// - Parameters:
-    ///   - path: a file, which is made if there is none; or a folder, for the file `journal.sqlite` in it.
-    ///   - maxBytes: what jobs and results may take on disk.
+    ///   - path: a file, created if it is missing; or a folder, for the file `journal.sqlite` in it.
+    ///   - maxBytes: the most bytes that jobs and results may take on disk before jobs are refused.
     ///   - retention: how long a result is kept.
-    ///   - answer: what a job is told whose key has a result.
-    ///   - clock: milliseconds since 1970; results are older than a process.
+    ///   - answer: turns a stored result into the answer to another job with its idempotency key.
+    ///   - clock: returns the milliseconds since 1970. Results outlive the process, so a monotonic clock does not do.
+    /// - Throws: an error if the file is from a newer release.
     package init(
         path: String, maxBytes: Int, retention: Duration, answer: @escaping Answer,
         clock: @escaping @Sendable () -> Int64 = Journal.wallClock
@@ -105,44 +115,45 @@ package final class Journal: Sendable {
             _ = polled.add(descriptor: orders.descriptor)
             var isOpen = true
             while isOpen {
-                // Interrupted or not, there is nothing to do but look.
+                // A wait that was interrupted is followed by a look at the mailbox like any other.
                 _ = try? polled.wait(milliseconds: writer.patience)
                 isOpen = writer.obey(orders.drain())
             }
         }
     }
 
-    /// Writes a job down: `.persisted` follows.
+    /// Writes a job to disk. `.persisted` follows.
     ///
     /// - Parameters:
-    ///   - key: the name of the key that it came with.
-    ///   - sha256: the image's, if the job has an idempotency key.
+    ///   - key: the name of the CURVE key with which the job was submitted.
+    ///   - sha256: the image's digest, if the job has an idempotency key.
     package func persist(
         _ job: UInt64, _ header: RequestHeader, key: String? = nil, sha256: [UInt8]? = nil, image: Frame
     ) {
         orders.post(.persist(job: job, header, key: key, sha256: sha256, image))
     }
 
-    /// Writes down a job's result: `.recorded` follows.
+    /// Writes a job's result to disk. `.recorded` follows.
     package func record(_ job: UInt64, _ document: ResultDocument) {
         orders.post(.record(job: job, document))
     }
 
-    /// Looks for the latest job with an id, of this owner or, if nil, of anybody: `.found` follows.
+    /// Looks up the latest job with an id that belongs to the owner, or to anybody if the owner is nil. `.found`
+    /// follows.
     package func find(_ id: String, of jobOwner: JobOwner? = nil, for token: Int) {
         orders.post(.find(token: token, id: id, of: jobOwner))
     }
 
-    /// Bytes of jobs and results on disk, as of the last transaction.
+    /// The bytes of jobs and results on disk, as of the last transaction.
     package var bytes: Int { size.bytes.load(ordering: .relaxed) }
 
-    /// Ends the thread, behind all orders that were given.
+    /// Ends the thread after all orders given so far.
     package func close() {
         orders.post(.close)
         thread.join()
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     package static func wallClock() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -164,13 +175,14 @@ package struct JournalError: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// What the journal's thread does.
-// @unchecked: made on the opener's thread, handed over to the journal's before that starts, and only used there.
+/// The work of the journal's thread.
+// @unchecked: made on the opener's thread, handed to the journal's thread before that starts, and used only there.
 private struct Writer: @unchecked Sendable {
-    /// Results deleted at a time, so that nobody waits long behind them.
+    /// The most results deleted at a time, so that no order waits long behind a deletion.
     private static let expiredAtOnce = 1000
-    /// Milliseconds between two tries of a disk that fails, and between two looks for what has expired.
+    /// The milliseconds between two attempts to use a failing disk.
     private static let retry = 1000
+    /// The milliseconds between two searches for expired results.
     private static let expiry = 10_000
 
     private let path: String
@@ -184,7 +196,7 @@ private struct Writer: @unchecked Sendable {
     private var hasRecovered = false
     private var failure: String?
     private var expireNext: Int64 = 0
-    /// Results that the disk did not take, oldest first. While there are any no job is taken, so they are few.
+    /// Results that the disk did not take, oldest first. No job is stored meanwhile, so they are few.
     private var unwritten: [Journal.Order] = []
 
     init(
@@ -200,10 +212,10 @@ private struct Writer: @unchecked Sendable {
         self.size = size
     }
 
-    /// Milliseconds until there is something to do without an order.
+    /// The milliseconds until the thread has work without an order.
     var patience: Int { failure == nil ? Self.expiry : Self.retry }
 
-    /// Opens the file. Only that of a newer release is an error.
+    /// Opens the file. Only a file from a newer release is an error; other failures are retried later.
     mutating func open() throws(JournalError) {
         do {
             try connect()
@@ -233,7 +245,9 @@ private struct Writer: @unchecked Sendable {
         noteSize()
     }
 
-    /// - Returns: whether there may be more orders.
+    /// Executes the orders, after the results that are still unwritten.
+    ///
+    /// - Returns: whether more orders may follow, that is, whether none was `.close`.
     mutating func obey(_ orders: [Journal.Order]) -> Bool {
         let earlier = unwritten
         unwritten = []
@@ -243,9 +257,10 @@ private struct Writer: @unchecked Sendable {
         return !orders.contains { if case .close = $0 { true } else { false } }
     }
 
-    /// One transaction for all of them. If it fails, the results have another one to themselves: they need no room.
+    /// Executes the orders in one transaction. If it fails, the results among them are retried in a transaction of
+    /// their own, which needs no additional room on disk.
     private mutating func write(_ orders: [Journal.Order], isRetry: Bool) {
-        // Without orders there is only a lost connection to make again.
+        // Without orders, only a lost connection to the file has to be reopened.
         guard !orders.isEmpty || store == nil else { return }
         do {
             try connect()
@@ -256,11 +271,11 @@ private struct Writer: @unchecked Sendable {
             }
             noteSize()
             if unwritten.isEmpty { note(failure: nil) }
-            // A result's second try has been answered for at the first.
+            // A result's outcome was already mailed at the first attempt.
             if !isRetry { for answer in answers ?? [] { mail.post(answer) } }
         } catch {
             let reason = Self.reason(error)
-            // A full disk leaves the connection as it was; whatever else has happened, the next try begins anew.
+            // A full disk leaves the connection usable. After any other error the next attempt reopens it.
             if (error as? DatabaseError)?.resultCode != .SQLITE_FULL { store = nil }
             note(failure: reason)
             let results = orders.filter { if case .record = $0 { true } else { false } }
@@ -289,6 +304,7 @@ private struct Writer: @unchecked Sendable {
         }
     }
 
+    /// Mails the failure of orders whose transaction failed, and keeps the results for a retry if `keepingResults`.
     private mutating func refuse(_ orders: [Journal.Order], _ reason: String, isRetry: Bool, keepingResults: Bool) {
         for order in orders {
             switch order {
@@ -310,7 +326,7 @@ private struct Writer: @unchecked Sendable {
             let cutoff = now - retention
             let count = try store?.transaction { try $0.expire(cutoff: cutoff, atMost: Self.expiredAtOnce) }
             noteSize()
-            // There are more: they go behind the next orders.
+            // More results have expired: they are deleted after the next orders.
             expireNext = (count ?? 0) == Self.expiredAtOnce ? now : now + Int64(Self.expiry)
         } catch {
             expireNext = now + Int64(Self.expiry)

@@ -2,18 +2,18 @@ internal import BifronsWire
 internal import FoundationEssentials
 internal import GRDB
 
-/// The journal's file: one SQLite database with a row for each durable job.
+/// The journal's file: an SQLite database with one row for each durable job.
 ///
-/// Everything here is done by one thread and waits for the disk. A row holds the job's image until it holds its result; a
-/// result holds its key, if it is one that lasts. Another process cannot open the file meanwhile.
+/// One thread uses it, and each call blocks until the disk has answered. A row holds the job's image until it holds the
+/// result. A lasting result also answers for its idempotency key. The file is locked, so no other process can open it.
 final class JournalStore {
-    /// A durable job as it stands in the file.
+    /// A durable job as it is stored in the file.
     struct Row {
         var job: UInt64
         var header: RequestHeader
-        /// The name of the key that it came with.
+        /// The name of the CURVE key with which the job was submitted.
         var key: String?
-        /// The image's SHA-256; nil if it is not known.
+        /// The image's SHA-256; nil if unknown.
         var sha256: [UInt8]?
         var image: Data
     }
@@ -23,11 +23,12 @@ final class JournalStore {
     private let maxBytes: Int
     private let answer: Journal.Answer
 
-    /// Opens the file, makes it if there is none, and brings an older one up to date.
+    /// Opens the file, creates it if it is missing, and migrates an older one.
     ///
     /// - Parameters:
-    ///   - maxBytes: what is in use may grow to before `insert` refuses.
-    ///   - answer: what a job is told whose key has a result.
+    ///   - maxBytes: the most bytes in use, beyond which `insert` refuses jobs.
+    ///   - answer: turns a stored result into the answer to another job with its idempotency key.
+    /// - Throws: a `JournalError` if the file is from a newer release; SQLite's error if it cannot be used.
     init(path: String, maxBytes: Int, answer: @escaping Journal.Answer) throws {
         self.path = path
         self.maxBytes = maxBytes
@@ -37,7 +38,7 @@ final class JournalStore {
             // Two routers with one journal would compute each other's jobs.
             try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE")
             try db.execute(sql: "PRAGMA journal_mode = WAL")
-            // A commit is on the disk, not on its way there.
+            // A commit must be on disk when it returns.
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
         }
@@ -50,34 +51,34 @@ final class JournalStore {
         try Schema.migrator.migrate(queue)
     }
 
-    /// Runs `body` as one transaction: all of it is on the disk when this returns, or nothing if it throws.
+    /// Runs `body` as one transaction. All of it is on disk when this returns, and none of it if this throws.
     func transaction<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
         try queue.write { db in
             try body(Transaction(db: db, room: maxBytes - Self.bytesInUse(db), answer: answer))
         }
     }
 
-    /// Bytes of jobs and results.
+    /// Returns the bytes that jobs and results take.
     func bytesInUse() throws -> Int {
         try queue.read(Self.bytesInUse)
     }
 
-    /// Bytes of the file that hold something; free pages are used again.
+    /// Returns the bytes of the file's used pages. Free pages are reused.
     private static func bytesInUse(_ db: Database) throws -> Int {
         func pragma(_ name: String) throws -> Int { try Int.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
         return try (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
     }
 
-    /// For tests: how many pages the disk has room for.
+    /// For tests: limits the file to this number of pages, as a full disk would.
     func limitPages(_ count: Int) throws {
         try queue.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = \(count)") }
     }
 }
 
-/// One transaction at work.
+/// A transaction in progress.
 struct Transaction: ~Copyable {
     private let db: Database
-    /// Bytes of images that still fit.
+    /// The bytes of images that still fit.
     private let room: Int
     private let answer: Journal.Answer
 
@@ -87,10 +88,11 @@ struct Transaction: ~Copyable {
         self.answer = answer
     }
 
-    /// Writes a job down.
+    /// Stores a job.
     ///
-    /// - Parameter used: bytes of images that this transaction has written, counted on.
-    /// - Returns: what became of it; `.known` if another job with its key has a result younger than `cutoff`.
+    /// - Parameter used: the bytes of images that this transaction has written so far; this call adds its own.
+    /// - Returns: the outcome; `.known` if another job with the same idempotency key has a lasting result younger than
+    ///   `cutoff`.
     func insert(_ job: JournalStore.Row, used: inout Int, now: Int64, cutoff: Int64) throws -> Journal.Outcome {
         if let conflict = try conflict(job, cutoff: cutoff) { return .refused(conflict) }
         let known = try knownResult(job, cutoff: cutoff)
@@ -112,7 +114,7 @@ struct Transaction: ~Copyable {
         return .known(known)
     }
 
-    /// Puts a job's result in its image's place. The first one stays.
+    /// Stores a job's result in place of its image. A job that has a result already keeps it.
     func setResult(_ job: UInt64, _ document: ResultDocument, now: Int64) throws {
         try db.cachedStatement(
             sql: """
@@ -123,7 +125,8 @@ struct Transaction: ~Copyable {
         ])
     }
 
-    /// What is known of the latest job with this id, of this owner or, if nil, of anybody.
+    /// Returns the lookup result for the latest job with this id that belongs to the owner, or to anybody if the owner
+    /// is nil. A result as old as `cutoff` counts as unknown.
     func find(_ id: String, of jobOwner: JobOwner?, cutoff: Int64) throws -> Journal.Found {
         guard
             let row = try GRDB.Row.fetchOne(
@@ -143,7 +146,8 @@ struct Transaction: ~Copyable {
         return .result(document)
     }
 
-    /// The jobs without a result, oldest first. One whose key has got its result is given that.
+    /// Returns the jobs without a result, oldest first. A job whose idempotency key has a result by now gets that
+    /// result instead.
     func unfinished(now: Int64, cutoff: Int64) throws -> [JournalStore.Row] {
         let rows = try GRDB.Row.fetchAll(
             db, sql: "SELECT job, header, owner, sha256, image FROM jobs WHERE result IS NULL ORDER BY sequence")
@@ -161,8 +165,9 @@ struct Transaction: ~Copyable {
         return jobs
     }
 
-    /// Deletes the results that are as old as `cutoff`, at most so many.
-    /// - Returns: how many there were.
+    /// Deletes results that are as old as `cutoff`, oldest first and at most `limit`.
+    ///
+    /// - Returns: the number of deleted results.
     func expire(cutoff: Int64, atMost limit: Int) throws -> Int {
         try db.execute(
             sql: """
@@ -172,8 +177,8 @@ struct Transaction: ~Copyable {
         return db.changesCount
     }
 
-    /// The error for a job whose key stands for something else: for what another one has that is unfinished, or that has a
-    /// lasting result younger than `cutoff`.
+    /// Returns an error if the job's idempotency key stands for another content: that of an unfinished job, or of a job
+    /// with a lasting result younger than `cutoff`. Returns nil otherwise.
     private func conflict(_ job: JournalStore.Row, cutoff: Int64) throws -> WireError? {
         guard let key = job.header.idempotencyKey,
             let row = try GRDB.Row.fetchOne(
@@ -185,7 +190,7 @@ struct Transaction: ~Copyable {
                         ORDER BY sequence DESC LIMIT 1
                         """), arguments: [key, job.key, job.header.owner, cutoff])
         else { return nil }
-        // Version 1 of the file kept no digests; results have them.
+        // Version 1 of the file stored no digests, but results contain them.
         let sha256 =
             try (row["sha256"] as Data?).map { Array($0) }
             ?? (row["result"] as Data?).flatMap { try Self.document($0).image?.sha256 }
@@ -193,7 +198,7 @@ struct Transaction: ~Copyable {
         return KeyedContent(job.header, sha256: job.sha256).conflict(with: known)
     }
 
-    /// The result that a job's key has, as the answer to that job.
+    /// Returns the lasting result of the job's idempotency key as the answer to that job, or nil without one.
     private func knownResult(_ job: JournalStore.Row, cutoff: Int64) throws -> ResultDocument? {
         guard let key = job.header.idempotencyKey else { return nil }
         return try Data.fetchOne(
@@ -215,11 +220,11 @@ struct Transaction: ~Copyable {
     }
 }
 
-/// How the file is laid out. A released migration is never changed: a new one is added.
+/// The layout of the file. A released migration is never changed; a new one is added instead.
 private enum Schema {
     static let version = 2
 
-    /// Each is named by the version that it leads to.
+    /// The migrations, each named by the version that it leads to.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in
