@@ -1,22 +1,25 @@
 internal import BifronsWire
 
-/// Whether everything that workers sent has been read: before that, nobody is called silent.
+/// Tracks whether unread messages excuse the workers' silence.
 ///
-/// That excuses a worker only for so long, or one that floods the router would keep it from ever looking for the dead.
+/// No worker counts as silent before everything that the workers sent has been read. The excuse holds only for a
+/// limited time. Otherwise a worker that floods the router could keep it from ever removing dead workers.
 struct Backlog {
-    /// How long.
+    /// How long unread messages are an excuse.
     let patience: Duration
-    /// Since when there was always more to read.
+    /// Since when unread messages have remained at every look; nil if everything is read.
     private var since: Instant?
 
     init(patience: Duration) {
         self.patience = patience
     }
 
+    /// Notes whether everything that had arrived was read.
     mutating func note(isUpToDate: Bool, at now: Instant) {
         since = isUpToDate ? nil : since ?? now
     }
 
+    /// Whether unread messages excuse silence now.
     func isExcuse(at now: Instant) -> Bool {
         since.map { now - $0 < patience } ?? false
     }

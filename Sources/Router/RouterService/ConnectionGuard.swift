@@ -1,33 +1,37 @@
 internal import BifronsZeroMQ
 
-/// Which connections a socket has, and which of them must end: those beyond the limit, and those that send a message without
-/// an end.
+/// Tracks a socket's connections and decides which of them must end: those beyond the limit, and those that send a
+/// message without an end.
 ///
-/// libzmq accepts whoever connects, and ends the process when an ipc connection finds no descriptor left. It collects a
-/// message until the last frame is there, however many come, and tells nobody. But its monitor tells of connections, the
-/// system counts the bytes that they bring (over TCP), and whoever receives knows which of them have brought a whole message.
-/// Decides and does nothing: ending is the caller's.
+/// libzmq accepts every connection, and ends the process when an ipc connection finds no free descriptor. It collects
+/// the frames of a message until the last one arrives, however many come, and reports nothing meanwhile. But its
+/// monitor reports connections, the system counts the bytes received on each (over TCP), and the receiver knows which
+/// connections have delivered a whole message.
+///
+/// This type only decides. The caller ends the connections.
 struct ConnectionGuard {
+    /// The limits of one socket.
     struct Bounds {
+        /// The most connections that may be open.
         var connections: Int
-        /// Bytes of the longest message of one connection that is not there in whole.
+        /// The most bytes of an unfinished message on one connection.
         var messageBytes: Int
-        /// The same of all connections together.
+        /// The most bytes of unfinished messages on all connections together.
         var totalBytes: Int
     }
 
     private struct Traffic {
-        /// Bytes up to which everything was known to have been handed over.
+        /// The byte count up to which all messages are known to have been delivered.
         var handedOver: UInt64 = 0
-        /// Bytes at the last look.
+        /// The byte count at the last look.
         var seen: UInt64 = 0
-        /// Whether a message has come since then.
+        /// Whether a message has been delivered since the last look.
         var hasDelivered = false
     }
 
     private let bounds: Bounds
     private var open: [ConnectionDescriptor: Traffic] = [:]
-    /// Connections that must end, until they are taken.
+    /// The connections that must end, until `takeEnding` returns them.
     private(set) var ending: Set<ConnectionDescriptor> = []
 
     init(_ bounds: Bounds) {
@@ -36,10 +40,12 @@ struct ConnectionGuard {
 
     var isEmpty: Bool { open.isEmpty }
 
-    /// Whether the connection was accepted and has neither ended nor been told to.
+    /// Whether the connection was accepted, has not ended and need not end.
     func isOpen(_ connection: ConnectionDescriptor) -> Bool { open[connection] != nil }
 
-    /// - Returns: whether there is room for it; otherwise it must end.
+    /// Notes a new connection.
+    ///
+    /// - Returns: whether there is room for it. If not, it must end.
     mutating func accepted(_ connection: ConnectionDescriptor) -> Bool {
         ended(connection)
         guard open.count < bounds.connections else {
@@ -50,32 +56,36 @@ struct ConnectionGuard {
         return true
     }
 
+    /// Notes that a connection has ended.
     mutating func ended(_ connection: ConnectionDescriptor) {
         open[connection] = nil
         ending.remove(connection)
     }
 
-    /// Hands over the connections that must end. To end one once is enough, and in a crowd there is no time to do more.
+    /// Returns the connections that must end, each only once: with a crowd of connections there is no time to end one
+    /// twice.
     mutating func takeEnding() -> Set<ConnectionDescriptor> {
         defer { ending = [] }
         return ending
     }
 
-    /// A whole message came over the connection.
+    /// Notes that a whole message arrived on the connection.
     mutating func delivered(_ connection: ConnectionDescriptor) {
         open[connection]?.hasDelivered = true
     }
 
-    /// Looks for messages that are too long, when everything that is there in whole has been received. What counts are the
-    /// bytes that had arrived at the look before: of a message among them, `delivered` has told meanwhile.
+    /// Finds messages that are too long. Call it when every complete message has been received.
     ///
-    /// - Parameter bytesReceived: how many bytes a connection has brought; nil: nobody knows.
-    /// - Returns: how many connections must end for it.
+    /// Only the bytes that had arrived at the previous look count: if they completed a message, `delivered` was called
+    /// meanwhile.
+    ///
+    /// - Parameter bytesReceived: returns the bytes that a connection has received, or nil if unknown.
+    /// - Returns: the number of connections that must end for such a message.
     mutating func look(bytesReceived: (ConnectionDescriptor) -> UInt64?) -> Int {
         var unfinished: [(connection: ConnectionDescriptor, bytes: Int)] = []
         for (connection, var traffic) in open {
             guard let received = bytesReceived(connection) else { continue }
-            // Fewer than before: the descriptor is another connection's by now.
+            // A lower count than before: the descriptor belongs to another connection by now.
             if traffic.hasDelivered || received < traffic.seen {
                 traffic.handedOver = received
             } else if traffic.seen > traffic.handedOver {

@@ -2,12 +2,12 @@ internal import Journal
 internal import Keyring
 internal import RouterCore
 
-// What the keyring and the journal say, in the core's terms.
+// Conversions of the keyring's and the journal's types to the core's.
 
 extension Principal.Rights {
     init(_ role: AllowList.Role) {
         switch role {
-        // A worker has no business with the clients' socket, where no worker's key is let in.
+        // A worker's key has no rights on the clients' socket, and its handshake is refused there anyway.
         case .worker: self = .none
         case .client: self = .client
         case .gateway: self = .gateway

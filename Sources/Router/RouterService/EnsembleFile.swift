@@ -2,7 +2,7 @@ internal import BifronsWire
 internal import FoundationEssentials
 internal import RouterCore
 
-/// `ensemble.json` as it stands on disk.
+/// The decoder of `ensemble.json`.
 enum EnsembleFile {
     private struct Contents: Decodable {
         var schema: Int
@@ -25,7 +25,9 @@ enum EnsembleFile {
 
     private static let schema = 1
 
-    /// Reads and checks the file. Errors name the file, the field and what is wrong.
+    /// Reads and checks the file.
+    ///
+    /// - Throws: an error that names the file, the field and what is wrong.
     static func load(_ path: String) throws(RouterServiceError) -> Ensemble {
         do {
             let data = try Data(contentsOf: URL(filePath: path))
@@ -70,7 +72,7 @@ enum EnsembleFile {
     }
 }
 
-/// Why the router could not start or go on, in one sentence.
+/// Why the router could not start or continue, in one sentence.
 package struct RouterServiceError: Error, CustomStringConvertible, Sendable {
     package var description: String
 

@@ -1,18 +1,18 @@
 internal import BifronsZeroMQ
 
-/// One of the router's sockets, and the guard of its connections.
+/// One of the router's sockets with the guard of its connections.
 struct Listener: ~Copyable {
-    /// What the system may hold of a connection that libzmq has not read yet: it counts as arrived.
+    /// The bytes that the system may buffer for a connection before libzmq reads them. They count as received.
     private static let unreadBytes = 8 << 20
 
     let socket: Socket
-    /// For the poll set; read by `readEvents`.
+    /// The socket's monitor, for the poll set. `readEvents` reads it.
     let monitor: Monitor
     private var connections: ConnectionGuard
-    /// Whether the system counts the bytes of its connections.
+    /// Whether the system counts the bytes of the socket's connections, as it does over TCP.
     private let isCounted: Bool
 
-    /// - Parameter bounds: `messageBytes` as the protocol has them.
+    /// - Parameter bounds: the limits of connections, with the protocol's limit as `messageBytes`.
     init(
         _ endpoint: String, context: Context, options: SocketOptions, bounds: ConnectionGuard.Bounds
     ) throws(ZeroMQError) {
@@ -27,14 +27,15 @@ struct Listener: ~Copyable {
         isCounted = endpoint.hasPrefix("tcp://")
     }
 
-    /// Whether there is something to `look` at.
+    /// Whether `look` has connections to examine.
     var isWatched: Bool { isCounted && !connections.isEmpty }
 
     /// Whether the connection is known to be open.
     func isOpen(_ connection: ConnectionDescriptor) -> Bool { connections.isOpen(connection) }
 
-    /// Takes note of who has come and gone, and ends the connections that must end.
-    /// - Returns: those that have ended, and how many were not let in.
+    /// Reads the monitor's events, and ends the connections that must end.
+    ///
+    /// - Returns: the connections that have ended, and the number of connections refused.
     mutating func readEvents() throws(ZeroMQError) -> (ended: [ConnectionDescriptor], refused: Int) {
         var (ended, refused) = ([ConnectionDescriptor](), 0)
         while let event = try monitor.receive() {
@@ -50,14 +51,15 @@ struct Listener: ~Copyable {
         return (ended, refused)
     }
 
-    /// Takes note of a message that was received.
+    /// Notes that a message was received.
     mutating func noteDelivery(of message: Message) {
         guard isCounted, let descriptor = message.sourceDescriptor else { return }
         connections.delivered(ConnectionDescriptor(descriptor))
     }
 
-    /// Looks for messages without an end; `readEvents` then ends their connections.
-    /// - Returns: how many there are.
+    /// Finds messages without an end. The next `readEvents` ends their connections.
+    ///
+    /// - Returns: the number of these connections.
     mutating func look() -> Int {
         isCounted ? connections.look(bytesReceived: \.bytesReceived) : 0
     }

@@ -2,26 +2,27 @@ internal import BifronsWire
 internal import BifronsZeroMQ
 internal import RouterCore
 
-/// The messages of the requests that have no answer yet, under the token that the core knows them by.
+/// The messages of unanswered requests, by the core's token.
 ///
-/// A message is received into its place and stays there, envelope and image, until the reply: nothing is copied out of it.
+/// A message is received into its place and stays there, with envelope and image, until the reply. Nothing is copied.
 struct Pending {
-    /// A client's connection: descriptors are used again, by others.
+    /// A client's connection. The descriptor alone would not do, because the system reuses descriptors.
     struct Connection: Equatable {
         var descriptor: ConnectionDescriptor
         var sender: Sender
     }
 
-    /// How to answer.
+    /// What is needed to answer a request.
     struct Request {
-        /// The routing id and the envelope: so many frames, from the first, open the reply.
+        /// The number of leading frames that open the reply: the routing id and the envelope.
         var echoedFrames: Int
         var form: RequestFrames.Form
-        /// The image's frame.
+        /// The index of the image's frame; nil without an image.
         var image: Int?
-        /// Where the request came from; nil: from no client, or unknown.
+        /// The connection on which the request arrived; nil if it is unknown or the image comes from the journal.
         var connection: Connection?
-        /// Whether that connection is not known to have ended. Behind it another client may have the same routing id.
+        /// Whether that connection is still open, as far as is known. After its end another client may get the same
+        /// routing id.
         var isConnected = true
     }
 
@@ -29,7 +30,8 @@ struct Pending {
     private var requests: [Request?] = []
     private var free: [RouterCore.Token] = []
 
-    /// An empty place and the message to receive into. It is taken by `occupy`, or offered again.
+    /// Returns a free token with the message to receive into. `occupy` takes it; otherwise the next call may return it
+    /// again.
     mutating func vacancy() -> (RouterCore.Token, Message) {
         if let token = free.last { return (token, messages[token]) }
         messages.append(Message())
@@ -38,15 +40,16 @@ struct Pending {
         return (messages.count - 1, messages[messages.count - 1])
     }
 
-    /// The vacancy now holds a request.
+    /// Marks a token from `vacancy` as holding a request.
     mutating func occupy(_ token: RouterCore.Token, _ request: Request) {
-        // Requests of connections that ended may have been released since it was offered: then it is not the last one.
+        // Requests of ended connections may have been released since `vacancy`, so the token need not be the last free
+        // one.
         guard let place = free.lastIndex(of: token) else { preconditionFailure("token \(token) is not free") }
         free.remove(at: place)
         requests[token] = request
     }
 
-    /// A place for an image that comes from no client.
+    /// Stores an image that does not come from a client and returns its token.
     mutating func adopt(_ image: Frame) -> RouterCore.Token {
         let (token, message) = vacancy()
         message.removeAll()
@@ -63,15 +66,17 @@ struct Pending {
         requests[token]
     }
 
-    /// The requests that came on this connection and have no answer yet.
+    /// Returns the tokens of the unanswered requests that arrived on this connection.
     func tokens(on connection: Connection) -> Set<RouterCore.Token> {
         Set(requests.indices.filter { requests[$0]?.connection == connection })
     }
 
+    /// Marks the requests' connection as ended, so that no reply is sent.
     mutating func disconnect(_ tokens: Set<RouterCore.Token>) {
         for token in tokens { requests[token]?.isConnected = false }
     }
 
+    /// Drops a request and its message.
     mutating func release(_ token: RouterCore.Token) {
         messages[token].removeAll()
         requests[token] = nil
@@ -79,7 +84,7 @@ struct Pending {
     }
 }
 
-/// The frames of a client's message behind the routing id that the ROUTER socket put in front.
+/// The frames of a client's message behind the routing id that the ROUTER socket prepends.
 struct BehindRoutingID: FrameSequence {
     let message: Message
 

@@ -1,9 +1,11 @@
 internal import Glibc
 
-/// Ids for requests that come without one: UUIDs of version 7 (RFC 9562, section 5.7), which sort by time.
+/// Makes ids for requests that come without one: UUIDs of version 7 (RFC 9562, section 5.7), which sort by time.
 enum RequestID {
-    /// - Parameter nanoseconds: since 1970. What is finer than a millisecond takes the place of the first random bits
-    ///   (method 3 of section 6.2), so ids sort by more than the millisecond.
+    /// Returns a new id.
+    ///
+    /// - Parameter nanoseconds: the time since 1970. Its fraction of a millisecond replaces the first random bits
+    ///   (method 3 of section 6.2), so that ids of the same millisecond sort too.
     static func make(nanoseconds: UInt64, random: inout some RandomNumberGenerator) -> String {
         let (milliseconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000)
         let high = milliseconds << 16 | 0x7 << 12 | rest * 4096 / 1_000_000
@@ -21,9 +23,9 @@ enum RequestID {
     }
 }
 
-/// The system's random numbers, fetched many at a time: a system call for each would cost more than the rest of an id.
+/// The system's random numbers, fetched in blocks: one system call per number would cost more than the rest of an id.
 struct BufferedRandom: RandomNumberGenerator {
-    /// The most that one call of `getentropy` gives: 256 bytes.
+    /// The numbers in 256 bytes, the most that one call of `getentropy` returns.
     private static let capacity = 256 / MemoryLayout<UInt64>.size
 
     private var numbers: [UInt64] = []

@@ -6,13 +6,15 @@ internal import Reactor
 internal import RouterCore
 internal import Settings
 
-/// What the core decides, done.
+/// Performs the core's actions.
 extension RouterService {
+    /// Passes an event to the core and performs the resulting actions. Then reports workers that could not be reached
+    /// as lost.
     func handle(_ event: RouterCore.Event, at now: Instant) {
         perform(core.handle(event, at: now))
         while let peer = unreachable.popLast() {
             logger.warning("worker cannot be reached")
-            // If its connection has ended, that is the reason.
+            // If the worker's connection has ended, that is the reason to report.
             try? readConnectionEvents()
             perform(core.handle(.lost(peer, .unreachable), at: now))
         }
@@ -44,6 +46,7 @@ extension RouterService {
         }
     }
 
+    /// Sends the reply of the request with this token.
     func send(_ reply: RouterCore.Reply, to token: RouterCore.Token) {
         guard let request = pending.request(token) else { return }
         guard request.isConnected else { return core.noteUndelivered() }
@@ -57,7 +60,7 @@ extension RouterService {
             outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
         }
-        // A client that is gone, or does not read, loses its reply: nobody else may wait for it.
+        // A client that is gone or does not read loses its reply, so that no other client waits for it.
         do {
             if try clients.socket.send(outgoing) != .sent { core.noteUndelivered() }
         } catch {
@@ -73,12 +76,15 @@ extension RouterService {
         }
     }
 
-    /// - Parameter appendPayload: puts the frame behind the message that it is to have.
+    /// Sends a message to a worker. A worker that cannot be reached is added to `unreachable`.
+    ///
+    /// - Parameter appendPayload: appends the message's payload frame, if it has one.
     func send(_ message: RouterMessage, to peer: RouterCore.Peer, appendPayload: (Message) -> Void = { _ in }) {
         let outcome = try? send(message.encoded(), to: peer, appendPayload: appendPayload)
         if outcome != .sent { unreachable.append(peer) }
     }
 
+    /// Sends encoded bytes to a worker and returns the outcome.
     func send(
         _ message: [UInt8], to peer: RouterCore.Peer, appendPayload: (Message) -> Void = { _ in }
     ) throws(ZeroMQError) -> Socket.SendOutcome {
@@ -91,6 +97,7 @@ extension RouterService {
         return try workers.socket.send(outgoing)
     }
 
+    /// Passes a durable job with its image to the journal.
     func persist(
         _ job: UInt64, _ header: RequestHeader, key: String?, sha256: [UInt8]?, _ token: RouterCore.Token
     ) {

@@ -5,8 +5,9 @@ internal import Reactor
 internal import RouterCore
 internal import Settings
 
-/// Who may connect, who is connected, and who has gone.
+/// Authentication, and the start and end of connections.
 extension RouterService {
+    /// Returns the principal that sent a client's message.
     func principal(of message: Message) -> Principal {
         guard let authenticator else {
             return Principal(.connection(Sender(message).identity), .operator)
@@ -15,6 +16,7 @@ extension RouterService {
         return Principal(.key(sender.name), Principal.Rights(sender.role))
     }
 
+    /// Answers waiting ZAP requests, up to the limit per turn.
     func answerHandshakes() throws {
         let refused = try authenticator?.answer(atMost: Self.handshakesPerTurn) ?? 0
         if let count = unlistedKeys.take(refused, at: MonotonicClock.now()) {
@@ -22,6 +24,7 @@ extension RouterService {
         }
     }
 
+    /// Reads the allow-list again. A list that cannot be used leaves the old one in place.
     func reloadAllowList() {
         guard let keys = settings.keys else { return }
         do {
@@ -32,16 +35,18 @@ extension RouterService {
         }
     }
 
-    /// The connection that a client's message came on, and whether that has ended; nil if libzmq does not tell.
+    /// Returns the connection on which a client's message arrived, and whether it has ended; nil if libzmq does not
+    /// report it.
     func connection(of message: Message) throws -> (connection: Pending.Connection, hasEnded: Bool)? {
         guard let descriptor = message.sourceDescriptor.map(ConnectionDescriptor.init) else { return nil }
         let connection = Pending.Connection(descriptor: descriptor, sender: Sender(message))
-        // Another sender on this descriptor is a newer connection, and the end of the older one is still to be read. One that
-        // chose its own routing id looks the same on its newer connection.
+        // Another sender on this descriptor is a newer connection, and the older one's end is still unread. A client
+        // with a routing id of its own choice has the same sender on its newer connection.
         if case .numbered = connection.sender, senderOn[descriptor] == connection.sender { return (connection, false) }
         try readConnectionEvents()
         guard clients.isOpen(descriptor) else { return (connection, true) }
-        // Messages are read behind their connection's end, when its descriptor may be another one's already.
+        // A message may be read after its connection's end, when the descriptor may already belong to another
+        // connection.
         if let other = senderOn[descriptor] {
             if connection.sender.isOlder(than: other) { return (connection, true) }
             if other.isOlder(than: connection.sender) {
@@ -52,12 +57,13 @@ extension RouterService {
         return (connection, false)
     }
 
+    /// Cancels the requests of ended connections.
     func clientsGone(_ tokens: Set<RouterCore.Token>) {
         pending.disconnect(tokens)
         handle(.clientsGone(tokens), at: MonotonicClock.now())
     }
 
-    /// libzmq tells of a connection's end by its descriptor; a message tells on which descriptor it came.
+    /// Remembers which worker is on a connection. libzmq reports the end of a connection by its descriptor.
     func noteConnection(of peer: RouterCore.Peer, _ descriptor: Int32?) throws {
         guard let descriptor else { return }
         // The end of an older connection with this descriptor was reported before the newer one could send anything.
@@ -65,6 +71,7 @@ extension RouterService {
         peerOn[ConnectionDescriptor(descriptor)] = peer
     }
 
+    /// Reads the events of both sockets' monitors, and reports lost workers and clients to the core.
     func readConnectionEvents() throws {
         let (clients, workers) = (try clients.readEvents(), try workers.readEvents())
         for connection in workers.ended {
@@ -84,8 +91,9 @@ extension RouterService {
         }
     }
 
+    /// Ends connections that send messages without an end.
     func endMessagesWithoutEnd() throws {
-        // First, and again: what is looked at must be there, and what is found must go.
+        // Events are read before, so that only open connections are examined, and after, so that those found are ended.
         try readConnectionEvents()
         let found = clients.look() + workers.look()
         if found > 0 { try readConnectionEvents() }

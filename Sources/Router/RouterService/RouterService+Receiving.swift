@@ -9,8 +9,10 @@ internal import Reactor
 internal import RouterCore
 internal import Settings
 
-/// What arrives, as events of the core.
+/// Turns what arrives into events of the core.
 extension RouterService {
+    /// Receives clients' messages, up to the limit per turn.
+    ///
     /// - Returns: whether everything that had arrived was read.
     func receiveFromClients() throws -> Bool {
         for _ in 0..<Self.messagesPerTurn {
@@ -25,6 +27,7 @@ extension RouterService {
         return false
     }
 
+    /// Decodes a client's message into an event, and stores it under the token.
     func event(
         for message: Message, _ token: RouterCore.Token, _ connection: Pending.Connection?
     ) -> RouterCore.Event {
@@ -65,7 +68,8 @@ extension RouterService {
             totalBytes: message.totalBytes, from: principal(of: message))
     }
 
-    /// The image's SHA-256, which an idempotency key stands for; nil without a key, and of an image that is not taken.
+    /// Returns the image's SHA-256, which is part of what an idempotency key stands for. Returns nil without a key, and
+    /// for an image that is too large to be admitted.
     func digest(of image: Int?, in message: Message, _ header: RequestHeader) -> [UInt8]? {
         guard let image, header.verb == .classify, header.idempotencyKey != nil,
             message.byteCount(at: image) <= settings.imageBytes
@@ -73,6 +77,8 @@ extension RouterService {
         return message.withBytes(at: image) { SHA256.digest(of: $0) }
     }
 
+    /// Receives workers' messages, up to the limit per turn.
+    ///
     /// - Returns: whether everything that had arrived was read.
     func receiveFromWorkers() throws -> Bool {
         for _ in 0..<Self.messagesPerTurn {
@@ -80,13 +86,14 @@ extension RouterService {
                 return true
             }
             workers.noteDelivery(of: incoming)
-            // Without a peer: only one that chose its own routing id can have another one, and workers choose none.
+            // A message without a peer id comes from a peer with a routing id of its own choice, and workers choose
+            // none.
             guard let peer = Self.peer(incoming), incoming.count >= 2, incoming.droppedFrames == 0 else {
                 handle(.malformedMessage, at: MonotonicClock.now())
                 continue
             }
             if let authenticator, authenticator.sender(of: incoming, in: .workers) == nil {
-                // Its key was taken out of the list. If it was a worker, its jobs go to others at once.
+                // The worker's key was removed from the allow-list, so its jobs go to other workers at once.
                 handle(.lost(peer, .revoked), at: MonotonicClock.now())
                 continue
             }
@@ -105,7 +112,7 @@ extension RouterService {
 
     private func take(_ message: WorkerMessage, from peer: RouterCore.Peer) throws {
         let now = MonotonicClock.now()
-        // The routing id and the message; what is behind them are crops.
+        // The routing id and the message come first; the frames behind them are crops.
         let payload = 2
         if case .crops(let crops) = message {
             let frames = (payload..<incoming.count).map { incoming.byteCount(at: $0) }
@@ -116,7 +123,7 @@ extension RouterService {
         if case .hello(let hello) = message {
             try noteConnection(of: peer, incoming.sourceDescriptor)
             logger.info(
-                "worker said hello",
+                "worker sent HELLO",
                 metadata: ["worker": "\(hello.worker)", "model": "\(hello.model)", "credit": "\(hello.credit)"])
         }
         handle(.worker(peer, message), at: now)
@@ -126,10 +133,11 @@ extension RouterService {
         logger.warning(
             "worker of another release was refused",
             metadata: ["its-protocol": "\(version)", "protocol": "\(Limits.workerProtocolVersion)"])
-        // It is on no roster: if it is gone, nobody needs to hear of it.
+        // The worker is not on the roster, so nobody depends on the outcome.
         _ = try? send(RouterMessage.refusal(ofVersion: version), to: peer)
     }
 
+    /// Passes the journal's mail to the core.
     func receiveFromJournal() {
         for mail in journal?.mail.drain() ?? [] {
             let now = MonotonicClock.now()
@@ -155,6 +163,8 @@ extension RouterService {
         }
     }
 
+    /// Handles signals: SIGHUP reloads the allow-list, the first other signal starts the drain, and a further one
+    /// abandons it.
     func receiveSignals() {
         while let signal = signals.receive() {
             if signal == .hangUp {
@@ -172,6 +182,8 @@ extension RouterService {
         }
     }
 
+    /// Returns the peer that a worker's message comes from, or nil if its routing id was not assigned by the ROUTER
+    /// socket.
     static func peer(_ message: Message) -> RouterCore.Peer? {
         guard message.count > 0, message.byteCount(at: 0) == routingIDBytes else { return nil }
         let routingID = message.withBytes(at: 0) { bytes in

@@ -8,35 +8,35 @@ internal import Reactor
 internal import RouterCore
 package import Settings
 
-/// The router's shell: one thread that receives, asks the core, and sends.
+/// The router's shell: one thread that receives, passes events to the core, and sends.
 ///
-/// Everything that is decided is decided in `RouterCore`; this type turns frames into events and actions into frames, and
-/// keeps the messages meanwhile. Images and crops are never copied: the frame that a client or a locator sent is the frame
-/// that the workers get, by reference.
+/// `RouterCore` makes every decision. This type turns frames into events and actions into frames, and keeps the
+/// messages meanwhile. Images and crops are never copied: workers get the very frame that a client or a locator sent,
+/// by reference.
 package final class RouterService {
-    /// Messages taken from one socket before the others have their turn.
+    /// The most messages received from one socket before the others get their turn.
     static let messagesPerTurn = 256
-    /// Bytes of the routing id that a ROUTER gives to a peer that brings none: a zero and a 32-bit number.
+    /// The bytes of a routing id that the ROUTER socket assigns: a zero and a 32-bit number.
     static let routingIDBytes = 5
-    /// Messages that may wait for one worker to read them; beyond, it loses its place.
+    /// The most messages that may wait for one worker to read them. Beyond that, the worker counts as lost.
     static let workerHighWater = 1000
-    /// Replies that may wait for one client to read them, besides those to all the jobs that it can have in flight; beyond,
-    /// it loses its replies.
+    /// The most replies that may wait for one client to read them, besides one for each of `max-jobs`. Further replies
+    /// to it are lost.
     static let clientHighWater = 1000
     /// How long replies may take to leave after the last one was sent.
     static let linger = Duration.seconds(1)
-    /// Whose machine or network is gone loses its connection, and with it what waits for it there. TCP finds that out, not
-    /// libzmq: see ``SocketOptions/heartbeat``.
+    /// A peer whose machine or network is gone loses its connection, and the messages queued for it. TCP detects that,
+    /// not libzmq: see ``SocketOptions/heartbeat``.
     static let keepAlive = SocketOptions.KeepAlive(idleSeconds: 10, intervalSeconds: 10, probes: 3)
     static let acknowledgementTimeout = Duration.seconds(40)
-    /// Handshakes judged before messages have their turn.
+    /// The most handshakes judged before messages get their turn.
     static let handshakesPerTurn = 64
-    /// Between two looks for messages that do not end.
+    /// The time between two looks for messages without an end.
     static let lookInterval = Duration.milliseconds(100)
-    /// How long messages that are still unread put such a look off.
+    /// How long unread messages put off such a look.
     static let lookPatience = Duration.seconds(1)
-    /// Descriptors besides those of the connections that may stay: the process's own, and those of connections that are being
-    /// ended.
+    /// The descriptors needed besides those of the allowed connections: the process's own, and those of connections
+    /// being ended.
     static let spareDescriptors = 2000
 
     let settings: RouterSettings
@@ -44,7 +44,7 @@ package final class RouterService {
     let context: Context
     var clients: Listener
     var workers: Listener
-    /// Nil without keys: everybody may do everything.
+    /// The authenticator; nil without keys, when everybody may do everything.
     let authenticator: Authenticator?
     var unlistedKeys = RateLimitedLog()
     var crowded = RateLimitedLog()
@@ -57,26 +57,29 @@ package final class RouterService {
     var core: RouterCore
     var pending = Pending()
     var crops = CropStore()
-    /// The workers by their connections' descriptors.
+    /// The workers, by their connections' descriptors.
     var peerOn: [ConnectionDescriptor: RouterCore.Peer] = [:]
-    /// Who sent the last message on each client's connection.
+    /// The sender of the last message on each client's connection.
     var senderOn: [ConnectionDescriptor: Sender] = [:]
     var random = BufferedRandom()
     var drainEnds: Instant?
     var isDrained = false
     let incoming = Message()
     let outgoing = Message()
-    /// Peers to which a message could not be sent; the core hears of them when it has been obeyed.
+    /// Workers to which a message could not be sent. The core learns of them after its actions have been performed.
     var unreachable: [RouterCore.Peer] = []
 
-    /// Reads the ensemble and binds both sockets. Errors name the file or the endpoint and what to do.
+    /// Reads the ensemble, opens the journal and binds both sockets.
+    ///
+    /// - Throws: an error that names the file or the endpoint, and what to do.
     package init(settings: RouterSettings, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
-        // Signals first: threads that libzmq starts inherit the mask.
+        // The signals are blocked first, because the threads that libzmq starts inherit the mask.
         signals = try SignalDescriptor(
             settings.keys == nil ? [.terminate, .interrupt] : [.terminate, .interrupt, .hangUp])
-        // At the limit libzmq would end the process over an ipc connection, and try without a pause to accept one of TCP.
+        // At the limit of descriptors libzmq would end the process on an ipc connection, and retry a TCP accept in a
+        // busy loop.
         let (needed, allowed) = (2 * settings.maxConnections + Self.spareDescriptors, OpenFiles.raiseLimit())
         guard needed <= allowed else {
             throw RouterServiceError(
@@ -99,7 +102,7 @@ package final class RouterService {
         options.tcpAcknowledgementTimeout = Self.acknowledgementTimeout
         options.ipv6 = settings.clientEndpoint.contains("[")
         options.zapDomain = authenticator.map { _ in Authenticator.Domain.clients.rawValue }
-        // With keys, one client could take another's replies by its routing id.
+        // With keys, a client could take another's replies by using its routing id.
         options.routerHandover = authenticator == nil
         clients = try Listener(
             settings.clientEndpoint, context: context, options: options,
@@ -140,7 +143,7 @@ package final class RouterService {
             epochSeed: .random(in: .min ... .max), at: MonotonicClock.now())
     }
 
-    /// Serves until a signal has ended it and everything in flight is answered.
+    /// Serves until a signal ends it and everything in flight is answered.
     package func run() throws {
         logger.info(
             "router is ready",

@@ -1,10 +1,10 @@
 internal import BifronsZeroMQ
 
-/// Who sent a client's message: its routing id.
+/// The sender of a client's message, by its routing id.
 enum Sender: Hashable {
-    /// The number that the ROUTER gave to the connection: each gets the next one, and after the last one comes the first.
+    /// The number that the ROUTER socket assigned to the connection. Numbers are consecutive and wrap around.
     case numbered(UInt32)
-    /// A number that stands for the id that the client chose: its connections follow one another with the same.
+    /// A hash of the routing id that the client chose. All its connections share it.
     case named(Int)
 
     init(_ message: Message) {
@@ -18,7 +18,7 @@ enum Sender: Hashable {
         }
     }
 
-    /// What stands for the client where there are no keys.
+    /// The number that stands for the client where keys are not in use.
     var identity: Int {
         switch self {
         case .numbered(let number): Int(number)
@@ -26,7 +26,7 @@ enum Sender: Hashable {
         }
     }
 
-    /// Whether its connection was made before the other one; false if that cannot be told.
+    /// Whether this sender's connection was made before the other's; false if that cannot be told.
     func isOlder(than other: Sender) -> Bool {
         guard case .numbered(let own) = self, case .numbered(let others) = other else { return false }
         return own != others && others &- own < 1 << 31
