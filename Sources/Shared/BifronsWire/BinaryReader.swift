@@ -1,7 +1,7 @@
-/// Reads the fields of a message between router and worker, whatever the bytes are.
+/// Decodes the fields of a message between router and worker. Total: any bytes give a value or an error.
 struct BinaryReader {
     static let digestBytes = 32
-    /// In place of a count of faces.
+    /// The value in place of a count of faces when no faces were looked for.
     static let notLookedFor = UInt16.max
 
     private let bytes: UnsafeRawBufferPointer
@@ -11,7 +11,7 @@ struct BinaryReader {
         self.bytes = bytes
     }
 
-    /// The type byte, behind a version that we speak.
+    /// Returns the type byte, after checking that the message has this release's version of the protocol.
     mutating func header() throws(MalformedMessage) -> UInt8 {
         let version: UInt8 = try integer()
         guard version == Limits.workerProtocolVersion else {
@@ -33,6 +33,7 @@ struct BinaryReader {
         return byte == 1
     }
 
+    /// Returns a text of at most `limit` bytes.
     mutating func string(limit: Int) throws(MalformedMessage) -> String {
         let count = Int(try integer(UInt16.self))
         guard count <= limit else { throw MalformedMessage(reason: "a text of \(count) bytes, more than \(limit)") }
@@ -50,6 +51,7 @@ struct BinaryReader {
         return metrics.filter { $0.value.isFinite }
     }
 
+    /// Checks that no bytes are left.
     func end() throws(MalformedMessage) {
         guard offset == bytes.count else {
             throw MalformedMessage(reason: "\(bytes.count - offset) bytes behind the end")
@@ -64,7 +66,7 @@ struct BinaryReader {
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     }
 
-    /// A count of at least one that does not go beyond a limit.
+    /// Returns a count from 1 to `limit`.
     private mutating func count(of what: String, upTo limit: Int) throws(MalformedMessage) -> Int {
         let count = Int(try integer(UInt8.self))
         guard (1...limit).contains(count) else { throw MalformedMessage(reason: "\(count) \(what)") }
@@ -134,7 +136,8 @@ extension BinaryReader {
         return WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: try timings())
     }
 
-    /// How many faces were found, if that fits those that were cut out.
+    /// Returns the number of faces found, or nil if none were looked for. Checks that it fits the number of faces cut
+    /// out.
     private mutating func facesFound(cutOut: Int) throws(MalformedMessage) -> Int? {
         let count = try integer(UInt16.self)
         guard count != Self.notLookedFor else {
@@ -165,6 +168,7 @@ extension BinaryReader {
         Box(x: try integer(), y: try integer(), width: try integer(), height: try integer())
     }
 
+    /// Returns by how many degrees clockwise a face is turned; nil for 0.
     private mutating func turn() throws(MalformedMessage) -> Double? {
         let tenths: Int16 = try integer()
         guard Limits.turnTenths.contains(tenths) else {

@@ -1,4 +1,4 @@
-/// Writes the fields of a message between router and worker.
+/// Encodes the fields of a message between router and worker.
 struct BinaryWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -12,7 +12,7 @@ struct BinaryWriter {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
-    /// Writes at most `limit` bytes of the text, cut between characters.
+    /// Writes the text, cut between characters to at most `limit` bytes.
     mutating func string(_ text: String, limit: Int) {
         var kept = Substring(text)
         while kept.utf8.count > limit { kept.removeLast() }

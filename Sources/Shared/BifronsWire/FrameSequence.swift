@@ -1,11 +1,11 @@
-/// The frames of one message, wherever they live: the codecs read them without knowing about sockets.
+/// The frames of one message, however they are stored: the decoders need not know about sockets.
 public protocol FrameSequence {
     var count: Int { get }
 
-    /// Bytes of frame `index`.
+    /// Returns the bytes of frame `index`.
     func byteCount(at index: Int) -> Int
 
-    /// The bytes of frame `index`, valid for the length of the call only.
+    /// Calls `body` with the bytes of frame `index`, which are valid only during the call.
     func withBytes<Result>(at index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result
 }
 

@@ -1,6 +1,6 @@
-/// A point on a monotonic clock, in nanoseconds from an origin that only the clock knows.
+/// A point on a monotonic clock, in nanoseconds from an arbitrary origin.
 ///
-/// The cores never read a clock: whoever drives them says what time it is.
+/// The cores never read a clock. Their driver passes the time in.
 public struct Instant: Comparable, Hashable, Sendable {
     public var nanoseconds: Int64
 
@@ -26,13 +26,13 @@ public struct Instant: Comparable, Hashable, Sendable {
 }
 
 extension Duration {
-    /// The whole duration in nanoseconds; spans of over 292 years do not fit.
+    /// The duration in nanoseconds, rounded towards zero. Durations over 292 years do not fit.
     public var nanoseconds: Int64 {
-        // Not by `components`, whose division costs the router more than its other arithmetic on a job together.
+        // `components` divides, which costs the router more than all its other arithmetic for a job.
         Int64(attoseconds / 1_000_000_000)
     }
 
-    /// The whole duration in milliseconds, fractions included.
+    /// The duration in milliseconds, with fractions.
     public var milliseconds: Double {
         Double(nanoseconds) / 1e6
     }

@@ -1,22 +1,25 @@
 /// A strict, allocation-free reader of one JSON text (RFC 8259) in memory.
 ///
-/// The router reads a header for every job on its only thread. Foundation's decoder costs more there than all the rest of
-/// the router's work on a small job, and cannot hand out `metadata` as it stands; hence this small reader.
+/// The router decodes a header for every job on its only thread. Foundation's decoder costs more there than all the
+/// rest of the router's work on a small job, and it cannot return `metadata` as the client wrote it.
 struct JSONReader {
+    /// The kind of a JSON value.
     enum Kind {
         case object, array, string, number, boolean, null
     }
 
+    /// The text is not JSON.
     struct SyntaxError: Error {
-        /// Bytes before the place where the text stops being JSON.
+        /// The number of bytes before the place where the text stops being JSON.
         var offset: Int
+        /// What JSON would have there.
         var expected: String
     }
 
     private let bytes: UnsafeRawBufferPointer
     private(set) var offset = 0
 
-    /// `bytes` must be UTF-8 (`isUTF8`) and outlive the reader.
+    /// - Parameter bytes: UTF-8 (see `isUTF8`) that outlives the reader.
     init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
@@ -25,9 +28,9 @@ struct JSONReader {
         bytes.allSatisfy { $0 < 0x80 } || String(validating: bytes, as: UTF8.self) != nil
     }
 
-    // MARK: Walking
+    // MARK: Structure
 
-    /// What the next value is, by its first byte.
+    /// Returns the kind of the next value, by its first byte.
     mutating func peek() throws(SyntaxError) -> Kind {
         skipSpace()
         switch current {
@@ -41,13 +44,13 @@ struct JSONReader {
         }
     }
 
-    /// Opens an object or array. Call `nextMember` or `nextElement` until it answers no.
+    /// Enters an object or array. Call `nextMember` until it returns nil, or `nextElement` until it returns false.
     mutating func open(_ kind: Kind) throws(SyntaxError) {
         skipSpace()
         try take(kind == .object ? UInt8(ascii: "{") : UInt8(ascii: "["), "an opening bracket")
     }
 
-    /// The next key of the open object, with the reader at its value; nil when the object has ended.
+    /// Returns the next key of the open object and moves to its value, or returns nil at the object's end.
     mutating func nextMember(isFirst: Bool) throws(SyntaxError) -> String? {
         guard try hasNext(isFirst: isFirst, end: UInt8(ascii: "}")) else { return nil }
         skipSpace()
@@ -57,12 +60,12 @@ struct JSONReader {
         return key
     }
 
-    /// Whether the open array has another element, with the reader at it.
+    /// Returns whether the open array has another element, and moves to it.
     mutating func nextElement(isFirst: Bool) throws(SyntaxError) -> Bool {
         try hasNext(isFirst: isFirst, end: UInt8(ascii: "]"))
     }
 
-    /// Nothing but white space may stand behind the value.
+    /// Checks that only white space is left.
     mutating func end() throws(SyntaxError) {
         skipSpace()
         if offset < bytes.count { throw expected("the end") }
@@ -77,7 +80,7 @@ struct JSONReader {
         return value
     }
 
-    /// The number, if it is written as an integer that fits; nil for any other well-formed number.
+    /// Returns the number if it is written as an integer that fits into an `Int`; nil for any other well-formed number.
     mutating func integer() throws(SyntaxError) -> Int? {
         skipSpace()
         let start = offset
@@ -94,9 +97,9 @@ struct JSONReader {
         return hasEscapes ? Self.unescaped(raw) : String(decoding: raw, as: UTF8.self)
     }
 
-    /// Walks over a value of any kind and gives its bytes as they stand.
+    /// Skips a value of any kind and returns its bytes as written.
     ///
-    /// - Parameter depth: how many objects and arrays stand around the value.
+    /// - Parameter depth: the number of objects and arrays around the value.
     mutating func skipValue(depth: Int = 1) throws(SyntaxError) -> UnsafeRawBufferPointer {
         let kind = try peek()
         if kind == .object || kind == .array, depth >= Limits.headerDepth {
@@ -130,9 +133,9 @@ struct JSONReader {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
     }
 
-    // MARK: Pieces
+    // MARK: Tokens
 
-    /// Zero past the end: no JSON token begins with it.
+    /// The byte at the offset, or zero at the end: no JSON token begins with zero.
     private var current: UInt8 { offset < bytes.count ? bytes[offset] : 0 }
 
     private func expected(_ what: String) -> SyntaxError {
@@ -169,7 +172,7 @@ struct JSONReader {
         return true
     }
 
-    /// Walks over a number; true if it has neither fraction nor exponent.
+    /// Skips a number and returns whether it has neither fraction nor exponent.
     private mutating func number() throws(SyntaxError) -> Bool {
         if current == UInt8(ascii: "-") { offset += 1 }
         if current == UInt8(ascii: "0") {
@@ -198,7 +201,7 @@ struct JSONReader {
         if offset == start { throw expected("a digit") }
     }
 
-    /// Walks over a string; true if it has escapes.
+    /// Skips a string and returns whether it has escapes.
     private mutating func skipString() throws(SyntaxError) -> Bool {
         try take(UInt8(ascii: "\""), "a string")
         var hasEscapes = false
@@ -241,7 +244,7 @@ struct JSONReader {
         Character(UnicodeScalar(byte)).hexDigitValue.map(UInt16.init)
     }
 
-    /// The text of a string whose escapes are known to be well formed; a lone surrogate becomes U+FFFD.
+    /// Returns the text of a string whose escapes are well formed. A lone surrogate becomes U+FFFD.
     private static func unescaped(_ raw: UnsafeRawBufferPointer) -> String {
         var units: [UInt16] = []
         var plain: [UInt8] = []

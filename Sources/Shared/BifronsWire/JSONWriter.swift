@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 
-/// Appends JSON to a byte array, without intermediate values: a result is written for every job, on the router's thread.
+/// Appends JSON to a byte array without intermediate values: the router writes a result for every job on its only
+/// thread.
 struct JSONWriter {
     private(set) var bytes: [UInt8] = []
     private var needsComma = false
@@ -19,7 +20,7 @@ struct JSONWriter {
         }
     }
 
-    /// A key that needs no escapes.
+    /// Writes a key that needs no escapes.
     mutating func key(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -40,7 +41,7 @@ struct JSONWriter {
         var value = value
         bytes.append(UInt8(ascii: "\""))
         value.withUTF8 { text in
-            // Nearly every string is written as it stands. Without an early exit the search runs on vectors.
+            // Nearly every string needs no escape. This loop has no early exit, so the compiler can vectorise it.
             var escapes = 0
             for byte in text { escapes &+= Self.needsEscape(byte) ? 1 : 0 }
             if escapes > 0 {
@@ -52,7 +53,7 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// A string of two hexadecimal digits a byte.
+    /// Writes a string of two hexadecimal digits per byte.
     mutating func hexadecimal(_ value: [UInt8]) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -60,12 +61,12 @@ struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// A string of the bytes in base 64.
+    /// Writes the bytes as a string in base 64.
     mutating func base64(_ value: [UInt8]) {
         string(Data(value).base64EncodedString())
     }
 
-    /// `[x, y, width, height]`.
+    /// Writes `[x, y, width, height]`.
     mutating func box(_ value: Box) {
         array([value.x, value.y, value.width, value.height]) { $0.integer(Int($1)) }
     }
@@ -76,7 +77,7 @@ struct JSONWriter {
         appendDigits(value.magnitude)
     }
 
-    /// A number with at most `decimals` digits behind the point; what is not finite becomes null.
+    /// Writes a number rounded to at most `decimals` digits after the point. A number that is not finite becomes null.
     mutating func number(_ value: Double, decimals: Int = 6) {
         separate()
         guard value.isFinite else { return bytes.append(contentsOf: "null".utf8) }
@@ -102,7 +103,7 @@ struct JSONWriter {
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
     }
 
-    /// A value that is JSON already.
+    /// Writes a value that is JSON already.
     mutating func raw(_ value: [UInt8]) {
         separate()
         bytes.append(contentsOf: value)

@@ -1,8 +1,8 @@
-/// Whose a job is. Those of one owner never meet another's: by their ids, or by their idempotency keys.
+/// The owner of a job. Ids and idempotency keys of different owners never collide.
 public struct JobOwner: Hashable, Sendable {
-    /// The name of the key that the job came with; nil where there are no keys.
+    /// The name of the CURVE key with which the job was submitted; nil where keys are not in use.
     public var key: String?
-    /// On whose behalf a gateway sent it.
+    /// The owner on whose behalf a gateway submitted the job; nil for none.
     public var owner: String?
 
     public init(key: String?, owner: String? = nil) {
@@ -11,13 +11,14 @@ public struct JobOwner: Hashable, Sendable {
     }
 }
 
-/// What an idempotency key stands for: a picture, and what was asked of it.
+/// The content that an idempotency key stands for: an image and the questions about it.
 ///
-/// The rest of a header may differ between requests with one key. The policy may, too: it decides on what is known.
+/// The rest of the header may differ between requests with the same key. This includes the policy, which is applied to
+/// the stored scores.
 public struct KeyedContent: Equatable, Sendable {
-    /// The 32 bytes of the image's SHA-256; nil if that is not known.
+    /// The 32 bytes of the image's SHA-256; nil if unknown.
     public var sha256: [UInt8]?
-    /// In alphabetical order; nil for all.
+    /// The requested models in alphabetical order; nil for all.
     public var models: [String]?
     public var requirement: RequestHeader.Requirement
     public var explain: Bool
@@ -29,7 +30,7 @@ public struct KeyedContent: Equatable, Sendable {
         explain = header.explain
     }
 
-    /// The error for a request with this content, if its key stands for another.
+    /// Returns the error for a request with this content whose key stands for `known`, or nil if the contents match.
     public func conflict(with known: KeyedContent) -> WireError? {
         let difference: String
         if let sha256, let other = known.sha256, sha256 != other {

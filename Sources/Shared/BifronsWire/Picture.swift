@@ -1,4 +1,4 @@
-/// A rectangle in pixels of the upright picture.
+/// A rectangle in pixels of the upright image.
 public struct Box: Hashable, Sendable {
     public var x: Int32
     public var y: Int32
@@ -13,24 +13,24 @@ public struct Box: Hashable, Sendable {
     }
 }
 
-/// What a network wants of a picture: which part of it, in how many pixels. Networks with equal specifications see the same
-/// crops, so one frame serves them all.
+/// The crops that a network wants: which part of an image, and in how many pixels. Networks with equal specifications
+/// get the same crops, so one frame serves them all.
 public struct CropSpecification: Hashable, Sendable {
-    /// Which part of a picture is cut out.
+    /// Which part of an image is cut out.
     public enum Kind: Hashable, Sendable {
-        /// A square around each face, `margin` times the longer side of its box (``Limits/cropMargins``); without a face
-        /// the central square.
+        /// A square around each face, whose side is `margin` times the longer side of the face's bounding box
+        /// (``Limits/cropMargins``). Without a face, the central square.
         case face(margin: Double)
-        /// The largest square in the middle.
+        /// The largest square in the centre of the image.
         case centralSquare
     }
 
     public var kind: Kind
-    /// Pixels of a crop, at least 1.
+    /// The width of a crop in pixels, at least 1.
     public var width: UInt16
-    /// Pixels of a crop, at least 1.
+    /// The height of a crop in pixels, at least 1.
     public var height: UInt16
-    /// The version of the way from file to crop, which the network was made for.
+    /// The version of preprocessing, from file to crop, that the network was made for.
     public var preprocessing: UInt16
 
     public init(kind: Kind, width: UInt16, height: UInt16, preprocessing: UInt16) {
@@ -40,30 +40,30 @@ public struct CropSpecification: Hashable, Sendable {
         self.preprocessing = preprocessing
     }
 
-    /// Bytes of one crop: red, green, blue of the first pixel of the top row, then of the next one.
+    /// The bytes of one crop: red, green and blue of each pixel, row by row from the top left.
     public var cropBytes: Int { 3 * Int(width) * Int(height) }
 
-    /// Whether faces must be found for it.
+    /// Whether faces must be found to cut these crops.
     public var needsFaces: Bool {
         if case .face = kind { true } else { false }
     }
 
-    /// Bytes of the crops of a picture with more faces than are cut out.
+    /// The most bytes that the crops of one image can take.
     public var mostBytes: Int { needsFaces ? Limits.faces * cropBytes : cropBytes }
 }
 
-/// Where a network found its evidence: the class-activation map of one crop (Zhou et al. 2016, "Learning deep features for
-/// discriminative localization").
+/// Where a network found its evidence: the class-activation map of one crop (Zhou et al. 2016, "Learning deep features
+/// for discriminative localization").
 public struct EvidenceMap: Hashable, Sendable {
-    /// Cells across, 1 to ``Limits/mapSide``.
+    /// The number of cells across, 1 to ``Limits/mapSide``.
     public var width: Int
-    /// Cells down, 1 to ``Limits/mapSide``.
+    /// The number of cells down, 1 to ``Limits/mapSide``.
     public var height: Int
-    /// `width` × `height` cells, row by row from the top left: 255 where the evidence for what the model says is
-    /// strongest, 0 where there is none or it speaks for the opposite.
+    /// `width` × `height` cells, row by row from the top left. 255 stands for the strongest evidence for the model's
+    /// answer, 0 for none or for evidence of the opposite.
     public var cells: [UInt8]
 
-    /// - Precondition: as many cells as width and height say, both within their limit.
+    /// - Precondition: `width` and `height` are within ``Limits/mapSide``, and `cells` has `width` × `height` elements.
     public init(width: Int, height: Int, cells: [UInt8]) {
         precondition((1...Limits.mapSide).contains(width) && (1...Limits.mapSide).contains(height))
         precondition(cells.count == width * height)
@@ -73,10 +73,10 @@ public struct EvidenceMap: Hashable, Sendable {
     }
 }
 
-/// An ``EvidenceMap`` and the part of the picture that it is of.
+/// An ``EvidenceMap`` with the part of the image that it covers.
 public struct HeatMap: Hashable, Sendable {
-    /// The part of the upright picture that the network looked at, which the cells divide evenly. When the face was
-    /// turned upright for that, it stands turned about its middle as the face does.
+    /// The part of the upright image that the network saw, divided evenly into the cells. If the face was turned
+    /// upright, the square is turned about its centre as the face is.
     public var square: Box
     public var evidence: EvidenceMap
 
@@ -86,15 +86,16 @@ public struct HeatMap: Hashable, Sendable {
     }
 }
 
-/// What a worker learned of an image file while decoding it.
+/// What a worker learned about an image file by decoding it.
 public struct ImageInformation: Hashable, Sendable {
     public enum Format: String, Codable, CaseIterable, Sendable {
         case jpeg, png
     }
 
     public var format: Format
-    /// Pixels of the upright picture.
+    /// The width of the upright image in pixels.
     public var width: UInt32
+    /// The height of the upright image in pixels.
     public var height: UInt32
     /// The 32 bytes of the file's SHA-256.
     public var sha256: [UInt8]

@@ -1,4 +1,4 @@
-/// Which release of Bifrons this is; reports and `--version` tell it.
+/// The release of Bifrons, as reports and `--version` show it.
 public enum Release {
     public static let version = "0.1.0"
 }

@@ -1,39 +1,45 @@
-/// Where the parts of a client's message stand among its frames: envelope, header, image.
+/// The position of envelope, header and image among the frames of a client's message.
 ///
 /// Total: every sequence of frames gives a layout or an error that can be answered.
 public struct RequestFrames: Equatable, Sendable {
+    /// The form of a request.
     public enum Form: Equatable, Sendable {
-        /// "BIFRONS1" | header | [image]
+        /// The frames "BIFRONS1", header and, optionally, image.
         case version1
-        /// The image alone; the reply is the result alone.
+        /// The image alone. The reply is the result alone.
         case bare
     }
 
-    /// How many frames, from the first, are echoed before the reply.
+    /// The number of leading frames that open the reply.
     public var envelopeCount: Int
     public var form: Form
     /// The index of the header frame; nil in the bare form.
     public var header: Int?
-    /// The index of the image frame, if there is one.
+    /// The index of the image frame; nil without one.
     public var image: Int?
 
-    /// A message that cannot be read, with what is known of how to answer it.
+    /// A malformed message, with what is needed to answer it.
     public struct Malformed: Error, Equatable, Sendable {
-        /// How many frames, from the first, are echoed before the reply.
+        /// The number of leading frames that open the reply.
         public var envelopeCount: Int
         public var form: Form
         public var error: WireError
     }
 
-    /// Whether the message is what `ZMQ_PROBE_ROUTER` sends by itself on connecting: one empty frame, which asks for nothing.
-    /// `frames` and `dropped` are as for ``locate(in:dropped:)``.
+    /// Returns whether the message is the single empty frame that `ZMQ_PROBE_ROUTER` sends on connecting. It asks for
+    /// nothing.
+    ///
+    /// The parameters are those of ``locate(in:dropped:)``.
     public static func isProbe(_ frames: some FrameSequence, dropped: Int = 0) -> Bool {
         frames.count == 1 && dropped == 0 && frames.byteCount(at: 0) == 0
     }
 
-    /// Finds the parts. `frames` begins behind the routing id that a ROUTER socket puts in front.
+    /// Finds the parts of a client's message.
     ///
-    /// `dropped` counts the frames that the receiver read off but did not keep, because no request has as many.
+    /// - Parameters:
+    ///   - frames: the frames behind the routing id that a ROUTER socket prepends.
+    ///   - dropped: the number of frames that the receiver discarded because no request has so many.
+    /// - Throws: how the frames are malformed.
     public static func locate(in frames: some FrameSequence, dropped: Int = 0) throws(Malformed) -> RequestFrames {
         guard frames.count > 0 else { throw malformed(0, .version1, "a request needs at least one frame") }
         if isMagic(frames, at: 0) {
@@ -55,7 +61,7 @@ public struct RequestFrames: Equatable, Sendable {
         let body = delimiter + 1
         let envelopeBytes = (0..<delimiter).reduce(0) { $0 + frames.byteCount(at: $1) }
         guard envelopeBytes <= Limits.envelopeBytes else {
-            // What is too long to be kept for a reply is not echoed either.
+            // An envelope that is too long to keep for the reply is not echoed either.
             throw malformed(
                 0, .version1,
                 "the envelope has \(envelopeBytes) bytes; at most \(Limits.envelopeBytes) are echoed")

@@ -1,8 +1,11 @@
 extension RequestHeader {
-    /// Reads fields whose values are texts, as query parameters and forms have them; names and meanings are the header's own.
+    /// Reads a header from fields with text values, such as query parameters and form fields. Names and meanings are
+    /// the header's own.
     ///
-    /// Numbers stand as digits, booleans as `true`, `false`, `1` or `0` in any case, `models` as names with commas between, `metadata` as JSON.
-    /// - Throws: the error that the same header would get from a router.
+    /// Numbers are written in digits, booleans as `true`, `false`, `1` or `0` in any case, `models` as names separated
+    /// by commas, `metadata` as JSON.
+    ///
+    /// - Throws: the error that a router would answer the same header with.
     public init(verb: Verb, fields: [(name: String, text: String)]) throws(Refused) {
         for (name, text) in fields where Self.booleans.contains(name) && Self.boolean(text) == nil {
             let message = "the field '\(name)' must be true, false, 1 or 0, not '\(text.prefix(32))'"
@@ -25,7 +28,8 @@ extension RequestHeader {
 
     private static let booleans = ["durable", "wait", "explain"]
 
-    /// Clients write a boolean as their language does: Python's is `True`.
+    /// Returns the boolean, or nil. The case is ignored because clients write booleans as their language does, such as
+    /// Python's `True`.
     private static func boolean(_ text: String) -> Bool? {
         switch text.lowercased() {
         case "true", "1": true
@@ -34,14 +38,15 @@ extension RequestHeader {
         }
     }
 
-    /// What cannot be what its field needs stays a string, which decoding refuses with the right sentence.
+    /// Writes a field as JSON. A text that does not fit its field stays a string, which decoding refuses with the right
+    /// message.
     private static func write(_ text: String, of name: String, _ json: inout JSONWriter) {
         switch name {
         case "budget_ms", "priority":
             if let number = Int(text) { json.integer(number) } else { json.string(text) }
         case _ where booleans.contains(name): json.boolean(boolean(text) == true)
         case "models":
-            // Nothing names no model, which is refused as such.
+            // An empty text gives an empty list, which decoding refuses.
             json.array(text.split(separator: ",", omittingEmptySubsequences: text.isEmpty)) { $0.string(String($1)) }
         case "metadata": if isObject(text) { json.raw(Array(text.utf8)) } else { json.string(text) }
         default: json.string(text)

@@ -1,32 +1,32 @@
-/// What a client may ask of a router.
+/// What a client may ask a router.
 public enum Verb: String, Hashable, Sendable, CaseIterable {
     case classify, status, models, fetch, cancel, ping
 }
 
-/// The header frame of a version 1 request, defaults filled in.
+/// The header frame of a version 1 request, with defaults filled in.
 public struct RequestHeader: Equatable, Sendable {
-    /// Whether a missing model spoils the result.
+    /// Whether a verdict needs a score of every requested model (`all`) or of at least one (`any`).
     public enum Requirement: String, Equatable, Sendable {
         case all, any
     }
 
     public var verb: Verb
-    /// The client's own id; for `cancel` and `fetch` the id of the job that is meant.
+    /// The id that the client chose. For `cancel` and `fetch` it names the job.
     public var id: String?
-    /// Milliseconds from the router's receipt of the request to its answer.
+    /// The milliseconds from the router's receipt of the request to its answer.
     public var budgetMilliseconds = Limits.defaultBudgetMilliseconds
     public var priority = Limits.defaultPriority
-    /// The models asked for, without duplicates; nil for all.
+    /// The requested models, without duplicates; nil for all.
     public var models: [String]?
     public var requirement = Requirement.any
     public var policy = "default"
     public var durable = false
     public var wait = true
     public var idempotencyKey: String?
-    /// On whose behalf a gateway asks; nobody else may set it.
+    /// The owner on whose behalf a gateway asks. Only gateways may set it where keys are in use.
     public var owner: String?
     public var explain = false
-    /// The JSON text of the object, as the client wrote it.
+    /// The JSON text of the `metadata` object, as the client wrote it.
     public var metadata: [UInt8]?
 
     public init(verb: Verb, id: String? = nil) {
@@ -34,13 +34,14 @@ public struct RequestHeader: Equatable, Sendable {
         self.id = id
     }
 
-    /// A header that was refused. The id is told if it could be read, so that the client can match the answer.
+    /// The error of a refused header. It has the request's id if that could be read, so that the client can match the
+    /// answer.
     public struct Refused: Error, Equatable, Sendable {
         public var id: String?
         public var error: WireError
     }
 
-    /// Reads a header frame. Total: any bytes give a header or the error to answer with.
+    /// Decodes a header frame. Total: any bytes give a header or the error to answer with.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(Refused) -> RequestHeader {
         var fields = HeaderFields()
         do {
@@ -56,7 +57,7 @@ public struct RequestHeader: Equatable, Sendable {
         return fields.header
     }
 
-    /// The header frame that says what `self` says, defaults left out.
+    /// Returns the header frame of this header, without fields that have their default.
     public func encoded() -> [UInt8] {
         var json = JSONWriter(capacity: 128)
         json.object { json in
@@ -115,7 +116,7 @@ public struct RequestHeader: Equatable, Sendable {
     }
 }
 
-/// Reads the fields one by one. The first thing wrong is remembered and the walk goes on, because the id may come later.
+/// Reads the fields one by one. It keeps the first error and reads on, because the id may follow.
 private struct HeaderFields {
     var header = RequestHeader(verb: .ping)
     var error: WireError?
@@ -191,7 +192,7 @@ private struct HeaderFields {
         }
     }
 
-    /// True if the value is of that kind; otherwise it is refused and skipped.
+    /// Returns whether the value is of this kind. If not, notes an error and skips the value.
     private mutating func expect(
         _ kind: JSONReader.Kind, _ key: String, _ what: @autoclosure () -> String, _ json: inout JSONReader
     ) throws -> Bool {

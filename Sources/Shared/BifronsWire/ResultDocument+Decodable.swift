@@ -46,7 +46,7 @@ extension ResultDocument.Face: Decodable {
         maps = try fields.decodeIfPresent([String: HeatMap].self, forKey: .maps) ?? [:]
     }
 
-    /// A JSON object has no order: the models of a face stand as those of the whole result do.
+    /// Returns the face with its models in the order of the result's models, because a JSON object has no order.
     fileprivate func ordered(like names: [String]) -> Self {
         var face = self
         face.models = names.compactMap { name in models.first { $0.name == name } }

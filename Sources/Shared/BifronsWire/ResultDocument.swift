@@ -1,31 +1,34 @@
-/// The result frame: what a client gets for a request, whatever became of it.
+/// The result frame: the answer to a request, whether it succeeded or failed.
 ///
-/// The router writes it with `encoded()`, clients read it with any `Decoder`; a test holds the two together.
+/// The router encodes it with `encoded()`, and clients decode it with any `Decoder`. A test checks that the two agree.
 public struct ResultDocument: Equatable, Sendable {
+    /// The request's id; nil if the request had none that could be read.
     public var id: String?
     public var status: Status
     public var verdict: Verdict?
-    /// One entry for every model asked for, in the ensemble's order.
+    /// One result for each requested model, in the ensemble's order.
     public var models: [ModelResult] = []
-    /// What decoded the picture and found its faces, when it has done so.
+    /// The result of the first stage; nil if the image was not cut.
     public var locator: LocatorResult?
-    /// Whether the verdict lacks a model that was asked for.
+    /// Whether the verdict lacks a requested model.
     public var degraded = false
-    /// The most workers of one model, or of the locator, that the job was handed to.
+    /// The most workers of one model, or of the locator, that the job was dispatched to.
     public var attempts = 0
-    /// Milliseconds from the router's receipt of the request to this result.
+    /// The milliseconds from the router's receipt of the request to this result.
     public var totalMilliseconds: Double?
-    /// The faces that were scored, the largest first. Nil when nobody looked for any; empty when none was found.
+    /// The scored faces, the largest first. Nil when no model looks for faces; empty when none was found.
     public var faces: [Face]?
-    /// How many faces were found; only the largest are scored. Stands beside `faces`.
+    /// The number of faces found, of which only the largest are scored. Present together with `faces`.
     public var facesFound: Int?
-    /// With `explain`, when no face was scored: each model's map of the central square, by its name.
+    /// Each model's heat map of the central square, by the model's name. Only with `explain`, and only when no face was
+    /// scored.
     public var maps: [String: HeatMap] = [:]
     public var image: ImageInformation?
-    /// The JSON text of the request's `metadata`; not read back by clients of ours.
+    /// The JSON text of the request's `metadata`. Decoding does not read it.
     public var metadata: [UInt8]?
+    /// Why the request failed; nil after a success.
     public var error: Problem?
-    /// With 429: when another try is likely to get in.
+    /// With status 429: the milliseconds after which a retry is likely to be admitted.
     public var retryAfterMilliseconds: Int?
 
     public init(id: String?, status: Status) {
@@ -33,33 +36,37 @@ public struct ResultDocument: Equatable, Sendable {
         self.status = status
     }
 
+    /// Creates the result of a request that failed.
     public init(id: String?, error: WireError) {
         self.init(id: id, status: error.status)
         self.error = Problem(error)
     }
 
+    /// A verdict on an image.
     public enum Label: String, Codable, CaseIterable, Sendable {
         case real
         case aiGenerated = "ai_generated"
-        /// Faces were looked for and none was found: nothing is said about the picture.
+        /// Faces were looked for and none was found, so nothing is said about the image.
         case noFace = "no_face"
     }
 
-    /// What a policy says is to be done with the picture.
+    /// The action that a policy decides on for an image.
     public enum PolicyAction: String, Codable, CaseIterable, Comparable, Sendable {
         case allow, review, block
 
-        /// The milder one is less.
+        /// Returns whether the left action is the milder one.
         public static func < (left: PolicyAction, right: PolicyAction) -> Bool {
             allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
         }
     }
 
+    /// The verdict of a policy on an image.
     public struct Verdict: Equatable, Decodable, Sendable {
         public var label: Label
-        /// Calibrated, in 0...1; nil with the label `noFace`.
+        /// The calibrated probability that the image is AI-generated, from 0 to 1; nil with the label `noFace`.
         public var aiProbability: Double?
         public var action: PolicyAction
+        /// The name of the policy.
         public var policy: String
 
         public init(label: Label, aiProbability: Double?, action: PolicyAction, policy: String) {
@@ -75,6 +82,7 @@ public struct ResultDocument: Equatable, Sendable {
         }
     }
 
+    /// An error, as a code for programs and a message for people.
     public struct Problem: Equatable, Codable, Sendable {
         public var code: String
         public var message: String
@@ -85,17 +93,20 @@ public struct ResultDocument: Equatable, Sendable {
         }
     }
 
+    /// The result of one model.
     public struct ModelResult: Equatable, Decodable, Sendable {
         public var name: String
         public var version: String?
+        /// `sha256:` and the hexadecimal digest of the weights; nil without a score.
         public var digest: String?
         public var status: Status
-        /// Calibrated, in 0...1.
+        /// The calibrated probability, from 0 to 1, that the image is AI-generated; nil without a score.
         public var aiProbability: Double?
-        /// Milliseconds that the crops waited, in the router, on the way and in the worker.
+        /// The milliseconds that the crops waited in the router, on the way and in the worker.
         public var queueMilliseconds: Double?
-        /// Milliseconds from the start of the crops' first batch to the score.
+        /// The milliseconds from the start of the crops' first batch to the score.
         public var computeMilliseconds: Double?
+        /// The name of the worker that scored the crops.
         public var worker: String?
         public var error: Problem?
 
@@ -112,13 +123,13 @@ public struct ResultDocument: Equatable, Sendable {
         }
     }
 
-    /// The first stage of a job.
+    /// The result of the first stage: decoding, finding faces and cutting crops.
     public struct LocatorResult: Equatable, Decodable, Sendable {
         public var version: String
         public var digest: String
-        /// Milliseconds that the picture waited, in the router, on the way and in the worker.
+        /// The milliseconds that the image waited in the router, on the way and in the worker.
         public var queueMilliseconds: Double
-        /// Milliseconds from the start of decoding to the crops.
+        /// The milliseconds from the start of decoding to the crops.
         public var computeMilliseconds: Double
         public var worker: String
 
@@ -139,16 +150,18 @@ public struct ResultDocument: Equatable, Sendable {
         }
     }
 
+    /// One scored face.
     public struct Face: Equatable, Sendable {
-        /// x, y, width and height in pixels of the upright picture.
+        /// The bounding box in pixels of the upright image.
         public var box: Box
-        /// By how many degrees clockwise, more than -180 and at most 180, the face stood turned in the upright picture
-        /// before it was looked at upright; nil when nothing was turned.
+        /// The degrees clockwise, more than -180 and at most 180, by which the face is turned in the upright image. The
+        /// face was turned upright before scoring. Nil if it was not turned.
         public var turned: Double?
+        /// The merged, calibrated probability, from 0 to 1, that the face is AI-generated.
         public var aiProbability: Double
         /// Each model's calibrated probability, in the ensemble's order.
         public var models: [(name: String, aiProbability: Double)]
-        /// With `explain`: each model's map, by its name.
+        /// Each model's heat map by the model's name; empty without `explain`.
         public var maps: [String: HeatMap]
 
         public init(
@@ -168,7 +181,7 @@ public struct ResultDocument: Equatable, Sendable {
         }
     }
 
-    /// The result frame.
+    /// Returns the result frame.
     public func encoded() -> [UInt8] {
         var json = JSONWriter()
         json.object { json in

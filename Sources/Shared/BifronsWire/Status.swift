@@ -1,4 +1,4 @@
-/// The status of a result, a subset of HTTP's codes with the same meanings.
+/// The status of a result: a subset of HTTP's status codes, with the same meanings.
 public struct Status: RawRepresentable, Hashable, Sendable {
     public let rawValue: Int
 
@@ -6,32 +6,32 @@ public struct Status: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Every model asked for gave a score.
+    /// Every requested model gave a score.
     public static let ok = Status(rawValue: 200)
-    /// A durable job was journalled.
+    /// A durable job is in the journal.
     public static let accepted = Status(rawValue: 202)
-    /// Some models gave a score, some did not.
+    /// Some of the requested models gave a score, but not all.
     public static let partial = Status(rawValue: 206)
-    /// Malformed frames or header.
+    /// The frames or the header are malformed.
     public static let badRequest = Status(rawValue: 400)
-    /// Unknown model, policy, verb or job id.
+    /// The model, policy, verb or job id is unknown.
     public static let notFound = Status(rawValue: 404)
-    /// The budget was spent, or the job was cancelled.
+    /// The budget ended, or the job was cancelled.
     public static let timeout = Status(rawValue: 408)
-    /// The image is larger than the byte or pixel limit.
+    /// The image exceeds the limit of bytes or pixels.
     public static let tooLarge = Status(rawValue: 413)
-    /// Not an image format that we read.
+    /// The image's format is not supported.
     public static let unsupportedMedia = Status(rawValue: 415)
-    /// A known format with broken content, or a job that killed its workers.
+    /// The image's format is known but its content is broken, or the job killed its workers.
     public static let unprocessable = Status(rawValue: 422)
     /// The queue is full.
     public static let tooManyRequests = Status(rawValue: 429)
-    /// No worker for any model asked for, or a failure that is not the picture's fault, or draining.
+    /// No worker serves the requested models, the failure is not the image's fault, or the router is draining.
     public static let unavailable = Status(rawValue: 503)
 
     public var isSuccess: Bool { (200...299).contains(rawValue) }
 
-    /// Whether another try with the same image would end alike: the verdict on the picture itself is final.
+    /// Whether a retry with the same image would end alike.
     public var isFinal: Bool {
         switch self {
         case .ok, .partial, .tooLarge, .unsupportedMedia, .unprocessable: true
@@ -40,7 +40,7 @@ public struct Status: RawRepresentable, Hashable, Sendable {
     }
 }
 
-/// Why a request was refused or failed: the status, a code for programs and one sentence for people.
+/// Why a request was refused or failed: the status, a code for programs, and one sentence for people.
 public struct WireError: Error, Hashable, Sendable {
     public var status: Status
     public var code: String

@@ -1,21 +1,21 @@
 internal import FoundationEssentials
 
-/// The answer to the `status` verb: what the router is doing, for people and dashboards.
+/// The answer to the `status` verb: the router's current state, for people and dashboards.
 public struct StatusReport: Codable, Equatable, Sendable {
     public var id: String?
     public var status = Status.ok
     public var router: Router
     public var queue: Queue
-    /// Those that the ensemble names, in its order, and behind them the locator.
+    /// The models of the ensemble, in its order, followed by the locator.
     public var models: [Model]
     public var workers: [Worker]
-    /// Milliseconds from receipt to result, over the router's whole life.
+    /// Quantiles of the milliseconds from receipt to result, since the router's start.
     public var latencyMs: Quantiles
-    /// The same jobs, counted in buckets.
+    /// A histogram of the same latencies.
     public var latencyHistogramMs: Histogram
     public var verdicts: Verdicts
     public var counters: Counters
-    /// Absent if the router keeps none.
+    /// The journal's state; nil if the router has none.
     public var journal: Journal?
 
     public init(
@@ -33,11 +33,12 @@ public struct StatusReport: Codable, Equatable, Sendable {
         self.counters = counters
     }
 
+    /// The router's own state.
     public struct Router: Codable, Equatable, Sendable {
         public var version: String
         public var uptimeS: Double
         public var draining: Bool
-        /// Answers a second: a moving average with a time constant of 5 s.
+        /// The answers per second: a moving average with a time constant of 5 s.
         public var answersPerSecond: Double
 
         public init(version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double) {
@@ -48,15 +49,16 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
-    /// Jobs without an answer yet, the bytes of their messages, and what both may grow to.
+    /// The unanswered jobs and the bytes of their messages, with the limits of both.
     public struct Queue: Codable, Equatable, Sendable {
         public var jobs: Int
         public var maxJobs: Int
         public var bytes: Int
         public var maxBytes: Int
-        /// Bytes of the crops that are kept for the networks, those that locators may yet send included.
+        /// The bytes of kept crops, plus those reserved for crops that locators may still send.
         public var cropBytes: Int
         public var maxCropBytes: Int
+        /// The milliseconds since the receipt of the oldest unanswered job; nil without one.
         public var oldestMs: Double?
 
         public init(
@@ -73,17 +75,20 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// The state of one model, or of the locator.
     public struct Model: Codable, Equatable, Sendable {
         public var name: String
         public var workers: Int
-        /// Jobs that wait for a worker of it; for a network those whose crops are there, or all while it has no worker.
+        /// The jobs that wait for one of its workers. For a network, these are the jobs whose crops have arrived, or
+        /// all of its jobs while it has no worker.
         public var waiting: Int
         public var inFlight: Int
-        /// Of each answer, over the router's whole life: milliseconds from the start of its work to the answer, and those
-        /// from when the job could have been begun (its receipt, for a network its crops) until then.
+        /// A histogram of the milliseconds from the start of an answer's work to the answer, since the router's start.
         public var computeMs: Histogram
+        /// A histogram of the milliseconds that answers waited from when their work could have begun (the job's
+        /// receipt, or its crops for a network), since the router's start.
         public var queueMs: Histogram
-        /// Of each answer: how many jobs were computed together.
+        /// A histogram of the number of jobs computed together, for each answer.
         public var batch: Histogram
 
         public init(
@@ -100,20 +105,22 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// The state of one worker.
     public struct Worker: Codable, Equatable, Sendable {
         public var name: String
         public var model: String
         public var version: String
         public var digest: String
         public var metrics: [String: Double]
-        /// "ready" or "draining".
+        /// The worker's state: "ready" or "draining".
         public var state: String
         public var credit: Int
         public var inFlight: Int
         public var scored: Int
         public var failed: Int
-        /// As a model's, since the worker's registration.
+        /// A histogram of the milliseconds that its answers took to compute, since its registration.
         public var computeMs: Histogram
+        /// The milliseconds since the worker was last heard of.
         public var lastHeardMs: Double
 
         public init(
@@ -136,6 +143,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// Quantiles of the latency in milliseconds.
     public struct Quantiles: Codable, Equatable, Sendable {
         public var count: Int
         public var p50: Double
@@ -154,16 +162,17 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
-    /// The durable jobs on disk.
+    /// The state of the journal and its durable jobs.
     public struct Journal: Codable, Equatable, Sendable {
-        /// "ok", or "failing": durable jobs are refused.
+        /// The journal's state: "ok", or "failing" while durable jobs are refused.
         public var state: String
-        /// Why it fails.
+        /// Why the journal fails; nil while it works.
         public var reason: String?
-        /// Jobs whose result is not on disk.
+        /// The number of jobs on disk without a result on disk.
         public var unfinished: Int
-        /// What jobs and results take on disk, and what they may grow to.
+        /// The bytes that jobs and results take on disk.
         public var bytes: Int
+        /// The most bytes that jobs and results may take on disk.
         public var maxBytes: Int
 
         public init(failure: String?, unfinished: Int, bytes: Int, maxBytes: Int) {
@@ -175,12 +184,12 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
-    /// How often each verdict was given.
+    /// The number of verdicts, by label and by action.
     public struct Verdicts: Codable, Equatable, Sendable {
         public var byLabel: [String: Int]
         public var byAction: [String: Int]
 
-        /// None yet, of each kind.
+        /// Creates counts of zero for every label and action.
         public init() {
             byLabel = Dictionary(uniqueKeysWithValues: ResultDocument.Label.allCases.map { ($0.rawValue, 0) })
             byAction = Dictionary(uniqueKeysWithValues: ResultDocument.PolicyAction.allCases.map { ($0.rawValue, 0) })
@@ -192,38 +201,39 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// Counts since the router's start.
     public struct Counters: Codable, Equatable, Sendable {
-        /// Jobs that were admitted.
+        /// The jobs that were admitted.
         public var accepted = 0
-        /// Replies to admitted jobs and refusals alike, by status.
+        /// The replies by status, to admitted jobs and refused requests alike.
         public var repliesByStatus: [String: Int] = [:]
-        /// Jobs refused with 429.
+        /// The jobs refused with 429.
         public var rejected = 0
-        /// Bytes of the messages of jobs that were admitted.
+        /// The bytes of the messages of admitted jobs.
         public var bytesReceived = 0
-        /// Replies that a client did not take: it is gone, or too many wait for it to read them.
+        /// The replies that a client did not take, because it is gone or too many replies wait for it.
         public var undelivered = 0
-        /// Requests that could not be read.
+        /// The requests that could not be decoded.
         public var malformedRequests = 0
-        /// Messages from workers that could not be read.
+        /// The messages from workers that could not be decoded.
         public var malformedMessages = 0
-        /// Scores and failures for a job that is over.
+        /// The answers of workers for jobs that had already ended.
         public var late = 0
-        /// Scores and failures for a job that the worker was never handed, or from an earlier registration.
+        /// The answers of workers for jobs that they did not have, or from an earlier registration.
         public var unknown = 0
-        /// Messages from a peer that is not on the roster.
+        /// The messages from unknown peers, which are not on the roster.
         public var strangers = 0
         public var workersLost = 0
         public var redispatched = 0
         public var quarantined = 0
         public var cancelled = 0
-        /// Requests that joined or repeated another with the same idempotency key.
+        /// The requests that joined or repeated another one with the same idempotency key.
         public var deduplicated = 0
 
         public init() {}
     }
 
-    /// The result frame.
+    /// Returns the result frame.
     public func encoded() -> [UInt8] {
         Self.encode(self)
     }
@@ -232,11 +242,11 @@ public struct StatusReport: Codable, Equatable, Sendable {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = .sortedKeys
-        // Every number in a report is finite, the only thing that could make this fail.
+        // Encoding can fail only for numbers that are not finite, and a report has none.
         return Array((try? encoder.encode(value)) ?? FoundationEssentials.Data())
     }
 
-    /// Reads a result frame back.
+    /// Decodes a result frame.
     public static func decode(_ bytes: [UInt8]) throws -> StatusReport {
         try Self.decode(bytes, as: StatusReport.self)
     }
@@ -248,12 +258,12 @@ public struct StatusReport: Codable, Equatable, Sendable {
     }
 }
 
-/// The answer to the `models` verb: what the ensemble names and what serves it.
+/// The answer to the `models` verb: the ensemble's models and policies, and the workers that serve them.
 public struct ModelsReport: Codable, Equatable, Sendable {
     public var id: String?
     public var status = Status.ok
     public var models: [Model]
-    /// What finds the faces; nil from routers of earlier releases.
+    /// The locator; nil from routers of earlier releases.
     public var locator: Model?
     public var policies: [Policy]
 
@@ -264,18 +274,19 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         self.policies = policies
     }
 
-    /// The models, and behind them the locator.
+    /// The models, followed by the locator.
     public var modelsAndLocator: [Model] { models + [locator].compactMap(\.self) }
 
-    /// The names of those that no worker serves, the locator first, without which no other is of use.
+    /// The names of the models without workers. The locator comes first, because no model is of use without it.
     public var namesWithoutWorkers: [String] {
         ((locator.map { [$0] } ?? []) + models).filter { $0.workers == 0 }.map(\.name)
     }
 
+    /// One model, or the locator.
     public struct Model: Codable, Equatable, Sendable {
         public var name: String
         public var workers: Int
-        /// One for each set of weights that is being served under the name.
+        /// One entry for each set of weights that workers serve under this name.
         public var served: [Served]
 
         public init(name: String, workers: Int, served: [Served]) {
@@ -285,6 +296,7 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// One set of weights and the number of workers that serve it.
     public struct Served: Codable, Equatable, Sendable {
         public var version: String
         public var digest: String
@@ -299,6 +311,7 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// One policy: its thresholds on the probability, and its action for images without a face.
     public struct Policy: Codable, Equatable, Sendable {
         public var name: String
         public var review: Double
@@ -313,12 +326,12 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         }
     }
 
-    /// The result frame.
+    /// Returns the result frame.
     public func encoded() -> [UInt8] {
         StatusReport.encode(self)
     }
 
-    /// Reads a result frame back.
+    /// Decodes a result frame.
     public static func decode(_ bytes: [UInt8]) throws -> ModelsReport {
         try StatusReport.decode(bytes, as: ModelsReport.self)
     }

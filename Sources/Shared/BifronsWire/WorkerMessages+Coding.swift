@@ -1,5 +1,6 @@
-// The encoding between router and worker: a version byte, a type byte, then the fields in order, integers little-endian,
-// strings as a 16-bit count and UTF-8. A SCORE job has 15 bytes, so libzmq keeps it inside the message itself.
+// The encoding between router and worker: a version byte, a type byte, then the fields in order. Integers are
+// little-endian; strings are a 16-bit count followed by UTF-8. A SCORE job has 15 bytes, so libzmq stores it inside its
+// message struct.
 
 private enum Tag {
     static let hello: UInt8 = 1
@@ -19,6 +20,7 @@ private enum Tag {
 }
 
 extension WorkerMessage {
+    /// Returns the message's first frame.
     public func encoded() -> [UInt8] {
         var out = BinaryWriter()
         switch self {
@@ -73,7 +75,7 @@ extension WorkerMessage {
         return out.bytes
     }
 
-    /// Reads one frame from a worker. Total: any bytes give a message or the reason why not.
+    /// Decodes the first frame of a message from a worker. Total: any bytes give a message or an error.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(MalformedMessage) -> WorkerMessage {
         guard bytes.count <= Limits.workerFrameBytes else {
             throw MalformedMessage(reason: "\(bytes.count) bytes, more than \(Limits.workerFrameBytes)")
@@ -114,6 +116,7 @@ extension WorkerMessage {
 }
 
 extension RouterMessage {
+    /// Returns the message's first frame.
     public func encoded() -> [UInt8] {
         var out = BinaryWriter()
         switch self {
@@ -142,8 +145,8 @@ extension RouterMessage {
         return out.bytes
     }
 
-    /// The answer to a worker that speaks another version: a BYE as every version up to now reads it, or as far as it reads
-    /// it. It says which release the router is of, as the worker's log will.
+    /// Returns the answer to a worker of another protocol version: a BYE encoded so that every version so far can read
+    /// it, at least in part. It names the router's release, for the worker's log.
     public static func refusal(ofVersion version: UInt8) -> [UInt8] {
         var out = BinaryWriter()
         out.header(Tag.routerBye, version: version)
@@ -151,12 +154,12 @@ extension RouterMessage {
             "this router speaks version \(Limits.workerProtocolVersion) of the worker protocol and the worker version "
                 + "\(version); run workers of the router's release, \(Release.version)",
             limit: Limits.reasonBytes)
-        // What came with version 4: the BYE is final.
+        // Version 4 added the flag of a final BYE.
         if version >= 4 { out.integer(UInt8(1)) }
         return out.bytes
     }
 
-    /// Reads one frame from a router. Total: any bytes give a message or the reason why not.
+    /// Decodes the first frame of a message from a router. Total: any bytes give a message or an error.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(MalformedMessage) -> RouterMessage {
         var input = BinaryReader(bytes)
         let message: RouterMessage

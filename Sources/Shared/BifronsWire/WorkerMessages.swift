@@ -1,40 +1,40 @@
-/// A message from a worker to a router: one frame.
-///
-/// Behind a CROPS come the crops: a frame for each ``Crops/sets``.
+/// A message from a worker to a router: one frame. A CROPS is followed by one frame of crops for each of
+/// ``Crops/sets``.
 public enum WorkerMessage: Equatable, Sendable {
     case hello(Hello)
     case crops(Crops)
     case score(Score)
     case fail(Failure)
-    /// A heartbeat.
+    /// A heartbeat, with the number of jobs in flight and a counter that changes when the worker makes progress.
     case ping(epoch: UInt64, inFlight: UInt32, progress: UInt64)
-    /// The most jobs that the worker takes at a time from now on.
+    /// Sets the most jobs that the worker takes at a time from now on.
     case credit(epoch: UInt64, jobs: UInt32)
-    /// No more jobs, please; those in hand will be answered.
+    /// Asks for no more jobs. The worker still answers those in flight.
     case drain(epoch: UInt64)
+    /// Ends the registration.
     case bye(epoch: UInt64)
 
-    /// What a worker does with a job.
+    /// The role of a worker.
     public enum Role: Hashable, Sendable {
-        /// It decodes pictures, finds the faces in them and cuts out crops, as the given version of preprocessing says.
+        /// Decodes images, finds faces in them and cuts out crops, by the given version of preprocessing.
         case locator(preprocessing: UInt16)
-        /// It scores crops of one specification.
+        /// Scores crops of one specification.
         case network(CropSpecification)
     }
 
-    /// A worker introduces itself, with its canary scored.
+    /// Registers a worker. It is sent after the canary has passed, if the model has one.
     public struct Hello: Equatable, Sendable {
         public var role: Role
         public var model: String
         public var version: String
-        /// "sha256:" and the hexadecimal digest of the weights.
+        /// `sha256:` and the hexadecimal digest of the weights.
         public var digest: String
         public var worker: String
         /// The most jobs that the worker takes at a time.
         public var credit: UInt32
-        /// Random, one for each life of a worker process.
+        /// A random number that identifies this run of the worker's process.
         public var bootID: UInt64
-        /// What the manifest says that the model reaches, by the metric's name.
+        /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
 
         public init(
@@ -52,16 +52,16 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
-    /// What a locator cut out of one picture.
+    /// The crops that a locator cut out of one image.
     public struct Crops: Equatable, Sendable {
         public var epoch: UInt64
         public var job: UInt64
         /// The faces that were cut out, the largest first, at most ``Limits/faces``.
         public var faces: [Face]
-        /// How many faces were found, cut out or not; nil when no specification asked for faces.
+        /// The number of faces found, cut out or not; nil when no specification asks for faces.
         public var facesFound: Int?
         public var image: ImageInformation
-        /// One for each specification of the job, in its order, and so are the frames behind the message.
+        /// One set for each specification of the job, in order. The frames behind the message have the same order.
         public var sets: [CropSet]
         public var timings: Timings
 
@@ -79,11 +79,12 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
-    /// A face that was found.
+    /// A face that was found and cut out.
     public struct Face: Equatable, Sendable {
+        /// The bounding box in pixels of the upright image.
         public var box: Box
-        /// By how many degrees clockwise, to a tenth, the face stood turned in the picture before its crops were turned
-        /// upright; nil when nothing was turned.
+        /// The degrees clockwise, to a tenth, by which the face is turned in the image. Its crops were turned upright.
+        /// Nil if nothing was turned.
         public var turned: Double?
 
         public init(box: Box, turned: Double? = nil) {
@@ -92,10 +93,10 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
-    /// What was cut for one specification.
+    /// The crops that were cut for one specification.
     public struct CropSet: Equatable, Sendable {
-        /// For each crop the part of the picture that it shows: one a face, in the order of the faces, or the central
-        /// square alone.
+        /// For each crop, the part of the image that it shows: one for each face, in the order of the faces, or the
+        /// central square alone.
         public var squares: [Box]
 
         public init(squares: [Box]) {
@@ -103,11 +104,11 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
-    /// What one network sees in the crops of one picture.
+    /// One network's scores of the crops of one image.
     public struct Score: Equatable, Sendable {
         public var epoch: UInt64
         public var job: UInt64
-        /// One for each crop, in their order, 1 to ``Limits/faces``.
+        /// One score for each crop, in order, 1 to ``Limits/faces``.
         public var crops: [CropScore]
         public var timings: Timings
 
@@ -119,11 +120,12 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
+    /// One network's score of one crop.
     public struct CropScore: Equatable, Sendable {
-        /// Calibrated; the probability is its sigmoid.
+        /// The calibrated logit; the probability is its sigmoid.
         public var logit: Float
-        /// From networks that have one. It goes along with every score, asked for or not: a hundred bytes are cheaper than
-        /// a flag through router and worker.
+        /// The evidence map, from networks that have one. It is sent with every score, because a hundred bytes cost
+        /// less than a flag passed through router and worker.
         public var map: EvidenceMap?
 
         public init(logit: Float, map: EvidenceMap? = nil) {
@@ -132,13 +134,14 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
-    /// Results tell the time of computing only; the rest is for whoever captures the traffic.
+    /// How long a job took in the worker. Results report only the computing time; the rest is for those who capture the
+    /// traffic.
     public struct Timings: Equatable, Sendable {
-        /// From receipt of the job to the start of its work: of decoding, or of its first batch.
+        /// The microseconds from receipt of the job to the start of its work: of decoding, or of its first batch.
         public var queueMicroseconds: UInt32
-        /// From then to the answer.
+        /// The microseconds from the start of the work to the answer.
         public var computeMicroseconds: UInt32
-        /// The most jobs whose crops were scored in one batch with this one's; 1 from a locator.
+        /// The most jobs whose crops were scored in one batch with this job's; 1 from a locator.
         public var batch: UInt16
 
         public init(queueMicroseconds: UInt32, computeMicroseconds: UInt32, batch: UInt16) {
@@ -148,6 +151,7 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
+    /// A job that the worker could not do.
     public struct Failure: Equatable, Sendable {
         public var epoch: UInt64
         public var job: UInt64
@@ -161,25 +165,31 @@ public enum WorkerMessage: Equatable, Sendable {
     }
 }
 
-/// A message from a router to a worker: one frame, behind a LOCATE the image and behind a SCORE the crops.
+/// A message from a router to a worker: one frame. A LOCATE is followed by the image's frame and a SCORE by a frame of
+/// crops.
 public enum RouterMessage: Equatable, Sendable {
-    /// The worker is on the roster. `epoch` names this registration; every later message carries it.
+    /// Confirms a registration. `epoch` identifies it, and every later message of the worker carries it.
     case welcome(epoch: UInt64, heartbeatMilliseconds: UInt32)
-    /// For a locator: cut crops of these specifications, at least one, out of the image behind the message.
+    /// Asks a locator to cut crops of these specifications, at least one, out of the image behind the message.
     case locate(Job, [CropSpecification])
-    /// For a network: score the crops in the frame behind the message, so many as fill it.
+    /// Asks a network's worker to score the crops in the frame behind the message. The frame's size determines their
+    /// number.
     case score(Job)
+    /// Answers a heartbeat.
     case pong(epoch: UInt64)
-    /// The router does not know this worker (it was restarted, or gave it up): say HELLO again.
+    /// The router does not know this worker, because the router restarted or has given the worker up. Asks for another
+    /// HELLO.
     case resync
-    /// The router will send nothing more, and why. After a final one another HELLO has no sense: the worker ends.
+    /// The router will send nothing more, for this reason. After a final BYE the worker must not register again, and
+    /// ends.
     case bye(reason: String, isFinal: Bool)
 
+    /// One job, as a LOCATE or a SCORE carries it.
     public struct Job: Equatable, Sendable {
         public var job: UInt64
-        /// Counts from 1.
+        /// The number of this attempt, from 1.
         public var attempt: UInt8
-        /// What is left of the budget when the router sends the job.
+        /// The milliseconds left of the budget when the router sends the job.
         public var remainingMilliseconds: UInt32
 
         public init(job: UInt64, attempt: UInt8, remainingMilliseconds: UInt32) {
@@ -193,7 +203,7 @@ public enum RouterMessage: Equatable, Sendable {
 /// Bytes that are no message of this version of the worker protocol.
 public struct MalformedMessage: Error, Equatable, Sendable {
     public var reason: String
-    /// The version that the bytes name, when it is another one.
+    /// The other version that the bytes name; nil if the version is not what is wrong.
     public var otherVersion: UInt8?
 
     init(reason: String, otherVersion: UInt8? = nil) {
