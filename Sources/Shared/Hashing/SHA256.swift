@@ -1,11 +1,12 @@
 import CCrypto
 
-/// SHA-256 (FIPS 180-4) of bytes in memory, by OpenSSL's libcrypto, which uses the processor's SHA instructions.
+/// Computes SHA-256 (FIPS 180-4) of bytes in memory with OpenSSL's libcrypto, which uses the processor's SHA
+/// instructions.
 package enum SHA256 {
-    /// Bytes of a digest.
+    /// The number of bytes of a digest.
     package static let byteCount = 32
 
-    /// The digest's 32 bytes.
+    /// Returns the digest's 32 bytes.
     package static func digest(of bytes: UnsafeRawBufferPointer) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: byteCount) { digest, count in
             let done = EVP_Digest(bytes.baseAddress, bytes.count, digest.baseAddress, nil, EVP_sha256(), nil)
@@ -14,13 +15,13 @@ package enum SHA256 {
         }
     }
 
-    /// The digest in lower-case hexadecimal, 64 characters.
+    /// Returns the digest as 64 lower-case hexadecimal digits.
     package static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
         let digits = digest(of: bytes).flatMap { [hexadecimal($0 >> 4), hexadecimal($0 & 15)] }
         return String(decoding: digits, as: UTF8.self)
     }
 
-    /// The digest in lower-case hexadecimal, 64 characters.
+    /// Returns the digest as 64 lower-case hexadecimal digits.
     package static func hexDigest(of bytes: [UInt8]) -> String {
         bytes.withUnsafeBytes { hexDigest(of: $0) }
     }

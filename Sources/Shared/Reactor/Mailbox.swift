@@ -1,20 +1,21 @@
 package import BifronsZeroMQ
 import Synchronization
 
-/// Mail from any thread to the one that waits in a ``PollSet``: in order, without limit, waking it up.
+/// A queue of mail from any thread to the thread that waits in a ``PollSet``. It keeps the order, is unbounded and
+/// wakes the owner.
 package final class Mailbox<Mail: Sendable>: Sendable {
     private let mail = Mutex<[Mail]>([])
     private let wakeUp: WakeUp
 
-    /// An empty mailbox.
+    /// Creates an empty mailbox.
     package init() throws(ZeroMQError) {
         wakeUp = try WakeUp()
     }
 
-    /// Readable while there is mail: the owner puts it in its ``PollSet``.
+    /// The descriptor for the owner's ``PollSet``. It is readable while mail is waiting.
     package var descriptor: Int32 { wakeUp.descriptor }
 
-    /// Adds a piece of mail, and wakes the owner if it is the first; from any thread.
+    /// Adds an item, and wakes the owner if it is the only one. Any thread may call this.
     package func post(_ item: sending Mail) {
         let wasEmpty = mail.withLock { (mail: inout sending [Mail]) in
             mail.append(item)
@@ -23,9 +24,9 @@ package final class Mailbox<Mail: Sendable>: Sendable {
         if wasEmpty { wakeUp.signal() }
     }
 
-    /// Takes everything that was posted, oldest first; by the owner.
+    /// Removes and returns all items, oldest first. Only the owner may call this.
     package func drain() -> [Mail] {
-        // Cleared before looking: what is posted in between signals again, so none is left lying unseen.
+        // Cleared before the items are taken: an item that is posted in between signals again, so none is missed.
         wakeUp.clear()
         return mail.withLock { mail in
             let taken = mail

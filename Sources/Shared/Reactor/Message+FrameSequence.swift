@@ -1,5 +1,5 @@
 public import BifronsWire
 public import BifronsZeroMQ
 
-/// Received messages are decoded where they lie.
+/// Received messages are decoded in place.
 extension Message: FrameSequence {}

@@ -1,10 +1,10 @@
 package import BifronsWire
 import Glibc
 
-/// The clock that the services hand to the cores: `CLOCK_MONOTONIC`, which never jumps and stands still while the machine
+/// The clock that the services pass to the cores: `CLOCK_MONOTONIC`, which never jumps and stops while the machine
 /// sleeps.
 package enum MonotonicClock {
-    /// Now; a call costs some 20 ns (no system call).
+    /// Returns the current time. A call costs about 20 ns, because it needs no system call.
     package static func now() -> Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -13,8 +13,10 @@ package enum MonotonicClock {
 }
 
 extension Instant {
-    /// For how many milliseconds a poll may wait that must return by `deadline`: 0 if that is past, -1 (for ever) if there
-    /// is none. Rounded up: a poll that ended a fraction of a millisecond early would find nothing due, and spin.
+    /// Returns the milliseconds that a poll may wait to return by `deadline`: 0 if that has passed, -1 (for ever)
+    /// without one.
+    ///
+    /// The value is rounded up. A poll that ended a fraction of a millisecond early would find nothing due and spin.
     package func pollMilliseconds(until deadline: Instant?) -> Int {
         guard let deadline else { return -1 }
         if deadline <= self { return 0 }

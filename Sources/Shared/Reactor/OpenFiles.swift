@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// How many descriptors this process may have, of which each connection takes one.
+/// The number of descriptors that this process may have. Each connection takes one.
 package enum OpenFiles {
-    /// Asks the system for as many as it allows this process.
-    /// - Returns: how many it may have from now on.
+    /// Raises the limit to the most that the system allows this process.
+    ///
+    /// - Returns: the limit from now on.
     package static func raiseLimit() -> Int {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()

@@ -2,13 +2,13 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A thread of the system's own, for work that waits or computes for long and would hold up a task.
+/// A system thread, for work that blocks or computes for so long that it would hold up other tasks.
 package final class PlatformThread: Sendable {
-    /// The system had no thread to give.
+    /// The system could not create the thread.
     package struct StartError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The thread's name.
         package let name: String
-        /// What pthread_create said.
+        /// The error number of `pthread_create`.
         package let errno: Int32
 
         package var description: String {
@@ -16,11 +16,11 @@ package final class PlatformThread: Sendable {
         }
     }
 
-    /// The name, as `ps -T` and debuggers show it (its first 15 bytes).
+    /// The name, of which `ps -T` and debuggers show the first 15 bytes.
     package let name: String
     private let unjoined: Mutex<pthread_t?>
 
-    /// Starts a thread that runs `body` and ends with it.
+    /// Starts a thread that runs `body` and then ends.
     package init(name: String, _ body: sending @escaping () -> Void) throws(StartError) {
         self.name = name
         let start = Unmanaged.passRetained(Start(name, body))
@@ -44,7 +44,7 @@ package final class PlatformThread: Sendable {
         unjoined.withLock { if let thread = $0 { pthread_detach(thread) } }
     }
 
-    /// Waits until `body` has returned. From any other thread, any number of times.
+    /// Waits until `body` has returned. Any other thread may call this, any number of times.
     package func join() {
         unjoined.withLock { thread in
             if let running = thread { pthread_join(running, nil) }

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// A thread that runs, as others may see and treat it. Only for as long as it does: its number may then be another's.
+/// A handle to a running thread. It is valid only while the thread runs, because the system reuses thread ids.
 package struct RunningThread: Sendable {
     private let id: pid_t
     private let clock: clockid_t
@@ -13,8 +13,8 @@ package struct RunningThread: Sendable {
         return RunningThread(id: bifrons_thread_id(), clock: clock)
     }
 
-    /// Has others go first, as much as `nice` means by the number (1 to 19: at 10 it gets a tenth of a processor that
-    /// another wants). Without privileges it cannot be undone.
+    /// Lowers the thread's priority to this niceness (1 to 19). At 10 the thread gets a tenth of a processor that
+    /// another thread wants. The priority cannot be raised again without privileges.
     ///
     /// - Returns: whether the system allowed it.
     @discardableResult
@@ -22,7 +22,7 @@ package struct RunningThread: Sendable {
         setpriority(Int32(PRIO_PROCESS.rawValue), id_t(id), niceness) == 0
     }
 
-    /// For how long it has had a processor.
+    /// The processor time that the thread has used.
     package var computingTime: Duration {
         var time = timespec()
         guard clock_gettime(clock, &time) == 0 else { return .zero }

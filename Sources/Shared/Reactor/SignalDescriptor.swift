@@ -7,13 +7,13 @@ package struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConvert
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
-    /// SIGTERM: drain and end.
+    /// SIGTERM: drain, then end.
     package static let terminate = Signal(rawValue: SIGTERM)
-    /// SIGINT: ctrl-C.
+    /// SIGINT, sent by ctrl-C.
     package static let interrupt = Signal(rawValue: SIGINT)
-    /// SIGHUP: the terminal is gone, or: read the settings again.
+    /// SIGHUP: the terminal was closed, or a service has to read its settings again.
     package static let hangUp = Signal(rawValue: SIGHUP)
-    /// SIGCHLD: a child process ended.
+    /// SIGCHLD: a child process has ended.
     package static let child = Signal(rawValue: SIGCHLD)
 
     package var description: String {
@@ -27,21 +27,21 @@ package struct Signal: RawRepresentable, Hashable, Sendable, CustomStringConvert
     }
 }
 
-/// Signals as something to read, in place of handlers: a signalfd for the `PollSet`.
+/// Signals as a readable descriptor (signalfd) for a `PollSet`, in place of handlers.
 ///
-/// Make it on the main thread before any other thread is started: signals are blocked in the calling thread and those it
-/// starts, and a thread that does not block them would be ended by them. They stay blocked afterwards. Child processes
-/// inherit that: who starts some gives them an empty mask (`posix_spawnattr_setsigmask`).
+/// Create it on the main thread before any other thread starts. It blocks the signals in the calling thread and the
+/// threads which that starts; a thread that does not block them would be ended by them. They stay blocked afterwards.
+/// Child processes inherit the mask, so start them with an empty one (`posix_spawnattr_setsigmask`).
 package struct SignalDescriptor: ~Copyable {
-    /// The system refused the descriptor.
+    /// The system refused to create the descriptor.
     package struct OpenError: Error, Equatable, Sendable, CustomStringConvertible {
-        /// What signalfd said.
+        /// The error number of `signalfd`.
         package let errno: Int32
 
         package var description: String { "cannot open signalfd: \(String(cString: strerror(errno)))" }
     }
 
-    /// Readable while there are signals.
+    /// The descriptor, readable while signals are pending.
     package let descriptor: Int32
 
     /// Blocks `signals` in this thread and collects them.
@@ -56,7 +56,7 @@ package struct SignalDescriptor: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// The next signal, if there is one. Never waits.
+    /// Returns the next pending signal, or nil without one. Never blocks.
     package borrowing func receive() -> Signal? {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
