@@ -1,15 +1,15 @@
-/// What a test picture shows: a colour for every pixel, the same on every run.
+/// The content of a test image: a colour for every pixel, the same on every run.
 package struct Pattern: Sendable {
     package typealias Colour = (red: UInt8, green: UInt8, blue: UInt8)
 
     private let colour: @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour
 
-    /// - Parameter colour: of the pixel (x, y) in a picture of width × height pixels.
+    /// - Parameter colour: returns the colour of pixel (x, y) in an image of width × height pixels.
     package init(_ colour: @escaping @Sendable (_ x: Int, _ y: Int, _ width: Int, _ height: Int) -> Colour) {
         self.colour = colour
     }
 
-    /// Slow changes, edges and some grain: compresses about as a photograph does, and looks different from every side.
+    /// Gradients, edges and some grain. It compresses about as a photograph does and has no symmetry.
     package static let scene = Pattern { x, y, width, height in
         let (dx, dy) = (x * 1024 / max(width, 1) - 400, y * 1024 / max(height, 1) - 350)
         let grain = Int(hash(x, y, 1) & 15) - 8
@@ -30,7 +30,7 @@ package struct Pattern: Sendable {
         }
     }
 
-    /// Every pixel a colour of its own: the most bytes that a picture can take.
+    /// Returns a pattern of random colours, whose compressed image is as large as an image can be.
     package static func noise(seed: UInt64) -> Pattern {
         Pattern { x, y, _, _ in
             let bits = hash(x, y, seed)
@@ -38,11 +38,12 @@ package struct Pattern: Sendable {
         }
     }
 
+    /// Returns a pattern of a single colour.
     package static func plain(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> Pattern {
         Pattern { _, _, _, _ in (red, green, blue) }
     }
 
-    /// The colours as RGB bytes, row by row.
+    /// Returns the colours as RGB bytes, row by row.
     package func pixels(width: Int, height: Int) -> [UInt8] {
         var pixels: [UInt8] = []
         pixels.reserveCapacity(width * height * 3)
@@ -57,7 +58,7 @@ package struct Pattern: Sendable {
         return pixels
     }
 
-    /// Mixes as SplitMix64 does (Steele, Lea, Flood 2014).
+    /// Returns a hash of the arguments by the mixing function of SplitMix64 (Steele, Lea, Flood 2014).
     private static func hash(_ x: Int, _ y: Int, _ seed: UInt64) -> UInt64 {
         var z = seed &+ UInt64(truncatingIfNeeded: x &* 0x1_0001 &+ y &* 0x3_0000_0007) &* 0x9E37_79B9_7F4A_7C15
         z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9

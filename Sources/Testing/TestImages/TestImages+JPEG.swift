@@ -2,29 +2,31 @@ import CTestImages
 import Glibc
 
 extension TestImages {
+    /// The colour space of a JPEG file.
     package enum JPEGColour: CaseIterable, Sendable {
         case gray, ycbcr, rgb
-        /// 255 is no ink, without Adobe's marker.
+        /// Inverted (255 is no ink), without Adobe's marker.
         case cmyk
-        /// 255 is no ink, with Adobe's marker, as Photoshop writes it.
+        /// Inverted (255 is no ink), with Adobe's marker, as Photoshop writes it.
         case adobeCMYK, adobeYCCK
     }
 
+    /// How the scans of a JPEG file are arranged.
     package enum JPEGScans: CaseIterable, Sendable {
         case baseline, progressive
-        /// Sequential with a scan for every component.
+        /// Sequential, with one scan for each component.
         case oneAComponent
-        /// Progressive with a scan for every coefficient: 190 in a picture of three components.
+        /// Progressive, with one scan for each coefficient: 190 in an image of three components.
         case oneACoefficient
     }
 
-    /// A JPEG file.
+    /// Returns a JPEG file.
     ///
     /// - Parameters:
-    ///   - width: pixels as stored, before the orientation turns them.
-    ///   - orientation: written into an EXIF segment; nil: no such segment.
-    ///   - subsampled: colour at half the width and height.
-    ///   - restartRows: rows of blocks between restart markers; 0: none.
+    ///   - width: the pixels per stored row, before the orientation is applied.
+    ///   - orientation: the orientation of an EXIF segment; nil for no such segment.
+    ///   - subsampled: whether colour is stored at half the width and height.
+    ///   - restartRows: the rows of blocks between restart markers; 0 for no markers.
     package static func jpeg(
         width: Int, height: Int, quality: Int = 90, scans: JPEGScans = .baseline, colour: JPEGColour = .ycbcr,
         orientation: Int? = nil, subsampled: Bool = false, restartRows: Int = 0, arithmetic: Bool = false,
@@ -36,7 +38,7 @@ extension TestImages {
             pixels: pattern.pixels(width: width, height: height))
     }
 
-    /// A JPEG file of `width * height * 3` bytes of RGB.
+    /// Returns a JPEG file of `width * height * 3` bytes of RGB.
     package static func jpeg(
         width: Int, height: Int, quality: Int = 90, scans: JPEGScans = .baseline, colour: JPEGColour = .ycbcr,
         orientation: Int? = nil, subsampled: Bool = false, restartRows: Int = 0, arithmetic: Bool = false,
@@ -56,25 +58,25 @@ extension TestImages {
         return insert(exifSegment(tiff(orientation: orientation)), into: bytes)
     }
 
-    /// `jpeg` with another segment right behind its start marker.
+    /// Returns the JPEG file with another segment inserted behind its start marker.
     package static func insert(_ segment: [UInt8], into jpeg: [UInt8]) -> [UInt8] {
         jpeg[..<2] + segment + jpeg[2...]
     }
 
-    /// A JPEG header segment.
+    /// Returns a JPEG header segment.
     ///
-    /// - Parameter marker: the byte behind 0xFF; 0xE1 is APP1.
+    /// - Parameter marker: the byte behind 0xFF, such as 0xE1 for APP1.
     package static func segment(_ marker: UInt8, _ data: [UInt8]) -> [UInt8] {
         let length = data.count + 2
         return [0xFF, marker, UInt8(length >> 8), UInt8(length & 255)] + data
     }
 
-    /// The APP1 segment that holds an EXIF block.
+    /// Returns the APP1 segment with an EXIF block.
     package static func exifSegment(_ tiff: [UInt8]) -> [UInt8] {
         segment(0xE1, Array("Exif\0\0".utf8) + tiff)
     }
 
-    /// An EXIF block with two entries, the orientation being the second.
+    /// Returns an EXIF block with two entries, of which the second is the orientation.
     package static func tiff(orientation: Int, bigEndian: Bool = true) -> [UInt8] {
         func number(_ value: Int, _ bytes: Int) -> [UInt8] {
             let little = (0..<bytes).map { UInt8(value >> (8 * $0) & 255) }

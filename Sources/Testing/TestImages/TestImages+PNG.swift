@@ -1,4 +1,5 @@
 extension TestImages {
+    /// The colour type of a PNG file.
     package enum PNGColour: Int, CaseIterable, Sendable {
         case gray = 0
         case rgb = 2
@@ -6,7 +7,7 @@ extension TestImages {
         case grayAlpha = 4
         case rgba = 6
 
-        /// Samples a pixel.
+        /// The number of samples per pixel.
         package var channels: Int {
             switch self {
             case .gray, .palette: 1
@@ -16,7 +17,7 @@ extension TestImages {
             }
         }
 
-        /// The depths that PNG has for it.
+        /// The bit depths that PNG allows for the colour type.
         package var depths: [Int] {
             switch self {
             case .gray: [1, 2, 4, 8, 16]
@@ -26,7 +27,7 @@ extension TestImages {
         }
     }
 
-    /// An 8-bit RGB PNG file.
+    /// Returns an 8-bit RGB PNG file.
     package static func png(
         width: Int, height: Int, isInterlaced: Bool = false, orientation: Int? = nil, pattern: Pattern = .scene
     ) -> [UInt8] {
@@ -37,13 +38,14 @@ extension TestImages {
         }
     }
 
-    /// A PNG file of any colour type and depth, written without zlib or libpng: stored blocks, all five filters in turn.
+    /// Returns a PNG file of any colour type and depth. It is written without zlib or libpng, with stored blocks and
+    /// all five filters in turn.
     ///
     /// - Parameters:
-    ///   - palette: red, green, blue, one entry after the other.
-    ///   - transparency: the data of a tRNS chunk; empty: none.
-    ///   - chunks: whole chunks to stand in front of the image data.
-    ///   - sample: the value of a channel of the pixel (x, y), below 2 to the power of `depth`.
+    ///   - palette: the entries' red, green and blue, one entry after the other.
+    ///   - transparency: the data of a tRNS chunk; empty for no such chunk.
+    ///   - chunks: whole chunks to insert before the image data.
+    ///   - sample: returns the value of a channel of pixel (x, y), below 2 to the power of `depth`.
     package static func png(
         width: Int, height: Int, colour: PNGColour, depth: Int = 8, isInterlaced: Bool = false, palette: [UInt8] = [],
         transparency: [UInt8] = [], chunks: [UInt8] = [], sample: (_ x: Int, _ y: Int, _ channel: Int) -> Int
@@ -73,7 +75,7 @@ extension TestImages {
 
     package static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
-    /// A header chunk that may declare anything.
+    /// Returns a header chunk, with any values.
     package static func pngHeader(
         width: Int, height: Int, colour: PNGColour = .rgb, depth: Int = 8, isInterlaced: Bool = false
     ) -> [UInt8] {
@@ -81,13 +83,13 @@ extension TestImages {
         return chunk("IHDR", bigEndian(width) + bigEndian(height) + kind)
     }
 
-    /// A chunk with its length and its checksum.
+    /// Returns a chunk with its length and checksum.
     package static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
         let body = Array(type.utf8) + data
         return bigEndian(data.count) + body + bigEndian(Int(crc32(body)))
     }
 
-    /// A zlib stream (RFC 1950) of stored blocks.
+    /// Returns a zlib stream (RFC 1950) of stored blocks.
     package static func zlib(_ data: [UInt8]) -> [UInt8] {
         var stream: [UInt8] = [0x78, 0x01]
         var offset = 0
@@ -106,7 +108,7 @@ extension TestImages {
         return stream + bigEndian(b << 16 | a)
     }
 
-    /// Image data chunks of at most 8 KiB, as most writers make them.
+    /// Returns image data chunks of at most 8 KiB, as most encoders write them.
     package static func imageData(_ stream: [UInt8]) -> [UInt8] {
         stride(from: 0, to: stream.count, by: 8192).flatMap {
             chunk("IDAT", Array(stream[$0..<min($0 + 8192, stream.count)]))
@@ -117,7 +119,7 @@ extension TestImages {
         (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
     ]
 
-    /// A filter type and the row under it (PNG third edition, 9.2).
+    /// Returns a row behind its filter type (PNG third edition, 9.2).
     private static func filtered(_ row: [UInt8], above: [UInt8], _ unit: Int, type: Int) -> [UInt8] {
         [UInt8(type)]
             + row.indices.map { index in

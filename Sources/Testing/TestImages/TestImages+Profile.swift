@@ -1,15 +1,16 @@
 import Glibc
 
 extension TestImages {
-    /// An ICC profile of a test: what its maker says that the numbers of a picture mean.
+    /// Makes ICC profiles for tests, which define the colours that an image's numbers stand for.
     package struct Profile: Sendable {
+        /// A transfer curve between encoded numbers and light.
         package enum Curve: Sendable {
             case sRGB
-            /// sRGB's, of 1 minus the number.
+            /// sRGB's curve of 1 minus the number.
             case inverted
             case gamma(Double)
 
-            /// Light of a number, both from 0 to 1.
+            /// Returns the light of an encoded number, both from 0 to 1.
             package func light(_ value: Double) -> Double {
                 switch self {
                 case .sRGB: value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4)
@@ -18,7 +19,7 @@ extension TestImages {
                 }
             }
 
-            /// The number that is written for a light.
+            /// Returns the encoded number of a light, both from 0 to 1.
             package func number(_ light: Double) -> Double {
                 switch self {
                 case .sRGB: light <= 0.0031308 ? light * 12.92 : 1.055 * pow(light, 1 / 2.4) - 0.055
@@ -36,14 +37,14 @@ extension TestImages {
             }
         }
 
-        /// X, Y and Z, seen under D50, of red, green and blue.
+        /// X, Y and Z of red, green and blue, relative to D50.
         package static let sRGB = [[0.4360, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]
         package static let adobeRGB = [[0.6097, 0.3111, 0.0195], [0.2053, 0.6257, 0.0609], [0.1492, 0.0632, 0.7446]]
         package static let displayP3 = [
             [0.5151, 0.2412, -0.0011], [0.2920, 0.6922, 0.0419], [0.1571, 0.0666, 0.7841],
         ]
 
-        /// A profile of an RGB space by matrix and curve.
+        /// Returns a profile of an RGB space by matrix and curve.
         package static func rgb(_ curve: Curve, _ colours: [[Double]] = sRGB) -> [UInt8] {
             profile(
                 "RGB ", connection: "XYZ ",
@@ -55,9 +56,10 @@ extension TestImages {
             profile("GRAY", connection: "XYZ ", [("kTRC", curve.tag)])
         }
 
-        /// A profile by a table of `grid` steps along each of the space's channels, in the tags named.
+        /// Returns a profile by a table of `grid` steps along each of the space's channels, stored under the named
+        /// tags.
         ///
-        /// - Parameter lab: CIE L*, a*, b* of a colour whose channels are from 0 to 1.
+        /// - Parameter lab: returns CIE L*, a*, b* of a colour whose channels are from 0 to 1.
         package static func table(
             _ space: String, channels: Int, grid: Int, tags: [String] = ["A2B0"], _ lab: ([Double]) -> [Double]
         ) -> [UInt8] {
@@ -104,7 +106,7 @@ extension TestImages {
             text("XYZ ") + values.flatMap { number32(Int(($0 * 65_536).rounded())) }
         }
 
-        /// A tag's type and its four reserved bytes.
+        /// Returns a tag's type and its four reserved bytes.
         fileprivate static func text(_ type: String) -> [UInt8] { Array(type.utf8) + [0, 0, 0, 0] }
 
         fileprivate static func number16(_ value: Int) -> [UInt8] { [UInt8(value >> 8 & 255), UInt8(value & 255)] }
@@ -112,7 +114,7 @@ extension TestImages {
         fileprivate static func number32(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 255) } }
     }
 
-    /// The APP2 segments that hold a profile, in as many parts as it takes.
+    /// Returns the APP2 segments that hold a profile, in parts of at most `partLength` bytes.
     package static func profileSegments(_ profile: [UInt8], partLength: Int = 65_000) -> [[UInt8]] {
         let starts = Array(stride(from: 0, to: profile.count, by: partLength))
         return starts.enumerated().map { index, start in
@@ -121,7 +123,7 @@ extension TestImages {
         }
     }
 
-    /// The iCCP chunk that holds a profile.
+    /// Returns the iCCP chunk that holds a profile.
     package static func profileChunk(_ profile: [UInt8]) -> [UInt8] {
         chunk("iCCP", Array("test\0\0".utf8) + zlib(profile))
     }

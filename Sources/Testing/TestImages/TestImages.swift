@@ -1,2 +1,2 @@
-/// Pictures for tests, made on the spot: nothing is read from disk, and the same call gives the same bytes.
+/// Images for tests, generated in memory: nothing is read from disk, and the same call returns the same bytes.
 package enum TestImages {}

@@ -1,12 +1,13 @@
-// Builds without tests do not have the module.
+// Builds without tests do not have the module Testing.
 #if canImport(Testing)
     import Dispatch
     package import Testing
 
     /// Runs a test, or each test of a suite, on a thread of its own.
     ///
-    /// For tests that wait for a process or compute for seconds without a pause: on the tasks' threads, of which there are as
-    /// many as processors, two of them would hold up every other test, and those with a clock would fail.
+    /// It is for tests that wait for a process, or compute for seconds without a pause. The shared pool has only as
+    /// many threads as there are processors, so two such tests there would block all others, and those with a time
+    /// limit would fail.
     package struct OwnThreadTrait: TestTrait, SuiteTrait, TestScoping {
         package let isRecursive = true
 
@@ -21,7 +22,7 @@
         package static var ownThread: Self { OwnThreadTrait() }
     }
 
-    /// A serial queue has a thread while it has work, however many others have one.
+    /// An executor with its own serial queue, which has a thread while it has work, however many other queues do.
     private final class SerialQueue: TaskExecutor {
         private let queue = DispatchQueue(label: "bifrons.test")
 

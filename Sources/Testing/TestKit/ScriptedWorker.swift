@@ -1,6 +1,6 @@
 package import BifronsWire
 
-/// What a worker would say, as values: for scripts that need neither a socket nor a network.
+/// Builds a worker's messages as values, for tests that need neither a socket nor a network.
 package struct ScriptedWorker: Sendable {
     package var role: WorkerMessage.Role
     package var model: String
@@ -10,7 +10,7 @@ package struct ScriptedWorker: Sendable {
     package var digest = "sha256:00ff"
     package var metrics: [String: Double] = [:]
     package var bootID = UInt64.random(in: .min ... .max)
-    /// The epoch of the last WELCOME.
+    /// The epoch of the latest WELCOME.
     package var epoch: UInt64 = 0
 
     package init(
@@ -22,7 +22,7 @@ package struct ScriptedWorker: Sendable {
         self.credit = credit
     }
 
-    /// A worker of the first stage.
+    /// Returns a worker of the first stage.
     package static func locator(_ name: String = "locator-1", credit: UInt32 = 4) -> ScriptedWorker {
         ScriptedWorker(
             name, serving: "locator", as: .locator(preprocessing: CropSpecification.sample.preprocessing),
@@ -37,9 +37,10 @@ package struct ScriptedWorker: Sendable {
                 metrics: metrics))
     }
 
-    /// What was cut out of a picture, and the frames behind the message.
+    /// Returns a CROPS with the frames behind it.
     ///
-    /// - Parameter facesFound: as many as there are, unless another number is said; nil: nobody asked for faces.
+    /// - Parameter facesFound: the number of faces found. By default the number of `faces`, or nil when no
+    ///   specification asks for faces.
     package func crops(
         _ job: UInt64, of specifications: [CropSpecification] = [.sample], faces: [WorkerMessage.Face] = [],
         facesFound: Int?? = nil
@@ -56,7 +57,7 @@ package struct ScriptedWorker: Sendable {
         return (.crops(crops), frames)
     }
 
-    /// The scores of a picture's crops.
+    /// Returns a SCORE with one logit for each crop.
     package func score(_ job: UInt64, logits: [Float] = [0], maps: [EvidenceMap?]? = nil) -> WorkerMessage {
         let crops = logits.indices.map { WorkerMessage.CropScore(logit: logits[$0], map: maps?[$0]) }
         return .score(WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: .sample))
@@ -76,7 +77,7 @@ package struct ScriptedWorker: Sendable {
 }
 
 extension ImageInformation {
-    /// A picture that nobody needs to have.
+    /// An image that exists only as its description.
     package static let sample = ImageInformation(
         format: .jpeg, width: 640, height: 480, sha256: (0..<32).map { UInt8($0 * 8) })
 }
@@ -89,7 +90,7 @@ extension CropSpecification {
 }
 
 extension Box {
-    /// The central square of the sample picture.
+    /// The central square of the sample image.
     package static let wholeSample = Box(x: 80, y: 0, width: 480, height: 480)
 }
 

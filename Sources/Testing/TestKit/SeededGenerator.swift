@@ -14,12 +14,12 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         return value ^ (value >> 31)
     }
 
-    /// True with the given probability, in 0...1.
+    /// Returns true with the given probability, from 0 to 1.
     package mutating func chance(_ probability: Double) -> Bool {
         Double.random(in: 0..<1, using: &self) < probability
     }
 
-    /// Up to `maxCount` bytes.
+    /// Returns up to `maxCount` random bytes.
     package mutating func bytes(upTo maxCount: Int) -> [UInt8] {
         let count = Int.random(in: 0...maxCount, using: &self)
         return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &self) }
