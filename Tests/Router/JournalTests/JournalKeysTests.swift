@@ -5,7 +5,7 @@ import Testing
 
 @testable import Journal
 
-/// Whose jobs are whose, and what an idempotency key stands for.
+/// The owners of jobs, and the content that an idempotency key stands for.
 @Suite struct JournalKeysTests {
     @Test func jobsAndKeysOfDifferentOwnersNeverMeet() throws {
         let desk = try Desk()
@@ -33,7 +33,7 @@ import Testing
             let reader = try desk.open()
             _ = try reader.persist(1, header("a", key: "k", owner: "ann"), [1], of: gate)
             _ = try reader.record(1, result("a"))
-            // Another image with the same key is nobody's business but the owner's.
+            // Another owner may use the same key with another image.
             #expect(try reader.persist(2, header("b", key: "k", owner: "bob"), [2], of: gate) == .stored)
             #expect(try reader.persist(3, header("c", key: "k"), [3], of: gate) == .stored)
             #expect(try reader.persist(4, header("d", key: "k", owner: "ann"), [4], of: "other") == .stored)
@@ -49,7 +49,7 @@ import Testing
         #expect(try reader.find("a") == .result(result("a")))
     }
 
-    // MARK: What a key stands for
+    // MARK: The content of a key
 
     private func mismatch(_ what: String) -> Journal.Outcome {
         .refused(
@@ -114,14 +114,14 @@ import Testing
             _ = try reader.record(1, known)
             #expect(try reader.persist(2, asked("b", "strict")) == .known(expected("b")))
             #expect(try reader.find("b") == .result(expected("b")))
-            // Two of one key are unfinished when the other's result is written, and then the router dies.
+            // Two jobs with one key are unfinished when the result of a third is written, and then the router dies.
             _ = try reader.persist(3, header("c", key: "late"))
             _ = try reader.persist(4, asked("d", "strict", "late"))
             _ = try reader.persist(5, asked("e", "unknown", "late"))
             _ = try reader.record(3, known)
         }
         let reader = try desk.open()
-        // The router says of a policy that is gone what it says of any.
+        // A job whose policy is gone stays unfinished: the router refuses it as it refuses any unknown policy.
         #expect(try reader.recovered().map(\.header.id) == ["e"])
         #expect(try reader.find("d") == .result(expected("d")))
     }
@@ -153,7 +153,7 @@ import Testing
         #expect(unfinished.map(\.sha256) == [nil])
         #expect(try reader.find("a", of: JobOwner(key: "shop")) == .result(decoded))
         #expect(try reader.find("a", of: JobOwner(key: "shop", owner: "ann")) == .unknown)
-        // Its result knows what the key stood for; of a job without one nothing is known.
+        // A result holds the digest that its key stood for; the file has none for a job without a result.
         #expect(try reader.persist(3, header("c", key: "k"), [9], of: "shop") == mismatch("image"))
         guard case .known = try reader.persist(4, header("d", key: "k"), [1], of: "shop") else {
             throw Reader.Unexpected()
@@ -161,7 +161,7 @@ import Testing
         #expect(try reader.persist(5, header("e", key: "l"), [9], of: "shop") == .stored)
     }
 
-    /// As the releases wrote it that knew no owners.
+    /// The file's layout in the releases before owners.
     private static let version1 = """
         CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
         INSERT INTO grdb_migrations VALUES ('1');

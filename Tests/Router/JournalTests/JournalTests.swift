@@ -42,7 +42,7 @@ import Testing
             let reader = try desk.open()
             _ = try reader.persist(1, header("a", key: "k"))
             _ = try reader.record(1, result("a"))
-            // What does not last answers for no key.
+            // A result that does not last does not answer for its key.
             _ = try reader.persist(2, header("b", key: "other"))
             _ = try reader.record(2, result("b", .timeout))
             // The crash comes between the results of two jobs with one key.
@@ -65,7 +65,7 @@ import Testing
     @Test func whatWaitsIsCommittedTogether() throws {
         let desk = try Desk()
         let store = try JournalStore(path: desk.path, maxBytes: 1 << 30, answer: answered)
-        // One transaction: all of it or nothing.
+        // The orders are one transaction: all of them are stored, or none.
         struct Stop: Error {}
         #expect(throws: Stop.self) {
             try store.transaction { transaction in
@@ -105,7 +105,7 @@ import Testing
             desk.clock.pass(.seconds(1))
             #expect(try reader.find("a") == .unknown)
             #expect(try reader.persist(3, header("c", key: "k")) == .stored)
-            // What has no result does not grow old.
+            // A job without a result does not expire.
             desk.clock.pass(.seconds(10))
             #expect(try reader.find("b") == .running)
         }
@@ -167,7 +167,7 @@ import Testing
         #expect(reason == "\(desk.path): file is not a database")
         #expect(try reader.persist(1, header("a")) == .failed("file is not a database"))
         #expect(try reader.find("a") == .failed("file is not a database"))
-        // A result is kept for another try.
+        // The result is kept for a retry.
         #expect(try reader.record(1, result("a")) == "file is not a database")
         try FileManager.default.removeItem(atPath: desk.path)
         #expect(try reader.persist(2, header("b")) == .stored)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Journal
 
-/// A journal in a folder of its own, with a clock that stands still.
+/// A journal in a folder of its own, with a clock that the test moves.
 final class Desk {
     let folder: String
     let clock = Clock()
@@ -35,7 +35,7 @@ final class Desk {
     }
 }
 
-/// Reads a journal's mail one by one, and closes it at the end.
+/// Reads a journal's mail item by item, and closes the journal at the end.
 final class Reader {
     let journal: Journal
     private var mail: [Journal.Mail] = []
@@ -79,10 +79,10 @@ final class Reader {
     struct Unexpected: Error {}
 }
 
-/// In place of a digest: the image's first byte, 32 times.
+/// Returns a stand-in for a digest: the image's first byte, 32 times.
 func digest(_ image: [UInt8]) -> [UInt8] { Array(repeating: image.first ?? 0, count: 32) }
 
-/// As a router answers by an ensemble with any policy but one.
+/// Answers as a router does by an ensemble with any policy except `unknown`.
 @Sendable func answered(_ stored: ResultDocument, _ header: RequestHeader) -> ResultDocument? {
     var document = stored
     (document.id, document.metadata) = (header.id, header.metadata)

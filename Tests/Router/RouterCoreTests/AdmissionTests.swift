@@ -2,7 +2,7 @@ import BifronsWire
 import RouterCore
 import Testing
 
-/// The bounded queue and when those who were turned away may come again.
+/// The bounds of the queue, and when refused clients may come again.
 struct AdmissionTests {
     @Test func theQueueIsBoundedByCount() {
         var script = Script { $0.maxJobs = 2 }
@@ -43,7 +43,7 @@ struct AdmissionTests {
         #expect(ask(3, shop) == ["reply 3: 429 client_queue_full"])
         #expect(script.document(3)?.retryAfterMilliseconds != nil)
         #expect(ask(4, forum, bytes: 600) == [])
-        // With the 18 bytes of the crops of each of its jobs.
+        // The crops of each of its jobs add 18 bytes.
         #expect(ask(5, forum, bytes: 383) == ["reply 5: 429 client_queue_full"])
         #expect(ask(6, forum, bytes: 382) == [])
         #expect(script.score("r1", 1) == ["reply 1: 200", "job 2 to r1"])
@@ -80,7 +80,7 @@ struct AdmissionTests {
         #expect(script.ask(3, .status) == ["reply 3"])
     }
 
-    /// A queue that is full and drains at 100 answers a second.
+    /// Returns a full queue that drains at 100 answers per second.
     private func busy() -> Script {
         var script = Script { $0.maxJobs = 10 }
         script.join("r1", credit: 1)
@@ -128,7 +128,7 @@ struct AdmissionTests {
         #expect((50...70).contains(wait), "\(wait)")
     }
 
-    /// Eight jobs in hand, and a ninth, called late, that was told when to come again.
+    /// Returns a queue full with eight jobs, and how long a ninth job, with the id "late", was told to wait.
     private func full() -> (script: Script, wait: Duration) {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
@@ -143,7 +143,7 @@ struct AdmissionTests {
         #expect(script.classify(10) { $0.id = "new" } == ["reply 10: 429 queue_full"])
         script.wait(wait)
         #expect(script.classify(11) { $0.id = "late" } == [])
-        // The place is taken: with it the same job is one of many.
+        // The place is used up: the same job now waits like any other.
         #expect(script.classify(12) { $0.id = "late" } == ["reply 12: 429 queue_full"])
     }
 
@@ -174,16 +174,16 @@ struct AdmissionTests {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
         for token in 1...8 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 600_000) } }
-        // Ten a second, as long as nothing is known: a line of ten seconds.
+        // As long as the pace is unknown, ten answers per second are assumed: a line of ten seconds.
         for token in 101...200 { script.classify(token) }
         #expect(script.document(200)?.retryAfterMilliseconds == 10_000)
-        // The turns of the first two seconds have passed, and their patience.
+        // The turns of the first two seconds have passed, and so has the time for which their places are kept.
         script.wait(.seconds(4))
         script.classify(201)
         #expect(script.document(201)?.retryAfterMilliseconds == 4100)
     }
 
-    /// Lines share the pace, and each client stands in its own.
+    /// The lines share the pace, and each client has its own.
     @Test func aClientThatFloodsDelaysItselfAndNotOthers() {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
@@ -192,7 +192,7 @@ struct AdmissionTests {
         let other = Principal(.connection(7), .client)
         for token in 201...203 { script.classify(token, from: other) }
         #expect((201...203).map { script.document($0)?.retryAfterMilliseconds } == [200, 400, 600])
-        // When its line is over the pace is the other's and the next one's.
+        // When the first client's line has ended, the second and a new client share the pace.
         script.wait(.milliseconds(600))
         script.classify(301, from: Principal(.connection(8), .client))
         #expect(script.document(301)?.retryAfterMilliseconds == 200)

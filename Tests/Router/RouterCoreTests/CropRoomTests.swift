@@ -4,9 +4,9 @@ import Testing
 
 @testable import RouterCore
 
-/// Room for crops: it is taken before a picture is cut, and given to the next one when the crops are let go.
+/// Room for crops: it is reserved before an image is cut, and goes to the next image when the crops are released.
 struct CropRoomTests: CropScripts {
-    /// A face's width of pixels that a crowd of sixteen may have.
+    /// The crops of sixteen faces must fit into `Limits.cropSetBytes`.
     @Test func aModelThatWantsTooMuchIsSentAwayForGood() {
         var script = script()
         let side = UInt16(1200)
@@ -18,7 +18,7 @@ struct CropRoomTests: CropScripts {
         #expect(
             reason == "the model 'resnet' scores crops of 1200 × 1200 pixels, of which those of one picture may take "
                 + "69120000 bytes, more than 67108864; give it a smaller input")
-        // A whole picture is one crop.
+        // A whole image is a single crop.
         let whole = CropSpecification(kind: .centralSquare, width: side, height: side, preprocessing: 3)
         #expect(script.join("r1", scoring: whole) == ["welcome r1"])
         #expect(script.workersStatus.map(\.name) == ["l1", "r1"])
@@ -51,7 +51,8 @@ struct CropRoomTests: CropScripts {
         #expect(script.document(1)?.models[0].error?.code == "crops_too_large")
     }
 
-    /// The first crops are for one worker of each model; only then come those for workers that are being replaced.
+    /// Each model first gets the crops for one of its workers. Crops for workers that are being replaced come only
+    /// after that.
     @Test func whatOneModelsWorkersWantBesidesIsCutOnlyWhereTheOthersFit() {
         var script = script([("r1", narrow), ("r2", wide), ("i1", wider)]) { $0.maxCropBytes = 2 * 192 }
         script.classify(1)
@@ -65,7 +66,7 @@ struct CropRoomTests: CropScripts {
         #expect(classifyResnet(&script, 2) == ["picture 2 to l1"])
         #expect(classifyResnet(&script, 3) == [])
         #expect(script.status.queue.cropBytes == 2 * 192)
-        // A crowd takes all of the room that was kept for it, one face leaves most.
+        // Sixteen faces take all the room that was reserved; one face leaves most of it free.
         #expect(script.cut("l1", 1, faces: Array(repeating: face, count: 16)) == ["job 1 to r1"])
         #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r1"])
         #expect(script.status.queue.cropBytes == 192 + 12)
@@ -90,7 +91,7 @@ struct CropRoomTests: CropScripts {
             case "picture fails": script.fail("l1", 1, .unprocessable)
             default: script.say("l1", script["l1"].bye)
             }
-        // The one that was there before goes first, also when it is to be cut by another locator.
+        // The earlier job goes first, even if another locator has to cut its image.
         let next = end == "locator leaves" ? "picture 1 to l2, attempt 2" : "picture 2 to l2"
         #expect(told.last == next, "\(told)")
         #expect(script.core.cropBytes == 192)
@@ -102,7 +103,7 @@ struct CropRoomTests: CropScripts {
         script.cut("l1", 1, faces: [face])
         #expect(script.classify(2) == [])
         #expect(script.classify(3) { $0.models = ["inception"] } == [])
-        // Its time is up: whoever stood behind it needs no more than there is.
+        // The job without room is gone, and the next one needs no more room than is free.
         #expect(script.ask(9, .cancel, id: "job 2") == ["reply 2: 408 cancelled", "reply 9: 200", "picture 3 to l1"])
     }
 
@@ -112,7 +113,7 @@ struct CropRoomTests: CropScripts {
         #expect(classifyResnet(&script, 1) == ["picture 1 to l1"])
         #expect(script.classify(2) { $0.models = ["inception"] } == ["picture 2 to l2"])
         #expect(script.lose("l1") == [])
-        // For the suspect twice as much is to be cut now.
+        // The suspect's image now has to be cut for two specifications, which takes twice the room.
         script.join("r2", scoring: wide)
         #expect(script.cut("l2", 2) == ["job 2 to i1"])
         script.join("l3")
@@ -122,7 +123,7 @@ struct CropRoomTests: CropScripts {
         #expect(script.cut("l2", 1, faces: [face]) == ["job 1 to r1", "picture 3 to l3"])
     }
 
-    /// All room is taken by crops that nobody wants any more: it is theirs who are cut again.
+    /// All room is taken by crops that no worker wants any more. It goes to the images that are cut again.
     @Test func picturesThatAreAllCutAgainDoNotWaitForOneAnothersRoom() {
         var script = script([("r1", narrow)], credit: 0) { $0.maxCropBytes = 4 * 192 }
         script.say("l1", script["l1"].credit(8))

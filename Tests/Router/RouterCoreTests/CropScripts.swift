@@ -3,13 +3,14 @@ import TestKit
 
 @testable import RouterCore
 
-/// What tests of crops have in common: some specifications, and scripts whose locator "l1" does what the test says.
+/// Common parts of the tests of crops: some specifications, and scripts whose locator "l1" acts only on the test's
+/// command.
 protocol CropScripts {}
 
 extension CropScripts {
-    /// 12 bytes a face, 192 of a crowd.
+    /// Crops of 12 bytes per face, and so at most 192 bytes.
     var narrow: CropSpecification { .sample }
-    /// 12 bytes a face as well.
+    /// Crops of 12 bytes per face, with a wider margin.
     var wide: CropSpecification { CropSpecification(kind: .face(margin: 2), width: 2, height: 2, preprocessing: 3) }
     var wider: CropSpecification { CropSpecification(kind: .face(margin: 3), width: 2, height: 2, preprocessing: 3) }
     var newer: CropSpecification { CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 4) }

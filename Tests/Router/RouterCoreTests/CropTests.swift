@@ -4,7 +4,7 @@ import Testing
 
 @testable import RouterCore
 
-/// What is cut out of a picture: what the networks want, by one version of preprocessing.
+/// Which crops are cut out of an image: those that the networks want, by one version of preprocessing.
 struct CropTests: CropScripts {
     // MARK: Specifications
 
@@ -16,7 +16,7 @@ struct CropTests: CropScripts {
         #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r2", "picture 3 to l1"])
         let frames = [script.core.ledger[1], script.core.ledger[2]].map { $0.steps[1].given?.frame }
         #expect(frames == [0, 1])
-        // Each frame is for one of them; whoever is free first takes the third.
+        // Each frame fits one of the workers. The third job goes to the first worker that is free.
         #expect(script.cut("l1", 3, faces: [face]) == [])
         #expect(script.score("r2", 2) == ["reply 2: 200", "job 3 to r2"])
     }
@@ -28,7 +28,7 @@ struct CropTests: CropScripts {
         _ = classifyResnet(&script, 2)
         script.say("r1", script["r1"].credit(1))
         script.join("r2", scoring: wide)
-        // Cut before r2 came: these are crops for r1 alone, which has its hands full.
+        // Cut before r2 joined, so the crops fit only r1, which has no free credit.
         #expect(script.cut("l1", 2, faces: [face]) == [])
         #expect(classifyResnet(&script, 3) == ["picture 3 to l1"])
         #expect(script.cut("l1", 3, faces: [face]) == ["job 3 to r2"])
@@ -43,7 +43,7 @@ struct CropTests: CropScripts {
         script.join("r3", scoring: wide)
         _ = classifyResnet(&script, 3)
         script.cut("l1", 3, faces: [face])
-        // r2 has the third picture, whose crops fit r2 and r3.
+        // r2 has the third image, whose crops fit r2 and r3.
         #expect(script.lose("r1") == [])
         #expect(classifyResnet(&script, 4) == ["picture 4 to l1"])
         #expect(script.cut("l1", 4, faces: [face]) == ["job 4 to r3"])
@@ -52,7 +52,7 @@ struct CropTests: CropScripts {
 
     // MARK: Cutting again
 
-    /// The one worker of resnet is replaced while crops wait for it.
+    /// Replaces resnet's only worker while crops wait for it.
     private func replaced(_ script: inout Script, by name: String, _ specification: CropSpecification) -> [String] {
         script.lose("r1", .unreachable)
         return script.join(name, scoring: specification)
@@ -64,12 +64,12 @@ struct CropTests: CropScripts {
         _ = classifyResnet(&script, 1)
         script.cut("l1", 1, faces: [face])
         #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l1"])
-        // Nobody wants the first crops any more.
+        // No worker wants the first crops any more.
         #expect(script.kept.isEmpty)
         #expect(script.asked("l1", 1) == [wide])
         #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r2"])
         #expect(script.score("r2", 1) == ["reply 1: 200"])
-        // That was no second execution of anything.
+        // The second cut is not a second execution of any step.
         #expect(script.document(1)?.attempts == 1)
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
@@ -84,7 +84,7 @@ struct CropTests: CropScripts {
         #expect(script.asked("l1", 1) == [narrow])
         #expect(script.say("r2", script["r2"].credit(1)) == ["picture 1 to l1"])
         script.say("r2", script["r2"].credit(0))
-        // inception has not answered: it may need its crops once more.
+        // inception has not answered, so it may need its crops once more.
         #expect(script.asked("l1", 1) == [wide, narrow] && script.kept.count == 1)
         #expect(script.cut("l1", 1, faces: [face]) == [])
         script.lose("r2")
@@ -102,7 +102,7 @@ struct CropTests: CropScripts {
         script.classify(1)
         script.cut("l1", 1, faces: [face])
         #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l1"])
-        // Of the first crops.
+        // This score is of the first crops.
         #expect(script.score("i1", 1, logit: 2) == [])
         #expect(script.kept.isEmpty)
         #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r2"])
@@ -132,7 +132,7 @@ struct CropTests: CropScripts {
         script.cut("l2", 1, faces: [face])
         #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l2"])
         script.join("l3")
-        // One death in each cutting: none too many.
+        // One death in each cutting is not enough for a quarantine.
         #expect(script.lose("l2") == ["picture 1 to l3, attempt 2"])
         #expect(script.cut("l3", 1, faces: [face]) == ["job 1 to r2"])
         script.score("r2", 1)
@@ -151,7 +151,7 @@ struct CropTests: CropScripts {
         #expect(script.kept.isEmpty)
     }
 
-    // MARK: Versions of preprocessing
+    // MARK: Preprocessing versions
 
     @Test func aModelOfAnotherVersionThanTheLocatorsIsNamed() throws {
         var script = script([("r1", narrow), ("i1", newer)])
@@ -172,11 +172,11 @@ struct CropTests: CropScripts {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("l2", preprocessing: 4)
         #expect(script.classify(1) == ["picture 1 to l1"])
-        // resnet comes with the new version, beside the old one: that is still what both can do.
+        // resnet joins with the new version besides the old one. Both models still share only the old version.
         script.join("r2", scoring: newer)
         #expect(script.classify(2) == ["picture 2 to l1"])
         #expect(script.asked("l1", 2) == [narrow])
-        // With the new version of both it is the later one.
+        // When both models have workers of the new version, the later version wins.
         script.join("i2", scoring: newer)
         #expect(script.classify(3) == ["picture 3 to l2"])
         #expect(script.asked("l2", 3) == [newer])
@@ -192,7 +192,7 @@ struct CropTests: CropScripts {
         #expect(ask(2, "resnet") == [])
         #expect(ask(3, "inception") == ["picture 3 to l2"])
         #expect(script.cut("l1", 1) == ["job 1 to r1", "picture 2 to l1"])
-        // The locators of the old version are gone: its model has nobody any more.
+        // The locators of the old version are gone, so its model cannot be served.
         script.say("l1", script["l1"].drain)
         #expect(ask(4, "resnet") == [])
         #expect(script.cut("l2", 3) == ["job 3 to i1", "reply 4: 503 crops_unavailable"])

@@ -6,7 +6,7 @@ import Testing
 struct DrainRateTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
 
-    /// Answers every 10 ms from two workers, with a backlog.
+    /// Returns the rate after answers every 10 ms from two workers, with a backlog.
     private func measured(answers: Int = 100) -> DrainRate {
         var rate = DrainRate()
         rate.note(isBacklogged: true, at: start)
@@ -32,7 +32,7 @@ struct DrainRateTests {
         #expect(abs(try #require(rate.perSecond(workers: 2)) - 100) < 0.1)
     }
 
-    /// Every 200 ms a batch of eight, with a backlog for the last 10 ms only.
+    /// A batch of eight every 200 ms, with a backlog only during the last 10 ms of each.
     @Test func aBacklogThatComesAndGoesWithEachBatchIsNoFasterPace() throws {
         var rate = DrainRate()
         for batch in 1...100 {

@@ -2,7 +2,7 @@ import BifronsWire
 import RouterCore
 
 extension Ensemble {
-    /// resnet and inception, with numbers that tell every subset and every policy apart.
+    /// resnet and inception, with numbers that distinguish every subset and every policy.
     static var sample: Ensemble {
         do {
             return try Ensemble(

@@ -102,10 +102,10 @@ struct EnsembleTests {
 
     @Test(
         arguments: [
-            // As it was decided, whatever the thresholds are by now.
+            // The label and action stay as decided, even if the thresholds have changed since.
             ("default", 0.95, ResultDocument.Label.aiGenerated, ResultDocument.PolicyAction.allow),
             ("strict", 0.95, .aiGenerated, .block), ("strict", 0.15, .real, .review), ("strict", nil, .noFace, .allow),
-            // A probability just below one half, as it stands in the journal.
+            // A probability just below one half, as the journal rounded it.
             ("strict", 0.5, .real, .block),
         ] as [(String, Double?, ResultDocument.Label, ResultDocument.PolicyAction)])
     func aStoredResultIsDecidedByThePrincipalsPolicy(
@@ -127,7 +127,7 @@ struct EnsembleTests {
         let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
         let verdict = ResultDocument.Verdict(label: .real, aiProbability: 0.1, action: .allow, policy: "default")
         #expect(ensemble.answer(stored(verdict), to: header(policy: "none")) == nil)
-        // Without a verdict there is nothing to decide.
+        // Without a verdict no policy is needed.
         #expect(ensemble.answer(stored(nil), to: header(policy: "none"))?.id == "second")
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import RouterCore
 
-/// The same key, the same result, computed once.
+/// Requests with the same key get the same result, which is computed once.
 struct IdempotencyTableTests {
     private func keyed(_ script: inout Script, _ token: Int, _ change: (inout RequestHeader) -> Void = { _ in })
         -> [String]
@@ -73,11 +73,12 @@ struct IdempotencyTableTests {
         #expect(kept?.content == content)
     }
 
-    // MARK: What a key stands for
+    // MARK: The content of a key
 
     private static let mismatch = "422 idempotency_mismatch"
 
-    /// Headers that ask for something else than `keyed` does by itself, and how the error calls it.
+    /// Headers that ask for something else than `keyed` does by default, with the name that the error gives the
+    /// difference.
     private static let others: [(String, @Sendable (inout RequestHeader) -> Void)] = [
         ("'models'", { $0.models = ["inception"] }), ("'models'", { $0.models = nil }),
         ("'models'", { $0.models = ["resnet", "inception"] }), ("'require'", { $0.requirement = .all }),
@@ -107,7 +108,7 @@ struct IdempotencyTableTests {
         #expect(ask(6, "a") == ["reply 6: 200"])
         script.wait(.seconds(600))
         #expect(ask(7, "b") == ["job 7 to r1"])
-        // Neither a refusal nor what it was about is remembered.
+        // Neither a refused request nor its content is remembered.
         #expect(script.status.counters.accepted == 2)
     }
 
@@ -158,7 +159,7 @@ struct IdempotencyTableTests {
         var script = started()
         _ = keyed(&script, 1)
         _ = keyed(&script, 2) { $0.policy = "strict" }
-        // 0.1 + 1.5 · (-1): 0.198.
+        // 0.1 + 1.5 · (-1) gives a probability of 0.198.
         #expect(script.score("r1", 1, logit: -1) == ["reply 1: 200", "reply 2: 200"])
         _ = keyed(&script, 3) { $0.policy = "strict" }
         _ = keyed(&script, 4)
@@ -287,7 +288,7 @@ struct IdempotencyTableTests {
         #expect(keyed(&script, 2) == ["job 2 to r1"])
     }
 
-    /// As many as the queue holds, without a deep stack.
+    /// As many as the queue holds, to show that followers do not end by deep recursion.
     @Test func thousandsOfFollowersEndOneByOneWithoutAWorker() {
         var script = Script { $0.maxClientJobs = 4000 }
         script.join("r1")

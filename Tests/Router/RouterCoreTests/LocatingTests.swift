@@ -4,12 +4,12 @@ import Testing
 
 @testable import RouterCore
 
-/// The first stage of a job: a locator cuts the picture, and what becomes of its answer.
+/// The first stage of a job: a locator cuts the image, and the core processes its answer.
 struct LocatingTests {
     private let left = Box(x: 10, y: 20, width: 100, height: 110)
     private let right = Box(x: 300, y: 20, width: 90, height: 95)
 
-    // MARK: The way of a job
+    // MARK: The course of a job
 
     @Test func aPictureGoesToALocatorAndItsCropsGoToAllModels() throws {
         var script = Script.byHand()
@@ -28,7 +28,7 @@ struct LocatingTests {
                 == ResultDocument.LocatorResult(
                     version: "1.0.0", digest: "sha256:00ff", queueMilliseconds: 5, computeMilliseconds: 2, worker: "l1")
         )
-        // The crops were there for 5 ms, of which 2 were computing.
+        // The scores came 5 ms after the crops, of which 2 ms were spent computing.
         #expect(result.models.map(\.queueMilliseconds) == [3, 3])
         #expect(result.image == .sample)
     }
@@ -101,7 +101,7 @@ struct LocatingTests {
         #expect(result.models.map { $0.error?.code } == [code, code])
         #expect(result.attempts == 1 && result.locator == nil && result.image == nil)
         #expect(script.core.cropBytes == 0)
-        // The picture is known: no locator sees it again.
+        // The result is stored under the key, so no locator gets the image again.
         #expect(script.classify(2) { $0.idempotencyKey = "k" } == ["reply 2: \(status.rawValue) \(code)"])
     }
 
@@ -115,7 +115,7 @@ struct LocatingTests {
         #expect(script.status.counters.redispatched == 1)
     }
 
-    /// What is wrong with an answer for two faces, of both specifications.
+    /// Ways in which an answer for two faces and two specifications can be wrong.
     static let wrongCrops: [(String, @Sendable (inout WorkerMessage.Crops, inout [Int]) -> Void)] = [
         ("a frame is short", { $1[1] -= 1 }), ("a frame is long", { $1[0] += 1 }),
         ("a frame has a crop less", { $1[1] -= CropSpecification.sample.cropBytes }),
@@ -189,7 +189,7 @@ struct LocatingTests {
         let answer = script["l2"].crops(script.job("l1", 1), of: [.centralSample])
         guard case .crops(var crops) = answer.message else { preconditionFailure() }
         let frames = answer.frames.map(\.count)
-        // Another's, of no job, of an earlier registration, from nowhere.
+        // Crops of another worker's job, of no job, from an earlier registration, and from an unknown peer.
         #expect(script.deliver("l2", crops, frames, of: 1) == [])
         crops.job = 0
         #expect(script.deliver("l2", crops, frames, of: 1) == [])
@@ -199,7 +199,7 @@ struct LocatingTests {
         #expect(script.status.counters.unknown == 3 && script.status.counters.strangers == 1)
         #expect(script.kept.isEmpty)
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
-        // Once more, and without frames.
+        // Crops sent a second time, and CROPS without frames.
         #expect(script.cut("l1", 1) == [])
         #expect(script.say("l1", .crops(crops)) == [])
         #expect(script.status.counters.unknown == 4 && script.status.counters.malformedMessages == 1)

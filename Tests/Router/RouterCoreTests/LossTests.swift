@@ -3,7 +3,7 @@ import RouterCore
 import TestKit
 import Testing
 
-/// Workers that are lost: when, to whom their jobs go, and for how long these wait.
+/// Lost workers: when they count as lost, which workers get their jobs, and how long these jobs wait.
 struct LossTests {
     @Test func aLostWorkersJobsGoToAnotherAtOnce() {
         var script = Script()
@@ -34,7 +34,7 @@ struct LossTests {
         let status = script.status
         #expect(status.workers.map(\.name) == ["l0", "r1"])
         #expect(status.counters.workersLost == 0)
-        // One death is none too many.
+        // One death is not enough for a quarantine.
         #expect(script.lose("r1") == ["reply 1: 503 worker_lost"])
     }
 
@@ -81,7 +81,7 @@ struct LossTests {
         #expect(script.status.counters.quarantined == 0)
     }
 
-    /// Their last heartbeats were not at the same instant, so they are not lost in one check.
+    /// Their last heartbeats came at different times, so they are not all lost in one check.
     @Test func workersThatFallSilentOneAfterTheOtherAreHandedNothingOfOneAnother() {
         var script = Script()
         for name in ["r1", "r2", "r3"] {
@@ -162,7 +162,7 @@ struct LossTests {
         var script = Script(locators: .byHand)
         script.join("r1")
         script.oversleep(.seconds(60))
-        // What it sent meanwhile is read before the timer is looked at.
+        // The messages that arrived meanwhile are read before the timer is checked.
         #expect(script.say("r1", script["r1"].ping()) == [])
         #expect(script.handle(.deadline) == [])
         #expect(script.status.workers.count == 1)
@@ -202,7 +202,7 @@ struct LossTests {
         script.join("r1")
         script.hung = ["r1"]
         #expect(script.wait(.seconds(100)) == [])
-        // The clock of its progress starts with the job.
+        // The time without progress starts with the job.
         _ = script.classifyResnet(1...1)
         #expect(script.wait(.seconds(9)) == [])
     }

@@ -11,7 +11,7 @@ struct MergeTests {
         left.map { abs($0 - right) < 1e-9 } ?? false
     }
 
-    /// Both models answer; the request's result.
+    /// Returns a request's result after both models have answered.
     private func result(
         resnet: Float, inception: Float, _ change: (inout RequestHeader) -> Void = { _ in }
     ) throws -> ResultDocument {
@@ -43,7 +43,7 @@ struct MergeTests {
         #expect(result.models.map(\.digest) == ["sha256:00ff", "sha256:00ff"])
         #expect(result.models.map(\.version) == ["1.0.0", "1.0.0"])
         #expect(result.image == .sample)
-        // Nobody looked for faces.
+        // No model looks for faces.
         #expect(result.faces == nil && result.facesFound == nil)
     }
 
@@ -84,7 +84,7 @@ struct MergeTests {
     private let left = Box(x: 10, y: 20, width: 100, height: 110)
     private let right = Box(x: 300, y: 20, width: 90, height: 95)
 
-    /// Workers of both models, which look at these faces.
+    /// Returns a script with workers of both models, which score these faces.
     private func pair(_ faces: [Box], facesFound: Int? = nil) -> Script {
         var script = Script()
         script.faces = faces.map { WorkerMessage.Face(box: $0) }
@@ -94,8 +94,8 @@ struct MergeTests {
         return script
     }
 
-    /// resnet has scored the first faces; then a worker of inception's came that wants other crops, and the picture was cut
-    /// again, with the second faces.
+    /// Returns a script in which resnet has scored the first faces. Then a worker of inception joined that wants other
+    /// crops, and the image was cut again, with the second faces.
     private func cutTwice(_ first: [Box], _ second: [Box], resnet: [Float]) -> Script {
         var script = pair(first)
         script.classify(1)
@@ -121,10 +121,10 @@ struct MergeTests {
         #expect(isNear(faces[0].models[0].aiProbability, sigmoid(-2)))
         #expect(isNear(faces[0].models[1].aiProbability, sigmoid(-1)))
         #expect(result.verdict?.aiProbability == faces[1].aiProbability)
-        // 0.95: blocked.
+        // The probability is 0.95, so the image is blocked.
         #expect(result.verdict?.action == .block)
         #expect(result.facesFound == 2)
-        // A model's own number is the one for the face that decided.
+        // A model's own probability is that of the decisive face.
         #expect(isNear(result.models[0].aiProbability, sigmoid(3)))
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
@@ -190,11 +190,11 @@ struct MergeTests {
         #expect(isNear(faces[1].aiProbability, sigmoid(-0.2 + 0.5 * 4)))
         #expect(faces[1].models.map(\.name) == ["inception"])
         #expect(result.verdict?.aiProbability == faces[1].aiProbability)
-        // resnet did not see the face that decided: its own worst stands.
+        // resnet did not see the decisive face, so its highest score is reported.
         #expect(isNear(result.models[0].aiProbability, sigmoid(-2)))
     }
 
-    // MARK: Pictures without a face
+    // MARK: Images without a face
 
     @Test(
         arguments: [-9, 0, 9] as [Float],
@@ -213,7 +213,7 @@ struct MergeTests {
                 == ResultDocument.Verdict(
                     label: .noFace, aiProbability: nil, action: policy.value, policy: policy.key))
         #expect(result.faces == [] && result.facesFound == 0)
-        // The square's scores are for who wants them.
+        // The scores of the central square are reported, but do not decide.
         #expect(isNear(result.models[0].aiProbability, sigmoid(Double(logit))))
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
@@ -236,7 +236,8 @@ struct MergeTests {
         script.score("r1", 1, logit: -2)
         script.score("i1", 1, logit: 9)
         let result = try #require(script.document(1))
-        // By its own blend: what the other makes of the square has no part in it, and `no_face` none either.
+        // The verdict is by resnet's own blend. Neither inception's score of the central square nor `no_face` takes
+        // part.
         #expect(isNear(result.verdict?.aiProbability, sigmoid(0.1 - 1.5 * 2)))
         #expect(result.verdict?.label == .real && result.verdict?.action == .allow)
         #expect(result.faces == [] && result.facesFound == 0)
@@ -261,7 +262,7 @@ struct MergeTests {
         }
     }
 
-    /// Each map shows the part of the picture that its model looked at.
+    /// Each map covers the part of the image that its model saw.
     @Test func mapsOfDifferentCropsTellTheirSquares() throws {
         let map = EvidenceMap(width: 1, height: 1, cells: [9])
         for (box, faces, maps) in [
@@ -277,7 +278,7 @@ struct MergeTests {
             script.score("i1", 1, logits: [0], maps: [map])
             let result = try #require(script.document(1))
             #expect(result.faces?.map(\.maps) == faces)
-            // As soon as a face is scored there is no place for the map of the whole.
+            // Once a face is scored, a map of the whole image is not reported.
             let whole = box == nil ? ["resnet": HeatMap(square: .wholeSample, evidence: map)] : [:]
             #expect(result.maps == maps.merging(whole) { $1 })
         }

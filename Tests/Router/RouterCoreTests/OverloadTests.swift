@@ -4,13 +4,13 @@ import Testing
 
 @testable import RouterCore
 
-/// More work than the workers can do: what is admitted is done in time, and the workers do nothing in vain.
+/// Under more load than the workers can handle, admitted jobs are done in time and no worker computes in vain.
 struct OverloadTests {
     @Test(arguments: [1.5, 3, 10]) func goodputStaysAtItsPeak(times: Double) {
         var line = Line(workers: 1)
         line.run(seconds: 30, perSecond: times * line.capacity)
         #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
-        // What was admitted before the pace was known, and the little that came differently.
+        // Failures come from jobs admitted before the pace was known, and from a few wrong estimates.
         #expect(Double(line.failed) <= 0.1 * Double(line.inTime), "\(line.failed) of what was admitted failed")
     }
 
@@ -20,13 +20,13 @@ struct OverloadTests {
         #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
     }
 
-    /// Those who never waited do not stop coming, and get nothing of what was promised to others.
+    /// New clients keep coming and must not get the places promised to others.
     @Test func whoComesAgainWhenToldGetsIn() {
         var line = Line(workers: 1)
         line.obeys = true
         line.run(seconds: 30, perSecond: 1.5 * line.capacity)
         #expect(line.cameAgain > 1000)
-        // What was promised before the pace was known.
+        // The exceptions were promised a place before the pace was known.
         #expect(Double(line.refusedAgain) <= 0.01 * Double(line.cameAgain), "\(line.refusedAgain) of \(line.cameAgain)")
         #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
     }
@@ -69,9 +69,9 @@ struct OverloadTests {
     }
 }
 
-/// Clients that send at a steady pace, and workers that need a steady time for each job, late or not.
+/// Clients that send at a steady pace, and workers that need the same time for every job, even if its budget has ended.
 private struct Line {
-    /// Milliseconds for a job; the slower model decides.
+    /// The milliseconds that each model needs for a job. The slowest determines the capacity.
     private static let pace = ["resnet": 10, "inception": 7, "locator": 4]
     private static let budget = 1000
 
@@ -83,14 +83,16 @@ private struct Line {
         let pace: Duration
     }
 
-    /// Jobs a second.
+    /// The jobs per second that the workers can complete.
     let capacity: Double
     private(set) var inTime = 0
     private(set) var failed = 0
     private(set) var refused = 0
-    /// Whether those who were turned away come again when they were told to; how many did, and in vain.
+    /// Whether refused clients send their jobs again when they were told to.
     var obeys = false
+    /// The number of jobs that were sent again.
     private(set) var cameAgain = 0
+    /// The number of jobs that were sent again and refused again.
     private(set) var refusedAgain = 0
     private var later: [(turn: Instant, id: String)] = []
     private var core: RouterCore
@@ -126,7 +128,7 @@ private struct Line {
         perform(core.handle(.request(token, header, imageBytes: 1000, totalBytes: 1000, from: .anybody), at: now))
     }
 
-    /// A millisecond after the other.
+    /// Simulates this many seconds in steps of one millisecond.
     mutating func run(seconds: Int, perSecond: Double) {
         var owed = 0.0
         for millisecond in 0..<(seconds * 1000) {

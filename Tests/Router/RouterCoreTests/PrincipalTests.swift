@@ -3,7 +3,7 @@ import Testing
 
 @testable import RouterCore
 
-/// Who may ask what.
+/// The rights of principals.
 struct PrincipalTests {
     private let shop = Principal(.key("shop"), .client)
     private let forum = Principal(.key("forum"), .client)
@@ -67,7 +67,7 @@ struct PrincipalTests {
         }
     }
 
-    /// Everybody who may name owners: a gateway, and a connection where there are no keys.
+    /// The principals that may name owners: a gateway, and a connection where keys are not in use.
     static let gates = [Principal(.key("gate"), .gateway), Principal(.connection(1), .operator)]
 
     @Test(arguments: gates) func jobsOfAnotherOwnerAreUnknown(gate: Principal) {
@@ -75,7 +75,7 @@ struct PrincipalTests {
         script.join("r1")
         let name = gate.jobOwner.key ?? "-"
         #expect(script.ask(1, .fetch, id: "a", from: gate, owner: "ann") == ["find a of \(name)/ann for 1"])
-        // Both take the same id.
+        // Both owners use the same id.
         for (token, owner) in [(2, "ann"), (3, "bob")] {
             script.classify(token, from: gate) { ($0.id, $0.owner, $0.models) = ("a", owner, ["resnet"]) }
         }
@@ -110,7 +110,7 @@ struct PrincipalTests {
         #expect(ask(2, "ann", gate) == ["reply 2: 429 client_queue_full"])
         #expect(ask(3, "bob", gate) == ["job 3 to r1"])
         #expect(ask(4, nil, gate) == ["job 4 to r1"])
-        // Over whatever connection the owner's requests come.
+        // The owner's limit applies over all connections together.
         #expect(ask(5, "ann", Principal(.connection(1), .operator)) == ["job 5 to r1"])
         #expect(ask(6, "ann", Principal(.connection(2), .operator)) == ["reply 6: 429 client_queue_full"])
     }

@@ -30,7 +30,7 @@ struct ReportsTests {
         #expect(!report.router.draining)
         #expect(report.queue.jobs == 4)
         #expect(report.queue.bytes == 100)
-        // Those of two pictures, and room for those of the third.
+        // The crops of two images, and the room reserved for those of a third.
         #expect(report.queue.cropBytes == 3 * 18)
         #expect(report.queue.maxCropBytes == 1000)
         #expect(report.queue.oldestMs == 30)
@@ -93,10 +93,10 @@ struct ReportsTests {
             script.score("i1", token)
         }
         let report = script.status
-        // A scripted worker says that it has computed for 2 ms.
+        // A scripted worker reports 2 ms of computing.
         #expect(report.models.map(\.computeMs.count) == [2, 2, 2])
         #expect(report.models.map(\.computeMs.sum) == [4, 4, 4])
-        // The crops begin to wait when they are there.
+        // The networks' queueing time starts when the crops arrive.
         #expect(report.models.map(\.queueMs.sum) == [36, 76, 6])
         #expect(report.models.map(\.batch.counts.first) == [2, 2, 2])
         #expect(report.workers.map(\.computeMs) == report.models.map(\.computeMs))
@@ -110,7 +110,7 @@ struct ReportsTests {
         script.join("i1")
         for (token, logit) in [(1, -8), (2, 8), (3, 8)] as [(Int, Float)] {
             script.classify(token) { $0.idempotencyKey = token > 1 ? "a key" : nil }
-            // The third has its result from the second.
+            // The third job gets the second one's result.
             guard token < 3 else { continue }
             script.score("r1", token, logit: logit)
             script.score("i1", token, logit: logit)

@@ -3,7 +3,7 @@ import RouterCore
 import TestKit
 import Testing
 
-/// Workers: credit, choice, registration and lies.
+/// Workers: their credit, the choice among them, their registration, and wrong answers.
 struct RosterTests {
     // MARK: Credit
 
@@ -95,7 +95,7 @@ struct RosterTests {
         script.join("r1", credit: 2)
         _ = script.classifyResnet(1...2)
         #expect(script.join("r1", credit: 2) == ["welcome r1", "job 1 to r1, attempt 2", "job 2 to r1, attempt 2"])
-        // It lost them twice without dying: that is nobody's quarantine.
+        // The worker lost the jobs twice without dying, so they are not quarantined.
         #expect(
             script.join("r1", credit: 2) == ["reply 1: 503 worker_lost", "reply 2: 503 worker_lost", "welcome r1"])
         #expect(script.status.counters.workersLost == 0)
@@ -115,7 +115,7 @@ struct RosterTests {
         #expect(script.core.nextDeadline == nil)
         guard case .send(_, .bye(let reason, let isFinal))? = script.lastActions.last else { preconditionFailure() }
         #expect(reason.contains("'vgg'") && reason.contains("resnet, inception"))
-        // The router may be restarted with another ensemble.
+        // The router may be restarted with another ensemble, so the BYE is not final.
         #expect(!isFinal)
     }
 

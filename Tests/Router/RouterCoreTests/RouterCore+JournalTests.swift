@@ -3,7 +3,7 @@ import Testing
 
 @testable import RouterCore
 
-/// Durable jobs, as scripts.
+/// Durable jobs in the core.
 struct RouterCoreJournalTests {
     private func script(_ configure: (inout RouterCore.Configuration) -> Void = { _ in }) -> Script {
         var script = Script {
@@ -57,7 +57,7 @@ struct RouterCoreJournalTests {
             script.document(1)?.error?.message
                 == "the journal cannot be used now: the disk is full; try again later, or send jobs without 'durable'")
         #expect(script.classify(2) == ["job 2 to r1", "job 2 to i1"])
-        // The disk is tried again with every job.
+        // Every durable job tries the disk again.
         script.submit(3)
         #expect(script.persisted(3).first == "acknowledge 3: 202")
     }
@@ -100,7 +100,7 @@ struct RouterCoreJournalTests {
         #expect(script.submit(1) == ["persist 1"])
         #expect(script.persisted(1) == ["acknowledge 1: 202"])
         #expect(script.wait(.seconds(4)) == [])
-        // By now the picture is cut for whoever comes, and again for the other.
+        // Half of the budget is over: the image is cut for the first worker's model, and again for the other.
         #expect(script.join("r1").contains("job 1 to r1"))
         #expect(script.join("i1").contains("job 1 to i1"))
         script.score("r1", 1)
@@ -204,7 +204,7 @@ struct RouterCoreJournalTests {
         #expect(script.persisted(1, .refused(conflict)) == ["reply 1: 422 idempotency_mismatch"])
         #expect(script.document(1)?.metadata == Array("{}".utf8))
         #expect(script.core.jobsInHand == 0)
-        // The key is free for what it stands for.
+        // The key is still free for its own content.
         script.submit(2, image: "a") { $0.idempotencyKey = "k" }
         #expect(script.persisted(2).first == "acknowledge 2: 202")
     }
@@ -215,7 +215,7 @@ struct RouterCoreJournalTests {
         #expect(script.submit(2, image: "b") { $0.idempotencyKey = "k" } == ["reply 2: 422 idempotency_mismatch"])
         #expect(script.classify(3, image: "b") { $0.idempotencyKey = "k" } == ["reply 3: 422 idempotency_mismatch"])
         #expect(script.persisted(1) == ["acknowledge 1: 202", "job 1 to r1", "job 1 to i1"])
-        // What ends without a lasting result leaves the key.
+        // A job that ends without a lasting result frees its key.
         script.ask(4, .cancel, id: "job 1")
         #expect(script.submit(5, image: "b") { $0.idempotencyKey = "k" } == ["persist 5"])
     }
@@ -259,7 +259,7 @@ struct RouterCoreJournalTests {
         #expect(documents.map { $0?.policy } == ["default", "strict"])
     }
 
-    // MARK: Lives
+    // MARK: Restarts
 
     @Test func recoveredJobIsItsOwnersAndKeepsItsKey() {
         var script = script()

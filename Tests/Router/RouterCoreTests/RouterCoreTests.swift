@@ -3,7 +3,7 @@ import RouterCore
 import TestKit
 import Testing
 
-/// Requests: what is admitted, how long it may take, how it ends.
+/// Requests: their admission, budgets and ends.
 struct RouterCoreTests {
     private var pair: Script {
         var script = Script()
@@ -12,7 +12,7 @@ struct RouterCoreTests {
         return script
     }
 
-    // MARK: The way of a job
+    // MARK: The course of a job
 
     @Test func aJobGoesToBothModelsAtOnceAndIsAnsweredWithTheSecondScore() {
         var script = pair
@@ -59,7 +59,7 @@ struct RouterCoreTests {
         #expect(script.status.counters.malformedRequests == 1)
     }
 
-    // MARK: What is not admitted
+    // MARK: Refusals
 
     @Test func whatCannotBeDoneIsRefusedAtOnce() {
         var script = pair
@@ -110,12 +110,12 @@ struct RouterCoreTests {
         #expect(script.classify(1) { $0.budgetMilliseconds = 60_000 } == [])
         #expect(script.classify(2) { ($0.budgetMilliseconds, $0.requirement) = (60_000, .all) } == [])
         #expect(script.wait(.seconds(29)) == [])
-        // Nobody can say yet what is to be cut for inception.
+        // The crops that inception wants are not known yet.
         #expect(script.join("r1") == ["welcome r1"])
         #expect(script.status.queue.jobs == 2)
         #expect(
             script.join("i1") == ["welcome i1", "job 1 to r1", "job 1 to i1", "job 2 to r1", "job 2 to i1"])
-        // The wait is over, and workers are there.
+        // The wait is over, but workers have joined.
         #expect(script.wait(.seconds(2)) == [])
         for job in 1...2 {
             script.score("r1", job)
@@ -166,7 +166,7 @@ struct RouterCoreTests {
         #expect(script.score("r1", 2) == ["reply 2: 503 no_worker"])
     }
 
-    /// By then the others' scores would come too late.
+    /// Later the other models' scores would come too late.
     @Test func modelWithAWorkerWaitsForTheOtherForHalfOfTheBudgetAtMost() {
         var script = Script { $0.workerWait = .seconds(30) }
         script.join("r1")
@@ -176,7 +176,7 @@ struct RouterCoreTests {
         script.score("r1", 1)
         #expect(script.wait(.milliseconds(1500)) == ["reply 1: 206"])
         #expect(script.document(1)?.models.map(\.status) == [.ok, .timeout])
-        // A worker that comes after that has the picture cut again.
+        // A worker that joins later has the image cut again.
         script.classify(2) { $0.budgetMilliseconds = 3000 }
         #expect(script.wait(.milliseconds(1500)) == ["job 2 to r1"])
         #expect(script.join("i1") == ["welcome i1", "job 2 to i1"])
@@ -348,7 +348,7 @@ struct RouterCoreTests {
         script.join("r1", credit: 1)
         script.join("r2", credit: 1)
         for token in 1...3 { script.classify(token) { $0.models = ["resnet"] } }
-        // r2 is busy; the job that r1 failed at does not go back there, the next one does.
+        // r2 is busy. The job that r1 failed does not go back to r1, but the next job does.
         #expect(script.fail("r1", 1, .unavailable) == ["job 3 to r1"])
         #expect(script.score("r1", 3) == ["reply 3: 200"])
         #expect(script.score("r2", 2) == ["reply 2: 200", "job 1 to r2, attempt 2"])

@@ -3,7 +3,7 @@ import TestKit
 
 @testable import RouterCore
 
-/// What holds between any two events: results, books and queues.
+/// The invariants between any two events: of results, accounting and queues.
 extension Schedule {
     mutating func checkResult(_ document: ResultDocument, _ request: Open) throws {
         try check(
@@ -50,7 +50,7 @@ extension Schedule {
             let decided = core.ensemble.verdict(verdict.aiProbability, policy: request.header.policy)
             try check(verdict == decided, "\(verdict) is not what the policy \(request.header.policy) says")
         }
-        // A follower's result tells of its leader's workers, so only the reverse can be said for keys.
+        // A follower's result reports its leader's attempts, so only requests without a key can be checked.
         if request.header.idempotencyKey == nil, document.attempts > 0 {
             try check(document.attempts == request.executions.values.max(), "attempts is \(document.attempts)")
         }
@@ -74,7 +74,7 @@ extension Schedule {
         if open.isEmpty, peers.isEmpty { try check(core.nextDeadline == nil, "a timer for nothing") }
     }
 
-    /// Crops are there for jobs without a result, in the room that there is for them.
+    /// Checks that crops are kept only for jobs without a result, and that they fit into their room.
     func checkCrops() throws {
         var bytes = 0
         for (crops, cut) in kept {
@@ -90,7 +90,7 @@ extension Schedule {
         try check(bytes <= configuration.maxCropBytes, "\(bytes) bytes of crops")
     }
 
-    /// A client's bytes are those of its jobs' messages and crops.
+    /// Checks that a client's bytes are those of its jobs' messages and crops.
     private func checkLoads() throws {
         for owner in [nil, "ann", "bob"] {
             let jobs = open.filter { $0.value.isJob && $0.value.header.owner == owner }
@@ -102,13 +102,14 @@ extension Schedule {
         }
     }
 
-    /// Nobody waits while a worker is free that can do it, but for the job that it failed at and that another may take, for
-    /// second tries while it is silent, for suspects, which need an idle one, and for room for crops.
+    /// Checks that no step waits while a fit worker has free credit. Exceptions are a step that this worker failed and
+    /// another may take, a retry while the worker is silent, a suspect, which needs an idle worker, and a step without
+    /// room for its crops.
     private mutating func checkNobodyWaitsInVain(_ pool: Int, _ waiting: [(request: Request, step: Step)]) throws {
         let name = core.ensemble.pools[pool]
         let ready = peers.values.filter { $0.worker.model == name && !$0.isDraining }
         let kept = Set(core.roster.workers(of: pool).filter { $0.isReserved || $0.isOnTrial }.map(\.peer))
-        // Whose turn it is waits for room, and whoever comes behind.
+        // The step whose turn it is waits for room, and so do those behind it.
         let isFull =
             pool == core.ensemble.locator
             && waiting.contains { $0.request.askedBytes + core.cropBytes > configuration.maxCropBytes }
@@ -130,7 +131,7 @@ extension Schedule {
                     """)
             }
         }
-        // Nobody waits for crops that none of the workers wants, as long as there are some.
+        // No step waits for crops that none of the registered workers wants.
         for (request, _) in waiting where pool != core.ensemble.locator && !isFull {
             let isFree = ready.contains { $0.held.count < $0.credit && !kept.contains($0.id) }
             let canBe = ready.contains { isFit($0, request, pool) }
@@ -138,7 +139,7 @@ extension Schedule {
         }
     }
 
-    /// Whether the worker can do the step of its pool.
+    /// Whether the worker can do the request's step in its pool.
     private func isFit(_ peer: Peer, _ request: Request, _ pool: Int) -> Bool {
         switch peer.worker.role {
         case .locator(let preprocessing): core.preprocessing(for: request) == preprocessing
@@ -146,7 +147,7 @@ extension Schedule {
         }
     }
 
-    /// Whoever is held waits for crops, or for a worker to say which.
+    /// Checks that a held step waits for crops, or for a worker to name its specification.
     private func checkHeld(_ request: Request) throws {
         guard request.phase == .computing else { return }
         let models = request.scoring.map { request.steps[$0] }
@@ -171,7 +172,7 @@ extension Schedule {
             try check(peer?.isDraining == (worker.state == "draining"), "\(worker.name) is \(worker.state)")
         }
         try checkLoads()
-        // Whoever waits for another request's result waits for one that is being computed.
+        // A request that follows another one follows one that is being computed.
         var leaders: [ScopedKey: Int] = [:]
         for serial in core.ledger.serials {
             let request = core.ledger[serial]
@@ -185,7 +186,7 @@ extension Schedule {
             for request in core.ledger.serials.map({ core.ledger[$0] }) {
                 for step in request.steps where step.pool == pool && step.isWaiting { waiting.append((request, step)) }
             }
-            // What is in no queue waits for a worker only where there is none.
+            // Held steps count as waiting only for a pool without workers.
             let isServed = peers.values.contains { $0.worker.model == told.name && !$0.isDraining }
             let held = core.ledger.serials.count { serial in
                 let request = core.ledger[serial]

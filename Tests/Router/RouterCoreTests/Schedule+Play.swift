@@ -3,9 +3,9 @@ import TestKit
 
 @testable import RouterCore
 
-/// What clients, journal and workers do.
+/// The actions of clients, journal and workers.
 extension Schedule {
-    /// The journal does what is next.
+    /// Executes the journal's next order.
     mutating func obey() throws {
         guard !orders.isEmpty else { return }
         var failure = ResultDocument(id: "kept", error: WireError(.unprocessable, code: "c", "m"))
@@ -24,7 +24,7 @@ extension Schedule {
     }
 
     mutating func recover() throws {
-        // What an earlier life left fits, as it fitted there.
+        // The jobs of an earlier run fitted into its limits, so they fit now.
         guard configuration.keepsJournal, core.jobsInHand < configuration.maxJobs,
             core.ledger.bytes + core.recordingBytes + 100 <= configuration.maxBytes
         else { return }
@@ -41,7 +41,7 @@ extension Schedule {
         if random.chance(0.2) { header.owner = random.chance(0.5) ? "ann" : "bob" }
     }
 
-    /// One of two images.
+    /// Returns the digest of one of two images, or nil without an idempotency key.
     private mutating func digest(_ header: RequestHeader) -> [UInt8]? {
         header.idempotencyKey == nil ? nil : Array(repeating: random.chance(0.1) ? 1 : 0, count: 32)
     }
@@ -71,7 +71,7 @@ extension Schedule {
     }
 
     private mutating func anyone() -> RouterCore.Peer? {
-        // Sorted, or the same seed would not play the same twice.
+        // Sorted, so that the same seed plays the same schedule again.
         peers.keys.sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
     }
 
@@ -87,14 +87,14 @@ extension Schedule {
         try handle(.lost(peer, random.chance(0.7) ? .connectionEnded : others.randomElement(using: &random)!))
     }
 
-    /// All workers of a model, or of all, fall silent together.
+    /// Silences all workers of a model, or of all models, for some time.
     mutating func pauseHost() {
         let model: String? = random.chance(0.5) ? core.ensemble.pools.randomElement(using: &random) : nil
         let end = now + .milliseconds(Int.random(in: 0...3000, using: &random))
         for peer in peers.values where model == nil || peer.worker.model == model { pausedUntil[peer.id] = end }
     }
 
-    /// A worker that was lost dials again, and is the one that it was or was started anew.
+    /// Reconnects a lost worker, either the same process or a restarted one.
     mutating func comeBack() throws {
         guard var worker = gone.popLast() else { return }
         if random.chance(0.3) { worker.bootID = random.next() }
@@ -107,7 +107,7 @@ extension Schedule {
         pausedUntil[peer].map { $0 > now } ?? false
     }
 
-    /// Whose death is felt most.
+    /// Returns the worker with the most jobs in flight.
     private func busiest() -> RouterCore.Peer? {
         peers.values.max { ($0.held.count, $0.id.routingID) < ($1.held.count, $1.id.routingID) }?.id
     }
@@ -133,7 +133,7 @@ extension Schedule {
         return score(job, peer, crops: held.crops)
     }
 
-    /// Of the wrong kind, or not what was asked for.
+    /// Returns an answer of the wrong kind, or one that does not match the job.
     private mutating func wrongAnswer(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
         let isLocator = peer.worker.model == "locator"
         if random.chance(0.3) { return isLocator ? wrongScore(job, peer, crops: 1) : wrongCrops(job, peer) }
@@ -147,12 +147,12 @@ extension Schedule {
         return .worker(peer.id, peer.worker.score(job, logits: logits))
     }
 
-    /// Nobody may hear of it.
+    /// Returns a score that the core must not use.
     private mutating func wrongScore(_ job: UInt64, _ peer: Peer, crops: Int) -> RouterCore.Event {
         return .worker(peer.id, peer.worker.score(job, logits: Array(repeating: .nan, count: crops)))
     }
 
-    /// What a locator was asked for, of a picture with some faces; of the image that came with the job.
+    /// Returns the crops that a locator was asked for, of the job's image with some faces.
     private mutating func crops(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
         guard let held = peer.held[job] else { return wrongCrops(job, peer) }
         let count = [0, 0, 1, 1, 1, 2, 3, Limits.faces].randomElement(using: &random)!
@@ -168,7 +168,7 @@ extension Schedule {
         return deliver(crops, answer.frames.map(\.count), from: peer.id)
     }
 
-    /// Crops that do not fit the job, or are nobody's.
+    /// Returns crops that do not match the job, or that belong to no job.
     private mutating func wrongCrops(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
         let asked = peer.held[job]?.asked ?? []
         let faces = [WorkerMessage.Face(box: .wholeSample)]
@@ -193,7 +193,7 @@ extension Schedule {
         return deliver(crops, frames, from: peer.id)
     }
 
-    /// Of pictures that no result may tell of.
+    /// The digest of images that must not appear in any result.
     static let wrongDigest = [UInt8](repeating: 0xEE, count: 32)
 
     private mutating func deliver(
@@ -205,7 +205,7 @@ extension Schedule {
 
     mutating func pass(_ duration: Duration) throws {
         let end = now + duration
-        // Now and then the driver is late.
+        // Sometimes the driver is late.
         if random.chance(0.9) {
             while let deadline = core.nextDeadline, deadline <= end {
                 now = max(now, deadline)
@@ -244,8 +244,8 @@ extension Schedule {
         }
     }
 
-    /// In every other life workers are being replaced by those of another version of preprocessing, in all by those that want
-    /// other crops.
+    /// Returns a new worker. In every second run of the router some workers have another version of preprocessing, and
+    /// in all runs some want other crops.
     private mutating func newcomer(_ name: String) -> ScriptedWorker {
         let credit: UInt32 = random.chance(0.1) ? 300 : UInt32.random(in: 0...4, using: &random)
         let version: UInt16 = lives % 2 == 0 && random.chance(0.4) ? 4 : 3
@@ -281,7 +281,8 @@ extension Schedule {
         try handle(.worker(peer, message(worker)))
     }
 
-    /// Answers twice, to others' jobs, to jobs that never were, from an earlier life, from nowhere.
+    /// Sends an answer that the core must drop: a second one, one to another worker's job or an unknown job, one with
+    /// an old epoch, or one from an unknown peer.
     mutating func lie() throws {
         let everything: [UInt64] =
             Array(past.suffix(50)) + peers.values.flatMap(\.held.keys).sorted() + [0, .max, 8, 16]
@@ -296,7 +297,7 @@ extension Schedule {
         case 0..<4: try handle(wrongScore(job, peer, crops: (peer.held[job]?.crops ?? 0) + 1))
         case 4..<7: try handle(wrongCrops(job, peer))
         case 7:
-            // Without its frames.
+            // CROPS without frames.
             guard case .crops(_, let crops, _, _) = wrongCrops(job, peer) else { preconditionFailure("no crops") }
             try handle(.worker(peer.id, .crops(crops)))
         default: try handle(.worker(peer.id, peer.worker.fail(job, .unavailable)))

@@ -3,14 +3,14 @@ import TestKit
 
 @testable import RouterCore
 
-/// What the core promises, checked at every action.
+/// The core's guarantees, checked at every action.
 extension Schedule {
     func check(_ holds: Bool, _ promise: @autoclosure () -> String) throws {
         guard !holds else { return }
         throw Violation(description: "seed \(seed), event \(events): \(promise())")
     }
 
-    /// What must be there.
+    /// Returns a value that must exist, or throws a violation.
     private func demand<Value>(_ value: Value?, _ promise: @autoclosure () -> String) throws -> Value {
         try check(value != nil, promise())
         return value!
@@ -31,9 +31,9 @@ extension Schedule {
         if events % 16 == 0 { try checkStatus() }
     }
 
-    /// What the event itself changes in the world.
+    /// Updates the model by the event itself.
     ///
-    /// - Returns: whether it is of crops that are not to be kept.
+    /// - Returns: whether the event brings crops that the core must not keep.
     private mutating func expect(_ event: RouterCore.Event) throws -> Bool {
         switch event {
         case .request(let token, let header, _, let sha256, let bytes, _):
@@ -87,7 +87,7 @@ extension Schedule {
     }
 
     private mutating func expect(_ hello: WorkerMessage.Hello, _ id: RouterCore.Peer) {
-        // A worker that says HELLO again is gone for the moment, and what it wants with it.
+        // A worker that says HELLO again is unregistered for a moment, and with it its specification.
         changes += 1
         peers[id] = nil
         for peer in peers.values where peer.worker.bootID == hello.bootID {
@@ -105,7 +105,7 @@ extension Schedule {
             lastProgress: now)
     }
 
-    /// Whether a worker wants more than the crops of one picture may have.
+    /// Whether a worker's crops for one image would exceed the limit.
     private func isTooLarge(_ hello: WorkerMessage.Hello) -> Bool {
         guard case .network(let specification) = hello.role, hello.model != "vgg" else { return false }
         return specification.width > 1000
@@ -128,7 +128,8 @@ extension Schedule {
         return false
     }
 
-    /// Whether a picture was cut as it was asked for: so many crops of such a size, and faces only if somebody looked.
+    /// Whether an image was cut as asked: the right number and size of crops, and faces only if a specification asks
+    /// for them.
     private func isRight(_ crops: WorkerMessage.Crops, _ frames: [Int], _ asked: [CropSpecification]) -> Bool {
         let looks = asked.contains { $0.needsFaces }
         let sizes = asked.map { specification in
@@ -215,7 +216,8 @@ extension Schedule {
             try check(isFinal == isTooLarge(hello), "whoever wants too much goes for good, and nobody else")
             if isFinal { seen["sent away for good", default: 0] += 1 }
         case .send(let id, .resync):
-            // To a stranger, to a stale ping, or because the worker is given up.
+            // RESYNC goes to an unknown peer, after a stale ping, or to a worker that is given up. Only the last is
+            // checked.
             guard case .deadline = event else { return }
             guard let peer = peers.removeValue(forKey: id) else { return }
             let silence = now - peer.lastHeard
@@ -267,7 +269,8 @@ extension Schedule {
         peers[id] = peer
     }
 
-    /// A locator is asked for what its version cuts, each once, that a worker of a model of the job wants or wanted last.
+    /// Checks that a locator is asked only for crops that its version cuts, each once, and that a worker of one of the
+    /// job's models wants or wanted last.
     private func checkAsked(_ asked: [CropSpecification], _ token: Int, _ id: RouterCore.Peer) throws {
         let request = try demand(open[token], "\(token) was replied to before this job")
         let peer = try demand(peers[id], "\(id) is no worker")

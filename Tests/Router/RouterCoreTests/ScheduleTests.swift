@@ -4,15 +4,15 @@ import Testing
 
 @testable import RouterCore
 
-/// Random schedules: whatever happens in whatever order, the core keeps its promises after every single event.
+/// Random schedules: the core keeps its guarantees after every event, in whatever order events come.
 ///
-/// A failure names seed and event: the same seed replays it.
+/// A failure reports the seed and the event. The same seed replays it.
 struct ScheduleTests {
     static let seeds: [UInt64] = [1, 2, 3, 0xB1F2, 20_250_101]
 
     @Test(.ownThread, arguments: seeds) func theCoreKeepsItsPromises(seed: UInt64) throws {
         var schedule = Schedule(seed: seed)
-        // 5 seeds, each with 36,000 events and those of the way to the end.
+        // Each of the 5 seeds plays 36,000 events, and those that end each run of the router.
         while schedule.events < 36_000 { try schedule.runOneLife(events: 6000) }
         for (what, count) in schedule.seen.sorted(by: { $0.key < $1.key }) {
             #expect(count > 0, "no schedule of seed \(seed) had \(what)")
@@ -20,13 +20,13 @@ struct ScheduleTests {
     }
 }
 
-/// Clients, workers and a clock that behave at random, and a model of what the core owes them.
+/// Clients, workers and a clock that behave at random, with a model of what the core owes them.
 struct Schedule {
     struct Violation: Error, CustomStringConvertible {
         var description: String
     }
 
-    /// What a request needs of one kind of workers. A picture may be cut twice: each time is a step of its own.
+    /// A step of a request. An image may be cut twice, and each cutting is a step of its own.
     enum Stage: Hashable {
         case cutting(Int)
         case scoring(String)
@@ -36,36 +36,37 @@ struct Schedule {
     struct Open {
         var header: RequestHeader
         var bytes: Int
-        /// Of the image, if there is a key.
+        /// The image's digest; nil without a key.
         var sha256: [UInt8]?
         var deadline: Instant
-        /// By step: workers that it was handed to.
+        /// The number of workers that each step was dispatched to.
         var executions: [Stage: Int] = [:]
-        /// By step: the lives of workers whose connection ended with it in hand, and that have not come back.
+        /// The boot ids of the workers whose connection ended with the step in flight and that have not come back.
         var deaths: [Stage: Set<UInt64>] = [:]
         /// The steps of which a worker may have died.
         var suspectIn: Set<Stage> = []
-        /// How often the picture was cut, and how often the networks had changed what they want before that.
+        /// The number of times that the image was cut.
         var cuts = 0
+        /// The value of `changes` when the image was last dispatched for its first cut.
         var cutAmong = 0
-        /// Of a durable job: whether the journal has said that it is on disk.
+        /// Whether a durable job is known to be on disk.
         var isPersisted = false
-        /// Whether its client has had its answer; it is open until it is released.
+        /// Whether the client was acknowledged. The request stays open until it is released.
         var isAcknowledged = false
-        /// Whether its result is on the way to the disk.
+        /// Whether the result is being written to disk.
         var isRecording = false
 
-        /// Whether it is a job without a result.
+        /// Whether this is a job without a result.
         var isJob: Bool { header.verb == .classify && !isRecording }
     }
 
-    /// A job in a worker's hands.
+    /// A job in flight with a worker.
     struct Held {
         let token: Int
         let step: Stage
-        /// What a locator is to cut.
+        /// The crops that a locator has to cut.
         var asked: [CropSpecification] = []
-        /// How many crops a network has got.
+        /// The number of crops that a network's worker has to score.
         var crops = 0
     }
 
@@ -76,22 +77,22 @@ struct Schedule {
         var isDraining = false
         var held: [UInt64: Held] = [:]
         var lastHeard: Instant
-        /// The last time when it began, finished or got on with a job.
+        /// When the worker last began, finished or made progress with a job.
         var lastProgress: Instant
         var progress: UInt64 = 0
         var toldProgress: UInt64 = 0
     }
 
-    /// Crops that the core was handed and has not let go.
+    /// Crops that the core was given and has not released.
     struct Kept {
-        /// The request whose they are; nil if they are an answer to nothing.
+        /// The request that the crops belong to; nil if they match no job.
         var token: Int?
         var specifications: [CropSpecification] = []
         var crops: [Int] = []
         var bytes: Int
     }
 
-    /// What the journal was told to do; it obeys in order.
+    /// An order to the journal, which executes its orders in sequence.
     enum Order {
         case persist(UInt64)
         case record(UInt64)
@@ -111,21 +112,21 @@ struct Schedule {
     var peers: [RouterCore.Peer: Peer] = [:]
     var kept: [RouterCore.CropsToken: Kept] = [:]
     var nextCrops = 1
-    /// Workers that were lost, and may come back.
+    /// Lost workers, which may come back.
     var gone: [ScriptedWorker] = []
-    /// Workers that say nothing until this instant: their host pauses.
+    /// When each paused worker speaks again.
     var pausedUntil: [RouterCore.Peer: Instant] = [:]
     var nextPeer: UInt64 = 1
-    /// Jobs that were answered or lost, to be answered again.
+    /// Jobs that were answered or lost, and may be answered again.
     var past: [UInt64] = [1]
     var orders: [Order] = []
     var tokens: [UInt64: Int] = [:]
     var recorded: Set<UInt64> = []
     var replies = 0
     var isDrained = false
-    /// How often the networks have changed what they want.
+    /// The number of times that the networks' specifications have changed.
     var changes = 0
-    /// How often the lives so far had what makes a schedule worth its name.
+    /// How often the events occurred that every schedule must contain.
     var seen: [String: Int] = [:]
 
     init(seed: UInt64) {
@@ -134,7 +135,7 @@ struct Schedule {
         core = RouterCore(configuration: configuration, ensemble: .sample, epochSeed: 0, at: now)
     }
 
-    // MARK: The play
+    // MARK: Running
 
     mutating func runOneLife(events count: Int) throws {
         begin()
@@ -156,12 +157,12 @@ struct Schedule {
         tally(core.statistics.report)
     }
 
-    /// Another router, with other bounds.
+    /// Starts another router, with other limits.
     private mutating func begin() {
         lives += 1
         configuration.maxJobs = [3, 20, 60][lives % 3]
         configuration.maxBytes = 40_000
-        // Of a picture with 16 faces, the crops of one specification have 192 bytes, of another 288.
+        // The crops of an image with 16 faces take 192 bytes for one specification and 288 for another.
         configuration.maxCropBytes = [1 << 20, 700, 250][lives % 3]
         configuration.maxClientBytes = lives % 2 == 0 ? 1 << 20 : 10_000
         configuration.imageBytes = 5000

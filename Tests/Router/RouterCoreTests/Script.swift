@@ -3,40 +3,42 @@ import RouterCore
 import TestKit
 import Testing
 
-/// A router core with its clock, its workers and what it did, told in words: a test reads like the story of a job.
+/// Drives a router core with a clock and scripted workers, and describes its actions in words, so that a test reads as
+/// the course of a job.
 ///
-/// Workers go by names such as "r1": an "r" serves resnet, an "i" inception, and an "l" is a locator. A script begins with
-/// the locator "l0", which cuts each picture in the instant in which it gets it and of which nothing is told, so that tests
-/// of one stage need not speak of the other.
+/// A worker's name tells what it serves: "r1" serves resnet, "i1" serves inception, and "l1" is a locator. By default a
+/// script begins with the locator "l0". It cuts each image at once and its messages are not described, so that tests of
+/// one stage need not handle the other.
 struct Script {
     typealias Token = RouterCore.Token
     typealias CropsToken = RouterCore.CropsToken
 
-    /// Which locators cut without being told to.
+    /// Which locator the script begins with.
     enum Locators {
-        /// One that has joined already.
+        /// The locator "l0", which is registered and cuts on its own.
         case itself
-        /// None: the test has them join and cut.
+        /// None. The test registers locators and has them cut.
         case byHand
     }
 
     var core: RouterCore
     private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
-    /// The number under which each durable job went to the journal.
+    /// The number under which each durable job was written to the journal.
     private(set) var journalled: [Token: UInt64] = [:]
-    /// The results that went there, by the same number.
+    /// The results written to the journal, by the same number.
     private(set) var recorded: [UInt64: ResultDocument] = [:]
     private(set) var replies: [Token: RouterCore.Reply] = [:]
-    /// What the core did at the last event.
+    /// The core's actions at the last event.
     private(set) var lastActions: [RouterCore.Action] = []
-    /// What is found in the pictures that "l0" cuts: so many faces are cut out, and so many are there; nil: those.
+    /// The faces that "l0" cuts out of each image.
     var faces: [WorkerMessage.Face] = []
+    /// The number of faces that "l0" finds; nil for the number of `faces`.
     var facesFound: Int?
-    /// The pictures whose crops are kept for the networks.
+    /// The images whose crops are kept for the networks.
     private(set) var kept: [CropsToken: Token] = [:]
-    /// Workers whose heart does not beat while the script waits.
+    /// Workers that send no heartbeats while the script waits.
     var silent: Set<String> = []
-    /// Workers whose heart beats without progress.
+    /// Workers that send heartbeats without progress.
     var hung: Set<String> = []
 
     private var workers: [String: ScriptedWorker] = [:]
@@ -46,10 +48,10 @@ struct Script {
     private var progress: UInt64 = 0
     private var nextBeat: Instant
     private var nextPeer: UInt64 = 1
-    /// What the locators were last asked to cut out of each picture.
+    /// The crops that each locator was last asked to cut out of each image.
     private var asked: [String: [Token: [CropSpecification]]] = [:]
     private var nextCrops: CropsToken = 1
-    /// Pictures that "l0" was handed in the event in hand.
+    /// Images that the current event dispatched to "l0".
     private var uncut: [Token] = []
     private let cutsByItself: Bool
 
@@ -67,7 +69,7 @@ struct Script {
         if cutsByItself { join(.locator(Self.automaton, credit: .max)) }
     }
 
-    /// With workers of these names, of which none cuts by itself.
+    /// Returns a script with workers of these names, where no locator cuts on its own.
     static func byHand(
         _ names: [String] = ["l1", "l2", "r1", "i1"], credit: UInt32 = 4,
         _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
@@ -79,9 +81,11 @@ struct Script {
 
     // MARK: Clients
 
+    /// Sends a job.
+    ///
     /// - Parameters:
-    ///   - image: a letter in place of the image's digest.
-    ///   - others: bytes of the message besides the image's.
+    ///   - image: a letter that stands for the image's digest.
+    ///   - others: the message's bytes besides the image's.
     @discardableResult
     mutating func classify(
         _ token: Token, image: Character = "a", bytes: Int? = 1000, and others: Int = 0,
@@ -96,7 +100,7 @@ struct Script {
                 from: principal))
     }
 
-    /// Jobs for resnet alone, each with a minute.
+    /// Sends jobs for resnet alone, each with a budget of a minute.
     @discardableResult
     mutating func classifyResnet(_ tokens: ClosedRange<Int>) -> [String] {
         tokens.flatMap { token in
@@ -115,7 +119,7 @@ struct Script {
 
     // MARK: The journal
 
-    /// A durable job; its client does not wait unless `wait` says so.
+    /// Sends a durable job, whose client waits for the result only if `wait` is true.
     @discardableResult
     mutating func submit(
         _ token: Token, image: Character = "a", wait: Bool = false, from principal: Principal = .anybody,
@@ -127,19 +131,19 @@ struct Script {
         }
     }
 
-    /// The journal says what became of a job that was to be written down.
+    /// Reports what the journal did with a job.
     @discardableResult
     mutating func persisted(_ token: Token, _ outcome: RouterCore.Persistence = .stored) -> [String] {
         handle(.persisted(job: journalled[token] ?? 0, outcome))
     }
 
-    /// The journal says that a job's result was written down.
+    /// Reports that the journal has written a job's result, or failed to.
     @discardableResult
     mutating func recorded(_ token: Token, failure: String? = nil) -> [String] {
         handle(.recorded(job: journalled[token] ?? 0, failure: failure))
     }
 
-    /// The journal has a job of an earlier life, with this number.
+    /// Reports a job of an earlier run of the router, with this number.
     @discardableResult
     mutating func recover(
         _ token: Token, job: UInt64, image: Character = "a", key: String? = nil,
@@ -164,18 +168,18 @@ struct Script {
         }
     }
 
-    /// The status of all workers but "l0".
+    /// The status of all workers except "l0".
     var workersStatus: [StatusReport.Worker] {
         mutating get { status.workers.filter { !(cutsByItself && $0.name == Self.automaton) } }
     }
 
     // MARK: Workers
 
-    /// A worker says HELLO, on the connection it has or on a new one.
+    /// Sends a worker's HELLO, on its present connection or on a new one.
     ///
     /// - Parameters:
-    ///   - specification: what a network scores.
-    ///   - preprocessing: by which version a locator cuts.
+    ///   - specification: the crops that a network scores.
+    ///   - preprocessing: the version by which a locator cuts.
     @discardableResult
     mutating func join(
         _ name: String, credit: UInt32 = 4, scoring specification: CropSpecification = .centralSample,
@@ -201,20 +205,20 @@ struct Script {
         return handle(.worker(peer(worker.name), worker.hello))
     }
 
-    /// The same worker says HELLO on a new connection; the end of the old one is not noticed.
+    /// Sends the same worker's HELLO on a new connection. The end of the old one is not reported.
     @discardableResult
     mutating func reconnect(_ name: String) -> [String] {
         peers[name] = nil
         return join(self[name])
     }
 
-    /// The score of the central square, or of a picture's one face.
+    /// Sends the score of the central square, or of an image's only face.
     @discardableResult
     mutating func score(_ name: String, _ token: Token, logit: Float = 0) -> [String] {
         score(name, token, logits: [logit])
     }
 
-    /// The scores of all crops.
+    /// Sends the scores of all crops.
     @discardableResult
     mutating func score(
         _ name: String, _ token: Token, logits: [Float], maps: [EvidenceMap?]? = nil
@@ -222,11 +226,11 @@ struct Script {
         say(name, self[name].score(job(name, token), logits: logits, maps: maps))
     }
 
-    /// A locator has cut what it was asked for.
+    /// Sends the crops that a locator was asked for.
     ///
     /// - Parameters:
-    ///   - specifications: what it cuts instead.
-    ///   - change: what is wrong with its answer.
+    ///   - specifications: the crops that it cuts instead.
+    ///   - change: changes the answer, to make it wrong.
     @discardableResult
     mutating func cut(
         _ name: String, _ token: Token, faces: [WorkerMessage.Face] = [], facesFound: Int? = nil,
@@ -244,7 +248,7 @@ struct Script {
         return deliver(name, crops, frames, of: token)
     }
 
-    /// A worker sends crops.
+    /// Sends a locator's crops.
     @discardableResult
     mutating func deliver(_ name: String, _ crops: WorkerMessage.Crops, _ frames: [Int], of token: Token) -> [String] {
         kept[nextCrops] = token
@@ -252,7 +256,7 @@ struct Script {
         return handle(.crops(peer(name), crops, frames: frames, nextCrops - 1))
     }
 
-    /// What a locator was last asked to cut out of a picture.
+    /// Returns the crops that a locator was last asked to cut out of an image.
     func asked(_ name: String, _ token: Token) -> [CropSpecification] { asked[name]?[token] ?? [] }
 
     @discardableResult
@@ -265,7 +269,7 @@ struct Script {
         handle(.worker(peer(name), message))
     }
 
-    /// The worker is lost, its connection ended if nothing else is said; a later `join` is on a new one.
+    /// Reports that a worker is lost, by default because its connection ended. A later `join` uses a new connection.
     @discardableResult
     mutating func lose(_ name: String, _ loss: RouterCore.Loss = .connectionEnded) -> [String] {
         let told = handle(.lost(peer(name), loss))
@@ -273,12 +277,12 @@ struct Script {
         return told
     }
 
-    /// The worker of that name, with the epoch of its last WELCOME.
+    /// The worker of that name, with the epoch of its latest WELCOME.
     subscript(name: String) -> ScriptedWorker {
         workers[name] ?? ScriptedWorker(name, serving: "?")
     }
 
-    /// The number under which the worker was handed the request's job last.
+    /// Returns the number of the request's job that was last dispatched to the worker.
     func job(_ name: String, _ token: Token) -> UInt64 {
         guard let job = jobs[name]?[token] else { preconditionFailure("\(name) was not handed \(token)") }
         return job
@@ -286,7 +290,7 @@ struct Script {
 
     // MARK: Time
 
-    /// Lets time pass, with heartbeats and every timer on its instant.
+    /// Advances the clock, with heartbeats and every timer exactly when due.
     @discardableResult
     mutating func wait(_ duration: Duration) -> [String] {
         let end = now + duration
@@ -307,7 +311,7 @@ struct Script {
         return told
     }
 
-    /// Time passes and nobody looks at the clock.
+    /// Advances the clock without reporting any deadline.
     mutating func oversleep(_ duration: Duration) {
         now = now + duration
     }
@@ -322,9 +326,10 @@ struct Script {
         return told
     }
 
-    // MARK: Telling
+    // MARK: Describing actions
 
-    /// Everything but PONG, the end of crops and what concerns "l0", in words.
+    /// Passes an event to the core and describes its actions in words, except PONG, released crops and all that
+    /// concerns "l0".
     @discardableResult
     mutating func handle(_ event: RouterCore.Event) -> [String] {
         var actions = core.handle(event, at: now)

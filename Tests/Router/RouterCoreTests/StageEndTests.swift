@@ -4,7 +4,7 @@ import Testing
 
 @testable import RouterCore
 
-/// The ends and beginnings of jobs with two stages: budgets, cancelling, draining, missing locators, the journal and keys.
+/// How jobs with two stages end and start: budgets, cancelling, draining, missing locators, the journal and keys.
 struct StageEndTests {
     // MARK: Ends
 
@@ -12,7 +12,7 @@ struct StageEndTests {
         var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...3 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 100) } }
         script.cut("l1", 1)
-        // One is scored, one is cut, one waits to be.
+        // One job is being scored, one is being cut, and one waits to be cut.
         #expect(
             script.wait(.milliseconds(100)) == [
                 "reply 1: 408 budget_spent", "reply 2: 408 budget_spent", "reply 3: 408 budget_spent",
@@ -35,7 +35,7 @@ struct StageEndTests {
         #expect(script.ask(12, .cancel, id: "job 2") == ["reply 2: 408 cancelled", "reply 12: 200"])
         #expect(script.ask(13, .cancel, id: "job 3") == ["reply 3: 408 cancelled", "reply 13: 200"])
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
-        // The workers have their hands full until they answer.
+        // The workers have no free credit until they answer.
         #expect(script.cut("l1", 2) == ["picture 4 to l1"])
         #expect(script.cut("l1", 4) == [])
         #expect(script.score("r1", 1) == ["job 4 to r1"])
@@ -91,7 +91,7 @@ struct StageEndTests {
         #expect(script.cut("l1", 2) == ["job 2 to r1", "job 2 to i1"])
     }
 
-    /// The failure of the first stage is that of the second: it is told once.
+    /// A failure of the first stage also fails the second. The request is answered only once.
     @Test func jobForWhichNeitherLocatorNorModelsComeFailsOnce() {
         var script = Script.byHand([]) { $0.workerWait = .seconds(2) }
         script.classify(1)
@@ -109,7 +109,7 @@ struct StageEndTests {
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
         script.score("r1", 1)
         #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])
-        // The crops do not wait for the disk.
+        // The crops are released before the result is on disk.
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
 
@@ -139,7 +139,7 @@ struct StageEndTests {
         var script = Script.byHand()
         for token in 1...3 { script.classify(token) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } }
         #expect(script.status.models.map(\.inFlight) == [0, 0, 1])
-        // The next one takes over, and has its own crops cut.
+        // The next follower takes over and gets crops of its own.
         #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 9: 200", "picture 2 to l2"])
         #expect(script.cut("l1", 1) == [])
         #expect(script.cut("l2", 2) == ["job 2 to r1"])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import RouterCore
 
-/// Workers that are lost, by stage: what is done again and what is not, and who is blamed.
+/// Lost workers in each stage: what is done again, what is not, and what is blamed.
 struct StageLossTests {
     private func script(
         _ names: [String], credit: UInt32 = 4, _ configure: (inout RouterCore.Configuration) -> Void = { _ in }
@@ -117,7 +117,7 @@ struct StageLossTests {
         #expect(script.kept.isEmpty)
     }
 
-    /// Two deaths, but of two steps: nothing has been tried twice.
+    /// Two deaths, but of two different steps: neither step has been tried twice.
     @Test func aDeathInEachStageIsNoReasonForQuarantine() {
         var script = script(["l1", "l2", "r1", "r2"])
         script.classifyResnet(1...1)
@@ -150,7 +150,7 @@ struct StageLossTests {
         #expect(script.cut("l2", 1) == ["job 1 to r1", "picture 2 to l2, attempt 2"])
         #expect(script.fail("l2", 2, .unprocessable) == ["reply 2: 422 scripted", "picture 3 to l2, attempt 2"])
         #expect(script.cut("l2", 3) == ["job 3 to r1", "picture 4 to l2"])
-        // No suspicion is left: it was the picture's, not its crops'.
+        // The suspicion was of the image, not of its crops, so these are not suspects.
         #expect(script.status.models.map(\.inFlight) == [2, 0, 1])
     }
 
@@ -167,7 +167,7 @@ struct StageLossTests {
         #expect(script.score("r2", 2) == ["reply 2: 200", "job 3 to r2"])
     }
 
-    /// Two locators and two workers of each model, started again when they die, and one picture that kills its locators.
+    /// Two locators and two workers of each model, restarted when they die, and one image that kills its locators.
     @Test func onePoisonPictureAmongTwoHundredGoodOnesIsTheOnlyOneLost() {
         var script = Script(locators: .byHand)
         let poison = 77

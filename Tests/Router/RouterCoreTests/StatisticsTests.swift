@@ -6,7 +6,7 @@ import Testing
 struct StatisticsTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
 
-    /// Answers at an even pace; the rate behind the last.
+    /// Returns the rate after the last of several answers at an even pace.
     private func rate(every interval: Duration, count: Int) -> Double {
         var statistics = Statistics(start: start)
         var now = start

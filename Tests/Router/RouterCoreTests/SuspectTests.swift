@@ -3,9 +3,9 @@ import RouterCore
 import TestKit
 import Testing
 
-/// Jobs that may have killed a worker: how they are tried, and when one is convicted.
+/// Jobs that may have killed a worker: how they are tried, and when they are quarantined.
 struct SuspectTests {
-    // MARK: Conviction
+    // MARK: Quarantine
 
     @Test func aJobThatKilledTwoWorkersIsQuarantinedWhenNeitherCameBack() throws {
         var script = Script()
@@ -55,7 +55,7 @@ struct SuspectTests {
         #expect(script.wait(.seconds(3)) == ["reply 1: 422 quarantined"])
     }
 
-    /// A link that is cut for longer than the rest of a budget looks like two deaths, and is none.
+    /// A connection that is cut for longer than the rest of a budget looks like two deaths, but is none.
     @Test func aJobWhoseBudgetEndsBeforeADeathIsCertainIsNotBlamed() {
         for (budget, answer) in [(3000, "reply 1: 422 quarantined"), (2999, "reply 1: 503 worker_lost")] {
             var script = Script()
@@ -95,7 +95,7 @@ struct SuspectTests {
         #expect(script.join("r2") == ["welcome r2", "job 1 to r2, attempt 2"])
     }
 
-    // MARK: Alone
+    // MARK: Trials
 
     @Test func suspectsAreTriedOneAtATimeAndAlone() {
         var script = Script()
@@ -126,7 +126,7 @@ struct SuspectTests {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name, credit: 2) }
         script.classifyResnet(1...4)
-        // r1 had 1 and 3, r2 has 2 and 4.
+        // r1 had jobs 1 and 3; r2 has 2 and 4.
         #expect(script.lose("r1") == [])
         #expect(script.classifyResnet(5...5) == [])
         #expect(script.score("r2", 2) == ["reply 2: 200"])
@@ -152,7 +152,7 @@ struct SuspectTests {
         #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "job 3 to r2", "reply 9: 200"])
     }
 
-    /// Two workers of each model, started again when they die, and one picture that kills whoever decodes it.
+    /// Two workers of each model, restarted when they die, and one image that kills every worker that gets it.
     @Test func onePoisonJobAmongTwoHundredGoodOnesIsTheOnlyOneLost() {
         var script = Script()
         let poison = 77

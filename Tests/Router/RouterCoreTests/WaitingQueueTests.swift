@@ -3,9 +3,9 @@ import RouterCore
 import TestKit
 import Testing
 
-/// Whose turn it is.
+/// The order of waiting jobs.
 struct WaitingQueueTests {
-    /// Jobs that waited for one worker, in the order in which it got them.
+    /// Returns the jobs that waited for one worker, in the order in which it got them.
     private func order(_ script: inout Script, _ tokens: [Int]) -> [Int] {
         var order: [Int] = []
         var told = script.say("r1", script["r1"].credit(1))
@@ -49,7 +49,7 @@ struct WaitingQueueTests {
     @Test func theLowestPriorityIsNotStarvedByTheHighest() {
         var script = waiting([(0, 0, .zero)] + (1...40).map { ($0, 9, .milliseconds(100)) })
         let order = order(&script, Array(0...40))
-        // 9 steps of 250 ms: who came within 2.25 s goes before, who came later behind.
+        // Nine steps of 250 ms: jobs that came within 2.25 s go before it, later ones behind it.
         #expect(order.firstIndex(of: 0) == 22)
     }
 

@@ -9,7 +9,7 @@ struct BacklogTests {
     @Test func whatIsStillUnreadExcusesTheSilent() {
         var backlog = Backlog(patience: .milliseconds(500))
         #expect(!backlog.isExcuse(at: start))
-        // After a pause of the router itself, however long.
+        // A pause of the router itself is excused, however long it was.
         backlog.note(isUpToDate: false, at: start + .seconds(60))
         #expect(backlog.isExcuse(at: start + .seconds(60)))
         backlog.note(isUpToDate: true, at: start + .seconds(61))

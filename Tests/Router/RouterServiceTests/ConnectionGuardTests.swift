@@ -40,7 +40,7 @@ struct ConnectionGuardTests {
         #expect(connections.look { $0 == one ? 5000 : 101 } == 2)
         let ending = connections.takeEnding()
         #expect(ending == [one, two])
-        // Both are told once, and ended once.
+        // Each connection is returned once, and so ended once.
         #expect(connections.look { _ in 9000 } == 0)
         #expect(connections.ending.isEmpty && connections.isEmpty)
     }
@@ -51,7 +51,7 @@ struct ConnectionGuardTests {
             connections.delivered(one)
             #expect(connections.look { _ in UInt64(look) * 1000 } == 0)
         }
-        // A message as long as it may be, slowly, behind all the others.
+        // A slow message of the greatest length, after all the others.
         for part in 0...10 { #expect(connections.look { _ in 50_000 + UInt64(part) * 10 } == 0) }
         #expect(connections.look { _ in 50_101 } == 0)
         #expect(connections.look { _ in 50_101 } == 1)

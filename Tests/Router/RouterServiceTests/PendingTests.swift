@@ -11,7 +11,7 @@ struct PendingTests {
         let (first, _) = pending.vacancy()
         pending.occupy(first, request)
         let (second, _) = pending.vacancy()
-        // The first one's client is gone.
+        // The first request's client is gone.
         pending.release(first)
         pending.occupy(second, request)
         let (third, _) = pending.vacancy()

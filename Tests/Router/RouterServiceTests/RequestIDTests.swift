@@ -11,7 +11,7 @@ private struct Counting: RandomNumberGenerator {
 }
 
 struct RequestIDTests {
-    /// The example of RFC 9562, appendix A.6, has the same time.
+    /// The time is that of the example in RFC 9562, appendix A.6.
     @Test func idHasTheTimeTheVersionAndTheVariantOfRFC9562() {
         var random = Counting()
         let id = RequestID.make(nanoseconds: 0x017F_22E2_79B0 * 1_000_000 + 500_000, random: &random)
