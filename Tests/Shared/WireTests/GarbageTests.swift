@@ -2,7 +2,7 @@ import BifronsWire
 import TestKit
 import Testing
 
-/// Whatever arrives, a decoder ends with a value or its error.
+/// Whatever arrives, a decoder returns a value or throws its error.
 struct GarbageTests {
     private static let seeds: [UInt64] = [1, 2, 3]
 
@@ -13,7 +13,7 @@ struct GarbageTests {
         }
     }
 
-    /// Behind a right beginning garbage gets further.
+    /// Random bytes get further into a decoder behind a valid beginning.
     @Test(arguments: seeds) func randomBytesBehindARightBeginningAreDecodedOrRefused(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<10_000 {

@@ -29,7 +29,7 @@ struct JobIdentityTests {
             ($0.durable, $0.wait, $0.metadata) = (true, false, [])
         }
         #expect(other.conflict(with: content()) == nil)
-        // Models have no order.
+        // The order of the models does not matter.
         #expect(content { $0.models = ["a", "b"] }.conflict(with: content { $0.models = ["b", "a"] }) == nil)
     }
 

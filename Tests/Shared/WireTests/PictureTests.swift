@@ -18,7 +18,7 @@ struct PictureTests {
         #expect(crop.mostBytes == 16 * 3 * 65_535 * 65_535)
     }
 
-    /// Networks that differ in one of these see other crops.
+    /// Networks that differ in any one of these fields get different crops.
     @Test func specificationsAreEqualInEverything() {
         let crop = CropSpecification.sample
         let others = [
@@ -32,7 +32,7 @@ struct PictureTests {
         #expect(crop == CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 3))
     }
 
-    /// What scripts send is what a locator would.
+    /// A scripted worker's crops are as a real locator would send them.
     @Test func theScriptedLocatorSendsAFrameForEachSpecification() throws {
         let faces = [WorkerMessage.Face(box: .wholeSample), .init(box: .wholeSample, turned: 90)]
         let (message, frames) = ScriptedWorker.locator().crops(7, of: [.sample, .centralSample], faces: faces)

@@ -78,7 +78,7 @@ struct RequestFramesTests {
                 == RequestFrames(envelopeCount: count, form: .bare, header: nil, image: count))
     }
 
-    /// As a receiver hands it over that keeps no more frames than a request can have.
+    /// The frames as a receiver delivers them that keeps no more than a request can have.
     @Test(arguments: [(["BIFRONS1", "{}", "image"], 1), (["BIFRONS1", "{}"], 0), (["image"], 0)])
     func nineEnvelopeFramesAreTooMany(body: [String], dropped: Int) throws {
         let kept = Array((Array(repeating: "hop", count: 8) + [""] + body).prefix(Limits.clientMessageFrames - 1))

@@ -44,7 +44,7 @@ import Testing
         }
         for text in ["true", "True", "TRUE", "tRuE", "1"] { #expect(try value(text)) }
         for text in ["false", "False", "FALSE", "0"] { #expect(try !value(text)) }
-        // The last of several counts, and each must be right.
+        // The last of several values counts, and each of them must be valid.
         #expect(try value("False", "1"))
         #expect(try !value("1", "False"))
         for texts in [["maybe", "true"], ["true", ""]] {

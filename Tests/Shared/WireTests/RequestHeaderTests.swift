@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 struct RequestHeaderTests {
-    // MARK: What is read
+    // MARK: Decoding
 
     @Test func verbAloneGivesTheDefaults() throws {
         let header = try decodeHeader(#"{"verb":"classify"}"#)
@@ -141,7 +141,7 @@ struct RequestHeaderTests {
         #expect(try refusal(header(10_000)).error.message.contains("nesting"))
     }
 
-    // MARK: What is refused
+    // MARK: Refusals
 
     @Test(arguments: [
         ("verb", ["1", "null", "true", "[]", "{}"]), ("id", ["1", "null", "true", "[]", "{}"]),
@@ -227,7 +227,7 @@ struct RequestHeaderTests {
         }
     }
 
-    // MARK: Writing
+    // MARK: Encoding
 
     @Test func whatIsWrittenIsReadBack() throws {
         var header = RequestHeader(verb: .classify, id: "a\"\\\n\u{1}é😀")

@@ -8,7 +8,7 @@ struct ResultDocumentTests {
         try JSONDecoder().decode(ResultDocument.self, from: Data(document.encoded()))
     }
 
-    /// A result with every field; `metadata` is written but not read back.
+    /// A result with every field, except `metadata`, which is not decoded.
     private var full: ResultDocument {
         var document = ResultDocument(id: "a\"1\n", status: .partial)
         document.verdict = ResultDocument.Verdict(
@@ -64,7 +64,7 @@ struct ResultDocumentTests {
         #expect(try readBack(document) == document)
     }
 
-    /// As those of earlier releases, and those of pictures that nobody has decoded.
+    /// Results of earlier releases, and of images that were not decoded, have no locator.
     @Test func aResultWithoutALocatorIsReadBack() throws {
         var document = full
         document.locator = nil

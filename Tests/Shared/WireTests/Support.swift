@@ -20,7 +20,7 @@ func decodeRouterMessage(_ bytes: [UInt8]) throws(MalformedMessage) -> RouterMes
         .get()
 }
 
-/// The refusal of a header that must be refused.
+/// Returns the error of a header that must be refused.
 func refusal(_ text: String, _ location: SourceLocation = #_sourceLocation) throws -> RequestHeader.Refused {
     try refusal(Array(text.utf8), location)
 }

@@ -10,7 +10,7 @@ struct WorkerMessagesTests {
     private static let wide = CropSpecification(kind: .centralSquare, width: .max, height: 1, preprocessing: .max)
     private static let near = CropSpecification(kind: .face(margin: 1), width: 1, height: .max, preprocessing: 0)
 
-    /// The most that a CROPS can carry.
+    /// The largest CROPS.
     private static let largestCrops = WorkerMessage.Crops(
         epoch: .max, job: .max,
         faces: (0..<Limits.faces).map { _ in WorkerMessage.Face(box: box, turned: -179.9) }, facesFound: 65_534,
@@ -20,7 +20,7 @@ struct WorkerMessagesTests {
             count: Limits.cropSets),
         timings: .init(queueMicroseconds: .max, computeMicroseconds: .max, batch: .max))
 
-    /// The most that a SCORE can carry.
+    /// The largest SCORE.
     private static let largestScore = WorkerMessage.Score(
         epoch: .max, job: 0,
         crops: (0..<Limits.faces).map {
@@ -121,8 +121,8 @@ struct WorkerMessagesTests {
         #expect(throws: MalformedMessage(reason: "1 bytes behind the end")) { try decodeRouterMessage(bytes + [0]) }
     }
 
-    /// What is taken must also be sayable: the bytes that it is written as are read as the same. The largest messages only
-    /// repeat the fields of the others, at a hundred times their cost.
+    /// What is decoded must also be encodable: encoding it and decoding that again gives the same message. The largest
+    /// messages are left out, since they only repeat the fields of the others at a hundred times their cost.
     @Test(arguments: fromWorkers.filter { $0.encoded().count < 1000 })
     func everyChangeOfAByteFromAWorkerGivesAMessageOrAnError(message: WorkerMessage) {
         for bytes in changes(of: message.encoded()) {
@@ -132,7 +132,7 @@ struct WorkerMessagesTests {
         }
     }
 
-    /// A router's messages have one spelling each.
+    /// Each message of a router has exactly one encoding.
     @Test(arguments: fromRouters) func everyChangeOfAByteFromARouterGivesAMessageOrAnError(message: RouterMessage) {
         for bytes in changes(of: message.encoded()) {
             guard let read = try? decodeRouterMessage(bytes), read.encoded() != bytes else { continue }
@@ -140,7 +140,8 @@ struct WorkerMessagesTests {
         }
     }
 
-    /// Each byte in turn replaced by its neighbours, its complement, single-bit flips and the extremes.
+    /// Returns the bytes with each byte in turn replaced by its neighbours, its complement, single-bit flips and the
+    /// extremes.
     private func changes(of bytes: [UInt8]) -> some Sequence<[UInt8]> {
         bytes.indices.lazy.flatMap { index in
             let byte = bytes[index]
@@ -163,7 +164,7 @@ struct WorkerMessagesTests {
         }
     }
 
-    /// libzmq keeps what is not longer inside of its own message.
+    /// libzmq stores a message of up to this size inside its message struct.
     @Test func aJobForANetworkFitsIntoTheMessageItself() {
         #expect(RouterMessage.score(Self.job).encoded().count == 15)
     }
@@ -175,7 +176,7 @@ struct WorkerMessagesTests {
                 role: .network(.sample), model: text, version: text, digest: text, worker: text, credit: 1, bootID: 1,
                 metrics: Dictionary(uniqueKeysWithValues: (0..<40).map { ("\($0)" + text, 1) })))
         let failure = WorkerMessage.fail(.init(epoch: 1, job: 1, error: WireError(.unavailable, code: text, text)))
-        // What stands before the fields that repeat, those, and what is behind them.
+        // The bytes before the fields that repeat, those fields, and the bytes behind them.
         let crops = (2 + 16 + 1) + 16 * (16 + 2) + (2 + 41 + 1) + 8 * (1 + 16 * 16) + 10
         let score = (2 + 16 + 1) + 16 * (4 + 2 + 256) + 10
         #expect(WorkerMessage.crops(Self.largestCrops).encoded().count == crops)
@@ -204,13 +205,13 @@ extension WorkerMessagesTests {
         #expect(throws: refused) { try decodeWorkerMessage([version]) }
     }
 
-    /// Only a version byte that is there is another version.
+    /// Only bytes that have a version byte can be of another version.
     @Test(arguments: [[], [4], [4, 0]] as [[UInt8]]) func nonsenseIsNoOtherVersion(bytes: [UInt8]) {
         let error = #expect(throws: MalformedMessage.self) { try decodeWorkerMessage(bytes) }
         #expect(error?.otherVersion == nil)
     }
 
-    /// To version 3 a BYE was its reason, and nothing behind it: `[3, 69, bytes of the reason (u16), reason]`.
+    /// Version 3 reads a BYE as its reason and nothing else: `[3, 69, bytes of the reason (u16), reason]`.
     @Test func aRefusalIsAByeAsVersion3ReadsIt() throws {
         let bytes = RouterMessage.refusal(ofVersion: 3)
         #expect(bytes.prefix(2) == [3, 69])
@@ -225,7 +226,7 @@ extension WorkerMessagesTests {
     @Test(arguments: [4, 5, 0xFF] as [UInt8]) func aRefusalIsFinalSinceVersion4(version: UInt8) throws {
         let bytes = RouterMessage.refusal(ofVersion: version)
         #expect(bytes.first == version)
-        // Whatever comes may read it as far as this version wrote it.
+        // Later versions can read it at least as far as this version wrote it.
         guard case .bye(let reason, isFinal: true) = try decodeRouterMessage([4] + bytes.dropFirst()) else {
             Issue.record("\(bytes) is no final BYE")
             return
@@ -248,7 +249,7 @@ extension WorkerMessagesTests {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
     }
 
-    /// A change of these is another version of the protocol.
+    /// Any change of these bytes needs a new version of the protocol.
     @Test func theFieldsStandWhereTheProtocolsPageShowsThem() {
         let job = RouterMessage.Job(job: 32, attempt: 1, remainingMilliseconds: 5000)
         #expect(
