@@ -178,7 +178,7 @@ package struct JournalError: Error, CustomStringConvertible, Sendable {
 /// The work of the journal's thread.
 // @unchecked: made on the opener's thread, handed to the journal's thread before that starts, and used only there.
 private struct Writer: @unchecked Sendable {
-    /// The most results deleted at a time, so that no order waits long behind a deletion.
+    /// The most results deleted at a time, so that a deletion holds up no order for long.
     private static let expiredAtOnce = 1000
     /// The milliseconds between two attempts to use a failing disk.
     private static let retry = 1000

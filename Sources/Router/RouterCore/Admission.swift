@@ -64,8 +64,8 @@ struct Admission {
         return max(Self.milliseconds.lowerBound, Int((turn - now).milliseconds.rounded(.up)))
     }
 
-    /// Removes the places of jobs that did not come, and moves their lines up by one place each: as many of those
-    /// behind are not expected to come either.
+    /// Removes the places of jobs that did not come, and moves their lines up by one place each: as many of the jobs
+    /// further back are not expected to come either.
     mutating func forget(at now: Instant) {
         while let first = turns.min, first.turn + Self.patience <= now {
             turns.removeMin()

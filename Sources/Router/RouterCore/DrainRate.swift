@@ -60,7 +60,7 @@ struct DrainRate {
         return answers / workerSeconds * Double(workers)
     }
 
-    /// Returns the time until a job is answered that comes behind so many others; nil if not measured yet.
+    /// Returns the time until a job is answered that comes after so many others; nil if not measured yet.
     ///
     /// The job is assumed to come last in its batch, whose jobs are all answered when the batch is done.
     func time(behind jobs: Int, workers: Int) -> Duration? {

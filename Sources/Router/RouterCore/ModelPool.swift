@@ -24,7 +24,7 @@ struct ModelPool {
     var load = Roster.Load()
     /// The specifications of the workers that are not draining. Without such a worker, the last known ones.
     var specifications: [CropSpecification] = []
-    /// The index in `slots` behind the worker chosen last. The next search begins there, so that equal workers take
+    /// The index in `slots` after the worker chosen last. The next search begins there, so that equal workers take
     /// turns.
     var turn = 0
 

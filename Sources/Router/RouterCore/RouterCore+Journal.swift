@@ -14,7 +14,7 @@ struct Recording {
 ///                                    └─ scheduling as of any job ─ record ─ recorded ─ reply
 ///
 /// The journal executes its writes in order. So a job may end before it is known to be on disk, since its result is
-/// written behind it.
+/// written after it.
 extension RouterCore {
     /// Processes the journal's answer to a `.persist`: the job is on disk, or never will be.
     mutating func persisted(_ serial: UInt64, _ persistence: Persistence, _ now: Instant) {

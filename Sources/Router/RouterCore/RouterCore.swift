@@ -105,7 +105,7 @@ package struct RouterCore {
         case recovered(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil, bytes: Int)
         /// A message from a worker, other than CROPS with frames.
         case worker(Peer, WorkerMessage)
-        /// The crops of an image. `frames` holds the size in bytes of each frame behind the message, and the token
+        /// The crops of an image. `frames` holds the size in bytes of each frame after the message, and the token
         /// stands for these frames.
         case crops(Peer, WorkerMessage.Crops, frames: [Int], CropsToken)
         /// Bytes on the workers' socket that do not decode to a message.
@@ -160,7 +160,7 @@ package struct RouterCore {
         /// Writes a durable job and the token's image to disk. `.persisted` reports the outcome. `key` is the name of
         /// the CURVE key with which the job was submitted. The digest is the image's, present with an idempotency key.
         case persist(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil)
-        /// Writes a durable job's result to disk, behind the job. `.recorded` reports the outcome.
+        /// Writes a durable job's result to disk, after the job. `.recorded` reports the outcome.
         case record(job: UInt64, ResultDocument)
         /// Looks up the latest durable job with this id that belongs to the owner, or to anybody if the owner is nil.
         /// `.found` reports the lookup result.

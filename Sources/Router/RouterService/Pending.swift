@@ -84,7 +84,7 @@ struct Pending {
     }
 }
 
-/// The frames of a client's message behind the routing id that the ROUTER socket prepends.
+/// The frames of a client's message after the routing id that the ROUTER socket prepends.
 struct BehindRoutingID: FrameSequence {
     let message: Message
 

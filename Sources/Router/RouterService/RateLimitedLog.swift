@@ -1,7 +1,7 @@
 internal import BifronsWire
 
-/// Limits a log message to one per second and counts the events in between. For events that outside peers can cause at
-/// will.
+/// Limits a log message to one per second and counts the events in between, for events that outside peers can cause
+/// at will.
 struct RateLimitedLog {
     private static let interval = Duration.seconds(1)
 

@@ -112,7 +112,7 @@ extension RouterService {
 
     private func take(_ message: WorkerMessage, from peer: RouterCore.Peer) throws {
         let now = MonotonicClock.now()
-        // The routing id and the message come first; the frames behind them are crops.
+        // The routing id and the message come first; the frames after them are crops.
         let payload = 2
         if case .crops(let crops) = message {
             let frames = (payload..<incoming.count).map { incoming.byteCount(at: $0) }

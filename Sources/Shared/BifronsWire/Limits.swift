@@ -12,7 +12,7 @@ public enum Limits {
     /// The most bytes of all frames of an envelope. Replies echo them, and many replies may wait for a client that does
     /// not read.
     public static let envelopeBytes = 4096
-    /// The most frames of a request behind its envelope: magic, header, image.
+    /// The most frames of a request after its envelope: magic, header, image.
     public static let requestFrames = 3
     /// The most frames that a ROUTER socket delivers for one request: the peer's routing id, envelope and request.
     public static let clientMessageFrames = 1 + envelopeFrames + requestFrames
@@ -43,7 +43,7 @@ public enum Limits {
 
     /// The version byte that opens every message between router and worker.
     public static let workerProtocolVersion: UInt8 = 4
-    /// The most crop specifications of one job, and so the most frames behind a CROPS.
+    /// The most crop specifications of one job, and so the most frames after a CROPS.
     public static let cropSets = 8
     /// The most frames of a message between router and worker: the message and its payload.
     public static let workerMessageFrames = 1 + cropSets

@@ -37,7 +37,7 @@ public struct RequestFrames: Equatable, Sendable {
     /// Finds the parts of a client's message.
     ///
     /// - Parameters:
-    ///   - frames: the frames behind the routing id that a ROUTER socket prepends.
+    ///   - frames: the frames after the routing id that a ROUTER socket prepends.
     ///   - dropped: the number of frames that the receiver discarded because no request has so many.
     /// - Throws: how the frames are malformed.
     public static func locate(in frames: some FrameSequence, dropped: Int = 0) throws(Malformed) -> RequestFrames {

@@ -61,7 +61,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// The number of faces found, cut out or not; nil when no specification asks for faces.
         public var facesFound: Int?
         public var image: ImageInformation
-        /// One set for each specification of the job, in order. The frames behind the message have the same order.
+        /// One set for each specification of the job, in order. The frames after the message have the same order.
         public var sets: [CropSet]
         public var timings: Timings
 
@@ -170,9 +170,9 @@ public enum WorkerMessage: Equatable, Sendable {
 public enum RouterMessage: Equatable, Sendable {
     /// Confirms a registration. `epoch` identifies it, and every later message of the worker carries it.
     case welcome(epoch: UInt64, heartbeatMilliseconds: UInt32)
-    /// Asks a locator to cut crops of these specifications, at least one, out of the image behind the message.
+    /// Asks a locator to cut crops of these specifications, at least one, out of the image that follows.
     case locate(Job, [CropSpecification])
-    /// Asks a network's worker to score the crops in the frame behind the message. The frame's size determines their
+    /// Asks a network's worker to score the crops in the frame after the message. The frame's size determines their
     /// number.
     case score(Job)
     /// Answers a heartbeat.

@@ -58,14 +58,14 @@ extension TestImages {
         return insert(exifSegment(tiff(orientation: orientation)), into: bytes)
     }
 
-    /// Returns the JPEG file with another segment inserted behind its start marker.
+    /// Returns the JPEG file with another segment inserted after its start marker.
     package static func insert(_ segment: [UInt8], into jpeg: [UInt8]) -> [UInt8] {
         jpeg[..<2] + segment + jpeg[2...]
     }
 
     /// Returns a JPEG header segment.
     ///
-    /// - Parameter marker: the byte behind 0xFF, such as 0xE1 for APP1.
+    /// - Parameter marker: the byte after 0xFF, such as 0xE1 for APP1.
     package static func segment(_ marker: UInt8, _ data: [UInt8]) -> [UInt8] {
         let length = data.count + 2
         return [0xFF, marker, UInt8(length >> 8), UInt8(length & 255)] + data

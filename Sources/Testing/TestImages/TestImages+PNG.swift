@@ -119,7 +119,7 @@ extension TestImages {
         (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
     ]
 
-    /// Returns a row behind its filter type (PNG third edition, 9.2).
+    /// Returns a filtered row, preceded by its filter type (PNG third edition, 9.2).
     private static func filtered(_ row: [UInt8], above: [UInt8], _ unit: Int, type: Int) -> [UInt8] {
         [UInt8(type)]
             + row.indices.map { index in

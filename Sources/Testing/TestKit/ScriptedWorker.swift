@@ -37,7 +37,7 @@ package struct ScriptedWorker: Sendable {
                 metrics: metrics))
     }
 
-    /// Returns a CROPS with the frames behind it.
+    /// Returns a CROPS with the frames after it.
     ///
     /// - Parameter facesFound: the number of faces found. By default the number of `faces`, or nil when no
     ///   specification asks for faces.

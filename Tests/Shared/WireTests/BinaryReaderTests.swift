@@ -9,7 +9,7 @@ struct BinaryReaderTests {
     private let locator = ScriptedWorker.locator()
     private let box = Box(x: -5, y: 0, width: .max, height: .min)
 
-    /// The offsets of the fields of a CROPS without faces: behind version, type, epoch and job come the count of faces,
+    /// The offsets of the fields of a CROPS without faces: after version, type, epoch and job come the count of faces,
     /// the number of faces found, and the image.
     private enum Crops {
         static let faces = 2 + 8 + 8
@@ -132,7 +132,7 @@ struct BinaryReaderTests {
 
     @Test(arguments: [2, 0xFF] as [UInt8]) func aFlagThatIsNoneIsMalformed(byte: UInt8) throws {
         let refused = MalformedMessage(reason: "\(byte) in place of 0 or 1")
-        // The role of a HELLO comes behind version and type, and the kind of crop behind the role.
+        // The role of a HELLO comes after version and type, and the kind of crop after the role.
         #expect(try refusal(worker.hello, with: byte, at: 2) == refused.reason)
         #expect(try refusal(worker.hello, with: byte, at: 3) == refused.reason)
         let job = RouterMessage.Job(job: 1, attempt: 1, remainingMilliseconds: 1)
@@ -170,7 +170,7 @@ struct BinaryReaderTests {
 
     @Test(arguments: [1801, 1850, -1800, .max, .min] as [Int16]) func aTurnOutOfItsRangeIsMalformed(tenths: Int16) {
         var bytes = locator.crops(1, faces: [.init(box: box, turned: 1)]).message.encoded()
-        // The turn comes behind the count and the box.
+        // The turn comes after the count and the box.
         let place = Crops.faces + 1 + 16
         #expect(Array(bytes[place..<place + 2]) == [10, 0])
         withUnsafeBytes(of: tenths.littleEndian) { bytes.replaceSubrange(place..<place + 2, with: $0) }

@@ -13,7 +13,7 @@ struct GarbageTests {
         }
     }
 
-    /// Random bytes get further into a decoder behind a valid beginning.
+    /// Random bytes get further into a decoder after a valid beginning.
     @Test(arguments: seeds) func randomBytesBehindARightBeginningAreDecodedOrRefused(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<10_000 {

@@ -176,7 +176,7 @@ struct WorkerMessagesTests {
                 role: .network(.sample), model: text, version: text, digest: text, worker: text, credit: 1, bootID: 1,
                 metrics: Dictionary(uniqueKeysWithValues: (0..<40).map { ("\($0)" + text, 1) })))
         let failure = WorkerMessage.fail(.init(epoch: 1, job: 1, error: WireError(.unavailable, code: text, text)))
-        // The bytes before the fields that repeat, those fields, and the bytes behind them.
+        // The bytes before the fields that repeat, those fields, and the bytes after them.
         let crops = (2 + 16 + 1) + 16 * (16 + 2) + (2 + 41 + 1) + 8 * (1 + 16 * 16) + 10
         let score = (2 + 16 + 1) + 16 * (4 + 2 + 256) + 10
         #expect(WorkerMessage.crops(Self.largestCrops).encoded().count == crops)
