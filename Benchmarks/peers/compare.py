@@ -1,9 +1,10 @@
 """Measures Bifrons beside other servers of the same networks, turn by turn; writes tables, a picture and the numbers.
 
-    python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--out FOLDER]
+    python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--out FOLDER] [--go-on]
 
 In each round every system is started, asked, measured and ended, one after the other, so that noise of the machine hits
-all alike. Exit status 1 if any answer was wrong or did not come; a promise that was not kept is only told.
+all alike. The results are written after each round; `--go-on` adds the rounds that are missing. Exit status 1 if any
+answer was wrong or did not come; a promise that was not kept is only told.
 """
 
 import argparse
@@ -45,6 +46,22 @@ class Comparison:
         self.chosen = [system for system in self._systems.values() if system.name in wanted]
         self.measurements: list[Measurement] = []
         self.errors: list[str] = []
+
+    def resume(self, out: Path, machine: str) -> int:
+        """Takes over the rounds that an earlier run has written; returns how many.
+
+        Raises `LoadError` if they were not measured on this machine, with these packages and for as long.
+        """
+        file = out / "peers.json"
+        if not file.is_file():
+            return 0
+        numbers = json.loads(file.read_text())
+        for name, ours in (("machine", machine), ("versions", versions()), ("seconds", self._seconds)):
+            if numbers[name] != ours:
+                raise LoadError(f"{file} was measured with {name} {numbers[name]}, not {ours}: begin without --go-on")
+        self.measurements = [Measurement(**row) for row in numbers["measurements"]]
+        self.errors = numbers["errors"]
+        return numbers["rounds"]
 
     def round(self, number: int) -> None:
         """Each round begins with another system."""
@@ -114,24 +131,27 @@ class Comparison:
             f"{outcome.per_second:.1f} verdicts/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms",
             flush=True)
 
-    def write(self, out: Path, machine: str, options: argparse.Namespace) -> str:
-        """Writes the page, the picture and the numbers; returns the page."""
+    def write(self, out: Path, machine: str, count: int) -> str:
+        """Writes the page, the picture and the numbers of so many rounds; returns the page."""
         out.mkdir(parents=True, exist_ok=True)
         rounds = Rounds(self.measurements)
-        versions = {package: importlib.metadata.version(package) for package in PACKAGES}
         heading = (
-            f"{machine}; rounds: {options.rounds}, of {options.seconds} s a load; medians (least to greatest); "
-            f"{len(self.errors)} errors; {', '.join(f'{name} {version}' for name, version in versions.items())}.")
+            f"{machine}; rounds: {count}, of {self._seconds} s a load; medians (least to greatest); "
+            f"{len(self.errors)} errors; {', '.join(f'{name} {version}' for name, version in versions().items())}.")
         page = tables.page(rounds, self.chosen, self._scenes, heading)
         (out / "peers.md").write_text(page)
         chart.draw(rounds, self.chosen, self._scenes, out / "peers.svg")
         numbers = {
-            "machine": machine, "versions": versions, "rounds": options.rounds, "seconds": options.seconds,
+            "machine": machine, "versions": versions(), "rounds": count, "seconds": self._seconds,
             "pictures": {scene.name: len(scene.jpeg) for scene in self._scenes}, "errors": self.errors,
             "measurements": [dataclasses.asdict(measurement) for measurement in self.measurements],
         }
         (out / "peers.json").write_text(json.dumps(numbers, indent=1) + "\n")
         return page
+
+
+def versions() -> dict[str, str]:
+    return {package: importlib.metadata.version(package) for package in PACKAGES}
 
 
 def this_machine() -> str:
@@ -149,6 +169,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--systems", type=lambda text: text.split(","), help="only these")
     parser.add_argument("--bin", type=Path, default=ROOT / ".build/release", help="the folder of Bifrons's programs")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers")
+    parser.add_argument(
+        "--go-on", action="store_true", help="keep the rounds that are in the folder of the results already")
     given = parser.parse_args()
     names = [system.name for system in known(given.precisions)]
     if unknown := set(given.systems or ()).difference(names):
@@ -163,10 +185,16 @@ def main() -> int:
     # So that what was started is ended, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="bifrons-peers-") as folder:
-        comparison = Comparison(given, Path(folder))
-        for number in range(given.rounds):
+        comparison, machine = Comparison(given, Path(folder)), this_machine()
+        try:
+            done = comparison.resume(given.out, machine) if given.go_on else 0
+        except LoadError as error:
+            sys.exit(f"peers: {error}")
+        page = comparison.write(given.out, machine, done) if done else ""
+        for number in range(done, given.rounds):
             comparison.round(number)
-    print(comparison.write(given.out, this_machine(), given))
+            page = comparison.write(given.out, machine, number + 1)
+    print(page)
     return 1 if comparison.errors else 0
 
 
