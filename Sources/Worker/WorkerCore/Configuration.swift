@@ -2,38 +2,49 @@ package import BifronsWire
 
 extension WorkerCore {
     package struct Configuration: Sendable {
-        /// What the worker says of itself; its `credit` is filled in by the core.
+        /// The worker's description of itself for the HELLO. The core fills in `credit`.
         package var hello: WorkerMessage.Hello
-        /// How many routers are in the list from the start.
+        /// The number of routers listed at the start. Routers listed later come with `.listed`.
         package var routers: Int
-        /// Of a network: crops that are scored together at most.
+        /// The most crops that a network worker scores in one batch.
         package var maxBatch: Int
-        /// Of a locator: pictures that are cut at once, slow ones apart.
+        /// The number of images that a locator worker processes at once, not counting slow ones.
         package var lanes: Int
-        /// Jobs in hand at most, slow pictures apart, shared among the routers; at least one each.
+        /// The most jobs in flight over all routers, not counting slow images. At least 1. Each router is granted an
+        /// equal share, and at least one job.
         package var credit: Int
-        /// Of a locator: how long a picture may have had a processor before it counts as slow and leaves its lane to others.
-        /// Well above what one of 12 megapixels takes.
+        /// The processor time after which an image counts as slow, in a locator worker. A slow image leaves its lane to
+        /// other images. The default of 50 ms is well above what an image of 12 megapixels takes.
         package var slowAfter = Duration.milliseconds(50)
-        /// Of a locator: when that is so whether it has had one or not. On a busy machine others are no faster.
+        /// The wall-clock time after which an image counts as slow, in a locator worker, even if it had little
+        /// processor time. On a busy machine other images are no faster.
         package var stuckAfter = Duration.seconds(1)
-        /// Of a locator: slow pictures at a time; further ones stay in their lanes.
+        /// The most slow images at once, in a locator worker. Further slow images stay in their lanes.
         package var slowLanes = 8
-        /// Of a network: how long before the expected end of a batch the next one is chosen if there are too few crops to
-        /// fill it. Longer than it takes to tell the thread, and far shorter than a batch.
+        /// How long before the expected end of a batch a network worker chooses the next one, when too few crops wait
+        /// to fill it. The default of 2 ms is longer than handing a batch to the thread takes, and far shorter than a
+        /// batch.
         package var orderAhead = Duration.milliseconds(2)
-        /// How long jobs in hand may take after `.drain`.
+        /// The time that jobs in flight have to finish after `.drain`.
         package var drainTime = Duration.seconds(10)
-        /// How long a HELLO may stay without an answer before the connection is given up. Doubles with every try.
+        /// How long the first HELLO waits for an answer before the worker reconnects. The wait doubles with each try.
         package var welcomePatience = Duration.seconds(2)
+        /// The longest wait for an answer to a HELLO.
         package var welcomePatienceMaximum = Duration.seconds(30)
-        /// The pause before the next HELLO to a router that did not accept the last.
+        /// The pause after a router has refused the worker with a BYE that is not final, before the next HELLO.
         package var refusalPause = Duration.seconds(5)
-        /// Silent for so many heartbeats, a router is lost.
+        /// The number of missed heartbeats after which a router counts as lost.
         package var missedHeartbeats = 3
 
-        /// - Parameter credit: nil: what keeps the threads at work, two batches of a network and twice the lanes of a
-        ///   locator.
+        /// Creates a configuration with the default times.
+        ///
+        /// - Parameters:
+        ///   - hello: The worker's description of itself.
+        ///   - routers: The number of routers listed at the start; 0 or more.
+        ///   - maxBatch: The most crops of a batch; at least 1.
+        ///   - lanes: The number of images processed at once; at least 1.
+        ///   - credit: The most jobs in flight. The default, nil, keeps the threads busy: two batches for a network,
+        ///     twice the number of lanes for a locator.
         package init(
             hello: WorkerMessage.Hello, routers: Int = 1, maxBatch: Int = 8, lanes: Int = 1, credit: Int? = nil
         ) {
@@ -50,7 +61,8 @@ extension WorkerCore {
             self.credit = max(1, credit ?? own)
         }
 
-        /// The most jobs of one router, which may have been sent while there was credit for slow pictures.
+        /// The most jobs of one router that the worker accepts. A locator accepts `slowLanes` more than `credit`,
+        /// because the router may have sent them while slow images had raised its credit.
         var mostCredit: Int {
             switch hello.role {
             case .locator: credit + slowLanes

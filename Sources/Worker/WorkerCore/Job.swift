@@ -1,28 +1,28 @@
 internal import BifronsWire
 
-/// What a router asked for.
+/// One job that a router sent.
 struct Job {
-    /// What is to be done with what came behind the message.
+    /// The work that a job asks for.
     enum Task {
-        /// Cut crops of these specifications out of a picture.
+        /// Cut crops of these specifications out of an image.
         case locate([CropSpecification])
-        /// Score so many crops.
+        /// Score this number of crops.
         case score(crops: Int)
     }
 
     let token: WorkerCore.Token
     let router: WorkerCore.Router
-    /// The router's name for it.
+    /// The router's number for the job.
     let id: UInt64
     let task: Task
     let received: Instant
-    /// When the budget is spent.
+    /// The instant at which the job's time budget ends.
     let deadline: Instant
 }
 
-/// Jobs that wait to be computed, the earliest deadline first, equals in the order of their arrival.
+/// The jobs that wait for a thread, sorted by deadline; jobs with equal deadlines stay in order of arrival.
 ///
-/// At most a few hundred (the worker's credit), so a sorted array it is.
+/// The credit limits them to a few hundred, so a sorted array is fast enough.
 struct WaitingJobs {
     private(set) var jobs: [Job] = []
 
@@ -35,20 +35,20 @@ struct WaitingJobs {
     }
 
     mutating func insert(_ job: Job) {
-        // Most come with the same budget, so the place is mostly at the end.
+        // Most jobs have the same budget, so most are inserted at the end.
         let index = jobs.lastIndex { $0.deadline <= job.deadline }.map { $0 + 1 } ?? 0
         jobs.insert(job, at: index)
     }
 
-    /// The place of the first job that is in time if it is started at an instant; nil if all are too late.
+    /// Returns the index of the first job that can meet its deadline if it starts at an instant; nil if none can.
     ///
-    /// Those before it limit nobody: they go when nothing else waits, in case the pace is wrong. Going first, they would
-    /// make the next one late as well, and so on.
+    /// Jobs before that index run only when no other job waits, in case the estimated pace is wrong. If they ran first,
+    /// they would delay the next job beyond its deadline too, and so on.
     func firstTimely(_ pace: Pace, startingAt start: Instant) -> Int? {
         jobs.firstIndex { pace.units(within: $0.deadline - start) > 0 }
     }
 
-    /// Takes the job at a place out.
+    /// Removes the job at an index and returns it.
     mutating func remove(at index: Int) -> Job {
         jobs.remove(at: index)
     }
@@ -73,9 +73,9 @@ struct WaitingJobs {
     }
 }
 
-/// How fast pictures are cut or crops scored: an exponentially weighted moving average of the time for each.
+/// The average time per image or crop: an exponentially weighted moving average of the measured times.
 struct Pace {
-    /// The weight of the last measurement.
+    /// The weight of the newest measurement; 0 to 1.
     private static let weight = 0.25
 
     private var nanosecondsAUnit: Double?
@@ -86,13 +86,14 @@ struct Pace {
         nanosecondsAUnit = nanosecondsAUnit.map { $0 + Self.weight * (sample - $0) } ?? sample
     }
 
-    /// How many can be computed within a time, one after the other, as far as is known.
+    /// Returns how many units can be computed one after another within a time. Before the first measurement any
+    /// positive time fits all.
     func units(within slack: Duration) -> Int {
         guard let nanosecondsAUnit, nanosecondsAUnit > 0 else { return slack > .zero ? .max : 0 }
         return Int(min(max(0, Double(slack.nanoseconds) / nanosecondsAUnit), 1e9))
     }
 
-    /// How long so many are going to take; nil when nothing is known yet.
+    /// Returns the expected duration of a number of units; nil before the first measurement.
     func duration(of units: Int) -> Duration? {
         nanosecondsAUnit.map { .nanoseconds(Int64($0 * Double(units))) }
     }

@@ -1,29 +1,29 @@
 internal import BifronsWire
 
-/// What stands between the worker and one router.
+/// The worker's relation to one router: connection, registration and heartbeats.
 struct Link {
     enum State {
         case disconnected
-        /// Connected, and unknown to the router; the HELLO is due then, or when the threads have shown that they get on:
-        /// by more outcomes than the given number, or because nothing is being computed.
+        /// Connected, but not yet registered. The HELLO is due at `helloAt`, and only once the threads have proved to
+        /// work: the core's outcome count exceeds `outcomes`, or nothing is being computed.
         case connected(helloAt: Instant, outcomes: UInt64)
-        /// HELLO is said, granting so much; the answer must come in time.
+        /// HELLO was sent and granted `credit` jobs. The answer must arrive before `until`.
         case greeted(until: Instant, credit: Int)
         case registered(Registration)
     }
 
     struct Registration {
-        /// A router that wanted more would get nothing else from us, and one that wanted fewer could not be told from a dead
-        /// one.
+        /// The accepted heartbeat intervals in milliseconds. A shorter interval would keep the worker busy with
+        /// heartbeats alone; with a longer one a live router could not be told from a dead one.
         private static let heartbeats: ClosedRange<UInt32> = 10...60_000
 
         let epoch: UInt64
         let heartbeat: Duration
         private var lastHeard: Instant
-        /// When the first PING was sent since then; nil if none was.
+        /// When the first PING since `lastHeard` was sent; nil if none was.
         private var asked: Instant?
         private(set) var nextPing: Instant
-        /// The credit that the router was told.
+        /// The credit that the router was last granted.
         var credit: Int
 
         init(epoch: UInt64, heartbeatMilliseconds: UInt32, credit: Int, at now: Instant) {
@@ -45,19 +45,21 @@ struct Link {
             nextPing = now + heartbeat
         }
 
-        /// When the router is lost if nothing is heard of it until then. Nil as long as it was not asked: a worker that the
-        /// system did not let run has itself been silent, and what it was sent has yet to arrive.
+        /// Returns when the router counts as lost if it stays silent.
+        ///
+        /// Nil while no PING is unanswered: if the system suspended the worker, the worker itself was silent, and the
+        /// router's messages have not been read yet.
         func lostAt(_ missedHeartbeats: Int) -> Instant? {
             asked.map { max(lastHeard + heartbeat * missedHeartbeats, $0 + heartbeat * (missedHeartbeats - 1)) }
         }
     }
 
-    /// Whether there is a router in this place.
+    /// Whether a router occupies this place in the list.
     var isUsed = true
-    /// Whether the router is in the list. One that is not is left when its connection ends.
+    /// Whether the router is in the list. The core leaves an unlisted router when its connection ends.
     var isListed = true
     var state = State.disconnected
-    /// How long the next HELLO may stay without an answer.
+    /// How long the next HELLO may wait for an answer.
     var patience: Duration
 
     var epoch: UInt64? {
@@ -66,7 +68,11 @@ struct Link {
 
     var isRegistered: Bool { epoch != nil }
 
-    /// - Parameter canGreet: whether a worker may say HELLO that was connected after so many outcomes.
+    /// Returns when this link next needs attention; nil if it does not.
+    ///
+    /// - Parameters:
+    ///     - canGreet: Whether the worker may send a HELLO on a connection that was made at this count of outcomes.
+    ///     - missedHeartbeats: The number of missed heartbeats after which a router counts as lost.
     func nextDeadline(canGreet: (_ outcomes: UInt64) -> Bool, _ missedHeartbeats: Int) -> Instant? {
         switch state {
         case .disconnected: nil

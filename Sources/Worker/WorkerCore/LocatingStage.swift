@@ -1,25 +1,25 @@
 internal import BifronsWire
 
-/// A locator's jobs: each picture is cut by one thread, and answered when it is ready.
+/// The jobs of a locator. One thread processes each image, and each job is answered as soon as its image is done.
 ///
-/// As many pictures as there are *lanes* are computed at once. One that computes for longer than others usually do leaves its
-/// lane, and is computed on beside it, so that a few huge pictures do not hold up all that come behind them.
+/// At most `lanes` images are processed at once. An image that takes much longer than usual leaves its lane and
+/// continues beside it, so that a few huge images do not hold up all images behind them.
 struct LocatingStage: WorkerStage {
     private struct Work {
         let job: Job
         let started: Instant
-        /// When it may be slow.
+        /// When to check next whether the image is slow.
         var nextLook: Instant
-        /// Whether it has left its lane.
+        /// Whether the image has left its lane.
         var isSlow = false
-        /// Whether its router was lost meanwhile.
+        /// Whether the job's router was lost in the meantime, so that nobody waits for the answer.
         var isDisowned = false
     }
 
     private let configuration: WorkerCore.Configuration
     private var waiting = WaitingJobs()
     private var work: [Work] = []
-    /// Of pictures that stayed in their lane.
+    /// The average time of images that stayed in their lane.
     private var pace = Pace()
 
     init(_ configuration: WorkerCore.Configuration) {
@@ -28,10 +28,11 @@ struct LocatingStage: WorkerStage {
 
     var jobsInHand: Int { waiting.count + work.count }
 
-    /// A thread that hangs has its lane taken over by another, and shows nothing.
+    /// Slow images do not count: a thread that hangs gives its lane to another thread, and says nothing about whether
+    /// threads work.
     var isComputing: Bool { work.contains { !$0.isSlow } }
 
-    /// The router goes on handing out small pictures while slow ones take up a part of the credit.
+    /// Slow images use up a part of the credit. The extra credit lets the router keep sending small images.
     var extraCredit: Int { slow }
 
     var nextDeadline: Instant? {

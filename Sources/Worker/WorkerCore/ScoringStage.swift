@@ -1,30 +1,31 @@
 internal import BifronsWire
 
-/// A network's jobs: crops of many jobs are scored together, batch by batch, and a job is answered when its last crop is.
+/// The jobs of a network. Crops of many jobs are scored together in batches, and a job is answered when its last crop
+/// is scored.
 ///
-/// While one batch is computed the next one is chosen, so that the thread that computes waits for nobody: at once when there
-/// are enough crops for a whole one, else as late as possible, since more may come that fit in.
+/// The next batch is chosen while the current one is computed, so that the computing thread never waits. It is chosen
+/// at once when enough crops wait to fill it, otherwise as late as possible, because more crops may arrive.
 struct ScoringStage: WorkerStage {
-    /// Batches that are with the thread at most.
+    /// The most batches that the thread holds at once.
     private static let batchesOrdered = 2
-    /// A job has so large a part of a batch when others wait, whatever it has more: the faces of a crowd take turns with
-    /// their neighbours.
+    /// A job's share of a batch, as the divisor of the batch size, when other jobs wait. This lets an image with a
+    /// crowd of faces take turns with other images.
     private static let turnOfABatch = 4
 
-    /// What has been done for a job of which some crops were ordered.
+    /// The progress of a job with at least one crop in a batch.
     private struct Progress {
         let job: Job
-        /// By crop; nil: not yet.
+        /// The score of each crop, by its index; nil until it arrives.
         var scores: [WorkerMessage.CropScore?]
-        /// Crops that were put into batches, from the first one on.
+        /// The number of crops that were put into batches, from the first crop on.
         var ordered = 0
-        /// Crops that came back.
+        /// The number of crops whose batches are done.
         var done = 0
-        /// The start of its first batch.
+        /// When the job's first batch began.
         var started: Instant?
-        /// The most jobs of a batch in which it had a part.
+        /// The largest number of jobs that shared a batch with this one, itself included.
         var batch = 1
-        /// Whether nobody waits for it any more.
+        /// Whether nobody waits for the job any more.
         var isOver = false
 
         init(_ job: Job, crops: Int) {
@@ -33,16 +34,17 @@ struct ScoringStage: WorkerStage {
         }
     }
 
+    /// A batch that the thread holds.
     private struct Ordered {
         let batch: WorkerCore.Batch
-        /// When the thread began with it, as far as is known; nil while another is before it.
+        /// When the thread began with the batch, as far as is known; nil while an earlier batch is being computed.
         var started: Instant?
     }
 
     private let configuration: WorkerCore.Configuration
-    /// Those with crops that are in no batch yet.
+    /// The jobs with crops that are in no batch yet.
     private var waiting = WaitingJobs()
-    /// Those with crops in batches that were ordered.
+    /// The jobs with crops in batches that were ordered.
     private var progress: [WorkerCore.Token: Progress] = [:]
     private var ordered: [Ordered] = []
     private var pace = Pace()
@@ -94,13 +96,13 @@ struct ScoringStage: WorkerStage {
         return crops >= configuration.maxBatch || orderingTime.map { $0 <= now } ?? false
     }
 
-    /// When the next batch is chosen, full or not: shortly before that at the thread is expected to be done. Nil when its
-    /// pace is not known yet.
+    /// When to choose the next batch, full or not: shortly before the thread is expected to finish the current one. Nil
+    /// while the pace is unknown.
     private var orderingTime: Instant? {
         expectedEnd.map { $0 - configuration.orderAhead }
     }
 
-    /// When the first batch is going to be done; nil when there is none, or nobody knows.
+    /// When the first batch is expected to be done; nil if no batch is being computed or the pace is unknown.
     private var expectedEnd: Instant? {
         guard let first = ordered.first, let started = first.started else { return nil }
         return pace.duration(of: first.batch.crops).map { started + $0 }
@@ -111,10 +113,10 @@ struct ScoringStage: WorkerStage {
         return crops - (progress[job.token]?.ordered ?? 0)
     }
 
-    /// The next batch: as many crops as the pace allows without missing the earliest deadline among their jobs', shared
-    /// by turns.
+    /// Chooses the next batch: as many crops as the pace allows without missing the earliest deadline among their jobs.
+    /// The jobs take turns until the batch is full.
     ///
-    /// - Returns: also the jobs of which nothing is left to be put into a batch.
+    /// - Returns: The batch, and the jobs whose last crop is in it.
     private mutating func choose(_ now: Instant) -> (WorkerCore.Batch, complete: [WorkerCore.Token]) {
         let start = max(now, expectedEnd ?? now)
         let timely = waiting.firstTimely(pace, startingAt: start)
@@ -149,7 +151,7 @@ struct ScoringStage: WorkerStage {
         return (batch, complete)
     }
 
-    /// The thread begins with the first batch.
+    /// Records that the thread begins with the first batch.
     private mutating func begin(_ now: Instant) {
         guard !ordered.isEmpty else { return }
         ordered[0].started = now
@@ -176,7 +178,8 @@ struct ScoringStage: WorkerStage {
         return report
     }
 
-    /// A picture of which one crop has no score has no verdict: that face might be the one that matters.
+    /// Records the results of one job's crops in a batch. One failed crop fails the whole job: an image without a score
+    /// for every face has no verdict, since that face may be the one that matters.
     private mutating func note(
         _ results: ArraySlice<Result<WorkerMessage.CropScore, WireError>>, _ part: WorkerCore.Batch.Part,
         _ now: Instant, _ report: inout StageReport
@@ -197,15 +200,15 @@ struct ScoringStage: WorkerStage {
             report.answers.append((own.job, .score(own.scores.compactMap(\.self), timings)))
             own.isOver = true
         }
-        // What has crops with the thread, or in line for it, stays.
+        // A job with crops in a batch, or with crops still waiting, stays.
         if own.done < (own.isOver ? own.ordered : own.scores.count) { progress[part.token] = own }
     }
 
     // MARK: Giving up
 
-    /// Marks a job as nobody's.
+    /// Marks a job as over, so that no answer is sent for it.
     ///
-    /// - Returns: its token if it still has its payload.
+    /// - Returns: Its token, if its payload has not been released yet.
     private mutating func giveUp(_ own: inout Progress) -> [WorkerCore.Token] {
         own.isOver = true
         let token = own.job.token

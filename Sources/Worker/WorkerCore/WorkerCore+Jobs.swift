@@ -24,7 +24,10 @@ extension WorkerCore {
         }
     }
 
-    /// What a message asks for, and what is behind it.
+    /// Checks a job against the worker's role and returns its task and the token of its payload.
+    ///
+    /// - Throws: A ``WireError`` to send back if the payload is missing or malformed, or the job is meant for the other
+    ///   role.
     private func task(of message: RouterMessage, _ payload: Payload?) throws(WireError) -> (Job.Task, Token) {
         switch (message, configuration.hello.role) {
         case (.locate(_, let specifications), .locator(let preprocessing)):

@@ -9,17 +9,18 @@ extension WorkerCore {
         links[router].isListed = true
     }
 
-    /// As long as it is connected, it is there whatever a list says: a list with a gap costs nothing.
+    /// Leaves a router that is neither listed nor connected. A connected router stays even if a list omits it, so a
+    /// temporary gap in a list does no harm.
     mutating func leaveIfGone(_ router: Router) {
         guard links[router].isUsed, !links[router].isListed, case .disconnected = links[router].state else { return }
         links[router].isUsed = false
         actions.append(.leave(router))
     }
 
-    /// A HELLO waits for something that is being computed: a worker whose threads hang, and that was given up for it,
-    /// shall not be given more jobs.
+    /// Returns whether a HELLO may be sent. While something is being computed, a HELLO waits for the next outcome: a
+    /// router may have given the worker up because its threads hang, and must not send it more jobs.
     ///
-    /// - Parameter connection: how many outcomes had been reported when the router was connected.
+    /// - Parameter connection: The count of outcomes when the router was connected.
     func canGreet(since connection: UInt64) -> Bool {
         drainEnds == nil && (outcomes > connection || !stage.isComputing)
     }
@@ -32,7 +33,8 @@ extension WorkerCore {
             var hello = configuration.hello
             let credit = share(among: routers)
             hello.credit = UInt32(clamping: credit)
-            // A router that is listed under two addresses shall not take the one connection for the other's successor.
+            // If one router is listed under two addresses, it must not take one connection for the successor of the
+            // other.
             hello.bootID &+= UInt64(router)
             links[router].state = .greeted(until: now + links[router].patience, credit: credit)
             actions.append(.send(router, .hello(hello)))
@@ -52,7 +54,8 @@ extension WorkerCore {
             }
         case (.greeted(_, let granted), .welcome), (.greeted(_, let granted), .bye): credit = granted
         default:
-            // On its way when the registration ended: a job that another worker has by now, a RESYNC that crossed our HELLO.
+            // These messages were sent before the registration ended: a job that another worker has by now, or a RESYNC
+            // that crossed our HELLO.
             if let payload { actions.append(.release(payload.token)) }
             return
         }
@@ -70,7 +73,9 @@ extension WorkerCore {
         }
     }
 
-    /// - Parameter credit: what the HELLO granted; there may be more or fewer routers by now.
+    /// Completes the registration with a router; says BYE instead if the worker drains.
+    ///
+    /// - Parameter credit: The credit that the HELLO granted. The share may differ by now, since routers came or left.
     private mutating func register(
         _ router: Router, _ epoch: UInt64, _ heartbeat: UInt32, _ credit: Int, _ now: Instant
     ) {
@@ -85,14 +90,16 @@ extension WorkerCore {
             Link.Registration(epoch: epoch, heartbeatMilliseconds: heartbeat, credit: credit, at: now))
     }
 
-    /// Forgets a registration and its jobs: the router has given them to another worker, or is gone with those who asked.
+    /// Ends a registration and drops its jobs. The router has given them to another worker, or it is gone together with
+    /// its clients.
     mutating func forget(_ router: Router) {
         guard case .registered = links[router].state else { return }
         links[router].state = .disconnected
         for job in stage.remove(of: router) { actions.append(.release(job.token)) }
     }
 
-    /// It speaks of another release: neither of the two is going to understand the other.
+    /// Handles a message of another protocol version. The router runs another release and the two cannot work together,
+    /// so the worker stops, unless it has not greeted that router yet.
     mutating func receiveForeign(_ version: UInt8, from router: Router) {
         switch links[router].state {
         case .disconnected, .connected: break
@@ -153,8 +160,8 @@ extension WorkerCore {
         }
     }
 
-    /// Closing the connection is what makes this safe: HELLOs and PINGs would pile up in it, and a router that was only
-    /// paused would register the worker once for each.
+    /// Gives up a silent router and reconnects. The connection must be closed: HELLOs and PINGs would pile up in it,
+    /// and a router that was only suspended would register the worker once for each.
     private mutating func giveUp(_ router: Router) {
         forget(router)
         links[router].state = .disconnected

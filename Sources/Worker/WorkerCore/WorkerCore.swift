@@ -1,75 +1,80 @@
 package import BifronsWire
 
-/// The worker's whole mind, without a socket, a clock or a thread.
+/// The logic of a worker as a state machine, without sockets, clock or threads.
 ///
-/// The way of a job, told once:
+/// The path of a job:
 ///
 ///     locator   LOCATE ─ waiting, the earliest deadline first ─ a lane, one thread to itself ─ CROPS or FAIL
 ///     network   SCORE ─ waiting, the earliest deadline first ─ its crops in one batch or more ─ SCORE or FAIL
 ///
-/// Whoever drives the core tells it what happened and when (`handle`), performs the actions that come back, in their
-/// order, and calls again with `.deadline` when `nextDeadline` is reached. The core promises: every job is answered exactly
-/// once, or dropped together with its router; never more than `lanes` pictures are cut at once, besides `slowLanes` that
-/// have left their lane; at most two batches are with the thread that scores, none of more than `maxBatch` crops; the
-/// credit of all routers together never exceeds `credit` and the slow pictures, unless there are more routers than that; no
-/// router that is connected is left.
+/// The driver reports each event and its time (``handle(_:at:)``), performs the returned actions in order, and reports
+/// `.deadline` when ``nextDeadline`` is reached. The core guarantees:
+///
+/// - Every job is answered exactly once, or dropped together with its router.
+/// - At most `lanes` images are processed at once, plus `slowLanes` that have left their lane.
+/// - The scoring thread holds at most two batches, each of at most `maxBatch` crops.
+/// - The total credit of all routers never exceeds `credit` plus the slow images, unless the routers outnumber that:
+///   each is granted at least one job.
+/// - A connected router is never left.
 package struct WorkerCore: Sendable {
-    /// Names a router by its place in the worker's list of routers. The place of one that was left may be given to another.
+    /// A router's index in the worker's list of routers. The index of a router that was left may be reused.
     package typealias Router = Int
-    /// Names what came behind a job between the core and its driver, who keeps the bytes: a picture until `.locate`, crops to
-    /// be scored until `.release`. The crops that were cut out of a picture take its name, from `.located` until `.send` or
-    /// `.release`.
+    /// Identifies a job's payload, whose bytes the driver keeps: an image until `.locate`, crops to score until
+    /// `.release`. The crops cut out of an image take over its token, from `.located` until `.send` or `.release`.
     package typealias Token = Int
 
+    /// What happens to a worker.
     package enum Event: Sendable {
-        /// The router is in the list, from now on or again. A new one is being connected to, in the first free place or behind
-        /// the last one.
+        /// The router is listed, for the first time or again. The driver connects to a new one, which takes the first
+        /// free index or a new one at the end.
         case listed(Router)
-        /// The router is not in the list any more; `.leave` follows when it is not connected either.
+        /// The router is no longer listed. `.leave` follows once it is not connected either.
         case unlisted(Router)
         /// The connection to a router is ready for messages.
         case connected(Router)
+        /// The connection to a router has ended.
         case disconnected(Router)
-        /// A message, and the first frame behind it.
+        /// A message arrived, with the first frame behind it, if any, as its payload.
         case received(Router, RouterMessage, Payload?)
-        /// A message of another version of the worker protocol.
+        /// A message of another version of the worker protocol arrived.
         case receivedForeign(Router, version: UInt8)
-        /// A thread reports.
+        /// A thread reports the outcome of its work.
         case computed(Outcome)
-        /// `nextDeadline` was reached, and everything that had arrived has been handled.
+        /// ``nextDeadline`` was reached, and all messages that had arrived were handled first.
         ///
-        /// `progress` changes as long as the threads get on: when they hang, it does not. `computed` says for how long each
-        /// picture that is being cut has had a processor.
+        /// `progress` is a counter that changes while the threads work and stops when they hang. `computed` is the
+        /// processor time that each image in work has used.
         case deadline(progress: UInt64, computed: [Token: Duration] = [:])
-        /// Take no new jobs, answer those in hand, say BYE; `.finished` follows within the drain time.
+        /// Accept no new jobs, answer those in flight, then say BYE. `.finished` follows within the drain time.
         case drain
-        /// Say BYE at once; the routers give the jobs in hand to other workers.
+        /// Say BYE at once. The routers give the jobs in flight to other workers.
         case abandon
     }
 
+    /// What the driver does for the core.
     package enum Action: Equatable, Sendable {
-        /// With a CROPS goes the token of the crops that are to follow it.
+        /// Send a message. A CROPS carries the token of the crops to append to it.
         case send(Router, WorkerMessage, crops: Token? = nil)
-        /// Cut crops of these specifications out of the picture, on a thread that is free. Reported back by `.located` or
+        /// Cut crops of these specifications out of the image, on a free thread. The outcome is `.located` or
         /// `.failed`.
         case locate(Token, [CropSpecification])
-        /// The picture is slow: the thread that has it shall make way for others until it is done, and another one takes its
-        /// place.
+        /// The image is slow: lower the priority of its thread until it is done, and let another thread take its place.
         case demote(Token)
-        /// Score these crops together, after the batch before. Reported back by `.scored`.
+        /// Score these crops together, after the batch before. The outcome is `.scored`.
         case score(Batch)
-        /// The payload will not be needed.
+        /// Free the payload; it is no longer needed.
         case release(Token)
-        /// The router does not answer: close the connection, with all that is queued in it, and connect again.
+        /// The router does not answer: close the connection, discard all messages queued in it, and connect again.
         case reconnect(Router)
-        /// The router is gone: close the connection; its place is free.
+        /// The router is gone: close the connection. Its index is free.
         case leave(Router)
-        /// The router will never take this worker, and why; `.finished` follows.
+        /// The router will never accept this worker, for this reason. `.finished` follows.
         case refused(Router, reason: String)
+        /// The core is finished. From now on it only releases payloads.
         case finished
     }
 
-    /// What came behind a message.
+    /// The bytes behind a message, which the driver keeps.
     package struct Payload: Equatable, Sendable {
         package var token: Token
         package var byteCount: Int
@@ -80,12 +85,12 @@ package struct WorkerCore: Sendable {
         }
     }
 
-    /// Crops that are scored together.
+    /// A set of crops that are scored together.
     package struct Batch: Equatable, Sendable {
-        /// Some crops of one job.
+        /// The crops of one job in a batch.
         package struct Part: Equatable, Sendable {
             package var token: Token
-            /// Which of the payload's.
+            /// The indices of the crops in the job's payload.
             package var crops: Range<Int>
 
             package init(token: Token, crops: Range<Int>) {
@@ -94,7 +99,7 @@ package struct WorkerCore: Sendable {
             }
         }
 
-        /// Names the batch.
+        /// Identifies the batch.
         package var number: Int
         package var parts: [Part]
 
@@ -103,27 +108,28 @@ package struct WorkerCore: Sendable {
             self.parts = parts
         }
 
-        /// How many there are.
+        /// The number of crops in the batch.
         package var crops: Int { parts.reduce(0) { $0 + $1.crops.count } }
     }
 
-    /// What a thread made of what it was told to do.
+    /// What a thread made of a `.locate` or a `.score`.
     package enum Outcome: Sendable {
-        /// Crops were cut out of a picture.
+        /// Crops were cut out of an image.
         case located(Token, Located)
-        /// No crops can be cut out of a picture, and why.
+        /// No crops can be cut out of an image, for this reason.
         case failed(Token, WireError)
-        /// A batch was scored: for each of its crops, in their order, what the network says, or why it says nothing.
+        /// A batch was scored. The results are in the order of its crops: a score, or the reason why the network gave
+        /// none.
         case scored(batch: Int, [Result<WorkerMessage.CropScore, WireError>])
     }
 
-    /// What was found in a picture and cut out of it; its crops are with the driver.
+    /// What was found in an image. The driver keeps the crops themselves.
     package struct Located: Equatable, Sendable {
         package var faces: [WorkerMessage.Face]
-        /// How many faces were found, cut out or not; nil when no specification asked for faces.
+        /// The number of faces found, cut out or not; nil when no specification asked for faces.
         package var facesFound: Int?
         package var image: ImageInformation
-        /// One for each specification, in their order.
+        /// One set for each specification, in the same order.
         package var sets: [WorkerMessage.CropSet]
 
         package init(
@@ -139,11 +145,11 @@ package struct WorkerCore: Sendable {
     let configuration: Configuration
     var links: [Link]
     var stage: any WorkerStage
-    /// How many of them were reported so far.
+    /// The number of expected outcomes reported so far.
     var outcomes: UInt64 = 0
     var drainEnds: Instant?
     var isFinished = false
-    /// What the event in hand leads to.
+    /// The actions that follow from the event being handled.
     var actions: [Action] = []
 
     package init(_ configuration: Configuration) {
@@ -155,10 +161,10 @@ package struct WorkerCore: Sendable {
         }
     }
 
-    /// Jobs without an answer, and those that nobody waits for but that are still being computed.
+    /// The number of jobs without an answer, plus those that nobody waits for but that are still being computed.
     package var jobsInHand: Int { stage.jobsInHand }
 
-    /// When `.deadline` is due, if nothing else happens before; nil if there is nothing to wait for.
+    /// When to report `.deadline` unless another event comes first; nil if nothing is due.
     package var nextDeadline: Instant? {
         if isFinished { return nil }
         var next = drainEnds
@@ -172,6 +178,7 @@ package struct WorkerCore: Sendable {
         return next
     }
 
+    /// Handles an event and returns the actions to perform, in order. After `.finished` it only releases payloads.
     package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
         if isFinished {

@@ -1,55 +1,57 @@
 internal import BifronsWire
 
-/// The jobs of a worker from their acceptance to their answer, and the computing that they need: what ``LocatingStage`` and
-/// ``ScoringStage`` do each in their own way.
+/// Takes jobs from acceptance to answer, including the computation. ``LocatingStage`` and ``ScoringStage`` implement
+/// it.
 protocol WorkerStage: Sendable {
-    /// Jobs in hand, those that nobody waits for but that are being computed included.
+    /// The number of jobs in flight, including those that nobody waits for but that are still being computed.
     var jobsInHand: Int { get }
-    /// Whether something is being computed that shows, when it is done, that the threads get on.
+    /// Whether some computation is running whose outcome will prove that the threads work.
     var isComputing: Bool { get }
-    /// Jobs in hand beyond those that the credit allows for.
+    /// The number of jobs that the routers may send beyond the configured credit.
     var extraCredit: Int { get }
-    /// When the stage has something to do, if nothing else happens before.
+    /// When the stage has something to do, unless another event comes first; nil if nothing is due.
     var nextDeadline: Instant? { get }
 
-    /// Jobs whose router waits for them.
+    /// Returns the number of jobs whose answers a router waits for.
     func count(of router: WorkerCore.Router) -> Int
 
+    /// Enqueues a job.
     mutating func accept(_ job: Job)
-    /// Takes in what a thread reports.
+    /// Handles an outcome that a thread reports.
     mutating func take(_ outcome: WorkerCore.Outcome, _ now: Instant) -> StageReport
-    /// Looks at what is being computed, at ``nextDeadline``.
+    /// Checks the running computations when ``nextDeadline`` is reached.
     ///
-    /// - Parameter computed: for how long each picture has had a processor.
+    /// - Parameter computed: The processor time that each image has used.
     mutating func keepTime(_ computed: [WorkerCore.Token: Duration], _ now: Instant) -> [WorkerCore.Action]
-    /// Starts what is to be computed next.
+    /// Starts the next computations as far as threads are free.
     mutating func start(_ now: Instant) -> [WorkerCore.Action]
 
-    /// Gives up the jobs whose budget is spent and that are not wholly with the threads yet; they are to be answered.
+    /// Removes and returns the jobs whose time budget is spent and that are not entirely with the threads yet. The
+    /// caller must answer them.
     mutating func removeOverdue(_ now: Instant) -> [Job]
-    /// Gives up a router's jobs. What of them is being computed is nobody's from now on.
+    /// Removes a router's jobs. Running computations for them continue, but nobody waits for them.
     ///
-    /// - Returns: those that still have their payload, to be released.
+    /// - Returns: The jobs that still have a payload, which the caller must release.
     mutating func remove(of router: WorkerCore.Router) -> [Job]
-    /// Gives up all jobs.
+    /// Removes all jobs.
     ///
-    /// - Returns: those that still have their payload, to be released.
+    /// - Returns: The jobs that still have a payload, which the caller must release.
     mutating func removeAll() -> [Job]
 }
 
-/// What follows from an ``WorkerCore/Outcome``.
+/// The consequences of an ``WorkerCore/Outcome``.
 struct StageReport {
-    /// Jobs that are done, and what is to be said to their routers.
+    /// The jobs that are done, and their answers.
     var answers: [(job: Job, content: Answer)] = []
-    /// Payloads that are needed no more.
+    /// The payloads that are no longer needed.
     var released: [WorkerCore.Token] = []
-    /// Whether the outcome was of something that was being computed.
+    /// Whether the outcome belongs to a computation that was running.
     var isExpected = false
 
     static let unexpected = StageReport()
 }
 
-/// The answer to a job, without its address.
+/// The answer to a job, without job number and epoch.
 enum Answer {
     case crops(WorkerCore.Located, WorkerMessage.Timings)
     case score([WorkerMessage.CropScore], WorkerMessage.Timings)
