@@ -1,4 +1,4 @@
-/// The checks of size that both formats share.
+/// Checks image sizes and memory needs of both formats against the limits.
 struct Budget {
     private let limits: DecodeLimits
 
@@ -6,7 +6,9 @@ struct Budget {
         self.limits = limits
     }
 
-    /// The picture's full size, as its header declares it.
+    /// Checks the full size that an image's header declares.
+    ///
+    /// - Throws: ``DecodeError`` if a side is zero or longer than `longestSide`, or the image has too many pixels.
     func check(_ format: ImageFormat, width: Int, height: Int, longestSide: Int = .max) throws(DecodeError) {
         guard width > 0, height > 0 else {
             throw .zeroSized("\(format.title) declares \(width) × \(height) pixels.")
@@ -24,9 +26,10 @@ struct Budget {
         }
     }
 
-    /// What decoding to `width` × `height` pixels takes, with `workingMemory` bytes beside the pixels.
+    /// Checks the memory for decoding to `width` × `height` pixels with `workingMemory` more bytes for the decoder.
     ///
-    /// - Returns: the bytes that are left for the decoder's working memory.
+    /// - Returns: The number of bytes left for the decoder's working memory.
+    /// - Throws: ``DecodeError`` if the sum exceeds the memory limit.
     @discardableResult
     func check(
         _ format: ImageFormat, width: Int, height: Int, workingMemory: Int
@@ -42,7 +45,7 @@ struct Budget {
 }
 
 extension RGBImage {
-    /// The upright picture that `fill` puts on a canvas, every pixel of it.
+    /// Returns the upright image whose every pixel `fill` writes to a canvas.
     static func filled(
         storedWidth: Int, storedHeight: Int, orientation: Orientation,
         _ fill: (Canvas) throws(DecodeError) -> Void

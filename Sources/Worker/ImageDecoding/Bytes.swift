@@ -1,4 +1,4 @@
-/// Someone else's bytes, read without trust: what lies outside is nil, never a trap.
+/// Untrusted bytes. Reading outside of them returns nil and never traps.
 struct Bytes {
     let buffer: UnsafeRawBufferPointer
 
@@ -20,7 +20,7 @@ struct Bytes {
         return bigEndian ? first << 16 | second : second << 16 | first
     }
 
-    /// The bytes of `range` that exist.
+    /// Returns the part of `range` that lies within the bytes.
     func slice(_ range: Range<Int>) -> Bytes {
         Bytes(buffer: UnsafeRawBufferPointer(rebasing: buffer[range.clamped(to: 0..<buffer.count)]))
     }

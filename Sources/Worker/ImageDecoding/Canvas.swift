@@ -1,4 +1,4 @@
-/// How a decoder's row spells a pixel, and what that is in RGB.
+/// The layout of a pixel in a decoder's row, and its conversion to RGB.
 protocol PixelLayout {
     static var channels: Int { get }
     static func rgb(_ pixel: UnsafePointer<UInt8>) -> (UInt8, UInt8, UInt8)
@@ -11,7 +11,7 @@ enum RGBLayout: PixelLayout {
     static func rgb(_ pixel: UnsafePointer<UInt8>) -> (UInt8, UInt8, UInt8) { (pixel[0], pixel[1], pixel[2]) }
 }
 
-/// Alpha not premultiplied, composited on white. Gamma is left alone, as browsers do it.
+/// RGBA with alpha not premultiplied, composited on white. Values are blended without gamma correction, as browsers do.
 enum RGBAOnWhiteLayout: PixelLayout {
     static let channels = 4
 
@@ -23,8 +23,9 @@ enum RGBAOnWhiteLayout: PixelLayout {
     }
 }
 
-/// 255 is no ink: what Adobe's programs write, and what CMYK files on the web mean also without Adobe's marker, so that
-/// browsers and Pillow read them all this way. Without a profile: red is what cyan and black let through.
+/// Inverted CMYK, where 255 means no ink. Adobe's programs write this, and CMYK files on the web mean it even without
+/// Adobe's marker, so browsers and Pillow always read them this way. Converts without a profile: red is the light that
+/// cyan and black let through.
 enum InvertedCMYKLayout: PixelLayout {
     static let channels = 4
 
@@ -36,10 +37,10 @@ enum InvertedCMYKLayout: PixelLayout {
     }
 }
 
-/// The upright picture while it is being filled. Pixels go straight from the order in which the file stores them to
-/// where they belong, whatever the orientation and the interlacing, so that no second picture is ever held.
+/// The upright image while it is filled. Each pixel goes directly from its stored position to its upright position,
+/// whatever the orientation and interlacing, so only one image is in memory.
 struct Canvas {
-    /// Pixels that land beside each other: every `step`-th of a stored row, from `first` on.
+    /// Pixels of a stored row that a decoder returns side by side: every `step`-th pixel from `first` on.
     struct Run {
         var first = 0
         var step = 1
@@ -47,13 +48,19 @@ struct Canvas {
     }
 
     private let pixels: UnsafeMutablePointer<UInt8>
-    /// Where the stored pixel (0, 0) lands, and how far the next one to its right and below it lie, in bytes.
+    /// The byte offset of the stored pixel (0, 0), and the byte distances from a pixel to its right and lower
+    /// neighbours.
     private let origin: Int
     private let stepX: Int
     private let stepY: Int
 
+    /// Creates a canvas.
+    ///
     /// - Parameters:
-    ///   - pixels: room for `storedWidth * storedHeight * 3` bytes.
+    ///   - pixels: Memory for `storedWidth * storedHeight * 3` bytes.
+    ///   - storedWidth: The width in pixels, as stored in the file.
+    ///   - storedHeight: The height in pixels, as stored in the file.
+    ///   - orientation: The orientation that the file declares.
     init(_ pixels: UnsafeMutablePointer<UInt8>, storedWidth: Int, storedHeight: Int, orientation: Orientation) {
         let width = orientation.swapsSides ? storedHeight : storedWidth
         let height = orientation.swapsSides ? storedWidth : storedHeight
@@ -73,12 +80,12 @@ struct Canvas {
             }
     }
 
-    /// Where the stored row `y` can be written as it is, if its pixels land in order.
+    /// Returns where a decoder can write the stored row `y` directly as RGB; nil if its pixels do not stay in order.
     func row(_ y: Int) -> UnsafeMutablePointer<UInt8>? {
         stepX == 3 ? pixels + (origin + y * stepY) : nil
     }
 
-    /// Puts `run.count` pixels of the stored row `y` in their places.
+    /// Writes `run.count` pixels of the stored row `y` to their upright positions.
     func place<Layout: PixelLayout>(_ row: UnsafePointer<UInt8>, as layout: Layout.Type, y: Int, _ run: Run) {
         var from = row
         var to = pixels + (origin + y * stepY + run.first * stepX)

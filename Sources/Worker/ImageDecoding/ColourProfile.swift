@@ -1,24 +1,24 @@
-/// An ICC profile that says what a picture's numbers mean, looked over before LittleCMS sees it.
+/// An ICC profile that defines the meaning of an image's values. It is checked before LittleCMS reads it.
 struct ColourProfile: Hashable, Sendable {
-    /// What the numbers are that it gives a meaning.
+    /// The kind of values that a profile describes.
     enum Space: Sendable {
         case gray, rgb, cmyk
     }
 
     let bytes: [UInt8]
     let space: Space
-    /// Whether a table says what the numbers mean, not curves and a matrix.
+    /// Whether a table defines the colours, rather than curves and a matrix.
     let hasTable: Bool
 
     private static let headerLength = 128
     private static let tagLength = 12
-    /// LittleCMS takes no more.
+    /// The most tags that LittleCMS accepts in a profile.
     private static let mostTags = 100
 
-    /// A profile from a file. Nil: it is incomplete, or not one that browsers apply to pictures.
+    /// Reads a profile embedded in a file; nil if it is incomplete or of a kind that browsers do not apply to images.
     ///
-    /// LittleCMS is kept from what browsers do not do: the floating-point tables D2Bx are hidden from it, and the table A2B1
-    /// stands in where A2B0 is missing.
+    /// The bytes are changed so that LittleCMS behaves like browsers: the floating-point tables D2Bx are hidden, and
+    /// the table A2B1 replaces a missing A2B0.
     init?(embedded data: Bytes) {
         guard let size = data.uint32(at: 0), size <= data.count, size >= Self.headerLength + 4,
             data.has("acsp", at: 36),
@@ -48,10 +48,11 @@ struct ColourProfile: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// sRGB (IEC 61966-2-1), what pictures are converted to.
+    /// sRGB (IEC 61966-2-1), to which all images are converted.
     static let sRGB = ColourProfile(.bt709, .sRGB)
 
-    /// A profile of an RGB space. Nil: its matrix has no inverse, or numbers that ICC does not have.
+    /// Creates a profile of an RGB space; nil if its matrix has no inverse or a number exceeds the range of ICC
+    /// numbers.
     init?(_ primaries: Primaries, _ curve: Curve) {
         guard let columns = primaries.columns else { return nil }
         let names = ["rXYZ", "gXYZ", "bXYZ", "wtpt"]
@@ -66,7 +67,8 @@ struct ColourProfile: Hashable, Sendable {
         for name in ["rTRC", "gTRC", "bTRC"] {
             table += Self.number(name) + Self.number(offset) + Self.number(curveData.count)
         }
-        // Version 2.1: for output profiles of version 4 LittleCMS compensates for black points, which browsers do not.
+        // Version 2.1, because LittleCMS applies black point compensation to output profiles of version 4, and browsers
+        // do not.
         let header =
             Self.number(offset + curveData.count) + [0, 0, 0, 0, 2, 0x10, 0, 0] + Self.number("mntr")
             + Self.number("RGB ") + Self.number("XYZ ") + [UInt8](repeating: 0, count: 12) + Self.number("acsp")
@@ -82,20 +84,20 @@ struct ColourProfile: Hashable, Sendable {
 
     private static func number(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 255) } }
 
-    /// ICC's s15Fixed16Number.
+    /// Encodes a value as ICC's s15Fixed16Number.
     fileprivate static func fixed(_ value: Double) -> [UInt8] {
         number(Int((value * 65_536 + 0.5).rounded(.down)) & 0xFFFF_FFFF)
     }
 }
 
 extension ColourProfile {
-    /// How stored values become light, from 0 to 1.
+    /// The function that converts stored values to linear light; both range from 0 to 1.
     enum Curve: Hashable, Sendable {
         case sRGB
         case bt709
         case power(Double)
 
-        /// ICC's parametricCurveType: the function's number and its parameters.
+        /// The curve as ICC's parametricCurveType: the function number and its parameters.
         fileprivate var parameters: [UInt8] {
             switch self {
             case .sRGB: [0, 3, 0, 0] + [2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045].flatMap(fixed)
@@ -105,7 +107,7 @@ extension ColourProfile {
         }
     }
 
-    /// The colours of an RGB space, as x and y of CIE 1931.
+    /// The white point and primaries of an RGB space, as CIE 1931 x and y.
     struct Primaries: Hashable, Sendable {
         var white: [Double]
         var red: [Double]
@@ -119,14 +121,15 @@ extension ColourProfile {
         static let displayP3 = Primaries(
             white: [0.3127, 0.329], red: [0.68, 0.32], green: [0.265, 0.69], blue: [0.15, 0.06])
 
-        /// ICC's white, X, Y and Z.
+        /// The white point of ICC's connection space, D50, as X, Y and Z.
         fileprivate static let d50 = [0.9642, 1, 0.8249]
 
         private static let bradford = [
             [0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296],
         ]
 
-        /// X, Y and Z of red, green and blue at full, adapted to D50 by Bradford's matrix.
+        /// X, Y and Z of the primaries at full intensity, adapted to D50 with the Bradford matrix. Nil if they cannot
+        /// be computed.
         fileprivate var columns: [[Double]]? {
             func light(_ xy: [Double]) -> [Double] { [xy[0] / xy[1], 1, (1 - xy[0] - xy[1]) / xy[1]] }
             let colours = [red, green, blue].map(light)
@@ -146,7 +149,7 @@ extension ColourProfile {
             matrix.map { $0[0] * vector[0] + $0[1] * vector[1] + $0[2] * vector[2] }
         }
 
-        /// By the adjugate. Nil: there is none.
+        /// Returns the inverse, computed by the adjugate; nil if the matrix is singular.
         private static func inverse(_ m: [[Double]]) -> [[Double]]? {
             func minor(_ row: Int, _ column: Int) -> Double {
                 let (r, s, c, d) = ((row + 1) % 3, (row + 2) % 3, (column + 1) % 3, (column + 2) % 3)

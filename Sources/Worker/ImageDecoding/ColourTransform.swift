@@ -1,11 +1,11 @@
 import CLCMS
 import Synchronization
 
-/// How a decoder's rows spell a pixel before its colours are converted.
+/// The layout of pixels in a decoder's rows before colour conversion.
 enum RowFormat: Hashable, Sendable {
     case rgb, rgba, invertedCMYK
 
-    /// Bytes a pixel.
+    /// The number of bytes per pixel.
     var channels: Int { self == .rgb ? 3 : 4 }
 
     fileprivate var layout: bifrons_colour_layout {
@@ -17,24 +17,25 @@ enum RowFormat: Hashable, Sendable {
     }
 }
 
-/// The conversion of rows from a profile's colours to sRGB.
+/// A conversion of rows from a profile's colours to sRGB.
 ///
-/// Sendable without a check, because LittleCMS keeps on the caller's stack what changes while it converts.
+/// Unchecked Sendable is safe, because LittleCMS keeps all state that changes during a conversion on the caller's
+/// stack.
 final class ColourTransform: @unchecked Sendable {
-    /// No colour moves by more than this, of 255, under a profile that counts as sRGB.
+    /// The largest change of any sample value, out of 255, for a profile to count as sRGB.
     private static let tolerance = 1
-    /// Steps along each channel of the colours that this is looked for in.
+    /// The number of steps along each channel of the sample colours for that check.
     private static let steps = 8
 
-    /// Whether the profile is one of gray, or of curves and a matrix, and sRGB within rounding, so that rows are left as they
-    /// are.
+    /// Whether the profile equals sRGB within rounding, so that rows need no conversion. Only profiles of gray, or of
+    /// curves and a matrix, are checked.
     let changesNothing: Bool
     private let handle: OpaquePointer
     private let channels: Int
-    /// What every gray becomes, if the profile is one of gray; else empty.
+    /// The RGB colour of each of the 256 grays, if the profile is of gray; empty otherwise.
     private let grays: [UInt8]
 
-    /// Nil: LittleCMS cannot use the profile.
+    /// Creates the conversion; nil if LittleCMS cannot use the profile.
     init?(_ profile: ColourProfile, rows: RowFormat) {
         guard let target = ColourProfile.sRGB?.bytes else { return nil }
         let isGray = profile.space == .gray
@@ -50,7 +51,7 @@ final class ColourTransform: @unchecked Sendable {
             grays = table
         } else {
             grays = []
-            // A table may do one thing to the colours that are looked at and another to those in between.
+            // A table may change colours between the samples in another way than the samples themselves.
             guard !profile.hasTable else {
                 changesNothing = false
                 return
@@ -64,7 +65,7 @@ final class ColourTransform: @unchecked Sendable {
 
     deinit { bifrons_colour_close(handle) }
 
-    /// Converts the first `count` pixels of a row where they stand. Of inverted CMYK come three bytes a pixel.
+    /// Converts the first `count` pixels of a row in place. Inverted CMYK becomes RGB, three bytes per pixel.
     func convert(_ row: UnsafeMutablePointer<UInt8>, count: Int) {
         if grays.isEmpty {
             bifrons_colour_convert(handle, row, row, count)
@@ -80,13 +81,13 @@ final class ColourTransform: @unchecked Sendable {
     }
 
     private static func converted(_ handle: OpaquePointer, _ input: [UInt8], pixels: Int, channels: Int) -> [UInt8] {
-        // What is beyond three channels is not written.
+        // The conversion writes only three channels and leaves a fourth as it is.
         var output = [UInt8](repeating: 0xFF, count: pixels * channels)
         bifrons_colour_convert(handle, input, &output, pixels)
         return output
     }
 
-    /// A cube of colours and every gray, opaque if there is a fourth channel.
+    /// Returns a grid of colours and all 256 grays, opaque if there is a fourth channel.
     private static func samples(channels: Int) -> [UInt8] {
         let levels = (0...steps).map { UInt8($0 * 255 / steps) }
         let rest = [UInt8](repeating: 0xFF, count: channels - 3)
@@ -99,28 +100,29 @@ final class ColourTransform: @unchecked Sendable {
     }
 }
 
-/// The conversions that pictures asked for last: most pictures have one of very few profiles, and LittleCMS takes
-/// milliseconds to make a conversion.
+/// A cache of recently used conversions. Most images use one of very few profiles, and LittleCMS takes milliseconds to
+/// make a conversion.
 final class ColourTransforms: Sendable {
     private struct Entry {
         let profile: ColourProfile
         let rows: RowFormat
-        /// Nil: the profile is broken.
+        /// The conversion; nil if LittleCMS cannot use the profile.
         let transform: ColourTransform?
     }
 
     private static let most = 8
-    /// Bytes of a profile that is kept.
+    /// The size in bytes of the largest profile that is cached.
     private static let largest = 1 << 20
 
-    /// The last used one at the end.
+    /// The cached conversions, least recently used first.
     private let entries = Mutex<[Entry]>([])
 
-    /// Bytes that reading a profile and making its conversion take: the profile joined and looked over, its tables in
-    /// LittleCMS, where a byte may become two, and those of the conversion.
+    /// Returns an upper bound in bytes of the memory for reading a profile and making its conversion: the joined and
+    /// checked profile, its tables in LittleCMS, where one byte may become two, and the tables of the conversion.
     static func memory(_ profile: ColourProfile?) -> Int { profile.map { 4 * $0.bytes.count + (4 << 20) } ?? 0 }
 
-    /// The conversion by the first of the profiles that fits the rows and is not broken. Nil: they stay as they are.
+    /// Returns the conversion of the first profile that fits the rows and that LittleCMS can use; nil if the rows need
+    /// no conversion.
     func transform(_ profiles: [ColourProfile], rows: RowFormat, isGray: Bool) -> ColourTransform? {
         for profile in profiles {
             let fits =

@@ -1,11 +1,11 @@
-/// Why a file did not become a picture.
+/// The reason why a file could not be decoded.
 package struct DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// 413: over a limit; 415: not a format that is read; 422: a format that is read, with broken content.
+    /// The HTTP status: 413 over a limit, 415 not a supported format, 422 a supported format with broken content.
     package let status: Int
-    /// For programs: `image_too_large`, `image_too_complex`, `image_unknown_format`, `image_truncated`, `image_corrupt`,
-    /// `image_zero_sized` or `image_unsupported`.
+    /// A code for programs: `image_too_large`, `image_too_complex`, `image_unknown_format`, `image_truncated`,
+    /// `image_corrupt`, `image_zero_sized` or `image_unsupported`.
     package let code: String
-    /// For people: one sentence.
+    /// One sentence for people.
     package let message: String
 
     package init(status: Int, code: String, message: String) {
@@ -16,12 +16,12 @@ package struct DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "\(status) \(code): \(message)" }
 
-    /// More bytes, pixels or memory than allowed.
+    /// Returns the error for a file with more bytes, pixels or memory than allowed.
     static func tooLarge(_ message: String) -> DecodeError {
         DecodeError(status: 413, code: "image_too_large", message: message)
     }
 
-    /// More scans or time than allowed.
+    /// Returns the error for a file with more scans than allowed, or that takes longer to decode than allowed.
     static func tooComplex(_ message: String) -> DecodeError {
         DecodeError(status: 413, code: "image_too_complex", message: message)
     }
@@ -42,8 +42,8 @@ package struct DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
         DecodeError(status: 422, code: "image_zero_sized", message: message)
     }
 
-    /// A variant of a known format that is not read, such as 12-bit JPEG. 422 and not 415, because one damaged byte of an
-    /// ordinary file looks just like it.
+    /// Returns the error for an unsupported variant of a supported format, such as 12-bit JPEG. The status is 422, not
+    /// 415, because one damaged byte of an ordinary file looks the same.
     static func unsupported(_ message: String) -> DecodeError {
         DecodeError(status: 422, code: "image_unsupported", message: message)
     }

@@ -1,17 +1,19 @@
-/// What one picture may cost. Going over any of these is a 413, but for the profile's.
+/// The limits for decoding one image. Exceeding any of them is an error with status 413, except for `profile`.
 package struct DecodeLimits: Hashable, Sendable {
-    /// Bytes of the file.
+    /// The most bytes of the file. Default: 20,000,000.
     package var bytes: Int
-    /// Pixels of the picture at full size, checked before any memory is asked for.
+    /// The most pixels of the image at full size, checked before any memory is allocated. Default: 50,000,000.
     package var pixels: Int
-    /// Scans of a JPEG. Each is a pass over the whole picture, and costs its maker a few bytes.
+    /// The most scans of a JPEG. Each scan takes a pass over the whole image, yet a file needs only a few bytes for it.
+    /// Default: 100.
     package var scans: Int
-    /// Bytes that the pixels and the decoder's working memory may take together.
+    /// The most bytes for the pixels and the decoder's working memory together. Default: 512 MiB.
     package var memory: Int
-    /// CPU time of the calling thread, so that a busy machine does not make a picture unreadable.
+    /// The most processor time of the calling thread, so that the limit does not depend on how busy the machine is.
+    /// Default: 5 s.
     package var time: Duration
-    /// Bytes of an ICC profile, unpacked. Other than the limits above, a profile over this one is no error but ignored. A
-    /// JPEG has no room for more.
+    /// The most bytes of an uncompressed ICC profile. A longer profile is ignored without an error. A JPEG cannot hold
+    /// more than the default of 16 MiB.
     package var profile: Int
 
     package init(
@@ -26,7 +28,7 @@ package struct DecodeLimits: Hashable, Sendable {
         self.profile = profile
     }
 
-    /// `time` as the C modules take it.
+    /// ``time`` in nanoseconds, as the C modules expect it.
     var nanoseconds: UInt64 {
         let (seconds, attoseconds) = time.components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }

@@ -1,10 +1,10 @@
-/// Turns the bytes of a JPEG or PNG file into the upright RGB picture, or says in one sentence why it cannot.
+/// Decodes a JPEG or PNG file to an upright RGB image, or explains in one sentence why it cannot.
 ///
-/// The way of a picture: the number of bytes → its `Signature` (or a 415 that names what it is instead) → its header and
-/// size → `JPEGReader` or `PNGReader`, row by row, its colours converted to sRGB by a `ColourTransform`, straight to their
-/// upright places on a `Canvas` → the file's end. Nothing is guessed: a file that any pixel is missing from, or that
-/// contradicts itself, is an error and never a picture. What is broken beside the pixels is ignored.
-/// The same bytes give the same pixels on every machine. All memory is given back on every path.
+/// The steps: check the number of bytes → recognise the `Signature` (a 415 names any other format) → read the header
+/// and check the size → decode row by row (`JPEGReader` or `PNGReader`), convert colours to sRGB (`ColourTransform`)
+/// and write each pixel to its upright position (`Canvas`) → check the end of the file. A file that lacks a pixel or
+/// contradicts itself is always an error. Broken metadata is ignored. Equal bytes give equal pixels on every machine.
+/// All memory is freed on every path.
 package struct ImageDecoder: Sendable {
     package let limits: DecodeLimits
     private let transforms = ColourTransforms()
@@ -13,13 +13,14 @@ package struct ImageDecoder: Sendable {
         self.limits = limits
     }
 
-    /// Decodes one file.
+    /// Decodes a file.
     ///
     /// - Parameters:
-    ///   - bytes: the whole file; only looked at during the call.
-    ///   - reduction: told the upright picture's width and height, how many times smaller a JPEG shall come out: 1, 2, 4 or
-    ///     8, which is several times faster. A PNG always comes out at full size.
-    /// - Throws: `DecodeError` with status 413, 415 or 422.
+    ///   - bytes: The whole file; read only during the call.
+    ///   - reduction: Given the upright image's width and height, returns the factor by which a JPEG is to come out
+    ///     smaller: 1, 2, 4 or 8. Decoding smaller is several times faster. A PNG always comes out at full size.
+    /// - Returns: The upright image in sRGB, with its format and full size.
+    /// - Throws: ``DecodeError`` with status 413, 415 or 422.
     package func decode(
         _ bytes: UnsafeRawBufferPointer, reduction: (_ width: Int, _ height: Int) -> Int = { _, _ in 1 }
     ) throws(DecodeError) -> DecodedImage {
@@ -34,9 +35,9 @@ package struct ImageDecoder: Sendable {
         }
     }
 
-    /// Decodes one file.
+    /// Decodes a file from an array. See the other overload for `reduction`.
     ///
-    /// - Throws: `DecodeError` with status 413, 415 or 422.
+    /// - Throws: ``DecodeError`` with status 413, 415 or 422.
     package func decode(
         _ bytes: [UInt8], reduction: (_ width: Int, _ height: Int) -> Int = { _, _ in 1 }
     ) throws(DecodeError) -> DecodedImage {

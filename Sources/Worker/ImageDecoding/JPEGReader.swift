@@ -1,6 +1,6 @@
 import CJPEG
 
-/// One JPEG file being decoded: the only code that touches libjpeg's handle.
+/// The decoding of one JPEG file. No other code touches libjpeg's handle.
 struct JPEGReader: ~Copyable {
     private let handle: OpaquePointer
     private let byteCount: Int
@@ -23,8 +23,8 @@ struct JPEGReader: ~Copyable {
 
     deinit { bifrons_jpeg_close(handle) }
 
-    /// Decodes the whole picture, as many times smaller as `reduction` says when it is told the upright width and height:
-    /// 1, 2, 4 or 8. Libjpeg has fast code for these, and they are the sizes that other programs decode to.
+    /// Decodes the whole image at 1/1, 1/2, 1/4 or 1/8 of its size. `reduction` is given the upright width and height
+    /// and returns 1, 2, 4 or 8: libjpeg has fast code for these, and other programs decode to these sizes.
     consuming func decode(reduction: (Int, Int) -> Int) throws(DecodeError) -> DecodedImage {
         var header = bifrons_jpeg_header()
         try check(bifrons_jpeg_read_header(handle, &header), "in its header")
@@ -36,7 +36,7 @@ struct JPEGReader: ~Copyable {
         let reduction = reduction(uprightWidth, uprightHeight)
         precondition([1, 2, 4, 8].contains(reduction), "a JPEG cannot come out \(reduction) times smaller")
         let (width, height) = ((fullWidth + reduction - 1) / reduction, (fullHeight + reduction - 1) / reduction)
-        // Beside the coefficients: the rows of samples on their way through libjpeg, ours, and the profile in its forms.
+        // In addition to the coefficients: libjpeg's sample rows, our rows, and the copies of the profile.
         let working =
             Int(header.coefficient_bytes) + fullWidth * Int(header.channels) * 64 + (1 << 18)
             + ColourTransforms.memory(structure.profile)
@@ -64,13 +64,15 @@ struct JPEGReader: ~Copyable {
             time: limits.nanoseconds)
         var (readWidth, readHeight) = (UInt32(0), UInt32(0))
         try check(bifrons_jpeg_start(handle, budget, &readWidth, &readHeight), "before its first row")
-        // The canvas has been measured for exactly this.
+        // The canvas has exactly this size.
         guard readWidth == width, readHeight == height else {
             throw .corrupt("JPEG is corrupt: it decodes to \(readWidth) × \(readHeight) pixels.")
         }
     }
 
-    /// - Parameter layout: how the rows spell a pixel when their colours have been converted.
+    /// Decodes all rows onto the canvas.
+    ///
+    /// - Parameter layout: The layout of the rows after colour conversion.
     private func readRows<Layout: PixelLayout>(
         _ width: Int, _ height: Int, _ rows: RowFormat, _ colours: ColourTransform?, onto canvas: Canvas,
         as layout: Layout.Type

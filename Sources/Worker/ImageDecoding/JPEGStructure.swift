@@ -1,22 +1,24 @@
-/// What a JPEG's header segments say of its picture beside its size: how it is turned, and what its colours mean.
+/// The orientation and the colour profile from a JPEG's header segments.
 struct JPEGStructure {
     private(set) var orientation = Orientation.upright
-    /// The ICC profile in its APP2 segments.
+    /// The ICC profile from the APP2 segments; nil if none is usable.
     private(set) var profile: ColourProfile?
 
     private static let exif = "Exif\0\0"
     private static let icc = "ICC_PROFILE\0"
 
-    /// Walks the segments in front of the first scan. Whatever makes no sense is as if it were not there.
+    /// Walks the segments before the first scan. Segments that make no sense are ignored.
     ///
-    /// - Parameter largestProfile: bytes of a profile that is read; a longer one is as none.
+    /// - Parameters:
+    ///   - bytes: The whole file.
+    ///   - largestProfile: The most bytes of a profile; a longer one is ignored.
     init(_ bytes: Bytes, largestProfile: Int) {
         var hasEXIF = false
         var parts: [Bytes] = []
-        var offset = 2  // behind the start marker
+        var offset = 2  // behind the start-of-image marker
         walk: while offset < bytes.count {
             guard bytes[offset] == 0xFF, let marker = bytes[offset + 1] else {
-                offset += 1  // stray bytes: libjpeg looks for the next marker too
+                offset += 1  // stray byte: libjpeg, too, skips to the next marker
                 continue
             }
             switch marker {
@@ -30,7 +32,7 @@ struct JPEGStructure {
                 guard let length = bytes.uint16(at: offset + 2), length >= 2 else { break walk }
                 let segment = bytes.slice(offset + 4..<offset + 2 + length)
                 if marker == 0xE1, !hasEXIF, segment.has(Self.exif) {
-                    hasEXIF = true  // the first one counts
+                    hasEXIF = true  // only the first one counts
                     orientation = Orientation(tiff: segment.slice(Self.exif.utf8.count..<segment.count))
                 } else if marker == 0xE2, segment.has(Self.icc) {
                     parts.append(segment.slice(Self.icc.utf8.count..<segment.count))
@@ -41,8 +43,8 @@ struct JPEGStructure {
         profile = Self.joined(parts, atMost: largestProfile)
     }
 
-    /// The profile of which each part begins with its number, from 1, and the number of parts (ICC.1, annex B.4). Nil: a part is
-    /// missing, is there twice, or contradicts another.
+    /// Joins the parts of a profile. Each part begins with its number, from 1, and the number of parts (ICC.1, annex
+    /// B.4). Returns nil if a part is missing, duplicated or inconsistent.
     private static func joined(_ parts: [Bytes], atMost most: Int) -> ColourProfile? {
         guard !parts.isEmpty, parts.reduce(0, { $0 + $1.count - 2 }) <= most else { return nil }
         var sorted = [Bytes?](repeating: nil, count: parts.count)

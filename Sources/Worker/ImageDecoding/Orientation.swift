@@ -1,21 +1,21 @@
-/// How a stored picture has to be turned to stand upright: the values of EXIF's tag 0x0112 (CIPA DC-008, 4.6.4 A).
+/// How to turn a stored image upright: the values of the EXIF tag 0x0112 (CIPA DC-008, 4.6.4 A).
 enum Orientation: Int, CaseIterable, Sendable {
     case upright = 1
     case mirrored
     case rotated180
     case flipped
     case transposed
-    /// Stored with its top at the right: turn it clockwise.
+    /// Stored with its top on the right: turn it clockwise.
     case rotated90
     case transversed
-    /// Stored with its top at the left: turn it anticlockwise.
+    /// Stored with its top on the left: turn it anticlockwise.
     case rotated270
 
-    /// Whether the stored rows are the upright columns.
+    /// Whether the stored rows become upright columns.
     var swapsSides: Bool { rawValue >= 5 }
 
-    /// Reads the tag from the first directory of a TIFF block; whatever is not plainly an orientation is `.upright`,
-    /// because a broken label does not make a picture unreadable.
+    /// Reads the tag from the first directory of a TIFF block. Anything invalid counts as `.upright`, because a broken
+    /// label does not make an image unreadable.
     init(tiff: Bytes) {
         self = Self.find(in: tiff) ?? .upright
     }
@@ -39,8 +39,8 @@ enum Orientation: Int, CaseIterable, Sendable {
             guard tiff.uint32(at: offset + 4, bigEndian: bigEndian) == 1 else { return nil }
             let value =
                 switch tiff.uint16(at: offset + 2, bigEndian: bigEndian) {
-                case 3: tiff.uint16(at: offset + 8, bigEndian: bigEndian)  // SHORT, as the standard wants it
-                case 4: tiff.uint32(at: offset + 8, bigEndian: bigEndian)  // LONG, as some write it
+                case 3: tiff.uint16(at: offset + 8, bigEndian: bigEndian)  // SHORT, as the standard requires
+                case 4: tiff.uint32(at: offset + 8, bigEndian: bigEndian)  // LONG, as some programs write it
                 default: Int?.none
                 }
             return value.flatMap(Orientation.init(rawValue:))

@@ -1,7 +1,7 @@
 import CPNG
 import Glibc
 
-/// What a PNG's chunks say of its colours. Of each kind the first one counts.
+/// The colour information in a PNG's chunks. Only the first chunk of each kind counts.
 struct PNGColour {
     private var codes: [UInt8]?
     private var packedProfile: Bytes?
@@ -9,14 +9,15 @@ struct PNGColour {
     private var gamma: Double?
     private var primaries: ColourProfile.Primaries?
 
-    /// Gammas within a twentieth of sRGB's, 1/2.2, mean sRGB: libpng and browsers take no notice of such a difference.
+    /// The factors by which a gamma may differ from sRGB's 1/2.2 and still count as sRGB. Libpng and browsers ignore
+    /// differences of up to 5 % as well.
     private static let usualGamma = 0.95...1.05
-    /// Numbers in a chunk are 100000 times what they mean.
+    /// The factor by which numbers in chunks are scaled.
     private static let unit = 100_000.0
-    /// Of gamma, as libpng has it: beyond, no picture can be told.
+    /// The range of gamma numbers in a chunk that libpng accepts. Outside of it an image would be unrecognisable.
     private static let sensibleGamma = 16.0...625_000_000
 
-    /// Takes note of a chunk in front of palette and image data.
+    /// Records a chunk that comes before palette and image data.
     mutating func read(_ name: String, _ data: Bytes) {
         switch name {
         case "cICP" where codes == nil && data.count == 4:
@@ -42,16 +43,16 @@ struct PNGColour {
         }
     }
 
-    /// What the colours may mean, the most trusted first (PNG third edition, 4.3): cICP, iCCP, then sRGB, which needs no
-    /// conversion, or gAMA and cHRM.
+    /// Returns the possible meanings of the colours, the most trusted first (PNG third edition, 4.3): cICP, iCCP, then
+    /// sRGB, which needs no conversion, or gAMA and cHRM.
     ///
-    /// - Parameter largest: bytes of a profile that is read; a longer one is as none.
+    /// - Parameter largest: The most bytes of an uncompressed profile; a longer one is ignored.
     func profiles(largest: Int) -> [ColourProfile] {
         let trusted = [codes.flatMap(Self.profile), packedProfile.flatMap { Self.unpacked($0, largest: largest) }]
         return trusted.compactMap { $0 } + (isSRGB ? [] : [ofNumbers].compactMap { $0 })
     }
 
-    /// By gAMA and cHRM, either of which may be missing.
+    /// The profile from gAMA and cHRM, either of which may be missing.
     private var ofNumbers: ColourProfile? {
         let curve: ColourProfile.Curve =
             gamma.map { Self.usualGamma.contains($0 * 2.2) ? .sRGB : .power(1 / $0) } ?? .sRGB
@@ -59,7 +60,8 @@ struct PNGColour {
         return primaries.flatMap { ColourProfile($0, curve) } ?? ColourProfile(.bt709, curve)
     }
 
-    /// By the numbers of ITU-T H.273 that stand for spaces of ordinary brightness, in RGB of full range.
+    /// Returns the profile for ITU-T H.273 code points; nil unless they describe full-range RGB in a space of standard
+    /// dynamic range.
     private static func profile(_ codes: [UInt8]) -> ColourProfile? {
         let primaries: [UInt8: ColourProfile.Primaries] = [1: .bt709, 9: .bt2020, 12: .displayP3]
         let curves: [UInt8: ColourProfile.Curve] = [
@@ -71,7 +73,7 @@ struct PNGColour {
         return ColourProfile(colours, curve)
     }
 
-    /// The profile of an iCCP chunk: a name, a zero, the method of compression, and the compressed profile.
+    /// Returns the profile of an iCCP chunk: a name, a zero byte, the compression method, and the compressed profile.
     private static func unpacked(_ chunk: Bytes, largest: Int) -> ColourProfile? {
         guard let name = chunk.slice(0..<80).buffer.firstIndex(of: 0), name > 0, chunk[name + 1] == 0 else {
             return nil

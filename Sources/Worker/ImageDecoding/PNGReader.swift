@@ -1,6 +1,6 @@
 import CPNG
 
-/// One PNG file being decoded: the only code that touches libpng's handle.
+/// The decoding of one PNG file. No other code touches libpng's handle.
 struct PNGReader: ~Copyable {
     private let handle: OpaquePointer
     private let structure: PNGStructure
@@ -8,9 +8,12 @@ struct PNGReader: ~Copyable {
     private let transforms: ColourTransforms
 
     /// Walks the file's structure and checks its size.
+    ///
+    /// - Throws: ``DecodeError`` if the file is broken or exceeds a limit.
     init(_ bytes: Bytes, limits: DecodeLimits, _ transforms: ColourTransforms) throws(DecodeError) {
         let structure = try PNGStructure(bytes, limits: limits)
-        // A row as it is decoded, libpng's two (up to 8 bytes a pixel), zlib's state, and the largest profile in its forms.
+        // One decoded row, libpng's two rows of up to 8 bytes per pixel, zlib's state, and the copies of the largest
+        // profile.
         let profile = structure.profiles.max { $0.bytes.count < $1.bytes.count }
         let working = structure.width * (4 + 2 * 8) + (1 << 16) + ColourTransforms.memory(profile)
         try Budget(limits).check(.png, width: structure.width, height: structure.height, workingMemory: working)
@@ -29,7 +32,7 @@ struct PNGReader: ~Copyable {
 
     deinit { bifrons_png_close(handle) }
 
-    /// Decodes the whole picture.
+    /// Decodes the whole image.
     consuming func decode() throws(DecodeError) -> DecodedImage {
         var channels: UInt32 = 0
         try check(bifrons_png_read_header(handle, &channels), "in its header")

@@ -1,37 +1,38 @@
 import CPNG
 
-/// A PNG's frame of chunks, walked before libpng sees a byte: the size is known before anything is allocated, and a file
-/// that ends early is told from one that is broken, with the number of bytes it lacks.
+/// A PNG's sequence of chunks, walked before libpng reads a byte. So the size is known before anything is allocated,
+/// and a truncated file is told from a corrupt one, with the number of missing bytes.
 ///
-/// Chunks that a picture can do without and whose checksum is wrong are as if they were not there.
+/// Optional chunks with a wrong checksum are ignored.
 struct PNGStructure {
     private(set) var width = 0
     private(set) var height = 0
     private(set) var isInterlaced = false
     private(set) var isGray = false
     private(set) var orientation = Orientation.upright
-    /// What the colours may mean, the most trusted first.
+    /// The possible meanings of the colours, the most trusted first.
     private(set) var profiles: [ColourProfile] = []
-    /// Where and how a file ends that has image data and no end chunk: perhaps behind the last row.
+    /// Where the file ends and the error message for that, if it has image data but no end chunk. The end may lie
+    /// behind the last row.
     private(set) var cut: (offset: Int, message: String)?
 
     static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-    /// Bytes of a chunk before and behind its data: length and type, checksum.
+    /// The bytes of a chunk before its data (length and type) and behind it (checksum).
     private static let chunkHead = 8
     private static let chunkTail = 4
     private static let headerData = 13
-    /// Some programs write it in front of EXIF's block, as in a JPEG.
+    /// Some programs write this before the EXIF block, as in a JPEG.
     private static let exif = "Exif\0\0"
 
-    /// libpng takes no longer sides.
+    /// The longest side in pixels that libpng accepts.
     private static let longestSide = 1_000_000
 
     private struct Chunk {
         let name: String
-        /// Its first byte, and the one behind its checksum.
+        /// The offsets of its first byte and of the byte behind its checksum.
         let offset, end: Int
         let data: Bytes
-        /// Whether the checksum is right.
+        /// Whether its checksum is correct; true for chunks whose checksum libpng verifies.
         let isSound: Bool
     }
 
@@ -64,7 +65,7 @@ struct PNGStructure {
             case "IDAT":
                 hasData = true
             case "eXIf" where !hasData && !hasEXIF && chunk.isSound:
-                hasEXIF = true  // the first one counts
+                hasEXIF = true  // only the first one counts
                 let skipped = chunk.data.has(Self.exif) ? Self.exif.utf8.count : 0
                 orientation = Orientation(tiff: chunk.data.slice(skipped..<chunk.data.count))
             case "IEND":
@@ -80,7 +81,7 @@ struct PNGStructure {
 
     private enum Found {
         case whole(Chunk)
-        /// The data ends within it: its name, if there is so much of it, and what is said of that.
+        /// The data ends within the chunk. The name is empty if it is missing; the message is for the error.
         case cut(name: String, message: String)
     }
 
@@ -107,7 +108,9 @@ struct PNGStructure {
                 isSound: isSound(name, bytes.slice(offset + 4..<end))))
     }
 
-    /// - Parameter chunk: type, data and checksum. Those that libpng checks are not looked at here.
+    /// Returns whether the checksum is correct. Returns true for chunks whose checksum libpng verifies.
+    ///
+    /// - Parameter chunk: The chunk's type, data and checksum.
     private static func isSound(_ name: String, _ chunk: Bytes) -> Bool {
         guard ["IHDR", "cICP", "iCCP", "sRGB", "gAMA", "cHRM", "eXIf"].contains(name),
             let start = chunk.buffer.baseAddress
@@ -136,14 +139,14 @@ struct PNGStructure {
     }
 }
 
-/// A pass over an interlaced picture, or the only one over a plain picture: the pixels of every `stepX`-th column and
-/// `stepY`-th row from (`firstX`, `firstY`) on.
+/// A pass over an interlaced image, or the single pass over a plain one: the pixels of every `stepX`-th column and
+/// `stepY`-th row, beginning at (`firstX`, `firstY`).
 struct PNGPass {
     let firstX, firstY, stepX, stepY: Int
 
     static let plain = [PNGPass(firstX: 0, firstY: 0, stepX: 1, stepY: 1)]
 
-    /// Adam7 (PNG third edition, 8.2).
+    /// The seven passes of Adam7 (PNG third edition, 8.2).
     static let interlaced = [
         PNGPass(firstX: 0, firstY: 0, stepX: 8, stepY: 8),
         PNGPass(firstX: 4, firstY: 0, stepX: 8, stepY: 8),

@@ -1,24 +1,24 @@
-/// Whether a file is a picture, of a format that is read here or of another.
+/// Recognises image files, including those of formats that are not supported.
 package enum PictureKind {
-    /// Bytes of a file's start that are enough to tell.
+    /// The number of bytes at a file's start that suffice for ``isPicture(_:)``.
     package static let startBytes = 1024
 
-    /// What the names of pictures end in, in lower case and without the point.
+    /// File name extensions of images, in lower case and without the dot.
     package static let suffixes: Set<String> = [
-        // Read.
+        // Supported formats.
         "jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng",
-        // Not read: of the web, of phones, of programs.
+        // Unsupported formats of the web, phones and programs.
         "webp", "gif", "avif", "avifs", "heic", "heics", "heif", "heifs", "hif", "tif", "tiff", "bmp", "dib", "svg",
         "svgz",
         "ico", "cur", "icns", "jxl", "jp2", "j2k", "jpf", "jpx", "jpm", "jxr", "wdp", "hdp", "mng", "jng", "psd", "psb",
         "xcf", "tga", "pcx", "pbm", "pgm", "ppm", "pnm", "pam", "qoi", "exr", "hdr", "dds", "fits",
-        // Not read: raw files of cameras.
+        // Unsupported raw formats of cameras.
         "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "sr2", "srf", "orf", "rw2", "raf", "pef", "srw", "x3f", "3fr",
         "iiq",
         "erf", "mrw", "raw",
     ]
 
-    /// What ``Signature`` calls pictures that are not read.
+    /// The names that ``Signature`` gives to images of unsupported formats.
     private static let notRead: Set<String> = [
         "a GIF", "a JPEG XR", "a TIFF", "a BigTIFF", "a JPEG XL", "a JPEG 2000", "a Windows icon (ICO)",
         "a Windows cursor (CUR)", "an MNG", "a JNG", "a Photoshop file (PSD)", "a GIMP file (XCF)", "a QOI",
@@ -27,7 +27,7 @@ package enum PictureKind {
         "a HEIC sequence", "a HEIF", "a Canon raw file (CR3)", "a WebP", "a BMP", "a Netpbm picture", "an SVG",
     ]
 
-    /// Whether a file that begins so is a picture.
+    /// Returns whether a file that starts with these bytes is an image.
     package static func isPicture(_ start: [UInt8]) -> Bool {
         start.withUnsafeBytes { buffer in
             switch Signature(Bytes(buffer: buffer)) {

@@ -1,13 +1,15 @@
-/// A picture as bytes: red, green, blue of the first pixel of the top row, then of the next one; no padding.
+/// An image as bytes: red, green and blue of each pixel, row by row from the top left, without padding.
 package struct RGBImage: Hashable, Sendable {
-    /// Pixels.
+    /// In pixels.
     package let width: Int
-    /// Pixels.
+    /// In pixels.
     package let height: Int
     /// `height * width * 3` bytes, row by row.
     package let pixels: [UInt8]
 
-    /// - Precondition: `pixels` holds exactly `height * width * 3` bytes.
+    /// Creates an image from its pixels.
+    ///
+    /// - Precondition: The sides are positive and `pixels` holds exactly `height * width * 3` bytes.
     package init(width: Int, height: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0 && pixels.count == height * width * 3)
         self.width = width
@@ -16,11 +18,11 @@ package struct RGBImage: Hashable, Sendable {
     }
 }
 
-/// The formats that are read.
+/// The supported file formats.
 package enum ImageFormat: String, CaseIterable, Sendable {
     case jpeg, png
 
-    /// As people write it.
+    /// The format's name in messages.
     var title: String {
         switch self {
         case .jpeg: "JPEG"
@@ -29,16 +31,16 @@ package enum ImageFormat: String, CaseIterable, Sendable {
     }
 }
 
-/// A file that was read to its end without a doubt about any pixel.
+/// An image whose file was decoded to its end without any error in the pixels.
 package struct DecodedImage: Sendable {
     package let format: ImageFormat
-    /// Pixels of the upright picture at full size.
+    /// The width in pixels of the upright image at full size.
     package let width: Int
-    /// Pixels of the upright picture at full size.
+    /// The height in pixels of the upright image at full size.
     package let height: Int
-    /// 1, 2, 4 or 8: pixel (x, y) of `image` stands for the square of that side at (x * reduction, y * reduction) of the
-    /// full-size picture. The last column and row may stand for less.
+    /// The factor, 1, 2, 4 or 8, by which `image` is smaller than the full size. Pixel (x, y) of `image` covers the
+    /// square of `reduction` pixels a side at (x * reduction, y * reduction). The last column and row may cover less.
     package let reduction: Int
-    /// The upright picture, each side divided by `reduction` and rounded up.
+    /// The upright image, with each side divided by `reduction` and rounded up.
     package let image: RGBImage
 }

@@ -1,7 +1,7 @@
-/// What a file is, by its first bytes.
+/// The format of a file, recognised by its first bytes.
 enum Signature: Hashable {
     case read(ImageFormat)
-    /// Something else, named for people.
+    /// An unsupported format, by its name for messages.
     case notRead(String)
 
     init(_ bytes: Bytes) {
@@ -14,7 +14,7 @@ enum Signature: Hashable {
         }
     }
 
-    /// Formats that begin with fixed bytes. Longer ones stand before shorter ones that they begin with.
+    /// Formats that begin with fixed bytes. A longer prefix comes before any shorter one that it begins with.
     private static let magic: [(String, [UInt8])] = [
         ("a GIF", Array("GIF8".utf8)),
         ("a PDF", Array("%PDF-".utf8)),
@@ -56,7 +56,8 @@ enum Signature: Hashable {
         ("a data URL, not the bytes it stands for", Array("data:".utf8)),
     ]
 
-    /// The brands of ISO base media files (ISO 14496-12, `ftyp`) that are pictures; others are taken for videos.
+    /// The brands of ISO base media files (ISO 14496-12, `ftyp`) and their names. Files of other brands count as MP4
+    /// videos.
     private static let brands = [
         "avif": "an AVIF", "avis": "an AVIF sequence", "heic": "a HEIC", "heix": "a HEIC", "heim": "a HEIC",
         "heis": "a HEIC", "hevc": "a HEIC sequence", "hevx": "a HEIC sequence", "mif1": "a HEIF", "msf1": "a HEIF",
@@ -71,7 +72,7 @@ enum Signature: Hashable {
             if bytes.has("WEBP", at: 8) { return "a WebP" }
             return bytes.has("AVI ", at: 8) ? "an AVI video" : "a RIFF file"
         }
-        // Two letters are too little to go by: the offset of a BMP's pixels has to make sense too.
+        // Two letters are too weak a signature, so the pixel offset must be plausible for a BMP too.
         if bytes.has("BM"), let offset = bytes.uint32(at: 10, bigEndian: false), (26...2048).contains(offset) {
             return "a BMP"
         }
@@ -81,7 +82,8 @@ enum Signature: Hashable {
         return text(bytes) ?? "of no format that is known here; it begins with \(hexadecimal(bytes.slice(0..<8)))"
     }
 
-    /// By the major brand; when that is one of the general ones, by the first compatible brand that says more.
+    /// Returns the name for the major brand. If that is a general one, returns the name for the first compatible brand
+    /// that is more specific.
     private static func isoMedia(_ bytes: Bytes) -> String {
         let end = min(bytes.uint32(at: 0) ?? 0, bytes.count, 256)
         var general: String?
@@ -94,12 +96,12 @@ enum Signature: Hashable {
         return general ?? "an MP4 video"
     }
 
-    /// Names text by what kind it looks like; nil when the first bytes are not text.
+    /// Returns a name for the apparent kind of text; nil if the first bytes are not text.
     private static func text(_ bytes: Bytes) -> String? {
         let start = bytes.slice(0..<1024).buffer
         guard start.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || isSpace($0) }) else { return nil }
         let scalars = String(decoding: start, as: UTF8.self).unicodeScalars
-        // The last character may have been cut here.
+        // The end of these bytes may cut a character in two.
         guard !scalars.dropLast(bytes.count > start.count ? 3 : 0).contains("\u{FFFD}") else { return nil }
         let lowercased = String(scalars).drop { $0.isWhitespace || $0 == "\u{FEFF}" }.lowercased()
         if lowercased.contains("<svg") { return "an SVG" }
