@@ -5,29 +5,32 @@ internal import ImageDecoding
 internal import Reactor
 internal import WorkerCore
 
-/// What the threads tell the socket thread.
+/// A message from a computing thread to the socket thread.
 enum Report: Sendable {
-    /// The model is loaded and its canary scored.
+    /// The model is loaded and has passed its canary.
     case ready(HostedModel)
-    /// The model cannot be served, and why.
+    /// The model cannot be served, for this reason.
     case unfit(any Error)
-    /// A thread has ended, and why.
+    /// A thread has ended with this error.
     case broken(any Error)
-    /// Crops were cut out of a picture: those of each specification in a frame.
+    /// Crops were cut out of an image: one frame for each specification.
     case located(WorkerCore.Token, WorkerCore.Located, [Frame])
+    /// No crops can be cut out of an image, for this reason.
     case failed(WorkerCore.Token, WireError)
+    /// A batch was scored: a score or an error for each of its crops, in their order.
     case scored(batch: Int, [Result<WorkerMessage.CropScore, WireError>])
 }
 
-/// A picture to cut. The frame is the one that the socket received.
+/// An order to cut crops out of an image. The frame is the one that the socket received.
 struct Cutting: Sendable {
-    /// Hashing fewer bytes takes less than starting a thread for it pays back.
+    /// The most bytes that are hashed on the same thread. For fewer bytes a second thread costs more than it saves.
     private static let bytesHashedAlone = 1 << 20
 
     let token: WorkerCore.Token
     let file: Frame
     let specifications: [CropSpecification]
 
+    /// Decodes, cuts and hashes the image, and returns a `.located` or `.failed`.
     func perform(_ cutter: any Cutter) -> Report {
         do {
             let (cut, sha256) = try hashing { try file.withBytes { try cutter.cut($0, as: specifications) } }
@@ -43,7 +46,7 @@ struct Cutting: Sendable {
         }
     }
 
-    /// The file's SHA-256, and what is made of it: of a large file both at the same time.
+    /// Returns the result of `make` and the file's SHA-256. A large file is hashed on a second thread meanwhile.
     private func hashing<Made>(_ make: () throws -> Made) throws -> (Made, sha256: [UInt8]) {
         if file.byteCount > Self.bytesHashedAlone, let hashing = try? HashingThread(file) {
             let made = Result { try make() }
@@ -52,7 +55,7 @@ struct Cutting: Sendable {
         return (try make(), file.withBytes { SHA256.digest(of: $0) })
     }
 
-    /// A thread that hashes a file.
+    /// A thread that computes a file's SHA-256.
     private struct HashingThread {
         private let result: Mailbox<[UInt8]>
         private let thread: PlatformThread
@@ -70,9 +73,9 @@ struct Cutting: Sendable {
     }
 }
 
-/// Crops to score together.
+/// An order to score crops together.
 struct Scoring: Sendable {
-    /// Some crops of one job, in the frame that the socket received.
+    /// The crops of one job, in the frame that the socket received.
     struct Part: Sendable {
         let frame: Frame
         let crops: Range<Int>
@@ -81,6 +84,7 @@ struct Scoring: Sendable {
     let batch: Int
     let parts: [Part]
 
+    /// Scores the crops and returns a `.scored`. `step` is called whenever some are done.
     func perform(_ scorer: any Scorer, step: () -> Void) -> Report {
         let results = Result { try gathered(scorer.specification.cropBytes) { try scorer.score($0, step: step) } }
         switch results {
@@ -92,7 +96,7 @@ struct Scoring: Sendable {
         }
     }
 
-    /// The crops of all parts, one after the other: where they lie when that is so already.
+    /// Calls `body` with the crops of all parts, one after another. A single part is not copied.
     private func gathered<R>(_ cropBytes: Int, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
         func withBytes<Q>(of part: Part, _ body: (UnsafeRawBufferPointer) throws -> Q) rethrows -> Q {
             try part.frame.withBytes { frame in

@@ -2,20 +2,22 @@ internal import BifronsZeroMQ
 internal import Reactor
 internal import Synchronization
 
-/// Threads that compute what they are ordered to, each one thing after the other.
+/// A pool of threads. Each performs its orders one after another.
 ///
-/// One thread orders, the socket's; what is ordered is performed on theirs, and reported in a mailbox.
+/// Only one thread, that of the socket, may give orders. The pool's threads perform them and post the results to a
+/// mailbox.
 final class ComputingThreads<Order: Sendable, Report: Sendable> {
-    /// - Parameter step: to be called as it gets on.
+    /// Performs an order and returns its report. It calls `step` whenever it has made progress.
     typealias Perform = @Sendable (Order, _ step: () -> Void) -> Report
 
-    /// How much lower a slow order's priority is, as `nice` counts: a tenth of the processor's time where others want it.
+    /// The increment by which a slow order's priority is lowered, as `nice` counts: it gets about a tenth of the
+    /// processor time when others want it.
     private static var niceness: Int32 { 10 }
 
     private struct Member {
         let worker: Worker
         let thread: PlatformThread
-        /// What it has been ordered and has not been known to have done, by number.
+        /// The numbers of the orders that the thread was given and whose reports have not been taken yet.
         var orders: Set<Int> = []
     }
 
@@ -25,14 +27,18 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
     private let broken: @Sendable (any Error) -> Report
     private let steps = Steps()
     private var members: [Member] = []
-    /// Those that end when they have done what they are at.
+    /// Threads that end when they have finished their current order.
     private var retired: [Member] = []
 
     /// Starts the threads.
     ///
     /// - Parameters:
-    ///   - name: as debuggers show it.
-    ///   - broken: what is reported when a thread has to end.
+    ///   - name: The threads' name, as debuggers show it.
+    ///   - count: The number of threads.
+    ///   - reports: The mailbox for the reports.
+    ///   - broken: Makes the report of an error that ended a thread.
+    ///   - perform: Performs an order, on a thread of the pool.
+    /// - Throws: An error of the system, if a thread or a mailbox cannot be made.
     init(
         name: String, count: Int, reports: Mailbox<Report>, broken: @escaping @Sendable (any Error) -> Report,
         perform: @escaping Perform
@@ -60,19 +66,19 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         members.append(Member(worker: worker, thread: thread))
     }
 
-    /// Changes as long as the threads get on: with each step, and with the time that they have computed, since a huge
-    /// picture is one long step.
+    /// A counter that changes while the threads make progress. It counts steps and consumed processor time, because a
+    /// huge image is a single long step.
     var progress: UInt64 {
         let computed = (members + retired).reduce(0) { $0 &+ $1.worker.computingTime }
         return steps.count.load(ordering: .relaxed) &+ computed
     }
 
-    /// For how long each order that is being performed has had a processor, by its number.
+    /// The processor time that each running order has used, by the order's number.
     var computed: [Int: Duration] {
         Dictionary(members.compactMap { $0.worker.computed }) { first, _ in first }
     }
 
-    /// Hands an order to the thread that has the fewest.
+    /// Gives an order to the thread with the fewest orders.
     func order(_ order: Order, number: Int) {
         guard let index = members.indices.min(by: { members[$0].orders.count < members[$1].orders.count }) else {
             preconditionFailure("ordering after the end")
@@ -81,15 +87,15 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         members[index].worker.orders.post(.perform(order, number: number))
     }
 
-    /// The report of an order has been taken.
+    /// Records that the report of an order was taken.
     func note(done number: Int) {
         for index in members.indices { members[index].orders.remove(number) }
         retired.removeAll { $0.orders.contains(number) }
     }
 
-    /// Lowers the priority of the thread that is at an order, if there is one, and starts another in its place.
+    /// Lowers the priority of the thread that performs an order, if any, and starts another thread in its place.
     ///
-    /// Without privileges a thread cannot raise its priority again: it ends when it has done that order.
+    /// An unprivileged thread cannot raise its priority again, so it ends after that order.
     func demote(_ number: Int) throws {
         guard let index = members.firstIndex(where: { $0.orders.contains(number) }),
             members[index].worker.retire(at: number, niceness: Self.niceness)
@@ -98,14 +104,14 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         try add()
     }
 
-    /// Waits until the threads have done what was ordered, and ends them.
+    /// Waits until all orders are done, then ends the threads.
     func end() {
         for member in members { member.worker.orders.post(.end) }
         for member in members + retired { member.thread.join() }
         (members, retired) = ([], [])
     }
 
-    /// Counts on as long as the threads get on.
+    /// A counter of steps that all threads share.
     private final class Steps: Sendable {
         let count = Atomic<UInt64>(0)
     }
@@ -115,12 +121,12 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
         case end
     }
 
-    /// What a thread and the one that orders it have in common.
+    /// The state that a thread shares with the thread that gives it orders.
     private final class Worker: Sendable {
         private struct State {
-            /// Nil before and after its life.
+            /// The running thread; nil before it starts and after it has ended.
             var thread: RunningThread?
-            /// The order that it is at, and how long it had computed before.
+            /// The current order, and the thread's processor time when it began.
             var current: (number: Int, before: Duration)?
             var isRetired = false
         }
@@ -132,7 +138,7 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
             self.orders = orders
         }
 
-        /// The life of the thread.
+        /// Performs orders until the thread is told to end or is retired.
         func run(_ perform: (Order) -> Void) throws {
             state.withLock { $0.thread = .current }
             defer { state.withLock { $0.thread = nil } }
@@ -153,20 +159,20 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
             }
         }
 
-        /// Makes the thread one of low priority, which ends after the order that it is at.
+        /// Lowers the thread's priority and makes it end after its current order.
         ///
-        /// - Returns: false when it is not at that order.
+        /// - Returns: False if the thread is not performing that order.
         func retire(at number: Int, niceness: Int32) -> Bool {
             state.withLock { state in
                 guard state.current?.number == number else { return false }
                 state.isRetired = true
-                // Refused, as by a sandbox, it computes on as before, and beside its lane all the same.
+                // If the system refuses, as a sandbox may, the thread keeps its priority but still frees its lane.
                 state.thread?.giveWay(niceness: niceness)
                 return true
             }
         }
 
-        /// The order that the thread is at, and for how long it has computed that.
+        /// The number of the current order and the processor time that it has used; nil if the thread is idle.
         var computed: (Int, Duration)? {
             state.withLock { state in
                 guard let current = state.current, let thread = state.thread else { return nil }
@@ -174,7 +180,7 @@ final class ComputingThreads<Order: Sendable, Report: Sendable> {
             }
         }
 
-        /// How long the thread has computed, in hundredths of a second.
+        /// The thread's processor time in units of 10 ms.
         var computingTime: UInt64 {
             state.withLock { UInt64(($0.thread?.computingTime ?? .zero) / .milliseconds(10)) }
         }

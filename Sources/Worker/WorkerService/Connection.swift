@@ -1,15 +1,21 @@
 internal import BifronsWire
 internal import BifronsZeroMQ
 
-/// The worker's end of the connection to one router. libzmq makes it again whenever it is lost.
+/// The worker's connection to one router. libzmq reconnects it whenever it is lost.
 final class Connection {
-    /// How long the last message, a BYE, may take to leave.
+    /// The longest time that closing waits for the last message, a BYE, to be sent.
     private static let linger = Duration.seconds(1)
 
     let socket: Socket
     let monitor: Monitor
 
-    /// - Parameter payloadBytes: of the largest frame that a router is going to send.
+    /// Starts to connect to a router.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The router's endpoint.
+    ///   - context: The context that the socket belongs to.
+    ///   - curve: The keys of the connection.
+    ///   - payloadBytes: The size of the largest frame that the router may send.
     init(to endpoint: String, context: Context, curve: Curve.Role, payloadBytes: Int) throws(ZeroMQError) {
         var options = SocketOptions()
         options.curve = curve

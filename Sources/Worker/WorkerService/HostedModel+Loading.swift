@@ -5,10 +5,9 @@ internal import Logging
 internal import Settings
 
 extension HostedModel {
-    /// The model folder of the settings at work: as a locator, if its manifest says that its output is faces, else as a
-    /// network.
+    /// Loads the model of the settings: a locator if its manifest's output is faces, otherwise a network.
     ///
-    /// - Throws: why this model cannot be served here.
+    /// - Throws: The reason why this model cannot be served here.
     static func load(_ settings: WorkerSettings, logger: Logger) throws -> HostedModel {
         let engine = try Engine.load()
         if case .faces = try Manifest.load(folder: settings.model).output.kind {
@@ -18,13 +17,13 @@ extension HostedModel {
     }
 }
 
-/// A locator's folder served by the engine.
+/// A locator that runs in the inference engine.
 private struct LocatorCutter: Cutter {
     let identity: ModelIdentity
     let preprocessing = UInt16(Manifest.preprocessing)
     private let cutter: PictureCutter
 
-    /// Loads the locator and has it find the faces of its canary.
+    /// Loads the locator and checks it with its canary.
     init(_ settings: WorkerSettings, _ engine: Engine) throws {
         let locator = try Locator(
             folder: settings.model, engine: engine, cacheFolder: settings.cacheFolder,
@@ -48,20 +47,20 @@ private struct LocatorCutter: Cutter {
     }
 }
 
-/// A network's folder served by the engine.
+/// A network that runs in the inference engine.
 private struct ModelScorer: Scorer {
     let identity: ModelIdentity
     let specification: CropSpecification
     private let model: Model
 
-    /// Loads the model and has it score its canary.
+    /// Loads the model and checks it with its canary.
     init(_ settings: WorkerSettings, _ engine: Engine, _ logger: Logger) throws {
         model = try Model(
             folder: settings.model, engine: engine,
             precision: settings.precision.flatMap(Manifest.Precision.init(rawValue:)), threads: settings.threads,
             cacheFolder: settings.cacheFolder, maximumBatch: settings.maxBatch)
         if case .failed(let reason) = model.cacheUse {
-            logger.warning("compiled model could not be kept for the next start", metadata: ["reason": "\(reason)"])
+            logger.warning("cannot cache the compiled model for the next start", metadata: ["reason": "\(reason)"])
         }
         try model.runCanary()
         let manifest = model.manifest
@@ -92,9 +91,12 @@ extension CropGeometry {
 }
 
 extension CropSpecification {
-    /// What a manifest asks for, if locators can send it.
+    /// Creates the specification that a manifest asks for.
     ///
-    /// - Parameter folder: the manifest's, for the error.
+    /// - Parameters:
+    ///   - own: The crops that the manifest asks for.
+    ///   - folder: The manifest's folder, for the error.
+    /// - Throws: ``UnfitWorker`` if locators cannot make or send such crops.
     init(_ own: CropGeometry, folder: String) throws(UnfitWorker) {
         func unfit(_ reason: String) -> UnfitWorker {
             UnfitWorker(description: "\(folder)/manifest.json: \(reason)")
@@ -131,7 +133,9 @@ extension EvidenceMap {
 }
 
 extension Box {
-    /// - Precondition: no side is longer than 2³¹ - 1 pixels, which no decoder's limit allows.
+    /// Creates the box for the wire.
+    ///
+    /// - Precondition: No side is longer than 2³¹ - 1 pixels, which the decoder's limits ensure.
     init(_ box: FaceBox) {
         self.init(x: Int32(box.x), y: Int32(box.y), width: Int32(box.width), height: Int32(box.height))
     }

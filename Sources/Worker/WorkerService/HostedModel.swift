@@ -1,10 +1,10 @@
 package import BifronsWire
 
-/// The model that a worker hosts: what its threads do with jobs.
+/// The model that a worker hosts. It defines the worker's role.
 package enum HostedModel: Sendable {
-    /// Decodes pictures, finds faces and cuts crops.
+    /// A locator: decodes images, finds faces and cuts crops.
     case locator(any Cutter)
-    /// Scores crops.
+    /// A network: scores crops.
     case network(any Scorer)
 
     var identity: ModelIdentity {
@@ -22,27 +22,30 @@ package enum HostedModel: Sendable {
     }
 }
 
-/// Cuts crops out of pictures. Several threads call it at once.
+/// Cuts crops out of images. Several threads call it at once.
 package protocol Cutter: Sendable {
     var identity: ModelIdentity { get }
-    /// The version of the way from file to crop.
+    /// The version of the preprocessing from file to crop.
     var preprocessing: UInt16 { get }
-    /// Decodes a file, finds the faces if a specification asks for them, and cuts.
-    /// - Throws: why nothing can be cut out of this file.
+    /// Decodes a file, finds the faces if any specification asks for them, and cuts the crops.
+    ///
+    /// - Throws: The reason why no crops can be cut out of this file.
     func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture
 }
 
-/// What was cut out of a file.
+/// The crops that were cut out of a file, and what is known of its image.
 package struct CutPicture: Sendable {
     package var format: ImageInformation.Format
-    /// Pixels of the upright picture.
+    /// The width in pixels of the upright image.
     package var width: Int
+    /// The height in pixels of the upright image.
     package var height: Int
-    /// Those that were cut out, the largest first.
+    /// The faces that were cut out, the largest first.
     package var faces: [WorkerMessage.Face]
-    /// How many were found, cut out or not; nil when no specification asked for faces.
+    /// The number of faces found, cut out or not; nil when no specification asked for faces.
     package var facesFound: Int?
-    /// For each specification, in their order, what its crops show, and their bytes one after the other.
+    /// One set for each specification, in the same order: the square that each crop shows, and the bytes of all crops
+    /// one after another.
     package var sets: [(squares: [Box], pixels: [UInt8])]
 
     package init(
@@ -58,29 +61,30 @@ package struct CutPicture: Sendable {
     }
 }
 
-/// Scores crops. One thread at a time calls it.
+/// Scores crops. Only one thread calls it at a time.
 package protocol Scorer: Sendable {
     var identity: ModelIdentity { get }
-    /// What the network wants of a picture.
+    /// The crops that the network needs.
     var specification: CropSpecification { get }
     /// Scores crops together.
+    ///
     /// - Parameters:
-    ///   - crops: whole ones of the specification, one after the other.
-    ///   - step: to be called as it gets on: many take long, and silence means that it hangs.
-    /// - Returns: in their order, each crop's score with its logit finite, or why it has none.
-    /// - Throws: why all of them have none.
+    ///   - crops: The bytes of whole crops as the specification defines them, one after another.
+    ///   - step: Called whenever some crops are done. Many crops take long, and a long silence counts as a hang.
+    /// - Returns: The results in the order of the crops: a score with a finite logit, or the reason why there is none.
+    /// - Throws: The reason why none of the crops has a score.
     func score(
         _ crops: UnsafeRawBufferPointer, step: () -> Void
     ) throws -> [Result<WorkerMessage.CropScore, any Error>]
 }
 
-/// What a worker tells routers of its model.
+/// The description of a model that a worker gives to routers.
 package struct ModelIdentity: Equatable, Sendable {
     package var name: String
     package var version: String
-    /// "sha256:" and the hexadecimal digest of the weights.
+    /// "sha256:" and the hexadecimal SHA-256 of the weights.
     package var digest: String
-    /// What the model reaches, by the metric's name.
+    /// The model's measured quality, by the metric's name.
     package var metrics: [String: Double]
 
     package init(name: String, version: String, digest: String, metrics: [String: Double] = [:]) {

@@ -3,19 +3,19 @@ internal import BifronsZeroMQ
 internal import Glibc
 internal import Reactor
 
-/// The thread that asks what addresses names have, again and again: `getaddrinfo` may wait for long.
+/// Resolves names to addresses repeatedly, on its own thread because `getaddrinfo` may block for long.
 final class Resolver {
-    /// Asks for the addresses of a name, as they stand in endpoints: `10.1.2.3`, `[fd00::1]`.
+    /// Returns the addresses of a name, in the form used in endpoints: `10.1.2.3`, `[fd00::1]`.
     typealias Lookup = @Sendable (_ name: String) throws -> [String]
 
-    /// `dns://NAME:PORT`: a router at the port of every address that the name has.
+    /// An endpoint `dns://NAME:PORT`: one router at that port of each address of the name.
     struct Endpoint: Hashable, Sendable {
         private static let scheme = "dns://"
 
         let name: String
         let port: String
 
-        /// Nil for an endpoint that is none of these.
+        /// Parses an endpoint; nil if it does not begin with `dns://`.
         init?(_ text: String) {
             guard text.hasPrefix(Self.scheme), let colon = text.lastIndex(of: ":") else { return nil }
             name = String(text[..<colon].dropFirst(Self.scheme.count))
@@ -23,12 +23,12 @@ final class Resolver {
         }
     }
 
-    /// What became of an endpoint's name. Told when it is another one than the last time.
+    /// A changed result for an endpoint's name. A result equal to the last one is not reported.
     struct Report: Equatable, Sendable {
         enum Outcome: Equatable, Sendable {
-            /// Endpoints to connect to, at least one, in order.
+            /// The endpoints to connect to: at least one, sorted.
             case found([String])
-            /// Why there is nothing to be known now.
+            /// The reason why the name cannot be resolved now.
             case failed(String)
         }
 
@@ -40,18 +40,19 @@ final class Resolver {
         case end
     }
 
-    /// Why a name has no addresses.
+    /// The reason why a name has no addresses.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// Addresses of one name that are used; those beyond are not.
+    /// The most addresses of one name that are used.
     private static let addresses = 256
 
     let reports: Mailbox<Report>
     private let orders: Mailbox<Order>
     private let thread: PlatformThread
 
+    /// Starts the thread.
     init(_ endpoints: [Endpoint], every interval: Duration, _ lookup: @escaping Lookup) throws {
         let (orders, reports) = (try Mailbox<Order>(), try Mailbox<Report>())
         self.orders = orders
@@ -62,7 +63,7 @@ final class Resolver {
         }
     }
 
-    /// Does not wait for the thread: a look may take half a minute.
+    /// Does not wait for the thread, whose lookup may take half a minute.
     deinit {
         orders.post(.end)
     }
@@ -79,7 +80,7 @@ final class Resolver {
                 let report = Report(endpoint: endpoint, outcome: look(endpoint, lookup))
                 if last.updateValue(report, forKey: endpoint) != report { reports.post(report) }
             }
-            // The pause between two looks. Should it fail, what is known stays.
+            // The pause between two lookups. If waiting fails, the thread ends and the known addresses stay in use.
             guard (try? polled.wait(milliseconds: milliseconds)) != nil else { return }
         }
     }
@@ -94,7 +95,7 @@ final class Resolver {
         }
     }
 
-    /// Asks the system: its hosts file, DNS, or whatever it is set up for.
+    /// Asks the system, which uses its hosts file, DNS or whatever else is configured.
     static let system: Lookup = { name in
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -5,9 +5,9 @@ internal import Reactor
 internal import Settings
 internal import WorkerCore
 
-// From the core's actions to what is done.
+// Performs the core's actions.
 extension WorkerService {
-    /// What is to be served is ready: starts the threads, connects to the routers, and begins to follow names.
+    /// Starts the threads, connects to the routers and starts resolving names, once the model is ready.
     func introduce(_ stage: HostedModel) throws {
         let reports = reports
         switch stage {
@@ -51,7 +51,7 @@ extension WorkerService {
             worker: settings.name ?? madeName, credit: 0, bootID: bootID, metrics: model.metrics)
     }
 
-    /// Tells the core which routers there are by now, and connects to those that are new.
+    /// Tells the core which routers are listed now, and connects to new ones.
     func follow() throws {
         var listed: Set<String> = []
         for given in settings.routers {
@@ -83,6 +83,7 @@ extension WorkerService {
         return try Connection(to: endpoint, context: context, curve: curve, payloadBytes: payloadBytes)
     }
 
+    /// Passes an event to the core and performs the actions that follow.
     func handle(_ event: WorkerCore.Event, at now: Instant) throws {
         for action in core?.handle(event, at: now) ?? [] {
             switch action {
@@ -121,9 +122,9 @@ extension WorkerService {
         outgoing.removeAll()
         outgoing.append(message.encoded())
         if let crops { for frame in cut.removeValue(forKey: crops) ?? [] { outgoing.append(frame) } }
-        // What cannot be sent has nobody to read it: the end of the connection is about to be told, or silence will tell.
+        // A message that cannot be sent is lost with its connection, whose end or silence will be noticed.
         if (try? routers[router]?.connection.socket.send(outgoing)) != .sent {
-            logger.debug("message could not be sent", metadata: ["router": "\(endpoint(of: router))"])
+            logger.debug("cannot send a message", metadata: ["router": "\(endpoint(of: router))"])
         }
     }
 

@@ -4,18 +4,19 @@ internal import Logging
 internal import Reactor
 internal import WorkerCore
 
-// From what arrives to the core's events.
+// Turns what arrives into the core's events.
 extension WorkerService {
     func receive(from router: WorkerCore.Router) throws {
         guard let connection = routers[router]?.connection else { return }
         var events: [MonitorEvent] = []
         while let event = try connection.monitor.receive() { events.append(event) }
-        // All messages before the events: what came before a connection ended belongs to it.
+        // All messages come before the events, because messages received before a disconnection belong to that
+        // connection.
         while try connection.socket.receive(into: incoming, maxFrames: Limits.workerMessageFrames) {
             try take(incoming, router)
         }
         for event in events {
-            // The one before may have ended it.
+            // The event before may have ended the connection.
             guard routers[router]?.connection === connection else { return }
             logger.debug("connection", metadata: ["event": "\(event)"])
             let now = MonotonicClock.now()
@@ -34,7 +35,7 @@ extension WorkerService {
         switch decoded {
         case .failure(let malformed):
             logger.warning(
-                "message of the router is malformed",
+                "malformed message from router",
                 metadata: [
                     "router": "\(endpoint(of: router))", "reason": "\(malformed.reason)",
                 ])
@@ -58,7 +59,7 @@ extension WorkerService {
             routers[router]?.refusal = nil
             onWelcome?(self.endpoint(of: router))
             logger.info("router accepts the worker", metadata: ["router": endpoint])
-        case .resync: logger.warning("router does not know the worker any more", metadata: ["router": endpoint])
+        case .resync: logger.warning("router no longer knows the worker", metadata: ["router": endpoint])
         case .bye(let reason, _):
             guard routers[router]?.refusal != reason else { return }
             routers[router]?.refusal = reason
@@ -71,7 +72,7 @@ extension WorkerService {
         routers[router]?.endpoint ?? "none"
     }
 
-    /// A name that has no answer now keeps the addresses that it had.
+    /// Takes over a lookup result. A name that cannot be resolved now keeps its last addresses.
     func take(_ report: Resolver.Report) throws {
         let name = report.endpoint
         switch report.outcome {
@@ -86,6 +87,7 @@ extension WorkerService {
         }
     }
 
+    /// Handles a report of a thread.
     func take(_ report: Report) throws {
         let now = MonotonicClock.now()
         switch report {
@@ -107,13 +109,15 @@ extension WorkerService {
         }
     }
 
-    /// A failure that is not the picture's fault is the operator's concern.
+    /// Logs a failure that is not the image's fault and so concerns the operator.
     private func warn(_ error: WireError) {
         guard error.status == .unavailable else { return }
-        logger.error("job could not be computed", metadata: ["error": "\(error.message)"])
+        logger.error("cannot compute a job", metadata: ["error": "\(error.message)"])
     }
 
-    /// - Parameter number: a picture's token or a batch's number.
+    /// Records that the report of an order was taken.
+    ///
+    /// - Parameter number: The token of an image or the number of a batch.
     private func note(done number: Int) {
         switch threads {
         case .cutting(let threads): threads.note(done: number)
@@ -122,6 +126,8 @@ extension WorkerService {
         }
     }
 
+    /// Handles signals: the first one drains, a second one abandons the jobs. Before the model is ready one signal
+    /// suffices.
     func receiveSignals() throws {
         while signals.receive() != nil {
             guard core != nil else {

@@ -6,56 +6,57 @@ internal import Reactor
 package import Settings
 internal import WorkerCore
 
-/// The worker's shell: a socket thread (the one that calls `run`), those that compute, and one that follows names.
+/// Runs a worker: a socket thread (the caller of `run`), the computing threads, and a thread that resolves names.
 ///
-/// Everything that is decided is decided in `WorkerCore`; this type turns frames into events and actions into frames, and
-/// keeps the payloads meanwhile. A picture is never copied: the frame that was received is what a thread decodes.
+/// All decisions are made in `WorkerCore`. This class turns frames into events and actions into frames, and keeps the
+/// payloads. An image is never copied: a thread decodes the very frame that was received.
 package final class WorkerService {
-    /// How a worker's life ended.
+    /// How a worker ended.
     package enum End: Sendable {
-        /// Everything in hand was answered.
+        /// All jobs were answered.
         case drained
-        /// The threads were not waited for: the drain time was over, a second signal came, or the model was still being
-        /// loaded. They are at work yet: leave by `_exit`, which does not take the engine's memory from under them.
+        /// The threads were not waited for: the drain time was over, a second signal arrived, or the model was still
+        /// loading. They are still running, so exit with `_exit`, which does not free the engine's memory while they
+        /// use it.
         case abandoned
     }
 
-    /// Called on the socket thread when a router has accepted the worker, with that router's endpoint.
+    /// Called on the socket thread with a router's endpoint when that router has accepted the worker.
     package var onWelcome: ((String) -> Void)?
 
     let settings: WorkerSettings
     let logger: Logger
     let curve: Curve.Role
     let signals: SignalDescriptor
-    /// From the threads that load and compute.
+    /// Reports from the threads that load and compute.
     let reports: Mailbox<Report>
     private let loader: PlatformThread
-    /// Nil until the model is ready.
+    /// The computing threads; nil until the model is ready.
     var threads: Threads?
     var context: Context?
-    /// By the core's numbers.
+    /// The routers, by their index in the core; nil for a free index.
     var routers: [Router?] = []
     var polled = PollSet()
     let lookup: Resolver.Lookup
-    /// Nil without names to follow.
+    /// The thread that resolves names; nil if no router is given by name.
     var resolver: (thread: Resolver, index: Int)?
-    /// The endpoints that each name stands for, as far as is known.
+    /// The last known endpoints of each name.
     var resolved: [Resolver.Endpoint: [String]] = [:]
-    /// Nil until the model is ready.
+    /// The core; nil until the model is ready.
     var core: WorkerCore?
-    /// What came behind jobs.
+    /// The payloads of jobs.
     var payloads: [WorkerCore.Token: Frame] = [:]
-    /// What was cut out of pictures and has yet to be sent.
+    /// The crops that were cut out and not sent yet, by the image's token.
     var cut: [WorkerCore.Token: [Frame]] = [:]
     var lastToken = 0
     var isDraining = false
     var isFinished = false
-    /// Why the worker must end.
+    /// The reason why the worker must stop.
     var refusal: UnfitWorker?
     let incoming = Message()
     let outgoing = Message()
 
-    /// What computes: a locator's has a thread for each lane, a network's has one.
+    /// The computing threads: one for each lane of a locator, one for a network.
     enum Threads {
         case cutting(ComputingThreads<Cutting, Report>)
         case scoring(ComputingThreads<Scoring, Report>)
@@ -67,7 +68,7 @@ package final class WorkerService {
             }
         }
 
-        /// For how long each picture that is being cut has had a processor.
+        /// The processor time that each image in work has used.
         var computed: [WorkerCore.Token: Duration] {
             switch self {
             case .cutting(let threads): threads.computed
@@ -86,15 +87,19 @@ package final class WorkerService {
     struct Router {
         let endpoint: String
         var connection: Connection
-        /// The entries of the connection in `polled`.
+        /// The indices of the connection in `polled`.
         var entries: (socket: Int, monitor: Int)
-        /// What the router last said why it does not accept the worker: told once, not every five seconds.
+        /// The reason that the router last gave for refusing the worker, so that a repeated one is not logged every
+        /// five seconds.
         var refusal: String?
     }
 
-    /// Starts to load the model of the settings.
+    /// Starts loading the model of the settings.
     ///
-    /// - Parameter lookup: finds the addresses of a name, as they stand in endpoints; nil: asks the system.
+    /// - Parameters:
+    ///   - settings: The worker's settings.
+    ///   - logger: The logger.
+    ///   - lookup: Returns the addresses of a name, in the form used in endpoints; nil: asks the system.
     package convenience init(
         settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil
     ) throws {
@@ -103,9 +108,13 @@ package final class WorkerService {
         }
     }
 
-    /// Starts a thread that loads what is to be served, and that ends with that.
+    /// Starts a thread that loads the model.
     ///
-    /// - Parameter lookup: finds the addresses of a name, as they stand in endpoints; nil: asks the system.
+    /// - Parameters:
+    ///   - settings: The worker's settings.
+    ///   - logger: The logger.
+    ///   - lookup: Returns the addresses of a name, in the form used in endpoints; nil: asks the system.
+    ///   - load: Loads the model, on the new thread.
     package init(
         settings: WorkerSettings, logger: Logger, lookup: (@Sendable (_ name: String) throws -> [String])? = nil,
         load: @escaping @Sendable () throws -> HostedModel
@@ -114,7 +123,7 @@ package final class WorkerService {
         self.logger = logger
         self.lookup = lookup ?? Resolver.system
         curve = try settings.keys.map { try KeyFolder($0).client(.worker) } ?? .none
-        // Signals first: the threads of libzmq, of the engine and of ours inherit the mask.
+        // Signals first, because the threads of libzmq, of the engine and of this program inherit the mask.
         signals = try SignalDescriptor([.terminate, .interrupt])
         context = try Context()
         let reports = try Mailbox<Report>()
@@ -128,15 +137,16 @@ package final class WorkerService {
         }
     }
 
-    /// Serves until a signal has ended it.
+    /// Serves until a signal has ended the worker.
     ///
-    /// - Throws: ``UnfitWorker``, or what the system refused.
+    /// - Returns: Whether all jobs were answered.
+    /// - Throws: ``UnfitWorker``, or an error of the system.
     package func run() throws -> End {
         let signalIndex = polled.add(descriptor: signals.descriptor)
         let reportIndex = polled.add(descriptor: reports.descriptor)
         while !isFinished {
             _ = try polled.wait(milliseconds: MonotonicClock.now().pollMilliseconds(until: core?.nextDeadline))
-            // Sockets before reports: what ends makes room for all that has arrived meanwhile.
+            // Sockets come before reports, so that jobs that have arrived are waiting when a report frees a thread.
             for router in routers.indices { try receive(from: router) }
             if let resolver, polled.isReadable(resolver.index) {
                 for report in resolver.thread.reports.drain() { try take(report) }
@@ -150,7 +160,7 @@ package final class WorkerService {
             }
         }
         resolver = nil
-        // Waits until the last BYE has left.
+        // Waits until the last BYE has been sent.
         routers = []
         context = nil
         if core?.jobsInHand == 0 { threads?.end() }
@@ -160,7 +170,7 @@ package final class WorkerService {
             return .abandoned
         }
         guard core.jobsInHand == 0 else {
-            logger.warning("worker leaves jobs behind", metadata: ["jobs": "\(core.jobsInHand)"])
+            logger.warning("worker exits with unfinished jobs", metadata: ["jobs": "\(core.jobsInHand)"])
             return .abandoned
         }
         logger.info("worker has drained")
@@ -168,10 +178,10 @@ package final class WorkerService {
     }
 }
 
-/// The worker cannot serve here: its model's folder, the engine or the canary's score is not as it should be, or a router
-/// is of another release. One sentence says which, and what to do. Starting again at once would not help.
+/// The worker cannot serve: its model folder, the engine or the canary's score is wrong, or a router runs another
+/// release. The description is one sentence that says which, and what to do. Restarting at once would not help.
 package struct UnfitWorker: Error, CustomStringConvertible {
-    /// EX_CONFIG of sysexits.h.
+    /// The exit status for this error: EX_CONFIG of sysexits.h.
     package static let exitStatus: Int32 = 78
 
     package let description: String
