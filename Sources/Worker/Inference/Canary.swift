@@ -1,11 +1,11 @@
 import ImageDecoding
 
 extension Manifest {
-    /// Decodes the canary, has it scored and compares.
+    /// Decodes the canary image, scores it and compares the logit.
     ///
-    /// - Parameter score: the logit that the model gives to the picture.
-    /// - Returns: that logit; nil when the manifest names no canary.
-    /// - Throws: ``InferenceError`` when the picture cannot be read or its logit is out of tolerance.
+    /// - Parameter score: Returns the logit that the model gives to an image.
+    /// - Returns: The canary's logit; nil when the manifest names no canary.
+    /// - Throws: ``InferenceError`` when the image cannot be read or its logit is out of tolerance.
     func runCanary(_ score: (RGBImage) throws(InferenceError) -> Float) throws(InferenceError) -> Float? {
         guard let canary else { return nil }
         let path = path(canary.file)

@@ -1,52 +1,55 @@
 import Glibc
 
-/// Reads what a locator's network says of its cells: which of them see a face, and where.
+/// Decodes the output of a locator's network: finds the cells that see a face and computes their bounding boxes.
 ///
-/// An anchor-free detector (Tian et al. 2019, FCOS): each cell of three grids, with 8, 16 and 32 pixels between
-/// neighbours, tells a logit, the distances from its centre to the box's four sides and the offsets of five landmarks,
-/// all in units of its grid's spacing. Cells that see the same face are thinned out by greedy non-maximum suppression.
-/// The order of all steps is fixed, so that equal numbers give equal boxes.
+/// The network is an anchor-free detector (Tian et al. 2019, FCOS). Each cell of three grids, with a spacing of 8, 16
+/// and 32 pixels, gives a logit, the distances from its centre to the four sides of the box, and the offsets of five
+/// landmarks. Distances and offsets are in units of the grid's spacing. Greedy non-maximum suppression removes cells
+/// that see the same face. The order of all steps is fixed, so equal numbers give equal boxes.
 struct CellReading {
-    /// Pixels of the network's input between neighbouring cells of each grid.
+    /// The spacing of each grid, in pixels of the network's input.
     static let strides = [8, 16, 32]
-    /// Numbers of a cell: logit, left, top, right, bottom, five times x and y.
+    /// The numbers per cell: logit, left, top, right, bottom, then x and y of five landmarks.
     static let valuesPerCell = 15
-    /// The most cells that are looked at, those of the highest logits.
+    /// The most cells that are considered: those with the highest logits.
     static let candidates = 256
 
-    /// Cells of a square input of so many pixels, all grids together.
+    /// Returns the number of cells of all grids for a square input of `side` pixels.
     static func cells(side: Int) -> Int {
         strides.reduce(0) { $0 + (side / $1) * (side / $1) }
     }
 
-    /// Pixels of the network's square input.
+    /// The side of the network's square input, in pixels.
     let side: Int
-    /// The lowest probability of a face that counts, in 0…1.
+    /// The lowest probability at which a cell counts as a face; between 0 and 1.
     let score: Double
-    /// Two boxes whose intersection over union is above this are of the same face.
+    /// The intersection over union above which two boxes belong to the same face; between 0 and 1.
     let overlap: Double
-    /// When the picture is looked at turned, and what counts there; nil: never.
+    /// When to run the network on the turned image too, and which score counts there; nil: never.
     var turned: Manifest.Turned?
 
-    /// A picture and how it was put into the network's input.
+    /// An image and how it is fitted into the network's input.
     struct View {
-        /// Pixels of the upright picture at full size.
+        /// The width in pixels of the upright image at full size.
+        /// The height in pixels of the upright image at full size.
         var width: Int
         var height: Int
-        /// Pixels of the network's input that it takes as it stands.
+        /// The size of the unturned image in the network's input, in pixels.
         var fitted: (width: Int, height: Int)
-        /// Pixels of the full-size picture to one of the network's input.
+        /// The width of one input pixel, in pixels of the full-size image.
+        /// The height of one input pixel, in pixels of the full-size image.
         var scaleX: Double
         var scaleY: Double
     }
 
-    /// What the network says of a picture that is turned clockwise by so many quarters.
+    /// The network's output for an image that was turned clockwise by `quarters` × 90°.
     struct Pass {
-        /// ``valuesPerCell`` numbers for each of ``cells(side:)`` cells. What is not finite is no face.
+        /// ``valuesPerCell`` numbers for each of ``cells(side:)`` cells. A cell with a logit that is not finite sees no
+        /// face.
         var cells: [Float]
         var quarters = 0
 
-        /// Whether a cell has at least this logit.
+        /// Returns whether any cell has at least this logit.
         fileprivate func sees(_ lowest: Double) -> Bool {
             stride(from: 0, to: cells.count, by: CellReading.valuesPerCell).contains { place in
                 cells[place].isFinite && Double(cells[place]) >= lowest
@@ -56,7 +59,7 @@ struct CellReading {
 
     private struct Candidate {
         var logit: Float
-        /// The number of the pass.
+        /// The index of the pass.
         var pass: Int
         var cell: Int
         var x0 = 0.0
@@ -74,7 +77,8 @@ struct CellReading {
         }
     }
 
-    /// Whether the picture is to be looked at turned, after this pass of it as it stands: no cell is sure enough of a face.
+    /// Returns whether to run the network on the turned image too, because no cell of the unturned one is sure enough
+    /// of a face.
     func looksAgain(after pass: Pass) -> Bool {
         guard let turned else { return false }
         return !pass.sees(Self.logit(turned.below))
@@ -82,8 +86,8 @@ struct CellReading {
 
     private static func logit(_ probability: Double) -> Double { log(probability / (1 - probability)) }
 
-    /// The faces of a picture that one or more passes see, the largest first. If a turned one sees a face, those of all passes
-    /// must be as probable as is asked there; else the picture as it stands counts alone.
+    /// Returns the faces that the passes see, the largest first. If a turned pass sees a face, all passes count and
+    /// faces need the probability required for turned images. Otherwise only the unturned pass counts.
     func faces(_ passes: [Pass], in view: View) -> [Face] {
         let again = turned.map { Self.logit($0.score) }
             .flatMap { lowest in passes.contains { $0.quarters > 0 && $0.sees(lowest) } ? lowest : nil }
@@ -109,7 +113,7 @@ struct CellReading {
             }
             let first = upright(centreX - value(1), centreY - value(2), pass.quarters, view)
             let last = upright(centreX + value(3), centreY + value(4), pass.quarters, view)
-            // A quarter exchanges sides.
+            // A turn by 90° swaps the sides of the box.
             let (mirrorsX, mirrorsY) = (pass.quarters >= 2, pass.quarters == 1 || pass.quarters == 2)
             candidate.x0 = (mirrorsX ? last : first).x * view.scaleX
             candidate.y0 = (mirrorsY ? last : first).y * view.scaleY
@@ -134,13 +138,13 @@ struct CellReading {
             }
     }
 
-    /// The order of candidates: the higher logit, then the earlier pass, then the earlier cell.
+    /// Returns whether one candidate comes before another: by higher logit, then earlier pass, then earlier cell.
     private static func isSurer(_ left: Candidate, _ right: Candidate) -> Bool {
         if left.logit != right.logit { return left.logit > right.logit }
         return (left.pass, left.cell) < (right.pass, right.cell)
     }
 
-    /// Where a point of the input that shows the picture turned lies in the one that shows it as it stands.
+    /// Maps a point of the turned image's input to the input of the unturned image.
     private func upright(_ x: Double, _ y: Double, _ quarters: Int, _ view: View) -> (x: Double, y: Double) {
         let (width, height) = (Double(view.fitted.width), Double(view.fitted.height))
         return switch quarters {
@@ -151,7 +155,7 @@ struct CellReading {
         }
     }
 
-    /// The middle of a cell in pixels of the network's input, and the spacing of its grid.
+    /// Returns the centre of a cell and the spacing of its grid, in pixels of the network's input.
     private func centre(of cell: Int) -> (x: Double, y: Double, stride: Double) {
         var rest = cell
         for stride in Self.strides {
@@ -165,7 +169,7 @@ struct CellReading {
         preconditionFailure("cell \(cell) is beyond the last grid")
     }
 
-    /// The part of a candidate's box that is in the picture, in whole pixels.
+    /// Returns the part of a candidate's box inside the image, in whole pixels.
     private func box(_ candidate: Candidate, in view: View) -> FaceBox {
         func span(_ from: Double, _ to: Double, _ size: Int) -> (start: Int, length: Int) {
             func pixel(_ value: Double) -> Int { Int((min(max(value, 0), Double(size)) + 0.5).rounded(.down)) }

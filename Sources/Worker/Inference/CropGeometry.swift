@@ -1,21 +1,21 @@
-/// What a scoring model wants of a picture: which part of it, in how many pixels. Models with equal specifications see the
-/// same bytes, so one set of crops serves them all.
+/// The crops that a scoring model needs: which part of an image, at what size. Models with equal specifications share
+/// the same crops.
 ///
-/// Under one version of preprocessing (``Manifest/preprocessing``) a file and the specifications that it is cut for at once
-/// give the same crops in every process.
+/// For one preprocessing version (``Manifest/preprocessing``), a file and the specifications that it is cut for
+/// together give the same crops in every process.
 package struct CropGeometry: Hashable, Sendable {
-    /// Which part of a picture is cut out.
+    /// The part of an image that is cut out.
     package enum Kind: Hashable, Sendable {
-        /// A square around each face, `margin` times the longer side of its box; without a face the central square.
+        /// A square around each face, `margin` times the longer side of its box. Without a face, the central square.
         case face(margin: Double)
-        /// The largest square in the middle.
+        /// The largest square at the centre of the image.
         case centralSquare
     }
 
     package var kind: Kind
-    /// Pixels of a crop.
+    /// The width of a crop in pixels.
     package var width: Int
-    /// Pixels of a crop.
+    /// The height of a crop in pixels.
     package var height: Int
 
     package init(kind: Kind, width: Int, height: Int) {
@@ -24,20 +24,20 @@ package struct CropGeometry: Hashable, Sendable {
         self.height = height
     }
 
-    /// Bytes of one crop: red, green, blue of the first pixel of the top row, then of the next one.
+    /// The size of one crop in bytes: red, green and blue of each pixel, row by row from the top left.
     package var byteCount: Int { 3 * width * height }
 
-    /// How far a decoder may scale a picture down before what a model sees of a square would change: the square keeps
-    /// twice the crop's longer side.
+    /// Returns the factor, 1, 2, 4 or 8, by which a decoder may scale the image down without changing what a model sees
+    /// of a square: the square keeps at least twice the crop's longer side in pixels, if the image has them.
     func reduction(for square: Framing.Square) -> Int {
         Framing.reduction(of: square.side, keeping: 2 * max(width, height))
     }
 }
 
 extension Manifest {
-    /// What the model wants of a picture.
+    /// The crops that the model needs.
     ///
-    /// - Precondition: it is a model that scores; a locator looks at whole pictures.
+    /// - Precondition: The model scores crops. A locator looks at whole images.
     package var cropGeometry: CropGeometry {
         switch crop {
         case .face(let margin): CropGeometry(kind: .face(margin: margin), width: input.width, height: input.height)

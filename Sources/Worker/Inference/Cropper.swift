@@ -1,13 +1,16 @@
 import ImageDecoding
 
-/// Cuts squares out of decoded pictures and makes them a model's size: sections 3.5 to 5 of docs/preprocessing.md, mirrored
-/// by `crops.py` and `views.py` in `Models/training/bifrons_training/preprocessing`.
+/// Cuts squares out of decoded images and resizes them for a model: sections 3.5 to 5 of docs/preprocessing.md. The
+/// Python counterparts are `crops.py` and `views.py` in `Models/training/bifrons_training/preprocessing`.
 enum Cropper {
-    /// Writes the crop that shows a square, turned upright.
+    /// Cuts out a square, turns it upright and writes the crop.
     ///
     /// - Parameters:
-    ///   - square: in pixels of the upright picture at full size.
-    ///   - target: has room for the specification's bytes.
+    ///   - picture: The decoded image.
+    ///   - square: The square, in pixels of the upright image at full size.
+    ///   - turn: How the face stands turned in the image.
+    ///   - specification: The size of the crop.
+    ///   - target: Memory for the specification's number of bytes.
     static func crop(
         _ picture: DecodedImage, square: Framing.Square, turn: Turn, as specification: CropGeometry,
         into target: UnsafeMutablePointer<UInt8>
@@ -28,13 +31,13 @@ enum Cropper {
         }
     }
 
-    /// The central square of a picture, as it is in the picture.
+    /// Returns the central square of an image, resized but not turned.
     static func centralSquare(_ image: RGBImage, width: Int, height: Int) -> [UInt8] {
         let square = Framing.Square.central(width: image.width, height: image.height)
         return resized(image, region: square.region(reducedBy: 1), width: width, height: height).pixels
     }
 
-    /// Writes a region of a picture, stretched to `width` × `height`.
+    /// Writes a region of an image, resized to `width` × `height`.
     private static func resize(
         _ image: RGBImage, region: Region, width: Int, height: Int, into target: UnsafeMutablePointer<UInt8>
     ) {

@@ -1,28 +1,29 @@
 internal import COpenVINO
 import Glibc
 
-/// The inference engine, OpenVINO, found and loaded when the program runs, so that everything builds without it.
+/// The inference engine OpenVINO. It is loaded at run time, so that everything builds without it.
 ///
-/// One an application; any number of ``Model``s may share it.
+/// An application needs only one; any number of ``Model``s may share it.
 // `@unchecked`: the pointers are written once, in `init`, and ov::Core is documented to be thread-safe.
 package final class Engine: @unchecked Sendable {
-    /// The one release whose C interface this build knows.
+    /// The only release whose C interface this build supports.
     package static let requiredVersion = "2026.4.1"
-    /// Its name: the number follows the release.
+    /// The name of its library file; the number follows the release.
     static let libraryName = "libopenvino_c.so.2641"
 
-    /// The engine's own version, `2026.4.1`.
+    /// The version that the engine reports, such as `2026.4.1`.
     package let version: String
-    /// Where it was found.
+    /// The path of the library that was loaded.
     package let path: String
     let functions: ov_functions_t
     let core: OpaquePointer
 
-    /// Loads the engine from `$OPENVINO_LIB_DIR` when that is set, else from the first of the executable's folder,
-    /// `../lib/openvino` beside it, and `vendor/openvino/openvino/libs` in or above the executable's folder. Never from the working folder: whoever may write
-    /// there, or above, would choose the code that runs.
+    /// Loads the engine from `$OPENVINO_LIB_DIR` if that is set. Otherwise searches the executable's folder,
+    /// `../lib/openvino` beside it, and `vendor/openvino/openvino/libs` in or above the executable's folder. The
+    /// working folder is never searched: whoever may write there or above could choose the code that runs.
     ///
-    /// - Throws: ``InferenceError`` with the places searched and the remedy when there is no engine or another version.
+    /// - Throws: ``InferenceError`` with the searched places and the remedy if there is no engine or it has another
+    ///   version.
     package static func load() throws(InferenceError) -> Engine {
         try load(from: EngineSearch.ofThisProcess())
     }
@@ -48,7 +49,7 @@ package final class Engine: @unchecked Sendable {
                 `make engine`, or set OPENVINO_LIB_DIR to a folder that holds it
                 """)
         }
-        // Never closed: the engine's threads and those of its libraries outlive any one user.
+        // Never closed, because the threads of the engine and its libraries outlive any user of it.
         guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
             throw unusable(dlerror().map { String(cString: $0) } ?? "it does not load")
         }
@@ -76,14 +77,16 @@ package final class Engine: @unchecked Sendable {
     }
 }
 
-/// Where an engine may be: the folders, in order, and their description for people.
+/// The folders that are searched for the engine, in order, and their description for people.
 struct EngineSearch {
     let folders: [String]
     let description: String
 
+    /// Creates the list of folders.
+    ///
     /// - Parameters:
-    ///   - setting: OPENVINO_LIB_DIR. Whoever sets it means that folder and no other.
-    ///   - executableFolder: the folder of the running program.
+    ///   - setting: The value of OPENVINO_LIB_DIR. If set, no other folder is searched.
+    ///   - executableFolder: The folder of the running program.
     init(setting: String?, executableFolder: String) {
         if let setting, !setting.isEmpty {
             folders = [setting]
@@ -98,6 +101,7 @@ struct EngineSearch {
             "\(executableFolder), \(executableFolder)/../lib/openvino or \(vendored) in or above \(executableFolder)"
     }
 
+    /// Returns the folders for this process and its environment.
     static func ofThisProcess() -> EngineSearch {
         let executable = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
             let count = buffer.baseAddress.map { readlink("/proc/self/exe", $0, buffer.count) } ?? 0
@@ -108,7 +112,7 @@ struct EngineSearch {
             executableFolder: executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? ".")
     }
 
-    /// A folder and all above it, the root as an empty string.
+    /// Returns a folder and all its ancestors. The root is an empty string.
     private static func ancestors(_ folder: String) -> [String] {
         var all = [folder]
         var rest = folder[...]
@@ -121,7 +125,7 @@ struct EngineSearch {
 }
 
 extension ov_functions_t {
-    /// What the engine says about its last failure, on one line.
+    /// The engine's message about its last failure, on one line of at most 400 characters.
     var lastError: String {
         guard let text = get_last_err_msg() else { return "it gives no reason" }
         defer { free(text) }

@@ -1,17 +1,21 @@
-/// Where in its square a network found what speaks for its answer.
+/// A map of the places in a crop that speak for the network's verdict.
 package struct Evidence: Equatable, Sendable {
-    /// The most cells across or down that a map may have.
+    /// The most cells of a map in each direction.
     package static let largestSide = 16
 
     package let width: Int
     package let height: Int
-    /// `width` × `height` cells, row by row from the top left: 255 is the strongest evidence for what the model says, 0 is
+    /// `width` × `height` cells, row by row from the top left. 255 is the strongest evidence for the verdict; 0 is
     /// none, or evidence for the opposite.
     package let cells: [UInt8]
 
-    /// The map of picture `index` of an answer, whose cells are raw logits by place; nil without maps.
+    /// Creates the map of crop `index` from an answer that holds raw logits by place; nil if the network has no maps.
     ///
-    /// - Parameter logit: the picture's calibrated one; its sign is what the model says.
+    /// - Parameters:
+    ///   - index: The crop's index in the answer.
+    ///   - answer: The network's answer.
+    ///   - logit: The crop's calibrated logit. Its sign is the verdict.
+    ///   - calibration: The calibration of the network's logits.
     init?(of index: Int, in answer: Network.Answer, _ logit: Float, _ calibration: Manifest.Calibration) {
         guard let (width, height) = answer.mapSize else { return nil }
         let count = width * height
@@ -22,7 +26,7 @@ package struct Evidence: Equatable, Sendable {
         let strongest = strengths.max() ?? 0
         self.width = width
         self.height = height
-        // What is not a number is no evidence, either.
+        // A value that is not a number counts as no evidence.
         cells = strengths.map {
             strongest > 0 && strongest.isFinite ? UInt8(clamping: Int(($0 / strongest * 255).rounded())) : 0
         }

@@ -1,4 +1,5 @@
-/// A face's place: whole pixels of the upright picture at full size, inside of it, at least 1 × 1.
+/// The bounding box of a face, in whole pixels of the upright image at full size. It lies inside the image and is at
+/// least 1 × 1.
 package struct FaceBox: Hashable, Sendable {
     package var x: Int
     package var y: Int
@@ -15,15 +16,15 @@ package struct FaceBox: Hashable, Sendable {
 
 /// A face that the ``Locator`` found.
 package struct Face: Equatable, Sendable {
-    /// In pixels of the upright picture at full size.
+    /// A point in pixels of the upright image at full size.
     package struct Point: Equatable, Sendable {
         package var x: Double
         package var y: Double
     }
 
     package var box: FaceBox
-    /// The locator's logit of "a face".
+    /// The locator's logit for "a face".
     package var logit: Float
-    /// Right eye, left eye, nose, right and left corner of the mouth (right and left of the person).
+    /// Right eye, left eye, nose, right and left corner of the mouth. Right and left are the person's own.
     package var landmarks: [Point]
 }

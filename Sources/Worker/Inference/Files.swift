@@ -1,11 +1,12 @@
 import Glibc
 
-/// Reading the files of a model folder.
+/// Functions for reading the files of a model folder.
 enum Files {
-    /// The meaning of the calling thread's errno.
+    /// The system's message for the calling thread's errno.
     static var reason: String { String(cString: strerror(errno)) }
 
-    /// The whole of a file of at most `limit` bytes; nil, with errno set, when it cannot be read (EFBIG: it is longer).
+    /// Returns the contents of a file of at most `limit` bytes; nil, with errno set, if it cannot be read (EFBIG: it is
+    /// longer).
     static func contents(of path: String, limit: Int) -> [UInt8]? {
         withMapped(path) { bytes in
             if bytes.count > limit {
@@ -16,8 +17,8 @@ enum Files {
         } ?? nil
     }
 
-    /// Calls `body` with a regular file's bytes; nil, with errno set, when it cannot be read. The pages are the kernel's
-    /// own, so that hashing a large network leaves nothing resident.
+    /// Calls `body` with a regular file's bytes. Returns nil, with errno set, if it cannot be read. The file is mapped,
+    /// so that hashing a large network leaves nothing resident in this process.
     static func withMapped<Value>(_ path: String, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -37,7 +38,7 @@ enum Files {
         return body(UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    /// Makes a folder and those above it. False, with errno set, when that fails.
+    /// Makes a folder and its missing ancestors. Returns false, with errno set, if that fails.
     static func makeFolder(_ path: String) -> Bool {
         if mkdir(path, 0o755) == 0 || errno == EEXIST { return true }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return false }

@@ -1,31 +1,35 @@
-/// The geometry of preprocessing version 3 (docs/preprocessing.md): which part of a picture a network looks at, and how far
-/// a decoder may scale the picture down for that.
+/// The geometry of preprocessing version 3 (docs/preprocessing.md): which part of an image a network sees, and how far
+/// a decoder may scale the image down for that.
 ///
-/// It depends on the picture's size, on boxes and on the manifest only, so that every worker frames alike.
+/// It depends only on the image's size, on boxes and on the manifest, so every worker computes the same.
 enum Framing {
-    /// Pixels that the longer side keeps, if the file has them, when faces are looked for: twice the locator's input.
+    /// The pixels that the longer side keeps, if the file has them, for finding faces: twice the side of the locator's
+    /// input.
     static let locatingSide = 640
-    /// The most faces of a picture that are scored.
+    /// The most faces of an image that are scored.
     static let faces = 16
 
-    /// The longer side of an upright face's box in lengths of its diagonal: the diagonal stays when a face is turned.
+    /// The ratio of an upright face box's longer side to its diagonal. The diagonal stays the same when a face is
+    /// turned.
     private static let longerSide = 0.8
 
-    /// A square of the upright picture at full size, in pixels; never outside of it, before it is turned about its middle.
+    /// A square in pixels of the upright image at full size. It lies inside the image before it is turned around its
+    /// centre.
     struct Square: Equatable {
         var x: Double
         var y: Double
         var side: Double
 
-        /// The largest one in the middle of a picture; its corner lies on a half pixel when the sides differ by an odd
-        /// number.
+        /// Returns the largest square at the centre of an image. Its corner lies on half a pixel if the sides differ by
+        /// an odd number.
         static func central(width: Int, height: Int) -> Square {
             let side = Double(min(width, height))
             return Square(x: (Double(width) - side) / 2, y: (Double(height) - side) / 2, side: side)
         }
 
-        /// Around the middle of a face's box, `margin` times the longer side that the box has when the face stands upright;
-        /// moved into the picture where it would stick out, and cut to the picture's shorter side.
+        /// Creates a square around the centre of a face's box. Its side is `margin` times the longer side of the
+        /// upright face's box, but at most the image's shorter side. It is moved into the image where it would stick
+        /// out.
         init(around box: FaceBox, turn: Turn = .upright, margin: Double, width: Int, height: Int) {
             let longer =
                 turn.wholeQuarters == nil
@@ -42,13 +46,13 @@ enum Framing {
             self.side = side
         }
 
-        /// To whole pixels, for people.
+        /// The square in whole pixels, for people.
         var rounded: FaceBox {
             FaceBox(
                 x: Int(x.rounded()), y: Int(y.rounded()), width: Int(side.rounded()), height: Int(side.rounded()))
         }
 
-        /// The same place in the picture as a decoder scaled it down.
+        /// Returns the same part of the image after a decoder has scaled it down by `reduction`.
         func region(reducedBy reduction: Int) -> Region {
             let scale = Double(reduction)
             return Region(
@@ -57,17 +61,18 @@ enum Framing {
         }
     }
 
-    /// The reduction at which faces are looked for.
+    /// Returns the factor by which a decoder scales an image down for finding faces.
     static func locatingReduction(width: Int, height: Int) -> Int {
         reduction(of: Double(max(width, height)), keeping: locatingSide)
     }
 
-    /// The largest of 8, 4, 2 and 1 at which a length keeps so many whole pixels; 1 when it never had them.
+    /// Returns the largest of 8, 4, 2 and 1 at which a length keeps at least `pixels` whole pixels; 1 if it never has
+    /// them.
     static func reduction(of length: Double, keeping pixels: Int) -> Int {
         [8, 4, 2].first { (length / Double($0)).rounded(.down) >= Double(pixels) } ?? 1
     }
 
-    /// The size of a `width` × `height` picture whose longer side is made `side`; neither is less than 1.
+    /// Returns the size of a `width` × `height` image after its longer side was resized to `side`. Both are at least 1.
     static func fitted(width: Int, height: Int, side: Int) -> (width: Int, height: Int) {
         let longer = Double(max(width, height))
         func fit(_ length: Int) -> Int { max(1, Int((Double(length) * Double(side) / longer + 0.5).rounded(.down))) }

@@ -1,6 +1,7 @@
 internal import COpenVINO
 
-/// Whether a compiled network has the input and the output that its manifest says. Errors name the manifest's field.
+/// Checks that a compiled network has the input and output that its manifest declares. Errors name the manifest's
+/// field.
 struct GraphCheck {
     let manifest: Manifest
     let functions: ov_functions_t
@@ -9,14 +10,15 @@ struct GraphCheck {
     /// An input or an output of the network.
     struct Port: ~Copyable {
         let handle: Handle
-        /// How many pictures it takes at once; `Int.max`: as many as one likes.
+        /// The number of images per pass; `Int.max` if it is dynamic.
         let batch: Int
     }
 
-    /// The class-activation map, an output of its own.
+    /// The class-activation map, a separate output.
     final class Map {
         let handle: Handle
-        /// Cells across and down.
+        /// The number of cells across.
+        /// The number of cells down.
         let width: Int
         let height: Int
 
@@ -27,7 +29,9 @@ struct GraphCheck {
         }
     }
 
-    /// The input, checked.
+    /// Returns the input after checking its type and shape.
+    ///
+    /// - Throws: ``InferenceError`` if it does not match the manifest.
     func input() throws(InferenceError) -> Port {
         var count = 0
         guard functions.compiled_model_inputs_size(compiled, &count) == 0 else {
@@ -63,7 +67,9 @@ struct GraphCheck {
         return Port(handle: port, batch: try batch(shape))
     }
 
-    /// The output, checked.
+    /// Returns the output after checking its type and shape.
+    ///
+    /// - Throws: ``InferenceError`` if it does not match the manifest.
     func output() throws(InferenceError) -> Port {
         let count = try outputs()
         let expected = manifest.output
@@ -76,7 +82,7 @@ struct GraphCheck {
         try checkType(of: port, "output")
         let shape = try shape(of: port)
         let values = manifest.valuesPerImage
-        // An axis of unknown length may be right: each pass counts what it gets.
+        // An axis of unknown length may still be right: each pass checks the number of values.
         guard !shape.isEmpty,
             shape.dropFirst().contains(where: { $0.min != $0.max })
                 || shape.dropFirst().reduce(1, { $0 * Int($1.min) }) == values
@@ -89,7 +95,7 @@ struct GraphCheck {
         return Port(handle: port, batch: try batch(shape))
     }
 
-    /// The map, checked; nil when the manifest names none.
+    /// Returns the map after checking its type and shape; nil if the manifest names none.
     func map() throws(InferenceError) -> Map? {
         guard let name = manifest.output.map else { return nil }
         let port = try self.port(
@@ -168,7 +174,7 @@ struct GraphCheck {
         }
     }
 
-    /// The port's axes; none when even their number is open.
+    /// Returns the port's axes; an empty array if even their number is unknown.
     private func shape(of port: borrowing Handle) throws(InferenceError) -> [ov_dimension_t] {
         var shape = ov_partial_shape_t()
         guard functions.port_get_partial_shape(port.pointer, &shape) == 0 else { throw engineFailure("has no shape") }
@@ -190,14 +196,14 @@ struct GraphCheck {
         dimension.min <= value && (dimension.max < 0 || value <= dimension.max)
     }
 
-    /// `[?,3,128,128]`
+    /// Returns a shape as text, such as `[?,3,128,128]`.
     private func text(_ shape: [ov_dimension_t]) -> String {
         "[\(shape.map { $0.min == $0.max ? "\($0.min)" : "?" }.joined(separator: ","))]"
     }
 }
 
 extension Manifest.OutputKind {
-    /// As it stands in the manifest.
+    /// The kind as it is written in the manifest.
     var text: String {
         switch self {
         case .logit: "logit"

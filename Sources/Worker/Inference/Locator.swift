@@ -1,20 +1,20 @@
 package import ImageDecoding
 import Synchronization
 
-/// A locator's folder at work: decoded pictures in, faces out.
+/// A loaded locator: finds faces in decoded images.
 ///
-/// It computes each picture alone and on one thread, so that the workers of one release find the same boxes to the bit,
-/// whatever else they are set to.
+/// Each image is computed alone and on one thread, so workers of one release find exactly the same boxes whatever their
+/// settings.
 ///
-/// Any thread may call. Up to ``concurrency`` calls compute at once, each with a request of its own to the one compiled
-/// network; more wait for one another.
+/// Any thread may call it. Up to ``concurrency`` calls compute at once, each with its own request to the shared
+/// compiled network. Further calls wait.
 package final class Locator: Sendable {
     package let manifest: Manifest
     private let preprocessor: Preprocessor
     private let reading: CellReading
     private let slots: [Slot]
 
-    /// A request, which one call at a time computes with. An array cannot hold a mutex itself.
+    /// A request that one call at a time uses. It is a class because an array cannot hold a mutex directly.
     private final class Slot: Sendable {
         let request: Mutex<Network.Request>
 
@@ -23,14 +23,16 @@ package final class Locator: Sendable {
         }
     }
 
-    /// How many calls compute at once.
+    /// The number of calls that compute at once.
     package var concurrency: Int { slots.count }
 
     /// Reads, checks and compiles the locator in `folder`.
     ///
     /// - Parameters:
-    ///   - cacheFolder: where compiled networks are kept; nil: nowhere.
-    ///   - concurrency: how many threads are going to locate at once, at least 1.
+    ///   - folder: The locator's folder.
+    ///   - engine: The inference engine.
+    ///   - cacheFolder: The folder for compiled networks; nil: none are cached.
+    ///   - concurrency: The number of threads that will locate at once; at least 1.
     /// - Throws: ``InferenceError`` that names the file and the field.
     package init(
         folder: String, engine: Engine, cacheFolder: String? = nil, concurrency: Int = 1
@@ -52,9 +54,9 @@ package final class Locator: Sendable {
         slots = try (0..<concurrency).map { _ throws(InferenceError) in try Slot(network) }
     }
 
-    /// The faces of a picture, the largest first.
+    /// Returns the faces of an image, the largest first.
     ///
-    /// - Throws: an error of the engine.
+    /// - Throws: ``InferenceError`` if the engine fails.
     package func faces(in picture: DecodedImage) throws(InferenceError) -> [Face] {
         let image = picture.image
         let fitted = Framing.fitted(width: image.width, height: image.height, side: reading.side)
@@ -72,10 +74,10 @@ package final class Locator: Sendable {
         return reading.faces(passes, in: view)
     }
 
-    /// Sends the manifest's canary through the network.
+    /// Runs the network on the manifest's canary image.
     ///
-    /// - Returns: the highest logit of all cells; nil when the manifest names no canary.
-    /// - Throws: ``InferenceError`` when the picture cannot be read or the logit is out of tolerance.
+    /// - Returns: The highest logit of all cells; nil if the manifest names no canary.
+    /// - Throws: ``InferenceError`` if the image cannot be read or the logit is out of tolerance.
     @discardableResult
     package func runCanary() throws(InferenceError) -> Float? {
         try manifest.runCanary { image throws(InferenceError) in
@@ -84,7 +86,7 @@ package final class Locator: Sendable {
         }
     }
 
-    /// What the network says of an image, turned clockwise by so many quarters.
+    /// Returns the network's output for an image turned clockwise by `quarters` × 90°.
     private func cells(of image: RGBImage, turned quarters: Int = 0) throws(InferenceError) -> [Float] {
         func cells(_ request: inout Network.Request) throws(InferenceError) -> [Float] {
             try request.run(count: 1) { preprocessor.writeWhole(image, turned: quarters, into: $0) }.values

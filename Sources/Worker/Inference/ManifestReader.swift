@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// The fields of a manifest as they stand in the file, before any of them is believed. Whole numbers are read as any
-/// number: the decoder's own error about 1.5 does not say which field it means.
+/// The unchecked fields of a manifest. Integers are read as any number, because the decoder's own error for 1.5 does
+/// not name the field.
 private struct ManifestFields: Decodable {
     struct Version: Decodable {
         var schema: Double
@@ -83,10 +83,17 @@ private struct ManifestFields: Decodable {
 }
 
 extension Manifest {
-    /// Checks field by field. `path` is the file's name in errors, `precision` what is served instead of the default.
+    /// Checks all fields.
+    ///
+    /// - Parameters:
+    ///   - json: The bytes of the manifest.
+    ///   - path: The file's name in errors.
+    ///   - folder: The model folder.
+    ///   - precision: The number format to serve; nil: the manifest's.
+    /// - Throws: ``InferenceError`` that names the file, the field, its value and what it must be.
     init(json: [UInt8], path: String, folder: String, precision: Precision? = nil) throws(InferenceError) {
         let check = FieldCheck(path: path)
-        // The versions come first: what another schema's fields look like is not ours to judge.
+        // The versions are checked first, because the fields of another schema may differ.
         let version = try check.decode(ManifestFields.Version.self, json)
         guard version.schema == Double(Manifest.schema) else {
             throw check.failure("schema", check.text(version.schema), "this build reads schema \(Manifest.schema)")
@@ -159,7 +166,7 @@ extension Manifest {
     }
 }
 
-/// The rules for single fields; every failure is one sentence with the file, the field, the value and the rule.
+/// Checks single fields. Each failure is one sentence with the file, the field, the value and the rule.
 private struct FieldCheck {
     let path: String
 
@@ -191,7 +198,7 @@ private struct FieldCheck {
         }
     }
 
-    /// `input.mean[1]`
+    /// Returns the path of a field, such as `input.mean[1]`.
     private func field(_ keys: [any CodingKey]) -> String {
         let name = keys.reduce("") { path, key in
             if let index = key.intValue { return path + "[\(index)]" }
@@ -235,7 +242,7 @@ private struct FieldCheck {
         return value
     }
 
-    /// A path below the folder: nobody who hands out a manifest chooses files elsewhere.
+    /// Returns a path inside the folder. A manifest must not refer to files elsewhere.
     func file(_ field: String, _ value: String) throws(InferenceError) -> String {
         let parts = value.split(separator: "/", omittingEmptySubsequences: false)
         guard !parts.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }), !value.utf8.contains(0) else {
@@ -244,7 +251,7 @@ private struct FieldCheck {
         return value
     }
 
-    /// An ONNX file in the folder.
+    /// Returns the name of an ONNX file in the folder.
     func network(_ field: String, _ value: String) throws(InferenceError) -> String {
         let name = try file(field, value)
         guard name.hasSuffix(".onnx") else {
@@ -278,13 +285,13 @@ private struct FieldCheck {
         return choice
     }
 
-    /// 8 rather than 8.0.
+    /// Returns a number as text, without decimals if it is whole.
     func text(_ value: Double) -> String {
         Int(exactly: value).map(String.init) ?? "\(value)"
     }
 
     func finite(_ field: String, _ value: Double) throws(InferenceError) -> Double {
-        // Beyond Float's range it would be infinite where it is used.
+        // A number beyond Float's range would become infinite where it is used.
         guard Float(value).isFinite else { throw failure(field, text(value), "it must be a finite number") }
         return value
     }
@@ -368,7 +375,7 @@ private struct FieldCheck {
         }
     }
 
-    /// What a locator's other fields must be.
+    /// Checks the other fields of a locator.
     func locator(crop: Manifest.Crop, input: Manifest.Input) throws(InferenceError) {
         guard crop == .whole else {
             throw failure("crop.kind", "not \"whole\"", "a locator, of the output.kind faces, looks at the whole")

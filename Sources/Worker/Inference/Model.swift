@@ -2,42 +2,42 @@ import Glibc
 import Hashing
 import Synchronization
 
-/// What a model says of one picture.
+/// A model's score for one crop.
 package struct Score: Equatable, Sendable {
-    /// Calibrated, of "AI-generated".
+    /// The calibrated logit of "AI-generated".
     package let logit: Float
-    /// Where that comes from; nil when the network has no map.
+    /// The places in the crop that speak for the verdict; nil if the network has no map.
     package let evidence: Evidence?
 }
 
-/// A model folder at work: crops in, calibrated logits out.
+/// A loaded scoring model: turns crops into calibrated logits.
 ///
-/// From front to back: `Manifest` (what the folder says) → the weights' SHA-256 → `Network` (compiled by the ``Engine``,
-/// checked against the manifest) → ``score(crops:afterPass:)`` (forward passes of what a ``PictureCutter`` cut) →
-/// calibration.
+/// Loading goes from `Manifest` (the contents of the folder) over the SHA-256 of the weights to `Network` (compiled by
+/// the ``Engine`` and checked against the manifest). ``score(crops:afterPass:)`` runs forward passes on crops that a
+/// ``PictureCutter`` cut and calibrates the output.
 ///
-/// Any thread may call; calls wait for one another.
+/// Any thread may call it; calls wait for one another.
 package final class Model: Sendable {
-    /// What became of the cache of compiled networks when the model was loaded.
+    /// How the cache of compiled networks was used when the model was loaded.
     package enum CacheUse: Equatable, Sendable {
         /// No cache folder was given.
         case off
-        /// The network was compiled and, for the next start, kept.
+        /// The network was compiled and cached for the next start.
         case written
         /// The network came from the cache.
         case used
-        /// The cache cannot be used, which only makes starts slower; the reason.
+        /// The cache cannot be used, for this reason. This only slows down starts.
         case failed(String)
     }
 
     package let manifest: Manifest
-    /// The weights' identity, `sha256:` and 64 hexadecimal digits.
+    /// The identity of the weights: `sha256:` and 64 hexadecimal digits.
     package let digest: String
     private let preprocessor: Preprocessor
-    /// The most pictures of one forward pass: 1 when the network's batch is fixed. A call of ``score(crops:afterPass:)``
-    /// makes as many passes as it needs, each of a power of two of pictures.
+    /// The most crops of one forward pass; 1 if the network's batch is fixed. ``score(crops:afterPass:)`` makes as many
+    /// passes as it needs, each of a power of two of crops.
     package let imagesPerPass: Int
-    /// The most pictures that there is memory for at a time.
+    /// The most crops that there is memory for at once.
     package let maximumBatch: Int
     package let cacheUse: CacheUse
     private let request: Mutex<Network.Request>
@@ -45,11 +45,13 @@ package final class Model: Sendable {
     /// Reads, checks and compiles the model in `folder`.
     ///
     /// - Parameters:
-    ///   - precision: the number format to serve; nil: the manifest's.
-    ///   - threads: how many threads compute, at least 1.
-    ///   - cacheFolder: where compiled networks are kept, which makes later starts several times faster; made when missing.
-    ///     nil: nowhere.
-    ///   - maximumBatch: the most pictures that are computed together; memory grows with it.
+    ///   - folder: The model folder.
+    ///   - engine: The inference engine.
+    ///   - precision: The number format to serve; nil: the manifest's.
+    ///   - threads: The number of threads that compute; at least 1.
+    ///   - cacheFolder: The folder for compiled networks, created if missing, which makes later starts several times
+    ///     faster; nil: none are cached.
+    ///   - maximumBatch: The most crops computed together; at least 1. Memory grows with it.
     /// - Throws: ``InferenceError`` that names the file and the field.
     package init(
         folder: String, engine: Engine, precision: Manifest.Precision? = nil, threads: Int = 1,
@@ -75,13 +77,13 @@ package final class Model: Sendable {
         self.request = Mutex(request)
     }
 
-    /// Scores crops together, in as many passes as it takes.
+    /// Scores crops together, in as many passes as needed.
     ///
     /// - Parameters:
-    ///   - crops: whole crops as the manifest's ``Manifest/cropGeometry`` asks for, one after the other.
-    ///   - afterPass: called when ``maximumBatch`` of them are done, and at the end: many take long.
-    /// - Returns: a crop's score, or the error of that crop alone, in their order.
-    /// - Throws: an error of the engine, which leaves all of them without a score.
+    ///   - crops: The bytes of whole crops according to ``Manifest/cropGeometry``, one after another.
+    ///   - afterPass: Called after every ``maximumBatch`` crops and at the end, because many crops take long.
+    /// - Returns: Each crop's score or error, in the order of the crops.
+    /// - Throws: ``InferenceError`` if the engine fails; then no crop has a score.
     package func score(
         crops: UnsafeRawBufferPointer, afterPass: () -> Void = {}
     ) throws(InferenceError) -> [Result<Score, InferenceError>] {
@@ -112,10 +114,10 @@ package final class Model: Sendable {
         return results
     }
 
-    /// Sends the central square of the manifest's canary through the network.
+    /// Scores the central square of the manifest's canary image.
     ///
-    /// - Returns: its calibrated logit; nil when the manifest names none.
-    /// - Throws: ``InferenceError`` when the picture cannot be read or its logit is out of tolerance.
+    /// - Returns: Its calibrated logit; nil if the manifest names no canary.
+    /// - Throws: ``InferenceError`` if the image cannot be read or its logit is out of tolerance.
     @discardableResult
     package func runCanary() throws(InferenceError) -> Float? {
         try manifest.runCanary { image throws(InferenceError) in
@@ -127,7 +129,7 @@ package final class Model: Sendable {
     }
 }
 
-/// That the network's file is the one the manifest means.
+/// Checks that the network's file is the one that the manifest describes.
 enum WeightsCheck {
     static func run(_ manifest: Manifest) throws(InferenceError) {
         let path = manifest.path(manifest.file)
@@ -153,7 +155,7 @@ enum WeightsCheck {
         }
     }
 
-    /// Whether an ONNX file names external data: a `StringStringEntryProto` with the key "location".
+    /// Returns whether an ONNX file refers to external data, by a `StringStringEntryProto` with the key "location".
     private static func pointsElsewhere(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let key: [UInt8] = [0x0A, 8] + "location".utf8 + [0x12]
         guard var rest = bytes.baseAddress, bytes.count >= key.count else { return false }

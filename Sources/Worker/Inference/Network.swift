@@ -1,30 +1,34 @@
 internal import COpenVINO
 import Glibc
 
-/// A network compiled for this processor, which any number of ``Request``s run. Only these two touch the engine's handles of a
-/// model.
+/// A network compiled for this processor, which any number of ``Request``s run. Only these two types touch the engine's
+/// handles of a model.
 // `@unchecked`: nothing changes after `init`, and ov::CompiledModel and its ports are documented to be thread-safe.
 final class Network: @unchecked Sendable {
-    /// What became of the cache of compiled networks.
+    /// How the cache of compiled networks was used.
     let cache: Model.CacheUse
-    /// The most pictures of one forward pass, whatever memory there is: 1 when the network's batch is fixed.
+    /// The most images of one forward pass regardless of memory; 1 if the network's batch is fixed.
     private let batch: Int
     private let valuesPerImage: Int
-    /// The shape of one picture's input.
+    /// The shape of one image's input.
     private let shape: [Int64]
     private let functions: ov_functions_t
     private let compiled: Handle
     private let input: GraphCheck.Port
     private let output: GraphCheck.Port
     private let map: GraphCheck.Map?
-    /// The engine outlives the handles that it gave.
+    /// Keeps the engine alive as long as its handles.
     private let engine: Engine
 
-    /// Compiles the manifest's file and checks that the two agree.
+    /// Compiles the manifest's file and checks it against the manifest.
     ///
     /// - Parameters:
-    ///   - threads: how many threads compute a request, at least 1.
-    ///   - requests: how many requests, each run by a thread of its own, are computed at once; more wait for one another.
+    ///   - manifest: The model's manifest.
+    ///   - engine: The inference engine.
+    ///   - threads: The number of threads that compute one request; at least 1.
+    ///   - requests: The number of requests, each run by its own thread, that compute at once. Further ones wait.
+    ///   - cacheFolder: The folder for compiled networks; nil: none are cached.
+    /// - Throws: ``InferenceError`` that names the file and the field.
     init(
         manifest: Manifest, engine: Engine, threads: Int, requests: Int = 1, cacheFolder: String?
     ) throws(InferenceError) {
@@ -48,28 +52,33 @@ final class Network: @unchecked Sendable {
         self.shape = manifest.input.layout == .nchw ? [3, height, width] : [height, width, 3]
     }
 
-    /// What the network says of some pictures, one after the other.
+    /// The network's output for some images, one after another.
     struct Answer {
-        /// The raw output, `Manifest.valuesPerImage` numbers a picture.
+        /// The raw output: `Manifest.valuesPerImage` numbers per image.
         var values: [Float] = []
-        /// The cells of the pictures' maps, row by row; empty without maps.
+        /// The cells of the images' maps, row by row; empty if the network has no maps.
         var cells: [Float] = []
-        /// Cells of one map, across and down; nil without maps.
+        /// The number of cells of one map, across and down; nil if the network has no maps.
         var mapSize: (width: Int, height: Int)?
     }
 
-    /// A place to compute in, with the memory of its input.
-    // `@unchecked`: the handles may be used from any thread, by one at a time. That it is one is enforced by the language:
-    // nobody can copy a request, and running it needs exclusive access (its owners keep it in a mutex).
+    /// An inference request with its input memory.
+    // `@unchecked`: any thread may use the handles, but only one at a time. The language enforces that: a request
+    // cannot be copied, and running it needs exclusive access (its owners keep it in a mutex).
     struct Request: ~Copyable, @unchecked Sendable {
-        /// The pictures of one forward pass: 1 when the network's batch is fixed, else as many as there is memory for.
+        /// The most images of one forward pass: 1 if the network's batch is fixed, otherwise as many as there is memory
+        /// for.
         let imagesPerPass: Int
         private let network: Network
         private let functions: ov_functions_t
         private let handle: Handle
         private var memory: InputMemory
 
-        /// - Parameter maximumBatch: the most pictures of one call of ``run(count:_:)``; memory grows with it.
+        /// Creates a request.
+        ///
+        /// - Parameters:
+        ///   - network: The network to run.
+        ///   - maximumBatch: The most images of one call of ``run(count:_:)``. Memory grows with it.
         init(_ network: Network, maximumBatch: Int) throws(InferenceError) {
             let functions = network.functions
             var request: OpaquePointer?
@@ -84,17 +93,21 @@ final class Network: @unchecked Sendable {
             self.memory = InputMemory(images: maximumBatch, shape: network.shape, functions: functions)
         }
 
-        /// Runs the network on `count` pictures.
+        /// Runs the network on `count` images.
         ///
-        /// - Parameter fill: writes the pictures' input tensors, one after the other.
+        /// - Parameters:
+        ///   - count: The number of images; at most the maximum batch.
+        ///   - fill: Writes the images' input tensors, one after another.
+        /// - Throws: ``InferenceError`` if the engine fails.
         mutating func run(
             count: Int, _ fill: (UnsafeMutableBufferPointer<Float>) -> Void
         ) throws(InferenceError) -> Answer {
             fill(UnsafeMutableBufferPointer(rebasing: memory.floats[..<(count * memory.floatsPerImage)]))
             var answer = Answer()
             answer.values.reserveCapacity(count * network.valuesPerImage)
-            // By powers of two, 13 as 8 + 4 + 1: the engine keeps code and memory for every batch size that it has seen
-            // (85 MB more for an Inception that saw all from 1 to 16), and pauses to make them at the first one of each.
+            // The passes are powers of two, 13 as 8 + 4 + 1: the engine keeps code and memory for every batch size that
+            // it has seen (85 MB more for an Inception that saw all from 1 to 16), and pauses at the first one of each
+            // size to make them.
             var first = 0
             while first < count {
                 let size = largestPowerOfTwo(upTo: min(imagesPerPass, count - first))
@@ -104,7 +117,7 @@ final class Network: @unchecked Sendable {
             return answer
         }
 
-        /// One forward pass of the pictures from `first`.
+        /// Runs one forward pass on `count` images from index `first` on and appends its output.
         private mutating func pass(_ first: Int, _ count: Int, _ answer: inout Answer) throws(InferenceError) {
             let input = network.input.handle.pointer
             guard let tensor = memory.tensor(first: first, count: count),
@@ -121,7 +134,7 @@ final class Network: @unchecked Sendable {
             }
         }
 
-        /// Appends what an output holds after a pass.
+        /// Appends the values of an output after a pass.
         private func read(
             _ port: OpaquePointer, _ expected: Int, of count: Int, appendingTo numbers: inout [Float]
         ) throws(InferenceError) {
@@ -143,7 +156,8 @@ final class Network: @unchecked Sendable {
         }
     }
 
-    /// Compiles by the one call that takes a file's path: only that uses the cache without reading the network first.
+    /// Compiles the network with the one call that takes a file's path, because only that uses the cache without
+    /// reading the network first.
     private static func compile(
         _ manifest: Manifest, _ engine: Engine, threads: Int, requests: Int, cacheFolder: String?,
         _ cache: inout Model.CacheUse
@@ -152,7 +166,7 @@ final class Network: @unchecked Sendable {
         var properties = [
             // By default every process with one thread pins it to the same core.
             ("ENABLE_CPU_PINNING", "NO"),
-            // The default is bf16 where the processor has it: scores would differ by machine.
+            // The default is bf16 where the processor supports it, so scores would differ between machines.
             ("INFERENCE_PRECISION_HINT", manifest.precision == .bf16 ? "bf16" : "f32"),
             // Requests that share a stream wait for one another.
             ("NUM_STREAMS", "\(requests)"),
@@ -180,7 +194,7 @@ final class Network: @unchecked Sendable {
         if kept.path != nil {
             cache = .written
             if compiled == nil {
-                // A cache is a convenience: whatever is wrong with it must not keep the worker from starting.
+                // The cache is optional: an error in it must not keep the worker from starting.
                 cache = .failed(functions.lastError)
                 properties.removeLast()
                 compiled = attempt()
@@ -216,7 +230,7 @@ private func largestPowerOfTwo(upTo limit: Int) -> Int {
     1 << (Int.bitWidth - 1 - limit.leadingZeroBitCount)
 }
 
-/// Owns one handle of the engine.
+/// Owns one handle of the engine and frees it.
 struct Handle: ~Copyable {
     let pointer: OpaquePointer
     private let free: @convention(c) (OpaquePointer?) -> Void
@@ -229,20 +243,20 @@ struct Handle: ~Copyable {
     deinit { free(pointer) }
 }
 
-/// The input of as many pictures as ever go together, and the engine's views of it, made once for each use.
+/// The input memory for the largest batch, and the engine's tensors on it, each made at its first use.
 private struct InputMemory: ~Copyable {
     let floats: UnsafeMutableBufferPointer<Float>
     let floatsPerImage: Int
     private let images: Int
-    /// The shape of one picture.
+    /// The shape of one image.
     private let shape: [Int64]
     private let functions: ov_functions_t
-    /// By first picture and count; most places stay empty.
+    /// The tensors, by first image and count; most are never made.
     private var tensors: [OpaquePointer?]
 
     init(images: Int, shape: [Int64], functions: ov_functions_t) {
         floatsPerImage = shape.reduce(1) { $0 * Int($1) }
-        // A cache line's alignment, so that the engine takes the memory as it is.
+        // Aligned to a cache line, so that the engine uses the memory directly.
         let memory = UnsafeMutableRawBufferPointer.allocate(
             byteCount: images * floatsPerImage * MemoryLayout<Float>.stride, alignment: 64)
         self.floats = memory.bindMemory(to: Float.self)
@@ -257,7 +271,7 @@ private struct InputMemory: ~Copyable {
         UnsafeMutableRawBufferPointer(floats).deallocate()
     }
 
-    /// The pictures `first ..< first + count` as a tensor; nil when the engine refuses.
+    /// Returns the images `first ..< first + count` as a tensor; nil if the engine refuses.
     mutating func tensor(first: Int, count: Int) -> OpaquePointer? {
         let place = first * images + count - 1
         if let tensor = tensors[place] { return tensor }
@@ -272,12 +286,13 @@ private struct InputMemory: ~Copyable {
     }
 }
 
-/// A folder for compiled networks, held by one process at a time: two workers that start together must not read what the
-/// other has half written. One folder a network's digest, because the engine itself only looks at path, size and time.
+/// A folder for compiled networks, locked by one process at a time, so that two workers that start together do not read
+/// each other's half-written files. Each digest has its own folder, because the engine only compares path, size and
+/// time.
 private struct CacheFolder: ~Copyable {
-    /// The folder, if there is one to use.
+    /// The folder; nil if none can be used.
     let path: String?
-    /// Why the one that was asked for cannot be used.
+    /// The reason why the given folder cannot be used; nil if it can.
     let problem: String?
     private let descriptor: Int32
 

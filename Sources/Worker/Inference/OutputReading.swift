@@ -1,10 +1,10 @@
 import Glibc
 
 extension Manifest {
-    /// The calibrated logit of "AI-generated" that a network's numbers for one picture mean.
+    /// Returns the calibrated logit of "AI-generated" for the network's output for one image.
     ///
-    /// Probabilities of exactly 0 and 1 become finite logits, about ±16, where 32-bit floats end anyway. What is not a
-    /// number or not a probability is an error of this one picture.
+    /// Probabilities of exactly 0 and 1 become finite logits of about ±16, the limit of 32-bit floats. An output that
+    /// is not a number, or not a probability, is an error of this image alone.
     func calibratedLogit(_ values: some RandomAccessCollection<Float>) -> Result<Float, InferenceError> {
         let numbers = values.map(Double.init)
         let logit: Double
@@ -32,7 +32,8 @@ extension Manifest {
         return .success(calibrated)
     }
 
-    /// The logarithm of a probability, NaN for what is none; sums that are off by their rounding are let pass.
+    /// Returns the logarithm of a probability, or NaN for any other number. Values outside of 0 to 1 by a rounding
+    /// error are accepted.
     private static func logProbability(_ value: Double) -> Double {
         value >= -1e-3 && value <= 1 + 1e-3 ? log(min(max(value, 1e-7), 1)) : .nan
     }

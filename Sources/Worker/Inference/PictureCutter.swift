@@ -1,48 +1,51 @@
 package import ImageDecoding
 
-/// What was cut out of a file.
+/// The crops that were cut out of a file, and the faces that were found.
 package struct LocatedImage: Sendable {
-    /// What was cut for one ``CropGeometry``.
+    /// The crops for one ``CropGeometry``.
     package struct Crops: Equatable, Sendable {
-        /// For each crop the part of the picture that it shows, to whole pixels, before that is turned about its middle:
-        /// one a face, in the order of the faces, or the central square alone.
+        /// The part of the image that each crop shows, in whole pixels, before it is turned around its centre. One per
+        /// face, in the order of the faces, or only the central square.
         package var squares: [FaceBox]
-        /// The crops one after the other, each of ``CropGeometry/byteCount`` bytes: red, green, blue of the first
-        /// pixel of the top row, then of the next one; no padding.
+        /// The crops one after another, each of ``CropGeometry/byteCount`` bytes: red, green and blue of each pixel,
+        /// row by row from the top left, without padding.
         package var pixels: [UInt8]
     }
 
     package var format: ImageFormat
-    /// Pixels of the upright picture at full size.
+    /// The width in pixels of the upright image at full size.
     package var width: Int
-    /// Pixels of the upright picture at full size.
+    /// The height in pixels of the upright image at full size.
     package var height: Int
-    /// The faces that were cut out, the largest first, at most 16, and how each stands turned in the picture.
+    /// The faces that were cut out, the largest first, at most 16, and how each one is turned in the image.
     package var faces: [(box: FaceBox, turn: Turn)]
-    /// How many faces the locator found; nil when no specification asked for faces.
+    /// The number of faces that the locator found; nil when no specification asked for faces.
     package var facesFound: Int?
-    /// One for each specification, in the order in which they were asked for.
+    /// One for each specification, in the same order.
     package var crops: [Crops]
 }
 
-/// From an image file to the crops that models score: the one way, which training takes as well (docs/preprocessing.md,
+/// Makes the crops that models score from an image file. Training uses the same steps (docs/preprocessing.md,
 /// `Models/training/bifrons_training/preprocessing`).
 ///
-///     file ─ decode, scaled down ─ locate ─ squares ─┬─ large in the frame: cut from the decoded picture ─────┬─ crops
+///     file ─ decode, scaled down ─ locate ─ squares ─┬─ large in the frame: cut from the decoded image ───────┬─ crops
 ///                                                    └─ small in the frame: decoded again, finer, and cut ────┘
 ///
-/// A face that stands turned is stood upright on the way. Without a face, or for a model that looks at whole pictures, the
-/// one square is the central one.
+/// A turned face is turned upright. Without a face, or for a model that looks at whole images, the only square is the
+/// central one.
 ///
-/// Any number of threads may cut at once; those that locate wait for one another beyond the locator's
-/// ``Locator/concurrency``.
+/// Any number of threads may cut at once. At most ``Locator/concurrency`` of them locate at once; further ones wait.
 package struct PictureCutter: Sendable {
     typealias Locate = @Sendable (DecodedImage) throws(InferenceError) -> [Face]
 
     private let decoder: ImageDecoder
     private let locate: Locate?
 
-    /// - Parameter locator: nil when nobody is going to ask for faces.
+    /// Creates a cutter.
+    ///
+    /// - Parameters:
+    ///   - locator: The locator; nil if no specification will ask for faces.
+    ///   - decoder: The decoder with its limits.
     package init(locator: Locator?, decoder: ImageDecoder) {
         var locate: Locate?
         if let locator { locate = { picture throws(InferenceError) in try locator.faces(in: picture) } }
@@ -54,18 +57,18 @@ package struct PictureCutter: Sendable {
         self.locate = locate
     }
 
-    /// How many times smaller than in its file a JPEG is decoded to look for faces in it.
+    /// Returns the factor by which a JPEG is decoded smaller for finding faces.
     package static func locatingReduction(width: Int, height: Int) -> Int {
         Framing.locatingReduction(width: width, height: height)
     }
 
-    /// A part of a picture, and by how much it is turned.
+    /// A part of an image and how it is turned.
     private typealias View = (square: Framing.Square, turn: Turn)
 
-    /// Decodes a file and cuts out what the specifications ask for.
+    /// Decodes a file and cuts out the crops that the specifications ask for.
     ///
-    /// - Precondition: there is a locator if a specification asks for faces.
-    /// - Throws: `DecodeError`, or ``InferenceError`` of the locator.
+    /// - Precondition: There is a locator if a specification asks for faces.
+    /// - Throws: `DecodeError`, or ``InferenceError`` from the locator.
     package func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropGeometry]) throws -> LocatedImage {
         let picture = try decoder.decode(file, reduction: Self.locatingReduction)
         let found = try faces(in: picture, for: specifications)
@@ -96,7 +99,7 @@ package struct PictureCutter: Sendable {
             facesFound: found?.count, crops: crops)
     }
 
-    /// The faces of a picture, if anybody asks for them.
+    /// Returns the faces of an image; nil if no specification asks for faces.
     private func faces(
         in picture: DecodedImage, for specifications: [CropGeometry]
     ) throws(InferenceError) -> [Face]? {
@@ -106,7 +109,7 @@ package struct PictureCutter: Sendable {
         return try locate(picture)
     }
 
-    /// What a specification means in a picture with these faces.
+    /// Returns the parts of an image with these faces that a specification asks for.
     private static func views(
         _ specification: CropGeometry, of picture: DecodedImage, _ faces: [(box: FaceBox, turn: Turn)]
     ) -> [View] {

@@ -1,12 +1,13 @@
 import ImageDecoding
 
-/// From pixels to a network's input tensor: each byte `v` of a channel becomes `(v / 255 - mean) / std`, in the manifest's
-/// layout and order of channels (section 6 of docs/preprocessing.md). Every machine gives the same bits.
+/// Converts pixels to a network's input tensor. Each byte `v` of a channel becomes `(v / 255 - mean) / std`, in the
+/// manifest's layout and order of channels (section 6 of docs/preprocessing.md). The result has the same bits on every
+/// machine.
 struct Preprocessor: Sendable {
     private let input: Manifest.Input
-    /// The place in an RGB pixel of each of the tensor's channels.
+    /// The index in an RGB pixel of each of the tensor's channels.
     private let channels: [Int]
-    /// The float of every byte, 256 a channel of the tensor.
+    /// The float of every byte value: 256 for each channel of the tensor.
     private let floats: [Float]
 
     init(manifest: Manifest) {
@@ -21,14 +22,14 @@ struct Preprocessor: Sendable {
         }
     }
 
-    /// Floats of one picture's tensor, and bytes of what it is made of.
+    /// The number of floats of one image's tensor, which is also the number of bytes of the image.
     var elementCount: Int { 3 * input.width * input.height }
 
-    /// Writes the tensors of crops, one after the other.
+    /// Writes the tensors of crops, one after another.
     ///
     /// - Parameters:
-    ///   - crops: whole crops of the input's size, as ``LocatedImage/Crops/pixels`` has them.
-    ///   - target: holds as many floats as there are bytes.
+    ///   - crops: Whole crops of the input's size, as in ``LocatedImage/Crops/pixels``.
+    ///   - target: Memory for as many floats as there are bytes.
     func write(crops: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
         precondition(
             crops.count % elementCount == 0 && target.count == crops.count,
@@ -46,8 +47,8 @@ struct Preprocessor: Sendable {
         }
     }
 
-    /// Writes the tensor of a whole picture: its longer side is made the input's, it stands at the top left, and beside or
-    /// below it the tensor is 0.
+    /// Writes the tensor of a whole image, turned clockwise by `quarters` × 90°. The image's longer side is resized to
+    /// the input's, and the image stands at the top left. The rest of the tensor is 0.
     ///
     /// - Precondition: `target` holds ``elementCount`` floats.
     func writeWhole(_ image: RGBImage, turned quarters: Int = 0, into target: UnsafeMutableBufferPointer<Float>) {
@@ -56,7 +57,7 @@ struct Preprocessor: Sendable {
         let fitted = Framing.fitted(width: image.width, height: image.height, side: min(input.width, input.height))
         if fitted.width < input.width || fitted.height < input.height { target.update(repeating: 0) }
         Resampler.resize(image, region: .whole(of: image), width: fitted.width, height: fitted.height) { y, row in
-            // Where the first pixel of a row comes to stand, and how far the next one is from it.
+            // The position of a row's first pixel, and the distance to its next pixel.
             let (x, first, step): (Int, Int, Int) =
                 switch quarters {
                 case 0: (0, y, 1)
@@ -68,12 +69,12 @@ struct Preprocessor: Sendable {
         }
     }
 
-    /// Writes the first `count` pixels of a row: the first at that place of the tensor, the others `step` places from each
-    /// other.
+    /// Writes the first `count` pixels of a row: the first at index `place` of the tensor, each further one `step`
+    /// places on.
     private func write(
         row: UnsafePointer<UInt8>, count: Int, at place: Int, step: Int, into tensor: UnsafeMutablePointer<Float>
     ) {
-        // Floats from one pixel to the next, and from one channel to the next.
+        // The distances in floats from one pixel to the next, and from one channel to the next.
         let (pixelStep, channelStep) = input.layout == .nchw ? (1, input.width * input.height) : (3, 1)
         floats.withUnsafeBufferPointer { floats in
             for (channel, offset) in channels.enumerated() {

@@ -1,17 +1,17 @@
 import CResampling
 import ImageDecoding
 
-/// Resizes a region of a picture as Pillow does with `Image.Resampling.BILINEAR`, bit for bit: across first, then down,
-/// each rounded to bytes.
+/// Resizes a region of an image exactly as Pillow does with `Image.Resampling.BILINEAR`: first across, then down, each
+/// rounded to bytes.
 ///
-/// In Pillow's terms: `image.resize((width, image.height), BILINEAR, box=(x0, 0, x1, image.height))` and, of that,
-/// `.resize((width, height), BILINEAR, box=(0, y0, width, y1))`. One call with the whole box is the same, except that
-/// Pillow 13 goes down first when a picture is tall, and then rounds a few bytes otherwise by one.
+/// In Pillow's terms: `image.resize((width, image.height), BILINEAR, box=(x0, 0, x1, image.height))` and then
+/// `.resize((width, height), BILINEAR, box=(0, y0, width, y1))`. One call with the whole box gives the same, except
+/// that Pillow 13 resizes tall images down first, which rounds a few bytes differently by one.
 ///
-/// The rows that are needed go across four at a time into a ring that holds just those of one output row, so that the
-/// intermediate picture never leaves the first-level cache.
+/// The rows are resized across four at a time into a ring buffer that holds just the rows for one output row. So the
+/// intermediate image never leaves the first-level cache.
 ///
-/// Processors with AVX2 take the loops of `CResampling`, others those below; the bytes are the same.
+/// Processors with AVX2 run the loops of `CResampling`, others those in this file. The bytes are the same.
 enum Resampler {
     private typealias Bytes = UnsafePointer<UInt8>
     private static let rowsAtOnce = 4
@@ -20,7 +20,13 @@ enum Resampler {
 
     /// Calls `emit` with each output row in order: its index and its `width * 3` bytes.
     ///
-    /// - Parameter fast: whether to use AVX2, where there is any; tests compare the two ways.
+    /// - Parameters:
+    ///   - image: The source image.
+    ///   - region: The region to resize.
+    ///   - width: The output width in pixels.
+    ///   - height: The output height in pixels.
+    ///   - fast: Whether to use AVX2 where available. Tests compare both ways.
+    ///   - emit: Receives each row; the bytes are valid only during the call.
     static func resize(
         _ image: RGBImage, region: Region, width: Int, height: Int, fast: Bool = true,
         emit: (Int, UnsafePointer<UInt8>) -> Void
@@ -30,9 +36,10 @@ enum Resampler {
         let isFast = fast && Self.isFast
         let last = down.sources.upperBound - 1
         let sourceStride = image.width * 3
-        // Whole vectors of sixteen bytes, and the byte that a pixel's four-byte store has too much.
+        // Whole vectors of sixteen bytes, including the one byte too many that storing the last pixel's four bytes
+        // writes.
         let stride = (width * 3 + 16) & ~15
-        // A pair of rows may end with one that does not count.
+        // Rows are read in pairs, and the last pair may include one surplus row.
         let ringRows = down.longest + rowsAtOnce
         let paddedStride = sourceStride + margin
 
@@ -42,7 +49,7 @@ enum Resampler {
                 scratch.initialize(repeating: 0)
                 guard let source = pixels.baseAddress, let ring = scratch.baseAddress else { return }
                 let output = ring + ringRows * stride
-                // Rows are read beyond their end: there is nothing behind the picture's last ones.
+                // Rows are read beyond their end, so the image's last rows need padding.
                 func row(_ y: Int, _ place: Int) -> Bytes {
                     let start = source + y * sourceStride
                     if (y + 1) * sourceStride + margin <= pixels.count { return start }
@@ -80,7 +87,7 @@ enum Resampler {
         }
     }
 
-    /// A weighted sum in progress: the two halves of the weights apart.
+    /// A weighted sum in progress. The two halves of the weights are summed separately.
     private struct Sum<Lanes: SIMD> where Lanes.Scalar == Int32 {
         // Half a unit, so that the shift rounds.
         var low = Lanes(repeating: 1 << (TriangleFilter.bits - 1))
@@ -92,7 +99,8 @@ enum Resampler {
             high &+= values &* weight.high
         }
 
-        /// Weights are not negative and sum to one (give or take their rounding): only too large can happen.
+        /// The sum as bytes. Weights are not negative and sum to one except for rounding, so only an overflow needs
+        /// clamping.
         @inline(__always)
         var bytes: Lanes {
             ((low &+ (high &<< TriangleFilter.lowBits)) &>> TriangleFilter.bits).clamped(
@@ -100,7 +108,8 @@ enum Resampler {
         }
     }
 
-    /// Four rows at once, a pixel's three channels in the lanes of a vector (the fourth is the next pixel's red).
+    /// Resizes four rows at once. The lanes of a vector hold a pixel's three channels; the fourth lane holds the next
+    /// pixel's red.
     private static func resizeAcross(
         _ source: (Bytes, Bytes, Bytes, Bytes), by filter: TriangleFilter,
         into target: (
@@ -137,7 +146,7 @@ enum Resampler {
         }
     }
 
-    /// One output row from the ring's rows, eight bytes at once.
+    /// Computes one output row from the rows of the ring buffer, eight bytes at once.
     private static func resizeDown(
         _ ring: UnsafeMutablePointer<UInt8>, _ ringRows: Int, _ stride: Int, _ span: TriangleFilter.Span,
         _ filter: TriangleFilter, into output: UnsafeMutablePointer<UInt8>

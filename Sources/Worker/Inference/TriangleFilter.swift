@@ -1,36 +1,39 @@
 import CResampling
 
-/// The weights with which the pixels of one axis of a picture make those of another size: the antialiased triangle
-/// ("bilinear") filter of Pillow's `Image.resize`, in its 8-bit fixed point, bit for bit.
+/// The weights for resizing one axis of an image: the antialiased triangle ("bilinear") filter of Pillow's
+/// `Image.resize`, in its 8-bit fixed point, bit for bit.
 ///
-/// An output pixel is the weighted mean of the source pixels within `max(scale, 1)` of its centre, weights falling
-/// linearly to zero, each rounded to 22 bits behind the point. Pixels beyond the region but inside the picture count.
+/// An output pixel is the weighted mean of the source pixels within `max(scale, 1)` of its centre. Weights fall
+/// linearly to zero and are rounded to 22 fractional bits. Pixels outside of the region but inside the image count.
 struct TriangleFilter {
-    /// Bits behind the point of a weight.
+    /// The number of fractional bits of a weight.
     static let bits: Int32 = 22
-    /// A weight, at most 2^22, is kept as two halves of which each fits 16 bits: `high << 15 + low`. Products of a
-    /// byte and 16 bits are what a processor multiplies fastest; sums of either half stay far below 2^31.
+    /// The number of bits of a weight's low half. A weight, at most 2^22, is stored as two halves that each fit 16
+    /// bits: `high << 15 + low`. Processors multiply a byte and 16 bits fastest, and the sum of either half stays far
+    /// below 2^31.
     static let lowBits: Int32 = 15
 
-    /// The source pixels of one output pixel: `count` of them from `start`, their weights from `weights`.
+    /// The source pixels of one output pixel: `count` pixels from `start` on, with weights from index `weights` on.
     typealias Span = bifrons_resampling_span
 
-    /// One an output pixel, in order; neither `start` nor `start + count` ever falls.
+    /// The spans of all output pixels, in order. `start` and `start + count` never decrease.
     let spans: [Span]
-    /// The weights' low halves; behind those of an odd number of pixels a 0, as behind the high ones.
+    /// The low halves of the weights. An odd number of weights is followed by a 0, as in `high`.
     let low: [Int16]
-    /// The weights' high halves.
+    /// The high halves of the weights.
     let high: [Int16]
-    /// The most source pixels that one output pixel needs.
+    /// The most source pixels of one output pixel.
     let longest: Int
 
+    /// Computes the weights.
+    ///
     /// - Parameters:
-    ///   - sourceSize: pixels of the source axis.
-    ///   - start: where the region begins on that axis, in pixels; halves and other fractions are meant.
-    ///   - end: where it ends.
-    ///   - size: pixels of the output axis.
+    ///   - sourceSize: The number of pixels of the source axis.
+    ///   - start: The region's start on that axis, in pixels; fractions are allowed.
+    ///   - end: The region's end.
+    ///   - size: The number of pixels of the output axis.
     init(sourceSize: Int, from start: Float, to end: Float, size: Int) {
-        // The order and the width of every operation are Pillow's: another order rounds otherwise.
+        // The order and precision of all operations are Pillow's, because any other order rounds differently.
         let scale = Double(end - start) / Double(size)
         let support = max(scale, 1)
         let inverse = 1 / support
@@ -71,7 +74,7 @@ struct TriangleFilter {
         self.longest = spans.reduce(0) { max($0, Int($1.count)) }
     }
 
-    /// The source pixels that are needed at all.
+    /// The range of source pixels that any output pixel uses.
     var sources: Range<Int> {
         guard let first = spans.first, let last = spans.last else { return 0..<0 }
         return Int(first.start)..<Int(last.start + last.count)

@@ -1,40 +1,43 @@
 import Glibc
 
-/// By how much a face stands turned clockwise in its picture: the cosine and the sine of the angle. Whole quarters are
-/// exact.
+/// The clockwise angle by which a face is turned in its image, as cosine and sine. Multiples of 90° are exact.
 ///
-/// docs/preprocessing.md defines it, `turning.py` in `Models/training/bifrons_training/preprocessing` mirrors it. On the way to a
-/// byte no angle is computed: square roots are the same on every machine, sines need not be.
+/// docs/preprocessing.md defines it, and `turning.py` in `Models/training/bifrons_training/preprocessing` mirrors it.
+/// Crops are computed without any angle: square roots are the same on every machine, but sines need not be.
 package struct Turn: Equatable, Sendable {
     let cosine: Double
     let sine: Double
 
-    /// Nothing is to be turned.
+    /// No turn.
     package static let upright = Turn(cosine: 1, sine: 0)
     private static let quarters = [
         upright, Turn(cosine: 0, sine: 1), Turn(cosine: -1, sine: 0), Turn(cosine: 0, sine: -1),
     ]
 
-    /// Where an upright face has right eye, left eye, nose, right and left corner of the mouth: the five points to which
-    /// ArcFace aligns (Deng et al. 2019), about their middle, made symmetrical and whole.
+    /// The landmarks of an upright face: right eye, left eye, nose, right and left corner of the mouth. They are the
+    /// five points to which ArcFace aligns (Deng et al. 2019), relative to their centre, made symmetrical and rounded
+    /// to integers.
     private static let layout: [(x: Double, y: Double)] = [(-18, -20), (18, -20), (0, 0), (-15, 20), (15, 20)]
     private static let layoutSpread = layout.reduce(0) { $0 + $1.x * $1.x + $1.y * $1.y }
-    /// The tangent up to which a face counts as upright, or as turned by a whole quarter: 26.6°.
+    /// The tangent of the largest tilt, 26.6°, at which a face counts as upright or as turned by a multiple of 90°.
     private static let tilt = 0.5
-    /// The share of the landmarks' spread that the turned layout must explain: else they are no face's.
+    /// The smallest share of the landmarks' spread that the turned layout must explain. Otherwise they are not a
+    /// face's.
     private static let fit = 0.5
 
-    /// - Precondition: `cosine` and `sine` are of one angle.
+    /// Creates a turn.
+    ///
+    /// - Precondition: `cosine` and `sine` belong to the same angle.
     init(cosine: Double, sine: Double) {
         self.cosine = cosine
         self.sine = sine
     }
 
-    /// How a face with these landmarks stands: the turn of the similarity that takes the layout nearest to them, in the
-    /// sense of least squares (Umeyama 1991).
+    /// Returns the turn of a face with these landmarks: that of the similarity transform that maps the layout to them
+    /// with the least squared error (Umeyama 1991).
     ///
-    /// Within ``tilt`` of upright or of a whole quarter it is that. Landmarks that are not finite, do not look like a
-    /// face's or are not five are upright.
+    /// An angle within ``tilt`` of a multiple of 90° is rounded to it. The face counts as upright if the landmarks are
+    /// not finite, do not resemble a face, or are not five.
     init(landmarks: [Face.Point]) {
         var (along, across) = (0.0, 0.0)
         for (point, place) in zip(landmarks, Self.layout) {
@@ -62,9 +65,9 @@ package struct Turn: Equatable, Sendable {
         }
     }
 
-    /// How many whole quarters it is, 0 to 3; nil between them.
+    /// The number of 90° turns, 0 to 3; nil for any other angle.
     var wholeQuarters: Int? { Self.quarters.firstIndex(of: self) }
 
-    /// Clockwise degrees, more than -180 and at most 180, to a tenth: for people.
+    /// The angle in degrees clockwise, above -180 and at most 180, rounded to a tenth; for people.
     package var degrees: Double { (atan2(sine, cosine) * 180 / .pi * 10).rounded() / 10 }
 }

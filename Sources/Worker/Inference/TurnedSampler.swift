@@ -1,20 +1,25 @@
 import ImageDecoding
 
-/// Cuts turned squares out of pictures, upright: the triangle filter of `Resampler`, turned, in whole numbers.
+/// Cuts turned squares out of images and turns them upright, with the triangle filter of `Resampler`, turned, in
+/// integer arithmetic.
 ///
-/// docs/preprocessing.md defines it, `turning.py` in `Models/training/bifrons_training/preprocessing` gives the
+/// docs/preprocessing.md defines it, and `turning.py` in `Models/training/bifrons_training/preprocessing` gives the
 /// same bytes.
 enum TurnedSampler {
-    /// Bits behind the point of a place in a picture. Filters are worked out in units twice as fine, ``one`` to a pixel.
+    /// The number of fractional bits of a position in an image. Filters use units half as large: a pixel has ``one`` of
+    /// them.
     private static let bits = 16
     private static let unit = 1 << bits
     private static let one = 2 << bits
 
-    /// A square turned clockwise about its middle, stood upright as `side` × `side` pixels.
+    /// Returns a square that is turned clockwise around its centre, as an upright image of `side` × `side` pixels.
     ///
     /// - Parameters:
-    ///   - reduction: how many times smaller than the upright picture at full size `image` is.
-    ///   - square: in pixels of the upright picture at full size.
+    ///   - image: The decoded image.
+    ///   - reduction: The factor by which `image` is smaller than the upright image at full size.
+    ///   - square: The square, in pixels of the upright image at full size.
+    ///   - turn: The square's turn.
+    ///   - side: The side of the result in pixels.
     static func cut(
         _ image: RGBImage, reducedBy reduction: Int, square: Framing.Square, turn: Turn, side: Int
     ) -> RGBImage {
@@ -33,8 +38,8 @@ enum TurnedSampler {
         return RGBImage(width: side, height: side, pixels: pixels)
     }
 
-    /// A part of the picture `block` times smaller: the rounded means of squares of that side, at the right and lower border
-    /// of what is there of them.
+    /// Returns a part of the image reduced by `block`: the rounded means of squares of `block` pixels a side. At the
+    /// right and lower border, the means of the pixels that exist.
     private static func means(
         _ image: RGBImage, block: Int, columns: ClosedRange<Int>, rows: ClosedRange<Int>
     ) -> RGBImage {
@@ -66,19 +71,20 @@ enum TurnedSampler {
         return RGBImage(width: columns.count, height: rows.count, pixels: pixels)
     }
 
-    /// Where the pixels of a cut lie in a picture, and which of the picture's pixels count for them.
+    /// The positions of a cut's pixels in an image, and the weights of the image's pixels for them.
     private struct Sampling {
         private let side: Int
-        /// Of the turn, in units.
+        /// Of the turn, in units of 1/65536.
         private let cosine: Int
         private let sine: Int
-        /// From a pixel of the cut to its right neighbour, in units.
+        /// The step from a pixel of the cut to its right neighbour: the part along x, in units of 1/65536 pixel.
         private let right: Int
+        /// The same step: the part along y.
         private let down: Int
         private let middle: (x: Int, y: Int)
-        /// How far from a place pixels count, along either side of the square.
+        /// The largest distance from a position at which pixels count, along either side of the square.
         private let support: Int
-        /// Whole pixels from the one that holds a place to the last one that may count.
+        /// The number of pixels from the one that contains a position to the last one that may count.
         private let reach: Int
 
         init(square: Framing.Square, factor: Double, turn: Turn, side: Int) {
@@ -98,7 +104,7 @@ enum TurnedSampler {
             reach = ((support * (abs(cosine) + abs(sine))) >> TurnedSampler.bits) / TurnedSampler.one + 1
         }
 
-        /// The place of a pixel of the cut, in units of the filter.
+        /// Returns the position of a pixel of the cut, in units of the filter.
         @inline(__always)
         private func place(_ column: Int, _ row: Int) -> (x: Int, y: Int) {
             let (across, along) = (2 * column + 1 - side, 2 * row + 1 - side)
@@ -108,10 +114,10 @@ enum TurnedSampler {
             )
         }
 
-        /// The columns that count of a picture so many pixels wide.
+        /// Returns the columns that count, of an image of this width in pixels.
         func columns(of width: Int) -> ClosedRange<Int> { needed(of: width, corners: corners.map(\.x)) }
 
-        /// The rows that count of a picture so many pixels high.
+        /// Returns the rows that count, of an image of this height in pixels.
         func rows(of height: Int) -> ClosedRange<Int> { needed(of: height, corners: corners.map(\.y)) }
 
         private var corners: [(x: Int, y: Int)] {
@@ -124,8 +130,8 @@ enum TurnedSampler {
             return inside((pixels.min() ?? 0) - reach)...inside((pixels.max() ?? 0) + reach)
         }
 
-        /// Fills `target`, the cut's bytes, from the part of a picture whose first pixel is `origin`. Beyond its border the
-        /// picture goes on as its border is.
+        /// Computes the cut's bytes, `target`, from the part of an image whose first pixel is `origin`. Border pixels
+        /// are repeated beyond the image's border.
         func sample(_ image: RGBImage, from origin: (x: Int, y: Int), into target: inout [UInt8]) {
             image.pixels.withUnsafeBufferPointer { source in
                 target.withUnsafeMutableBufferPointer { target in
@@ -146,7 +152,7 @@ enum TurnedSampler {
             }
         }
 
-        /// The weighted sums of the channels about a place, and the sum of the weights.
+        /// Returns the weighted sums of the channels around a position, and the sum of the weights.
         @inline(__always)
         private func sums(
             _ source: UnsafeBufferPointer<UInt8>, _ width: Int, _ height: Int, _ placeX: Int, _ placeY: Int
@@ -180,11 +186,10 @@ enum TurnedSampler {
 }
 
 extension RGBImage {
-    /// Writes the picture's pixels turned by whole quarters, as many as before.
+    /// Writes the image's pixels, turned anticlockwise by `quarters` × 90°.
     func turned(againstTheClock quarters: Int, into target: UnsafeMutablePointer<UInt8>) {
         let row = 3 * width
-        // Where the first pixel of the turned picture comes from, and how far in bytes those of its right and its lower
-        // neighbour lie from that.
+        // The byte offset of the turned image's first pixel, and the byte distances to its right and lower neighbours.
         let (first, right, down) =
             switch quarters & 3 {
             case 0: (0, 3, row)
