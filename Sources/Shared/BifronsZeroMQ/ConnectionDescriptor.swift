@@ -1,10 +1,9 @@
 import Glibc
 
-/// A connection as the system knows it: by the descriptor that ``MonitorEvent/descriptor`` and
-/// ``Message/sourceDescriptor`` tell.
+/// A connection's file descriptor, as given by ``MonitorEvent/descriptor`` and ``Message/sourceDescriptor``.
 ///
-/// For what libzmq has no call for. The descriptor stays libzmq's: who uses one has read the socket's ``Monitor`` just before,
-/// or it may be that of a later connection.
+/// It serves operations that libzmq does not offer. libzmq owns the descriptor. Read the socket's ``Monitor`` just
+/// before using it, otherwise it may already belong to a later connection.
 public struct ConnectionDescriptor: Hashable, Sendable {
     public let rawValue: Int32
 
@@ -12,18 +11,18 @@ public struct ConnectionDescriptor: Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Ends the connection: libzmq finds that its other side has gone, and lets go of everything that it holds for it.
+    /// Ends the connection. libzmq sees that the peer is gone and frees everything that it holds for it.
     ///
-    /// Over TCP the other side is told so by a reset when libzmq closes the descriptor: one that has filled its window would
-    /// otherwise wait, for Linux tells nobody of room in a window after `shutdown`.
+    /// Over TCP the peer receives a reset when libzmq closes the descriptor. Without a reset a peer that has filled its
+    /// window would wait, because Linux does not announce free window space after `shutdown`.
     public func end() {
         var reset = linger(l_onoff: 1, l_linger: 0)
         _ = setsockopt(rawValue, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
         _ = shutdown(rawValue, Int32(SHUT_RDWR))
     }
 
-    /// Bytes that have arrived, whether libzmq has read them or not; `nil` where the system does not count them, which it
-    /// does for TCP alone.
+    /// The number of bytes that have arrived, whether libzmq has read them or not; nil except for TCP, the only
+    /// transport for which the system counts them.
     public var bytesReceived: UInt64? {
         withUnsafeTemporaryAllocation(byteCount: Self.bytesReceivedEnd, alignment: 8) { information in
             var size = socklen_t(information.count)
@@ -34,7 +33,8 @@ public struct ConnectionDescriptor: Hashable, Sendable {
         }
     }
 
-    /// Where the kernel's `tcp_info` (linux/tcp.h) has `tcpi_bytes_received`; glibc's declaration of it ends before.
+    /// The offset of `tcpi_bytes_received` in the kernel's `tcp_info` (linux/tcp.h). glibc's declaration lacks that
+    /// field.
     private static let bytesReceivedOffset = 128
     private static let bytesReceivedEnd = bytesReceivedOffset + MemoryLayout<UInt64>.size
 }

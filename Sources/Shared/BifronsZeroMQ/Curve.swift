@@ -1,18 +1,18 @@
 import CZeroMQ
 import Glibc
 
-/// CURVE, libzmq's encryption and authentication (RFC 26/CURVEZMQ: Curve25519). Keys are 40 characters of Z85 (RFC 32).
+/// CURVE, libzmq's encryption and authentication (RFC 26/CURVEZMQ: Curve25519). A key is 40 characters of Z85 (RFC 32).
 public enum Curve {
-    /// Which side of CURVE a socket is; independent of which side binds.
+    /// A socket's side of CURVE, which does not depend on which side binds.
     public enum Role: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
         /// No encryption.
         case none
-        /// Knows its own secret key; clients must know the public key to it.
+        /// The side that knows its own secret key. Clients must know the matching public key.
         case server(secretKey: String)
-        /// Knows the server's public key, and has a key pair of its own.
+        /// The side that knows the server's public key and its own key pair.
         case client(serverKey: String, publicKey: String, secretKey: String)
 
-        /// Says which, without any secret key.
+        /// The side and its public keys, without any secret key.
         public var description: String {
             switch self {
             case .none: "none"
@@ -24,14 +24,14 @@ public enum Curve {
         public var debugDescription: String { description }
     }
 
-    /// A new key pair.
+    /// Returns a new key pair.
     public static func makeKeyPair() throws(ZeroMQError) -> (publicKey: String, secretKey: String) {
         var (publicKey, secretKey) = ([CChar](repeating: 0, count: 41), [CChar](repeating: 0, count: 41))
         guard zmq_curve_keypair(&publicKey, &secretKey) == 0 else { throw .last("make", "CURVE key pair") }
         return (text(publicKey), text(secretKey))
     }
 
-    /// The public key to `secretKey`.
+    /// Returns the public key for `secretKey`.
     public static func publicKey(of secretKey: String) throws(ZeroMQError) -> String {
         _ = try decode(secretKey, "secret key")
         var publicKey = [CChar](repeating: 0, count: 41)
@@ -39,12 +39,12 @@ public enum Curve {
         return text(publicKey)
     }
 
-    /// Whether `key` has the shape of a key.
+    /// Returns whether `key` has the format of a key.
     public static func isKey(_ key: String) -> Bool {
         (try? decode(key, "key")) != nil
     }
 
-    /// The 40 characters of a key's 32 bytes; `nil` for any other number of bytes.
+    /// Returns the 40 characters of a key's 32 bytes; nil for any other number of bytes.
     public static func text(ofKey bytes: UnsafeRawBufferPointer) -> String? {
         guard bytes.count == 32, let base = bytes.baseAddress else { return nil }
         var key = [CChar](repeating: 0, count: 41)
@@ -54,7 +54,7 @@ public enum Curve {
 
     static func decode(_ key: String, _ name: String) throws(ZeroMQError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 32)
-        // zmq_z85_decode trusts the length that it finds, so that is checked before it writes.
+        // zmq_z85_decode trusts the length of its input, so the length is checked first.
         guard key.utf8.count == 40, key.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), zmq_z85_decode(&bytes, key) != nil
         else { throw ZeroMQError(errno: EINVAL, operation: "use", subject: name) }
         return bytes

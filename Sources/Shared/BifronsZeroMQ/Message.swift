@@ -1,23 +1,24 @@
 import CZeroMQ
 import Glibc
 
-/// A multipart message: a row of frames, each a `zmq_msg_t` that this object owns and closes exactly once.
+/// A multipart message: a list of frames. Each frame is a `zmq_msg_t` that this object owns and closes exactly once.
 ///
-/// Made to be reused: ``Socket/receive(into:maxFrames:)`` and ``Socket/send(_:)`` fill and empty it without allocating once it
-/// has room for the frames. Frames of up to 33 bytes live inside their slot, so bytes are lent only for the length of a
-/// closure. Not for two threads at once; to hand a payload to another thread take a ``Frame``.
+/// Reuse messages: ``Socket/receive(into:maxFrames:)`` and ``Socket/send(_:)`` fill and empty one without allocating,
+/// once it has room for the frames. Frames of up to 33 bytes are stored in their slot, so bytes are lent only for the
+/// duration of a closure. Two threads must not use a message at once; take a ``Frame`` to pass a payload to another
+/// thread.
 public final class Message {
-    // Slots [0, count) are initialised messages, the rest is raw memory.
+    // Slots [0, count) are initialised messages; the rest is raw memory.
     private var slots: UnsafeMutablePointer<zmq_msg_t>
     private var capacity: Int
 
-    /// The number of frames held.
+    /// The number of frames.
     public private(set) var count = 0
 
-    /// How many frames the last ``Socket/receive(into:maxFrames:)`` read and discarded beyond its `maxFrames`.
+    /// The number of frames that the last ``Socket/receive(into:maxFrames:)`` discarded beyond its `maxFrames`.
     public private(set) var droppedFrames = 0
 
-    /// An empty message.
+    /// Creates an empty message.
     public init() {
         capacity = 8
         slots = .allocate(capacity: capacity)
@@ -28,7 +29,7 @@ public final class Message {
         slots.deallocate()
     }
 
-    /// Whether there are no frames.
+    /// Whether the message has no frames.
     public var isEmpty: Bool { count == 0 }
 
     /// The sum of the frames' sizes in bytes.
@@ -40,57 +41,57 @@ public final class Message {
 
     // MARK: Reading
 
-    /// The size of a frame in bytes.
+    /// Returns the size of a frame in bytes.
     public func byteCount(at index: Int) -> Int {
         zmq_msg_size(slot(index))
     }
 
-    /// Lends the bytes of a frame to `body`; they must not be kept.
+    /// Calls `body` with the bytes of a frame, which are valid only during the call.
     @inlinable
     public func withBytes<R, E: Error>(
         at index: Int, _ body: (UnsafeRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
-        // The frame lives in `slots`, which only this object's own mutation could take away: `body` must not mutate it.
+        // The frame lives in `slots`, which only a mutation of this object could free: `body` must not mutate it.
         defer { withExtendedLifetime(self) {} }
         return try body(bytes(at: index))
     }
 
-    /// Lends the bytes of a frame to a `body` that does not throw. (The compiler, Swift 6.3, crashes on taking the other
-    /// `withBytes` for a protocol's requirement that does not throw.)
+    /// Calls `body` with the bytes of a frame, which are valid only during the call. (Swift 6.3 crashes when the other
+    /// `withBytes` satisfies a protocol requirement that does not throw.)
     @inlinable
     public func withBytes<R>(at index: Int, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         defer { withExtendedLifetime(self) {} }
         return body(bytes(at: index))
     }
 
-    /// A copy of a frame's bytes; for cold paths and tests.
+    /// Returns a copy of a frame's bytes, for cold paths and tests.
     public func array(at index: Int) -> [UInt8] {
         [UInt8](bytes(at: index))
     }
 
-    /// A frame as text, malformed UTF-8 repaired; for cold paths and tests.
+    /// Returns a frame as text, with malformed UTF-8 repaired, for cold paths and tests.
     public func string(at index: Int) -> String {
         String(decoding: bytes(at: index), as: UTF8.self)
     }
 
-    /// The frame's payload by reference, alive on its own and for any thread.
+    /// Returns a frame's payload by reference. It outlives the message and any thread may use it.
     public func frame(at index: Int) -> Frame {
         Frame(sharing: slot(index))
     }
 
-    /// The descriptor of the connection that the message was received from (`ZMQ_SRCFD`), which is also the value of that
-    /// connection's ``MonitorEvent``s; `nil` for a message that did not come over tcp or ipc.
+    /// The descriptor of the connection that the message was received from (`ZMQ_SRCFD`). It equals the descriptor in
+    /// that connection's ``MonitorEvent``s. Nil for a message that did not arrive over tcp or ipc.
     ///
-    /// Descriptors are reused by later connections. A `disconnected` event is in the monitor's queue before a message of
-    /// a later connection with the same descriptor can be received: who maps descriptors to peers drains the monitor
-    /// before adding a peer, and then never takes the old connection's end for the new one's.
+    /// Later connections reuse descriptors. The monitor queues a `disconnected` event before a message of a later
+    /// connection with the same descriptor can be received. To map descriptors to peers, drain the monitor before
+    /// adding a peer; then the end of the old connection is never attributed to the new one.
     public var sourceDescriptor: Int32? {
         guard let slot = lastSlot else { return nil }
         let descriptor = zmq_msg_get(slot, ZMQ_SRCFD)
         return descriptor >= 0 ? descriptor : nil
     }
 
-    /// The user whom the ZAP handler took the sender's connection for (`User-Id`); `nil` without one.
+    /// The user id that the ZAP handler gave to the sender's connection (`User-Id`); nil without one.
     public var userID: String? {
         guard let slot = lastSlot, let text = zmq_msg_gets(slot, "User-Id") else { return nil }
         return String(cString: text)
@@ -115,18 +116,18 @@ public final class Message {
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Appends a frame of `byteCount` bytes that `fill` writes in place; what it leaves unwritten is undefined.
+    /// Appends a frame of `byteCount` bytes that `fill` writes in place. Bytes that it does not write are undefined.
     public func append(byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
         let slot = appendSlot(byteCount: byteCount)
         fill(UnsafeMutableRawBufferPointer(start: zmq_msg_data(slot), count: byteCount))
     }
 
-    /// Appends a frame of no bytes, such as the delimiter of an envelope.
+    /// Appends an empty frame, such as the delimiter of an envelope.
     public func appendEmpty() {
         _ = appendSlot(byteCount: 0)
     }
 
-    /// Appends a frame of `other` by reference: payloads of more than 33 bytes are not copied, and outlive `other`.
+    /// Appends a frame of `other` by reference. Payloads of more than 33 bytes are not copied and outlive `other`.
     public func append(sharing other: Message, at index: Int) {
         reserve(count + 1)  // first: `other` may be this message
         append(copyOf: other.slot(index))
@@ -144,14 +145,14 @@ public final class Message {
         append(copyOf: frame.slot)
     }
 
-    /// Lets go of every frame and keeps the room.
+    /// Removes all frames and keeps the slots.
     public func removeAll() {
         for index in 0..<count { zmq_msg_close(slots + index) }
         count = 0
         droppedFrames = 0
     }
 
-    /// Makes room for that many frames.
+    /// Makes room for `frames` frames in total.
     public func reserve(_ frames: Int) {
         guard frames > capacity else { return }
         let grown = max(frames, capacity * 2)
@@ -179,7 +180,8 @@ public final class Message {
         return slots + index
     }
 
-    /// Where the connection's properties are: libzmq gives a ROUTER's first frame, the routing id, none after a poll.
+    /// The slot that carries the connection's properties. libzmq does not set them on a ROUTER's first frame, the
+    /// routing id, after a poll.
     private var lastSlot: UnsafeMutablePointer<zmq_msg_t>? { count > 0 ? slots + (count - 1) : nil }
 
     private func appendSlot(byteCount: Int) -> UnsafeMutablePointer<zmq_msg_t> {
@@ -197,8 +199,9 @@ public final class Message {
         count += 1
     }
 
-    /// Reads one message off `socket` without waiting.
-    /// - Returns: 0, or the errno (`EAGAIN`: none there); then the message is empty.
+    /// Reads one message from `socket` without waiting.
+    ///
+    /// - Returns: 0, or the errno (`EAGAIN`: no message); then the message is empty.
     func receive(from socket: UnsafeMutableRawPointer, maxFrames: Int) -> Int32 {
         removeAll()
         while count < maxFrames {
@@ -214,7 +217,7 @@ public final class Message {
             count += 1
             if zmq_msg_more(slot) == 0 { return 0 }
         }
-        // The rest must be read off, or it would be taken for the beginning of the next message.
+        // The surplus frames must be read, otherwise they would be taken for the start of the next message.
         var surplus = zmq_msg_t()
         zmq_msg_init(&surplus)
         defer { zmq_msg_close(&surplus) }
@@ -229,8 +232,10 @@ public final class Message {
         return 0
     }
 
-    /// Hands every frame to `socket` without waiting and empties the message.
-    /// - Returns: 0, or the errno; if that is the first frame's (`EAGAIN`, `EHOSTUNREACH`, `EFSM`), the message is untouched.
+    /// Sends all frames to `socket` without waiting and empties the message.
+    ///
+    /// - Returns: 0, or the errno. If sending the first frame failed (`EAGAIN`, `EHOSTUNREACH`, `EFSM`), the message is
+    ///   unchanged.
     func send(to socket: UnsafeMutableRawPointer) -> Int32 {
         var failure: Int32 = 0
         for index in 0..<count {
@@ -239,9 +244,9 @@ public final class Message {
                 let errno = zmq_errno()
                 if errno == EINTR { continue }
                 if index == 0 { return errno }
-                // The high-water mark counts whole messages, so EAGAIN past the first frame means that the peer has gone
-                // in between. libzmq has rolled back what went before and swallows the frames up to the last one:
-                // the message is lost with its peer, as it would have been a moment later in the peer's queue.
+                // The high-water mark counts whole messages, so EAGAIN after the first frame means that the peer has
+                // gone in between. libzmq has rolled back the frames before and discards the rest up to the last one.
+                // The message is lost with its peer, just as it would have been a moment later in the peer's queue.
                 if errno != EAGAIN { failure = errno }
                 break
             }
@@ -261,8 +266,8 @@ public final class Message {
     }
 }
 
-/// The payload of one frame, by reference: it outlives the ``Message`` it came from and goes to any thread.
-// @unchecked: nothing changes the frame between init and deinit except libzmq's own reference count, which is atomic.
+/// The payload of one frame, by reference. It outlives its ``Message``, and any thread may use it.
+// @unchecked: between init and deinit only libzmq's own reference count changes, and that is atomic.
 public final class Frame: @unchecked Sendable {
     fileprivate let slot: UnsafeMutablePointer<zmq_msg_t>
 
@@ -272,7 +277,7 @@ public final class Frame: @unchecked Sendable {
         zmq_msg_copy(slot, source)
     }
 
-    /// A frame with a copy of `bytes`.
+    /// Creates a frame with a copy of `bytes`.
     public init(_ bytes: UnsafeRawBufferPointer) {
         slot = .allocate(capacity: 1)
         guard zmq_msg_init_size(slot, bytes.count) == 0 else { fatalError("no memory for \(bytes.count) bytes") }
@@ -287,7 +292,7 @@ public final class Frame: @unchecked Sendable {
     /// The size in bytes.
     public var byteCount: Int { zmq_msg_size(slot) }
 
-    /// Lends the bytes to `body`; they must not be kept.
+    /// Calls `body` with the bytes, which are valid only during the call.
     @inlinable
     public func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         defer { withExtendedLifetime(self) {} }

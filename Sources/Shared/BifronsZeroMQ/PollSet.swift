@@ -1,15 +1,15 @@
 import CZeroMQ
 import Glibc
 
-/// What one thread waits for: sockets, monitors and descriptors; level-triggered (`zmq_poll`).
+/// The sockets, monitors and descriptors that one thread waits for; level-triggered (`zmq_poll`).
 ///
-/// Indices stay valid until ``remove(_:)``. A socket that is closed while in the set is never ready again.
+/// An index stays valid until ``remove(_:)``. A socket that was closed while in the set is never ready again.
 public struct PollSet {
-    /// What to wait for.
+    /// The conditions to wait for.
     public struct Interest: OptionSet, Sendable {
         public let rawValue: Int16
         public init(rawValue: Int16) { self.rawValue = rawValue }
-        /// A message or bytes are there.
+        /// A message or bytes can be received.
         public static let readable = Interest(rawValue: 1)
         /// A message or bytes can be sent.
         public static let writable = Interest(rawValue: 2)
@@ -21,34 +21,38 @@ public struct PollSet {
     private var handles: [Socket.Handle?] = []
     private var free: [Int] = []
 
-    /// An empty set.
+    /// Creates an empty set.
     public init() {}
 
     /// Adds a socket.
-    /// - Returns: its index.
+    ///
+    /// - Returns: Its index.
     public mutating func add(_ socket: borrowing Socket, _ interest: Interest = .readable) -> Int {
         insert(zmq_pollitem_t(socket: socket.handle.raw, fd: -1, events: interest.rawValue, revents: 0), socket.handle)
     }
 
     /// Adds a monitor.
-    /// - Returns: its index.
+    ///
+    /// - Returns: Its index.
     public mutating func add(_ monitor: borrowing Monitor) -> Int {
         add(monitor.socket)
     }
 
-    /// Adds a descriptor, which stays its owner's.
-    /// - Returns: its index.
+    /// Adds a descriptor, which its owner must keep open.
+    ///
+    /// - Returns: Its index.
     public mutating func add(descriptor: Int32, _ interest: Interest = .readable) -> Int {
         insert(zmq_pollitem_t(socket: nil, fd: descriptor, events: interest.rawValue, revents: 0), nil)
     }
 
     /// Adds a wake-up.
-    /// - Returns: its index.
+    ///
+    /// - Returns: Its index.
     public mutating func add(_ wakeUp: WakeUp) -> Int {
         add(descriptor: wakeUp.descriptor)
     }
 
-    /// Takes an entry out; its index is given to a later one.
+    /// Removes an entry. Its index may be reused.
     public mutating func remove(_ index: Int) {
         precondition(!free.contains(index), "entry \(index) was removed before")
         items[index] = .vacant
@@ -56,14 +60,15 @@ public struct PollSet {
         free.append(index)
     }
 
-    /// Changes what an entry is waited for; an empty interest lets it rest.
+    /// Changes the conditions that an entry waits for. An empty interest pauses the entry.
     public mutating func setInterest(_ interest: Interest, at index: Int) {
         items[index].events = interest.rawValue
     }
 
     /// Waits until an entry is ready.
-    /// - Parameter milliseconds: how long at most; 0: only look; -1: for ever.
-    /// - Returns: how many are ready; 0 when the time is over, and when a signal came.
+    ///
+    /// - Parameter milliseconds: The longest time to wait; 0: only checks; -1: no limit.
+    /// - Returns: The number of ready entries; 0 after the time is over or a signal has interrupted the wait.
     public mutating func wait(milliseconds: Int) throws(ZeroMQError) -> Int {
         for (index, handle) in handles.enumerated() where handle != nil && handle?.raw == nil { items[index] = .vacant }
         let ready = items.withUnsafeMutableBufferPointer {
@@ -76,10 +81,10 @@ public struct PollSet {
         return 0
     }
 
-    /// Whether the last ``wait(milliseconds:)`` found something to receive. It may still turn out to be nothing.
+    /// Returns whether the last ``wait(milliseconds:)`` found data to receive. A later receive may still find none.
     public func isReadable(_ index: Int) -> Bool { items[index].revents & Interest.readable.rawValue != 0 }
 
-    /// Whether the last ``wait(milliseconds:)`` found a descriptor broken.
+    /// Returns whether the last ``wait(milliseconds:)`` found an error on a descriptor.
     public func isFailed(_ index: Int) -> Bool { items[index].revents & Interest.failed.rawValue != 0 }
 
     private mutating func insert(_ item: zmq_pollitem_t, _ handle: Socket.Handle?) -> Int {
@@ -95,6 +100,6 @@ public struct PollSet {
 }
 
 extension zmq_pollitem_t {
-    /// An entry that is never ready: poll(2) ignores negative descriptors.
+    /// An entry that is never ready, because poll(2) ignores negative descriptors.
     fileprivate static var vacant: zmq_pollitem_t { zmq_pollitem_t(socket: nil, fd: -1, events: 0, revents: 0) }
 }

@@ -1,12 +1,12 @@
 import CZeroMQ
 import Glibc
 
-/// A socket of libzmq. Closed when its owner lets go of it.
+/// A libzmq socket. It is closed when its owner releases it.
 ///
-/// Used by one thread at a time, and never waits: ``PollSet`` does that. Handing it on to another thread, as a `sending`
-/// value, is allowed.
+/// Only one thread at a time may use it. It never blocks unless asked to wait; use a ``PollSet`` for several sockets.
+/// It may be passed to another thread as a `sending` value.
 public struct Socket: ~Copyable {
-    /// The messaging pattern that a socket is one end of.
+    /// A socket's messaging pattern.
     public enum Kind: String, Sendable {
         case router, dealer, req, rep, pair
 
@@ -21,19 +21,19 @@ public struct Socket: ~Copyable {
         }
     }
 
-    /// What became of a message.
+    /// The result of sending a message.
     public enum SendOutcome: Sendable {
-        /// It is libzmq's now, and the ``Message`` is empty.
+        /// libzmq owns the message now, and the ``Message`` is empty.
         case sent
-        /// Nobody is connected, or the peer's queue is at its high-water mark. The message is untouched.
+        /// No peer is connected, or the peer's queue is at its high-water mark. The message is unchanged.
         case wouldBlock
-        /// ROUTER: no peer has the routing id of the first frame (any more). The message is untouched.
+        /// ROUTER: no peer has the routing id in the first frame. The message is unchanged.
         case unroutable
     }
 
     /// The messaging pattern.
     public let kind: Kind
-    /// Shared with the monitor and the poll sets that know of this socket, so that they notice its end.
+    /// Shared with the monitor and the poll sets that contain this socket, so that they notice when it is closed.
     let handle: Handle
     private let raw: UnsafeMutableRawPointer
 
@@ -66,18 +66,18 @@ public struct Socket: ~Copyable {
         guard zmq_unbind(raw, endpoint) == 0 else { throw .last("unbind", endpoint) }
     }
 
-    /// Connects to `endpoint`, now or as soon as somebody listens there, and again whenever the connection is lost.
+    /// Connects to `endpoint`, as soon as a peer listens there, and again whenever the connection is lost.
     public borrowing func connect(_ endpoint: String) throws(ZeroMQError) {
         try Self.checkPort(of: endpoint, "connect")
         guard zmq_connect(raw, endpoint) == 0 else { throw .last("connect", endpoint) }
     }
 
-    /// Ends the connection to `endpoint`, which was connected to, with all that is queued for it and from it.
+    /// Ends the connection to `endpoint` and discards all messages queued to and from it.
     public borrowing func disconnect(_ endpoint: String) throws(ZeroMQError) {
         guard zmq_disconnect(raw, endpoint) == 0 else { throw .last("disconnect", endpoint) }
     }
 
-    /// The endpoint of the last `bind` or `connect`, with the port that was chosen; empty before.
+    /// The endpoint of the last `bind` or `connect`, with the actual port; empty before the first one.
     public var lastEndpoint: String {
         var text = [UInt8](repeating: 0, count: 256)
         var length = text.count
@@ -85,7 +85,7 @@ public struct Socket: ~Copyable {
         return String(decoding: text.prefix(max(length - 1, 0)), as: UTF8.self)
     }
 
-    /// libzmq takes port numbers modulo 65536 and listens somewhere else.
+    /// Rejects port numbers above 65535: libzmq takes them modulo 65536 and would listen elsewhere.
     private static func checkPort(of endpoint: String, _ operation: String) throws(ZeroMQError) {
         guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":"),
             let port = Int(endpoint[colon...].dropFirst()), !(0...65535).contains(port)
@@ -95,9 +95,12 @@ public struct Socket: ~Copyable {
 
     // MARK: Messages
 
-    /// Takes the next message, if there is one, into `message`, replacing what was there. Never waits.
-    /// - Parameter maxFrames: frames to keep; those beyond are read off and counted in ``Message/droppedFrames``.
-    /// - Returns: false, with `message` empty, if there was none.
+    /// Receives the next message, if any, into `message`, replacing its frames. Never waits.
+    ///
+    /// - Parameters:
+    ///   - message: The message to fill.
+    ///   - maxFrames: The most frames to keep. Further ones are discarded and counted in ``Message/droppedFrames``.
+    /// - Returns: False, with `message` empty, if there was no message.
     public borrowing func receive(into message: Message, maxFrames: Int = 64) throws(ZeroMQError) -> Bool {
         let errno = message.receive(from: raw, maxFrames: maxFrames)
         if errno == 0 { return true }
@@ -105,8 +108,8 @@ public struct Socket: ~Copyable {
         throw ZeroMQError(errno: errno, operation: "receive from", subject: "\(kind) socket")
     }
 
-    /// Hands `message` to libzmq, whole or not at all. Never waits. A ROUTER takes the first frame as the peer's routing
-    /// id and needs at least one more.
+    /// Sends `message`, entirely or not at all. Never waits. A ROUTER takes the first frame as the peer's routing id
+    /// and needs at least one more frame.
     public borrowing func send(_ message: Message) throws(ZeroMQError) -> SendOutcome {
         precondition(message.count > 0, "a message without frames cannot be sent")
         let errno = message.send(to: raw)
@@ -118,9 +121,12 @@ public struct Socket: ~Copyable {
         }
     }
 
-    /// Waits until the socket is ready; for programs with a single socket, others use a ``PollSet``.
-    /// - Parameter milliseconds: how long at most; -1: for ever.
-    /// - Returns: whether it is ready.
+    /// Waits until the socket is ready. For programs with a single socket; others use a ``PollSet``.
+    ///
+    /// - Parameters:
+    ///   - interest: The condition to wait for.
+    ///   - milliseconds: The longest time to wait; -1: no limit.
+    /// - Returns: Whether the socket is ready.
     public borrowing func wait(
         for interest: PollSet.Interest = .readable, milliseconds: Int
     ) throws(ZeroMQError) -> Bool {
@@ -132,14 +138,15 @@ public struct Socket: ~Copyable {
 
     // MARK: Monitor
 
-    /// Tells of the connections of this socket from now on. At most one monitor a socket: a second one ends the first.
+    /// Returns the events of this socket's connections from now on. A socket has at most one monitor; a second one ends
+    /// the first.
     public borrowing func monitor(
         _ kinds: Set<MonitorEvent.Kind> = Set(MonitorEvent.Kind.allCases)
     ) throws(ZeroMQError) -> Monitor {
         try Monitor(of: handle, kinds)
     }
 
-    /// The raw socket and whether it is still open.
+    /// The raw socket; nil once it is closed.
     final class Handle {
         private(set) var raw: UnsafeMutableRawPointer?
         let context: Context

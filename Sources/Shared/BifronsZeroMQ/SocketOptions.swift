@@ -1,18 +1,18 @@
 import CZeroMQ
 import Glibc
 
-/// The settings of a ``Socket``, applied before it binds or connects. Durations count in whole milliseconds.
+/// The settings of a ``Socket``, applied before it binds or connects. Durations are rounded up to whole milliseconds.
 ///
-/// `ZMQ_IMMEDIATE` is not among them: with it libzmq takes a lost connection's queue away from under the reader, and ends the
-/// program by an assertion (`!_more`, `fq.cpp`) if that happens between two frames of a message.
+/// `ZMQ_IMMEDIATE` is deliberately missing. With it libzmq removes a lost connection's queue while it is being read,
+/// and aborts the program with an assertion (`!_more`, `fq.cpp`) if that happens between two frames of a message.
 public struct SocketOptions: Sendable {
-    /// libzmq's own heartbeats on a connection (ZMTP PING): they find a peer whose machine or network has gone.
+    /// libzmq's own heartbeats on a connection (ZMTP PING), which detect a peer whose machine or network is gone.
     public struct Heartbeat: Sendable {
-        /// Between two pings.
+        /// The time between two pings.
         public var interval: Duration
-        /// Without traffic for so long after a ping the connection is closed.
+        /// The time without traffic after a ping until the connection is closed.
         public var timeout: Duration
-        /// What the other side is told to use as its timeout (in tenths of a second); `nil`: nothing.
+        /// The timeout that the peer is told to use, in steps of 0.1 s; nil: the peer is told none.
         public var timeToLive: Duration?
 
         public init(interval: Duration, timeout: Duration, timeToLive: Duration? = nil) {
@@ -22,13 +22,13 @@ public struct SocketOptions: Sendable {
         }
     }
 
-    /// TCP's keep-alive probes; `nil` leaves a number to the system.
+    /// TCP keep-alive probes; nil leaves a value to the system.
     public struct KeepAlive: Sendable {
-        /// Seconds without traffic before the first probe.
+        /// The seconds without traffic before the first probe.
         public var idleSeconds: Int?
-        /// Seconds between probes.
+        /// The seconds between probes.
         public var intervalSeconds: Int?
-        /// Unanswered probes after which the connection is closed.
+        /// The number of unanswered probes after which the connection is closed.
         public var probes: Int?
 
         public init(idleSeconds: Int? = nil, intervalSeconds: Int? = nil, probes: Int? = nil) {
@@ -38,46 +38,49 @@ public struct SocketOptions: Sendable {
         }
     }
 
-    /// ROUTER: tell of messages to unknown or full peers instead of dropping them silently.
+    /// ROUTER: whether sending to an unknown or full peer reports an error instead of silently dropping the message.
     public var routerMandatory = true
-    /// ROUTER: a peer that brings the routing id of another one takes its place; otherwise it is not heard until that one has
-    /// gone.
+    /// ROUTER: whether a new peer takes over the routing id of a connected one. Otherwise the new peer's messages are
+    /// not read until the old one is gone.
     public var routerHandover = false
-    /// DEALER, REQ, ROUTER: send an empty message on connecting, so that a ROUTER learns of this peer at once.
+    /// DEALER, REQ, ROUTER: whether to send an empty message on connecting, so that a ROUTER learns of this peer at
+    /// once.
     public var probeRouter = false
-    /// The name under which a ROUTER knows this socket: 1 to 255 bytes, the first not zero; `nil`: it makes one.
+    /// The routing id under which a ROUTER knows this socket: 1 to 255 bytes, the first not zero; nil: the ROUTER makes
+    /// one.
     public var routingID: [UInt8]?
-    /// Messages queued to a peer before ``Socket/send(_:)`` says `wouldBlock`; 0: no limit.
+    /// The number of messages queued for a peer at which ``Socket/send(_:)`` returns `wouldBlock`; 0: no limit.
     public var sendHighWater = 1000
-    /// Messages queued from a peer before its sender is held up; 0: no limit.
+    /// The number of messages queued from a peer at which its sender is blocked; 0: no limit.
     public var receiveHighWater = 1000
-    /// How long closing may go on sending what is queued; `nil`: for ever (then ending the context can hang).
+    /// How long closing may continue to send queued messages; nil: no limit (then ending the context can hang).
     public var linger: Duration? = .zero
-    /// Bytes of a single frame beyond which the connection is closed; `nil`: no limit.
+    /// The largest frame in bytes; a larger one closes the connection. Nil: no limit.
     public var maxMessageSize: Int?
-    /// libzmq's heartbeats; `nil`: none. Not for a socket that strangers connect to: libzmq 4.3.4 ends the program by an
-    /// assertion (`!_io_error`, `stream_engine_base.cpp`) at the next PING if a connection is reset from which it takes no
-    /// messages just then, as from one whose routing id another one took over.
+    /// libzmq's heartbeats; nil: none. Do not use them on a socket that unknown peers connect to: libzmq 4.3.4 aborts
+    /// the program with an assertion (`!_io_error`, `stream_engine_base.cpp`) at the next PING if a connection is reset
+    /// while no messages are taken from it, as happens after another peer took over its routing id.
     public var heartbeat: Heartbeat?
-    /// How long TCP may take to make a connection before it is tried anew, with the name looked up again; `nil`: as long as
-    /// the system tries, which is two minutes for a machine that has gone.
+    /// How long a TCP connection attempt may take before a new one starts, which resolves the name again; nil: as long
+    /// as the system tries, about two minutes for a machine that is gone.
     public var connectTimeout: Duration? = .seconds(3)
-    /// How long a connection may take for its handshake; `nil`: for ever.
+    /// How long a connection's handshake may take; nil: no limit.
     public var handshakeInterval: Duration? = .seconds(30)
-    /// TCP keep-alive; `nil`: as the system has it.
+    /// TCP keep-alive; nil: the system's default.
     public var tcpKeepAlive: KeepAlive?
-    /// How long what was sent may stay unacknowledged by the other side's TCP, or its keep-alive probes unanswered, before
-    /// the connection is closed; `nil`: as the system has it.
+    /// How long sent data may stay unacknowledged by the peer's TCP, or keep-alive probes unanswered, before the
+    /// connection is closed; nil: the system's default.
     public var tcpAcknowledgementTimeout: Duration?
-    /// Waiting time before connecting again after a lost connection, doubled up to `reconnectMaximum`.
+    /// The time before the first reconnection attempt. It doubles with each attempt up to `reconnectMaximum`.
     public var reconnectMinimum: Duration = .milliseconds(100)
-    /// The longest such waiting time; not more than `reconnectMinimum`: no doubling.
+    /// The longest time between reconnection attempts. If it does not exceed `reconnectMinimum`, the time does not
+    /// double.
     public var reconnectMaximum: Duration = .seconds(2)
-    /// IPv6 besides IPv4.
+    /// Whether to use IPv6 in addition to IPv4.
     public var ipv6 = false
-    /// Encryption and authentication of the connections.
+    /// The encryption and authentication of the connections.
     public var curve: Curve.Role = .none
-    /// What the ZAP handler of the context is told to judge connections by; `nil`: none.
+    /// The domain under which the context's ZAP handler judges connections; nil: none.
     public var zapDomain: String?
 
     public init() {}
@@ -153,7 +156,7 @@ public struct SocketOptions: Sendable {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded up so that a short time is never taken for none.
+    /// The duration in milliseconds, rounded up so that a short time does not become zero.
     var wholeMilliseconds: Int32 {
         let (seconds, attoseconds) = components
         let milliseconds = (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000

@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// Wakes the thread that waits in a ``PollSet``, from any thread: an eventfd.
+/// Wakes a thread that waits in a ``PollSet``, from any thread, by an eventfd.
 public final class WakeUp: Sendable {
-    /// Readable from ``signal()`` to ``clear()``.
+    /// The descriptor, readable from ``signal()`` to ``clear()``.
     public let descriptor: Int32
 
     public init() throws(ZeroMQError) {
@@ -13,14 +13,14 @@ public final class WakeUp: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Makes the descriptor readable. Any number of signals before a ``clear()`` count as one.
+    /// Makes the descriptor readable. Several signals before a ``clear()`` count as one.
     public func signal() {
         var one: UInt64 = 1
-        // Full is as good as written: the descriptor is readable.
+        // A full counter is fine, because the descriptor is readable then.
         while write(descriptor, &one, 8) < 0 && errno == EINTR {}
     }
 
-    /// Makes the descriptor unreadable again. Look at what the signal was for after this, not before.
+    /// Makes the descriptor unreadable again. Check the reason for the signal after this call, not before.
     public func clear() {
         var count: UInt64 = 0
         while read(descriptor, &count, 8) < 0 && errno == EINTR {}

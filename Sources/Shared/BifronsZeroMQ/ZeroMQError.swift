@@ -1,30 +1,30 @@
 import CZeroMQ
 import Glibc
 
-/// What libzmq refused to do, to what, and why.
+/// An operation that libzmq refused, its subject, and the reason.
 ///
-/// `description` is one sentence for the person who started the program:
-/// `cannot bind tcp://127.0.0.1:5555: address already in use; stop the other process or choose another endpoint`.
+/// `description` is one sentence for the person who started the program: `cannot bind tcp://127.0.0.1:5555: address
+/// already in use; stop the other process or choose another endpoint`.
 public struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The meaning of an errno of libzmq.
+    /// The meaning of an errno from libzmq.
     public enum Code: Equatable, Sendable {
-        /// Somebody else is bound to that endpoint.
+        /// Another process or socket is bound to that endpoint.
         case addressInUse
-        /// No interface of this machine has that address, or the name of the host or interface is not known.
+        /// No interface of this machine has that address, or the host or interface name is unknown.
         case addressNotAvailable
         /// The endpoint, option or argument is malformed or out of range.
         case invalidArgument
-        /// There is no such transport (`http://`), or the transport does not fit the kind of the socket.
+        /// The transport does not exist (`http://`) or does not fit the kind of socket.
         case transportNotSupported
-        /// Missing rights: a port below 1024, a folder that cannot be written.
+        /// The rights are missing: a port below 1024, or a folder that is not writable.
         case permissionDenied
-        /// The path of an `ipc://` endpoint has no folder; or the endpoint to unbind or disconnect was not in use.
+        /// The folder of an `ipc://` path does not exist, or the endpoint to unbind or disconnect was not in use.
         case notFound
         /// The path of an `ipc://` endpoint is longer than the 107 bytes of `sockaddr_un`.
         case pathTooLong
         /// Nobody is bound to that `inproc://` or `ipc://` endpoint.
         case connectionRefused
-        /// The limit of descriptors of the process or of sockets of the context is reached.
+        /// The process's limit of descriptors or the context's limit of sockets is reached.
         case tooManyDescriptors
         /// The context was shut down; close the socket.
         case contextTerminated
@@ -34,22 +34,22 @@ public struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible {
         case notASocket
         /// libzmq or the system ran out of memory.
         case outOfMemory
-        /// This build of libzmq cannot do it (for instance CURVE without libsodium).
+        /// This build of libzmq does not support it (for instance CURVE without libsodium).
         case notSupported
-        /// Anything else: see ``ZeroMQError/errno``.
+        /// Any other error: see ``ZeroMQError/errno``.
         case other
     }
 
-    /// What went wrong, by meaning.
+    /// The meaning of the error.
     public let code: Code
-    /// The number behind ``code``: libzmq's own above 156384712, else the system's.
+    /// The errno: libzmq's own if above 156384712, otherwise the system's.
     public let errno: Int32
-    /// What was tried: `bind`, `connect`, `receive from`, `set`…
+    /// The operation: `bind`, `connect`, `receive from`, `set`…
     public let operation: String
-    /// What it was tried on: an endpoint, the name of an option, or the kind of the socket. Never a key.
+    /// The subject of the operation: an endpoint, an option's name, or the kind of socket. Never a key.
     public let subject: String
 
-    /// An error of `errno`, as libzmq left it.
+    /// Creates the error for an `errno` that libzmq has set.
     public init(errno: Int32, operation: String, subject: String) {
         self.errno = errno
         self.operation = operation
@@ -57,12 +57,12 @@ public struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible {
         self.code = Code(errno: errno)
     }
 
-    /// The endpoint in question, if ``subject`` is one.
+    /// The endpoint, if ``subject`` is one; nil otherwise.
     public var endpoint: String? {
         subject.utf8.indices.contains { subject[$0...].hasPrefix("://") } ? subject : nil
     }
 
-    /// The meaning and what to do, without operation and subject.
+    /// The meaning and the remedy, without operation and subject.
     public var meaning: String {
         switch code {
         case .addressInUse: "address already in use; stop the other process or choose another endpoint"
@@ -94,7 +94,7 @@ public struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ZeroMQError.Code {
-    /// The meaning of `errno`.
+    /// Returns the meaning of `errno`.
     public init(errno: Int32) {
         self =
             switch errno {

@@ -1,40 +1,45 @@
 internal import BifronsZeroMQ
 
-/// Who may speak to a router: public keys, each with a role and a name.
+/// The principals that may connect to a router: public keys, each with a role and a name.
 ///
-/// A text of lines `KEY ROLE NAME`: 40 characters of Z85, `client`, `worker`, `gateway` or `operator`, and a name of its own.
-/// Empty lines, and those that begin with `#`, are passed over. (`#` is Z85's largest digit: four bytes never begin with it.)
+/// The text has lines `KEY ROLE NAME`: 40 characters of Z85; `client`, `worker`, `gateway` or `operator`; and a unique
+/// name. Empty lines and lines that begin with `#` are ignored. (No key begins with `#`: it is Z85's largest digit, and
+/// four bytes never encode to a group that begins with it.)
 package struct AllowList: Equatable, Sendable {
     /// What the owner of a key may do.
     package enum Role: String, CaseIterable, Sendable {
-        /// Submit jobs, and cancel its own.
+        /// May submit jobs and cancel its own.
         case client
-        /// Score.
+        /// May register as a worker and take jobs.
         case worker
-        /// What a client may, and say for whom, and look at the status.
+        /// May do what a client may, name the principal of a request, and read the status.
         case gateway
-        /// What a client may, and look at the status, and cancel everybody's jobs.
+        /// May do what a client may, read the status, and cancel anybody's jobs.
         case `operator`
     }
 
-    /// Whom a key stands for.
+    /// The principal of a key.
     package struct Entry: Equatable, Sendable {
         package let role: Role
         package let name: String
     }
 
-    /// Bytes of the longest list.
+    /// The largest size of a list in bytes.
     package static let maxBytes = 1 << 20
-    /// Bytes of a name.
+    /// The largest length of a name in bytes.
     package static let nameBytes = 64
 
     private let entries: [String: Entry]
 
-    /// Whose key this is; `nil` if it is not in the list.
+    /// Returns the principal of a key; nil if the key is not in the list.
     package subscript(publicKey: String) -> Entry? { entries[publicKey] }
 
-    /// Reads a list. Any bytes give a list or an error that names the line.
-    /// - Parameter source: what the error calls the text, a path for instance.
+    /// Parses a list. Any bytes give a list or an error.
+    ///
+    /// - Parameters:
+    ///   - bytes: The text.
+    ///   - source: The name of the text in errors, such as a path.
+    /// - Throws: ``KeyringError`` that names the line.
     package init(parsing bytes: [UInt8], source: String) throws(KeyringError) {
         guard bytes.count <= Self.maxBytes else {
             throw KeyringError("\(source) has more than \(Self.maxBytes) bytes; shorten the list")

@@ -3,18 +3,19 @@ import Glibc
 
 /// A folder of keys, as `bifrons keygen` makes it.
 ///
-///     router.public    the router's public key: everybody needs it
-///     router.secret    the router's own; a router needs this one and the list
+///     router.public    the router's public key, which every process needs
+///     router.secret    the router's secret key; a router needs it and the allow-list
 ///     allowed          the allow-list
 ///     client.secret, worker.secret, gateway.secret, operator.secret
 ///
-/// Who is not the router needs two files of it: `router.public` and its own secret. A public key follows from its secret.
+/// Any process other than a router needs two files: `router.public` and its own secret key. The public key is derived
+/// from the secret key.
 package struct KeyFolder: Sendable {
     package static let routerPublic = "router.public"
     package static let routerSecret = "router.secret"
     package static let allowed = "allowed"
 
-    /// Bytes of a key's file: the key and some white space.
+    /// The largest size of a key file in bytes: the key and some white space.
     private static let maxKeyFileBytes = 64
 
     package let path: String
@@ -25,18 +26,24 @@ package struct KeyFolder: Sendable {
 
     // MARK: Reading
 
-    /// The router's side of CURVE.
+    /// Returns the router's side of CURVE.
+    ///
+    /// - Throws: ``KeyringError`` if the secret key is missing, malformed or readable by others.
     package func server() throws(KeyringError) -> Curve.Role {
         .server(secretKey: try secretKey(Self.routerSecret))
     }
 
-    /// The allow-list.
+    /// Reads the allow-list.
+    ///
+    /// - Throws: ``KeyringError`` if it is missing or malformed.
     package func allowList() throws(KeyringError) -> AllowList {
         let path = "\(path)/\(Self.allowed)"
         return try AllowList(parsing: Self.read(path, atMost: AllowList.maxBytes).bytes, source: path)
     }
 
-    /// The other side of CURVE, for the first of the roles whose secret key is here.
+    /// Returns the client side of CURVE, with the secret key of the first of the roles for which the folder has one.
+    ///
+    /// - Throws: ``KeyringError`` if a key is missing, malformed, or a secret key is readable by others.
     package func client(_ roles: AllowList.Role...) throws(KeyringError) -> Curve.Role {
         let name = Self.secret(of: roles.first(where: has) ?? roles[0])
         let serverPath = "\(path)/\(Self.routerPublic)"
@@ -50,7 +57,7 @@ package struct KeyFolder: Sendable {
         }
     }
 
-    /// Whether the secret key of a role is here.
+    /// Returns whether the folder has the secret key of a role.
     package func has(_ role: AllowList.Role) -> Bool {
         access("\(path)/\(Self.secret(of: role))", F_OK) == 0
     }
@@ -60,7 +67,8 @@ package struct KeyFolder: Sendable {
     private func secretKey(_ name: String) throws(KeyringError) -> String {
         let path = "\(path)/\(name)"
         let (bytes, status) = try Self.read(path, atMost: Self.maxKeyFileBytes)
-        // Root may let a group read it: Kubernetes and systemd hand secrets to a service in no other way.
+        // If root owns the file, its group may read it, because Kubernetes and systemd have no other way to pass
+        // secrets to a service.
         let others: mode_t = status.st_uid == 0 ? 0o037 : 0o077
         guard status.st_mode & others == 0 else {
             throw KeyringError("\(path) can be read by other users; make it private (chmod 600) or make new keys")
@@ -104,7 +112,8 @@ package struct KeyFolder: Sendable {
     // MARK: Making
 
     /// Makes the folder, a key pair for the router and one for each role, and the list that allows them.
-    /// - Throws: if anything of that name is there already, or it cannot be written.
+    ///
+    /// - Throws: ``KeyringError`` if a file of that name exists or cannot be written.
     package static func make(at path: String) throws(KeyringError) -> KeyFolder {
         guard mkdir(path, 0o700) == 0 else {
             let reason = errno == EEXIST ? "it exists; nothing is overwritten" : String(cString: strerror(errno))

@@ -1,4 +1,4 @@
-/// Why keys cannot be used or made, in one sentence. Never holds a key.
+/// The reason why keys cannot be used or made, in one sentence. It never contains a key.
 package struct KeyringError: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
