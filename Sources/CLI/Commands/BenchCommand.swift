@@ -7,7 +7,7 @@ import Reactor
 import Settings
 import Synchronization
 
-/// `bifrons bench`.
+/// The command `bifrons bench`.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Loads the service and measures verdicts a second and latencies.",
@@ -59,17 +59,21 @@ struct BenchCommand: AsyncParsableCommand {
     }
 }
 
-/// The pictures to submit: all in memory, so that no disk is measured, and therefore not without end.
+/// The images to submit. They are held in memory so that no disk is measured, and are therefore limited in total size.
 struct BenchLoad {
+    /// The largest total size of the images in bytes.
     static let room = 256_000_000
 
     private(set) var pictures: [[UInt8]] = []
     private(set) var unreadable = 0
     private(set) var surplus = 0
 
+    /// Reads the images.
+    ///
     /// - Parameters:
-    ///   - limit: bytes of a picture beyond which it counts as unreadable.
-    ///   - room: bytes of all pictures together.
+    ///   - sources: The images to read.
+    ///   - limit: The size in bytes above which an image counts as unreadable.
+    ///   - room: The largest total size in bytes.
     init(_ sources: [ImageSource], limit: Int, room: Int = Self.room) {
         var bytes = 0
         for (index, source) in sources.enumerated() {
@@ -86,7 +90,7 @@ struct BenchLoad {
         }
     }
 
-    /// What is left out and why, for people; nil if nothing is.
+    /// A sentence that says which images are left out and why; nil if none are.
     var omission: String? {
         var reasons: [String] = []
         if unreadable > 0 { reasons.append("\(unreadable) cannot be read or are too large") }
@@ -95,10 +99,10 @@ struct BenchLoad {
     }
 }
 
-/// Counts what is answered between two instants.
+/// Counts the outcomes and latencies of jobs that are answered between two instants.
 final class Measurement: Sendable {
     private struct Counts {
-        // Up to an hour in microseconds, three digits: some 200 KB.
+        // Up to an hour in microseconds, with three significant digits: about 200 KB.
         var latencies = Histogram<UInt64>(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three)
         var outcomes: [String: Int] = [:]
     }
@@ -113,8 +117,11 @@ final class Measurement: Sendable {
         self.end = end
     }
 
-    /// Keeps so many jobs in flight until the end.
-    /// - Parameter job: does the job of that number and says how it ended, by status.
+    /// Keeps `concurrency` jobs in flight until the end.
+    ///
+    /// - Parameters:
+    ///   - concurrency: The number of jobs in flight.
+    ///   - job: Does the job with a number and returns its outcome: the status of the reply, or an error code.
     func load(concurrency: Int, _ job: @escaping @Sendable (Int) async -> String) async {
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<concurrency {
@@ -162,7 +169,7 @@ final class Measurement: Sendable {
     }
 }
 
-/// What a load came to.
+/// The result of a benchmark.
 struct BenchReport: Codable, Equatable {
     struct Latency: Codable, Equatable {
         var p50, p90, p99, p999, max: Double
@@ -173,16 +180,16 @@ struct BenchReport: Codable, Equatable {
     var seconds: Double
     var verdicts: Int
     var verdictsPerSecond: Double
-    /// Of verdicts only; nil if there was none.
+    /// The latencies of verdicts; nil if there were none.
     var latencyMs: Latency?
-    /// Answers that were no verdict, by status or by what went wrong on the way.
+    /// The number of answers without a verdict, by status or by error code.
     var errors: [String: Int]
 
     var json: String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = .sortedKeys
-        // Every number in it is finite, the only thing that could make this fail.
+        // Encoding could fail only for a number that is not finite, and all are finite.
         return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 

@@ -1,7 +1,7 @@
 package import ArgumentParser
 import BifronsWire
 
-/// `bifrons`, the command line.
+/// The command line tool `bifrons`.
 package struct BifronsCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "bifrons", abstract: "Tells photographs of real faces from AI-generated ones.",

@@ -1,27 +1,32 @@
 import Glibc
 import Settings
 
-/// What to start.
+/// The executable and arguments of a child process.
 struct ChildCommand: Equatable {
     let executable: String
     let arguments: [String]
 }
 
-/// A process that this one started, on the thread that will see its end.
+/// A child process, which the thread that starts it must also wait for.
 ///
-/// The child holds one of a pair of sockets (`Supervision.descriptor`), by which it says that it is ready, and whose end is
-/// the child's end: so no signal has to be caught for it.
+/// The child holds one end of a pair of sockets (`Supervision.descriptor`). It writes there when it is ready, and the
+/// socket closes when the child ends, so no signal needs to be caught.
 final class ChildProcess {
     struct StartError: Error, CustomStringConvertible {
         let description: String
     }
 
     let id: pid_t
-    /// Readable when the child has said something or has ended.
+    /// Readable when the child has written something or has ended.
     let descriptor: Int32
     private var said: [UInt8] = []
 
-    /// - Parameter isQuiet: the child's standard output goes where the standard error goes.
+    /// Starts the child process.
+    ///
+    /// - Parameters:
+    ///   - command: The executable and its arguments.
+    ///   - isQuiet: Whether the child's standard output is redirected to the standard error.
+    /// - Throws: ``StartError`` if the process cannot be started.
     init(_ command: ChildCommand, isQuiet: Bool) throws(StartError) {
         var ends: [Int32] = [0, 0]
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
@@ -40,7 +45,7 @@ final class ChildProcess {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A process group of its own: ctrl-C reaches only us, who know the order in which to stop.
+        // A separate process group, so that ctrl-C reaches only this process, which knows the order in which to stop.
         posix_spawnattr_setpgroup(&attributes, 0)
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -71,7 +76,7 @@ final class ChildProcess {
         kill(id, signal)
     }
 
-    /// What the child has said since the last call, a line each; and how it ended, if it has.
+    /// Returns the lines that the child has written since the last call, and how it ended if it has.
     func receive() -> (lines: [String], end: Supervisor.End?) {
         var buffer: [UInt8] = Array(repeating: 0, count: 4096)
         while true {
@@ -93,11 +98,11 @@ final class ChildProcess {
             .map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Its socket is closed, so it is ending if it has not ended.
+    /// Waits for the child's end. Its socket is closed, so it has ended or is about to.
     private func wait() -> Supervisor.End {
         var status: Int32 = 0
         while waitpid(id, &status, 0) < 0 && errno == EINTR {}
-        // The macros WIFSIGNALED, WTERMSIG and WEXITSTATUS.
+        // The macros WIFSIGNALED, WTERMSIG and WEXITSTATUS are not imported.
         let signal = status & 0x7F
         return signal == 0 ? .status(status >> 8 & 0xFF) : .signal(signal)
     }

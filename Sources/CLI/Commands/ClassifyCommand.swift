@@ -5,7 +5,7 @@ import Glibc
 import Reactor
 import Settings
 
-/// `bifrons classify`.
+/// The command `bifrons classify`.
 struct ClassifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "classify", abstract: "Says of images whether they are real or AI-generated.",
@@ -51,7 +51,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         if status != 0 { throw ExitCode(status) }
     }
 
-    /// Asks the running service, or one that is started for it.
+    /// Classifies with the running service, or with a temporary cluster if there is no router and none was named.
     private func classify(
         _ sources: [ImageSource], _ settings: ClientSettings, _ drawings: Drawings?
     ) async throws -> Int32 {
@@ -115,7 +115,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         return undrawn > 0 ? 1 : tally.exitStatus
     }
 
-    /// Draws a picture if drawings are wanted; why it could not, if so.
+    /// Draws an image if drawings were asked for. Returns the reason if that failed; nil otherwise.
     private static func draw(
         _ source: ImageSource, _ image: [UInt8], _ result: ResultDocument, _ drawings: Drawings?
     ) -> String? {

@@ -4,16 +4,19 @@ import Glibc
 import Reactor
 import Settings
 
-/// A router, its workers and a gateway as child processes.
+/// The commands of a router, its workers and a gateway as child processes.
 struct ClusterPlan: Equatable {
-    /// The folder of the locator among the models'.
+    /// The name of the locator's folder in the models folder.
     private static let locator = "locator"
 
     var children: [(child: Supervisor.Child, command: ChildCommand)]
 
-    /// One router, as many workers of the locator and of each model that `ensemble.json` names as the settings say, and a
-    /// gateway if there is to be one.
-    /// - Parameter folder: where the executables are.
+    /// Plans one router, workers of the locator and of each model, and a gateway if the settings ask for one.
+    ///
+    /// - Parameters:
+    ///   - settings: The settings, which also give the numbers of workers.
+    ///   - models: The models that `ensemble.json` names.
+    ///   - folder: The folder of the executables.
     init(_ settings: ClusterSettings, models: [String], executables folder: String) {
         children = [
             (
@@ -48,7 +51,8 @@ struct ClusterPlan: Equatable {
         left.children.elementsEqual(right.children, by: ==)
     }
 
-    /// What is started, on one line: "2 cores: 1 worker of the locator with 2 decoding threads, 1 worker of each of 2 models".
+    /// Returns one line that describes what is started: "2 cores: 1 worker of the locator with 2 decoding threads, 1
+    /// worker of each of 2 models".
     static func summary(_ settings: ClusterSettings, models: [String], cores: Int = Processors.usable) -> String {
         func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
         let of = models.count == 1 ? "of the model \(models[0])" : "of each of \(models.count) models"
@@ -58,7 +62,10 @@ struct ClusterPlan: Equatable {
             """
     }
 
-    /// The models that a folder's `ensemble.json` names, each with a manifest, beside a locator.
+    /// Returns the models that a folder's `ensemble.json` names.
+    ///
+    /// - Throws: ``CommandError`` if the file is missing or malformed, or a manifest of a model or of the locator is
+    ///   missing.
     static func models(in folder: String) throws(CommandError) -> [String] {
         struct Ensemble: Decodable {
             let models: [String]
@@ -82,7 +89,7 @@ struct ClusterPlan: Equatable {
         return ensemble.models
     }
 
-    /// The folder of the running executable: its companions are beside it.
+    /// Returns the folder of the running executable, which also holds the other executables.
     static func executables() throws(CommandError) -> String {
         var buffer: [UInt8] = Array(repeating: 0, count: Int(PATH_MAX))
         let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
@@ -93,8 +100,8 @@ struct ClusterPlan: Equatable {
     }
 }
 
-/// Runs a plan: carries out what the supervisor decides. Everything happens on the thread that calls `run`, which the
-/// children's lives are tied to.
+/// Runs a plan by performing the supervisor's actions. Everything happens on the thread that calls `run`, because the
+/// children are killed when that thread ends.
 final class Cluster {
     enum Notice: Equatable, Sendable {
         case told(String)
@@ -110,9 +117,13 @@ final class Cluster {
     private var poll = PollSet()
     private var pending: [Supervisor.Event] = []
 
+    /// Creates a cluster; ``run(orders:takeOrders:)`` starts it.
+    ///
     /// - Parameters:
-    ///   - isQuiet: the children's standard output goes to the standard error.
-    ///   - notify: called for everything that is worth to be known, on the thread of `run`.
+    ///   - plan: The child processes.
+    ///   - timing: The supervisor's delays and time limits.
+    ///   - isQuiet: Whether the children's standard output is redirected to the standard error.
+    ///   - notify: Called for each notice, on the thread of `run`.
     init(
         _ plan: ClusterPlan, timing: Supervisor.Timing, isQuiet: Bool = false, notify: @escaping (Notice) -> Void
     ) {
@@ -124,10 +135,11 @@ final class Cluster {
     }
 
     /// Runs until no child is left.
+    ///
     /// - Parameters:
-    ///   - orders: readable when there are any.
-    ///   - takeOrders: those that have come since the last call: to stop, to reload.
-    /// - Returns: the exit status.
+    ///   - orders: A descriptor that is readable when there are orders.
+    ///   - takeOrders: Returns the orders since the last call: to stop, to reload.
+    /// - Returns: The exit status.
     func run(orders: Int32, takeOrders: () -> [Supervisor.Event]) throws -> Int32 {
         let ordersIndex = poll.add(descriptor: orders)
         pending = [.start]
@@ -156,7 +168,9 @@ final class Cluster {
         }
     }
 
-    /// - Returns: the exit status, if that was the last action.
+    /// Performs one action.
+    ///
+    /// - Returns: The exit status, if that was the last action.
     private func perform(_ action: Supervisor.Action) -> Int32? {
         switch action {
         case .launch(let child):
@@ -168,7 +182,7 @@ final class Cluster {
                 processes[child] = (process, poll.add(descriptor: process.descriptor))
             } catch {
                 notify(.told("\(error)"))
-                // As the shell has it: 127 for a command that is not there.
+                // The shell, too, uses 127 for a missing command.
                 pending.append(.ended(child, .status(127)))
             }
         case .terminate(let child): processes[child]?.process.send(SIGTERM)

@@ -4,9 +4,9 @@ import BifronsWire
 import Keyring
 import Settings
 
-/// Why a command ends without having done its work, in one sentence for whoever typed it.
+/// The reason why a command failed, in one sentence for the person who typed it.
 struct CommandError: Error, Equatable, CustomStringConvertible {
-    /// The exit status for a service that is not there (EX_UNAVAILABLE of sysexits.h).
+    /// The exit status if no service can be reached (EX_UNAVAILABLE of sysexits.h).
     static let noServiceStatus: Int32 = 69
 
     let description: String
@@ -17,7 +17,7 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         self.status = status
     }
 
-    /// Runs a command's work; what it throws is told in one line and becomes an exit status.
+    /// Runs the body of a command. An expected error is printed on one line and becomes an exit status.
     static func report<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()
@@ -33,7 +33,7 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The same for work that does not wait.
+    /// Runs the body of a synchronous command. An expected error is printed on one line and becomes an exit status.
     static func report<Result>(_ body: () throws -> Result) throws -> Result {
         do {
             return try body()
@@ -48,7 +48,7 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
 }
 
 extension ClientError {
-    /// Whether nobody is there to do the work.
+    /// Whether no service could be reached or the service is unavailable.
     var isNoService: Bool {
         switch code {
         case .noRouter, .keysRefused, .noAnswer: true

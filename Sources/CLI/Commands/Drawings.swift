@@ -4,16 +4,17 @@ import ImageDecoding
 import ImageDrawing
 import Settings
 
-/// What `bifrons classify --draw` writes: each picture with its faces and their probabilities.
+/// Writes the output of `bifrons classify --draw`: each image with its faces and their probabilities.
 struct Drawings {
     private let paths: [FileName: FileName]
 
-    /// Plans where each picture goes, and makes the folders.
+    /// Plans the output path of each image.
     ///
     /// - Parameters:
-    ///   - out: a file, for one picture whose name ends in .jpg, .jpeg or .png; a folder otherwise.
-    ///   - arguments: what the command was given.
-    /// - Throws: when two pictures would go to one file, or one would replace an original.
+    ///   - out: A file, if there is one image and the name ends in .jpg, .jpeg or .png; otherwise a folder.
+    ///   - arguments: The command's arguments.
+    ///   - sources: The images.
+    /// - Throws: ``CommandError`` if two images would be written to one file, or a drawing would replace an original.
     init(out: FileName, arguments: [FileName], sources: [ImageSource]) throws(CommandError) {
         var paths: [FileName: FileName] = [:]
         var owners: [FileName: FileName] = [:]
@@ -35,13 +36,14 @@ struct Drawings {
         self.paths = paths
     }
 
-    /// Draws and writes one picture. What has no verdict is not drawn.
+    /// Draws and writes one image. An image without a verdict is not drawn.
     func write(_ source: ImageSource, _ image: [UInt8], _ result: ResultDocument) throws(CommandError) {
         guard result.status.isSuccess, let verdict = result.verdict, var path = paths[source.name] else { return }
         let bytes: [UInt8]
         do {
             let picture = try ImageDecoder().decode(image)
-            // The name decides; one that says nothing, or something else than the picture is, gets a suffix.
+            // The file name determines the format. A name without a known suffix gets the suffix of the image's own
+            // format.
             let format = Self.format(of: path) ?? picture.format
             if Self.format(of: path) == nil { path.bytes += Array((format == .jpeg ? ".jpg" : ".png").utf8) }
             bytes = try ImageEncoder.encode(
@@ -87,7 +89,7 @@ struct Drawings {
             && one.st_dev == other.st_dev && one.st_ino == other.st_ino
     }
 
-    /// Writes beside the place and then to it, so that nobody finds half a picture.
+    /// Writes to a temporary file and renames it, so that nobody sees a half-written image.
     private static func write(_ bytes: [UInt8], to path: FileName) throws(CommandError) {
         func failure() -> CommandError {
             CommandError("cannot write \(path.text): \(String(cString: strerror(errno)))")

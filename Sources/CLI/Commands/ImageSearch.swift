@@ -2,17 +2,19 @@ import Glibc
 import ImageDecoding
 import Settings
 
-/// What the arguments of a command name: files as they are, folders with the pictures in them, `-` for standard input.
+/// The images that a command's arguments name: files as given, folders with the images in them, and `-` for standard
+/// input.
 ///
-/// In folders everything that is a picture by its name or by its beginning is found, of formats that are not read too: the
-/// service says of each that it cannot be classified. So is what cannot be looked at. All else is counted.
+/// In folders, every file that is an image by its name or its first bytes is found, including unsupported formats, for
+/// which the service reports why they cannot be classified. Files that cannot be read are found too. All other entries
+/// are counted.
 struct ImageSearch {
     private(set) var sources: [ImageSource] = []
     private(set) var passedOver = PassedOver()
 
     private struct Entry {
         let path: FileName
-        /// Below the folder that was given.
+        /// The path below the folder that was given.
         let relativePath: FileName
     }
 
@@ -30,16 +32,16 @@ struct ImageSearch {
         }
     }
 
-    /// Goes through a folder and those below it, in the order of the names' bytes.
+    /// Searches a folder and its subfolders, in the order of the names' bytes.
     private mutating func search(_ folder: FileName) {
-        // What is still to be looked at, the next one last. Not by recursion: folders may lie very deep.
+        // The entries still to be checked, the next one last. Not recursive, because folders may be deeply nested.
         var waiting = entries(of: folder, relativePath: FileName(""))
         while let entry = waiting.popLast() {
             if look(at: entry) { waiting += entries(of: entry.path, relativePath: entry.relativePath) }
         }
     }
 
-    /// Finds, counts, or says that it is a folder to go into.
+    /// Adds the entry if it is an image, counts it otherwise, and returns whether it is a folder to search.
     private mutating func look(at entry: Entry) -> Bool {
         let name = entry.path.bytes.split(separator: UInt8(ascii: "/")).last ?? []
         let isLink = FileKind.isLink(entry.path)
@@ -63,7 +65,8 @@ struct ImageSearch {
         return false
     }
 
-    /// What is in a folder, the first one last; a folder that cannot be read is told of in its place.
+    /// Returns the entries of a folder, the first one last. A folder that cannot be read becomes a source with an
+    /// error.
     private mutating func entries(of folder: FileName, relativePath: FileName) -> [Entry] {
         var names: [[UInt8]] = []
         errno = 0
@@ -87,7 +90,8 @@ struct ImageSearch {
         }
     }
 
-    /// By its name, so that a broken one is told of; or by how it begins. One that cannot be opened may be a picture.
+    /// Returns whether a file is an image: by its name, so that a broken one is reported, or by its first bytes. A file
+    /// that cannot be opened counts as an image.
     private static func isPicture(_ path: FileName, _ name: ArraySlice<UInt8>) -> Bool {
         if isNamedAsPicture(name) { return true }
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
@@ -102,7 +106,7 @@ struct ImageSearch {
         PictureKind.suffixes.contains(suffix(of: name))
     }
 
-    /// What stands behind a name's last point, in lower case; empty if it has none that people would take for a kind.
+    /// Returns what follows the name's last dot, in lower case; empty if nothing there looks like a file type.
     private static func suffix(of name: ArraySlice<UInt8>) -> String {
         guard let point = name.lastIndex(of: UInt8(ascii: ".")), point > name.startIndex else { return "" }
         let suffix = name[(point + 1)...]
@@ -111,22 +115,22 @@ struct ImageSearch {
     }
 }
 
-/// How many entries of folders are no pictures, by kind.
+/// The number of folder entries that are not images, by kind.
 struct PassedOver: Equatable {
     enum Kind: Hashable {
-        /// Empty: it has no suffix.
+        /// An ordinary file. The suffix is empty if it has none.
         case file(suffix: String)
         case hidden, linkedFolder, brokenLink, pipe, socket, device
     }
 
-    /// So many kinds are named, the most frequent ones.
+    /// The most kinds that are named; the most frequent come first.
     private static let namedKinds = 12
 
     private(set) var counts: [Kind: Int] = [:]
 
     mutating func count(_ kind: Kind) { counts[kind, default: 0] += 1 }
 
-    /// One sentence for people; nil if nothing was passed over.
+    /// One sentence that names the kinds; nil if every entry was an image.
     var summary: String? {
         guard !counts.isEmpty else { return nil }
         let parts = counts.map { (count: $0.value, text: Self.text($0.key, $0.value)) }

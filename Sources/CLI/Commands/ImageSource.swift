@@ -3,25 +3,25 @@ import Glibc
 import Reactor
 import Settings
 
-/// Something to classify.
+/// An image to classify, or the reason why it cannot be read.
 struct ImageSource: Equatable, Sendable {
     enum Place: Equatable, Sendable {
-        /// A file in a folder: nothing but a file is read there.
+        /// A file in a folder. Anything else at that path is not read.
         case file(FileName)
-        /// What somebody named: a file, or a pipe that gives the image.
+        /// A path that was given on the command line: a file, or a pipe that delivers the image.
         case named(FileName)
         case standardInput
-        /// A folder that cannot be searched, or the like.
+        /// A folder that cannot be searched, for instance.
         case unreadable(ReadError)
     }
 
-    /// What results call it: the path as it was given, or "-".
+    /// The name in results: the path as given, or "-".
     let name: FileName
     let place: Place
-    /// Where it stands below what was given: in a folder its path there, otherwise the file's name.
+    /// The path below the folder that was given, or the file's name if a file was given.
     let relativeName: FileName
 
-    /// The bytes, or in one sentence why not.
+    /// The reason why an image cannot be read, in one sentence.
     struct ReadError: Error, Equatable {
         let code: String
         let message: String
@@ -31,12 +31,15 @@ struct ImageSource: Equatable, Sendable {
         }
     }
 
-    /// How long a pipe may take that somebody named.
+    /// How long reading from a pipe named on the command line may take.
     static let pipePatience = Duration.seconds(30)
 
+    /// Reads the image.
+    ///
     /// - Parameters:
-    ///   - limit: larger files are not read.
-    ///   - patience: how long a pipe may take. The standard input has all the time that its writer takes.
+    ///   - limit: The most bytes. A larger file is not read.
+    ///   - patience: How long reading from a pipe may take. Standard input has no limit.
+    /// - Throws: ``ReadError`` that says why it cannot be read.
     func read(limit: Int, patience: Duration = Self.pipePatience) throws(ReadError) -> [UInt8] {
         switch place {
         case .unreadable(let error): throw error
@@ -46,12 +49,14 @@ struct ImageSource: Equatable, Sendable {
         }
     }
 
-    /// - Parameter patience: of a pipe or a terminal; nil if only a file will do.
+    /// Reads a file.
+    ///
+    /// - Parameter patience: How long a pipe or terminal may take; nil if only an ordinary file is allowed.
     private static func read(_ path: FileName, limit: Int, patience: Duration?) throws(ReadError) -> [UInt8] {
-        // Without O_NONBLOCK, opening a named pipe waits for its writer for ever.
+        // Without O_NONBLOCK, opening a named pipe would wait indefinitely for a writer.
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else {
-            // A socket cannot be opened at all.
+            // Opening a socket fails with ENXIO.
             throw errno == ENXIO ? .unreadable("file", "it is not a file") : .unreadable("file")
         }
         defer { close(descriptor) }
@@ -63,7 +68,9 @@ struct ImageSource: Equatable, Sendable {
         }
     }
 
-    /// - Parameter end: when to give up; nil: never.
+    /// Reads to the end.
+    ///
+    /// - Parameter end: When to give up; nil: never.
     private static func read(_ descriptor: Int32, limit: Int, until end: Instant?) throws(ReadError) -> [UInt8] {
         var bytes: [UInt8] = []
         var information = stat()
@@ -72,7 +79,7 @@ struct ImageSource: Equatable, Sendable {
         }
         var buffer: [UInt8] = Array(repeating: 0, count: 1 << 16)
         while true {
-            // A pipe that has no writer yet reads as if it had ended, so it is asked first.
+            // A pipe without a writer reads as if it had ended, so wait for data first.
             if end != nil { try wait(descriptor, until: end) }
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count == 0 { return bytes }
@@ -104,18 +111,18 @@ struct ImageSource: Equatable, Sendable {
     }
 }
 
-/// What stands at a path.
+/// The kind of thing at a path.
 enum FileKind {
     case file, folder, pipe, socket, device
 
-    /// What is open; nil if the system does not say.
+    /// Determines the kind behind an open descriptor; nil if the system does not say.
     init?(of descriptor: Int32) {
         var information = stat()
         guard fstat(descriptor, &information) == 0 else { return nil }
         self.init(information)
     }
 
-    /// What the path leads to; nil if to nothing, and then `errno` says why.
+    /// Determines the kind at a path, following links; nil if there is nothing, with the reason in `errno`.
     init?(at path: FileName) {
         var information = stat()
         guard path.withCString({ stat($0, &information) }) == 0 else { return nil }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Keyring
 import Settings
 
-/// `bifrons keygen`.
+/// The command `bifrons keygen`.
 struct KeygenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keygen", abstract: "Makes CURVE key pairs and an allow-list.",

@@ -3,7 +3,7 @@ import BifronsClient
 import BifronsWire
 import Settings
 
-/// `bifrons models`.
+/// The command `bifrons models`.
 struct ModelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models", abstract: "Shows what is being served, with digests and metrics, and the policies.")

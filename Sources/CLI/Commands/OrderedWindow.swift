@@ -1,7 +1,11 @@
-/// Does work for every input, at most `window` at a time, and hands out the results in the inputs' order.
+/// Does work for each input, at most `window` at a time, and returns the results in the order of the inputs.
+///
 /// - Parameters:
-///   - finished: how many are done, after each.
-///   - emit: the next result, as soon as it and all before it are done.
+///   - inputs: The inputs.
+///   - window: The most inputs in work at once; at least 1.
+///   - work: Does the work for one input.
+///   - finished: Called with the number of finished inputs, after each one.
+///   - emit: Called with the next result, as soon as it and all before it are finished.
 func inOrder<Input: Sendable, Output: Sendable>(
     _ inputs: [Input], window: Int, _ work: @escaping @Sendable (Input) async -> Output,
     finished: (Int) -> Void = { _ in }, emit: (Output) -> Void

@@ -2,9 +2,9 @@ import BifronsWire
 import Glibc
 import Reactor
 
-/// One line on a terminal's standard error that says how far a long command has come. None in a pipe.
+/// A progress bar on one line of a terminal's standard error.
 struct ProgressBar {
-    /// Fewer are done before anybody has read the bar.
+    /// The smallest number of inputs for which a bar is shown. Fewer are finished before anybody has read it.
     static let leastTotal = 10
     private static let interval = Duration.milliseconds(100)
     private static let barWidth = 24
@@ -14,14 +14,14 @@ struct ProgressBar {
     private var drawn: Instant?
     private(set) var isShown = false
 
-    /// Nil if it would help nobody.
+    /// Creates a progress bar; nil if the standard error is not a terminal or there are too few inputs.
     init?(total: Int, isTerminal: Bool = isatty(STDERR_FILENO) == 1, at now: Instant = MonotonicClock.now()) {
         guard isTerminal, total >= Self.leastTotal else { return nil }
         self.total = total
         start = now
     }
 
-    /// Draws it again, but not too often.
+    /// Redraws the bar, at most every 100 ms.
     mutating func update(done: Int, at now: Instant = MonotonicClock.now()) {
         if let drawn, now - drawn < Self.interval, done < total { return }
         drawn = now
@@ -29,7 +29,7 @@ struct ProgressBar {
         put("\r\u{1B}[K" + Self.text(done: done, total: total, elapsed: now - start))
     }
 
-    /// Takes it away, for a line of output to be written or for good.
+    /// Removes the bar, before a line of output or for good.
     mutating func clear() {
         guard isShown else { return }
         isShown = false

@@ -3,7 +3,7 @@ import BifronsClient
 import BifronsWire
 import Settings
 
-/// `bifrons status`.
+/// The command `bifrons status`.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Shows queues, workers, rates and latencies.")
@@ -22,7 +22,7 @@ struct StatusCommand: AsyncParsableCommand {
                         json
                         ? String(decoding: report.encoded(), as: UTF8.self)
                         : Self.lines(report).joined(separator: "\n")
-                    // To the upper left, and away with what stands below: no flicker.
+                    // Cursor to the upper left, then erase below: no flicker.
                     printLine(watch && !json ? "\u{1B}[H\u{1B}[J" + text : text)
                     if watch { try await Task.sleep(for: .seconds(1)) }
                 } while watch
@@ -84,7 +84,7 @@ struct StatusCommand: AsyncParsableCommand {
         return lines
     }
 
-    /// What has happened so far; what has not is left out.
+    /// Returns the counters as text, without those that are zero.
     private static func counters(_ counters: StatusReport.Counters) -> String {
         let replies = counters.repliesByStatus.sorted { $0.key < $1.key }.map {
             ("replies \($0.key.printable)", $0.value)

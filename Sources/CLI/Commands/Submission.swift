@@ -3,14 +3,19 @@ import BifronsWire
 import Keyring
 import Settings
 
-/// How a command finds and asks the service.
+/// Functions with which commands connect to the service and submit jobs.
 enum Submission {
-    /// How long a full service is asked again before its 429 is the answer.
+    /// The longest total wait for a full service. After that its 429 is the answer.
     private static let patience = Duration.seconds(300)
-    /// When it does not say.
+    /// The wait after a 429 that does not say how long to wait.
     private static let defaultRetry = Duration.milliseconds(100)
 
-    /// - Parameter roles: which of the folder's keys to use, the first that is there.
+    /// Returns a client of the service.
+    ///
+    /// - Parameters:
+    ///   - settings: The settings.
+    ///   - routers: The routers' endpoints; nil: those of the settings.
+    ///   - roles: The roles whose keys to use: the first for which the key folder has one.
     static func client(
         _ settings: ClientSettings, routers: [String]? = nil, as roles: (AllowList.Role, AllowList.Role) = asClient
     ) throws -> BifronsClient {
@@ -20,12 +25,14 @@ enum Submission {
         return try BifronsClient(options)
     }
 
-    /// For jobs. An operator may do what a client may.
+    /// The roles for submitting jobs. An operator may do what a client may.
     static let asClient = (AllowList.Role.client, AllowList.Role.operator)
-    /// For looking at the service.
+    /// The roles for reading the service's status.
     static let asOperator = (AllowList.Role.operator, AllowList.Role.client)
 
-    /// Does a command's work with the service that the settings name, or throws that there is none.
+    /// Connects to the service that the settings name and runs `body`.
+    ///
+    /// - Throws: ``ClientError`` if no router answers.
     static func withService<Result>(
         _ settings: ClientSettings, as roles: (AllowList.Role, AllowList.Role) = asClient,
         _ body: (BifronsClient) async throws -> Result
@@ -36,13 +43,13 @@ enum Submission {
         return try await body(client)
     }
 
-    /// Waits for the router. One that somebody named is given time to come; whether one is at the default place is soon
-    /// known. Either may be busy when it is there.
+    /// Waits for the router. A router that was named has time to come up; whether one runs at the default endpoint is
+    /// known quickly. In both cases a running router may be busy and answer late.
     private static func ping(_ client: BifronsClient, _ settings: ClientSettings) async throws {
         try await client.ping(connectTimeout: settings.isRouterNamed ? nil : .milliseconds(300))
     }
 
-    /// Bytes beyond which the router would not answer, but end the connection.
+    /// The largest image in bytes that is submitted. The router does not answer larger ones, but closes the connection.
     static func largestImage(_ settings: ClientSettings) -> Int { settings.imageBytes + Limits.frameSlackBytes }
 
     static func header(_ settings: ClientSettings) -> RequestHeader {
@@ -55,8 +62,8 @@ enum Submission {
         return header
     }
 
-    /// Submits until the queue has room, waiting as long as the service says: with the id of the refusal, by which the
-    /// router knows whose turn it is.
+    /// Submits again until the queue has room, after waiting as long as the service says. Further tries carry the id of
+    /// the refused request, by which the router keeps the request's place.
     static func untilAdmitted(
         _ header: RequestHeader, _ submit: (RequestHeader) async throws -> Reply
     ) async throws -> Reply {
@@ -72,7 +79,7 @@ enum Submission {
         }
     }
 
-    /// A result for what got none from the service.
+    /// Returns a result document for a request that got none from the service.
     static func failure(_ error: any Error) -> (bytes: [UInt8], document: ResultDocument) {
         let problem =
             switch error {
@@ -89,7 +96,7 @@ enum Submission {
     }
 }
 
-/// What became of all the files, and the exit status that says so.
+/// Counts the outcomes of all files and derives the exit status.
 struct Tally: Equatable {
     private(set) var classified = 0
     private(set) var failed = 0
@@ -104,7 +111,7 @@ struct Tally: Equatable {
         }
     }
 
-    /// 0 all classified, 1 some files failed, 69 there was no service for any.
+    /// The exit status: 0 if all were classified, 1 if some failed, 69 if all failed because there was no service.
     var exitStatus: Int32 {
         if failed == 0 { return 0 }
         return classified == 0 && unserved == failed ? CommandError.noServiceStatus : 1

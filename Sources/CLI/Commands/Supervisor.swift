@@ -1,11 +1,11 @@
 import BifronsWire
 import Glibc
 
-/// Which children run, when a dead one is started again, and in which order they are stopped. Decides and does nothing:
-/// events in, actions out, the clock and the processes are the caller's.
+/// Decides which children run, when a dead one is restarted, and in which order they are stopped. It only turns events
+/// into actions; the caller has the clock and the processes.
 struct Supervisor {
-    /// The order of stopping: a stage ends before the next is told to. Jobs in flight are answered because the gateway
-    /// still has the router while it drains, and the router its workers.
+    /// The order of stopping: each stage ends before the next is told to stop. So jobs in flight are answered, because
+    /// the gateway still has the router while it drains, and the router still has its workers.
     enum Stage: Int, Comparable {
         case gateway, router, workers
 
@@ -33,14 +33,14 @@ struct Supervisor {
 
     enum Event: Equatable {
         case start
-        /// The child does its work from now on; what it says of it.
+        /// The child is ready, with its own message about that.
         case ready(Int, String)
         case ended(Int, End)
-        /// Somebody wants the cluster to end: the first time it drains, the second time it is killed.
+        /// The cluster must end: drained at the first stop, killed at the second.
         case stop
-        /// The list of keys has changed.
+        /// The allow-list has changed.
         case reload
-        /// `nextDue` has come.
+        /// ``nextDue`` was reached.
         case due
     }
 
@@ -49,7 +49,7 @@ struct Supervisor {
         case terminate(Int)
         case kill(Int)
         case reload(Int)
-        /// A line for people.
+        /// Print a line for people.
         case tell(String)
         /// Every child has been ready, for the first time.
         case allReady
@@ -58,15 +58,17 @@ struct Supervisor {
     }
 
     struct Timing {
+        /// The delay before the first restart. It doubles with each failure.
         var firstDelay = Duration.milliseconds(200)
+        /// The longest delay before a restart.
         var longestDelay = Duration.seconds(10)
-        /// Until a child that could not serve its model is tried again: somebody has to mend that first.
+        /// The delay before restarting a child that could not serve its model, because a person must repair that first.
         var unfitDelay = Duration.seconds(60)
-        /// A child that lived for so long is taken for healthy, and its next end for the first.
+        /// The lifetime after which a child counts as healthy, so that its next end counts as the first failure.
         var healthyAfter = Duration.seconds(30)
         /// How long a stage may take to drain.
         var patience = Duration.seconds(12)
-        /// How long the first start may take; nil: for ever.
+        /// How long the first start may take; nil: no limit.
         var startWithin: Duration?
     }
 
@@ -79,21 +81,22 @@ struct Supervisor {
     private enum Phase: Equatable {
         case running
         case stopping(Stage, until: Instant)
-        /// SIGKILL is sent; ends are awaited.
+        /// SIGKILL was sent, and the children's ends are awaited.
         case killing
         case finished
     }
 
-    /// EX_CONFIG of sysexits.h: the model cannot be served, and starting again at once would not help.
+    /// The exit status of a child whose model cannot be served (EX_CONFIG of sysexits.h). Restarting at once would not
+    /// help.
     static let unfitStatus: Int32 = 78
 
     let children: [Child]
     let timing: Timing
     private var states: [State]
     private var wasReady: [Bool]
-    /// Ends in a row, each before the child was healthy.
+    /// The number of consecutive ends of each child before it was healthy.
     private var failures: [Int]
-    /// Those whose last end was with `unfitStatus`, until they are ready again.
+    /// The children that last ended with `unfitStatus`, until they are ready again.
     private var unfit: Set<Int> = []
     private var phase = Phase.running
     private var startBy: Instant?
@@ -107,7 +110,7 @@ struct Supervisor {
         failures = Array(repeating: 0, count: children.count)
     }
 
-    /// When to come back with `Event.due`, if nothing happens before.
+    /// When to report `Event.due` unless another event comes first; nil if nothing is due.
     var nextDue: Instant? {
         switch phase {
         case .running:
@@ -117,6 +120,7 @@ struct Supervisor {
         }
     }
 
+    /// Handles an event and returns the actions to perform, in order.
     mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         switch event {
         case .start:
@@ -142,7 +146,7 @@ struct Supervisor {
             case .killing, .finished: return []
             }
         case .reload:
-            // One that is not ready has not been able to read it yet, and could not bear the signal.
+            // A child that is not ready has not read the allow-list yet, and the signal would end it.
             return children.indices.filter { children[$0].stage == .router && isRunning($0) && wasReady[$0] }
                 .map { .reload($0) }
         case .due: return due(at: now)
@@ -160,7 +164,7 @@ struct Supervisor {
         let name = children[index].name
         switch phase {
         case .running:
-            // It has told the reason itself, and would tell it again: a wrong setting, a port in use, a missing model.
+            // The child has printed the reason and would fail again: a wrong setting, a port in use, a missing model.
             if case .status(let code) = end, code != 0, !wasReady[index] {
                 status = 1
                 return [.tell("\(name) \(end) before it was ready; stopping")] + stop(from: .gateway, at: now)
@@ -177,7 +181,7 @@ struct Supervisor {
             states[index] = .restarting(at: now + delay)
             return [.tell("\(name) \(end); restarting in \(fixed(delay.milliseconds / 1000, 1)) s")]
         case .stopping(let stage, _):
-            // One that has hardly begun does not know better than to be ended by SIGTERM.
+            // A child that has just started may not handle SIGTERM yet and is ended by it.
             let isExpected = end == .status(0) || end == .signal(SIGTERM)
             if !isExpected { status = 1 }
             let told = isExpected ? [] : [Action.tell("\(name) \(end)")]
@@ -211,7 +215,7 @@ struct Supervisor {
         }
     }
 
-    /// Stops the first stage from `stage` on that has a child running.
+    /// Stops the first stage, from `stage` on, that has a running child.
     private mutating func stop(from stage: Stage, at now: Instant) -> [Action] {
         for index in children.indices { if case .restarting = states[index] { states[index] = .idle } }
         let running = children.indices.filter { isRunning($0) && children[$0].stage >= stage }

@@ -3,20 +3,22 @@ import Reactor
 import Settings
 import Synchronization
 
-/// A cluster for the length of one command: on ipc endpoints in a folder of its own, so that it meets no other. A signal
-/// that ends the command ends it too.
+/// A cluster that runs for one command. It uses ipc endpoints in its own folder, so it cannot collide with another
+/// cluster. A signal that ends the command ends the cluster too.
 final class TemporaryCluster: Sendable {
-    /// Where its clients connect.
+    /// The endpoint for clients.
     let endpoint: String
 
     private let folder: String
     private let stopRequests: Mailbox<Void>
     private let thread: PlatformThread
     private let notices: AsyncStream<Cluster.Notice>
-    /// Nobody is to hear any more what becomes of it.
+    /// Whether a signal is ending the process, so that nothing more is reported.
     private let isAbandoned = Atomic(false)
 
-    /// Starts it; ``waitUntilReady()`` comes next.
+    /// Starts the cluster. Call ``waitUntilReady()`` next.
+    ///
+    /// - Throws: ``CommandError`` if the models or the executables are missing or no folder can be made.
     init(_ connection: ConnectionOptions) throws {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/bifrons-XXXXXX".utf8CString)
@@ -60,14 +62,15 @@ final class TemporaryCluster: Sendable {
     }
 
     /// Waits until every model is served.
-    /// - Throws: ``CommandError`` if the cluster ended instead; its children have told why.
+    ///
+    /// - Throws: ``CommandError`` if the cluster ended instead; its children have printed the reason.
     func waitUntilReady() async throws(CommandError) {
         for await notice in notices {
             switch notice {
             case .allReady: return
             case .told(let line): if !line.contains(" is ready") { printError(line) }
             case .finished where isAbandoned.load(ordering: .acquiring):
-                // The process is about to end by its signal; nothing is to be told any more.
+                // The process is about to end by its signal, so nothing more is printed.
                 break
             case .finished:
                 throw CommandError(
@@ -76,14 +79,14 @@ final class TemporaryCluster: Sendable {
         }
     }
 
-    /// Drains it and waits for its end.
+    /// Drains the cluster and waits for its end.
     func stop() {
         Interruption.setCleanUp(nil)
         stopRequests.post(())
         end()
     }
 
-    /// Kills it and waits for its end.
+    /// Kills the cluster and waits for its end.
     private func abandon() {
         isAbandoned.store(true, ordering: .releasing)
         for _ in 0..<2 { stopRequests.post(()) }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A number with so many digits behind the point.
+/// Returns a number with a fixed number of decimals.
 func fixed(_ value: Double, _ decimals: Int) -> String {
     guard value.isFinite, value.magnitude < 1e15 else { return value.description }
     let unit = pow(10, Double(decimals))
@@ -12,13 +12,13 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
     return "\(sign)\(whole)." + String(repeating: "0", count: decimals - digits.count) + digits
 }
 
-/// A probability for people.
+/// Returns a probability from 0 to 1 as a percentage with one decimal.
 func percent(_ probability: Double) -> String { fixed(probability * 100, 1) + " %" }
 
-/// Bytes in MiB.
+/// Returns a number of bytes in MiB, with one decimal.
 func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 1) }
 
-/// A time for people: the two largest units that matter.
+/// Returns a duration in its two largest units.
 func span(seconds: Double) -> String {
     let whole = Int(seconds.rounded())
     switch whole {
@@ -30,14 +30,14 @@ func span(seconds: Double) -> String {
 }
 
 extension String {
-    /// Without control characters: a file's name must not steer the terminal.
+    /// The string without control characters, so that a file name cannot control the terminal.
     var printable: String {
         String(
             String.UnicodeScalarView(
                 unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
     }
 
-    /// As one word of a shell.
+    /// The string as one word of a shell command.
     var shellQuoted: String {
         let plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-"
         if !isEmpty, allSatisfy(plain.contains) { return self }
@@ -50,7 +50,7 @@ extension String {
     }
 }
 
-/// Columns of text: the first ones to the left, numbers to the right.
+/// A table of text. Text columns are aligned left, columns of numbers right.
 struct TextTable {
     struct Column: Equatable {
         let title: String
@@ -60,7 +60,7 @@ struct TextTable {
 
     private(set) var columns: [Column]
 
-    /// - Parameter widths: the least widths; a cell that is wider moves what follows.
+    /// Creates a table. `Column.width` is the least width of a column; a wider cell shifts the rest of its line.
     init(_ columns: [Column]) {
         self.columns = columns.map {
             Column(title: $0.title, isNumber: $0.isNumber, width: max($0.width, $0.title.count))
@@ -79,7 +79,7 @@ struct TextTable {
         return line
     }
 
-    /// Header and rows, every column as wide as its widest cell.
+    /// Returns header and rows, with each column as wide as its widest cell.
     static func lines(_ columns: [Column], _ rows: [[String]]) -> [String] {
         var columns = columns
         for row in rows {
@@ -90,12 +90,13 @@ struct TextTable {
     }
 }
 
-/// Writes a line to the standard output, at once: who reads a pipe sees each result when it is there.
+/// Writes a line to the standard output without buffering, so that a reader of a pipe sees each result at once.
 func printLine(_ line: String) {
     var line = line + "\n"
     line.withUTF8 { writeAll($0, to: STDOUT_FILENO) }
 }
 
+/// Writes all bytes to a descriptor, waiting if it is full. Gives up on any other error.
 func writeAll(_ bytes: UnsafeBufferPointer<UInt8>, to descriptor: Int32) {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -105,7 +106,7 @@ func writeAll(_ bytes: UnsafeBufferPointer<UInt8>, to descriptor: Int32) {
         if count >= 0 {
             rest = rest.dropFirst(count)
         } else if errno == EAGAIN {
-            // Somebody who shares the descriptor, such as a terminal, has made it one that does not wait.
+            // Another process that shares the descriptor, such as a terminal, has made it non-blocking.
             var item = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             poll(&item, 1, -1)
         } else if errno != EINTR {

@@ -3,7 +3,7 @@ import Glibc
 import Reactor
 import Settings
 
-/// `bifrons up`.
+/// The command `bifrons up`.
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
@@ -31,7 +31,7 @@ struct UpCommand: ParsableCommand {
                 case .finished(let status): if status == 0 { printLine("all drained") }
                 }
             }
-            // A terminal that closes sends SIGHUP, too, and means that nobody is there any more.
+            // A closing terminal sends SIGHUP too, which means that the cluster should stop.
             let canReload = settings.router.keys != nil && !Self.hasTerminal
             let status = try cluster.run(orders: signals.descriptor) {
                 var orders: [Supervisor.Event] = []
@@ -44,9 +44,9 @@ struct UpCommand: ParsableCommand {
         }
     }
 
-    /// How to submit a picture, in words that a shell understands from any folder.
+    /// Returns a hint how to submit an image, with a command that works in a shell from any folder.
     static func hint(_ settings: ClusterSettings, program: String = CommandLine.arguments[0]) -> String {
-        // A name without a slash was found along the PATH, and is found again.
+        // A name without a slash was found in PATH and will be found there again.
         let program = program.contains("/") ? absolute(program) : program
         var words = [program, "classify", "--router=\(settings.clientPeer)"]
         if let keys = settings.router.keys {
@@ -64,7 +64,7 @@ struct UpCommand: ParsableCommand {
         return String(cString: resolved)
     }
 
-    /// Whether there is a terminal whose end would reach this process.
+    /// Whether the process has a controlling terminal, which would send SIGHUP when it closes.
     private static var hasTerminal: Bool {
         let terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)
         guard terminal >= 0 else { return false }

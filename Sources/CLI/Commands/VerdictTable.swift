@@ -2,14 +2,18 @@ import BifronsWire
 import FoundationEssentials
 import Settings
 
-/// Results as lines for people.
+/// Formats results as lines for people.
 struct VerdictTable {
     private static let widestName = 60
 
     private let models: [String]
     private let table: TextTable
 
-    /// - Parameter names: of the files that will come, for the width of the first column.
+    /// Creates a table.
+    ///
+    /// - Parameters:
+    ///   - names: The names of all files, for the width of the first column.
+    ///   - models: The models whose probabilities are shown.
     init(names: [String], models: [String]) {
         self.models = models
         let width = names.map { min($0.count, Self.widestName) }.max() ?? 0
@@ -24,14 +28,14 @@ struct VerdictTable {
 
     var header: String { table.header }
 
-    /// A verdict in columns, or an error in words.
+    /// Returns a line with the verdict in columns, or with the error in words.
     func line(_ name: String, _ result: ResultDocument) -> String {
         let name = name.printable
         guard result.status.isSuccess, let verdict = result.verdict else {
             let reason = result.error.map { " \($0.code): \($0.message.printable)" } ?? ""
             return name.padded(to: table.columns[0].width) + "  error \(result.status.rawValue)\(reason)"
         }
-        // What a network makes of a picture without a face is no answer.
+        // The networks' scores for an image without a face are no answer.
         let scores = verdict.label == .noFace ? [] : result.models
         let probabilities = models.map { model in
             scores.first { $0.name == model }?.aiProbability.map(percent) ?? "-"
@@ -51,18 +55,20 @@ struct VerdictTable {
         }
     }
 
-    /// How many faces were scored, and of how many where there are more; a dash if nobody looked for any.
+    /// Returns the number of scored faces, with the number of found ones if that is larger; a dash if faces were not
+    /// searched for.
     private static func faces(_ result: ResultDocument) -> String {
         guard let faces = result.faces else { return "-" }
         if let found = result.facesFound, found > faces.count { return "\(faces.count) of \(found)" }
         return faces.isEmpty ? "none" : "\(faces.count)"
     }
 
-    /// The result as it came, with the file's name in front; for programs. A name that is not UTF-8 has its bytes beside it.
+    /// Returns the service's result document with the file's name as its first member, for programs. A name that is not
+    /// UTF-8 is also given in base64.
     static func json(_ name: FileName, _ result: [UInt8]) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
-        // Encoding a text cannot fail.
+        // Encoding a string cannot fail.
         var file = (try? encoder.encode(name.text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
         if name.validText == nil { file += ",\"file_base64\":\"\(Data(name.bytes).base64EncodedString())\"" }
         let members = String(decoding: result, as: UTF8.self).drop { $0 != "{" }.dropFirst()

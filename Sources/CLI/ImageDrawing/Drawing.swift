@@ -1,17 +1,17 @@
 package import ImageDecoding
 
-/// A picture on which regions are marked: a frame around each, and what is said of it on a plate beside it.
+/// Marks regions of an image: each gets a frame and a plate with a label.
 ///
-/// Lines and letters grow with the picture. A plate stands above its frame, below it or in it, where there is room and no
-/// other plate yet, and never outside of the picture; what is too small for any plate gets its frame alone.
+/// Lines and letters grow with the image. A plate is placed above its frame, below it or inside it, where there is room
+/// and no other plate, and never outside of the image. If an image is too small for a plate, only the frame is drawn.
 package struct Drawing {
-    /// The colours of Okabe and Ito (2008) that people tell apart whichever colours they see.
+    /// Colours from Okabe and Ito (2008), which people with any colour vision can tell apart.
     package enum Colour: Sendable {
         /// Vermillion.
         case alarm
         /// Bluish green.
         case calm
-        /// Grey, where nothing is said.
+        /// Grey, for a region without a probability.
         case neutral
 
         var rgb: (UInt8, UInt8, UInt8) {
@@ -23,13 +23,14 @@ package struct Drawing {
         }
     }
 
-    /// A region to mark, in pixels. What lies outside of the picture is not drawn.
+    /// A region to mark, in pixels. The part outside of the image is not drawn.
     package struct Mark: Sendable {
         package var x: Int
         package var y: Int
         package var width: Int
         package var height: Int
-        /// Digits, ` `, `.`, `%`, `°`, `-` and the letters of "AI", "at" and "no face"; others are drawn as blanks.
+        /// The label. Digits, ` `, `.`, `%`, `°`, `-` and the letters of "AI", "at" and "no face" are drawn, others are
+        /// left blank.
         package var label: String
         package var colour: Colour
         package var isDashed: Bool
@@ -68,7 +69,7 @@ package struct Drawing {
         pixels = image.pixels
     }
 
-    /// The picture with its marks; the first one's plate finds its place first.
+    /// Returns the image with the marks drawn. The plate of the first mark is placed first.
     package static func draw(_ marks: [Mark], on image: RGBImage) -> RGBImage {
         var drawing = Drawing(image)
         for mark in marks.reversed() { drawing.frame(mark) }
@@ -79,7 +80,7 @@ package struct Drawing {
         return RGBImage(width: drawing.width, height: drawing.height, pixels: drawing.pixels)
     }
 
-    /// Pixels of a frame's line.
+    /// The width of a frame's line in pixels.
     private var line: Int { max(min(width, height) < 64 ? 1 : 2, max(width, height) / 300) }
 
     private mutating func frame(_ mark: Mark) {
@@ -98,10 +99,10 @@ package struct Drawing {
         }
     }
 
-    /// Draws a mark's label where it fits; tells where, or nil when it fits nowhere.
+    /// Draws a mark's label where it fits. Returns its place, or nil if it fits nowhere.
     private mutating func plate(_ mark: Mark, avoiding others: [Rectangle]) -> Rectangle? {
         let characters = Array(mark.label)
-        // Letters are a pixel apart, and a pixel of the plate is around them.
+        // One pixel between letters, and one pixel of plate around them.
         let (columns, rows) = (characters.count * (Glyphs.width + 1) + 1, Glyphs.height + 2)
         let scale = min(max(1, max(width, height) / 320), width / columns, height / rows)
         guard scale > 0, !characters.isEmpty else { return nil }
@@ -132,7 +133,7 @@ package struct Drawing {
         return place
     }
 
-    /// Paints the part of a rectangle that is in the picture, where `isPainted` says so of column and row.
+    /// Paints the part of a rectangle inside the image, for columns and rows where `isPainted` returns true.
     private mutating func fill(
         _ rectangle: Rectangle, _ colour: (UInt8, UInt8, UInt8), where isPainted: (Int, Int) -> Bool = { _, _ in true }
     ) {

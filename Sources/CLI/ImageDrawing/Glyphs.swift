@@ -1,9 +1,10 @@
-/// The letters of labels, drawn by hand: five pixels wide, seven high.
+/// The hand-drawn letters of labels, five pixels wide and seven high.
 enum Glyphs {
     static let width = 5
     static let height = 7
 
-    /// The rows of a character, a bit a pixel, the left one highest; nil for what labels never say.
+    /// Returns the rows of a character, one bit per pixel with the leftmost highest; nil for characters that labels do
+    /// not use.
     static func rows(of character: Character) -> [UInt8]? { table[character] }
 
     private static let table: [Character: [UInt8]] = {
@@ -17,7 +18,7 @@ enum Glyphs {
         return table
     }()
 
-    /// Seven characters a row of the sheet, in the order of `names`.
+    /// The characters, seven per row of the sheet, in the order of `names`.
     private static let sheet: [String] = [
         // 0 1 2 3 4 5 6
         ".###. ..#.. .###. .###. ...#. ##### ..##.",

@@ -3,19 +3,19 @@ internal import CPNG
 import Glibc
 package import ImageDecoding
 
-/// Pixels as the bytes of a file.
+/// Encodes images as JPEG or PNG files.
 package enum ImageEncoder {
-    /// The picture is too large for its format, or for the memory that there is.
+    /// The image is too large for its format or for the available memory.
     package struct EncodeError: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// A JPEG's quality, on libjpeg's scale: high, so that the text stays sharp.
+    /// The JPEG quality on libjpeg's scale of 0 to 100; high, so that text stays sharp.
     private static let quality: Int32 = 92
 
-    /// Encodes a picture.
+    /// Encodes an image.
     ///
-    /// - Throws: ``EncodeError`` with the picture's size and what to do.
+    /// - Throws: ``EncodeError`` with the image's size and what to do.
     package static func encode(_ image: RGBImage, as format: ImageFormat) throws(EncodeError) -> [UInt8] {
         var (file, count): (UnsafeMutablePointer<UInt8>?, Int) = (nil, 0)
         let (width, height) = (UInt32(clamping: image.width), UInt32(clamping: image.height))
