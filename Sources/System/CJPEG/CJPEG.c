@@ -14,16 +14,16 @@ struct bifrons_jpeg {
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
-    /// Where libjpeg's callbacks leave to: set by each entry point below, valid until that returns.
+    /// Where libjpeg's callbacks jump when they give up. Each entry point sets it, and it is valid until that returns.
     jmp_buf way_out;
     bifrons_jpeg_outcome outcome;
     bifrons_jpeg_limits limits;
     uint64_t began;
     uint32_t ticks;
-    /// Which components' mean values (DC) some scan has sent, a bit each.
+    /// The components whose mean values (DC) a scan has sent, one bit each.
     uint32_t sent;
     uint64_t missing;
-    /// The data has ended, and libjpeg has been told that an end marker stands there.
+    /// Whether the data has ended and libjpeg was given an end marker in its place.
     _Bool ended;
     char message[JMSG_LENGTH_MAX];
 };
@@ -46,7 +46,7 @@ static uint64_t cpu_time(void) {
 
 // Errors
 
-// Whether the height stands in a DNL segment, behind the first scan (ITU-T T.81, B.2.5).
+// Returns whether the height is in a DNL segment behind the first scan (ITU-T T.81, B.2.5).
 static _Bool has_late_height(const bifrons_jpeg *jpeg) {
     if (jpeg->library.image_height != 0 || jpeg->library.image_width == 0) return 0;
     static const JOCTET segment[] = {0xFF, 0xDC, 0, 4};
@@ -61,7 +61,7 @@ static _Noreturn void error_exit(j_common_ptr library) {
     bifrons_jpeg *jpeg = library->client_data;
     if (jpeg->ended) give_up(jpeg, BIFRONS_JPEG_TRUNCATED, "Premature end of JPEG file");
     switch (library->err->msg_code) {
-    case JERR_EMPTY_IMAGE: // also said of a frame without components
+    case JERR_EMPTY_IMAGE: // also reported for a frame without components
         if (has_late_height(jpeg)) {
             give_up(jpeg, BIFRONS_JPEG_UNSUPPORTED, "Height behind its first scan (DNL)");
         }
@@ -74,7 +74,7 @@ static _Noreturn void error_exit(j_common_ptr library) {
     case JERR_WIDTH_OVERFLOW:
         give_up(jpeg, BIFRONS_JPEG_TOO_LARGE, NULL);
     case JERR_OUT_OF_MEMORY:
-    case JERR_NO_BACKING_STORE: // what exceeding max_memory_to_use ends in
+    case JERR_NO_BACKING_STORE: // the result of exceeding max_memory_to_use
         give_up(jpeg, BIFRONS_JPEG_OUT_OF_MEMORY, NULL);
     case JERR_BAD_PRECISION:
     case JERR_CCIR601_NOTIMPL:
@@ -88,19 +88,19 @@ static _Noreturn void error_exit(j_common_ptr library) {
     }
 }
 
-// libjpeg's warnings are its way of saying that it invents pixels from here on. We take those as errors, and let pass
-// only the ones that leave every pixel as its maker meant it.
+// libjpeg warns when it starts to invent pixels. Those warnings count as errors. Only warnings that leave every pixel
+// as its maker meant it are ignored.
 static void emit_message(j_common_ptr library, int level) {
     if (level >= 0) return; // trace
     bifrons_jpeg *jpeg = library->client_data;
     switch (library->err->msg_code) {
     case JWRN_ADOBE_XFORM:
     case JWRN_BOGUS_ICC:
-    case JWRN_EXTRANEOUS_DATA: // bytes before a marker that nothing asks for: libjpeg's own programs pass over them
+    case JWRN_EXTRANEOUS_DATA: // bytes before a marker that nothing needs: libjpeg's own programs skip them
     case JWRN_JFIF_MAJOR:
     case JWRN_NOT_SEQUENTIAL:
         return;
-    case JWRN_HIT_MARKER: // a file that was cut and then closed with an end marker is still a cut one
+    case JWRN_HIT_MARKER: // a truncated file that was closed with an end marker is still truncated
     case JWRN_MUST_RESYNC:
         give_up(
             jpeg, jpeg->library.unread_marker == JPEG_EOI ? BIFRONS_JPEG_TRUNCATED : BIFRONS_JPEG_CORRUPT, NULL);
@@ -111,9 +111,9 @@ static void emit_message(j_common_ptr library, int level) {
 
 static void output_message(j_common_ptr library) { (void)library; }
 
-// Source: the caller's bytes, all there from the start. Where they end, an end marker is put, once and not in the
-// header: a file without its own may have every row, and whether it has shows in what libjpeg still asks for
-// (JWRN_HIT_MARKER) and in which scans there were.
+// Source: all of the caller's bytes. An end marker is put once behind them, though not in the header: a file without an
+// end marker may still have every row. Whether it has shows in what libjpeg still asks for (JWRN_HIT_MARKER) and in
+// which scans there were.
 
 static void init_source(j_decompress_ptr library) { (void)library; }
 
@@ -156,13 +156,13 @@ static void progress_monitor(j_common_ptr library) {
             jpeg->sent |= 1u << state->cur_comp_info[i]->component_index;
         }
     }
-    // Asking for a thread's CPU time is a system call: not for every row.
+    // Reading a thread's processor time is a system call, so it is not done for every row.
     if ((jpeg->ticks++ & 15) == 0 && cpu_time() - jpeg->began > jpeg->limits.time) {
         give_up(jpeg, BIFRONS_JPEG_OUT_OF_TIME, "Out of time");
     }
 }
 
-// Whether the scans of a progressive picture brought every coefficient of every component to its last bit.
+// Returns whether the scans of a progressive image brought every coefficient of every component to its last bit.
 static _Bool is_complete(j_decompress_ptr state) {
     if (!state->progressive_mode) return 1;
     for (int i = 0; i < state->num_components; i++) {
@@ -211,7 +211,7 @@ bifrons_jpeg_outcome bifrons_jpeg_read_header(bifrons_jpeg *jpeg, bifrons_jpeg_h
     if (setjmp(jpeg->way_out)) return jpeg->outcome;
     j_decompress_ptr state = &jpeg->library;
     jpeg_read_header(state, TRUE);
-    if (state->arith_code) { // which no browser shows, and whose decoder cannot tell a cut scan from a short one
+    if (state->arith_code) { // no browser shows it, and the decoder cannot tell a truncated scan from a short one
         give_up(jpeg, BIFRONS_JPEG_UNSUPPORTED, "Arithmetic coding");
     }
     int is_cmyk = state->jpeg_color_space == JCS_CMYK || state->jpeg_color_space == JCS_YCCK;
@@ -242,8 +242,8 @@ bifrons_jpeg_outcome bifrons_jpeg_start(
     state->mem->max_memory_to_use = (long)limits.memory;
     state->scale_num = 1;
     state->scale_denom = limits.reduction;
-    // The accurate transform. With SIMD it costs hardly more than the fast one, gives the same bits as without SIMD,
-    // and is what other decoders, and so the training pictures, went through.
+    // The accurate transform. With SIMD it costs hardly more than the fast one and gives the same bits as without SIMD.
+    // Other decoders use it too, and so did those of the training images.
     state->dct_method = JDCT_ISLOW;
     jpeg_start_decompress(state);
     if (jpeg_has_multiple_scans(state) && jpeg->sent != (1u << state->num_components) - 1) {
@@ -293,7 +293,7 @@ _Bool bifrons_jpeg_write(
     const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **bytes, size_t *count) {
     struct jpeg_compress_struct library;
     writer_errors errors;
-    // Volatile: libjpeg changes it between setjmp and longjmp.
+    // Volatile, because libjpeg changes it between setjmp and longjmp.
     unsigned char *volatile file = NULL;
     unsigned long length = 0;
     library.err = jpeg_std_error(&errors.errors);

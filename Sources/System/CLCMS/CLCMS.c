@@ -20,7 +20,7 @@ bifrons_colour *bifrons_colour_open(
     };
     bifrons_colour *colour = calloc(1, sizeof *colour);
     if (!colour) return NULL;
-    // A context of its own, because LittleCMS keeps errors and plug-ins there.
+    // Each transform has its own context, because LittleCMS keeps errors and plug-ins there.
     colour->context = cmsCreateContext(NULL, NULL);
     if (!colour->context) {
         free(colour);

@@ -1,10 +1,10 @@
-// Stands in the place of ICU's data (calendars, collations and names of every locale: 34 MB) in a statically linked
-// executable. SQLite's Swift library brings all of Foundation with it, which refers to the data by this name; the router
-// asks Foundation for nothing that has a language. It is what ICU calls stub data: a package without an entry, so who does
-// ask is told that there is none. See "ICU Data" in ICU's documentation, and its source/stubdata/stubdata.cpp.
+// Replaces ICU's data (calendars, collations and names of all locales: 34 MB) in a statically linked executable.
+// SQLite's Swift library pulls in all of Foundation, which refers to the data by this name, but the router uses nothing
+// of Foundation that depends on a language. ICU calls this stub data: a package without entries, so that every lookup
+// finds nothing. See "ICU Data" in ICU's documentation, and its source/stubdata/stubdata.cpp.
 //
-// The number in the name is ICU's version in the toolchain. With another one this file has no effect but that the executable
-// is as large as it would be without.
+// The number in the name is the toolchain's ICU version. With another version this file only fails to make the
+// executable smaller.
 
 #include <stdint.h>
 

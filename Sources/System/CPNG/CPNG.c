@@ -7,7 +7,7 @@
 #include <time.h>
 #include <zlib.h>
 
-/// A part of what libpng is to read.
+/// A range of bytes for libpng to read.
 struct piece {
     const uint8_t *bytes;
     size_t count;
@@ -17,12 +17,12 @@ struct bifrons_png {
     png_structp library;
     png_infop information;
     struct piece pieces[4];
-    /// What stands in for the length of a chunk that was cut, and for all that is missing behind its data.
+    /// The replacements for the length of a truncated chunk, and for everything missing behind its data.
     uint8_t length[4];
     uint8_t tail[16];
-    /// libpng has been stopped behind the last row, because the compressed data has no end.
+    /// Whether libpng was stopped behind the last row because the compressed data has no end.
     _Bool stopped;
-    /// Where libpng's callbacks leave to: set by each entry point below, valid until that returns.
+    /// Where libpng's callbacks jump when they give up. Each entry point sets it, and it is valid until that returns.
     jmp_buf way_out;
     bifrons_png_outcome outcome;
     uint64_t time;
@@ -43,7 +43,7 @@ static uint64_t cpu_time(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-// Whether libpng has handed out every row, and only looks for the end of the compressed data.
+// Returns whether libpng has returned every row and only looks for the end of the compressed data.
 static _Bool has_all_rows(png_structp library, png_infop information) {
     return png_get_interlace_type(library, information) == PNG_INTERLACE_NONE
                ? png_get_current_row_number(library) >= png_get_image_height(library, information)
@@ -53,7 +53,7 @@ static _Bool has_all_rows(png_structp library, png_infop information) {
 static void on_error(png_structp library, png_const_charp message) {
     bifrons_png *png = png_get_error_ptr(library);
     bifrons_png_outcome outcome = BIFRONS_PNG_CORRUPT;
-    // libpng has no codes: these are its own words where the compressed data stops short, or malloc says no.
+    // libpng has no error codes: these are its messages for compressed data that ends early, and for a failed malloc.
     if (strstr(message, "Not enough image data")) outcome = BIFRONS_PNG_TRUNCATED;
     if (strstr(message, "emory")) outcome = BIFRONS_PNG_OUT_OF_MEMORY;
     if (outcome == BIFRONS_PNG_TRUNCATED && has_all_rows(library, png->information)) {
@@ -63,7 +63,7 @@ static void on_error(png_structp library, png_const_charp message) {
     give_up(png, outcome, message);
 }
 
-// Unlike libjpeg's, libpng's warnings are about chunks that the picture can do without.
+// Unlike libjpeg's warnings, libpng's concern only chunks that an image does not need.
 static void on_warning(png_structp library, png_const_charp message) {
     (void)library;
     (void)message;
@@ -92,7 +92,7 @@ uint32_t bifrons_png_checksum(const uint8_t *bytes, size_t count) {
     return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, count);
 }
 
-// Has libpng read a cut file as if it were closed behind what there is, so that only a lack of rows is an error.
+// Shows libpng a truncated file as if it were closed behind the existing data, so that only missing rows are an error.
 static void close_pieces(bifrons_png *png, const uint8_t *bytes, size_t count, size_t end) {
     static const uint8_t last[] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
     uint8_t *tail = png->tail;
@@ -130,9 +130,9 @@ bifrons_png *bifrons_png_open(const uint8_t *bytes, size_t count, _Bool is_cut, 
         return NULL;
     }
     png_set_read_fn(png->library, png, read_bytes);
-    // The checksums of critical chunks count. Of the others, those that are damaged are dropped, as browsers do.
+    // Wrong checksums of critical chunks are errors. Other damaged chunks are dropped, as browsers do.
     png_set_crc_action(png->library, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
-    // Nothing but IHDR, PLTE, tRNS, IDAT and IEND is looked into: no texts, and none of their bombs.
+    // Only IHDR, PLTE, tRNS, IDAT and IEND are parsed, which excludes text chunks and decompression bombs in them.
     png_set_keep_unknown_chunks(png->library, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     return png;
 }
@@ -155,7 +155,7 @@ bifrons_png_outcome bifrons_png_read_header(bifrons_png *png, uint32_t *channels
 
 bifrons_png_outcome bifrons_png_read_row(bifrons_png *png, uint8_t *row) {
     if (setjmp(png->way_out)) return png->outcome;
-    // Asking for a thread's CPU time is a system call: not for every row.
+    // Reading a thread's processor time is a system call, so it is not done for every row.
     if ((png->ticks++ & 15) == 0 && cpu_time() - png->began > png->time) {
         give_up(png, BIFRONS_PNG_OUT_OF_TIME, "Out of time");
     }

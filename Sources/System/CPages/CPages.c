@@ -1,6 +1,6 @@
 #include "CPages.h"
 
-// A file more is two entries more; a test compares the table with the folder.
+// Each further file needs an entry here and one in the table below; a test compares the table with the folder.
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
 static const unsigned char api_js[] = {

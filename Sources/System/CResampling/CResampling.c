@@ -9,8 +9,8 @@
 
 enum { bits = 22, low_bits = 15 };
 
-/// Weighted sums in progress, eight of them, the halves of the weights apart. Neither half reaches 2^31: weights sum to 2^22,
-/// and bytes have 8 bits.
+/// Eight weighted sums in progress, with separate sums for the two halves of the weights. Neither half reaches 2^31,
+/// because weights sum to 2^22 and bytes have 8 bits.
 typedef struct {
     __m256i low;
     __m256i high;
@@ -20,7 +20,7 @@ AVX2 static inline sums no_sums(void) {
     return (sums){_mm256_set1_epi32(1 << (bits - 1)), _mm256_setzero_si256()};
 }
 
-// Two neighbouring weights, for the two values in every 32 bits.
+// Returns two neighbouring weights in every 32 bits, for the two values there.
 AVX2 static inline __m256i pair(const int16_t *weights) {
     int32_t both;
     memcpy(&both, weights, sizeof both);
@@ -32,7 +32,7 @@ AVX2 static inline void add(sums *sums, __m256i values, __m256i low, __m256i hig
     sums->high = _mm256_add_epi32(sums->high, _mm256_madd_epi16(values, high));
 }
 
-// In 0…255 once packed with saturation.
+// Returns the sums as integers, which packing with saturation limits to 0…255.
 AVX2 static inline __m256i rounded(sums sums) {
     return _mm256_srai_epi32(_mm256_add_epi32(sums.low, _mm256_slli_epi32(sums.high, low_bits)), bits);
 }
@@ -53,7 +53,7 @@ AVX2 static inline void store(sums sums, uint8_t *first, uint8_t *second) {
     memcpy(second, &other, sizeof other);
 }
 
-// A row in each half of a vector, the three channels of a pixel beside those of the next one.
+// Each half of a vector holds a row; each channel of a pixel is next to that of the next pixel.
 AVX2 void bifrons_resample_across(
     const uint8_t *const *rows, uint8_t *const *targets, const bifrons_resampling_span *spans, size_t count,
     const int16_t *low, const int16_t *high) {
@@ -88,7 +88,7 @@ AVX2 void bifrons_resample_across(
     }
 }
 
-// Sixteen bytes of a row beside those of the next one.
+// Sixteen bytes of a row are interleaved with those of the next row.
 AVX2 void bifrons_resample_down(
     const uint8_t *ring, size_t ring_rows, size_t stride, bifrons_resampling_span span, const int16_t *low,
     const int16_t *high, uint8_t *output) {

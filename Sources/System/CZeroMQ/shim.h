@@ -1,4 +1,4 @@
-// libzmq's C interface, as the module CZeroMQ. Only the module ZeroMQ imports it.
+// libzmq's C interface, as the module CZeroMQ. Only the module BifronsZeroMQ imports it.
 #ifndef BIFRONS_CZEROMQ_SHIM_H
 #define BIFRONS_CZEROMQ_SHIM_H
 

@@ -49,7 +49,7 @@ size_t test_jpeg_encode(test_jpeg_request request, const uint8_t *samples, uint8
     jpeg_set_colorspace(&state, spaces[request.colour].out);
     jpeg_set_quality(&state, request.quality, TRUE);
     state.comp_info[0].h_samp_factor = state.comp_info[0].v_samp_factor = request.subsampling;
-    if (state.num_components == 4) { // black is as fine as the first component
+    if (state.num_components == 4) { // black has the resolution of the first component
         state.comp_info[3].h_samp_factor = state.comp_info[3].v_samp_factor = request.subsampling;
     }
     state.arith_code = request.arithmetic;

@@ -1,1 +1,1 @@
-// Nothing to call: see CNoLocales.c.
+// No functions: see CNoLocales.c.

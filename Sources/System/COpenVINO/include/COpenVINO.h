@@ -1,7 +1,7 @@
 #pragma once
 
-// The part of OpenVINO's C API that Bifrons calls (Apache-2.0; version 2026.4.1, openvino/c/*.h), declared here so that
-// the package builds without the engine: `ov_load` finds the functions in a library that dlopen returned.
+// The part of OpenVINO's C API that Bifrons calls (Apache-2.0; version 2026.4.1, openvino/c/*.h). It is declared here
+// so that the package builds without the engine; `ov_load` looks the functions up in a library opened by dlopen.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@ typedef struct ov_infer_request ov_infer_request_t;
 typedef struct ov_tensor ov_tensor_t;
 typedef struct ov_output_const_port ov_output_const_port_t;
 
-/// 0 is success, everything else an error.
+/// 0 is success, any other value an error.
 typedef int32_t ov_status_t;
-/// The place of f32 in ov_element_type_e.
+/// The value of f32 in ov_element_type_e.
 enum { ov_f32 = 4 };
 
 typedef struct {
@@ -33,7 +33,7 @@ typedef struct {
     int64_t *dims;
 } ov_shape_t;
 
-/// Both limits are inclusive; a negative max is no limit.
+/// Both limits are inclusive; a negative max means no limit.
 typedef struct {
     int64_t min;
     int64_t max;
@@ -44,7 +44,7 @@ typedef struct {
     ov_dimension_t *dims;
 } ov_partial_shape_t;
 
-/// The functions, each under its name in the library less the prefix `ov_`.
+/// The functions, each under its name in the library without the prefix `ov_`.
 typedef struct {
     ov_status_t (*get_openvino_version)(ov_version_t *);
     void (*version_free)(ov_version_t *);
@@ -80,5 +80,5 @@ typedef struct {
     void (*tensor_free)(ov_tensor_t *);
 } ov_functions_t;
 
-/// Fills `functions` from the library `handle`. NULL when all are there, otherwise the name of the first that is not.
+/// Fills `functions` from the library `handle`. Returns NULL if all exist, otherwise the name of the first missing one.
 const char *ov_load(void *handle, ov_functions_t *functions);

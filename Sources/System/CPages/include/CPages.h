@@ -1,4 +1,5 @@
-// The files that the gateway serves, as part of the executable: it runs from anywhere and reads none of them at run time.
+// The files that the gateway serves, embedded in the executable, so that it runs anywhere and reads none of them at run
+// time.
 
 #ifndef CPAGES_H
 #define CPAGES_H
@@ -11,7 +12,7 @@ struct bifrons_page {
     size_t count;
 };
 
-/// One for each file of Sources/Gateway/Resources.
+/// Returns the table of pages, one for each file in Sources/Gateway/Resources.
 const struct bifrons_page *bifrons_page_table(void);
 extern const size_t bifrons_page_count;
 

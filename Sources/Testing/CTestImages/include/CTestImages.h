@@ -1,5 +1,5 @@
-// A JPEG encoder for tests, which can write every variant that ImageDecoding has to read. Not for production: on an
-// error libjpeg ends the process.
+// A JPEG encoder for tests that can write every variant that ImageDecoding must read. Not for production, because
+// libjpeg ends the process on an error.
 #ifndef BIFRONS_CTESTIMAGES_H
 #define BIFRONS_CTESTIMAGES_H
 
@@ -17,9 +17,9 @@ typedef enum __attribute__((enum_extensibility(closed))) {
 typedef enum __attribute__((enum_extensibility(closed))) {
     TEST_JPEG_BASELINE __attribute__((swift_name("baseline"))),
     TEST_JPEG_PROGRESSIVE __attribute__((swift_name("progressive"))),
-    /// Sequential, but a scan for every component.
+    /// Sequential, with one scan per component.
     TEST_JPEG_SCAN_A_COMPONENT __attribute__((swift_name("scanAComponent"))),
-    /// Progressive, with a scan for every coefficient of every component.
+    /// Progressive, with one scan per coefficient of each component.
     TEST_JPEG_SCAN_A_COEFFICIENT __attribute__((swift_name("scanACoefficient"))),
 } test_jpeg_scans;
 
@@ -32,11 +32,12 @@ typedef struct {
     int subsampling;
     int arithmetic;
     int adobe_marker;
-    /// Rows of blocks between restart markers; 0: none.
+    /// The number of rows of blocks between restart markers; 0: none.
     int restart_rows;
 } test_jpeg_request;
 
-/// `samples`: 1 (gray), 3 (RGB) or 4 (CMYK) bytes a pixel. Returns the file's length; `*file` is to be freed.
+/// Encodes a JPEG of `samples`, which have 1 (gray), 3 (RGB) or 4 (CMYK) bytes per pixel. Returns the file's length;
+/// the caller frees `*file`.
 size_t test_jpeg_encode(test_jpeg_request request, const uint8_t *samples, uint8_t **file);
 
 #endif
