@@ -138,7 +138,7 @@ public struct Socket: ~Copyable {
 
     // MARK: Monitor
 
-    /// Returns a monitor of this socket's connections from now on. A socket has at most one; a second one ends the first.
+    /// Returns a monitor of this socket's connections from now on. A socket has at most one; a second ends the first.
     public borrowing func monitor(
         _ kinds: Set<MonitorEvent.Kind> = Set(MonitorEvent.Kind.allCases)
     ) throws(ZeroMQError) -> Monitor {

@@ -4,12 +4,16 @@ import Reactor
 import Synchronization
 import Testing
 
-/// A router of the client protocol that answers every request at once, as a closure says.
+/// A router that speaks the client protocol and answers every request at once with a closure's result.
 final class AnsweringRouter: Sendable {
     private let stop: WakeUp
     private let thread: PlatformThread
 
-    /// - Parameter answer: the result frame for a header and an image.
+    /// Starts the router.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The endpoint for clients.
+    ///   - answer: Returns the result frame for a header and an image.
     init(_ endpoint: String, answer: @escaping @Sendable (RequestHeader, [UInt8]) -> String) throws {
         let stop = try WakeUp()
         let context = try Context()

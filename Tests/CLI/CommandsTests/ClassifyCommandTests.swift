@@ -14,7 +14,7 @@ import Testing
         endpoint = "ipc://\(folder.path)/router"
     }
 
-    /// The exit status.
+    /// Runs the command and returns its exit status.
     private func classify(_ arguments: [String]) async throws -> Int32 {
         do {
             let command = try ClassifyCommand.parse(arguments)
@@ -27,8 +27,8 @@ import Testing
 
     private static let models = #"{"status":200,"models":[{"name":"a","workers":1,"served":[]}],"policies":[]}"#
 
-    /// Answers by the picture's first byte: 0 a verdict, 1 a broken picture, 2 full for all but one that was told so, 3 no
-    /// worker.
+    /// Returns a router that answers by the image's first byte: 0: a verdict, 1: a broken image, 2: full unless the
+    /// request carries the id of a refusal, 3: no worker.
     private func router() throws -> AnsweringRouter {
         try AnsweringRouter(endpoint) { header, image in
             switch (header.verb, image.first) {

@@ -7,8 +7,8 @@ import Testing
 @testable import Commands
 
 @Suite(.timeLimit(.minutes(5))) struct ClusterTests {
-    /// A child of the shell that says its process id when it is ready, and ends well when it is told to. (`sleep` must not
-    /// keep the descriptor, or it would outlive the child for the parent.)
+    /// A shell command for a child that writes its process id when it is ready and ends with status 0 on SIGTERM.
+    /// (`sleep` must not inherit the descriptor, otherwise the parent would not notice the child's end.)
     private static let obedient = "sleep 20 3>&- & trap 'kill $!; exit 0' TERM; echo $$ >&3; wait"
 
     private final class Running {

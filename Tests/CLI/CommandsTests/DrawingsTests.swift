@@ -54,7 +54,7 @@ import Testing
         #expect(sources.count == 3)
         #expect(try picture("\(out)/a.jpg").format == .jpeg)
         #expect(try picture("\(out)/below/a.jpg").format == .jpeg)
-        // A name that does not say what it is gets a suffix.
+        // A name without a known suffix gets one.
         #expect(try picture("\(out)/below/b.png").format == .png)
     }
 
@@ -104,7 +104,7 @@ import Testing
         let nothing = ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: .review, policy: "default")
         let none = Drawings.marks([], nothing, image)
         #expect(none.map(\.label) == ["no face"] && none[0].isDashed && none[0].colour == .neutral)
-        // By a model that looks at whole pictures.
+        // The verdict of a model that looks at whole images.
         let whole = Drawings.marks([], verdict, image)
         #expect(whole.map(\.label) == ["AI 90.0 %"] && whole[0].isDashed && whole[0].colour == .alarm)
         #expect((none[0].x, none[0].y, none[0].width, none[0].height) == (5, 0, 20, 20))

@@ -124,7 +124,7 @@ import Testing
         #expect(
             search().passedOver.summary
                 == "passed over 5 that are no pictures: 3 links to folders, 2 broken links")
-        // One that is named itself is meant.
+        // A link given as an argument is followed.
         #expect(found(search("\(folder.path)/linked")) == ["a.jpg"])
         let broken = try #require(search().sources.first { $0.relativeName == FileName("c.png") })
         #expect(#expect(throws: ImageSource.ReadError.self) { try broken.read(limit: 1) }?.code == "file_unreadable")
@@ -138,7 +138,7 @@ import Testing
         chmod("\(folder.path)/closed", 0)
         chmod("\(folder.path)/notes.txt", 0)
         defer { chmod("\(folder.path)/closed", 0o700) }
-        // Root may read everything; this thread gives that up for the time of the search. (Glibc's module lacks the call.)
+        // Root may read everything, so this thread gives that up during the search. (The module Glibc lacks the call.)
         typealias SetUser = @convention(c) (uid_t) -> Int32
         let setUser = unsafeBitCast(try #require(dlsym(nil, "setfsuid")), to: SetUser.self)
         let isRoot = geteuid() == 0
@@ -166,7 +166,7 @@ import Testing
         #expect(found(search) == ["c\\xE9.jpg", "\\xFF.png"])
         for source in search.sources {
             #expect(try source.read(limit: 10) == Array("bytes".utf8))
-            // The same, named.
+            // The same file, given as an argument.
             #expect(try ImageSearch([source.name]).sources[0].read(limit: 10) == Array("bytes".utf8))
         }
     }

@@ -27,7 +27,7 @@ import Testing
         let path = "\(folder.path)/pipe"
         #expect(mkfifo(path, 0o600) == 0)
         let bytes = (0..<200_000).map { UInt8($0 % 251) }
-        // It opens when the reader is there, as `cat image > pipe` does.
+        // Opening waits until there is a reader, as `cat image > pipe` does.
         let writer = try PlatformThread(name: "writer") {
             guard let file = fopen(path, "w") else { return }
             fwrite(bytes, 1, bytes.count, file)
@@ -42,7 +42,7 @@ import Testing
         #expect(mkfifo(path, 0o600) == 0)
         let late = error { try named("pipe").read(limit: 10, patience: .milliseconds(50)) }
         #expect(late?.message.contains("pipe") == true)
-        // A writer that says nothing more.
+        // A writer that stops writing but does not close the pipe.
         let writer = open(path, O_RDWR)
         defer { close(writer) }
         write(writer, "abc", 3)
@@ -53,7 +53,7 @@ import Testing
         let zero = ImageSearch([FileName("/dev/zero")]).sources[0]
         #expect(error { try zero.read(limit: 100_000) }?.code == "image_too_large")
         #expect(try ImageSearch([FileName("/dev/null")]).sources[0].read(limit: 10) == [])
-        // What has become a pipe since the folder was searched.
+        // A file that was replaced by a pipe after the folder was searched.
         #expect(mkfifo("\(folder.path)/a.jpg", 0o600) == 0)
         let path = FileName("\(folder.path)/a.jpg")
         let source = ImageSource(name: path, place: .file(path), relativeName: path)

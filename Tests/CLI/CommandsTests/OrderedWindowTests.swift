@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct OrderedWindowTests {
     @Test func resultsComeInOrderWhateverEndsFirst() async {
-        // Every job but the first waits for nothing; the first waits for the fifth.
+        // The first job waits for the fifth, the others do not wait.
         let (fifth, continuation) = AsyncStream.makeStream(of: Void.self)
         var emitted: [Int] = []
         var done: [Int] = []

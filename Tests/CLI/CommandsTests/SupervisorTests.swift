@@ -20,7 +20,7 @@ import Testing
             ], timing: timing)
     }
 
-    /// One whose children are all running and ready.
+    /// Returns a supervisor whose children are all running and ready.
     private func ready() -> Supervisor {
         var supervisor = supervisor()
         _ = supervisor.handle(.start, at: at(0))
@@ -75,7 +75,7 @@ import Testing
     @Test func childThatCannotServeItsModelIsTriedAgainSlowlyAndTheOthersGoOn() {
         var supervisor = ready()
         var now = 2.0
-        // However often: neither faster nor slower.
+        // The delay stays the same, however often the child fails.
         for _ in 0..<10 {
             #expect(supervisor.handle(.ended(first, .status(78)), at: at(now)) == [.tell(Self.unfit)])
             #expect(supervisor.nextDue == at(now + 60))
@@ -87,7 +87,7 @@ import Testing
         #expect(supervisor.handle(.stop, at: at(now)) == [.terminate(router)])
         #expect(supervisor.handle(.ended(router, .status(0)), at: at(now)) == [.terminate(first), .terminate(second)])
         _ = supervisor.handle(.ended(first, .status(0)), at: at(now))
-        // It was not mended.
+        // The model was not repaired, so the exit status is 1.
         #expect(supervisor.handle(.ended(second, .status(0)), at: at(now)) == [.finished(status: 1)])
     }
 
@@ -115,7 +115,7 @@ import Testing
         #expect(supervisor.handle(.due, at: at(62)) == [.launch(second)])
         _ = supervisor.handle(.ended(first, .status(78)), at: at(63))
         _ = supervisor.handle(.ended(second, .status(78)), at: at(63))
-        // Those that wait are not waited for.
+        // Children that wait for a restart are not waited for.
         #expect(supervisor.handle(.stop, at: at(64)) == [.terminate(router)])
         #expect(supervisor.handle(.ended(router, .status(0)), at: at(65)) == [.finished(status: 1)])
         #expect(supervisor.nextDue == nil)

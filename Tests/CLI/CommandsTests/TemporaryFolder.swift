@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A folder that goes with the object.
+/// A folder that is removed with this object.
 final class TemporaryFolder: Sendable {
     let path = "/tmp/bifrons-test-\(UUID().uuidString.prefix(8))"
 

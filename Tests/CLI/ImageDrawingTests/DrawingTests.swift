@@ -7,7 +7,7 @@ import Testing
         RGBImage(width: width, height: height, pixels: Array(repeating: 0, count: width * height * 3))
     }
 
-    /// The picture as text: `#` vermillion, `+` green, `o` white, `.` untouched.
+    /// Returns the image as text: `#` vermillion, `+` green, `o` white, `.` unchanged.
     private static func text(_ image: RGBImage) -> [String] {
         (0..<image.height).map { y in
             String(
@@ -85,7 +85,7 @@ import Testing
 
     @Test func linesAndLettersGrowWithThePicture() {
         let lines = Self.text(Drawing.draw([Self.mark(100, 900, 800, 800, "1")], on: Self.blank(1800, 1800)))
-        // Six pixels of line; letters of five pixels a dot.
+        // Lines are six pixels wide, and the dots of letters five pixels.
         #expect(lines[1000].hasPrefix(String(repeating: ".", count: 100) + "######."))
         #expect(lines[899 - 8].contains("ooooooooooooooo"))
     }

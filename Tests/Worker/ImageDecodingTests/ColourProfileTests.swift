@@ -3,7 +3,7 @@ import Testing
 
 @testable import ImageDecoding
 
-/// Profiles that are broken, in pieces, too large, or of something else.
+/// Tests profiles that are broken, incomplete, too large, or of an unsupported kind.
 @Suite struct ColourProfileTests {
     private static let profile = TestImages.Profile.rgb(.sRGB, TestImages.Profile.sRGB.reversed())
     private static let plain = TestImages.jpeg(width: 24, height: 20)
@@ -44,7 +44,7 @@ import Testing
             #expect(try !Self.isApplied(rest + [rest[0]]), "one in the place of another")
         }
         #expect(try !Self.isApplied(parts + [parts[0]]))
-        for (offset, wrong) in [(16, 0), (16, 9), (17, 0), (17, 9)] {  // its number, and how many there are
+        for (offset, wrong) in [(16, 0), (16, 9), (17, 0), (17, 9)] {  // the part's number, and the number of parts
             var contradicting = parts
             contradicting[0][offset] = UInt8(wrong)
             #expect(try !Self.isApplied(contradicting))
@@ -65,11 +65,11 @@ import Testing
         for length in [0, 3, 4, 100, 127, 128, 131, 200, Self.profile.count - 1] {
             #expect(try !Self.isApplied(Array(Self.profile.prefix(length))))
         }
-        // The class, the colour space, the space of the connection, the signature, the number of tags.
+        // Class, colour space, connection space, signature, number of tags.
         for offset in [12, 16, 20, 36, 128] {
             #expect(try !Self.isApplied(Self.profile.replacing(offset, with: 0xFF)))
         }
-        // The name of a colour's tag, and where it stands.
+        // The name of a colour's tag, and its offset.
         for offset in [132, 136] { #expect(try !Self.isApplied(Self.profile.replacing(offset, with: 0x7F))) }
         #expect(try !Self.isApplied([UInt8](repeating: 0xFF, count: 3000)))
         #expect(try !Self.isApplied([UInt8](repeating: 0, count: 3000)))
@@ -90,7 +90,7 @@ import Testing
         #expect(try !Self.isApplied(Self.profile, limits: DecodeLimits(profile: count - 1)))
     }
 
-    /// A hundred megabytes of nothing behind a header that says how many.
+    /// Uncompresses a bomb: a header that declares 100 MB, followed by zeros.
     @Test func aProfileIsUnpackedNoFurtherThanTheLimit() throws {
         let size = 100_000_000
         let declared = [24, 16, 8, 0].map { UInt8(size >> $0 & 255) }
@@ -107,7 +107,7 @@ import Testing
         #expect(failure(file, limits: DecodeLimits(memory: 1_000_000))?.code == "image_too_large")
     }
 
-    /// Because it may leave alone the colours that tell an sRGB profile, and no others.
+    /// A table may leave the sample colours unchanged and change all others.
     @Test func onlyProfilesWithoutATableCountAsSRGB() throws {
         for tag in ["A2B0", "A2B1"] {
             let table = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: [tag]) { _ in [0, 0, 0] }

@@ -2,11 +2,11 @@ import Glibc
 import TestImages
 import Testing
 
-/// A picture's numbers altered, and the profile that restores them.
+/// A change of an image's values, and the profile that reverses it.
 struct Disguise: CustomTestStringConvertible {
     let testDescription: String
     let profile: [UInt8]
-    /// What is stored for red, green and blue of sRGB, from 0 to 1.
+    /// Returns the values stored for red, green and blue of sRGB; all from 0 to 1.
     let stored: @Sendable ([Double]) -> [Double]
 
     static let all = [
@@ -36,7 +36,7 @@ struct Disguise: CustomTestStringConvertible {
         self.stored = stored
     }
 
-    /// By a table that exchanges green and blue.
+    /// Returns a disguise whose profile has a table that exchanges green and blue.
     private static func table(tags: [String]) -> Disguise {
         let profile = TestImages.Profile.table("RGB ", channels: 3, grid: 17, tags: tags) {
             lab(xyz([$0[0], $0[2], $0[1]]))
@@ -44,7 +44,7 @@ struct Disguise: CustomTestStringConvertible {
         return Disguise("a table in \(tags)", profile) { [$0[0], $0[2], $0[1]] }
     }
 
-    /// The bytes that are stored for a picture's.
+    /// Returns the bytes that are stored for an image's pixels.
     func bytes(_ pixels: [UInt8]) -> [UInt8] {
         var stored: [UInt8] = []
         stored.reserveCapacity(pixels.count)
@@ -56,13 +56,13 @@ struct Disguise: CustomTestStringConvertible {
     }
 }
 
-/// X, Y and Z under D50 of red, green and blue of sRGB.
+/// Returns X, Y and Z under D50 for red, green and blue of sRGB.
 func xyz(_ rgb: [Double]) -> [Double] {
     product(
         (0..<3).map { row in TestImages.Profile.sRGB.map { $0[row] } }, rgb.map(TestImages.Profile.Curve.sRGB.light))
 }
 
-/// CIE L*, a*, b* under D50.
+/// Returns CIE L*, a*, b* under D50.
 func lab(_ xyz: [Double]) -> [Double] {
     func bent(_ t: Double) -> Double { t > 216.0 / 24_389 ? cbrt(t) : (24_389.0 / 27 * t + 16) / 116 }
     let (x, y, z) = (bent(xyz[0] / 0.9642), bent(xyz[1]), bent(xyz[2] / 0.8249))
@@ -83,12 +83,12 @@ private func inverse(_ m: [[Double]]) -> [[Double]] {
 }
 
 extension TestImages {
-    /// A JPEG file with the parts of a profile in front of what else there is.
+    /// Returns a JPEG file with a profile's segments inserted at the front.
     static func jpeg(_ jpeg: [UInt8], profile: [UInt8]) -> [UInt8] {
         insert(profileSegments(profile).flatMap { $0 }, into: jpeg)
     }
 
-    /// A PNG file of 8-bit RGB with chunks in front of its image data.
+    /// Returns a PNG file of 8-bit RGB with chunks before its image data.
     static func png(width: Int, height: Int, pixels: [UInt8], chunks: [UInt8] = []) -> [UInt8] {
         png(width: width, height: height, colour: .rgb, chunks: chunks) { x, y, channel in
             Int(pixels[(y * width + x) * 3 + channel])

@@ -2,7 +2,7 @@ import ImageDecoding
 import TestImages
 import Testing
 
-/// That a picture comes out as every viewer shows it, whatever the numbers are that it stores.
+/// Tests that images come out as every viewer shows them, whatever values they store.
 @Suite struct ColourTests {
     private let width = 32
     private let height = 24
@@ -21,7 +21,7 @@ import Testing
                 let altered = try decoded(file(stored), reduction: reduction).image.pixels
                 let restored = try decoded(
                     TestImages.jpeg(file(stored), profile: disguise.profile), reduction: reduction)
-                // What JPEG loses lies elsewhere, and where the picture is scaled, the means are of other numbers.
+                // JPEG's losses differ, and a scaled image averages other values.
                 #expect(distance(restored.image.pixels, plain) < 4)
                 #expect(distance(altered, plain) > distance(restored.image.pixels, plain))
             }
@@ -73,7 +73,7 @@ import Testing
     @Test func aProfileThatIsSRGBWithinRoundingChangesNothing() throws {
         let profiles = [
             TestImages.Profile.rgb(.sRGB),
-            // Rounded otherwise.
+            // Primaries with other rounding.
             TestImages.Profile.rgb(
                 .sRGB, [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]),
         ]
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    /// A profile of grays is for a gray picture; browsers apply one of colours to it as well.
+    /// A profile of grays is made for a gray image, but browsers apply an RGB profile to it as well.
     @Test(arguments: [TestImages.Profile.gray(.inverted), TestImages.Profile.rgb(.inverted)])
     func aGrayPictureIsRestored(profile: [UInt8]) throws {
         let negative = original.map { 255 - $0 }
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    /// Cyan and magenta are exchanged, and a table puts them right.
+    /// Cyan and magenta are exchanged, and a table restores them.
     @Test(arguments: [TestImages.JPEGColour.cmyk, .adobeCMYK, .adobeYCCK])
     func aProfileOfInksRestoresThem(colour: TestImages.JPEGColour) throws {
         func seen(_ inks: [Double]) -> [Double] {

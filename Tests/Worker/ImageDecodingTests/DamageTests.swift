@@ -3,7 +3,7 @@ import ImageDecoding
 import TestImages
 import Testing
 
-/// Files that something has happened to.
+/// Tests damaged files.
 @Suite struct DamageTests {
     static let jpegs: [(String, [UInt8])] = [
         ("baseline", TestImages.jpeg(width: 48, height: 40)),
@@ -29,7 +29,7 @@ import Testing
         ),
     ]
 
-    /// A cut behind the last bit of the last row is none: then the picture is the whole one.
+    /// A file cut behind the last bit of the last row still gives the whole image.
     @Test(arguments: jpegs)
     func truncatedJpegIsAnErrorNeverHalfGray(name: String, file: [UInt8]) throws {
         let whole = try decoded(file).image
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// Behind the last row stand the end of the compressed data, its checksum, the chunk's, and the end chunk.
+    /// Behind the last row come the end of the compressed data, its checksum, the chunk's checksum, and the end chunk.
     @Test(arguments: pngs)
     func truncatedPngIsAnErrorNeverHalfGray(name: String, file: [UInt8]) throws {
         let whole = try decoded(file).image
@@ -101,8 +101,7 @@ import Testing
         }
     }
 
-    /// Of a chunk that the picture can do without, the whole chunk is dropped. The last two chunks may claim to be longer than
-    /// the file.
+    /// A damaged optional chunk is dropped as a whole. The last two chunks may claim to be longer than the file.
     @Test(arguments: pngs)
     func aFlippedByteOfAPngIsNoticedOrItsChunkDropped(name: String, file: [UInt8]) throws {
         let whole = try decoded(file).image
@@ -125,7 +124,7 @@ import Testing
         }
     }
 
-    /// Where a chunk stands, its length and its checksum included.
+    /// Returns the range of a chunk, including its length and checksum.
     private func chunk(_ name: String, of file: [UInt8]) throws -> Range<Int>? {
         guard let type = file.firstOffset(of: Array(name.utf8)) else { return nil }
         return type - 4..<type + 8 + (Int(file[type - 2]) << 8 | Int(file[type - 1]))
@@ -171,7 +170,7 @@ import Testing
                 let type = ["PLTE", "tRNS", "gAMA", "eXIf", "iCCP", "sBIT", "hIST", "bKGD", "IHDR", "IDAT"][next(10)]
                 file += TestImages.chunk(type, bytes(type == "PLTE" ? 3 * next(300) : next(40)))
             }
-            // Filter types are mostly valid, so that some rows get through.
+            // Most filter types are valid, so that some rows can be decoded.
             let rows = bytes(1300).map { next(3) == 0 ? $0 : $0 & 3 }
             file += TestImages.imageData(TestImages.zlib(rows)) + TestImages.chunk("IEND", [])
             switch failure(file)?.status {
@@ -192,7 +191,7 @@ import Testing
         for _ in 0..<20 { decodeAll() }
         let before = try residentBytes()
         for _ in 0..<200 { decodeAll() }
-        // One picture kept by each would be 480 MB.
+        // If each call kept one image, that would be 480 MB.
         #expect(try residentBytes() - before < 100_000_000)
     }
 

@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func theReductionIsChosenByTheUprightSize() throws {
-        // Lying on its side in the file.
+        // The image is stored on its side.
         let file = TestImages.jpeg(width: 400, height: 300, orientation: 6)
         var told: [Int] = []
         let picture = try ImageDecoder().decode(file) { width, height in
@@ -118,7 +118,7 @@ import Testing
         #expect(picture.width == 65_500)
     }
 
-    /// Where the frame header's fields stand.
+    /// Returns the offset of the frame header's fields.
     private func frame(_ file: [UInt8]) throws -> Int {
         try #require(file.firstOffset(of: [0xFF, 0xC0])) + 4
     }
@@ -172,7 +172,7 @@ import Testing
         #expect(error.message.contains("DNL"))
     }
 
-    /// As libjpeg-turbo's programs show them.
+    /// libjpeg-turbo's programs show such files too.
     @Test func bytesBeforeAMarkerAreForgiven() throws {
         for subsampled in [false, true] {
             let file = TestImages.jpeg(width: 90, height: 61, subsampled: subsampled, restartRows: 1)
@@ -184,7 +184,7 @@ import Testing
                 for restart in restarts.reversed() { padded.insert(contentsOf: surplus, at: restart) }
                 #expect(try decoded(padded).image == plain)
             }
-            // One that is not there, or there twice, has moved pixels.
+            // A missing or repeated marker has moved pixels.
             #expect(failure(Array(file[..<restarts[1]] + file[(restarts[1] + 2)...]))?.status == 422)
         }
         let scans = TestImages.jpeg(width: 90, height: 61, scans: .progressive)
@@ -192,7 +192,7 @@ import Testing
         #expect(try decoded(scans[..<last] + [1, 2, 3] + scans[last...]).image == decoded(scans).image)
     }
 
-    /// Whatever a picture's size leaves of its last blocks.
+    /// The sizes leave different parts of the last blocks unused.
     @Test(arguments: [(8, 8), (17, 33), (90, 61), (1, 1)])
     func aMissingEndMarkerIsForgiven(width: Int, height: Int) throws {
         for scans in [TestImages.JPEGScans.baseline, .progressive, .oneAComponent] {
@@ -210,7 +210,7 @@ import Testing
         }
     }
 
-    /// Between two scans everything looks well, except that bits of some coefficients have never come.
+    /// Between two scans the file looks intact, but some bits of some coefficients are missing.
     @Test(arguments: [TestImages.JPEGScans.progressive, .oneACoefficient])
     func missingScansAreAnError(scans: TestImages.JPEGScans) throws {
         for colour in [TestImages.JPEGColour.ycbcr, .gray, .adobeYCCK] {

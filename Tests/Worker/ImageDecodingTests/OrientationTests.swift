@@ -4,8 +4,8 @@ import Testing
 @testable import ImageDecoding
 
 @Suite struct OrientationTests {
-    /// Where the upright picture takes its pixel (x, y) from. Behind each case stand EXIF's own words: the visual side
-    /// that the stored row 0 is at, and the one that the stored column 0 is at.
+    /// Returns the stored position of the upright image's pixel (x, y). Each case has EXIF's own words: the visual side
+    /// of the stored row 0, and that of the stored column 0.
     private static func source(_ x: Int, _ y: Int, _ orientation: Int, stored: (width: Int, height: Int)) -> (Int, Int)
     {
         let (right, bottom) = (stored.width - 1, stored.height - 1)
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func aPhoneHeldUprightGivesAnUprightPicture() throws {
-        // Such a phone stores the scene lying on its left side and says 6: turn it clockwise.
+        // Such a phone stores the scene on its left side and declares orientation 6: turn it clockwise.
         let file = TestImages.jpeg(width: 32, height: 64, orientation: 6, pattern: .quadrants)
         let image = try decoded(file).image
         #expect((image.width, image.height) == (64, 32))
@@ -77,7 +77,7 @@ import Testing
         blocks += ["XX\0*", "MM\0+", "II\0*"].map { Array($0.utf8) + sound[4...] }
         blocks += (0..<sound.count).map { Array(sound[..<$0]) }.filter { $0.count < 30 }
         blocks += [0, 9, 255, 65_535].map { TestImages.tiff(orientation: $0) }
-        for offset in [0, 1, 0x7FFF_FFFF, 0xFFFF_FFF0, 0xFFFF_FFFF] {  // of the directory
+        for offset in [0, 1, 0x7FFF_FFFF, 0xFFFF_FFF0, 0xFFFF_FFFF] {  // offset of the directory
             blocks.append(sound[..<4] + [24, 16, 8, 0].map { UInt8(offset >> $0 & 255) } + sound[8...])
         }
         blocks.append(sound.replacing(9, with: 1))  // the directory ends before the tag
@@ -137,7 +137,7 @@ import Testing
         }
     }
 
-    /// PNG's eXIf stands in front of the image data, once, and its checksum is right.
+    /// Only an eXIf chunk before the image data counts, only the first one, and only with a correct checksum.
     @Test func whichEXIFOfAPNGCounts() throws {
         let pixels = Pattern.scene.pixels(width: 12, height: 20)
         func exif(_ orientation: Int, prefix: String = "", bigEndian: Bool = true) -> [UInt8] {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ImageDecoding
 
-/// Which of a PNG's chunks its colours are by: cICP, iCCP, sRGB, gAMA and cHRM, in this order.
+/// Tests which chunk of a PNG defines its colours: cICP, iCCP, sRGB, gAMA and cHRM, in this order.
 @Suite struct PNGColourTests {
     private static let pixels = Pattern.scene.pixels(width: 24, height: 20)
     private static let exchanged = TestImages.profileChunk(
@@ -25,7 +25,7 @@ import Testing
 
     private static func number(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 255) } }
 
-    /// With the checksum of one bit more.
+    /// Returns a chunk with one wrong bit in its checksum.
     private static func damaged(_ chunk: [UInt8]) -> [UInt8] { chunk.dropLast() + [chunk[chunk.count - 1] ^ 1] }
 
     private static func picture(_ chunks: [UInt8]) throws -> [UInt8] {
@@ -36,7 +36,7 @@ import Testing
         pixels.indices.map { pixels[$0 % 3 == 0 ? $0 + 2 : $0 % 3 == 2 ? $0 - 2 : $0] }
     }
 
-    /// What the numbers are when they are light.
+    /// The pixels if their values are taken as linear light.
     private static var brightened: [UInt8] {
         pixels.map { UInt8(TestImages.Profile.Curve.sRGB.number(Double($0) / 255) * 255 + 0.5) }
     }
@@ -51,7 +51,7 @@ import Testing
         let exchanged: [[UInt8]] = [
             Self.exchanged, Self.exchanged + Self.sRGB, Self.sRGB + Self.exchanged, Self.linear + Self.exchanged,
             Self.exchangedColours, Self.exchangedColours + Self.usualGamma,
-            Self.codes(9, 16) + Self.exchanged,  // PQ, which is not read
+            Self.codes(9, 16) + Self.exchanged,  // PQ, which is not supported
             Self.codes(1, 13, matrix: 1) + Self.exchanged, Self.codes(1, 13, range: 0) + Self.exchanged,
         ]
         for chunks in exchanged {
@@ -89,7 +89,7 @@ import Testing
         #expect(try Self.picture(Self.usualColours + Self.exchangedColours) == Self.pixels)
     }
 
-    /// As libpng and browsers drop it.
+    /// libpng and browsers drop such a chunk too.
     @Test func aChunkWithAWrongChecksumIsAsNone() throws {
         for chunk in [Self.exchanged, Self.linear, Self.exchangedColours, Self.codes(9, 13)] {
             #expect(try Self.picture(chunk) != Self.pixels)
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    /// A gamma's own curve, against the formula of the PNG specification.
+    /// Compares with the formula of the PNG specification.
     @Test(arguments: [30_000, 55_000, 100_000, 180_000])
     func gammaIsUndone(value: Int) throws {
         let file = TestImages.png(width: 256, height: 1, colour: .gray, chunks: Self.gamma(value)) { x, _, _ in x }

@@ -3,7 +3,7 @@ import TestImages
 import Testing
 
 @Suite struct PNGReaderTests {
-    /// A sample that differs everywhere and reaches both ends of its range.
+    /// Returns a sample that differs from pixel to pixel and includes both ends of the range.
     private static func sample(_ x: Int, _ y: Int, _ channel: Int, depth: Int) -> Int {
         let top = 1 << depth - 1
         if x == 0, y == 0 { return 0 }
@@ -11,7 +11,7 @@ import Testing
         return (x * 7919 + y * 104_729 + channel * 1299) * 31 % (top + 1)
     }
 
-    /// To 8 bits, rounded.
+    /// Returns a sample converted to 8 bits, rounded.
     private static func byte(_ sample: Int, depth: Int) -> Int {
         let top = 1 << depth - 1
         return (sample * 255 * 2 + top) / (top * 2)
@@ -148,7 +148,7 @@ import Testing
             TestImages.pngHeader(width: 4, height: 1, depth: 3) + data + end,
             header + TestImages.imageData([0x78, 0x01, 0xFF, 0xFF]) + end,
             header + data.dropLast() + [0] + end,  // a wrong checksum
-            header + TestImages.chunk("ABCD", []) + data + end,  // a critical chunk that nobody knows
+            header + TestImages.chunk("ABCD", []) + data + end,  // an unknown critical chunk
             TestImages.pngHeader(width: 12, height: 1, colour: .palette) + data + end,
             TestImages.pngHeader(width: 12, height: 1, colour: .palette) + TestImages.chunk("PLTE", [1, 2]) + data
                 + end,
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    /// As libpng and browsers do.
+    /// libpng and browsers do the same.
     @Test func aDamagedTransparencyIsDropped() throws {
         let chunk = TestImages.chunk("tRNS", [0, 10, 0, 20, 0, 30])
         let damaged = chunk.dropLast() + [chunk[chunk.count - 1] ^ 1]
@@ -204,7 +204,8 @@ import Testing
                 let file = TestImages.png(width: width, height: height, isInterlaced: isInterlaced)
                 let whole = try decoded(file).image
                 let text = TestImages.chunk("tEXt", [1, 2, 3])
-                // Without the end chunk, the checksum of the image data, that of its compression, and its end.
+                // Without the end chunk, the checksum of the chunk, that of the compressed data, and the end of that
+                // data.
                 for file in [12, 16, 20].map({ file.dropLast($0) }) + [file.dropLast(12) + text.dropLast(3)] {
                     #expect(try decoded(Array(file)).image == whole)
                 }

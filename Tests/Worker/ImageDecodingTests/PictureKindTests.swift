@@ -3,7 +3,7 @@ import TestImages
 import Testing
 
 @Suite struct PictureKindTests {
-    /// What ``SignatureTests`` has samples of and is no picture.
+    /// The samples of ``SignatureTests`` that are not images.
     private static let others: Set<String> = [
         "AVI", "RIFF", "MP4", "QuickTime", "PDF", "ZIP", "gzip", "XML", "HTML", "JSON", "JPEG in base64",
         "PNG in base64", "data URL", "text", "empty", "FF", "00 01 02 03 04 05 06 07", "80 81",

@@ -1,7 +1,7 @@
 import ImageDecoding
 import TestImages
 
-/// What decoding fails with; nil when it does not fail.
+/// Returns the error of decoding a file; nil if it is decoded.
 func failure(_ bytes: [UInt8], limits: DecodeLimits = .init(), reduction: Int = 1) -> DecodeError? {
     do {
         _ = try ImageDecoder(limits: limits).decode(bytes) { _, _ in reduction }
@@ -15,7 +15,7 @@ func decoded(_ bytes: [UInt8], reduction: Int = 1) throws -> DecodedImage {
     try ImageDecoder().decode(bytes) { _, _ in reduction }
 }
 
-/// The mean distance of two pictures' bytes.
+/// Returns the mean absolute difference of two images' bytes.
 func distance(_ first: [UInt8], _ second: [UInt8]) -> Double {
     guard first.count == second.count else { return .infinity }
     let sum = zip(first, second).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
@@ -29,7 +29,7 @@ extension RGBImage {
 }
 
 extension [UInt8] {
-    /// Where the bytes first stand.
+    /// Returns the offset of the first occurrence of the bytes; nil if there is none.
     func firstOffset(of pattern: [UInt8]) -> Int? {
         indices.first { $0 + pattern.count <= count && Array(self[$0..<$0 + pattern.count]) == pattern }
     }

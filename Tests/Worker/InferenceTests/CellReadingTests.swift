@@ -3,15 +3,21 @@ import Testing
 @testable import Inference
 
 @Suite struct CellReadingTests {
-    /// A locator of 64 pixels: 8 × 8, 4 × 4 and 2 × 2 cells.
+    /// A locator with an input of 64 pixels a side: 8 × 8, 4 × 4 and 2 × 2 cells.
     private let reading = CellReading(side: 64, score: 0.5, overlap: 0.4)
     private static let view = CellReading.View(width: 64, height: 64, fitted: (64, 64), scaleX: 1, scaleY: 1)
 
-    /// Cells of which all see nothing, but for some.
+    /// The cells of a pass. Those that a test does not set see no face.
     private struct Cells {
         var values = [Float](repeating: -20, count: 84 * 15)
 
-        /// - Parameter box: left, top, right, bottom, in units of the grid's spacing.
+        /// Makes a cell see a face.
+        ///
+        /// - Parameters:
+        ///   - cell: The cell's index.
+        ///   - logit: The cell's logit.
+        ///   - box: The distances to left, top, right and bottom, in units of the grid's spacing.
+        ///   - landmarks: The offsets of the landmarks, in the same units; nil: zero.
         mutating func see(_ cell: Int, _ logit: Float, _ box: [Float] = [1, 1, 1, 1], landmarks: [Float]? = nil) {
             values.replaceSubrange(
                 cell * 15..<(cell + 1) * 15, with: [logit] + box + (landmarks ?? Array(repeating: 0, count: 10)))
@@ -31,7 +37,8 @@ import Testing
     }
 
     @Test func aBoxIsMeasuredFromItsCellsCentreInItsGridsUnits() {
-        // Column 2 of row 1 of each grid: centres (20, 12), (40, 24) and, in column 1 of row 0, (48, 16).
+        // Cells in column 2, row 1 of the first two grids, with centres (20, 12) and (40, 24), and in column 1, row 0
+        // of the third, with centre (48, 16).
         #expect(faces { $0.see(10, 3, [1, 0.5, 2, 1]) }.map(\.box) == [FaceBox(x: 12, y: 8, width: 24, height: 12)])
         #expect(
             faces { $0.see(64 + 6, 3, [1, 0.5, 1, 1]) }.map(\.box) == [FaceBox(x: 24, y: 16, width: 32, height: 24)])
@@ -51,11 +58,11 @@ import Testing
 
     @Test func boxesAreInPixelsOfTheFullPictureRoundedAndCutToIt() {
         let view = CellReading.View(width: 101, height: 47, fitted: (64, 30), scaleX: 101.0 / 64, scaleY: 47.0 / 30)
-        // 12…28 × 4…20 of the network's input: 18.94…44.19 × 6.27…31.33.
+        // 12…28 × 4…20 in the network's input is 18.94…44.19 × 6.27…31.33 in the image.
         #expect(faces(in: view) { $0.see(10, 3) }.map(\.box) == [FaceBox(x: 19, y: 6, width: 25, height: 25)])
         #expect(
             faces(in: view) { $0.see(10, 3, [9, 9, 9, 9]) }.map(\.box) == [FaceBox(x: 0, y: 0, width: 101, height: 47)])
-        // All of it below the picture, where the input is empty.
+        // Entirely below the image, where the input is empty.
         #expect(
             faces(in: view) { $0.see(63, 3, [0.1, 0.1, 0.1, 0.1]) }.map(\.box)
                 == [FaceBox(x: 93, y: 46, width: 3, height: 1)])
@@ -68,7 +75,8 @@ import Testing
     }
 
     @Test func ofOverlappingBoxesTheSurestStays() {
-        // Neighbours a cell apart, whose boxes share half of each: 1/3 of the union. Then three quarters: 3/5.
+        // Neighbouring cells whose boxes share half of each, 1/3 of their union. Then boxes that share three quarters:
+        // 3/5.
         #expect(
             faces {
                 $0.see(10, 1); $0.see(11, 3)
@@ -81,7 +89,7 @@ import Testing
     }
 
     @Test func aBoxInTheShadowOfASuppressedOneStays() {
-        // 10 hides 11; 11 would have hidden 12, and 10 does not.
+        // 10 suppresses 11. 11 would have suppressed 13, but 10 does not.
         let seen = faces {
             $0.see(10, 3, [2, 2, 2, 2])
             $0.see(11, 2, [2, 2, 2, 2])
@@ -109,7 +117,7 @@ import Testing
 
     @Test func ofManyFacesNoneIsLeftOutAndTheLargestComeFirst() {
         let seen = faces { cells in
-            // Of 3 to 6 pixels, the larger ones further down.
+            // Boxes of 3 to 6 pixels, the larger ones further down.
             for cell in 0..<64 { cells.see(cell, 5, Array(repeating: 0.2 + Float(cell) / 400, count: 4)) }
         }
         #expect(seen.count == 64)
@@ -121,7 +129,7 @@ import Testing
         let large = CellReading(side: 320, score: 0.5, overlap: 0.4)
         var values = [Float](repeating: 0, count: CellReading.cells(side: 320) * 15)
         for cell in 0..<1600 {
-            // The 256 surest all see the same face; the others one each, and larger.
+            // The 256 surest cells all see the same face. Each other cell sees a larger face of its own.
             let isSure = cell < 256
             values[cell * 15] = isSure ? 5 : 1
             let (column, row) = (Float(cell % 40), Float(cell / 40))
@@ -140,7 +148,7 @@ import Testing
         (3, FaceBox(x: 44, y: 12, width: 12, height: 24), (56.0, 12.0)),
     ])
     func whatIsSeenInATurnedPictureIsTakenBack(quarters: Int, box: FaceBox, eye: (Double, Double)) throws {
-        // A face stands at 12…36 × 8…20 of the turned picture.
+        // A face at 12…36 × 8…20 of the turned image.
         let fitted = [(64, 40), (64, 48), (48, 48), (64, 40)][quarters]
         let view = CellReading.View(width: 64, height: 64, fitted: fitted, scaleX: 1, scaleY: 1)
         let reading = CellReading(side: 64, score: 0.5, overlap: 0.4, turned: .init(below: 0.99, score: 0.5))

@@ -45,7 +45,8 @@ struct EvidenceTests {
     @Test func theEngineGivesTheMapOfEveryPictureOfABatch() throws {
         let output = #"{"kind": "logit", "name": "answer", "map": "map"}"#
         let model = try ModelFolder("map", ["output": output]).model()
-        // Left half black, right half white: -3 and 4 by pixel, so a picture is called generated for its right half.
+        // The left half is black, the right half white: cells of -3 and 4, so the verdict is AI-generated because of
+        // the right half.
         let halves = RGBImage(width: 8, height: 8, pixels: (0..<192).map { $0 / 3 % 8 < 4 ? 0 : 255 })
         let scores = try model.scores([halves, solid(0, 0, 0), halves]).map { try $0.get() }
         #expect(scores.map { isClose($0.logit, 0.5) } == [true, false, true])

@@ -8,7 +8,7 @@ import Testing
     private static let folder =
         String(#filePath.dropLast("Tests/Worker/InferenceTests/LocatorTests.swift".count)) + "Models/locator"
 
-    /// The canary's picture has a face; the others are of other sizes.
+    /// The canary image, which has a face, and images of other sizes.
     private static func files() throws -> [[UInt8]] {
         [try #require(Files.contents(of: "\(folder)/canary.png", limit: 1 << 24))]
             + (1...7).map { TestImages.jpeg(width: 120 * $0, height: 700 - 90 * $0, quality: 80) }

@@ -124,13 +124,13 @@ import Testing
         #expect(asLocator.message.contains("output.kind is logit"))
     }
 
-    /// The field of a network in int8 whose files are fine.
+    /// Returns the field of an int8 network with a valid file name and digest.
     private static func int8(calibration: String) -> String {
         let digest = String(repeating: "0", count: 64)
         return #"{"file": "small.onnx", "sha256": "\#(digest)", "calibration": \#(calibration)}"#
     }
 
-    /// A field, what it is instead, and how the error names it.
+    /// A field, its wrong value, and how the error describes it.
     private static let bad: [(field: String, value: String?, named: String)] = [
         ("schema", "2", "schema is 2"), ("schema", nil, "schema is missing"),
         ("schema", "\"1\"", "schema must be a number"),

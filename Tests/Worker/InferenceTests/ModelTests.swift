@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func anAnswerThatIsNoNumberIsTheErrorOfThatPictureAlone() throws {
-        // The logarithm of the score: a number for bright pictures only.
+        // The network computes the logarithm of the score, which is a number only for bright images.
         let model = try ModelFolder("not_a_number_for_dark").model()
         let results = try model.score([solid(255, 255, 255), solid(0, 0, 0), solid(255, 255, 255)])
         #expect(isClose(try results[0].get(), log(Float(4))))
@@ -113,7 +113,7 @@ import Testing
         #expect(try failure { try manifest.calibratedLogit([1e30]).get() }.code == .outputInvalid)
     }
 
-    /// A network, the fields that do not fit it, and what the error says.
+    /// A network, the fields that do not match it, and the error's text.
     private static let misfits: [(network: String, fields: [String: String?], named: String)] = [
         ("logit", ["input": ModelFolder.input(width: "16")], "input.width is 16, and the network's input is [?,3,8,8]"),
         ("logit", ["input": ModelFolder.input(height: "4")], "input.height is 4"),

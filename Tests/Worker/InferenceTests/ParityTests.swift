@@ -7,11 +7,11 @@ import Testing
 
 @testable import Inference
 
-/// That training (Python) and serving (Swift) see the same, docs/preprocessing.md, and score it alike.
+/// Tests that training (Python) and serving (Swift) make the same crops (docs/preprocessing.md) and score them alike.
 ///
-/// BIFRONS_PARITY_PICTURES names a folder to compare on as well, up to 200 of its pictures.
+/// BIFRONS_PARITY_PICTURES names a folder of further images to compare; up to 200 of them are used.
 @Suite(.ownThread) struct ParityTests {
-    /// What `bifrons_training.publishing.parity` of `Models/training` writes of a picture.
+    /// The output of `bifrons_training.publishing.parity` in `Models/training` for one image.
     private struct Entry: Decodable {
         var file: String
         var error: String?
@@ -19,22 +19,23 @@ import Testing
         var height: Int?
         var reduction: Int?
         var boxes: [[Int]]?
-        /// Cosine and sine of the angle by which all landmarks were turned.
+        /// The cosine and sine of the angle by which all landmarks were turned.
         var landmarkTurn: [Double]?
-        /// By how many degrees each face stands turned by them.
+        /// The turn of each face in degrees, after that.
         var turned: [Double]?
-        /// A file with the bytes of the squares, one after the other.
+        /// The name of a file with the bytes of all crops, one after another.
         var views: String?
-        /// What each model says of each square, by "model precision".
+        /// Each model's probability for each crop, by "model precision".
         var probabilities: [String: [Double]]?
     }
 
-    /// How far the probabilities of one network may lie apart: in int8 a last bit of the picture weighs more.
+    /// The largest allowed difference between two probabilities of one network. In int8 the last bit of a pixel has
+    /// more effect.
     private static let tolerances: [Manifest.Precision: Double] = [.f32: 0.005, .int8: 0.03]
 
     private static let root = String(#filePath.dropLast("/Tests/Worker/InferenceTests/ParityTests.swift".count))
 
-    /// Runs the Python side in a folder of its own.
+    /// Runs the Python side, with output into `folder`.
     private func entries(_ arguments: String, in folder: String) throws -> [Entry] {
         _ = try Self.output(
             """
@@ -51,7 +52,7 @@ import Testing
         return String(files.prefix { $0 != "\n" })
     }
 
-    /// What a shell command says, when it succeeds.
+    /// Returns the output of a shell command, which must succeed.
     private static func output(_ command: String) throws -> String {
         let pipe = try #require(popen("{ \(command); } 2>&1", "r"))
         var said: [UInt8] = []
@@ -64,10 +65,11 @@ import Testing
     private struct Counts {
         var pictures = 0
         var faces = 0
-        /// Faces that were turned by whole quarters, and those that were turned by other angles.
+        /// The number of faces turned by a multiple of 90°.
+        /// The number of faces turned by other angles.
         var quarters = 0
         var between = 0
-        /// Pictures whose squares are equal to the byte.
+        /// The number of images whose crops are equal to the byte.
         var exact = 0
     }
 
@@ -133,7 +135,7 @@ import Testing
         return counts
     }
 
-    /// A face whose landmarks are turned about the nose.
+    /// Returns a face with its landmarks turned around the nose.
     private static func turned(_ face: Face, by turn: [Double]) -> Face {
         var face = face
         let nose = face.landmarks[2]
@@ -145,13 +147,13 @@ import Testing
         return face
     }
 
-    /// The mean absolute difference, in 0…1.
+    /// Returns the mean absolute difference, from 0 to 1.
     private static func distance(_ crops: [UInt8], _ views: [UInt8]) -> Double {
         let sum = zip(crops, views).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
         return Double(sum) / Double(max(crops.count, 1)) / 255
     }
 
-    /// Half a minute of work: on a thread of its own, because the few that tests share are not to be kept from the others.
+    /// Compares on a separate thread, because half a minute of work must not block the few threads that tests share.
     private func compare(_ arguments: @escaping @Sendable () throws -> String) async throws -> Counts {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue(label: "parity").async {
@@ -169,7 +171,7 @@ import Testing
         #expect(counts.pictures == 200)
         #expect(counts.faces > 100)
         #expect(counts.quarters > 20 && counts.between > 20)
-        // On one machine all are, unless the locator's last bits differ between two calls.
+        // On one machine all images are equal, unless the locator's last bits differ between two calls.
         #expect(counts.exact > 190)
     }
 

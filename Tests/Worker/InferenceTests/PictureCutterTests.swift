@@ -5,11 +5,11 @@ import Testing
 @testable import Inference
 
 @Suite struct PictureCutterTests {
-    /// Crops of 8 × 8 pixels around faces, for which squares of 16 are wanted.
+    /// Crops of 8 × 8 pixels around faces, for which squares of at least 16 pixels are needed.
     private static let faces = CropGeometry(kind: .face(margin: 1.6), width: 8, height: 8)
     private static let centre = CropGeometry(kind: .centralSquare, width: 8, height: 8)
 
-    /// A cutter that finds what it is told.
+    /// Returns a cutter whose locator finds the given boxes.
     private static func cutter(_ boxes: [FaceBox]) -> PictureCutter {
         PictureCutter { _ in boxes.map { Face(box: $0, logit: 1, landmarks: []) } }
     }
@@ -20,7 +20,7 @@ import Testing
         try file.withUnsafeBytes { try cutter(boxes).cut($0, as: specifications) }
     }
 
-    /// The crop of a square as it is in the file decoded to 1/`reduction`.
+    /// Returns the crop of a square from the file decoded to 1/`reduction`.
     private static func crop(
         _ file: [UInt8], _ square: Framing.Square, reducedBy reduction: Int, as specification: CropGeometry = faces
     ) throws -> [UInt8] {
@@ -30,7 +30,7 @@ import Testing
             height: specification.height)
     }
 
-    /// Faces are looked for in a quarter of its size.
+    /// A file that is decoded to a quarter of its size for finding faces.
     private static let file = TestImages.jpeg(width: 2600, height: 1800, quality: 80)
 
     @Test func aFaceThatIsLargeInTheFrameIsCutFromTheReducedPicture() throws {
@@ -48,7 +48,8 @@ import Testing
     }
 
     @Test func aFaceThatIsSmallInTheFrameIsCutFromAFinerOne() throws {
-        // Squares of 64, 32, 24 and 128 pixels: the first and the last keep 16 at a quarter, the others need a half and all.
+        // Squares of 64, 32, 24 and 128 pixels. The first and last keep 16 pixels at a quarter of the size; the others
+        // need half size and full size.
         let boxes = [40, 20, 15, 80].map { FaceBox(x: 900, y: 700, width: $0, height: $0) }
         let squares = boxes.map { Framing.Square(around: $0, margin: 1.6, width: 2600, height: 1800) }
         let two = try Self.cut(Self.file, Array(boxes[0...1])).crops[0].pixels
@@ -87,13 +88,14 @@ import Testing
         #expect(cut.crops.map(\.squares.count) == [1, 2, 2] && cut.facesFound == 2)
         for (specification, crops) in zip(specifications, cut.crops) {
             #expect(crops.pixels.count == crops.squares.count * specification.byteCount)
-            // Large in the frame: nobody's crop depends on what else is asked for.
+            // All faces are large in the frame, so no crop depends on the other specifications.
             #expect(try [crops] == Self.cut(Self.file, boxes, as: [specification]).crops)
         }
     }
 
     @Test func oneFinerPictureServesAllSpecifications() throws {
-        // A square of 64 pixels: 8 are wanted twice over of a quarter, 12 of a half, 24 of all.
+        // A square of 64 pixels. A crop of 8 pixels needs a quarter of the size, one of 12 half of it, one of 24 all of
+        // it.
         let box = FaceBox(x: 900, y: 700, width: 40, height: 40)
         let square = Framing.Square(around: box, margin: 1.6, width: 2600, height: 1800)
         let specifications = [8, 12, 24].map { CropGeometry(kind: .face(margin: 1.6), width: $0, height: $0) }

@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    /// Four pixels, so that layout and order of channels show.
+    /// Four different pixels, which reveal the layout and the order of channels.
     private let image: [UInt8] = [255, 0, 51, 0, 255, 51, 0, 0, 255, 255, 255, 255]
 
     @Test func planesHoldOneChannelEach() {
@@ -64,12 +64,12 @@ import Testing
         let input = Manifest.Input(
             name: nil, width: 4, height: 4, layout: .nchw, colour: .rgb, mean: [0, 0, 0], std: [1, 1, 1])
         let preprocessor = Preprocessor(input: input)
-        // What was there before must not stay.
+        // Old values must be overwritten.
         var tensor = [Float](repeating: 7, count: preprocessor.elementCount)
         tensor.withUnsafeMutableBufferPointer {
             preprocessor.writeWhole(solid(255, 51, 255, width: 8, height: 3), into: $0)
         }
-        // 8 × 3 becomes 4 × 2, half a pixel rounded up.
+        // 8 × 3 becomes 4 × 2, because half a pixel is rounded up.
         let rows: (Float) -> [Float] = { Array(repeating: $0, count: 8) + Array(repeating: 0, count: 8) }
         #expect(tensor == rows(1) + rows(0.2) + rows(1))
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import Inference
 
 @Suite struct ResamplerTests {
-    /// One line of `resizes.txt`: a resize and the SHA-256 of Pillow's answer.
+    /// One line of `resizes.txt`: a resize and the SHA-256 of Pillow's result.
     struct Case {
         var width, height: Int
         var seed: UInt32
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    /// The noise of make_fixtures.py.
+    /// Returns the same noise as make_fixtures.py.
     static func picture(width: Int, height: Int, seed: UInt32) -> RGBImage {
         let pixels = (0..<UInt32(width * height * 3)).map { index in
             let noise = ((index &* 2_654_435_761 &+ seed &* 40503) ^ (index >> 7)) &* 2_246_822_519
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    /// The definition in docs/preprocessing.md as it is written there, a value at a time.
+    /// Implements the definition in docs/preprocessing.md literally, one value at a time.
     private static func plain(_ image: RGBImage, _ region: Region, width: Int, height: Int) -> [UInt8] {
         func weights(_ n: Int, _ start: Float, _ end: Float, _ size: Int) -> [[(pixel: Int, weight: Int)]] {
             let scale = Double(end - start) / Double(size)
@@ -100,7 +100,7 @@ import Testing
                 round % 4 == 0
                 ? solid(255, 0, 255, width: width, height: height)
                 : Self.picture(width: width, height: height, seed: UInt32(round))
-            // Whole, inside, of less than a pixel.
+            // The whole image, a part of it, or less than a pixel.
             let part = [1, 0.75, 0.001][next(3)] as Float
             let (x, y) = (
                 Float(width) * (1 - part) * Float(next(9)) / 8, Float(height) * (1 - part) * Float(next(9)) / 8

@@ -5,14 +5,16 @@ import Testing
 
 @testable import Inference
 
-/// A model folder in a temporary place, made of a fixture network and a manifest; gone with the value.
+/// A temporary model folder with a fixture network and a manifest. It is removed when this object is released.
 final class ModelFolder {
     let path: String
     static let fixtures = #filePath.dropLast("Support.swift".count) + "Fixtures"
 
+    /// Creates the folder.
+    ///
     /// - Parameters:
-    ///   - network: a fixture's name without `.onnx`.
-    ///   - fields: JSON text that replaces, or with nil removes, a field of the valid manifest.
+    ///   - network: The name of a fixture, without `.onnx`.
+    ///   - fields: JSON text that replaces a field of the valid manifest; nil removes the field.
     init(_ network: String = "logit", _ fields: [String: String?] = [:]) throws {
         let template = "/tmp/bifrons-model-XXXXXX"
         var name = template.utf8CString
@@ -72,17 +74,17 @@ final class ModelFolder {
     }
 }
 
-/// A picture of one colour.
+/// Returns an image of one colour.
 func solid(_ red: UInt8, _ green: UInt8, _ blue: UInt8, width: Int = 10, height: Int = 8) -> RGBImage {
     RGBImage(width: width, height: height, pixels: (0..<(width * height)).flatMap { _ in [red, green, blue] })
 }
 
-/// What the fixture networks answer for a picture of one colour.
+/// Returns the fixture networks' score for an image of one colour.
 func score(_ red: UInt8, _ green: UInt8, _ blue: UInt8) -> Float {
     (Float(red) + 2 * Float(green) + 4 * Float(blue)) / 255 - 3
 }
 
-/// The error that `body` ends with.
+/// Returns the error that `body` throws.
 func failure<Value>(_ body: () throws -> Value) throws -> InferenceError {
     try #require(throws: InferenceError.self) { _ = try body() }
 }
@@ -92,12 +94,12 @@ func isClose(_ left: Float, _ right: Float, within tolerance: Float = 1e-4) -> B
 }
 
 extension Model {
-    /// Scores the central squares of pictures.
+    /// Scores the central squares of images.
     func score(_ images: [RGBImage]) throws -> [Result<Float, InferenceError>] {
         try scores(images).map { $0.map(\.logit) }
     }
 
-    /// Scores the central squares of pictures, with their evidence.
+    /// Scores the central squares of images, with their evidence.
     func scores(_ images: [RGBImage]) throws -> [Result<Score, InferenceError>] {
         let (width, height) = (manifest.input.width, manifest.input.height)
         let crops = images.flatMap { Cropper.centralSquare($0, width: width, height: height) }

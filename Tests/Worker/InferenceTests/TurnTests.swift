@@ -6,11 +6,12 @@ import Testing
 
 @testable import Inference
 
-/// How a face stands and how it is cut out upright. `Models/training/tests/test_turning.py` has the same cases.
+/// Tests how a face's turn is computed and how it is cut out upright. `Models/training/tests/test_turning.py` has the
+/// same cases.
 @Suite struct TurnTests {
     private static let layout: [(Double, Double)] = [(-18, -20), (18, -20), (0, 0), (-15, 20), (15, 20)]
 
-    /// An upright face's landmarks, turned clockwise.
+    /// Returns an upright face's landmarks, turned clockwise.
     private static func landmarks(_ degrees: Double) -> [Face.Point] {
         let angle = degrees * .pi / 180
         return layout.map { x, y in
@@ -67,7 +68,7 @@ import Testing
         }
     }
 
-    /// A picture of bytes that every language can make.
+    /// Returns an image of pseudo-random bytes that are easy to reproduce in any language.
     private static func noise(width: Int, height: Int) -> RGBImage {
         var state: UInt32 = 7
         let pixels = (0..<width * height * 3).map { _ in
@@ -77,8 +78,8 @@ import Testing
         return RGBImage(width: width, height: height, pixels: pixels)
     }
 
-    /// What Python gives for a turned square: smaller than the cut, larger, so large that means are taken first, beyond the
-    /// border, of a reduced picture.
+    /// Python's digests for turned squares: smaller than the cut, larger, so large that block means are used first,
+    /// beyond the border, and in a reduced image.
     private typealias Cut = (
         turn: (Double, Double), square: (Double, Double, Double), reduction: Int, side: Int, digest: String
     )
@@ -112,7 +113,7 @@ import Testing
             Array(image.pixels[(y * image.width + x) * 3..<(y * image.width + x) * 3 + 3])
         }
         let quarter = turned(image, 1)
-        // The top right pixel of a picture becomes the top left one.
+        // The top right pixel of the image becomes the top left one.
         #expect(pixel(quarter, 0, 0) == pixel(image, 4, 0) && pixel(quarter, 2, 4) == pixel(image, 0, 2))
         #expect(pixel(quarter, 0, 1) == pixel(image, 3, 0))
         #expect(turned(image, 2) == turned(quarter, 1))

@@ -38,7 +38,8 @@ import WorkerCore
         script.locate(1)
         script.locate(2, budget: 110)
         script.locate(3, budget: 1000)
-        // 100 ms for a picture, 10 left for the second; but a single slow one must not have everything refused after it.
+        // The estimated pace is 100 ms per image, and the second has 10 ms left. One slow image must not make all later
+        // ones fail.
         #expect(script.cut(1, at: 100).last == .locate(3, specifications))
         #expect(script.cut(3, at: 105).last == .locate(2, specifications))
     }
@@ -79,7 +80,7 @@ import WorkerCore
         #expect(script.cut(1) == [.release(1)])
     }
 
-    // MARK: Slow pictures
+    // MARK: Slow images
 
     @Test func slowPictureLeavesItsLaneAndTheCreditGrowsMeanwhile() {
         var script = Script.locator(slowLanes: 2)
@@ -107,7 +108,7 @@ import WorkerCore
         #expect(script.at(170, .deadline(progress: 0, computed: [1: .milliseconds(31)])) == [])
         #expect(script.due == 239)
         #expect(script.at(239, .deadline(progress: 0, computed: [1: .milliseconds(100)])).first == .demote(1))
-        // One that gets no processor at all is looked at again, and makes way after a second.
+        // An image that gets no processor time is checked again and leaves its lane after a second.
         script.locate(2, at: 300)
         for time: Int64 in stride(from: 400, to: 1300, by: 100) {
             #expect(script.due == time)
@@ -127,7 +128,7 @@ import WorkerCore
         let actions = script.at(300, .deadline(progress: 0, computed: [3: long]))
         #expect(actions == [.send(0, .ping(epoch: 7, inFlight: 4, progress: 0))])
         #expect(script.due == 400)
-        // The place of the first is the third's, which is late for it.
+        // The third image has taken the first one's lane and is due for its check.
         #expect(script.cut(1, at: 350) == [crops(1, computed: 350_000), .send(0, .credit(epoch: 7, jobs: 10))])
         #expect(script.due == 300)
         #expect(
@@ -144,7 +145,7 @@ import WorkerCore
         script.locate(2, at: 100)
         script.cut(2, at: 110)
         script.cut(1, at: 2000)
-        // Ten milliseconds a picture, not two seconds: the third is in time.
+        // The pace is 10 ms per image, not 2 s, so the third is in time.
         script.locate(3, at: 2000)
         script.locate(4, at: 2000, budget: 50)
         script.locate(5, at: 2000, budget: 5000)

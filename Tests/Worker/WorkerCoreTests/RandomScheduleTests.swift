@@ -3,7 +3,7 @@ import TestKit
 import Testing
 import WorkerCore
 
-/// Random events, and what must hold after each, whatever they are.
+/// Runs random events and checks the core's invariants after each.
 @Suite struct RandomScheduleTests {
     @Test(arguments: [false, true], [1, 2, 3, 4] as [UInt64])
     func everyJobIsAnsweredOnceOrDroppedWithItsRouter(isLocator: Bool, seed: UInt64) {
@@ -13,7 +13,7 @@ import WorkerCore
     }
 }
 
-/// A worker's surroundings: routers that come and go, threads that take their time, and what is known of both.
+/// A worker's surroundings: routers that come and go, threads that take time, and the state that both must have.
 private struct World {
     private static let maxBatch = 5
     private static let lanes = 3
@@ -26,35 +26,35 @@ private struct World {
         let id: UInt64
         let deadline: Int64
         let crops: Int
-        /// Crops that were put into batches.
+        /// The number of crops that were put into batches.
         var ordered = 0
     }
 
     private let isLocator: Bool
     private var random: SeededGenerator
     private var core: WorkerCore
-    /// Milliseconds.
+    /// The current time in milliseconds.
     private var now: Int64 = 0
     private var isListed: [Bool]
-    /// Whether the worker tries to be connected at all.
+    /// Whether the worker tries to connect to each router.
     private var isUsed: [Bool]
     private var isConnected: [Bool]
-    /// The registration that each router believes in.
+    /// The epoch of the registration that each router knows; nil without one.
     private var epoch: [UInt64?]
     private var hasHello: [Bool]
     private var granted: [Int]
     private var nextEpoch: UInt64 = 1
     private var nextToken = 1
-    /// Jobs that the worker has to answer.
+    /// The jobs that the worker must still answer.
     private var open: [WorkerCore.Token: Job] = [:]
-    /// Payloads that the driver keeps.
+    /// The payloads that the driver keeps.
     private var kept: Set<WorkerCore.Token> = []
-    /// Crops that were cut out and are neither sent nor released.
+    /// The images whose crops were cut out and neither sent nor released.
     private var cut: Set<WorkerCore.Token> = []
-    /// Pictures that are being cut.
+    /// The images in work.
     private var cutting: [WorkerCore.Token] = []
     private var slow: Set<WorkerCore.Token> = []
-    /// Batches that are with the thread, in their order.
+    /// The batches that the thread holds, in order.
     private var batches: [WorkerCore.Batch] = []
     private var isFinished = false
     private var answered = 0
@@ -124,9 +124,9 @@ private struct World {
         #expect(core.nextDeadline == nil)
     }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// A router enters the list, in a free place or behind the others, or comes back to it, or is struck off it.
+    /// Adds a router to the list, at a free index or at the end, lists one again, or removes one.
     private mutating func changeTheList() {
         let place = Int.random(in: 0...min(isListed.count, 5), using: &random)
         if place == isListed.count {
@@ -183,7 +183,7 @@ private struct World {
                 .init(token: token, byteCount: crops * CropSpecification.sample.cropBytes)))
     }
 
-    /// A thread reports.
+    /// Reports an outcome of a thread.
     private mutating func compute() {
         let error = WireError(.unprocessable, code: "image_corrupt", "")
         if let index = cutting.indices.randomElement(using: &random) {
@@ -201,12 +201,12 @@ private struct World {
         }
     }
 
-    /// A router that ends a registration waits for nothing any more.
+    /// Drops a router's jobs, because a router that ends a registration waits for no answers.
     private mutating func drop(_ router: Int) {
         open = open.filter { $0.value.router != router }
     }
 
-    // MARK: What must hold
+    // MARK: Invariants
 
     private mutating func handle(_ event: WorkerCore.Event) {
         for action in core.handle(event, at: Instant(nanoseconds: now * 1_000_000)) {
@@ -238,7 +238,7 @@ private struct World {
                 drop(router)
                 #expect(isListed[router])
             case .leave(let router):
-                // Gone, or as silent as if it were.
+                // The router is gone, or silent for so long that it counts as lost.
                 isConnected[router] = false
                 epoch[router] = nil
                 hasHello[router] = false
@@ -256,7 +256,7 @@ private struct World {
         }
         let grants = epoch.indices.filter { epoch[$0] != nil }.map { granted[$0] }
         #expect(grants.reduce(0, +) <= max(Self.credit + slow.count, grants.count))
-        // Jobs of lost routers stay in hand as long as they are being computed.
+        // Jobs of lost routers remain while they are being computed.
         let computing = cutting + batches.flatMap { $0.parts.map(\.token) }
         if !isFinished { #expect(core.jobsInHand == kept.union(computing).count) }
     }
@@ -264,7 +264,7 @@ private struct World {
     private mutating func check(_ batch: WorkerCore.Batch) {
         #expect((1...Self.maxBatch).contains(batch.crops))
         for part in batch.parts {
-            // Everything that is ordered is there to be read, once and in its order.
+            // Every ordered crop still has its payload and is ordered once, in order.
             #expect(kept.contains(part.token))
             guard let job = open[part.token] else { continue }
             #expect(part.crops.lowerBound == job.ordered && part.crops.upperBound <= job.crops)

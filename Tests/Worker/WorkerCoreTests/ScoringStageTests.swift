@@ -55,7 +55,7 @@ import WorkerCore
         script.scored(1, [0], at: 10)
         script.score(2, at: 20)
         #expect(script.score(3, at: 21) == [])
-        // Ten milliseconds a crop.
+        // The pace is 10 ms per crop.
         #expect(script.due == 28)
         #expect(script.score(4, at: 27) == [])
         #expect(script.at(28, .deadline(progress: 0)) == [order(3, [3: 0..<1, 4: 0..<1]), .release(3), .release(4)])
@@ -70,7 +70,7 @@ import WorkerCore
         script.score(1)
         #expect(script.score(2, crops: 16) == [order(2, [2: 0..<8])])
         for job in 3...7 { #expect(script.score(job) == []) }
-        // A quarter of a batch in turn, and what the others leave.
+        // A quarter of a batch per turn, then what the other jobs leave.
         #expect(
             script.scored(1, [0], at: 0).dropFirst() == [
                 order(3, [2: 8..<11, 3: 0..<1, 4: 0..<1, 5: 0..<1, 6: 0..<1, 7: 0..<1]),
@@ -91,10 +91,10 @@ import WorkerCore
         script.score(1)
         script.scored(1, [0], at: 20)
         for job in 2...9 { script.score(job, at: 20, budget: 150) }
-        // 20 ms for a crop. The second job's is alone and takes until 40; from then on there are 130 ms, room for six,
-        // and the next four are in line.
+        // The pace is 20 ms per crop. The second job's batch holds one crop and ends at 40. At that time 130 ms are
+        // left, enough for six crops, and the next four are already in a batch.
         #expect(script.scored(2, [0], at: 40).count == 1)
-        // They take until 120, which leaves 50 ms: two.
+        // These four end at 120. 50 ms are left, enough for two crops.
         #expect(
             script.scored(3, [0, 0, 0, 0], at: 120).dropFirst(4) == [
                 order(4, [7: 0..<1, 8: 0..<1]), .release(7), .release(8),
@@ -107,13 +107,13 @@ import WorkerCore
         script.score(1)
         script.score(2, budget: 110)
         for job in 3...5 { script.score(job, budget: 1000) }
-        // Nothing is known of the pace: the first four waiting are a batch.
+        // The pace is unknown, so the first four waiting crops are a batch.
         #expect(script.core.jobsInHand == 5)
         script.scored(1, [0], at: 100)
         script.score(6, at: 100, budget: 110)
         script.score(7, at: 100, budget: 1000)
         script.score(8, at: 100, budget: 1000)
-        // 100 ms for a crop, and four before them.
+        // The pace is 100 ms per crop, with four crops in a batch before.
         #expect(
             script.scored(2, [0, 0, 0, 0], at: 200).suffix(3) == [
                 order(3, [7: 0..<1, 8: 0..<1]), .release(7), .release(8),
@@ -145,7 +145,7 @@ import WorkerCore
         script.score(2, crops: 16, budget: 50)
         #expect(script.due == 50)
         #expect(script.at(50, .deadline(progress: 0)) == [.release(2), failure(2, spent)])
-        // Nobody wants its four crops.
+        // Nobody waits for its four crops.
         #expect(script.scored(1, [0], at: 60).count == 1)
         #expect(script.core.jobsInHand == 1)
         #expect(script.scored(2, [0, 0, 0, 0], at: 70) == [])
@@ -163,7 +163,7 @@ import WorkerCore
         #expect(
             script.at(1, .disconnected(0)) == [.release(2), .release(3), .send(1, .credit(epoch: 7, jobs: 20))])
         #expect(script.at(1, .connected(0)) == [])
-        // A sign of life of the thread.
+        // An outcome proves that the thread works.
         var hello = networkHello
         hello.credit = 10
         #expect(script.scored(1, [0], at: 2) == [.send(0, .hello(hello))])

@@ -2,7 +2,7 @@ import BifronsWire
 import TestKit
 import WorkerCore
 
-/// A core and a clock that the test sets: a script of events, each giving its exact list of actions.
+/// A core with a clock that the test sets. A test gives it events and checks the exact list of actions.
 struct Script {
     static let heartbeat: Int64 = 100
 
@@ -13,7 +13,7 @@ struct Script {
         core = WorkerCore(configuration)
     }
 
-    /// A locator, for which no picture is slow.
+    /// Returns a locator for which no image is slow unless `slowLanes` is given.
     static func locator(routers: Int = 1, lanes: Int = 1, credit: Int? = nil, slowLanes: Int = 0) -> Script {
         var configuration = WorkerCore.Configuration(
             hello: hello(0), routers: routers, lanes: lanes, credit: credit)
@@ -22,29 +22,29 @@ struct Script {
         return Script(configuration)
     }
 
-    /// A network.
+    /// Returns a network.
     static func network(routers: Int = 1, maxBatch: Int = 4, credit: Int? = nil) -> Script {
         Script(
             WorkerCore.Configuration(hello: networkHello, routers: routers, maxBatch: maxBatch, credit: credit))
     }
 
-    /// What is due next, in milliseconds.
+    /// When the core's next deadline is, in milliseconds; nil if there is none.
     var due: Int64? { core.nextDeadline.map { $0.nanoseconds / 1_000_000 } }
 
-    /// Hands an event to the core at `milliseconds` of the script's clock, or as late as the last one.
+    /// Passes an event to the core at `milliseconds` of the script's clock, or at the time of the last event.
     @discardableResult
     mutating func at(_ milliseconds: Int64? = nil, _ event: WorkerCore.Event) -> [WorkerCore.Action] {
         now = milliseconds ?? now
         return core.handle(event, at: Instant(nanoseconds: now * 1_000_000))
     }
 
-    /// Connects a router and has it welcome the worker.
+    /// Connects a router and makes it welcome the worker.
     mutating func register(_ router: Int = 0, epoch: UInt64 = 7) {
         at(nil, .connected(router))
         at(nil, .received(router, .welcome(epoch: epoch, heartbeatMilliseconds: UInt32(Self.heartbeat)), nil))
     }
 
-    /// A picture with the same number as its job.
+    /// Sends a LOCATE. The image's token equals the job's number.
     @discardableResult
     mutating func locate(
         _ job: Int, from router: Int = 0, at milliseconds: Int64? = nil, budget: UInt32 = 5000
@@ -54,13 +54,13 @@ struct Script {
         return at(milliseconds, .received(router, message, .init(token: job, byteCount: 9)))
     }
 
-    /// A thread has cut a picture.
+    /// Reports that a thread has processed an image.
     @discardableResult
     mutating func cut(_ picture: Int, at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
         at(milliseconds, .computed(.located(picture, located)))
     }
 
-    /// Crops with the same number as their job.
+    /// Sends a SCORE. The token of the crops equals the job's number.
     @discardableResult
     mutating func score(
         _ job: Int, crops: Int = 1, from router: Int = 0, at milliseconds: Int64? = nil, budget: UInt32 = 5000
@@ -70,7 +70,7 @@ struct Script {
         return at(milliseconds, .received(router, message, .init(token: job, byteCount: bytes)))
     }
 
-    /// The thread has scored a batch, each crop with the given logit.
+    /// Reports that the thread has scored a batch, with the given logits.
     @discardableResult
     mutating func scored(_ batch: Int, _ logits: [Float], at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
         at(milliseconds, .computed(.scored(batch: batch, logits.map { .success(.init(logit: $0)) })))
@@ -82,7 +82,7 @@ let specifications = [CropSpecification.sample]
 let located = WorkerCore.Located(
     faces: [], facesFound: 0, image: .sample, sets: [WorkerMessage.CropSet(squares: [.wholeSample])])
 
-/// A locator's.
+/// Returns the HELLO of a locator.
 func hello(_ credit: UInt32, bootID: UInt64 = 42) -> WorkerMessage.Hello {
     WorkerMessage.Hello(
         role: .locator(preprocessing: CropSpecification.sample.preprocessing), model: "locator", version: "1.0.0",
@@ -93,7 +93,7 @@ let networkHello = WorkerMessage.Hello(
     role: .network(.sample), model: "resnet", version: "1.0.0", digest: "sha256:00", worker: "resnet-7f3a", credit: 0,
     bootID: 42)
 
-/// The answer to a picture.
+/// Returns the answer to a LOCATE.
 func crops(
     _ job: Int, to router: Int = 0, epoch: UInt64 = 7, queued: UInt32 = 0, computed: UInt32 = 0
 ) -> WorkerCore.Action {
@@ -106,7 +106,7 @@ func crops(
                 timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: 1))), crops: job)
 }
 
-/// The answer to crops.
+/// Returns the answer to a SCORE.
 func score(
     _ job: Int, _ logits: [Float], to router: Int = 0, queued: UInt32 = 0, computed: UInt32 = 0, batch: UInt16 = 1
 ) -> WorkerCore.Action {
@@ -118,7 +118,7 @@ func score(
                 timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: batch))))
 }
 
-/// The order of a batch.
+/// Returns the action that orders a batch.
 func order(_ number: Int, _ parts: KeyValuePairs<Int, Range<Int>>) -> WorkerCore.Action {
     .score(.init(number: number, parts: parts.map { .init(token: $0.key, crops: $0.value) }))
 }

@@ -2,7 +2,7 @@ import BifronsWire
 import Testing
 import WorkerCore
 
-/// What both kinds of workers have in common, told of a locator.
+/// Tests what both kinds of workers have in common, with a locator.
 @Suite struct WorkerCoreTests {
     // MARK: Registration
 
@@ -73,7 +73,7 @@ import WorkerCore
         script.locate(1)
         script.locate(2)
         #expect(script.at(1, .received(0, .resync, nil)) == [.release(2)])
-        // The batch in hand comes first; its score is nobody's any more.
+        // The image in work is finished first; nobody waits for its crops any more.
         #expect(script.due == nil)
         #expect(script.cut(1, at: 9) == [.release(1), .send(0, .hello(hello(2)))])
     }
@@ -185,7 +185,7 @@ import WorkerCore
         var script = Script.locator(routers: 2, credit: 9)
         #expect(script.at(0, .connected(0)) == [.send(0, .hello(hello(4)))])
         let welcome = RouterMessage.welcome(epoch: 7, heartbeatMilliseconds: 100)
-        // The other one is not there, so this one gets all.
+        // The other router is not connected, so this one gets all the credit.
         #expect(script.at(0, .received(0, welcome, nil)) == [.send(0, .credit(epoch: 7, jobs: 9))])
         #expect(script.at(0, .connected(1)) == [.send(1, .hello(hello(4, bootID: 43)))])
         let second = RouterMessage.welcome(epoch: 8, heartbeatMilliseconds: 100)
@@ -235,7 +235,7 @@ import WorkerCore
         script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 100), nil))
         script.at(0, .listed(1))
         #expect(script.at(0, .connected(1)) == [.send(1, .hello(hello(6, bootID: 43)))])
-        // A third one, before the second has answered: the second is told what it has less.
+        // A third router connects before the second has answered. The second is told its smaller share later.
         script.at(0, .listed(2))
         let third = [WorkerCore.Action.send(2, .hello(hello(4, bootID: 44)))]
         #expect(script.at(0, .connected(2)) == third)
@@ -260,7 +260,7 @@ import WorkerCore
         #expect(script.cut(1, at: 1) == [crops(1, computed: 1000), .locate(2, specifications)])
         #expect(script.cut(2, at: 1).count == 1)
         #expect(script.at(2, .disconnected(0)) == [.leave(0), .send(1, .credit(epoch: 8, jobs: 4))])
-        // Its place is another's.
+        // Its index is reused.
         script.at(3, .listed(0))
         #expect(script.at(4, .connected(0)) == [.send(0, .hello(hello(2)))])
     }

@@ -17,7 +17,11 @@ import Testing
         reports = try Mailbox()
     }
 
-    /// - Parameter gate: an order named "slow" waits before it.
+    /// Returns the threads under test.
+    ///
+    /// - Parameters:
+    ///   - count: The number of threads.
+    ///   - gate: Holds up an order named "slow".
     private func threads(_ count: Int, gate: Gate? = nil) throws -> ComputingThreads<String, Done> {
         try ComputingThreads(
             name: "test", count: count, reports: reports, broken: { Done(order: "\($0)", niceness: 0) }
@@ -28,7 +32,7 @@ import Testing
         }
     }
 
-    /// The next reports.
+    /// Returns the next reports.
     private func next(_ count: Int) throws -> [Done] {
         var polled = PollSet()
         _ = polled.add(descriptor: reports.descriptor)
@@ -44,7 +48,7 @@ import Testing
         let threads = try threads(1)
         for number in 1...50 { threads.order("\(number)", number: number) }
         #expect(try next(50).map(\.order) == (1...50).map { "\($0)" })
-        // A step of its own and the end of each.
+        // Each order counts once for its own step and once for its end.
         threads.end()
         #expect(threads.progress == 100)
     }

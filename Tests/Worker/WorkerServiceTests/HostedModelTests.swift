@@ -8,7 +8,7 @@ import Testing
 
 @testable import WorkerService
 
-/// The models of this repository, in the engine.
+/// Tests that the models of this repository load in the engine.
 @Suite(.serialized) struct HostedModelTests {
     private static let models =
         #filePath.dropLast("Tests/Worker/WorkerServiceTests/HostedModelTests.swift".count) + "Models"

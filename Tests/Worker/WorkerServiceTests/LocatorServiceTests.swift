@@ -5,7 +5,7 @@ import TestImages
 import Testing
 import WorkerService
 
-/// A locator as a router sees it, over ipc; only the lookup of faces is a fake.
+/// Tests a locator from a router's side, over ipc. Only finding the faces is fake.
 @Suite struct LocatorServiceTests {
     private func png(_ width: Int) -> [UInt8] { TestImages.png(width: width, height: 2) }
 

@@ -3,7 +3,7 @@ import Settings
 import Testing
 import WorkerService
 
-/// A network's worker as a router sees it, over ipc; only the network is a fake.
+/// Tests a network's worker from a router's side, over ipc. Only the network is fake.
 @Suite struct NetworkServiceTests {
     @Test func introducesItselfWithItsSpecification() throws {
         let bench = try Bench()
@@ -34,7 +34,7 @@ import WorkerService
         try bench.startNetwork(gate: gate)
         try bench.welcome()
         try bench.score(1, [1])
-        // The first is in the engine's hands, so the others wait and go together.
+        // The first batch is in the engine, so the other jobs wait and are scored together.
         try gate.waitUntilReached()
         try bench.score(2, [2, 2])
         try bench.score(3, [3, 14, 3])

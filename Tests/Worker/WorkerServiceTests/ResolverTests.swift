@@ -31,7 +31,7 @@ import Testing
 
     @Test func onlyWhatChangesIsTold() throws {
         let endpoint = try #require(Resolver.Endpoint("dns://routers:1"))
-        // The same in another order, twice a failure, no address.
+        // The same addresses in another order, two failures, no address, a new address.
         let answers: [[String]?] = [["b", "a"], ["a", "b", "a"], nil, nil, [], ["c"]]
         let looks = Mutex(0)
         let resolver = try Resolver([endpoint], every: .milliseconds(1)) { _ in

@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 import WorkerService
 
-/// Longer than anything here takes, even on a machine that is very busy.
+/// A time limit in milliseconds, longer than any step takes even on a busy machine.
 private let patience = 20_000
 
 let locator = ModelIdentity(
@@ -23,7 +23,7 @@ let centre = CropSpecification(kind: .centralSquare, width: 3, height: 2, prepro
 
 struct Broken: Error, CustomStringConvertible { let description = "the engine has had enough" }
 
-/// Holds a thread up until the test lets it go on.
+/// Holds a thread up until the test opens the gate.
 final class Gate: Sendable {
     private let reached: Mailbox<Void>
     private let opened: Mailbox<Void>
@@ -33,7 +33,7 @@ final class Gate: Sendable {
         opened = try Mailbox()
     }
 
-    /// Waits until a thread stands before it.
+    /// Waits until a thread has reached the gate.
     func waitUntilReached() throws {
         try Self.wait(for: reached)
     }
@@ -55,14 +55,14 @@ final class Gate: Sendable {
     }
 }
 
-/// Decodes, and needs no engine: a picture has as many faces as it is high, in rows of one pixel, and each crop's bytes are
-/// its width.
+/// Decodes images and needs no engine. An image has as many faces as its height in pixels, in rows of one pixel, and
+/// every byte of a crop is the image's width.
 struct FakeCutter: Cutter {
     /// The most bytes of a file.
     static let imageBytes = 5000
     let identity = locator
     let preprocessing: UInt16 = 3
-    /// Pictures of one pixel's width wait before it.
+    /// Holds up images that are one pixel wide.
     let gate: Gate?
     private let decoder = ImageDecoder(limits: DecodeLimits(bytes: FakeCutter.imageBytes))
 
@@ -90,7 +90,7 @@ struct FakeCutter: Cutter {
 struct FakeScorer: Scorer {
     let identity = resnet
     let specification = faces
-    /// Every batch waits before it.
+    /// Holds up every batch.
     var gate: Gate?
 
     func score(
@@ -108,13 +108,13 @@ struct FakeScorer: Scorer {
     }
 }
 
-/// A router that says what the test tells it to say, and a worker's service on a thread of its own.
+/// A router that a test controls, and a worker service on its own thread.
 final class Bench {
     let endpoint: String
     private(set) var router: Socket
-    /// Who the worker is to the ROUTER socket.
+    /// The worker's routing id at the ROUTER socket.
     private(set) var peer: [UInt8] = []
-    /// What came behind the last message.
+    /// The frames behind the last message.
     private(set) var frames: [[UInt8]] = []
     private let context: Context
     private let folder: TemporaryFolder
@@ -135,7 +135,7 @@ final class Bench {
     }
 
     deinit {
-        // A test that failed half-way must not leave a service behind.
+        // A failed test must not leave a service running.
         if state.end.withLock({ $0 == nil }) { kill() }
         service?.join()
     }
@@ -167,7 +167,7 @@ final class Bench {
                 var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
                 logger.logLevel = .critical
                 let service = try WorkerService(settings: settings, logger: logger, load: load)
-                // The service has blocked the signals in this thread: now one can be sent to it.
+                // The service has blocked the signals in this thread, so one can be sent to it now.
                 state.thread.withLock { $0 = pthread_self() }
                 started.signal()
                 return try service.run()
@@ -184,22 +184,22 @@ final class Bench {
         state.thread.withLock { if let thread = $0 { _ = pthread_kill(thread, signal) } }
     }
 
-    /// Waits for the end of `run`.
+    /// Waits for the end of `run` and returns its result.
     func end() throws -> WorkerService.End {
         service?.join()
         return try #require(state.end.withLock { $0 }).get()
     }
 
-    // MARK: The router's part
+    // MARK: The router's side
 
-    /// The router dies and another one takes its place.
+    /// Replaces the router by a new one, as after a crash.
     func restart() throws {
         try router.unbind(endpoint)
         router = try Socket(.router, context: context)
         try router.bind(endpoint)
     }
 
-    /// What the worker says next; heartbeats are passed over.
+    /// Returns the worker's next message, ignoring heartbeats.
     func next() throws -> WorkerMessage {
         while true {
             let message = try nextOfAnyKind()
@@ -223,7 +223,7 @@ final class Bench {
         return hello
     }
 
-    /// The status and code of the next answer, which must be a failure, and its job.
+    /// Returns the job, status and code of the next answer, which must be a failure.
     func nextFailure() throws -> (job: UInt64, status: Int, code: String) {
         guard case .fail(let failure) = try next() else { throw Unexpected() }
         return (failure.job, failure.error.status.rawValue, failure.error.code)
@@ -256,13 +256,17 @@ final class Bench {
         try say(.locate(.init(job: job, attempt: 1, remainingMilliseconds: budget), specifications), image)
     }
 
-    /// - Parameter crops: the first byte of each.
+    /// Sends a SCORE.
+    ///
+    /// - Parameters:
+    ///   - job: The job's number.
+    ///   - crops: The first byte of each crop.
     func score(_ job: UInt64, _ crops: [UInt8]) throws {
         let bytes = crops.flatMap { [UInt8](repeating: $0, count: faces.cropBytes) }
         try say(.score(.init(job: job, attempt: 1, remainingMilliseconds: 60_000)), bytes)
     }
 
-    /// Waits until the worker has taken everything that was said so far: a job without anything behind it is refused at
+    /// Waits until the worker has read all messages sent so far, by sending a job without payload, which is refused at
     /// once.
     func waitUntilRead() throws {
         try say(.score(.init(job: 999, attempt: 1, remainingMilliseconds: 1)))
@@ -272,7 +276,7 @@ final class Bench {
         }
     }
 
-    /// Receives the HELLO and accepts the worker, whose heart will beat slowly.
+    /// Receives the HELLO and accepts the worker, by default with a heartbeat of a minute.
     @discardableResult
     func welcome(epoch: UInt64 = 7, heartbeat: UInt32 = 60_000) throws -> WorkerMessage.Hello {
         let hello = try nextHello()
@@ -280,7 +284,7 @@ final class Bench {
         return hello
     }
 
-    /// Whether nothing has arrived so far.
+    /// Returns whether no message has arrived.
     func isSilent() throws -> Bool {
         try !router.wait(milliseconds: 0)
     }
@@ -288,7 +292,7 @@ final class Bench {
     struct Unexpected: Error {}
 }
 
-/// A folder for ipc endpoints that is removed with its content.
+/// A folder for ipc endpoints that is removed with its contents.
 private final class TemporaryFolder {
     let path: String
 

@@ -7,7 +7,7 @@ import TestImages
 import Testing
 import WorkerService
 
-/// The service as a router sees it, over ipc: what both kinds of workers have in common.
+/// Tests what both kinds of workers have in common, from a router's side, over ipc.
 @Suite struct WorkerServiceTests {
     @Test func everyMapThatANetworkMayHaveFitsIntoAScore() {
         #expect(Evidence.largestSide <= Limits.mapSide)
@@ -33,7 +33,7 @@ import WorkerService
             let message = try bench.nextOfAnyKind()
             guard case .ping(7, let inFlight, let progress) = message else { throw Bench.Unexpected() }
             try bench.say(.pong(epoch: 7))
-            // It hangs in the engine, and shows it.
+            // The thread hangs in the engine, so its progress must not change.
             if inFlight == 1, progress == before { beats += 1 }
             before = progress
         }
@@ -135,7 +135,7 @@ import WorkerService
         try bench.startNetwork()
         try bench.welcome(heartbeat: 10)
         let old = bench.peer
-        // Three heartbeats without a word.
+        // Three heartbeats without a message.
         try bench.welcome(epoch: 8)
         #expect(bench.peer != old)
         try bench.score(1, [1])
