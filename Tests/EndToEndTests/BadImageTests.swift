@@ -4,12 +4,12 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// Files that are no good pictures, through the real workers.
+    /// Tests files that are not intact images, with the real workers.
     @Suite(.serialized) struct BadImageTests {
         static let jpeg = TestImages.jpeg(width: 200, height: 160)
         static let png = TestImages.png(width: 120, height: 100)
 
-        /// What a damaged file may get: an error of its own, or a score if the damage shows in the pixels only.
+        /// The statuses that a damaged file may get: an error, or a score if only pixels are damaged.
         static let answersToDamage: Set<Int> = [200, 413, 415, 422]
 
         @Test func everyBadFileHasItsStatusAndTheNextGoodJobIsAnswered() throws {

@@ -4,14 +4,14 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// What clients may get wrong, and what they get for it. After each the router answers a good job.
+    /// Tests malformed requests and their error replies. After each, the router must still answer a good job.
     @Suite(.serialized) struct BadRequestTests {
         struct Case: CustomTestStringConvertible, Sendable {
             var testDescription: String
             var frames: [[UInt8]]
             var status: Int
             var code: String
-            /// Frames that come back in front.
+            /// The number of frames that come back in front of the reply.
             var echoed = 0
 
             init(_ what: String, _ frames: [[UInt8]], _ status: Int, _ code: String, echoed: Int = 0) {
@@ -150,7 +150,7 @@ extension EndToEndTests {
             }
         }
 
-        /// What `ZMQ_PROBE_ROUTER` sends, and a DEALER that sends the same by hand.
+        /// Tests the message that `ZMQ_PROBE_ROUTER` sends, and a DEALER that sends the same message itself.
         @Test func probesAreNotAnswered() throws {
             try Cluster.run { cluster in
                 var options = SocketOptions()
@@ -166,7 +166,7 @@ extension EndToEndTests {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 try client.send(Frames.classify(Array(repeating: 7, count: 30_000_000)))
-                // The connection is made again, and what is sent then is read.
+                // libzmq reconnects, and messages sent on the new connection are read.
                 try expectService(try cluster.client(), try cluster.testWorkers())
                 #expect(try client.peer.receive(milliseconds: 0) == nil)
             }
@@ -185,7 +185,7 @@ extension EndToEndTests {
                 let client = try cluster.client()
                 var status = try client.status()
                 for _ in 0..<Bounds.patience where status.counters.cancelled < 50 { status = try client.status() }
-                // Those whose crops were there by then are in the workers' hands.
+                // Jobs whose crops were cut by then are with the workers.
                 for _ in 0..<Bounds.patience where try client.status().models.contains(where: { $0.inFlight > 0 }) {
                     for worker in workers { try worker.scoreWhatIsThere() }
                 }
@@ -198,19 +198,19 @@ extension EndToEndTests {
         }
 
         @Test func clientThatNeverReadsHoldsUpNobody() throws {
-            // A router whose queue is short lets few replies wait besides.
+            // A router with a short queue also lets few replies wait.
             try Cluster.run(router: ["--max-jobs=1"]) { cluster in
                 var options = SocketOptions()
                 options.receiveHighWater = 1
                 let deaf = try cluster.client(options: options)
-                // Their replies are more than sockets and queues on the way can hold.
+                // The replies take more memory than the sockets and queues on the way can hold.
                 let envelope: [[UInt8]] = [Array(repeating: 1, count: Limits.envelopeBytes), []]
                 for _ in 0..<4000 { try deaf.send(envelope + Frames.request(#"{"verb":"ping"}"#)) }
                 let client = try cluster.client()
                 try expectService(client, try cluster.testWorkers())
                 var tries = Bounds.patience / 5
                 while try client.status().counters.undelivered == 0, tries > 0 {
-                    // Also the pause between two looks: nothing comes unasked.
+                    // Also the pause between two checks: no message arrives without a request.
                     #expect(try client.peer.receive(milliseconds: 5) == nil)
                     tries -= 1
                 }

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// The life and death of the programs.
+    /// Tests how the programs start, stop, die and restart.
     @Suite(.serialized) struct ClusterTests {
         private static let pictures = (1...8).map {
             TestImages.jpeg(width: 96 + $0, height: 96, pattern: .noise(seed: UInt64($0)))
@@ -43,13 +43,13 @@ extension EndToEndTests {
                 for job in 0..<4 {
                     try client.send(Frames.classify(Self.pictures[job], fields + "\"plain \(job)\""))
                 }
-                // What an autoscaler goes by.
+                // The numbers that an autoscaler uses.
                 let watcher = try cluster.client()
                 try cluster.router.wait { try watcher.status().models.map(\.waiting) == [8, 8, 8] }
                 for model in ["resnet", "inception", "locator"] { try cluster.startWorker(of: model) }
                 for _ in 0..<4 { #expect(try client.receive().status == 200) }
                 for job in 0..<4 {
-                    // Jobs are handed out in the order of their coming, so these have their results, or nearly so.
+                    // Jobs are dispatched in the order of their arrival, so these are finished or almost finished.
                     try cluster.router.wait {
                         try watcher.ask(Frames.request(#"{"verb":"fetch","id":"durable \#(job)"}"#)).status == 200
                     }
@@ -88,7 +88,7 @@ extension EndToEndTests {
                 try client.send(Frames.classify([1], #""id":"before""#))
                 let jobs = try workers.map { try $0.job().job }
                 cluster.router.signal(SIGTERM)
-                // The signal is on its way: some more may still be let in, and are answered then.
+                // The signal takes a moment. Until then more jobs may be admitted, and they are answered.
                 var refused: TestClient.Reply
                 repeat {
                     refused = try client.ask(Frames.classify([1], #""budget_ms":1"#))
@@ -122,7 +122,7 @@ extension EndToEndTests {
                 for picture in Self.pictures { try client.send(Frames.classify(picture, #""models":["resnet"]"#)) }
                 #expect(try client.receive().status == 200)
                 cluster.workers[0].signal(SIGTERM)
-                // What it has is answered; what is left has no worker to wait for, and ends with its budget.
+                // Its jobs in flight are answered. The others have no worker and end when their budget is spent.
                 for _ in Self.pictures.dropFirst() {
                     let status = try client.receive().status
                     #expect(status == 200 || status == 408)
@@ -142,7 +142,7 @@ extension EndToEndTests {
                 let stopped = clock.now
                 cluster.workers[0].signal(SIGSTOP)
                 try cluster.router.wait { try workers() == 0 }
-                // Three heartbeats, and what a busy machine takes besides.
+                // Three heartbeats, and some more time for a busy machine.
                 #expect(clock.now - stopped < .milliseconds(1500) + .seconds(2))
                 cluster.workers[0].signal(SIGCONT)
                 try cluster.router.wait { try workers() == 1 }
@@ -203,7 +203,7 @@ extension EndToEndTests {
         }
 
         @Test func workerFindsARouterThatCameBack() throws {
-            // Without a router there is only the worker's own trying; with one it is there within seconds.
+            // While there is no router, the worker keeps trying. Once there is one, the worker connects within seconds.
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 cluster.router.signal(SIGKILL)
                 #expect(try cluster.router.waitForEnd() == .signal(SIGKILL))

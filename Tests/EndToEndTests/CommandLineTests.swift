@@ -6,7 +6,7 @@ import TestImages
 import Testing
 
 extension EndToEndTests {
-    /// `bifrons`, as people and scripts use it.
+    /// Tests `bifrons` as people and scripts use it.
     @Suite(.serialized) struct CommandLineTests {
         private static let bifrons = Files.program("bifrons")
 
@@ -51,12 +51,12 @@ extension EndToEndTests {
                     _ = try cluster.write(name == "a.jpg" ? picture : Array(other.utf8), to: "mixed/\(name)")
                 }
                 let folder = "\(cluster.path)/mixed"
-                // A name in Latin-1, as old cameras and archives have them.
+                // A name in Latin-1, as old cameras and archives write it.
                 let odd = Array("\(folder)/caf".utf8) + [0xE9, 0x2E, 0x6A, 0x70, 0x67]
                 let plain = try cluster.write(picture, to: "mixed/c.jpg")
                 #expect(rename(plain, odd.map { CChar(bitPattern: $0) } + [0]) == 0)
                 #expect(mkfifo("\(folder)/pipe.jpg", 0o600) == 0)
-                // By the shell, so that the name on the command line is bytes too.
+                // Started by a shell, so that the name on the command line is not UTF-8 either.
                 let script = "exec \"$0\" classify --json --budget-ms=25000 --router=\"$1\" \"$2\" \"$2\"/caf?.jpg"
                 let process = try cluster.run(
                     "/bin/sh", ["-c", script, Self.bifrons, cluster.clientEndpoint, folder])
@@ -136,7 +136,7 @@ extension EndToEndTests {
             } == 0
         }()
 
-        /// Without a router of its own choice and with a folder for temporary files of its own.
+        /// Runs `bifrons classify` without naming a router and with its own folder for temporary files.
         private func classifyAlone(in folder: TemporaryFolder) throws -> ChildProcess {
             mkdir("\(folder.path)/tmp", 0o700)
             try Files.write(TestImages.jpeg(width: 120, height: 90), to: "\(folder.path)/image.jpg")
@@ -198,7 +198,7 @@ extension EndToEndTests {
                 up.standardOutput.contains("gateway is ready: pages and HTTP API at http://127.0.0.1:")
             }
 
-            // A worker that dies is told of in one line, and comes back.
+            // The death of a worker is reported in one line, and the worker is restarted.
             kill(try child(of: up.pid, with: "--model=\(Files.models)/resnet"), SIGKILL)
             try up.wait {
                 up.standardOutput.split(separator: "\n").count { $0.hasPrefix("worker resnet is ready") } == 2
@@ -212,10 +212,10 @@ extension EndToEndTests {
             #expect(up.standardOutput.contains("drained"))
         }
 
-        /// The process that `parent` has started with this argument among others.
+        /// Returns the process that `parent` started with an argument.
         private func child(of parent: pid_t, with argument: String) throws -> pid_t {
             for pid in Files.names(in: "/proc").compactMap({ pid_t($0) }) {
-                // PID (NAME) STATE PARENT …
+                // The format is: PID (NAME) STATE PARENT …
                 let status = Files.text("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ") ?? []
                 let words = Files.bytes("/proc/\(pid)/cmdline").split(separator: 0)
                 if status.count > 1, status[1] == "\(parent)", words.contains(Array(argument.utf8)[...]) { return pid }

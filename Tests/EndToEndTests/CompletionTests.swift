@@ -5,7 +5,7 @@ import Settings
 import Testing
 
 extension EndToEndTests {
-    /// What the programs tell shells and people of themselves.
+    /// Tests the programs' completion scripts and help.
     @Suite(.serialized) struct CompletionTests {
         private static let programs = ["bifrons", "bifrons-router", "bifrons-worker", "bifrons-gateway"]
 
@@ -25,7 +25,7 @@ extension EndToEndTests {
         @Test(arguments: programs, ["bash", "zsh", "fish"])
         func scriptsCompleteFilesFoldersAndWords(program: String, shell: String) throws {
             let script = try Self.output(program, ["--generate-completion-script", shell], in: TemporaryFolder())
-            // How each shell's script completes a file, a folder and one of several words.
+            // What each shell's script contains to complete a file, a folder and one of several words.
             let marks = [
                 "bash": ["add_completions -f", "add_completions -d", "'info'$'\\n''notice'"],
                 "zsh": [":_files'", ":_files -/'", "'info' 'notice'"],
@@ -36,7 +36,7 @@ extension EndToEndTests {
             if program == "bifrons-worker" { for word in ["f32", "bf16", "int8"] { #expect(script.contains(word)) } }
         }
 
-        /// What bash offers behind a command line, by the script that `bifrons` makes.
+        /// Returns what bash offers for a command line, with the script that `bifrons` makes.
         private static func completions(_ line: [String], in folder: TemporaryFolder) throws -> Set<String> {
             let path = "\(folder.path)/completion.bash"
             if access(path, F_OK) != 0 {
@@ -49,7 +49,7 @@ extension EndToEndTests {
                 _bifrons bifrons "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
                 printf '%s\\n' "${COMPREPLY[@]}"
                 """
-            // Outputs of one name would be one file.
+            // Each run needs its own name, because the name is that of the output file.
             let name = "bash-\(Files.names(in: folder.path).count)"
             let shell = try ChildProcess(
                 "/bin/bash", ["-c", script, "bash", folder.path] + line, name: name, folder: folder.path,
@@ -81,7 +81,7 @@ extension EndToEndTests {
             #expect(try offered("keygen", "h") == ["here"])
         }
 
-        /// Settings whose values are files, folders or one of a few words, and what the script must do for them.
+        /// Checks the completion of settings whose values are files, folders or one of several words.
         @Test func everySettingThatNamesAFileOrAFolderIsCompletedAsOne() throws {
             for program in Self.programs {
                 let script = try Self.output(program, ["--generate-completion-script", "bash"], in: TemporaryFolder())

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 extension EndToEndTests {
-    /// What who connects can do to the router without one message.
+    /// Tests what a peer can do to the router by connecting, without sending a valid message.
     @Suite(.serialized) struct ConnectionTests {
         private static let ping = Frames.request(#"{"verb":"ping"}"#)
 
@@ -27,7 +27,7 @@ extension EndToEndTests {
                 try expectService(client, workers)
                 #expect(crowd.count { $0.hasEnded() } == 281)
                 #expect(cluster.router.standardError.contains("max-connections"))
-                // Who is turned away dials again, and gets in when there is room.
+                // A refused client reconnects, and is admitted once there is room.
                 crowd = []
                 let late = try cluster.client()
                 try cluster.router.wait {
@@ -64,7 +64,7 @@ extension EndToEndTests {
                         "\(cluster.router.pid)", "100000",
                     ])
                 #expect(attack.wait(milliseconds: 0) == .exit(0), "\(attack.standardError)")
-                // The bound of one message is 33 MiB; what comes between two looks depends on the machine.
+                // The limit of one message is 33 MiB. How much arrives between two checks depends on the machine.
                 let sent = try #require(attack.standardOutput.split(separator: " ").first.flatMap { Int($0) })
                 #expect((32..<10_000).contains(sent), "\(attack.standardOutput)")
                 #expect(try client.ask(Self.ping).status == 200)
@@ -96,7 +96,7 @@ extension EndToEndTests {
                     line.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }
                 }
                 try #require(grown.count == 5)
-                // 5096 replies may wait, and each keeps the 8 KiB that its request was read with; 30,000 would be 240 MiB.
+                // 5096 replies may wait, and each keeps the 8 KiB buffer of its request. 30,000 would take 240 MiB.
                 #expect(grown.allSatisfy { $0 < 96 }, "\(grown)")
                 try cluster.router.wait { try client.status().counters.undelivered > 0 }
                 #expect(try client.ask(Self.ping).status == 200)

@@ -4,12 +4,12 @@ import TestImages
 import Testing
 
 extension EndToEndTests {
-    /// The clients of Examples/python, against the real programs.
+    /// Tests the clients of Examples/python with the real programs.
     @Suite(.serialized) struct ExampleTests {
         private static let submit = "\(Files.root)/Examples/python/submit.py"
         private static let pipeline = "\(Files.root)/Examples/python/pipeline.py"
 
-        /// Makes the virtual environment, unless it is there.
+        /// Makes the virtual environment unless it exists.
         static func preparePython(_ cluster: Cluster) throws {
             let process = try cluster.run(
                 "\(Files.root)/scripts/python-environment",
@@ -29,7 +29,7 @@ extension EndToEndTests {
         }
 
         @Test func pipelineTellsOfEveryFile() throws {
-            // Fewer jobs than its window: it is turned away, and comes again.
+            // The router takes fewer jobs than the pipeline's window, so the pipeline is refused and must try again.
             try Cluster.run(heartbeat: "500ms", router: ["--max-jobs=3"], workers: ["resnet", "inception"]) {
                 cluster in
                 try Self.preparePython(cluster)

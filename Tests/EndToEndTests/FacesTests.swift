@@ -5,15 +5,15 @@ import TestImages
 import Testing
 
 extension EndToEndTests {
-    /// Finding faces, from a file on a socket to boxes in the reply: the real workers and the real locator.
+    /// Tests finding faces, from a file on a socket to boxes in the reply, with the real workers and the real locator.
     @Suite(.serialized) struct FacesTests {
-        /// A portrait that Debian ships, 512 × 600, and where its face is, marked by hand.
+        /// A portrait from a Debian package, 512 × 600. `face` is its face, marked by hand.
         private static let portrait = Result {
             let folders = ["/usr/share/matplotlib/mpl-data/sample_data", "/usr/share/matplotlib/sample_data"]
             let file = folders.map { Files.bytes("\($0)/grace_hopper.jpg") }.first { !$0.isEmpty }
             return try ImageDecoder().decode(#require(file, "run `make packages`: the portrait is missing")).image
         }
-        /// Resizing takes long in a build that is not optimised.
+        /// Resizing is slow in an unoptimised build.
         private static let patience = #""budget_ms":25000"#
         private static let face = (x: 172, y: 125, width: 185, height: 210)
 
@@ -29,14 +29,15 @@ extension EndToEndTests {
                 pixels = Array(repeating: gray, count: width * height * 3)
             }
 
-            /// Pastes the portrait, `scale` times its size, its corner at `x`, `y`; what sticks out is cut off.
+            /// Pastes the portrait, scaled by `scale`, with its corner at (`x`, `y`). Parts outside of the canvas are
+            /// cut off.
             mutating func paste(_ image: RGBImage, x: Int, y: Int, scale: Double) {
                 let step = max(1, Int((1 / scale).rounded()))
                 for row in 0..<Int(Double(image.height) * scale) where (0..<height).contains(y + row) {
                     for column in 0..<Int(Double(image.width) * scale) where (0..<width).contains(x + column) {
                         let source = (Int(Double(column) / scale), Int(Double(row) / scale))
                         for channel in 0..<3 {
-                            // The mean of a line of source pixels, so that a small portrait is no mosaic.
+                            // The mean of a row of source pixels, so that a small portrait is not blocky.
                             var (sum, count) = (0, 0)
                             for u in source.0..<min(source.0 + step, image.width) {
                                 for v in source.1..<min(source.1 + step, image.height) {
@@ -65,7 +66,7 @@ extension EndToEndTests {
             return canvas
         }
 
-        /// Intersection over union of a box and the face of a portrait pasted at a place.
+        /// Returns the intersection over union of a box and the face of a portrait pasted at a place.
         private static func overlap(_ box: Box, _ place: (x: Int, y: Int, scale: Double)) -> Double {
             func at(_ value: Int, _ offset: Int) -> Double { Double(offset) + Double(value) * place.scale }
             let (left, top) = (at(face.x, place.x), at(face.y, place.y))
@@ -98,7 +99,7 @@ extension EndToEndTests {
                     let faces = try #require(reply.document.faces)
                     #expect(faces.map(\.box) == alone[0])
                     #expect(faces.allSatisfy { $0.models.map(\.name) == ["resnet", "inception"] })
-                    // The verdict is about the most suspicious one.
+                    // The verdict comes from the most suspicious face.
                     #expect(reply.document.verdict?.aiProbability == faces.map(\.aiProbability).max())
                 }
             }
@@ -146,7 +147,7 @@ extension EndToEndTests {
                 }
                 try expect([(0, 0, 1)], of: (512, 600))
                 try expect([(0, 0, 1)], of: (1024, 1024))
-                // Decoded a quarter, and each face cut from a finer picture.
+                // Located at a quarter of the size, with each face cut from a finer image.
                 try expect([(1900, 300, 1.2), (300, 500, 0.9)], of: (2600, 1500))
                 // The largest first.
                 try expect([(520, 100, 0.7), (20, 30, 0.5), (300, 300, 0.35)], of: (900, 600))
@@ -168,7 +169,7 @@ extension EndToEndTests {
         @Test func ofManyFacesTheSixteenLargestAreScored() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
-                // Twenty-five, and a hundred, which are too small to be found one and all.
+                // 25 faces, and 100 that are too small for all of them to be found.
                 for (side, fewest) in [(5, 16), (10, 0)] {
                     let step = 1500 / side
                     let places = (0..<(side * side)).map {
@@ -216,7 +217,7 @@ extension EndToEndTests {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 let portrait = try Self.portrait.get()
-                // Turned by half a circle, every pixel comes in the opposite order.
+                // Turned by 180°: every pixel in the opposite order.
                 var turned: [UInt8] = []
                 for place in stride(from: portrait.pixels.count - 3, through: 0, by: -3) {
                     turned += portrait.pixels[place..<place + 3]
@@ -226,7 +227,7 @@ extension EndToEndTests {
                 let flagged = TestImages.insert(TestImages.exifSegment(TestImages.tiff(orientation: 3)), into: file)
                 let found = try Self.faces(flagged, client)
                 #expect(found.count == 1 && Self.overlap(found[0], (0, 0, 1)) > 0.5)
-                // Nothing says that it is upside down: whatever is found, it is not the upright face.
+                // Nothing declares the image upside down, so whatever is found is not the upright face.
                 #expect(try Self.faces(file, client).allSatisfy { Self.overlap($0, (0, 0, 1)) < 0.5 })
             }
         }

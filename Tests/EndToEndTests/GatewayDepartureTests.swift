@@ -3,12 +3,12 @@ import FoundationEssentials
 import Testing
 
 extension EndToEndTests {
-    /// Clients of the real gateway that go before their answer, and those that only look like it.
+    /// Tests clients of the real gateway that leave before their answer, and clients that only seem to.
     @Suite(.serialized) struct GatewayDepartureTests {
         private static let image = ["Content-Type: image/jpeg"]
         private static let path = "/v1/classify?budget_ms=60000"
 
-        /// The next answer that is one.
+        /// Returns the next final answer, and the number of interim answers (102) before it.
         private func finalAnswer(_ connection: HTTPConnection) throws -> (answer: HTTPConnection.Answer, interim: Int) {
             var interim = 0
             while true {
@@ -35,7 +35,7 @@ extension EndToEndTests {
                 #expect(try client.status().queue.jobs == 0)
                 try gateway.process.wait { gateway.process.standardError.contains("status=499") }
                 #expect(!gateway.process.standardError.contains("request failed"))
-                // It is served on.
+                // The gateway continues to serve.
                 let next = try gateway.connect()
                 try next.send("POST", path, headers, body: body)
                 for worker in workers { try worker.scoreNextJob() }
@@ -97,7 +97,7 @@ extension EndToEndTests {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let connection = try cluster.startGateway().connect()
-                // Two requests, the second behind the first.
+                // Two pipelined requests.
                 for id in ["a", "b"] {
                     try connection.send("POST", Self.path + "&id=\(id)", Self.image, body: [1, 2, 3])
                 }
@@ -116,7 +116,7 @@ extension EndToEndTests {
             }
         }
 
-        /// It would take an answer before the answer for the answer.
+        /// A client of HTTP/1.0 would take an interim answer for the final one.
         @Test func clientOfHTTP10GetsTheAnswerOnly() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// What clients put on the wire, byte for byte: requests that are none, and uploads in every form that clients give them.
+    /// Tests requests byte for byte: malformed ones, and uploads in every form that clients use.
     @Suite(.serialized) struct GatewayProtocolTests {
         private static let good = "GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
 
@@ -19,7 +19,7 @@ extension EndToEndTests {
             #expect(answer.text.contains("\"status\":\(status)"))
         }
 
-        // MARK: Requests that are none
+        // MARK: Malformed requests
 
         @Test func requestOfHTTP11HasOneHostThatIsOne() throws {
             try Cluster.run { cluster in
@@ -81,7 +81,7 @@ extension EndToEndTests {
             }
         }
 
-        /// And the connection ends, although the client keeps it open.
+        /// The connection also ends, although the client keeps it open.
         @Test(arguments: [
             ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", 400), ("GET\r\n\r\n", 400), ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 400), ("GET / FTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -104,13 +104,13 @@ extension EndToEndTests {
                 let gateway = try cluster.startGateway()
                 let code = status == 431 ? "header_too_large" : "malformed_request"
                 let connection = try gateway.connect()
-                // It has its turn behind one that can be read.
+                // A good request before it is answered first.
                 try connection.send(Self.good + request)
                 #expect(try connection.receive().status == 200)
                 let answer = try connection.receive()
                 expectProblem(answer, status, code, request)
                 #expect(answer.headers["connection"] == "close")
-                // Nothing but the answer, and what still comes changes nothing.
+                // After the answer the gateway sends nothing, and further requests change nothing.
                 try? connection.send(Self.good)
                 try connection.waitForEnd()
                 #expect(gateway.process.standardError.contains("status=\(status)"))
@@ -131,7 +131,7 @@ extension EndToEndTests {
                     try connection.send(request)
                     connection.endSending()
                     var answer = try connection.receive()
-                    // It may be asked whether it is still there.
+                    // An interim answer (102) may come first.
                     if answer.status == 102 { answer = try connection.receive() }
                     expectProblem(answer, 400, "malformed_request", request)
                     try connection.waitForEnd()
@@ -190,7 +190,7 @@ extension EndToEndTests {
             }
         }
 
-        /// Each is one file and no field, and its bytes are what the worker gets.
+        /// Each form has one file and no field, and the worker gets the file's bytes.
         @Test func partOfAFormIsAFileHoweverItIsNamed() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
@@ -249,7 +249,7 @@ extension EndToEndTests {
             }
         }
 
-        // MARK: When to come again
+        // MARK: Retry-After
 
         @Test func refusalForTheMomentSaysWhenToComeAgain() throws {
             try Cluster.run { cluster in

@@ -4,11 +4,11 @@ import Glibc
 import Testing
 
 extension EndToEndTests {
-    /// One real gateway before two real routers that know nothing of each other.
+    /// Tests one real gateway in front of two real routers that do not know each other.
     @Suite(.serialized) struct GatewayRoutersTests {
         private static let image = ["Content-Type: image/jpeg"]
 
-        /// Two clusters with journals, each with workers of the test's own.
+        /// Runs two clusters with journals, each with test workers.
         private func run(_ body: (_ first: Cluster, _ second: Cluster, [[TestWorker]]) throws -> Void) throws {
             let folders = [try TemporaryFolder(), try TemporaryFolder()]
             try Cluster.run(router: ["--journal=\(folders[0].path)"]) { first in
@@ -39,7 +39,8 @@ extension EndToEndTests {
                 #expect(unknown.status == 404)
                 #expect(unknown.text.contains(#""code":"unknown_job""#))
 
-                // A job may be with a router that is away: that is not a 404. Its own are found all the same.
+                // An unknown job may be with the unreachable router, so the answer is not 404. Jobs of the reachable
+                // router are still found.
                 second.router.signal(SIGKILL)
                 _ = try second.router.waitForEnd()
                 for path in ["/v1/jobs/job-1", "/v1/jobs/job-2"] {
@@ -63,7 +64,7 @@ extension EndToEndTests {
                     try first.startGateway(["--router=\(second.clientEndpoint)"]),
                     try second.startGateway(["--router=\(first.clientEndpoint)"]),
                 ]
-                // Both are connected to both when nobody is missed.
+                // 404 for an unknown job proves that a gateway is connected to both routers.
                 for gateway in gateways { #expect(try gateway.ask("GET", "/v1/jobs/none").status == 404) }
                 for key in 0..<6 {
                     let headers = Self.image + ["Idempotency-Key: key-\(key)"]
@@ -72,7 +73,7 @@ extension EndToEndTests {
                         #expect(accepted.status == 202)
                         return try #require(accepted.headers["location"])
                     }
-                    // One router has both, and the second joined the first.
+                    // One router has both jobs: the second request joined the first.
                     let reports = try [first, second].map { try $0.client().status() }
                     #expect(reports.map(\.queue.jobs).sorted() == [0, 2])
                     let owner = try #require(reports.firstIndex { $0.queue.jobs == 2 })

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// The real gateway over real sockets: what it asks of the router, and what clients may do to it.
+    /// Tests the real gateway over real sockets: its requests to the router, and what clients may do to it.
     @Suite(.serialized) struct GatewayTests {
         private static let image = ["Content-Type: image/jpeg"]
 
@@ -163,7 +163,7 @@ extension EndToEndTests {
                     return result.status != 202
                 }
                 #expect(result.status == 200)
-                // The key has its result, and needs no worker any more.
+                // The key already has a result, so no worker is needed.
                 let again = try gateway.ask("POST", "/v1/jobs", Self.image + ["Idempotency-Key: k"], body: [1, 2, 3])
                 #expect(again.status == 200)
                 #expect(
@@ -187,7 +187,7 @@ extension EndToEndTests {
             }
         }
 
-        // MARK: Looking at the service
+        // MARK: The state of the service
 
         @Test func readinessSaysWhatIsMissing() throws {
             try Cluster.run { cluster in
@@ -204,7 +204,7 @@ extension EndToEndTests {
             }
         }
 
-        /// What Prometheus's own checker says of the whole cluster's metrics.
+        /// Runs Prometheus's own checker on the whole cluster's metrics.
         @Test func metricsKeepToPrometheussConventions() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
@@ -225,7 +225,8 @@ extension EndToEndTests {
             }
         }
 
-        /// What is sent by the document's own rules, and against them, is answered as the document says.
+        /// Sends requests that follow the document's schema and requests that violate it. The answers must be as
+        /// documented.
         @Test func openAPIDocumentIsTrue() throws {
             let folder = try TemporaryFolder()
             try Cluster.run(router: ["--journal=\(folder.path)"], workers: ["resnet", "inception"]) { cluster in
@@ -234,14 +235,14 @@ extension EndToEndTests {
                     "\(Files.root)/.venv-test/bin/schemathesis",
                     [
                         "run", "\(gateway.url)/openapi.json", "--checks=all",
-                        // By the schema any bytes are an image, and a job may have ended before it is cancelled.
+                        // The schema accepts any bytes as an image, and a job may end before it is cancelled.
                         "--exclude-checks=positive_data_acceptance,ensure_resource_availability", "--max-examples=15",
                         "--seed=1",
                         "--exclude-operation-id=events", "--no-color", "--suppress-health-check=all",
                         "--request-timeout=30",
                     ], name: "schemathesis", folder: cluster.path, diesWithTests: false)
                 var end: ChildProcess.End?
-                // Several thousand requests, some of them pictures.
+                // Several thousand requests, some of them with images.
                 for _ in 0..<8 where end == nil { end = check.wait(milliseconds: Bounds.patience) }
                 #expect(end == .exit(0), "\(check.standardOutput)")
             }
@@ -275,7 +276,7 @@ extension EndToEndTests {
                 try cluster.restartRouter()
                 repeat { event = try listeners[0].receive(upTo: "\n\n") } while event.contains("event: down")
                 #expect(event.contains("event: status"))
-                // Listeners do not keep a gateway from stopping.
+                // Open event streams do not keep a gateway from stopping.
                 gateway.process.signal(SIGTERM)
                 #expect(try gateway.process.waitForEnd() == .exit(0))
                 try listeners[0].waitForEnd()
@@ -315,7 +316,7 @@ extension EndToEndTests {
             }
         }
 
-        // MARK: The edge
+        // MARK: Limits
 
         @Test(arguments: [true, false])
         func bodyOverTheLimitIsRefusedBeforeItsEnd(saysItsLength: Bool) throws {
@@ -396,7 +397,7 @@ extension EndToEndTests {
         }
 
         @Test func crowdOfConnectionsIsServed() throws {
-            // Each takes a descriptor here and one there.
+            // Each connection takes a descriptor in this process and one in the gateway.
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             limit.rlim_cur = limit.rlim_max

@@ -2,10 +2,10 @@ import Glibc
 import Testing
 
 extension EndToEndTests {
-    /// A client that was generated from the gateway's OpenAPI document, against the real programs.
+    /// Tests a client that is generated from the gateway's OpenAPI document, with the real programs.
     @Suite(.serialized) struct GeneratedClientTests {
         @Test func generatedClientReadsEveryAnswer() throws {
-            // A journal each: of a cluster that works, and of one for whose jobs no worker comes.
+            // One journal for a working cluster, and one for a cluster whose jobs never get a worker.
             let (journal, idleJournal) = (try TemporaryFolder(), try TemporaryFolder())
             try Cluster.run(
                 heartbeat: "500ms", router: ["--journal=\(journal.path)"], workers: ["resnet", "inception"]
@@ -33,7 +33,7 @@ extension EndToEndTests {
                                 + [gateway, idle, busy, locked, lost].map(\.url),
                             name: "generated", folder: cluster.path, diesWithTests: false)
                         var end: ChildProcess.End?
-                        // A generator's run, and some thirty calls.
+                        // Generating the client and about thirty calls.
                         for _ in 0..<4 where end == nil { end = check.wait(milliseconds: Bounds.patience) }
                         #expect(end == .exit(0), "\(check.standardOutput) \(check.standardError)")
                     }

@@ -3,9 +3,10 @@ import Glibc
 import TestKit
 import Testing
 
-/// Idempotency keys over the real router: what they stand for, and what else a repeated request may say.
+/// Tests idempotency keys with the real router: what they identify, and which fields of a repeated request may differ.
 @Suite struct IdempotencyTests {
-    /// Jobs that wait, and durable ones whose client waits, are told alike.
+    /// The additional fields of the two kinds of request: ordinary jobs, and durable jobs whose client waits. Keys work
+    /// alike for both.
     private static let kinds = ["", #","durable":true"#]
 
     private func keyed(_ image: UInt8, _ fields: String = "") -> [[UInt8]] {
@@ -31,7 +32,7 @@ import Testing
                     #expect(reply.document.error?.message.contains("another \(what);") == true)
                 }
             }
-            // While the first is computed, and behind its result.
+            // While the first job is computed, and after its result.
             try expectMismatches()
             for (worker, job) in zip(workers, jobs) { try worker.send(worker.script.score(job.job, logits: [9])) }
             #expect(try client.receive().status == 200)

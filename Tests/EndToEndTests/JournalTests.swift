@@ -3,9 +3,9 @@ import Glibc
 import TestKit
 import Testing
 
-/// Durable jobs over the real router, whatever happens to it.
+/// Tests that durable jobs survive whatever happens to the real router.
 @Suite struct JournalTests {
-    /// A folder for the journal, which outlives the routers.
+    /// The folder of the journal, which outlives the routers.
     private let folder: TemporaryFolder
 
     init() throws {
@@ -20,12 +20,12 @@ import Testing
         Frames.classify([1, 2, 3], #""durable":true,"wait":false,"budget_ms":60000,"id":"\#(id)""# + fields)
     }
 
-    /// Asks until the job has its result.
+    /// Asks repeatedly until the job has a result, and returns it.
     private func result(of id: String, _ client: TestClient) throws -> TestClient.Reply {
         for _ in 0..<Bounds.patience / 20 {
             let reply = try client.ask(fetch(id))
             if reply.status != 202 { return reply }
-            // The pause between two looks: nothing else comes.
+            // The pause between two requests: no other message arrives.
             _ = try client.peer.receive(milliseconds: 20)
         }
         throw TestClient.NoReply()
@@ -37,7 +37,7 @@ import Testing
             let ids = (1...20).map { "job \($0)" }
             var workers = try cluster.testWorkers()
             for id in ids { #expect(try client.ask(durable(id)).status == 202) }
-            // The first has its result, the others are in the workers' hands or wait.
+            // The first job has its result, the others are with the workers or in the queue.
             for worker in workers { try worker.scoreNextJob() }
             let first = try result(of: ids[0], client)
             #expect(first.status == 200)
@@ -128,7 +128,7 @@ import Testing
             #expect(cluster.router.standardError.contains("journal fails"))
             let failing = try client.status().journal
             #expect(failing?.state == "failing" && failing?.reason?.contains("file is not a database") == true)
-            // It is used again as soon as it can be.
+            // The journal is used again as soon as that is possible.
             remove(path)
             #expect(try client.ask(durable("b")).status == 202)
             let working = try #require(try client.status().journal)

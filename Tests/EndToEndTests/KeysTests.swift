@@ -7,7 +7,7 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// Who may speak: CURVE keys, roles, and the list that is read again.
+    /// Tests authentication: CURVE keys, roles, and reloading the allow-list.
     @Suite(.serialized) struct KeysTests {
         private static let bifrons = Files.program("bifrons")
 
@@ -80,7 +80,7 @@ extension EndToEndTests {
                 #expect(try other.ask(ping).status == 200)
                 try Self.rewriteList(cluster) { _ in list }
                 try cluster.router.wait { try revoked.ask(ping).status == 200 }
-                // It was refused until now, tried again, and its request has waited.
+                // It was refused until now and kept reconnecting, and its request waited.
                 #expect(try late.receive().status == 200)
             }
         }
@@ -132,7 +132,7 @@ extension EndToEndTests {
             }
         }
 
-        /// Mebibytes that were sent of a message that never ends, and by which the router grew.
+        /// Returns the MiB sent of an endless message, and the MiB by which the router grew.
         private static func endlessMessage(_ cluster: Cluster) throws -> (sent: Int, grown: Int) {
             try ExampleTests.preparePython(cluster)
             let attack = try cluster.run(
@@ -147,13 +147,13 @@ extension EndToEndTests {
         @Test func aMessageWithoutEndCannotBeSentByStrangers() throws {
             try Cluster.run(keys: true) { cluster in
                 let (sent, grown) = try Self.endlessMessage(cluster)
-                // Some of it is in the buffers of the system before the router has hung up.
+                // Some of it is in system buffers before the router closes the connection.
                 #expect(sent < 8 && grown < 8)
                 #expect(try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#)).status == 200)
             }
         }
 
-        /// What libzmq leaves open; docs/threat_model.md tells of it.
+        /// libzmq leaves this open; docs/threat_model.md describes it.
         @Test func withoutKeysAMessageWithoutEndCostsItsSizeAndOthersAreServed() throws {
             try Cluster.run { cluster in
                 let (sent, grown) = try Self.endlessMessage(cluster)
@@ -193,7 +193,7 @@ extension EndToEndTests {
             #expect(try up.waitForEnd() == .exit(0), "\(up.standardError)")
         }
 
-        /// What a command says at the cluster's router with this folder of keys, or without any.
+        /// Returns what a command prints when the router refuses these keys, or the lack of keys.
         private static func refusal(_ cluster: Cluster, _ keys: KeyFolder?) throws -> String {
             let options = ["--router=\(cluster.clientEndpoint)"] + (keys.map { ["--keys=\($0.path)"] } ?? [])
             let process = try cluster.run(Self.bifrons, ["status"] + options)
@@ -210,7 +210,7 @@ extension EndToEndTests {
                 try Files.write(publicKey, to: "\(unlisted.path)/router.public")
                 #expect(try Self.refusal(cluster, nil).contains("wants keys, and this client has none"))
                 #expect(try Self.refusal(cluster, stranger).contains("refuses this client's keys"))
-                // Its connection may be ended before or after the command has given up.
+                // The connection may end before or after the command gives up.
                 #expect(try Self.refusal(cluster, unlisted).contains("its list 'allowed' must have this client's"))
             }
             try Cluster.run(overTCP: overTCP) { cluster in

@@ -4,16 +4,16 @@ import Synchronization
 import Testing
 
 extension EndToEndTests {
-    /// Several real routers that know nothing of each other, and workers that serve all of them.
+    /// Tests several real routers that do not know each other, and workers that serve all of them.
     @Suite struct ManyRoutersTests {
-        /// A folder for the journals, which outlive the routers.
+        /// The folder of the journals, which outlive the routers.
         private let folder: TemporaryFolder
 
         init() throws {
             folder = try TemporaryFolder()
         }
 
-        /// Routers, each with a journal.
+        /// Runs `count` routers, each with a journal.
         private func run(
             _ count: Int, _ earlier: [Cluster] = [], _ body: ([Cluster]) throws -> Void
         ) throws {
@@ -26,12 +26,12 @@ extension EndToEndTests {
             Frames.classify([1, 2, 3], #""budget_ms":60000,"id":"\#(id)""# + fields)
         }
 
-        /// Asks until the job has its result.
+        /// Asks repeatedly until the job has a result, and returns it.
         private func result(of id: String, _ client: TestClient) throws -> TestClient.Reply {
             for _ in 0..<Bounds.patience / 20 {
                 let reply = try client.ask(Frames.request(#"{"verb":"fetch","id":"\#(id)"}"#))
                 if reply.status != 202 { return reply }
-                // The pause between two looks: nothing else comes.
+                // The pause between two requests: no other message arrives.
                 _ = try client.peer.receive(milliseconds: 20)
             }
             throw TestClient.NoReply()
@@ -47,9 +47,9 @@ extension EndToEndTests {
                 for number in 1...100 { try clients[0].send(job("flood \(number)", resnet)) }
                 try gate.waitForABatch()
                 for number in 1...10 { try clients[1].send(job("\(number)", resnet)) }
-                // Seen by the router, so in the worker's hands as far as that router's credit goes.
+                // The router reports them in flight, so the worker has as many as the credit allows.
                 try routers[1].router.wait { try routers[1].client().status().models[0].inFlight == 2 }
-                // 80 jobs at most: the flood alone has more.
+                // At most 80 jobs, fewer than the flood has.
                 for _ in 1...40 {
                     gate.letGo()
                     try gate.waitForABatch()
@@ -77,7 +77,7 @@ extension EndToEndTests {
                 for id in ids {
                     #expect(try clients[0].ask(job(id, #","durable":true,"wait":false"#)).status == 202)
                 }
-                // A client that waits, and will not be answered in this life of its router.
+                // A client that waits and is not answered before the router dies.
                 let keyed = job("keyed", #","durable":true,"idempotency_key":"k""#)
                 try clients[0].send(keyed)
                 try routers[0].router.wait { try routers[0].client().status().journal?.unfinished == 21 }
@@ -93,7 +93,7 @@ extension EndToEndTests {
 
                 try routers[0].restartRouter()
                 let later = try routers[0].client()
-                // The retry: it may come before the workers are back.
+                // The client's retry, which may come before the workers are back.
                 let retry = try later.ask(keyed)
                 #expect(retry.status == 200)
                 for id in ids {
@@ -108,7 +108,7 @@ extension EndToEndTests {
         }
 
         @Test func workerFollowsTheAddressesOfAName() throws {
-            // One port on several addresses of this machine; the system chooses it for the first.
+            // One port on several addresses of this machine. The system chooses the port for the first address.
             try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.1:*"], cuts: false) { first in
                 let word = first.router.standardError.split { " \n".contains($0) }
                     .first { $0.hasPrefix("workers=tcp://127.0.0.1:") }
@@ -125,7 +125,7 @@ extension EndToEndTests {
             }
         }
 
-        /// What the test's name server says; nil: nothing.
+        /// The answers of the test's name server; nil: it fails.
         private final class Addresses: Sendable {
             struct Silent: Error {}
 
@@ -160,7 +160,7 @@ extension EndToEndTests {
             try expectService(second)
             try first.router.wait { try credit(first) == 8 && credit(second) == 8 }
 
-            // The first is struck off, and served as long as its connection lives.
+            // The first address is removed, but is served as long as its connection lasts.
             addresses.known.withLock { $0 = ["127.0.0.2", "127.0.0.3"] }
             try third.waitForWorkers(["resnet"])
             try expectService(first)
@@ -170,7 +170,7 @@ extension EndToEndTests {
             _ = try first.router.waitForEnd()
             try second.router.wait { try worker.said("router is gone") == 1 && credit(second) == 8 }
 
-            // A name server that fails costs nothing.
+            // A failing name server does no harm.
             addresses.known.withLock { $0 = nil }
             let looks = addresses.looks
             try second.router.wait { addresses.looks >= looks + 3 }

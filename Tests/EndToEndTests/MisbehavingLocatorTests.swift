@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// What a broken or hostile worker of the first stage may do: it is dropped and counted, and good jobs are answered.
+    /// Tests broken or hostile locators: they are dropped and counted, and good jobs are answered.
     @Suite(.serialized) struct MisbehavingLocatorTests {
         private static let face = WorkerMessage.Face(box: Box(x: 10, y: 20, width: 30, height: 40))
 
@@ -41,7 +41,7 @@ extension EndToEndTests {
             }
         }
 
-        /// Answers that do not fit: by number, size, specification, or of a job that the worker never had.
+        /// Tests wrong answers: wrong number, size or specification, or for a job that the worker never had.
         @Test func wrongCropsAreDroppedAndTheJobGoesToAnother() throws {
             try Self.run { cluster, client in
                 let network = try cluster.worker(ScriptedWorker("resnet", serving: "resnet"))
@@ -61,7 +61,7 @@ extension EndToEndTests {
                     default: (message, frames) = bad.script.crops(job, facesFound: .some(nil))
                     }
                     try bad.send((message, frames))
-                    // What no router has asked for is dropped.
+                    // Crops that no router asked for are dropped.
                     try bad.send(bad.script.crops(job ^ 1 << 40))
                     try good.cutNextJob()
                     try network.scoreNextJob()
@@ -119,7 +119,7 @@ extension EndToEndTests {
             }
         }
 
-        /// The crops are sent again, and nothing is decoded again.
+        /// The crops are sent again; the image is not decoded again.
         @Test func deadNetworksCropsGoToAnother() throws {
             try Self.run { cluster, client in
                 let locator = try cluster.worker(.locator())

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// What a broken or hostile worker may do: it is dropped and counted, and good jobs are answered.
+    /// Tests broken or hostile workers: they are dropped and counted, and good jobs are answered.
     @Suite(.serialized) struct MisbehavingWorkerTests {
         private static func resnet(_ name: String = "bad", credit: UInt32 = 4) -> ScriptedWorker {
             ScriptedWorker(name, serving: "resnet", credit: credit)
@@ -113,7 +113,7 @@ extension EndToEndTests {
                 try worker.send(bytes: [[version] + worker.script.hello.encoded().dropFirst()])
                 let frames = try #require(try worker.receiveFrames())
                 #expect(frames.count == 1)
-                // As version 3 reads it: version, BYE, a 16-bit count, text.
+                // The format that version 3 reads: version, BYE, a 16-bit count, text.
                 let (head, count) = (frames[0].prefix(2), Int(frames[0][2]) | Int(frames[0][3]) << 8)
                 #expect(Array(head) == [version, 69])
                 let text = String(decoding: frames[0].dropFirst(4).prefix(count), as: UTF8.self)
@@ -160,7 +160,7 @@ extension EndToEndTests {
                 let reply = try client.receive()
                 #expect(reply.status == 200)
                 #expect(reply.document.attempts == 2)
-                // It is told, and what it then says of the job is nobody's business any more.
+                // The worker is told with a RESYNC, and its late answer is ignored.
                 try silent.send(silent.script.score(job.job))
                 #expect(try silent.receive()?.message == .resync)
             }
@@ -200,7 +200,8 @@ extension EndToEndTests {
             }
         }
 
-        /// Two workers of each model, started again when they die, and one image whose crops kill whoever scores them.
+        /// Runs two workers of each model, restarted when they die, and one image whose crops kill any worker that
+        /// scores them.
         @Test func onePoisonImageAmongTwoHundredIsTheOnlyOneLost() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()

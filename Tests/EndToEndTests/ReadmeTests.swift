@@ -1,7 +1,7 @@
 import Settings
 import Testing
 
-/// The README and the programs say the same.
+/// Tests that the README's table of settings matches the programs.
 @Suite struct ReadmeTests {
     @Test func tableOfSettingsIsComplete() {
         let readme = Files.text(Files.root + "/README.md")

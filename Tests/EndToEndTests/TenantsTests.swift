@@ -7,13 +7,13 @@ import TestKit
 import Testing
 
 extension EndToEndTests {
-    /// Those who share a gateway: whose jobs and keys are whose.
+    /// Tests that clients who share a gateway cannot see or affect each other's jobs and keys.
     @Suite(.serialized) struct TenantsTests {
         private static let image = ["Content-Type: image/jpeg"]
 
         private static func bearer(_ name: String) -> [String] { ["Authorization: Bearer token of \(name)"] }
 
-        /// A gateway with tokens for ann and bob.
+        /// Starts a gateway with tokens for ann and bob.
         private static func gateway(_ cluster: Cluster, _ arguments: [String] = []) throws -> TestGateway {
             let lines = ["ann", "bob"].map { "\($0) \(SHA256.hexDigest(of: Array("token of \($0)".utf8)))\n" }
             let tokens = try cluster.write(Array(lines.joined().utf8), to: "tokens")
@@ -43,7 +43,7 @@ extension EndToEndTests {
                         gateway, name, "POST", "/v1/jobs?id=a&budget_ms=60000", "k", image: [image])
                     #expect(answer.status == 202, "\(answer.text)")
                 }
-                // Neither sees or ends what is the other's, and nothing tells that it is there.
+                // Neither sees or cancels the other's jobs, and no answer reveals that they exist.
                 #expect(try Self.ask(gateway, "ann", "POST", "/v1/jobs?id=b&budget_ms=60000", image: [3]).status == 202)
                 for method in ["GET", "DELETE"] {
                     let other = try Self.ask(gateway, "bob", method, "/v1/jobs/b")
@@ -56,7 +56,7 @@ extension EndToEndTests {
                 #expect(try Self.ask(gateway, "ann", "GET", "/v1/jobs/a").status == 408)
                 #expect(try Self.ask(gateway, "bob", "GET", "/v1/jobs/a").status == 202)
 
-                // The next lives of router and gateway know it, too.
+                // A restarted router and gateway know the owners too.
                 cluster.router.signal(SIGKILL)
                 gateway.process.signal(SIGKILL)
                 _ = try (cluster.router.waitForEnd(), gateway.process.waitForEnd())
@@ -72,7 +72,7 @@ extension EndToEndTests {
                 for (name, id) in [("bob", "a"), ("ann", "b")] {
                     try gateway.process.wait { try Self.ask(gateway, name, "GET", "/v1/jobs/\(id)").status == 200 }
                 }
-                // bob's key has its result; ann's job was cancelled, and hers has none.
+                // bob's key has its result; ann's job was cancelled, so her key has none.
                 #expect(try Self.ask(gateway, "bob", "POST", "/v1/jobs", "k", image: [2]).status == 200)
                 let mismatch = try Self.ask(gateway, "bob", "POST", "/v1/jobs", "k", image: [1])
                 #expect(mismatch.status == 422 && mismatch.text.contains("idempotency_mismatch"), "\(mismatch.text)")

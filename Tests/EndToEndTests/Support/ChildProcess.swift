@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// A program at work. It is ended with this object, and by the system should the tests crash.
+/// A running program. It is ended with this object, or by the system if the tests crash.
 final class ChildProcess {
     struct StillRunning: Error {
         var program: String
@@ -18,9 +18,14 @@ final class ChildProcess {
     private let errorPath: String
     private var end: End?
 
+    /// Starts the program.
+    ///
     /// - Parameters:
-    ///   - name: how the files of its output in `folder` are named.
-    ///   - diesWithTests: whether it understands `--exit-with-parent`.
+    ///   - program: The path of the executable.
+    ///   - arguments: Its arguments.
+    ///   - name: The name of its output files in `folder`.
+    ///   - folder: The folder for its output.
+    ///   - diesWithTests: Whether it supports `--exit-with-parent`.
     init(
         _ program: String, _ arguments: [String], name: String, folder: String, diesWithTests: Bool = true
     ) throws {
@@ -41,7 +46,7 @@ final class ChildProcess {
         close(child.life)
     }
 
-    /// Of the process, for `/proc` and signals; no more once it has ended.
+    /// The process id, for `/proc` and signals; not valid once the process has ended.
     var pid: pid_t { child.pid }
     var standardOutput: String { Files.text(outputPath) }
     var standardError: String { Files.text(errorPath) }
@@ -50,14 +55,15 @@ final class ChildProcess {
         if end == nil { kill(child.pid, signal) }
     }
 
-    /// Waits for a while.
-    /// - Returns: how it ended; nil if it still runs.
+    /// Waits for a limited time.
+    ///
+    /// - Returns: How the program ended; nil if it still runs.
     func wait(milliseconds: Int) -> End? {
         if let end { return end }
         var item = pollfd(fd: child.life, events: Int16(POLLIN), revents: 0)
         var buffer = [UInt8](repeating: 0, count: 256)
         while poll(&item, 1, Int32(milliseconds)) > 0 {
-            // What it may write there is of no interest.
+            // Anything that the program writes there is ignored.
             guard read(child.life, &buffer, buffer.count) <= 0 else { continue }
             var status: Int32 = 0
             waitpid(child.pid, &status, 0)
@@ -67,17 +73,17 @@ final class ChildProcess {
         return end
     }
 
-    /// Waits until something has come about, which must happen while the program runs.
+    /// Waits until a condition holds, which must happen while the program runs.
     func wait(until condition: () throws -> Bool) throws {
         var tries = Bounds.patience / 20
         while try !condition() {
             tries -= 1
-            // Also the pause between two looks.
+            // Also the pause between two checks.
             try #require(wait(milliseconds: 20) == nil && tries > 0, "\(name) said: \(standardError)")
         }
     }
 
-    /// Waits until it has ended, which it must.
+    /// Waits until the program has ended, which it must.
     func waitForEnd() throws -> End {
         guard let end = wait(milliseconds: Bounds.patience) else { throw StillRunning(program: name) }
         return end

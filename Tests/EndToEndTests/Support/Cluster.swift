@@ -5,23 +5,23 @@ import Keyring
 import TestKit
 import Testing
 
-/// The real programs at work, on endpoints of their own in a temporary folder.
+/// The real programs, running on their own endpoints in a temporary folder.
 final class Cluster {
     struct NotReady: Error {}
 
     let context: Context
     private(set) var router: ChildProcess
     private(set) var workers: [ChildProcess] = []
-    /// For networks of the tests' own: what cuts their crops.
+    /// The locator that cuts crops for test networks.
     private var locator: ServedWorker?
-    /// Nil: no encryption.
+    /// The folder of keys; nil: no encryption.
     let keys: KeyFolder?
     private let routerArguments: [String]
     private let folder: TemporaryFolder
     private var programs = 0
 
     private(set) var clientEndpoint: String
-    /// Where everything of the cluster's is, and is removed with it.
+    /// The folder of all the cluster's files, removed with the cluster.
     var path: String { folder.path }
     var workerEndpoint: String { "ipc://\(folder.path)/workers" }
 
@@ -38,7 +38,7 @@ final class Cluster {
         router = try ChildProcess(
             Files.program("bifrons-router"), self.routerArguments, name: "router", folder: folder.path)
         if overTCP {
-            // The port is the system's choice, and the router's to tell.
+            // The system chooses the port, and the router logs it.
             try router.wait {
                 let words = router.standardError.split { " \n".contains($0) }
                 guard let word = words.first(where: { $0.hasPrefix("clients=tcp://") }) else { return false }
@@ -48,20 +48,23 @@ final class Cluster {
         }
     }
 
-    /// Starts a router and workers, waits until they are ready, lends them to `body` and ends them.
+    /// Starts a router and workers, waits until they are ready, calls `body`, and stops them.
     ///
     /// - Parameters:
-    ///   - keys: whether there are keys; the sockets of the test then have those that belong to them.
-    ///   - overTCP: whether clients connect over TCP.
-    ///   - heartbeat: a long one for tests with workers of their own, which then need not ping.
-    ///   - workers: of each model, the real ones, and with them the real locator.
-    ///   - cuts: whether there is a locator, if there are no real workers, that cuts crops out of any bytes: all of the
-    ///     first one's value.
+    ///   - keys: Whether connections are encrypted; the test's sockets then get keys.
+    ///   - overTCP: Whether clients connect over TCP.
+    ///   - heartbeat: The router's heartbeat interval. A long one suits tests with test workers, which then need not
+    ///     ping.
+    ///   - arguments: Further arguments of the router.
+    ///   - workers: The models of real workers to start, together with the real locator; empty: none.
+    ///   - cuts: Whether to run a fake locator if there are no real workers. It cuts crops out of any bytes, filled
+    ///     with the first byte.
+    ///   - body: The test.
     static func run(
         keys: Bool = false, overTCP: Bool = false, heartbeat: String = "60s", router arguments: [String] = [],
         workers: [String] = [], cuts: Bool = true, _ body: (Cluster) throws -> Void
     ) throws {
-        // Under a sanitizer a picture takes longer than the default allows.
+        // Under a sanitizer an image takes longer than the default allows.
         let common = ["--heartbeat=\(heartbeat)", "--hang-timeout=\(Bounds.patience)ms"]
         let cluster = try Cluster(hasKeys: keys, overTCP: overTCP, routerArguments: common + arguments)
         do {
@@ -97,15 +100,17 @@ final class Cluster {
                 ] + Self.option(keys), name: "worker-\(workers.count)", folder: folder.path))
     }
 
+    /// Waits until workers are registered.
+    ///
     /// - Parameters:
-    ///   - models: one entry for each worker that must be there.
-    ///   - isLocating: whether a locator must be there, too.
+    ///   - models: One entry for each worker that is needed.
+    ///   - isLocating: Whether a locator is needed too.
     func waitForWorkers(_ models: [String], isLocating: Bool = true) throws {
         let models = models + (isLocating ? ["locator"] : [])
         try Self.wait(for: models, try client(), while: workers.isEmpty ? [router] : workers)
     }
 
-    /// Asks until the workers are there.
+    /// Asks for the models until the workers are registered.
     static func wait(for models: [String], _ client: TestClient, while processes: [ChildProcess]) throws {
         var tries = Bounds.patience / 20
         while true {
@@ -114,7 +119,7 @@ final class Cluster {
             }
             if !missing { return }
             tries -= 1
-            // Also the pause between two looks.
+            // Also the pause between two checks.
             let ended = processes.contains { $0.wait(milliseconds: 20 / processes.count) != nil }
             if tries == 0 || ended { throw NotReady() }
         }
@@ -124,16 +129,18 @@ final class Cluster {
         keys.map { ["--keys=\($0.path)"] } ?? []
     }
 
+    /// Returns a client.
+    ///
     /// - Parameters:
-    ///   - role: whose key the client has, if there are keys.
-    ///   - options: of the socket.
+    ///   - role: The role whose key the client uses, if there are keys.
+    ///   - options: The socket's options.
     func client(as role: AllowList.Role = .operator, options: SocketOptions = .init()) throws -> TestClient {
         var options = options
         if let keys { options.curve = try keys.client(role) }
         return TestClient(try Peer(clientEndpoint, context, options: options))
     }
 
-    /// A worker of the test's own, registered unless it shall not be.
+    /// Returns a test worker, registered unless `registered` is false.
     func worker(_ script: ScriptedWorker, registered: Bool = true) throws -> TestWorker {
         var options = SocketOptions()
         if let keys { options.curve = try keys.client(.worker) }
@@ -142,12 +149,12 @@ final class Cluster {
         return worker
     }
 
-    /// One of each model.
+    /// Returns a test worker of each model.
     func testWorkers() throws -> [TestWorker] {
         try ["resnet", "inception"].map { try worker(ScriptedWorker("test-\($0)", serving: $0)) }
     }
 
-    /// The real gateway, on a free port.
+    /// Starts the real gateway on a free port.
     func startGateway(_ arguments: [String] = []) throws -> TestGateway {
         programs += 1
         return try TestGateway(
@@ -157,7 +164,7 @@ final class Cluster {
                 name: "gateway-\(programs)", folder: folder.path))
     }
 
-    /// Writes a file to where it is removed with the cluster.
+    /// Writes a file that is removed with the cluster, and returns its path.
     func write(_ bytes: [UInt8], to name: String) throws -> String {
         let path = "\(folder.path)/\(name)"
         if let slash = name.lastIndex(of: "/") { mkdir("\(folder.path)/\(name[..<slash])", 0o700) }
@@ -175,7 +182,7 @@ final class Cluster {
     }
 }
 
-/// A good job is answered.
+/// Checks that a good job is answered.
 func expectService(
     _ client: TestClient, _ workers: [TestWorker], sourceLocation: SourceLocation = #_sourceLocation
 ) throws {

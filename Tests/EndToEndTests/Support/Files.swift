@@ -1,21 +1,21 @@
 import Glibc
 import Testing
 
-/// How long things may take.
+/// Time limits of tests.
 enum Bounds {
-    /// Milliseconds; longer than anything here takes, even on a machine that is very busy. (Under sanitizers everything takes
-    /// several times as long: scripts/sanitize.)
+    /// A time limit in milliseconds, longer than any step takes even on a busy machine. (Under sanitizers everything
+    /// takes several times as long: scripts/sanitize.)
     static let patience = getenv("TEST_PATIENCE_MS").flatMap { Int(String(cString: $0)) } ?? 30_000
 }
 
-/// Files of the repository, of the build and of tests.
+/// Paths and contents of files of the repository, the build and the tests.
 enum Files {
     /// The repository's root.
     static let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
     static let models = root + "/Models"
     static let python = root + "/.venv-test/bin/python"
 
-    /// A program of ours, built beside the tests.
+    /// Returns the path of one of the programs, which are built beside the tests.
     static func program(_ name: String) -> String {
         var path = [UInt8](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count)
@@ -23,7 +23,7 @@ enum Files {
         return tests.prefix(upTo: tests.lastIndex(of: "/") ?? tests.startIndex) + "/" + name
     }
 
-    /// What is in a folder; nothing if it is not there.
+    /// Returns the names in a folder; empty if it does not exist.
     static func names(in path: String) -> [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }
@@ -57,7 +57,7 @@ enum Files {
     }
 }
 
-/// A folder for endpoints and outputs, removed with its content.
+/// A folder for endpoints and outputs that is removed with its contents.
 final class TemporaryFolder {
     let path: String
 

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// A connection to the gateway, for exactly the bytes that a test wants. Every wait is bounded.
+/// A connection to the gateway that sends exactly the bytes of a test. Every wait is bounded.
 final class HTTPConnection {
     struct Failure: Error {
         let call: String
@@ -10,7 +10,7 @@ final class HTTPConnection {
 
     struct Answer {
         let status: Int
-        /// By name in lower case.
+        /// The headers, by name in lower case.
         let headers: [String: String]
         let body: [UInt8]
 
@@ -19,7 +19,7 @@ final class HTTPConnection {
 
     private let socket: Int32
     private var received: [UInt8] = []
-    /// Runs as long as somebody is connected to it.
+    /// Keeps the gateway running while a connection to it exists.
     private let gateway: TestGateway
 
     init(_ gateway: TestGateway) throws {
@@ -44,7 +44,7 @@ final class HTTPConnection {
 
     deinit { close(socket) }
 
-    /// Sends all of it, or as much as the other end takes before it goes.
+    /// Sends all bytes, or as many as the gateway accepts before it closes the connection.
     func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
@@ -61,13 +61,13 @@ final class HTTPConnection {
         try send(Array(text.utf8))
     }
 
-    /// The connection's end, when it comes, is to be a reset.
+    /// Makes the connection end with a reset when it is closed.
     func endByReset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// Nothing more is sent; answers may still come.
+    /// Closes the sending direction. Answers may still arrive.
     func endSending() {
         shutdown(socket, Int32(SHUT_WR))
     }
@@ -80,8 +80,9 @@ final class HTTPConnection {
         try send(Array((head + "\r\n").utf8) + (body ?? []))
     }
 
-    /// The next answer, which must come.
-    /// - Parameter method: of the request; HEAD's answer has a length and no body.
+    /// Returns the next answer, which must arrive.
+    ///
+    /// - Parameter method: The request's method. The answer to HEAD has a length but no body.
     func receive(to method: String = "") throws -> Answer {
         while true {
             if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
@@ -93,7 +94,7 @@ final class HTTPConnection {
                     headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
                 }
                 received.removeSubrange(..<end.upperBound)
-                // Without a length there is a stream, whose pieces are read one by one.
+                // Without a length the body is a stream, whose parts are read one by one.
                 let length = method == "HEAD" ? 0 : headers["content-length"].flatMap { Int($0) } ?? 0
                 while status >= 200, received.count < length {
                     try #require(try receiveMore(), "the body is cut short")
@@ -106,8 +107,9 @@ final class HTTPConnection {
         }
     }
 
-    /// Waits until a text has come, and forgets what came up to its end.
-    /// - Returns: what that was.
+    /// Waits until a text has arrived, and removes everything up to its end from the input.
+    ///
+    /// - Returns: The removed text.
     func receive(upTo text: String) throws -> String {
         while true {
             if let found = received.firstRange(of: Array(text.utf8)) {
@@ -118,12 +120,14 @@ final class HTTPConnection {
         }
     }
 
-    /// Waits for the connection's end; what comes before is passed over.
+    /// Waits for the connection's end and ignores what arrives before.
     func waitForEnd() throws {
         while try receiveMore() {}
     }
 
-    /// - Returns: false at the connection's end.
+    /// Receives more bytes.
+    ///
+    /// - Returns: False at the connection's end.
     private func receiveMore() throws -> Bool {
         var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         try #require(poll(&item, 1, Int32(Bounds.patience)) > 0, "nothing came for \(Bounds.patience) ms")
@@ -135,7 +139,7 @@ final class HTTPConnection {
     }
 }
 
-/// The real gateway beside a cluster.
+/// The real gateway of a cluster.
 final class TestGateway {
     let process: ChildProcess
     let port: UInt16
@@ -157,7 +161,7 @@ final class TestGateway {
         try HTTPConnection(self)
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection and returns the answer.
     func ask(
         _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
     ) throws -> HTTPConnection.Answer {
@@ -166,7 +170,7 @@ final class TestGateway {
         return try connection.receive(to: method)
     }
 
-    /// A form of files (each with its field, its name and its content) and fields.
+    /// Returns the headers and body of a form with files (field, name and content of each) and fields.
     static func form(
         _ files: [(String, String, [UInt8])], _ fields: [String: String] = [:]
     ) -> (headers: [String], body: [UInt8]) {

@@ -2,7 +2,7 @@ import BifronsZeroMQ
 import Glibc
 import Testing
 
-/// A socket of our own at one end of the wire, for exactly the frames that a test wants. Every wait is bounded.
+/// A test's socket that sends and receives exactly the frames of a test. Every wait is bounded.
 final class Peer {
     struct CannotSend: Error {}
 
@@ -21,7 +21,7 @@ final class Peer {
         }
     }
 
-    /// The next message; nil if none comes.
+    /// Returns the frames of the next message; nil if none arrives in time.
     func receive(milliseconds: Int = Bounds.patience) throws -> [[UInt8]]? {
         let message = Message()
         while try !socket.receive(into: message) {

@@ -1,16 +1,16 @@
 import Glibc
 import Testing
 
-/// A connection without libzmq, for bytes that libzmq would not send and silences that it would not keep.
+/// A connection without libzmq, for bytes that libzmq would not send and for pauses that it would not make.
 final class RawPeer {
-    /// ZMTP 3.0's greeting, mechanism NULL, and the READY command of a DEALER: with it the handshake is done.
+    /// The greeting of ZMTP 3.0 with mechanism NULL, and the READY command of a DEALER, which complete the handshake.
     static let handshake: [UInt8] =
         [0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 3, 0] + Array("NULL".utf8) + Array(repeating: 0, count: 48)
         + [0x04, 28, 5] + Array("READY".utf8) + [11] + Array("Socket-Type".utf8) + [0, 0, 0, 6] + Array("DEALER".utf8)
 
     private let descriptor: Int32
 
-    /// - Parameter endpoint: of ipc.
+    /// Connects to an ipc endpoint.
     init(_ endpoint: String) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
@@ -26,12 +26,12 @@ final class RawPeer {
 
     deinit { close(descriptor) }
 
-    /// Sends as much as the other side takes.
+    /// Sends as much as the peer accepts.
     func send(_ bytes: [UInt8]) {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
-    /// Whether the other side has ended the connection; what it has sent is passed over.
+    /// Returns whether the peer has ended the connection. Ignores received bytes.
     func hasEnded() -> Bool {
         var buffer: [UInt8] = Array(repeating: 0, count: 4096)
         while true {

@@ -9,10 +9,10 @@ import TestKit
 import Testing
 import WorkerService
 
-/// The worker's real service on a thread of the tests, with a model that needs no engine: a locator that finds one face in
-/// any bytes, or a network that gives every crop the same score.
+/// The real worker service on a test's thread, with a model that needs no engine: a locator that finds one face in any
+/// bytes, or a network that gives every crop the same score.
 final class ServedWorker {
-    /// Holds batches up until the test lets them go.
+    /// Holds up batches until the test opens the gate.
     final class Gate: Sendable {
         private let reached: WakeUp
         private let opened: WakeUp
@@ -23,17 +23,17 @@ final class ServedWorker {
             opened = try WakeUp()
         }
 
-        /// Waits until a batch stands at the gate.
+        /// Waits until a batch has reached the gate.
         func waitForABatch() throws {
             try Self.wait(for: reached)
         }
 
-        /// Lets the batch go that stands at the gate.
+        /// Lets the batch at the gate pass.
         func letGo() {
             opened.signal()
         }
 
-        /// Nothing is held up any more.
+        /// Lets all batches pass from now on.
         func standOpen() {
             stands.withLock { $0 = true }
             opened.signal()
@@ -80,7 +80,7 @@ final class ServedWorker {
         }
     }
 
-    /// What the service logs, without the metadata.
+    /// Records the service's log messages, without their metadata.
     private struct Log: LogHandler {
         let lines: Lines
         var metadata: Logger.Metadata = [:]
@@ -108,7 +108,7 @@ final class ServedWorker {
     private let state = State()
     private let service: PlatformThread
 
-    /// Starts to serve a network.
+    /// Starts serving a network.
     convenience init(
         _ model: String, routers: [String], maxBatch: Int = 8, gate: Gate? = nil,
         lookup: (@Sendable (String) throws -> [String])? = nil
@@ -122,7 +122,9 @@ final class ServedWorker {
 
     /// Starts a locator.
     ///
-    /// - Parameter keys: the folder of keys; nil: no encryption.
+    /// - Parameters:
+    ///   - routers: The routers' endpoints.
+    ///   - keys: The folder of keys; nil: no encryption.
     static func locator(routers: [String], keys: String? = nil) throws -> ServedWorker {
         var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": "locator"])
         settings.routers = routers
@@ -135,14 +137,14 @@ final class ServedWorker {
     ) throws {
         var settings = settings
         settings.resolveInterval = .milliseconds(100)
-        // For a test that failed half-way.
+        // For a failed test.
         settings.drainTime = .seconds(1)
         let started = try WakeUp()
         service = try PlatformThread(name: "worker") { [state, lines, settings] in
             do {
                 let logger = Logger(label: "test") { _ in Log(lines: lines) }
                 let service = try WorkerService(settings: settings, logger: logger, lookup: lookup) { stage }
-                // The service has blocked the signals in this thread: now one can be sent to it.
+                // The service has blocked the signals in this thread, so one can be sent to it now.
                 state.thread.withLock { $0 = pthread_self() }
                 started.signal()
                 _ = try service.run()
@@ -162,7 +164,7 @@ final class ServedWorker {
         service.join()
     }
 
-    /// How often the service has said this.
+    /// Returns how often the service has logged a message.
     func said(_ message: String) -> Int {
         lines.all.withLock { $0.count { $0 == message } }
     }

@@ -3,8 +3,8 @@ import Glibc
 import Reactor
 import Testing
 
-/// Starts programs, on a thread that lives as long as the tests do: the system ties a child that wishes to end with its
-/// parent to the thread that started it.
+/// Starts programs on a thread that lives as long as the tests. A child that asks to end with its parent is tied by the
+/// system to the thread that started it.
 final class Spawner: Sendable {
     struct SpawnError: Error {
         var program: String
@@ -13,7 +13,8 @@ final class Spawner: Sendable {
 
     struct Child: Sendable {
         var pid: pid_t
-        /// The other end is the child's third descriptor, and closed by the system when that ends, however it ends.
+        /// The parent's end of a socket pair. The other end is the child's descriptor 3, which the system closes
+        /// whenever the child ends.
         var life: Int32
     }
 
@@ -40,7 +41,9 @@ final class Spawner: Sendable {
         }
     }
 
-    /// - Parameter words: the program's path and its arguments.
+    /// Starts a program.
+    ///
+    /// - Parameter words: The program's path and its arguments.
     func spawn(_ words: [String], outputPath: String, errorPath: String) throws -> Child {
         let answer = try Mailbox<Result<Child, SpawnError>>()
         try orders.get().post(Order(words: words, outputPath: outputPath, errorPath: errorPath, answer: answer))

@@ -3,9 +3,9 @@ import BifronsZeroMQ
 import FoundationEssentials
 import Testing
 
-/// A client that may say anything.
+/// A client that can send any frames.
 final class TestClient {
-    /// A reply, taken apart.
+    /// A decoded reply.
     struct Reply {
         var envelope: [[UInt8]]
         var hasMagic: Bool
@@ -28,12 +28,12 @@ final class TestClient {
         try peer.send(frames)
     }
 
-    /// The next reply, which must come.
+    /// Returns the next reply, which must arrive.
     func receive() throws -> Reply {
         try read(try receiveFrames())
     }
 
-    /// The next reply, if it comes in time.
+    /// Returns the next reply; nil if none arrives in time.
     func receive(milliseconds: Int) throws -> Reply? {
         try peer.receive(milliseconds: milliseconds).map(read)
     }
@@ -57,12 +57,12 @@ final class TestClient {
         return try StatusReport.decode(try receiveFrames()[1])
     }
 
-    /// Asks for the status until it is as it should be.
+    /// Asks for the status until a condition holds.
     func waitForStatus(_ condition: (StatusReport) -> Bool) throws {
         var status = try status()
         var tries = Bounds.patience / 5
         while !condition(status), tries > 0 {
-            // Also the pause between two looks: nothing comes unasked.
+            // Also the pause between two checks: no message arrives without a request.
             #expect(try peer.receive(milliseconds: 5) == nil)
             status = try self.status()
             tries -= 1
@@ -86,7 +86,7 @@ extension StatusReport {
     var networks: [Worker] { workers.filter { $0.model != "locator" } }
 }
 
-/// Frames of requests.
+/// Makes the frames of requests.
 enum Frames {
     static let magic = Array("BIFRONS1".utf8)
 

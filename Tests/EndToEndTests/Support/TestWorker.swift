@@ -3,12 +3,12 @@ import BifronsZeroMQ
 import TestKit
 import Testing
 
-/// A worker that says what its test wants, over a real socket.
+/// A worker that sends what a test wants over a real socket.
 final class TestWorker {
     struct NothingReceived: Error {}
 
     private(set) var script: ScriptedWorker
-    /// Nil once it was killed.
+    /// The socket; nil once the worker was killed.
     private var peer: Peer?
 
     init(_ peer: Peer, _ script: ScriptedWorker) {
@@ -32,21 +32,21 @@ final class TestWorker {
         try peer?.receive(milliseconds: milliseconds)
     }
 
-    /// The next message and, behind a job, its image or crops; nil if none comes.
+    /// Returns the next message and a job's image or crops; nil if none arrives in time.
     func receive(milliseconds: Int = Bounds.patience) throws -> (message: RouterMessage, payload: [UInt8]?)? {
         guard let frames = try receiveFrames(milliseconds: milliseconds) else { return nil }
         let message = try frames[0].withUnsafeBytes { try RouterMessage.decode($0) }
         return (message, frames.count > 1 ? frames[1] : nil)
     }
 
-    /// Says HELLO and waits for the WELCOME.
+    /// Sends the HELLO and waits for the WELCOME.
     func register() throws {
         try send(script.hello)
         guard case .welcome(let epoch, _)? = try receive()?.message else { throw NothingReceived() }
         script.epoch = epoch
     }
 
-    /// The next job of either stage, which must come; what else comes before is passed over.
+    /// Returns the next job of either stage, which must arrive. Other messages before it are ignored.
     func job() throws -> RouterMessage.Job {
         while let (message, _) = try receive() {
             switch message {
@@ -57,7 +57,7 @@ final class TestWorker {
         throw NothingReceived()
     }
 
-    /// Takes the next job, of a locator, and sends crops of the central square, or of each face.
+    /// Takes a locator's next job and sends crops of the central square, or of each face.
     func cutNextJob(faces: [WorkerMessage.Face] = []) throws {
         while let (message, _) = try receive() {
             guard case .locate(let job, let specifications) = message else { continue }
@@ -71,14 +71,14 @@ final class TestWorker {
         try send(script.score(try job().job))
     }
 
-    /// Scores the jobs that have come.
+    /// Scores the jobs that have arrived.
     func scoreWhatIsThere() throws {
         while let (message, _) = try receive(milliseconds: 1) {
             if case .score(let job) = message { try send(script.score(job.job)) }
         }
     }
 
-    /// Ends the connection without a word, as the system does for a process that is killed.
+    /// Ends the connection without a message, as the system does for a killed process.
     func die() {
         peer = nil
     }
