@@ -1,36 +1,36 @@
-# What can be done here: make help
+# The tasks of this repository: make help
 
 SHELL := /bin/bash
 .NOTPARALLEL:
 
-# Layering: a target can import only what Package.swift says it depends on.
+# Layering: a target can import only the dependencies that Package.swift declares.
 layering := --explicit-target-dependency-import-check error
 release := swift build -c release --static-swift-stdlib $(layering)
-# Python with the training's package and what it needs.
+# Python with the training package and its dependencies.
 training := PYTHONPATH=Models/training .venv-training/bin/python
 benchmarks := BIFRONS_BENCHMARKS=1 $(release) --product bifrons-benchmarks
 swift_files := Sources Tests Benchmarks/bifrons-benchmarks Fuzzing Package.swift
 
-# The demo's picture; a portrait that Debian ships, if not given
+# The demo's image; default: a portrait from a Debian package
 IMAGE ?=
-# The training's folder of labelled pictures
+# The folder of labelled images for training
 DATA ?=
-# How long make fuzz takes for each of its targets, and make chaos; of make bench-peers one load, 5 if not given
+# The seconds of make chaos, of each target of make fuzz, and of each load of make bench-peers (there 5 by default)
 SECONDS ?= 60
-# How often make bench-peers measures each system
+# The number of times that make bench-peers measures each system
 ROUNDS ?= 5
-# What decides on the faults of make chaos
+# The seed of make chaos, which decides on the faults
 SEED ?= 1
-# How long make soak takes, and where it writes
+# The minutes of make soak, and its output folder
 MINUTES ?= 30
 SOAK ?= .cache/soak
-# What make data-report writes: it holds copies of the pictures, so it stays where git does not look
+# The output of make data-report. It contains copies of the images, so it is written where git ignores it
 REPORT ?= .cache/data-report.html
 
 .PHONY: help demo test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
 .PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean bench-peers
 
-help: ## say what can be made
+help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: build engine ## build, start a cluster, classify IMAGE=path with it, stop it
@@ -54,11 +54,11 @@ test-browser: build engine ## test the gateway's pages in a real browser
 	@scripts/python-environment .venv-browser Tests/Browser/requirements.txt
 	.venv-browser/bin/python -m pytest -q Tests/Browser
 
-test-docs: build engine ## run the commands of the README and docs as they are printed, with the release build
+test-docs: build engine ## run the commands of the README and docs as printed, with the release build
 	@scripts/packages iproute2 openssl
 	python3 Tests/Documentation/commands.py
 
-screenshots: build engine ## take the pictures of the pages that the documentation shows
+screenshots: build engine ## take the screenshots of the pages for the documentation
 	@scripts/screenshots
 
 build: packages ## build the release executables into .build/release
@@ -69,40 +69,40 @@ bench: build engine ## run the benchmarks
 	.build/release/bifrons-benchmarks
 
 bench-peers: SECONDS = 5
-bench-peers: build engine ## measure mosec, LitServe and Flask beside Bifrons, ROUNDS=5 times SECONDS=5 a load
+bench-peers: build engine ## compare mosec, LitServe and Flask with Bifrons, ROUNDS=5 times SECONDS=5 per load
 	@scripts/packages wrk
 	@scripts/python-environment .venv-peers Benchmarks/peers/requirements.txt
 	.venv-peers/bin/python Benchmarks/peers/compare.py --rounds $(ROUNDS) --seconds $(SECONDS)
 
-scaling: packages ## simulate up to 1,000 workers of each model and 16 routers; writes .cache/scaling.csv and the picture
+scaling: packages ## simulate up to 1,000 workers of each model and 16 routers; writes .cache/scaling.csv and the chart
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	@mkdir -p .cache
 	$(benchmarks)
 	.build/release/bifrons-benchmarks scaling --csv .cache/scaling.csv
 	.venv-test/bin/python Benchmarks/scaling.py .cache/scaling.csv docs/images/scaling.png
 
-fuzz: packages ## feed every decoder of bytes from outside with SECONDS=60 of inputs that look for new paths
+fuzz: packages ## fuzz every decoder of untrusted bytes for SECONDS=60 each
 	@scripts/fuzz $(SECONDS)
 
-chaos: build engine ## break a cluster for SECONDS=60 as SEED=1 decides, and check that every promise was kept
+chaos: build engine ## cause faults in a cluster for SECONDS=60, chosen by SEED=1, and check every guarantee
 	@scripts/packages iproute2 nftables
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	.venv-test/bin/python Tests/Chaos/chaos.py --seconds $(SECONDS) --seed $(SEED)
 
-tails: build engine ## measure what clients notice of a death, of a hung worker and of too much work
+tails: build engine ## measure the latencies of clients while a worker dies, hangs or has too much work
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	.venv-test/bin/python Tests/Chaos/tails.py
 
-slow-images: build engine ## measure what small pictures notice of slow ones beside them
+slow-images: build engine ## measure how slow images delay small ones
 	@scripts/packages libjpeg-turbo-progs
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	.venv-test/bin/python Tests/Chaos/slow_images.py
 
-soak: build engine ## load a cluster for MINUTES=30 and look whether any process grows; writes SOAK=folder
+soak: build engine ## load a cluster for MINUTES=30 and check whether any process grows; writes SOAK=folder
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	.venv-test/bin/python Tests/Chaos/soak.py --minutes $(MINUTES) --out $(SOAK)
 
-data-report: packages ## show what the pictures of DATA=folder give away, as the page REPORT=file
+data-report: packages ## report what the images of DATA=folder reveal, as the page REPORT=file
 	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make data-report DATA=folder" >&2; exit 2; }
 	@scripts/python-environment .venv-training Models/training/requirements.txt
 	$(training) -m bifrons_training.data_report --data "$(DATA)" --out "$(REPORT)" \
@@ -121,7 +121,7 @@ engine: packages ## fetch the inference engine into vendor/openvino
 packages: ## install the Debian packages that are missing
 	@scripts/packages
 
-format: ## write the sources' format
+format: ## format the sources
 	swift format --in-place --recursive $(swift_files)
 
 lint: ## check format, types, scripts, documentation and model files
@@ -143,5 +143,5 @@ deploy-test: ## run the deployment files for real: Compose, systemd, Swarm, Kube
 	@scripts/deploy-test-swarm
 	@scripts/deploy-test-kubernetes
 
-clean: ## remove what was built; fetched packages stay
+clean: ## remove build outputs; fetched packages stay
 	rm -rf .build .build-fuzz .build-tsan .build-asan

@@ -2,9 +2,8 @@
 
 import PackageDescription
 
-// The modules of docs/architecture.md, in folders by the process that they belong to, and the layering between them: what a
-// target does not name as a dependency it cannot import (`swift build --explicit-target-dependency-import-check error`, see
-// the Makefile).
+// The modules of docs/architecture.md, in folders by process, and their layering: a target can import only its declared
+// dependencies (`swift build --explicit-target-dependency-import-check error`, see the Makefile).
 
 let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
@@ -32,7 +31,7 @@ func module(_ name: String, in folder: String, _ dependencies: [Target.Dependenc
     .target(name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)", swiftSettings: strict)
 }
 
-/// C code, or a system library's headers behind our own.
+/// Declares a module of C code, or of our header for a system library.
 func cModule(_ name: String, in folder: String = "System") -> Target {
     .target(name: name, path: "Sources/\(folder)/\(name)")
 }
@@ -72,7 +71,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        // What Hummingbird is made of, and the gateway names itself.
+        // Parts of Hummingbird that the gateway also uses directly.
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
@@ -108,7 +107,7 @@ let package = Package(
                 "Settings", "WorkerCore", logging,
             ]),
 
-        // The HTTP gateway, and the client that it and the command line are.
+        // The HTTP gateway, and the client module that it shares with the command line.
         module("BifronsClient", in: "Client", ["BifronsWire", "BifronsZeroMQ", "Reactor"]),
         module("FormData", in: "Gateway"),
         module(
@@ -137,7 +136,7 @@ let package = Package(
         program("bifrons-gateway", ["BifronsWire", "Gateway", "Settings", logging]),
         program("bifrons", ["Commands", "Settings"]),
 
-        // What only tests and benchmarks use.
+        // Used only by tests and benchmarks.
         cModule("CTestImages", in: "Testing"),
         module("TestImages", in: "Testing", ["CTestImages"]),
         module("TestKit", in: "Testing", ["BifronsWire"]),
@@ -186,7 +185,7 @@ let package = Package(
     ]
 )
 
-// The benchmarks and the fuzzer: who builds the product needs neither (see the Makefile and scripts/fuzz).
+// The benchmarks and the fuzzer, which building the product does not need (see the Makefile and scripts/fuzz).
 if Context.environment["BIFRONS_BENCHMARKS"] != nil {
     package.targets.append(
         .executableTarget(

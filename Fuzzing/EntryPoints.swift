@@ -1,7 +1,7 @@
 import Glibc
 
-/// libFuzzer calls this once, before the first input: picks the target that FUZZ_TARGET names. With FUZZ_SEEDS, a folder, it
-/// only writes that target's seeds there.
+/// Selects the target that FUZZ_TARGET names; libFuzzer calls this once, before the first input. With FUZZ_SEEDS, a
+/// folder, it only writes that target's seeds there.
 @_cdecl("LLVMFuzzerInitialize")
 public func initialize(
     _ argc: UnsafeMutablePointer<Int32>, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
@@ -23,12 +23,12 @@ public func initialize(
     return 0
 }
 
-/// libFuzzer calls this with one input after the other.
+/// Runs the target on one input; libFuzzer calls this for each.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     chosen(UnsafeRawBufferPointer(start: data, count: size))
     return 0
 }
 
-/// Written once, before the only thread that reads it goes on.
+/// Written once, before the only thread that reads it continues.
 nonisolated(unsafe) private var chosen: Target = { _ in }

@@ -1,7 +1,8 @@
 import BifronsWire
 import TestImages
 
-/// What each target begins with, beside what earlier runs found; the manifests come from the model folders.
+/// The initial inputs of each target, in addition to what earlier runs found. The manifests come from the model
+/// folders.
 let seeds: [String: [[UInt8]]] = [
     "client-protocol": [
         frames(["BIFRONS1", #"{"verb":"ping"}"#]), frames(["", "BIFRONS1", header, "image"]),
@@ -44,7 +45,7 @@ let seeds: [String: [[UInt8]]] = [
     "profile": profiles,
 ]
 
-/// Of every kind of picture, by matrix and by table.
+/// Profiles for every kind of image, by matrix and by table.
 private let profiles = [
     TestImages.Profile.rgb(.gamma(1.8), TestImages.Profile.displayP3), TestImages.Profile.rgb(.inverted),
     TestImages.Profile.gray(.gamma(1)),
@@ -52,13 +53,13 @@ private let profiles = [
     TestImages.Profile.table("CMYK", channels: 4, grid: 2) { [100 - 25 * $0.reduce(0, +), $0[0], $0[1]] },
 ]
 
-/// What PNG says of colours in numbers.
+/// The PNG chunks that define colours by numbers.
 private let numbers: [[UInt8]] = [
     TestImages.chunk("cICP", [12, 13, 0, 1]), TestImages.chunk("sRGB", [0]),
     TestImages.chunk("gAMA", [0, 1, 0x86, 0xA0]), TestImages.chunk("cHRM", primaries),
 ]
 
-/// White, red, green and blue as x and y, 100000 times.
+/// White, red, green and blue as x and y, times 100000.
 private let primaries: [UInt8] = [31_270, 32_900, 15_000, 6000, 30_000, 60_000, 64_000, 33_000]
     .flatMap { (value: Int) -> [UInt8] in [0, UInt8(value >> 16), UInt8(value >> 8 & 255), UInt8(value & 255)] }
 
@@ -108,7 +109,7 @@ private let box = Box(x: 1, y: 2, width: 3, height: 4)
 private let image = ImageInformation(format: .png, width: 8, height: 9, sha256: Array(repeating: 1, count: 32))
 private let timings = WorkerMessage.Timings(queueMicroseconds: 1, computeMicroseconds: 2, batch: 3)
 
-/// Frames as the target takes them apart.
+/// Encodes frames in the format that the target decodes.
 private func frames(_ texts: [String]) -> [UInt8] {
     texts.flatMap { [UInt8(min($0.utf8.count, 255))] + Array($0.utf8.prefix(255)) }
 }

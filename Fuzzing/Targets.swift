@@ -5,10 +5,10 @@ import TestImages
 
 @testable import Inference
 
-/// What is fed: any bytes. It must end, and neither crash nor exhaust memory.
+/// A function that is fed any bytes. It must return, and neither crash nor exhaust memory.
 typealias Target = @Sendable (UnsafeRawBufferPointer) -> Void
 
-/// By their names.
+/// The targets, by name.
 let targets: [String: Target] = [
     "client-protocol": clientProtocol,
     "header": header,
@@ -20,7 +20,7 @@ let targets: [String: Target] = [
     "profile": profile,
 ]
 
-/// A message as frames: each begins with a byte that counts its bytes.
+/// Decodes a message of frames. Each frame begins with a byte that counts its bytes.
 private func clientProtocol(_ bytes: UnsafeRawBufferPointer) {
     var frames: [[UInt8]] = []
     var rest = Array(bytes)[...]
@@ -40,14 +40,14 @@ private func clientProtocol(_ bytes: UnsafeRawBufferPointer) {
     }
 }
 
-/// A header that is taken says the same when it is written and read again.
+/// Checks that an accepted header is equal after encoding and decoding it.
 private func header(_ bytes: UnsafeRawBufferPointer) {
     guard let read = try? RequestHeader.decode(bytes) else { return }
     let again = read.encoded().withUnsafeBytes { try? RequestHeader.decode($0) }
     precondition(again == read)
 }
 
-/// A message that is taken is written as it was read, and is within the limits that the router counts on.
+/// Checks that an accepted message is encoded as it was decoded, and is within the limits that the router relies on.
 private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
     if let message = try? WorkerMessage.decode(bytes) {
         let again = message.encoded().withUnsafeBytes { try? WorkerMessage.decode($0) }
@@ -79,7 +79,7 @@ private func isWithinLimits(_ specification: CropSpecification) -> Bool {
     return specification.cropBytes > 0 && Limits.cropMargins.contains(margin)
 }
 
-/// A form is taken apart alike in one piece and byte by byte.
+/// Checks that a form gives the same parts in one piece and byte by byte.
 private func form(_ bytes: UnsafeRawBufferPointer) {
     func parts(pieces: [Slice<UnsafeRawBufferPointer>]) -> [FormParser.Event]? {
         guard var parser = try? FormParser(contentType: "multipart/form-data; boundary=b") else { return nil }
@@ -106,7 +106,7 @@ private func manifest(_ bytes: UnsafeRawBufferPointer) {
     }
 }
 
-/// With limits at which a single input takes no second.
+/// Decodes an image, with limits that keep each input under a second.
 private func decode(_ file: UnsafeRawBufferPointer) {
     let limits = DecodeLimits(
         bytes: 1 << 20, pixels: 1 << 20, scans: 20, memory: 64 << 20, time: .seconds(2), profile: 1 << 19)
@@ -117,7 +117,7 @@ private func decode(_ file: UnsafeRawBufferPointer) {
     }
 }
 
-/// As the profile of a picture of each number of channels.
+/// Decodes images of each number of channels with the input as their profile.
 private func profile(_ bytes: UnsafeRawBufferPointer) {
     let segments = TestImages.profileSegments(Array(bytes)).flatMap { $0 }
     for colour in [TestImages.JPEGColour.gray, .ycbcr, .adobeCMYK] {
@@ -126,7 +126,7 @@ private func profile(_ bytes: UnsafeRawBufferPointer) {
     }
 }
 
-/// As it is, and with the checksum of every chunk made right: the decoder would look no further than a wrong one.
+/// Decodes a file as it is, and with the checksum of every chunk corrected, because the decoder stops at a wrong one.
 private func png(_ file: UnsafeRawBufferPointer) {
     decode(file)
     var mended = Array(file.prefix(TestImages.pngSignature.count))

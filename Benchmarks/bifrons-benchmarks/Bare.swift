@@ -6,7 +6,7 @@ import Inference
 import Reactor
 import Synchronization
 
-/// What the engine does alone: decode, locate and cut once, then both networks, with no socket in sight.
+/// Measures the engine alone, without sockets: decode, locate and cut once, then score with both networks.
 final class Bare: Sendable {
     private let models: String
 
@@ -14,7 +14,8 @@ final class Bare: Sendable {
         models = product.models
     }
 
-    /// Images a second that go through each part once, in batches, on all processors: each has a thread that does everything.
+    /// Returns the images per second that all processors process in batches. Each processor has a thread that performs
+    /// every step on its own images.
     func imagesPerSecond(_ images: [[UInt8]], batch: Int, seconds: Double) throws -> Double {
         let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let speeds = try inParallel((0..<processors).map { _ in models }) { models in
@@ -36,7 +37,8 @@ final class Bare: Sendable {
         return speeds.reduce(0, +)
     }
 
-    /// Milliseconds for one image: to cut it, and then through both networks side by side, each time that of the slower one.
+    /// Returns the latencies of one image in milliseconds: the time to cut it plus the time of the slower network, with
+    /// both running side by side.
     func latencies(_ image: [UInt8], rounds: Int) throws -> [Double] {
         let cutter = try Cutter(models)
         let scorers = try Cluster.models.map { try Scorer("\(models)/\($0)") }
@@ -81,7 +83,7 @@ private final class Results<Value: Sendable>: Sendable {
     }
 }
 
-/// What a locator's worker does to a picture, for one thread.
+/// A locator's work on an image, for one thread.
 private final class Cutter {
     private let cutter: PictureCutter
 
@@ -90,9 +92,9 @@ private final class Cutter {
         cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
     }
 
-    /// The crops for each network.
+    /// Returns the crops for each network.
     func cut(_ image: [UInt8], for scorers: [Scorer]) throws -> [[UInt8]] {
-        // Networks of one specification share their crops, as in the service.
+        // Networks with equal specifications share their crops, as in the service.
         var specifications: [CropGeometry] = []
         for scorer in scorers where !specifications.contains(scorer.specification) {
             specifications.append(scorer.specification)

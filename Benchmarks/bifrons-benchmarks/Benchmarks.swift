@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// What Bifrons costs over the bare minimum: every ratio is taken in one run, alternating, as the median of several rounds.
+/// Measures Bifrons against the bare minimum. Every ratio is the median of several rounds that alternate within one
+/// run.
 @main
 struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,7 +33,7 @@ struct AllBenchmarks: ParsableCommand {
     }
 }
 
-/// Where the release build of the product is.
+/// The location of the product's release build and models.
 struct ProductOptions: ParsableArguments {
     @Option(help: "The folder of the executables.")
     var bin = ".build/release"
@@ -41,7 +42,7 @@ struct ProductOptions: ParsableArguments {
     var models = "Models"
 }
 
-/// Tells whether a number reaches what the project promises.
+/// Prints whether a number reaches what the project promises.
 func tell(_ isReached: Bool, _ promise: String) {
     print("  \(isReached ? "reached" : "NOT REACHED"): \(promise)")
 }
@@ -53,7 +54,7 @@ func median(_ values: [Double]) -> Double {
     return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/// `value` with `digits` behind the point.
+/// Returns `value` rounded to `digits` decimals.
 func rounded(_ value: Double, _ digits: Int = 2) -> String {
     var unit = 1.0
     for _ in 0..<digits { unit *= 10 }

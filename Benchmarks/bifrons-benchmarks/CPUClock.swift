@@ -1,12 +1,12 @@
 import BifronsWire
 import Glibc
 
-/// The CPU time that was spent: whatever else the machine does is not in it.
+/// Reads processor time, which excludes what the rest of the machine does.
 enum CPUClock {
-    /// Of this thread.
+    /// Returns the processor time of this thread.
     static func thread() -> Instant { read(CLOCK_THREAD_CPUTIME_ID) }
 
-    /// Of all threads of this process.
+    /// Returns the processor time of all threads of this process.
     static func process() -> Instant { read(CLOCK_PROCESS_CPUTIME_ID) }
 
     private static func read(_ clock: clockid_t) -> Instant {

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A program of the product's, ended when it goes out of scope.
+/// A running program of the product. It is ended when this object is released.
 final class ChildProcess {
     private let process = Process()
 
@@ -21,7 +21,7 @@ final class ChildProcess {
 
     var isRunning: Bool { process.isRunning }
 
-    /// SIGTERM, and SIGKILL if that does not end it in five seconds.
+    /// Sends SIGTERM, and SIGKILL if the process has not ended after five seconds.
     func stop() {
         guard process.isRunning else { return }
         process.terminate()
@@ -35,21 +35,21 @@ final class ChildProcess {
         kill(process.processIdentifier, number)
     }
 
-    /// Seconds of CPU that the process has used, in all its threads.
+    /// The processor time that the process has used, over all its threads, in seconds.
     var cpuSeconds: Double {
         guard let stat = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
             let name = stat.lastIndex(of: ")")
         else { return .nan }
-        // Behind the name the fields count from 3, the state; 14 and 15 are user and system time in ticks.
+        // The fields behind the name count from 3, the state. Fields 14 and 15 are user and system time in ticks.
         let fields = stat[stat.index(name, offsetBy: 2)...].split(separator: " ")
         let ticks = (Double(fields[11]) ?? .nan) + (Double(fields[12]) ?? .nan)
         return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    /// Bytes of memory that are resident now.
+    /// The memory that is resident now, in bytes.
     var residentBytes: Int { memory("VmRSS:") }
 
-    /// The most bytes that were resident at any time.
+    /// The largest resident memory so far, in bytes.
     var peakResidentBytes: Int { memory("VmHWM:") }
 
     private func memory(_ field: String) -> Int {
@@ -61,7 +61,7 @@ final class ChildProcess {
     }
 }
 
-/// A folder for ipc endpoints, removed when it goes out of scope.
+/// A folder for ipc endpoints. It is removed when this object is released.
 final class ScratchFolder {
     let path: String
 
@@ -79,7 +79,7 @@ final class ScratchFolder {
     }
 }
 
-/// A loopback port that was free a moment ago.
+/// Returns a loopback port that was free a moment ago.
 func freePort() -> UInt16 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
@@ -96,7 +96,7 @@ func freePort() -> UInt16 {
     return UInt16(bigEndian: address.sin_port)
 }
 
-/// Two loopback endpoints on such ports.
+/// Returns two loopback endpoints on free ports.
 func freeTCPEndpoints() -> (String, String) {
     ("tcp://127.0.0.1:\(freePort())", "tcp://127.0.0.1:\(freePort())")
 }

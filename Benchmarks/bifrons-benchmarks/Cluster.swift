@@ -1,21 +1,25 @@
 import Foundation
 import TestImages
 
-/// A router, a locator's worker and workers of the models, each a process of its own, on ipc endpoints in a folder of their own.
+/// A router, a locator's workers and workers of the models, each a separate process, on free TCP ports of this machine.
 struct Cluster {
     static let models = ["resnet", "inception"]
 
     let router: ChildProcess
-    /// The locator's and each model's, in this order.
+    /// The workers of the locator and of each model, in this order.
     private(set) var workers: [[ChildProcess]] = []
     let clientEndpoint: String
     private let workerEndpoint: String
     private let product: ProductOptions
     private let folder = ScratchFolder()
 
+    /// Starts the cluster.
+    ///
     /// - Parameters:
-    ///   - locators: workers of the locator, each with a thread for every processor.
-    ///   - workersPerModel: nil: as many as there are processors, as `bifrons up` starts them.
+    ///   - product: The location of the executables and models.
+    ///   - locators: The number of workers of the locator, each with a thread for every processor.
+    ///   - workersPerModel: The number of workers of each model; nil: the number of processors, as `bifrons up` starts.
+    ///   - maxBatch: The most crops of a batch.
     init(_ product: ProductOptions, locators: Int = 1, workersPerModel: Int? = nil, maxBatch: Int = 8) throws {
         self.product = product
         (clientEndpoint, workerEndpoint) = freeTCPEndpoints()
@@ -45,9 +49,9 @@ struct Cluster {
     }
 }
 
-/// Self-made pictures that compress about as photographs do, as JPEG files of about `bytes` bytes each.
+/// Returns synthetic JPEG files of about `bytes` bytes each, which compress about as well as photographs.
 func benchmarkImages(bytes: Int, count: Int = 8) -> [[UInt8]] {
-    // At quality 90 the scene takes about 0.23 bytes a pixel.
+    // At quality 90 the scene takes about 0.23 bytes per pixel.
     let side = Int((Double(bytes) / 0.23).squareRoot())
     return (0..<count).map { TestImages.jpeg(width: side + $0, height: side, subsampled: true) }
 }

@@ -3,8 +3,8 @@ import BifronsWire
 import BifronsZeroMQ
 import Reactor
 
-/// The least that a broker of this shape can do: the same frames over the same sockets, with no header read, no queue, no
-/// credit, no timer, no merge. The router is measured against it.
+/// The minimal broker of this shape, as the baseline for the router: it forwards the same frames over the same sockets,
+/// without reading headers, queues, credit, timers or merging.
 struct ForwarderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "forward", shouldDisplay: false)
 
@@ -31,7 +31,7 @@ struct ForwarderCommand: ParsableCommand {
         var waiting: [Message] = []
         var scoresMissing: [Int] = []
         var free: [Int] = []
-        // As long as a result of the router's for two models.
+        // Its length is that of the router's result for two models.
         let id = String(repeating: "0", count: 36)
         let result = [UInt8]((#"{"id":"\#(id)","status":200,"# + String(repeating: " ", count: 690) + "}").utf8)
         let models = ModelsReport(
@@ -88,7 +88,7 @@ struct ForwarderCommand: ParsableCommand {
                 }
                 let slot = free[free.count - 1]
                 guard try clients.receive(into: waiting[slot], maxFrames: Limits.clientMessageFrames) else { break }
-                // A request without an image is the client asking which models are served.
+                // A request without an image is the client's question which models are served.
                 if waiting[slot].count < 6 {
                     outgoing.removeAll()
                     outgoing.appendFrames(sharing: waiting[slot], 0..<2)

@@ -50,11 +50,11 @@ struct GatewayBenchmark: ParsableCommand {
     }
 }
 
-/// A client that keeps a window of uploads in flight, each on a connection of its own that is used again.
+/// A client that keeps a window of uploads in flight, each on its own connection, which is reused.
 private final class HTTPLoad {
     struct Outcome {
         var answers = 0
-        /// Answers whose status is not 200.
+        /// The number of answers with a status other than 200.
         var failures = 0
         var seconds = 0.0
 
@@ -72,7 +72,7 @@ private final class HTTPLoad {
     private let requests: [[UInt8]]
     private var connections: [Connection] = []
 
-    /// Waits until the gateway listens.
+    /// Waits until the gateway listens, and opens the connections.
     init(port: UInt16, images: [[UInt8]], window: Int) throws {
         requests = images.map { image in
             let head = "POST /v1/classify HTTP/1.1\r\nHost: gateway\r\nContent-Type: image/jpeg\r\n"
@@ -85,7 +85,7 @@ private final class HTTPLoad {
         for connection in connections { close(connection.socket) }
     }
 
-    /// Runs for so many seconds, and until what is in flight then is answered.
+    /// Runs for a number of seconds, and then until all uploads in flight are answered.
     func run(seconds: Double) throws -> Outcome {
         var outcome = Outcome()
         var sent = 0
@@ -133,7 +133,9 @@ private final class HTTPLoad {
         connections[index].unsent = connections[index].unsent.dropFirst(max(0, count))
     }
 
-    /// - Returns: whether the status is 200; nil as long as the answer is not complete.
+    /// Receives more of an answer.
+    ///
+    /// - Returns: Whether the status is 200; nil until the answer is complete.
     private func receive(_ index: Int) throws -> Bool? {
         var buffer = [UInt8](repeating: 0, count: 16_384)
         let count = recv(connections[index].socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))

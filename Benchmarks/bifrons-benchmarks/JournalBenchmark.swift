@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// How fast durable jobs are acknowledged: each 202 says that the job is on the disk.
+/// Measures how fast durable jobs are acknowledged. Each 202 means that the job is on disk.
 struct JournalBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "journal", abstract: "Durable jobs a second that are acknowledged, and the disk's own pace.")

@@ -9,10 +9,10 @@ import Reactor
 final class Load {
     struct Outcome {
         var answers = 0
-        /// Answers whose status is not 200, or 202 of durable jobs.
+        /// The number of answers with a status other than 200, or other than 202 for durable jobs.
         var failures = 0
         var seconds = 0.0
-        /// Microseconds from sending to the answer.
+        /// The latencies from sending to the answer, in microseconds.
         var latency = Histogram<UInt64>(highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: .three)
 
         var perSecond: Double { Double(answers) / seconds }
@@ -28,16 +28,16 @@ final class Load {
 
     private static let okay: StaticString = #""status":200,"#
     private static let accepted: StaticString = #""status":202"#
-    /// The status stands behind the id, which has 36 characters.
+    /// The status follows the id, which has 36 characters.
     private static let statusOffset = #"{"id":"","#.utf8.count + 36
-    /// Without any answer for so long, something is broken.
+    /// The longest wait without any answer, after which the run fails.
     private static let patience = Duration.seconds(20)
 
     private let socket: Socket
     let images: [[UInt8]]
     let window: Int
     var budgetMilliseconds = Limits.defaultBudgetMilliseconds
-    /// Whether the jobs are durable, and answered when they are on disk.
+    /// Whether the jobs are durable, so that the answer says that the job is on disk.
     var isDurable = false
     private let context: Context
 
@@ -52,9 +52,12 @@ final class Load {
         self.budgetMilliseconds = budgetMilliseconds
     }
 
-    /// Runs until so many jobs are answered, or so many seconds are over and what is in flight then is answered.
+    /// Runs until `jobs` jobs are answered, or until `seconds` are over and all jobs then in flight are answered.
     ///
-    /// - Parameter everySecond: called about once a second with the answers so far.
+    /// - Parameters:
+    ///   - jobs: The number of jobs.
+    ///   - seconds: The longest time to submit jobs.
+    ///   - during: Called about once per second with the number of answers so far.
     func run(jobs: Int = .max, seconds: Double = .infinity, during: (Int) -> Void = { _ in }) throws -> Outcome {
         var header = RequestHeader(verb: .classify)
         header.budgetMilliseconds = budgetMilliseconds
@@ -112,13 +115,13 @@ final class Load {
         return outcome
     }
 
-    /// Looks at one place only: the client must cost next to nothing, or it is the client that is measured.
+    /// Checks only one position, because a costly client would measure itself.
     private static func isOkay(_ reply: UnsafeRawBufferPointer, _ okay: StaticString) -> Bool {
         reply.count > statusOffset + okay.utf8CodeUnitCount
             && memcmp(reply.baseAddress! + statusOffset, okay.utf8Start, okay.utf8CodeUnitCount) == 0
     }
 
-    /// Waits until the router answers with both models served.
+    /// Waits until the router reports that the models are served.
     func waitUntilServed(models: [String], seconds: Double = 30) throws {
         let message = Message()
         let start = MonotonicClock.now()

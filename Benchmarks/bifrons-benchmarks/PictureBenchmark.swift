@@ -6,7 +6,7 @@ import ImageDecoding
 import Inference
 import TestImages
 
-/// What a picture costs before it is scored, in parts.
+/// Measures the steps from an image file to its crops.
 struct PictureBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pictures",
@@ -25,7 +25,7 @@ struct PictureBenchmark: ParsableCommand {
             locator: Locator(folder: "\(product.models)/locator", engine: engine),
             specification: Model(folder: "\(product.models)/\(Cluster.models[0])", engine: engine).manifest
                 .cropGeometry, rounds: rounds)
-        // The qualities that give files of about 140 kB, and of a camera's size.
+        // The qualities give files of about 140 kB, and of the size that a camera writes.
         let small = try bytes(portrait) ?? TestImages.jpeg(width: 768, height: 900, quality: 89, subsampled: true)
         tell(try bench.measure(small).whole <= 5, "a portrait takes at most 5 ms from file to crops")
         let huge = try bytes(large) ?? TestImages.jpeg(width: width, height: height, quality: 85, subsampled: true)
@@ -46,14 +46,14 @@ struct PictureBenchmark: ParsableCommand {
         var specification: CropGeometry
         var rounds: Int
 
-        /// Prints what each part of the way takes.
+        /// Measures and prints the time of each step.
         ///
-        /// - Returns: milliseconds of the whole and of its two costliest parts.
+        /// - Returns: The milliseconds of decoding, of locating, and of all steps together.
         func measure(_ file: [UInt8]) throws -> (decoding: Double, locating: Double, whole: Double) {
             let decoder = ImageDecoder()
             let cutter = PictureCutter(locator: locator, decoder: decoder)
             let picture = try decoder.decode(file, reduction: PictureCutter.locatingReduction)
-            // Of the input's size, so that next to nothing is resized.
+            // An image of the input's size, so that almost nothing is resized.
             let side = locator.manifest.input.width
             let ready = try decoder.decode(TestImages.png(width: side, height: side))
             let cut = try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
@@ -74,8 +74,8 @@ struct PictureBenchmark: ParsableCommand {
             return (decoding, locating, whole)
         }
 
-        /// The medians of the rounds, in milliseconds. The parts are taken in turn, so that whatever else the machine does
-        /// meets all of them.
+        /// Returns the median time of each step over all rounds, in milliseconds. The steps alternate, so that
+        /// disturbances from the rest of the machine affect all of them.
         private func medians(_ parts: [() throws -> Void]) throws -> [Double] {
             var times = parts.map { _ in [Double]() }
             for round in 0..<(rounds + 3) {

@@ -2,7 +2,7 @@ import ArgumentParser
 import BifronsWire
 import Inference
 
-/// What a number format buys: the same pictures, the same worker's model, f32 against bf16 and int8.
+/// Compares the number formats f32, bf16 and int8 with the same images and model.
 struct PrecisionBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "precisions", abstract: "Scoring in f32, bf16 and int8, in pictures a second of CPU time.")
@@ -28,7 +28,7 @@ struct PrecisionBenchmark: ParsableCommand {
             let crops = (0..<bytes).map { UInt8(($0 &* 40503) >> 4 & 0xFF) }
             func score(_ model: Model) throws { _ = try crops.withUnsafeBytes { try model.score(crops: $0) } }
             for model in models { try score(model) }
-            // Taken in turn, so that whatever else the machine does meets all of them.
+            // The models alternate, so that disturbances from the rest of the machine affect all of them.
             var speeds = models.map { _ in [Double]() }
             for _ in 0..<rounds {
                 for (index, model) in models.enumerated() {

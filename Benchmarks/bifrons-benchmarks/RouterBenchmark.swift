@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// The router and the bare forwarder in turn, with the same stub workers and the same client.
+/// A broker, either the router or the bare forwarder, with the same stub workers and the same client.
 struct Rig {
     let broker: ChildProcess
     let workers: [StubWorker]
@@ -51,7 +51,7 @@ struct RouterBenchmark: ParsableCommand {
 
     private struct Measurement: CustomStringConvertible {
         var perSecond: Double
-        /// CPU time of the broker for a job.
+        /// The broker's processor time per job, in microseconds.
         var microseconds: Double
 
         var description: String { "\(Int(perSecond)) jobs/s at \(rounded(microseconds, 1)) µs of CPU" }
@@ -84,7 +84,7 @@ struct MemoryBenchmark: ParsableCommand {
         func megabytes() -> Double { Double(rig.broker.residentBytes) / 1e6 }
         let idle = megabytes()
         print("idle: \(rounded(idle)) MB")
-        // Pools and the allocator's arenas fill up to the window's size first.
+        // First the pools and the allocator's arenas fill up to the window's size.
         _ = try rig.load.run(jobs: jobs / 20)
         var samples = [megabytes()]
         let outcome = try rig.load.run(jobs: jobs) { _ in samples.append(megabytes()) }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import RouterCore
 
-/// What more workers and more routers bring, by simulation.
+/// Simulates the effect of more workers and more routers.
 struct ScalingBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scaling",
@@ -44,7 +44,7 @@ struct ScalingBenchmark: ParsableCommand {
                 parameters.scoringTimes = [
                     ("resnet", .nanoseconds(Int64(resnet * 1e6))), ("inception", .nanoseconds(Int64(inception * 1e6))),
                 ]
-                // One and a half times what the workers' credit holds, within what the routers hold.
+                // One and a half times what the workers' credit covers, limited to what the routers hold.
                 let window = min(24 * workers, 3500 * routers)
                 var closed = Simulation(parameters, ensemble: ensemble)
                 let most = closed.run(

@@ -5,61 +5,63 @@ import RouterCore
 import TestKit
 import WorkerCore
 
-/// Routers and workers by their own cores, with everything between them made up: network, sockets, inference, clients.
+/// Simulates routers and workers: their cores are real, while network, sockets, inference and clients are modelled.
 ///
-/// A discrete-event simulation: what happens next happens at once, so thousands of machines fit into one process.
-/// A router takes one event after the other, as its thread does. Each takes the CPU time that the core really took for it,
-/// here, and for every message that came or goes `socketTime`, and `imageTime` if it holds an image or crops. With the same
-/// seed everything but the former is the same.
+/// This is a discrete-event simulation: time jumps to the next event, so thousands of machines fit into one process. A
+/// router handles one event after another, as its thread does. Each event takes the processor time that the real core
+/// took for it here, plus `socketTime` for every message received or sent, and `imageTime` for one that holds an image
+/// or crops. With the same seed everything but the core's time is reproducible.
 struct Simulation {
     struct Parameters {
         var routers = 1
-        /// Of each model, and of the locator.
+        /// The number of workers of each model, and of the locator.
         var workers = 1
         var seed: UInt64 = 1
-        /// Of a router's CPU for a message that it receives or sends.
+        /// A router's processor time for receiving or sending a message.
         var socketTime = Duration.microseconds(3)
-        /// Of it for a payload of `imageBytes` in such a message; crops take their share of it.
+        /// The additional processor time for a payload of `imageBytes`; for crops, the proportional part.
         var imageTime = Duration.microseconds(59)
-        /// One way, between any two processes.
+        /// The delay of a message between any two processes.
         var networkDelay = Duration.microseconds(100)
-        /// Of each router's network connection, in bits a second, for the images that it sends.
+        /// The bandwidth of each router's network connection for the images that it sends, in bits per second.
         var bandwidth = 10e9
         var imageBytes = 100_000
-        /// Bytes of the crops of a picture; both networks score the same ones.
+        /// The size of an image's crops in bytes. Both networks score the same crops.
         var cropBytes = 76_800
-        /// The median time that one core takes to decode a picture and to cut the crops out of it.
+        /// The median time in which one core decodes an image and cuts out its crops.
         var cuttingTime = Duration.milliseconds(10)
-        /// For each model the median time for the crops of one picture on one core.
+        /// The median time in which one core scores one image's crops, for each model.
         var scoringTimes: [(model: String, time: Duration)] = []
-        /// Of the logarithm of a picture's time, as a standard deviation.
+        /// The standard deviation of the logarithm of an image's time.
         var spread = 0.25
     }
 
     enum Load {
-        /// So many jobs without an answer, always.
+        /// A constant number of unanswered jobs.
         case closed(window: Int)
-        /// So many jobs a second, each at a time of its own (a Poisson process).
+        /// Jobs at random times at a mean rate (a Poisson process).
         case open(perSecond: Double)
     }
 
-    /// What clients saw of the jobs that were answered within the measured time.
+    /// What clients saw of the jobs that were answered in the measured time.
     struct Outcome {
         var seconds: Double
-        /// Of the jobs with a verdict of both models, from submission to answer.
+        /// The time from submission to answer, for each job with a verdict of both models.
         var milliseconds: [Double] = []
-        /// Answers of any other kind.
+        /// The number of all other answers.
         var failures = 0
         var crops = 0
         var batches = 0
-        /// Of the busiest router, from 0 to 1.
+        /// The utilisation of the busiest router, from 0 to 1.
         var utilization = 0.0
-        /// CPU time of a core for a job, in microseconds.
+        /// The processor time of a router's core per job, in microseconds.
         var coreMicroseconds = 0.0
 
         var perSecond: Double { Double(milliseconds.count) / seconds }
 
-        /// - Parameter fraction: 0.5 for the median.
+        /// Returns a percentile of the times in milliseconds.
+        ///
+        /// - Parameter fraction: The percentile as a fraction; 0.5 for the median.
         func percentile(_ fraction: Double) -> Double {
             guard !milliseconds.isEmpty else { return .nan }
             let sorted = milliseconds.sorted()
@@ -88,11 +90,11 @@ struct Simulation {
 
     private struct Router {
         var core: RouterCore
-        /// What has arrived and was not yet read; from `next` on.
+        /// The events that have arrived; those from index `next` on are not handled yet.
         var inbox: [RouterCore.Event] = []
         var next = 0
         var isBusy = false
-        /// When the last image will have left.
+        /// When the last image in line will have been sent.
         var wireFree: Instant
         var deadline: Instant?
         var busy = Duration.zero
@@ -101,9 +103,9 @@ struct Simulation {
 
     private struct Worker {
         var core: WorkerCore
-        /// For one picture, or its crops.
+        /// The time for one image, or for its crops.
         let time: Duration
-        /// When the batch in hand is done: the next one starts behind it.
+        /// When the current batch is done and the next one can start.
         var isFree: Instant
         var deadline: Instant?
         var progress: UInt64 = 0
@@ -118,7 +120,7 @@ struct Simulation {
     private var now = Instant(nanoseconds: 1_000_000_000)
     private var load = Load.closed(window: 0)
     private var submissions: [Instant] = []
-    /// The payloads that were sent to workers so far.
+    /// The number of payloads that were sent to workers so far.
     private var tokens = 0
     private var outcome = Outcome(seconds: 0)
     private var isMeasuring = false
@@ -146,7 +148,7 @@ struct Simulation {
                 workers.append(
                     Worker(
                         core: WorkerCore(.init(hello: hello, routers: parameters.routers)), time: time, isFree: start))
-                // Not all in one moment, or their hearts would beat in step.
+                // Spread in time, so that the heartbeats are not synchronous.
                 let delay = Duration.microseconds(Int.random(in: 0..<500_000, using: &random))
                 for router in 0..<parameters.routers {
                     schedule(.atWorker(workers.count - 1, .connected(router)), after: delay)
@@ -155,15 +157,18 @@ struct Simulation {
         }
     }
 
-    /// Runs the load: until the queues are as they stay, and then for as long as is measured.
+    /// Runs the load until the queues are stable, and then for the measured time.
     ///
-    /// - Parameter warmUp: behind the half second in which the workers register.
+    /// - Parameters:
+    ///   - load: The load.
+    ///   - warmUp: The time to reach a stable state, after the 0.6 s in which the workers register.
+    ///   - measured: The measured time.
     mutating func run(_ load: Load, warmUp: Duration, measured: Duration) -> Outcome {
         advance(to: now + .milliseconds(600))
         self.load = load
         switch load {
         case .closed(let window):
-            // Not all in one moment: spread over the warm-up's first half.
+            // Spread over the first half of the warm-up.
             for index in 0..<window { schedule(.submission, after: warmUp * Double(index) / Double(2 * window)) }
         case .open: schedule(.submission, after: .zero)
         }
@@ -222,7 +227,7 @@ struct Simulation {
                     outcome.failures += 1
                 }
             }
-            // Who is refused comes back a little later, so that the clock goes on.
+            // A refused client retries a little later, so that time advances.
             if case .closed = load { schedule(.submission, after: isVerdict ? .zero : .milliseconds(100)) }
         }
     }
@@ -234,7 +239,7 @@ struct Simulation {
         submissions.append(now)
         var header = RequestHeader(verb: .classify)
         header.requirement = .all
-        // Eight clients a router; each job goes to the next router, as those of a client that knows them all.
+        // Eight clients per router. Jobs go to the routers in turn, as from a client that knows all of them.
         let client = Principal(.connection(token / parameters.routers % 8), .client)
         let event = RouterCore.Event.request(
             token, header, imageBytes: parameters.imageBytes, totalBytes: parameters.imageBytes, from: client)
@@ -247,7 +252,7 @@ struct Simulation {
 
     // MARK: Routers
 
-    /// The router's thread takes its next event, if it has nothing else to do.
+    /// Handles the router's next event, if its thread is free.
     private mutating func work(_ index: Int) {
         guard !routers[index].isBusy, routers[index].next < routers[index].inbox.count else { return }
         let event = routers[index].inbox[routers[index].next]
@@ -304,7 +309,7 @@ struct Simulation {
             send(.locate(job, specifications), parameters.imageBytes, from: router, to: peer, after: cost)
         case .score(let peer, let job, _, _):
             send(.score(job), parameters.cropBytes, from: router, to: peer, after: cost)
-        // Of durable jobs and of the end, which are not simulated.
+        // Actions for durable jobs and for draining, which are not simulated.
         case .releaseCrops, .acknowledge, .release, .persist, .record, .find, .drained: break
         }
     }
@@ -336,7 +341,7 @@ struct Simulation {
             case .score(let batch): score(batch, at: index)
             case .reconnect(let router):
                 schedule(.atWorker(index, .connected(router)), after: parameters.networkDelay * 2)
-            // The routers are the same all the time.
+            // The list of routers never changes.
             case .leave, .release, .demote, .refused, .finished: break
             }
         }
@@ -353,7 +358,7 @@ struct Simulation {
         schedule(.atWorker(index, .computed(.located(token, located))), after: time(at: index))
     }
 
-    /// All of a batch have their scores when the last one has.
+    /// All crops of a batch get their scores when the last one is done.
     private mutating func score(_ batch: WorkerCore.Batch, at index: Int) {
         var time = Duration.zero
         for _ in 0..<batch.crops { time += self.time(at: index) }
@@ -373,7 +378,7 @@ struct Simulation {
         workers[index].time * exp(parameters.spread * gaussian())
     }
 
-    /// By Box and Muller.
+    /// Returns a normally distributed number (Box and Muller).
     private mutating func gaussian() -> Double {
         let radius = (-2 * log(Double.random(in: Double.leastNonzeroMagnitude..<1, using: &random))).squareRoot()
         return radius * cos(2 * .pi * Double.random(in: 0..<1, using: &random))

@@ -3,12 +3,12 @@ import BifronsZeroMQ
 import Reactor
 import Synchronization
 
-/// A worker that speaks the real protocol and computes nothing: every picture gets the same crops, and every crop the same
-/// score, at once.
+/// A worker that speaks the real protocol but computes nothing: every image gets the same crops, and every crop the
+/// same score, at once.
 final class StubWorker: Sendable {
-    /// As the published networks'.
+    /// The specification of the published networks.
     static let specification = CropSpecification(kind: .face(margin: 1.6), width: 160, height: 160, preprocessing: 3)
-    /// One of each role and model.
+    /// One worker of the locator and of each model.
     static let cluster: [(model: String, role: WorkerMessage.Role)] =
         [("locator", .locator(preprocessing: 3))] + Cluster.models.map { ($0, .network(specification)) }
 
@@ -37,7 +37,7 @@ final class StubWorker: Sendable {
     private func serve(_ model: String, _ role: WorkerMessage.Role, _ router: String) throws {
         let context = try Context()
         var options = SocketOptions()
-        // The bare forwarder gives no credit to keep to, and a score that is not sent would be a job lost.
+        // The bare forwarder grants no credit, and an unsent score would lose a job.
         options.sendHighWater = 0
         let socket = try Socket(.dealer, context: context, options: options)
         try socket.connect(router)
