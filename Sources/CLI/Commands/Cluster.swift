@@ -101,7 +101,7 @@ struct ClusterPlan: Equatable {
 }
 
 /// Runs a plan by performing the supervisor's actions. Everything happens on the thread that calls `run`, because the
-/// children are killed when that thread ends.
+/// system sends the children SIGTERM when that thread ends.
 final class Cluster {
     enum Notice: Equatable, Sendable {
         case told(String)

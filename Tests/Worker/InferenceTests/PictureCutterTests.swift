@@ -55,7 +55,7 @@ import Testing
         let two = try Self.cut(Self.file, Array(boxes[0...1])).crops[0].pixels
         #expect(
             try two == Self.crop(Self.file, squares[0], reducedBy: 4) + Self.crop(Self.file, squares[1], reducedBy: 2))
-        // One finer picture serves all that need one.
+        // One finer image serves all crops that need one.
         let expected = try zip(squares, [4, 1, 1, 4]).flatMap { try Self.crop(Self.file, $0, reducedBy: $1) }
         #expect(try Self.cut(Self.file, boxes).crops[0].pixels == expected)
     }
