@@ -22,7 +22,7 @@ from bifrons_training.networks.layers import ConvBN, Stem
 class Stages(nn.Module):
     """A stem and stages, some of whose features are looked at."""
 
-    def __init__(self, stem: Stem, stages: list[nn.Module], seen: list[int]) -> None:
+    def __init__(self, stem: nn.Module, stages: list[nn.Module], seen: list[int]) -> None:
         super().__init__()
         self.stem = stem
         self.stages = nn.ModuleList(stages)

@@ -20,6 +20,7 @@ from bifrons_training.networks.pretrained_weights import EFFICIENTNET_LITE0, RES
 from bifrons_training.networks.published_weights import unfold
 
 NAMES = ("resnet50", "efficientnet")
+"""Those with pretrained bodies."""
 
 LAYER_DECAY = 0.85
 """How much slower each stage learns than the one behind it (layer-wise decay, Howard and Ruder 2018)."""

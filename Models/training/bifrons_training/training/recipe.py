@@ -9,7 +9,7 @@ import torch
 from bifrons_training import preprocessing
 
 DEFAULT_MINUTES = 90.0
-SEEDS = {"resnet": 1, "inception": 2, "resnet50": 3, "efficientnet": 4}
+SEEDS = {"resnet": 1, "inception": 2, "resnet50": 3, "efficientnet": 4, "inception3": 5}
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Recipe:
     surroundings: float = 0.25
     """Share of the pictures that get the surroundings of another one's face."""
     smoothing: float = 0.02
+    distillation: float = 0.5
+    """How much the teachers' mean probability counts in a target, where there are teachers; the label is the rest."""
     side: int = preprocessing.SIDE
     batch: int = 48
     leave_out: tuple[str, ...] = ()

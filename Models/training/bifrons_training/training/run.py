@@ -20,6 +20,11 @@ from bifrons_training.training.recipe import SEEDS, Recipe
 WEIGHT_DECAY = 0.05
 
 
+def build(name: str) -> detectors.Detector:
+    """A network that can be trained, with weights that know nothing yet of real and generated faces."""
+    return (pretrained_detectors if name in pretrained_detectors.NAMES else detectors).build(name)
+
+
 class Run:
     """One training with everything that a checkpoint keeps."""
 
@@ -28,7 +33,7 @@ class Run:
         self.name, self.folder, self.recipe = name, folder, recipe
         device = "cuda" if torch.cuda.is_available() else "cpu"
         pretrained = name in pretrained_detectors.NAMES
-        self.network = (pretrained_detectors.build(name) if pretrained else detectors.build(name)).to(device)
+        self.network = build(name).to(device)
         self.ema = copy.deepcopy(self.network)
         parts = (
             pretrained_detectors.layerwise_rates(self.network)
@@ -41,6 +46,7 @@ class Run:
             groups.append({"params": decayed, "weight_decay": WEIGHT_DECAY, "share": share})
             groups.append({"params": plain, "weight_decay": 0.0, "share": share})
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.peak_rate, betas=(0.9, 0.99))
+        self.teachers: list[detectors.Detector] = []
         self.best = self.ema.state_dict()
         self.step, self.seconds, self.finished = 0, 0.0, False
         self.curve: list[dict[str, float]] = []
@@ -51,6 +57,11 @@ class Run:
     def checkpoint(self) -> Path:
         """Where the run is kept."""
         return self.folder / f"{self.name}.pt"
+
+    def teach_by(self, teachers: list[detectors.Detector]) -> None:
+        """Takes networks in eval mode as teachers, whose probabilities go into the targets (Hinton et al. 2015)."""
+        device = next(self.network.parameters()).device
+        self.teachers = [teacher.to(device) for teacher in teachers]
 
     def load_pretrained(self, work: Path, pictures: np.ndarray) -> None:
         """Takes over pretrained weights, fetched into `work`; `pictures` [n, side, side, 3] uint8 set the norms."""
@@ -132,6 +143,8 @@ class Run:
             logits = self.network(x)
         logits = logits.float().flatten()
         smooth = targets * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
+        if self.teachers:
+            smooth = torch.lerp(smooth, self._taught(x), self.recipe.distillation)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, smooth)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -141,10 +154,17 @@ class Run:
         update_ema(self.ema, self.network, self.step)
         return float(loss.detach()), float(((logits > 0) == (targets > 0.5)).float().mean())
 
+    @torch.no_grad()
+    def _taught(self, x: Tensor) -> Tensor:
+        """The probability that the teachers' mean logit stands for, [N]."""
+        with mixed_precision(x.device.type):
+            logits = torch.stack([teacher(x).float().flatten() for teacher in self.teachers])
+        return logits.mean(0).sigmoid()
+
 
 def load_best(name: str, checkpoint: Path) -> detectors.Detector:
     """The best averaged weights of a checkpoint as a network in eval mode."""
-    network = detectors.build(name)
+    network = build(name)
     network.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["best"])
     network.eval()
     return network

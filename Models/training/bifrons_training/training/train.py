@@ -22,11 +22,11 @@ import torch
 from bifrons_training.augmentation.reconstructions import Reconstructions
 from bifrons_training.data.splits import Splits
 from bifrons_training.errors import program
-from bifrons_training.networks import detectors, pretrained_detectors
+from bifrons_training.networks import pretrained_detectors
 from bifrons_training.processes import keep_freed_memory
 from bifrons_training.training.loop import train
-from bifrons_training.training.recipe import DEFAULT_MINUTES, Recipe
-from bifrons_training.training.run import Run
+from bifrons_training.training.recipe import DEFAULT_MINUTES, SEEDS, Recipe
+from bifrons_training.training.run import Run, load_best
 from bifrons_training.workspace import DEFAULT_WORK, open_cache
 
 NORM_PICTURES = 256
@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     plain = Recipe.here()
     parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--model", choices=(*detectors.NAMES, *pretrained_detectors.NAMES), required=True)
+    parser.add_argument("--model", choices=SEEDS, required=True)
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the whole schedule")
     parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
     parser.add_argument("--points", type=int, default=12, help="how many times it is measured on the way")
@@ -54,6 +54,10 @@ def parse_arguments() -> argparse.Namespace:
         "--weights", type=Path, help="the folder of TAEF2's weights, if that shall make pseudo-fakes too"
     )
     parser.add_argument("--run", type=Path, help="checkpoint and curve; default: --work")
+    parser.add_argument(
+        "--teachers", type=Path, nargs="*", default=[], help="checkpoints NAME.pt of finished runs that teach this one"
+    )
+    parser.add_argument("--distillation", type=float, default=plain.distillation, help="how much their word counts")
     parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to do without")
     parser.add_argument("--peak-rate", type=float, default=plain.peak_rate)
     parser.add_argument("--honest-weight", type=float, default=plain.honest_weight)
@@ -96,11 +100,13 @@ def main() -> int:
         pseudo=options.pseudo,
         mixing=options.mixing,
         surroundings=options.surroundings,
+        distillation=options.distillation,
         side=options.side,
         batch=options.batch,
         leave_out=tuple(options.leave_out),
     )
     run = Run(options.model, options.run or options.work, recipe)
+    run.teach_by([load_best(teacher.stem, teacher) for teacher in options.teachers])
     calibration = Splits.of(cache.faces, recipe.leave_out).calibration
     start(run, options, cache.inputs(calibration[:: max(1, len(calibration) // NORM_PICTURES)], recipe.side))
     if not run.finished:

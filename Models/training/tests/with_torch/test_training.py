@@ -160,3 +160,35 @@ def test_the_error_of_an_auc_is_hanley_and_mcneils():
     labels = np.array([0] * 50 + [1] * 50)
     assert metrics.standard_error(0.5, labels) == pytest.approx(np.sqrt(101 / (12 * 50 * 50)), rel=0.01)
     assert metrics.standard_error(0.9, labels) < metrics.standard_error(0.7, labels)
+
+
+class Sure(torch.nn.Module):
+    """A teacher that knows one answer."""
+
+    def __init__(self, logit):
+        super().__init__()
+        self.logit = logit
+
+    def forward(self, x):
+        return torch.full((len(x), 1), self.logit)
+
+
+def test_targets_are_what_teachers_and_labels_say_by_their_shares(tmp_path):
+    views = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8)
+
+    def loss(label, distillation):
+        recipe = Recipe(side=32, distillation=distillation, smoothing=0.0, surroundings=0.0, mixing=0.0)
+        run = Run("inception3", tmp_path, recipe)
+        torch.nn.init.zeros_(run.network.head.weight)
+        torch.nn.init.constant_(run.network.head.bias, 2.0)
+        run.teach_by([Sure(1.0), Sure(3.0)])
+        return run.train_step(views, torch.full((8,), label), 1e-3)[0]
+
+    def cross_entropy(target):
+        return -target * np.log(metrics.sigmoid(2.0)) - (1 - target) * np.log(1 - metrics.sigmoid(2.0))
+
+    taught = metrics.sigmoid(2.0)
+    for label in (0.0, 1.0):
+        for share in (0.0, 0.25, 1.0):
+            target = share * taught + (1 - share) * label
+            assert loss(label, share) == pytest.approx(cross_entropy(target), abs=1e-5)
