@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bifrons_training.data.catalogue import read_catalogue
@@ -16,9 +17,9 @@ TRAINING = MODELS / "training"
 DEFAULT_WORK = REPOSITORY / ".cache" / "training"
 
 
-def open_cache(data: Path, work: Path, models: Path = MODELS) -> PixelCache:
-    """The data folder, checked, and its pictures decoded in `work`.
+def open_cache(data: Path, work: Path, models: Path = MODELS, also: Sequence[Path] = ()) -> PixelCache:
+    """The data folder and the folders `also`, checked, and their pictures decoded in `work`.
 
     Raises `DataError` for whatever is wrong with it.
     """
-    return PixelCache(data, work / "pixels", read_catalogue(data), Locator(models / "locator"))
+    return PixelCache(data, work / "pixels", read_catalogue(data, also), Locator(models / "locator"))

@@ -51,6 +51,20 @@ def test_good_folder_is_read_and_decoded_once(tmp_path):
     assert (tmp_path / "cache" / "pixels.bin").stat().st_mtime_ns == written
 
 
+def test_made_faces_of_another_folder_join_in_and_change_the_cache(tmp_path):
+    folder = lay_out(tmp_path / "faces", ROWS)
+    made = lay_out(tmp_path / "made", ["train/ai_generated/n.png,train,ai_generated,made,Made,n"])
+    faces = read_catalogue(folder, [made])
+    assert [face.source for face in faces] == ["cam", "cam", "gan", "cam", "gan", "made"]
+    alone = PixelCache(folder, tmp_path / "cache", faces[:-1], Finder())
+    joined = PixelCache(folder, tmp_path / "cache", faces, Finder())
+    assert joined.identity != alone.identity
+    assert np.array_equal(joined.image(5), Image.open(made / "train/ai_generated/n.png"))
+    assert faces[5] in [faces[p] for p in Splits.of(faces).train + Splits.of(faces).calibration]
+    with pytest.raises(DataError, match="no real picture"):
+        read_catalogue(made)
+
+
 def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
     faces = read_catalogue(lay_out(tmp_path / "faces", ROWS))
     Image.new("RGB", (9, 12)).save(tmp_path / "faces" / faces[1].path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bifrons_training.errors import DataError
@@ -47,8 +48,27 @@ class Face:
     group: str
 
 
-def read_catalogue(folder: Path) -> list[Face]:
-    """All faces of `folder`/faces.csv. Raises `DataError` for whatever would make training dishonest or fail later."""
+def read_catalogue(folder: Path, also: Sequence[Path] = ()) -> list[Face]:
+    """All faces of `folder`/faces.csv, and those of the folders `also`, which may lack a class or a split.
+
+    The paths of the latter are absolute. Raises `DataError` for whatever would make training dishonest or fail later.
+    """
+    faces = _read_table(folder)
+    table = folder / "faces.csv"
+    for other in also:
+        faces += [replace(face, path=str((other / face.path).resolve())) for face in _read_table(other)]
+    check_groups(faces)
+    for split in ("train", "val"):
+        for name, label in LABELS.items():
+            if not any(face.split == split and face.label == label for face in faces):
+                raise DataError(f"{table} has no {name} picture in the split {split!r}: both splits need both classes")
+    for face in faces:
+        if not (folder / face.path).is_file():
+            raise DataError(f"{folder / face.path} is listed in faces.csv but missing: restore it or drop its line")
+    return faces
+
+
+def _read_table(folder: Path) -> list[Face]:
     if not folder.is_dir():
         raise DataError(f"the data folder {folder} does not exist: give the folder that holds faces.csv with --data")
     table = folder / "faces.csv"
@@ -62,14 +82,6 @@ def read_catalogue(folder: Path) -> list[Face]:
         faces = [_face(table, number, row) for number, row in enumerate(reader, start=2)]
     if not faces:
         raise DataError(f"{table} lists no pictures: nothing can be trained from it")
-    check_groups(faces)
-    for split in ("train", "val"):
-        for name, label in LABELS.items():
-            if not any(face.split == split and face.label == label for face in faces):
-                raise DataError(f"{table} has no {name} picture in the split {split!r}: both splits need both classes")
-    for face in faces:
-        if not (folder / face.path).is_file():
-            raise DataError(f"{folder / face.path} is listed in faces.csv but missing: restore it or drop its line")
     return faces
 
 

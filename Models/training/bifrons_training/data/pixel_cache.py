@@ -28,10 +28,10 @@ class FaceFinder(Protocol):
 
 
 def _identity(folder: Path, faces: list[Face], finder: FaceFinder) -> str:
-    """A digest that changes when the table, any picture, the locator or the preprocessing does."""
+    """A digest that changes when any line of the table, any picture, the locator or the preprocessing does."""
     digest = hashlib.sha256(f"{preprocessing.VERSION} {finder.digest}\n".encode())
-    digest.update((folder / "faces.csv").read_bytes())
     for face in faces:
+        digest.update(repr(face).encode())
         try:
             digest.update(hashlib.sha256((folder / face.path).read_bytes()).digest())
         except OSError as error:

@@ -38,6 +38,9 @@ def parse_arguments() -> argparse.Namespace:
     plain = Recipe.here()
     parser = argparse.ArgumentParser(description="Train one network of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
+    parser.add_argument(
+        "--also", type=Path, nargs="*", default=[], help="more folders with a faces.csv, of made faces for example"
+    )
     parser.add_argument("--model", choices=SEEDS, required=True)
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the whole schedule")
     parser.add_argument("--steps", type=int, help="steps of the whole schedule, instead of minutes")
@@ -93,7 +96,7 @@ def main() -> int:
     keep_freed_memory()
     options = parse_arguments()
     torch.set_num_threads(options.threads)
-    cache = open_cache(options.data, options.work)
+    cache = open_cache(options.data, options.work, also=options.also)
     recipe = Recipe(
         peak_rate=options.peak_rate,
         honest_weight=options.honest_weight,
