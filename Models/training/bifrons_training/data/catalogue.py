@@ -15,6 +15,9 @@ LABELS = {"real": 0, "ai_generated": 1}
 HONEST_SOURCE = "zoya_ailab"
 """Real and generated pictures of equal format and framing: the only source whose AUC is not won by accidents."""
 
+MATCHED_SOURCES = (HONEST_SOURCE, "ffhq_pairs")
+"""Sources whose two classes are framed and stored alike; `ffhq_pairs` nearly so."""
+
 FAMILIES = {"mebeauty": "unsplash", "man_unsplash": "unsplash", "deepshield_unsplash": "unsplash"}
 """Sources that may hold pictures of one another."""
 

@@ -22,7 +22,7 @@ class Recipe:
 
     peak_rate: float = 2e-3
     honest_weight: float = 2.0
-    """How many times the matched pair counts: only there does the label not follow the format."""
+    """How many times the matched pairs count: only there does the label not follow the format."""
     pseudo: float = 0.2
     """Share of the generated half of a batch that is made from the batch's own real pictures."""
     mixing: float = 0.1

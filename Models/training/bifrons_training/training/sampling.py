@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bifrons_training.augmentation.reconstructions import VARIANTS
-from bifrons_training.data.catalogue import HONEST_SOURCE, Face
+from bifrons_training.data.catalogue import MATCHED_SOURCES, Face
 from bifrons_training.training.recipe import Recipe
 
 PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
@@ -22,7 +22,7 @@ def sampling_weights(faces: list[Face], positions: list[int], honest_weight: flo
     """Probability of each position: the classes equal, sources inside a class by the square root of their size."""
     sizes = Counter((faces[p].label, faces[p].source) for p in positions)
     weights = np.array([1 / math.sqrt(sizes[faces[p].label, faces[p].source]) for p in positions])
-    weights *= [honest_weight if faces[p].source == HONEST_SOURCE else 1.0 for p in positions]
+    weights *= [honest_weight if faces[p].source in MATCHED_SOURCES else 1.0 for p in positions]
     labels = np.array([faces[p].label for p in positions])
     for label in (0, 1):
         weights[labels == label] *= 0.5 / weights[labels == label].sum()
