@@ -65,8 +65,8 @@ def findings(report: dict[str, Any]) -> list[str]:
             continue
         worst = np.unravel_index(int(values.argmax()), values.shape)
         said.append(
-            f"Fifteen numbers that cannot see a face tell the classes apart with a median ROC AUC of "
-            f"{np.median(values):.2f} over {values.size} pairs of sources when the pictures are {words}; best in "
+            f"A classifier on fifteen numbers that do not depend on the face has a median ROC AUC of "
+            f"{np.median(values):.2f} over {values.size} pairs of sources when the images are {words}; it is highest for "
             f"{table['real'][worst[0]]} against {table['generated'][worst[1]]}: {values.max():.2f}."
         )
         if HONEST_SOURCE in table["real"] and HONEST_SOURCE in table["generated"]:
@@ -79,20 +79,20 @@ def findings(report: dict[str, Any]) -> list[str]:
         if len(known) > 1:
             low, high = min(known, key=lambda row: row[name]), max(known, key=lambda row: row[name])
             said.append(
-                f"{words} goes from {low[name]:.{digits}f} ({low['source']}, {low['label']}) to {high[name]:.{digits}f}"
+                f"{words} ranges from {low[name]:.{digits}f} ({low['source']}, {low['label']}) to {high[name]:.{digits}f}"
                 f" ({high['source']}, {high['label']})."
             )
 
     extreme("face_share", "The face's share of the longer side")
-    extreme("bits_per_pixel", "The median file size in bits per pixel, which says how smooth pictures are,")
-    extreme("foreign_grid", "The strength of a JPEG grid that is not the last pass's own")
+    extreme("bits_per_pixel", "The median file size in bits per pixel, a measure of how smooth images are,")
+    extreme("foreign_grid", "The strength of a JPEG grid other than that of the last pass")
     extreme("saturation", "The median saturation")
     copies = report["duplicates"]
     across = sum(pair["across_splits"] for pair in copies)
     classes = sum(pair["across_classes"] for pair in copies)
     said.append(
-        f"{len(copies)} pairs of pictures of different groups are copies of one another by hash and thumbnail; "
-        f"{across} of them stand in different splits, {classes} in different classes."
+        f"{len(copies)} pairs of images of different groups are copies of one another by hash and thumbnail; "
+        f"{across} of them are in different splits, {classes} in different classes."
     )
     return said
 

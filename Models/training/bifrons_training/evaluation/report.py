@@ -36,7 +36,7 @@ def scorers(found: dict[str, Any]) -> list[str]:
 def head_rows(parts: dict[str, dict[str, Any]]) -> str:
     """A column a part, a row a measure, each with its interval."""
     lines = [f"| | {' | '.join(parts)} |", "|---" * (len(parts) + 1) + "|"]
-    lines.append(f"| pictures | {' | '.join(str(part['n']) for part in parts.values())} |")
+    lines.append(f"| images | {' | '.join(str(part['n']) for part in parts.values())} |")
     for key, title in MEASURES.items():
         cells = [f"{p[key]:.3f} ({p[f'{key}_95'][0]:.3f} to {p[f'{key}_95'][1]:.3f})" for p in parts.values()]
         lines.append(f"| {title} | {' | '.join(cells)} |")
@@ -61,7 +61,7 @@ def condition_rows(found: dict[str, Any]) -> str:
     """A row a condition, for each scorer the AUC of all sources and of the honest pair."""
     names = scorers(found)
     lines = [
-        "| condition | " + " | ".join(f"{n}: all | honest pair | real called generated" for n in names) + " |",
+        "| condition | " + " | ".join(f"{n}: all | matched pair | real called generated" for n in names) + " |",
         "|---" * (3 * len(names) + 1) + "|",
     ]
     for condition, row in found["conditions"].items():
@@ -105,13 +105,13 @@ def precision_text(found: dict[str, Any]) -> str:
         f"{name}: {', '.join(f'{move:.4f} with {instructions}' for instructions, move in moves.items())}"
         for name, moves in formats["apart"].items()
     )
-    return f"""The networks are served in {formats["served"]} unless a worker is told otherwise. Each precision has a calibration of its own, fitted on
-the same held-out groups; merge and thresholds are fitted to the precision that is served.
+    return f"""Workers serve {formats["served"]} unless another precision is set. Each precision has a calibration of its own, fitted on the same held-out
+groups. Merge and thresholds are fitted to the precision that is served.
 
 {table}
 
-int8's calibrated logits were computed again with oneDNN held to older instruction sets (`ONEDNN_MAX_CPU_ISA`), those that
-the processor of this run has. Their largest distance from the usual ones: {apart}."""
+The calibrated logits of int8 were computed again with oneDNN restricted to older instruction sets (`ONEDNN_MAX_CPU_ISA`) that
+the processor of this run supports. Their largest distance from the usual logits: {apart}."""
 
 
 def left_out_tables(runs: list[dict[str, Any]]) -> str:
@@ -148,10 +148,10 @@ def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
     views = np.mean([seen for run in runs for seen in run["views"].values()]) / 1000
     return f"""## Sources and generators left out
 
-Trained anew without two families of real sources and two of generators at a time, {runs[0]["minutes"]:g} minutes and
-{views:.0f} thousand views for each network (the published ones have seen more), calibrated without them, tested on all their
-pictures. The ROC AUC of a generator is against the real pictures of the validation split. Mean over the generators, merged:
-{np.mean(merged):.3f}, worst {min(merged):.3f}. By `python -m bifrons_training.experiments.leave_out --data FOLDER`.
+For these numbers, the networks were trained again without two families of real sources and two of generators at a time, for
+{runs[0]["minutes"]:g} minutes and {views:.0f} thousand views for each network (the published ones have seen more). They were calibrated
+without these families and tested on all images of them. The ROC AUC of a generator is against the real images of the validation
+split. Its mean over the generators, merged, is {np.mean(merged):.3f}, the worst {min(merged):.3f}. Made by `python -m bifrons_training.experiments.leave_out --data FOLDER`.
 
 {left_out_tables(runs)}
 """
@@ -165,9 +165,9 @@ def ablation_text(file: Path = TRAINING / "ablation.json") -> str:
     means = [f"{np.mean(generator_scores(runs, name)):.3f} {name}" for name in runs[0]["scorers"]]
     return f"""## What the pseudo-fakes add
 
-The Inception trained anew without the families named, with and without the reconstructions among its generated pictures,
-{runs[0]["steps"]} steps each, everything else alike. One training each, so small differences may be chance. Mean ROC AUC over
-the generators left out: {", ".join(means)}. By
+The Inception was trained again without the named families, with and without the reconstructions among its generated images, for
+{runs[0]["steps"]} steps each, with everything else equal. There was one training of each, so small differences may be chance. The mean ROC
+AUC over the generators left out is {", ".join(means)}. Made by
 `python -m bifrons_training.experiments.leave_out --data FOLDER --ablation`.
 
 {left_out_tables(runs)}
@@ -182,11 +182,10 @@ def merge_text(found: dict[str, Any]) -> str:
     alone_honest = max(found[name]["honest_pair"]["roc_auc"] for name in names if name != "merged")
     return f"""## What the merge gains
 
-ROC AUC {found["merged"]["all"]["roc_auc"]:.3f} against {alone:.3f} of the better model alone; on the honest pair
-{found["merged"]["honest_pair"]["roc_auc"]:.3f} against {alone_honest:.3f}. The models' residuals (probability minus truth)
-correlate with {both["residual_correlation"]:.2f}; {percent(both["wrong_first"])} and {percent(both["wrong_second"])} of the
-pictures are wrong in each, {percent(both["wrong_both"])} in both, where {percent(both["wrong_both_if_independent"])} would be if
-they erred independently."""
+The merge has a ROC AUC of {found["merged"]["all"]["roc_auc"]:.3f}, the better model alone {alone:.3f}; on the matched pair they have
+{found["merged"]["honest_pair"]["roc_auc"]:.3f} and {alone_honest:.3f}. The models' residuals (probability minus truth) have a correlation
+of {both["residual_correlation"]:.2f}. The first model misjudges {percent(both["wrong_first"])} of the images, the second {percent(both["wrong_second"])}, and both
+misjudge {percent(both["wrong_both"])}; with independent errors it would be {percent(both["wrong_both_if_independent"])}."""
 
 
 def text(found: dict[str, Any]) -> str:
@@ -195,14 +194,15 @@ def text(found: dict[str, Any]) -> str:
     sections = [
         f"""# Evaluation
 
-By `python -m bifrons_training.evaluation.evaluate_models --data FOLDER`, through the published files, on the validation split: groups that no
-training saw, of sources that it did. Intervals are 95 %, by drawing groups with replacement 500 times. All numbers are
-in [metrics.json](metrics.json).
+Made by `python -m bifrons_training.evaluation.evaluate_models --data FOLDER` with the published files, on the validation split:
+groups that no training saw, of sources that the trainings did see. Intervals are 95 %, from drawing groups with replacement 500
+times. All numbers are in [metrics.json](metrics.json).
 
-## The honest pair
+## The matched pair
 
-FFHQ photographs and StyleGAN1 faces of one size, framing and JPEG history: the only pictures here where the label does not
-follow the format. Read these first; expect no more from cameras and generators that are not listed below.
+The matched pair (`honest_pair` in the metrics) are FFHQ photographs and StyleGAN1 faces of one size, framing and JPEG history:
+the only images here whose label does not follow from the format. These numbers are the most meaningful. Expect no more on cameras
+and generators that are not listed below.
 
 {head_rows({name: found[name]["honest_pair"] for name in names})}
 
@@ -212,23 +212,24 @@ follow the format. Read these first; expect no more from cameras and generators 
 
 ## All sources, equalised
 
-Every picture's longer side made 128 px, then JPEG 75, both classes alike.
+The longer side of every image is scaled to 128 px, then the image is saved as JPEG 75, in both classes.
 
 {head_rows({name: found["equalised"][name] for name in names})}
 
 {merge_text(found)}
 
-## Under change
+## Under changes
 
-Framed closer: 0.8 of the square's side. With the face blurred beyond recognition backdrop and composition alone are left,
-which ought to tell nothing: a ROC AUC of 0.5.
+"Framed closer" means 0.8 of the square's side. With the face blurred beyond recognition, only background and composition are
+left, which should say nothing: a ROC AUC of 0.5.
 
 {condition_rows(found)}
 
-## Sources that never trained
+## Sources that were never trained on
 
-Called generated at 0.5. Weights are chosen by their ROC AUC over these and the matched pair, so the numbers flatter a little.
-Those of sfhq_t2i are FLUX1pro's, from the same collection as those of other FLUX networks, which did train.
+The table has the share of images called generated at 0.5. Weights are chosen by their ROC AUC over these sources and the matched
+pair, so the numbers are slightly optimistic. The images of sfhq_t2i are from FLUX1pro; images of other FLUX networks from the
+same collection were trained on.
 
 {never_trained_rows(found)}
 

@@ -18,14 +18,14 @@ from bifrons_training.publishing.manifest import LICENCE
 
 LIMITS = f"""## Limits
 
-- Small faces: below about 5 % of the longer side of the picture it is not to be relied on, because the picture is looked at
-  with 320 px. A face of 8 px is not found.
-- A face is stood upright by its landmarks before the detectors see it. Where these are wrong, in profiles above all, the crop is
-  turned wrongly or not at all. The network itself was trained for faces that stand turned by up to 45°; the others are found in
-  the turned looks.
-- What it misses of the held-out scenes are profiles, a masked face, and small or blurred faces behind the one in front.
+- It is unreliable for faces below about 5 % of the longer side of the image, because it scales the image to 320 px. It
+  does not find a face of 8 px.
+- Its landmarks are used to turn each face upright before the detectors see it. Where they are wrong, mainly in
+  profiles, the crop is turned wrongly or not at all. The network itself was trained for faces that are turned by up to
+  45°; the turned looks find the others.
+- In the held-out scenes it misses profiles, a masked face, and small or blurred faces behind the one in front.
   Drawings, dolls and animals were not measured, nor was recall by age, skin and sex.
-- Boxes follow the detector that labelled the data, about from the middle of the forehead to the chin.
+- Boxes follow the detector that labelled the data: about from the middle of the forehead to the chin.
 
 ## Licence
 
@@ -40,10 +40,11 @@ def training_text(checkpoint: dict[str, Any], split: Split) -> str:
     named = ", ".join(f"{name} {count}" for name, count in sorted(sources.items()))
     return (
         f"{checkpoint['step'] * BATCH} views of compositions in {checkpoint['seconds'] / 60:.0f} minutes of one CPU core, "
-        f"begun with {begun}: "
+        f"starting from {begun}: "
         f"{len(split.scenes)} scenes of real people ({named}) and {len(split.crops)} face crops, real and generated, of "
-        "the sources that the detectors' cards name, pasted, turned by any angle, cut, spoilt; faces of 5 to 95 % of the frame, one to "
-        "eight a picture. Boxes and landmarks are those of another detector, good to a few pixels. "
+        "the sources that the detectors' cards name, pasted, turned by any angle, cropped and degraded; faces of 5 to 95 % of "
+        "the frame, one to eight in each image. Boxes and landmarks come from another detector and are accurate to a few "
+        "pixels. "
         f"{len(split.held_out)} scenes and {len(split.held_out_crops)} crops of other groups were kept for evaluation."
     )
 
@@ -95,41 +96,41 @@ def card(report: dict[str, Any], training: str, network: Locator) -> str:
     return fill_paragraphs(
         f"""# locator
 
-Finds the faces that the detectors look at. Part of every worker's preprocessing: [docs/preprocessing.md](../../docs/preprocessing.md)
-says how its numbers become boxes.
+The locator finds the faces that the detectors score. It is part of the preprocessing for every network:
+[docs/preprocessing.md](../../docs/preprocessing.md) defines how its output becomes boxes.
 
-An anchor-free detector of one class (FCOS, Tian et al. 2019) on three levels, strides 8, 16 and 32, with a feature pyramid
+It is an anchor-free detector of one class (FCOS, Tian et al. 2019) on three levels, strides 8, 16 and 32, with a feature pyramid
 (Lin et al. 2017) over depthwise-separable residual blocks. {parameters / 1e6:.2f} M parameters,
-{2 * operations / 1e9:.3f} GFLOP a picture at {SIDE} px. Each cell tells a logit, a box and five landmarks. Trained with quality
-focal loss (Li et al. 2020: the score is the overlap that the box is expected to reach), generalised IoU and smooth L1.
+{2 * operations / 1e9:.3f} GFLOP for each image at {SIDE} px. Each cell gives a logit, a box and five landmarks. It was trained with
+quality focal loss (Li et al. 2020: the score is the expected overlap of the box), generalised IoU and smooth L1.
 
-## What it reaches
+## Measured performance
 
-Through the exported file, ONNX in f32, by the preprocessing that workers use. A box counts from an IoU of 0.5 on, sizes are
-those of the longer side in the picture's own pixels (longest side 352):
+Measured with the exported file, ONNX in f32, and the preprocessing that workers use. A box counts from an IoU of 0.5 on. Sizes
+are those of the face's longer side in the image's own pixels (longest side of an image 352):
 
 {table(report)}
 
-The held-out scenes turned without a flag, recall of faces of at least 20 px:
+Recall of faces of at least 20 px in the held-out scenes, turned without an orientation flag:
 
 {turned_table(report)}
 
-The five landmarks tell by how much a face stands turned ([preprocessing](../../docs/preprocessing.md#3-crop)): over all
+The five landmarks give the angle by which a face is turned ([preprocessing](../../docs/preprocessing.md#3-crop)). Over all
 angles the median error is {np.median([row["turn_error"] for row in turned]):.1f}°, and {np.mean([row["wrong_turns"] for row in turned]):.1%} of the faces that are found are off by {WRONG_TURN}° or more.
 
-{report["false_boxes_per_picture"]:.3f} false boxes a picture on {report["faceless_pictures"]} pictures without a face (textures, text, parts of scenes beside the
-faces, pictures whose faces were painted over or that were cut to pieces). Landmarks are off by
-{report["landmark_error"]:.3f} of the face's longer side on average. Boxes of a probability below {report["score"]} are dropped: chosen on
-compositions of the training part, where it was to leave at most 0.03 false boxes a picture. A picture in which no face has a
-probability of {report["turned_looks"][0]} is looked at turned by 90°, 180° and 270° too, where faces count from {report["turned_looks"][1]}. These two were chosen on
-the held-out pictures, so the numbers flatter a little.
+{report["false_boxes_per_picture"]:.3f} false boxes an image were found in {report["faceless_pictures"]} images without a face (textures, text, parts of scenes beside
+the faces, images whose faces were painted over or that were cut to pieces). Landmarks are off by
+{report["landmark_error"]:.3f} of the face's longer side on average. Boxes with a probability below {report["score"]} are dropped. This threshold
+was chosen on compositions of the training part, to leave at most 0.03 false boxes an image. An image in which no face has a
+probability of {report["turned_looks"][0]} is also looked at turned by 90°, 180° and 270°, where faces count from {report["turned_looks"][1]}. These two thresholds were
+chosen on the held-out images, so the numbers are slightly optimistic.
 
 | held-out scenes of | faces | recall |
 |---|---|---|
 {sources}
 
 The numbers come from `python -m bifrons_training.make_locator --data FOLDER --remeasure`; [metrics.json](metrics.json) has
-all of them, [training.csv](training.csv) the curve's points.
+all of them, and [training.csv](training.csv) has the points of the curve.
 
 ![curves](training.png)
 
@@ -137,8 +138,8 @@ all of them, [training.csv](training.csv) the curve's points.
 
 {training}
 
-Scenes do not say of which photograph they are. Those whose face correlates with a crop's share the crop's group, and no group
-is divided between training and evaluation; a photograph that was recognised by neither way may be in both.
+Scenes do not state which photograph they come from. A scene whose face correlates with a crop gets the crop's group, and no
+group is divided between training and evaluation. A photograph that this does not recognise may be in both.
 
 {LIMITS}"""
     )

@@ -17,12 +17,12 @@ from bifrons_training.workspace import TRAINING
 
 WHAT = {
     "resnet": "A small residual network (He et al. 2016): a strided 3x3 stem, then two residual blocks of 64 filters, two of "
-    "128 and one of 256, batch norm throughout. Between them the picture is halved by averaging, so that nothing is "
-    "aliased (Zhang 2019).",
-    "inception": "A small Inception network (Szegedy et al. 2015, 2016) with a second look: beside the picture it sees "
-    "what fixed high-pass filters leave of it (Fridrich and Kodovsky 2012), where cameras and generators differ in their "
-    "noise. A stem of three convolutions, then four blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), each "
-    "reduced by 1x1 convolutions first, batch norm throughout.",
+    "128 and one of 256, batch norm throughout. Between them, the image is halved by averaging, which avoids "
+    "aliasing (Zhang 2019).",
+    "inception": "A small Inception network (Szegedy et al. 2015, 2016) with a second input: besides the image it gets "
+    "the output of fixed high-pass filters (Fridrich and Kodovsky 2012), because cameras and generators differ in their "
+    "noise. It has a stem of three convolutions, then four blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), "
+    "each first reduced by 1x1 convolutions, and batch norm throughout.",
 }
 
 
@@ -52,12 +52,12 @@ def fill_paragraphs(markdown: str) -> str:
 
 
 def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
-    """What the data gives away besides the faces, as the data report found it; nothing if it has not been run."""
+    """How the classes differ besides the faces, as the data report found it; nothing if it has not been run."""
     if not file.is_file():
         return ""
     lines = [textwrap.fill(text, 116, subsequent_indent="  ") for text in json.loads(file.read_text())["findings"]]
     return (
-        "\nWhat the data gives away besides the faces (`make data-report DATA=FOLDER`):\n\n"
+        "\nHow the data differs between the classes besides the faces (`make data-report DATA=FOLDER`):\n\n"
         + "\n".join(f"- {line}" for line in lines)
         + "\n"
     )
@@ -65,25 +65,25 @@ def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
 
 def limits(report: dict[str, Any]) -> str:
     """The last sections of a model card: what it must not be trusted with, what it is for, and its licence."""
-    return f"""## Traps
+    return f"""## Limitations
 
-- It looks at faces. What it says of the central square of a picture without one means nothing. On the validation split
-  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated pictures.
-- Small faces are enlarged to its input and carry few traces: below about 80 px it was not measured.
-- Sharp, well-lit photographs of high resolution are the real pictures it most often takes for generated ones: see
+- It judges faces. Its score for the central square of an image without a face means nothing. On the validation split
+  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated images.
+- Small faces are enlarged to its input and carry few traces of their origin. It was not measured below about 80 px.
+- Among real images, it most often takes sharp, well-lit photographs of high resolution for generated ones: see
   {HONEST_SOURCE} (FFHQ) above.
-- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. What
-  it makes of sources and generators left out of a training is in the evaluation; on new cameras wrong alarms can be more
+- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. The
+  evaluation has its results on sources and generators left out of a training. On new cameras, false alarms can be more
   frequent than above.
-- Screenshots, strong compression, scans, filters and make-up apps move the score in either direction.
-- The pictures are not balanced over age, skin and sex, and error rates by group were not measured.
-- Calibration holds for pictures like those above, half of them generated. Where generated pictures are rare, the share
-  of true alarms among alarms is far lower than the probability suggests.
+- Screenshots, strong compression, scans, filters and make-up apps change the score in either direction.
+- The images are not balanced by age, skin and sex, and error rates by group were not measured.
+- The calibration holds for images like those above, half of them generated. Where generated images are rare, the share
+  of true alarms among all alarms is far lower than the probability suggests.
 
-## What it is for, and what not
+## Intended use
 
-For trying out Bifrons, for research, and for ordering a queue that people look through. Not for blocking, accusing,
-identifying or refusing anybody without a person who looks; not as evidence; not for pictures other than faces.
+Use it to try out Bifrons, for research, and to order a queue that people review. Do not use it to block, accuse,
+identify or refuse anybody without review by a person, as evidence, or for images other than faces.
 
 ## Licence
 
@@ -99,44 +99,46 @@ def card(name: str, report: dict[str, Any], sizes: dict[str, int], manifest: dic
     served, precisions = report["precisions"]["served"], report["precisions"]["compared"][name]
     return f"""# {name} {manifest["version"]}
 
-{WHAT[name]} Global average pooling and one logit; the same weights give the class-activation map (Zhou et al. 2016), the
-second output.
+{WHAT[name]} Global average pooling leads to one logit; the same weights give the class-activation map (Zhou et al. 2016),
+which is the second output.
 
 {parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of {MARGIN}
-times the face's box around each face that the [locator](../locator/README.md) finds, the central square without one
-([preprocessing version 3](../../docs/preprocessing.md)). Output: one logit; after the manifest's calibration, the logit of
-the probability that the face is AI-generated, for a stream of which half is generated. `model.onnx` computes in f32,
-`model.int8.onnx` is the same network in int8 with a calibration of its own: ROC AUC {precisions["f32"]["roc_auc"]:.4f} and
-{precisions["int8"]["roc_auc"]:.4f}, ECE {precisions["f32"]["ece"]:.4f} and {precisions["int8"]["ece"]:.4f}. Workers serve {served} unless they are told otherwise.
+times the face's box around each face that the [locator](../locator/README.md) finds, or the central square without a face
+([preprocessing version 3](../../docs/preprocessing.md)). Output: one logit. After the manifest's calibration, it is the logit
+of the probability that the face is AI-generated, for a stream of which half is generated. `model.onnx` computes in f32;
+`model.int8.onnx` is the same network in int8 with a calibration of its own. In f32 and int8, they have ROC AUC {precisions["f32"]["roc_auc"]:.4f} and
+{precisions["int8"]["roc_auc"]:.4f}, ECE {precisions["f32"]["ece"]:.4f} and {precisions["int8"]["ece"]:.4f}. Workers serve {served} unless another
+precision is set.
 
-It is far from chance and **not good enough to decide about anybody**.
+It is much better than chance, but **not good enough to decide about anybody**.
 
-## What it reaches
+## Measured performance
 
-On the validation split (groups it never saw, sources it did), through the file that is served, with 95 % intervals:
+Measured on the validation split (groups that it never saw, of sources that it did see), with the file that is served, and with
+95 % intervals:
 
-{head_rows({"**honest pair** (FFHQ, StyleGAN1)": honest, "all sources": everything, "all sources, equalised": equalised})}
+{head_rows({"**matched pair** (FFHQ, StyleGAN1)": honest, "all sources": everything, "all sources, equalised": equalised})}
 
-Read the first column. There, real and generated pictures have the same size, format and framing, and the network has only
-the face to go by: {honest["roc_auc"]:.2f}. The second, {everything["roc_auc"]:.2f}, says little: across sources the
-classes also differ in resolution, JPEG history, framing and backdrop, and a network learns these first. Expect numbers
-nearer to the first column, or below it, on cameras and generators that are not listed here.
+The first column is the most meaningful. There, real and generated images have the same size, format and framing, and the
+network can use only the face: {honest["roc_auc"]:.2f}. The second, {everything["roc_auc"]:.2f}, says little, because across sources the
+classes also differ in resolution, JPEG history, framing and background, and a network learns these first. On cameras and
+generators that are not listed here, expect numbers nearer to the first column, or below it.
 
 {source_rows(values)}
 
 ![ROC and reliability](../evaluation/{name}.png)
 
-The [evaluation](../evaluation/README.md) has all numbers: under compression and blur, with sources and generators left out,
-in other number formats.
+The [evaluation](../evaluation/README.md) has all numbers, including those under compression and blur, with sources and
+generators left out, and in other number formats.
 
 ![curves](training.png)
 
-The curve's points are in [training.csv](training.csv); its AUCs are on the groups kept for calibration and on sources that
-never train, not on the validation split.
+The points of the curve are in [training.csv](training.csv). Its AUCs are on the groups kept for calibration and on sources
+that are never trained on, not on the validation split.
 
 ## What it was trained on
 
-{manifest["training"]} {sizes["calibration"]} pictures of other groups calibrated it, {sizes["validation"]} judge it.
+{manifest["training"]} {sizes["calibration"]} images of other groups were used to calibrate it, and {sizes["validation"]} to measure it.
 {data_findings()}
 {limits(report)}"""
 
@@ -154,37 +156,37 @@ def overview(report: dict[str, Any], ensemble: dict[str, Any], sizes: dict[str, 
     )
     return f"""# Models
 
-One folder a model (`manifest.json`, `model.onnx`, `model.int8.onnx`, its card) and `ensemble.json`, which says how scores
-merge. The cards of the two networks ([resnet](resnet/README.md), [inception](inception/README.md)) say what they reach and
-what they must not be used for. The [locator](locator/README.md) finds the faces that they look at.
-[training/](training/README.md) makes all of it again.
+This folder has one folder for each model (`manifest.json`, `model.onnx`, `model.int8.onnx`, its card) and `ensemble.json`,
+which says how scores are merged. The cards of the two networks ([resnet](resnet/README.md),
+[inception](inception/README.md)) give their measured performance and say what they must not be used for. The
+[locator](locator/README.md) finds the faces that they score. [training/](training/README.md) makes all of these files again.
 
 ## The merge
 
-`probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models,
-fitted, like each model's own calibration, on {sizes["calibration"]} pictures of groups that were kept out of the training.
-Both together: {blend["bias"]:.3f} + {terms}. On the validation split:
+`probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models. Like
+each model's own calibration, it is fitted on {sizes["calibration"]} images of groups that were kept out of the training. For
+both models together, it is {blend["bias"]:.3f} + {terms}. On the validation split:
 
-{head_rows({"**honest pair**": merged["honest_pair"], "all sources": merged["all"]})}
+{head_rows({"**matched pair**": merged["honest_pair"], "all sources": merged["all"]})}
 
 ![ROC and reliability](evaluation/merged.png)
 
-Everything that was measured, each model and the merge: [evaluation](evaluation/README.md).
+The [evaluation](evaluation/README.md) has all measurements of each model and the merge.
 
 ## The policies
 
-The thresholds of `default` were chosen on the real pictures of the same held-out groups, so that 1 % of them are
-reviewed or blocked and 0.1 % blocked ({sizes["calibration_real"]} pictures: the second is decided by the one or two that look most
-generated, a rough number). On the validation split:
+The thresholds of `default` were chosen on the real images of the same held-out groups, so that 1 % of them are
+reviewed or blocked and 0.1 % are blocked. (There are {sizes["calibration_real"]} such images, so the second threshold depends on the one
+or two that look most generated, and is rough.) On the validation split:
 
 | action | probability from | of the real | of the generated |
 |---|---|---|---|
 {lines}
 
-Without a face nothing is known of a picture: `no_face` is `{policy["no_face"]}`, whatever the scores are.
+Nothing is known about an image without a face: `no_face` is `{policy["no_face"]}`, whatever the scores are.
 
-These are pictures of the sources it was trained on. On others the share of real pictures above the thresholds is
-higher: measure it on your own before `block` blocks anything, and set your own thresholds in `ensemble.json`.
+These images are from the sources that the models were trained on. On others, the share of real images above the thresholds
+is higher. Measure it on your own images before `block` blocks anything, and set your own thresholds in `ensemble.json`.
 """
 
 
