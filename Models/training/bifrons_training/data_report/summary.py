@@ -66,8 +66,8 @@ def findings(report: dict[str, Any]) -> list[str]:
         worst = np.unravel_index(int(values.argmax()), values.shape)
         said.append(
             f"A classifier on fifteen numbers that do not depend on the face has a median ROC AUC of "
-            f"{np.median(values):.2f} over {values.size} pairs of sources when the images are {words}; it is highest for "
-            f"{table['real'][worst[0]]} against {table['generated'][worst[1]]}: {values.max():.2f}."
+            f"{np.median(values):.2f} over {values.size} pairs of sources when the images are {words}; it is highest "
+            f"for {table['real'][worst[0]]} against {table['generated'][worst[1]]}: {values.max():.2f}."
         )
         if HONEST_SOURCE in table["real"] and HONEST_SOURCE in table["generated"]:
             honest = values[table["real"].index(HONEST_SOURCE), table["generated"].index(HONEST_SOURCE)]
@@ -79,8 +79,8 @@ def findings(report: dict[str, Any]) -> list[str]:
         if len(known) > 1:
             low, high = min(known, key=lambda row: row[name]), max(known, key=lambda row: row[name])
             said.append(
-                f"{words} ranges from {low[name]:.{digits}f} ({low['source']}, {low['label']}) to {high[name]:.{digits}f}"
-                f" ({high['source']}, {high['label']})."
+                f"{words} ranges from {low[name]:.{digits}f} ({low['source']}, {low['label']}) to "
+                f"{high[name]:.{digits}f} ({high['source']}, {high['label']})."
             )
 
     extreme("face_share", "The face's share of the longer side")

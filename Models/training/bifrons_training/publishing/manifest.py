@@ -12,8 +12,8 @@ from bifrons_training.files import write_text
 from bifrons_training.publishing import canary
 
 LICENCE = (
-    "For research and evaluation only. The code is under the MIT licence; the weights were trained on images whose terms "
-    "allow no more: "
+    "For research and evaluation only. The code is under the MIT licence; the weights were trained on images whose "
+    "terms allow no more: "
     "FFHQ and the StyleGAN sets (non-commercial), CelebA, UTKFace and LFW (research), generated.photos (its own "
     "terms), Unsplash and Pixabay photographs, and others without a clear licence. No image is part of this "
     "repository."
