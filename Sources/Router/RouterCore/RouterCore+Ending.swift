@@ -131,7 +131,9 @@ extension RouterCore {
     /// Ends the requests that follow this one if the result is final. Otherwise the first follower computes its own
     /// result.
     private mutating func passOn(_ document: ResultDocument, of serial: UInt64, _ request: Request, _ now: Instant) {
-        guard let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) else { return }
+        guard let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) else {
+            return
+        }
         if document.status.isFinal {
             for follower in idempotency.store(document, for: key, content, at: now) where ledger.contains(follower) {
                 end(follower, .known(document), now)
