@@ -18,7 +18,7 @@ def result(model: keras.Model, batch) -> dict:
 
 @app.post("/")
 def classify():
-    picture = tensorflow.io.decode_image(request.files["file"].read(), channels=3, expand_animations=False)
-    resized = tensorflow.image.resize(picture, (keras_networks.SIDE, keras_networks.SIDE))
+    image = tensorflow.io.decode_image(request.files["file"].read(), channels=3, expand_animations=False)
+    resized = tensorflow.image.resize(image, (keras_networks.SIDE, keras_networks.SIDE))
     batch = tensorflow.expand_dims(resized / 255, 0)
     return jsonify({name: result(model, batch) for name, model in models.items()})

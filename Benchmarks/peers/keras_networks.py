@@ -43,24 +43,24 @@ def _pooled(features):
     return layers.MaxPooling2D(3, strides=2, padding="same")(features)
 
 
-def _model(picture, features) -> keras.Model:
+def _model(image, features) -> keras.Model:
     features = layers.Dense(256, activation="relu")(layers.GlobalAveragePooling2D()(features))
-    return keras.Model(picture, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(features)))
+    return keras.Model(image, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(features)))
 
 
 def resnet() -> keras.Model:
-    picture = keras.Input((SIDE, SIDE, 3))
-    features = _pooled(_convolved(picture, 64, 7, 2))
+    image = keras.Input((SIDE, SIDE, 3))
+    features = _pooled(_convolved(image, 64, 7, 2))
     for filters in WIDTHS:
         features = _residual_block(_residual_block(features, filters, 2), filters, 1)
-    return _model(picture, features)
+    return _model(image, features)
 
 
 def inception() -> keras.Model:
-    picture = keras.Input((SIDE, SIDE, 3))
-    features = _pooled(layers.Conv2D(64, 7, strides=2, padding="same", activation="relu")(picture))
+    image = keras.Input((SIDE, SIDE, 3))
+    features = _pooled(layers.Conv2D(64, 7, strides=2, padding="same", activation="relu")(image))
     for filters in WIDTHS:
         features = _inception_module(features, filters)
         if filters == WIDTHS[1]:
             features = _pooled(features)
-    return _model(picture, features)
+    return _model(image, features)

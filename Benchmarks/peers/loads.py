@@ -42,18 +42,18 @@ class HTTPInterface:
     def __init__(self, url: str, answer_has: str, part: str | None = None):
         self.url, self._answer_has, self._part = url, answer_has, part
 
-    def _body(self, picture: bytes) -> tuple[bytes, str]:
+    def _body(self, image: bytes) -> tuple[bytes, str]:
         if self._part is None:
-            return picture, "image/jpeg"
+            return image, "image/jpeg"
         head = (
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{self._part}"; filename="picture.jpg"\r\n'
             "Content-Type: image/jpeg\r\n\r\n")
-        body = head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+        body = head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
         return body, f"multipart/form-data; boundary={BOUNDARY}"
 
-    def ask(self, picture: bytes) -> dict:
+    def ask(self, image: bytes) -> dict:
         """One answer."""
-        body, kind = self._body(picture)
+        body, kind = self._body(image)
         request = urllib.request.Request(self.url, body, {"Content-Type": kind})
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
@@ -65,9 +65,9 @@ class HTTPInterface:
             raise LoadError(f"{self.url} answers {status} {text[:300]}: expected is 200 with {self._answer_has}")
         return json.loads(text)
 
-    def load(self, picture: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
+    def load(self, image: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
         """Measures for whole seconds."""
-        body, kind = self._body(picture)
+        body, kind = self._body(image)
         file = folder / "body"
         file.write_bytes(body)
         done = subprocess.run(
@@ -91,15 +91,15 @@ class ZeroMQInterface:
     def __init__(self, endpoint: str):
         self.endpoint = endpoint
 
-    def ask(self, picture: bytes) -> dict:
+    def ask(self, image: bytes) -> dict:
         """One answer."""
         with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.connect(self.endpoint)
-            self._submit(socket, picture, 0)
+            self._submit(socket, image, 0)
             return self._take(socket)[1]
 
-    def load(self, picture: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
+    def load(self, image: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
         """Measures for whole seconds; `folder` is not needed."""
         with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
             socket.linger = 0
@@ -112,7 +112,7 @@ class ZeroMQInterface:
             def submit() -> None:
                 number = len(begun) + len(latencies)
                 begun[number] = time.perf_counter()
-                self._submit(socket, picture, number)
+                self._submit(socket, image, number)
 
             for _ in range(in_flight):
                 submit()
@@ -128,9 +128,9 @@ class ZeroMQInterface:
         return Outcome(len(latencies), len(latencies) / seconds, p50, p99)
 
     @staticmethod
-    def _submit(socket: zmq.Socket, picture: bytes, number: int) -> None:
+    def _submit(socket: zmq.Socket, image: bytes, number: int) -> None:
         header = b'{"verb":"classify","budget_ms":60000}'
-        socket.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, picture])
+        socket.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, image])
 
     def _take(self, socket: zmq.Socket) -> tuple[int, dict]:
         """The next answer and its number, checked."""

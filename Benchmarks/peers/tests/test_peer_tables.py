@@ -54,7 +54,7 @@ def test_every_row_of_a_table_has_the_cells_of_its_head():
         assert len({line.count("|") for line in table.splitlines()}) == 1, table
 
 
-def test_picture_is_the_same_for_the_same_run_and_has_no_background(tmp_path: Path):
+def test_image_is_the_same_for_the_same_run_and_has_no_background(tmp_path: Path):
     rounds = a_run({"bifrons-f32": 40, "mosec": 80})
     first, second = tmp_path / "first.svg", tmp_path / "second.svg"
     for path in (first, second):

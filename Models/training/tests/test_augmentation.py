@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bifrons_training.augmentation import pictures
+from bifrons_training.augmentation import transforms
 from bifrons_training.evaluation.conditions import CONDITIONS, changed
 from bifrons_training.preprocessing import Crop
 
@@ -18,19 +18,19 @@ def texture(width, height, seed=0):
 def test_views_are_uint8_squares_and_repeat_with_their_seed(size, upsampling):
     for seed in range(60):
         first, second = (
-            pictures.augment(texture(*size), Crop((0.0, 2.0, 30.5)), np.random.default_rng(seed), 96, upsampling)
+            transforms.augment(texture(*size), Crop((0.0, 2.0, 30.5)), np.random.default_rng(seed), 96, upsampling)
             for _ in range(2)
         )
         assert first.shape == (96, 96, 3) and first.dtype == np.uint8
         assert np.array_equal(first, second)
 
 
-def test_a_pair_of_equal_pictures_stays_equal_whatever_is_in_them():
+def test_a_pair_of_equal_images_stays_equal_whatever_is_in_them():
     """The chain draws as many random numbers for one picture as for another of its size."""
     for seed in range(40):
         randoms = [np.random.default_rng(seed) for _ in range(2)]
         for random, content in zip(randoms, (0, 1), strict=True):
-            pictures.augment(texture(120, 120, content), Crop((10.0, 10.0, 90.0)), random, 64)
+            transforms.augment(texture(120, 120, content), Crop((10.0, 10.0, 90.0)), random, 64)
         assert randoms[0].random() == randoms[1].random()
 
 
@@ -38,20 +38,20 @@ def test_simulated_upsampling_leaves_a_trace_that_ordinary_resizing_does_not():
     """Periodic over two pixels: the highest frequencies of the spectrum hold more of it."""
     smooth = np.tile(np.linspace(40, 210, 128)[None, :, None], (128, 1, 3)).astype(np.uint8)
 
-    def alternation(picture):
-        gray = picture.mean(2)
+    def alternation(image):
+        gray = image.mean(2)
         return np.abs(gray[:, ::2].mean() - gray[:, 1::2].mean() - np.diff(gray.mean(0)).mean() * -1)
 
     traces = {True: [], False: []}
     for seed in range(30):
         for simulated in traces:
-            made = pictures.upsample(smooth, np.random.default_rng(seed), simulated)
+            made = transforms.upsample(smooth, np.random.default_rng(seed), simulated)
             traces[simulated].append(alternation(made))
     assert np.median(traces[True]) > 3 * np.median(traces[False])
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_conditions_keep_the_square_inside_the_picture(condition):
+def test_conditions_keep_the_square_inside_the_image(condition):
     for size in ((256, 256), (150, 217), (61, 40)):
         image, (x, y, side) = changed(Image.fromarray(texture(*size)), (3.0, 2.0, 37.0), condition)
         assert side > 0 and x >= 0 and y >= 0

@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from bifrons_training import preprocessing
 from bifrons_training.preprocessing import colour_profiles, containers
-from bifrons_training.publishing import parity_pictures
+from bifrons_training.publishing import parity_images
 
 EXCHANGED = colour_profiles.made(
     (colour_profiles.BT709[0], *colour_profiles.BT709[:0:-1]), colour_profiles.SRGB_CURVE
@@ -56,13 +56,13 @@ def test_only_what_is_not_srgb_changes_anything(kind, primaries):
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_a_profile_of_inks_is_applied(plain):
-    profile = parity_pictures.ink_profile(plain)
+    profile = parity_images.ink_profile(plain)
     with_profile = decoded(packed("JPEG", mode="CMYK", icc_profile=profile))
     assert np.abs(with_profile - decoded(packed("JPEG", mode="CMYK"))).mean() > 5
     assert np.array_equal(decoded(packed("JPEG", icc_profile=profile)), decoded(packed("JPEG")))
 
 
-def test_gray_pictures_take_profiles_of_gray_and_of_colour():
+def test_gray_images_take_profiles_of_gray_and_of_colour():
     linear = colour_profiles.made(colour_profiles.BT709, colour_profiles.power(1.0)).content
     gray = linear.replace(b"RGB ", b"GRAY", 1).replace(b"rTRC", b"kTRC", 1)
     for kind in ("PNG", "JPEG"):

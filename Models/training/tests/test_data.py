@@ -90,13 +90,13 @@ def test_missing_folder_and_missing_table(tmp_path):
         read_catalogue(tmp_path)
 
 
-def test_missing_picture_is_named(tmp_path):
+def test_missing_image_is_named(tmp_path):
     (lay_out(tmp_path, ROWS) / "train/real/b.jpg").unlink()
     with pytest.raises(DataError, match=r"train/real/b\.jpg"):
         read_catalogue(tmp_path)
 
 
-def test_unreadable_picture_is_named(tmp_path):
+def test_unreadable_image_is_named(tmp_path):
     (lay_out(tmp_path / "faces", ROWS) / "val/real/a.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     faces = read_catalogue(tmp_path / "faces")
     with pytest.raises(DataError, match=r"val/real/a\.jpg"):

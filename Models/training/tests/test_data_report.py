@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bifrons_training.data.catalogue import read_catalogue
-from bifrons_training.data_report import equalisation, measuring, picture_statistics, shortcut_probe, summary
+from bifrons_training.data_report import equalisation, image_statistics, measuring, shortcut_probe, summary
 
 HEAD = "path,split,label,source,generator,group,box_x,box_y,box_w,box_h"
 
@@ -30,11 +30,11 @@ def folder(tmp_path_factory) -> Path:
             for number in range(36):
                 split = "val" if number % 6 == 0 else "train"
                 backdrop = (0, 0, 0) if label == "ai_generated" else tuple(int(v) for v in random.integers(60, 200, 3))
-                picture = Image.new("RGB", (160, 160), backdrop)
-                picture.paste(face(random), (30, 30))
+                image = Image.new("RGB", (160, 160), backdrop)
+                image.paste(face(random), (30, 30))
                 path = f"{split}/{label}/{source}_{number:05}.jpg"
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                picture.save(folder / path, quality=89)
+                image.save(folder / path, quality=89)
                 rows.append(f"{path},{split},{label},{source},,{number},30,30,100,100")
     # The same picture in both splits and both classes, once to the byte and once compressed anew.
     original = folder / rows[1].split(",")[0]
@@ -86,11 +86,11 @@ def test_the_command_writes_one_page_that_needs_nothing_else(folder, tmp_path, r
     assert "real_a" in text and 'src="data:image/png' in text and "http" not in text.replace("http-equiv", "")
     assert "data:image/jpeg" in text
     assert json.loads(told.read_text())["findings"] == json.loads(out.with_suffix(".json").read_text())["findings"]
-    done = run_module("bifrons_training.data_report", *words, "--without-pictures")
+    done = run_module("bifrons_training.data_report", *words, "--without-images")
     assert done.returncode == 0 and "data:image/jpeg" not in out.read_text()
 
 
-def test_unreadable_pictures_are_all_named(folder, tmp_path, run_module):
+def test_unreadable_images_are_all_named(folder, tmp_path, run_module):
     rows = (folder / "faces.csv").read_text().splitlines()
     for row in rows[1:]:
         path = row.split(",")[0]
@@ -111,11 +111,11 @@ def test_a_missing_folder_is_one_sentence(tmp_path, run_module):
 
 
 def test_equalised_faces_have_one_size_and_the_faces_framing():
-    picture = Image.new("RGB", (300, 200), "black")
-    picture.paste("white", (100, 50, 160, 110))
-    pixels = equalisation.equalise(picture, (100, 50, 60, 60))
+    image = Image.new("RGB", (300, 200), "black")
+    image.paste("white", (100, 50, 160, 110))
+    pixels = equalisation.equalise(image, (100, 50, 60, 60))
     assert pixels.shape == (96, 96, 3) and pixels[4:-4, 4:-4].min() > 250
-    assert equalisation.equalise(picture, None).shape == (96, 96, 3)
+    assert equalisation.equalise(image, None).shape == (96, 96, 3)
 
 
 def test_a_grid_of_an_earlier_pass_stands_where_it_was():
@@ -123,7 +123,7 @@ def test_a_grid_of_an_earlier_pass_stands_where_it_was():
     packed = io.BytesIO()
     Image.fromarray(cells).resize((200, 200), Image.Resampling.BICUBIC).save(packed, "JPEG", quality=10)
     shifted = np.asarray(Image.open(packed).convert("L"), dtype=float)[3:, 3:]
-    assert int(picture_statistics.grid_steps(shifted).argmax()) == 5
+    assert int(image_statistics.grid_steps(shifted).argmax()) == 5
 
 
 def test_the_probe_is_at_chance_where_nothing_differs():

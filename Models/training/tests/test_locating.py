@@ -30,7 +30,7 @@ def test_a_box_is_measured_from_its_cells_centre_in_its_grids_units():
     assert boxes((80 + 1, 3, 0.5, 0.25, 0.25, 1)) == [(32, 8, 24, 40)]
 
 
-def test_boxes_are_rounded_and_cut_to_the_picture():
+def test_boxes_are_rounded_and_cut_to_the_image():
     frame = {"size": (101, 47), "scale": (101 / 64, 47 / 30)}
     assert boxes((10, 3, 1, 1, 1, 1), **frame) == [(19, 6, 25, 25)]
     assert boxes((10, 3, 9, 9, 9, 9), **frame) == [(0, 0, 101, 47)]
@@ -75,7 +75,7 @@ def test_what_is_not_a_number_is_no_face(value):
         (3, (44, 12, 12, 24), (56, 12)),
     ],
 )
-def test_what_is_seen_in_a_turned_picture_is_taken_back(quarters, box, eye):
+def test_what_is_seen_in_a_turned_image_is_taken_back(quarters, box, eye):
     """A face stands at 12 to 36, 8 to 20 of the turned picture."""
     fitted = {0: (64, 40), 1: (64, 48), 2: (48, 48), 3: (64, 40)}[quarters]
     view = locating.View(SIDE, (64, 64), fitted, (1.0, 1.0))

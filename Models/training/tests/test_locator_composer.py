@@ -17,7 +17,7 @@ SCENES = f"path,source,width,height,face,box_x,box_y,box_w,box_h{POINTS},detecto
 FACES = f"path,split,label,source,generator,group,box_x,box_y,box_w,box_h{POINTS}"
 
 
-def picture(random: np.random.Generator, side: int) -> Image.Image:
+def random_image(random: np.random.Generator, side: int) -> Image.Image:
     cells = random.integers(0, 256, (9, 9, 3), dtype=np.uint8)
     return Image.fromarray(cells).resize((side, side), Image.Resampling.BICUBIC)
 
@@ -39,19 +39,19 @@ def folder(tmp_path_factory) -> Path:
         )
         path = f"{split}/{label}/cam_{number:05}.png"
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        crop = picture(random, 120)
+        crop = random_image(random, 120)
         crop.save(folder / path)
         crops.append(crop)
         lines.append(f"{path},{split},{label},cam_{label},,g{number},20,20,80,80{points(20, 20, 80)}")
     path = "val/ai_generated/cam_99999.png"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    picture(random, 120).save(folder / path)
+    random_image(random, 120).save(folder / path)
     lines.append(f"{path},val,ai_generated,cam_ai_generated,,g99,20,20,80,80{points(20, 20, 80)}")
     (folder / "faces.csv").write_text("\n".join([FACES, *lines]) + "\n")
     rows = []
     (folder / "scenes").mkdir()
     for number in range(24):
-        scene = picture(random, 240)
+        scene = random_image(random, 240)
         scene.paste(crops[number].resize((60, 60)), (100, 90))
         scene.save(folder / f"scenes/cam_{number:05}.png")
         rows.append(f"scenes/cam_{number:05}.png,cam,240,240,0,110,100,40,40{points(110, 100, 40)},0.9")
@@ -104,7 +104,7 @@ def test_decoys_hide_faces_and_are_none(composer, monkeypatch):
     assert 0.2 < np.mean(np.array(shares) == 1) < 0.98
 
 
-def test_boxes_lie_in_the_picture_and_landmarks_go_with_them(composer):
+def test_boxes_lie_in_the_image_and_landmarks_go_with_them(composer):
     counts = []
     for seed in range(150):
         made = composer.compose(seed)

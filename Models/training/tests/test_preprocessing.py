@@ -48,7 +48,7 @@ def test_central_square_may_stand_on_halves(size, box):
         ((0, 0, 100, 60), (20, 0, 60)),
     ],
 )
-def test_a_faces_square_stays_in_the_picture(box, square):
+def test_a_faces_square_stays_in_the_image(box, square):
     assert preprocessing.face_square(box, 100, 60, margin=1.5) == square
 
 
@@ -85,7 +85,7 @@ def test_every_reduction_has_its_size(size, reduction):
     assert (decoded.width, decoded.height, decoded.reduction) == (*size, reduction)
 
 
-def test_pictures_stand_upright():
+def test_images_stand_upright():
     flag = Image.Exif()
     flag[0x0112] = 6
     decoded = preprocessing.decode(jpeg(1600, 200, exif=flag.tobytes()))
@@ -100,7 +100,7 @@ def test_what_is_transparent_stands_on_white():
     assert decoded.image.getpixel((1, 1)) == (255, 204, 204)
 
 
-def test_small_faces_are_cut_from_a_finer_picture():
+def test_small_faces_are_cut_from_a_finer_image():
     file = jpeg(2600, 1800)
     decoded = preprocessing.decode(file)
     assert decoded.reduction == 4
@@ -113,28 +113,28 @@ def test_small_faces_are_cut_from_a_finer_picture():
 def test_resize_is_the_triangle_filter_of_the_box():
     random = np.random.default_rng(0)
     row = random.integers(0, 256, 333)
-    picture = Image.fromarray(np.repeat(np.repeat(row[None, :, None], 200, 0), 3, 2).astype(np.uint8))
+    image = Image.fromarray(np.repeat(np.repeat(row[None, :, None], 200, 0), 3, 2).astype(np.uint8))
     x0, y0, side = preprocessing.central_square(333, 200)
-    got = preprocessing.resize(picture, (x0, y0, x0 + side, y0 + side), 128, 128)
+    got = preprocessing.resize(image, (x0, y0, x0 + side, y0 + side), 128, 128)
     expected = reference_row(row, x0, side, 128)
     assert got.shape == (128, 128, 3)
     assert np.abs(got[64, :, 0] - expected).max() <= 0.51
 
 
-def test_small_pictures_are_enlarged():
-    picture = Image.fromarray(np.full((20, 31, 3), 77, dtype=np.uint8))
-    assert (preprocessing.resize(picture, (0, 0, 20, 20), 128, 128) == 77).all()
+def test_small_images_are_enlarged():
+    image = Image.fromarray(np.full((20, 31, 3), 77, dtype=np.uint8))
+    assert (preprocessing.resize(image, (0, 0, 20, 20), 128, 128) == 77).all()
 
 
-def test_a_whole_picture_stands_at_the_top_left():
+def test_a_whole_image_stands_at_the_top_left():
     tensor, size = preprocessing.whole(Image.new("RGB", (8, 3), (255, 51, 255)), 4)
     assert size == (4, 2)
     assert (tensor[0, 0, :2] == 2).all() and (tensor[0, :, 2:] == 0).all()
 
 
 def test_tensor_is_planar_and_normalised():
-    picture = Image.new("RGB", (100, 110), (0, 255, 51))
-    tensor = preprocessing.tensor(picture)
+    image = Image.new("RGB", (100, 110), (0, 255, 51))
+    tensor = preprocessing.tensor(image)
     assert tensor.shape == (1, 3, preprocessing.SIDE, preprocessing.SIDE) and tensor.dtype == np.float32
     assert np.allclose(tensor[0, :, 5, 7], [-2, 2, (0.2 - 0.5) / 0.25], atol=1e-6)
 

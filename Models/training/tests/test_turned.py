@@ -22,10 +22,10 @@ def test_faces_are_chosen_from_all_sources_alike():
 
 
 @pytest.mark.parametrize("degrees", [0, 15, 90, 135, 270])
-def test_a_turned_picture_is_whole_and_in_the_middle(degrees):
-    picture = Image.new("RGB", (60, 40), "red")
-    picture.paste("blue", (0, 0, 60, 6))
-    canvas = np.asarray(turned.on_canvas(picture, degrees)).astype(int)
+def test_a_turned_image_is_whole_and_in_the_middle(degrees):
+    image = Image.new("RGB", (60, 40), "red")
+    image.paste("blue", (0, 0, 60, 6))
+    canvas = np.asarray(turned.on_canvas(image, degrees)).astype(int)
     assert canvas.shape[0] == canvas.shape[1]
     inside = np.abs(canvas - turned.BACKGROUND).sum(axis=2) > 60
     assert inside.sum() == pytest.approx(60 * 40, rel=0.03)

@@ -70,7 +70,7 @@ def smooth(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("square", [(10.0, 20.5, 60.0), (0.0, 0.0, 100.0), (30.25, 7.5, 20.0)])
-def test_a_whole_quarter_is_the_upright_crop_of_the_turned_picture(quarters, square):
+def test_a_whole_quarter_is_the_upright_crop_of_the_turned_image(quarters, square):
     upright = smooth(140, 100)
     turned = np.rot90(upright, -quarters)
     x, y, side = square
@@ -99,7 +99,7 @@ def test_the_turned_filter_at_a_whole_quarter_is_the_upright_one(quarters, squar
 
 @pytest.mark.parametrize("degrees", [27, 45, 62, 120, 135, -30, -45, -118, -150])
 @pytest.mark.parametrize("side", [24, 60, 150])
-def test_a_turned_pictures_crop_is_the_upright_ones(degrees, side):
+def test_a_turned_images_crop_is_the_upright_ones(degrees, side):
     """Of a smooth picture, about its middle, which stays: whatever the size, smaller or larger than the crop."""
     pixels = smooth(240, 240, 5)
     image = Image.fromarray(pixels)
@@ -110,7 +110,7 @@ def test_a_turned_pictures_crop_is_the_upright_ones(degrees, side):
     assert np.abs(got - expected).mean() < 3
 
 
-def test_one_colour_stays_it_beyond_the_picture_and_at_any_size():
+def test_one_colour_stays_it_beyond_the_image_and_at_any_size():
     for size in ((1, 1), (3, 200), (90, 61), (1300, 900)):
         pixels = np.full((*size[::-1], 3), (7, 130, 250), np.uint8)
         for side in (1.0, 30.5, float(min(size))):
@@ -118,7 +118,7 @@ def test_one_colour_stays_it_beyond_the_picture_and_at_any_size():
             assert (turning.cut(pixels, 1, square, direction(40), 16) == (7, 130, 250)).all()
 
 
-def test_beyond_the_picture_its_border_goes_on():
+def test_beyond_the_image_its_border_goes_on():
     pixels = np.zeros((64, 64, 3), np.uint8)
     pixels[:, -1], pixels[:, 0] = 255, 90
     got = turning.cut(pixels, 1, (0.0, 0.0, 64.0), direction(45), 64)

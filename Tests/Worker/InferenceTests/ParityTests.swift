@@ -178,7 +178,7 @@ import Testing
     @Test(.enabled(if: getenv("BIFRONS_PARITY_PICTURES") != nil))
     func trainingAndServingSeeTheSameOfYourPictures() async throws {
         let pictures = String(cString: getenv("BIFRONS_PARITY_PICTURES"))
-        let counts = try await compare { "--pictures '\(pictures)' --most 200" }
+        let counts = try await compare { "--images '\(pictures)' --most 200" }
         print(
             """
             parity: \(counts.pictures) pictures, \(counts.faces) faces, of which \(counts.quarters) were turned by whole \

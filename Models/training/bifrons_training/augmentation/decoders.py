@@ -74,9 +74,9 @@ class Discriminator(nn.Module):
         return [*features, self.logits(x)]
 
 
-def centred(pictures: Tensor) -> Tensor:
+def centred(images: Tensor) -> Tensor:
     """[N, H, W, 3] uint8 to [N, 3, H, W] in -1…1, channels last."""
-    return pictures.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
+    return images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
 
 
 def patches(cache: PixelCache, positions: list[int], random: np.random.Generator) -> Tensor:
@@ -130,11 +130,11 @@ def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds:
 
 
 @torch.no_grad()
-def reconstruct(network: nn.Module, picture: np.ndarray, scale: float) -> np.ndarray:
+def reconstruct(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
     """[H, W, 3] uint8 to the same, by way of `scale` times the size."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     device = next(network.parameters()).device
-    x = centred(torch.from_numpy(picture.copy())[None].to(device))
+    x = centred(torch.from_numpy(image.copy())[None].to(device))
     size = [8 * max(2, round(length * scale / 8)) for length in (height, width)]
     if size != [height, width]:
         x = nn.functional.interpolate(x, size, mode="bicubic", antialias=True)

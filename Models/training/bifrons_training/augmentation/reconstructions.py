@@ -164,10 +164,10 @@ def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) ->
     """
     kept = []
     for position in made.positions[::every]:
-        picture = np.asarray(cache.image(position))
+        image = np.asarray(cache.image(position))
         for variant in range(VARIANTS):
             other = made.image(position, variant)
-            kept.append([sharpness(other) / max(sharpness(p), 1e-6) for p in (picture, match_spectrum(picture, other))])
+            kept.append([sharpness(other) / max(sharpness(p), 1e-6) for p in (image, match_spectrum(image, other))])
     return np.array(kept)
 
 

@@ -20,14 +20,14 @@ def rings(height: int, width: int) -> Tensor:
     return (torch.hypot(down[:, None], across[None]) * (2 * RINGS)).round().long()
 
 
-def match_spectrum(picture: np.ndarray, made: np.ndarray) -> np.ndarray:
+def match_spectrum(image: np.ndarray, made: np.ndarray) -> np.ndarray:
     """A picture [H, W, 3] uint8 with the radial amplitude spectrum of its reconstruction `made`, by ring and channel.
 
     What then tells the two apart has a direction or a place: the grid that upsampling leaves, and what it drew.
     """
-    both = torch.from_numpy(np.stack((picture, made))).permute(0, 3, 1, 2).float()
+    both = torch.from_numpy(np.stack((image, made))).permute(0, 3, 1, 2).float()
     spectra = torch.fft.rfft2(both)
-    ring = rings(*picture.shape[:2])
+    ring = rings(*image.shape[:2])
     power = torch.zeros(6, int(ring.max()) + 1)
     power.index_add_(1, ring.flatten(), spectra.abs().square().reshape(6, -1))
     own, wanted = power.reshape(2, 3, -1)
@@ -37,10 +37,10 @@ def match_spectrum(picture: np.ndarray, made: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def sharpness(picture: np.ndarray) -> float:
+def sharpness(image: np.ndarray) -> float:
     """Variance of the Laplacian of [H, W, 3] uint8 in grey.
 
     One of the measures of Pertuz et al. 2013, "Analysis of focus measure operators".
     """
-    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())

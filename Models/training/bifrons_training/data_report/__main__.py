@@ -1,6 +1,6 @@
 """Shows what the training data is, and what it gives away besides the faces: one HTML page that needs nothing else.
 
-    python -m bifrons_training.data_report --data FOLDER --out FILE.html [--findings FILE.json] [--without-pictures]
+    python -m bifrons_training.data_report --data FOLDER --out FILE.html [--findings FILE.json] [--without-images]
 
 The page holds small copies of research pictures: it is for those who may see them, and never to be published.
 """
@@ -31,13 +31,13 @@ def main() -> int:
     parser.add_argument(
         "--findings", type=Path, help="write the findings, which the models' cards repeat, here as well"
     )
-    parser.add_argument("--without-pictures", action="store_true", help="leave the samples out")
+    parser.add_argument("--without-images", action="store_true", help="leave the samples out")
     options = parser.parse_args()
     faces = read_catalogue(options.data)
     measured = measure_all(options.data, faces, read_boxes(options.data))
     report = make_report(faces, measured)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(options.out, page(options.data, faces, measured, report, not options.without_pictures))
+    write_text(options.out, page(options.data, faces, measured, report, not options.without_images))
     write_text(options.out.with_suffix(".json"), json.dumps(report, indent=1) + "\n")
     if options.findings:
         write_text(options.findings, json.dumps({"findings": report["findings"]}, indent=2) + "\n")

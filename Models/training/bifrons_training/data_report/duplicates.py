@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bifrons_training.data.catalogue import Face, group_key
-from bifrons_training.data_report.picture_statistics import Measured
+from bifrons_training.data_report.image_statistics import Measured
 
 ALIKE_BITS = 6
 """Bits of a perceptual hash in which copies of one picture may differ."""

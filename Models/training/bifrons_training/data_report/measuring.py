@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from bifrons_training.data.catalogue import Face
-from bifrons_training.data_report.picture_statistics import Measured, measure
+from bifrons_training.data_report.image_statistics import Measured, measure
 from bifrons_training.errors import DataError
 from bifrons_training.preprocessing import Box
 

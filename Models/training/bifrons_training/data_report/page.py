@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from bifrons_training.data.catalogue import Face
-from bifrons_training.data_report.picture_statistics import TRIVIAL, Measured
+from bifrons_training.data_report.image_statistics import TRIVIAL, Measured
 from bifrons_training.data_report.plots import plot_distributions, plot_probe, plot_sizes, plot_spectra
 from bifrons_training.data_report.summary import NAMES
 
@@ -25,8 +25,8 @@ def samples(folder: Path, faces: list[Face]) -> str:
         members = [face for face in faces if (face.label, face.source) == (label, source)]
         strip = Image.new("RGB", (SAMPLES * 100, 96), "white")
         for place, face in enumerate(members[:: max(1, len(members) // SAMPLES)][:SAMPLES]):
-            with Image.open(folder / face.path) as picture:
-                small = picture.convert("RGB")
+            with Image.open(folder / face.path) as image:
+                small = image.convert("RGB")
             small.thumbnail((96, 96))
             strip.paste(small, (place * 100, 0))
         packed = io.BytesIO()
@@ -70,7 +70,7 @@ td { font-variant-numeric: tabular-nums; } th { text-align: left; vertical-align
 """
 
 
-def page(folder: Path, faces: list[Face], measured: list[Measured], report: dict[str, Any], pictures: bool) -> str:
+def page(folder: Path, faces: list[Face], measured: list[Measured], report: dict[str, Any], with_images: bool) -> str:
     """The whole page."""
     trivial = ", ".join(TRIVIAL)
     parts = [
@@ -92,7 +92,7 @@ def page(folder: Path, faces: list[Face], measured: list[Measured], report: dict
         "<h2>Detail</h2>" + plot_spectra(faces, measured),
         "<h2>Copies</h2><p>Pictures of different groups that are one and the same.</p>" + _table(report["duplicates"]),
     ]
-    if pictures:
+    if with_images:
         parts += [
             '<h2>Samples</h2><p class="note">Research pictures, most without a licence to pass them on: keep this page'
             " to yourself.</p>",

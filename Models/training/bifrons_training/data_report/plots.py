@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bifrons_training.data.catalogue import Face
 from bifrons_training.data_report import shortcut_probe
-from bifrons_training.data_report.picture_statistics import Measured
+from bifrons_training.data_report.image_statistics import Measured
 from bifrons_training.data_report.summary import NAMES
 
 

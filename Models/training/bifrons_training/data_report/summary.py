@@ -11,7 +11,7 @@ import numpy as np
 from bifrons_training.data.catalogue import HONEST_SOURCE, Face, group_key
 from bifrons_training.data_report import shortcut_probe
 from bifrons_training.data_report.duplicates import find_duplicates
-from bifrons_training.data_report.picture_statistics import Measured
+from bifrons_training.data_report.image_statistics import Measured
 
 NAMES = ("real", "ai_generated")
 

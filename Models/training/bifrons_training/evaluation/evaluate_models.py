@@ -21,7 +21,7 @@ from bifrons_training.data.catalogue import HONEST_SOURCE, LABELS, group_key
 from bifrons_training.data.pixel_cache import PixelCache
 from bifrons_training.data.splits import Splits
 from bifrons_training.errors import program
-from bifrons_training.evaluation import metrics, report, report_pictures
+from bifrons_training.evaluation import metrics, report, report_plots
 from bifrons_training.evaluation.conditions import CONDITIONS, VIEWS, changed
 from bifrons_training.evaluation.measurement import agreement, head_numbers, measure, part_name, slices
 from bifrons_training.evaluation.served_models import Published
@@ -134,14 +134,12 @@ def main() -> int:
     publish(options.models, found)
     if options.sheets:
         options.sheets.mkdir(parents=True, exist_ok=True)
-        pictures = cache.inputs(positions)
+        images = cache.inputs(positions)
         published = Published(options.models)
-        logits = published.logits(pictures)
+        logits = published.logits(images)
         for name in published.names:
             labels = np.array([cache.faces[p].label for p in positions])
-            report_pictures.sheet(
-                options.sheets / f"{name}.png", pictures, labels, logits[name], published.scorers[name]
-            )
+            report_plots.sheet(options.sheets / f"{name}.png", images, labels, logits[name], published.scorers[name])
     print(table(found))
     return 0
 

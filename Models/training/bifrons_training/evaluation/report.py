@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bifrons_training.evaluation.report_pictures import plot
+from bifrons_training.evaluation.report_plots import plot
 from bifrons_training.files import write_text
 from bifrons_training.workspace import TRAINING
 

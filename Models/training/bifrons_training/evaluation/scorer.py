@@ -27,11 +27,11 @@ class Scorer:
         """Raw logits [n] of a normalised [n, 3, SIDE, SIDE] tensor."""
         return np.array(self._model([tensor])["logit"]).reshape(-1)
 
-    def logits(self, pictures: np.ndarray, batch: int = 8) -> np.ndarray:
+    def logits(self, images: np.ndarray, batch: int = 8) -> np.ndarray:
         """Raw logits of [n, SIDE, SIDE, 3] uint8 pictures."""
-        starts = range(0, len(pictures), batch)
-        return np.concatenate([self.tensor_logits(preprocessing.normalise(pictures[i : i + batch])) for i in starts])
+        starts = range(0, len(images), batch)
+        return np.concatenate([self.tensor_logits(preprocessing.normalise(images[i : i + batch])) for i in starts])
 
-    def maps(self, pictures: np.ndarray) -> np.ndarray:
+    def maps(self, images: np.ndarray) -> np.ndarray:
         """Class-activation maps [n, h, w] of [n, SIDE, SIDE, 3] uint8 pictures; the mean of a map is the raw logit."""
-        return np.concatenate([self._model([preprocessing.normalise(picture[None])])["map"] for picture in pictures])
+        return np.concatenate([self._model([preprocessing.normalise(image[None])])["map"] for image in images])

@@ -33,12 +33,12 @@ class Published:
         self.lines = {name: line for name, (_, line) in files.items()}
         """Scale and bias of each model's calibration, in the precision that is served."""
 
-    def logits(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    def logits(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Each model's calibrated logits, and those of the merge as "merged"."""
         found = {}
         for name in self.names:
             scale, bias = self.lines[name]
-            found[name] = scale * self.scorers[name].logits(pictures) + bias
+            found[name] = scale * self.scorers[name].logits(images) + bias
         return {**found, "merged": merged_logits(self.ensemble, found)}
 
 

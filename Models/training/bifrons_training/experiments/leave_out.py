@@ -63,12 +63,12 @@ def train_all(options: argparse.Namespace, length: str, runs: list[tuple[str, Pa
 def judge(cache: PixelCache, splits: Splits, checkpoints: dict[str, Path]) -> dict[str, Any]:
     """What networks of one leave-out run, and if there are several their merge, make of the families left out."""
     parts = {"calibration": splits.calibration, "validation": splits.validation, "left_out": splits.left_out}
-    pictures = {name: cache.inputs(positions) for name, positions in parts.items()}
+    images = {name: cache.inputs(positions) for name, positions in parts.items()}
     labels = {name: np.array([cache.faces[p].label for p in positions]) for name, positions in parts.items()}
     logits: dict[str, dict[str, np.ndarray]] = {}
     for name, checkpoint in checkpoints.items():
         network = load_best(name, checkpoint)
-        raw = {part: predict(network, values) for part, values in pictures.items()}
+        raw = {part: predict(network, values) for part, values in images.items()}
         (scale,), bias = calibration.fit_logistic(raw["calibration"][:, None], labels["calibration"])
         logits[name] = {part: scale * values + bias for part, values in raw.items()}
     if len(logits) > 1:

@@ -31,7 +31,7 @@ SAME_FACE = 0.8
 
 
 @dataclass
-class Picture:
+class AnnotatedImage:
     """A picture with all its known faces: boxes [n, 4] as x0, y0, x1, y1 and landmarks [n, 5, 2], in its pixels."""
 
     path: str
@@ -45,10 +45,10 @@ class Picture:
 class Split:
     """`held_out` scenes judge the locator; `scenes` and `crops` train it and share no photograph with them."""
 
-    scenes: list[Picture] = field(default_factory=list)
-    crops: list[Picture] = field(default_factory=list)
-    held_out: list[Picture] = field(default_factory=list)
-    held_out_crops: list[Picture] = field(default_factory=list)
+    scenes: list[AnnotatedImage] = field(default_factory=list)
+    crops: list[AnnotatedImage] = field(default_factory=list)
+    held_out: list[AnnotatedImage] = field(default_factory=list)
+    held_out_crops: list[AnnotatedImage] = field(default_factory=list)
 
 
 def _numbers(table: Path, line: int, row: dict[str, str], columns: tuple[str, ...]) -> list[float]:
@@ -68,12 +68,12 @@ def _face(numbers: list[float]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([x, y, x + width, y + height], np.float32), np.array(numbers[4:], np.float32).reshape(5, 2)
 
 
-def read_scenes(folder: Path) -> list[Picture]:
+def read_scenes(folder: Path) -> list[AnnotatedImage]:
     """All scenes of `folder`/scenes.csv, each its own group. Raises `DataError` that says what is wrong and where."""
     table = folder / "scenes.csv"
     if not table.is_file():
         raise DataError(f"{table} is missing: the locator learns from it and from the folder scenes/ beside it")
-    scenes: dict[str, Picture] = {}
+    scenes: dict[str, AnnotatedImage] = {}
     with table.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = [name for name in SCENE_COLUMNS if name not in (reader.fieldnames or [])]
@@ -87,7 +87,7 @@ def read_scenes(folder: Path) -> list[Picture]:
             if box[2] <= 0 or box[3] <= 0 or box[0] >= width or box[1] >= height:
                 raise DataError(f"{table} line {line}: the face box lies outside of the picture: correct or drop it")
             scene = scenes.setdefault(
-                row["path"], Picture(row["path"], row["source"], "", np.empty((0, 4)), np.empty((0, 5, 2)))
+                row["path"], AnnotatedImage(row["path"], row["source"], "", np.empty((0, 4)), np.empty((0, 5, 2)))
             )
             scene.boxes = np.vstack([scene.boxes, box[None]]).astype(np.float32)
             scene.points = np.concatenate([scene.points, points[None]]).astype(np.float32)
@@ -100,7 +100,7 @@ def read_scenes(folder: Path) -> list[Picture]:
     return list(scenes.values())
 
 
-def read_crops(folder: Path) -> tuple[list[Picture], list[Face]]:
+def read_crops(folder: Path) -> tuple[list[AnnotatedImage], list[Face]]:
     """All crops of `folder`/faces.csv with their face, and their lines. Raises `DataError`."""
     faces = read_catalogue(folder)
     table = folder / "faces.csv"
@@ -111,7 +111,7 @@ def read_crops(folder: Path) -> tuple[list[Picture], list[Face]]:
             if missing:
                 raise DataError(f"{table} lacks the column {missing[0]!r}: the locator needs the faces' boxes")
             box, points = _face(_numbers(table, line, row, (*BOX, *POINTS)))
-            crops.append(Picture(face.path, face.source, group_key(face), box[None], points[None]))
+            crops.append(AnnotatedImage(face.path, face.source, group_key(face), box[None], points[None]))
     return crops, faces
 
 
@@ -123,12 +123,12 @@ def read_pixels(folder: Path, path: str) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _patches(folder: Path, pictures: list[Picture]) -> np.ndarray:
+def _patches(folder: Path, images: list[AnnotatedImage]) -> np.ndarray:
     """The first face of each picture as a 32 × 32 gray patch of mean 0 and length 1: [n, 1024]."""
-    patches = np.empty((len(pictures), 1024), np.float32)
-    for index, picture in enumerate(pictures):
-        gray = cv2.cvtColor(read_pixels(folder, picture.path), cv2.COLOR_RGB2GRAY)
-        x0, y0, x1, y1 = picture.boxes[0]
+    patches = np.empty((len(images), 1024), np.float32)
+    for index, image in enumerate(images):
+        gray = cv2.cvtColor(read_pixels(folder, image.path), cv2.COLOR_RGB2GRAY)
+        x0, y0, x1, y1 = image.boxes[0]
         frame = cv2.getAffineTransform(
             np.array([[x0, y0], [x1, y0], [x0, y1]], np.float32), np.array([[0, 0], [31, 0], [0, 31]], np.float32)
         )

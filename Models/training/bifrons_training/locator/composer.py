@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bifrons_training.locator.catalogue import Picture, Split, read_pixels
+from bifrons_training.locator.catalogue import AnnotatedImage, Split, read_pixels
 from bifrons_training.locator.composition import SIDE, Composition, PlacedFaces, finish, moved_faces, similarity, warp
 from bifrons_training.locator.degradation import jitter_colours, screenshot, spoil
 from bifrons_training.locator.negatives import Random, beside, shuffled, texture, without_faces
@@ -23,13 +23,13 @@ from bifrons_training.locator.negatives import Random, beside, shuffled, texture
 class Composer:
     """Composes pictures from a split's scenes and crops."""
 
-    def __init__(self, folder: Path, scenes: list[Picture], crops: list[Picture]) -> None:
+    def __init__(self, folder: Path, scenes: list[AnnotatedImage], crops: list[AnnotatedImage]) -> None:
         if not scenes or not crops:
             raise ValueError("a composer needs at least one scene and one crop")
         self.folder = folder
         self.scenes = scenes
         self.crops = crops
-        by_source: dict[str, list[Picture]] = {}
+        by_source: dict[str, list[AnnotatedImage]] = {}
         for crop in crops:
             by_source.setdefault(crop.source, []).append(crop)
         # Sources count by the root of their size, so that no one look rules.
@@ -70,8 +70,8 @@ class Composer:
         width, height = _canvas_size(random, side)
         kind = random.random()
         if kind < 0.8:
-            picture, image = self._scene_pixels(random) if kind < 0.5 else self._crop(random)
-            image = without_faces(random, image, picture.boxes)
+            annotated, image = self._scene_pixels(random) if kind < 0.5 else self._crop(random)
+            image = without_faces(random, image, annotated.boxes)
             fit = max(width / image.shape[1], height / image.shape[0])
             scale = fit * float(np.exp(random.uniform(np.log(0.6), np.log(4.0))))
             source = np.array([image.shape[1], image.shape[0]]) * random.uniform(0.1, 0.9, 2)
@@ -87,14 +87,14 @@ class Composer:
             image, _ = screenshot(random, image, PlacedFaces.none())
         return finish(spoil(random, image), PlacedFaces.none())
 
-    def rotated(self, picture: Picture, degrees: float) -> Composition:
+    def rotated(self, scene: AnnotatedImage, degrees: float) -> Composition:
         """A scene, turned clockwise about its middle by `degrees`: for measuring, not for training."""
-        image = read_pixels(self.folder, picture.path)
+        image = read_pixels(self.folder, scene.path)
         height, width = image.shape[:2]
         scale = SIDE / max(width, height)
         centre = np.array([width, height]) / 2
         matrix = similarity(scale, degrees, centre, np.array([SIDE, SIDE]) / 2)
-        return finish(warp(image, matrix, SIDE, SIDE, cv2.BORDER_REFLECT_101), moved_faces(picture, matrix))
+        return finish(warp(image, matrix, SIDE, SIDE, cv2.BORDER_REFLECT_101), moved_faces(scene, matrix))
 
     def faceless(self, seed: int) -> np.ndarray:
         """A picture [h, w, 3] without a face: for measuring false alarms."""
@@ -103,12 +103,12 @@ class Composer:
 
     # Parts of a composition.
 
-    def _crop(self, random: Random) -> tuple[Picture, np.ndarray]:
+    def _crop(self, random: Random) -> tuple[AnnotatedImage, np.ndarray]:
         source = self._sources[int(random.choice(len(self._sources), p=self._weights))]
         crop = source[int(random.integers(len(source)))]
         return crop, read_pixels(self.folder, crop.path)
 
-    def _scene_pixels(self, random: Random) -> tuple[Picture, np.ndarray]:
+    def _scene_pixels(self, random: Random) -> tuple[AnnotatedImage, np.ndarray]:
         scene = self.scenes[int(random.integers(len(self.scenes)))]
         return scene, read_pixels(self.folder, scene.path)
 
@@ -154,14 +154,14 @@ class Composer:
         if kind < 0.25:
             return texture(random, width, height)
         if kind < 0.6:
-            picture, image = self._scene_pixels(random)
-            if (part := beside(random, image, picture.boxes)) is not None:
+            annotated, image = self._scene_pixels(random)
+            if (part := beside(random, image, annotated.boxes)) is not None:
                 size = (width, height)
                 return cv2.resize(
                     part, size, interpolation=cv2.INTER_AREA if part.shape[0] > height else cv2.INTER_LINEAR
                 )
-        picture, image = self._crop(random) if kind < 0.9 else self._scene_pixels(random)
-        image = without_faces(random, image, picture.boxes)
+        annotated, image = self._crop(random) if kind < 0.9 else self._scene_pixels(random)
+        image = without_faces(random, image, annotated.boxes)
         if kind >= 0.8:
             image = shuffled(random, image)
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -217,12 +217,12 @@ class Composer:
         """A part of a scene beside its faces, a head without its face, the pieces of one, or a texture."""
         kind = random.random()
         if kind < 0.5:
-            picture, image = self._scene_pixels(random)
-            if (part := beside(random, image, picture.boxes, smallest=0.06)) is not None:
+            annotated, image = self._scene_pixels(random)
+            if (part := beside(random, image, annotated.boxes, smallest=0.06)) is not None:
                 return part
         if kind < 0.85:
-            picture, image = self._crop(random)
-            image = without_faces(random, image, picture.boxes)
+            annotated, image = self._crop(random)
+            image = without_faces(random, image, annotated.boxes)
             return shuffled(random, image) if kind > 0.72 else image
         return texture(random, 96, int(random.integers(64, 129)))
 

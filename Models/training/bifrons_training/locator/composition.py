@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bifrons_training.locator.catalogue import Picture
+from bifrons_training.locator.catalogue import AnnotatedImage
 
 SIDE = 320
 SMALLEST = 8
@@ -97,12 +97,12 @@ def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndar
     return np.hstack([turn, (np.asarray(target) - turn @ np.asarray(source))[:, None]])
 
 
-def moved_faces(picture: Picture, matrix: np.ndarray) -> PlacedFaces:
+def moved_faces(annotated: AnnotatedImage, matrix: np.ndarray) -> PlacedFaces:
     """The faces of a picture after the affine map `matrix` [2, 3]."""
-    points = move_points(picture.points.astype(np.float64), matrix)
+    points = move_points(annotated.points.astype(np.float64), matrix)
     if np.linalg.det(matrix[:, :2]) < 0:  # Mirrored: the person's right eye is now the left one.
         points = points[:, [1, 0, 2, 4, 3]]
-    return PlacedFaces(move_boxes(picture.boxes.astype(np.float64), matrix), points, np.ones(len(picture.boxes)))
+    return PlacedFaces(move_boxes(annotated.boxes.astype(np.float64), matrix), points, np.ones(len(annotated.boxes)))
 
 
 def finish(image: np.ndarray, faces: PlacedFaces) -> Composition:

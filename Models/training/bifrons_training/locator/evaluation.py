@@ -51,7 +51,7 @@ class Tally:
     hits: list[bool] = field(default_factory=list)
     landmark_errors: list[float] = field(default_factory=list)
     turn_errors: list[float] = field(default_factory=list)
-    pictures: int = 0
+    images: int = 0
     false_boxes: int = 0
 
     def add(
@@ -63,7 +63,7 @@ class Tally:
         ignored: np.ndarray | None = None,
     ) -> None:
         """Counts one picture: boxes [n, 4] and landmarks [n, 5, 2] found against those that are there."""
-        self.pictures += 1
+        self.images += 1
         ignored = np.zeros(len(true), bool) if ignored is None else ignored
         table = overlaps(found, true) if len(found) and len(true) else np.zeros((len(found), len(true)))
         used: set[int] = set()
@@ -106,12 +106,12 @@ def _as_decoded(pixels: np.ndarray) -> preprocessing.Decoded:
     return preprocessing.Decoded(Image.fromarray(pixels), pixels.shape[1], pixels.shape[0], 1)
 
 
-def faceless_scores(locator: Locator, pictures: Iterable[np.ndarray]) -> list[list[float]]:
+def faceless_scores(locator: Locator, images: Iterable[np.ndarray]) -> list[list[float]]:
     """The probabilities of all boxes that a locator without a threshold sees in pictures without a face."""
     strict = locator.thresholds, locator.most
     locator.thresholds, locator.most = replace(locator.thresholds, score=0.02, turned=None), CANDIDATES
     try:
-        return [[1 / (1 + np.exp(-face.logit)) for face in locator.faces(_as_decoded(pixels))] for pixels in pictures]
+        return [[1 / (1 + np.exp(-face.logit)) for face in locator.faces(_as_decoded(pixels))] for pixels in images]
     finally:
         locator.thresholds, locator.most = strict
 
@@ -123,7 +123,7 @@ def choose_score(locator: Locator, folder: Path, split: Split, false_boxes: floa
     """
     composer = Composer.of(folder, split)
     scores = faceless_scores(locator, (composer.faceless(FIRST_SEED + n) for n in range(count)))
-    ordered = sorted((score for picture in scores for score in picture), reverse=True)
+    ordered = sorted((score for of_image in scores for score in of_image), reverse=True)
     allowed = int(false_boxes * count)
     threshold = ordered[allowed] if len(ordered) > allowed else 0.02
     return round(float(min(max(threshold + 0.005, 0.05), 0.95)), 3)
@@ -147,7 +147,7 @@ def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
             tally.add(boxes, points, scene.boxes, scene.points)
     composer = Composer(folder, split.held_out, split.held_out_crops)
     faceless = (_as_decoded(composer.faceless(FIRST_SEED + n)) for n in range(FACELESS))
-    false_boxes = sum(len(locator.faces(picture)) for picture in faceless) / FACELESS
+    false_boxes = sum(len(locator.faces(decoded)) for decoded in faceless) / FACELESS
 
     thresholds = asdict(locator.thresholds)
     report: dict[str, Any] = {**thresholds, "turned_looks": thresholds.pop("turned")}
@@ -167,8 +167,8 @@ def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
     report["turned"] = {}
     for degrees in ANGLES:
         tally = Tally()
-        for picture in (composer.rotated(scene, degrees) for scene in split.held_out):
-            tally.add(*_found(locator, _as_decoded(picture.pixels)), picture.boxes, picture.points, picture.ignored)
+        for turned in (composer.rotated(scene, degrees) for scene in split.held_out):
+            tally.add(*_found(locator, _as_decoded(turned.pixels)), turned.boxes, turned.points, turned.ignored)
         recall, count = tally.recall(20)
         report["turned"][str(degrees)] = {
             "faces": count,
@@ -178,8 +178,8 @@ def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
         }
     composed = Tally()
     for number in range(COMPOSED):
-        picture = composer.compose(FIRST_SEED + number)
-        composed.add(*_found(locator, _as_decoded(picture.pixels)), picture.boxes, picture.points, picture.ignored)
+        made = composer.compose(FIRST_SEED + number)
+        composed.add(*_found(locator, _as_decoded(made.pixels)), made.boxes, made.points, made.ignored)
     report["composed"] = {"pictures": COMPOSED, "false_boxes_per_picture": round(composed.false_boxes / COMPOSED, 4)}
     for low, high in ((8, 20), (20, 40), (40, 96), (96, SIDE + 1)):
         recall, count = composed.recall(low, high)

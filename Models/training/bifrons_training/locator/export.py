@@ -61,11 +61,11 @@ def prove(network: Locator, folder: Path) -> None:
         raise ExportError(f"{folder}: a cell differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}")
 
 
-def canary_picture() -> Image.Image:
+def canary_image() -> Image.Image:
     """The detectors' canary in a corner of a wider picture."""
-    picture = Image.new("RGB", (400, 300), (96, 120, 104))
-    picture.paste(canary.draw().resize((197, 192), Image.Resampling.BICUBIC), (170, 61))
-    return picture
+    image = Image.new("RGB", (400, 300), (96, 120, 104))
+    image.paste(canary.draw().resize((197, 192), Image.Resampling.BICUBIC), (170, 61))
+    return image
 
 
 def write_manifest(folder: Path, version: str, score: float, training: str, metrics: dict[str, float]) -> None:
@@ -94,9 +94,9 @@ def write_manifest(folder: Path, version: str, score: float, training: str, metr
         "licence": LICENCE,
     }
     _write(folder, manifest)
-    picture = canary_picture()
-    picture.save(folder / "canary.png", optimize=True)
-    tensor, _ = preprocessing.whole(picture, SIDE)
+    image = canary_image()
+    image.save(folder / "canary.png", optimize=True)
+    tensor, _ = preprocessing.whole(image, SIDE)
     logit = float(Served(folder).cells(tensor)[:, 0].max())
     manifest["canary"] = {"file": "canary.png", "logit": round(logit, 5), "tolerance": 0.02}
     _write(folder, manifest)

@@ -41,13 +41,13 @@ class LocatorLoss:
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """The loss of cells [n, c, 15] against states [n, c] and values [n, c, 14], and its parts for the log."""
         positive = state == FACE
-        picture, cell = positive.nonzero(as_tuple=True)
-        said, true = cells[picture, cell], values[picture, cell]
+        image, cell = positive.nonzero(as_tuple=True)
+        said, true = cells[image, cell], values[image, cell]
         centre, stride = self.centres[cell], self.strides[cell, None]
         boxes = torch.cat([centre - said[:, 1:3] * stride, centre + said[:, 3:5] * stride], dim=1)
         overlap, generalised = overlaps(boxes, true[:, :4])
         quality = torch.zeros_like(cells[..., 0])
-        quality[picture, cell] = overlap.detach().clamp(min=0.05)
+        quality[image, cell] = overlap.detach().clamp(min=0.05)
         logits = cells[..., 0]
         entropy = functional.binary_cross_entropy_with_logits(logits, quality, reduction="none")
         focus = (quality - logits.detach().sigmoid()).abs() ** 2

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from bifrons_training.errors import DataError
 from bifrons_training.locator.network import Locator
 
-PICTURES = 192
+IMAGES = 192
 """Compositions that set the norms' statistics."""
 
 
@@ -32,7 +32,7 @@ def read(file: Path) -> dict[str, Tensor]:
     }
 
 
-def restore(file: Path, pictures: np.ndarray) -> Locator:
+def restore(file: Path, images: np.ndarray) -> Locator:
     """The locator of `file` in eval mode, its norms set by `pictures` [n, 3, SIDE, SIDE] float32.
 
     Raises `DataError` when the file is of another network.
@@ -64,7 +64,7 @@ def restore(file: Path, pictures: np.ndarray) -> Locator:
                 bias = state[f"{norm}.bias"]
                 bias.copy_(_taken(file, weights, f"{path}.weight_bias", bias.shape))
         folded = {path: norm for path, norm in pairs.items() if f"{norm}.weight" not in weights}
-        statistics = _measured(network, list(folded), torch.from_numpy(pictures))
+        statistics = _measured(network, list(folded), torch.from_numpy(images))
         for path, norm in folded.items():
             _unfold(network.get_submodule(path), network.get_submodule(norm), *statistics[path], lengths[path])
     network.eval()
@@ -97,7 +97,7 @@ def _taken(file: Path, weights: dict[str, Tensor], name: str, shape: torch.Size)
     return weights[name]
 
 
-def _measured(network: Locator, paths: list[str], pictures: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+def _measured(network: Locator, paths: list[str], images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Mean and variance of each channel behind each convolution."""
     statistics: dict[str, tuple[Tensor, Tensor]] = {}
 
@@ -109,7 +109,7 @@ def _measured(network: Locator, paths: list[str], pictures: Tensor) -> dict[str,
         network.get_submodule(path).register_forward_hook(lambda _, __, output, path=path: measure(path, output))
         for path in paths
     ]
-    network(pictures)
+    network(images)
     for hook in hooks:
         hook.remove()
     return statistics

@@ -29,7 +29,7 @@ from bifrons_training.locator.composition import SIDE, Composition
 from bifrons_training.locator.hard_negatives import Miner
 from bifrons_training.locator.losses import LocatorLoss
 from bifrons_training.locator.network import Locator
-from bifrons_training.locator.published_weights import PICTURES, restore
+from bifrons_training.locator.published_weights import IMAGES, restore
 from bifrons_training.locator.targets import assign, tensor
 from bifrons_training.training.optimisation import learning_rate, update_ema
 
@@ -127,8 +127,8 @@ class Run:
 
     def load_published(self, published: Path, composer: Composer) -> None:
         """Takes over the weights of a published locator's folder."""
-        pictures = np.stack([tensor(composer.compose(number).pixels) for number in range(PICTURES)])
-        state = restore(published / "model.onnx", pictures).state_dict()
+        images = np.stack([tensor(composer.compose(number).pixels) for number in range(IMAGES)])
+        state = restore(published / "model.onnx", images).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
         self.begun_from = json.loads((published / "manifest.json").read_text(encoding="utf-8"))["version"]
@@ -217,13 +217,13 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float, compi
             shown = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
             done = run.seconds / seconds
             rate = run.step * BATCH / run.seconds
-            print(f"locator {done:4.0%}  {rate:5.1f} pictures/s  {shown}", file=sys.stderr, flush=True)
+            print(f"locator {done:4.0%}  {rate:5.1f} images/s  {shown}", file=sys.stderr, flush=True)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save()
             saved = time.monotonic()
 
 
-def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:
+def write_curve(checkpoint: Path, table: Path, plot: Path) -> None:
     """The losses of a checkpoint's training as CSV and as a plot."""
     curve = torch.load(checkpoint, weights_only=True)["curve"]
     if not curve:
@@ -242,4 +242,4 @@ def write_curve(checkpoint: Path, table: Path, picture: Path) -> None:
     axes[1].plot(minutes, [row["iou"] for row in curve], color="tab:green")
     axes[1].set(xlabel="minutes", ylabel="mean IoU of the cells that see a face")
     figure.tight_layout()
-    figure.savefig(picture, dpi=110, metadata={"Software": None})
+    figure.savefig(plot, dpi=110, metadata={"Software": None})

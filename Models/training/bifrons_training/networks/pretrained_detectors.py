@@ -35,7 +35,7 @@ def build(name: str) -> detectors.Detector:
     return detector
 
 
-def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.Detector:
+def from_pretrained(name: str, work: Path, images: np.ndarray) -> detectors.Detector:
     """A detector whose body has the weights that others trained, fetched into `work`.
 
     `pictures` [n, side, side, 3] uint8 set the norms where the weights come without: of the ResNet's, and of the
@@ -49,7 +49,7 @@ def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.De
             if isinstance(module, ConvBN):
                 module.eval().fuse()
         load_resnet50_thin(folded, fetch(RESNET50_THIN, work))
-        unfold(folded, body, pictures)
+        unfold(folded, body, images)
     else:
         load_efficientnet_lite0(body, fetch(EFFICIENTNET_LITE0, work))
     norm = detector.body.norm
@@ -57,8 +57,8 @@ def from_pretrained(name: str, work: Path, pictures: np.ndarray) -> detectors.De
     detector.eval()
     norm.train()
     with torch.no_grad():
-        for start in range(0, len(pictures), 32):
-            detector(detectors.network_input(torch.from_numpy(pictures[start : start + 32])))
+        for start in range(0, len(images), 32):
+            detector(detectors.network_input(torch.from_numpy(images[start : start + 32])))
     norm.momentum = 0.1
     detector.to(memory_format=torch.channels_last)
     return detector

@@ -33,7 +33,7 @@ def read(file: Path) -> dict[str, Tensor]:
     return weights
 
 
-def restore(name: str, file: Path, pictures: np.ndarray) -> detectors.Detector:
+def restore(name: str, file: Path, images: np.ndarray) -> detectors.Detector:
     """The network `name` with the weights of `file`, its norms set by `pictures` [n, SIDE, SIDE, 3] uint8.
 
     Raises `DataError` when the file is of another network.
@@ -46,7 +46,7 @@ def restore(name: str, file: Path, pictures: np.ndarray) -> detectors.Detector:
         raise DataError(f"{file} does not hold the weights of today's {name}: train without it")
     folded.load_state_dict(weights)
     network = detectors.build(name)
-    unfold(folded, network, pictures)
+    unfold(folded, network, images)
     with torch.no_grad():
         network.head.weight.copy_(weights["head.weight"])
         network.head.bias.copy_(weights["head.bias"])
@@ -54,7 +54,7 @@ def restore(name: str, file: Path, pictures: np.ndarray) -> detectors.Detector:
     return network
 
 
-def unfold(folded: nn.Module, network: nn.Module, pictures: np.ndarray) -> None:
+def unfold(folded: nn.Module, network: nn.Module, images: np.ndarray) -> None:
     """Gives `network` the weights of its folded twin, and norms that undo what these do.
 
     Their statistics are those of `pictures`, [n, side, side, 3] uint8.
@@ -71,7 +71,7 @@ def unfold(folded: nn.Module, network: nn.Module, pictures: np.ndarray) -> None:
         for path, block in blocks.items()
     ]
     with torch.no_grad():
-        folded.eval()(torch.from_numpy(normalise(pictures)))
+        folded.eval()(torch.from_numpy(normalise(images)))
         for path, block in network.named_modules():
             if isinstance(block, ConvBN):
                 _unfold(block, blocks[path].convolution, *statistics[path])

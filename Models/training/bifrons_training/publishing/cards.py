@@ -26,12 +26,12 @@ WHAT = {
 }
 
 
-def training_paragraph(pictures: int, rows: list[dict[str, str]]) -> str:
+def training_paragraph(images: int, rows: list[dict[str, str]]) -> str:
     """What the weights were made of, for manifest and card: how many `pictures`, and the curve's `rows`."""
     seen = int(rows[-1]["images"]) if rows else 0
     minutes = float(rows[-1]["minutes"]) if rows else 0.0
     return (
-        f"{pictures} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
+        f"{images} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
         "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
         "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
         "and reconstructions of the real ones by small decoders (nearest, transposed convolution, pixel shuffle, bilinear). "

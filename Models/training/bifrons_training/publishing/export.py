@@ -38,7 +38,7 @@ class Explained(nn.Module):
         return self.network.explained(x)
 
 
-def export(network: detectors.Detector, file: Path, pictures: np.ndarray) -> None:
+def export(network: detectors.Detector, file: Path, images: np.ndarray) -> None:
     """Writes one ONNX file, weights inside, norms folded, batch size free; then proves it against `network`.
 
     `pictures` [n, SIDE, SIDE, 3] uint8 are scored by both.
@@ -51,7 +51,7 @@ def export(network: detectors.Detector, file: Path, pictures: np.ndarray) -> Non
     probes = {n: random.standard_normal((n, 3, side, side)).astype(np.float32) for n in (1, 8)}
     with torch.no_grad():
         expected = {n: network(torch.from_numpy(probe)).flatten().numpy() for n, probe in probes.items()}
-        seen = [network(torch.from_numpy(preprocessing.normalise(picture[None]))).item() for picture in pictures]
+        seen = [network(torch.from_numpy(preprocessing.normalise(image[None]))).item() for image in images]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -73,8 +73,8 @@ def export(network: detectors.Detector, file: Path, pictures: np.ndarray) -> Non
             raise ExportError(
                 f"{file}: at batch {n} a logit differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}"
             )
-    gap = float(np.abs(sigmoid(scorer.logits(pictures)) - sigmoid(np.array(seen))).max())
-    print(f"{file.parent.name}: on {len(pictures)} pictures the probability is at most {gap:.1g} from PyTorch's")
+    gap = float(np.abs(sigmoid(scorer.logits(images)) - sigmoid(np.array(seen))).max())
+    print(f"{file.parent.name}: on {len(images)} images the probability is at most {gap:.1g} from PyTorch's")
     if gap > PROBABILITY_TOLERANCE:
         raise ExportError(
             f"{file}: a probability differs from PyTorch's by {gap:.2g}, more than {PROBABILITY_TOLERANCE}"

@@ -34,12 +34,12 @@ def write_folder(
     `lines` holds the calibration's scale and bias for the networks in "f32" and in "int8". The canary's scores are
     computed, not assumed.
     """
-    picture = canary.draw()
-    picture.save(folder / "canary.png", optimize=True)
+    image = canary.draw()
+    image.save(folder / "canary.png", optimize=True)
 
     def served(file: str, line: tuple[float, float]) -> tuple[dict[str, str], dict[str, float], float]:
         scale, bias = line
-        logit = float(Scorer(folder / file).tensor_logits(preprocessing.tensor(picture))[0]) * scale + bias
+        logit = float(Scorer(folder / file).tensor_logits(preprocessing.tensor(image))[0]) * scale + bias
         network = {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
         return network, {"scale": scale, "bias": bias}, round(logit, 5)
 

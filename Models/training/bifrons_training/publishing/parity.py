@@ -29,7 +29,7 @@ from bifrons_training.evaluation.metrics import sigmoid
 from bifrons_training.evaluation.scorer import Scorer
 from bifrons_training.preprocessing.locating import Locator
 from bifrons_training.preprocessing.turning import turn_of
-from bifrons_training.publishing.parity_pictures import make
+from bifrons_training.publishing.parity_images import make
 from bifrons_training.workspace import MODELS
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -107,17 +107,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Preprocess a folder of pictures, for the comparison with Swift.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--pictures", type=Path, help="a folder; those in folders below it count as well")
+    parser.add_argument("--images", type=Path, help="a folder; those in folders below it count as well")
     parser.add_argument("--make", type=int, default=0, help="make so many pictures instead")
     parser.add_argument("--portrait", type=Path, help="the face that goes into the pictures that are made")
     parser.add_argument("--most", type=int, default=1 << 30, help="take no more than so many, evenly spread")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    pictures = options.pictures or options.out / "pictures"
+    images = options.images or options.out / "images"
     if options.make:
         with Image.open(options.portrait) as portrait:
-            make(pictures, portrait.convert("RGB"), options.make)
-    files = sorted(file for file in pictures.rglob("*") if file.suffix.lower() in SUFFIXES)
+            make(images, portrait.convert("RGB"), options.make)
+    files = sorted(file for file in images.rglob("*") if file.suffix.lower() in SUFFIXES)
     step = max(1, len(files) // options.most)
     locator = Locator(options.models / "locator")
     probabilities = Probabilities(options.models)

@@ -29,24 +29,24 @@ def available(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
     return [name for name, flag in INSTRUCTION_SETS.items() if flag in flags]
 
 
-def largest_moves(file: Path, pictures: np.ndarray) -> dict[str, float]:
+def largest_moves(file: Path, images: np.ndarray) -> dict[str, float]:
     """The largest difference of a raw logit from this processor's own, for every instruction set that it has.
 
     `pictures` are [n, SIDE, SIDE, 3] uint8.
     """
-    usual = Scorer(file, threads=1).logits(pictures)
-    return {name: float(np.abs(_logits(name, file, pictures) - usual).max()) for name in available()}
+    usual = Scorer(file, threads=1).logits(images)
+    return {name: float(np.abs(_logits(name, file, images) - usual).max()) for name in available()}
 
 
-def _logits(instruction_set: str, file: Path, pictures: np.ndarray) -> np.ndarray:
+def _logits(instruction_set: str, file: Path, images: np.ndarray) -> np.ndarray:
     # oneDNN looks at the variable once in a process.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _limit, (instruction_set,)) as pool:
-        return pool.submit(_score, file, pictures).result()
+        return pool.submit(_score, file, images).result()
 
 
 def _limit(instruction_set: str) -> None:
     os.environ["ONEDNN_MAX_CPU_ISA"] = instruction_set
 
 
-def _score(file: Path, pictures: np.ndarray) -> np.ndarray:
-    return Scorer(file, threads=1).logits(pictures)
+def _score(file: Path, images: np.ndarray) -> np.ndarray:
+    return Scorer(file, threads=1).logits(images)

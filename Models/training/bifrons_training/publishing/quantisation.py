@@ -20,8 +20,8 @@ SUBSET = 300
 
 def front(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
     """The convolution of fixed kernels that gives the picture and its residuals, and their cut (`layers.Residuals`)."""
-    picture = network.graph.input[0].name
-    convolution = next(node for node in network.graph.node if node.op_type == "Conv" and node.input[0] == picture)
+    input_name = network.graph.input[0].name
+    convolution = next(node for node in network.graph.node if node.op_type == "Conv" and node.input[0] == input_name)
     return convolution, next(node for node in network.graph.node if node.input[0] == convolution.output[0])
 
 
@@ -54,9 +54,9 @@ def quantise_front(network: onnx.ModelProto) -> None:
     }
     graph.initializer.remove(kernels)
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items())
-    picture = convolution.input[0]
+    input_name = convolution.input[0]
     steps = [
-        helper.make_node("Add", [picture, "front.shift"], ["front.shifted"], "front_shift"),
+        helper.make_node("Add", [input_name, "front.shift"], ["front.shifted"], "front_shift"),
         helper.make_node(
             "QuantizeLinear", ["front.shifted", "front.step", "front.zero"], ["front.levels"], "front_quantise"
         ),
@@ -77,7 +77,7 @@ def quantise_front(network: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def quantise(file: Path, out: Path, pictures: np.ndarray) -> None:
+def quantise(file: Path, out: Path, images: np.ndarray) -> None:
     """Writes the network `file` in int8 to `out`.
 
     `pictures` [n, SIDE, SIDE, 3] uint8 are training pictures, from which the ranges of activations are taken: those
@@ -87,14 +87,14 @@ def quantise(file: Path, out: Path, pictures: np.ndarray) -> None:
     network = onnx.load(file)
     name = network.graph.input[0].name
 
-    def feed(picture: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: preprocessing.normalise(picture)[None]}
+    def feed(image: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: preprocessing.normalise(image)[None]}
 
     made = nncf.quantize(
         network,
-        nncf.Dataset(list(pictures), feed),
+        nncf.Dataset(list(images), feed),
         preset=nncf.QuantizationPreset.MIXED,
-        subset_size=min(SUBSET, len(pictures)),
+        subset_size=min(SUBSET, len(images)),
         # What averages gains nothing in int8, and would round its input once more.
         ignored_scope=nncf.IgnoredScope(
             names=[node.name for node in front(network)], types=["AveragePool", "ReduceMean"]

@@ -15,18 +15,18 @@ from bifrons_training.evaluation.metrics import roc_auc, standard_error
 from bifrons_training.networks import detectors
 from bifrons_training.networks.precision import mixed_precision
 
-TRAINED_PICTURES = 250
+TRAINED_IMAGES = 250
 """How many pictures of the matched pair tell what is known by heart, about."""
 
 
 @torch.no_grad()
-def predict(network: nn.Module, pictures: np.ndarray, batch: int = 48) -> np.ndarray:
+def predict(network: nn.Module, images: np.ndarray, batch: int = 48) -> np.ndarray:
     """Raw logits of [n, side, side, 3] uint8 pictures, computed as in training; they are not those that are served."""
     network.eval()
     device = next(network.parameters()).device
     parts = []
-    for start in range(0, len(pictures), batch):
-        values = torch.from_numpy(pictures[start : start + batch]).to(device)
+    for start in range(0, len(images), batch):
+        values = torch.from_numpy(images[start : start + batch]).to(device)
         with mixed_precision(device.type):
             parts.append(network(detectors.network_input(values)).float().cpu())
     logits: np.ndarray = torch.cat(parts).flatten().numpy()
@@ -46,16 +46,16 @@ class Evaluator:
             "held_out": splits.calibration,
             "honest_pair": [p for p in splits.calibration if cache.faces[p].source == HONEST_SOURCE],
             "watched": splits.watched,
-            "trained_pair": pair[:: max(1, len(pair) // TRAINED_PICTURES)],
+            "trained_pair": pair[:: max(1, len(pair) // TRAINED_IMAGES)],
         }
         positions = sorted({p for part in parts.values() for p in part})
-        self._pictures = cache.inputs(positions, side)
+        self._images = cache.inputs(positions, side)
         self._labels = np.array([cache.faces[p].label for p in positions])
         self._parts = {name: np.isin(positions, part) for name, part in parts.items()}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """ROC AUCs; their `criterion`, the mean of those of the matched pair and of the watched sources; its error."""
-        scores = predict(network, self._pictures)
+        scores = predict(network, self._images)
         result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in self._parts.items()}
         known = [name for name in ("honest_pair", "watched") if not math.isnan(result[name])] or ["held_out"]
         errors = [standard_error(result[name], self._labels[self._parts[name]]) for name in known]

@@ -50,11 +50,11 @@ def train(
 
     losses, hits, saved, began, before = [], [], time.monotonic(), time.monotonic(), run.seconds
     with tqdm(total=100, initial=int(100 * done()), desc=run.name, unit="%", mininterval=10) as bar:
-        for pictures, targets in loader:
+        for images, targets in loader:
             progress = done()
             if progress >= 1:
                 break
-            loss, hit = run.train_step(pictures, targets, learning_rate(progress, run.recipe.peak_rate))
+            loss, hit = run.train_step(images, targets, learning_rate(progress, run.recipe.peak_rate))
             losses.append(loss)
             hits.append(hit)
             run.seconds = before + time.monotonic() - began

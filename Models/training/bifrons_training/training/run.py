@@ -63,15 +63,15 @@ class Run:
         device = next(self.network.parameters()).device
         self.teachers = [teacher.to(device) for teacher in teachers]
 
-    def load_pretrained(self, work: Path, pictures: np.ndarray) -> None:
+    def load_pretrained(self, work: Path, images: np.ndarray) -> None:
         """Takes over pretrained weights, fetched into `work`; `pictures` [n, side, side, 3] uint8 set the norms."""
-        state = pretrained_detectors.from_pretrained(self.name, work, pictures).state_dict()
+        state = pretrained_detectors.from_pretrained(self.name, work, images).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
 
-    def load_published(self, folder: Path, pictures: np.ndarray) -> None:
+    def load_published(self, folder: Path, images: np.ndarray) -> None:
         """Takes over the weights of a published model folder; `pictures` [n, SIDE, SIDE, 3] uint8 set the norms."""
-        state = published_weights.restore(self.name, folder / "model.onnx", pictures).state_dict()
+        state = published_weights.restore(self.name, folder / "model.onnx", images).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
         with (folder / "training.csv").open(newline="") as file:

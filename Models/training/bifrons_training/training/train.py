@@ -29,7 +29,7 @@ from bifrons_training.training.recipe import DEFAULT_MINUTES, SEEDS, Recipe
 from bifrons_training.training.run import Run, load_best
 from bifrons_training.workspace import DEFAULT_WORK, open_cache
 
-NORM_PICTURES = 256
+NORM_IMAGES = 256
 """How many held-out pictures set the norms of published weights."""
 
 
@@ -71,7 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def start(run: Run, options: argparse.Namespace, norm_pictures: np.ndarray) -> None:
+def start(run: Run, options: argparse.Namespace, norm_images: np.ndarray) -> None:
     """Gives a run its first weights: of its checkpoint, of `--begin-from`, or pretrained ones.
 
     `norm_pictures` [n, side, side, 3] uint8 set the norms of weights that come without.
@@ -79,7 +79,7 @@ def start(run: Run, options: argparse.Namespace, norm_pictures: np.ndarray) -> N
     if run.resume():
         print(f"{run.name}: goes on at step {run.step}, minute {run.seconds / 60:.1f}", flush=True)
     elif options.begin_from and options.begin_from.is_dir():
-        run.load_published(options.begin_from, norm_pictures)
+        run.load_published(options.begin_from, norm_images)
         print(f"{run.name}: begins with the weights of {options.begin_from}", flush=True)
     elif options.begin_from:
         print(
@@ -87,7 +87,7 @@ def start(run: Run, options: argparse.Namespace, norm_pictures: np.ndarray) -> N
             flush=True,
         )
     elif run.name in pretrained_detectors.NAMES:
-        run.load_pretrained(options.work, norm_pictures)
+        run.load_pretrained(options.work, norm_images)
 
 
 @program
@@ -111,7 +111,7 @@ def main() -> int:
     run = Run(options.model, options.run or options.work, recipe)
     run.teach_by([load_best(teacher.stem, teacher) for teacher in options.teachers])
     calibration = Splits.of(cache.faces, recipe.leave_out).calibration
-    start(run, options, cache.inputs(calibration[:: max(1, len(calibration) // NORM_PICTURES)], recipe.side))
+    start(run, options, cache.inputs(calibration[:: max(1, len(calibration) // NORM_IMAGES)], recipe.side))
     if not run.finished:
         reconstructions = None
         if recipe.pseudo:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from bifrons_training.augmentation.pictures import augment
 from bifrons_training.augmentation.reconstructions import VARIANTS, Reconstructions
 from bifrons_training.augmentation.spectrum import match_spectrum
+from bifrons_training.augmentation.transforms import augment
 from bifrons_training.data.pixel_cache import PixelCache
 from bifrons_training.training.sampling import RECONSTRUCTED, RESIZED, SOFTENED, UPSAMPLED
 
@@ -24,18 +24,18 @@ class TrainingViews(Dataset):
         views = np.empty((len(keys), self.side, self.side, 3), np.uint8)
         labels = np.empty(len(keys), np.float32)
         for number, (position, treatment, seed) in enumerate(keys):
-            picture = self._picture(position, treatment)
+            pixels = self._pixels(position, treatment)
             upsampling = {UPSAMPLED: True, RESIZED: False}.get(treatment)
             crop = self.cache.crop(position)
-            views[number] = augment(picture, crop, np.random.default_rng(seed), self.side, upsampling)
+            views[number] = augment(pixels, crop, np.random.default_rng(seed), self.side, upsampling)
             made = treatment == UPSAMPLED or RECONSTRUCTED <= treatment < SOFTENED
             labels[number] = made or self.cache.faces[position].label
         return torch.from_numpy(views), torch.from_numpy(labels)
 
-    def _picture(self, position: int, treatment: int) -> np.ndarray:
-        picture = np.asarray(self.cache.image(position))
+    def _pixels(self, position: int, treatment: int) -> np.ndarray:
+        pixels = np.asarray(self.cache.image(position))
         if treatment < RECONSTRUCTED:
-            return picture
+            return pixels
         assert self.reconstructions is not None
         made = self.reconstructions.image(position, (treatment - RECONSTRUCTED) % VARIANTS)
-        return match_spectrum(picture, made) if treatment >= SOFTENED else made
+        return match_spectrum(pixels, made) if treatment >= SOFTENED else made

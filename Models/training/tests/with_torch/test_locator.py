@@ -24,17 +24,17 @@ def test_its_cells_are_the_ones_that_workers_read():
     assert (cells[..., 1:5] >= 0).all()
 
 
-def test_a_few_steps_on_one_picture_lower_the_loss():
+def test_a_few_steps_on_one_image_lower_the_loss():
     torch.manual_seed(0)
     random = np.random.default_rng(0)
-    picture = Composition(
+    composition = Composition(
         random.integers(0, 256, (320, 240, 3), dtype=np.uint8),
         np.array([[20, 30, 60, 80], [100, 100, 230, 260]], np.float32),
         random.uniform(0, 200, (2, 5, 2)).astype(np.float32),
         np.array([False, False]),
     )
-    state, values = (torch.from_numpy(part)[None] for part in assign(picture))
-    image = torch.from_numpy(tensor(picture.pixels))[None]
+    state, values = (torch.from_numpy(part)[None] for part in assign(composition))
+    image = torch.from_numpy(tensor(composition.pixels))[None]
     locator, loss_of = network.Locator(), LocatorLoss()
     optimizer = torch.optim.AdamW(locator.parameters(), lr=4e-3)
     losses = []
@@ -58,20 +58,20 @@ def test_the_exported_file_computes_what_the_network_does(tmp_path):
 def test_a_published_locator_is_taken_up_again(tmp_path):
     torch.manual_seed(2)
     locator = network.Locator()
-    pictures = np.random.default_rng(0).standard_normal((6, 3, SIDE, SIDE)).astype(np.float32)
+    images = np.random.default_rng(0).standard_normal((6, 3, SIDE, SIDE)).astype(np.float32)
     with torch.no_grad():
-        locator.train()(torch.from_numpy(pictures))
+        locator.train()(torch.from_numpy(images))
         locator.scales.copy_(torch.tensor([0.1, -0.2, 0.3]))
         for module in locator.modules():  # The exporter writes equal parameters once, and trained ones never are.
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
         locator.output.bias.add_(0.01 * torch.arange(15))
-        expected = locator.eval()(torch.from_numpy(pictures))
+        expected = locator.eval()(torch.from_numpy(images))
     export.export(locator, tmp_path / "model.onnx")
-    restored = published_weights.restore(tmp_path / "model.onnx", pictures)
+    restored = published_weights.restore(tmp_path / "model.onnx", images)
     with torch.no_grad():
-        assert torch.allclose(restored(torch.from_numpy(pictures)), expected, atol=1e-3)
+        assert torch.allclose(restored(torch.from_numpy(images)), expected, atol=1e-3)
     assert torch.allclose(restored.scales, locator.scales)
     # Convolutions have the length of fresh ones again, but for channels that are the same everywhere in these pictures.
     fresh = network.Locator()

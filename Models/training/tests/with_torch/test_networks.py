@@ -36,10 +36,10 @@ def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
 
 
-def test_the_picture_stands_beside_its_residuals_unchanged():
-    picture = torch.from_numpy(normalise(np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)))
-    made = layers.Residuals()(picture)
-    assert made.shape == (1, 12, 40, 40) and torch.equal(made[:, :3], picture)
+def test_the_image_stands_beside_its_residuals_unchanged():
+    image = torch.from_numpy(normalise(np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)))
+    made = layers.Residuals()(image)
+    assert made.shape == (1, 12, 40, 40) and torch.equal(made[:, :3], image)
     assert made[:, 3:].abs().max() == layers.Residuals.CUT
     flat = layers.Residuals()(torch.full((1, 3, 40, 40), 0.7))
     assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # Nothing is left of what its neighbours predict.

@@ -21,7 +21,7 @@ from bifrons_training.networks.layers import ConvBN
 from bifrons_training.networks.pretrained_weights import EFFICIENTNET_LITE0, RESNET50_THIN, fetch
 from bifrons_training.workspace import DEFAULT_WORK
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (6, 96, 96, 3)).astype(np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 96, 96, 3)).astype(np.uint8)
 
 
 def folded(body):
@@ -60,21 +60,21 @@ def test_the_efficientnets_norms_know_the_scale_and_order_of_its_input():
 
 @pytest.mark.parametrize("name", pretrained_detectors.NAMES)
 def test_a_detector_begins_as_the_body_with_norms_and_an_open_answer(name):
-    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, PICTURES).eval()
-    x = detectors.network_input(torch.from_numpy(PICTURES))
+    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, IMAGES).eval()
+    x = detectors.network_input(torch.from_numpy(IMAGES))
     with torch.no_grad():
-        assert torch.equal(detector(x), torch.zeros(len(PICTURES), 1))
+        assert torch.equal(detector(x), torch.zeros(len(IMAGES), 1))
         features = detector.body(x).mean((2, 3))
         without = detector.body.features.stem.noise.weight.abs().sum()
     assert without == 0
-    assert features.shape[0] == len(PICTURES) and torch.isfinite(features).all()
+    assert features.shape[0] == len(IMAGES) and torch.isfinite(features).all()
 
 
 def test_norms_given_back_to_the_resnet_change_nothing():
     body, _ = resnet50_thin()
     load_resnet50_thin(folded(body), fetch(RESNET50_THIN, DEFAULT_WORK))
-    detector = pretrained_detectors.from_pretrained("resnet50", DEFAULT_WORK, PICTURES).eval()
-    x = detectors.network_input(torch.from_numpy(PICTURES))
+    detector = pretrained_detectors.from_pretrained("resnet50", DEFAULT_WORK, IMAGES).eval()
+    x = detectors.network_input(torch.from_numpy(IMAGES))
     with torch.no_grad():
         wanted, made = body(x), detector.body.features(x)
     assert float((made - wanted).abs().max()) < 1e-3 * float(wanted.abs().max())
@@ -91,9 +91,9 @@ def test_every_parameter_learns_at_one_rate(name):
 
 @pytest.mark.parametrize("name", pretrained_detectors.NAMES)
 def test_maps_average_to_the_logit(name):
-    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, PICTURES).eval()
+    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, IMAGES).eval()
     nn.init.normal_(detector.head.weight)
-    x = detectors.network_input(torch.from_numpy(PICTURES))
+    x = detectors.network_input(torch.from_numpy(IMAGES))
     with torch.no_grad():
         logits, maps = detector.explained(x)
         assert torch.allclose(logits, detector(x), atol=1e-4) and torch.allclose(
@@ -103,10 +103,10 @@ def test_maps_average_to_the_logit(name):
 
 @pytest.mark.parametrize("name", pretrained_detectors.NAMES)
 def test_folding_the_norms_changes_neither_logit_nor_map(name):
-    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, PICTURES).eval()
+    detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, IMAGES).eval()
     nn.init.normal_(detector.head.weight)
     nn.init.normal_(detector.body.features.stem.noise.weight)
-    x = detectors.network_input(torch.from_numpy(PICTURES))
+    x = detectors.network_input(torch.from_numpy(IMAGES))
     with torch.no_grad():
         before = detector.explained(x)
         after = detectors.fold_norms(copy.deepcopy(detector)).explained(x)

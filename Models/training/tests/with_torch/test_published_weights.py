@@ -9,7 +9,7 @@ from bifrons_training.networks import detectors, published_weights
 from bifrons_training.preprocessing import SIDE, normalise
 from bifrons_training.publishing.export import export
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +20,17 @@ def exported(tmp_path_factory):
         network.train()(torch.randn(4, 3, SIDE, SIDE))
         network.head.weight.mul_(5)
     network.eval()
-    tensor = torch.from_numpy(normalise(PICTURES))
+    tensor = torch.from_numpy(normalise(IMAGES))
     with torch.no_grad():
         expected = network(tensor)
     file = tmp_path_factory.mktemp("published") / "model.onnx"
-    export(network, file, PICTURES)
+    export(network, file, IMAGES)
     return file, tensor, expected
 
 
 def test_the_network_computes_what_the_file_does(exported):
     file, tensor, expected = exported
-    network = published_weights.restore("inception", file, PICTURES)
+    network = published_weights.restore("inception", file, IMAGES)
     with torch.no_grad():
         assert torch.allclose(network(tensor), expected, atol=1e-3)
         # The pictures that set the norms have just these statistics, so that training starts from the same place.
@@ -42,4 +42,4 @@ def test_the_network_computes_what_the_file_does(exported):
 
 def test_another_network_is_refused(exported):
     with pytest.raises(DataError, match="weights of today's resnet"):
-        published_weights.restore("resnet", exported[0], PICTURES)
+        published_weights.restore("resnet", exported[0], IMAGES)

@@ -17,7 +17,7 @@ from bifrons_training.publishing.quantisation import quantise, quantise_front
 from bifrons_training.workspace import MODELS
 
 RANDOM = np.random.default_rng(0)
-PICTURES = np.stack(
+IMAGES = np.stack(
     [
         RANDOM.integers(0, light, (SIDE, SIDE, 3)).astype(np.uint8) // grey * grey
         for light in (60, 130, 256)
@@ -26,7 +26,7 @@ PICTURES = np.stack(
 )
 """Noise of three strengths, in steps of one to eight grey levels: a network answers each otherwise."""
 
-LABELS = np.arange(len(PICTURES)) % 2
+LABELS = np.arange(len(IMAGES)) % 2
 
 
 @pytest.fixture(scope="module", params=detectors.NAMES)
@@ -35,15 +35,15 @@ def folder(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     network = detectors.build(request.param)
     with torch.no_grad():
-        network.train()(torch.from_numpy(normalise(PICTURES)))
+        network.train()(torch.from_numpy(normalise(IMAGES)))
         network.head.weight.mul_(5)
-    export(network.eval(), folder / "model.onnx", PICTURES[:4])
-    quantise(folder / "model.onnx", folder / "model.int8.onnx", PICTURES)
+    export(network.eval(), folder / "model.onnx", IMAGES[:4])
+    quantise(folder / "model.onnx", folder / "model.int8.onnx", IMAGES)
     return folder
 
 
 def logits(network):
-    return Scorer(network.SerializeToString(), threads=1).logits(PICTURES)
+    return Scorer(network.SerializeToString(), threads=1).logits(IMAGES)
 
 
 def whole_weights(network):
@@ -75,9 +75,9 @@ def test_no_sum_of_the_published_networks_saturates(name):
 
 
 def test_each_precision_has_a_calibration_of_its_own(folder):
-    found = calibrate(folder, PICTURES, LABELS, PICTURES)
+    found = calibrate(folder, IMAGES, LABELS, IMAGES)
     for precision, file in (("f32", "model.onnx"), ("int8", "model.int8.onnx")):
-        raw = Scorer(folder / file).logits(PICTURES)
+        raw = Scorer(folder / file).logits(IMAGES)
         (scale,), bias = fit_logistic(raw[:, None], LABELS)
         assert found.lines[precision] == pytest.approx((scale, bias), abs=1e-6)
         assert found.validation[precision] == pytest.approx(scale * raw + bias, abs=1e-4)
@@ -85,7 +85,7 @@ def test_each_precision_has_a_calibration_of_its_own(folder):
 
 
 def test_older_instruction_sets_are_tried(folder):
-    moves = largest_moves(folder / "model.onnx", PICTURES[:4])
+    moves = largest_moves(folder / "model.onnx", IMAGES[:4])
     assert moves.keys() == set(available()) and "SSE41" in moves
     assert max(moves.values()) < 1e-3
 

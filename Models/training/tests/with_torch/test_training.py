@@ -32,7 +32,7 @@ def first_batches(count, **recipe):
     return [next(batches) for _ in range(count)]
 
 
-def test_half_of_a_batch_is_real_and_pseudo_fakes_are_of_its_own_pictures():
+def test_half_of_a_batch_is_real_and_pseudo_fakes_are_of_its_own_images():
     for keys in first_batches(50, pseudo=0.25):
         real, made = keys[:24], keys[24:]
         assert len(keys) == Recipe().batch == 48
@@ -72,17 +72,17 @@ def test_faces_keep_their_middle_in_the_surroundings_of_others():
     assert sorted(corners.tolist()) == list(range(6)) and not torch.equal(corners, x[:, 0, 0, 0])
 
 
-def test_a_picture_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
-    picture = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
-    made = cv2.GaussianBlur(picture, (0, 0), 0.8)
-    filtered = spectrum.match_spectrum(picture, made)
-    assert spectrum.sharpness(made) < 0.2 * spectrum.sharpness(picture)
+def test_a_image_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
+    image = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
+    made = cv2.GaussianBlur(image, (0, 0), 0.8)
+    filtered = spectrum.match_spectrum(image, made)
+    assert spectrum.sharpness(made) < 0.2 * spectrum.sharpness(image)
     assert spectrum.sharpness(filtered) == pytest.approx(spectrum.sharpness(made), rel=0.1)
     # A Gaussian is alike in all directions: there is nothing else to tell the two apart, but for the borders.
     assert np.abs(filtered[8:-8, 8:-8].astype(int) - made[8:-8, 8:-8]).mean() < 1
 
 
-class OnePicture:
+class OneImage:
     """As much of a cache and of reconstructions as views are made from: a real picture, and a softer one of it."""
 
     faces = (Face("real.jpg", "train", 0, "", "", "g"),)
@@ -99,24 +99,24 @@ class OnePicture:
 
 
 def test_a_pair_is_equally_sharp_and_labelled_by_who_made_it():
-    one = OnePicture()
+    one = OneImage()
     views = TrainingViews(one, one, 96)
     treatments = [*ALIKE, *ALIKE.values(), sampling.PLAIN]
-    pictures, labels = views[[(0, treatment, 7) for treatment in treatments]]
+    images, labels = views[[(0, treatment, 7) for treatment in treatments]]
     assert labels.tolist() == [1.0] * len(ALIKE) + [0.0] * (len(ALIKE) + 1)
-    sharp = dict(zip(treatments, (spectrum.sharpness(p) for p in pictures.numpy()), strict=True))
+    sharp = dict(zip(treatments, (spectrum.sharpness(p) for p in images.numpy()), strict=True))
     for variant in range(reconstructions.VARIANTS):
         made, own = sharp[sampling.RECONSTRUCTED + variant], sharp[sampling.SOFTENED + variant]
         assert own == pytest.approx(made, rel=0.2) and own < 0.5 * sharp[sampling.PLAIN]
 
 
 @pytest.mark.parametrize(("kind", "depth"), decoders.DECODERS)
-def test_reconstructions_have_the_pictures_size(kind, depth):
+def test_reconstructions_have_the_images_size(kind, depth):
     network = decoders.Autoencoder(kind, depth).eval()
-    picture = np.zeros((75, 130, 3), np.uint8)
+    image = np.zeros((75, 130, 3), np.uint8)
     for scale in reconstructions.SCALES:
-        made = decoders.reconstruct(network, picture, scale)
-        assert made.shape == picture.shape and made.dtype == np.uint8
+        made = decoders.reconstruct(network, image, scale)
+        assert made.shape == image.shape and made.dtype == np.uint8
 
 
 def test_a_run_goes_on_where_it_was(tmp_path):

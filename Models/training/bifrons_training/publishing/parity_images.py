@@ -45,26 +45,26 @@ ODD = ((1, 1), (8, 8), (20000, 10), (10, 1400), (2, 700))
 def canvas(random: Random, width: int, height: int) -> Image.Image:
     """A texture: coarse noise, and shapes on it."""
     cells = random.integers(0, 256, (int(random.integers(2, 30)), int(random.integers(2, 30)), 3), dtype=np.uint8)
-    picture = Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(picture)
+    image = Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(image)
     for _ in range(int(random.integers(0, 12))):
         x, y = random.uniform(0, width), random.uniform(0, height)
         reach = random.uniform(0, max(width, height) / 4)
         pen.ellipse((x, y, x + reach, y + reach), fill=tuple(int(v) for v in random.integers(0, 256, 3)))
-    return picture
+    return image
 
 
 def compose(random: Random, portrait: Image.Image, width: int, height: int) -> Image.Image:
     """A texture with one to three portraits, turned, cut and blurred as it comes."""
-    picture = canvas(random, width, height)
+    image = canvas(random, width, height)
     for _ in range(int(random.integers(1, 4))):
         scale = float(np.exp(random.uniform(np.log(0.2), np.log(1.5)))) * min(width, height) / portrait.width
         size = (max(1, int(portrait.width * scale)), max(1, int(portrait.height * scale)))
         degrees = random.normal(0, 15) if random.random() < 0.5 else random.uniform(0, 360)
         pasted = portrait.resize(size, Image.Resampling.LANCZOS).rotate(degrees, expand=False)
         place = (int(random.uniform(-0.2, 0.7) * width), int(random.uniform(-0.2, 0.6) * height))
-        picture.paste(pasted, place)
-    return picture.filter(ImageFilter.GaussianBlur(1)) if random.random() < 0.2 else picture
+        image.paste(pasted, place)
+    return image.filter(ImageFilter.GaussianBlur(1)) if random.random() < 0.2 else image
 
 
 def profile(mode: str, number: int) -> bytes | None:
@@ -105,38 +105,38 @@ def make(folder: Path, portrait: Image.Image, count: int) -> None:
         size = (longest, max(1, int(longest * random.uniform(0.5, 1))))
         size = size if random.random() < 0.5 else size[::-1]
         if number < 2 * len(ODD):
-            picture = canvas(random, *ODD[number // 2])
+            image = canvas(random, *ODD[number // 2])
         elif number < 2 * len(ODD) + 2:
-            picture = Image.new("RGB", size, "white")
+            image = Image.new("RGB", size, "white")
         else:
-            picture = compose(random, portrait, *size)
+            image = compose(random, portrait, *size)
         exif = Image.Exif()
         if random.random() < 0.4:
             exif[0x0112] = int(random.integers(1, 9))
         if number % 2 == 0:
             options = dict(JPEGS[number // 2 % len(JPEGS)])
-            picture = picture.convert(options.pop("mode", "RGB"))
-            options["icc_profile"] = profile(picture.mode, number // 2 // len(JPEGS))
-            picture.save(folder / f"{number:04}.jpg", exif=exif, **options)
+            image = image.convert(options.pop("mode", "RGB"))
+            options["icc_profile"] = profile(image.mode, number // 2 // len(JPEGS))
+            image.save(folder / f"{number:04}.jpg", exif=exif, **options)
         else:
-            save_png(random, picture, number // 2, folder / f"{number:04}.png", exif)
+            save_png(random, image, number // 2, folder / f"{number:04}.png", exif)
 
 
-def save_png(random: Random, picture: Image.Image, number: int, file: Path, exif: Image.Exif) -> None:
+def save_png(random: Random, image: Image.Image, number: int, file: Path, exif: Image.Exif) -> None:
     """One of the PNG kinds, its colours told by a profile or in PNG's own way."""
     mode, round_ = PNGS[number % len(PNGS)], number // len(PNGS)
     if mode in ("RGBA", "LA"):
-        alpha = Image.fromarray(random.integers(0, 256, picture.size[::-1], dtype=np.uint8))
-        picture = picture.convert(mode)
-        picture.putalpha(alpha)
+        alpha = Image.fromarray(random.integers(0, 256, image.size[::-1], dtype=np.uint8))
+        image = image.convert(mode)
+        image.putalpha(alpha)
     elif mode == "I;16":
-        gray = np.asarray(picture.convert("L")).astype(np.uint16)
-        picture = Image.fromarray(gray * 256 + random.integers(0, 256, gray.shape).astype(np.uint16))
+        gray = np.asarray(image.convert("L")).astype(np.uint16)
+        image = Image.fromarray(gray * 256 + random.integers(0, 256, gray.shape).astype(np.uint16))
     else:
-        picture = picture.convert(mode)
+        image = image.convert(mode)
     chunks = PngImagePlugin.PngInfo()
     said = NUMBERS[round_ // 2 % len(NUMBERS)] if round_ % 2 else None
     if said is not None:
         chunks.add(*said)
     kept = profile(mode, round_ // 2) if not round_ % 2 else None
-    picture.save(file, exif=exif, pnginfo=chunks, icc_profile=kept)
+    image.save(file, exif=exif, pnginfo=chunks, icc_profile=kept)

@@ -30,11 +30,11 @@ SMALLEST = 48
 cv2.setNumThreads(0)  # OpenCV's threads do not outlive a fork, and the loaders fork.
 
 Random = np.random.Generator
-Picture = np.ndarray
+Pixels = np.ndarray
 """[H, W, 3] uint8, RGB."""
 
 
-def frame(picture: Picture, crop: Crop, random: Random) -> Picture:
+def frame(pixels: Pixels, crop: Crop, random: Random) -> Pixels:
     """A square cut at the picture's own resolution: the face fills 35 to 95 % of it, most often about 60 %.
 
     What sticks out of the picture is mirrored.
@@ -58,28 +58,28 @@ def frame(picture: Picture, crop: Crop, random: Random) -> Picture:
     )
     matrix[:, 2] = middle - matrix[:, :2] @ np.full(2, (side - 1) / 2)
     flags = kernel | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.warpAffine(pixels, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def resample(picture: Picture, side: int, random: Random) -> Picture:
+def resample(pixels: Pixels, side: int, random: Random) -> Pixels:
     """Another size, by a random kernel; areas are averaged where that is asked for or much is left out."""
     kernel = KERNELS[random.integers(len(KERNELS))]
-    if side < 0.6 * len(picture):
+    if side < 0.6 * len(pixels):
         kernel = cv2.INTER_AREA
-    return cv2.resize(picture, (side, side), interpolation=kernel)
+    return cv2.resize(pixels, (side, side), interpolation=kernel)
 
 
-def shrink(picture: Picture, random: Random, lowest: float = 0.25) -> Picture:
+def shrink(pixels: Pixels, random: Random, lowest: float = 0.25) -> Pixels:
     """A random smaller size, and back again more often than not."""
-    side = len(picture)
-    small = resample(picture, max(SMALLEST, round(side * random.uniform(lowest, 1.0))), random)
+    side = len(pixels)
+    small = resample(pixels, max(SMALLEST, round(side * random.uniform(lowest, 1.0))), random)
     return resample(small, side, random) if random.random() < 0.6 else small
 
 
-def recompress(picture: Picture, random: Random, low: int = 35, high: int = 98) -> Picture:
+def recompress(pixels: Pixels, random: Random, low: int = 35, high: int = 98) -> Pixels:
     """One pass through JPEG at a random quality, subsampling and offset of the grid."""
     left, top = (int(v) for v in random.integers(0, 8, 2))
-    padded = cv2.copyMakeBorder(picture, top, 0, left, 0, cv2.BORDER_REFLECT_101) if left or top else picture
+    padded = cv2.copyMakeBorder(pixels, top, 0, left, 0, cv2.BORDER_REFLECT_101) if left or top else pixels
     options = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(low, high))]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLINGS[(0, 1, 2, 2)[random.integers(4)]]]
     _, packed = cv2.imencode(".jpg", padded[..., ::-1], options)
@@ -88,7 +88,7 @@ def recompress(picture: Picture, random: Random, low: int = 35, high: int = 98) 
     return decoded[top:, left:, ::-1]
 
 
-def jitter_colour(picture: Picture, random: Random) -> Picture:
+def jitter_colour(pixels: Pixels, random: Random) -> Pixels:
     """Gamma, contrast, light and white balance by one table a channel, and saturation."""
     ramp = np.linspace(0, 1, 256)
     gamma, contrast, light = random.uniform(0.75, 1.33), random.uniform(0.8, 1.2), random.uniform(-0.06, 0.06)
@@ -96,16 +96,16 @@ def jitter_colour(picture: Picture, random: Random) -> Picture:
     table = np.clip(np.stack(tables, -1) * 255 + 0.5, 0, 255).astype(np.uint8)
     saturation = random.uniform(0.6, 1.35) if random.random() < 0.5 else 1.0
     grey = random.random() < 0.04
-    picture = cv2.LUT(np.ascontiguousarray(picture), table[None])
+    pixels = cv2.LUT(np.ascontiguousarray(pixels), table[None])
     if saturation != 1.0 or grey:
-        plain = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        picture = plain if grey else cv2.addWeighted(picture, saturation, plain, 1 - saturation, 0)
-    return picture
+        plain = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        pixels = plain if grey else cv2.addWeighted(pixels, saturation, plain, 1 - saturation, 0)
+    return pixels
 
 
-def add_noise(picture: Picture, random: Random) -> Picture:
+def add_noise(pixels: Pixels, random: Random) -> Pixels:
     """Noise of a sensor: of all channels or of brightness alone, fine or in grains of two pixels."""
-    side = len(picture)
+    side = len(pixels)
     grain = 2 if random.random() < 0.3 else 1
     size = -(-side // grain)
     y, x = (int(v) for v in random.integers(0, max(1, len(NOISE) - size), 2))
@@ -114,30 +114,30 @@ def add_noise(picture: Picture, random: Random) -> Picture:
         noise = np.repeat(noise[..., :1], 3, axis=-1)
     if noise.shape[0] != side or grain > 1:
         noise = cv2.resize(noise, (side, side), interpolation=cv2.INTER_LINEAR)
-    return cv2.add(picture, noise, dtype=cv2.CV_8U)
+    return cv2.add(pixels, noise, dtype=cv2.CV_8U)
 
 
-def sharpen(picture: Picture, random: Random) -> Picture:
+def sharpen(pixels: Pixels, random: Random) -> Pixels:
     """Unsharp masking."""
     amount, sigma = float(random.uniform(0.3, 1.2)), float(random.uniform(0.6, 1.6))
-    return cv2.addWeighted(picture, 1 + amount, cv2.GaussianBlur(picture, (0, 0), sigma), -amount, 0)
+    return cv2.addWeighted(pixels, 1 + amount, cv2.GaussianBlur(pixels, (0, 0), sigma), -amount, 0)
 
 
-def screenshot(picture: Picture, random: Random) -> Picture:
+def screenshot(pixels: Pixels, random: Random) -> Pixels:
     """Shown at another size on a screen, caught there without loss, and shown smaller again."""
-    side = len(picture)
-    shown = resample(picture, min(512, round(side * random.uniform(1.1, 1.9))), random)
+    side = len(pixels)
+    shown = resample(pixels, min(512, round(side * random.uniform(1.1, 1.9))), random)
     return resample(shown, max(SMALLEST, round(side * random.uniform(0.7, 1.1))), random)
 
 
-def upsample(picture: Picture, random: Random, simulated: bool) -> Picture:
+def upsample(pixels: Pixels, random: Random, simulated: bool) -> Pixels:
     """Halved and doubled again: as generators do it (Zhang et al. 2019, AutoGAN), or by an ordinary kernel.
 
     A transposed convolution puts zeros between the pixels and smooths with a kernel that nothing forces to weigh the
     four places of a pixel alike; here it is a bilinear one with random errors.
     """
-    side = len(picture) // 2 * 2
-    small = cv2.resize(picture, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+    side = len(pixels) // 2 * 2
+    small = cv2.resize(pixels, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
     errors = random.normal(0, random.uniform(0.004, 0.03), (4, 4)).astype(np.float32)
     nearest = random.random() < 0.3
     if not simulated:
@@ -152,23 +152,23 @@ def upsample(picture: Picture, random: Random, simulated: bool) -> Picture:
     return upsampled
 
 
-def cutout(picture: Picture, random: Random) -> None:
+def cutout(pixels: Pixels, random: Random) -> None:
     """A rectangle of one colour over it, in place."""
-    height, width = (int(len(picture) * random.uniform(0.1, 0.4)) for _ in range(2))
-    y, x = int(random.uniform(0, len(picture) - height)), int(random.uniform(0, len(picture) - width))
-    picture[y : y + height, x : x + width] = random.integers(0, 256, 3)
+    height, width = (int(len(pixels) * random.uniform(0.1, 0.4)) for _ in range(2))
+    y, x = int(random.uniform(0, len(pixels) - height)), int(random.uniform(0, len(pixels) - width))
+    pixels[y : y + height, x : x + width] = random.integers(0, 256, 3)
 
 
-def augment(picture: Picture, crop: Crop, random: Random, side: int, upsampling: bool | None = None) -> Picture:
+def augment(pixels: Pixels, crop: Crop, random: Random, side: int, upsampling: bool | None = None) -> Pixels:
     """A training view of a picture whose `crop` is what workers look at: [side, side, 3] uint8.
 
     `upsampling`: the picture is halved and doubled first, True: as a generator would, False: as anybody would.
     """
     if random.random() < 0.25 and upsampling is None:
-        image = Image.fromarray(picture)
+        image = Image.fromarray(pixels)
         view = preprocessing.view(preprocessing.Decoded(image, *image.size, 1), crop.square, side, crop.turn)
         return view[:, ::-1] if random.random() < 0.5 else view
-    view = frame(picture, crop, random)
+    view = frame(pixels, crop, random)
     if upsampling is not None:
         view = upsample(view, random, upsampling)
     if random.random() < 0.45:

@@ -32,17 +32,17 @@ def plot(name: str, values: dict[str, Any], file: Path) -> None:
     figure.savefig(file, dpi=80, metadata={"Software": None})
 
 
-def coloured(picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def coloured(image: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """A map over its picture: red where the network saw signs of a generator, blue where of a camera."""
-    side = picture.shape[0]
+    side = image.shape[0]
     strength = np.clip(cells / 8, -1, 1)
     heat = np.asarray(Image.fromarray(strength).resize((side, side), Image.Resampling.BILINEAR))[..., None]
     tint = np.where(heat > 0, np.array([255.0, 40, 0]), np.array([0.0, 80, 255]))
-    shown: np.ndarray = (picture * (1 - 0.55 * np.abs(heat)) + tint * 0.55 * np.abs(heat)).astype(np.uint8)
+    shown: np.ndarray = (image * (1 - 0.55 * np.abs(heat)) + tint * 0.55 * np.abs(heat)).astype(np.uint8)
     return shown
 
 
-def sheet(file: Path, pictures: np.ndarray, labels: np.ndarray, logits: np.ndarray, scorer: Scorer) -> None:
+def sheet(file: Path, images: np.ndarray, labels: np.ndarray, logits: np.ndarray, scorer: Scorer) -> None:
     """Pictures beside their maps.
 
     Two rows each: the surest right, the surest wrong, random ones; real, then generated.
@@ -53,9 +53,9 @@ def sheet(file: Path, pictures: np.ndarray, labels: np.ndarray, logits: np.ndarr
         towards = logits[inside] * (1 if label else -1)
         order = inside[np.argsort(-towards)]
         for chosen in (order[:SHEET_COLUMNS], order[::-1][:SHEET_COLUMNS], random.choice(inside, SHEET_COLUMNS, False)):
-            maps = scorer.maps(pictures[chosen])
-            rows.append(np.concatenate(list(pictures[chosen]), axis=1))
+            maps = scorer.maps(images[chosen])
+            rows.append(np.concatenate(list(images[chosen]), axis=1))
             rows.append(
-                np.concatenate([coloured(pictures[p], cells) for p, cells in zip(chosen, maps, strict=True)], axis=1)
+                np.concatenate([coloured(images[p], cells) for p, cells in zip(chosen, maps, strict=True)], axis=1)
             )
     Image.fromarray(np.concatenate(rows)).save(file)
