@@ -1,4 +1,4 @@
-"""Draws what `bifrons-benchmarks scaling --csv FILE` wrote.
+"""Plots the CSV file that `bifrons-benchmarks scaling --csv FILE` writes.
 
     python Benchmarks/scaling.py FILE docs/images/scaling.png
 """
@@ -21,7 +21,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         label = f"{routers:.0f} router{'s' if routers > 1 else ''}"
         speed.plot(workers, [row["jobs_per_second"] for row in line], marker=".", label=label)
         tail.plot(workers, [row["open_p99_ms"] for row in line], marker=".", label=label)
-    for axis, title in (speed, "verdicts a second, as many as go"), (tail, "p99 at 70 % of that, ms"):
+    for axis, title in (speed, "verdicts per second, saturated"), (tail, "p99 at 70 % of that load, ms"):
         axis.set(xscale="log", yscale="log", xlabel="workers of each kind", title=title)
         axis.grid(alpha=0.3)
     speed.legend()

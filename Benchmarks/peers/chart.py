@@ -1,4 +1,4 @@
-"""The picture of a run: verdicts a second of each system, by scene, with the spread of the rounds."""
+"""The chart of a run: each system's verdicts per second for each scene, with the spread over the rounds."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from scenes import Scene  # noqa: E402
 from systems import System  # noqa: E402
 from tables import interface_rows, number  # noqa: E402
 
-# On white and on near black alike.
+# Legible on white and on near-black alike.
 INK = "#7d7d7d"
 OURS, LOCATES, OTHERS = "#2f81d6", "#c9762b", "#8a8f98"
 IN_FLIGHT = 32
@@ -25,7 +25,7 @@ def colour(system: System) -> str:
 
 
 def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path) -> None:
-    """Writes an SVG without a background; the same measurements give the same bytes."""
+    """Writes a chart as an SVG with a transparent background; equal measurements give equal bytes."""
     rows = interface_rows(systems)
     with pyplot.rc_context({
         "svg.hashsalt": "peers", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
@@ -48,6 +48,6 @@ def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path)
         titles = [title + ("" if system.finds_faces else " *") for system, _, title in rows]
         axes[0][0].set_yticks(range(len(rows)), titles)
         axes[0][0].invert_yaxis()
-        figure.supxlabel("* looks for no faces: mosec and LitServe score the centre, Flask the shrunk picture", fontsize=8)
+        figure.supxlabel("* finds no faces: mosec and LitServe score the centre, Flask the shrunk image", fontsize=8)
         figure.savefig(path, transparent=True, metadata={"Date": None})
         pyplot.close(figure)

@@ -1,10 +1,10 @@
-"""Measures Bifrons beside other servers of the same networks, turn by turn; writes tables, a picture and the numbers.
+"""Compares Bifrons with other servers of the same networks; writes tables, a chart and the raw numbers.
 
     python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--out FOLDER] [--go-on]
 
-In each round every system is started, asked, measured and ended, one after the other, so that noise of the machine hits
-all alike. The results are written after each round; `--go-on` adds the rounds that are missing. Exit status 1 if any
-answer was wrong or did not come; a promise that was not kept is only told.
+Each round starts, checks, measures and stops every system in turn, so that noise on the machine affects all of them
+alike. The results are written after each round; `--go-on` adds the missing rounds to existing results. The exit status
+is 1 if any answer was wrong or missing. A promise that was not kept is reported and does not change the exit status.
 """
 
 import argparse
@@ -27,15 +27,16 @@ from scenes import Scene
 from systems import ROOT, Running, System, known, running
 
 PACKAGES = ("mosec", "litserve", "openvino", "flask", "gunicorn", "tensorflow-cpu")
-# A p99 needs more answers than a rate.
+# A p99 needs more answers than a rate does, so tails are measured this many times as long.
 TAIL_LENGTH = 2
-# With fewer answers than this for each in flight, batches that the end cuts off weigh too much: then it takes longer.
+# With fewer answers than this per job in flight, the batches cut off at the end weigh too much. The load is then
+# repeated for LONGER times the duration.
 ENOUGH = 2
 LONGER = 4
 
 
 class Comparison:
-    """A run: what it measured and what went wrong so far."""
+    """A run: its measurements and errors so far."""
 
     def __init__(self, options: argparse.Namespace, folder: Path):
         self._seconds, self._warm_up = options.seconds, options.warm_up
@@ -48,9 +49,9 @@ class Comparison:
         self.errors: list[str] = []
 
     def resume(self, out: Path, machine: str) -> int:
-        """Takes over the rounds that an earlier run has written; returns how many.
+        """Loads the rounds that an earlier run wrote to `out` and returns their number.
 
-        Raises `LoadError` if they were not measured on this machine, with these packages and for as long.
+        Raises `LoadError` if they were measured on another machine, with other package versions or for another time.
         """
         file = out / "peers.json"
         if not file.is_file():
@@ -64,7 +65,7 @@ class Comparison:
         return numbers["rounds"]
 
     def round(self, number: int) -> None:
-        """Each round begins with another system."""
+        """Measures every system once. Each round begins with a different system."""
         first = number % len(self.chosen)
         for system in self.chosen[first:] + self.chosen[:first]:
             self._try(self._measure, number, system)
@@ -91,7 +92,7 @@ class Comparison:
                         self._load(started, number, interface, scene, in_flight)
 
     def _measure_tails(self, number: int) -> None:
-        """One in flight at Bifrons, alone and then beside mosec and LitServe, which have nothing to do."""
+        """Measures Bifrons with one job in flight, first alone and then while mosec and LitServe run idle."""
         portrait = dataclasses.replace(self._scenes[0], name="tails")
         seconds = self._seconds * TAIL_LENGTH
         mosec, litserve = (self._systems[name] for name in CROP_CENTRE)
@@ -120,7 +121,7 @@ class Comparison:
             outcome = load(LONGER * length)
         if not outcome.answers:
             raise LoadError(
-                f"{started.system.name} gave no answer of {scene.name} in {LONGER * length} s: measure for longer")
+                f"{started.system.name} gave no answer for {scene.name} in {LONGER * length} s: raise --seconds")
         measurement = Measurement(
             number, started.system.name, interface, scene.name, in_flight, outcome.per_second, outcome.p50_ms,
             outcome.p99_ms, outcome.answers, setting)
@@ -132,18 +133,18 @@ class Comparison:
             flush=True)
 
     def write(self, out: Path, machine: str, count: int) -> str:
-        """Writes the page, the picture and the numbers of so many rounds; returns the page."""
+        """Writes the page, the chart and the numbers of `count` rounds to the folder `out`; returns the page."""
         out.mkdir(parents=True, exist_ok=True)
         rounds = Rounds(self.measurements)
         heading = (
-            f"{machine}; rounds: {count}, of {self._seconds} s a load; medians (least to greatest); "
+            f"{machine}; rounds: {count}, of {self._seconds} s per load; medians (minimum to maximum); "
             f"{len(self.errors)} errors; {', '.join(f'{name} {version}' for name, version in versions().items())}.")
         page = tables.page(rounds, self.chosen, self._scenes, heading)
         (out / "peers.md").write_text(page)
         chart.draw(rounds, self.chosen, self._scenes, out / "peers.svg")
         numbers = {
             "machine": machine, "versions": versions(), "rounds": count, "seconds": self._seconds,
-            "pictures": {scene.name: len(scene.jpeg) for scene in self._scenes}, "errors": self.errors,
+            "images": {scene.name: len(scene.jpeg) for scene in self._scenes}, "errors": self.errors,
             "measurements": [dataclasses.asdict(measurement) for measurement in self.measurements],
         }
         (out / "peers.json").write_text(json.dumps(numbers, indent=1) + "\n")
@@ -162,27 +163,32 @@ def this_machine() -> str:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of each load")
-    parser.add_argument("--warm-up", type=int, default=1, help="seconds of the same load before it, not measured")
-    parser.add_argument("--precisions", type=lambda text: text.split(","), default=["f32", "int8"], help="of Bifrons")
-    parser.add_argument("--systems", type=lambda text: text.split(","), help="only these")
-    parser.add_argument("--bin", type=Path, default=ROOT / ".build/release", help="the folder of Bifrons's programs")
-    parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=5, help="duration of each load (default: %(default)s)")
     parser.add_argument(
-        "--go-on", action="store_true", help="keep the rounds that are in the folder of the results already")
+        "--warm-up", type=int, default=1, help="seconds of unmeasured load before each measured one (default: 1)")
+    parser.add_argument(
+        "--precisions", type=lambda text: text.split(","), default=["f32", "int8"],
+        help="precisions in which Bifrons is measured, separated by commas (default: f32,int8)")
+    parser.add_argument(
+        "--systems", type=lambda text: text.split(","), help="systems to measure, separated by commas (default: all)")
+    parser.add_argument(
+        "--bin", type=Path, default=ROOT / ".build/release", help="folder of the Bifrons executables")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers", help="folder for the results")
+    parser.add_argument(
+        "--go-on", action="store_true", help="keep the rounds already in the results folder and add the missing ones")
     given = parser.parse_args()
     names = [system.name for system in known(given.precisions)]
     if unknown := set(given.systems or ()).difference(names):
-        parser.error(f"there is no system {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
+        parser.error(f"unknown system {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
     if min(given.rounds, given.seconds, given.warm_up) < 1:
-        parser.error("--rounds, --seconds and --warm-up are whole numbers from 1 on")
+        parser.error("--rounds, --seconds and --warm-up must be at least 1")
     return given
 
 
 def main() -> int:
     given = options()
-    # So that what was started is ended, too.
+    # Exiting through SystemExit also stops the systems that are running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="bifrons-peers-") as folder:
         comparison, machine = Comparison(given, Path(folder)), this_machine()

@@ -1,16 +1,16 @@
-"""What rounds of measurements come to: medians with their spread, and ratios of what was measured in the same round."""
+"""Statistics over rounds of measurements: medians with their spread, and ratios taken within a round."""
 
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 ALONE, BESIDE = "alone", "beside idle peers"
-"""In which company a load was measured."""
+"""The two settings of a measured load: Bifrons by itself, or with idle peers on the same machine."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One load of one round."""
+    """The result of one load in one round: verdicts per second, latencies in milliseconds and the number of answers."""
 
     round: int
     system: str
@@ -26,7 +26,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of the rounds, the least and the greatest."""
+    """The median over the rounds, with the minimum and the maximum."""
 
     median: float
     least: float
@@ -39,7 +39,7 @@ def spread(numbers: Iterable[float]) -> Spread:
 
 
 class Rounds:
-    """All measurements of a run."""
+    """All measurements of a run, grouped by system, interface, scene, jobs in flight and setting."""
 
     def __init__(self, measurements: Iterable[Measurement]):
         self._by_key: dict[tuple, dict[int, Measurement]] = {}
@@ -49,7 +49,7 @@ class Rounds:
     def of(
         self, system: str, interface: str, scene: str, in_flight: int, setting: str = ALONE
     ) -> dict[int, Measurement]:
-        """By round; empty if it was not measured."""
+        """Returns the measurements of one load by round; empty if it was never measured."""
         return self._by_key.get((system, interface, scene, in_flight, setting), {})
 
 
@@ -67,9 +67,9 @@ def median_ms(measurement: Measurement) -> float:
 def ratio(
     ours: dict[int, Measurement], theirs: list[dict[int, Measurement]], value: Value, best: Callable
 ) -> Spread | None:
-    """Ours against the best of theirs, round by round; of rounds only in which all were measured. None without any.
+    """Returns our value divided by the best peer's, taken within each round in which all systems were measured.
 
-    `best` is `max` where more is better, else `min`.
+    `best` is `max` for values where more is better, otherwise `min`. Returns None without a common round or a peer.
     """
     rounds = set(ours).intersection(*theirs)
     if not rounds or not theirs:
@@ -78,5 +78,5 @@ def ratio(
 
 
 def tail(measured: dict[int, Measurement]) -> Spread | None:
-    """p99 against p50 of the same load."""
+    """Returns the ratio of p99 to p50 within each load; None without measurements."""
     return spread(m.p99_ms / m.p50_ms for m in measured.values()) if measured else None

@@ -1,4 +1,4 @@
-"""Flask: the original demo's call, a picture in a form, each network's `predict` on it alone, under gunicorn."""
+"""Flask under gunicorn, as in the original demo: an image in a form, and one `predict` call of each network for it."""
 
 import keras
 import tensorflow

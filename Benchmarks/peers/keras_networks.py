@@ -1,10 +1,10 @@
 """The original demo's two Keras networks, rebuilt from their published description.
 
-Both take 224 x 224 pixels of RGB and begin with 64 filters of 7 x 7 at a stride of 2 and a pooling. Then model 1 has
-two residual blocks for each of 64, 128, 256 and 512 filters, the first of them at a stride of 2; model 2 has an
-Inception module for each, with a pooling between the second and the third. Both end in a global average, a dense layer
-of 256, a dropout of 0.5 and a sigmoid. The weights are random, of a fixed seed: how long a network takes does not
-depend on them, and what it answers means nothing.
+Both take 224 x 224 RGB pixels and begin with a 7 x 7 convolution of 64 filters with stride 2 and a pooling layer.
+Model 1 then has two residual blocks for each of 64, 128, 256 and 512 filters, the first of each pair with stride 2.
+Model 2 has one Inception module for each of these widths, with a pooling layer between the second and the third. Both
+end in global average pooling, a dense layer of 256 units, a dropout of 0.5 and a sigmoid. The weights are random with a
+fixed seed: the run time does not depend on them, and the answers have no meaning.
 """
 
 import keras
@@ -15,7 +15,7 @@ WIDTHS = (64, 128, 256, 512)
 
 
 def _convolved(features, filters: int, side: int, stride: int = 1, relu: bool = True):
-    """A convolution, batch normalisation and, if wanted, ReLU."""
+    """Applies a convolution, batch normalisation and, if `relu`, a ReLU."""
     features = layers.Conv2D(filters, side, strides=stride, padding="same")(features)
     features = layers.BatchNormalization()(features)
     return layers.ReLU()(features) if relu else features

@@ -1,4 +1,4 @@
-"""LitServe: processes that each decode and score, in batches."""
+"""LitServe: worker processes that each decode images and score them in batches."""
 
 import os
 import sys

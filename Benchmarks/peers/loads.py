@@ -1,6 +1,7 @@
-"""The load generators: so many jobs in flight for so long, every answer checked. wrk for HTTP, a DEALER for ZeroMQ.
+"""The load generators: they keep a number of jobs in flight for a time and check every answer.
 
-Both begin with nothing in flight, send the next job when an answer comes, and let go what is in flight at the end.
+HTTP is loaded by wrk, ZeroMQ by a DEALER socket. Both begin with nothing in flight, send the next job when an answer
+arrives, and drop whatever is still in flight at the end.
 """
 
 import json
@@ -20,7 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 class LoadError(Exception):
-    """An answer was wrong, or did not come."""
+    """An answer was wrong or did not arrive."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Outcome:
 
 
 def percentile(ordered: list[float], percent: float) -> float:
-    """The smallest of some ordered numbers that so many percent of them do not exceed."""
+    """Returns the nearest-rank percentile of numbers in ascending order: `percent` % of them do not exceed it."""
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 class HTTPInterface:
-    """A server's call that takes a picture, as a raw body, or as the part of a form if it has a name."""
+    """A server's HTTP endpoint for one image: sent as the raw body, or as the form field `part` if that is given."""
 
     def __init__(self, url: str, answer_has: str, part: str | None = None):
         self.url, self._answer_has, self._part = url, answer_has, part
@@ -46,13 +47,13 @@ class HTTPInterface:
         if self._part is None:
             return image, "image/jpeg"
         head = (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{self._part}"; filename="picture.jpg"\r\n'
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{self._part}"; filename="image.jpg"\r\n'
             "Content-Type: image/jpeg\r\n\r\n")
         body = head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
         return body, f"multipart/form-data; boundary={BOUNDARY}"
 
     def ask(self, image: bytes) -> dict:
-        """One answer."""
+        """Sends one image and returns the answer. Raises `LoadError` if it is not a status 200 with a verdict."""
         body, kind = self._body(image)
         request = urllib.request.Request(self.url, body, {"Content-Type": kind})
         try:
@@ -62,11 +63,11 @@ class HTTPInterface:
             detail = error.read().decode()[:300] if isinstance(error, urllib.error.HTTPError) else ""
             raise LoadError(f"{self.url}: {error} {detail}") from error
         if status != 200 or self._answer_has not in text:
-            raise LoadError(f"{self.url} answers {status} {text[:300]}: expected is 200 with {self._answer_has}")
+            raise LoadError(f"{self.url} answers {status} {text[:300]}: expected status 200 with {self._answer_has}")
         return json.loads(text)
 
     def load(self, image: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
-        """Measures for whole seconds."""
+        """Loads the server for `seconds` with `in_flight` connections. Raises `LoadError` for any wrong answer."""
         body, kind = self._body(image)
         file = folder / "body"
         file.write_bytes(body)
@@ -86,13 +87,13 @@ class HTTPInterface:
 
 
 class ZeroMQInterface:
-    """A router's client endpoint."""
+    """A router's client endpoint, reached over ZeroMQ."""
 
     def __init__(self, endpoint: str):
         self.endpoint = endpoint
 
     def ask(self, image: bytes) -> dict:
-        """One answer."""
+        """Sends one image and returns the answer. Raises `LoadError` if it has no verdict."""
         with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.connect(self.endpoint)
@@ -100,7 +101,7 @@ class ZeroMQInterface:
             return self._take(socket)[1]
 
     def load(self, image: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
-        """Measures for whole seconds; `folder` is not needed."""
+        """Loads the router for `seconds` with `in_flight` jobs; `folder` is unused. Raises `LoadError`."""
         with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.sndhwm = socket.rcvhwm = 0
@@ -133,7 +134,7 @@ class ZeroMQInterface:
         socket.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, image])
 
     def _take(self, socket: zmq.Socket) -> tuple[int, dict]:
-        """The next answer and its number, checked."""
+        """Receives the next answer; returns its job's number and its result. Raises `LoadError` without a verdict."""
         if not socket.poll(int(PATIENCE * 1000)):
             raise LoadError(f"{self.endpoint} did not answer within {PATIENCE:.0f} s")
         frames = socket.recv_multipart()

@@ -1,4 +1,4 @@
-"""mosec with the published locator: what finds the faces and cuts them is the training's own code, Models/training."""
+"""mosec with the published locator; faces are found and cropped by the Python preprocessing in Models/training."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""mosec: processes that decode, then processes that score in batches, as in its own example of a ResNet."""
+"""mosec: processes that decode images, then processes that score them in batches, as in mosec's ResNet example."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the peers' servers share: both published networks in f32 through the engine, and a picture's centre as input."""
+"""What the peers' servers share: both published networks in f32 on OpenVINO, applied to the centre of an image."""
 
 import json
 from pathlib import Path
@@ -12,19 +12,19 @@ BATCH = 8
 
 
 def manifest(name: str) -> dict:
-    """What a published network's folder says of it."""
+    """Returns the manifest of the published network `name`."""
     return json.loads((MODELS / name / "manifest.json").read_text())
 
 
 INPUT = manifest("resnet")["input"]
-"""Both networks' input."""
+"""The input of both networks: size, mean and standard deviation."""
 
 
 def central_square(file: bytes) -> np.ndarray:
-    """Decodes a picture once, as the frameworks' examples do, and cuts its central square: f32 [3, height, width]."""
+    """Decodes an image once, as the frameworks' examples do, and crops its central square: f32 [3, height, width]."""
     image = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError("the body is no picture that OpenCV reads: send a JPEG or a PNG")
+        raise ValueError("the body is not an image that OpenCV reads: send a JPEG or a PNG")
     height, width = image.shape[:2]
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
@@ -36,10 +36,10 @@ def central_square(file: bytes) -> np.ndarray:
 
 
 class Pair:
-    """The ResNet and the Inception, one after the other on one thread, and the merge of their calibrated scores."""
+    """The ResNet and the Inception, run one after the other on one thread, and their calibrated scores merged."""
 
     def __init__(self) -> None:
-        # As in Sources/Worker/Inference/Network.swift.
+        # The same settings as in Sources/Worker/Inference/Network.swift.
         settings = {
             "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": "f32",
             "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1,
@@ -57,7 +57,7 @@ class Pair:
             self._parts.append((network.create_infer_request(), output, weight, scale, bias))
 
     def probabilities(self, tensor: np.ndarray) -> np.ndarray:
-        """How probably each of some pictures [n, 3, height, width] is generated."""
+        """Returns the probability that each of the images [n, 3, height, width] is AI-generated: [n]."""
         merged = np.full(len(tensor), self._bias)
         for request, output, weight, scale, bias in self._parts:
             request.infer([tensor])
@@ -66,5 +66,5 @@ class Pair:
 
 
 def answer(probability: float) -> dict:
-    """A picture's answer."""
+    """Returns the answer for an image with this probability of being AI-generated."""
     return {"label": "ai_generated" if probability >= 0.5 else "real", "ai_probability": float(probability)}

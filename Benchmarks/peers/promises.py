@@ -1,4 +1,4 @@
-"""What is promised against the peers, and whether it was kept."""
+"""What Bifrons promises in comparison with its peers, and whether a run kept it."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Promise:
 
 
 def promises(rounds: Rounds, scene: str = "portrait") -> list[Promise]:
-    """Those whose systems were measured."""
+    """Returns the promises whose systems were all measured."""
 
     def peers(names: tuple[str, ...], in_flight: int) -> list:
         return [rounds.of(name, "HTTP", scene, in_flight) for name in names]

@@ -1,6 +1,7 @@
-"""The pictures that are sent: a portrait, one of 12 megapixels, a group of nine. All are made of one photograph.
+"""The test images: a portrait, a 12-megapixel image and a group of nine, all made from one photograph.
 
-The photograph is the portrait that matplotlib comes with. Grain of a fixed seed makes the files as large as a camera's.
+The photograph is the portrait that ships with matplotlib. Grain with a fixed seed makes the files as large as those of
+a camera.
 """
 
 import io
@@ -34,19 +35,19 @@ def _jpeg(image: Image.Image, grain: float, quality: int) -> bytes:
 
 
 def portrait() -> bytes:
-    """768 x 900 pixels, between 100 and 150 kB."""
+    """Returns a portrait of 768 x 900 pixels as a JPEG of 100 to 150 kB."""
     return _jpeg(_portrait(768, 900), grain=2, quality=87)
 
 
 def large() -> bytes:
-    """4000 x 3000 pixels, a face in the middle."""
+    """Returns an image of 4000 x 3000 pixels with one face in the middle, as a JPEG."""
     canvas = _portrait(400, 300).filter(ImageFilter.GaussianBlur(8)).resize((4000, 3000), Image.Resampling.BICUBIC)
     canvas.paste(_portrait(2048, 2400), (976, 600))
     return _jpeg(canvas, grain=5, quality=90)
 
 
 def group() -> bytes:
-    """1536 x 1800 pixels, nine faces in rows of three, no two of them alike."""
+    """Returns an image of 1536 x 1800 pixels with nine different faces in three rows, as a JPEG."""
     canvas = Image.new("RGB", (1536, 1800))
     for place in range(9):
         face = _portrait(512, 600)

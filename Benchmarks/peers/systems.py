@@ -1,4 +1,4 @@
-"""The systems that are compared: how each is started, on free ports, and at which interfaces it takes pictures."""
+"""The compared systems: how each is started on free ports, and the interfaces at which it accepts images."""
 
 import os
 import signal
@@ -16,10 +16,10 @@ from scenes import Scene
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-# From a start to the first answer: the engine compiles, TensorFlow is imported.
+# Seconds from a start to the first answer: OpenVINO compiles the networks, TensorFlow is imported.
 PATIENCE = 60.0
 QUIET_PATIENCE = 60.0
-# Seconds between two looks at what processes have computed.
+# Seconds between two readings of the processes' CPU time.
 GLANCE = 0.5
 TICKS = os.sysconf("SC_CLK_TCK")
 Interface = HTTPInterface | ZeroMQInterface
@@ -28,7 +28,7 @@ EVERY_FACE, CENTRE, WHOLE = "every face", "the centre", "all of it, shrunk"
 
 @dataclass(frozen=True)
 class System:
-    """A system as the table has it; `interfaces` of one system are measured with the same processes."""
+    """A compared system as the tables show it. All of its `interfaces` are served by the same processes."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ class System:
 
 
 def known(precisions: list[str]) -> list[System]:
-    """All systems; Bifrons once for each precision."""
+    """Returns all systems; Bifrons appears once for each precision."""
     bifrons = [
         System(f"bifrons-{precision}", f"Bifrons, {precision}", EVERY_FACE, ("ZeroMQ", "HTTP"), precision)
         for precision in precisions
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 class Running:
-    """A system's processes, which are a session of their own, and its interfaces by name."""
+    """A started system: its processes, which form a session of their own, and its interfaces by name."""
 
     def __init__(self, system: System, words: list[str], interfaces: dict[str, Interface], folder: Path):
         self.system, self.interfaces = system, interfaces
@@ -77,9 +77,10 @@ class Running:
                 start_new_session=True)
 
     def wait_until_it_answers(self, scene: Scene) -> None:
-        """Waits until every interface answers, and right: at its start a service may say that it cannot yet.
+        """Waits until every interface gives a correct answer; a starting service may refuse requests at first.
 
-        Then takes what it computes without a request: LitServe's workers poll.
+        Then measures the CPU time that the idle system uses, because LitServe's workers poll.
+        Raises `LoadError` if the system exits or does not answer in time.
         """
         end = time.monotonic() + PATIENCE
         for interface in self.interfaces.values():
@@ -97,15 +98,15 @@ class Running:
         self._idle = self.cpu_seconds() - before
 
     def check(self, scene: Scene) -> None:
-        """Each interface's answer has the scene's faces, if the system finds faces."""
+        """Checks that each interface's answer has the scene's faces, if the system finds faces. Raises `LoadError`."""
         for name, interface in self.interfaces.items():
             faces = len(interface.ask(scene.jpeg).get("faces", []))
             if self.system.finds_faces and faces != scene.faces:
                 raise LoadError(
-                    f"{self.system.name} by {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
+                    f"{self.system.name} over {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
 
     def wait_until_quiet(self) -> None:
-        """Waits until it does no more of what the last load let go."""
+        """Waits until the system has finished what the last load left behind. Raises `LoadError` on a timeout."""
         end = time.monotonic() + QUIET_PATIENCE
         before = self.cpu_seconds()
         while time.monotonic() < end:
@@ -114,22 +115,22 @@ class Running:
             if now - before < self._idle + 0.05:
                 return
             before = now
-        raise LoadError(f"{self.system.name} still computes {QUIET_PATIENCE:.0f} s after the last request")
+        raise LoadError(f"{self.system.name} is still busy {QUIET_PATIENCE:.0f} s after the last request")
 
     def cpu_seconds(self) -> float:
-        """What its processes have computed."""
+        """Returns the CPU time that the system's processes have used, in seconds."""
         ticks = 0
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text().rpartition(")")[2].split()
             except OSError:
-                continue  # It has just ended.
+                continue  # The process has just ended.
             if int(fields[3]) == self._process.pid:
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / TICKS
 
     def end(self) -> None:
-        """Asks it to end, then ends what is left of its processes."""
+        """Asks the system to stop with SIGTERM, then kills whatever is left of its session."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(20)
@@ -179,13 +180,13 @@ def _peer(system: System, folder: Path) -> Running:
             ]
             interface = HTTPInterface(f"{url}/", '"result"', "file")
         case _:
-            raise ValueError(f"there is no system {system.name}")
+            raise ValueError(f"unknown system {system.name}")
     return Running(system, words, {"HTTP": interface}, folder)
 
 
 @contextmanager
 def running(system: System, folder: Path, binaries: Path) -> Iterator[Running]:
-    """The system as long as it is needed."""
+    """Runs a system for the duration of a `with` block."""
     started = _bifrons(system, folder, binaries) if system.name.startswith("bifrons") else _peer(system, folder)
     try:
         yield started

@@ -1,4 +1,4 @@
-"""The tables of a run, in Markdown."""
+"""The tables of a run in Markdown."""
 
 from figures import ALONE, BESIDE, Measurement, Rounds, Spread, rate, spread
 from promises import promises
@@ -9,14 +9,14 @@ IN_FLIGHT = (1, 8, 32)
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
+    """Formats a value with three significant digits."""
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def cell(measured: Spread | None) -> str:
-    """A median, and behind it the least and the greatest if there were several rounds."""
+    """Formats the median, followed by the minimum and the maximum if they differ; "-" without a measurement."""
     if measured is None:
         return "-"
     if measured.least == measured.greatest:
@@ -37,7 +37,7 @@ def _head(cells: list[str]) -> list[str]:
 
 
 def interface_rows(systems: list[System]) -> list[tuple[System, str, str]]:
-    """Each system's interfaces, with the title of their row."""
+    """Returns every interface of every system with the title of its row."""
     return [
         (system, interface, f"{system.title}, by {interface}")
         for system in systems for interface in system.interfaces
@@ -74,7 +74,7 @@ def tail_table(rounds: Rounds) -> list[str]:
 
 
 def page(rounds: Rounds, systems: list[System], scenes: list[Scene], heading: str) -> str:
-    """The whole page; `heading` says on which machine and how often was measured."""
+    """Returns the whole page; `heading` names the machine and the number of rounds."""
     scene_tables = [scene_table(rounds, systems, scene) for scene in scenes]
     parts = [[heading], *scene_tables, promise_table(rounds), tail_table(rounds)]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"

@@ -1,4 +1,4 @@
-"""The modules stand beside this folder, not in a package: the scripts run from anywhere."""
+"""Makes the modules of the parent folder importable: they are scripts and not a package."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A comparison that was interrupted goes on with the rounds that it has, and with no others."""
+"""A resumed comparison reuses earlier rounds only if they were measured under the same conditions."""
 
 import argparse
 import json

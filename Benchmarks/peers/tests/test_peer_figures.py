@@ -1,4 +1,4 @@
-"""What the comparison computes of its measurements, against numbers worked out by hand."""
+"""The statistics of the comparison, checked against numbers worked out by hand."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_percentile_is_a_number_that_was_measured(count: int, percent: float, ex
 def test_ratio_is_taken_within_a_round_against_the_best_of_it():
     rounds = Rounds([
         measured(0, "ours", 30), measured(0, "a", 10), measured(0, "b", 20),
-        # Everything is half as fast in this round, and another peer is the faster.
+        # In this round everything is half as fast, and the other peer is faster.
         measured(1, "ours", 15), measured(1, "a", 12), measured(1, "b", 8),
     ])
     of = [rounds.of(name, "HTTP", "portrait", 32) for name in ("ours", "a", "b")]

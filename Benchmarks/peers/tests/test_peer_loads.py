@@ -1,4 +1,4 @@
-"""The ZeroMQ load generator against a router that is a thread here."""
+"""The ZeroMQ load generator, tested against a router that runs in a thread."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from loads import LoadError, ZeroMQInterface
 
 @contextmanager
 def answering(endpoint: str, reply: dict) -> Iterator[list[int]]:
-    """Answers every job until the end; yields how many jobs were waiting each time it looked."""
+    """Answers every job with `reply` until the block ends; yields the number of waiting jobs at each look."""
     waiting: list[int] = []
     ended = threading.Event()
 
@@ -42,7 +42,7 @@ def answering(endpoint: str, reply: dict) -> Iterator[list[int]]:
 def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
     endpoint = f"ipc://{tmp_path}/router"
     with answering(endpoint, {"status": 200, "verdict": {"label": "real"}}) as waiting:
-        outcome = ZeroMQInterface(endpoint).load(b"picture", 8, 1, tmp_path)
+        outcome = ZeroMQInterface(endpoint).load(b"image", 8, 1, tmp_path)
     assert max(waiting) == 8
     assert outcome.answers > 8 and outcome.per_second == outcome.answers
     assert 10 <= outcome.p50_ms <= outcome.p99_ms
@@ -52,4 +52,4 @@ def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
 def test_answer_without_a_whole_verdict_ends_the_load(tmp_path: Path, reply: dict):
     endpoint = f"ipc://{tmp_path}/router"
     with answering(endpoint, reply), pytest.raises(LoadError, match="answers"):
-        ZeroMQInterface(endpoint).load(b"picture", 2, 1, tmp_path)
+        ZeroMQInterface(endpoint).load(b"image", 2, 1, tmp_path)

@@ -1,4 +1,4 @@
-"""The pictures that are sent."""
+"""The test images."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The page and the picture of a run, from measurements made up here."""
+"""The page and the chart of a run, made from invented measurements."""
 
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -15,7 +15,7 @@ SCENES = [Scene("portrait", "Portrait", 1, b""), Scene("group", "Group of nine",
 
 
 def a_run(rates: dict[str, float]) -> Rounds:
-    """Three rounds, the second a tenth faster and the third a tenth slower."""
+    """Returns three rounds; the second is 10 % faster than the first and the third 10 % slower."""
     return Rounds(
         Measurement(number, system.name, interface, scene.name, in_flight, rates[system.name] * factor, 20, 30, 100)
         for number, factor in enumerate((1, 1.1, 0.9))
