@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Classifies the pictures of a folder over one DEALER socket, keeping a window of jobs in flight.
+"""Classifies the images of a folder over one DEALER socket with a bounded number of jobs in flight.
 
-One line a file, in the order in which the answers come, its columns separated by tabs:
+Prints one line per file, in the order in which the answers arrive, with columns separated by tabs:
 
-    path  status  label  probability that it is generated  action
-    path  status  error's code  error's message
+    path  status  label  probability that the face is AI-generated  action
+    path  status  error code  error message
 
-The status is 0 where no answer came at all.
-Exit status: 0 all classified, 1 some were not, 2 usage, 69 no router answers.
+The status is 0 if no answer arrived.
+Exit status: 0 all files were classified, 1 some were not, 2 usage error, 69 no router answers.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 import zmq
 
 MAGIC = b"BIFRONS1"
-# How much longer than a job's budget its answer may take: the network's share.
+# Seconds that an answer may take beyond its job's budget, for the network.
 GRACE = 2.0
 
 
@@ -34,7 +34,7 @@ class Job:
 
 
 class Pipeline:
-    """The jobs under way. Those that were turned away wait in the window too, so that it bounds the load."""
+    """The jobs in progress. Rejected jobs waiting for a retry count towards the window, so it bounds the load."""
 
     def __init__(self, socket: zmq.Socket, options: argparse.Namespace):
         self.socket = socket
@@ -42,7 +42,7 @@ class Pipeline:
         self.header = {"verb": "classify", "budget_ms": options.budget_ms}
         self.jobs: dict[bytes, Job] = {}
         self.in_flight: set[bytes] = set()
-        self.turned_away: list[tuple[float, bytes]] = []  # a heap: when to send again
+        self.turned_away: list[tuple[float, bytes]] = []  # a heap, ordered by the time of the retry
         self.failures = 0
 
     def run(self, paths: list[Path]) -> None:
@@ -65,10 +65,10 @@ class Pipeline:
         job = self.jobs[number]
         try:
             image = job.path.read_bytes()
-            # What stands before the empty frame comes back as it is: it tells which job a reply is for.
+            # The router returns the frames before the empty one unchanged: they tell which job a reply belongs to.
             self.socket.send_multipart([number, b"", MAGIC, json.dumps(job.header).encode(), image])
         except zmq.Again:
-            return self.fail(number, "no_router", "the connection to the router is lost")
+            return self.fail(number, "no_router", "the connection to the router was lost")
         except OSError as error:
             return self.fail(number, "unreadable", error.strerror)
         now = time.monotonic()
@@ -77,7 +77,7 @@ class Pipeline:
         self.in_flight.add(number)
 
     def receive(self) -> None:
-        """Waits until a reply is there or a time is up, and takes all replies."""
+        """Waits for a reply, a deadline or a retry that is due; then receives all replies."""
         times = [self.jobs[number].deadline for number in self.in_flight] + [when for when, _ in self.turned_away[:1]]
         if not times or not self.socket.poll(max(0, int(1000 * (min(times) - time.monotonic())) + 1)):
             return
@@ -91,7 +91,7 @@ class Pipeline:
         patience_ends = self.jobs[number].first_sent + self.options.patience
         again = time.monotonic() + result.get("retry_after_ms", 0) / 1000
         if result["status"] == 429 and again < patience_ends:
-            # By the refusal's id the router knows the job again when its turn comes.
+            # The refusal's id lets the router recognise the job when it is sent again.
             self.jobs[number].header["id"] = result["id"]
             heapq.heappush(self.turned_away, (again, number))
         else:
@@ -103,7 +103,7 @@ class Pipeline:
             self.send(heapq.heappop(self.turned_away)[1])
         for number in [number for number in self.in_flight if self.jobs[number].deadline <= now]:
             self.in_flight.remove(number)
-            self.fail(number, "no_answer", "no answer came in time")
+            self.fail(number, "no_answer", "no answer arrived in time")
 
     def fail(self, number: bytes, code: str, message: str) -> None:
         self.finish(number, {"status": 0, "error": {"code": code, "message": message}})
@@ -111,7 +111,7 @@ class Pipeline:
     def finish(self, number: bytes, result: dict) -> None:
         path = self.jobs.pop(number).path
         if verdict := result.get("verdict"):
-            # Without a face there is no probability.
+            # Without a face the verdict has no probability.
             probability = verdict.get("ai_probability")
             columns = [verdict["label"], "-" if probability is None else f"{probability:.4f}", verdict["action"]]
         else:
@@ -121,7 +121,7 @@ class Pipeline:
 
 
 def answers(socket: zmq.Socket, seconds: float) -> bool:
-    """Whether a router is there."""
+    """Returns whether a router answers a ping within `seconds`."""
     socket.send_multipart([b"ping", b"", MAGIC, b'{"verb": "ping"}'])
     if not socket.poll(int(1000 * seconds)):
         return False
@@ -130,18 +130,20 @@ def answers(socket: zmq.Socket, seconds: float) -> bool:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Classifies the pictures of a folder, many at a time.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--router", default="tcp://127.0.0.1:5555", help="its client endpoint (default: %(default)s)")
-    parser.add_argument("--window", type=int, default=16, help="jobs in flight at most (default: %(default)s)")
-    parser.add_argument("--budget-ms", type=int, default=5000, help="time for each job (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Classify the images of a folder, many at a time.")
+    parser.add_argument("folder", type=Path, help="searched with its subfolders for .jpg, .jpeg and .png files")
+    parser.add_argument("--router", default="tcp://127.0.0.1:5555", help="client endpoint (default: %(default)s)")
+    parser.add_argument("--window", type=int, default=16, help="most jobs in flight (default: %(default)s)")
     parser.add_argument(
-        "--patience", type=float, default=60, help="seconds that a job may be turned away (default: %(default)s)")
+        "--budget-ms", type=int, default=5000, help="time budget of each job in ms (default: %(default)s)")
+    parser.add_argument(
+        "--patience", type=float, default=60,
+        help="seconds during which a rejected job is sent again (default: %(default)s)")
     options = parser.parse_args()
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is not a folder")
     if options.window < 1 or not 1 <= options.budget_ms <= 600_000:
-        parser.error("the window must be at least 1, the budget 1 to 600000")
+        parser.error("--window must be at least 1, and --budget-ms from 1 to 600000")
     return options
 
 
