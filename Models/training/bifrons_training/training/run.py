@@ -1,4 +1,4 @@
-"""One training with everything that a checkpoint keeps: weights, their average, optimiser and curve."""
+"""One training and everything that its checkpoint contains: weights, their average, optimiser and curve."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ WEIGHT_DECAY = 0.05
 
 
 def build(name: str) -> detectors.Detector:
-    """A network that can be trained, with weights that know nothing yet of real and generated faces."""
-    return (pretrained_detectors if name in pretrained_detectors.NAMES else detectors).build(name)
+    """Returns a network to train, which knows nothing yet about real and generated faces."""
+    if name in pretrained_detectors.NAMES:
+        return pretrained_detectors.build(name)
+    return detectors.build(name)
 
 
 class Run:
-    """One training with everything that a checkpoint keeps."""
+    """One training and everything that its checkpoint contains."""
 
     def __init__(self, name: str, folder: Path, recipe: Recipe) -> None:
         torch.manual_seed(SEEDS[name])
@@ -51,26 +53,26 @@ class Run:
         self.step, self.seconds, self.finished = 0, 0.0, False
         self.curve: list[dict[str, float]] = []
         self.earlier: list[dict[str, float]] = []
-        """The points of the runs whose weights this one began with; the curve counts on from them."""
+        """The curve of the runs whose weights this one started from; its own curve continues their counts."""
 
     @property
     def checkpoint(self) -> Path:
-        """Where the run is kept."""
+        """The file of the checkpoint."""
         return self.folder / f"{self.name}.pt"
 
     def teach_by(self, teachers: list[detectors.Detector]) -> None:
-        """Takes networks in eval mode as teachers, whose probabilities go into the targets (Hinton et al. 2015)."""
+        """Sets teachers in eval mode, whose probabilities enter the targets (distillation, Hinton et al. 2015)."""
         device = next(self.network.parameters()).device
         self.teachers = [teacher.to(device) for teacher in teachers]
 
     def load_pretrained(self, work: Path, images: np.ndarray) -> None:
-        """Takes over pretrained weights, fetched into `work`; `pictures` [n, side, side, 3] uint8 set the norms."""
+        """Loads pretrained weights, downloaded into `work`; `images` [n, side, side, 3] uint8 set the norms."""
         state = pretrained_detectors.from_pretrained(self.name, work, images).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
 
     def load_published(self, folder: Path, images: np.ndarray) -> None:
-        """Takes over the weights of a published model folder; `pictures` [n, SIDE, SIDE, 3] uint8 set the norms."""
+        """Loads the weights of a published model folder; `images` [n, SIDE, SIDE, 3] uint8 set the norms."""
         state = published_weights.restore(self.name, folder / "model.onnx", images).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
@@ -80,9 +82,9 @@ class Run:
             row["step"], row["images"] = int(row["step"]), int(row["images"])
 
     def load_average(self, checkpoint: Path) -> int:
-        """Takes over the averaged weights of another run, those whose names and shapes agree.
+        """Loads those averaged weights of another run whose names and shapes match.
 
-        Gives how many numbers.
+        Returns the number of parameters loaded.
         """
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         self.earlier = [*state["earlier"], *state["curve"]]
@@ -94,7 +96,7 @@ class Run:
         return sum(value.numel() for value in shared.values())
 
     def save(self) -> None:
-        """Writes the checkpoint beside the old one and then over it: there is always a whole one."""
+        """Writes the checkpoint atomically, and the curve as CSV beside it."""
         state = {
             "network": self.network.state_dict(),
             "average": self.ema.state_dict(),
@@ -116,7 +118,7 @@ class Run:
                 writer.writerows(self.earlier + self.curve)
 
     def resume(self) -> bool:
-        """Takes up the checkpoint, if there is one."""
+        """Loads the checkpoint if it exists. Returns whether it did."""
         if not self.checkpoint.is_file():
             return False
         state = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
@@ -129,7 +131,7 @@ class Run:
         return True
 
     def train_step(self, views: Tensor, targets: Tensor, rate: float) -> tuple[float, float]:
-        """One step on a batch; gives loss and accuracy."""
+        """Trains on one batch; returns its loss and accuracy."""
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
@@ -156,14 +158,14 @@ class Run:
 
     @torch.no_grad()
     def _taught(self, x: Tensor) -> Tensor:
-        """The probability that the teachers' mean logit stands for, [N]."""
+        """Returns the probability of the teachers' mean logit, [N]."""
         with mixed_precision(x.device.type):
             logits = torch.stack([teacher(x).float().flatten() for teacher in self.teachers])
         return logits.mean(0).sigmoid()
 
 
 def load_best(name: str, checkpoint: Path) -> detectors.Detector:
-    """The best averaged weights of a checkpoint as a network in eval mode."""
+    """Returns the best averaged weights of a checkpoint as a network in eval mode."""
     network = build(name)
     network.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["best"])
     network.eval()
