@@ -1,4 +1,4 @@
-"""How the programs of this package say what went wrong: one sentence, exit status 1."""
+"""Errors of the programs of this package: one sentence, exit status 1."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 
 class TrainingError(Exception):
-    """What is wrong, where, and what to do, in one sentence."""
+    """A failure that the user can act on: its message says what is wrong, where, and what to do, in one sentence."""
 
 
 class DataError(TrainingError):
-    """Of the data folder, or of what was made from it."""
+    """A fault in the data folder or in files derived from it."""
 
 
 def program(main: Callable[[], int]) -> Callable[[], int]:
-    """A program's `main` that says a `TrainingError` and gives the exit status 1."""
+    """Wraps a program's `main` so that a `TrainingError` is printed and gives the exit status 1."""
 
     @functools.wraps(main)
     def run() -> int:

@@ -1,4 +1,4 @@
-"""Writing files so that nobody finds half of one."""
+"""Atomic writes: a reader sees the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def write_text(file: Path, text: str) -> None:
-    """Writes a file beside the old one and then over it: nobody reads half."""
+    """Writes `text` to a temporary file beside `file` and renames it over `file`."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, file)
 
 
 def replace_folder(new: Path, final: Path) -> None:
-    """Puts the finished folder `new` in the place of `final`."""
+    """Replaces the folder `final` with the finished folder `new`."""
     old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():

@@ -1,11 +1,10 @@
-"""Makes Models/locator from a data folder: the one entry point.
+"""Makes Models/locator from a data folder.
 
     python -m bifrons_training.make_locator --data FOLDER [--from PUBLISHED]
 
-Checks and divides the data, trains, exports and proves the ONNX file, chooses the threshold, measures on held-out
-scenes and writes the card. Interrupted, it goes on where it was when started again; `--publish-only` publishes the
-checkpoint as it stands. With `--from` a new training begins with the weights of a published locator instead of with
-nothing.
+Validates and divides the data, trains, exports and verifies the ONNX file, chooses the threshold, evaluates on held-out
+scenes and writes the card. An interrupted run resumes when it is started again; `--publish-only` publishes the current
+checkpoint. With `--from` a new training starts from the weights of a published locator instead of from scratch.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def make(data: Path, work: Path, models: Path, split: catalogue.Split, network: 
 
 
 def remeasure(data: Path, models: Path, split: catalogue.Split) -> str:
-    """Measures the published locator anew and writes its card; returns the table of numbers."""
+    """Evaluates the published locator again and rewrites its card; returns the table of numbers."""
     folder = models / "locator"
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     report = evaluation.evaluate(Served(folder), data, split)
@@ -65,20 +64,20 @@ def remeasure(data: Path, models: Path, split: catalogue.Split) -> str:
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
+    """Runs the command line. Returns the exit status."""
     keep_freed_memory()
-    parser = argparse.ArgumentParser(description="Train, measure and publish the locator.")
+    parser = argparse.ArgumentParser(description="Train, evaluate and publish the locator.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds scenes.csv and faces.csv")
-    parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints")
+    parser.add_argument("--models", type=Path, default=MODELS, help="the folder to publish to")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for the checkpoint")
     parser.add_argument(
-        "--minutes", type=float, default=training.DEFAULT_MINUTES, help="of CPU time in the process that learns"
+        "--minutes", type=float, default=training.DEFAULT_MINUTES, help="CPU time of the training process"
     )
-    parser.add_argument("--from", type=Path, dest="published", help="a locator's folder whose weights to begin with")
-    parser.add_argument("--compiled", action="store_true", help="learn with a compiled network: needs a C++ compiler")
-    parser.add_argument("--publish-only", action="store_true", help="train nothing, publish the checkpoint as it is")
+    parser.add_argument("--from", type=Path, dest="published", help="a published locator's folder to start from")
+    parser.add_argument("--compiled", action="store_true", help="train a compiled network; needs a C++ compiler")
+    parser.add_argument("--publish-only", action="store_true", help="publish the checkpoint without training")
     parser.add_argument(
-        "--remeasure", action="store_true", help="train nothing, measure the published locator and write its card"
+        "--remeasure", action="store_true", help="only evaluate the published locator and rewrite its card"
     )
     options = parser.parse_args()
     checkpoint = options.work / "locator.pt"

@@ -1,13 +1,13 @@
-"""Makes everything under Models/ from a data folder: the one entry point.
+"""Makes everything under Models/ except the locator from a data folder.
 
     python -m bifrons_training.make_models --data FOLDER
 
-Checks the data, trains both networks side by side, calibrates them on held-out groups, exports and proves the ONNX
-files, measures them on the validation split and writes the cards. Interrupted, it goes on where it was when started
-again; finished, it only publishes anew. `--go-on` begins with the published weights instead of none. `--publish-only`
-publishes from the checkpoints as they stand, and leaves a network that has none as it is: one whose training came to
-nothing better. `--recalibrate` leaves both networks as they are and does the rest: after a change of the locator or of
-the preprocessing. The locator itself comes from `make_locator`.
+Validates the data, trains both networks side by side, calibrates them on held-out groups, exports and verifies the ONNX
+files, evaluates them on the validation split and writes the cards. An interrupted run resumes when it is started again,
+and a finished one only publishes again. `--go-on` starts from the published weights instead of from scratch.
+`--publish-only` publishes the current checkpoints and keeps the published network where there is no checkpoint, for
+example because its training brought no gain. `--recalibrate` keeps both networks and repeats the remaining steps, after
+a change of the locator or the preprocessing. The locator comes from `make_locator`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from bifrons_training.workspace import DEFAULT_WORK, MODELS, open_cache
 
 VERSIONS = {"resnet": "2.3.1", "inception": "2.2.1"}
 REVIEW, BLOCK = 0.01, 0.001
-"""Shares of real pictures that the policy `default` may send to review or above, and block."""
+"""The shares of real images that the policy `default` may send to review (or above) and to block."""
 
 
 def train_both(options: argparse.Namespace) -> bool:
-    """Trains the networks side by side: two schedules end in the time of one."""
+    """Trains both networks side by side: two schedules then end in the time of one. Returns whether both succeeded."""
     shared = [f"--data={options.data}", f"--work={options.work}", f"--minutes={options.minutes}"]
     runs = [[f"--model={name}", *shared] for name in detectors.NAMES]
     if options.go_on:
@@ -55,7 +55,7 @@ def train_both(options: argparse.Namespace) -> bool:
 
 
 def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
-    """ensemble.json from calibrated logits of held-out pictures: a blend for every subset, and the thresholds."""
+    """Returns ensemble.json, a blend for every subset and the thresholds, from calibrated logits of held-out images."""
     merge = []
     for size in range(1, len(logits) + 1):
         for subset in itertools.combinations(logits, size):
@@ -67,21 +67,21 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
     probabilities = metrics.sigmoid(served_models.merged_logits(ensemble, logits))[labels == 0]
     shares = {"review": REVIEW, "block": BLOCK}
     thresholds = {name: round(calibration.threshold_for(probabilities, share), 4) for name, share in shares.items()}
-    # Without a face nothing is known of a picture, so a person should look.
+    # Without a face nothing is known about an image, so a person should look at it.
     ensemble["policies"] = {"default": {**thresholds, "no_face": "review"}}
     return ensemble
 
 
 def checkpoints(work: Path) -> dict[str, Path]:
-    """The networks that were trained in `work`, and where they are kept."""
+    """Returns the checkpoints that exist in `work`, by network."""
     places = {name: work / f"{name}.pt" for name in detectors.NAMES}
     return {name: place for name, place in places.items() if place.is_file()}
 
 
 def lay_out(name: str, models: Path, checkpoint: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
-    """Puts the networks and the curve into the folder `new`: from the checkpoint, without one as published.
+    """Puts the networks and the training curve into the folder `new`, from the checkpoint or else as published.
 
-    The int8 network is made anew in either case.
+    The int8 network is quantised again in either case.
     """
     if checkpoint is None:
         for file in ("model.onnx", "training.csv", "training.png"):
@@ -100,9 +100,9 @@ def lay_out(name: str, models: Path, checkpoint: Path | None, new: Path, cache: 
 
 
 def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Splits) -> dict[str, Any]:
-    """Publishes both folders, ensemble.json, the report and the cards; returns the report.
+    """Publishes both folders, ensemble.json, the evaluation report and the cards; returns the report.
 
-    From the checkpoints `trained`; a network that has none there stays as it is published.
+    `trained` maps networks to checkpoints; a network without one keeps its published weights.
     """
     held_out, validation = cache.inputs(splits.calibration), cache.inputs(splits.validation)
     labels = np.array([cache.faces[p].label for p in splits.calibration])
@@ -152,18 +152,16 @@ def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Spli
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train, calibrate, export and measure the networks of Bifrons.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train, calibrate, export and evaluate the networks of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="wall time of the training")
-    parser.add_argument("--models", type=Path, default=MODELS, help="where to publish")
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="checkpoints, curves and decoded pixels")
-    parser.add_argument("--go-on", action="store_true", help="begin with the weights that are published")
+    parser.add_argument("--models", type=Path, default=MODELS, help="the folder to publish to")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for pixels, checkpoints and curves")
+    parser.add_argument("--go-on", action="store_true", help="start from the published weights")
+    parser.add_argument("--publish-only", action="store_true", help="publish the current checkpoints without training")
     parser.add_argument(
-        "--publish-only", action="store_true", help="train nothing, publish the checkpoints as they are"
-    )
-    parser.add_argument(
-        "--recalibrate", action="store_true", help="train nothing, calibrate and measure the published networks anew"
+        "--recalibrate", action="store_true", help="only calibrate and evaluate the published networks again"
     )
     options = parser.parse_args()
     cache = open_cache(options.data, options.work, options.models)
@@ -172,7 +170,7 @@ def main() -> int:
         print(evaluate_models.table(make(options.models, {}, cache, splits)))
         return 0
     if not options.publish_only:
-        Reconstructions(cache, splits, options.work)  # Once, before both trainings ask for them.
+        Reconstructions(cache, splits, options.work)  # Built once, before both trainings need them.
     if not options.publish_only and not train_both(options):
         print("error: a training failed, nothing was published: see its message above", file=sys.stderr)
         return 1

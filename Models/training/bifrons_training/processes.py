@@ -1,4 +1,4 @@
-"""The processes that trainings run in."""
+"""The processes in which trainings run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 
 
 def keep_freed_memory() -> None:
-    """Starts this program anew with glibc told to keep freed memory: giving it back at each step costs a third."""
+    """Restarts this program so that glibc keeps freed memory: returning it at each step costs a third of the time."""
     settings = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
     if any(name not in os.environ for name in settings):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**settings, **os.environ})
 
 
 def train_side_by_side(runs: list[list[str]], at_once: int) -> bool:
-    """Runs `training.train` with each list of arguments, so many at a time, each on its share of the cores.
+    """Runs `training.train` with each list of arguments, `at_once` at a time, each with its share of the cores.
 
-    Whether all went well; after one that did not, no more are begun. None outlives this program.
+    Returns whether all succeeded. After a failure no more are started. No training outlives this program.
     """
     share = max(1, (os.cpu_count() or 2) // at_once)
     module = "bifrons_training.training.train"

@@ -1,4 +1,4 @@
-"""Where the programs of this package find and keep things, unless they are told otherwise."""
+"""The default locations of the programs of this package."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bifrons_training.preprocessing.locating import Locator
 REPOSITORY = Path(__file__).resolve().parents[3]
 MODELS = REPOSITORY / "Models"
 TRAINING = MODELS / "training"
-"""Where the results of experiments and the findings of the data report are kept, beside the package."""
+"""The folder for the results of experiments and of the data report, which also holds the package."""
 
 DEFAULT_WORK = REPOSITORY / ".cache" / "training"
 
 
 def open_cache(data: Path, work: Path, models: Path = MODELS, also: Sequence[Path] = ()) -> PixelCache:
-    """The data folder and the folders `also`, checked, and their pictures decoded in `work`.
+    """Reads and validates the data folder and the folders `also`, and decodes their images into `work`.
 
-    Raises `DataError` for whatever is wrong with it.
+    Raises `DataError` for any fault in them.
     """
     return PixelCache(data, work / "pixels", read_catalogue(data, also), Locator(models / "locator"))

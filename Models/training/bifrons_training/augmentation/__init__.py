@@ -1,1 +1,1 @@
-"""What is done to training pictures, one by one and in batches, and pictures that are made for training."""
+"""Augmentation of single training images and of batches, and images generated for training."""

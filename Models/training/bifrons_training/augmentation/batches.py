@@ -1,4 +1,4 @@
-"""Random changes of a batch that take parts of one picture into another."""
+"""Random batch augmentations that mix parts of different images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from torch import Tensor
 
 
 def cutmix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Puts a rectangle of another picture of the batch into each, labels by area (CutMix, Yun et al. 2019)."""
+    """Pastes a rectangle of another image of the batch into each image and mixes the labels by area, in place.
+
+    `x` is [N, C, S, S], `targets` [N]. This is CutMix (Yun et al. 2019).
+    """
     side = x.shape[-1]
     other = torch.from_numpy(random.permutation(len(x))).to(x.device)
     height, width = (int(side * random.uniform(0.3, 0.75)) for _ in range(2))
@@ -19,10 +22,11 @@ def cutmix(x: Tensor, targets: Tensor, random: np.random.Generator) -> tuple[Ten
 
 
 def swap_surroundings(x: Tensor, share: float, random: np.random.Generator) -> Tensor:
-    """Puts the faces of a `share` of the pictures in the surroundings of others; a face keeps its label.
+    """Returns images in which a `share` of the faces stands in the surroundings of another image of the batch.
 
-    Backdrop, clothes and composition belong to a source and not to what made the face, and tell the classes apart where
-    it is blurred beyond recognition (`conditions.face_blurred`). The seam is an ellipse of random size and softness.
+    `x` is [N, C, S, S]. Labels do not change: the label belongs to the face. Backdrop, clothes and composition depend
+    on the source and not on what made the face, and they separate the classes even where the face is blurred beyond
+    recognition (`conditions.face_blurred`). The seam is an ellipse of random size and softness.
     """
     count, side = len(x), x.shape[-1]
 

@@ -1,4 +1,4 @@
-"""Small autoencoders whose decoders leave the traces that generators leave: how they are built, trained and used."""
+"""Small autoencoders whose decoders leave the same artefacts as generators: architecture, training and inference."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bifrons_training.networks.precision import mixed_precision
 
 KINDS = ("nearest", "transposed", "shuffle", "bilinear")
 DECODERS = tuple((kind, depth) for depth in (1, 2, 3) for kind in KINDS)
-"""(upsampling layer, how many times the picture is halved), in the order of their numbers."""
+"""(upsampling layer, number of times that the image is halved) of each decoder; a decoder's number is its index."""
 
 LATENT = 16
-"""Channels that are left where a picture was halved three times."""
+"""Channels of the bottleneck of autoencoders that halve the image three times."""
 
 PATCH = 96
 BATCH = 16
@@ -27,7 +27,7 @@ SEED = 5
 
 
 def upsampling(kind: str, inputs: int, outputs: int) -> nn.Module:
-    """A layer that doubles width and height."""
+    """Returns a layer of the given kind that doubles width and height."""
     if kind == "transposed":
         return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
     if kind == "shuffle":
@@ -37,7 +37,7 @@ def upsampling(kind: str, inputs: int, outputs: int) -> nn.Module:
 
 
 class Autoencoder(nn.Sequential):
-    """[N, 3, H, W] in -1…1 to the same: halved `depth` times, then doubled as often by the layer in question."""
+    """An autoencoder of images [N, 3, H, W] in -1…1: `depth` halvings, then as many doublings by layers of `kind`."""
 
     def __init__(self, kind: str, depth: int) -> None:
         layers: list[nn.Module] = []
@@ -57,7 +57,7 @@ class Autoencoder(nn.Sequential):
 
 
 class Discriminator(nn.Module):
-    """Judges patches (Isola et al. 2017). Gives the features of every layer; the last are the logits."""
+    """A patch discriminator (Isola et al. 2017)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Discriminator(nn.Module):
         self.logits = nn.Conv2d(widths[-1], 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """[N, 3, H, W] to the features at H/2, H/4, H/8 and the logits [N, 1, H/8, W/8]."""
+        """Returns the features of images [N, 3, H, W] at H/2, H/4 and H/8, then the logits [N, 1, H/8, W/8]."""
         features = []
         for layer in self.layers:
             x = nn.functional.leaky_relu(layer(x), 0.2)
@@ -75,12 +75,12 @@ class Discriminator(nn.Module):
 
 
 def centred(images: Tensor) -> Tensor:
-    """[N, H, W, 3] uint8 to [N, 3, H, W] in -1…1, channels last."""
+    """Converts images from [N, H, W, 3] uint8 to [N, 3, H, W] in -1…1, in channels-last memory format."""
     return images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last) / 127.5 - 1
 
 
 def patches(cache: PixelCache, positions: list[int], random: np.random.Generator) -> Tensor:
-    """Random cut-outs at the pictures' own resolution, [BATCH, PATCH, PATCH, 3] uint8."""
+    """Returns random crops of random images at their own resolution, [BATCH, PATCH, PATCH, 3] uint8."""
     cut = np.empty((BATCH, PATCH, PATCH, 3), np.uint8)
     for number, position in enumerate(random.choice(positions, BATCH)):
         values = np.asarray(cache.image(int(position)))
@@ -90,7 +90,7 @@ def patches(cache: PixelCache, positions: list[int], random: np.random.Generator
 
 
 def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds: float) -> tuple[nn.Module, float]:
-    """Trains one autoencoder for so long; gives it and its last mean absolute error, in grey levels."""
+    """Trains autoencoder `number` for `seconds`; returns it and its recent mean absolute error in grey levels."""
     kind, depth = DECODERS[number]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(SEED + number)
@@ -131,7 +131,7 @@ def train_decoder(number: int, cache: PixelCache, positions: list[int], seconds:
 
 @torch.no_grad()
 def reconstruct(network: nn.Module, image: np.ndarray, scale: float) -> np.ndarray:
-    """[H, W, 3] uint8 to the same, by way of `scale` times the size."""
+    """Passes an image [H, W, 3] uint8 through an autoencoder at `scale` times its size; returns the original size."""
     height, width = image.shape[:2]
     device = next(network.parameters()).device
     x = centred(torch.from_numpy(image.copy())[None].to(device))

@@ -1,9 +1,9 @@
-"""Faces by a generator that others trained: MobileStyleGAN (Belousov 2021), distilled from StyleGAN2 on FFHQ.
+"""Faces from a published generator: MobileStyleGAN (Belousov 2021), distilled from StyleGAN2 on FFHQ.
 
     python -m bifrons_training.augmentation.generated_faces --out FOLDER [--count 20000]
 
-Writes a data folder of the form that training reads (faces.csv, train/ai_generated/), pictures of 128 to 256 px as PNG.
-Face number n is the same in every run; a run that was interrupted goes on where it was.
+Writes a data folder that training can read (faces.csv, train/ai_generated/), with PNG images of 128 to 256 pixels.
+Face number n is the same in every run, and an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bifrons_training.workspace import DEFAULT_WORK
 SOURCE, GENERATOR = "mobilestylegan", "MobileStyleGAN"
 STYLE = 512
 MEAN_OF = 4096
-"""Styles whose mean faces are drawn towards."""
+"""Number of style vectors whose mean is the centre of the truncation."""
 
 TRUNCATION = 0.5, 1.0
 SIDES = 128, 256
@@ -36,7 +36,7 @@ KERNELS = (cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LANCZOS4, cv2.INTER_CUBIC, 
 
 
 class Generator:
-    """Faces of 1024 px, fetched weights through OpenVINO."""
+    """MobileStyleGAN on OpenVINO with downloaded weights; faces of 1024 pixels."""
 
     def __init__(self, work: Path, threads: int = 1) -> None:
         files = {weights.member.rsplit("/", 1)[-1]: fetch(weights, work) for weights in MOBILE_STYLEGAN}
@@ -54,7 +54,7 @@ class Generator:
         return style
 
     def face(self, random: np.random.Generator) -> np.ndarray:
-        """A new face, [1024, 1024, 3] uint8, its truncation drawn from `TRUNCATION` (Karras et al. 2019)."""
+        """Returns a new face, [1024, 1024, 3] uint8, truncated by a factor from `TRUNCATION` (Karras et al. 2019)."""
         style = self._mean + random.uniform(*TRUNCATION) * (self._style(random) - self._mean)
         made = self._synthesis([style.astype(np.float32)])[0][0]
         pixels: np.ndarray = ((made.transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
@@ -62,7 +62,7 @@ class Generator:
 
 
 def published(face: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A face made smaller, as it is shown: by a random kernel, the larger factors in two steps as often as not."""
+    """Returns a face downscaled as for publication, by a random kernel and in half of the cases in two steps."""
     side = int(random.integers(SIDES[0], SIDES[1] + 1))
     if random.random() < 0.5:
         face = cv2.resize(face, (512, 512), interpolation=cv2.INTER_AREA)
@@ -71,14 +71,19 @@ def published(face: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Make generated faces to train on.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Generate faces for training.")
     parser.add_argument("--out", type=Path, required=True, help="the data folder to write")
-    parser.add_argument("--count", type=int, default=20000)
+    parser.add_argument("--count", type=int, default=20000, help="number of faces (default: %(default)s)")
     parser.add_argument(
-        "--part", type=int, nargs=2, default=(0, 1), metavar=("NUMBER", "OF"), help="one of several processes"
+        "--part",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar=("NUMBER", "OF"),
+        help="the share of this process, from 0, when several run side by side",
     )
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="fetched weights")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for the downloaded weights")
     options = parser.parse_args()
     folder = options.out / "train" / "ai_generated"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,18 @@
-"""Pseudo-fakes: real pictures passed through small decoders that are trained here.
+"""Pseudo-fakes: real images passed through small autoencoders that are trained here.
 
     python -m bifrons_training.augmentation.reconstructions --data FOLDER [--weights FOLDER]
 
-A picture and its reconstruction share content, framing and JPEG history; what is left to tell them apart is the trace
-of the decoder's upsampling (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al.
-2025, "Aligned datasets improve detection of latent diffusion-generated images"). Twelve autoencoders, one for each pair
-of an upsampling layer that generators use and a depth, learn L1, a perceptual loss on the features of their own
-discriminator (Larsen et al. 2016) and an adversarial hinge loss. The deepest keep as little as the autoencoders of
-latent diffusion do: a twelfth of the numbers. Each training picture of a real face is then reconstructed four times, by
-different decoders, at its own size or at another one (most generators' pictures are published smaller than they were
-made). Where the weights of TAEF2 are at hand, one of the four is by this autoencoder, which was trained by others (see
-`taef2`). Most reconstructions are softer than their pictures; `match_spectrum` takes that difference away, or
-pairs would teach that soft is generated.
+An image and its reconstruction share content, framing and JPEG history; only the artefacts of the decoder's upsampling
+tell them apart (Zhang et al. 2019, "Detecting and simulating artifacts in GAN fake images"; Rajan et al. 2025, "Aligned
+datasets improve detection of latent diffusion-generated images"). There are twelve autoencoders, one for each
+combination of depth and an upsampling layer that generators use. Their loss is the sum of L1, a perceptual loss on the
+features of their own discriminator (Larsen et al. 2016) and an adversarial hinge loss. The bottleneck of the deepest is
+as narrow as that of latent diffusion's autoencoders: a twelfth of the image's numbers.
+
+Each real training image is reconstructed four times by different decoders, at its own size or at another, because most
+generators' images are published smaller than they were made. If the weights of TAEF2 are available, this published
+autoencoder makes one of the four (see `taef2`). Most reconstructions are softer than the original; without
+`match_spectrum`, which removes that difference, the pairs would teach the network that soft means generated.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ from bifrons_training.workspace import DEFAULT_WORK, open_cache
 
 VARIANTS = 4
 SCALES = (0.75, 1.0, 1.0, 1.5)
-"""Parts of a picture's size at which it is reconstructed, drawn alike."""
+"""Factors of an image's size at which it is reconstructed, drawn with equal probability."""
 
 DEFAULT_SECONDS = 80.0
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A reconstruction to be made: of which picture of the catalogue, where in the file, at which part of its size."""
+    """A reconstruction to make: the image's catalogue position, the byte offset in the file and the scale factor."""
 
     position: int
     start: int
@@ -57,7 +58,7 @@ class Pending:
 
 
 def write(network: nn.Module, cache: PixelCache, pending: list[Pending], file: Path) -> None:
-    """Writes reconstructions into `file`, each in its place."""
+    """Reconstructs images with `network` and writes each to its offset in `file`."""
     made = np.memmap(file, np.uint8, "r+")
     for one in pending:
         values = reconstruct(network, np.asarray(cache.image(one.position)), one.scale).ravel()
@@ -67,7 +68,7 @@ def write(network: nn.Module, cache: PixelCache, pending: list[Pending], file: P
 def train_and_write(
     number: int, cache: PixelCache, positions: list[int], seconds: float, pending: list[Pending], file: Path
 ) -> float:
-    """Trains a decoder and writes its reconstructions into `file`; gives its error in grey levels."""
+    """Trains a decoder and writes its reconstructions to `file`; returns its mean absolute error in grey levels."""
     torch.set_num_threads(1)
     network, error = train_decoder(number, cache, positions, seconds)
     write(network, cache, pending, file)
@@ -75,17 +76,18 @@ def train_and_write(
 
 
 def write_by_taef2(weights: Path, cache: PixelCache, pending: list[Pending], file: Path) -> None:
-    """Writes the reconstructions by the autoencoder in the folder `weights` into `file`."""
+    """Writes the reconstructions that TAEF2, whose weights are in the folder `weights`, makes to `file`."""
     torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     write(RoundTrip(weights).eval().to(device), cache, pending, file)
 
 
 class Reconstructions:
-    """`VARIANTS` reconstructions of every real training picture: one file of RGB bytes, sizes as in the cache.
+    """`VARIANTS` reconstructions of every real training image, in one file of RGB bytes, sized as in the cache.
 
-    Decoders are trained side by side: all on a GPU, else one on each core. With `weights`, the folder of TAEF2, the
-    first variant of each picture is by that.
+    They are built on first use and reused while their inputs stay the same. Decoders are trained in parallel: all at
+    once on a GPU, otherwise one on each core. With `weights`, the folder of TAEF2, the first variant of each image
+    comes from that autoencoder.
     """
 
     def __init__(
@@ -146,8 +148,8 @@ class Reconstructions:
         return {"errors": [round(error, 2) for error in errors], "offsets": offsets}
 
     def image(self, position: int, variant: int) -> np.ndarray:
-        """A reconstruction of picture `position` of the catalogue, [H, W, 3] uint8."""
-        if self._bytes is None:  # Opened by whoever reads: a memory map does not travel to another process.
+        """Returns reconstruction `variant` of the image at `position` of the catalogue, [H, W, 3] uint8."""
+        if self._bytes is None:  # Opened on first use in each process, because a memory map cannot be pickled.
             self._bytes = np.memmap(self._data, dtype=np.uint8, mode="r")
         width, height = self.cache.size(position)
         start = self._offsets[self._place[position]] + variant * width * height * 3
@@ -158,9 +160,9 @@ class Reconstructions:
 
 
 def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) -> np.ndarray:
-    """The sharpness of reconstructions beside their pictures, [n, 2], for each `every`th picture.
+    """Returns the relative sharpness of reconstructions, [n, 2], for each `every`th image.
 
-    As parts of the picture's own, and of the picture's filtered to the reconstruction's spectrum.
+    The first column is relative to the original, the second to the original filtered to the reconstruction's spectrum.
     """
     kept = []
     for position in made.positions[::every]:
@@ -173,20 +175,20 @@ def sharpness_kept(cache: PixelCache, made: Reconstructions, every: int = 12) ->
 
 @program
 def main() -> int:
-    """The command line: makes them, and tells how near they come. Returns the exit status."""
+    """Makes the reconstructions and prints how close they come. Returns the exit status."""
     keep_freed_memory()
     parser = argparse.ArgumentParser(description="Make the pseudo-fakes that the detectors train on.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="training time of each decoder")
-    parser.add_argument("--weights", type=Path, help="the folder of TAEF2's weights, if that shall make some of them")
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    parser.add_argument("--weights", type=Path, help="folder of TAEF2's weights, to let it make a quarter of them")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for the decoded pixels and results")
     options = parser.parse_args()
     cache = open_cache(options.data, options.work)
     made = Reconstructions(cache, Splits.of(cache.faces), options.work, options.seconds, options.weights)
     for (kind, depth), error in zip(DECODERS, made.errors, strict=True):
-        print(f"{kind} x{depth}: {error} grey levels off")
-    for what, kept in zip(("their pictures", "these filtered"), sharpness_kept(cache, made).T, strict=True):
-        print(f"sharpness beside {what}: {np.median(kept):.2f} in the median; {(kept < 1).mean():.0%} are softer")
+        print(f"{kind} x{depth}: mean error of {error} grey levels")
+    for what, kept in zip(("the originals", "the filtered originals"), sharpness_kept(cache, made).T, strict=True):
+        print(f"sharpness relative to {what}: median {np.median(kept):.2f}; {(kept < 1).mean():.0%} are softer")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How sharp a picture is, and a picture filtered to be as sharp as another one."""
+"""The sharpness of an image, and a filter that gives an image the sharpness of another."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 RINGS = 64
-"""How many rings the spatial frequencies up to one half in each direction are divided in."""
+"""Number of rings that divide the spatial frequencies from zero to one half along each axis."""
 
 
 @functools.lru_cache(maxsize=64)
 def rings(height: int, width: int) -> Tensor:
-    """The ring of each coefficient of a real Fourier transform, [height, width // 2 + 1], from frequency zero out."""
+    """Returns the ring of each coefficient of a real FFT, [height, width // 2 + 1]; ring 0 holds frequency zero."""
     down, across = torch.fft.fftfreq(height), torch.fft.rfftfreq(width)
     return (torch.hypot(down[:, None], across[None]) * (2 * RINGS)).round().long()
 
 
 def match_spectrum(image: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """A picture [H, W, 3] uint8 with the radial amplitude spectrum of its reconstruction `made`, by ring and channel.
+    """Returns an image [H, W, 3] uint8 filtered to the radial amplitude spectrum of its reconstruction, per channel.
 
-    What then tells the two apart has a direction or a place: the grid that upsampling leaves, and what it drew.
+    The remaining differences depend on direction or place: the grid that upsampling leaves, and details it invented.
     """
     both = torch.from_numpy(np.stack((image, made))).permute(0, 3, 1, 2).float()
     spectra = torch.fft.rfft2(both)
@@ -38,9 +38,9 @@ def match_spectrum(image: np.ndarray, made: np.ndarray) -> np.ndarray:
 
 
 def sharpness(image: np.ndarray) -> float:
-    """Variance of the Laplacian of [H, W, 3] uint8 in grey.
+    """Returns the variance of the Laplacian of an image [H, W, 3] uint8 in grey.
 
-    One of the measures of Pertuz et al. 2013, "Analysis of focus measure operators".
+    This is one of the measures in Pertuz et al. 2013, "Analysis of focus measure operators".
     """
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())

@@ -1,7 +1,7 @@
-"""TAEF2, a tiny autoencoder for the latent space of FLUX.2, read from two files of weights (madebyollin/taesd, MIT).
+"""TAEF2, a tiny autoencoder for the latent space of FLUX.2, loaded from two weight files (madebyollin/taesd, MIT).
 
-The architecture follows the names and shapes in the files. A round trip leaves a picture the same to the eye (a PSNR of
-34 to 36 dB), with the traces that the decoders of latent diffusion leave.
+The architecture follows the names and shapes in the files. A round trip looks the same to the eye (PSNR 34 to 36 dB)
+and leaves the artefacts of latent-diffusion decoders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILES = "taef2_encoder.pth", "taef2_decoder.pth"
 
 
 class Block(nn.Module):
-    """Three convolutions beside a shortcut; if `pooled`, a normalised bottleneck beside another one before them."""
+    """A residual block of three convolutions; with `pooled`, preceded by a residual bottleneck with a group norm."""
 
     def __init__(self, pooled: bool = False) -> None:
         super().__init__()
@@ -36,22 +36,22 @@ class Block(nn.Module):
         self.pooled = pooled
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, WIDTH, H, W] to the same."""
+        """Maps features [N, WIDTH, H, W] to features of the same shape."""
         if self.pooled:
             x = x + self.pool(x)
         return nn.functional.relu(self.conv(x) + x)
 
 
 class Limited(nn.Module):
-    """Latents limited smoothly to -3…3."""
+    """A smooth limiter of latents to -3…3."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, LATENT, H, W] to the same."""
+        """Maps latents [N, LATENT, H, W] to latents of the same shape."""
         return torch.tanh(x / 3) * 3
 
 
 def encoder() -> nn.Sequential:
-    """[N, 3, H, W] in 0…1, sides multiples of 8, to latents [N, LATENT, H / 8, W / 8]."""
+    """Returns the encoder of images [N, 3, H, W] in 0…1, sides multiples of 8, to latents [N, LATENT, H/8, W/8]."""
 
     def halved() -> nn.Module:
         return nn.Conv2d(WIDTH, WIDTH, 3, 2, 1, bias=False)
@@ -63,7 +63,7 @@ def encoder() -> nn.Sequential:
 
 
 def decoder() -> nn.Sequential:
-    """Latents [N, LATENT, h, w] to pictures [N, 3, 8 h, 8 w], in 0…1 but for small errors."""
+    """Returns the decoder of latents [N, LATENT, h, w] to images [N, 3, 8h, 8w] in 0…1, apart from small overshoots."""
     layers: list[nn.Module] = [Limited(), nn.Conv2d(LATENT, WIDTH, 3, padding=1), nn.ReLU()]
     for pooled in (True, False, False):
         layers += [*(Block(pooled) for _ in range(3)), nn.Upsample(scale_factor=2)]
@@ -72,7 +72,7 @@ def decoder() -> nn.Sequential:
 
 
 class RoundTrip(nn.Module):
-    """Through both: [N, 3, H, W] in -1…1 to the same."""
+    """The encoder and the decoder in sequence. Raises `DataError` if `folder` lacks their weights."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -87,5 +87,5 @@ class RoundTrip(nn.Module):
                 ) from error
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures to their reconstructions."""
+        """Maps images [N, 3, H, W] in -1…1 to their reconstructions."""
         return self.decoder(self.encoder(x / 2 + 0.5)).clamp(0, 1) * 2 - 1

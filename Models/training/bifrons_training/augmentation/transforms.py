@@ -1,8 +1,8 @@
-"""Random changes of a training picture. They never look at the label, so they cannot teach it.
+"""Random augmentation of one training image. It never depends on the label, so it cannot reveal it.
 
-What a picture lives through on its way to a moderator, in about that order: framing, resampling, lens and sensor,
-colour, sharpening, recompression by the services and screenshots that it passed, and at the end the one preprocessing
-that workers do. The same seed does the same to two pictures of equal size: a real one and its reconstruction.
+The steps imitate what happens to an image on its way to a moderator, in roughly that order: framing, resampling, lens
+and sensor, colour, sharpening, recompression by services, and screenshots. The workers' preprocessing comes last. The
+same seed changes two images of equal size alike: a real image and its reconstruction.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from bifrons_training.preprocessing import Crop
 
 KERNELS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 SAMPLINGS = (0x111111, 0x211111, 0x221111)
-"""libjpeg's factors of whole chroma, of half the width, and of half the width and height."""
+"""libjpeg's sampling factors for chroma at full size, at half width, and at half width and height."""
 
 NOISE = np.random.default_rng(4).standard_normal((512, 512, 3)).astype(np.float32)
-"""Cut-outs of this one are the sensors' noise: drawing a new one for every picture would take longer than all the
-rest."""
+"""Crops of this array serve as sensor noise: drawing new noise for every image would take longer than all the other
+steps."""
 
 SMALLEST = 48
-"""Pixels below which no step makes a picture."""
+"""The smallest side, in pixels, of any intermediate image."""
 
-cv2.setNumThreads(0)  # OpenCV's threads do not outlive a fork, and the loaders fork.
+cv2.setNumThreads(0)  # OpenCV's threads do not survive a fork, and the data loaders fork.
 
 Random = np.random.Generator
 Pixels = np.ndarray
-"""[H, W, 3] uint8, RGB."""
+"""An RGB image, [H, W, 3] uint8."""
 
 
 def frame(pixels: Pixels, crop: Crop, random: Random) -> Pixels:
-    """A square cut at the picture's own resolution: the face fills 35 to 95 % of it, most often about 60 %.
+    """Cuts a random square around the face at the image's own resolution, slightly turned, stretched or mirrored.
 
-    What sticks out of the picture is mirrored.
+    The face fills 35 to 95 % of the square, most often about 60 %. Pixels outside the image are mirrored at its border.
     """
     (x, y, length), turn = crop
     wide = random.random() < 0.12
@@ -62,7 +62,7 @@ def frame(pixels: Pixels, crop: Crop, random: Random) -> Pixels:
 
 
 def resample(pixels: Pixels, side: int, random: Random) -> Pixels:
-    """Another size, by a random kernel; areas are averaged where that is asked for or much is left out."""
+    """Resizes an image to `side` with a random kernel; below 0.6 of its size always by averaging areas."""
     kernel = KERNELS[random.integers(len(KERNELS))]
     if side < 0.6 * len(pixels):
         kernel = cv2.INTER_AREA
@@ -70,14 +70,14 @@ def resample(pixels: Pixels, side: int, random: Random) -> Pixels:
 
 
 def shrink(pixels: Pixels, random: Random, lowest: float = 0.25) -> Pixels:
-    """A random smaller size, and back again more often than not."""
+    """Shrinks an image to a random size, at least `lowest` of its own, and in 60 % of cases enlarges it back."""
     side = len(pixels)
     small = resample(pixels, max(SMALLEST, round(side * random.uniform(lowest, 1.0))), random)
     return resample(small, side, random) if random.random() < 0.6 else small
 
 
 def recompress(pixels: Pixels, random: Random, low: int = 35, high: int = 98) -> Pixels:
-    """One pass through JPEG at a random quality, subsampling and offset of the grid."""
+    """Compresses an image as JPEG once, with a random quality, chroma subsampling and grid offset."""
     left, top = (int(v) for v in random.integers(0, 8, 2))
     padded = cv2.copyMakeBorder(pixels, top, 0, left, 0, cv2.BORDER_REFLECT_101) if left or top else pixels
     options = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(low, high))]
@@ -89,7 +89,7 @@ def recompress(pixels: Pixels, random: Random, low: int = 35, high: int = 98) ->
 
 
 def jitter_colour(pixels: Pixels, random: Random) -> Pixels:
-    """Gamma, contrast, light and white balance by one table a channel, and saturation."""
+    """Changes gamma, contrast, brightness and white balance by one lookup table per channel, and the saturation."""
     ramp = np.linspace(0, 1, 256)
     gamma, contrast, light = random.uniform(0.75, 1.33), random.uniform(0.8, 1.2), random.uniform(-0.06, 0.06)
     tables = [(ramp**gamma - 0.5) * contrast * gain + 0.5 + light for gain in random.uniform(0.92, 1.08, 3)]
@@ -104,7 +104,7 @@ def jitter_colour(pixels: Pixels, random: Random) -> Pixels:
 
 
 def add_noise(pixels: Pixels, random: Random) -> Pixels:
-    """Noise of a sensor: of all channels or of brightness alone, fine or in grains of two pixels."""
+    """Adds sensor noise: per channel or only in brightness, with grains of one or two pixels."""
     side = len(pixels)
     grain = 2 if random.random() < 0.3 else 1
     size = -(-side // grain)
@@ -118,23 +118,24 @@ def add_noise(pixels: Pixels, random: Random) -> Pixels:
 
 
 def sharpen(pixels: Pixels, random: Random) -> Pixels:
-    """Unsharp masking."""
+    """Applies an unsharp mask of random amount and radius."""
     amount, sigma = float(random.uniform(0.3, 1.2)), float(random.uniform(0.6, 1.6))
     return cv2.addWeighted(pixels, 1 + amount, cv2.GaussianBlur(pixels, (0, 0), sigma), -amount, 0)
 
 
 def screenshot(pixels: Pixels, random: Random) -> Pixels:
-    """Shown at another size on a screen, caught there without loss, and shown smaller again."""
+    """Imitates a screenshot: the image is enlarged on a screen, captured losslessly and shown smaller again."""
     side = len(pixels)
     shown = resample(pixels, min(512, round(side * random.uniform(1.1, 1.9))), random)
     return resample(shown, max(SMALLEST, round(side * random.uniform(0.7, 1.1))), random)
 
 
 def upsample(pixels: Pixels, random: Random, simulated: bool) -> Pixels:
-    """Halved and doubled again: as generators do it (Zhang et al. 2019, AutoGAN), or by an ordinary kernel.
+    """Halves an image and doubles it again, as a generator does (Zhang et al. 2019, AutoGAN) or with a plain kernel.
 
-    A transposed convolution puts zeros between the pixels and smooths with a kernel that nothing forces to weigh the
-    four places of a pixel alike; here it is a bilinear one with random errors.
+    A transposed convolution puts zeros between the pixels and smooths them with a learned kernel, which need not weigh
+    the four output pixels of an input pixel alike. If `simulated`, the kernel here is bilinear or nearest-neighbour
+    with random errors; otherwise the doubling is bicubic.
     """
     side = len(pixels) // 2 * 2
     small = cv2.resize(pixels, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
@@ -153,16 +154,16 @@ def upsample(pixels: Pixels, random: Random, simulated: bool) -> Pixels:
 
 
 def cutout(pixels: Pixels, random: Random) -> None:
-    """A rectangle of one colour over it, in place."""
+    """Covers a random rectangle of an image with one colour, in place."""
     height, width = (int(len(pixels) * random.uniform(0.1, 0.4)) for _ in range(2))
     y, x = int(random.uniform(0, len(pixels) - height)), int(random.uniform(0, len(pixels) - width))
     pixels[y : y + height, x : x + width] = random.integers(0, 256, 3)
 
 
 def augment(pixels: Pixels, crop: Crop, random: Random, side: int, upsampling: bool | None = None) -> Pixels:
-    """A training view of a picture whose `crop` is what workers look at: [side, side, 3] uint8.
+    """Returns a random training view of an image, [side, side, 3] uint8; `crop` is the region that workers look at.
 
-    `upsampling`: the picture is halved and doubled first, True: as a generator would, False: as anybody would.
+    With `upsampling` the view is first halved and doubled: True as a generator would do it, False with a plain kernel.
     """
     if random.random() < 0.25 and upsampling is None:
         image = Image.fromarray(pixels)

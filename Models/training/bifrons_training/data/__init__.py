@@ -1,1 +1,1 @@
-"""The data folder: its catalogue, checked as a whole, how it is divided, and its pictures, decoded once."""
+"""The data folder: its validated catalogue, its splits and its decoded images."""

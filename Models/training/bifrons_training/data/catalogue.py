@@ -1,4 +1,4 @@
-"""The data folder: checked as a whole before anything is trained, then decoded once into one file of raw pixels."""
+"""The catalogue of a data folder, faces.csv, validated as a whole before any training."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bifrons_training.errors import DataError
 COLUMNS = ("path", "split", "label", "source", "generator", "group")
 LABELS = {"real": 0, "ai_generated": 1}
 HONEST_SOURCE = "zoya_ailab"
-"""Real and generated pictures of equal format and framing: the only source whose AUC is not won by accidents."""
+"""Real and generated images of equal format and framing: the only source whose AUC owes nothing to such shortcuts."""
 
 MATCHED_SOURCES = (HONEST_SOURCE, "ffhq_pairs")
-"""Sources whose two classes are framed and stored alike; `ffhq_pairs` nearly so."""
+"""Sources whose two classes have the same framing and file format (nearly the same in `ffhq_pairs`)."""
 
 FAMILIES = {"mebeauty": "unsplash", "man_unsplash": "unsplash", "deepshield_unsplash": "unsplash"}
-"""Sources that may hold pictures of one another."""
+"""Sources that may share images, mapped to the name of their family."""
 
 
 GENERATORS = {
@@ -33,15 +33,15 @@ GENERATORS = {
     "deepshield_genphotos": "generated.photos",
     "sdfd_sd21": "Stable Diffusion",
 }
-"""Families of generators, by source; where a source mixes them, the generator's own name tells (see `family`)."""
+"""Generator families by source. Sources with several generators are missing: `family` uses the generator's name."""
 
 WATCHED = ("congress_us", "aigame_multi", "FLUX1pro")
-"""Sources, and a generator, that never train: training is stopped by them, and they judge (see `is_watched`)."""
+"""Sources, and one generator, that never train. They decide when a training stops and test it (see `is_watched`)."""
 
 
 @dataclass(frozen=True)
 class Face:
-    """One line of faces.csv. `label` is 1 for AI-generated; `group` is never divided between splits."""
+    """A row of faces.csv. `label` is 0 for real and 1 for AI-generated; a `group` never spans both splits."""
 
     path: str
     split: str
@@ -52,9 +52,10 @@ class Face:
 
 
 def read_catalogue(folder: Path, also: Sequence[Path] = ()) -> list[Face]:
-    """All faces of `folder`/faces.csv, and those of the folders `also`, which may lack a class or a split.
+    """Reads all faces of `folder`/faces.csv and of the folders `also`, which may lack a class or a split.
 
-    The paths of the latter are absolute. Raises `DataError` for whatever would make training dishonest or fail later.
+    Paths are relative to `folder`, and absolute for faces of `also`. Raises `DataError` for anything that would bias
+    the results or make the training fail later.
     """
     faces = _read_table(folder)
     table = folder / "faces.csv"
@@ -64,7 +65,7 @@ def read_catalogue(folder: Path, also: Sequence[Path] = ()) -> list[Face]:
     for split in ("train", "val"):
         for name, label in LABELS.items():
             if not any(face.split == split and face.label == label for face in faces):
-                raise DataError(f"{table} has no {name} picture in the split {split!r}: both splits need both classes")
+                raise DataError(f"{table} has no {name} image in the split {split!r}: both splits need both classes")
     for face in faces:
         if not (folder / face.path).is_file():
             raise DataError(f"{folder / face.path} is listed in faces.csv but missing: restore it or drop its line")
@@ -84,7 +85,7 @@ def _read_table(folder: Path) -> list[Face]:
             raise DataError(f"{table} lacks the column {missing[0]!r}: it must have {', '.join(COLUMNS)}")
         faces = [_face(table, number, row) for number, row in enumerate(reader, start=2)]
     if not faces:
-        raise DataError(f"{table} lists no pictures: nothing can be trained from it")
+        raise DataError(f"{table} lists no images: nothing can be trained from it")
     return faces
 
 
@@ -99,14 +100,14 @@ def _face(table: Path, number: int, row: dict[str, str]) -> Face:
     in_order = len(parts) > 2 and parts[0] in ("train", "val") and parts[1] in LABELS
     if in_order and parts[:2] != (row["split"], row["label"]):
         raise DataError(
-            f"{table} line {number}: {row['path']} is called {row['label']} of {row['split']}, and its folder says "
-            f"{parts[1]} of {parts[0]}: correct whichever is wrong"
+            f"{table} line {number}: {row['path']} is listed as {row['label']} in {row['split']}, but its folder says "
+            f"{parts[1]} in {parts[0]}: correct whichever is wrong"
         )
     return Face(row["path"], row["split"], LABELS[row["label"]], row["source"], row["generator"] or "", row["group"])
 
 
 def family(face: Face) -> str:
-    """What is left out together: a family of real sources, or of generators."""
+    """Returns what a leave-out run leaves out together: a family of real sources or of generators."""
     if face.label == 0:
         return FAMILIES.get(face.source, face.source)
     if face.source in GENERATORS:
@@ -115,25 +116,25 @@ def family(face: Face) -> str:
 
 
 def is_watched(face: Face) -> bool:
-    """Whether a face is kept from every training, to tell when a training stops helping with what is new."""
+    """Whether a face never trains and instead shows when a training stops to improve on unseen sources."""
     return face.source in WATCHED or face.generator in WATCHED
 
 
 def group_key(face: Face) -> str:
-    """What must stay together: the group within a family of sources."""
+    """Returns the key of the faces that must stay in one split: the group within a family of sources."""
     return f"{FAMILIES.get(face.source, face.source)}/{face.group}"
 
 
 def check_groups(faces: list[Face]) -> None:
-    """Raises `DataError` when one group stands in two splits, because then validation would see training faces."""
+    """Raises `DataError` if a group appears in both splits, because validation would then see training faces."""
     split_of: dict[str, str] = {}
     for face in faces:
         key = group_key(face)
         if split_of.setdefault(key, face.split) != face.split:
-            raise DataError(f"the group {key!r} stands in both splits ({face.path}): move all of it into one split")
+            raise DataError(f"the group {key!r} appears in both splits ({face.path}): move all of it into one split")
 
 
 def is_held_out(face: Face, share: float = 0.12) -> bool:
-    """Whether a training face belongs to the groups kept for calibration: by a hash of the group, so for all time."""
+    """Whether a training face is held out for calibration: decided by a hash of its group, so it never changes."""
     digest = hashlib.sha256(b"calibration/" + group_key(face).encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32

@@ -1,4 +1,4 @@
-"""The pictures of a catalogue, decoded once into one file of raw pixels."""
+"""The images of a catalogue, decoded once into one file of raw pixels."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ from bifrons_training.preprocessing.turning import Turn
 
 
 class FaceFinder(Protocol):
-    """What finds the faces: `preprocessing.locating.Locator`."""
+    """Finds faces in decoded images, as `preprocessing.locating.Locator` does. `digest` identifies its weights."""
 
     digest: str
 
     def stances(self, decoded: Decoded) -> list[tuple[Box, Turn]]:
-        """The box of each of a picture's faces and how the face stands, the largest first."""
+        """Returns the box and the turn of each face in an image, the largest face first."""
 
 
 def _identity(folder: Path, faces: list[Face], finder: FaceFinder) -> str:
-    """A digest that changes when any line of the table, any picture, the locator or the preprocessing does."""
+    """Returns a digest that changes with any row of the table, any image, the locator or the preprocessing."""
     digest = hashlib.sha256(f"{preprocessing.VERSION} {finder.digest}\n".encode())
     for face in faces:
         digest.update(repr(face).encode())
         try:
             digest.update(hashlib.sha256((folder / face.path).read_bytes()).digest())
         except OSError as error:
-            raise DataError(f"{folder / face.path} is not a readable picture ({error}): replace it") from error
+            raise DataError(f"{folder / face.path} is not a readable image ({error}): replace it") from error
     return digest.hexdigest()
 
 
 class PixelCache:
-    """Every picture of a catalogue, decoded, and its largest face: one file of RGB bytes and an index beside it."""
+    """The decoded images of a catalogue and the largest face of each: a file of RGB bytes with an index beside it.
+
+    The files are rebuilt whenever an input changes. Raises `DataError` if an image cannot be read.
+    """
 
     def __init__(self, folder: Path, cache: Path, faces: list[Face], finder: FaceFinder) -> None:
         self.faces = faces
@@ -57,13 +60,13 @@ class PixelCache:
     def _build(self, folder: Path, cache: Path, identity: str, finder: FaceFinder) -> dict[str, object]:
         cache.mkdir(parents=True, exist_ok=True)
         offsets, sizes, found, position = [], [], [], 0
-        partial = cache / f"pixels.{os.getpid()}"  # Whoever else builds the same at the same time may finish first.
+        partial = cache / f"pixels.{os.getpid()}"  # Another process may build the same cache at the same time.
         with partial.open("wb") as file:
             for face in self.faces:
                 try:
                     decoded = preprocessing.decode(folder / face.path, 1)
                 except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                    raise DataError(f"{folder / face.path} is not a readable picture ({error}): replace it") from error
+                    raise DataError(f"{folder / face.path} is not a readable image ({error}): replace it") from error
                 values = np.asarray(decoded.image)
                 file.write(values.tobytes())
                 offsets.append(position)
@@ -78,30 +81,30 @@ class PixelCache:
         return known
 
     def image(self, position: int) -> Image.Image:
-        """Picture number `position` of the catalogue, decoded."""
-        if self._bytes is None:  # Opened by whoever reads: a memory map does not travel to another process.
+        """Returns the decoded image at `position` of the catalogue."""
+        if self._bytes is None:  # Opened on first use in each process, because a memory map cannot be pickled.
             self._bytes = np.memmap(self._data, dtype=np.uint8, mode="r")
         width, height = self.size(position)
         start = int(self._offsets[position])
         return Image.fromarray(self._bytes[start : start + width * height * 3].reshape(height, width, 3))
 
     def size(self, position: int) -> tuple[int, int]:
-        """Width and height of a picture."""
+        """Returns the width and height of an image in pixels."""
         width, height = self._sizes[position]
         return int(width), int(height)
 
     def has_face(self, position: int) -> bool:
-        """Whether the locator found a face in a picture."""
+        """Whether the locator found a face in an image."""
         return bool(self._faces[position])
 
     def crop(self, position: int) -> Crop:
-        """What a worker looks at in a picture: its largest face, or without one the central square."""
+        """Returns the region of an image that a worker looks at: its largest face, or else the central square."""
         return preprocessing.crops(self._faces[position], *self.size(position))[0]
 
     def inputs(self, positions: list[int], side: int = preprocessing.SIDE) -> np.ndarray:
-        """The pictures as workers and evaluation see them: [n, side, side, 3] uint8.
+        """Returns the images as workers and the evaluation see them: [n, side, side, 3] uint8.
 
-        But for JPEGs of 1280 pixels and more: workers decode these smaller, and here they are at full size.
+        One difference remains: workers decode JPEGs of 1280 pixels and more at a reduced size, here they are full size.
         """
         views = []
         for position in positions:

@@ -1,4 +1,4 @@
-"""Which pictures of a catalogue train, calibrate and validate."""
+"""The division of a catalogue into training, calibration and validation images."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from bifrons_training.data.catalogue import Face, family, is_held_out, is_watche
 
 @dataclass(frozen=True)
 class Splits:
-    """Positions in the catalogue: what trains, what calibrates (held-out groups of train), what judges (val).
+    """Catalogue positions by purpose.
 
-    `watched` are those of the train split that never train; `left_out` all that a leave-out run keeps from everything
-    else, of both splits.
+    `train` trains, `calibration` (held-out groups of the train split) calibrates and `validation` (the val split)
+    evaluates. `watched` are the images of the train split that never train. `left_out` are the images of both splits
+    that a leave-out run keeps from all other parts.
     """
 
     train: list[int]
@@ -24,7 +25,7 @@ class Splits:
 
     @staticmethod
     def of(faces: list[Face], leave_out: Collection[str] = ()) -> Splits:
-        """Divides a catalogue by the split column and, inside train, by group; without the families `leave_out`."""
+        """Divides a catalogue by split and, within train, by group; `leave_out` names families to exclude."""
         kept: list[int] = []
         left_out: list[int] = []
         for position, face in enumerate(faces):

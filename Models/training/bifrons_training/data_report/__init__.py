@@ -1,1 +1,1 @@
-"""The report on the data, run as `python -m bifrons_training.data_report`."""
+"""The data report, run as `python -m bifrons_training.data_report`."""

@@ -1,8 +1,8 @@
-"""Shows what the training data is, and what it gives away besides the faces: one HTML page that needs nothing else.
+"""Describes the training data and the shortcuts that it offers besides the faces, in one self-contained HTML page.
 
     python -m bifrons_training.data_report --data FOLDER --out FILE.html [--findings FILE.json] [--without-images]
 
-The page holds small copies of research pictures: it is for those who may see them, and never to be published.
+The page contains small copies of research images: show it only to people who may see them, and never publish it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,15 @@ from bifrons_training.data_report.summary import make_report
 from bifrons_training.errors import program
 from bifrons_training.files import write_text
 
-# The page.
-
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Show what the training data is and what it gives away.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Describe the training data and the shortcuts that it offers.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
     parser.add_argument("--out", type=Path, required=True, help="the page to write; its numbers go beside it as JSON")
-    parser.add_argument(
-        "--findings", type=Path, help="write the findings, which the models' cards repeat, here as well"
-    )
-    parser.add_argument("--without-images", action="store_true", help="leave the samples out")
+    parser.add_argument("--findings", type=Path, help="a JSON file for the findings, which the model cards repeat")
+    parser.add_argument("--without-images", action="store_true", help="leave out the sample images")
     options = parser.parse_args()
     faces = read_catalogue(options.data)
     measured = measure_all(options.data, faces, read_boxes(options.data))

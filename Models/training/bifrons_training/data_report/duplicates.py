@@ -1,4 +1,4 @@
-"""Pictures of the data folder that are copies of one another."""
+"""Images of the data folder that are copies of one another."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bifrons_training.data.catalogue import Face, group_key
 from bifrons_training.data_report.image_statistics import Measured
 
 ALIKE_BITS = 6
-"""Bits of a perceptual hash in which copies of one picture may differ."""
+"""The most bits in which the perceptual hashes of two copies may differ."""
 
 ALIKE = 0.985
-"""What the 32 × 32 thumbnails of copies correlate with at least."""
+"""The least correlation between the 32 × 32 thumbnails of two copies."""
 
 
 def find_duplicates(faces: list[Face], measured: list[Measured]) -> list[dict[str, Any]]:
-    """Pairs of pictures of different groups that are copies of one another, exact, scaled or compressed."""
+    """Returns the pairs of images of different groups that are copies: identical, scaled or recompressed."""
     hashes = np.array([m.hash for m in measured], np.uint64)
     thumbnails = np.stack([m.thumbnail.ravel() for m in measured])
     pairs = []

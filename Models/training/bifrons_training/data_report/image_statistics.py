@@ -1,4 +1,4 @@
-"""What can be measured of a picture without looking at what it shows."""
+"""Statistics of an image that do not depend on what it shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TRIVIAL = (
     "steps on the 8-pixel grid",
     "noise",
 )
-"""The fifteen numbers of the shortcut probe; none of them can see a face."""
+"""The fifteen features of the shortcut probe; none of them can recognise a face."""
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _DCT = np.array(
@@ -41,40 +41,41 @@ _DCT = np.array(
 
 @dataclass
 class Measured:
-    """One picture's numbers."""
+    """The measurements of one image."""
 
     width: int
     height: int
     bytes: int
     quality: int
-    """Of the last JPEG pass, on libjpeg's scale; 0 for another format."""
+    """The quality of the last JPEG pass on libjpeg's scale, 1…100; 0 for other formats."""
     grids: np.ndarray
-    """[8]: how strong the steps are on each offset of an 8-pixel grid, 1 being none; the last pass stands at 0."""
+    """[8]: the strength of the steps at each offset of an 8-pixel grid; 1 is none. The last pass has offset 0."""
     second_pass: float
-    """How periodic the histogram of a DCT coefficient is: high after two passes of different quality."""
+    """The periodicity of the histogram of DCT coefficients; high after two JPEG passes of different quality."""
     face_share: float
-    """Of the picture's longer side, the face's longer side; NaN without a box."""
+    """The face's longer side as a share of the image's longer side; NaN without a box."""
     face_pixels: float
+    """The face's longer side in pixels; NaN without a box."""
     centre: tuple[float, float]
-    """Of the face, in shares of the picture."""
+    """The centre of the face as shares of the image's width and height."""
     brightness: float
     contrast: float
     saturation: float
     spectrum: np.ndarray
-    """[48]: mean log power by frequency of the face at 96 px before the JPEG pass of the equalisation."""
+    """[48]: the mean log power by frequency of the face at 96 pixels, before the JPEG pass of the equalisation."""
     before: np.ndarray
-    """[15]: `TRIVIAL` of the picture as it is."""
+    """[15]: the features of `TRIVIAL` for the unchanged image."""
     after: np.ndarray
-    """[15]: `TRIVIAL` of the equalised face."""
+    """[15]: the features of `TRIVIAL` for the equalised face."""
     sha256: str
     hash: int
-    """64 bits that stay when a picture is scaled or compressed (pHash)."""
+    """A 64-bit perceptual hash (pHash), which survives scaling and compression."""
     thumbnail: np.ndarray
-    """[32, 32] gray, mean 0, length 1."""
+    """[32, 32]: a grey thumbnail of mean 0 and norm 1."""
 
 
 def _power(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(frequency in 0 … 1 of the Nyquist limit, log power) of a windowed square, flat."""
+    """Returns the frequencies, 1 being the Nyquist limit, and log powers of the windowed top left square, flattened."""
     side = min(gray.shape)
     square = gray[:side, :side] - gray[:side, :side].mean()
     window = np.hanning(side)
@@ -84,7 +85,7 @@ def _power(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def radial_spectrum(gray: np.ndarray, bins: int = 48) -> np.ndarray:
-    """Mean log power in rings of equal width up to the Nyquist limit."""
+    """Returns the mean log power in `bins` rings of equal width up to the Nyquist limit."""
     frequency, power = _power(gray)
     ring = np.minimum((frequency * bins).astype(int), bins)
     sums = np.bincount(ring, power, bins + 1)[:bins]
@@ -92,7 +93,7 @@ def radial_spectrum(gray: np.ndarray, bins: int = 48) -> np.ndarray:
 
 
 def grid_steps(gray: np.ndarray) -> np.ndarray:
-    """[8]: the mean step across columns and rows of each offset, as a multiple of the mean of all."""
+    """Returns [8]: the mean step across the columns and rows of each offset, relative to the mean over all offsets."""
     strengths = np.zeros(8)
     for axis in (0, 1):
         steps = np.abs(np.diff(gray, axis=axis)).mean(axis=1 - axis)
@@ -102,7 +103,7 @@ def grid_steps(gray: np.ndarray) -> np.ndarray:
 
 
 def second_pass(gray: np.ndarray) -> float:
-    """The strongest period in the histogram of the second DCT coefficients, as a share of all pictures' blocks."""
+    """Returns the strength of the strongest period in the histograms of low DCT coefficients; 0 for tiny images."""
     rows, columns = gray.shape[0] // 8, gray.shape[1] // 8
     if rows * columns < 64:
         return 0.0
@@ -117,7 +118,7 @@ def second_pass(gray: np.ndarray) -> float:
 
 
 def trivial(pixels: np.ndarray) -> np.ndarray:
-    """`TRIVIAL` of [h, w, 3] bytes."""
+    """Returns the features of `TRIVIAL`, [15], of an image [h, w, 3] uint8."""
     values = pixels.astype(np.float64)
     gray = values @ _LUMA
     height, width = gray.shape
@@ -144,16 +145,16 @@ def trivial(pixels: np.ndarray) -> np.ndarray:
 
 
 def jpeg_quality(image: Image.Image) -> int:
-    """The quality on libjpeg's scale whose luminance table is nearest; 0 without tables."""
+    """Returns the quality on libjpeg's scale whose luminance table is closest; 0 for images without tables."""
     tables = getattr(image, "quantization", None)
     if not tables:
         return 0
-    share = np.mean(list(tables[min(tables)])) / 57.625  # The mean of the standard's table, which is quality 50.
+    share = np.mean(list(tables[min(tables)])) / 57.625  # The mean of the standard's table, which has quality 50.
     return int(np.clip(round(100 - 50 * share if share <= 1 else 50 / share), 1, 100))
 
 
 def perceptual_hash(gray: np.ndarray) -> int:
-    """64 bits: which of the lowest DCT coefficients of 32 × 32 gray pixels are above their median."""
+    """Returns 64 bits that say which low DCT coefficients of 32 × 32 grey pixels lie above their median."""
     x = np.arange(32)
     basis = np.cos((2 * x[None] + 1) * np.arange(9)[:, None] * np.pi / 64)
     low = (basis @ gray @ basis.T)[1:9, 1:9].ravel()
@@ -161,7 +162,7 @@ def perceptual_hash(gray: np.ndarray) -> int:
 
 
 def measure(file: Path, box: Box | None) -> Measured:
-    """All numbers of a file. Raises what Pillow raises when it cannot be read."""
+    """Returns all measurements of a file. Raises Pillow's errors if it cannot be read."""
     content = file.read_bytes()
     with Image.open(io.BytesIO(content)) as opened:
         quality = jpeg_quality(opened)

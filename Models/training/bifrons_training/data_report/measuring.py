@@ -1,4 +1,4 @@
-"""Measures every picture of the data folder."""
+"""Measures every image of the data folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bifrons_training.preprocessing import Box
 
 
 def read_boxes(folder: Path) -> list[Box | None]:
-    """The face of each line of faces.csv; None where the columns are missing or empty."""
+    """Returns the face box of each row of faces.csv; None where its columns are missing or empty."""
     boxes: list[Box | None] = []
     with (folder / "faces.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -37,7 +37,7 @@ def _measure(file: Path, box: Box | None) -> Measured | str:
 
 
 def measure_all(folder: Path, faces: list[Face], boxes: list[Box | None]) -> list[Measured]:
-    """Every picture's numbers. Raises `DataError` that names the unreadable ones."""
+    """Measures every image. Raises `DataError` that names the unreadable ones."""
     files = [folder / face.path for face in faces]
     results: list[Measured | str] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -48,7 +48,5 @@ def measure_all(folder: Path, faces: list[Face], boxes: list[Box | None]) -> lis
     bad = [f"{file} ({result})" for file, result in zip(files, results, strict=True) if isinstance(result, str)]
     if bad:
         more = f" and {len(bad) - 20} more" if len(bad) > 20 else ""
-        raise DataError(
-            f"these are not readable pictures: {', '.join(bad[:20])}{more}: replace them or drop their lines"
-        )
+        raise DataError(f"these are not readable images: {', '.join(bad[:20])}{more}: replace them or drop their lines")
     return [result for result in results if isinstance(result, Measured)]

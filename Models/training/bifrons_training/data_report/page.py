@@ -1,4 +1,4 @@
-"""The report on the data as one HTML page that needs nothing else."""
+"""The data report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLES = 12
 
 
 def samples(folder: Path, faces: list[Face]) -> str:
-    """A strip of pictures for each source."""
+    """Returns a strip of sample images for each source, as HTML."""
     strips = []
     for label, source in sorted({(face.label, face.source) for face in faces}):
         members = [face for face in faces if (face.label, face.source) == (label, source)]
@@ -71,7 +71,7 @@ td { font-variant-numeric: tabular-nums; } th { text-align: left; vertical-align
 
 
 def page(folder: Path, faces: list[Face], measured: list[Measured], report: dict[str, Any], with_images: bool) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     trivial = ", ".join(TRIVIAL)
     parts = [
         "<h1>The data, as a network sees it</h1>",

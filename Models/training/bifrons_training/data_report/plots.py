@@ -1,4 +1,4 @@
-"""The plots of the report on the data, each as an HTML element that holds its picture."""
+"""The plots of the data report, each as an HTML element with an embedded image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _figure(figure: Figure) -> str:
 
 
 def plot_probe(probes: dict[str, Any]) -> str:
-    """Both tables as heat maps side by side."""
+    """Plots the probe's two tables, before and after equalisation, as heat maps side by side."""
     tables = [probes["before"], probes["after"]]
     if not all(np.size(table["auc"]) for table in tables):
         return "<p>There are too few pictures a source for the probe.</p>"
@@ -43,7 +43,7 @@ def plot_probe(probes: dict[str, Any]) -> str:
 
 
 def plot_distributions(faces: list[Face], measured: list[Measured]) -> str:
-    """Boxes of the main numbers by source, real above generated."""
+    """Plots the main measurements of each source as box plots, real sources above generated ones."""
     keys = sorted({(face.label, face.source) for face in faces}, key=lambda key: (-key[0], key[1]))
     shown: tuple[tuple[str, Callable[[Measured], float]], ...] = (
         ("face's share of the longer side", lambda m: m.face_share),
@@ -82,7 +82,7 @@ def plot_distributions(faces: list[Face], measured: list[Measured]) -> str:
 
 
 def plot_spectra(faces: list[Face], measured: list[Measured]) -> str:
-    """Mean spectra of the faces by source."""
+    """Plots the mean spectrum of the faces of each source."""
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for label, axis in enumerate(axes):
@@ -98,7 +98,7 @@ def plot_spectra(faces: list[Face], measured: list[Measured]) -> str:
 
 
 def plot_sizes(faces: list[Face], measured: list[Measured]) -> str:
-    """Where pictures and faces are: sizes and centres."""
+    """Plots the sizes of the images and the centres of their faces."""
     figure = Figure(figsize=(13, 4.6), layout="constrained")
     axes = figure.subplots(1, 2)
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""How well numbers that cannot see a face tell real from generated: what a network might learn instead of faces."""
+"""How well features that cannot see a face separate real from generated: what a network may learn instead of faces."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bifrons_training.evaluation.metrics import roc_auc
 FOLDS = 4
 MOST = 400
 LEAST = 25
-"""Pictures of a source in the probe: at most, and below which it is left out."""
+"""The most images of a source in the probe, and the fewest: smaller sources are left out."""
 
 
 def probe(real: np.ndarray, generated: np.ndarray, real_groups: list[str], generated_groups: list[str]) -> float:
-    """Cross-validated ROC AUC of a logistic regression on features [n, k]; whole groups stay in one fold.
+    """Returns the cross-validated ROC AUC of a logistic regression on features [n, k]; groups stay in one fold.
 
-    Below 0.5 is what chance does to few pictures.
+    With few images, chance alone can push it below 0.5.
     """
     features = np.vstack([real, generated])
     labels = np.array([0] * len(real) + [1] * len(generated))
@@ -36,7 +36,7 @@ def probe(real: np.ndarray, generated: np.ndarray, real_groups: list[str], gener
 
 
 def _shuffle(name: str) -> int:
-    """An order of the groups that has nothing to do with their names, and is the same every time."""
+    """Returns a sort key of a group that is unrelated to its name and the same in every run."""
     import hashlib
 
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
@@ -45,7 +45,7 @@ def _shuffle(name: str) -> int:
 def table(
     features: np.ndarray, labels: np.ndarray, sources: list[str], groups: list[str]
 ) -> tuple[list[str], list[str], np.ndarray]:
-    """(real sources, generated sources, ROC AUC of each pair [r, g])."""
+    """Returns the real sources, the generated sources and the ROC AUC of each pair, [real, generated]."""
     members: dict[tuple[int, str], np.ndarray] = {}
     for label in (0, 1):
         for source in sorted({s for s, is_generated in zip(sources, labels, strict=True) if is_generated == label}):

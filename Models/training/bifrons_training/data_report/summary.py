@@ -1,4 +1,4 @@
-"""All numbers of the report on the data, and what they say in sentences."""
+"""The numbers of the data report, and the sentences that state its findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ("real", "ai_generated")
 
 
 def summarise(faces: list[Face], measured: list[Measured]) -> list[dict[str, Any]]:
-    """A row for each class and source."""
+    """Returns a row for each class and source."""
     members: dict[tuple[int, str], list[int]] = defaultdict(list)
     for place, face in enumerate(faces):
         members[face.label, face.source].append(place)
@@ -55,7 +55,7 @@ def summarise(faces: list[Face], measured: list[Measured]) -> list[dict[str, Any
 
 
 def findings(report: dict[str, Any]) -> list[str]:
-    """What the numbers say, in sentences."""
+    """Returns the findings as sentences."""
     said = []
     probes = report["probe"]
     for when, words in (("before", "as they are"), ("after", "equalised")):
@@ -98,7 +98,7 @@ def findings(report: dict[str, Any]) -> list[str]:
 
 
 def make_report(faces: list[Face], measured: list[Measured]) -> dict[str, Any]:
-    """All numbers of the page."""
+    """Returns all numbers of the page."""
     labels = np.array([face.label for face in faces])
     sources, groups = [face.source for face in faces], [group_key(face) for face in faces]
     probes = {}

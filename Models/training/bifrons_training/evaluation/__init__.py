@@ -1,1 +1,1 @@
-"""How detectors are measured: metrics, calibration, the served files, conditions, report."""
+"""The evaluation of detectors: metrics, calibration, served files, conditions and the report."""

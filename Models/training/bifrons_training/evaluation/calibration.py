@@ -1,4 +1,4 @@
-"""From raw logits to probabilities: Platt's scaling, the blend of several models, and thresholds."""
+"""From raw logits to probabilities: Platt scaling, the blend of several models, and thresholds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from bifrons_training.evaluation.metrics import sigmoid
 
 
 def fit_logistic(features: np.ndarray, labels: np.ndarray, ridge: float = 1e-6) -> tuple[list[float], float]:
-    """Logistic regression by Newton's method: (weights, bias) for [n, k] features.
+    """Fits a logistic regression to features [n, k] by Newton's method; returns (weights, bias).
 
-    The classes count equally, so the probability is for a stream that is half generated. Targets are Platt's (1999):
-    (n+ + 1) / (n+ + 2) and 1 / (n- + 2), which keeps a perfectly separated set from claiming certainty.
+    Both classes have equal weight, so probabilities hold for a stream in which half of the faces are generated. Targets
+    are Platt's (1999), (n+ + 1) / (n+ + 2) and 1 / (n- + 2), which keep the fit finite on perfectly separated data.
     """
     positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
     targets = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
@@ -37,7 +37,7 @@ def fit_logistic(features: np.ndarray, labels: np.ndarray, ridge: float = 1e-6) 
 
 
 def fit_blend(features: np.ndarray, labels: np.ndarray) -> tuple[list[float], float]:
-    """`fit_logistic` without negative weights: a model that fears a picture more never makes the merge fear it less."""
+    """Fits a logistic regression without negative weights, so that no model's higher logit lowers the merged logit."""
     kept = list(range(features.shape[1]))
     while True:
         weights, bias = fit_logistic(features[:, kept], labels)
@@ -48,7 +48,7 @@ def fit_blend(features: np.ndarray, labels: np.ndarray) -> tuple[list[float], fl
 
 
 def threshold_for(real_probabilities: np.ndarray, false_positives: float) -> float:
-    """The lowest threshold t at which at most this share of real pictures has probability >= t."""
+    """Returns the lowest threshold t for which at most the share `false_positives` of real images reaches t."""
     ordered = np.sort(real_probabilities)[::-1]
     allowed = int(false_positives * len(ordered))
     upper = ordered[allowed - 1] if allowed else 1.0

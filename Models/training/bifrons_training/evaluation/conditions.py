@@ -1,4 +1,4 @@
-"""What happens to pictures before anyone looks at them: one fixed change for all pictures of both classes."""
+"""Test conditions: fixed changes, applied to all images of both classes, that imitate what happens to images in use."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ BILINEAR = Image.Resampling.BILINEAR
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
-    """One pass through JPEG with halved chroma."""
+    """Compresses an image as JPEG once, with chroma at half width and height."""
     packed = io.BytesIO()
     image.save(packed, "JPEG", quality=quality, subsampling=2)
     return Image.open(packed).convert("RGB")
 
 
 def resized(image: Image.Image, factor: float, kernel: Image.Resampling = Image.Resampling.BICUBIC) -> Image.Image:
-    """Another size, at least 8 pixels."""
+    """Scales an image by `factor`, to at least 8 pixels per side."""
     return image.resize((max(8, round(image.width * factor)), max(8, round(image.height * factor))), kernel)
 
 
 def noisy(image: Image.Image) -> Image.Image:
-    """Gaussian noise of 5 grey levels, the same for all pictures of a size."""
+    """Adds Gaussian noise with a standard deviation of 5 grey levels, the same for all images of a size."""
     values = np.asarray(image).astype(np.float32)
     noise = np.random.default_rng(3).normal(0, 5, values.shape)
     return Image.fromarray(np.clip(values + noise + 0.5, 0, 255).astype(np.uint8))
 
 
 def screenshot(image: Image.Image) -> Image.Image:
-    """Shown half as large again, caught, shared at 0.8 of that by JPEG 80."""
+    """Imitates a screenshot: enlarged 1.5 times, then scaled by 0.8 and saved as JPEG 80."""
     return jpeg(resized(resized(image, 1.5, BILINEAR), 0.8), 80)
 
 
@@ -51,18 +51,18 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "screenshot": screenshot,
     "equalised": lambda image: jpeg(resized(image, 128 / max(image.size), BILINEAR), 75),
 }
-"""Of the whole picture, by name. "equalised" brings all sources to one size and one JPEG history, which takes away what
-their formats tell."""
+"""Changes of the whole image, by name. "equalised" gives all sources one size and one JPEG history, which removes what
+their formats reveal."""
 
 
 def framed_closer(image: Image.Image, square: Square) -> tuple[Image.Image, Square]:
-    """0.8 of the square's side, around the same middle."""
+    """Returns the image and a square of 0.8 times the side around the same centre."""
     x, y, side = square
     return image, (x + 0.1 * side, y + 0.1 * side, 0.8 * side)
 
 
 def face_blurred(image: Image.Image, square: Square) -> tuple[Image.Image, Square]:
-    """The middle of the square, where the face is, blurred beyond recognition: backdrop and composition are left."""
+    """Blurs the middle of the square, and with it the face, beyond recognition; backdrop and composition remain."""
     x, y, side = square
     left, top, right, bottom = (round(place + side * part) for part in (0.1, 0.9) for place in (x, y))
     result = image.copy()
@@ -72,13 +72,13 @@ def face_blurred(image: Image.Image, square: Square) -> tuple[Image.Image, Squar
 
 
 VIEWS = {"framed closer": framed_closer, "face blurred": face_blurred}
-"""What depends on where the face is, by name: a picture and its square to what is looked at instead."""
+"""Changes that depend on the face's place, by name: they map an image and its square to those looked at instead."""
 
 CONDITIONS = (*CHANGES, *VIEWS)
 
 
 def changed(image: Image.Image, square: Square, condition: str) -> tuple[Image.Image, Square]:
-    """The picture after it, and the square that is looked at then."""
+    """Returns the image after a condition, and the square that is then looked at."""
     if condition in VIEWS:
         return VIEWS[condition](image, square)
     result = CHANGES[condition](image)

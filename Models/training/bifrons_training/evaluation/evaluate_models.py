@@ -1,10 +1,10 @@
-"""Measures the published models on the validation split, each alone and merged, through the files that workers serve.
+"""Measures the published models on the validation split, alone and merged, through the files that workers serve.
 
     python -m bifrons_training.evaluation.evaluate_models --data FOLDER [--sheets FOLDER]
 
-Prints a table; writes Models/evaluation/: metrics.json, the report README.md and its pictures. The model cards are
-written from the same numbers. --sheets writes contact sheets of the best, the worst and random pictures with their
-activation maps: they show research pictures and are not to be published.
+Prints a table and writes Models/evaluation/: metrics.json, the report README.md and its plots. The model cards use the
+same numbers. --sheets writes contact sheets of the best, worst and random images with their activation maps; they show
+research images and must not be published.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bifrons_training.workspace import DEFAULT_WORK, MODELS, open_cache
 
 
 def condition_views(cache: PixelCache, positions: list[int], condition: str) -> np.ndarray:
-    """The pictures' squares after a change, as workers would cut them: [n, SIDE, SIDE, 3] uint8."""
+    """Returns the images' squares after a condition, as workers would crop them: [n, SIDE, SIDE, 3] uint8."""
     views = []
     for position in positions:
         square, turn = cache.crop(position)
@@ -41,7 +41,7 @@ def condition_views(cache: PixelCache, positions: list[int], condition: str) -> 
 
 
 def never_trained(published: Published, cache: PixelCache, positions: list[int]) -> dict[str, dict[str, Any]]:
-    """A row for each source that is in no training: by condition and scorer the share called generated."""
+    """Returns a row for each source that never trains: the share called generated, by condition and scorer."""
     faces = [cache.faces[p] for p in positions]
     parts = [(part_name(label, name), inside) for label, name, inside in slices(faces)]
     rows: dict[str, dict[str, Any]] = {name: {"n": int(inside.sum()), "called_generated": {}} for name, inside in parts}
@@ -54,10 +54,10 @@ def never_trained(published: Published, cache: PixelCache, positions: list[int])
 
 
 def evaluate(models: Path, cache: PixelCache, splits: Splits, precisions: dict[str, Any]) -> dict[str, Any]:
-    """The whole report over the published models and their merge, on the validation split.
+    """Evaluates the published models and their merge on the validation split; returns the whole report.
 
-    `precisions` is what `make_models` says of number formats: which is served, how they compare, and how far apart
-    int8's logits lie by instruction set.
+    `precisions` is what `make_models` found about the number formats: which one is served, how they compare, and how
+    far the int8 logits of different instruction sets lie apart.
     """
     positions = splits.validation
     faces = [cache.faces[p] for p in positions]
@@ -95,7 +95,7 @@ def evaluate(models: Path, cache: PixelCache, splits: Splits, precisions: dict[s
 
 
 def table(found: dict[str, Any]) -> str:
-    """The report's head lines as text."""
+    """Returns the report's main numbers as a text table."""
     lines = [f"{'':10} {'honest pair':>22} {'all sources':>22} {'TPR at 1 %':>11} {'ECE':>6}"]
     for name in (name for name in found if "all" in found[name]):
         honest, everything = found[name]["honest_pair"], found[name]["all"]
@@ -110,7 +110,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def publish(models: Path, found: dict[str, Any]) -> None:
-    """Writes the report's folder."""
+    """Writes the evaluation folder: metrics.json, the report and its plots."""
     folder = models / "evaluation"
     folder.mkdir(exist_ok=True)
     write_text(folder / "metrics.json", json.dumps(found, indent=1) + "\n")
@@ -119,12 +119,12 @@ def publish(models: Path, found: dict[str, Any]) -> None:
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
+    """Runs the command line. Returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure the published models of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
-    parser.add_argument("--sheets", type=Path, help="where contact sheets with activation maps go")
+    parser.add_argument("--models", type=Path, default=MODELS, help="the folder of the published models")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for the decoded pixels")
+    parser.add_argument("--sheets", type=Path, help="a folder for contact sheets with activation maps")
     options = parser.parse_args()
     cache = open_cache(options.data, options.work, options.models)
     splits = Splits.of(cache.faces)

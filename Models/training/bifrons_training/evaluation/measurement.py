@@ -1,4 +1,4 @@
-"""The numbers of one scorer, from its calibrated logits of labelled pictures."""
+"""The metrics of one scorer, computed from its calibrated logits of labelled images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bifrons_training.evaluation import metrics
 
 
 def origins(faces: list[Face]) -> list[str]:
-    """The row of the tables each picture belongs to: its source, by generator where a source mixes several."""
+    """Returns the table row of each face: its source, with the generator where a source mixes several."""
     generators: dict[tuple[str, int], set[str]] = {}
     for face in faces:
         generators.setdefault((face.source, face.label), set()).add(face.generator)
@@ -21,7 +21,7 @@ def origins(faces: list[Face]) -> list[str]:
 
 
 def head_numbers(labels: np.ndarray, logits: np.ndarray, groups: list[str]) -> dict[str, Any]:
-    """The numbers of one part of the pictures, each with its 95 % interval as NAME_95."""
+    """Returns the metrics of a set of images, each followed by its 95 % interval as NAME_95."""
     probabilities = metrics.sigmoid(logits)
     measures: dict[str, Callable[[np.ndarray], float]] = {
         "roc_auc": lambda at: metrics.roc_auc(labels[at], logits[at]),
@@ -41,25 +41,25 @@ def head_numbers(labels: np.ndarray, logits: np.ndarray, groups: list[str]) -> d
 
 
 def slices(faces: list[Face]) -> Iterator[tuple[int, str, np.ndarray]]:
-    """(label, row of the tables, which of the pictures stand in it), real ones first."""
+    """Yields (label, table row, mask of the faces in that row), real rows first."""
     labels, names = np.array([face.label for face in faces]), np.array(origins(faces))
     for label, name in sorted(set(zip(labels.tolist(), names.tolist(), strict=True))):
         yield label, name, (labels == label) & (names == name)
 
 
 def part_name(label: int, name: str) -> str:
-    """A slice as tables call it."""
+    """Returns the name of a slice in tables."""
     return f"{name}, {'generated' if label else 'real'}"
 
 
 def slice_auc(labels: np.ndarray, logits: np.ndarray, label: int, inside: np.ndarray) -> float:
-    """The ROC AUC of a slice of class `label` against all pictures of the other class."""
+    """Returns the ROC AUC of a slice of class `label` against all images of the other class."""
     against = inside | (labels == 1 - label)
     return metrics.roc_auc(labels[against], logits[against])
 
 
 def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | None = None) -> dict[str, Any]:
-    """All numbers of one scorer, from its calibrated logits of `faces`."""
+    """Returns all metrics of one scorer from its calibrated logits of `faces`; `policy` maps actions to thresholds."""
     labels = np.array([face.label for face in faces])
     probabilities = metrics.sigmoid(logits)
     honest = np.array([face.source == HONEST_SOURCE for face in faces])
@@ -91,7 +91,7 @@ def measure(faces: list[Face], logits: np.ndarray, policy: dict[str, float] | No
 
 
 def agreement(labels: np.ndarray, logits: dict[str, np.ndarray], names: list[str]) -> dict[str, float]:
-    """How the first two models' errors correlate: residuals, logits within a class, wrong answers."""
+    """Returns how the first two models' errors correlate: residuals, logits within a class, and wrong answers."""
     residuals = [metrics.sigmoid(logits[name]) - labels for name in names[:2]]
     wrong = [np.abs(residual) > 0.5 for residual in residuals]
     inside = [float(np.corrcoef(*(logits[name][labels == c] for name in names[:2]))[0, 1]) for c in (0, 1)]

@@ -1,4 +1,4 @@
-"""Metrics of scores against labels."""
+"""Metrics of scores against labels. Labels are 0 for real and 1 for generated; higher scores mean generated."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + e^-x), without overflow."""
+    """Returns 1 / (1 + e^-x), without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * np.asarray(x, dtype=np.float64)))
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The chance that a generated picture scores above a real one, ties counted half (Mann and Whitney 1947)."""
+    """Returns the probability that a generated image outscores a real one, ties as half (Mann and Whitney 1947)."""
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
     if not positive or not negative:
@@ -25,7 +25,7 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(false, true) positive rates at every distinct threshold, from "nothing is called generated" to "everything"."""
+    """Returns the (false, true) positive rates at every distinct threshold, from (0, 0) to (1, 1)."""
     order = np.argsort(-scores, kind="stable")
     hits, last = labels[order] == 1, np.append(np.diff(scores[order]) != 0, True)
     true, false = np.cumsum(hits)[last], np.cumsum(~hits)[last]
@@ -33,14 +33,14 @@ def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The error where as many real pictures are called generated as generated ones real."""
+    """Returns the error rate at the threshold where false positives and false negatives are equally frequent."""
     false, true = roc_points(labels, scores)
     place = int(np.argmin(np.abs(false - (1 - true))))
     return float((false[place] + 1 - true[place]) / 2)
 
 
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The mean precision over all generated pictures in the order of their scores, without interpolation."""
+    """Returns the mean precision at the generated images in order of their scores, without interpolation."""
     order = np.argsort(-scores, kind="stable")
     hits, last = labels[order] == 1, np.append(np.diff(scores[order]) != 0, True)
     true, seen = np.cumsum(hits)[last], np.flatnonzero(last) + 1
@@ -48,13 +48,13 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def true_positive_rate(labels: np.ndarray, scores: np.ndarray, false_positives: float) -> float:
-    """The largest share of generated pictures found while at most this share of the real ones is called generated."""
+    """Returns the largest true positive rate at a false positive rate of at most `false_positives`."""
     false, true = roc_points(labels, scores)
     return float(true[false <= false_positives].max())
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> list[tuple[float, float, int]]:
-    """(mean probability, share of generated, how many) of every equal-width bin that is not empty."""
+    """Returns (mean probability, share of generated images, count) of every non-empty bin of equal width."""
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     return [
         (float(probabilities[place == b].mean()), float(labels[place == b].mean()), int((place == b).sum()))
@@ -63,7 +63,7 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error: the mean gap between probability and frequency over equal-width bins."""
+    """Returns the expected calibration error: the mean gap between probability and frequency over equal-width bins."""
     gaps = [abs(mean - share) * count for mean, share, count in reliability(labels, probabilities, bins)]
     return float(sum(gaps) / len(labels))
 
@@ -71,9 +71,9 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int =
 def bootstrap(
     measures: dict[str, Callable[[np.ndarray], float]], groups: list[str], rounds: int = 500, seed: int = 7
 ) -> dict[str, tuple[float, float]]:
-    """95 % intervals of measures that are given the positions drawn.
+    """Returns bootstrapped 95 % intervals of measures, each a function of the drawn positions.
 
-    Whole groups are drawn with replacement: their pictures are not independent.
+    Whole groups are drawn with replacement, because the images of a group are not independent.
     """
     members: dict[str, list[int]] = {}
     for position, group in enumerate(groups):
@@ -88,7 +88,7 @@ def bootstrap(
 
 
 def standard_error(area: float, labels: np.ndarray) -> float:
-    """Of a ROC AUC (Hanley and McNeil 1982, "The meaning and use of the area under a ROC curve")."""
+    """Returns the standard error of a ROC AUC (Hanley and McNeil 1982, "The meaning and use of the area under…")."""
     ones, zeros = int(labels.sum()), int((labels == 0).sum())
     both_ones, both_zeros = area / (2 - area), 2 * area**2 / (1 + area)
     rest = (ones - 1) * (both_ones - area**2) + (zeros - 1) * (both_zeros - area**2)

@@ -1,4 +1,4 @@
-"""The report on the published models, from the numbers of `evaluate_models`, in Markdown."""
+"""The evaluation report of the published models in Markdown, from the numbers of `evaluate_models`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ MEASURES = {
 
 
 def percent(value: float) -> str:
-    """0.0123 as "1.2 %"."""
+    """Formats a share as a percentage: 0.0123 as "1.2 %"."""
     return f"{100 * value:.1f} %"
 
 
 def scorers(found: dict[str, Any]) -> list[str]:
-    """The models and the merge."""
+    """Returns the names of the scorers: the models and the merge."""
     return [name for name, part in found.items() if isinstance(part, dict) and "all" in part]
 
 
 def head_rows(parts: dict[str, dict[str, Any]]) -> str:
-    """A column a part, a row a measure, each with its interval."""
+    """Returns a table with a column for each part and a row for each metric with its interval."""
     lines = [f"| | {' | '.join(parts)} |", "|---" * (len(parts) + 1) + "|"]
     lines.append(f"| images | {' | '.join(str(part['n']) for part in parts.values())} |")
     for key, title in MEASURES.items():
@@ -44,7 +44,7 @@ def head_rows(parts: dict[str, dict[str, Any]]) -> str:
 
 
 def source_rows(values: dict[str, Any]) -> str:
-    """Per source: wrong alarms on real ones, hits and AUC of generated ones."""
+    """Returns two tables by source: false positives of real sources, recall and AUC of generated ones."""
     parts = (("real", "real source", "all generated"), ("ai_generated", "generated source", "all real"))
     tables = []
     for part, title, others in parts:
@@ -58,7 +58,7 @@ def source_rows(values: dict[str, Any]) -> str:
 
 
 def condition_rows(found: dict[str, Any]) -> str:
-    """A row a condition, for each scorer the AUC of all sources and of the honest pair."""
+    """Returns a table with a row for each condition: per scorer, the AUC of all sources and of the honest pair."""
     names = scorers(found)
     lines = [
         "| condition | " + " | ".join(f"{n}: all | matched pair | real called generated" for n in names) + " |",
@@ -74,7 +74,7 @@ def condition_rows(found: dict[str, Any]) -> str:
 
 
 def never_trained_rows(found: dict[str, Any]) -> str:
-    """A row a source that is in no training: the share called generated, as it is and changed."""
+    """Returns a table with a row for each source that never trains: the share called generated, by condition."""
     names = scorers(found)
     rows = found["never_trained"]
     conditions = list(next(iter(rows.values()))["called_generated"]) if rows else []
@@ -87,7 +87,7 @@ def never_trained_rows(found: dict[str, Any]) -> str:
 
 
 def precision_text(found: dict[str, Any]) -> str:
-    """Which number format is served, a row a scorer and format, and how processors differ."""
+    """Returns the section on number formats: which one is served, how they compare, and how processors differ."""
     formats = found["precisions"]
     lines = [
         "| model | computed in | ROC AUC | ECE | largest loss of a source | probability moved: median | 99 % | most |",
@@ -115,7 +115,7 @@ the processor of this run supports. Their largest distance from the usual logits
 
 
 def left_out_tables(runs: list[dict[str, Any]]) -> str:
-    """Of each family that was left out: what each scorer makes of it."""
+    """Returns two tables of the families left out, real sources and generators, with each scorer's results."""
     scorers = list(runs[0]["scorers"])
     real = ["| real source left out | n | " + " | ".join(f"{name}: called generated" for name in scorers) + " |"]
     made = ["| generator left out | n | " + " | ".join(f"{name}: ROC AUC | found at 0.5" for name in scorers) + " |"]
@@ -134,13 +134,13 @@ def left_out_tables(runs: list[dict[str, Any]]) -> str:
 
 
 def generator_scores(runs: list[dict[str, Any]], scorer: str) -> list[float]:
-    """The ROC AUC of a scorer on each generator that was left out."""
+    """Returns the ROC AUC of a scorer on each generator that was left out."""
     families = [run["scorers"][scorer][family] for run in runs for family in run["left_out"]]
     return [family["roc_auc"] for family in families if "generated" in family]
 
 
 def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
-    """What `experiments.leave_out` found; nothing if it has not been run."""
+    """Returns the section on the results of `experiments.leave_out`; empty if it has not been run."""
     if not file.is_file():
         return ""
     runs = json.loads(file.read_text())
@@ -158,7 +158,7 @@ split. Its mean over the generators, merged, is {np.mean(merged):.3f}, the worst
 
 
 def ablation_text(file: Path = TRAINING / "ablation.json") -> str:
-    """What `experiments.leave_out --ablation` found; nothing if it has not been run."""
+    """Returns the section on the results of `experiments.leave_out --ablation`; empty if it has not been run."""
     if not file.is_file():
         return ""
     runs = json.loads(file.read_text())
@@ -175,7 +175,7 @@ AUC over the generators left out is {", ".join(means)}. Made by
 
 
 def merge_text(found: dict[str, Any]) -> str:
-    """The section on what the merge gains over the better model, and how the models' errors correlate."""
+    """Returns the section on what the merge gains over the better model, and how the models' errors correlate."""
     names = scorers(found)
     both = found["agreement"]
     alone = max(found[name]["all"]["roc_auc"] for name in names if name != "merged")
@@ -189,7 +189,7 @@ misjudge {percent(both["wrong_both"])}; with independent errors it would be {per
 
 
 def text(found: dict[str, Any]) -> str:
-    """The report in Markdown."""
+    """Returns the report in Markdown."""
     names = scorers(found)
     sections = [
         f"""# Evaluation
@@ -247,7 +247,7 @@ same collection were trained on.
 
 
 def write(folder: Path, found: dict[str, Any]) -> None:
-    """Writes README.md and the pictures into `folder`."""
+    """Writes README.md and its plots into `folder`."""
     for name in scorers(found):
         plot(name, found[name], folder / f"{name}.png")
     write_text(folder / "README.md", text(found))

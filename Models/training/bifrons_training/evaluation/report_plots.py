@@ -1,4 +1,4 @@
-"""The pictures of the report on the published models: curves, and contact sheets with activation maps."""
+"""The plots of the evaluation report: curves, and contact sheets with activation maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHEET_COLUMNS = 8
 
 
 def plot(name: str, values: dict[str, Any], file: Path) -> None:
-    """The ROC curve (false positives on a logarithmic axis) and the reliability diagram."""
+    """Plots the ROC curve (false positives on a logarithmic axis) and the reliability diagram into `file`."""
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     false, true = zip(*values["roc"], strict=True)
@@ -33,7 +33,7 @@ def plot(name: str, values: dict[str, Any], file: Path) -> None:
 
 
 def coloured(image: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """A map over its picture: red where the network saw signs of a generator, blue where of a camera."""
+    """Returns an image [s, s, 3] overlaid with its activation map: red speaks for a generator, blue for a camera."""
     side = image.shape[0]
     strength = np.clip(cells / 8, -1, 1)
     heat = np.asarray(Image.fromarray(strength).resize((side, side), Image.Resampling.BILINEAR))[..., None]
@@ -43,9 +43,9 @@ def coloured(image: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def sheet(file: Path, images: np.ndarray, labels: np.ndarray, logits: np.ndarray, scorer: Scorer) -> None:
-    """Pictures beside their maps.
+    """Writes a contact sheet of images, each above its activation map.
 
-    Two rows each: the surest right, the surest wrong, random ones; real, then generated.
+    For each class, real first, it shows the most confident correct, the most confident wrong, and random images.
     """
     rows, random = [], np.random.default_rng(1)
     for label in (0, 1):

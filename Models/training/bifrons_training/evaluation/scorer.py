@@ -1,4 +1,4 @@
-"""Scores pictures with exported models exactly as the service does: ONNX through OpenVINO in f32."""
+"""Scores images with exported models exactly as workers do: ONNX files on OpenVINO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bifrons_training import preprocessing
 
 
 class Scorer:
-    """One ONNX file, or its bytes, on the CPU: raw logits of pictures."""
+    """One ONNX file, or its bytes, on the CPU."""
 
     def __init__(self, file: Path | bytes, threads: int = 2, precision: str = "f32") -> None:
         core = openvino.Core()
@@ -24,14 +24,14 @@ class Scorer:
         self._model = core.compile_model(core.read_model(file), "CPU", settings)
 
     def tensor_logits(self, tensor: np.ndarray) -> np.ndarray:
-        """Raw logits [n] of a normalised [n, 3, SIDE, SIDE] tensor."""
+        """Returns the raw logits [n] of a normalised tensor [n, 3, SIDE, SIDE]."""
         return np.array(self._model([tensor])["logit"]).reshape(-1)
 
     def logits(self, images: np.ndarray, batch: int = 8) -> np.ndarray:
-        """Raw logits of [n, SIDE, SIDE, 3] uint8 pictures."""
+        """Returns the raw logits [n] of images [n, SIDE, SIDE, 3] uint8, computed in batches."""
         starts = range(0, len(images), batch)
         return np.concatenate([self.tensor_logits(preprocessing.normalise(images[i : i + batch])) for i in starts])
 
     def maps(self, images: np.ndarray) -> np.ndarray:
-        """Class-activation maps [n, h, w] of [n, SIDE, SIDE, 3] uint8 pictures; the mean of a map is the raw logit."""
+        """Returns activation maps [n, h, w] of images [n, SIDE, SIDE, 3] uint8; a map's mean is the raw logit."""
         return np.concatenate([self._model([preprocessing.normalise(image[None])])["map"] for image in images])

@@ -1,4 +1,4 @@
-"""The published models as workers serve them: pictures in, calibrated logits out."""
+"""The published models as workers serve them: from images to calibrated logits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bifrons_training.evaluation.scorer import Scorer
 
 
 def served(manifest: dict[str, Any], precision: str | None = None) -> tuple[str, tuple[float, float]]:
-    """The file of the network that a worker loads for a precision, and scale and bias of its calibration.
+    """Returns the network file that a worker loads for a precision, with the scale and bias of its calibration.
 
     Without a precision it is the one that the manifest names.
     """
@@ -22,7 +22,7 @@ def served(manifest: dict[str, Any], precision: str | None = None) -> tuple[str,
 
 
 class Published:
-    """The models of a folder as they are served: pictures in, calibrated logits out."""
+    """The models of a folder in the precision that is served."""
 
     def __init__(self, models: Path) -> None:
         self.ensemble = json.loads((models / "ensemble.json").read_text())
@@ -31,10 +31,10 @@ class Published:
         files = {name: served(manifest) for name, manifest in manifests.items()}
         self.scorers = {name: Scorer(models / name / file) for name, (file, _) in files.items()}
         self.lines = {name: line for name, (_, line) in files.items()}
-        """Scale and bias of each model's calibration, in the precision that is served."""
+        """Scale and bias of each model's calibration in the precision that is served."""
 
     def logits(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Each model's calibrated logits, and those of the merge as "merged"."""
+        """Returns each model's calibrated logits [n] of images [n, SIDE, SIDE, 3] uint8, and the merge as "merged"."""
         found = {}
         for name in self.names:
             scale, bias = self.lines[name]
@@ -43,7 +43,7 @@ class Published:
 
 
 def merged_logits(ensemble: dict[str, Any], logits: dict[str, np.ndarray]) -> np.ndarray:
-    """The blend of all models of an ensemble."""
+    """Returns the blended logits of all models of an ensemble."""
     merge = next(m for m in ensemble["merge"] if sorted(m["models"]) == sorted(ensemble["models"]))
     parts = [weight * logits[name] for name, weight in zip(merge["models"], merge["weights"], strict=True)]
     merged: np.ndarray = merge["bias"] + np.sum(parts, axis=0)

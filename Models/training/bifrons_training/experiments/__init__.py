@@ -1,1 +1,1 @@
-"""Programs that try something out and publish nothing."""
+"""Experiments: programs that publish no model."""

@@ -1,13 +1,12 @@
-"""Weights between those of one training and of another that began with them.
+"""Interpolates between the weights of a training and those of a second training that started from them.
 
     python -m bifrons_training.experiments.interpolate --data FOLDER --model resnet --begin CHECKPOINT --end CHECKPOINT
         [--keep 0.25]
 
-After Wortsman et al. 2022, "Robust fine-tuning".
-
-A training that goes on gains something and forgets something; a part of its way may keep more of both than either end.
-Prints what `training.evaluator` makes of each share of the way; nothing else judges here, the validation split least of
-all. With --keep the weights there become the checkpoint that `make_models --publish-only` publishes.
+The method is that of Wortsman et al. 2022, "Robust fine-tuning". A continued training gains something and forgets
+something; weights in between may keep more of both than either end. Prints the scores of `training.evaluator` for each
+interpolation factor; nothing else decides, least of all the validation split. --keep writes the weights at one factor
+as the checkpoint that `make_models --publish-only` publishes.
 """
 
 from __future__ import annotations
@@ -29,15 +28,17 @@ from bifrons_training.workspace import DEFAULT_WORK, open_cache
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure and keep weights between those of two trainings.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Evaluate and keep weights between those of two trainings.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--model", choices=detectors.NAMES, required=True)
-    parser.add_argument("--begin", type=Path, required=True, help="the checkpoint that the other one began with")
-    parser.add_argument("--end", type=Path, required=True, help="the other checkpoint")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0, 0.25, 0.5, 0.75, 1])
-    parser.add_argument("--keep", type=float, help="the share of the way whose weights are kept in --work")
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    parser.add_argument("--model", choices=detectors.NAMES, required=True, help="the network")
+    parser.add_argument("--begin", type=Path, required=True, help="the checkpoint at which the second training started")
+    parser.add_argument("--end", type=Path, required=True, help="the checkpoint of the second training")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[0, 0.25, 0.5, 0.75, 1], help="interpolation factors, 0 to 1"
+    )
+    parser.add_argument("--keep", type=float, help="the factor whose weights are kept as a checkpoint in --work")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for pixels and the kept checkpoint")
     options = parser.parse_args()
     cache = open_cache(options.data, options.work)
     recipe = Recipe()

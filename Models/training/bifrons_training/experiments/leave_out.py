@@ -1,16 +1,16 @@
-"""What the detectors make of cameras and of generators that they never saw: trained without them, tested on them.
+"""Leave-out evaluation: how detectors do on cameras and generators that they were trained without.
 
     python -m bifrons_training.experiments.leave_out --data FOLDER [--minutes 30]
     python -m bifrons_training.experiments.leave_out --data FOLDER --ablation [--steps 400]
 
-Each of three runs leaves out two families of real sources and two of generators together, from training, calibration
-and validation, and trains both networks anew by the recipe of the published ones, for a shorter time, side by side.
-That is harder than leaving out one at a time, and three runs see all six families of generators. Thresholds,
-calibration and merge are fitted on held-out groups of what is left. Runs that are done are not done again. Writes
-Models/training/leave_out.json.
+Each of three runs removes two families of real sources and two of generators from training, calibration and validation.
+It then trains both networks from scratch side by side with the recipe of the published ones, for a shorter time. This
+is harder than leaving out one family at a time, and three runs cover all six families of generators. Thresholds,
+calibration and merge are fitted on held-out groups of the remaining sources. Finished trainings are not repeated.
+Writes Models/training/leave_out.json.
 
-`--ablation` asks instead what the pseudo-fakes add: it trains the Inception of each run with and without them, equally
-many steps, and writes Models/training/ablation.json.
+`--ablation` measures instead what the pseudo-fakes add: it trains the Inception of each run with and without them for
+equally many steps, and writes Models/training/ablation.json.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RUNS = (
     ("unsplash", "utkface", "FLUX", "StyleGAN2"),
     ("kirti_openforensics", "lfw_deepfunneled", "SDXL", "StyleGAN1"),
 )
-"""Families left out together (see `data.catalogue.family`)."""
+"""The families that each run leaves out together (see `data.catalogue.family`)."""
 
 ABLATED = "inception"
 RESULTS = TRAINING / "leave_out.json"
@@ -50,9 +50,9 @@ ABLATION = TRAINING / "ablation.json"
 
 
 def train_all(options: argparse.Namespace, length: str, runs: list[tuple[str, Path, list[str]]]) -> None:
-    """Trains each (network, folder, further arguments) for `length`, `--minutes=` or `--steps=` a number.
+    """Trains each (network, folder, further arguments) with `length`, an argument `--minutes=N` or `--steps=N`.
 
-    All at a time on a GPU, else as many as there are networks.
+    All trainings run at once on a GPU, otherwise as many as there are networks. Raises `DataError` if one fails.
     """
     shared = [f"--data={options.data}", f"--work={options.work}", length, "--points=1"]
     arguments = [[*shared, f"--model={name}", f"--run={folder}", *further] for name, folder, further in runs]
@@ -61,7 +61,7 @@ def train_all(options: argparse.Namespace, length: str, runs: list[tuple[str, Pa
 
 
 def judge(cache: PixelCache, splits: Splits, checkpoints: dict[str, Path]) -> dict[str, Any]:
-    """What networks of one leave-out run, and if there are several their merge, make of the families left out."""
+    """Evaluates the networks of one leave-out run, and their merge if there are several, on the families left out."""
     parts = {"calibration": splits.calibration, "validation": splits.validation, "left_out": splits.left_out}
     images = {name: cache.inputs(positions) for name, positions in parts.items()}
     labels = {name: np.array([cache.faces[p].label for p in positions]) for name, positions in parts.items()}
@@ -99,13 +99,13 @@ def judge(cache: PixelCache, splits: Splits, checkpoints: dict[str, Path]) -> di
 
 
 def auc(real: np.ndarray, generated: np.ndarray) -> float:
-    """ROC AUC of two sets of scores."""
+    """Returns the ROC AUC of the scores of real and of generated images."""
     labels = np.concatenate((np.zeros(len(real)), np.ones(len(generated))))
     return metrics.roc_auc(labels, np.concatenate((real, generated)))
 
 
 def measure_left_out(options: argparse.Namespace, cache: PixelCache) -> list[dict[str, Any]]:
-    """Both networks and their merge, for each of `RUNS`."""
+    """Trains and evaluates both networks and their merge for each of `RUNS`."""
     chosen = RUNS[: options.runs]
     folders = [options.work / f"leave_out_{number}" for number in range(len(chosen))]
     runs = [
@@ -128,12 +128,12 @@ def measure_left_out(options: argparse.Namespace, cache: PixelCache) -> list[dic
 
 
 def views_seen(curve: Path) -> int:
-    """How many views a training had seen at its end."""
+    """Returns how many views a training had processed at its end."""
     return int(curves.read_curve(curve)[-1]["images"])
 
 
 def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dict[str, Any]]:
-    """One network with and without pseudo-fakes, for each of `RUNS`."""
+    """Trains and evaluates one network with and without pseudo-fakes for each of `RUNS`."""
     variants = {"with": [], "without": ["--pseudo=0"]}
     folders = {
         (number, variant): options.work / f"ablation_{number}_{variant}"
@@ -158,14 +158,14 @@ def measure_ablation(options: argparse.Namespace, cache: PixelCache) -> list[dic
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Train without a source and a generator, and test on them.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Train without some sources and generators, and test on them.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--minutes", type=float, default=30.0, help="wall time of each training")
-    parser.add_argument("--ablation", action="store_true", help=f"the {ABLATED} with and without pseudo-fakes instead")
-    parser.add_argument("--steps", type=int, default=400, help="steps of each training of the ablation")
-    parser.add_argument("--runs", type=int, default=len(RUNS), help="only so many of the runs, the first ones")
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    parser.add_argument("--minutes", type=float, default=30.0, help="wall time of each training (default: 30)")
+    parser.add_argument("--ablation", action="store_true", help=f"train the {ABLATED} with and without pseudo-fakes")
+    parser.add_argument("--steps", type=int, default=400, help="steps of each ablation training (default: 400)")
+    parser.add_argument("--runs", type=int, default=len(RUNS), help="number of runs, from the first (default: all)")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for pixels and checkpoints")
     options = parser.parse_args()
     cache = open_cache(options.data, options.work)
     results = (measure_ablation if options.ablation else measure_left_out)(options, cache)

@@ -1,10 +1,11 @@
-"""Tries recipes: one change at a time from the recipe that was best when it began, equally many steps each.
+"""Recipe search: each variant changes one setting of the recipe that was best at the start, for equally many steps.
 
     python -m bifrons_training.experiments.recipe_search --data FOLDER [--model inception] [--steps 900]
 
-Writes Models/training/search.csv, a line a recipe, judged by what no training saw: the matched pair of held-out groups,
-and the watched sources (`training.evaluator`). The validation split takes no part. Recipes that are done are not done
-again. At so few steps and with so few honest pictures (about 150), differences below 0.03 of the ROC AUC say nothing.
+Writes Models/training/search.csv with a row for each variant. The scores come from images that no training saw: the
+matched pair in held-out groups, and the watched sources (`training.evaluator`). The validation split is not used.
+Finished variants are not repeated. With so few steps and so few matched images (about 150), differences in ROC AUC
+below 0.03 are not significant.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ RESULTS = TRAINING / "search.csv"
 
 
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Try recipes for the networks of Bifrons.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Compare training recipes for the networks of Bifrons.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--model", choices=detectors.NAMES, default="inception")
-    parser.add_argument("--steps", type=int, default=900)
-    parser.add_argument("--work", type=Path, default=DEFAULT_WORK)
+    parser.add_argument("--model", choices=detectors.NAMES, default="inception", help="the network")
+    parser.add_argument("--steps", type=int, default=900, help="steps of each training (default: 900)")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for pixels and checkpoints")
     options = parser.parse_args()
     folders = {name: options.work / "search" / f"{options.model}-{name.replace(' ', '-')}" for name in VARIANTS}
     shared = [f"--data={options.data}", f"--work={options.work}", f"--model={options.model}"]

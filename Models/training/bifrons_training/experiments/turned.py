@@ -1,10 +1,10 @@
-"""Measures what turned pictures without an orientation flag do to the verdict, on faces of the validation split.
+"""Measures how rotated images without an orientation flag change the verdict, on faces of the validation split.
 
     python -m bifrons_training.experiments.turned --data FOLDER [--faces 60] [--upright] [--out FILE]
 
-For every 15 degrees of turn: how many generated faces the merged models miss at a probability of 0.5, and how many real
-ones they call generated, through the whole preprocessing and the files that workers serve. `--upright` turns no crop
-upright, as it was until preprocessing version 2. Prints the table as Markdown; `--out` keeps the numbers as JSON.
+For rotations in steps of 15 degrees it counts the generated faces that the merged models miss at a probability of 0.5,
+and the real faces that they call generated, with the full preprocessing and the files that workers serve. `--upright`
+leaves all crops as they stand, as before preprocessing version 3. Prints a Markdown table; `--out` writes JSON.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from bifrons_training.workspace import MODELS
 
 STEP = 15
 CANVAS = 1.5
-"""The canvas' side in lengths of the picture's diagonal: nothing is cut off, and there is something around it."""
+"""The side of the canvas as a multiple of the image's diagonal: nothing is cut off, and some background shows."""
 
 BACKGROUND = (118, 124, 130)
 
 
 @dataclass
 class Row:
-    """What became of the pictures at one angle."""
+    """The counts at one angle."""
 
     generated: int = 0
     missed: int = 0
@@ -47,7 +47,7 @@ class Row:
     without_face: int = 0
 
     def numbers(self) -> dict[str, Any]:
-        """For a file."""
+        """Returns the counts as JSON values."""
         return {
             "generated": self.generated,
             "missed": self.missed,
@@ -58,7 +58,7 @@ class Row:
 
 
 def chosen(faces: list[Face], label: int, count: int) -> list[Face]:
-    """So many faces of the validation split, evenly from all its sources: each in turn gives its next one."""
+    """Returns up to `count` validation faces of a class, taken from all of its sources in turn."""
     by_source: dict[str, list[Face]] = {}
     for face in faces:
         if face.split == "val" and face.label == label:
@@ -73,7 +73,7 @@ def chosen(faces: list[Face], label: int, count: int) -> list[Face]:
 
 
 def on_canvas(image: Image.Image, degrees: float) -> Image.Image:
-    """The picture in the middle of a larger one of one colour, and all of it turned clockwise."""
+    """Returns the image centred on a larger plain canvas that is rotated clockwise by `degrees`."""
     side = round(CANVAS * np.hypot(*image.size))
     canvas = Image.new("RGB", (side, side), BACKGROUND)
     canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
@@ -83,7 +83,7 @@ def on_canvas(image: Image.Image, degrees: float) -> Image.Image:
 
 
 def logits(locator: Locator, published: Published, image: Image.Image, upright: bool) -> tuple[float, bool]:
-    """The merged logit of a picture's most suspicious face, and whether it has a face."""
+    """Returns the highest merged logit over the faces of an image, and whether a face was found."""
     decoded = Decoded(image, *image.size, 1)
     stances = [(box, UPRIGHT if upright else turn) for box, turn in locator.stances(decoded)]
     views = [
@@ -93,7 +93,7 @@ def logits(locator: Locator, published: Published, image: Image.Image, upright: 
 
 
 def measure(data: Path, models: Path, count: int, upright: bool) -> dict[int, Row]:
-    """The row of every angle."""
+    """Returns the counts of every angle, for up to `count` faces of each class."""
     locator, published = Locator(models / "locator"), Published(models)
     faces = read_catalogue(data)
     rows = {degrees: Row() for degrees in range(0, 360, STEP)}
@@ -111,7 +111,7 @@ def measure(data: Path, models: Path, count: int, upright: bool) -> dict[int, Ro
 
 
 def table(rows: dict[int, Row]) -> str:
-    """As Markdown."""
+    """Formats the counts as a Markdown table."""
     lines = [
         "| turned by | generated faces missed | real faces called generated | no face found |",
         "|---|---|---|---|",
@@ -126,13 +126,13 @@ def table(rows: dict[int, Row]) -> str:
 
 @program
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure what turned pictures do to the verdict.")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Measure how rotated images change the verdict.")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds faces.csv")
-    parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--faces", type=int, default=60, help="of each class")
-    parser.add_argument("--upright", action="store_true", help="cut all faces as they stand")
-    parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
+    parser.add_argument("--models", type=Path, default=MODELS, help="the folder of the published models")
+    parser.add_argument("--faces", type=int, default=60, help="number of faces of each class (default: 60)")
+    parser.add_argument("--upright", action="store_true", help="do not rotate the crops upright")
+    parser.add_argument("--out", type=Path, help="a JSON file for the counts")
     options = parser.parse_args()
     rows = measure(options.data, options.models, options.faces, options.upright)
     if options.out:

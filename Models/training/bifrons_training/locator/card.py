@@ -1,4 +1,4 @@
-"""The locator's card and the texts of its manifest, from the measured numbers."""
+"""The locator's model card and the texts of its manifest, from the measured numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIMITS = f"""## Limits
 
 
 def training_text(checkpoint: dict[str, Any], split: Split) -> str:
-    """What the weights were made of, in one paragraph."""
+    """Returns a paragraph on how the weights were trained and on which data."""
     sources = Counter(scene.source for scene in split.scenes)
     begun = f"the weights of version {checkpoint['begun_from']}" if checkpoint["begun_from"] else "nothing"
     named = ", ".join(f"{name} {count}" for name, count in sorted(sources.items()))
@@ -50,7 +50,7 @@ def training_text(checkpoint: dict[str, Any], split: Split) -> str:
 
 
 def manifest_metrics(report: dict[str, Any]) -> dict[str, float]:
-    """The numbers that stand in the manifest."""
+    """Returns the metrics that the manifest contains."""
     return {
         "recall_40px": report["recall_40px"],
         "recall_20px": report["recall_20px"],
@@ -60,7 +60,7 @@ def manifest_metrics(report: dict[str, Any]) -> dict[str, float]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The numbers as a Markdown table."""
+    """Returns the recall by face size as a Markdown table."""
     rows = [
         ("held-out scenes, faces of at least 40 px", report["faces_40px"], report["recall_40px"]),
         ("held-out scenes, faces of at least 20 px", report["faces_20px"], report["recall_20px"]),
@@ -78,7 +78,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def turned_table(report: dict[str, Any]) -> str:
-    """The recall at every angle as a Markdown table."""
+    """Returns the recall at every angle as a Markdown table."""
     lines = ["| turned clockwise by | | + 90° | + 180° | + 270° |", "|---|---|---|---|---|"]
     for degrees in range(0, 90, 15):
         cells = [f"{report['turned'][str(degrees + more)]['recall']:.3f}" for more in (0, 90, 180, 270)]
@@ -87,7 +87,7 @@ def turned_table(report: dict[str, Any]) -> str:
 
 
 def card(report: dict[str, Any], training: str, network: Locator) -> str:
-    """The text of Models/locator/README.md."""
+    """Returns the text of Models/locator/README.md."""
     parameters, operations = detectors.cost(network, SIDE)
     sources = "\n".join(
         f"| {name} | {row['faces']} | {row['recall']:.3f} |" for name, row in report["held_out_scenes"].items()

@@ -1,8 +1,8 @@
-"""What the locator learns from and is judged on: scenes and face crops of the data folder, checked and divided.
+"""The locator's training and evaluation data: scenes and face crops of the data folder, validated and divided.
 
-scenes.csv does not say of which photograph a scene was made, and crops of the same photographs are in train/ and val/.
-So a face is known again by its pixels: a crop and a scene are linked when their faces correlate. Linked ones share the
-crop's group, and a group is never divided between training and evaluation.
+scenes.csv does not name the photograph of a scene, and crops of the same photographs are in train/ and val/. Therefore
+a face is recognised by its pixels: a crop and a scene are linked if their faces correlate. Linked ones share the crop's
+group, and a group is never split between training and evaluation.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ POINTS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 SCENE_COLUMNS = ("path", "source", "width", "height", *BOX, *POINTS)
 
 HELD_OUT_SHARE = 0.15
-"""Of the groups of scenes."""
+"""The share of the scenes' groups that is held out for evaluation."""
 
 SAME_FACE = 0.8
-"""Two 32 × 32 gray patches of a face's box that correlate above this are taken for the same photograph."""
+"""The correlation of two 32 × 32 grey face patches above which they count as the same photograph."""
 
 
 @dataclass
 class AnnotatedImage:
-    """A picture with all its known faces: boxes [n, 4] as x0, y0, x1, y1 and landmarks [n, 5, 2], in its pixels."""
+    """An image with all its known faces: boxes [n, 4] as x0, y0, x1, y1 and landmarks [n, 5, 2], both in pixels."""
 
     path: str
     source: str
@@ -43,7 +43,7 @@ class AnnotatedImage:
 
 @dataclass
 class Split:
-    """`held_out` scenes judge the locator; `scenes` and `crops` train it and share no photograph with them."""
+    """`scenes` and `crops` train the locator. `held_out` scenes evaluate it and share no photograph with them."""
 
     scenes: list[AnnotatedImage] = field(default_factory=list)
     crops: list[AnnotatedImage] = field(default_factory=list)
@@ -69,7 +69,7 @@ def _face(numbers: list[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_scenes(folder: Path) -> list[AnnotatedImage]:
-    """All scenes of `folder`/scenes.csv, each its own group. Raises `DataError` that says what is wrong and where."""
+    """Reads all scenes of `folder`/scenes.csv, each its own group. Raises `DataError` for any fault."""
     table = folder / "scenes.csv"
     if not table.is_file():
         raise DataError(f"{table} is missing: the locator learns from it and from the folder scenes/ beside it")
@@ -85,7 +85,7 @@ def read_scenes(folder: Path) -> list[AnnotatedImage]:
                 raise DataError(f"{table} line {line}: the face box is empty: correct it or drop its line")
             width, height = _numbers(table, line, row, ("width", "height"))
             if box[2] <= 0 or box[3] <= 0 or box[0] >= width or box[1] >= height:
-                raise DataError(f"{table} line {line}: the face box lies outside of the picture: correct or drop it")
+                raise DataError(f"{table} line {line}: the face box lies outside of the image: correct or drop it")
             scene = scenes.setdefault(
                 row["path"], AnnotatedImage(row["path"], row["source"], "", np.empty((0, 4)), np.empty((0, 5, 2)))
             )
@@ -101,7 +101,7 @@ def read_scenes(folder: Path) -> list[AnnotatedImage]:
 
 
 def read_crops(folder: Path) -> tuple[list[AnnotatedImage], list[Face]]:
-    """All crops of `folder`/faces.csv with their face, and their lines. Raises `DataError`."""
+    """Reads all crops of `folder`/faces.csv with their face, and the rows of the table. Raises `DataError`."""
     faces = read_catalogue(folder)
     table = folder / "faces.csv"
     crops = []
@@ -116,15 +116,15 @@ def read_crops(folder: Path) -> tuple[list[AnnotatedImage], list[Face]]:
 
 
 def read_pixels(folder: Path, path: str) -> np.ndarray:
-    """A picture as [h, w, 3] RGB bytes. Raises `DataError` when it cannot be decoded."""
+    """Reads an image as [h, w, 3] uint8, RGB. Raises `DataError` if it cannot be decoded."""
     image = cv2.imread(str(folder / path), cv2.IMREAD_COLOR)
     if image is None:
-        raise DataError(f"{folder / path} is not a readable picture: replace it or drop its lines")
+        raise DataError(f"{folder / path} is not a readable image: replace it or drop its lines")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _patches(folder: Path, images: list[AnnotatedImage]) -> np.ndarray:
-    """The first face of each picture as a 32 × 32 gray patch of mean 0 and length 1: [n, 1024]."""
+    """Returns the first face of each image as a 32 × 32 grey patch of mean 0 and norm 1: [n, 1024]."""
     patches = np.empty((len(images), 1024), np.float32)
     for index, image in enumerate(images):
         gray = cv2.cvtColor(read_pixels(folder, image.path), cv2.COLOR_RGB2GRAY)
@@ -139,13 +139,13 @@ def _patches(folder: Path, images: list[AnnotatedImage]) -> np.ndarray:
 
 
 def is_held_out(group: str, share: float = HELD_OUT_SHARE) -> bool:
-    """Whether a group of scenes judges and never trains: by a hash, so for all time."""
+    """Whether a group of scenes is held out for evaluation: decided by a hash, so it never changes."""
     digest = hashlib.sha256(b"locator/" + group.encode()).digest()
     return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
 def divide(folder: Path) -> Split:
-    """Reads the folder and divides it. Crops of the split `val` and whatever is linked to them never train either."""
+    """Reads and divides the folder. Crops of the split `val` and everything linked to them never train."""
     scenes = read_scenes(folder)
     crops, faces = read_crops(folder)
     candidates = [index for index, face in enumerate(faces) if face.label == 0]
@@ -157,7 +157,7 @@ def divide(folder: Path) -> Split:
         if row[best] > SAME_FACE:
             scene.group = crops[candidates[best]].group
     held = {scene.group for scene in scenes if is_held_out(scene.group)} | validation
-    # One photograph in two scenes of different groups, or a crop that links to a held-out scene as its second best.
+    # A photograph may be in two scenes of different groups, or a crop may be only the second best match of a scene.
     judged = np.array([scene.group in held for scene in scenes])
     twins = (scene_patches[~judged] @ scene_patches[judged].T).max(axis=1, initial=0) > SAME_FACE
     seen_in_judged = {crops[candidates[i]].group for i in np.flatnonzero((alike[judged] > SAME_FACE).any(axis=0))}

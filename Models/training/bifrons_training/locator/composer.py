@@ -1,10 +1,10 @@
-"""Training pictures for the locator, composed on the fly: faces of known places in pictures that never were.
+"""Training images for the locator, composed on the fly from faces with known positions.
 
-A composition is made by a seed alone. It begins with a background (a scene as it is, a zoomed crop, a texture, a part
-of a picture without its face), gets faces pasted in, and ends with what happens to pictures on their way: screenshots'
-borders and text, gray, dark, blur, noise, small sizes, JPEG. Faces stand at every angle. Boxes are those of the ellipse
-in a face's box after it was moved: for a turned face the upright box around the turned ellipse. Turning keeps such a
-box's middle and its diagonal, so that both tell the crop of a face at any angle.
+The seed alone determines a composition. It begins with a background (an unchanged scene, a zoomed crop, a texture, or
+part of an image without its face), gets faces pasted in, and ends with degradations: screenshot borders and text, grey,
+dark, blur, noise, downscaling, JPEG. Faces appear at every angle. A box encloses the ellipse inscribed in the original
+face box after the transformation: for a rotated face it is the upright box around the rotated ellipse. A rotation keeps
+the centre and the diagonal of such a box, so the two define the crop of a face at any angle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bifrons_training.locator.negatives import Random, beside, shuffled, texture
 
 
 class Composer:
-    """Composes pictures from a split's scenes and crops."""
+    """Composes images from scenes and crops."""
 
     def __init__(self, folder: Path, scenes: list[AnnotatedImage], crops: list[AnnotatedImage]) -> None:
         if not scenes or not crops:
@@ -32,18 +32,18 @@ class Composer:
         by_source: dict[str, list[AnnotatedImage]] = {}
         for crop in crops:
             by_source.setdefault(crop.source, []).append(crop)
-        # Sources count by the root of their size, so that no one look rules.
+        # Sources are weighted by the square root of their size, so that no single look dominates.
         self._sources = list(by_source.values())
         weights = np.sqrt([len(members) for members in self._sources])
         self._weights = weights / weights.sum()
 
     @staticmethod
     def of(folder: Path, split: Split) -> Composer:
-        """The composer of a split's training part."""
+        """Returns a composer for the training part of a split."""
         return Composer(folder, split.scenes, split.crops)
 
     def compose(self, seed: int, side: int = SIDE) -> Composition:
-        """The composition of a seed, its longer side `side` pixels."""
+        """Returns the composition of `seed`; its longer side has `side` pixels."""
         random = np.random.default_rng(seed)
         width, height = _canvas_size(random, side)
         kind = random.random()
@@ -65,7 +65,7 @@ class Composer:
         return finish(spoil(random, image), faces)
 
     def clutter(self, seed: int, side: int = SIDE) -> Composition:
-        """A picture of people without faces, at any angle and of any size: to look for hard negatives in."""
+        """Returns an image of people without faces, at any angle and scale, to search for hard negatives."""
         random = np.random.default_rng(seed)
         width, height = _canvas_size(random, side)
         kind = random.random()
@@ -88,7 +88,7 @@ class Composer:
         return finish(spoil(random, image), PlacedFaces.none())
 
     def rotated(self, scene: AnnotatedImage, degrees: float) -> Composition:
-        """A scene, turned clockwise about its middle by `degrees`: for measuring, not for training."""
+        """Returns a scene rotated clockwise about its centre by `degrees`; for evaluation only."""
         image = read_pixels(self.folder, scene.path)
         height, width = image.shape[:2]
         scale = SIDE / max(width, height)
@@ -97,7 +97,7 @@ class Composer:
         return finish(warp(image, matrix, SIDE, SIDE, cv2.BORDER_REFLECT_101), moved_faces(scene, matrix))
 
     def faceless(self, seed: int) -> np.ndarray:
-        """A picture [h, w, 3] without a face: for measuring false alarms."""
+        """Returns an image [h, w, 3] uint8 without a face, to measure false positives."""
         random = np.random.default_rng(seed)
         return spoil(random, self._faceless(random, *_canvas_size(random, SIDE)))
 
@@ -113,7 +113,7 @@ class Composer:
         return scene, read_pixels(self.folder, scene.path)
 
     def _scene(self, random: Random, width: int, height: int) -> tuple[np.ndarray, PlacedFaces]:
-        """A scene as a whole or a part of it, a little or much turned."""
+        """Returns a whole scene or part of one, slightly or strongly rotated."""
         scene, image = self._scene_pixels(random)
         fit = min(width / image.shape[1], height / image.shape[0])
         scale = fit * float(np.exp(random.uniform(np.log(0.45), np.log(2.2)))) if random.random() < 0.7 else fit
@@ -123,12 +123,12 @@ class Composer:
         source = focus if random.random() < 0.5 else middle
         target = np.array([width, height]) * (random.uniform(0.2, 0.8, 2) if source is focus else 0.5)
         matrix = similarity(scale, degrees, source, target, random.random() < 0.5)
-        # Mirrored borders would show faces that nobody has marked: only where none is near.
+        # Mirrored borders would show faces without annotations.
         border = cv2.BORDER_CONSTANT if scale < 0.9 * fit else cv2.BORDER_REPLICATE
         return warp(image, matrix, width, height, border), moved_faces(scene, matrix)
 
     def _zoomed_crop(self, random: Random, width: int, height: int) -> tuple[np.ndarray, PlacedFaces]:
-        """One crop that fills the frame: faces of 30 to 95 % of it."""
+        """Returns one crop that fills the frame; the face takes 30 to 95 % of it."""
         crop, image = self._crop(random)
         box = crop.boxes[0]
         share = random.uniform(0.3, 0.95)
@@ -149,7 +149,7 @@ class Composer:
         return self._faceless(random, width, height) if random.random() < 0.6 else texture(random, width, height)
 
     def _faceless(self, random: Random, width: int, height: int) -> np.ndarray:
-        """A texture, shuffled patches, a part of a picture beside its faces, or a crop whose face is painted over."""
+        """Returns a texture, shuffled patches, part of a scene beside its faces, or a crop without its face."""
         kind = random.random()
         if kind < 0.25:
             return texture(random, width, height)
@@ -191,7 +191,7 @@ class Composer:
         return image, faces
 
     def _paste_decoys(self, random: Random, image: np.ndarray, faces: PlacedFaces) -> tuple[np.ndarray, PlacedFaces]:
-        """Pastes what is no face the way faces are pasted, so that neither a seam nor a round shape tells one."""
+        """Pastes objects that are no faces the way faces are pasted, so that seams and round shapes reveal nothing."""
         height, width = image.shape[:2]
         for _ in range(int(random.integers(1, 5))):
             pixels = self._decoy(random)
@@ -214,7 +214,7 @@ class Composer:
         return image, faces
 
     def _decoy(self, random: Random) -> np.ndarray:
-        """A part of a scene beside its faces, a head without its face, the pieces of one, or a texture."""
+        """Returns part of a scene beside its faces, a head without its face, the pieces of one, or a texture."""
         kind = random.random()
         if kind < 0.5:
             annotated, image = self._scene_pixels(random)
@@ -235,7 +235,7 @@ def _canvas_size(random: Random, side: int) -> tuple[int, int]:
 
 
 def _angle(random: Random) -> float:
-    """Degrees: upright or a little turned in more than half, else any."""
+    """Returns a random rotation in degrees: upright or slightly rotated in 55 % of cases, otherwise any angle."""
     kind = random.random()
     if kind < 0.45:
         return float(random.uniform(-180, 180))
@@ -243,7 +243,7 @@ def _angle(random: Random) -> float:
 
 
 def _covered(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The share of each box, as far as it is on the canvas, that lies under a mask."""
+    """Returns the share of each box's area inside the canvas that a mask covers."""
     height, width = mask.shape
     shares = np.zeros(len(boxes))
     for index, box in enumerate(boxes):
@@ -255,7 +255,7 @@ def _covered(mask: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _mask(random: Random, height: int, width: int, box: np.ndarray) -> np.ndarray:
-    """Which part of a crop is pasted: an ellipse about the head, a box about it, or all of it; with a soft edge."""
+    """Returns the mask of the part of a crop to paste: an ellipse or box around the head, or all; edges may be soft."""
     mask: np.ndarray = np.zeros((height, width), np.uint8)
     centre, size = box.reshape(2, 2).mean(axis=0), box[2:] - box[:2]
     kind = random.random()

@@ -1,4 +1,4 @@
-"""A composed picture with its faces, and how boxes and landmarks move with the pixels."""
+"""A composed image with its faces, and how boxes and landmarks follow a transformation."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from bifrons_training.locator.catalogue import AnnotatedImage
 
 SIDE = 320
 SMALLEST = 8
-"""Faces whose longer side has fewer pixels than this are neither asked for nor forbidden."""
+"""The longer side in pixels below which a face is ignored: it need not be found, and may be."""
 
 VISIBLE, HIDDEN = 0.45, 0.1
-"""Of a face's box: from the first share on it must be found, below the second it is none, between them it may be
-either."""
+"""Visible shares of a face's box: from the first on the face must be found, below the second it counts as no face, in
+between it is ignored."""
 
 
 @dataclass
 class Composition:
-    """A picture [h, w, 3] of at most `SIDE` pixels a side, and its faces."""
+    """An image [h, w, 3] uint8 of at most `SIDE` pixels per side, with its faces."""
 
     pixels: np.ndarray
     boxes: np.ndarray
-    """[n, 4]: x0, y0, x1, y1, inside of the picture."""
+    """[n, 4]: x0, y0, x1, y1, inside the image."""
     points: np.ndarray
-    """[n, 5, 2]; may lie outside of it."""
+    """[n, 5, 2]: landmarks; they may lie outside the image."""
     ignored: np.ndarray
-    """[n] bool: faces too small or too hidden to ask for."""
+    """[n] bool: faces that are too small or too hidden to be required."""
 
     def turned(self, quarters: int, mirrored: bool) -> Composition:
-        """The same, turned by whole quarters clockwise, and mirrored before that when told to."""
+        """Returns the composition mirrored if `mirrored`, then rotated clockwise by `quarters` times 90 degrees."""
         height, width = self.pixels.shape[:2]
         pixels, corners = self.pixels, self.boxes.reshape(-1, 2, 2).astype(np.float64)
         points = self.points.astype(np.float64)
@@ -55,7 +55,7 @@ class Composition:
 
 @dataclass
 class PlacedFaces:
-    """Faces on a canvas while it is being made; boxes are not yet cut to it."""
+    """The faces on a canvas during composition: boxes not yet clipped, landmarks, and the visible share of each."""
 
     boxes: np.ndarray
     points: np.ndarray
@@ -63,7 +63,7 @@ class PlacedFaces:
 
     @staticmethod
     def none() -> PlacedFaces:
-        """No faces."""
+        """Returns an empty set of faces."""
         return PlacedFaces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0))
 
     def __add__(self, other: PlacedFaces) -> PlacedFaces:
@@ -75,7 +75,7 @@ class PlacedFaces:
 
 
 def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The upright boxes around the ellipses in `boxes` [n, 4] after the affine map `matrix` [2, 3]."""
+    """Returns the upright boxes around the ellipses inscribed in `boxes` [n, 4] after an affine map [2, 3]."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     radius = (boxes[:, 2:] - boxes[:, :2]) / 2
     reach = np.sqrt((radius**2) @ (matrix[:, :2].T ** 2))
@@ -83,13 +83,13 @@ def move_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def move_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Points [..., 2] after the affine map `matrix` [2, 3]."""
+    """Returns points [..., 2] after an affine map [2, 3]."""
     moved: np.ndarray = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
 
 
 def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndarray, flip: bool = False) -> np.ndarray:
-    """The map [2, 3] that scales, turns, mirrors when told to, and takes the point `source` to `target`."""
+    """Returns the map [2, 3] that scales, rotates, mirrors if `flip`, and takes the point `source` to `target`."""
     angle = np.deg2rad(degrees)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if flip:
@@ -98,7 +98,7 @@ def similarity(scale: float, degrees: float, source: np.ndarray, target: np.ndar
 
 
 def moved_faces(annotated: AnnotatedImage, matrix: np.ndarray) -> PlacedFaces:
-    """The faces of a picture after the affine map `matrix` [2, 3]."""
+    """Returns the faces of an annotated image after an affine map [2, 3]."""
     points = move_points(annotated.points.astype(np.float64), matrix)
     if np.linalg.det(matrix[:, :2]) < 0:  # Mirrored: the person's right eye is now the left one.
         points = points[:, [1, 0, 2, 4, 3]]
@@ -106,7 +106,7 @@ def moved_faces(annotated: AnnotatedImage, matrix: np.ndarray) -> PlacedFaces:
 
 
 def finish(image: np.ndarray, faces: PlacedFaces) -> Composition:
-    """Cuts the boxes to the picture and decides which faces count."""
+    """Clips the boxes to the image and decides which faces count."""
     height, width = image.shape[:2]
     cut = np.clip(faces.boxes, 0, (width, height, width, height))
     size = cut[:, 2:] - cut[:, :2]
@@ -123,10 +123,10 @@ def finish(image: np.ndarray, faces: PlacedFaces) -> Composition:
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, border: int, beyond: int = 128) -> np.ndarray:
-    """`image` through the affine map `matrix` [2, 3], [height, width, ...] uint8.
+    """Returns `image` after the affine map `matrix` [2, 3], as [height, width, ...] uint8.
 
-    A picture that gets much smaller is blurred first, against aliasing. `border` is one of OpenCV's kinds; a constant
-    one has the grey level `beyond`.
+    An image that gets much smaller is blurred first, against aliasing. `border` is one of OpenCV's border modes; the
+    constant one uses the grey level `beyond`.
     """
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.6:

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way: light, colour, blur, noise, small sizes, JPEG, screenshots."""
+"""Degradations of a composition: light, colour, blur, noise, downscaling, JPEG, screenshots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bifrons_training.locator.negatives import Random, texture, write
 
 
 def jitter_colours(random: Random, image: np.ndarray) -> np.ndarray:
-    """Gamma, contrast, light and white balance by one table a channel."""
+    """Changes gamma, contrast, brightness and white balance by one lookup table per channel."""
     ramp = np.linspace(0, 1, 256)
     gamma, contrast, light = random.uniform(0.7, 1.4), random.uniform(0.7, 1.25), random.uniform(-0.1, 0.1)
     gains = random.uniform(0.88, 1.12, 3)
@@ -21,7 +21,7 @@ def jitter_colours(random: Random, image: np.ndarray) -> np.ndarray:
 
 
 def screenshot(random: Random, image: np.ndarray, faces: PlacedFaces) -> tuple[np.ndarray, PlacedFaces]:
-    """The picture as a part of a screen: borders, bars, text beside and on it."""
+    """Places the image on a screen, with borders, bars, and text beside and on it."""
     height, width = image.shape[:2]
     share = random.uniform(0.45, 0.92)
     inner = (max(8, int(width * share)), max(8, int(height * share)))
@@ -39,7 +39,7 @@ def screenshot(random: Random, image: np.ndarray, faces: PlacedFaces) -> tuple[n
     if random.random() < 0.3:
         write(random, screen, (x0 + 2, y0 + inner[1] - 4), tuple(int(v) for v in random.integers(0, 256, 3)))
     matrix = np.array([[inner[0] / width, 0, x0], [0, inner[1] / height, y0]], np.float64)
-    # What was cut off at the picture's own border stays cut off.
+    # A face that was clipped at the image's own border stays clipped.
     cut = np.clip(faces.boxes, 0, (width, height, width, height))
     whole = np.prod(np.maximum(faces.boxes[:, 2:] - faces.boxes[:, :2], 1e-6), axis=1)
     share_left = np.prod(np.maximum(cut[:, 2:] - cut[:, :2], 0), axis=1) / whole
@@ -48,7 +48,7 @@ def screenshot(random: Random, image: np.ndarray, faces: PlacedFaces) -> tuple[n
 
 
 def spoil(random: Random, image: np.ndarray) -> np.ndarray:
-    """What cameras, programs and networks do to a picture; places stay as they are."""
+    """Applies random degradations of cameras, programs and networks; positions do not change."""
     height, width = image.shape[:2]
     changes: list[tuple[float, Callable[[np.ndarray], np.ndarray]]] = [
         (0.5, lambda p: jitter_colours(random, p)),
@@ -66,7 +66,7 @@ def spoil(random: Random, image: np.ndarray) -> np.ndarray:
 
 
 def shrink(random: Random, image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A random smaller size, and back to `width` and `height`."""
+    """Shrinks an image to a random size and enlarges it back to `width` and `height`."""
     share = random.uniform(0.35, 0.9)
     size = (max(1, int(width * share)), max(1, int(height * share)))
     kernels = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
@@ -75,7 +75,7 @@ def shrink(random: Random, image: np.ndarray, width: int, height: int) -> np.nda
 
 
 def add_noise(random: Random, image: np.ndarray) -> np.ndarray:
-    """Gaussian noise, of all channels or of brightness alone."""
+    """Adds Gaussian noise, per channel or only in brightness."""
     channels = 1 if random.random() < 0.5 else 3
     noise = random.standard_normal((*image.shape[:2], channels), np.float32) * np.float32(random.uniform(2, 18))
     noisy: np.ndarray = np.clip(image + noise, 0, 255).astype(np.uint8)
@@ -83,7 +83,7 @@ def add_noise(random: Random, image: np.ndarray) -> np.ndarray:
 
 
 def recompress(random: Random, image: np.ndarray) -> np.ndarray:
-    """One pass through JPEG at a random quality."""
+    """Compresses an image as JPEG once with a random quality."""
     packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 96))])[1]
     decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
     assert decoded is not None

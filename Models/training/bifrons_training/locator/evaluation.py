@@ -1,4 +1,4 @@
-"""Measures a published locator through the ONNX file and the preprocessing that workers use."""
+"""Evaluates a published locator through its ONNX file and the workers' preprocessing."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from bifrons_training.preprocessing import turning
 from bifrons_training.preprocessing.locating import CANDIDATES, Locator
 
 OVERLAP = 0.5
-"""Intersection over union from which a box is the face's."""
+"""The intersection over union from which a box counts as finding a face."""
 
 FACELESS = 1500
 COMPOSED = 600
 ANGLES = range(0, 360, 15)
-"""Degrees by which all held-out scenes are turned."""
+"""The angles in degrees by which all held-out scenes are rotated."""
 
 WRONG_TURN = 20
-"""Degrees from which a face's turn is wrong: a crop that is turned by so much too much or too little no longer stands
+"""The error of a face's turn in degrees from which it counts as wrong: a crop that is off by so much no longer stands
 as faces do in photographs."""
 
 FIRST_SEED = 1 << 40
-"""Beyond all that any training reaches."""
+"""The first seed of the evaluation, beyond the seeds of any training."""
 
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes [n, 4] and [m, 4] (x0, y0, x1, y1): [n, m]."""
+    """Returns the intersection over union [n, m] of boxes [n, 4] and [m, 4], given as x0, y0, x1, y1."""
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=2)
@@ -45,7 +45,7 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Tally:
-    """What was asked for, what of it was found, and what else was."""
+    """Counts of required faces, found faces and false boxes."""
 
     sizes: list[float] = field(default_factory=list)
     hits: list[bool] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Tally:
         points: np.ndarray,
         ignored: np.ndarray | None = None,
     ) -> None:
-        """Counts one picture: boxes [n, 4] and landmarks [n, 5, 2] found against those that are there."""
+        """Adds one image: found boxes [n, 4] and landmarks [n, 5, 2] against the annotated ones."""
         self.images += 1
         ignored = np.zeros(len(true), bool) if ignored is None else ignored
         table = overlaps(found, true) if len(found) and len(true) else np.zeros((len(found), len(true)))
@@ -86,13 +86,13 @@ class Tally:
                 self.false_boxes += 1
 
     def recall(self, smallest: float = 0, below: float = np.inf) -> tuple[float, int]:
-        """(recall, how many) of the faces whose longer side is in [smallest, below) pixels."""
+        """Returns (recall, count) of the faces whose longer side is in [smallest, below) pixels."""
         chosen = [hit for size, hit in zip(self.sizes, self.hits, strict=True) if smallest <= size < below]
         return (float(np.mean(chosen)) if chosen else float("nan")), len(chosen)
 
 
 def _angle(landmarks: np.ndarray) -> float:
-    """By how many degrees a face with these landmarks [5, 2] stands turned, not brought to whole quarters."""
+    """Returns the angle in degrees by which a face with these landmarks [5, 2] is turned, not rounded to quarters."""
     return float(np.degrees(np.arctan2(*turning.direction(landmarks)[::-1])))
 
 
@@ -107,7 +107,7 @@ def _as_decoded(pixels: np.ndarray) -> preprocessing.Decoded:
 
 
 def faceless_scores(locator: Locator, images: Iterable[np.ndarray]) -> list[list[float]]:
-    """The probabilities of all boxes that a locator without a threshold sees in pictures without a face."""
+    """Returns the probabilities of all boxes that a locator finds, without its threshold, in images without faces."""
     strict = locator.thresholds, locator.most
     locator.thresholds, locator.most = replace(locator.thresholds, score=0.02, turned=None), CANDIDATES
     try:
@@ -117,9 +117,9 @@ def faceless_scores(locator: Locator, images: Iterable[np.ndarray]) -> list[list
 
 
 def choose_score(locator: Locator, folder: Path, split: Split, false_boxes: float = 0.03, count: int = 2000) -> float:
-    """The lowest threshold at which at most so many boxes a picture are seen where there is no face.
+    """Returns the lowest threshold with at most `false_boxes` boxes per image on `count` images without faces.
 
-    Chosen on compositions of the training part that no training saw, so that the held-out part stays a judge.
+    It is chosen on compositions of the training part that no training saw, so that the held-out part stays unbiased.
     """
     composer = Composer.of(folder, split)
     scores = faceless_scores(locator, (composer.faceless(FIRST_SEED + n) for n in range(count)))
@@ -138,7 +138,7 @@ def _rows(tallies: dict[str, Tally]) -> dict[str, Any]:
 
 
 def evaluate(locator: Locator, folder: Path, split: Split) -> dict[str, Any]:
-    """All numbers of the card."""
+    """Returns all numbers of the model card."""
     scenes = Tally()
     by_source: dict[str, Tally] = {}
     for scene in split.held_out:

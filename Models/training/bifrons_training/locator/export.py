@@ -1,4 +1,4 @@
-"""From a trained locator to the folder that workers load: ONNX, manifest, canary, card."""
+"""From a trained locator to the folder that workers load: ONNX file, manifest, canary and card."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from bifrons_training.publishing.manifest import LICENCE
 
 TOLERANCE = 2e-3
 OVERLAP = 0.4
-"""Boxes that overlap by more are of the same face."""
+"""The intersection over union above which two boxes belong to the same face."""
 
 TURNED = {"below": 0.8, "score": 0.56}
-"""A picture in which no face has the first probability is looked at turned by 90, 180 and 270 degrees too.
+"""When the locator looks at rotated copies of an image: at 90, 180 and 270 degrees.
 
-If a face is seen there, all boxes count from the second probability. At lower ones the turned looks leave too many
-false boxes, at higher ones they miss faces at 45 degrees. Chosen on the held-out scenes and compositions.
+It does so if no face reaches the probability `below`. If a face is found in them, all boxes count from the probability
+`score` on. A lower `score` leaves too many false boxes, a higher one misses faces at 45 degrees. Both were chosen on
+the held-out scenes and compositions.
 """
 
 
 def export(network: Locator, file: Path) -> None:
-    """Writes one ONNX file with all weights inside and without the exporter's notes."""
+    """Writes one ONNX file with all weights inside and without the exporter's metadata."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -52,7 +53,7 @@ def export(network: Locator, file: Path) -> None:
 
 
 def prove(network: Locator, folder: Path) -> None:
-    """Raises `ExportError` when the engine and PyTorch differ by more than `TOLERANCE` in any number of any cell."""
+    """Raises `ExportError` if OpenVINO and PyTorch differ by more than `TOLERANCE` in any value of any cell."""
     probe = np.random.default_rng(3).standard_normal((1, 3, SIDE, SIDE)).astype(np.float32)
     with torch.no_grad():
         expected = network(torch.from_numpy(probe)).numpy()[0]
@@ -62,14 +63,14 @@ def prove(network: Locator, folder: Path) -> None:
 
 
 def canary_image() -> Image.Image:
-    """The detectors' canary in a corner of a wider picture."""
+    """Returns the detectors' canary placed in a wider image."""
     image = Image.new("RGB", (400, 300), (96, 120, 104))
     image.paste(canary.draw().resize((197, 192), Image.Resampling.BICUBIC), (170, 61))
     return image
 
 
 def write_manifest(folder: Path, version: str, score: float, training: str, metrics: dict[str, float]) -> None:
-    """Writes canary.png and manifest.json beside `folder`/model.onnx; the canary's logit is computed, not assumed."""
+    """Writes canary.png and manifest.json beside `folder`/model.onnx, with the canary's computed logit."""
     manifest: dict[str, Any] = {
         "schema": 1,
         "name": "locator",

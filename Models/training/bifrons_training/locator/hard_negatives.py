@@ -1,7 +1,7 @@
-"""Hard negatives: pictures without a face in which the locator that is being trained sees one.
+"""Hard negatives: images without a face in which the locator being trained sees one.
 
-Most pictures without a face teach nothing any more. A miner composes many, keeps those that the weights of the last
-checkpoint are wrong about, and hands them out for training.
+Most images without a face soon teach nothing. A miner composes many, keeps those on which the weights of the last
+checkpoint are wrong, and supplies them for training.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from bifrons_training.locator.network import Locator
 from bifrons_training.locator.targets import tensor
 
 SEEN = 0.15
-"""The probability of a face from which a picture without one is hard."""
+"""The probability of a face from which an image without one is hard."""
 
 KEPT = 400
-"""Hard pictures of each size that are kept; new ones take the places of old ones."""
+"""The most hard images of each size that are kept; further ones replace random old ones."""
 
 REFRESH = 1000
-"""So many pictures are looked at with the same weights."""
+"""The number of images examined before the weights are reloaded from the checkpoint."""
 
 FIRST_SEED = 1 << 36
-"""Beyond the numbers of the compositions that training reaches, and short of those that measure."""
+"""The first seed of the mined compositions, beyond those of the training and below those of the evaluation."""
 
 
 class Miner:
-    """Looks for hard negatives with the averaged weights of the checkpoint, once there is one."""
+    """Searches for hard negatives with the averaged weights of the checkpoint, once one exists."""
 
     def __init__(self, composer: Composer, checkpoint: Path, first: int) -> None:
         self.composer, self.checkpoint, self.number = composer, checkpoint, FIRST_SEED + first
@@ -39,7 +39,7 @@ class Miner:
         self._looked = 0
 
     def look(self, random: Random, side: int = SIDE) -> None:
-        """Composes one picture and keeps it if it is hard."""
+        """Composes one image and keeps it if it is hard."""
         if self._looked % REFRESH == 0:
             if not self.checkpoint.is_file():
                 return
@@ -58,7 +58,7 @@ class Miner:
             kept[int(random.integers(KEPT))] = composition
 
     def hard(self, random: Random, side: int = SIDE) -> Composition | None:
-        """One of the hard pictures, turned by quarters and mirrored as it comes; None while too few are known."""
+        """Returns a random hard image, randomly rotated by quarters and mirrored; None while too few are known."""
         kept = self.kept.get(side, [])
         if len(kept) < KEPT // 16:
             return None

@@ -10,11 +10,11 @@ from bifrons_training.locator.targets import FACE, IGNORED
 from bifrons_training.preprocessing.locating import cell_centres
 
 LANDMARK_WEIGHT = 3
-"""The landmarks tell by how much a face stands turned."""
+"""The weight of the landmark loss; it is high because the landmarks determine how far a face is rotated upright."""
 
 
 def overlaps(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(intersection over union, generalised one: Rezatofighi et al. 2019) of boxes [n, 4] as x0, y0, x1, y1."""
+    """Returns the IoU and the generalised IoU (Rezatofighi et al. 2019) of boxes [n, 4] as x0, y0, x1, y1."""
     low, high = torch.maximum(first[:, :2], second[:, :2]), torch.minimum(first[:, 2:], second[:, 2:])
     shared = (high - low).clamp(min=0).prod(dim=1)
     areas = [(box[:, 2:] - box[:, :2]).clamp(min=0).prod(dim=1) for box in (first, second)]
@@ -26,10 +26,10 @@ def overlaps(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, t
 
 
 class LocatorLoss:
-    """The loss of a batch of cells: of logits, boxes and landmarks.
+    """The loss of a batch of cells: the sum of a logit, a box and a landmark loss.
 
-    Quality focal loss (Li et al. 2020) on the logits, whose target is the overlap that a cell's box reaches;
-    generalised IoU on the boxes; smooth L1 on the landmarks, in units of the face.
+    The logits have a quality focal loss (Li et al. 2020), whose target is the IoU that a cell's box reaches, the boxes
+    generalised IoU, and the landmarks smooth L1 relative to the size of the face.
     """
 
     def __init__(self, side: int = SIDE) -> None:
@@ -39,7 +39,7 @@ class LocatorLoss:
     def __call__(
         self, cells: torch.Tensor, state: torch.Tensor, values: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss of cells [n, c, 15] against states [n, c] and values [n, c, 14], and its parts for the log."""
+        """Returns the loss of cells [n, c, 15] for states [n, c] and targets [n, c, 14], and its parts for the log."""
         positive = state == FACE
         image, cell = positive.nonzero(as_tuple=True)
         said, true = cells[image, cell], values[image, cell]

@@ -1,4 +1,4 @@
-"""What a locator must take for no face: drawn textures, and photographs without their faces."""
+"""Images without faces: drawn textures, and photographs with their faces removed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 
 LARGEST = 320
-"""Pixels of the longer side of the pictures that textures are drawn for."""
+"""The longer side, in pixels, of the images that textures are drawn for."""
 
 Random = np.random.Generator
 
 
 def beside(random: Random, image: np.ndarray, boxes: np.ndarray, smallest: float = 0.15) -> np.ndarray | None:
-    """A window of a picture that keeps away from its faces; None when a few tries find none.
+    """Returns a square window of an image away from its faces; None if a few attempts find none.
 
-    Its side is at least `smallest` of the picture's shorter side.
+    Its side is at least `smallest` of the image's shorter side.
     """
     height, width = image.shape[:2]
     away = boxes + np.hstack([-(boxes[:, 2:] - boxes[:, :2]), boxes[:, 2:] - boxes[:, :2]]) * 0.25
@@ -27,7 +27,7 @@ def beside(random: Random, image: np.ndarray, boxes: np.ndarray, smallest: float
 
 
 def without_faces(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """A picture whose faces are painted over with one colour, a texture or its pieces; hair and clothes stay."""
+    """Paints over an image's faces with one colour, a texture or shuffled pieces; hair and clothes stay."""
     image = image.copy()
     height, width = image.shape[:2]
     fill = random.random()
@@ -48,7 +48,7 @@ def without_faces(random: Random, image: np.ndarray, boxes: np.ndarray) -> np.nd
 
 
 def shuffled(random: Random, image: np.ndarray) -> np.ndarray:
-    """A picture cut into pieces much smaller than a face, and put together in another order."""
+    """Cuts an image into pieces much smaller than a face and shuffles them."""
     pieces = int(random.integers(6, 12))
     height, width = (image.shape[0] // pieces) * pieces, (image.shape[1] // pieces) * pieces
     if min(height, width) < pieces:
@@ -60,7 +60,7 @@ def shuffled(random: Random, image: np.ndarray) -> np.ndarray:
 
 
 def texture(random: Random, width: int, height: int) -> np.ndarray:
-    """Something drawn that is no face: gradients, noise of any coarseness, stripes, shapes, text."""
+    """Draws an image without a face: gradients, noise of any coarseness, stripes, shapes, text."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     low, high = random.uniform(0, 255, 3), random.uniform(0, 255, 3)
     kind = random.random()
@@ -97,7 +97,7 @@ def texture(random: Random, width: int, height: int) -> np.ndarray:
 
 
 def write(random: Random, image: np.ndarray, place: tuple[int, int], colour: tuple[int, ...]) -> None:
-    """Writes random letters of a random font and size on a picture, in place."""
+    """Writes random letters in a random font and size on an image, in place."""
     letters = "".join(chr(int(code)) for code in random.integers(33, 123, int(random.integers(2, 24))))
     font = int(random.integers(0, 8))
     cv2.putText(image, letters, place, font, float(random.uniform(0.3, 1.4)), colour, int(random.integers(1, 3)))

@@ -1,7 +1,7 @@
-"""The locator's network: anchor-free, three levels, one class, a box and five landmarks a cell.
+"""The locator's network: anchor-free, with three levels, one class, and a box and five landmarks per cell.
 
-Depthwise-separable residual blocks behind a dense stem, a feature pyramid (Lin et al. 2017) and one head for all levels
-(Tian et al. 2019, FCOS), small enough for a few milliseconds on one core.
+Depthwise-separable residual blocks follow a dense stem, then a feature pyramid (Lin et al. 2017) and one head for all
+levels (FCOS, Tian et al. 2019). It is small enough for a few milliseconds on one core.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
 
 
 class Separable(nn.Module):
-    """Depthwise and pointwise convolution; a residual one where shapes allow."""
+    """A depthwise and a pointwise convolution, with a residual connection if the shapes allow it."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> None:
         super().__init__()
@@ -33,13 +33,13 @@ class Separable(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[n, inputs, h, w] to [n, outputs, h / stride, w / stride]."""
+        """Maps [n, inputs, h, w] to [n, outputs, h / stride, w / stride]."""
         y = self.layers(x)
         return functional.relu(x + y if self.residual else y)
 
 
 class Locator(nn.Module):
-    """[n, 3, SIDE, SIDE] normalised RGB to `cells` [n, cells, VALUES]."""
+    """The network from normalised RGB images [n, 3, SIDE, SIDE] to `cells` [n, cells, VALUES]."""
 
     def __init__(self, widths: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128), pyramid: int = 64) -> None:
         super().__init__()
@@ -61,11 +61,11 @@ class Locator(nn.Module):
         nn.init.normal_(self.output.weight, std=0.01)
         nn.init.zeros_(self.output.bias)
         with torch.no_grad():
-            self.output.bias[0] = -4.6  # One cell in a hundred.
+            self.output.bias[0] = -4.6  # The logit of a face in one cell out of a hundred.
             self.output.bias[1:5] = 0.7
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """The cells of each picture."""
+        """Returns the cells of each image, [n, cells, VALUES]."""
         x = self.quarter(self.stem(image))
         features = []
         for level, lateral in zip(self.levels, self.lateral, strict=True):

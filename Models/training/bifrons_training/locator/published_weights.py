@@ -1,7 +1,7 @@
-"""From the published locator back to a network that can be trained on.
+"""Restores a trainable network from the published locator.
 
-The exported file has most norms folded into their convolutions. Here each convolution gets a norm again that undoes
-exactly what it measures on some pictures, as `networks.published_weights` does for the detectors.
+In the exported file most norms are folded into their convolutions. Here each convolution gets a norm again that inverts
+the statistics it measures on some images, as `networks.published_weights` does for the detectors.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from bifrons_training.errors import DataError
 from bifrons_training.locator.network import Locator
 
 IMAGES = 192
-"""Compositions that set the norms' statistics."""
+"""Number of compositions that set the norms' statistics."""
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """All weights of an ONNX file of `export.export`, by name.
+    """Reads all weights of an ONNX file that `export.export` wrote, by name.
 
-    A folded convolution's bias has its weight's name and `_bias` behind it.
+    A folded convolution's bias has the name of its weight followed by `_bias`.
     """
     return {
         initializer.name: torch.from_numpy(numpy_helper.to_array(initializer).copy())
@@ -33,9 +33,9 @@ def read(file: Path) -> dict[str, Tensor]:
 
 
 def restore(file: Path, images: np.ndarray) -> Locator:
-    """The locator of `file` in eval mode, its norms set by `pictures` [n, 3, SIDE, SIDE] float32.
+    """Returns the locator of `file` in eval mode, its norms set by `images` [n, 3, SIDE, SIDE] float32.
 
-    Raises `DataError` when the file is of another network.
+    Raises `DataError` if the file holds another network.
     """
     weights, network = read(file), Locator()
     network.eval()
@@ -44,14 +44,14 @@ def restore(file: Path, images: np.ndarray) -> Locator:
     pairs = _pairs(network)
     with torch.no_grad():
         for index, name in enumerate(("select", "select_1", "select_2")):
-            # The exporter gives the three scales, which it reads one by one, names of their own.
+            # The exporter names the three scales separately because they are read one by one.
             state["scales"][index] = _taken(file, weights, name, torch.Size([]))
         for path in (*pairs, "output"):
             key = f"{path}.weight"
             state[key].copy_(_taken(file, weights, key, state[key].shape))
         state["output.bias"].copy_(_taken(file, weights, "output.bias", state["output.bias"].shape))
         for path, norm in pairs.items():
-            if f"{norm}.weight" in weights:  # The head runs on three levels: the exporter folds none of its norms.
+            if f"{norm}.weight" in weights:  # The head runs on three levels, so the exporter cannot fold its norms.
                 for part in ("weight", "bias", "running_mean", "running_var"):
                     state[f"{norm}.{part}"].copy_(
                         _taken(file, weights, f"{norm}.{part}", state[f"{norm}.{part}"].shape)
@@ -72,7 +72,7 @@ def restore(file: Path, images: np.ndarray) -> Locator:
 
 
 def _pairs(network: Locator) -> dict[str, str]:
-    """The path of each convolution that has a norm behind it, and the norm's."""
+    """Returns the path of each convolution that a norm follows, and the path of the norm."""
     modules = dict(network.named_modules())
     pairs = {}
     for path, module in modules.items():
@@ -83,7 +83,7 @@ def _pairs(network: Locator) -> dict[str, str]:
 
 
 def _lengths(network: Locator) -> dict[str, Tensor]:
-    """The mean length of a channel's weights in fresh convolutions, by path."""
+    """Returns the mean norm of a channel's weights in freshly initialised convolutions, by path."""
     return {
         path: module.weight.detach().flatten(1).norm(dim=1).mean()
         for path, module in network.named_modules()
@@ -93,12 +93,12 @@ def _lengths(network: Locator) -> dict[str, Tensor]:
 
 def _taken(file: Path, weights: dict[str, Tensor], name: str, shape: torch.Size) -> Tensor:
     if name not in weights or weights[name].shape != shape:
-        raise DataError(f"{file} does not hold the weights of today's locator ({name}): train without it")
+        raise DataError(f"{file} does not hold the weights of the current locator ({name}): train without it")
     return weights[name]
 
 
 def _measured(network: Locator, paths: list[str], images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """Mean and variance of each channel behind each convolution."""
+    """Returns the mean and variance of each channel after each convolution."""
     statistics: dict[str, tuple[Tensor, Tensor]] = {}
 
     def measure(path: str, output: Tensor) -> None:
@@ -116,14 +116,14 @@ def _measured(network: Locator, paths: list[str], images: Tensor) -> dict[str, t
 
 
 def _unfold(convolution: nn.Module, norm: nn.Module, mean: Tensor, variance: Tensor, length: Tensor) -> None:
-    """Gives a norm the statistics of its convolution's outputs, and the convolution the length that fresh ones have.
+    """Gives a norm the statistics of its convolution's outputs, and the convolution the weight norm of a fresh one.
 
-    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights
-    as for large ones.
+    The scale of a convolution followed by a norm does not change the output, but it matters to the optimiser, whose
+    steps are as large for small weights as for large ones.
     """
     assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     own = convolution.weight.flatten(1).norm(dim=1)
-    # A channel that is the same everywhere has no spread to divide by: its norm stays as it is.
+    # A channel that is constant has no spread to divide by, so its norm stays as it is.
     alive = (own > 0) & (variance > 1e-8)
     scale = torch.where(alive, length / own.clamp(min=1e-12), 1)
     convolution.weight.mul_(scale.reshape(-1, 1, 1, 1))

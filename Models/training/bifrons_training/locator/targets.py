@@ -1,4 +1,4 @@
-"""What each cell of the locator should say of a composition."""
+"""The training targets: what each cell of the locator should output for a composition."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from bifrons_training.locator.composition import SIDE, Composition
 from bifrons_training.preprocessing.locating import STRIDES, VALUES, cell_centres
 
 SIZES = ((0.0, 44.0), (36.0, 116.0), (96.0, np.inf))
-"""Pixels of the longer side of the faces that each level learns; neighbours overlap."""
+"""Ranges of the faces' longer side in pixels that each level learns; neighbouring ranges overlap."""
 
 NOTHING, FACE, IGNORED = 0, 1, 2
 
 
 @functools.cache
 def grid(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre [n, 2], stride and level of each cell of an input of `side` pixels."""
+    """Returns the centre [n, 2], stride [n] and level [n] of each cell of an input of `side` pixels."""
     cells = cell_centres(side).astype(np.float32)
     return cells[:, :2], cells[:, 2], np.searchsorted(STRIDES, cells[:, 2])
 
 
 def assign(composition: Composition, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
-    """(state [cells] of `NOTHING`, `FACE` or `IGNORED`, values [cells, VALUES - 1]: box and landmarks in pixels).
+    """Returns the states [cells], `NOTHING`, `FACE` or `IGNORED`, and the values [cells, VALUES - 1] in pixels.
 
-    A face is learned by the cells of its level within the larger of one stride and 0.16 of its size from its middle.
-    Cells in a face's box but not near its middle learn "nothing", those in an ignored one learn neither.
+    The values are the box and the landmarks. A face is learned by the cells of its level whose distance to its centre
+    is at most one stride or 0.16 of its size, whichever is larger. Other cells inside its box learn "nothing"; those
+    inside an ignored box are left out of the loss.
     """
     centres, strides, level = grid(side)
     state = np.zeros(len(centres), np.uint8)
     values = np.zeros((len(centres), VALUES - 1), np.float32)
     best = np.full(len(centres), np.inf, np.float32)
-    # Small ones last: where two want a cell at the same distance, the one in front is usually the smaller.
+    # Small faces come last: if two want a cell at the same distance, the front one is usually the smaller.
     order = np.argsort(-np.prod(composition.boxes[:, 2:] - composition.boxes[:, :2], axis=1))
     for index in order:
         x0, y0, x1, y1 = composition.boxes[index]
@@ -57,7 +58,7 @@ def assign(composition: Composition, side: int = SIDE) -> tuple[np.ndarray, np.n
 
 
 def tensor(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """A composition's pixels as the network's input [3, side, side]: at the top left, 0 beside them."""
+    """Returns a composition's pixels as the network's input [3, side, side], at the top left and padded with 0."""
     result = np.zeros((3, side, side), np.float32)
     height, width = pixels.shape[:2]
     result[:, :height, :width] = preprocessing.normalise(pixels)

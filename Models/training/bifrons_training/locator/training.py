@@ -1,10 +1,10 @@
-"""Trains the locator on compositions that are made while it learns.
+"""Trains the locator on compositions that are made during the training.
 
-The learning rate follows the minutes of CPU time that the learning process has spent, not the steps done and not the
-clock: a run costs the same wherever it is made, takes longer on a busy machine and learns the same there. An
-interrupted run goes on where its last checkpoint stands. Composition number n of a size is the same in every run, and
-most are used several times. A run may begin with the weights of a published locator: then its learning rate peaks lower
-and its first layers, which see edges and cost a third of the time, stay as they are.
+The learning rate follows the CPU time that the training process has spent, not its steps and not the clock. A run
+therefore costs the same on every machine; on a busy one it takes longer and learns the same. An interrupted run resumes
+from its last checkpoint. Composition number n of a size is the same in every run, and most compositions are used
+several times. A run may start from the weights of a published locator: its peak learning rate is then lower, and its
+first layers, which detect edges and take a third of the time, stay frozen.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ DEFAULT_MINUTES = 64.0
 BATCH = 24
 SMALL_SIDE = 160
 WHOLE_EVERY = 6
-"""Of so many batches one has compositions of the input's size, the others of `SMALL_SIDE` pixels. These cost a quarter,
-and a cell sees the same of a face."""
+"""One batch in this many has compositions of full size, the others have `SMALL_SIDE` pixels. Those cost a quarter, and
+a cell sees just as much of a face."""
 
 USES = 8
-"""How often a composition is used before it is forgotten, on average: composing takes longer than learning."""
+"""The mean number of uses of a composition before it is dropped: composing takes longer than learning."""
 
 KEPT = 1500
-"""Compositions of each size that are kept for that."""
+"""Number of compositions of each size that are kept for reuse."""
 
 HARD_SHARE = 0.08
-"""Of the pictures, as far as hard negatives are known."""
+"""The share of hard negatives among the images, once some are known."""
 
 LOOKS = 0.07
-"""How often a hard negative is looked for, of each picture used."""
+"""The number of images examined as hard negatives for each image used."""
 
 PEAK_RATE = 4e-3
 CONTINUED_PEAK_RATE = 2e-3
@@ -60,9 +60,9 @@ LOG_STEPS = 50
 
 
 class Compositions(IterableDataset):
-    """Endless (input, state, values) of compositions from number `first` on.
+    """An endless stream of (input, state, values) of compositions, numbered from `first`.
 
-    Only one in `USES` is new. The others were used before, and stand mirrored and turned by whole quarters as it comes.
+    On average one in `USES` is new. The others are reused, randomly mirrored and rotated by quarters.
     """
 
     def __init__(self, composer: Composer, first: int, checkpoint: Path) -> None:
@@ -96,7 +96,7 @@ class Compositions(IterableDataset):
 
 
 class Run:
-    """A training and all that a checkpoint keeps of it."""
+    """A training with everything that its checkpoint contains."""
 
     def __init__(self, checkpoint: Path) -> None:
         torch.manual_seed(5)
@@ -111,7 +111,7 @@ class Run:
         )
         self.step, self.seconds, self.curve = 0, 0.0, []
         self.begun_from = ""
-        """The version of the published locator whose weights it began with, or nothing."""
+        """The version of the published locator that the training started from; empty if it started from scratch."""
         if checkpoint.is_file():
             kept = torch.load(checkpoint, weights_only=True)
             self.network.load_state_dict(kept["network"])
@@ -122,11 +122,11 @@ class Run:
 
     @property
     def peak_rate(self) -> float:
-        """The highest learning rate."""
+        """The highest learning rate of the schedule."""
         return CONTINUED_PEAK_RATE if self.begun_from else PEAK_RATE
 
     def load_published(self, published: Path, composer: Composer) -> None:
-        """Takes over the weights of a published locator's folder."""
+        """Loads the weights of the published locator in the folder `published`."""
         images = np.stack([tensor(composer.compose(number).pixels) for number in range(IMAGES)])
         state = restore(published / "model.onnx", images).state_dict()
         self.network.load_state_dict(state)
@@ -134,14 +134,14 @@ class Run:
         self.begun_from = json.loads((published / "manifest.json").read_text(encoding="utf-8"))["version"]
 
     def learn(self) -> None:
-        """Brings the network into training mode, but for what stays as it is."""
+        """Puts the network into training mode, except for frozen layers."""
         self.network.train()
         if self.begun_from:
             for layers in (self.network.stem, self.network.quarter):
                 layers.eval().requires_grad_(False)
 
     def save(self) -> None:
-        """Writes the checkpoint beside the old one and then over it."""
+        """Writes the checkpoint atomically."""
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(
@@ -169,10 +169,10 @@ def train(
     published: Path | None = None,
     compiled: bool = False,
 ) -> Locator:
-    """Trains for `minutes` of CPU time in all, interruptions not counted; returns the averaged network in eval mode.
+    """Trains for `minutes` of CPU time in total over all interruptions; returns the averaged network in eval mode.
 
-    A run that has no checkpoint yet begins with the weights of the folder `published`, when one is named. `compiled`:
-    the network is made into C++ first, which takes minutes, a compiler and Python's headers.
+    Without a checkpoint, training starts from the weights in the folder `published`, if one is given. `compiled`
+    compiles the network to C++ first, which takes minutes and needs a compiler and Python's headers.
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -224,7 +224,7 @@ def _loop(run: Run, batches: Iterator[list[torch.Tensor]], seconds: float, compi
 
 
 def write_curve(checkpoint: Path, table: Path, plot: Path) -> None:
-    """The losses of a checkpoint's training as CSV and as a plot."""
+    """Writes the loss curve of a checkpoint's training as CSV and as a plot."""
     curve = torch.load(checkpoint, weights_only=True)["curve"]
     if not curve:
         return

@@ -1,1 +1,1 @@
-"""The networks, and where their first weights come from."""
+"""The networks and the sources of their initial weights."""

@@ -1,9 +1,9 @@
-"""Bodies with weights that others trained: a ResNet-50 of half the width, and EfficientNet-Lite0.
+"""Pretrained backbones: a ResNet-50 of half the width, and EfficientNet-Lite0.
 
-Both take pictures as Bifrons normalises them, [N, 3, SIDE, SIDE] in -2…2, and give the features of all their stages,
-averaged to the last one's grid: [N, FEATURES, SIDE / 32, SIDE / 32]. What generators leave behind is fine, and the late
-stages, which were trained to tell things apart, throw much of it away. Both stems see the picture's residuals too,
-through weights that begin at zero.
+Both take images as Bifrons normalises them, [N, 3, SIDE, SIDE] in -2…2, and return the features of several stages,
+average-pooled to the last stage's grid: [N, FEATURES, SIDE / 32, SIDE / 32]. The artefacts of generators are fine, and
+the late stages, trained to recognise objects, discard much of them. Both stems also see the image's residuals, through
+weights that start at zero.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from bifrons_training.networks.layers import ConvBN, Stem
 
 
 class Stages(nn.Module):
-    """A stem and stages, some of whose features are looked at."""
+    """A stem followed by stages; the features of some stages are returned."""
 
     def __init__(self, stem: nn.Module, stages: list[nn.Module], seen: list[int]) -> None:
         super().__init__()
         self.stem = stem
         self.stages = nn.ModuleList(stages)
         self.seen = seen
-        """The numbers of the stages whose features count."""
+        """The indices of the stages whose features are returned."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, SIDE, SIDE] to the features of all stages that count, [N, C, SIDE / 32, SIDE / 32]."""
+        """Maps images [N, 3, SIDE, SIDE] to the pooled features of the chosen stages, [N, C, SIDE / 32, SIDE / 32]."""
         grid = x.shape[-1] // 32
         x = self.stem(x)
         features = []
@@ -42,7 +42,7 @@ class Stages(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut (He et al. 2016); the first 1x1 takes the stride, as in Caffe."""
+    """1x1, 3x3 and 1x1 convolutions with a shortcut (He et al. 2016); the first 1x1 has the stride, as in Caffe."""
 
     def __init__(self, inputs: int, middle: int, stride: int) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class Bottleneck(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, 4 * middle, H / stride, W / stride]."""
+        """Maps [N, inputs, H, W] to [N, 4 * middle, H / stride, W / stride]."""
         return self.activation(self.body(x) + self.shortcut(x))
 
 
 def resnet50_thin() -> tuple[Stages, int]:
-    """The ResNet-50 of half the width: stages of 3, 4, 6 and 3 bottlenecks. With it, how many features it gives."""
+    """Returns a ResNet-50 of half the width (stages of 3, 4, 6 and 3 bottlenecks), and its number of features."""
     stem = Stem(ConvBN(3, 64, 7, 2), (123.0, 117.0, 104.0), 1.0)
     stages: list[nn.Module] = [nn.MaxPool2d(3, 2, ceil_mode=True)]
     inputs = 64
@@ -74,7 +74,7 @@ def resnet50_thin() -> tuple[Stages, int]:
 
 
 class InvertedResidual(nn.Module):
-    """Inverted residual (Sandler et al. 2018): widening 1x1, depthwise, narrowing 1x1; a shortcut if shapes allow."""
+    """An inverted residual (Sandler et al. 2018): expanding 1x1, depthwise, projecting 1x1, shortcut if possible."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -89,13 +89,13 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
+        """Maps [N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
         y = self.body(x)
         return x + y if self.residual else y
 
 
 def efficientnet_lite0() -> tuple[Stages, int]:
-    """EfficientNet-Lite0 (Tan and Le 2019, without squeeze-and-excitation). With it, how many features it gives."""
+    """Returns EfficientNet-Lite0 (Tan and Le 2019, no squeeze-and-excitation), and its number of features."""
     stem = Stem(ConvBN(3, 32, 3, 2, same=True, activation=nn.ReLU6, epsilon=1e-3), (127.0, 127.0, 127.0), 128.0)
     stages, inputs = [], 32
     for outputs, kernel, stride, expansion, blocks in (
@@ -117,10 +117,10 @@ def efficientnet_lite0() -> tuple[Stages, int]:
 
 
 def load_resnet50_thin(body: Stages, file: Path) -> None:
-    """Gives the folded body the weights of the ONNX file `pretrained.RESNET50_THIN`.
+    """Loads the ONNX file `pretrained_weights.RESNET50_THIN` into a folded body.
 
-    "Folded" means that `ConvBN.fuse` was called on all its convolutions: the file's norms are folded too. Raises
-    `DataError` when the file holds another network.
+    Folded means that `ConvBN.fuse` was called on all of its convolutions, because the norms in the file are folded too.
+    Raises `DataError` if the file holds another network.
     """
     graph = onnx.load(file).graph
     values = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
@@ -136,16 +136,17 @@ def load_resnet50_thin(body: Stages, file: Path) -> None:
             module.weight.copy_(torch.from_numpy(values[weight].copy()))
             module.bias.copy_(torch.from_numpy(values[bias].copy()))
         first = body.stem.first.convolution
-        first.weight.copy_(first.weight.flip(1))  # The file's pictures are BGR.
+        first.weight.copy_(first.weight.flip(1))  # The file expects BGR images.
 
 
 def load_efficientnet_lite0(body: Stages, file: Path) -> None:
-    """Gives the body the weights of the PyTorch file `pretrained.EFFICIENTNET_LITE0`.
+    """Loads the PyTorch file `pretrained_weights.EFFICIENTNET_LITE0` into the body.
 
-    Raises `DataError` when the file holds another network.
+    Raises `DataError` if the file holds another network.
     """
     state = torch.load(file, weights_only=True, map_location="cpu")
-    # Convolution, then its norm's scale, shift, mean, variance and counter; what follows the body is the classifier.
+    # For each convolution: its weight, then its norm's scale, shift, mean, variance and counter; the classifier is
+    # last.
     theirs = [value for name, value in state.items() if not name.startswith("_fc.")]
     ours = [
         tensor

@@ -1,9 +1,9 @@
-"""The two networks. Both take [N, 3, SIDE, SIDE] and give [N, 1] logits: above zero means AI-generated.
+"""The networks that start from random weights. They map [N, 3, SIDE, SIDE] to logits [N, 1]: positive is AI-generated.
 
-Both see, besides the picture, what it leaves when its neighbours predict it: the noise that cameras and generators make
-unlike. They err differently because they pool and look differently: the ResNet averages and adds, the Inception takes
-maxima and compares several scales. Nothing in either picks every second pixel without averaging or convolving first.
-Channel counts are multiples of 32, which the vector units of CPUs want.
+Besides the image all see its prediction residuals, the noise in which cameras and generators differ. The two published
+ones make different errors because they pool and compare differently: the ResNet averages and adds, the Inception takes
+maxima and compares several scales. No layer drops every second pixel without averaging or convolving first. Channel
+counts are multiples of 32, which suits the vector units of CPUs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from bifrons_training.networks.layers import ConvBN, Residuals, Stem
 from bifrons_training.preprocessing import MEAN, SIDE, STD
 
 NAMES = ("resnet", "inception")
-"""Those that are published."""
+"""The published networks."""
 
 
 class Standardised(nn.Module):
-    """Features of a body [N, C, h, w], each brought to a mean of 0 and a deviation of 1 over pictures and places."""
+    """Features [N, C, h, w] of a body, each standardised to mean 0 and deviation 1 over images and positions."""
 
     def __init__(self, features: nn.Module, count: int) -> None:
         super().__init__()
@@ -28,15 +28,15 @@ class Standardised(nn.Module):
         self.norm = nn.BatchNorm2d(count, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures to standardised features."""
+        """Maps images to standardised features."""
         return self.norm(self.features(x))
 
 
 class Detector(nn.Module):
-    """A body that makes features [N, C, h, w], and a head: their mean over the picture, dropout, one logit.
+    """A body that computes features [N, C, h, w], and a head: mean over the image, dropout, and one logit.
 
-    Because the head is linear, the same weights give each cell's share of the logit: the class-activation map (Zhou et
-    al. 2016, "Learning deep features for discriminative localization").
+    Because the head is linear, its weights also give each cell's contribution to the logit: the class-activation map
+    (Zhou et al. 2016, "Learning deep features for discriminative localization").
     """
 
     def __init__(self, body: nn.Module, features: int, dropout: float = 0.2) -> None:
@@ -46,11 +46,11 @@ class Detector(nn.Module):
         self.head = nn.Linear(features, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, SIDE, SIDE] to logits [N, 1]."""
+        """Maps images [N, 3, SIDE, SIDE] to logits [N, 1]."""
         return self.head(self.dropout(self.body(x).mean((2, 3))))
 
     def explained(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [N, 1] and maps [N, h, w], whose mean is the logit."""
+        """Returns the logits [N, 1] and activation maps [N, h, w], whose means are the logits."""
         features = self.body(x)
         weight = self.head.weight.reshape(1, -1, 1, 1)
         maps = nn.functional.conv2d(features, weight, self.head.bias)
@@ -58,7 +58,7 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def fuse(self) -> None:
-        """Puts the norm of standardised features into the head's weights."""
+        """Folds the norm of standardised features into the head's weights."""
         if not isinstance(self.body, Standardised):
             return
         norm = self.body.norm
@@ -69,26 +69,25 @@ class Detector(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al. 2016); the shortcut is 1x1 where the width changes."""
+    """Two 3x3 convolutions with a shortcut (He et al. 2016); the shortcut is 1x1 if the width changes."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.body = nn.Sequential(ConvBN(inputs, outputs, 3), ConvBN(outputs, outputs, 3, relu=False))
         self.shortcut = nn.Identity() if inputs == outputs else ConvBN(inputs, outputs, 1, relu=False)
         self.activation = nn.ReLU(inplace=True)
-        nn.init.zeros_(self.body[1].norm.weight)  # Starts as the identity: short trainings settle sooner.
+        nn.init.zeros_(self.body[1].norm.weight)  # The block starts as the identity, which helps short trainings.
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H, W]."""
+        """Maps [N, inputs, H, W] to [N, outputs, H, W]."""
         return self.activation(self.body(x) + self.shortcut(x))
 
 
 def resnet() -> Detector:
-    """A stem that sees the residuals too, then five residual blocks.
+    """Returns the ResNet: a stem that also sees the residuals, then five residual blocks.
 
-    Two of 64 channels at a quarter of the side, two of 128, one of 256.
-
-    Between them the picture is halved by averaging (anti-aliased, after Zhang 2019, and as ResNet-D does).
+    Two blocks have 64 channels at a quarter of the side, two have 128, one has 256. Between them the image is halved by
+    averaging (anti-aliased after Zhang 2019, and as in ResNet-D).
     """
     layers: list[nn.Module] = [nn.Sequential(Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 32, 3))]
     inputs = 32
@@ -101,7 +100,7 @@ def resnet() -> Detector:
 
 
 class InceptionBlock(nn.Module):
-    """Four paths side by side (Szegedy et al. 2015, 2016): 1x1; 3x3; 5x5 as two 3x3; pooling. 1x1 reductions first.
+    """Four parallel paths (Szegedy et al. 2015, 2016), most reduced by 1x1 first: 1x1; 3x3; 5x5 as two 3x3; pooling.
 
     `paths` gives the widths: (1x1, (reduction, 3x3), (reduction, 3x3, 3x3), pooled).
     """
@@ -116,12 +115,12 @@ class InceptionBlock(nn.Module):
         self.outputs = one + three + five + pooled
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H, W]: the paths one after the other."""
+        """Maps [N, inputs, H, W] to the concatenated paths, [N, outputs, H, W]."""
         return torch.cat((self.one(x), self.three(x), self.five(x), self.pooled(x)), dim=1)
 
 
 def inception() -> Detector:
-    """Residuals beside the picture, a stem, then inception blocks: two at an eighth of the side, two at a sixteenth."""
+    """Returns the Inception: residuals, a stem, then two blocks at an eighth and two at a sixteenth of the side."""
     layers: list[nn.Module] = [Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 64, 3, 2), ConvBN(64, 64, 3)]
     inputs = 64
     fine = (64, (64, 64), (32, 64, 64), 64)
@@ -135,10 +134,10 @@ def inception() -> Detector:
 
 
 def inception3() -> Detector:
-    """An Inception that larger networks teach (see `training.run.Run.teach_by`): 0.6 GMAC at 192 pixels.
+    """Returns an Inception for distillation from larger teachers (see `Run.teach_by`): 0.6 GMAC at 192 pixels.
 
-    Residuals beside the image, a stem, then blocks at an eighth, a sixteenth and a thirty-second of the side.
-    The head sees the features of all three resolutions.
+    Residuals beside the image, a stem, then blocks at an eighth, a sixteenth and a thirty-second of the side. The head
+    sees the features of all three resolutions.
     """
     stem = nn.Sequential(Residuals(), ConvBN(12, 32, 3, 2), ConvBN(32, 64, 3, 2), ConvBN(64, 64, 3))
     stages: list[nn.Module] = []
@@ -158,11 +157,11 @@ def inception3() -> Detector:
 
 
 BUILDERS = {"resnet": resnet, "inception": inception, "inception3": inception3}
-"""The networks that begin with random weights, by name."""
+"""The networks that start from random weights, by name."""
 
 
 def build(name: str) -> Detector:
-    """A fresh network by name, with He initialisation."""
+    """Returns a new network by name, with He initialisation."""
     network = BUILDERS[name]()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -172,7 +171,7 @@ def build(name: str) -> Detector:
 
 
 def network_input(batch: Tensor) -> Tensor:
-    """[N, H, W, 3] uint8 to the normalised [N, 3, H, W] in channels-last order, without a copy of the pixels."""
+    """Normalises [N, H, W, 3] uint8 to [N, 3, H, W] in channels-last memory format, without copying the pixels."""
     values = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
     mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
@@ -180,15 +179,15 @@ def network_input(batch: Tensor) -> Tensor:
 
 
 def fold_norms(network: Detector) -> Detector:
-    """Folds every batch norm into the weights beside it, in place. For a network in eval mode."""
-    for module in list(network.modules()):  # What holds others comes before them.
+    """Folds every batch norm of a network in eval mode into the adjacent weights, in place."""
+    for module in list(network.modules()):  # Containers come before the modules they contain.
         if isinstance(module, ConvBN | Stem | Detector):
             module.fuse()
     return network
 
 
 def cost(network: nn.Module, side: int = SIDE) -> tuple[int, int]:
-    """(parameters, multiply-adds of one image), counted over convolutions and linear layers."""
+    """Returns the parameters and the multiply-adds per image, counted over convolutions and linear layers."""
     total = 0
 
     def count(module: nn.Module, _: object, output: Tensor) -> None:

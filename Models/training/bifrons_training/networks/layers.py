@@ -1,4 +1,4 @@
-"""What the networks are built of."""
+"""The building blocks of the networks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from bifrons_training import preprocessing
 
 
 class ConvBN(nn.Module):
-    """Convolution, batch norm, and an activation where asked for.
+    """A convolution, a batch norm and, if `relu`, an activation. `fuse` folds the norm into the convolution for export.
 
-    `fuse` folds the norm into the convolution for export.
-
-    `same`: even sides are padded as TensorFlow does at a stride of 2, one pixel more at the right and at the bottom.
+    With `same`, even sides are padded as in TensorFlow at a stride of 2: one more pixel at the right and at the bottom.
     """
 
     def __init__(
@@ -38,25 +36,25 @@ class ConvBN(nn.Module):
         self.activation: nn.Module = activation(inplace=True) if relu else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
+        """Maps [N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
         return self.activation(self.norm(self.convolution(self.padding(x))))
 
     def fuse(self) -> None:
-        """Puts the norm's scale and shift into the convolution's weights."""
+        """Folds the norm's scale and shift into the convolution's weights."""
         self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)
         self.norm = nn.Identity()
 
 
 class Residuals(nn.Module):
-    """The picture with its residuals: [N, 3, H, W] to [N, 12, H, W], in one convolution of fixed kernels.
+    """The image with its prediction residuals: [N, 3, H, W] to [N, 12, H, W] in one convolution of fixed kernels.
 
-    Each colour as it is, and through three high-pass filters of the rich model (Fridrich and Kodovsky 2012), cut off
-    where edges would drown the noise. The input stands in -2…2, so the cut leaves the picture alone.
+    Each colour channel passes unchanged and through three high-pass filters of the rich model (Fridrich and Kodovsky
+    2012). The result is clipped where edges would drown the noise. The input lies in -2…2, so the image is not clipped.
     """
 
     CUT = 3.0
-    """One unit of the input is 64 grey levels, eight of them one of a residual: a residual of 24 levels is where the
-    cut is."""
+    """The limit of a residual. One unit of the input is 64 grey levels and eight units of a residual, so residuals are
+    clipped at 24 grey levels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,14 +74,14 @@ class Residuals(nn.Module):
         self.register_buffer("kernels", kernels * 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, H, W] to [N, 12, H, W]."""
+        """Maps images [N, 3, H, W] to [N, 12, H, W]."""
         return nn.functional.conv2d(x, self.kernels, padding=2).clamp(-self.CUT, self.CUT)
 
 
 class Stem(nn.Module):
-    """The first convolution of a network that was trained on pictures of another scale, and what it makes of residuals.
+    """The first convolution of a network pretrained on images of another scale, with a branch for the residuals.
 
-    `mean` and `std` are the other scale's, in grey levels of 0…255.
+    `mean` and `std` define that other scale, in grey levels of 0…255.
     """
 
     def __init__(self, first: ConvBN, mean: tuple[float, float, float], std: float) -> None:
@@ -99,14 +97,14 @@ class Stem(nn.Module):
         nn.init.zeros_(self.noise.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, 3, H, W] to [N, C, H / 2, W / 2]."""
+        """Maps images [N, 3, H, W] to features [N, C, H / 2, W / 2]."""
         first = self.first
         seen = first.convolution(first.padding(x * self.gain + self.shift)) + self.noise(self.residuals(x))
         return first.activation(first.norm(seen))
 
     @torch.no_grad()
     def fuse(self) -> None:
-        """Gives the weights of the residuals their share of the norm's scale, which `first` then puts into its own."""
+        """Multiplies the residuals' weights by the norm's scale, before `first` folds the norm into its own weights."""
         norm = self.first.norm
         assert isinstance(norm, nn.BatchNorm2d)
         self.noise.weight.mul_((norm.weight * (norm.running_var + norm.eps).rsqrt()).view(-1, 1, 1, 1))

@@ -1,4 +1,4 @@
-"""Whether and where networks compute in bf16."""
+"""Decides whether networks compute in bf16."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import nn
 @functools.cache
 @torch.enable_grad()
 def bf16_is_faster() -> bool:
-    """Whether this CPU trains faster in bf16: a convolution is tried, because some with its instructions are slower."""
+    """Whether this CPU trains faster in bf16. Measured on a convolution, since some CPUs have bf16 but are slower."""
     if not torch.cpu.get_capabilities().get("avx512_f", True):
-        return False  # An emulated bf16 takes ten times as long, the trial too.
+        return False  # Emulated bf16 takes ten times as long, and so would the measurement.
     x = torch.randn(16, 64, 40, 40).to(memory_format=torch.channels_last)
     convolution = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
     seconds = {}
@@ -31,5 +31,5 @@ def bf16_is_faster() -> bool:
 
 
 def mixed_precision(device: str) -> torch.autocast:
-    """bf16 on a GPU, and on a CPU that is faster in it."""
+    """Returns an autocast to bf16, active on GPUs and on CPUs that are faster in bf16."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=device != "cpu" or bf16_is_faster())

@@ -1,4 +1,4 @@
-"""Detectors whose bodies begin with weights that others trained."""
+"""Detectors with pretrained backbones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bifrons_training.networks.pretrained_weights import EFFICIENTNET_LITE0, RES
 from bifrons_training.networks.published_weights import unfold
 
 NAMES = ("resnet50", "efficientnet")
-"""Those with pretrained bodies."""
+"""The detectors with pretrained backbones."""
 
 LAYER_DECAY = 0.85
-"""How much slower each stage learns than the one behind it (layer-wise decay, Howard and Ruder 2018)."""
+"""The learning rate of each stage relative to the next one (layer-wise decay, Howard and Ruder 2018)."""
 
 
 def build(name: str) -> detectors.Detector:
-    """A detector with a fresh body; its head answers 0, whatever it sees."""
+    """Returns a detector with a randomly initialised body; its head outputs 0 for any input."""
     body, features = {"resnet50": resnet50_thin, "efficientnet": efficientnet_lite0}[name]()
     detector = detectors.Detector(detectors.Standardised(body, features), features)
     nn.init.zeros_(detector.head.weight)
@@ -36,10 +36,10 @@ def build(name: str) -> detectors.Detector:
 
 
 def from_pretrained(name: str, work: Path, images: np.ndarray) -> detectors.Detector:
-    """A detector whose body has the weights that others trained, fetched into `work`.
+    """Returns a detector whose body has pretrained weights, which are downloaded into `work`.
 
-    `pictures` [n, side, side, 3] uint8 set the norms where the weights come without: of the ResNet's, and of the
-    features.
+    `images` [n, side, side, 3] uint8 set the statistics of the norms that come without them: those of the ResNet and of
+    the features. Raises `TrainingError` or `DataError` if the weights are not available.
     """
     detector = build(name)
     body = detector.body.features
@@ -53,7 +53,7 @@ def from_pretrained(name: str, work: Path, images: np.ndarray) -> detectors.Dete
     else:
         load_efficientnet_lite0(body, fetch(EFFICIENTNET_LITE0, work))
     norm = detector.body.norm
-    norm.momentum = None  # The mean over what follows, not a moving one.
+    norm.momentum = None  # A mean over all following batches, not a moving average.
     detector.eval()
     norm.train()
     with torch.no_grad():
@@ -65,9 +65,9 @@ def from_pretrained(name: str, work: Path, images: np.ndarray) -> detectors.Dete
 
 
 def layerwise_rates(detector: detectors.Detector) -> list[tuple[float, list[nn.Parameter]]]:
-    """The share of the learning rate for each part of a detector, and its parameters: the later a stage, the faster.
+    """Returns each part's share of the learning rate with its parameters; later stages have larger shares.
 
-    What is new, the head and the weights of the residuals, learns at the full rate.
+    New weights, those of the head and of the residuals, learn at the full rate.
     """
     body = detector.body.features
     new = [*detector.head.parameters(), *body.stem.noise.parameters()]

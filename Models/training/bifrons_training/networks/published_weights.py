@@ -1,8 +1,8 @@
-"""From a published model folder back to a network that can be trained on.
+"""Restores a trainable network from a published model folder.
 
-Exported networks have their norms folded into the convolutions. Here each convolution gets a norm again that undoes
-exactly what it measures on some pictures: in eval mode the network computes what the file does, and in training it
-starts from there. Checkpoints stay on the machine that made them; this is how a training goes on elsewhere.
+Exported networks have their norms folded into the convolutions. Here each convolution gets a norm again that inverts
+the statistics it measures on some images: in eval mode the network computes the same as the file, and training
+continues from there. Checkpoints stay on the machine that made them, so this is how a training continues elsewhere.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from bifrons_training.preprocessing import normalise
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """The weights of an ONNX file of `publishing.export`, by the names that they have in a `detectors.Detector`."""
+    """Reads the weights of an ONNX file that `publishing.export` wrote, by their names in a `detectors.Detector`."""
     prefix, weights = "network.", {}
     for initializer in onnx.load(file).graph.initializer:
         value = torch.from_numpy(numpy_helper.to_array(initializer).copy())
         if initializer.name.startswith(prefix):
             weights[initializer.name.removeprefix(prefix)] = value
         elif value.ndim == 4 and value.shape[0] == 1 and value.shape[2:] == (1, 1):
-            weights["head.weight"] = value.reshape(1, -1)  # The exporter gives the reshaped head a name of its own.
+            weights["head.weight"] = value.reshape(1, -1)  # The exporter renames the reshaped head.
     return weights
 
 
 def restore(name: str, file: Path, images: np.ndarray) -> detectors.Detector:
-    """The network `name` with the weights of `file`, its norms set by `pictures` [n, SIDE, SIDE, 3] uint8.
+    """Returns the network `name` with the weights of `file`, its norms set by `images` [n, SIDE, SIDE, 3] uint8.
 
-    Raises `DataError` when the file is of another network.
+    Raises `DataError` if the file holds another network.
     """
     weights = read(file)
     folded = detectors.fold_norms(detectors.build(name).eval())
     if {key: value.shape for key, value in folded.state_dict().items()} != {
         key: value.shape for key, value in weights.items()
     }:
-        raise DataError(f"{file} does not hold the weights of today's {name}: train without it")
+        raise DataError(f"{file} does not hold the weights of the current {name}: train without it")
     folded.load_state_dict(weights)
     network = detectors.build(name)
     unfold(folded, network, images)
@@ -55,9 +55,9 @@ def restore(name: str, file: Path, images: np.ndarray) -> detectors.Detector:
 
 
 def unfold(folded: nn.Module, network: nn.Module, images: np.ndarray) -> None:
-    """Gives `network` the weights of its folded twin, and norms that undo what these do.
+    """Gives `network` the weights of its folded twin, and norms that invert their own statistics.
 
-    Their statistics are those of `pictures`, [n, side, side, 3] uint8.
+    The statistics are measured on `images`, [n, side, side, 3] uint8.
     """
     statistics: dict[str, tuple[Tensor, Tensor]] = {}
 
@@ -80,10 +80,10 @@ def unfold(folded: nn.Module, network: nn.Module, images: np.ndarray) -> None:
 
 
 def _unfold(block: ConvBN, convolution: nn.Module, mean: Tensor, variance: Tensor) -> None:
-    """Gives `block` the weights of a folded convolution, whose outputs have these statistics.
+    """Gives `block` the weights of a folded convolution whose outputs have the given mean and variance per channel.
 
-    Behind a norm a convolution's scale means nothing, but to the optimiser, whose steps are as large for small weights
-    as for large ones: each channel gets the length that fresh ones have.
+    The scale of a convolution followed by a norm does not change the output, but it matters to the optimiser, whose
+    steps are as large for small weights as for large ones. Each channel therefore gets the weight norm of a fresh one.
     """
     assert isinstance(convolution, nn.Conv2d) and isinstance(block.norm, nn.BatchNorm2d)
     length = convolution.weight.flatten(1).norm(dim=1)

@@ -1,7 +1,7 @@
-"""Preprocessing version 3: from an image file to the numbers a network sees.
+"""Preprocessing version 3: from an image file to a network's input.
 
-docs/preprocessing.md defines it. It is written twice, here and in Swift (`Sources/Worker/Inference` and
-`Sources/Worker/ImageDecoding`), and both give the same bytes. Whoever changes it raises `VERSION`.
+docs/preprocessing.md defines it. It is implemented twice, here and in Swift (`Sources/Worker/Inference` and
+`Sources/Worker/ImageDecoding`), and both give the same bytes. Any change to a box or a byte raises `VERSION`.
 """
 
 from bifrons_training.preprocessing.crops import MARGIN, Box, Crop, central_square, crops, face_square, squares

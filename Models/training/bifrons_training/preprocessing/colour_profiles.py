@@ -1,7 +1,7 @@
-"""Colours as every viewer shows them: from what a picture's profile says to sRGB, with LittleCMS.
+"""Converts an image's colours from its profile to sRGB with LittleCMS, as browsers do.
 
-docs/preprocessing.md, section 1, defines it. `ColourProfile.swift` and `ColourTransform.swift` in
-`Sources/Worker/ImageDecoding` are its other half, and both give the same bytes.
+Section 1 of docs/preprocessing.md defines it. `ColourProfile.swift` and `ColourTransform.swift` in
+`Sources/Worker/ImageDecoding` are the Swift counterparts, and both give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from PIL import Image, ImageCms
 
 LARGEST = 16 << 20
-"""Bytes of a profile that is read; a longer one is as none."""
+"""The largest profile that is read, in bytes; a larger one is ignored."""
 
 TOLERANCE = 1
-"""No colour moves by more than this, of 255, under a profile that counts as sRGB."""
+"""A profile counts as sRGB if it moves no colour by more than this, of 255."""
 
 STEPS = 8
-"""Steps along each channel of the colours that this is looked for in."""
+"""Steps along each channel of the grid of colours on which `TOLERANCE` is checked."""
 
 D50 = (0.9642, 1.0, 0.8249)
 BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
@@ -38,31 +38,31 @@ SRGB_CURVE: Curve = (3, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
 BT709_CURVE: Curve = (3, (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081))
 
 BT709 = ((0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06))
-"""White, red, green and blue as x and y of CIE 1931."""
+"""White, red, green and blue as CIE 1931 x and y."""
 BT2020 = ((0.3127, 0.329), (0.708, 0.292), (0.17, 0.797), (0.131, 0.046))
 DISPLAY_P3 = ((0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06))
 
 
 @dataclass(frozen=True)
 class Profile:
-    """An ICC profile, looked over, and Pillow's mode of the pictures that it is for."""
+    """A validated ICC profile and Pillow's mode of the images that it applies to."""
 
     content: bytes
     mode: str
     table: bool = False
-    """Whether a table says what the numbers mean, not curves and a matrix."""
+    """Whether the profile defines colours by a table instead of curves and a matrix."""
 
 
 def power(exponent: float) -> Curve:
-    """The curve that raises a number to a power."""
+    """Returns the curve that raises a number to a power."""
     return 0, (exponent,)
 
 
 def embedded(content: bytes) -> Profile | None:
-    """A profile from a file. None: it is incomplete, or not one that browsers apply to pictures.
+    """Returns the profile of a file; None if it is incomplete or not one that browsers apply to images.
 
-    LittleCMS is kept from what browsers do not do: the floating-point tables D2Bx are hidden from it, and the table
-    A2B1 stands in where A2B0 is missing.
+    LittleCMS is kept from doing what browsers do not: the floating-point tables D2Bx are hidden from it, and the table
+    A2B1 replaces a missing A2B0.
     """
     size = int.from_bytes(content[:4], "big")
     if not _HEADER + 4 <= size <= len(content):
@@ -89,7 +89,7 @@ def embedded(content: bytes) -> Profile | None:
 
 
 def made(primaries: tuple[Vector, ...], curve: Curve) -> Profile | None:
-    """A profile of an RGB space. None: its matrix has no inverse, or numbers that ICC does not have."""
+    """Returns a profile of an RGB space; None if its matrix is singular or has values that ICC cannot store."""
     columns = _columns(primaries)
     if columns is None:
         return None
@@ -103,16 +103,16 @@ def made(primaries: tuple[Vector, ...], curve: Curve) -> Profile | None:
         offset += len(colour)
     for name in (b"rTRC", b"gTRC", b"bTRC"):
         table += name + _number(offset) + _number(len(curve_data))
-    # Version 2.1: for output profiles of version 4 LittleCMS compensates for black points, which browsers do not.
+    # Version 2.1, because LittleCMS applies black point compensation to output profiles of version 4; browsers do not.
     header = _number(offset + len(curve_data)) + b"\0\0\0\0\2\x10\0\0mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
     header += b"".join(map(_fixed, D50))
     return Profile(header.ljust(_HEADER, b"\0") + table + b"".join(colours) + curve_data, "RGB")
 
 
 def convert(image: Image.Image, profiles: list[Profile], gray: bool) -> Image.Image | None:
-    """The RGB or CMYK picture in sRGB, by the first of the profiles that is for such a picture and not broken.
+    """Converts an RGB or CMYK image to sRGB by the first profile that fits it and is not broken.
 
-    None: it stays as it is. `gray`: its red, green and blue are the same.
+    Returns None if the image stays as it is. `gray` says that its red, green and blue are equal.
     """
     for profile in profiles:
         if profile.mode == image.mode or (gray and profile.mode == "L"):
@@ -128,12 +128,12 @@ def convert(image: Image.Image, profiles: list[Profile], gray: bool) -> Image.Im
 
 @functools.lru_cache(maxsize=8)
 def _transform(profile: Profile) -> ImageCms.ImageCmsTransform | None:
-    """The conversion to sRGB. None: the profile is sRGB within rounding. Raises what LittleCMS cannot use."""
+    """Returns the conversion to sRGB; None if the profile is sRGB up to rounding. Raises LittleCMS's errors."""
     target = made(BT709, SRGB_CURVE)
     assert target is not None
     source, srgb = (ImageCms.ImageCmsProfile(io.BytesIO(content)) for content in (profile.content, target.content))
     transform = ImageCms.ImageCmsTransform(source, srgb, profile.mode, "RGB", ImageCms.Intent.PERCEPTUAL)
-    # A table may do one thing to the colours that are looked at and another to those in between.
+    # A table may treat the sampled colours differently from those in between, so it is always applied.
     if profile.table and profile.mode != "L":
         return transform
     grays = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
@@ -152,12 +152,12 @@ def _number(value: int) -> bytes:
 
 
 def _fixed(value: float) -> bytes:
-    """ICC's s15Fixed16Number."""
+    """Encodes a number as ICC's s15Fixed16Number."""
     return _number(math.floor(value * 65536 + 0.5) & 0xFFFFFFFF)
 
 
 def _columns(primaries: tuple[Vector, ...]) -> list[Vector] | None:
-    """X, Y and Z of red, green and blue at full, adapted to D50 by Bradford's matrix."""
+    """Returns X, Y and Z of full red, green and blue, adapted to D50 by Bradford's matrix; None if impossible."""
     if any(y == 0 for _, y in primaries):
         return None
     white, *colours = ((x / y, 1.0, (1 - x - y) / y) for x, y in primaries)
@@ -180,7 +180,7 @@ def _product(matrix: Matrix, vector: Vector) -> Vector:
 
 
 def _inverse(m: Matrix) -> Matrix | None:
-    """By the adjugate. None: there is none."""
+    """Returns the inverse by the adjugate; None for a singular matrix."""
 
     def minor(row: int, column: int) -> float:
         r, s, c, d = (row + 1) % 3, (row + 2) % 3, (column + 1) % 3, (column + 2) % 3

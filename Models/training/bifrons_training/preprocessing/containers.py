@@ -1,7 +1,7 @@
-"""What a JPEG's segments and a PNG's chunks say beside the pixels, and files whose damage touches no pixel.
+"""Reads the segments of a JPEG and the chunks of a PNG: orientation, colours, and damage outside the pixel data.
 
-docs/preprocessing.md, section 1, defines it. `JPEGStructure.swift`, `PNGStructure.swift` and `PNGColour.swift` in
-`Sources/Worker/ImageDecoding` are its other half.
+Section 1 of docs/preprocessing.md defines it. `JPEGStructure.swift`, `PNGStructure.swift` and `PNGColour.swift` in
+`Sources/Worker/ImageDecoding` are the Swift counterparts.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ _CODED_CURVES = {
 
 @dataclass
 class Container:
-    """A file as it is to be decoded, and what it says of its picture."""
+    """A file in the form in which it is decoded, and what it says about its image."""
 
     content: bytes
     orientation: int = 1
-    """1 to 8, as EXIF has it."""
+    """The orientation by EXIF's definition, 1…8."""
     profiles: list[colour_profiles.Profile] = field(default_factory=list)
-    """What the colours may mean, the most trusted first."""
+    """The profiles that may define the colours, the most trusted first."""
     ends: bool = True
-    """Whether a JPEG has its end marker."""
+    """Whether a JPEG has its end marker; True for a PNG."""
 
 
 def read(content: bytes) -> Container:
-    """Walks a file. Raises `OSError` for what is no whole picture, as far as its structure tells."""
+    """Parses a file. Raises `OSError` if its structure shows that the image is incomplete or corrupt."""
     if content.startswith(PNG_SIGNATURE):
         return _png(content)
     return _jpeg(content) if content.startswith(b"\xff\xd8") else Container(content)
 
 
 def orientation(tiff: bytes) -> int:
-    """EXIF's tag 0x0112 in the first directory of a TIFF block; 1 for whatever is not plainly an orientation."""
+    """Returns EXIF tag 0x0112 of the first directory of a TIFF block; 1 for anything but a valid orientation."""
     orders: dict[bytes, Literal["big", "little"]] = {b"MM\0*": "big", b"II*\0": "little"}
     order = orders.get(tiff[:4])
     if order is None:
@@ -92,7 +92,7 @@ def _jpeg(content: bytes) -> Container:
                 break
             segment = content[offset + 4 : offset + 2 + length]
             if marker == 0xE1 and not has_exif and segment.startswith(_EXIF):
-                has_exif = True  # the first one counts
+                has_exif = True  # Only the first EXIF segment counts.
                 found.orientation = orientation(segment[len(_EXIF) :])
             elif marker == 0xE2 and segment.startswith(_ICC):
                 parts.append(segment[len(_ICC) :])
@@ -107,7 +107,7 @@ def _jpeg(content: bytes) -> Container:
 
 
 def _joined(parts: list[bytes]) -> colour_profiles.Profile | None:
-    """The profile of which each part begins with its number, from 1, and the number of parts."""
+    """Joins the parts of a profile; each begins with its number, from 1, and the number of parts. None if invalid."""
     numbers = [part[0] if len(part) > 1 and part[1] == len(parts) else 0 for part in parts]
     if not parts or sorted(numbers) != list(range(1, len(parts) + 1)):
         return None
@@ -116,7 +116,7 @@ def _joined(parts: list[bytes]) -> colour_profiles.Profile | None:
 
 
 def _has_every_scan(content: bytes, offset: int, frame: bytes) -> bool:
-    """Whether a progressive JPEG has an end marker. Raises `OSError` if its scans leave a bit of a coefficient open."""
+    """Whether a progressive JPEG has an end marker. Raises `OSError` if its scans leave out bits of a coefficient."""
     components = frame[6::3]
     missing = {component: [True] * 64 for component in components}
     ended = False
@@ -139,7 +139,7 @@ def _has_every_scan(content: bytes, offset: int, frame: bytes) -> bool:
 
 
 def _png(content: bytes) -> Container:
-    """Of the chunks only those that make the picture are left, with an end chunk in any case."""
+    """Keeps only the chunks that define the pixels, and adds an end chunk if it is missing."""
     found = Container(content)
     kept = [PNG_SIGNATURE]
     colours: dict[bytes, bytes] = {}
@@ -177,7 +177,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _note(colours: dict[bytes, bytes], name: bytes, data: bytes) -> None:
-    """Takes note of a chunk that says what the colours are, if it is the first of its kind that can be read."""
+    """Stores a chunk that defines colours if it is the first readable one of its kind."""
     lengths = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32}
     if name in colours or name not in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
         return
@@ -195,7 +195,7 @@ def _numbers(data: bytes) -> list[int]:
 
 
 def _profiles(colours: dict[bytes, bytes]) -> list[colour_profiles.Profile]:
-    """What the colours may mean (PNG third edition, 4.3): cICP, iCCP, then sRGB, or gAMA and cHRM."""
+    """Returns the profiles in order of precedence (PNG third edition, 4.3): cICP, iCCP, then sRGB or gAMA and cHRM."""
     found: list[colour_profiles.Profile | None] = []
     if codes := colours.get(b"cICP"):
         primaries, curve = _CODED_PRIMARIES.get(codes[0]), _CODED_CURVES.get(codes[1])
@@ -209,7 +209,7 @@ def _profiles(colours: dict[bytes, bytes]) -> list[colour_profiles.Profile]:
 
 
 def _of_numbers(colours: dict[bytes, bytes]) -> colour_profiles.Profile | None:
-    """By gAMA and cHRM, either of which may be missing. Gammas within a twentieth of 1/2.2 mean sRGB."""
+    """Returns the profile by gAMA and cHRM, either of which may be missing. A gamma within 5 % of 1/2.2 means sRGB."""
     curve = colour_profiles.SRGB_CURVE
     if b"gAMA" in colours:
         gamma = _numbers(colours[b"gAMA"])[0] / 100_000
@@ -221,7 +221,7 @@ def _of_numbers(colours: dict[bytes, bytes]) -> colour_profiles.Profile | None:
 
 
 def _unpacked(chunk: bytes) -> colour_profiles.Profile | None:
-    """The profile of an iCCP chunk: a name, a zero, the method of compression, and the compressed profile."""
+    """Returns the profile of an iCCP chunk: a name, a zero, the compression method and the compressed profile."""
     name = chunk[:80].find(b"\0")
     if name < 1 or chunk[name + 1 : name + 2] != b"\0":
         return None

@@ -1,4 +1,4 @@
-"""From the bytes of a JPEG or PNG to an upright sRGB picture: section 1 of docs/preprocessing.md."""
+"""From the bytes of a JPEG or PNG to an upright sRGB image: section 1 of docs/preprocessing.md."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from PIL import Image
 from bifrons_training.preprocessing import colour_profiles, containers
 
 LOCATING_SIDE = 640
-"""Pixels that the longer side keeps, if the file has them, when faces are looked for."""
+"""The pixels that the longer side keeps, if the file has them, when faces are located."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """An upright RGB picture, decoded `reduction` times smaller than its `width` × `height` in the file."""
+    """An upright RGB image, decoded `reduction` times smaller than its `width` × `height` in the file."""
 
     image: Image.Image
     width: int
@@ -27,14 +27,14 @@ class Decoded:
 
 
 def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
-    """Decodes a JPEG or PNG. None: at the reduction at which faces are looked for. A PNG is never reduced.
+    """Decodes a JPEG or PNG; without a `reduction`, at the one used to locate faces. A PNG is never reduced.
 
-    Raises Pillow's errors and `OSError` for what cannot be read.
+    Raises Pillow's errors and `OSError` for files that cannot be read.
     """
     container = containers.read(file if isinstance(file, bytes) else file.read_bytes())
     if container.ends:
         return _decode(container, reduction)
-    # What is put behind a JPEG that has no end marker may not show: else it stands in for rows that are missing.
+    # Without an end marker, bytes appended to a JPEG must not change the image: they would replace missing rows.
     content = container.content.removesuffix(b"\xff")
     first, second = (
         _decode(replace(container, content=content + filler * 1024 + b"\xff\xd9"), reduction)
@@ -50,7 +50,8 @@ def _decode(container: containers.Container, reduction: int | None) -> Decoded:
         stored = image.size
         if image.format == "JPEG":
             reduction = reduction or locating_reduction(*stored)
-            # Exactly this scale of libjpeg's: Pillow divides the size by what is asked for.
+            # Pillow computes libjpeg's scale by dividing the size by the requested one, so this gives exactly
+            # `reduction`.
             image.draft(None, (stored[0] / reduction, stored[1] / reduction))  # type: ignore[arg-type]
         else:
             reduction = 1
@@ -70,11 +71,11 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture of EXIF's orientation stand upright."""
+"""The transpositions that make images of EXIF's orientations upright."""
 
 
 def _rgb(image: Image.Image, profiles: list[colour_profiles.Profile]) -> Image.Image:
-    """sRGB; what is transparent stands on white, its colours converted before; 16-bit gray is rounded to 8 bits."""
+    """Converts to sRGB. Transparent parts are blended with white after the conversion; 16-bit grey is rounded to 8."""
     gray = image.mode in ("1", "L", "LA", "I") or image.mode.startswith("I;16")
     if image.mode == "CMYK":
         return colour_profiles.convert(image, profiles, gray) or image.convert("RGB")
@@ -91,10 +92,10 @@ def _rgb(image: Image.Image, profiles: list[colour_profiles.Profile]) -> Image.I
 
 
 def reduction_of(length: float, keeping: int) -> int:
-    """The largest of 8, 4, 2 and 1 at which a length keeps so many whole pixels; 1 when it never had them."""
+    """Returns the largest of 8, 4, 2 and 1 at which a length keeps at least `keeping` whole pixels, otherwise 1."""
     return next((r for r in (8, 4, 2) if math.floor(length / r) >= keeping), 1)
 
 
 def locating_reduction(width: int, height: int) -> int:
-    """The reduction at which faces are looked for."""
+    """Returns the reduction at which faces are located."""
     return reduction_of(max(width, height), LOCATING_SIDE)

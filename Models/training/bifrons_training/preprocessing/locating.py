@@ -1,6 +1,6 @@
-"""Finds the faces of a picture as workers do.
+"""Finds the faces of an image as workers do.
 
-`Locator.swift` and `CellReading.swift` in `Sources/Worker/Inference` are its other half.
+`Locator.swift` and `CellReading.swift` in `Sources/Worker/Inference` are the Swift counterparts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bifrons_training.preprocessing.turning import Turn, turn_of
 
 STRIDES = (8, 16, 32)
 VALUES = 15
-"""Numbers of a cell: logit, distances to left, top, right, bottom, five offsets x and y; all in units of the stride."""
+"""Values of a cell: logit, distances to left, top, right and bottom, five offsets x, y; all in units of the stride."""
 
 CANDIDATES = 256
 FACES = 16
@@ -27,7 +27,7 @@ FACES = 16
 
 @dataclass(frozen=True)
 class Found:
-    """A face: its box, the locator's logit, and five landmarks [5, 2] in pixels of the upright picture at full size."""
+    """A face: its box, the locator's logit, and landmarks [5, 2] in pixels of the upright image at full size."""
 
     box: Box
     logit: float
@@ -35,12 +35,12 @@ class Found:
 
     @property
     def turn(self) -> Turn:
-        """How the face stands."""
+        """The turn of the face."""
         return turn_of(self.landmarks)
 
 
 def cell_centres(side: int) -> np.ndarray:
-    """x, y and stride of every cell, [n, 3] float64: grid by grid, row by row."""
+    """Returns the centre and stride of every cell, [n, 3] float64 as x, y, stride: by grid, then row by row."""
     rows = []
     for stride in STRIDES:
         steps = (np.arange(side // stride) + 0.5) * stride
@@ -50,7 +50,7 @@ def cell_centres(side: int) -> np.ndarray:
 
 
 def suppress(boxes: np.ndarray, overlap: float) -> list[int]:
-    """Greedy non-maximum suppression of boxes [n, 4] (x0, y0, x1, y1) in their order: the places of those that stay."""
+    """Returns the indices of the boxes [n, 4] (x0, y0, x1, y1) that greedy non-maximum suppression keeps, in order."""
     kept: list[int] = []
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for index, box in enumerate(boxes):
@@ -65,52 +65,53 @@ def suppress(boxes: np.ndarray, overlap: float) -> list[int]:
 
 @dataclass(frozen=True)
 class View:
-    """How a picture was put into the network's input of `side` pixels."""
+    """How an image was placed into the network's input of `side` pixels."""
 
     side: int
     size: tuple[int, int]
-    """Pixels of the upright picture at full size."""
+    """Width and height of the upright image at full size, in pixels."""
     fitted: tuple[int, int]
-    """Pixels of the input that it takes as it stands."""
+    """Width and height of the part of the input that the upright image fills, in pixels."""
     scale: tuple[float, float]
-    """Pixels of the picture to one of the input, across and down."""
+    """Image pixels per input pixel, horizontally and vertically."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What the network says, cells [n, 15], of a picture turned clockwise by so many quarters."""
+    """The network's cells [n, 15] for an image rotated clockwise by `quarters` times 90 degrees."""
 
     cells: np.ndarray
     quarters: int = 0
 
     def sees(self, lowest: float) -> bool:
-        """Whether a cell has at least this logit."""
+        """Whether any cell has at least this logit."""
         logits = self.cells[:, 0]
         return bool((np.isfinite(logits) & (logits.astype(np.float64) >= lowest)).any())
 
 
 def logit_of(probability: float) -> float:
-    """The logit of a probability above 0 and below 1."""
+    """Returns the logit of a probability between 0 and 1, both excluded."""
     return math.log(probability / (1 - probability))
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Which boxes of a locator count."""
+    """The criteria by which a locator's boxes count."""
 
     score: float
     """The lowest probability of a face."""
     overlap: float
-    """Of boxes whose intersection over union is above this all but the surest are left out."""
+    """The IoU above which only the most confident of overlapping boxes is kept."""
     turned: tuple[float, float] | None = None
-    """A picture in which no face has the first probability is looked at turned too, where the second one counts."""
+    """(below, score): without a face of probability `below`, rotated copies are searched too, with `score` as the
+    lowest probability; None searches none."""
 
 
 def read_passes(passes: list[Pass], view: View, thresholds: Thresholds, most: int = FACES) -> list[Found]:
-    """The faces that one or more passes see in a picture: the `most` largest.
+    """Returns the faces that one or more passes find in an image, the `most` largest, by size.
 
-    If a turned one sees a face, those of all passes must be as probable as is asked there; else the picture as it
-    stands counts alone.
+    If a rotated pass finds a face, the faces of all passes need the probability required there; otherwise only the
+    upright pass counts.
     """
     lowest = logit_of(thresholds.score)
     turned = [one for one in passes if one.quarters]
@@ -127,7 +128,7 @@ def read_passes(passes: list[Pass], view: View, thresholds: Thresholds, most: in
         values = one.cells[places].astype(np.float64) * stride[:, None]
         first = _upright(np.stack([x - values[:, 1], y - values[:, 2]], axis=1), one.quarters, view.fitted)
         last = _upright(np.stack([x + values[:, 3], y + values[:, 4]], axis=1), one.quarters, view.fitted)
-        # A quarter exchanges sides.
+        # A rotation by quarters exchanges the sides.
         left, right = (last, first) if one.quarters >= 2 else (first, last)
         top, bottom = (last, first) if one.quarters in (1, 2) else (first, last)
         corners = np.stack([left[:, 0], top[:, 1], right[:, 0], bottom[:, 1]], axis=1)
@@ -135,7 +136,7 @@ def read_passes(passes: list[Pass], view: View, thresholds: Thresholds, most: in
         boxes.append(corners * (*view.scale, *view.scale))
         points.append(_upright(offsets, one.quarters, view.fitted) * view.scale)
         logits.append(known[places])
-    # Stable: of equal ones the earlier pass, then the earlier cell comes first.
+    # The sort is stable: of equal logits, the earlier pass and then the earlier cell comes first.
     order = np.argsort(-np.concatenate(logits), kind="stable")[:CANDIDATES]
     candidates, landmarks = np.concatenate(boxes)[order], np.concatenate(points)[order]
     with np.errstate(invalid="ignore", over="ignore"):
@@ -144,12 +145,12 @@ def read_passes(passes: list[Pass], view: View, thresholds: Thresholds, most: in
     kept = np.flatnonzero(usable)[suppress(candidates[usable], thresholds.overlap)]
     surest = np.concatenate(logits)[order]
     found = [Found(_cut(candidates[index], view.size), float(surest[index]), landmarks[index]) for index in kept]
-    found.sort(key=lambda face: -face.box[2] * face.box[3])  # Stable: of equal ones the surest stays first.
+    found.sort(key=lambda face: -face.box[2] * face.box[3])  # Stable: of equal areas the most confident stays first.
     return found[:most]
 
 
 def _upright(points: np.ndarray, quarters: int, fitted: tuple[int, int]) -> np.ndarray:
-    """Where points [..., 2] of the input that shows a picture turned lie in the one that shows it as it stands."""
+    """Maps points [..., 2] of an input with a rotated image to the input with the upright one."""
     x, y = points[..., 0], points[..., 1]
     width, height = fitted
     moved = {0: (x, y), 1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}[quarters]
@@ -157,7 +158,7 @@ def _upright(points: np.ndarray, quarters: int, fitted: tuple[int, int]) -> np.n
 
 
 def _cut(box: np.ndarray, size: tuple[int, int]) -> Box:
-    """The part of a box that is in the picture, in whole pixels."""
+    """Clips a box to the image and rounds it to whole pixels."""
 
     def span(start: float, end: float, length: int) -> tuple[int, int]:
         first, last = (math.floor(min(max(value, 0.0), float(length)) + 0.5) for value in (start, end))
@@ -169,7 +170,7 @@ def _cut(box: np.ndarray, size: tuple[int, int]) -> Box:
 
 
 class Locator:
-    """The locator of a models' folder, in OpenVINO on one thread and in f32."""
+    """The locator of a model folder, run by OpenVINO in f32 on one thread."""
 
     def __init__(self, folder: Path) -> None:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -181,19 +182,19 @@ class Locator:
         )
         self.most = FACES
         self.digest = f"{manifest['sha256']} {self.thresholds}"
-        """Changes with the network and with which boxes count."""
+        """Identifies the network and its thresholds."""
         settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
         core = openvino.Core()
         model = core.compile_model(core.read_model(folder / manifest["file"]), "CPU", settings)
         self._request = model.create_infer_request()
 
     def cells(self, tensor: np.ndarray) -> np.ndarray:
-        """The network's cells [n, 15] of an input [1, 3, side, side]."""
+        """Returns the network's cells [n, 15] for an input [1, 3, side, side]."""
         cells: np.ndarray = next(iter(self._request.infer([tensor]).values()))[0].copy()
         return cells
 
     def faces(self, decoded: Decoded) -> list[Found]:
-        """The faces of a picture, the largest first, at most 16."""
+        """Returns the faces of an image, at most 16, the largest first."""
         tensor, (width, height) = preprocessing.whole(decoded.image, self.side)
         scale = (
             decoded.image.width / width * decoded.reduction,
@@ -208,12 +209,12 @@ class Locator:
         return read_passes(passes, view, self.thresholds, self.most)
 
     def stances(self, decoded: Decoded) -> list[tuple[Box, Turn]]:
-        """The box of each of a picture's faces and how the face stands, the largest first."""
+        """Returns the box and the turn of each face of an image, the largest first."""
         return [(face.box, face.turn) for face in self.faces(decoded)]
 
 
 def _turned(view: np.ndarray, quarters: int, side: int) -> np.ndarray:
-    """A view [1, 3, h, w] turned clockwise by so many quarters, at the top left of an input [1, 3, side, side]."""
+    """Rotates a view [1, 3, h, w] clockwise by quarters into the top left of an input [1, 3, side, side]."""
     turned = np.rot90(view, -quarters, axes=(2, 3))
     tensor = np.zeros((1, 3, side, side), np.float32)
     tensor[:, :, : turned.shape[2], : turned.shape[3]] = turned

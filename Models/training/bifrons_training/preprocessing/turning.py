@@ -1,8 +1,7 @@
-"""How a face stands in a picture, and cutting it out upright: sections 3 and 5 of docs/preprocessing.md.
+"""The turn of a face in an image, and the upright crop: sections 3 and 5 of docs/preprocessing.md.
 
-docs/preprocessing.md defines it; `Turn.swift` and `TurnedSampler.swift` in `Sources/Worker/Inference` mirror it.
-Angles are never computed on the way to a byte: a turn is a cosine and a sine, which only need a square root, so that
-every machine gets the same ones.
+`Turn.swift` and `TurnedSampler.swift` in `Sources/Worker/Inference` mirror it. No byte depends on the computation of an
+angle: a turn is a cosine and a sine, which need no more than a square root, so that all machines get the same ones.
 """
 
 from __future__ import annotations
@@ -13,42 +12,42 @@ from typing import NamedTuple
 import numpy as np
 
 Square = tuple[float, float, float]
-"""x, y and side in pixels of the upright picture at full size. A turned one has the same middle and side."""
+"""x, y and side in pixels of the upright image at full size. A rotated square keeps its centre and side."""
 
 LAYOUT = ((-18, -20), (18, -20), (0, 0), (-15, 20), (15, 20))
-"""Where an upright face has right eye, left eye, nose, right and left corner of the mouth: the five points to which
-ArcFace aligns (Deng et al. 2019), about their middle, made symmetrical and whole."""
+"""The positions of right eye, left eye, nose, right and left corner of the mouth in an upright face: the five points to
+which ArcFace aligns (Deng et al. 2019), relative to their centre, made symmetric and integer."""
 
 SPREAD = sum(x * x + y * y for x, y in LAYOUT)
 TILT = 0.5
-"""The tangent up to which a face counts as upright, or as turned by a whole quarter: 26.6°."""
+"""The tangent, of 26.6°, up to which a face counts as upright or as rotated by a whole quarter."""
 
 FIT = 0.5
-"""The share of the landmarks' spread that the turned layout must explain: else they are no face's."""
+"""The share of the landmarks' spread that the rotated layout must explain; below it they do not form a face."""
 
 BITS = 16
-"""Behind the point of a place in a picture; filters are worked out in twice as fine units."""
+"""Fractional bits of a pixel position; the filter's positions have one more."""
 
 
 class Turn(NamedTuple):
-    """By how much a face stands turned clockwise, as the cosine and sine of the angle; whole quarters are exact."""
+    """The clockwise rotation of a face as cosine and sine of its angle; whole quarters are exact."""
 
     cosine: float
     sine: float
 
     @property
     def is_upright(self) -> bool:
-        """Whether nothing is to be turned."""
+        """Whether no rotation is needed."""
         return self == UPRIGHT
 
     @property
     def quarters(self) -> int | None:
-        """How many quarters it is, 0 to 3; None between them."""
+        """The number of quarters, 0…3; None if the turn is no whole quarter."""
         return QUARTERS.index(self) if self in QUARTERS else None
 
     @property
     def degrees(self) -> float:
-        """Clockwise, more than -180 and at most 180, to a tenth: for people."""
+        """The clockwise angle in degrees, above -180 and up to 180, rounded to a tenth; for display only."""
         return round(math.degrees(math.atan2(self.sine, self.cosine)), 1)
 
 
@@ -57,7 +56,7 @@ QUARTERS = (UPRIGHT, Turn(0.0, 1.0), Turn(-1.0, 0.0), Turn(0.0, -1.0))
 
 
 def direction(landmarks: np.ndarray) -> tuple[float, float]:
-    """Where an upright face's right is of one with these landmarks [5, 2], x and y, in no unit."""
+    """Returns the direction (x, y) that points right in a face with these landmarks [5, 2]; its length is arbitrary."""
     along = across = 0.0
     for (x, y), (u, v) in zip(landmarks.tolist(), LAYOUT, strict=True):
         along += u * x + v * y
@@ -66,8 +65,8 @@ def direction(landmarks: np.ndarray) -> tuple[float, float]:
 
 
 def _spread(landmarks: np.ndarray) -> float:
-    """The sum of the squared distances of points [5, 2] from their middle."""
-    # Loops, because newer Pythons' sum() does not round as plain additions do.
+    """Returns the sum of the squared distances of points [5, 2] from their centre."""
+    # Explicit loops, because sum() of newer Python versions rounds differently from plain additions.
     points = landmarks.tolist()
     middle_x = middle_y = spread = 0.0
     for x, y in points:
@@ -79,10 +78,10 @@ def _spread(landmarks: np.ndarray) -> float:
 
 
 def turn_of(landmarks: np.ndarray) -> Turn:
-    """How a face with these landmarks [5, 2] stands: the turn of the similarity that takes the layout nearest to them.
+    """Returns the turn of a face with landmarks [5, 2], by the similarity that maps the layout closest to them.
 
-    In the sense of least squares (Umeyama 1991). Within `TILT` of upright or of a whole quarter it is that; landmarks
-    that are not finite or do not look like a face's are upright.
+    Closest means least squares (Umeyama 1991). A turn within `TILT` of upright or of a whole quarter becomes that.
+    Landmarks that are not finite or do not resemble a face give upright.
     """
     along, across = direction(landmarks)
     spread = _spread(landmarks)
@@ -98,9 +97,9 @@ def turn_of(landmarks: np.ndarray) -> Turn:
 
 
 def cut(pixels: np.ndarray, reduction: int, square: Square, turn: Turn, side: int) -> np.ndarray:
-    """A square of a picture [h, w, 3] uint8, decoded `reduction` times smaller, turned upright: [side, side, 3] uint8.
+    """Crops a square of an image [h, w, 3] uint8, decoded `reduction` times smaller, upright: [side, side, 3] uint8.
 
-    Each byte is the weighted mean of the pixels about its place, by the triangle filter of the upright way, turned.
+    Each byte is the weighted mean of the pixels around its position, by a rotated triangle filter.
     """
     x, y, length = square
     block = max(1, math.floor(length / reduction / (2 * side)))
@@ -141,7 +140,7 @@ def _whole(value: float) -> int:
 
 
 def _means(pixels: np.ndarray, block: int) -> np.ndarray:
-    """The picture `block` times smaller: rounded means of squares of that side, at two borders of less."""
+    """Shrinks an image `block` times by rounded means of squares of that side, which may be cut off at two borders."""
     height, width = pixels.shape[:2]
     rows, columns = np.arange(0, height, block), np.arange(0, width, block)
     sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.int64), columns, axis=1)

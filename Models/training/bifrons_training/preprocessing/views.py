@@ -1,4 +1,4 @@
-"""Squares of a picture at a network's size, as the numbers that it sees: sections 4 and 6 of docs/preprocessing.md."""
+"""Squares of an image at a network's size, and their numbers: sections 4 and 6 of docs/preprocessing.md."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from bifrons_training.preprocessing.turning import UPRIGHT, Square, Turn
 
 VERSION = 3
 SIDE = 160
-"""Pixels of a detector's square input."""
+"""The side of a detector's square input in pixels."""
 
 
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
 
 _FLOATS = [((np.arange(256) / 255 - mean) / std).astype(np.float32) for mean, std in zip(MEAN, STD, strict=True)]
-"""The float of every byte, by channel: rounded once, from 64 bits."""
+"""The normalised value of every byte, by channel, rounded once from 64 bits."""
 
 
 def fitted(width: int, height: int, side: int) -> tuple[int, int]:
-    """The size of a picture whose longer side is made `side`; neither is less than 1."""
+    """Returns the width and height of an image scaled to a longer side of `side` pixels, each at least 1."""
     longer = max(width, height)
     return max(1, math.floor(width * side / longer + 0.5)), max(1, math.floor(height * side / longer + 0.5))
 
 
 def resize(image: Image.Image, region: tuple[float, float, float, float], width: int, height: int) -> np.ndarray:
-    """The region x0, y0, x1, y1 of an RGB picture as [height, width, 3] uint8: across first, then down.
+    """Resizes the region x0, y0, x1, y1 of an RGB image to [height, width, 3] uint8, first horizontally.
 
-    In two calls, because Pillow goes down first when that is less work, and rounds in between either way.
+    Two calls fix the order, because Pillow starts vertically if that is less work, and rounds in between either way.
     """
     x0, y0, x1, y1 = region
     across = image.resize((width, image.height), Image.Resampling.BILINEAR, box=(x0, 0, x1, image.height))
@@ -42,7 +42,7 @@ def resize(image: Image.Image, region: tuple[float, float, float, float], width:
 
 
 def view(decoded: Decoded, square: Square, side: int = SIDE, turn: Turn = UPRIGHT) -> np.ndarray:
-    """A square of a decoded picture, turned upright, as [side, side, 3] uint8."""
+    """Returns a square of a decoded image, rotated upright, as [side, side, 3] uint8."""
     if turn.quarters is None:
         return turning.cut(np.asarray(decoded.image), decoded.reduction, square, turn, side)
     x, y, length = square
@@ -52,9 +52,9 @@ def view(decoded: Decoded, square: Square, side: int = SIDE, turn: Turn = UPRIGH
 
 
 def views(file: Path | bytes, decoded: Decoded, wanted: list[Crop], side: int = SIDE) -> list[np.ndarray]:
-    """What is looked at of a file, of which `decoded` is the picture that faces were looked for in.
+    """Returns the upright view of each wanted crop; `decoded` is the image in which the faces were located.
 
-    Squares that keep twice `side` pixels there are cut from it, the others from one finer picture.
+    Squares that have at least twice `side` pixels in `decoded` are cropped from it, the others from one finer decoding.
     """
     reductions = [reduction_of(crop.square[2], 2 * side) for crop in wanted]
     finest = min(reductions)
@@ -66,7 +66,7 @@ def views(file: Path | bytes, decoded: Decoded, wanted: list[Crop], side: int = 
 
 
 def whole(image: Image.Image, side: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """A locator's input [1, 3, side, side] float32, and the width and height of the picture at its top left."""
+    """Returns a locator's input [1, 3, side, side] float32, and width and height of the image at its top left."""
     width, height = fitted(*image.size, side)
     tensor = np.zeros((1, 3, side, side), np.float32)
     tensor[0, :, :height, :width] = normalise(resize(image, (0, 0, *image.size), width, height))
@@ -74,12 +74,12 @@ def whole(image: Image.Image, side: int) -> tuple[np.ndarray, tuple[int, int]]:
 
 
 def normalise(values: np.ndarray) -> np.ndarray:
-    """[..., H, W, 3] uint8 to [..., 3, H, W] float32, as a network's input wants it."""
+    """Normalises [..., H, W, 3] uint8 to a network's input [..., 3, H, W] float32."""
     planes = [_FLOATS[channel][values[..., channel]] for channel in range(3)]
     return np.stack(planes, axis=-3)
 
 
 def tensor(image: Image.Image) -> np.ndarray:
-    """The central square of a picture as a detector's input, [1, 3, SIDE, SIDE] float32: what a canary is scored by."""
+    """Returns the central square of an image as a detector's input [1, 3, SIDE, SIDE] float32; canaries use it."""
     decoded = Decoded(image.convert("RGB"), *image.size, 1)
     return normalise(view(decoded, central_square(*image.size)))[None]

@@ -1,1 +1,1 @@
-"""From trained weights to model folders: ONNX, int8, manifest, cards."""
+"""From trained weights to model folders: ONNX, int8, manifest and cards."""

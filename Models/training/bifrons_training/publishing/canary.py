@@ -1,7 +1,7 @@
-"""The canary: a picture drawn by code whose score every worker compares with the manifest's before it serves.
+"""The canary: an image drawn by code, whose score every worker compares with the manifest before it serves.
 
-It is no photograph and no face of anyone: gradients, ellipses and noise. It is not square, so that cropping, halves of
-pixels and rescaling take part in the comparison.
+It is neither a photograph nor anybody's face: it consists of gradients, ellipses and noise. It is not square, so that
+the comparison covers cropping, half pixels and rescaling.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SEED = 1701
 
 
 def draw() -> Image.Image:
-    """A cartoon head before a gradient, with fixed noise."""
+    """Draws a cartoon head in front of a gradient, with fixed noise."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
     ground = np.stack([60 + 0.45 * x, 90 + 0.3 * y, 170 - 0.25 * x + 0.1 * y], axis=-1)
     image = Image.fromarray(np.clip(ground, 0, 255).astype(np.uint8))

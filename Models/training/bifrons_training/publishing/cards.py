@@ -1,4 +1,4 @@
-"""Writes the model cards and the training curves from the measured numbers."""
+"""Writes the model cards from the measured numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WHAT = {
 
 
 def training_paragraph(images: int, rows: list[dict[str, str]]) -> str:
-    """What the weights were made of, for manifest and card: how many `pictures`, and the curve's `rows`."""
+    """Returns the training paragraph for manifest and card, from the number of images and the curve's `rows`."""
     seen = int(rows[-1]["images"]) if rows else 0
     minutes = float(rows[-1]["minutes"]) if rows else 0.0
     return (
@@ -41,18 +41,18 @@ def training_paragraph(images: int, rows: list[dict[str, str]]) -> str:
 
 
 def fill(text: str) -> str:
-    """A paragraph wrapped at 120 columns."""
+    """Wraps a paragraph at 120 columns."""
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def fill_paragraphs(markdown: str) -> str:
-    """Wraps the plain paragraphs of a text; headings, tables, lists and pictures stay as they are."""
+    """Wraps the plain paragraphs of a Markdown text; headings, tables, lists and images stay as they are."""
     parts = markdown.split("\n\n")
     return "\n\n".join(p if p.lstrip()[:1] in "#|-!" else fill(p.strip()) for p in parts).rstrip() + "\n"
 
 
 def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
-    """How the classes differ besides the faces, as the data report found it; nothing if it has not been run."""
+    """Returns the findings of the data report on shortcuts in the data; empty if it has not been run."""
     if not file.is_file():
         return ""
     lines = [textwrap.fill(text, 116, subsequent_indent="  ") for text in json.loads(file.read_text())["findings"]]
@@ -64,7 +64,7 @@ def data_findings(file: Path = TRAINING / "data_findings.json") -> str:
 
 
 def limits(report: dict[str, Any]) -> str:
-    """The last sections of a model card: what it must not be trusted with, what it is for, and its licence."""
+    """Returns the last sections of a model card: its limitations, its intended use and its licence."""
     return f"""## Limitations
 
 - It judges faces. Its score for the central square of an image without a face means nothing. On the validation split
@@ -92,7 +92,7 @@ identify or refuse anybody without review by a person, as evidence, or for image
 
 
 def card(name: str, report: dict[str, Any], sizes: dict[str, int], manifest: dict[str, Any]) -> str:
-    """The text of a model card."""
+    """Returns the text of a model card."""
     values = report[name]
     parameters, operations = detectors.cost(detectors.build(name))
     honest, everything, equalised = values["honest_pair"], values["all"], report["equalised"][name]
@@ -144,7 +144,7 @@ that are never trained on, not on the validation split.
 
 
 def overview(report: dict[str, Any], ensemble: dict[str, Any], sizes: dict[str, int]) -> str:
-    """The text of Models/README.md: the merge and the policies."""
+    """Returns the text of Models/README.md on the merge and the policies."""
     merged = report["merged"]
     blend = next(m for m in ensemble["merge"] if len(m["models"]) == len(ensemble["models"]))
     terms = " + ".join(f"{w:.3f} x {m}" for m, w in zip(blend["models"], blend["weights"], strict=True))
@@ -191,7 +191,7 @@ is higher. Measure it on your own images before `block` blocks anything, and set
 
 
 def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int]) -> None:
-    """Writes Models/README.md and both cards."""
+    """Writes Models/README.md and both model cards."""
     ensemble = json.loads((models / "ensemble.json").read_text())
     for name in ensemble["models"]:
         manifest = json.loads((models / name / "manifest.json").read_text())
@@ -200,7 +200,7 @@ def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int]) -> 
 
 
 def head_metrics(values: dict[str, Any]) -> dict[str, float]:
-    """The numbers that stand in a manifest."""
+    """Returns the metrics that a manifest contains."""
     everything = values["all"]
     numbers = {key: everything[key] for key in ("roc_auc", "accuracy", "eer", "ece", "n")}
     return {"roc_auc_honest_pair": values["honest_pair"]["roc_auc"], **numbers}

@@ -1,4 +1,4 @@
-"""From a checkpoint to a model folder that a worker serves: ONNX, manifest, canary."""
+"""Exports a trained network as an ONNX file and verifies it."""
 
 from __future__ import annotations
 
@@ -23,28 +23,26 @@ PROBABILITY_TOLERANCE = 0.005
 
 
 class ExportError(TrainingError):
-    """The exported file does not compute what the network does."""
+    """The exported file does not compute what the network computes."""
 
 
 class Explained(nn.Module):
-    """A detector as it is served: logits [N, 1], and maps [N, h, w] of where they come from."""
+    """A detector as it is served, with logits [N, 1] and activation maps [N, h, w] as outputs."""
 
     def __init__(self, network: detectors.Detector) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """[N, 3, SIDE, SIDE] to both."""
+        """Maps images [N, 3, SIDE, SIDE] to logits and activation maps."""
         return self.network.explained(x)
 
 
 def export(network: detectors.Detector, file: Path, images: np.ndarray) -> None:
-    """Writes one ONNX file, weights inside, norms folded, batch size free; then proves it against `network`.
+    """Writes one ONNX file with weights inside, norms folded and a free batch size, and verifies it against `network`.
 
-    `pictures` [n, SIDE, SIDE, 3] uint8 are scored by both.
-
-    Raises `ExportError` when OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in any logit of noise, or by
-    more than `PROBABILITY_TOLERANCE` in any probability of a picture.
+    Both score `images` [n, SIDE, SIDE, 3] uint8 and noise. Raises `ExportError` if OpenVINO in f32 and PyTorch differ
+    by more than `TOLERANCE` in a logit of noise, or by more than `PROBABILITY_TOLERANCE` in a probability of an image.
     """
     side = preprocessing.SIDE
     random = np.random.default_rng(3)
@@ -74,7 +72,7 @@ def export(network: detectors.Detector, file: Path, images: np.ndarray) -> None:
                 f"{file}: at batch {n} a logit differs from PyTorch's by {gap:.2g}, more than {TOLERANCE}"
             )
     gap = float(np.abs(sigmoid(scorer.logits(images)) - sigmoid(np.array(seen))).max())
-    print(f"{file.parent.name}: on {len(images)} images the probability is at most {gap:.1g} from PyTorch's")
+    print(f"{file.parent.name}: on {len(images)} images the probability differs from PyTorch's by at most {gap:.1g}")
     if gap > PROBABILITY_TOLERANCE:
         raise ExportError(
             f"{file}: a probability differs from PyTorch's by {gap:.2g}, more than {PROBABILITY_TOLERANCE}"
@@ -82,14 +80,14 @@ def export(network: detectors.Detector, file: Path, images: np.ndarray) -> None:
 
 
 def write_onnx(model: onnx.ModelProto, file: Path) -> None:
-    """Writes one checked file with all weights inside and without the exporter's notes."""
+    """Checks a model and writes it as one file with all weights inside and without the exporter's metadata."""
     strip(model)
     onnx.checker.check_model(model, full_check=True)
     file.write_bytes(model.SerializeToString())
 
 
 def strip(model: onnx.ModelProto) -> None:
-    """Drops the exporter's notes (stack traces with paths of the machine that trained): same weights, same bytes."""
+    """Removes the exporter's metadata (stack traces with local paths), so that equal weights give equal bytes."""
     for part in (
         model,
         model.graph,

@@ -1,4 +1,4 @@
-"""The manifest of a model folder, and the canary beside it."""
+"""The manifest of a model folder and the canary beside it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def write_folder(
 ) -> None:
     """Writes canary.png and manifest.json beside model.onnx and model.int8.onnx in `folder`.
 
-    `lines` holds the calibration's scale and bias for the networks in "f32" and in "int8". The canary's scores are
-    computed, not assumed.
+    `lines` holds the scale and bias of the calibration for "f32" and "int8". The canary's logits are computed with the
+    files themselves.
     """
     image = canary.draw()
     image.save(folder / "canary.png", optimize=True)

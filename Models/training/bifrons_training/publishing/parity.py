@@ -1,14 +1,14 @@
-"""What preprocessing in Python gives for a folder of pictures, for the comparison with Swift.
+"""Runs the Python preprocessing on a folder of images, for the comparison with Swift.
 
-    python -m bifrons_training.publishing.parity --out FOLDER (--pictures FOLDER | --make 200 --portrait FILE)
+    python -m bifrons_training.publishing.parity --out FOLDER (--images FOLDER | --make 200 --portrait FILE)
 
-Writes `parity.json`, a list with one entry a picture in the order of their names: `file` (its path), and either `error`
-or `width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine of an angle by
-which all landmarks were turned before they were used), `turned` (by how many degrees clockwise each face stands turned
-by them), `views`, a file of the bytes of each square that the ResNet looks at, and `probabilities`, by "model
-precision" those of each square. With --make the pictures are made first: portraits of every size, place and angle on
-textures, in every kind of JPEG and PNG, with every kind of colour profile, and the odd ones.
-`Tests/Worker/InferenceTests/ParityTests.swift` does the comparing.
+Writes `parity.json`, a list with one entry per image in the order of their names. An entry has `file` (its path) and
+either `error`, or `width`, `height`, `reduction`, `boxes` ([x, y, width, height] each), `landmarkTurn` (cosine and sine
+of an angle by which all landmarks were rotated before use), `turned` (the clockwise rotation of each face in degrees
+according to these landmarks), `views` (a file with the bytes of each square that the ResNet looks at) and
+`probabilities` (of each square, by "model precision"). --make first generates images: portraits of every size, place
+and angle on textures, in every kind of JPEG and PNG and with every kind of colour profile, and a few odd sizes.
+`Tests/Worker/InferenceTests/ParityTests.swift` does the comparison.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ TURNS = (
     (1.0, 0.0), (0.8, 0.6), (0.0, 1.0), (-0.6, 0.8), (-1.0, 0.0), (-0.8, -0.6), (0.0, -1.0), (0.6, -0.8),
     (0.96, 0.28), (0.6, 0.8), (-0.28, 0.96), (-0.8, 0.6), (-0.96, -0.28), (-0.6, -0.8), (0.28, -0.96), (0.8, -0.6),
 )  # fmt: skip
-"""By what the landmarks of pictures that are made are turned: crops at all angles, whatever angles a locator can
-see."""
+"""The rotations, as cosine and sine, of the landmarks in generated images: they give crops at all angles, whatever
+angles a locator can detect."""
 
 
 class Probabilities:
-    """What the published models say of squares, in f32 and, where they have it, in int8."""
+    """The published models' probabilities of squares, in f32 and, where available, in int8."""
 
     def __init__(self, models: Path) -> None:
         self._lines: dict[str, tuple[Scorer, float, float, int]] = {}
@@ -56,7 +56,7 @@ class Probabilities:
         self.side = self._lines["resnet f32"][3]
 
     def of(self, cut: Callable[[int], np.ndarray]) -> dict[str, list[float]]:
-        """By model and precision; `cut` gives the squares [n, side, side, 3] uint8 at a side."""
+        """Returns probabilities by "model precision"; `cut` maps a side to the squares [n, side, side, 3] uint8."""
         return {
             key: sigmoid(scorer.logits(cut(side)) * scale + bias).tolist()
             for key, (scorer, scale, bias, side) in self._lines.items()
@@ -64,7 +64,7 @@ class Probabilities:
 
 
 def turned_landmarks(points: np.ndarray, turn: tuple[float, float]) -> np.ndarray:
-    """Landmarks [5, 2] turned about the nose."""
+    """Returns landmarks [5, 2] rotated about the nose by `turn`, a cosine and a sine."""
     cosine, sine = turn
     away = points - points[2]
     x, y = away[:, 0], away[:, 1]
@@ -74,7 +74,7 @@ def turned_landmarks(points: np.ndarray, turn: tuple[float, float]) -> np.ndarra
 def examine(
     file: Path, locator: Locator, probabilities: Probabilities, out: Path, turn: tuple[float, float]
 ) -> dict[str, Any]:
-    """One picture's entry."""
+    """Returns the entry of one image."""
     try:
         decoded = preprocessing.decode(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -103,14 +103,14 @@ def examine(
 
 
 def main() -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Preprocess a folder of pictures, for the comparison with Swift.")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--images", type=Path, help="a folder; those in folders below it count as well")
-    parser.add_argument("--make", type=int, default=0, help="make so many pictures instead")
-    parser.add_argument("--portrait", type=Path, help="the face that goes into the pictures that are made")
-    parser.add_argument("--most", type=int, default=1 << 30, help="take no more than so many, evenly spread")
+    """Runs the command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Preprocess a folder of images, for the comparison with Swift.")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    parser.add_argument("--models", type=Path, default=MODELS, help="the folder of the published models")
+    parser.add_argument("--images", type=Path, help="a folder of images, searched with its subfolders")
+    parser.add_argument("--make", type=int, default=0, help="number of images to generate instead")
+    parser.add_argument("--portrait", type=Path, help="the face in the generated images")
+    parser.add_argument("--most", type=int, default=1 << 30, help="the most images to use, evenly spread")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     images = options.images or options.out / "images"

@@ -1,4 +1,4 @@
-"""Pictures of every kind that decoders differ in, for the comparison of preprocessing in Python and in Swift."""
+"""Generates images of every kind that decoders treat differently, to compare the preprocessing of Python and Swift."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLOURS = (
     (colour_profiles.BT709[:1] + colour_profiles.BT709[:0:-1], colour_profiles.BT709_CURVE),
     (colour_profiles.BT2020, colour_profiles.power(1.8)),
 )
-"""What the pictures' colours mean: nothing said, sRGB, others, and red and blue exchanged."""
+"""The colour spaces of the images: unspecified, sRGB, others, and red exchanged with blue."""
 
 NUMBERS = (
     None,
@@ -37,13 +37,13 @@ NUMBERS = (
     (b"cHRM", b"".join(int(value * 100_000).to_bytes(4, "big") for xy in colour_profiles.DISPLAY_P3 for value in xy)),
     (b"sRGB", b"\0"),
 )
-"""Chunks that say the same in PNG's own way."""
+"""Chunks that specify colours in PNG's own way."""
 
 ODD = ((1, 1), (8, 8), (20000, 10), (10, 1400), (2, 700))
 
 
 def canvas(random: Random, width: int, height: int) -> Image.Image:
-    """A texture: coarse noise, and shapes on it."""
+    """Returns a texture: coarse noise with shapes on it."""
     cells = random.integers(0, 256, (int(random.integers(2, 30)), int(random.integers(2, 30)), 3), dtype=np.uint8)
     image = Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
@@ -55,7 +55,7 @@ def canvas(random: Random, width: int, height: int) -> Image.Image:
 
 
 def compose(random: Random, portrait: Image.Image, width: int, height: int) -> Image.Image:
-    """A texture with one to three portraits, turned, cut and blurred as it comes."""
+    """Returns a texture with one to three portraits, randomly rotated, cut off and blurred."""
     image = canvas(random, width, height)
     for _ in range(int(random.integers(1, 4))):
         scale = float(np.exp(random.uniform(np.log(0.2), np.log(1.5)))) * min(width, height) / portrait.width
@@ -68,7 +68,7 @@ def compose(random: Random, portrait: Image.Image, width: int, height: int) -> I
 
 
 def profile(mode: str, number: int) -> bytes | None:
-    """One of the profiles, for a picture of Pillow's mode."""
+    """Returns one of the profiles for an image of a Pillow mode; None for an image without one."""
     colours = COLOURS[number % len(COLOURS)]
     if colours is None:
         return None
@@ -82,7 +82,7 @@ def profile(mode: str, number: int) -> bytes | None:
 
 
 def ink_profile(plain: bool) -> bytes:
-    """A profile of CMYK by a table of three steps: every ink darkens L*, the coloured ones shift a* or b*."""
+    """Returns a CMYK profile by a table with three steps: every ink darkens L*, the coloured ones shift a* or b*."""
     steps = np.stack(np.meshgrid(*[np.linspace(0, 1, 3)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
     light = 255 * (1 - steps[:, :3].mean(axis=1)) * (1 - steps[:, 3])
     a, b = 128 + 60 * (steps[:, 1] - steps[:, 0]), 128 + 60 * (steps[:, 2] - steps[:, 1])
@@ -97,7 +97,7 @@ def ink_profile(plain: bool) -> bytes:
 
 
 def make(folder: Path, portrait: Image.Image, count: int) -> None:
-    """Fills `folder` with pictures of every kind; the same ones every time."""
+    """Fills `folder` with `count` images of every kind, the same in every run."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         random = np.random.default_rng((11, number))
@@ -123,7 +123,7 @@ def make(folder: Path, portrait: Image.Image, count: int) -> None:
 
 
 def save_png(random: Random, image: Image.Image, number: int, file: Path, exif: Image.Exif) -> None:
-    """One of the PNG kinds, its colours told by a profile or in PNG's own way."""
+    """Saves one of the kinds of PNG, its colours specified by a profile or in PNG's own way."""
     mode, round_ = PNGS[number % len(PNGS)], number // len(PNGS)
     if mode in ("RGBA", "LA"):
         alpha = Image.fromarray(random.integers(0, 256, image.size[::-1], dtype=np.uint8))

@@ -1,4 +1,4 @@
-"""A network in f32 and in int8, each with a calibration of its own, and which of them is served by default."""
+"""A network in f32 and in int8, each with its own calibration, and the choice of the precision to serve."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from bifrons_training.evaluation.scorer import Scorer
 from bifrons_training.publishing.processors import available, largest_moves
 
 ROC_AUC_LOSS, SLICE_LOSS, ECE_GAIN, PROCESSORS_APART = 0.002, 0.005, 0.005, 0.01
-"""How much worse than f32 int8 may be for it to be served: in ROC AUC over all pictures, in that of any source, and in
-ECE; and how far apart its calibrated logits may lie by instruction set."""
+"""How much worse than f32 int8 may be to be served: in ROC AUC over all images, in that of any source, and in ECE; and
+the largest difference of its calibrated logits between instruction sets."""
 
 NETWORKS = {"f32": ("model.onnx", "f32"), "int8": ("model.int8.onnx", "f32")}
-"""The file of each precision, and what else the engine computes in."""
+"""The file of each precision and the inference precision that OpenVINO gets as a hint."""
 
 
 def measured() -> dict[str, tuple[str, str]]:
-    """`NETWORKS`, and bf16 where the processor has it: elsewhere the engine computes in f32 instead."""
+    """Returns `NETWORKS`, with bf16 if the processor supports it: otherwise OpenVINO would compute in f32 instead."""
     return NETWORKS | ({"bf16": ("model.onnx", "bf16")} if "AVX512_CORE_BF16" in available() else {})
 
 
 @dataclass
 class Calibrated:
-    """A network of several precisions, by precision."""
+    """A network in several precisions; all dictionaries are keyed by precision unless stated otherwise."""
 
     lines: dict[str, tuple[float, float]]
-    """Scale and bias of the calibration. bf16, which has no file of its own, shares that of f32."""
+    """Scale and bias of the calibration. bf16 has no file of its own and shares that of f32."""
     held_out: dict[str, np.ndarray]
-    """Calibrated logits of the pictures that the lines are fitted on."""
+    """Calibrated logits of the images on which the calibration is fitted."""
     validation: dict[str, np.ndarray]
-    """Calibrated logits of the pictures that judge."""
+    """Calibrated logits of the validation images."""
     apart: dict[str, float]
-    """How far any of int8's calibrated logits of the latter lies from this processor's own, by instruction set."""
+    """The largest difference of int8's calibrated validation logits from this processor's own, by instruction set."""
 
 
 def calibrate(folder: Path, held_out: np.ndarray, labels: np.ndarray, validation: np.ndarray) -> Calibrated:
-    """Fits the calibrations of the networks in `folder` on pictures and labels that were held out of the training."""
+    """Calibrates the networks in `folder` on held-out images and labels, and scores the validation images."""
     found = Calibrated({}, {}, {}, {})
     for precision, (file, hint) in measured().items():
         scorer = Scorer(folder / file, precision=hint)
@@ -60,9 +60,9 @@ def calibrate(folder: Path, held_out: np.ndarray, labels: np.ndarray, validation
 
 
 def compare(faces: list[Face], logits: dict[str, np.ndarray]) -> dict[str, Any]:
-    """One scorer in all precisions, from its calibrated logits of `faces` by precision.
+    """Compares the precisions of one scorer, from its calibrated logits of `faces` by precision.
 
-    For each: ROC AUC, ECE, the source whose ROC AUC loses most against f32, and how far probabilities move.
+    For each precision: ROC AUC, ECE, the source whose ROC AUC drops most against f32, and how far probabilities move.
     """
     labels = np.array([face.label for face in faces])
     parts = [(part_name(label, name), label, inside) for label, name, inside in slices(faces)]
@@ -88,9 +88,9 @@ def compare(faces: list[Face], logits: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def choose(compared: dict[str, dict[str, Any]], apart: float) -> str:
-    """The precision to serve: int8 if no scorer, the merge included, loses more by it than allowed, else f32.
+    """Returns the precision to serve: int8 if no scorer, including the merge, loses more than allowed, otherwise f32.
 
-    `compared` holds what `compare` says of each scorer, `apart` is the largest of `Calibrated.apart`.
+    `compared` holds the result of `compare` for each scorer; `apart` is the largest value of `Calibrated.apart`.
     """
     for scorer in compared.values():
         f32, int8 = scorer["f32"], scorer["int8"]

@@ -1,4 +1,4 @@
-"""What other processors make of a network: the same pictures, with oneDNN held to older instruction sets."""
+"""Imitates other processors: scores the same images with oneDNN limited to older instruction sets."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ INSTRUCTION_SETS = {
     "AVX512_CORE_BF16": "avx512_bf16",
     "AVX512_CORE_AMX": "amx_int8",
 }
-"""oneDNN's names (`ONEDNN_MAX_CPU_ISA`) of those that differ in how they multiply, and the processor flag of each."""
+"""oneDNN's names (`ONEDNN_MAX_CPU_ISA`) of instruction sets that multiply differently, with their processor flags."""
 
 
 def available(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """The names of the instruction sets that this processor has."""
+    """Returns the names of the instruction sets that this processor has."""
     flags = set(next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split())
     return [name for name, flag in INSTRUCTION_SETS.items() if flag in flags]
 
 
 def largest_moves(file: Path, images: np.ndarray) -> dict[str, float]:
-    """The largest difference of a raw logit from this processor's own, for every instruction set that it has.
+    """Returns the largest difference of a raw logit from this processor's own, for each available instruction set.
 
-    `pictures` are [n, SIDE, SIDE, 3] uint8.
+    `images` are [n, SIDE, SIDE, 3] uint8.
     """
     usual = Scorer(file, threads=1).logits(images)
     return {name: float(np.abs(_logits(name, file, images) - usual).max()) for name in available()}
 
 
 def _logits(instruction_set: str, file: Path, images: np.ndarray) -> np.ndarray:
-    # oneDNN looks at the variable once in a process.
+    # oneDNN reads the variable only once per process.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _limit, (instruction_set,)) as pool:
         return pool.submit(_score, file, images).result()
 

@@ -1,4 +1,4 @@
-"""From a network in f32 to one in int8, by NNCF's post-training quantisation."""
+"""Quantises a network from f32 to int8 with NNCF's post-training quantisation."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SUBSET = 300
 
 
 def front(network: onnx.ModelProto) -> tuple[onnx.NodeProto, onnx.NodeProto]:
-    """The convolution of fixed kernels that gives the picture and its residuals, and their cut (`layers.Residuals`)."""
+    """Returns the convolution of fixed kernels that computes the residuals, and their clipping (`layers.Residuals`)."""
     input_name = network.graph.input[0].name
     convolution = next(node for node in network.graph.node if node.op_type == "Conv" and node.input[0] == input_name)
     return convolution, next(node for node in network.graph.node if node.input[0] == convolution.output[0])
 
 
 def quantise_front(network: onnx.ModelProto) -> None:
-    """Makes the convolution of fixed kernels one of int8 with the same numbers, but for half a grey level at borders.
+    """Converts the convolution of fixed kernels to int8 without loss, except for half a grey level at the borders.
 
-    A picture is 8 bits wide before it is normalised, and is again when half a grey level is added: the quantiser's
-    steps are then grey levels and lose none. Each kernel is a whole multiple of its smallest weight. Ranges that are
-    estimated know neither, and of residuals, which are a few grey levels wide, nothing would be left.
+    An image has 8 bits before it is normalised, and again once half a grey level is added: the quantiser's steps are
+    then grey levels and lose nothing. Each kernel is an integer multiple of its smallest weight. Estimated ranges know
+    neither, and residuals, which span only a few grey levels, would be lost.
     """
     graph = network.graph
     convolution, _ = front(network)
@@ -80,8 +80,9 @@ def quantise_front(network: onnx.ModelProto) -> None:
 def quantise(file: Path, out: Path, images: np.ndarray) -> None:
     """Writes the network `file` in int8 to `out`.
 
-    `pictures` [n, SIDE, SIDE, 3] uint8 are training pictures, from which the ranges of activations are taken: those
-    that lose least by their histograms, for the rare extremes of an activation cost all others their resolution.
+    `images` [n, SIDE, SIDE, 3] uint8 are training images that determine the ranges of the activations. The ranges
+    minimise the loss over a histogram, because the rare extremes of an activation would cost all other values their
+    resolution.
     """
     nncf.set_log_level(logging.ERROR)
     network = onnx.load(file)
@@ -95,17 +96,16 @@ def quantise(file: Path, out: Path, images: np.ndarray) -> None:
         nncf.Dataset(list(images), feed),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=min(SUBSET, len(images)),
-        # What averages gains nothing in int8, and would round its input once more.
+        # Averaging gains nothing in int8, and its input would be rounded once more.
         ignored_scope=nncf.IgnoredScope(
             names=[node.name for node in front(network)], types=["AveragePool", "ReduceMean"]
         ),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM,
-            # With it the logits of the Inception moved by 0.15 (root mean square), without by 0.04.
+            # Bias correction moved the logits of the Inception by 0.15 (root mean square), against 0.04 without it.
             disable_bias_correction=True,
-            # Processors without VNNI add pairs of products in 16 bits. With all 8 bits in the weights these sums
-            # saturate there, and probabilities move by up to 0.4; with 7 bits no sum can, and all processors compute
-            # the same.
+            # Processors without VNNI add pairs of products in 16 bits. With 8-bit weights these sums saturate, and
+            # probabilities move by up to 0.4; with 7 bits no sum can saturate, and all processors compute the same.
             overflow_fix=OverflowFix.ENABLE,
         ),
     )

@@ -1,1 +1,1 @@
-"""How a detector is trained: recipe, sampling, views, loop, evaluator."""
+"""The training of a detector: recipe, sampling, views, loop and evaluator."""

@@ -1,4 +1,4 @@
-"""The curve of a training: read from its CSV file, and drawn."""
+"""The training curve: reads its CSV file and plots it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
-    """Loss and held-out AUC over the images seen, as a small PNG."""
+    """Plots loss and held-out ROC AUC over the number of processed images, as a small PNG."""
     images = [int(row["images"]) / 1000 for row in rows]
     figure = Figure(figsize=(8, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -24,9 +24,9 @@ def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
     }
     for key, label in lines.items():
         known = [(at, float(row[key])) for at, row in zip(images, rows, strict=True) if row.get(key)]
-        if known:  # Earlier runs did not measure all of them.
+        if known:  # Older curves lack some of the columns.
             right.plot(*zip(*known, strict=True), label=label)
-    right.set(title="ROC AUC, unchanged pictures", xlabel="thousand images", ylim=(0.4, 1.01))
+    right.set(title="ROC AUC, unchanged images", xlabel="thousand images", ylim=(0.4, 1.01))
     left.legend(loc="lower left")
     right.legend(loc="lower right")
     for axes in (left, right):
@@ -35,7 +35,7 @@ def plot_curve(name: str, rows: list[dict[str, str]], file: Path) -> None:
 
 
 def read_curve(file: Path) -> list[dict[str, str]]:
-    """The rows of a training's CSV; none if it has not got that far."""
+    """Returns the rows of a training's CSV file; empty if it does not exist yet."""
     if not file.is_file():
         return []
     with file.open(newline="") as source:

@@ -1,4 +1,4 @@
-"""Measures a network while it trains, on pictures that do not train it."""
+"""Evaluates a network during its training, on images that do not train it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bifrons_training.networks import detectors
 from bifrons_training.networks.precision import mixed_precision
 
 TRAINED_IMAGES = 250
-"""How many pictures of the matched pair tell what is known by heart, about."""
+"""Approximate number of the matched pair's training images that show how much the network memorises."""
 
 
 @torch.no_grad()
 def predict(network: nn.Module, images: np.ndarray, batch: int = 48) -> np.ndarray:
-    """Raw logits of [n, side, side, 3] uint8 pictures, computed as in training; they are not those that are served."""
+    """Returns raw logits [n] of images [n, side, side, 3] uint8, computed as in training and not as when served."""
     network.eval()
     device = next(network.parameters()).device
     parts = []
@@ -34,10 +34,10 @@ def predict(network: nn.Module, images: np.ndarray, batch: int = 48) -> np.ndarr
 
 
 class Evaluator:
-    """Measures a network on what does not train it: the held-out groups and the watched sources.
+    """Evaluates a network on images that do not train it: the held-out groups and the watched sources.
 
-    And on some of the matched pair's training pictures, as they are: what it knows of those and not of the held-out
-    ones it knows by heart.
+    It also scores unaugmented training images of the matched pair: whatever the network does better on them than on the
+    held-out ones, it has memorised.
     """
 
     def __init__(self, cache: PixelCache, splits: Splits, side: int) -> None:
@@ -54,7 +54,7 @@ class Evaluator:
         self._parts = {name: np.isin(positions, part) for name, part in parts.items()}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """ROC AUCs; their `criterion`, the mean of those of the matched pair and of the watched sources; its error."""
+        """Returns the ROC AUCs, the `criterion` (mean of the matched pair's and the watched sources') and its error."""
         scores = predict(network, self._images)
         result = {name: round(roc_auc(self._labels[where], scores[where]), 4) for name, where in self._parts.items()}
         known = [name for name in ("honest_pair", "watched") if not math.isnan(result[name])] or ["held_out"]

@@ -1,4 +1,4 @@
-"""The training loop: steps, measurements and checkpoints until the schedule's end."""
+"""The training loop: steps, evaluations and checkpoints until the end of the schedule."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def train(
     steps: int | None = None,
     workers: int = 1,
 ) -> None:
-    """Trains until its minutes are spent, or its steps where they are given; measures so many times on the way.
+    """Trains for `minutes`, or for `steps` if given, and evaluates `points` times on the way.
 
-    Resumes where `run` stands.
+    Resumes at the state of `run`; `workers` processes make the views.
     """
     parameters, operations = detectors.cost(run.network, run.recipe.side)
     print(f"{run.name}: {parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.3f} GFLOP an image", flush=True)

@@ -1,4 +1,4 @@
-"""The learning rate's schedule, and the averaging of weights."""
+"""The learning rate schedule and weight averaging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EMA_DECAY = 0.998
 
 
 def learning_rate(progress: float, peak: float) -> float:
-    """Linear warm-up, then a half cosine down to a hundredth of the peak."""
+    """Returns the learning rate at `progress` in 0…1: linear warm-up, then a half cosine to a hundredth of the peak."""
     if progress < WARMUP_SHARE:
         return peak * (0.02 + 0.98 * progress / WARMUP_SHARE)
     along = min(1.0, (progress - WARMUP_SHARE) / (1 - WARMUP_SHARE))
@@ -21,13 +21,13 @@ def learning_rate(progress: float, peak: float) -> float:
 
 @torch.no_grad()
 def update_ema(average: nn.Module, network: nn.Module, step: int) -> None:
-    """Moves the averaged weights and norm statistics towards the current ones; faster in the first steps."""
+    """Updates the exponential moving average of weights and norm statistics, faster in the first steps."""
     interpolate_state(average.state_dict(), network.state_dict(), 1 - min(EMA_DECAY, (1 + step) / (10 + step)))
 
 
 @torch.no_grad()
 def interpolate_state(state: dict[str, Tensor], goal: dict[str, Tensor], share: float) -> None:
-    """Moves a network's state a `share` of the way to another one's, in place; counters become those of `goal`."""
+    """Moves a network's state by `share` of the way towards `goal`, in place; counters are copied from `goal`."""
     for name, value in state.items():
         if value.is_floating_point():
             value.lerp_(goal[name], share)

@@ -1,4 +1,4 @@
-"""What a training is made with: the recipe, the seeds and its length."""
+"""The settings of a training: recipe, seeds and length."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ SEEDS = {"resnet": 1, "inception": 2, "resnet50": 3, "efficientnet": 4, "incepti
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a search may change.
+    """The hyperparameters that a search may change.
 
-    search.csv began with a matched pair of weight 3, a quarter of pseudo-fakes, a quarter of mixing, and twice as
-    frequent augmentations; the defaults are what came of it.
+    search.csv started with weight 3 for the matched pair, a quarter of pseudo-fakes, a quarter of mixed batches, and
+    twice as frequent augmentations; the defaults are its result.
     """
 
     peak_rate: float = 2e-3
     honest_weight: float = 2.0
-    """How many times the matched pairs count: only there does the label not follow the format."""
+    """The sampling weight of the matched pairs, in which alone the label does not follow the file format."""
     pseudo: float = 0.2
-    """Share of the generated half of a batch that is made from the batch's own real pictures."""
+    """The share of the generated half of a batch that is made from the batch's own real images."""
     mixing: float = 0.1
-    """Share of the batches in which pictures get a rectangle of another one."""
+    """The share of batches in which images get a rectangle of another image."""
     surroundings: float = 0.25
-    """Share of the pictures that get the surroundings of another one's face."""
+    """The share of images whose face is moved into the surroundings of another face."""
     smoothing: float = 0.02
     distillation: float = 0.5
-    """How much the teachers' mean probability counts in a target, where there are teachers; the label is the rest."""
+    """The weight of the teachers' mean probability in a target, if there are teachers; the label has the rest."""
     side: int = preprocessing.SIDE
     batch: int = 48
     leave_out: tuple[str, ...] = ()
 
     @staticmethod
     def here() -> Recipe:
-        """The defaults on this machine: a GPU wants larger batches, and fewer steps then are larger."""
+        """Returns the defaults for this machine: on a GPU batches are larger, and with them the learning rate."""
         return Recipe(batch=192, peak_rate=3e-3) if torch.cuda.is_available() else Recipe()

@@ -1,4 +1,4 @@
-"""Which pictures stand in which batch, and what is done to them first."""
+"""Decides which images form a batch, and how each is treated before augmentation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bifrons_training.training.recipe import Recipe
 
 PLAIN, UPSAMPLED, RESIZED, RECONSTRUCTED = 0, 1, 2, 3
 SOFTENED = RECONSTRUCTED + VARIANTS
-"""What is done to a picture before augmentation; from `RECONSTRUCTED` on, which reconstruction takes its place, and
-from `SOFTENED` on, which one it is made as sharp as."""
+"""Treatments of an image before augmentation. From `RECONSTRUCTED` on, the number says which reconstruction replaces
+it; from `SOFTENED` on, the sharpness of which reconstruction it gets."""
 
 
 def sampling_weights(faces: list[Face], positions: list[int], honest_weight: float) -> np.ndarray:
-    """Probability of each position: the classes equal, sources inside a class by the square root of their size."""
+    """Returns the probability of each position: classes equal, sources in a class by the square root of their size."""
     sizes = Counter((faces[p].label, faces[p].source) for p in positions)
     weights = np.array([1 / math.sqrt(sizes[faces[p].label, faces[p].source]) for p in positions])
     weights *= [honest_weight if faces[p].source in MATCHED_SOURCES else 1.0 for p in positions]
@@ -30,12 +30,12 @@ def sampling_weights(faces: list[Face], positions: list[int], honest_weight: flo
 
 
 class BalancedBatchSampler:
-    """Endless batches of (position, treatment, seed) from a step on; a batch depends on the seed and its step alone.
+    """An endless stream of batches of (position, treatment, seed); a batch depends only on the seed and its step.
 
-    One half is real, one generated. Of the generated half a share are pseudo-fakes of that batch's first real pictures,
-    and each of these pairs is augmented alike: three of four are reconstructions, whose real pictures are made as sharp
-    as they are; in the others upsampling is simulated for the one and its real picture is resized by an ordinary
-    kernel.
+    Half of a batch is real, half generated. A share of the generated half are pseudo-fakes of the batch's first real
+    images, and both images of such a pair get the same augmentation. Three of four pseudo-fakes are reconstructions,
+    whose real images are made equally soft. In the remaining pairs one image is resampled with simulated generator
+    upsampling and the real one with an ordinary kernel.
     """
 
     def __init__(self, faces: list[Face], positions: list[int], recipe: Recipe, seed: int, step: int) -> None:

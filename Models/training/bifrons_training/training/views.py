@@ -15,7 +15,7 @@ from bifrons_training.training.sampling import RECONSTRUCTED, RESIZED, SOFTENED,
 
 
 class TrainingViews(Dataset):
-    """Batches of augmented views, addressed by lists of (position, treatment, seed)."""
+    """A dataset of batches of augmented views, indexed by lists of (position, treatment, seed)."""
 
     def __init__(self, cache: PixelCache, reconstructions: Reconstructions | None, side: int) -> None:
         self.cache, self.reconstructions, self.side = cache, reconstructions, side
