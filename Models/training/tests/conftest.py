@@ -1,4 +1,4 @@
-"""The package stands beside this folder. The engine is the vendored one where no other is installed."""
+"""Makes the package of the parent folder importable, and the vendored OpenVINO if no other is installed."""
 
 import importlib.util
 import subprocess
@@ -16,7 +16,7 @@ if importlib.util.find_spec("openvino") is None:
 
 @pytest.fixture
 def run_module() -> Callable[..., subprocess.CompletedProcess]:
-    """Runs a module of the package as a user does, with the arguments given (paths must be absolute)."""
+    """Runs a module of the package as a user would; paths among the arguments must be absolute."""
 
     def run(module: str, *arguments: object) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", module, *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""Training views: right shape, same seed same view, the same done to both of a pair, nothing told by the label."""
+"""Training views: shape, reproducibility, the same changes for both images of a pair, independence of the label."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_views_are_uint8_squares_and_repeat_with_their_seed(size, upsampling):
 
 
 def test_a_pair_of_equal_images_stays_equal_whatever_is_in_them():
-    """The chain draws as many random numbers for one picture as for another of its size."""
+    """The chain draws as many random numbers for one image as for another of the same size."""
     for seed in range(40):
         randoms = [np.random.default_rng(seed) for _ in range(2)]
         for random, content in zip(randoms, (0, 1), strict=True):
@@ -35,7 +35,7 @@ def test_a_pair_of_equal_images_stays_equal_whatever_is_in_them():
 
 
 def test_simulated_upsampling_leaves_a_trace_that_ordinary_resizing_does_not():
-    """Periodic over two pixels: the highest frequencies of the spectrum hold more of it."""
+    """The trace has a period of two pixels, so adjacent columns differ in brightness."""
     smooth = np.tile(np.linspace(40, 210, 128)[None, :, None], (128, 1, 3)).astype(np.uint8)
 
     def alternation(image):

@@ -1,4 +1,4 @@
-"""What stands beside the pixels, and damage that touches none; the Swift half has the same tests."""
+"""The data beside the pixels, and damage outside of them; the Swift counterpart has the same tests."""
 
 import io
 import zlib

@@ -1,4 +1,4 @@
-"""The data check: whatever is wrong is told in one sentence before anything is trained."""
+"""The validation of the data folder: any fault gives one sentence before any training."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ ROWS = [
 
 
 def lay_out(folder: Path, rows: list[str]) -> Path:
-    """A data folder of tiny pictures."""
+    """Writes a data folder of tiny images."""
     for row in rows:
         file = folder / row.split(",")[0]
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def lay_out(folder: Path, rows: list[str]) -> Path:
 
 
 class Finder:
-    """Finds one face in every picture that is wider than high."""
+    """Finds one face in every image that is wider than high."""
 
     digest = "of a test"
 
@@ -61,7 +61,7 @@ def test_made_faces_of_another_folder_join_in_and_change_the_cache(tmp_path):
     assert joined.identity != alone.identity
     assert np.array_equal(joined.image(5), Image.open(made / "train/ai_generated/n.png"))
     assert faces[5] in [faces[p] for p in Splits.of(faces).train + Splits.of(faces).calibration]
-    with pytest.raises(DataError, match="no real picture"):
+    with pytest.raises(DataError, match="no real image"):
         read_catalogue(made)
 
 
@@ -114,8 +114,8 @@ def test_group_in_two_splits_is_refused(tmp_path):
         ("x.jpg,test,real,cam,,g", "split"),
         ("x.jpg,val,fake,cam,,g", "label"),
         ("x.jpg,val,real,cam,,", "group"),
-        ("val/real/x.jpg,val,ai_generated,gan,,g", "folder says real of val"),
-        ("train/real/x.jpg,val,real,cam,,g", "folder says real of train"),
+        ("val/real/x.jpg,val,ai_generated,gan,,g", "folder says real in val"),
+        ("train/real/x.jpg,val,real,cam,,g", "folder says real in train"),
     ],
 )
 def test_bad_line_is_named_by_number(tmp_path, row, word):
@@ -124,7 +124,7 @@ def test_bad_line_is_named_by_number(tmp_path, row, word):
 
 
 def test_split_without_a_class_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no ai_generated picture in the split 'val'"):
+    with pytest.raises(DataError, match="no ai_generated image in the split 'val'"):
         read_catalogue(lay_out(tmp_path, ROWS[:-1]))
 
 

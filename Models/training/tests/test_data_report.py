@@ -1,4 +1,4 @@
-"""The data report, on a folder made for it: planted traps are found, and what is planted for the equalisation goes."""
+"""The data report on a synthetic folder: it finds planted shortcuts, and the equalisation removes some of them."""
 
 import io
 import json
@@ -15,14 +15,14 @@ HEAD = "path,split,label,source,generator,group,box_x,box_y,box_w,box_h"
 
 
 def face(random: np.random.Generator) -> Image.Image:
-    """A face-like blob: coarse noise, the same for both classes."""
+    """Returns a face-like blob of coarse noise, alike in both classes."""
     cells = random.integers(40, 216, (12, 12, 3), dtype=np.uint8)
     return Image.fromarray(cells).resize((100, 100), Image.Resampling.BICUBIC)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Two sources a class. The generated ones have a black backdrop: the trap."""
+    """Returns a folder with two sources per class. The generated ones have a black backdrop: the shortcut."""
     folder = tmp_path_factory.mktemp("faces")
     rows, random = [], np.random.default_rng(4)
     for label in ("real", "ai_generated"):
@@ -36,7 +36,7 @@ def folder(tmp_path_factory) -> Path:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 image.save(folder / path, quality=89)
                 rows.append(f"{path},{split},{label},{source},,{number},30,30,100,100")
-    # The same picture in both splits and both classes, once to the byte and once compressed anew.
+    # The same image in both splits and in both classes, once as identical bytes and once recompressed.
     original = folder / rows[1].split(",")[0]
     for path, copy in (("val/real/copy.jpg", "real"), ("train/ai_generated/copy.jpg", "ai_generated")):
         if copy == "real":
@@ -101,7 +101,7 @@ def test_unreadable_images_are_all_named(folder, tmp_path, run_module):
     for path in bad:
         (tmp_path / path).write_bytes(b"\xff\xd8\xff no more")
     done = run_module("bifrons_training.data_report", "--data", tmp_path, "--out", tmp_path / "page.html")
-    assert done.returncode == 1 and done.stderr.startswith("error: these are not readable pictures")
+    assert done.returncode == 1 and done.stderr.startswith("error: these are not readable images")
     assert all(path in done.stderr for path in bad)
 
 

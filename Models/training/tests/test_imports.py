@@ -1,4 +1,4 @@
-"""The package's subpackages build on one another in one direction."""
+"""The subpackages depend on one another in one direction only."""
 
 import ast
 from pathlib import Path
@@ -21,7 +21,7 @@ ORDER = (
 
 
 def imported(file: Path) -> set[str]:
-    """The subpackages that a module imports from."""
+    """Returns the subpackages that a module imports from."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:

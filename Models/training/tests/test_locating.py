@@ -1,4 +1,4 @@
-"""Reading a locator's cells, on hand-made ones. `CellReadingTests.swift` of the Swift code has the same cases."""
+"""Reading a locator's cells, tested on hand-made ones. `CellReadingTests.swift` has the same cases."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ SIDE = 64
 
 
 def cells(*seen: tuple) -> np.ndarray:
-    """Cells that see nothing, but for some: (cell, logit, left, top, right, bottom)."""
+    """Returns cells without faces, except for (cell, logit, left, top, right, bottom) in `seen`."""
     values = np.full((84, 15), -20, np.float32)
     for cell, *numbers in seen:
         values[cell] = [*numbers, *[0] * 10]
@@ -76,7 +76,7 @@ def test_what_is_not_a_number_is_no_face(value):
     ],
 )
 def test_what_is_seen_in_a_turned_image_is_taken_back(quarters, box, eye):
-    """A face stands at 12 to 36, 8 to 20 of the turned picture."""
+    """A face covers x 12 to 36 and y 8 to 20 of the rotated image."""
     fitted = {0: (64, 40), 1: (64, 48), 2: (48, 48), 3: (64, 40)}[quarters]
     view = locating.View(SIDE, (64, 64), fitted, (1.0, 1.0))
     seen = cells((10, 3, 1, 0.5, 2, 1))

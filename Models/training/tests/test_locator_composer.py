@@ -1,4 +1,4 @@
-"""The locator's compositions and the division of its data, on a folder made for it."""
+"""The locator's compositions and the division of its data, tested on a synthetic folder."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def points(x: float, y: float, side: float) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Crops of both splits and classes, and scenes of which some show the same face as a crop."""
+    """Returns a folder with crops of both splits and classes, and scenes that show the same face as some crops."""
     folder, random = tmp_path_factory.mktemp("faces"), np.random.default_rng(8)
     crops, lines = [], []
     for number in range(24):
@@ -70,7 +70,7 @@ def test_a_photograph_is_on_one_side_only(folder):
     assert len(split.held_out) + len(split.scenes) == 24
     assert judged and not judged & {crop.group for crop in split.crops}
     assert not judged & {scene.group for scene in split.scenes}
-    # A scene whose face is that of a validation crop judges.
+    # A scene whose face belongs to a validation crop is held out.
     assert {f"cam_real/g{number}" for number in range(0, 24, 4)} <= judged
     assert not any(crop.path.startswith("val/") for crop in split.crops)
 
@@ -90,7 +90,7 @@ def test_clutter_has_no_faces_and_is_made_by_its_seed(composer):
 
 
 def test_decoys_hide_faces_and_are_none(composer, monkeypatch):
-    """A decoy all over the picture leaves no face to ask for; one beside a face leaves it as it is."""
+    """A decoy that covers a face removes it from the required ones; a decoy beside a face leaves it unchanged."""
     faces = composition.PlacedFaces(np.array([[10.0, 10, 50, 50]]), np.zeros((1, 5, 2)), np.ones(1))
     black = np.zeros((320, 320, 3), np.uint8)
     shares = []
@@ -192,12 +192,12 @@ def test_missing_scenes_are_named(tmp_path):
 
 def test_an_unreadable_scene_is_named(folder, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
-    with pytest.raises(DataError, match=r"broken\.jpg is not a readable picture"):
+    with pytest.raises(DataError, match=r"broken\.jpg is not a readable image"):
         catalogue.read_pixels(tmp_path, "broken.jpg")
 
 
 def test_faces_stand_at_every_angle_and_many_upright(composer):
-    """Of the landmarks: right is where the picture's right is turned to. Mirrored faces have theirs exchanged."""
+    """The angles are those of the landmarks; mirrored faces have their right and left landmarks exchanged."""
     angles = []
     for seed in range(300):
         for points in composer.compose(seed).points:
@@ -227,7 +227,7 @@ def test_a_turned_faces_box_keeps_its_middle_and_diagonal():
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("quarters", range(4))
 def test_a_composition_that_is_turned_keeps_its_faces(quarters, mirrored):
-    """A face is a bright box whose landmarks are dark dots; both must be where the numbers say."""
+    """A face is a bright box with dark dots as landmarks; the numbers must match the pixels for both."""
     pixels = np.zeros((60, 90, 3), np.uint8)
     pixels[10:40, 20:44] = 200
     points = np.array([[[25.5, 15.5], [36.5, 14.5], [31.5, 22.5], [27.5, 33.5], [38.5, 32.5]]], np.float32)
@@ -239,7 +239,7 @@ def test_a_composition_that_is_turned_keeps_its_faces(quarters, mirrored):
     x0, y0, x1, y1 = turned.boxes[0].astype(int)
     assert (turned.pixels[y0:y1, x0:x1] > 0).all() and (turned.pixels > 0).sum() == 3 * 24 * 30
     found = [turned.pixels[int(y), int(x), 0] for x, y in turned.points[0]]
-    # In a mirror right and left change places.
+    # Mirroring exchanges right and left.
     assert found == ([20, 10, 30, 50, 40] if mirrored else [10, 20, 30, 40, 50])
     along, across = turning.direction(turned.points[0])
     assert round(np.degrees(np.arctan2(across, along)) / 90) % 4 == quarters

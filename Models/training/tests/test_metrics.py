@@ -1,4 +1,4 @@
-"""Metrics against their definitions, fits against data of known parameters."""
+"""Metrics tested against their definitions, fits against data with known parameters."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from bifrons_training.evaluation import calibration, metrics
 
 
 def sample(n=4000, scale=1.5, bias=-0.4, seed=1):
-    """Features and labels for which sigmoid(scale * x + bias) is the truth."""
+    """Returns features and labels whose true probability is sigmoid(scale * x + bias)."""
     random = np.random.default_rng(seed)
     x = random.normal(0, 2, n)
     return x, (random.random(n) < metrics.sigmoid(scale * x + bias)).astype(int)

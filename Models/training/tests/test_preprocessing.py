@@ -1,4 +1,4 @@
-"""Preprocessing version 3, whose other half is written in Swift."""
+"""Preprocessing version 3, which is also implemented in Swift."""
 
 import io
 
@@ -12,7 +12,7 @@ from bifrons_training.publishing import canary
 
 
 def reference_row(row: np.ndarray, start: float, length: float, side: int) -> np.ndarray:
-    """The antialiased triangle filter of one row in floating point, written from its definition."""
+    """Applies the antialiased triangle filter to one row in floating point, written from its definition."""
     scale = length / side
     support = max(scale, 1.0)
     result = []

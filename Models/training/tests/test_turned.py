@@ -1,4 +1,4 @@
-"""Faces on a canvas, turned: evenly chosen, whole, in the middle."""
+"""Rotated faces on a canvas: evenly chosen, whole and centred."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_a_turned_image_is_whole_and_in_the_middle(degrees):
     middle = (canvas.shape[0] - 1) / 2
     y, x = (axis.mean() - middle for axis in np.nonzero(inside))
     assert abs(x) < 1 and abs(y) < 1
-    # Clockwise: what was above is at the right after a quarter.
+    # Clockwise: after a quarter, the top is at the right.
     y, x = (axis.mean() - middle for axis in np.nonzero((canvas[..., 2] - canvas[..., 0]) > 100))
     assert np.degrees(np.arctan2(x, -y)) % 360 == pytest.approx(degrees, abs=3) or degrees == 0
 

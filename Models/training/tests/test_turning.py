@@ -1,4 +1,4 @@
-"""How a face stands and how it is cut out upright. `Tests/Worker/InferenceTests/TurnTests.swift` has the same cases."""
+"""The turn of a face and its upright crop. `Tests/Worker/InferenceTests/TurnTests.swift` has the same cases."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from bifrons_training.preprocessing.turning import LAYOUT, QUARTERS, UPRIGHT, Tu
 
 
 def landmarks(degrees: float, scale: float = 1.3, middle: tuple[float, float] = (70.0, 50.0)) -> np.ndarray:
-    """The layout, turned clockwise."""
+    """Returns the landmark layout rotated clockwise."""
     angle = math.radians(degrees)
     matrix = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     return np.array(LAYOUT) @ matrix.T + middle
@@ -58,7 +58,7 @@ def test_landmarks_that_are_no_numbers_turn_nothing(value):
 def test_landmarks_that_are_no_face_turn_nothing():
     assert turning.turn_of(np.zeros((5, 2))) == UPRIGHT
     assert turning.turn_of(np.full((5, 2), 3.7)) == UPRIGHT
-    # In a mirror the eyes and the corners of the mouth would have to change places.
+    # In a mirror image the eyes and the corners of the mouth would have to be exchanged.
     assert turning.turn_of(landmarks(50) * (-1, 1)) == UPRIGHT
     assert turning.turn_of(landmarks(50)[[0, 3, 2, 1, 4]]) == UPRIGHT
 
@@ -75,7 +75,7 @@ def test_a_whole_quarter_is_the_upright_crop_of_the_turned_image(quarters, squar
     turned = np.rot90(upright, -quarters)
     x, y, side = square
     middle = np.array([x + side / 2, y + side / 2])
-    for _ in range(quarters):  # A quarter clockwise takes (x, y) of a picture of a height to (height - y, x).
+    for _ in range(quarters):  # A clockwise quarter maps (x, y) of an image of a given height to (height - y, x).
         middle = np.array([(100, 140)[_ % 2] - middle[1], middle[0]])
     there = (middle[0] - side / 2, middle[1] - side / 2, side)
     got = preprocessing.view(decoded(turned), there, 48, QUARTERS[quarters])
@@ -90,7 +90,7 @@ def decoded(pixels: np.ndarray) -> Decoded:
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("square", [(10.0, 20.5, 60.0), (0.0, 0.0, 100.0), (30.25, 7.5, 20.0), (0.0, 0.0, 48.0)])
 def test_the_turned_filter_at_a_whole_quarter_is_the_upright_one(quarters, square):
-    """Up to the rounding: the upright way rounds twice."""
+    """They agree up to rounding, because the upright path rounds twice."""
     pixels = smooth(140, 100)
     got = turning.cut(pixels, 1, square, QUARTERS[quarters], 48)
     expected = preprocessing.view(decoded(pixels), square, 48, QUARTERS[quarters])
@@ -100,10 +100,10 @@ def test_the_turned_filter_at_a_whole_quarter_is_the_upright_one(quarters, squar
 @pytest.mark.parametrize("degrees", [27, 45, 62, 120, 135, -30, -45, -118, -150])
 @pytest.mark.parametrize("side", [24, 60, 150])
 def test_a_turned_images_crop_is_the_upright_ones(degrees, side):
-    """Of a smooth picture, about its middle, which stays: whatever the size, smaller or larger than the crop."""
+    """A smooth image is rotated about its centre, which stays; its size is smaller or larger than the crop's."""
     pixels = smooth(240, 240, 5)
     image = Image.fromarray(pixels)
-    turned = np.asarray(image.rotate(-degrees, Image.Resampling.BICUBIC))  # Pillow counts against the clock.
+    turned = np.asarray(image.rotate(-degrees, Image.Resampling.BICUBIC))  # Pillow rotates counter-clockwise.
     square = (120 - side / 2, 120 - side / 2, float(side))
     got = turning.cut(turned, 1, square, direction(degrees), 60).astype(int)
     expected = preprocessing.view(decoded(pixels), square, 60)
@@ -122,7 +122,7 @@ def test_beyond_the_image_its_border_goes_on():
     pixels = np.zeros((64, 64, 3), np.uint8)
     pixels[:, -1], pixels[:, 0] = 255, 90
     got = turning.cut(pixels, 1, (0.0, 0.0, 64.0), direction(45), 64)
-    # The crop's top right corner lies to the right of the picture, its bottom left one to the left.
+    # The crop's top right corner lies to the right of the image, its bottom left one to the left.
     assert (got[0, 63] == 255).all() and (got[63, 0] == 90).all()
     assert (got[0, 0] == 0).all() and (got[63, 63] == 0).all() and (got[31, 31] == 0).all()
 
@@ -138,7 +138,7 @@ def test_large_squares_are_averaged_first(block):
 
 
 def test_a_turned_faces_square_has_the_side_of_the_upright_one():
-    """An ellipse's upright box keeps its diagonal however it is turned; of four to three it is 0.8 of it."""
+    """An ellipse's upright box keeps its diagonal under rotation; the longer axis of a 4:3 ellipse is 0.8 of it."""
     sides = []
     for degrees in range(0, 180, 5):
         angle = math.radians(degrees)
@@ -162,12 +162,12 @@ CUTS = [
     ((0.96, 0.28), (150.0, 139.0, 1.0), 1, 8, "d190aa01"),
     ((0.0, 1.0), (11.0, 12.0, 100.0), 1, 32, "5ac63d09"),
 ]
-"""Turn, square, reduction, side and digest: smaller than the cut, larger, so large that means are taken first, beyond
-the border, of a reduced picture."""
+"""Turn, square, reduction, side and digest: squares smaller than the crop, larger, so large that means are taken first,
+beyond the border, and of a reduced image."""
 
 
 def noise(width: int, height: int) -> np.ndarray:
-    """A picture of bytes that every language can make."""
+    """Returns an image of bytes that every language can generate."""
     state, values = 7, []
     for _ in range(width * height * 3):
         state = (state * 1_103_515_245 + 12345) & 0x7FFFFFFF

@@ -1,4 +1,4 @@
-"""What ensemble.json gets from held-out logits."""
+"""The contents of ensemble.json for given held-out logits."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The entry point, run as a user runs it."""
+"""The entry point, run as a user would."""
 
 
 def test_entry_point_says_one_sentence_and_fails(tmp_path, run_module):

@@ -1,4 +1,4 @@
-"""The locator's network: cost, shape, and that it learns."""
+"""The locator's network: its cost, its output's shape, and that it learns."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_a_published_locator_is_taken_up_again(tmp_path):
     with torch.no_grad():
         locator.train()(torch.from_numpy(images))
         locator.scales.copy_(torch.tensor([0.1, -0.2, 0.3]))
-        for module in locator.modules():  # The exporter writes equal parameters once, and trained ones never are.
+        for module in locator.modules():  # The exporter merges equal parameters; trained ones are never equal.
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
@@ -73,7 +73,7 @@ def test_a_published_locator_is_taken_up_again(tmp_path):
     with torch.no_grad():
         assert torch.allclose(restored(torch.from_numpy(images)), expected, atol=1e-3)
     assert torch.allclose(restored.scales, locator.scales)
-    # Convolutions have the length of fresh ones again, but for channels that are the same everywhere in these pictures.
+    # Convolutions have the weight norm of fresh ones again, except for channels that are constant on these images.
     fresh = network.Locator()
     for path in ("stem.0", "quarter.0.layers.3", "levels.2.1.layers.0"):
         lengths = restored.get_submodule(path).weight.flatten(1).norm(dim=1)
@@ -85,7 +85,7 @@ def test_a_published_locator_is_taken_up_again(tmp_path):
 def test_a_file_of_another_network_is_refused(tmp_path):
     locator = network.Locator(widths=(16, 32, 64, 96, 96))
     export.export(locator, tmp_path / "model.onnx")
-    with pytest.raises(DataError, match="weights of today's locator"):
+    with pytest.raises(DataError, match="weights of the current locator"):
         published_weights.restore(tmp_path / "model.onnx", np.zeros((2, 3, SIDE, SIDE), np.float32))
 
 
@@ -102,7 +102,7 @@ def test_a_continued_run_leaves_the_first_layers_as_they_are(tmp_path):
 
 
 class Clutter:
-    """Composes gray pictures of one size whose brightness is their number."""
+    """Composes grey images of one size whose brightness is their number."""
 
     def clutter(self, seed: int, side: int) -> Composition:
         pixels = np.full((side, side, 3), (seed - hard_negatives.FIRST_SEED) % 256, np.uint8)
@@ -124,7 +124,7 @@ def test_a_miner_keeps_what_the_checkpoint_is_wrong_about(tmp_path, monkeypatch)
     random, file = np.random.default_rng(0), tmp_path / "locator.pt"
     miner = hard_negatives.Miner(Clutter(), file, 0)
     miner.look(random, 64)
-    assert miner.hard(random, 64) is None  # There is no checkpoint yet.
+    assert miner.hard(random, 64) is None  # No checkpoint exists yet.
     checkpoint_of_bias(file, 3.0)
     for _ in range(40):
         miner.look(random, 64)

@@ -1,4 +1,4 @@
-"""Both networks: shape, cost, maps, and that folding the norms changes nothing."""
+"""Both networks: shape, cost, activation maps, and that folding the norms changes nothing."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
     torch.manual_seed(0)
     network = detectors.build(name)
     with torch.no_grad():
-        network.train()(torch.randn(4, 3, SIDE, SIDE))  # Gives the norms statistics that are not 0 and 1.
+        network.train()(torch.randn(4, 3, SIDE, SIDE))  # Gives the norms statistics other than 0 and 1.
         probe = torch.randn(2, 3, SIDE, SIDE)
         before = network.eval()(probe)
         logits, maps = detectors.fold_norms(network).explained(probe)
@@ -42,7 +42,7 @@ def test_the_image_stands_beside_its_residuals_unchanged():
     assert made.shape == (1, 12, 40, 40) and torch.equal(made[:, :3], image)
     assert made[:, 3:].abs().max() == layers.Residuals.CUT
     flat = layers.Residuals()(torch.full((1, 3, 40, 40), 0.7))
-    assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # Nothing is left of what its neighbours predict.
+    assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # A flat image leaves no residuals.
 
 
 def test_whether_bf16_is_faster_can_be_tried_where_no_gradients_are_wanted():

@@ -1,4 +1,4 @@
-"""Bodies of others: their weights are read rightly, and what is added begins at nothing."""
+"""Pretrained bodies: their weights are read correctly, and added weights start at zero."""
 
 import copy
 
@@ -47,7 +47,7 @@ def test_the_resnet_computes_what_its_file_does():
 
 
 def test_the_efficientnets_norms_know_the_scale_and_order_of_its_input():
-    """Its file computes nothing by itself, but its first norm says what mean and spread it saw of ordinary pictures."""
+    """The file cannot be run, but its first norm tells the mean and the spread that it saw for ordinary images."""
     body, _ = efficientnet_lite0()
     load_efficientnet_lite0(body, fetch(EFFICIENTNET_LITE0, DEFAULT_WORK))
     smooth = nn.functional.interpolate(torch.randn(24, 3, 12, 12, generator=torch.manual_seed(2)), 96, mode="bicubic")

@@ -1,4 +1,4 @@
-"""Published weights, taken up again: the same answers, norms that can be trained, another network refused."""
+"""Restored published weights: the same outputs, trainable norms, and other networks are refused."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_the_network_computes_what_the_file_does(exported):
     network = published_weights.restore("inception", file, IMAGES)
     with torch.no_grad():
         assert torch.allclose(network(tensor), expected, atol=1e-3)
-        # The pictures that set the norms have just these statistics, so that training starts from the same place.
+        # The images that set the norms have exactly these statistics, so training starts from the same outputs.
         network.train().dropout.eval()
         assert torch.allclose(network(tensor), expected, atol=0.05)
     lengths = [m.weight.flatten(1).norm(dim=1) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
@@ -41,5 +41,5 @@ def test_the_network_computes_what_the_file_does(exported):
 
 
 def test_another_network_is_refused(exported):
-    with pytest.raises(DataError, match="weights of today's resnet"):
+    with pytest.raises(DataError, match="weights of the current resnet"):
         published_weights.restore("resnet", exported[0], IMAGES)

@@ -24,7 +24,7 @@ IMAGES = np.stack(
         for grey in range(1, 9)
     ]
 )
-"""Noise of three strengths, in steps of one to eight grey levels: a network answers each otherwise."""
+"""Noise of three strengths in steps of one to eight grey levels, to which a network responds differently."""
 
 LABELS = np.arange(len(IMAGES)) % 2
 
@@ -47,7 +47,7 @@ def logits(network):
 
 
 def whole_weights(network):
-    """Of each convolution: its weights as whole numbers, None for those of another kind."""
+    """Yields the integer weights of each convolution, or None for a convolution that is not quantised."""
     made_by = {output: node for node in network.graph.node for output in node.output}
     values = {value.name: numpy_helper.to_array(value) for value in network.graph.initializer}
     for node in network.graph.node:

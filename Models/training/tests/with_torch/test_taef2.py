@@ -1,4 +1,4 @@
-"""TAEF2's architecture, and files that are not its weights."""
+"""TAEF2's architecture, and files that do not hold its weights."""
 
 import pytest
 import torch

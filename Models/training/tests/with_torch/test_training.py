@@ -1,4 +1,4 @@
-"""Batches, their pairs of real pictures and pseudo-fakes, mixing, decoders, and a run that is interrupted."""
+"""Batches, their pairs of real images and pseudo-fakes, mixing, decoders, and interrupted runs."""
 
 import copy
 
@@ -24,7 +24,7 @@ FACES = [
 ALIKE = {sampling.UPSAMPLED: sampling.RESIZED} | {
     sampling.RECONSTRUCTED + v: sampling.SOFTENED + v for v in range(reconstructions.VARIANTS)
 }
-"""What is done to the real one of a pair, by what is done to the other."""
+"""The treatment of the real image of a pair, by the treatment of the other one."""
 
 
 def first_batches(count, **recipe):
@@ -72,18 +72,18 @@ def test_faces_keep_their_middle_in_the_surroundings_of_others():
     assert sorted(corners.tolist()) == list(range(6)) and not torch.equal(corners, x[:, 0, 0, 0])
 
 
-def test_a_image_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
+def test_an_image_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
     image = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
     made = cv2.GaussianBlur(image, (0, 0), 0.8)
     filtered = spectrum.match_spectrum(image, made)
     assert spectrum.sharpness(made) < 0.2 * spectrum.sharpness(image)
     assert spectrum.sharpness(filtered) == pytest.approx(spectrum.sharpness(made), rel=0.1)
-    # A Gaussian is alike in all directions: there is nothing else to tell the two apart, but for the borders.
+    # A Gaussian is isotropic, so nothing else tells the two apart, except at the borders.
     assert np.abs(filtered[8:-8, 8:-8].astype(int) - made[8:-8, 8:-8]).mean() < 1
 
 
 class OneImage:
-    """As much of a cache and of reconstructions as views are made from: a real picture, and a softer one of it."""
+    """A minimal cache and reconstructions for views: a real image and a softer version of it."""
 
     faces = (Face("real.jpg", "train", 0, "", "", "g"),)
 
@@ -163,7 +163,7 @@ def test_the_error_of_an_auc_is_hanley_and_mcneils():
 
 
 class Sure(torch.nn.Module):
-    """A teacher that knows one answer."""
+    """A teacher that always gives the same logit."""
 
     def __init__(self, logit):
         super().__init__()
