@@ -88,7 +88,10 @@ def bootstrap(
 
 
 def standard_error(area: float, labels: np.ndarray) -> float:
-    """Returns the standard error of a ROC AUC (Hanley and McNeil 1982, "The meaning and use of the area under…")."""
+    """Returns the standard error of a ROC AUC `area`.
+
+    The formula is that of Hanley and McNeil 1982, "The meaning and use of the area under a ROC curve".
+    """
     ones, zeros = int(labels.sum()), int((labels == 0).sum())
     both_ones, both_zeros = area / (2 - area), 2 * area**2 / (1 + area)
     rest = (ones - 1) * (both_ones - area**2) + (zeros - 1) * (both_zeros - area**2)
