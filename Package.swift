@@ -149,7 +149,9 @@ let package = Package(
         tests("HashingTests", in: "Shared", ["Hashing"]),
         tests("RouterCoreTests", in: "Router", ["BifronsWire", "RouterCore", "TestKit"]),
         tests("JournalTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Journal", "Reactor", grdb]),
-        tests("RouterServiceTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "RouterCore", "RouterService"]),
+        tests(
+            "RouterServiceTests", in: "Router",
+            ["BifronsWire", "BifronsZeroMQ", "RouterCore", "RouterService", "Settings"]),
         tests("WorkerCoreTests", in: "Worker", ["BifronsWire", "TestKit", "WorkerCore"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
         tests(

@@ -38,7 +38,7 @@ package struct RouterCore {
     }
 
     /// The limits and time-outs of the core.
-    package struct Configuration: Sendable {
+    package struct Configuration: Equatable, Sendable {
         /// The most unanswered jobs, waiting and in flight.
         package var maxJobs = 4096
         /// The most bytes that the messages of unanswered jobs may hold: envelope, header and image.

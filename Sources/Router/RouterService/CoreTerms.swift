@@ -1,8 +1,27 @@
 internal import Journal
 internal import Keyring
 internal import RouterCore
+internal import Settings
 
-// Conversions of the keyring's and the journal's types to the core's.
+// Conversions of the settings' types, the keyring's and the journal's to the core's.
+
+extension RouterCore.Configuration {
+    init(_ settings: RouterSettings) {
+        self.init()
+        maxJobs = settings.maxJobs
+        maxBytes = settings.maxBytes
+        maxClientJobs = settings.maxClientJobs
+        maxClientBytes = settings.maxClientBytes
+        maxCropBytes = settings.maxCropBytes
+        imageBytes = settings.imageBytes
+        heartbeat = settings.heartbeat
+        hangTimeout = settings.hangTimeout
+        workerWait = settings.workerWait
+        rejoinWait = settings.rejoinWait
+        idempotencyRetention = settings.idempotencyRetention
+        keepsJournal = settings.journal != nil
+    }
+}
 
 extension Principal.Rights {
     init(_ role: AllowList.Role) {

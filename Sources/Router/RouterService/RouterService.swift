@@ -119,19 +119,6 @@ package final class RouterService {
             bounds: ConnectionGuard.Bounds(
                 connections: settings.maxConnections, messageBytes: Limits.workerFrameBytes + settings.maxCropBytes,
                 totalBytes: settings.maxBytes))
-        var configuration = RouterCore.Configuration()
-        configuration.maxJobs = settings.maxJobs
-        configuration.maxBytes = settings.maxBytes
-        configuration.maxClientJobs = settings.maxClientJobs
-        configuration.maxClientBytes = settings.maxClientBytes
-        configuration.maxCropBytes = settings.maxCropBytes
-        configuration.imageBytes = settings.imageBytes
-        configuration.heartbeat = settings.heartbeat
-        configuration.hangTimeout = settings.hangTimeout
-        configuration.workerWait = settings.workerWait
-        configuration.rejoinWait = settings.rejoinWait
-        configuration.idempotencyRetention = settings.idempotencyRetention
-        configuration.keepsJournal = settings.journal != nil
         let ensemble = try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json")
         journal = try settings.journal.map { path in
             try Journal(
@@ -139,7 +126,7 @@ package final class RouterService {
                 answer: { ensemble.answer($0, to: $1) })
         }
         core = RouterCore(
-            configuration: configuration, ensemble: ensemble,
+            configuration: RouterCore.Configuration(settings), ensemble: ensemble,
             epochSeed: .random(in: .min ... .max), at: MonotonicClock.now())
     }
 
