@@ -83,7 +83,8 @@ let package = Package(
         module("BifronsZeroMQ", in: "Shared", ["CLinux", "CZeroMQ"]),
         module("Reactor", in: "Shared", ["BifronsWire", "BifronsZeroMQ", "CLinux"]),
         module("Keyring", in: "Shared", ["BifronsZeroMQ"]),
-        module("Settings", in: "Shared", ["CLinux", arguments, configuration, logging]),
+        module("ProcessSupport", in: "Shared", ["CLinux", arguments]),
+        module("Settings", in: "Shared", ["ProcessSupport", arguments, configuration, logging]),
         module("Hashing", in: "Shared", ["CCrypto"]),
 
         // The router.
@@ -122,8 +123,8 @@ let package = Package(
         module(
             "Commands", in: "CLI",
             [
-                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor",
-                "Settings", arguments, histogram,
+                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "ImageDecoding", "ImageDrawing", "Keyring",
+                "ProcessSupport", "Reactor", "Settings", arguments, histogram,
             ]),
 
         // C.
@@ -131,10 +132,11 @@ let package = Package(
         cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
         cModule("CPages"), cModule("CNoLocales"),
 
-        program("bifrons-router", ["BifronsWire", "CNoLocales", "RouterService", "Settings", logging]),
-        program("bifrons-worker", ["BifronsWire", "Settings", "WorkerService", logging]),
-        program("bifrons-gateway", ["BifronsWire", "Gateway", "Settings", logging]),
-        program("bifrons", ["Commands", "Settings"]),
+        program(
+            "bifrons-router", ["BifronsWire", "CNoLocales", "ProcessSupport", "RouterService", "Settings", logging]),
+        program("bifrons-worker", ["BifronsWire", "ProcessSupport", "Settings", "WorkerService", logging]),
+        program("bifrons-gateway", ["BifronsWire", "Gateway", "ProcessSupport", "Settings", logging]),
+        program("bifrons", ["Commands", "ProcessSupport"]),
 
         // Used only by tests and benchmarks.
         cModule("CTestImages", in: "Testing"),
@@ -145,7 +147,8 @@ let package = Package(
         tests("ZeroMQTests", in: "Shared", ["BifronsZeroMQ"]),
         tests("ReactorTests", in: "Shared", ["BifronsWire", "BifronsZeroMQ", "Reactor"]),
         tests("KeyringTests", in: "Shared", ["BifronsZeroMQ", "Keyring"]),
-        tests("SettingsTests", in: "Shared", ["Settings", arguments, logging]),
+        tests("ProcessSupportTests", in: "Shared", ["ProcessSupport", arguments]),
+        tests("SettingsTests", in: "Shared", ["ProcessSupport", "Settings", arguments, logging]),
         tests("HashingTests", in: "Shared", ["Hashing"]),
         tests("RouterCoreTests", in: "Router", ["BifronsWire", "RouterCore", "TestKit"]),
         tests("JournalTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Journal", "Reactor", grdb]),
@@ -175,8 +178,8 @@ let package = Package(
         tests(
             "CommandsTests", in: "CLI",
             [
-                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "Commands", "ImageDecoding", "ImageDrawing", "Reactor",
-                "Settings", "TestImages", arguments,
+                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "Commands", "ImageDecoding", "ImageDrawing",
+                "ProcessSupport", "Reactor", "Settings", "TestImages", arguments,
             ]),
         .testTarget(
             name: "EndToEndTests",

@@ -1,7 +1,6 @@
 import BifronsWire
 import FoundationEssentials
 import Glibc
-import Settings
 import Testing
 
 extension EndToEndTests {

@@ -3,6 +3,7 @@ import BifronsClient
 import BifronsWire
 import FoundationEssentials
 import Histogram
+import ProcessSupport
 import Reactor
 import Settings
 import Synchronization
@@ -18,8 +19,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Seconds to measure.") var seconds = 10.0
     @Option(help: "Seconds before that, not measured.") var warmUp = 2.0
     @Flag(help: "As JSON.") var json = false
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var request: RequestOptions
+    @OptionGroup var options: ClientOptions
 
     func validate() throws {
         guard (1...4096).contains(concurrency) else { throw ValidationError("--concurrency must be from 1 to 4096") }
@@ -30,7 +30,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try ClientSettings(connection, request)
+        let settings = try ClientSettings(options.given)
         try await CommandError.report {
             let limit = Submission.largestImage(settings)
             let load = BenchLoad(ImageSearch([images]).sources, limit: limit)

@@ -1,5 +1,5 @@
 import Glibc
-import Settings
+import ProcessSupport
 
 /// The executable and arguments of a child process.
 struct ChildCommand: Equatable {

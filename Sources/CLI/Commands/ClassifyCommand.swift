@@ -2,6 +2,7 @@ import ArgumentParser
 import BifronsClient
 import BifronsWire
 import Glibc
+import ProcessSupport
 import Reactor
 import Settings
 
@@ -23,8 +24,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     @Option(help: "Jobs in flight at a time.") var window = 32
     @Option(help: ArgumentHelp("Write the pictures with their faces and probabilities.", valueName: "file|folder"))
     var draw: FileName?
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var request: RequestOptions
+    @OptionGroup var options: ClientOptions
 
     func validate() throws {
         guard (1...1024).contains(window) else { throw ValidationError("--window must be from 1 to 1024") }
@@ -32,7 +32,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try ClientSettings(connection, request)
+        let settings = try ClientSettings(options.given)
         let status = try await CommandError.report {
             let search = ImageSearch(files)
             let sources = search.sources
@@ -57,8 +57,8 @@ struct ClassifyCommand: AsyncParsableCommand {
     ) async throws -> Int32 {
         do {
             return try await Submission.withService(settings) { try await classify(sources, settings, drawings, $0) }
-        } catch let error as ClientError where error.code == .noRouter && !settings.isRouterNamed {
-            let cluster = try TemporaryCluster(connection)
+        } catch let error as ClientError where error.code == .noRouter && !settings.isSet(\.routers) {
+            let cluster = try TemporaryCluster(options.given)
             defer { cluster.stop() }
             try await cluster.waitUntilReady()
             let client = try Submission.client(settings, routers: [cluster.endpoint])

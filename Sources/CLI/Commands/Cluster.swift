@@ -1,6 +1,7 @@
 import BifronsZeroMQ
 import FoundationEssentials
 import Glibc
+import ProcessSupport
 import Reactor
 import Settings
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import BifronsClient
 import BifronsWire
 import Keyring
-import Settings
+import ProcessSupport
 
 /// The reason why a command failed, in one sentence for the person who typed it.
 struct CommandError: Error, Equatable, CustomStringConvertible {

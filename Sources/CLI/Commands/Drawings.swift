@@ -2,7 +2,7 @@ import BifronsWire
 import Glibc
 import ImageDecoding
 import ImageDrawing
-import Settings
+import ProcessSupport
 
 /// Writes the output of `bifrons classify --draw`: each image with its faces and their probabilities.
 struct Drawings {

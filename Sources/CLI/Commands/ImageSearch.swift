@@ -1,6 +1,6 @@
 import Glibc
 import ImageDecoding
-import Settings
+import ProcessSupport
 
 /// The images that a command's arguments name: files as given, folders with the images in them, and `-` for standard
 /// input.

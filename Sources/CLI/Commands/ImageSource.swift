@@ -1,7 +1,7 @@
 import BifronsWire
 import Glibc
+import ProcessSupport
 import Reactor
-import Settings
 
 /// An image to classify, or the reason why it cannot be read.
 struct ImageSource: Equatable, Sendable {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Keyring
-import Settings
 
 /// The command `bifrons keygen`.
 struct KeygenCommand: ParsableCommand {

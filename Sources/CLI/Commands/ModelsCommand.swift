@@ -13,7 +13,7 @@ struct ModelsCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let settings = try ClientSettings(connection)
+        let settings = try ClientSettings(connection.given)
         try await CommandError.report {
             try await Submission.withService(settings, as: Submission.asOperator) { client in
                 let report = try await client.models()

@@ -46,7 +46,7 @@ enum Submission {
     /// Waits for the router. A router that was named has time to come up; whether one runs at the default endpoint is
     /// known quickly. In both cases a running router may be busy and answer late.
     private static func ping(_ client: BifronsClient, _ settings: ClientSettings) async throws {
-        try await client.ping(connectTimeout: settings.isRouterNamed ? nil : .milliseconds(300))
+        try await client.ping(connectTimeout: settings.isSet(\.routers) ? nil : .milliseconds(300))
     }
 
     /// The largest image in bytes that is submitted. The router does not answer larger ones, but closes the connection.
@@ -58,7 +58,7 @@ enum Submission {
         header.priority = settings.priority
         header.policy = settings.policy
         header.models = settings.models
-        header.requirement = settings.requiresAll ? .all : .any
+        header.requirement = settings.require == "all" ? .all : .any
         return header
     }
 

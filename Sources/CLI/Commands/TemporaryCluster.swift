@@ -1,4 +1,5 @@
 import Glibc
+import ProcessSupport
 import Reactor
 import Settings
 import Synchronization
@@ -18,8 +19,9 @@ final class TemporaryCluster: Sendable {
 
     /// Starts the cluster. Call ``waitUntilReady()`` next.
     ///
+    /// - Parameter given: the options given on the command line.
     /// - Throws: ``CommandError`` if the models or the executables are missing or no folder can be made.
-    init(_ connection: ConnectionOptions) throws {
+    init(_ given: [GivenOption]) throws {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/bifrons-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
@@ -28,7 +30,7 @@ final class TemporaryCluster: Sendable {
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var isStarted = false
         defer { if !isStarted { rmdir(folder) } }
-        let settings = try ClusterSettings.temporary(folder: folder, connection)
+        let settings = try ClusterSettings.temporary(folder: folder, given)
         let models: [String]
         do {
             models = try ClusterPlan.models(in: settings.router.modelsFolder)

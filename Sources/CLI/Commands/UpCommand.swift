@@ -17,7 +17,7 @@ struct UpCommand: ParsableCommand {
 
     func run() throws {
         try CommandError.report {
-            let settings = try ClusterSettings(options)
+            let settings = try ClusterSettings(options.given)
             let models = try ClusterPlan.models(in: settings.router.modelsFolder)
             let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
             printLine(ClusterPlan.summary(settings, models: models))

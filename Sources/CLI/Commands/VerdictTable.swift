@@ -1,6 +1,6 @@
 import BifronsWire
 import FoundationEssentials
-import Settings
+import ProcessSupport
 
 /// Formats results as lines for people.
 struct VerdictTable {

@@ -2,6 +2,7 @@ import ArgumentParser
 import BifronsWire
 import Gateway
 import Logging
+import ProcessSupport
 import Settings
 
 @main
@@ -12,18 +13,18 @@ struct GatewayCommand: ParsableCommand {
         version: Release.version)
 
     @OptionGroup var options: GatewayOptions
+    @OptionGroup var supervision: Supervision
 
     static func main() {
         Program.run(GatewayCommand.self)
     }
 
     func run() throws {
-        options.service.followParent()
-        let settings = try GatewaySettings(options)
+        supervision.followParent()
+        let settings = try GatewaySettings(options.given)
         var logger = Logger(label: "bifrons-gateway") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
         let service = try GatewayService(settings: settings, logger: logger)
-        let supervision = options.service.supervision
-        try service.run { supervision.announceReady("pages and HTTP API at \($0)") }
+        try service.run { [supervision] in supervision.announceReady("pages and HTTP API at \($0)") }
     }
 }

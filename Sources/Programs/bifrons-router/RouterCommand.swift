@@ -1,6 +1,7 @@
 import ArgumentParser
 import BifronsWire
 import Logging
+import ProcessSupport
 import RouterService
 import Settings
 
@@ -12,18 +13,19 @@ struct RouterCommand: ParsableCommand {
         version: Release.version)
 
     @OptionGroup var options: RouterOptions
+    @OptionGroup var supervision: Supervision
 
     static func main() {
         Program.run(RouterCommand.self)
     }
 
     func run() throws {
-        options.service.followParent()
-        let settings = try RouterSettings(options)
+        supervision.followParent()
+        let settings = try RouterSettings(options.given)
         var logger = Logger(label: "bifrons-router") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
         let service = try RouterService(settings: settings, logger: logger)
-        options.service.supervision.announceReady(
+        supervision.announceReady(
             "clients at \(settings.clientEndpoint), workers at \(settings.workerEndpoint)")
         try service.run()
     }

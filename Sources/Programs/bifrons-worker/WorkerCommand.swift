@@ -2,6 +2,7 @@ import ArgumentParser
 import BifronsWire
 import Glibc
 import Logging
+import ProcessSupport
 import Settings
 import WorkerService
 
@@ -13,20 +14,20 @@ struct WorkerCommand: ParsableCommand {
         version: Release.version)
 
     @OptionGroup var options: WorkerOptions
+    @OptionGroup var supervision: Supervision
 
     static func main() {
         Program.run(WorkerCommand.self)
     }
 
     func run() throws {
-        options.service.followParent()
-        let settings = try WorkerSettings(options)
+        supervision.followParent()
+        let settings = try WorkerSettings(options.given)
         var logger = Logger(label: "bifrons-worker") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
         do {
             let service = try WorkerService(settings: settings, logger: logger)
-            let supervision = options.service.supervision
-            service.onWelcome = { supervision.announceReady("serves \($0)") }
+            service.onWelcome = { [supervision] in supervision.announceReady("serves \($0)") }
             if try service.run() == .abandoned { _exit(EXIT_SUCCESS) }
         } catch let error as UnfitWorker {
             printError("bifrons-worker: \(error)")

@@ -1,5 +1,5 @@
 import Commands
-import Settings
+import ProcessSupport
 
 @main
 enum Main {

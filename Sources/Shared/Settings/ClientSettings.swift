@@ -1,70 +1,33 @@
-internal import ArgumentParser
-
-/// Where a command finds the service.
-package struct ConnectionOptions: ParsableArguments {
-    @Option(Keys.config) var config: String?
-    @Option(Keys.keys) var keys: String?
-    @Option(Keys.clientRouter) var router: [String] = []
+/// Where a command finds the service: the settings on the command line of `bifrons status` and `bifrons models`.
+package struct ConnectionSchema: SettingsSchema {
+    package let config = SharedSettings.config
+    package let keys = SharedSettings.keys
+    package let routers = SharedSettings.clientRouters
 
     package init() {}
-
-    /// What was given.
-    package var given: [GivenOption] {
-        [GivenOption(Keys.config, config), GivenOption(Keys.keys, keys), GivenOption(Keys.clientRouter, router)]
-    }
 }
 
-/// What a command asks of the service for each image.
-package struct RequestOptions: ParsableArguments {
-    @Option(Keys.budget) var budget: String?
-    @Option(Keys.imageBytes) var imageBytes: String?
-    @Option(Keys.priority) var priority: String?
-    @Option(Keys.policy) var policy: String?
-    @Option(Keys.models) var models: [String] = []
-    @Option(Keys.require) var require: String?
+/// The settings of a client, `bifrons classify` for instance. Each one's text says what it means; where a value may be
+/// nil, nobody has set it.
+package struct ClientSchema: SettingsSchema {
+    package let config = SharedSettings.config
+    package let keys = SharedSettings.keys
+    package let routers = SharedSettings.clientRouters
+    package let budgetMilliseconds = Setting.count(
+        "budget-ms", default: 5000, in: 1...600_000, "milliseconds that a job may take in the service")
+    package let imageBytes = SharedSettings.imageBytes
+    package let priority = Setting.count("priority", default: 4, in: 0...9, "9 is first, 0 last")
+    package let policy = Setting.name("policy", default: "default", "the policy that decides on the action")
+    package let models = Setting.name("models", "models to ask, separated by commas; all otherwise").list.optional
+    package let require = Setting.choice(
+        "require", default: "any", of: ["any", "all"], "whether one model's score is enough")
 
     package init() {}
-
-    /// What was given.
-    package var given: [GivenOption] {
-        [
-            GivenOption(Keys.budget, budget), GivenOption(Keys.imageBytes, imageBytes),
-            GivenOption(Keys.priority, priority), GivenOption(Keys.policy, policy),
-            GivenOption(Keys.models, models), GivenOption(Keys.require, require),
-        ]
-    }
 }
 
-/// The settings of a client, validated; `Keys` says what each means.
-package struct ClientSettings: Equatable, Sendable {
-    package var routers: [String]
-    /// The folder of keys; nil: no encryption.
-    package var keys: String?
-    /// Whether somebody named a router, or the default is used.
-    package var isRouterNamed: Bool
-    package var budgetMilliseconds: Int
-    /// The service's limit: larger images are not sent.
-    package var imageBytes: Int
-    package var priority: Int
-    package var policy: String
-    /// Nil: all.
-    package var models: [String]?
-    package var requiresAll: Bool
-
-    /// Reads the command line, then the environment, then the file of `--config`.
-    package init(
-        _ connection: ConnectionOptions = ConnectionOptions.none, _ request: RequestOptions = RequestOptions.none,
-        environment: [String: String] = Environment.ofProcess
-    ) throws(SettingsError) {
-        let layers = try SettingsLayers(connection.given + request.given, environment: environment)
-        isRouterNamed = try layers.optionalList(Keys.clientRouter) != nil
-        routers = try layers.list(Keys.clientRouter)
-        keys = try layers.optional(Keys.keys)
-        budgetMilliseconds = try layers.read(Keys.budget)
-        imageBytes = try layers.read(Keys.imageBytes)
-        priority = try layers.read(Keys.priority)
-        policy = try layers.read(Keys.policy)
-        models = try layers.optionalList(Keys.models)
-        requiresAll = try layers.read(Keys.require) == "all"
-    }
-}
+/// The command line of a command that only asks what there is.
+package typealias ConnectionOptions = SettingOptions<ConnectionSchema>
+/// The command line of a command that submits images.
+package typealias ClientOptions = SettingOptions<ClientSchema>
+/// The settings of a client, validated.
+package typealias ClientSettings = SettingValues<ClientSchema>

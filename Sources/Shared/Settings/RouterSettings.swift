@@ -1,129 +1,83 @@
-package import ArgumentParser
 package import Logging
 
-/// The command line of `bifrons-router`.
-package struct RouterOptions: ParsableArguments {
-    @Option(Keys.clientEndpoint) var clientEndpoint: String?
-    @Option(Keys.workerEndpoint) var workerEndpoint: String?
-    @Option(Keys.modelsFolder) var modelsFolder: String?
-    @Option(Keys.maxJobs) var maxJobs: String?
-    @Option(Keys.maxBytes) var maxBytes: String?
-    @Option(Keys.maxClientJobs) var maxClientJobs: String?
-    @Option(Keys.maxClientBytes) var maxClientBytes: String?
-    @Option(Keys.maxCropBytes) var maxCropBytes: String?
-    @Option(Keys.maxConnections) var maxConnections: String?
-    @Option(Keys.heartbeat) var heartbeat: String?
-    @Option(Keys.hangTimeout) var hangTimeout: String?
-    @Option(Keys.workerWait) var workerWait: String?
-    @Option(Keys.rejoinWait) var rejoinWait: String?
-    @Option(Keys.idempotencyRetention) var idempotencyRetention: String?
-    @Option(Keys.journal) var journal: String?
-    @Option(Keys.journalBytes) var journalBytes: String?
-    @Option(Keys.resultRetention) var resultRetention: String?
-    @Flag(inversion: .prefixedNo, help: Keys.insecure.description.help) var insecure: Bool?
-    @OptionGroup package var service: ServiceOptions
+/// The settings of `bifrons-router`. Each one's text says what it means; where a value may be nil, nobody has set it.
+package struct RouterSchema: SettingsSchema {
+    package let clientEndpoint = Setting.endpoint(
+        "client-endpoint", default: "tcp://127.0.0.1:5555", .bind, "where the router listens for clients")
+    package let workerEndpoint = Setting.endpoint(
+        "worker-endpoint", default: "tcp://127.0.0.1:5556", .bind, "where the router listens for workers")
+    package let modelsFolder = Setting.folder(
+        "models-folder", default: "Models", "the folder that holds ensemble.json and the models")
+    package let maxJobs = Setting.count(
+        "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
+    package let maxBytes = Setting.bytes(
+        "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of jobs in the router before new jobs get 429")
+    package let maxClientJobs = Setting.count(
+        "max-client-jobs", default: 2048, in: 1...1_000_000,
+        "jobs of one client (a key, a token, or without keys a connection) without an answer before it gets 429")
+    package let maxClientBytes = Setting.bytes(
+        "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
+    package let maxCropBytes = Setting.bytes(
+        "max-crop-bytes", default: "256MiB", in: (1 << 20)...(1 << 40),
+        "bytes of crops in the router before it hands no more pictures to locators")
+    package let maxConnections = Setting.count(
+        "max-connections", default: 1000, in: 1...1_000_000,
+        "connections of clients, and as many of workers, before new ones are ended")
+    package let heartbeat = Setting.time(
+        "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
+        "between two signs of life of a worker; after three missed ones it is lost")
+    package let hangTimeout = Setting.time(
+        "hang-timeout", default: "10s", in: .milliseconds(100) ... .seconds(3600),
+        "without progress for so long, a worker with jobs in hand is given up")
+    package let workerWait = Setting.time(
+        "worker-wait", default: "0s", in: .zero ... .seconds(600),
+        "how long a job waits within its budget for a worker of a model that has none; then, and at once without, 503 or 206"
+    )
+    package let rejoinWait = Setting.time(
+        "rejoin-wait", default: "3s", in: .zero ... .seconds(600),
+        "how long a job whose worker fell silent or hangs waits within its budget for a worker of the model; then 503")
+    package let idempotencyRetention = Setting.time(
+        "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
+        "how long a result is kept for requests with the same idempotency_key")
+    package let journal = Setting.file(
+        "journal", "the file, or the folder for it, in which durable jobs are kept; there are none otherwise"
+    ).optional
+    package let journalBytes = Setting.bytes(
+        "journal-bytes", default: "4GiB", in: (1 << 20)...(1 << 50),
+        "bytes of durable jobs and results on disk before durable jobs get 503")
+    package let resultRetention = Setting.time(
+        "result-retention", default: "24h", in: .seconds(1) ... .seconds(31_536_000),
+        "how long the result of a durable job is kept, for fetch and for its idempotency_key")
+    package let insecure = SharedSettings.insecure
+    package let config = SharedSettings.config
+    package let keys = SharedSettings.keys
+    package let imageBytes = SharedSettings.imageBytes
+    package let logLevel = SharedSettings.logLevel
+    package let drainTime = SharedSettings.drainTime
 
     package init() {}
 
-    /// What was given, to be read here or handed on to a child.
-    package var given: [GivenOption] {
-        [
-            GivenOption(Keys.clientEndpoint, clientEndpoint), GivenOption(Keys.workerEndpoint, workerEndpoint),
-            GivenOption(Keys.modelsFolder, modelsFolder), GivenOption(Keys.maxJobs, maxJobs),
-            GivenOption(Keys.maxBytes, maxBytes), GivenOption(Keys.maxClientJobs, maxClientJobs),
-            GivenOption(Keys.maxClientBytes, maxClientBytes), GivenOption(Keys.maxCropBytes, maxCropBytes),
-            GivenOption(Keys.maxConnections, maxConnections), GivenOption(Keys.heartbeat, heartbeat),
-            GivenOption(Keys.hangTimeout, hangTimeout), GivenOption(Keys.workerWait, workerWait),
-            GivenOption(Keys.rejoinWait, rejoinWait),
-            GivenOption(Keys.idempotencyRetention, idempotencyRetention),
-            GivenOption(Keys.journal, journal), GivenOption(Keys.journalBytes, journalBytes),
-            GivenOption(Keys.resultRetention, resultRetention), GivenOption(Keys.insecure, insecure),
-        ] + service.given
-    }
-}
-
-/// The settings of `bifrons-router`, validated; `Keys` says what each means.
-package struct RouterSettings: Equatable, Sendable {
-    package var clientEndpoint: String
-    package var workerEndpoint: String
-    package var modelsFolder: String
-    package var maxJobs: Int
-    package var maxBytes: Int
-    package var maxClientJobs: Int
-    package var maxClientBytes: Int
-    package var maxCropBytes: Int
-    package var maxConnections: Int
-    package var imageBytes: Int
-    package var heartbeat: Duration
-    package var hangTimeout: Duration
-    /// Zero: a job does not wait for a model that has no worker.
-    package var workerWait: Duration
-    /// How long a job whose worker was lost alive waits for one to come back.
-    package var rejoinWait: Duration
-    package var idempotencyRetention: Duration
-    /// Nil: there is no journal.
-    package var journal: String?
-    package var journalBytes: Int
-    package var resultRetention: Duration
-    package var drainTime: Duration
-    package var insecure: Bool
-    /// The folder of keys; nil: no encryption, and everybody may do everything.
-    package var keys: String?
-    package var logLevel: Logger.Level
-
-    /// Reads the command line, then the environment, then the file of `--config`.
-    package init(
-        _ options: RouterOptions = RouterOptions.none,
-        environment: [String: String] = Environment.ofProcess
-    ) throws(SettingsError) {
-        try self.init(SettingsLayers(options.given, environment: environment))
-    }
-
-    init(_ layers: SettingsLayers) throws(SettingsError) {
-        clientEndpoint = try layers.read(Keys.clientEndpoint)
-        workerEndpoint = try layers.read(Keys.workerEndpoint)
-        modelsFolder = try layers.read(Keys.modelsFolder)
-        maxJobs = try layers.read(Keys.maxJobs)
-        maxBytes = try layers.read(Keys.maxBytes)
-        maxClientJobs = try layers.read(Keys.maxClientJobs)
-        maxClientBytes = try layers.read(Keys.maxClientBytes)
-        maxCropBytes = try layers.read(Keys.maxCropBytes)
-        maxConnections = try layers.read(Keys.maxConnections)
-        imageBytes = try layers.read(Keys.imageBytes)
-        heartbeat = try layers.read(Keys.heartbeat)
-        hangTimeout = try layers.read(Keys.hangTimeout)
-        workerWait = try layers.read(Keys.workerWait)
-        rejoinWait = try layers.read(Keys.rejoinWait)
-        idempotencyRetention = try layers.read(Keys.idempotencyRetention)
-        journal = try layers.optional(Keys.journal)
-        journalBytes = try layers.read(Keys.journalBytes)
-        resultRetention = try layers.read(Keys.resultRetention)
-        drainTime = try layers.read(Keys.drainTime)
-        insecure = try layers.read(Keys.insecure)
-        keys = try layers.optional(Keys.keys)
-        logLevel = try layers.read(Keys.logLevel)
-
-        if !insecure, keys == nil {
-            for key in [Keys.clientEndpoint, Keys.workerEndpoint] {
-                let endpoint = try layers.read(key)
-                guard Endpoint(endpoint, for: .bind)?.isLocal != true else { continue }
-                throw SettingsError(
-                    setting: key.name,
-                    "\(layers.source(of: key)) is \(endpoint), where other machines can connect without encryption; "
-                        + "listen on 127.0.0.1 or on an ipc:// path, give --keys, or allow it with --insecure")
+    /// Refuses to listen where others can connect without encryption, two sockets at one endpoint, and bounds that leave no
+    /// room for one image.
+    package static func check(_ values: RouterSettings) throws(SettingsError) {
+        if !values.insecure, values.keys == nil {
+            for endpoint in [\RouterSchema.clientEndpoint, \.workerEndpoint]
+            where Endpoint(values[dynamicMember: endpoint], for: .bind)?.isLocal != true {
+                throw values.mistake(
+                    endpoint,
+                    ", where other machines can connect without encryption; listen on 127.0.0.1 or on an ipc:// path, "
+                        + "give --keys, or allow it with --insecure")
             }
         }
-        if clientEndpoint == workerEndpoint, !clientEndpoint.hasSuffix(":*") {
-            throw SettingsError(
-                setting: Keys.workerEndpoint.name,
-                "\(layers.source(of: Keys.workerEndpoint)) is \(workerEndpoint), the client-endpoint too; choose two")
+        if values.clientEndpoint == values.workerEndpoint, !values.clientEndpoint.hasSuffix(":*") {
+            throw values.mistake(\.workerEndpoint, ", the client-endpoint too; choose two")
         }
-        for (key, bytes) in [(Keys.maxBytes, maxBytes), (Keys.maxClientBytes, maxClientBytes)] where bytes < imageBytes
-        {
-            throw SettingsError(
-                setting: key.name,
-                "\(layers.source(of: key)) is \(bytes) bytes, less than one image of image-bytes "
-                    + "(\(imageBytes)); raise the one or lower the other")
-        }
+        try values.requireRoom(\.maxBytes, forAnImageOf: values.imageBytes)
+        try values.requireRoom(\.maxClientBytes, forAnImageOf: values.imageBytes)
     }
 }
+
+/// The command line of `bifrons-router`.
+package typealias RouterOptions = SettingOptions<RouterSchema>
+/// The settings of `bifrons-router`, validated.
+package typealias RouterSettings = SettingValues<RouterSchema>

@@ -2,35 +2,31 @@ import ArgumentParser
 import Logging
 
 /// What people are told of a setting: in `--help`, in errors and in the table of the README.
-package struct SettingDescription: Equatable, Sendable {
-    /// The name on the command line behind `--`, and the key in the file; see ``environmentName`` for the third place.
-    package let name: String
-    /// The default, as somebody would write it; nil if there is none.
-    package let defaultText: String?
-    /// What may be written, to follow "must be".
-    package let allowed: String
-    /// What the setting does, in a few words.
-    package let meaning: String
-    /// What a shell may complete a value with.
-    let completion: Completion
-
-    enum Completion: Equatable {
-        case nothing, file, folder
-        case words([String])
+struct SettingDescription: Sendable {
+    enum Form {
+        case value
+        /// Several values: the option is given several times, or they stand in one text with commas between them.
+        case list
+        /// `--name` or `--no-name`.
+        case flag
     }
+
+    /// The name on the command line behind `--`, and the key in the file; see ``environmentName`` for the third place.
+    let name: String
+    /// The default, as somebody would write it; nil if there is none, or if it is not the same everywhere.
+    let defaultText: String?
+    /// What may be written, with its range and unit, to follow "must be".
+    let allowed: String
+    /// What the setting does, in a few words.
+    let meaning: String
+    let completion: CompletionKind
+    var form: Form
+    /// Whether each process needs its own, so that `bifrons up` decides on it and does not hand one on to all.
+    var isIndividual = false
 
     /// The name in the environment: `BIFRONS_CLIENT_ENDPOINT` for `client-endpoint`.
-    package var environmentName: String {
+    var environmentName: String {
         "BIFRONS_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
-    }
-
-    var completionKind: CompletionKind {
-        switch completion {
-        case .nothing: .default
-        case .file: .file()
-        case .folder: .directory
-        case .words(let words): .list(words)
-        }
     }
 
     var help: ArgumentHelp {
@@ -38,22 +34,87 @@ package struct SettingDescription: Equatable, Sendable {
     }
 }
 
-/// A setting: its description, and how its text becomes a value.
-package struct Setting<Value: Sendable>: Sendable {
-    package let description: SettingDescription
-    /// The value that a text stands for; nil if it is not an allowed one.
-    let parse: @Sendable (String) -> Value?
+/// A setting, whatever its values are.
+protocol DeclaredSetting: Sendable {
+    associatedtype Value: Sendable
 
-    init(
-        _ name: String, default defaultText: String?, _ meaning: String, allowed: String,
-        completion: SettingDescription.Completion = .nothing, parse: @escaping @Sendable (String) -> Value?
-    ) {
-        description = SettingDescription(
-            name: name, defaultText: defaultText, allowed: allowed, meaning: meaning, completion: completion)
-        self.parse = parse
+    var description: SettingDescription { get }
+
+    /// The value that somebody set, or the default.
+    /// - Throws: if what somebody set is not allowed, or if there is neither.
+    func value(in layers: SettingsLayers) throws(SettingsError) -> Value
+}
+
+/// The one declaration of a setting: what people are told of it, which texts are allowed, what value they become, and what
+/// holds when there are none.
+package struct Setting<Value: Sendable>: DeclaredSetting {
+    var description: SettingDescription
+    /// The value that texts stand for; nil if they are not allowed. There is one text, or of a list any number.
+    let parse: @Sendable (_ texts: [String]) -> Value?
+    /// The value without any text, of a process with this environment; nil if it cannot do without.
+    var fallback: @Sendable (_ environment: [String: String]) -> Value?
+
+    /// The same setting; nil when nobody sets it.
+    var optional: Setting<Value?> {
+        Setting<Value?>(
+            description: description, parse: { [parse] in parse($0).map(Optional.some) }, fallback: { _ in .some(nil) })
     }
 
-    var name: String { description.name }
+    /// The same setting, which may have several values.
+    var list: Setting<[Value]> {
+        var description = description
+        description.form = .list
+        return Setting<[Value]>(
+            description: description,
+            parse: { [parse] texts in
+                let parts = texts.flatMap { $0.split(separator: ",").map(String.init) }
+                let values = parts.compactMap { parse([$0]) }
+                return values.isEmpty || values.count < parts.count ? nil : values
+            }, fallback: { [fallback] in fallback($0).map { [$0] } })
+    }
+
+    /// The same setting, with a default that is not the same everywhere.
+    func otherwise(_ fallback: @escaping @Sendable (_ environment: [String: String]) -> Value) -> Setting {
+        var setting = self
+        setting.fallback = fallback
+        return setting
+    }
+
+    /// The same setting, of which each process needs its own.
+    var individual: Setting {
+        var setting = self
+        setting.description.isIndividual = true
+        return setting
+    }
+
+    func value(in layers: SettingsLayers) throws(SettingsError) -> Value {
+        let name = description.name
+        if let (texts, place) = layers.find(description) {
+            if let value = parse(texts) { return value }
+            throw SettingsError(
+                setting: name, "\(place) is '\(texts.joined(separator: ","))'; it must be \(description.allowed)")
+        }
+        if let value = fallback(layers.environment) { return value }
+        throw SettingsError(
+            setting: name,
+            "no \(name) is set (\(description.meaning)); give --\(name), \(description.environmentName) "
+                + "or '\(name)' in the file of --config")
+    }
+}
+
+extension Setting {
+    /// A setting of one text, with or without a default.
+    init(
+        _ name: String, default defaultText: String?, _ meaning: String, allowed: String,
+        completion: CompletionKind = .default, form: SettingDescription.Form = .value,
+        parse: @escaping @Sendable (String) -> Value?
+    ) {
+        self.init(
+            description: SettingDescription(
+                name: name, defaultText: defaultText, allowed: allowed, meaning: meaning, completion: completion,
+                form: form),
+            parse: { $0.count == 1 ? parse($0[0]) : nil }, fallback: { _ in defaultText.flatMap(parse) })
+    }
 }
 
 extension Setting<String> {
@@ -62,11 +123,11 @@ extension Setting<String> {
     }
 
     static func file(_ name: String, _ meaning: String) -> Setting {
-        Setting(name, default: nil, meaning, allowed: "a text", completion: .file) { $0.isEmpty ? nil : $0 }
+        Setting(name, default: nil, meaning, allowed: "a text", completion: .file()) { $0.isEmpty ? nil : $0 }
     }
 
     static func folder(_ name: String, default text: String? = nil, _ meaning: String) -> Setting {
-        Setting(name, default: text, meaning, allowed: "a text", completion: .folder) { $0.isEmpty ? nil : $0 }
+        Setting(name, default: text, meaning, allowed: "a text", completion: .directory) { $0.isEmpty ? nil : $0 }
     }
 
     /// A name as the protocols carry it.
@@ -78,7 +139,7 @@ extension Setting<String> {
 
     static func choice(_ name: String, default text: String? = nil, of choices: [String], _ meaning: String) -> Setting
     {
-        Setting(name, default: text, meaning, allowed: choices.joined(separator: " or "), completion: .words(choices)) {
+        Setting(name, default: text, meaning, allowed: choices.joined(separator: " or "), completion: .list(choices)) {
             choices.contains($0) ? $0 : nil
         }
     }
@@ -92,7 +153,9 @@ extension Setting<String> {
 }
 
 extension Setting<Int> {
-    static func count(_ name: String, default value: Int?, in range: ClosedRange<Int>, _ meaning: String) -> Setting {
+    static func count(
+        _ name: String, default value: Int? = nil, in range: ClosedRange<Int>, _ meaning: String
+    ) -> Setting {
         Setting(
             name, default: value.map { "\($0)" }, meaning,
             allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -123,7 +186,7 @@ extension Setting<Duration> {
 
 extension Setting<Bool> {
     static func flag(_ name: String, _ meaning: String) -> Setting {
-        Setting(name, default: "false", meaning, allowed: "true or false") { text in
+        Setting(name, default: "false", meaning, allowed: "true or false", form: .flag) { text in
             switch text.lowercased() {
             case "true", "yes", "1": true
             case "false", "no", "0": false
@@ -138,7 +201,7 @@ extension Setting<Logger.Level> {
         Setting(
             name, default: level.rawValue, meaning,
             allowed: Logger.Level.allCases.map(\.rawValue).joined(separator: ", "),
-            completion: .words(Logger.Level.allCases.map(\.rawValue)), parse: Logger.Level.init(rawValue:))
+            completion: .list(Logger.Level.allCases.map(\.rawValue)), parse: Logger.Level.init(rawValue:))
     }
 }
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ProcessSupport
 
 /// The file of `--config`: one JSON object, its keys the settings' names, its values texts, numbers, booleans or lists.
 ///
@@ -35,23 +36,27 @@ enum SettingsFile {
         }
     }
 
+    /// The texts by the settings' names.
     static func read(_ path: String) throws(SettingsError) -> [String: [String]] {
+        let config = SharedSettings.config.description.name
         guard let data = FileManager.default.contents(atPath: path) else {
             throw SettingsError(
-                setting: Keys.config.name, "cannot read the settings file \(path); check that it exists and may be read"
-            )
+                setting: config, "cannot read the settings file \(path); check that it exists and may be read")
         }
         guard let entries = try? JSONDecoder().decode([String: Entry].self, from: data) else {
             throw SettingsError(
-                setting: Keys.config.name,
+                setting: config,
                 "the settings file \(path) is not JSON; write an object such as {\"client-endpoint\": \"tcp://127.0.0.1:5555\"}"
             )
         }
-        let known = Set(SettingsTable.all.map(\.name))
+        let programs: [any SettingsSchema.Type] = [
+            RouterSchema.self, WorkerSchema.self, GatewaySchema.self, ClientSchema.self, ClusterSchema.self,
+        ]
+        let known = programs.flatMap { $0.all.map { $0.description.name } }.filter { $0 != config }
         var values: [String: [String]] = [:]
         for (name, entry) in entries.sorted(by: { $0.key < $1.key }) {
-            guard known.contains(name), name != Keys.config.name else {
-                let suggestion = SettingsTable.closest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+            guard known.contains(name) else {
+                let suggestion = Suggestion.closest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
                 throw SettingsError(setting: name, "there is no setting '\(name)', which \(path) sets\(suggestion)")
             }
             guard let texts = entry.texts else {

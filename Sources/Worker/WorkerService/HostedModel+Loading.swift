@@ -144,6 +144,7 @@ extension Box {
 extension WorkerSettings {
     var decodeLimits: DecodeLimits {
         DecodeLimits(
-            bytes: imageBytes, pixels: imagePixels, scans: imageScans, memory: imageMemory, time: imageTime)
+            bytes: self.imageBytes, pixels: self.imagePixels, scans: self.imageScans, memory: self.imageMemory,
+            time: self.imageTime)
     }
 }

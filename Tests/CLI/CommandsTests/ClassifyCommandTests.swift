@@ -1,6 +1,6 @@
 import ArgumentParser
 import BifronsWire
-import Settings
+import ProcessSupport
 import Testing
 
 @testable import Commands

@@ -2,7 +2,7 @@ import BifronsWire
 import Glibc
 import ImageDecoding
 import ImageDrawing
-import Settings
+import ProcessSupport
 import TestImages
 import Testing
 

@@ -1,5 +1,5 @@
 import Glibc
-import Settings
+import ProcessSupport
 import TestImages
 import Testing
 

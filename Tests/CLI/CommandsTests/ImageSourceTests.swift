@@ -1,6 +1,6 @@
 import Glibc
+import ProcessSupport
 import Reactor
-import Settings
 import Testing
 
 @testable import Commands

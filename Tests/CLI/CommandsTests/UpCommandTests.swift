@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct UpCommandTests {
     private func hint(_ arguments: [String], program: String = "bifrons") throws -> String {
-        UpCommand.hint(try ClusterSettings(ClusterOptions.parse(arguments), environment: [:]), program: program)
+        UpCommand.hint(try ClusterSettings(ClusterOptions.parse(arguments).given, environment: [:]), program: program)
     }
 
     @Test func hintNamesTheRouter() throws {

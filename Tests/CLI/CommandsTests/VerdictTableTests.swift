@@ -1,5 +1,5 @@
 import BifronsWire
-import Settings
+import ProcessSupport
 import Testing
 
 @testable import Commands

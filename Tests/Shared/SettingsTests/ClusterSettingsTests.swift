@@ -1,11 +1,13 @@
 import ArgumentParser
+import Logging
+import ProcessSupport
 import Testing
 
 @testable import Settings
 
 @Suite struct ClusterSettingsTests {
     private func cluster(_ arguments: [String], environment: [String: String] = [:]) throws -> ClusterSettings {
-        try ClusterSettings(ClusterOptions.parse(arguments), environment: environment)
+        try ClusterSettings(ClusterOptions.parse(arguments).given, environment: environment)
     }
 
     @Test func upHandsItsSettingsOn() throws {
@@ -19,10 +21,29 @@ import Testing
         #expect(settings.workerArguments == ["--threads=2", "--decode-threads=4", "--log-level=debug"])
         #expect(settings.gatewayArguments == ["--http-port=0", "--insecure", "--log-level=debug"])
         // What is handed on is what the children read.
-        let router = try RouterSettings(RouterOptions.parse(settings.routerArguments), environment: [:])
-        #expect(router == settings.router)
-        let worker = try WorkerSettings(WorkerOptions.parse(settings.workerArguments + ["--model=m"]), environment: [:])
+        let router = try RouterSettings(RouterOptions.parse(settings.routerArguments).given, environment: [:])
+        #expect(router.clientEndpoint == settings.router.clientEndpoint && router.insecure && settings.router.insecure)
+        #expect(router.logLevel == .debug && settings.router.logLevel == .debug)
+        let arguments = settings.workerArguments + ["--model=m"]
+        let worker = try WorkerSettings(WorkerOptions.parse(arguments).given, environment: [:])
         #expect(worker.threads == 2 && worker.decodeThreads == 4)
+    }
+
+    @Test(arguments: ["--model", "--router", "--name", "--resolve-interval"])
+    func upDecidesItselfOnWhatEachChildNeedsForItself(option: String) {
+        #expect(throws: (any Error).self) { try ClusterOptions.parse([option, "1s"]) }
+    }
+
+    @Test func clusterOfACommandHasItsKeysAndItsFileButNothingElse() throws {
+        let given = try ClientOptions.parse(["--keys=k", "--image-bytes=7"]).given
+        let settings = try ClusterSettings.temporary(folder: "/tmp/a", given, environment: [:])
+        #expect(
+            settings.routerArguments
+                == [
+                    "--client-endpoint=ipc:///tmp/a/clients", "--worker-endpoint=ipc:///tmp/a/workers", "--keys=k",
+                    "--log-level=error",
+                ])
+        #expect(settings.gatewayArguments == nil && settings.clientPeer == "ipc:///tmp/a/clients")
     }
 
     @Test func upKeepsEveryCoreAtWorkUnlessItIsTold() throws {

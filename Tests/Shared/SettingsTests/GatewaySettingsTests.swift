@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct GatewaySettingsTests {
     private func gateway(_ arguments: [String]) throws -> GatewaySettings {
-        try GatewaySettings(GatewayOptions.parse(arguments), environment: [:])
+        try GatewaySettings(GatewayOptions.parse(arguments).given, environment: [:])
     }
 
     @Test(arguments: ["127.0.0.1", "127.8.0.1", "localhost", "::1"])

@@ -20,7 +20,7 @@ import Testing
     private func router(
         _ arguments: [String] = [], environment: [String: String] = [:]
     ) throws -> RouterSettings {
-        try RouterSettings(RouterOptions.parse(arguments), environment: environment)
+        try RouterSettings(RouterOptions.parse(arguments).given, environment: environment)
     }
 
     private func refusal(_ arguments: [String] = [], environment: [String: String] = [:]) -> String? {

@@ -1,11 +1,12 @@
 import ArgumentParser
+import ProcessSupport
 import Testing
 
 @testable import Settings
 
 @Suite struct WorkerSettingsTests {
     private func worker(_ arguments: [String], environment: [String: String] = [:]) throws -> WorkerSettings {
-        try WorkerSettings(WorkerOptions.parse(arguments), environment: environment)
+        try WorkerSettings(WorkerOptions.parse(arguments).given, environment: environment)
     }
 
     @Test func workerNeedsAModel() {

@@ -3,14 +3,18 @@ import Glibc
 
 /// The name of a file as the system has it: bytes, which need not be UTF-8.
 package struct FileName: Hashable, Sendable, ExpressibleByArgument {
+    /// The name, without a zero byte at the end.
     package var bytes: [UInt8]
 
+    /// Shells complete it with the names of files.
     package static var defaultCompletionKind: CompletionKind { .file() }
 
+    /// A name that the system told.
     package init(bytes: [UInt8]) {
         self.bytes = bytes
     }
 
+    /// A name that is UTF-8.
     package init(_ text: String) {
         bytes = Array(text.utf8)
     }

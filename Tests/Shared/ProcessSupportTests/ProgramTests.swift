@@ -1,9 +1,11 @@
 import ArgumentParser
 import Testing
 
-@testable import Settings
+@testable import ProcessSupport
 
 @Suite struct ProgramTests {
+    private struct Mistake: UsageError {}
+
     private struct Command: ParsableCommand {
         @Option var number: Int
     }
@@ -13,7 +15,7 @@ import Testing
             let error = #expect(throws: (any Error).self) { try Command.parse(arguments) }
             #expect(error.map { Program.status(Command.self, $0) } == 2)
         }
-        #expect(Program.status(Command.self, SettingsError(setting: "a", "b")) == 2)
+        #expect(Program.status(Command.self, Mistake()) == 2)
         #expect(Program.status(Command.self, ValidationError("")) == 2)
     }
 

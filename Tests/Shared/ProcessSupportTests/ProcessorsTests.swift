@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Settings
+@testable import ProcessSupport
 
 @Suite struct ProcessorsTests {
     @Test func thereIsOneAtLeast() {

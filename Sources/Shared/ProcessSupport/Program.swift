@@ -32,9 +32,9 @@ package enum Program {
         guard !names.isEmpty, let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"),
             !names.contains(word)
         else { return nil }
-        let near = names.map { (SettingsTable.distance($0, word), $0) }.filter { $0.0 <= 2 }.min { $0.0 < $1.0 }?.1
         return "there is no command '\(FileName(argument: word).text)'; "
-            + (near.map { "did you mean '\($0)'?" } ?? "the commands are \(names.joined(separator: ", "))")
+            + (Suggestion.closest(to: word, among: names).map { "did you mean '\($0)'?" }
+                ?? "the commands are \(names.joined(separator: ", "))")
     }
 
     private static func run<Command: ParsableCommand>(
@@ -56,7 +56,7 @@ package enum Program {
 
     /// The exit status for an error that a command threw.
     package static func status<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Int32 {
-        if error is SettingsError { return usageStatus }
+        if error is any UsageError { return usageStatus }
         let code = command.exitCode(for: error)
         return code == .validationFailure ? usageStatus : code.rawValue
     }
@@ -71,6 +71,9 @@ package enum Program {
         exit(status)
     }
 }
+
+/// An error of whoever wrote the command line or the settings: the process ends with ``Program/usageStatus``.
+package protocol UsageError: Error {}
 
 /// Writes a line to the standard error, at once.
 package func printError(_ line: String) {
