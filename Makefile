@@ -27,7 +27,7 @@ SOAK ?= .cache/soak
 # The output of make data-report. It contains copies of the images, so it is written where git ignores it
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
+.PHONY: help demo docs test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
 .PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean bench-peers
 
 help: ## list the tasks
@@ -42,6 +42,10 @@ test: packages engine ## build with layering checked, run all tests
 	swift test --skip-build --disable-xctest
 	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Corpus Tests/Documentation/tests Benchmarks/peers/tests \
 		Models/training/tests --ignore Models/training/tests/with_torch
+
+docs: packages ## build the documentation of the Swift libraries into .build/documentation; a broken link is an error
+	swift build --target BifronsClient $(layering)
+	@scripts/docs
 
 test-tsan: packages engine ## run the Swift tests under the thread sanitizer
 	@scripts/sanitize thread

@@ -79,13 +79,15 @@ let package = Package(
     ],
     targets: [
         // Shared by the processes.
-        module("BifronsWire", in: "Shared"),
+        module("Hexadecimal", in: "Shared"),
+        module("Files", in: "Shared"),
+        module("BifronsWire", in: "Shared", ["Hexadecimal"]),
         module("BifronsZeroMQ", in: "Shared", ["CLinux", "CZeroMQ"]),
         module("Reactor", in: "Shared", ["BifronsWire", "BifronsZeroMQ", "CLinux"]),
-        module("Keyring", in: "Shared", ["BifronsZeroMQ"]),
+        module("Keyring", in: "Shared", ["BifronsZeroMQ", "Files"]),
         module("ProcessSupport", in: "Shared", ["CLinux", arguments]),
         module("Settings", in: "Shared", ["ProcessSupport", arguments, configuration, logging]),
-        module("Hashing", in: "Shared", ["CCrypto"]),
+        module("Hashing", in: "Shared", ["CCrypto", "Hexadecimal"]),
 
         // The router.
         module("RouterCore", in: "Router", ["BifronsWire", deque, heap, histogram]),
@@ -93,29 +95,29 @@ let package = Package(
         module(
             "RouterService", in: "Router",
             [
-                "BifronsWire", "BifronsZeroMQ", "Hashing", "Journal", "Keyring", "Reactor", "RouterCore", "Settings",
-                logging,
+                "BifronsWire", "BifronsZeroMQ", "Files", "Hashing", "Journal", "Keyring", "Reactor", "RouterCore",
+                "Settings", logging,
             ]),
 
         // A worker.
         module("WorkerCore", in: "Worker", ["BifronsWire"]),
-        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG"]),
-        module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Hashing", "ImageDecoding"]),
+        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "Hexadecimal"]),
+        module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
         module(
             "WorkerService", in: "Worker",
             [
-                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Keyring", "Reactor",
-                "Settings", "WorkerCore", logging,
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "Hexadecimal", "ImageDecoding", "Inference", "Keyring",
+                "Reactor", "Settings", "WorkerCore", logging,
             ]),
 
         // The HTTP gateway, and the client module that it shares with the command line.
         module("BifronsClient", in: "Client", ["BifronsWire", "BifronsZeroMQ", "Reactor"]),
-        module("FormData", in: "Gateway"),
+        module("FormData", in: "Gateway", ["Hexadecimal"]),
         module(
             "Gateway", in: "Gateway",
             [
-                "BifronsClient", "BifronsWire", "CPages", "FormData", "Hashing", "Keyring", "Reactor", "Settings",
-                httpTypes, hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
+                "BifronsClient", "BifronsWire", "CPages", "Files", "FormData", "Hashing", "Hexadecimal", "Keyring",
+                "Reactor", "Settings", httpTypes, hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
             ]),
 
         // The command line.
@@ -143,6 +145,8 @@ let package = Package(
         module("TestImages", in: "Testing", ["CTestImages"]),
         module("TestKit", in: "Testing", ["BifronsWire"]),
 
+        tests("HexadecimalTests", in: "Shared", ["Hexadecimal"]),
+        tests("FilesTests", in: "Shared", ["Files"]),
         tests("WireTests", in: "Shared", ["BifronsWire", "TestKit"]),
         tests("ZeroMQTests", in: "Shared", ["BifronsZeroMQ"]),
         tests("ReactorTests", in: "Shared", ["BifronsWire", "BifronsZeroMQ", "Reactor"]),
@@ -158,7 +162,8 @@ let package = Package(
         tests("WorkerCoreTests", in: "Worker", ["BifronsWire", "TestKit", "WorkerCore"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
         tests(
-            "InferenceTests", in: "Worker", ["Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"],
+            "InferenceTests", in: "Worker",
+            ["Files", "Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"],
             exclude: ["Fixtures"]),
         tests(
             "WorkerServiceTests", in: "Worker",

@@ -40,12 +40,12 @@ struct BenchCommand: AsyncParsableCommand {
             }
             if let omission = load.omission { printError("bifrons: \(omission)") }
             let measurement = try await Submission.withService(settings) { client in
-                let header = Submission.header(settings)
+                let options = try Submission.options(settings)
                 let start = MonotonicClock.now() + .seconds(warmUp)
                 let measurement = Measurement(from: start, to: start + .seconds(seconds))
                 await measurement.load(concurrency: concurrency) { index in
                     do {
-                        let reply = try await client.classify(pictures[index % pictures.count], header: header)
+                        let reply = try await client.classify(pictures[index % pictures.count], options)
                         return reply.document.status.rawValue.description
                     } catch {
                         return Submission.failure(error).document.error?.code ?? "failed"

@@ -71,7 +71,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         _ sources: [ImageSource], _ settings: ClientSettings, _ drawings: Drawings?, _ client: BifronsClient
     ) async throws -> Int32 {
         let start = MonotonicClock.now()
-        let header = Submission.header(settings)
+        let options = try Submission.options(settings)
         let limit = Submission.largestImage(settings)
         var tally = Tally()
         var bar = ProgressBar(total: sources.count)
@@ -87,7 +87,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         await inOrder(sources, window: window) { source in
             do {
                 let image = try source.read(limit: limit)
-                let reply = try await Submission.untilAdmitted(header) { try await client.classify(image, header: $0) }
+                let reply = try await client.classify(image, options, patience: Submission.patience)
                 let problem = Self.draw(source, image, reply.document, drawings)
                 return (name: source.name, bytes: reply.bytes, document: reply.document, undrawn: problem)
             } catch {

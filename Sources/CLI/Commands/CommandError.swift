@@ -1,14 +1,12 @@
 import ArgumentParser
 import BifronsClient
 import BifronsWire
+import Glibc
 import Keyring
 import ProcessSupport
 
 /// The reason why a command failed, in one sentence for the person who typed it.
 struct CommandError: Error, Equatable, CustomStringConvertible {
-    /// The exit status if no service can be reached (EX_UNAVAILABLE of sysexits.h).
-    static let noServiceStatus: Int32 = 69
-
     let description: String
     let status: Int32
 
@@ -26,7 +24,7 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
             throw ExitCode(error.status)
         } catch let error as ClientError {
             printError("bifrons: \(error)")
-            throw ExitCode(error.isNoService ? noServiceStatus : 1)
+            throw ExitCode(error.isNoService ? EX_UNAVAILABLE : 1)
         } catch let error as KeyringError {
             printError("bifrons: \(error)")
             throw ExitCode.failure

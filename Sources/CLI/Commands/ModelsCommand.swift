@@ -1,6 +1,7 @@
 import ArgumentParser
 import BifronsClient
 import BifronsWire
+import Glibc
 import Settings
 
 /// The command `bifrons models`.
@@ -26,7 +27,7 @@ struct ModelsCommand: AsyncParsableCommand {
                 if ready, !idle.isEmpty {
                     throw CommandError(
                         "no worker serves \(idle.joined(separator: ", ")); start one with bifrons-worker",
-                        status: CommandError.noServiceStatus)
+                        status: EX_UNAVAILABLE)
                 }
             }
         }

@@ -1,14 +1,14 @@
 import BifronsClient
 import BifronsWire
+import Glibc
 import Keyring
+import ProcessSupport
 import Settings
 
 /// Functions with which commands connect to the service and submit jobs.
 enum Submission {
     /// The longest total wait for a full service. After that its 429 is the answer.
-    private static let patience = Duration.seconds(300)
-    /// The wait after a 429 that does not say how long to wait.
-    private static let defaultRetry = Duration.milliseconds(100)
+    static let patience = Duration.seconds(300)
 
     /// Returns a client of the service.
     ///
@@ -52,30 +52,14 @@ enum Submission {
     /// The largest image in bytes that is submitted. The router does not answer larger ones, but closes the connection.
     static func largestImage(_ settings: ClientSettings) -> Int { settings.imageBytes + Limits.frameSlackBytes }
 
-    static func header(_ settings: ClientSettings) -> RequestHeader {
-        var header = RequestHeader(verb: .classify)
-        header.budgetMilliseconds = settings.budgetMilliseconds
-        header.priority = settings.priority
-        header.policy = settings.policy
-        header.models = settings.models
-        header.requirement = settings.require == "all" ? .all : .any
-        return header
-    }
-
-    /// Submits again until the queue has room, after waiting as long as the service says. Further tries carry the id of
-    /// the refused request, by which the router keeps the request's place.
-    static func untilAdmitted(
-        _ header: RequestHeader, _ submit: (RequestHeader) async throws -> Reply
-    ) async throws -> Reply {
-        var header = header
-        var waited = Duration.zero
-        while true {
-            let reply = try await submit(header)
-            header.id = reply.document.id
-            guard reply.document.status == .tooManyRequests, waited < patience else { return reply }
-            let pause = reply.document.retryAfterMilliseconds.map { Duration.milliseconds($0) } ?? defaultRetry
-            try await Task.sleep(for: pause)
-            waited += pause
+    /// Returns what the settings request for each image.
+    static func options(_ settings: ClientSettings) throws(CommandError) -> ClassifyOptions {
+        do {
+            return try ClassifyOptions(
+                models: settings.models, requirement: settings.require == "all" ? .all : .any, policy: settings.policy,
+                budget: .milliseconds(settings.budgetMilliseconds), priority: settings.priority)
+        } catch {
+            throw CommandError(error.message, status: Program.usageStatus)
         }
     }
 
@@ -114,6 +98,6 @@ struct Tally: Equatable {
     /// The exit status: 0 if all were classified, 1 if some failed, 69 if all failed because there was no service.
     var exitStatus: Int32 {
         if failed == 0 { return 0 }
-        return classified == 0 && unserved == failed ? CommandError.noServiceStatus : 1
+        return classified == 0 && unserved == failed ? EX_UNAVAILABLE : 1
     }
 }

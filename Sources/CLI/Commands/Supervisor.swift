@@ -86,10 +86,6 @@ struct Supervisor {
         case finished
     }
 
-    /// The exit status of a child whose model cannot be served (EX_CONFIG of sysexits.h). Restarting at once would not
-    /// help.
-    static let unfitStatus: Int32 = 78
-
     let children: [Child]
     let timing: Timing
     private var states: [State]
@@ -169,7 +165,7 @@ struct Supervisor {
                 status = 1
                 return [.tell("\(name) \(end) before it was ready; stopping")] + stop(from: .gateway, at: now)
             }
-            if end == .status(Self.unfitStatus) {
+            if end == .status(EX_CONFIG) {
                 unfit.insert(index)
                 states[index] = .restarting(at: now + timing.unfitDelay)
                 let delay = fixed(timing.unfitDelay.milliseconds / 1000, 0)

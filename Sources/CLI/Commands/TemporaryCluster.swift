@@ -37,7 +37,7 @@ final class TemporaryCluster: Sendable {
         } catch {
             throw CommandError(
                 "no router answered, and none can be started: \(error.description)",
-                status: CommandError.noServiceStatus)
+                status: EX_UNAVAILABLE)
         }
         let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
         var timing = Supervisor.Timing()
@@ -76,7 +76,7 @@ final class TemporaryCluster: Sendable {
                 break
             case .finished:
                 throw CommandError(
-                    "no router answered, and none could be started", status: CommandError.noServiceStatus)
+                    "no router answered, and none could be started", status: EX_UNAVAILABLE)
             }
         }
     }

@@ -1,14 +1,9 @@
 public import BifronsWire
 public import BifronsZeroMQ
-import FoundationEssentials
 import Reactor
 import Synchronization
 
-/// A client of Bifrons: any number of requests in flight, to one router or to several.
-///
-///     let client = try BifronsClient()
-///     let reply = try await client.classify(image)
-///     print(reply.document.verdict?.aiProbability ?? .nan)
+/// A client of Bifrons: any number of requests in flight, to one router or to several. <doc:Classifying> shows how it is used.
 ///
 /// A request goes to the connected router that has the fewest of this client's requests; one with an idempotency key to the
 /// same connected router as every other with that key, whichever client has it. If that router's connection ends, the request
@@ -18,14 +13,14 @@ import Synchronization
 public final class BifronsClient: Sendable {
     /// Where the routers are and how patient the client is.
     public struct Options: Sendable {
-        /// The routers' client endpoints.
+        /// The routers' client endpoints: `tcp://HOST:PORT` or `ipc:///PATH`.
         public var routers: [String]
         /// How long a request waits for a router to be connected.
         public var connectTimeout: Duration = .seconds(3)
         /// How long after its budget a request is given up: the router should have answered by then.
         public var grace: Duration = .seconds(1)
         /// Bytes of the largest image that is sent: a router ends the connection of who sends more than its own limit and
-        /// ``Limits/frameSlackBytes``, and that would disturb the other requests.
+        /// `Limits.frameSlackBytes`, and that would disturb the other requests.
         public var largestImage = Limits.imageBytes + Limits.frameSlackBytes
 
         /// Encryption, and who this client is to the routers.
@@ -33,6 +28,7 @@ public final class BifronsClient: Sendable {
 
         var hasKeys: Bool { if case .none = curve { false } else { true } }
 
+        /// - Parameter routers: their client endpoints, at least one; by default that of a router on this machine.
         public init(routers: [String] = ["tcp://127.0.0.1:5555"]) {
             self.routers = routers
         }
@@ -41,16 +37,17 @@ public final class BifronsClient: Sendable {
     /// The routers' endpoints, each once, in the order in which they were given.
     public var routers: [String] { options.routers }
 
-    private let options: Options
-    private let mailbox: Mailbox<Mail>
-    private let gate: Gate
+    let options: Options
+    let mailbox: Mailbox<Mail>
+    let gate: Gate
     private let thread: PlatformThread
-    private let numbers = Atomic<UInt64>(0)
+    let numbers = Atomic<UInt64>(0)
     /// Makes the ids that requests without one of their own get.
-    private let idPrefix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+    let idPrefix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
 
     /// Opens the sockets and starts the thread that serves them. Does not wait for a connection.
-    /// - Throws: if an endpoint is malformed or the system has no more sockets or threads.
+    /// - Parameter options: where the routers are.
+    /// - Throws: ``ClientError`` of the code `failed` if an endpoint is malformed or the system has no more sockets or threads.
     public init(_ options: Options = Options()) throws(ClientError) {
         var options = options
         options.routers = options.routers.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
@@ -82,11 +79,31 @@ public final class BifronsClient: Sendable {
 
     /// Submits an image and waits for its result, whatever the status.
     /// - Parameters:
-    ///   - image: the file's bytes.
-    ///   - header: what is asked; the verb is `classify` whatever it says.
+    ///   - image: the file's bytes. Of more than ``Options/largestImage`` the result is 413 and nothing is sent.
+    ///   - options: what is asked of the picture.
+    ///   - patience: how long a service that is full (status 429) is asked again, as often as it says to come again; zero: not
+    ///     at all. Each try has the whole budget, and the id of the first, by which the router knows whose turn it is.
+    /// - Returns: the result: of the last try, if the service stayed full.
     /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled, and then the router is told.
-    public func classify(_ image: [UInt8], header: RequestHeader = RequestHeader(verb: .classify)) async throws -> Reply
-    {
+    public func classify(
+        _ image: [UInt8], _ options: ClassifyOptions = ClassifyOptions(), patience: Duration = .zero
+    ) async throws -> Reply {
+        var header = options.header
+        var waited = Duration.zero
+        while true {
+            let reply = try await classify(image, header)
+            header.id = reply.document.id
+            guard reply.document.status == .tooManyRequests, waited < patience else { return reply }
+            let pause = Duration.milliseconds(reply.document.retryAfterMilliseconds ?? Self.retryMilliseconds)
+            try await Task.sleep(for: pause)
+            waited += pause
+        }
+    }
+
+    /// When a full service is asked again that does not say when.
+    private static let retryMilliseconds = 100
+
+    private func classify(_ image: [UInt8], _ header: RequestHeader) async throws -> Reply {
         guard image.count <= options.largestImage else {
             let document = ResultDocument(
                 id: header.id,
@@ -95,19 +112,48 @@ public final class BifronsClient: Sendable {
                     "the image has \(image.count) bytes; the client sends at most \(options.largestImage)"))
             return Reply(bytes: document.encoded(), document: document)
         }
-        var header = header
-        header.verb = .classify
-        let bytes = try await request(header, image: image)
-        return Reply(bytes: bytes, document: try decode(bytes) { try Reply.decode(bytes) })
+        return try reply(try await request(header, image: image))
+    }
+
+    /// Asks for the result of a durable job. With several routers all are asked.
+    /// - Parameters:
+    ///   - id: the job's; of several jobs with that id the latest is meant.
+    ///   - owner: on whose behalf a gateway asks; nil: on nobody's.
+    /// - Returns: the result as it was, its status included; 202 while there is none; 404 if the job is not known.
+    /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled.
+    public func fetch(_ id: String, owner: String? = nil) async throws -> Reply {
+        try await ask(.fetch, id, owner)
+    }
+
+    /// Ends an unfinished job, whose own request is then answered with 408. With several routers all are asked.
+    /// - Parameters:
+    ///   - id: the job's; of several jobs with that id the latest is meant.
+    ///   - owner: on whose behalf a gateway asks; nil: on nobody's.
+    /// - Returns: 200 if there was such a job, 404 if not.
+    /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled.
+    public func cancel(_ id: String, owner: String? = nil) async throws -> Reply {
+        try await ask(.cancel, id, owner)
+    }
+
+    private func ask(_ verb: Verb, _ id: String, _ owner: String?) async throws -> Reply {
+        var header = RequestHeader(verb: verb, id: id)
+        header.owner = owner
+        return try reply(try await request(header, image: nil))
+    }
+
+    private func reply(_ bytes: [UInt8]) throws -> Reply {
+        Reply(bytes: bytes, document: try decode(bytes) { try ResultDocument.decode(bytes) })
     }
 
     /// What the router is doing. With several routers, the first that is connected.
+    /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError`.
     public func status() async throws -> StatusReport {
         let bytes = try await report(.status)
         return try decode(bytes) { try StatusReport.decode(bytes) }
     }
 
     /// What is being served. With several routers, by the first that is connected.
+    /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError`.
     public func models() async throws -> ModelsReport {
         let bytes = try await report(.models)
         return try decode(bytes) { try ModelsReport.decode(bytes) }
@@ -118,7 +164,8 @@ public final class BifronsClient: Sendable {
     ///   - timeout: how long the answer may take, connecting included.
     ///   - connectTimeout: how long connecting may take; nil: as long as the answer.
     /// - Returns: the time it took, connecting included.
-    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `keysRefused` if one was there, `noAnswer` if one was and did not answer.
+    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `keysRefused` if one was there, `noAnswer` if one
+    ///   was and did not answer.
     @discardableResult
     public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()
@@ -143,104 +190,6 @@ public final class BifronsClient: Sendable {
         return nil
     }
 
-    /// Sends any request and waits for its answer. With several routers, `fetch` and `cancel` ask all of them: the answer is
-    /// of the one that knows the job, and 404 only if every router says so.
-    /// - Parameters:
-    ///   - header: goes out with what is left of the budget, and with an id if it has none. A budget that the protocol
-    ///     has not, see ``Limits/budgetMilliseconds``, is taken for the nearest one that it has.
-    ///   - image: the image frame; nil for none.
-    /// - Returns: the result frame.
-    /// - Throws: as ``classify(_:header:)``.
-    public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
-        let isOfAJob = header.verb == .fetch || header.verb == .cancel
-        return isOfAJob && routers.count > 1
-            ? try await requestOfJob(header) : try await request(header, image: image, router: nil)
-    }
-
-    /// Sends any request to one router and to no other, and waits for its answer.
-    /// - Parameters:
-    ///   - header: as of ``request(_:image:)``.
-    ///   - image: the image frame; nil for none.
-    ///   - router: where the router stands in ``routers``; nil: any of them.
-    /// - Returns: the result frame.
-    /// - Throws: as ``classify(_:header:)``.
-    public func request(_ header: RequestHeader, image: [UInt8]?, router: Int?) async throws -> [UInt8] {
-        var header = header
-        let budgets = Limits.budgetMilliseconds
-        header.budgetMilliseconds = min(max(header.budgetMilliseconds, budgets.lowerBound), budgets.upperBound)
-        return try await request(
-            header, image: image, router: router, connectTimeout: options.connectTimeout,
-            answerTimeout: .milliseconds(header.budgetMilliseconds) + options.grace)
-    }
-
-    /// Asks every router for a job, which is with one of them at most.
-    /// - Returns: the answer of the one that knows it, as soon as that is there; otherwise one that says why it is not known.
-    /// - Throws: ``ClientError`` if none knows it and one could not be asked: the job may be there.
-    private func requestOfJob(_ header: RequestHeader) async throws -> [UInt8] {
-        try await withThrowingTaskGroup(of: (router: Int, answer: Result<JobAnswer, ClientError>).self) { group in
-            for router in routers.indices {
-                group.addTask {
-                    do {
-                        let bytes = try await self.request(header, image: nil, router: router)
-                        return (router, .success((bytes, try self.outcome(of: bytes).error?.code)))
-                    } catch let error as ClientError {
-                        return (router, .failure(error))
-                    }
-                }
-            }
-            var unknown: [UInt8]?
-            var unsure: [UInt8]?
-            var failures: [Int: ClientError] = [:]
-            for try await (router, answer) in group {
-                switch answer {
-                case .success((let bytes, "unknown_job")): unknown = bytes
-                // The router may have the job, and cannot look now.
-                case .success((let bytes, "journal_unavailable")), .success((let bytes, "queue_full")): unsure = bytes
-                case .success((let bytes, _)):
-                    group.cancelAll()
-                    return bytes
-                case .failure(let error): failures[router] = error
-                }
-            }
-            if let answer = unsure ?? (failures.isEmpty ? unknown : nil) { return answer }
-            let codes = failures.values.map(\.code)
-            let missing = failures.keys.sorted().map { routers[$0] }.joined(separator: ", ")
-            throw ClientError(
-                codes.contains(.noRouter) ? .noRouter : codes.first ?? .failed,
-                "the job '\(header.id ?? "")' may be with a router that did not answer: \(missing); no other knows it")
-        }
-    }
-
-    private typealias JobAnswer = (bytes: [UInt8], code: String?)
-
-    private func request(
-        _ header: RequestHeader, image: [UInt8]?, router: Int?, connectTimeout: Duration, answerTimeout: Duration
-    ) async throws -> [UInt8] {
-        try Task.checkCancellation()
-        let number = numbers.add(1, ordering: .relaxed).newValue
-        var header = header
-        header.id = header.id ?? "\(idPrefix)-\(number)"
-        let outcome: CallOutcome = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let call = Call(
-                    number: number, header: header, image: image, router: router, start: MonotonicClock.now(),
-                    connectTimeout: connectTimeout, answerTimeout: answerTimeout,
-                    end: { continuation.resume(returning: $0) })
-                let isOpen = gate.pass { mailbox.post(.submit(call)) }
-                if !isOpen { continuation.resume(returning: .failed(.closed)) }
-                // The handler below may have run before the call was in the mailbox.
-                if Task.isCancelled { gate.pass { mailbox.post(.cancel(number)) } }
-            }
-        } onCancel: {
-            gate.pass { mailbox.post(.cancel(number)) }
-        }
-        switch outcome {
-        case .answered(let bytes): return bytes
-        case .cancelled: throw CancellationError()
-        case .failed(let error): throw error
-        }
-    }
-
     private func report(_ verb: Verb) async throws -> [UInt8] {
         let bytes = try await request(RequestHeader(verb: verb), image: nil)
         let outcome = try outcome(of: bytes)
@@ -251,59 +200,5 @@ public final class BifronsClient: Sendable {
             )
         }
         return bytes
-    }
-
-    /// What all answers have in common.
-    private struct Outcome: Decodable {
-        let status: Status
-        let error: ResultDocument.Problem?
-    }
-
-    private func outcome(of bytes: [UInt8]) throws -> Outcome {
-        try decode(bytes) { try JSONDecoder().decode(Outcome.self, from: Data(bytes)) }
-    }
-
-    private func decode<Value>(_ bytes: [UInt8], _ body: () throws -> Value) throws -> Value {
-        do {
-            return try body()
-        } catch {
-            throw ClientError(
-                .malformedAnswer,
-                "the router's answer cannot be read; use the same version of router and client (it begins with "
-                    + "'\(String(decoding: bytes.prefix(64), as: UTF8.self))')")
-        }
-    }
-}
-
-/// The answer to a submitted image.
-public struct Reply: Equatable, Sendable {
-    /// The result frame as it came: one JSON object.
-    public let bytes: [UInt8]
-    /// The same, decoded.
-    public let document: ResultDocument
-
-    static func decode(_ bytes: [UInt8]) throws -> ResultDocument {
-        try JSONDecoder().decode(ResultDocument.self, from: Data(bytes))
-    }
-}
-
-extension ClientError {
-    static let closed = ClientError(.closed, "the client was closed; open another to go on")
-}
-
-/// Lets callers through until it is closed. Who passes is done before `close()` returns.
-final class Gate: Sendable {
-    private let isOpen = Mutex(true)
-
-    @discardableResult
-    func pass(_ body: () -> Void) -> Bool {
-        isOpen.withLock { isOpen in
-            if isOpen { body() }
-            return isOpen
-        }
-    }
-
-    func close() {
-        isOpen.withLock { $0 = false }
     }
 }

@@ -2,6 +2,7 @@ public import BifronsWire
 
 /// Why a call has no result of the service, in one sentence.
 public struct ClientError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What went wrong, for programs.
     public enum Code: Equatable, Sendable {
         /// No router could be connected to.
         case noRouter
@@ -19,11 +20,18 @@ public struct ClientError: Error, Equatable, Sendable, CustomStringConvertible {
         case failed
     }
 
+    /// What went wrong, for programs.
     public let code: Code
+    /// What went wrong, where, and what to do: one sentence for people, which may change in any release.
     public let description: String
 
+    /// An error of a code, with the sentence that says what to do.
     public init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
     }
+}
+
+extension ClientError {
+    static let closed = ClientError(.closed, "the client was closed; open another to go on")
 }

@@ -1,3 +1,5 @@
+import Hexadecimal
+
 /// The parameters behind a header field's first word: `name=value; name="value"; name*=charset'language'value`.
 ///
 /// Works on bytes: what clients put there need not be UTF-8, and a quote stays one whatever stands beside it.
@@ -85,10 +87,10 @@ struct Parameters {
                 bytes.append(byte)
                 continue
             }
-            let digits = rest.prefix(2).compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
-            guard digits.count == 2 else { return nil }
-            bytes.append(UInt8(digits[0] << 4 | digits[1]))
-            rest = rest.dropFirst(2)
+            guard let high = rest.popFirst()?.hexadecimalValue, let low = rest.popFirst()?.hexadecimalValue else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
         }
         return bytes
     }

@@ -32,7 +32,7 @@ extension Gateway {
         header.requirement = .all
         let answer = try await router.ask(header, image: file.bytes)
         if let problem = answer.problem { throw problem }
-        let document = try JSONDecoder().decode(ResultDocument.self, from: Data(answer.bytes))
+        let document = try ResultDocument.decode(answer.bytes)
         var models: [String: LegacyResult] = [:]
         for (index, model) in document.models.enumerated() {
             models["model\(index + 1)"] = model.aiProbability.map { LegacyResult($0) }

@@ -1,3 +1,5 @@
+internal import Hexadecimal
+
 /// Percent-encoding of URLs (RFC 3986).
 enum PercentEncoding {
     /// The text that an encoded one stands for; nil if a `%` has no two hexadecimal digits behind it, or if it is not UTF-8.
@@ -9,7 +11,7 @@ enum PercentEncoding {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.next().flatMap(digit), let low = rest.next().flatMap(digit) else { return nil }
+            guard let high = rest.next()?.hexadecimalValue, let low = rest.next()?.hexadecimalValue else { return nil }
             bytes.append(high << 4 | low)
         }
         return String(validating: bytes, as: UTF8.self)
@@ -22,12 +24,8 @@ enum PercentEncoding {
             if byte < 0x80, scalar.isLetter || scalar.isNumber || "-._~".contains(scalar) {
                 encoded.append(scalar)
             } else {
-                encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+                encoded += "%" + [byte].hexadecimal.uppercased()
             }
         }
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 }

@@ -1,6 +1,8 @@
 internal import BifronsWire
+internal import Files
 internal import Glibc
 internal import Hashing
+internal import Hexadecimal
 
 /// Who may use the HTTP API: names, and the SHA-256 of each one's bearer token. The tokens themselves are not kept.
 ///
@@ -34,15 +36,13 @@ struct TokenList: Equatable, Sendable {
             let words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n" }
             guard let name = words.first, !name.hasPrefix("#") else { continue }
             guard words.count == 2 else { throw wrong("has \(words.count) words") }
-            let digits = words[1].utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
-            guard words[1].utf8.count == 2 * SHA256.byteCount, digits.count == 2 * SHA256.byteCount else {
+            guard let hash = [UInt8](hexadecimal: words[1]), hash.count == SHA256.byteCount else {
                 throw wrong("has no hash of 64 hexadecimal digits")
             }
             guard name.utf8.count <= Limits.identifierBytes else {
                 throw wrong("has a name of more than \(Limits.identifierBytes) bytes")
             }
             guard !entries.contains(where: { $0.name == name }) else { throw wrong("has the name of another line") }
-            let hash = stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
             entries.append(Entry(name: String(name), hash: hash))
         }
         self.entries = entries
@@ -50,26 +50,13 @@ struct TokenList: Equatable, Sendable {
 
     /// Reads the list of a file.
     init(path: String) throws(ParseError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw ParseError(description: "cannot read \(path): \(String(cString: strerror(errno)))")
+        guard let bytes = Files.contents(of: path, limit: Self.maxBytes) else {
+            throw ParseError(
+                description: errno == EFBIG
+                    ? "\(path) has more than \(Self.maxBytes) bytes; shorten the list"
+                    : "cannot read \(path): \(Files.reason)")
         }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: Self.maxBytes + 1)
-        var count = 0
-        while count < bytes.count {
-            let read = Glibc.read(descriptor, &bytes[count], bytes.count - count)
-            if read < 0 && errno == EINTR { continue }
-            guard read >= 0 else {
-                throw ParseError(description: "cannot read \(path): \(String(cString: strerror(errno)))")
-            }
-            if read == 0 { break }
-            count += read
-        }
-        guard count <= Self.maxBytes else {
-            throw ParseError(description: "\(path) has more than \(Self.maxBytes) bytes; shorten the list")
-        }
-        try self.init(parsing: Array(bytes[..<count]), source: path)
+        try self.init(parsing: bytes, source: path)
     }
 
     /// Whose token the value of an `Authorization` field bears; nil if it bears none of the list's.

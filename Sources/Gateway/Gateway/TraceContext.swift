@@ -1,3 +1,5 @@
+internal import Hexadecimal
+
 /// What a `traceparent` field says (W3C Trace Context): which trace a request belongs to.
 struct TraceContext: Equatable, Sendable {
     /// 32 hexadecimal digits.
@@ -39,6 +41,5 @@ struct TraceContext: Equatable, Sendable {
 
 /// 16 digits.
 private func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    withUnsafeBytes(of: value.bigEndian) { $0.hexadecimal }
 }

@@ -32,7 +32,7 @@ struct WorkerCommand: ParsableCommand {
         } catch let error as UnfitWorker {
             printError("bifrons-worker: \(error)")
             // Its threads may be at work yet, and must not have the engine's memory taken from under them.
-            _exit(UnfitWorker.exitStatus)
+            _exit(EX_CONFIG)
         }
     }
 }

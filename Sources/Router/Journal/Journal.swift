@@ -12,30 +12,6 @@ internal import Synchronization
 /// takes milliseconds to confirm a write still confirms thousands of jobs per second. The outcome of each order comes
 /// back as mail. While the disk fails, the journal refuses jobs and keeps results for a retry.
 package final class Journal: Sendable {
-    /// The outcome of writing a job.
-    package enum Outcome: Equatable, Sendable {
-        /// The job is on disk.
-        case stored
-        /// The job is on disk, with the result of another job that has the same idempotency key.
-        case known(ResultDocument)
-        /// The job is not stored, because of the job itself.
-        case refused(WireError)
-        /// The job is not stored. The reason completes "the journal cannot be used now: …".
-        case failed(String)
-    }
-
-    /// The lookup result for an id.
-    package enum Found: Equatable, Sendable {
-        /// The job has this result.
-        case result(ResultDocument)
-        /// The job is stored and has no result yet.
-        case running
-        /// No job has this id, or its result has expired.
-        case unknown
-        /// The journal cannot be read, for this reason.
-        case failed(String)
-    }
-
     /// A job without a result that an earlier run of the router has left.
     package struct Unfinished: Sendable {
         package var job: UInt64
@@ -53,11 +29,11 @@ package final class Journal: Sendable {
     /// A message from the journal's thread.
     package enum Mail: Sendable {
         /// The outcome of `persist`.
-        case persisted(job: UInt64, Outcome)
+        case persisted(job: UInt64, JournalOutcome)
         /// The outcome of `record`: the result is on disk, or the write failed and will be retried.
         case recorded(job: UInt64, failure: String?)
         /// The lookup result of `find`.
-        case found(token: Int, Found)
+        case found(token: Int, JournalLookupResult)
         /// The unfinished jobs of earlier runs. Sent once, before all other mail from a journal that can be read.
         case recovered([Unfinished])
         /// The disk has begun to fail, for this reason.

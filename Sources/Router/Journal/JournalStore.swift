@@ -93,7 +93,7 @@ struct Transaction: ~Copyable {
     /// - Parameter used: the bytes of images that this transaction has written so far; this call adds its own.
     /// - Returns: the outcome; `.known` if another job with the same idempotency key has a lasting result younger than
     ///   `cutoff`.
-    func insert(_ job: JournalStore.Row, used: inout Int, now: Int64, cutoff: Int64) throws -> Journal.Outcome {
+    func insert(_ job: JournalStore.Row, used: inout Int, now: Int64, cutoff: Int64) throws -> JournalOutcome {
         if let conflict = try conflict(job, cutoff: cutoff) { return .refused(conflict) }
         let known = try knownResult(job, cutoff: cutoff)
         if known == nil {
@@ -127,7 +127,7 @@ struct Transaction: ~Copyable {
 
     /// Returns the lookup result for the latest job with this id that belongs to the owner, or to anybody if the owner
     /// is nil. A result as old as `cutoff` counts as unknown.
-    func find(_ id: String, of jobOwner: JobOwner?, cutoff: Int64) throws -> Journal.Found {
+    func find(_ id: String, of jobOwner: JobOwner?, cutoff: Int64) throws -> JournalLookupResult {
         guard
             let row = try GRDB.Row.fetchOne(
                 db.cachedStatement(
@@ -212,11 +212,11 @@ struct Transaction: ~Copyable {
     }
 
     private static func document(_ bytes: Data) throws -> ResultDocument {
-        try JSONDecoder().decode(ResultDocument.self, from: bytes)
+        try ResultDocument.decode(Array(bytes))
     }
 
     private static func header(_ bytes: Data) throws -> RequestHeader {
-        try bytes.withUnsafeBytes { bytes throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) }
+        try RequestHeader.decode(Array(bytes))
     }
 }
 

@@ -146,16 +146,7 @@ private struct Evidence {
     /// Returns the intersection over union of two boxes; 1 for two central squares.
     private static func overlap(_ first: Box?, _ second: Box?) -> Double {
         guard let first, let second else { return first == second ? 1 : 0 }
-        func shared(_ start: Int32, _ length: Int32, _ otherStart: Int32, _ otherLength: Int32) -> Double {
-            let end = min(Double(start) + Double(length), Double(otherStart) + Double(otherLength))
-            return max(0, end - Double(max(start, otherStart)))
-        }
-        let intersection =
-            shared(first.x, first.width, second.x, second.width)
-            * shared(first.y, first.height, second.y, second.height)
-        func area(_ box: Box) -> Double { Double(box.width) * Double(box.height) }
-        let union = area(first) + area(second) - intersection
-        return union > 0 ? intersection / union : first == second ? 1 : 0
+        return first.overlap(with: second)
     }
 
     /// The region with the highest probability, which decides the verdict; nil if no region has a score.

@@ -17,11 +17,11 @@ struct Recording {
 /// written after it.
 extension RouterCore {
     /// Processes the journal's answer to a `.persist`: the job is on disk, or never will be.
-    mutating func persisted(_ serial: UInt64, _ persistence: Persistence, _ now: Instant) {
+    mutating func persisted(_ serial: UInt64, _ outcome: JournalOutcome, _ now: Instant) {
         // The job's budget may have ended, or it was cancelled.
         guard ledger.contains(serial) else { return }
         let request = ledger[serial]
-        switch persistence {
+        switch outcome {
         case .stored:
             request.isJournalled = true
             acknowledge(request)
@@ -99,7 +99,7 @@ extension RouterCore {
     }
 
     /// Answers a fetch with the journal's lookup result.
-    mutating func found(_ token: Token, _ lookup: LookupResult) {
+    mutating func found(_ token: Token, _ lookup: JournalLookupResult) {
         guard let id = fetching.removeValue(forKey: token) else { return }
         switch lookup {
         case .result(let document):

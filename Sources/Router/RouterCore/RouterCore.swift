@@ -95,11 +95,11 @@ package struct RouterCore {
         /// A request that could not be decoded, with its id if that was readable.
         case malformedRequest(Token, id: String?, WireError)
         /// The outcome of a `.persist`.
-        case persisted(job: UInt64, Persistence)
+        case persisted(job: UInt64, JournalOutcome)
         /// The outcome of a `.record`. After a failure the journal retries on its own.
         case recorded(job: UInt64, failure: String?)
         /// The outcome of a `.find`.
-        case found(Token, LookupResult)
+        case found(Token, JournalLookupResult)
         /// A durable job without a result, left by an earlier run of the router. The token stands for its image. `key`
         /// is the name of the CURVE key with which the job was submitted.
         case recovered(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil, bytes: Int)
@@ -120,26 +120,6 @@ package struct RouterCore {
         case drain
         /// The drain took too long: answers every remaining job with 503.
         case abandon
-    }
-
-    /// The outcome of writing a durable job to the journal.
-    package enum Persistence: Equatable, Sendable {
-        /// The job is on disk.
-        case stored
-        /// The job is stored, together with the result of an earlier job with the same idempotency key.
-        case known(ResultDocument)
-        /// The job is not stored, because of the job itself.
-        case refused(WireError)
-        /// The job is not stored. The reason completes "the journal cannot be used now: …".
-        case failed(String)
-    }
-
-    /// The journal's lookup result for an id.
-    package enum LookupResult: Equatable, Sendable {
-        case result(ResultDocument)
-        case running
-        case unknown
-        case failed(String)
     }
 
     /// The content of a reply to a client.
@@ -250,7 +230,7 @@ package struct RouterCore {
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
-        case .persisted(let job, let persistence): persisted(job &- jobSeed, persistence, now)
+        case .persisted(let job, let outcome): persisted(job &- jobSeed, outcome, now)
         case .recorded(let job, let failure): recorded(job, failure, now)
         case .found(let token, let lookup): found(token, lookup)
         case .recovered(let token, let job, let header, let key, let sha256, let bytes):

@@ -1,9 +1,8 @@
-internal import Journal
 internal import Keyring
 internal import RouterCore
 internal import Settings
 
-// Conversions of the settings' types, the keyring's and the journal's to the core's.
+// Conversions of the settings' and the keyring's types to the core's.
 
 extension RouterCore.Configuration {
     init(_ settings: RouterSettings) {
@@ -31,28 +30,6 @@ extension Principal.Rights {
         case .client: self = .client
         case .gateway: self = .gateway
         case .operator: self = .operator
-        }
-    }
-}
-
-extension RouterCore.Persistence {
-    init(_ outcome: Journal.Outcome) {
-        switch outcome {
-        case .stored: self = .stored
-        case .known(let document): self = .known(document)
-        case .refused(let error): self = .refused(error)
-        case .failed(let reason): self = .failed(reason)
-        }
-    }
-}
-
-extension RouterCore.LookupResult {
-    init(_ found: Journal.Found) {
-        switch found {
-        case .result(let document): self = .result(document)
-        case .running: self = .running
-        case .unknown: self = .unknown
-        case .failed(let reason): self = .failed(reason)
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Files
 internal import FoundationEssentials
 internal import RouterCore
 
@@ -49,25 +50,11 @@ enum EnsembleFile {
         } catch let error as Ensemble.Invalid {
             throw RouterServiceError("the ensemble file \(path) is wrong: \(error.message)")
         } catch let error as DecodingError {
-            throw RouterServiceError("the ensemble file \(path) is wrong: \(describe(error))")
+            throw RouterServiceError("the ensemble file \(path) is wrong: \(error.complaint ?? "it is not JSON")")
         } catch {
             throw RouterServiceError(
                 "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models-folder"
             )
-        }
-    }
-
-    private static func describe(_ error: DecodingError) -> String {
-        func field(_ path: [any CodingKey]) -> String {
-            "'" + path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".") + "'"
-        }
-        switch error {
-        case .keyNotFound(let key, let context): return "\(field(context.codingPath + [key])) is missing"
-        case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-            return "\(field(context.codingPath)) is not a \(type)"
-        case .dataCorrupted(let context):
-            return context.codingPath.isEmpty ? "it is not JSON" : "\(field(context.codingPath)) has a value not known"
-        @unknown default: return "it cannot be read"
         }
     }
 }

@@ -142,9 +142,9 @@ extension RouterService {
         for mail in journal?.mail.drain() ?? [] {
             let now = MonotonicClock.now()
             switch mail {
-            case .persisted(let job, let outcome): handle(.persisted(job: job, .init(outcome)), at: now)
+            case .persisted(let job, let outcome): handle(.persisted(job: job, outcome), at: now)
             case .recorded(let job, let failure): handle(.recorded(job: job, failure: failure), at: now)
-            case .found(let token, let found): handle(.found(token, .init(found)), at: now)
+            case .found(let token, let found): handle(.found(token, found), at: now)
             case .recovered(let jobs):
                 logger.info("journal is open", metadata: ["unfinished": "\(jobs.count)"])
                 for job in jobs {

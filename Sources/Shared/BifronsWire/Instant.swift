@@ -2,24 +2,30 @@
 ///
 /// The cores never read a clock. Their driver passes the time in.
 public struct Instant: Comparable, Hashable, Sendable {
+    /// Nanoseconds from the clock's origin.
     public var nanoseconds: Int64
 
+    /// An instant so many nanoseconds from the clock's origin.
     public init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
+    /// Whether `left` is before `right`.
     public static func < (left: Instant, right: Instant) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 
+    /// The instant so much later; it must be within 292 years of the origin.
     public static func + (instant: Instant, duration: Duration) -> Instant {
         Instant(nanoseconds: instant.nanoseconds + duration.nanoseconds)
     }
 
+    /// The instant so much earlier; it must be within 292 years of the origin.
     public static func - (instant: Instant, duration: Duration) -> Instant {
         Instant(nanoseconds: instant.nanoseconds - duration.nanoseconds)
     }
 
+    /// How long after `earlier` `later` is; negative if it is before.
     public static func - (later: Instant, earlier: Instant) -> Duration {
         .nanoseconds(later.nanoseconds - earlier.nanoseconds)
     }

@@ -1,3 +1,5 @@
+internal import Hexadecimal
+
 /// A strict, allocation-free reader of one JSON text (RFC 8259) in memory.
 ///
 /// The router decodes a header for every job on its only thread. Foundation's decoder costs more there than all the
@@ -231,17 +233,13 @@ struct JSONReader {
             return
         case UInt8(ascii: "u"):
             for _ in 0..<4 {
-                guard Self.hexValue(current) != nil else { throw expected("four hexadecimal digits") }
+                guard current.hexadecimalValue != nil else { throw expected("four hexadecimal digits") }
                 offset += 1
             }
         default:
             offset -= 1
             throw expected("an escape")
         }
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt16? {
-        Character(UnicodeScalar(byte)).hexDigitValue.map(UInt16.init)
     }
 
     /// Returns the text of a string whose escapes are well formed. A lone surrogate becomes U+FFFD.
@@ -271,7 +269,7 @@ struct JSONReader {
             case UInt8(ascii: "r"): units.append(0x0D)
             case UInt8(ascii: "t"): units.append(0x09)
             case UInt8(ascii: "u"):
-                units.append(raw[index + 2..<index + 6].reduce(0) { $0 << 4 | (hexValue($1) ?? 0) })
+                units.append(raw[index + 2..<index + 6].reduce(0) { $0 << 4 | UInt16($1.hexadecimalValue ?? 0) })
                 index += 4
             case let byte: units.append(UInt16(byte))
             }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Hexadecimal
 
 /// Appends JSON to a byte array without intermediate values: the router writes a result for every job on its only
 /// thread.
@@ -36,6 +37,53 @@ struct JSONWriter {
         needsComma = false
     }
 
+    // MARK: Members of an object; none is written for nil
+
+    mutating func member(_ name: StaticString, _ value: String?) {
+        guard let value else { return }
+        key(name)
+        string(value)
+    }
+
+    mutating func member(_ name: StaticString, _ value: Int?) {
+        guard let value else { return }
+        key(name)
+        integer(value)
+    }
+
+    mutating func member(_ name: StaticString, _ value: Double?, decimals: Int = 6) {
+        guard let value else { return }
+        key(name)
+        number(value, decimals: decimals)
+    }
+
+    mutating func member(_ name: StaticString, _ value: Bool) {
+        key(name)
+        boolean(value)
+    }
+
+    /// A member whose value is JSON already.
+    mutating func member(_ name: StaticString, raw value: [UInt8]?) {
+        guard let value else { return }
+        key(name)
+        raw(value)
+    }
+
+    mutating func member<Element>(
+        _ name: StaticString, _ elements: [Element]?, _ body: (inout JSONWriter, Element) -> Void
+    ) {
+        guard let elements else { return }
+        key(name)
+        array(elements, body)
+    }
+
+    mutating func member(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
+        key(name)
+        object(body)
+    }
+
+    // MARK: Values
+
     mutating func string(_ value: String) {
         separate()
         var value = value
@@ -57,7 +105,7 @@ struct JSONWriter {
     mutating func hexadecimal(_ value: [UInt8]) {
         separate()
         bytes.append(UInt8(ascii: "\""))
-        for byte in value { appendHexadecimal(byte) }
+        for byte in value { bytes.append(hexadecimal: byte) }
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -116,19 +164,10 @@ struct JSONWriter {
     private mutating func escape(_ byte: UInt8) {
         if byte < 0x20 {
             bytes.append(contentsOf: "\\u00".utf8)
-            return appendHexadecimal(byte)
+            return bytes.append(hexadecimal: byte)
         }
         if Self.needsEscape(byte) { bytes.append(UInt8(ascii: "\\")) }
         bytes.append(byte)
-    }
-
-    private mutating func appendHexadecimal(_ byte: UInt8) {
-        bytes.append(Self.hexadecimalDigit(byte >> 4))
-        bytes.append(Self.hexadecimalDigit(byte & 15))
-    }
-
-    private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     private mutating func appendDigits(_ value: UInt) {

@@ -5,6 +5,7 @@ public struct JobOwner: Hashable, Sendable {
     /// The owner on whose behalf a gateway submitted the job; nil for none.
     public var owner: String?
 
+    /// An owner: the name of the key that its jobs come with, and on whose behalf a gateway sends them.
     public init(key: String?, owner: String? = nil) {
         self.key = key
         self.owner = owner
@@ -20,9 +21,15 @@ public struct KeyedContent: Equatable, Sendable {
     public var sha256: [UInt8]?
     /// The requested models in alphabetical order; nil for all.
     public var models: [String]?
+    /// Whether a missing model spoils the result.
     public var requirement: RequestHeader.Requirement
+    /// Whether heat maps are asked for.
     public var explain: Bool
 
+    /// What a header asks of an image.
+    /// - Parameters:
+    ///   - header: of the request.
+    ///   - sha256: the 32 bytes of the image's SHA-256; nil if that is not known.
     public init(_ header: RequestHeader, sha256: [UInt8]?) {
         self.sha256 = sha256
         models = header.models?.sorted()
@@ -49,4 +56,24 @@ public struct KeyedContent: Equatable, Sendable {
             "the field 'idempotency_key' has the key of a job with another \(difference); give this job a key of its own"
         )
     }
+}
+
+/// What became of a durable job that was to be written down.
+package enum JournalOutcome: Equatable, Sendable {
+    case stored
+    /// It is written down, with the result that another job with the same key has.
+    case known(ResultDocument)
+    /// It is not written down, because of the job itself.
+    case refused(WireError)
+    /// It is not written down; the reason completes "the journal cannot be used now: …".
+    case failed(String)
+}
+
+/// What the journal knows of an id.
+package enum JournalLookupResult: Equatable, Sendable {
+    case result(ResultDocument)
+    case running
+    case unknown
+    /// It cannot look now, and why.
+    case failed(String)
 }

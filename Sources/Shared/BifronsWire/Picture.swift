@@ -1,15 +1,31 @@
 /// A rectangle in pixels of the upright image.
 public struct Box: Hashable, Sendable {
+    /// The left edge, in pixels from the picture's.
     public var x: Int32
+    /// The upper edge, in pixels from the picture's.
     public var y: Int32
+    /// Pixels across.
     public var width: Int32
+    /// Pixels down.
     public var height: Int32
 
+    /// A box by its upper left corner and its size.
     public init(x: Int32, y: Int32, width: Int32, height: Int32) {
         self.x = x
         self.y = y
         self.width = width
         self.height = height
+    }
+
+    /// Intersection over union with another box, 0 to 1; 1 of two equal ones even if they are empty.
+    package func overlap(with other: Box) -> Double {
+        func shared(_ start: Int32, _ length: Int32, _ otherStart: Int32, _ otherLength: Int32) -> Double {
+            let end = min(Double(start) + Double(length), Double(otherStart) + Double(otherLength))
+            return max(0, end - Double(max(start, otherStart)))
+        }
+        let intersection = shared(x, width, other.x, other.width) * shared(y, height, other.y, other.height)
+        let union = Double(width) * Double(height) + Double(other.width) * Double(other.height) - intersection
+        return union > 0 ? intersection / union : self == other ? 1 : 0
     }
 }
 
@@ -25,6 +41,7 @@ public struct CropSpecification: Hashable, Sendable {
         case centralSquare
     }
 
+    /// Which part of the picture.
     public var kind: Kind
     /// The width of a crop in pixels, at least 1.
     public var width: UInt16
@@ -33,6 +50,12 @@ public struct CropSpecification: Hashable, Sendable {
     /// The version of preprocessing, from file to crop, that the network was made for.
     public var preprocessing: UInt16
 
+    /// A specification: a part of the picture, in so many pixels.
+    /// - Parameters:
+    ///   - kind: which part.
+    ///   - width: pixels of a crop, at least 1.
+    ///   - height: pixels of a crop, at least 1.
+    ///   - preprocessing: the version of the way from file to crop.
     public init(kind: Kind, width: UInt16, height: UInt16, preprocessing: UInt16) {
         self.kind = kind
         self.width = width
@@ -78,8 +101,10 @@ public struct HeatMap: Hashable, Sendable {
     /// The part of the upright image that the network saw, divided evenly into the cells. If the face was turned
     /// upright, the square is turned about its centre as the face is.
     public var square: Box
+    /// Where in the square the evidence is.
     public var evidence: EvidenceMap
 
+    /// A map and the part of the upright picture that it is of.
     public init(square: Box, evidence: EvidenceMap) {
         self.square = square
         self.evidence = evidence
@@ -88,10 +113,15 @@ public struct HeatMap: Hashable, Sendable {
 
 /// What a worker learned about an image file by decoding it.
 public struct ImageInformation: Hashable, Sendable {
+    /// The file formats that are read.
     public enum Format: String, Codable, CaseIterable, Sendable {
-        case jpeg, png
+        /// JPEG, baseline or progressive.
+        case jpeg
+        /// PNG.
+        case png
     }
 
+    /// The file's format.
     public var format: Format
     /// The width of the upright image in pixels.
     public var width: UInt32
@@ -100,6 +130,7 @@ public struct ImageInformation: Hashable, Sendable {
     /// The 32 bytes of the file's SHA-256.
     public var sha256: [UInt8]
 
+    /// What was learned: the format, the upright picture's size in pixels, and the 32 bytes of the file's SHA-256.
     public init(format: Format, width: UInt32, height: UInt32, sha256: [UInt8]) {
         self.format = format
         self.width = width

@@ -12,6 +12,7 @@ public struct RequestFrames: Equatable, Sendable {
 
     /// The number of leading frames that open the reply.
     public var envelopeCount: Int
+    /// How the request is put.
     public var form: Form
     /// The index of the header frame; nil in the bare form.
     public var header: Int?
@@ -22,7 +23,9 @@ public struct RequestFrames: Equatable, Sendable {
     public struct Malformed: Error, Equatable, Sendable {
         /// The number of leading frames that open the reply.
         public var envelopeCount: Int
+        /// How the reply is to be put.
         public var form: Form
+        /// What to answer.
         public var error: WireError
     }
 

@@ -14,16 +14,13 @@ extension RequestHeader {
         }
         var json = JSONWriter(capacity: 256)
         json.object { json in
-            json.key("verb")
-            json.string(verb.rawValue)
+            json.member("verb", verb.rawValue)
             for (name, text) in fields where name != "verb" {
                 json.key(escaping: name)
                 Self.write(text, of: name, &json)
             }
         }
-        self = try json.bytes.withUnsafeBytes { bytes in
-            Result { () throws(Refused) in try Self.decode(bytes) }
-        }.get()
+        self = try Self.decode(json.bytes)
     }
 
     private static let booleans = ["durable", "wait", "explain"]

@@ -1,34 +1,60 @@
 /// What a client may ask a router.
 public enum Verb: String, Hashable, Sendable, CaseIterable {
-    case classify, status, models, fetch, cancel, ping
+    /// An image is to be judged.
+    case classify
+    /// What the router is doing.
+    case status
+    /// What the ensemble names, and what serves it.
+    case models
+    /// The result of a durable job.
+    case fetch
+    /// The end of an unfinished job.
+    case cancel
+    /// An answer at once.
+    case ping
 }
 
 /// The header frame of a version 1 request, with defaults filled in.
 public struct RequestHeader: Equatable, Sendable {
     /// Whether a verdict needs a score of every requested model (`all`) or of at least one (`any`).
     public enum Requirement: String, Equatable, Sendable {
-        case all, any
+        /// Every model asked for must give a score; otherwise there is none (408, 503 or the model's own status).
+        case all
+        /// One model's score is enough for a result (206).
+        case any
     }
 
+    /// What is asked.
     public var verb: Verb
     /// The id that the client chose. For `cancel` and `fetch` it names the job.
     public var id: String?
     /// The milliseconds from the router's receipt of the request to its answer.
     public var budgetMilliseconds = Limits.defaultBudgetMilliseconds
+    /// From 0 to 9, see ``Limits/priorities``; the highest goes first.
     public var priority = Limits.defaultPriority
     /// The requested models, without duplicates; nil for all.
     public var models: [String]?
+    /// Whether a missing model spoils the result.
     public var requirement = Requirement.any
-    public var policy = "default"
+    /// The name of the policy that turns the probability into an action.
+    public var policy = Limits.defaultPolicy
+    /// Whether the job goes to the router's journal before it is acknowledged.
     public var durable = false
+    /// False, with ``durable``: the answer is 202 as soon as the job is journalled. No effect without.
     public var wait = true
+    /// Jobs with the same key are computed once; 1 to ``Limits/identifierBytes`` bytes in UTF-8; nil: none.
     public var idempotencyKey: String?
     /// The owner on whose behalf a gateway asks. Only gateways may set it where keys are in use.
     public var owner: String?
+    /// Whether the result is to have each model's heat map of each face.
     public var explain = false
     /// The JSON text of the `metadata` object, as the client wrote it.
     public var metadata: [UInt8]?
 
+    /// A header with every other field at its default.
+    /// - Parameters:
+    ///   - verb: what is asked.
+    ///   - id: the client's own id; for `cancel` and `fetch` that of the job that is meant.
     public init(verb: Verb, id: String? = nil) {
         self.verb = verb
         self.id = id
@@ -37,7 +63,9 @@ public struct RequestHeader: Equatable, Sendable {
     /// The error of a refused header. It has the request's id if that could be read, so that the client can match the
     /// answer.
     public struct Refused: Error, Equatable, Sendable {
+        /// The id of the header, if it could be read.
         public var id: String?
+        /// What to answer.
         public var error: WireError
     }
 
@@ -57,60 +85,31 @@ public struct RequestHeader: Equatable, Sendable {
         return fields.header
     }
 
+    /// Decodes a header frame. Any bytes give a header or the error to answer with.
+    ///
+    /// - Throws: ``Refused``, with the error that a router answers such a header with.
+    public static func decode(_ bytes: [UInt8]) throws(Refused) -> RequestHeader {
+        try bytes.withUnsafeBytes { bytes in Result { () throws(Refused) in try decode(bytes) } }.get()
+    }
+
     /// Returns the header frame of this header, without fields that have their default.
     public func encoded() -> [UInt8] {
         var json = JSONWriter(capacity: 128)
         json.object { json in
-            json.key("verb")
-            json.string(verb.rawValue)
-            if let id {
-                json.key("id")
-                json.string(id)
-            }
-            if budgetMilliseconds != Limits.defaultBudgetMilliseconds {
-                json.key("budget_ms")
-                json.integer(budgetMilliseconds)
-            }
-            if priority != Limits.defaultPriority {
-                json.key("priority")
-                json.integer(priority)
-            }
-            if let models {
-                json.key("models")
-                json.array(models) { $0.string($1) }
-            }
-            if requirement != .any {
-                json.key("require")
-                json.string(requirement.rawValue)
-            }
-            if policy != "default" {
-                json.key("policy")
-                json.string(policy)
-            }
-            if durable {
-                json.key("durable")
-                json.boolean(true)
-            }
-            if !wait {
-                json.key("wait")
-                json.boolean(false)
-            }
-            if let idempotencyKey {
-                json.key("idempotency_key")
-                json.string(idempotencyKey)
-            }
-            if let owner {
-                json.key("owner")
-                json.string(owner)
-            }
-            if explain {
-                json.key("explain")
-                json.boolean(true)
-            }
-            if let metadata {
-                json.key("metadata")
-                json.raw(metadata)
-            }
+            json.member("verb", verb.rawValue)
+            json.member("id", id)
+            json.member(
+                "budget_ms", budgetMilliseconds == Limits.defaultBudgetMilliseconds ? nil : budgetMilliseconds)
+            json.member("priority", priority == Limits.defaultPriority ? nil : priority)
+            json.member("models", models) { $0.string($1) }
+            json.member("require", requirement == .any ? nil : requirement.rawValue)
+            json.member("policy", policy == Limits.defaultPolicy ? nil : policy)
+            if durable { json.member("durable", true) }
+            if !wait { json.member("wait", false) }
+            json.member("idempotency_key", idempotencyKey)
+            json.member("owner", owner)
+            if explain { json.member("explain", true) }
+            json.member("metadata", raw: metadata)
         }
         return json.bytes
     }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Hexadecimal
 
 extension ResultDocument: Decodable {
     private enum Key: String, CodingKey {
@@ -8,6 +9,8 @@ extension ResultDocument: Decodable {
         case retryAfterMilliseconds = "retry_after_ms"
     }
 
+    /// Reads a result, all but its ``metadata``.
+    /// - Throws: `DecodingError` if a field is missing, of another type or out of its range.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         id = try fields.decodeIfPresent(String.self, forKey: .id)
@@ -25,6 +28,12 @@ extension ResultDocument: Decodable {
         error = try fields.decodeIfPresent(Problem.self, forKey: .error)
         retryAfterMilliseconds = try fields.decodeIfPresent(Int.self, forKey: .retryAfterMilliseconds)
     }
+
+    /// Reads a result frame back, all but its ``metadata``.
+    /// - Throws: `DecodingError` if the bytes are no result.
+    public static func decode(_ bytes: [UInt8]) throws -> ResultDocument {
+        try JSONDecoder().decode(ResultDocument.self, from: Data(bytes))
+    }
 }
 
 extension Status: Codable {}
@@ -35,6 +44,8 @@ extension ResultDocument.Face: Decodable {
         case aiProbability = "ai_probability"
     }
 
+    /// Reads a face of a result; its models stand in alphabetical order.
+    /// - Throws: `DecodingError` if a field is missing or of another type.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         box = try fields.decode(Box.self, forKey: .box)
@@ -56,6 +67,8 @@ extension ResultDocument.Face: Decodable {
 }
 
 extension Box: Decodable {
+    /// Reads `[x, y, width, height]`.
+    /// - Throws: `DecodingError` if those are not four whole numbers.
     public init(from decoder: any Decoder) throws {
         let single = try decoder.singleValueContainer()
         let numbers = try single.decode([Int32].self)
@@ -71,6 +84,8 @@ extension HeatMap: Decodable {
         case square, width, height, data
     }
 
+    /// Reads a map.
+    /// - Throws: `DecodingError` if it has not a byte for each cell, or too many cells (``Limits/mapSide``).
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         let (width, height) = (
@@ -93,16 +108,18 @@ extension ImageInformation: Decodable {
         case format, width, height, sha256
     }
 
+    /// Reads what a result says of its image.
+    /// - Throws: `DecodingError` if a field is missing, of another type or out of its range.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         format = try fields.decode(Format.self, forKey: .format)
         width = try fields.decode(UInt32.self, forKey: .width)
         height = try fields.decode(UInt32.self, forKey: .height)
-        let digits = try fields.decode(String.self, forKey: .sha256).map(\.hexDigitValue)
-        guard digits.count == 2 * BinaryReader.digestBytes, !digits.contains(nil) else {
+        let digest = [UInt8](hexadecimal: try fields.decode(String.self, forKey: .sha256))
+        guard let digest, digest.count == BinaryReader.digestBytes else {
             throw DecodingError.dataCorruptedError(
                 forKey: .sha256, in: fields, debugDescription: "a SHA-256 has 64 hexadecimal digits")
         }
-        sha256 = stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
+        sha256 = digest
     }
 }

@@ -4,7 +4,9 @@
 public struct ResultDocument: Equatable, Sendable {
     /// The request's id; nil if the request had none that could be read.
     public var id: String?
+    /// What became of the request.
     public var status: Status
+    /// What the service says of the picture; with ``Status/ok`` and ``Status/partial``.
     public var verdict: Verdict?
     /// One result for each requested model, in the ensemble's order.
     public var models: [ModelResult] = []
@@ -23,6 +25,7 @@ public struct ResultDocument: Equatable, Sendable {
     /// Each model's heat map of the central square, by the model's name. Only with `explain`, and only when no face was
     /// scored.
     public var maps: [String: HeatMap] = [:]
+    /// What a worker learned of the file; nil if none decoded it.
     public var image: ImageInformation?
     /// The JSON text of the request's `metadata`. Decoding does not read it.
     public var metadata: [UInt8]?
@@ -31,6 +34,7 @@ public struct ResultDocument: Equatable, Sendable {
     /// With status 429: the milliseconds after which a retry is likely to be admitted.
     public var retryAfterMilliseconds: Int?
 
+    /// A document of an id and a status, everything else absent.
     public init(id: String?, status: Status) {
         self.id = id
         self.status = status
@@ -44,7 +48,9 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// A verdict on an image.
     public enum Label: String, Codable, CaseIterable, Sendable {
+        /// A photograph: the probability is below 0.5.
         case real
+        /// Made by a generator: the probability is at least 0.5.
         case aiGenerated = "ai_generated"
         /// Faces were looked for and none was found, so nothing is said about the image.
         case noFace = "no_face"
@@ -52,7 +58,12 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// The action that a policy decides on for an image.
     public enum PolicyAction: String, Codable, CaseIterable, Comparable, Sendable {
-        case allow, review, block
+        /// It may pass.
+        case allow
+        /// A person is to look at it.
+        case review
+        /// It must not pass.
+        case block
 
         /// Returns whether the left action is the milder one.
         public static func < (left: PolicyAction, right: PolicyAction) -> Bool {
@@ -62,13 +73,16 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// The verdict of a policy on an image.
     public struct Verdict: Equatable, Decodable, Sendable {
+        /// What it is taken for.
         public var label: Label
         /// The calibrated probability that the image is AI-generated, from 0 to 1; nil with the label `noFace`.
         public var aiProbability: Double?
+        /// What is to be done with it.
         public var action: PolicyAction
         /// The name of the policy.
         public var policy: String
 
+        /// A verdict, with the probability that it is of.
         public init(label: Label, aiProbability: Double?, action: PolicyAction, policy: String) {
             self.label = label
             self.aiProbability = aiProbability
@@ -84,9 +98,12 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// An error, as a code for programs and a message for people.
     public struct Problem: Equatable, Codable, Sendable {
+        /// For programs, such as `image_truncated`; new ones may come in any release.
         public var code: String
+        /// One sentence for people, which may change in any release.
         public var message: String
 
+        /// The code and the message of an error.
         public init(_ error: WireError) {
             code = error.code
             message = error.message
@@ -95,10 +112,13 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// The result of one model.
     public struct ModelResult: Equatable, Decodable, Sendable {
+        /// The model's name.
         public var name: String
+        /// The version that its manifest tells; with a score.
         public var version: String?
         /// `sha256:` and the hexadecimal digest of the weights; nil without a score.
         public var digest: String?
+        /// ``Status/ok`` if it gave a score, otherwise the status of its failure.
         public var status: Status
         /// The calibrated probability, from 0 to 1, that the image is AI-generated; nil without a score.
         public var aiProbability: Double?
@@ -108,8 +128,10 @@ public struct ResultDocument: Equatable, Sendable {
         public var computeMilliseconds: Double?
         /// The name of the worker that scored the crops.
         public var worker: String?
+        /// Why there is no score.
         public var error: Problem?
 
+        /// A model's entry, everything else absent.
         public init(name: String, status: Status) {
             self.name = name
             self.status = status
@@ -125,14 +147,18 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// The result of the first stage: decoding, finding faces and cutting crops.
     public struct LocatorResult: Equatable, Decodable, Sendable {
+        /// The version that its manifest tells.
         public var version: String
+        /// "sha256:" and the hexadecimal digest of its weights.
         public var digest: String
         /// The milliseconds that the image waited in the router, on the way and in the worker.
         public var queueMilliseconds: Double
         /// The milliseconds from the start of decoding to the crops.
         public var computeMilliseconds: Double
+        /// The worker that decoded the picture.
         public var worker: String
 
+        /// What a worker of the locator did, and the milliseconds that it took.
         public init(
             version: String, digest: String, queueMilliseconds: Double, computeMilliseconds: Double, worker: String
         ) {
@@ -164,6 +190,7 @@ public struct ResultDocument: Equatable, Sendable {
         /// Each model's heat map by the model's name; empty without `explain`.
         public var maps: [String: HeatMap]
 
+        /// A face with its scores and, with `explain`, its maps.
         public init(
             box: Box, turned: Double? = nil, aiProbability: Double, models: [(name: String, aiProbability: Double)],
             maps: [String: HeatMap] = [:]
@@ -175,6 +202,7 @@ public struct ResultDocument: Equatable, Sendable {
             self.maps = maps
         }
 
+        /// Whether all fields are equal, the models' order included.
         public static func == (left: Face, right: Face) -> Bool {
             left.box == right.box && left.turned == right.turned && left.aiProbability == right.aiProbability
                 && left.models.elementsEqual(right.models, by: ==) && left.maps == right.maps
@@ -185,148 +213,78 @@ public struct ResultDocument: Equatable, Sendable {
     public func encoded() -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
-            if let id {
-                json.key("id")
-                json.string(id)
-            }
-            json.key("status")
-            json.integer(status.rawValue)
-            if let verdict { Self.write(verdict, &json) }
+            json.member("id", id)
+            json.member("status", status.rawValue)
+            if let verdict { json.member("verdict") { Self.write(verdict, &$0) } }
             if !models.isEmpty {
-                json.key("models")
-                json.array(models) { Self.write($1, &$0) }
-                json.key("degraded")
-                json.boolean(degraded)
-                json.key("attempts")
-                json.integer(attempts)
+                json.member("models", models) { json, model in json.object { Self.write(model, &$0) } }
+                json.member("degraded", degraded)
+                json.member("attempts", attempts)
             }
-            if let locator { Self.write(locator, &json) }
-            if let totalMilliseconds {
-                json.key("total_ms")
-                json.number(totalMilliseconds, decimals: 3)
-            }
-            if let faces {
-                json.key("faces")
-                json.array(faces) { Self.write($1, &$0) }
-            }
-            if let facesFound {
-                json.key("faces_found")
-                json.integer(facesFound)
-            }
-            if !maps.isEmpty { Self.write(maps, &json) }
-            if let image { Self.write(image, &json) }
-            if let metadata {
-                json.key("metadata")
-                json.raw(metadata)
-            }
-            if let error { Self.write(error, &json) }
-            if let retryAfterMilliseconds {
-                json.key("retry_after_ms")
-                json.integer(retryAfterMilliseconds)
-            }
+            if let locator { json.member("locator") { Self.write(locator, &$0) } }
+            json.member("total_ms", totalMilliseconds, decimals: 3)
+            json.member("faces", faces) { json, face in json.object { Self.write(face, &$0) } }
+            json.member("faces_found", facesFound)
+            Self.write(maps, &json)
+            if let image { json.member("image") { Self.write(image, &$0) } }
+            json.member("metadata", raw: metadata)
+            Self.write(error, &json)
+            json.member("retry_after_ms", retryAfterMilliseconds)
         }
         return json.bytes
     }
 
     private static func write(_ verdict: Verdict, _ json: inout JSONWriter) {
-        json.key("verdict")
-        json.object { json in
-            json.key("label")
-            json.string(verdict.label.rawValue)
-            if let probability = verdict.aiProbability {
-                json.key("ai_probability")
-                json.number(probability)
-            }
-            json.key("action")
-            json.string(verdict.action.rawValue)
-            json.key("policy")
-            json.string(verdict.policy)
-        }
+        json.member("label", verdict.label.rawValue)
+        json.member("ai_probability", verdict.aiProbability)
+        json.member("action", verdict.action.rawValue)
+        json.member("policy", verdict.policy)
     }
 
     private static func write(_ model: ModelResult, _ json: inout JSONWriter) {
-        json.object { json in
-            json.key("name")
-            json.string(model.name)
-            if let version = model.version {
-                json.key("version")
-                json.string(version)
-            }
-            if let digest = model.digest {
-                json.key("digest")
-                json.string(digest)
-            }
-            json.key("status")
-            json.integer(model.status.rawValue)
-            if let probability = model.aiProbability {
-                json.key("ai_probability")
-                json.number(probability)
-            }
-            if let queue = model.queueMilliseconds {
-                json.key("queue_ms")
-                json.number(queue, decimals: 3)
-            }
-            if let compute = model.computeMilliseconds {
-                json.key("compute_ms")
-                json.number(compute, decimals: 3)
-            }
-            if let worker = model.worker {
-                json.key("worker")
-                json.string(worker)
-            }
-            if let error = model.error { write(error, &json) }
-        }
+        json.member("name", model.name)
+        json.member("version", model.version)
+        json.member("digest", model.digest)
+        json.member("status", model.status.rawValue)
+        json.member("ai_probability", model.aiProbability)
+        json.member("queue_ms", model.queueMilliseconds, decimals: 3)
+        json.member("compute_ms", model.computeMilliseconds, decimals: 3)
+        json.member("worker", model.worker)
+        write(model.error, &json)
     }
 
     private static func write(_ locator: LocatorResult, _ json: inout JSONWriter) {
-        json.key("locator")
-        json.object { json in
-            json.key("version")
-            json.string(locator.version)
-            json.key("digest")
-            json.string(locator.digest)
-            json.key("queue_ms")
-            json.number(locator.queueMilliseconds, decimals: 3)
-            json.key("compute_ms")
-            json.number(locator.computeMilliseconds, decimals: 3)
-            json.key("worker")
-            json.string(locator.worker)
-        }
+        json.member("version", locator.version)
+        json.member("digest", locator.digest)
+        json.member("queue_ms", locator.queueMilliseconds, decimals: 3)
+        json.member("compute_ms", locator.computeMilliseconds, decimals: 3)
+        json.member("worker", locator.worker)
     }
 
     private static func write(_ face: Face, _ json: inout JSONWriter) {
-        json.object { json in
-            json.key("box")
-            json.box(face.box)
-            if let turned = face.turned {
-                json.key("turned")
-                json.number(turned, decimals: 1)
+        json.key("box")
+        json.box(face.box)
+        json.member("turned", face.turned, decimals: 1)
+        json.member("ai_probability", face.aiProbability)
+        json.member("models") { json in
+            for model in face.models {
+                json.key(escaping: model.name)
+                json.number(model.aiProbability)
             }
-            json.key("ai_probability")
-            json.number(face.aiProbability)
-            json.key("models")
-            json.object { json in
-                for model in face.models {
-                    json.key(escaping: model.name)
-                    json.number(model.aiProbability)
-                }
-            }
-            if !face.maps.isEmpty { write(face.maps, &json) }
         }
+        write(face.maps, &json)
     }
 
     private static func write(_ maps: [String: HeatMap], _ json: inout JSONWriter) {
-        json.key("maps")
-        json.object { json in
+        guard !maps.isEmpty else { return }
+        json.member("maps") { json in
             for (name, map) in maps.sorted(by: { $0.key < $1.key }) {
                 json.key(escaping: name)
                 json.object { json in
                     json.key("square")
                     json.box(map.square)
-                    json.key("width")
-                    json.integer(map.evidence.width)
-                    json.key("height")
-                    json.integer(map.evidence.height)
+                    json.member("width", map.evidence.width)
+                    json.member("height", map.evidence.height)
                     json.key("data")
                     json.base64(map.evidence.cells)
                 }
@@ -335,26 +293,18 @@ public struct ResultDocument: Equatable, Sendable {
     }
 
     private static func write(_ image: ImageInformation, _ json: inout JSONWriter) {
-        json.key("image")
-        json.object { json in
-            json.key("format")
-            json.string(image.format.rawValue)
-            json.key("width")
-            json.integer(Int(image.width))
-            json.key("height")
-            json.integer(Int(image.height))
-            json.key("sha256")
-            json.hexadecimal(image.sha256)
-        }
+        json.member("format", image.format.rawValue)
+        json.member("width", Int(image.width))
+        json.member("height", Int(image.height))
+        json.key("sha256")
+        json.hexadecimal(image.sha256)
     }
 
-    private static func write(_ error: Problem, _ json: inout JSONWriter) {
-        json.key("error")
-        json.object { json in
-            json.key("code")
-            json.string(error.code)
-            json.key("message")
-            json.string(error.message)
+    private static func write(_ error: Problem?, _ json: inout JSONWriter) {
+        guard let error else { return }
+        json.member("error") { json in
+            json.member("code", error.code)
+            json.member("message", error.message)
         }
     }
 }

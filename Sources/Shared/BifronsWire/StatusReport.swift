@@ -2,22 +2,30 @@ internal import FoundationEssentials
 
 /// The answer to the `status` verb: the router's current state, for people and dashboards.
 public struct StatusReport: Codable, Equatable, Sendable {
+    /// The request's id.
     public var id: String?
+    /// Always 200 of a report that was given.
     public var status = Status.ok
+    /// The router itself.
     public var router: Router
+    /// Jobs without an answer.
     public var queue: Queue
     /// The models of the ensemble, in its order, followed by the locator.
     public var models: [Model]
+    /// Those on the roster.
     public var workers: [Worker]
     /// Quantiles of the milliseconds from receipt to result, since the router's start.
     public var latencyMs: Quantiles
     /// A histogram of the same latencies.
     public var latencyHistogramMs: Histogram
+    /// How often each verdict was given.
     public var verdicts: Verdicts
+    /// What has happened since the router's start.
     public var counters: Counters
     /// The journal's state; nil if the router has none.
     public var journal: Journal?
 
+    /// A report without a journal.
     public init(
         id: String?, router: Router, queue: Queue, models: [Model], workers: [Worker], latencyMs: Quantiles,
         latencyHistogramMs: Histogram = .ofMilliseconds, verdicts: Verdicts = Verdicts(), counters: Counters
@@ -35,12 +43,16 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The router's own state.
     public struct Router: Codable, Equatable, Sendable {
+        /// Its release.
         public var version: String
+        /// Seconds since its start.
         public var uptimeS: Double
+        /// Whether it is stopping.
         public var draining: Bool
         /// The answers per second: a moving average with a time constant of 5 s.
         public var answersPerSecond: Double
 
+        /// What a router says of itself.
         public init(version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double) {
             self.version = version
             self.uptimeS = uptimeS
@@ -51,16 +63,22 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The unanswered jobs and the bytes of their messages, with the limits of both.
     public struct Queue: Codable, Equatable, Sendable {
+        /// Jobs without an answer; of durable ones those whose result is not on disk.
         public var jobs: Int
+        /// What ``jobs`` may grow to before new ones are refused.
         public var maxJobs: Int
+        /// Bytes of their messages: envelope, header and image.
         public var bytes: Int
+        /// What ``bytes`` may grow to before new jobs are refused.
         public var maxBytes: Int
         /// The bytes of kept crops, plus those reserved for crops that locators may still send.
         public var cropBytes: Int
+        /// What ``cropBytes`` may grow to before pictures wait for their turn with a locator.
         public var maxCropBytes: Int
         /// The milliseconds since the receipt of the oldest unanswered job; nil without one.
         public var oldestMs: Double?
 
+        /// What waits, and what it may grow to.
         public init(
             jobs: Int, maxJobs: Int, bytes: Int, maxBytes: Int, cropBytes: Int = 0, maxCropBytes: Int = 0,
             oldestMs: Double?
@@ -77,11 +95,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The state of one model, or of the locator.
     public struct Model: Codable, Equatable, Sendable {
+        /// Its name; the locator's is `locator`.
         public var name: String
+        /// How many workers serve it.
         public var workers: Int
         /// The jobs that wait for one of its workers. For a network, these are the jobs whose crops have arrived, or
         /// all of its jobs while it has no worker.
         public var waiting: Int
+        /// Jobs that workers of it have.
         public var inFlight: Int
         /// A histogram of the milliseconds from the start of an answer's work to the answer, since the router's start.
         public var computeMs: Histogram
@@ -91,6 +112,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// A histogram of the number of jobs computed together, for each answer.
         public var batch: Histogram
 
+        /// A model, and how its work went.
         public init(
             name: String, workers: Int, waiting: Int, inFlight: Int, computeMs: Histogram = .ofMilliseconds,
             queueMs: Histogram = .ofMilliseconds, batch: Histogram = .ofBatches
@@ -107,22 +129,32 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The state of one worker.
     public struct Worker: Codable, Equatable, Sendable {
+        /// Its own name.
         public var name: String
+        /// The model that it serves.
         public var model: String
+        /// The version of the model.
         public var version: String
+        /// "sha256:" and the hexadecimal digest of its weights.
         public var digest: String
+        /// What the model's manifest says that it reaches, by the metric's name.
         public var metrics: [String: Double]
         /// The worker's state: "ready" or "draining".
         public var state: String
+        /// The most jobs that it takes at a time.
         public var credit: Int
+        /// Jobs that it has.
         public var inFlight: Int
+        /// Jobs that it answered: with scores, or a locator with crops.
         public var scored: Int
+        /// Jobs that it answered with a failure.
         public var failed: Int
         /// A histogram of the milliseconds that its answers took to compute, since its registration.
         public var computeMs: Histogram
         /// The milliseconds since the worker was last heard of.
         public var lastHeardMs: Double
 
+        /// A worker, and how its work went.
         public init(
             name: String, model: String, version: String, digest: String, metrics: [String: Double], state: String,
             credit: Int, inFlight: Int, scored: Int, failed: Int, computeMs: Histogram = .ofMilliseconds,
@@ -145,13 +177,20 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// Quantiles of the latency in milliseconds.
     public struct Quantiles: Codable, Equatable, Sendable {
+        /// How many values there were.
         public var count: Int
+        /// The median.
         public var p50: Double
+        /// What 90 of 100 values do not exceed.
         public var p90: Double
+        /// What 99 of 100 values do not exceed.
         public var p99: Double
+        /// What 999 of 1000 values do not exceed.
         public var p999: Double
+        /// The largest value.
         public var max: Double
 
+        /// The quantiles of so many values.
         public init(count: Int, p50: Double, p90: Double, p99: Double, p999: Double, max: Double) {
             self.count = count
             self.p50 = p50
@@ -175,6 +214,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// The most bytes that jobs and results may take on disk.
         public var maxBytes: Int
 
+        /// A journal, failing if there is a reason for it.
         public init(failure: String?, unfinished: Int, bytes: Int, maxBytes: Int) {
             state = failure == nil ? "ok" : "failing"
             reason = failure
@@ -186,7 +226,9 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The number of verdicts, by label and by action.
     public struct Verdicts: Codable, Equatable, Sendable {
+        /// By ``ResultDocument/Label``.
         public var byLabel: [String: Int]
+        /// By ``ResultDocument/PolicyAction``.
         public var byAction: [String: Int]
 
         /// Creates counts of zero for every label and action.
@@ -195,6 +237,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
             byAction = Dictionary(uniqueKeysWithValues: ResultDocument.PolicyAction.allCases.map { ($0.rawValue, 0) })
         }
 
+        /// Counts a verdict.
         public mutating func count(_ verdict: ResultDocument.Verdict) {
             byLabel[verdict.label.rawValue, default: 0] += 1
             byAction[verdict.action.rawValue, default: 0] += 1
@@ -223,13 +266,18 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var unknown = 0
         /// The messages from unknown peers, which are not on the roster.
         public var strangers = 0
+        /// Workers whose connection ended, that could not be reached, hung or fell silent, or whose key was revoked.
         public var workersLost = 0
+        /// Second tries of a step of a job.
         public var redispatched = 0
+        /// Jobs given up because two workers died of their picture or of its crops.
         public var quarantined = 0
+        /// Jobs that were cancelled.
         public var cancelled = 0
         /// The requests that joined or repeated another one with the same idempotency key.
         public var deduplicated = 0
 
+        /// Nothing yet.
         public init() {}
     }
 
@@ -260,13 +308,18 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
 /// The answer to the `models` verb: the ensemble's models and policies, and the workers that serve them.
 public struct ModelsReport: Codable, Equatable, Sendable {
+    /// The request's id.
     public var id: String?
+    /// Always 200 of a report that was given.
     public var status = Status.ok
+    /// Those that the ensemble names, in its order.
     public var models: [Model]
     /// The locator; nil from routers of earlier releases.
     public var locator: Model?
+    /// What a request may name as its policy.
     public var policies: [Policy]
 
+    /// What is named, and what serves it.
     public init(id: String?, models: [Model], locator: Model?, policies: [Policy]) {
         self.id = id
         self.models = models
@@ -284,11 +337,14 @@ public struct ModelsReport: Codable, Equatable, Sendable {
 
     /// One model, or the locator.
     public struct Model: Codable, Equatable, Sendable {
+        /// Its name.
         public var name: String
+        /// How many workers serve it.
         public var workers: Int
         /// One entry for each set of weights that workers serve under this name.
         public var served: [Served]
 
+        /// A model, and what is served under its name.
         public init(name: String, workers: Int, served: [Served]) {
             self.name = name
             self.workers = workers
@@ -298,11 +354,16 @@ public struct ModelsReport: Codable, Equatable, Sendable {
 
     /// One set of weights and the number of workers that serve it.
     public struct Served: Codable, Equatable, Sendable {
+        /// The version that its manifest tells.
         public var version: String
+        /// "sha256:" and the hexadecimal digest of the weights.
         public var digest: String
+        /// What the manifest says that it reaches, by the metric's name.
         public var metrics: [String: Double]
+        /// How many workers serve it.
         public var workers: Int
 
+        /// A set of weights and its workers.
         public init(version: String, digest: String, metrics: [String: Double], workers: Int) {
             self.version = version
             self.digest = digest
@@ -313,11 +374,16 @@ public struct ModelsReport: Codable, Equatable, Sendable {
 
     /// One policy: its thresholds on the probability, and its action for images without a face.
     public struct Policy: Codable, Equatable, Sendable {
+        /// Its name.
         public var name: String
+        /// From this probability on a picture is to be looked at, in 0...1.
         public var review: Double
+        /// From this probability on a picture must not pass, in 0...1, not below ``review``.
         public var block: Double
+        /// What is to be done with a picture without a face.
         public var noFace: ResultDocument.PolicyAction
 
+        /// A policy by its name, its two thresholds and what it says of pictures without a face.
         public init(name: String, review: Double, block: Double, noFace: ResultDocument.PolicyAction) {
             self.name = name
             self.review = review

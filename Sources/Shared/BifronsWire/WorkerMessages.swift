@@ -1,9 +1,13 @@
 /// A message from a worker to a router: one frame. A CROPS is followed by one frame of crops for each of
 /// ``Crops/sets``.
 public enum WorkerMessage: Equatable, Sendable {
+    /// The first message: what the worker is.
     case hello(Hello)
+    /// From a locator: what it cut out of a picture.
     case crops(Crops)
+    /// From a network: what it says of a picture's crops.
     case score(Score)
+    /// A job that could not be done.
     case fail(Failure)
     /// A heartbeat, with the number of jobs in flight and a counter that changes when the worker makes progress.
     case ping(epoch: UInt64, inFlight: UInt32, progress: UInt64)
@@ -24,11 +28,15 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// Registers a worker. It is sent after the canary has passed, if the model has one.
     public struct Hello: Equatable, Sendable {
+        /// What it does with a job.
         public var role: Role
+        /// The name of its model, at most ``Limits/nameBytes`` bytes.
         public var model: String
+        /// The version of its model, at most ``Limits/nameBytes`` bytes.
         public var version: String
         /// `sha256:` and the hexadecimal digest of the weights.
         public var digest: String
+        /// Its own name, at most ``Limits/nameBytes`` bytes.
         public var worker: String
         /// The most jobs that the worker takes at a time.
         public var credit: UInt32
@@ -37,6 +45,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
 
+        /// What a worker says of itself.
         public init(
             role: Role, model: String, version: String, digest: String, worker: String, credit: UInt32, bootID: UInt64,
             metrics: [String: Double] = [:]
@@ -54,17 +63,22 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// The crops that a locator cut out of one image.
     public struct Crops: Equatable, Sendable {
+        /// The registration, as WELCOME named it.
         public var epoch: UInt64
+        /// The job, as the router named it.
         public var job: UInt64
         /// The faces that were cut out, the largest first, at most ``Limits/faces``.
         public var faces: [Face]
         /// The number of faces found, cut out or not; nil when no specification asks for faces.
         public var facesFound: Int?
+        /// What was learned of the file.
         public var image: ImageInformation
         /// One set for each specification of the job, in order. The frames after the message have the same order.
         public var sets: [CropSet]
+        /// How long it took.
         public var timings: Timings
 
+        /// What was cut out for a job.
         public init(
             epoch: UInt64, job: UInt64, faces: [Face], facesFound: Int?, image: ImageInformation, sets: [CropSet],
             timings: Timings
@@ -87,6 +101,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// Nil if nothing was turned.
         public var turned: Double?
 
+        /// A face by its place and how it stood.
         public init(box: Box, turned: Double? = nil) {
             self.box = box
             self.turned = turned
@@ -99,6 +114,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// central square alone.
         public var squares: [Box]
 
+        /// The crops by the parts of the picture that they show.
         public init(squares: [Box]) {
             self.squares = squares
         }
@@ -106,12 +122,16 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// One network's scores of the crops of one image.
     public struct Score: Equatable, Sendable {
+        /// The registration, as WELCOME named it.
         public var epoch: UInt64
+        /// The job, as the router named it.
         public var job: UInt64
         /// One score for each crop, in order, 1 to ``Limits/faces``.
         public var crops: [CropScore]
+        /// How long it took.
         public var timings: Timings
 
+        /// The scores of a job.
         public init(epoch: UInt64, job: UInt64, crops: [CropScore], timings: Timings) {
             self.epoch = epoch
             self.job = job
@@ -128,6 +148,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// less than a flag passed through router and worker.
         public var map: EvidenceMap?
 
+        /// A score, with the map of networks that have one.
         public init(logit: Float, map: EvidenceMap? = nil) {
             self.logit = logit
             self.map = map
@@ -144,6 +165,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// The most jobs whose crops were scored in one batch with this job's; 1 from a locator.
         public var batch: UInt16
 
+        /// The times of a job, in microseconds, and its batch.
         public init(queueMicroseconds: UInt32, computeMicroseconds: UInt32, batch: UInt16) {
             self.queueMicroseconds = queueMicroseconds
             self.computeMicroseconds = computeMicroseconds
@@ -153,10 +175,14 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// A job that the worker could not do.
     public struct Failure: Equatable, Sendable {
+        /// The registration, as WELCOME named it.
         public var epoch: UInt64
+        /// The job, as the router named it.
         public var job: UInt64
+        /// What the job's result says of it.
         public var error: WireError
 
+        /// The failure of a job.
         public init(epoch: UInt64, job: UInt64, error: WireError) {
             self.epoch = epoch
             self.job = job
@@ -186,12 +212,14 @@ public enum RouterMessage: Equatable, Sendable {
 
     /// One job, as a LOCATE or a SCORE carries it.
     public struct Job: Equatable, Sendable {
+        /// Its number, which the worker's answer names.
         public var job: UInt64
         /// The number of this attempt, from 1.
         public var attempt: UInt8
         /// The milliseconds left of the budget when the router sends the job.
         public var remainingMilliseconds: UInt32
 
+        /// A job, of an attempt, with what is left of its budget in milliseconds.
         public init(job: UInt64, attempt: UInt8, remainingMilliseconds: UInt32) {
             self.job = job
             self.attempt = attempt
@@ -202,6 +230,7 @@ public enum RouterMessage: Equatable, Sendable {
 
 /// Bytes that are no message of this version of the worker protocol.
 public struct MalformedMessage: Error, Equatable, Sendable {
+    /// What is wrong with them, as a clause.
     public var reason: String
     /// The other version that the bytes name; nil if the version is not what is wrong.
     public var otherVersion: UInt8?

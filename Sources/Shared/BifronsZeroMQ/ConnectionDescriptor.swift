@@ -5,8 +5,10 @@ import Glibc
 /// It serves operations that libzmq does not offer. libzmq owns the descriptor. Read the socket's ``Monitor`` just
 /// before using it, otherwise it may already belong to a later connection.
 public struct ConnectionDescriptor: Hashable, Sendable {
+    /// The descriptor's number.
     public let rawValue: Int32
 
+    /// The connection of a descriptor.
     public init(_ rawValue: Int32) {
         self.rawValue = rawValue
     }

@@ -21,6 +21,7 @@ public enum Curve {
             }
         }
 
+        /// As ``description``: no secret key gets into a log.
         public var debugDescription: String { description }
     }
 

@@ -12,13 +12,17 @@ public struct MonitorEvent: Equatable, Sendable, CustomStringConvertible {
         case connectDelayed = 0x0002
         /// A connection attempt failed and will be repeated after ``MonitorEvent/value`` milliseconds.
         case connectRetried = 0x0004
+        /// The socket listens; value: the descriptor.
         case listening = 0x0008
+        /// The socket could not listen; value: errno.
         case bindFailed = 0x0010
         /// A connection from a peer was accepted; the handshake follows.
         case accepted = 0x0020
+        /// A connection from outside could not be made; value: errno.
         case acceptFailed = 0x0040
         /// This side closed a descriptor before a connection was made, or instead of one.
         case closed = 0x0080
+        /// A descriptor could not be closed; value: errno.
         case closeFailed = 0x0100
         /// A connection ended, whichever side ended it.
         case disconnected = 0x0200
@@ -57,6 +61,7 @@ public struct MonitorEvent: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Kind, value and endpoint, for logs.
     public var description: String { "\(kind) \(value) \(endpoint)" }
 }
 

@@ -7,7 +7,9 @@ import Glibc
 public struct PollSet {
     /// The conditions to wait for.
     public struct Interest: OptionSet, Sendable {
+        /// The bits, those of `ZMQ_POLLIN` and its like.
         public let rawValue: Int16
+        /// An interest by its bits.
         public init(rawValue: Int16) { self.rawValue = rawValue }
         /// A message or bytes can be received.
         public static let readable = Interest(rawValue: 1)

@@ -8,7 +8,16 @@ import Glibc
 public struct Socket: ~Copyable {
     /// A socket's messaging pattern.
     public enum Kind: String, Sendable {
-        case router, dealer, req, rep, pair
+        /// `ZMQ_ROUTER`: any number of peers, each addressed by its routing id.
+        case router
+        /// `ZMQ_DEALER`: any number of messages in flight.
+        case dealer
+        /// `ZMQ_REQ`: one request, then its reply.
+        case req
+        /// `ZMQ_REP`: one reply to each request.
+        case rep
+        /// `ZMQ_PAIR`: one peer, within the process.
+        case pair
 
         var number: Int32 {
             switch self {
@@ -38,6 +47,7 @@ public struct Socket: ~Copyable {
     private let raw: UnsafeMutableRawPointer
 
     /// Opens a socket.
+    /// - Throws: ``ZeroMQError`` if an option is out of its range, or the context has no more sockets.
     public init(_ kind: Kind, context: Context, options: SocketOptions = .init()) throws(ZeroMQError) {
         guard let raw = zmq_socket(context.raw, kind.number) else { throw .last("open", "\(kind) socket") }
         let handle = Handle(raw, context)
@@ -56,12 +66,14 @@ public struct Socket: ~Copyable {
 
     /// Listens at `endpoint`: `tcp://127.0.0.1:5555`, `tcp://127.0.0.1:*` (any free port, see ``lastEndpoint``),
     /// `ipc:///run/bifrons/router`, `inproc://name`.
+    /// - Throws: ``ZeroMQError``: the endpoint is malformed, taken or not to be used.
     public borrowing func bind(_ endpoint: String) throws(ZeroMQError) {
         try Self.checkPort(of: endpoint, "bind")
         guard zmq_bind(raw, endpoint) == 0 else { throw .last("bind", endpoint) }
     }
 
     /// Stops listening at `endpoint`.
+    /// - Throws: ``ZeroMQError`` if it does not listen there.
     public borrowing func unbind(_ endpoint: String) throws(ZeroMQError) {
         guard zmq_unbind(raw, endpoint) == 0 else { throw .last("unbind", endpoint) }
     }

@@ -15,6 +15,7 @@ public struct SocketOptions: Sendable {
         /// The timeout that the peer is told to use, in steps of 0.1 s; nil: the peer is told none.
         public var timeToLive: Duration?
 
+        /// Heartbeats of an interval and a timeout, in whole milliseconds.
         public init(interval: Duration, timeout: Duration, timeToLive: Duration? = nil) {
             self.interval = interval
             self.timeout = timeout
@@ -31,6 +32,7 @@ public struct SocketOptions: Sendable {
         /// The number of unanswered probes after which the connection is closed.
         public var probes: Int?
 
+        /// Probes after so many seconds; nil leaves a number to the system.
         public init(idleSeconds: Int? = nil, intervalSeconds: Int? = nil, probes: Int? = nil) {
             self.idleSeconds = idleSeconds
             self.intervalSeconds = intervalSeconds
@@ -83,6 +85,7 @@ public struct SocketOptions: Sendable {
     /// The domain under which the context's ZAP handler judges connections; nil: none.
     public var zapDomain: String?
 
+    /// The defaults: none of libzmq's high-water marks is changed, nothing lingers, nothing is encrypted.
     public init() {}
 
     func apply(to socket: UnsafeMutableRawPointer, kind: Socket.Kind) throws(ZeroMQError) {

@@ -6,6 +6,8 @@ public final class WakeUp: Sendable {
     /// The descriptor, readable from ``signal()`` to ``clear()``.
     public let descriptor: Int32
 
+    /// Opens the eventfd.
+    /// - Throws: ``ZeroMQError`` if the system has no more descriptors.
     public init() throws(ZeroMQError) {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         if descriptor < 0 { throw ZeroMQError(errno: errno, operation: "open", subject: "eventfd") }

@@ -86,6 +86,7 @@ public struct ZeroMQError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The whole sentence: operation, subject, meaning and what to do.
     public var description: String { "cannot \(operation) \(subject): \(meaning)" }
 
     static func last(_ operation: String, _ subject: String) -> ZeroMQError {

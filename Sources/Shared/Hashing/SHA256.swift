@@ -1,4 +1,5 @@
 import CCrypto
+import Hexadecimal
 
 /// Computes SHA-256 (FIPS 180-4) of bytes in memory with OpenSSL's libcrypto, which uses the processor's SHA
 /// instructions.
@@ -17,16 +18,11 @@ package enum SHA256 {
 
     /// Returns the digest as 64 lower-case hexadecimal digits.
     package static func hexDigest(of bytes: UnsafeRawBufferPointer) -> String {
-        let digits = digest(of: bytes).flatMap { [hexadecimal($0 >> 4), hexadecimal($0 & 15)] }
-        return String(decoding: digits, as: UTF8.self)
+        digest(of: bytes).hexadecimal
     }
 
     /// Returns the digest as 64 lower-case hexadecimal digits.
     package static func hexDigest(of bytes: [UInt8]) -> String {
         bytes.withUnsafeBytes { hexDigest(of: $0) }
-    }
-
-    private static func hexadecimal(_ digit: UInt8) -> UInt8 {
-        digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 }

@@ -1,4 +1,5 @@
 package import BifronsZeroMQ
+import Files
 import Glibc
 
 /// A folder of keys, as `bifrons keygen` makes it.
@@ -85,28 +86,12 @@ package struct KeyFolder: Sendable {
     }
 
     private static func read(_ path: String, atMost limit: Int) throws(KeyringError) -> (bytes: [UInt8], status: stat) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw KeyringError("cannot read \(path): \(String(cString: strerror(errno))); see 'bifrons keygen --help'")
+        if let read = Files.contentsAndStatus(of: path, limit: limit) { return read }
+        switch errno {
+        case EISDIR, EINVAL: throw KeyringError("\(path) is not a file; see 'bifrons keygen --help'")
+        case EFBIG: throw KeyringError("\(path) has more than the \(limit) bytes that it may have")
+        default: throw KeyringError("cannot read \(path): \(Files.reason); see 'bifrons keygen --help'")
         }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw KeyringError("\(path) is not a file; see 'bifrons keygen --help'")
-        }
-        guard status.st_size <= limit else {
-            throw KeyringError("\(path) has \(status.st_size) bytes, more than the \(limit) that it may have")
-        }
-        var buffer = [UInt8](repeating: 0, count: limit)
-        var count = 0
-        while count < limit {
-            let read = Glibc.read(descriptor, &buffer[count], limit - count)
-            if read < 0 && errno == EINTR { continue }
-            guard read >= 0 else { throw KeyringError("cannot read \(path): \(String(cString: strerror(errno)))") }
-            if read == 0 { break }
-            count += read
-        }
-        return (Array(buffer[..<count]), status)
     }
 
     // MARK: Making
@@ -116,7 +101,7 @@ package struct KeyFolder: Sendable {
     /// - Throws: ``KeyringError`` if a file of that name exists or cannot be written.
     package static func make(at path: String) throws(KeyringError) -> KeyFolder {
         guard mkdir(path, 0o700) == 0 else {
-            let reason = errno == EEXIST ? "it exists; nothing is overwritten" : String(cString: strerror(errno))
+            let reason = errno == EEXIST ? "it exists; nothing is overwritten" : Files.reason
             throw KeyringError("cannot make the folder \(path): \(reason)")
         }
         let roles = AllowList.Role.allCases.map(\.rawValue).joined(separator: ", ")
@@ -142,12 +127,12 @@ package struct KeyFolder: Sendable {
     private static func write(_ text: String, to path: String, mode: mode_t) throws(KeyringError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
         guard descriptor >= 0 else {
-            throw KeyringError("cannot make \(path): \(String(cString: strerror(errno)))")
+            throw KeyringError("cannot make \(path): \(Files.reason)")
         }
         defer { close(descriptor) }
         let bytes = Array(text.utf8)
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
-            throw KeyringError("cannot write \(path): \(String(cString: strerror(errno)))")
+            throw KeyringError("cannot write \(path): \(Files.reason)")
         }
     }
 }

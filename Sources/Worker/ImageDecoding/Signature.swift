@@ -1,3 +1,5 @@
+import Hexadecimal
+
 /// The format of a file, recognised by its first bytes.
 enum Signature: Hashable {
     case read(ImageFormat)
@@ -79,7 +81,7 @@ enum Signature: Hashable {
         if let digit = bytes[1], bytes.has("P"), (0x31...0x37).contains(digit), bytes[2].map(isSpace) == true {
             return "a Netpbm picture"
         }
-        return text(bytes) ?? "of no format that is known here; it begins with \(hexadecimal(bytes.slice(0..<8)))"
+        return text(bytes) ?? "of no format that is known here; it begins with \(digits(bytes.slice(0..<8)))"
     }
 
     /// Returns the name for the major brand. If that is a general one, returns the name for the first compatible brand
@@ -113,7 +115,7 @@ enum Signature: Hashable {
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-    private static func hexadecimal(_ bytes: Bytes) -> String {
-        bytes.buffer.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined(separator: " ")
+    private static func digits(_ bytes: Bytes) -> String {
+        bytes.buffer.map { [$0].hexadecimal.uppercased() }.joined(separator: " ")
     }
 }

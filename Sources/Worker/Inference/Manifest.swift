@@ -1,3 +1,5 @@
+import Files
+
 /// The contents of `manifest.json` in a model folder: the network's file, how an image becomes its input, and the
 /// meaning of its output.
 ///

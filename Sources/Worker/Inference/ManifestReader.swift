@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 
 /// The unchecked fields of a manifest. Integers are read as any number, because the decoder's own error for 1.5 does
@@ -178,41 +179,11 @@ private struct FieldCheck {
         do {
             return try JSONDecoder().decode(type, from: Data(json))
         } catch let error as DecodingError {
-            throw InferenceError(.manifestInvalid, "\(path): \(sentence(error))")
+            let complaint = error.complaint ?? "this is not JSON: write it as docs/models.md shows"
+            throw InferenceError(.manifestInvalid, "\(path): \(complaint)")
         } catch {
             throw InferenceError(
                 .manifestInvalid, "\(path) is not JSON: write it as docs/models.md shows", cause: error)
-        }
-    }
-
-    private func sentence(_ error: DecodingError) -> String {
-        switch error {
-        case .keyNotFound(let key, let context):
-            "\(field(context.codingPath + [key])) is missing: it must be given"
-        case .valueNotFound(let type, let context):
-            "\(field(context.codingPath)) is null: it must be \(word(type))"
-        case .typeMismatch(let type, let context):
-            "\(field(context.codingPath)) must be \(word(type))"
-        default:
-            "this is not JSON: write it as docs/models.md shows"
-        }
-    }
-
-    /// Returns the path of a field, such as `input.mean[1]`.
-    private func field(_ keys: [any CodingKey]) -> String {
-        let name = keys.reduce("") { path, key in
-            if let index = key.intValue { return path + "[\(index)]" }
-            return path.isEmpty ? key.stringValue : path + "." + key.stringValue
-        }
-        return name.isEmpty ? "the whole" : name
-    }
-
-    private func word(_ type: any Any.Type) -> String {
-        switch type {
-        case is String.Type: "a string"
-        case is Double.Type: "a number"
-        case is [Any].Type, is [Double].Type: "a list"
-        default: "an object"
         }
     }
 

@@ -1,4 +1,5 @@
 internal import COpenVINO
+import Files
 import Glibc
 
 /// A network compiled for this processor, which any number of ``Request``s run. Only these two types touch the engine's

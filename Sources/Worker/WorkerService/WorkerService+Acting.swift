@@ -1,5 +1,6 @@
 internal import BifronsWire
 internal import BifronsZeroMQ
+internal import Hexadecimal
 internal import Logging
 internal import Reactor
 internal import Settings
@@ -44,11 +45,10 @@ extension WorkerService {
     private func hello(_ stage: HostedModel) -> WorkerMessage.Hello {
         let model = stage.identity
         let bootID = UInt64.random(in: .min ... .max)
-        let digits = String(bootID % 0x10000, radix: 16)
-        let madeName = model.name + "-" + String(repeating: "0", count: 4 - digits.count) + digits
+        let digits = withUnsafeBytes(of: UInt16(truncatingIfNeeded: bootID).bigEndian) { $0.hexadecimal }
         return WorkerMessage.Hello(
             role: stage.role, model: model.name, version: model.version, digest: model.digest,
-            worker: settings.name ?? madeName, credit: 0, bootID: bootID, metrics: model.metrics)
+            worker: settings.name ?? "\(model.name)-\(digits)", credit: 0, bootID: bootID, metrics: model.metrics)
     }
 
     /// Tells the core which routers are listed now, and connects to new ones.

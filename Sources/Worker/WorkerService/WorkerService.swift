@@ -179,10 +179,8 @@ package final class WorkerService {
 }
 
 /// The worker cannot serve: its model folder, the engine or the canary's score is wrong, or a router runs another
-/// release. The description is one sentence that says which, and what to do. Restarting at once would not help.
+/// release. The description is one sentence that says which, and what to do. Restarting at once would not help, so the
+/// process exits with `EX_CONFIG` of sysexits.h.
 package struct UnfitWorker: Error, CustomStringConvertible {
-    /// The exit status for this error: EX_CONFIG of sysexits.h.
-    package static let exitStatus: Int32 = 78
-
     package let description: String
 }

@@ -6,18 +6,24 @@ import Testing
 @testable import Commands
 
 @Suite struct SubmissionTests {
-    @Test func headerSaysWhatTheSettingsSay() throws {
+    @Test func optionsSayWhatTheSettingsSay() throws {
         let environment = [
             "BIFRONS_BUDGET_MS": "100", "BIFRONS_POLICY": "strict", "BIFRONS_MODELS": "a,b", "BIFRONS_REQUIRE": "all",
             "BIFRONS_PRIORITY": "9",
         ]
-        let header = Submission.header(try ClientSettings(environment: environment))
-        #expect(header.budgetMilliseconds == 100)
-        #expect(header.policy == "strict")
-        #expect(header.models == ["a", "b"])
-        #expect(header.requirement == .all)
-        #expect(header.priority == 9)
-        #expect(Submission.header(try ClientSettings(environment: [:])) == RequestHeader(verb: .classify))
+        let options = try Submission.options(try ClientSettings(environment: environment))
+        #expect(
+            try options
+                == ClassifyOptions(
+                    models: ["a", "b"], requirement: .all, policy: "strict", budget: .milliseconds(100), priority: 9))
+        #expect(try Submission.options(try ClientSettings(environment: [:])) == ClassifyOptions())
+    }
+
+    @Test func settingsThatNoRouterWouldTakeAreRefusedBeforeAnythingIsSent() throws {
+        let models = (1...17).map { "m\($0)" }.joined(separator: ",")
+        let settings = try ClientSettings(environment: ["BIFRONS_MODELS": models])
+        let error = #expect(throws: CommandError.self) { try Submission.options(settings) }
+        #expect(error == CommandError("the field 'models' must name 1 to 16 models", status: 2))
     }
 
     @Test func exitStatusTellsFailuresFromAMissingService() {

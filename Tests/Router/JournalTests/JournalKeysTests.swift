@@ -26,7 +26,7 @@ import Testing
 
     @Test(arguments: ["gate", nil]) func jobsAndKeysOfDifferentOwnersBehindAGatewayNeverMeet(gate: String?) throws {
         let desk = try Desk()
-        func find(_ owner: String?, _ reader: Reader) throws -> Journal.Found {
+        func find(_ owner: String?, _ reader: Reader) throws -> JournalLookupResult {
             try reader.find("a", of: JobOwner(key: gate, owner: owner))
         }
         do {
@@ -51,7 +51,7 @@ import Testing
 
     // MARK: The content of a key
 
-    private func mismatch(_ what: String) -> Journal.Outcome {
+    private func mismatch(_ what: String) -> JournalOutcome {
         .refused(
             WireError(
                 .unprocessable, code: "idempotency_mismatch",

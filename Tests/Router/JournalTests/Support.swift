@@ -60,7 +60,7 @@ final class Reader {
 
     func persist(
         _ job: UInt64, _ header: RequestHeader, _ image: [UInt8] = [1, 2, 3], of key: String? = nil
-    ) throws -> Journal.Outcome {
+    ) throws -> JournalOutcome {
         let sha256 = header.idempotencyKey.map { _ in digest(image) }
         journal.persist(job, header, key: key, sha256: sha256, image: image.withUnsafeBytes { Frame($0) })
         while true { if case .persisted(job, let outcome) = try next() { return outcome } }
@@ -71,7 +71,7 @@ final class Reader {
         while true { if case .recorded(job, let failure) = try next() { return failure } }
     }
 
-    func find(_ id: String, of jobOwner: JobOwner? = nil) throws -> Journal.Found {
+    func find(_ id: String, of jobOwner: JobOwner? = nil) throws -> JournalLookupResult {
         journal.find(id, of: jobOwner, for: 7)
         while true { if case .found(7, let found) = try next() { return found } }
     }

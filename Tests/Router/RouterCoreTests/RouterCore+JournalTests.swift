@@ -156,10 +156,10 @@ struct RouterCoreJournalTests {
     // MARK: Fetching
 
     @Test(arguments: [
-        (RouterCore.LookupResult.running, "reply 1: 202"), (.unknown, "reply 1: 404 unknown_job"),
+        (JournalLookupResult.running, "reply 1: 202"), (.unknown, "reply 1: 404 unknown_job"),
         (.result(ResultDocument(id: "job", status: .ok)), "reply 1: 200"),
         (.failed("the disk is gone"), "reply 1: 503 journal_unavailable"),
-    ]) func fetchAsksTheJournal(lookup: RouterCore.LookupResult, reply: String) {
+    ]) func fetchAsksTheJournal(lookup: JournalLookupResult, reply: String) {
         var script = script()
         #expect(script.ask(1, .fetch, id: "job") == ["find job for 1"])
         #expect(script.handle(.found(1, lookup)) == [reply])

@@ -18,7 +18,7 @@ extension Schedule {
         case .record(let job): try handle(.recorded(job: job, failure: random.chance(0.1) ? "scripted" : nil))
         case .find(let token):
             failure.id = open[token]?.header.id
-            let findings: [RouterCore.LookupResult] = [.result(failure), .running, .unknown, .failed("scripted")]
+            let findings: [JournalLookupResult] = [.result(failure), .running, .unknown, .failed("scripted")]
             try handle(.found(token, findings.randomElement(using: &random)!))
         }
     }

@@ -133,7 +133,7 @@ struct Script {
 
     /// Reports what the journal did with a job.
     @discardableResult
-    mutating func persisted(_ token: Token, _ outcome: RouterCore.Persistence = .stored) -> [String] {
+    mutating func persisted(_ token: Token, _ outcome: JournalOutcome = .stored) -> [String] {
         handle(.persisted(job: journalled[token] ?? 0, outcome))
     }
 

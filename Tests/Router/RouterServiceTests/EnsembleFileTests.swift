@@ -30,9 +30,9 @@ struct EnsembleFileTests {
 
     @Test(arguments: [
         ("\"schema\": 1", "\"schema\": 2", "'schema' is 2; this release reads 1"),
-        ("\"bias\": 0.5, ", "", "'merge.1.bias' is missing"),
-        ("\"bias\": 0.5", "\"bias\": \"x\"", "'merge.1.bias' is not a Double"),
-        ("\"no_face\": \"block\"", "\"no_face\": \"shrug\"", "'policies.strict.noFace' has a value not known"),
+        ("\"bias\": 0.5, ", "", "merge[1].bias is missing"),
+        ("\"bias\": 0.5", "\"bias\": \"x\"", "merge[1].bias must be a number"),
+        ("\"no_face\": \"block\"", "\"no_face\": \"shrug\"", "policies.strict.noFace has a value that is not known"),
         ("\"models\": [\"b\"], \"bias\"", "\"models\": [\"c\"], \"bias\"", "names 'c', which is not in 'models'"),
         ("{\"models\": [\"b\"], \"bias\": 0.5, \"weights\": [2]},", "", "'merge' has no blend for b"),
         ("\"default\"", "\"lenient\"", "'policies' must have one named 'default'"),

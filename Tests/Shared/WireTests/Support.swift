@@ -6,8 +6,7 @@ func decodeHeader(_ text: String) throws(RequestHeader.Refused) -> RequestHeader
 }
 
 func decodeHeader(_ bytes: [UInt8]) throws(RequestHeader.Refused) -> RequestHeader {
-    try bytes.withUnsafeBytes { bytes in Result { () throws(RequestHeader.Refused) in try RequestHeader.decode(bytes) }
-    }.get()
+    try RequestHeader.decode(bytes)
 }
 
 func decodeWorkerMessage(_ bytes: [UInt8]) throws(MalformedMessage) -> WorkerMessage {

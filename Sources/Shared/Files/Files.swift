@@ -1,0 +1,72 @@
+package import Glibc
+
+/// Reading the files that people and other programs write: regular ones, of no more bytes than are expected.
+///
+/// What fails leaves `errno` set: `EISDIR` or `EINVAL` for what is no regular file, `EFBIG` for one that is too long.
+package enum Files {
+    /// The meaning of the calling thread's errno.
+    package static var reason: String { String(cString: strerror(errno)) }
+
+    /// The whole of a file of at most `limit` bytes; nil, with errno set, when it cannot be read.
+    package static func contents(of path: String, limit: Int) -> [UInt8]? {
+        contentsAndStatus(of: path, limit: limit)?.bytes
+    }
+
+    /// The same, and what the system says of the file that was read.
+    package static func contentsAndStatus(of path: String, limit: Int) -> (bytes: [UInt8], status: stat)? {
+        withOpen(path) { descriptor, status in
+            var buffer = [UInt8](repeating: 0, count: min(Int(status.st_size), limit) + 1)
+            var count = 0
+            // One byte more than there should be shows a file that has grown.
+            while count < buffer.count {
+                let read = buffer.withUnsafeMutableBytes {
+                    Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
+                }
+                if read < 0, errno == EINTR { continue }
+                guard read >= 0 else { return nil }
+                if read == 0 { break }
+                count += read
+            }
+            guard count <= limit else {
+                errno = EFBIG
+                return nil
+            }
+            return (Array(buffer[..<count]), status)
+        }
+    }
+
+    /// Calls `body` with a file's bytes; nil, with errno set, when it cannot be read. The pages are the kernel's own, so that
+    /// hashing a large network leaves nothing resident.
+    package static func withMapped<Value>(_ path: String, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
+        withOpen(path) { descriptor, status in
+            let count = Int(status.st_size)
+            guard count > 0 else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+            guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+                return nil
+            }
+            defer { munmap(start, count) }
+            return body(UnsafeRawBufferPointer(start: start, count: count))
+        }
+    }
+
+    /// Without O_NONBLOCK, opening a named pipe waits for its writer for ever.
+    private static func withOpen<Value>(_ path: String, _ body: (Int32, stat) -> Value?) -> Value? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            errno = status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL
+            return nil
+        }
+        return body(descriptor, status)
+    }
+
+    /// Makes a folder and those above it. False, with errno set, when that fails.
+    package static func makeFolder(_ path: String) -> Bool {
+        if mkdir(path, 0o755) == 0 || errno == EEXIST { return true }
+        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return false }
+        return makeFolder(String(path[..<slash])) && (mkdir(path, 0o755) == 0 || errno == EEXIST)
+    }
+}

@@ -1,0 +1,89 @@
+import Files
+import FoundationEssentials
+import Glibc
+import Testing
+
+@Suite struct FilesTests {
+    private let folder: String
+
+    init() throws {
+        folder = "/tmp/bifrons-files-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    private func file(_ bytes: [UInt8]) throws -> String {
+        let path = "\(folder)/file"
+        try Data(bytes).write(to: URL(filePath: path))
+        return path
+    }
+
+    /// Does `body` with the folder there, and takes it away.
+    private func inFolder(_ body: () throws -> Void) rethrows {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try body()
+    }
+
+    /// The errno of a file that cannot be read; 0 of one that can.
+    private func failure(_ path: String, limit: Int = 10) -> Int32 {
+        Files.contents(of: path, limit: limit) == nil ? errno : 0
+    }
+
+    @Test func fileIsReadUpToItsLimit() throws {
+        try inFolder {
+            let path = try file([1, 2, 3])
+            #expect(Files.contents(of: path, limit: 3) == [1, 2, 3])
+            #expect(Files.contentsAndStatus(of: path, limit: 4)?.status.st_size == 3)
+            #expect(Files.withMapped(path) { Array($0) } == [1, 2, 3])
+            #expect(failure(path, limit: 2) == EFBIG)
+            #expect(Files.contents(of: try file([]), limit: 0) == [])
+            #expect(Files.withMapped(try file([])) { $0.count } == 0)
+        }
+    }
+
+    @Test func whatIsNoRegularFileIsNotRead() {
+        inFolder {
+            #expect(failure(folder) == EISDIR)
+            #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
+            #expect(failure("\(folder)/pipe") == EINVAL)
+            #expect(failure("\(folder)/none") == ENOENT)
+            #expect(Files.withMapped("\(folder)/none") { $0.count } == nil)
+        }
+    }
+
+    @Test func foldersAboveAFolderAreMadeToo() {
+        inFolder {
+            #expect(Files.makeFolder("\(folder)/a/b/c"))
+            #expect(Files.makeFolder("\(folder)/a/b/c"))
+            #expect(!Files.makeFolder("/proc/a/b"))
+        }
+    }
+
+    private struct Fields: Decodable {
+        enum Kind: String, Decodable { case round }
+        struct Input: Decodable { var mean: [Double] }
+
+        var input: Input
+        var name: String
+        var count: Int?
+        var kind: Kind?
+    }
+
+    @Test(
+        arguments: [
+            (#"{"name": "a"}"#, "input is missing: it must be given"),
+            (#"{"name": "a", "input": {"mean": [1, "x"]}}"#, "input.mean[1] must be a number"),
+            (#"{"name": "a", "input": {"mean": [1, null]}}"#, "input.mean[1] is null: it must be a number"),
+            (#"{"name": "a", "input": {"mean": 1}}"#, "input.mean must be a list"),
+            (#"{"name": 1, "input": {"mean": []}}"#, "name must be a string"),
+            (#"{"name": "a", "input": []}"#, "input must be an object"),
+            (#"{"name": "a", "input": {"mean": []}, "count": "x"}"#, "count must be an integer"),
+            (#"{"name": "a", "input": {"mean": []}, "kind": "flat"}"#, "kind has a value that is not known"),
+            ("[]", "the whole must be an object"), ("nothing", nil),
+        ] as [(String, String?)])
+    func whatDoesNotFitIsSaidWithItsField(json: String, complaint: String?) {
+        let error = #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(Fields.self, from: Data(json.utf8))
+        }
+        #expect(error?.complaint == complaint)
+    }
+}
