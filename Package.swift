@@ -15,6 +15,8 @@ let strict: [SwiftSetting] = [
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
+let instrumentation = Target.Dependency.product(name: "Instrumentation", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -72,6 +74,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         // Parts of Hummingbird that the gateway also uses directly.
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
@@ -117,7 +120,8 @@ let package = Package(
             "Gateway", in: "Gateway",
             [
                 "BifronsClient", "BifronsWire", "CPages", "Files", "FormData", "Hashing", "Hexadecimal", "Keyring",
-                "Reactor", "Settings", httpTypes, hummingbird, lifecycle, logging, nio, nioHTTP1, nioHTTPTypes,
+                "Reactor", "Settings", httpTypes, hummingbird, instrumentation, lifecycle, logging, nio, nioHTTP1,
+                nioHTTPTypes,
             ]),
 
         // The command line.
@@ -176,8 +180,8 @@ let package = Package(
         tests(
             "GatewayTests", in: "Gateway",
             [
-                "BifronsClient", "BifronsWire", "Gateway", "Hashing", "Settings", httpTypes, hummingbird, logging, nio,
-                nioEmbedded, nioHTTPTypes,
+                "BifronsClient", "BifronsWire", "Gateway", "Hashing", "Settings", "TestKit", httpTypes, hummingbird,
+                inMemoryLogging, logging, nio, nioEmbedded, nioHTTPTypes,
             ]),
         tests("ImageDrawingTests", in: "CLI", ["ImageDecoding", "ImageDrawing"]),
         tests(

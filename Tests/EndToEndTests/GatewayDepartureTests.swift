@@ -1,5 +1,6 @@
 import BifronsWire
 import FoundationEssentials
+import TestKit
 import Testing
 
 extension EndToEndTests {

@@ -1,6 +1,7 @@
 import BifronsWire
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 extension EndToEndTests {

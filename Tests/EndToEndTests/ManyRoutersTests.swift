@@ -1,6 +1,7 @@
 import BifronsWire
 import Glibc
 import Synchronization
+import TestKit
 import Testing
 
 extension EndToEndTests {

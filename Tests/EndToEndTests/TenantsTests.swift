@@ -137,24 +137,6 @@ extension EndToEndTests {
             }
         }
 
-        @Test func whoAsksMayNotSayWhoTheyAre() throws {
-            try Cluster.run { cluster in
-                let workers = try cluster.testWorkers()
-                for gateway in [try Self.gateway(cluster), try cluster.startGateway()] {
-                    let (headers, body) = TestGateway.form([("file", "a.jpg", [1])], ["owner": "bob"])
-                    let answers = [
-                        try Self.ask(gateway, "ann", "POST", "/v1/classify?owner=bob", image: [1]),
-                        try Self.ask(gateway, "ann", "POST", "/v1/jobs?owner=bob", image: [1]),
-                        try gateway.ask("POST", "/v1/classify", headers + Self.bearer("ann"), body: body),
-                    ]
-                    for answer in answers {
-                        #expect(answer.status == 400 && answer.text.contains("not_allowed"), "\(answer.text)")
-                    }
-                }
-                _ = workers
-            }
-        }
-
         // MARK: Keys
 
         @Test func gatewaysKeyLooksAtTheServiceAndNamesOwnersAndNoOtherDoes() throws {

@@ -2,6 +2,9 @@ internal import Glibc
 
 /// Takes `multipart/form-data` apart as it arrives (RFC 7578 over RFC 2046). Strict, bounded, and total: any bytes give
 /// parts or an error. Knows no socket: whoever has bytes feeds them.
+///
+/// MultipartKit has no bounds: it keeps a heading, or a line of a file, however long it becomes. It also takes no folded line and
+/// no text that is not UTF-8, and leaves the parameters as they stand.
 package struct FormParser {
     /// What comes before a part's content.
     package struct Heading: Equatable, Sendable {

@@ -65,6 +65,23 @@ extension Gateway {
         }
     }
 
+    /// The fields of a request's query, decoded as forms are. (Hummingbird's `queryParameters` leave plus signs, and what cannot be
+    /// decoded, as they are.)
+    private func queryFields(_ request: Request) throws(Problem) -> [(name: String, text: String)] {
+        var fields: [(name: String, text: String)] = []
+        for pair in (request.uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let decoded = parts.map { PercentEncoding.decode($0.replacing("+", with: " ")) }
+            guard let name = decoded[0], let text = decoded.count == 2 ? decoded[1] : "" else {
+                throw Problem(
+                    .badRequest, code: "malformed_query",
+                    "the query has '\(pair.prefix(64))', which is not percent-encoded")
+            }
+            fields.append((name, text))
+        }
+        return fields
+    }
+
     private func answers(_ header: RequestHeader, _ pictures: [[UInt8]]) async throws -> [[UInt8]] {
         try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
             var results = [[UInt8]](repeating: [], count: pictures.count)

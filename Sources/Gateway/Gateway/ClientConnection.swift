@@ -12,7 +12,8 @@ struct ClientConnection: Sendable {
     /// The client's, without port.
     var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
 
-    /// Does what only the client wants, and is cancelled when the client is gone.
+    /// Does what only the client wants, and is cancelled when the client is gone. (Hummingbird's own way to that takes the end of
+    /// what the client sends for its end.)
     /// - Throws: what `work` throws; ``Problem`` if the client is gone, for log and metrics.
     func whileOpen<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let task = Task(operation: work)

@@ -11,8 +11,8 @@ internal import NIOHTTPTypes
 /// A client that closes its connection and one that only has nothing more to send look alike: their input ends. So that one is
 /// told 102, which a client that waits passes over (RFC 9110, 15.2); the system of one that is gone refuses it.
 ///
-/// The time limits are for whole messages: a byte now and then ("slow loris") does not extend them. A body may take a
-/// second more for each 10 kB that have come.
+/// The time limits are for whole messages: a byte now and then ("slow loris") does not extend them, as it does Hummingbird's
+/// `idleTimeout`. A body may take a second more for each 10 kB that have come.
 final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

@@ -1,4 +1,5 @@
 internal import HTTPTypes
+internal import Hummingbird
 internal import Synchronization
 
 /// What clients have in the gateway at this moment, and how much it may be. Counts whole requests by address, and the bytes
@@ -78,5 +79,24 @@ extension Problem {
     /// The gateway itself has too much in hand.
     fileprivate static func busy(_ detail: String) -> Problem {
         Problem(.tooManyRequests, code: "gateway_busy", detail)
+    }
+}
+
+/// Lets in no more requests of one address than the limits allow.
+struct PlaceMiddleware: RouterMiddleware {
+    let limits: EdgeLimits
+
+    func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
+        let place = try limits.enter(context.client.address)
+        var response = try await next(request, context)
+        // A stream keeps its place until it ends.
+        if response.body.contentLength == nil {
+            let body = response.body
+            response.body = ResponseBody { writer in
+                try await body.write(writer)
+                withExtendedLifetime(place) {}
+            }
+        }
+        return withExtendedLifetime(place) { response }
     }
 }

@@ -17,14 +17,15 @@ final class GatewayMetrics: Sendable {
 
     private let counts = Mutex(Counts())
 
-    /// - Parameter route: nil for a path or a method that there is not.
-    func count(_ route: Route?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration) {
+    /// - Parameter route: the path as its route has it, with its variable parts named: few, whatever clients ask; nil for a path or
+    ///   a method that there is not.
+    func count(_ route: String?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration) {
         // Clients invent paths and methods; each would be one more series.
-        let template = route?.template ?? "other"
-        let key = Key(route: template, method: route == nil ? "other" : method.rawValue, status: status.code)
+        let (route, method) = route.map { ($0, method.rawValue) } ?? ("other", "other")
+        let key = Key(route: route, method: method, status: status.code)
         counts.withLock { counts in
             counts.requests[key, default: 0] += 1
-            counts.durations[template, default: .ofMilliseconds].record(duration.milliseconds)
+            counts.durations[route, default: .ofMilliseconds].record(duration.milliseconds)
         }
     }
 

@@ -20,11 +20,6 @@ package struct GatewayError: Error, Equatable, CustomStringConvertible {
 /// The gateway's shell: an HTTP server around ``Gateway``, a client of the routers like any other, and the signals that stop
 /// it (SIGTERM, SIGINT) or have it read its tokens again (SIGHUP).
 package struct GatewayService: Sendable {
-    /// Bytes of a header field, and of a request's whole header.
-    static let headerBytes = 16_384
-    static let headerFields = 100
-    /// What a form may have besides its file.
-    private static let formOverheadBytes = 131_072
     /// Descriptors for everything that is no connection.
     private static let spareDescriptors = 64
 
@@ -42,11 +37,7 @@ package struct GatewayService: Sendable {
             options.largestImage = settings.imageBytes
             if let keys = settings.keys { try Self.take(KeyFolder(keys), settings, into: &options) }
             client = try BifronsClient(options)
-            let router = RouterConnection(client: client)
-            gateway = Gateway(
-                settings: settings, router: router,
-                limits: EdgeLimits(maxRequests: settings.clientRequests, maxBytes: settings.bytes),
-                feed: StatusFeed(router), tokens: try settings.tokens.map { try TokenFile(path: $0) }, logger: logger)
+            gateway = try Gateway(settings: settings, client: client, logger: logger)
         } catch {
             throw GatewayError(description: "\(error)")
         }
@@ -87,26 +78,11 @@ package struct GatewayService: Sendable {
     private func serve(_ onReady: @escaping @Sendable (String) -> Void) async throws(GatewayError) {
         // What was opened for as many connections as the system allows is used for that many.
         let connections = min(settings.connections, OpenFiles.raiseLimit() - Self.spareDescriptors)
-        let channel = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [
-                ConnectionDeadlineHandler(
-                    timeout: settings.timeout, largestBody: settings.imageBytes + Self.formOverheadBytes,
-                    refuse: gateway.refuse)
-            ],
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: Self.headerBytes, maxHeaderListSize: Self.headerBytes,
-                maxHeaderFieldCount: Self.headerFields))
-        let application = Application(
-            responder: Responder(gateway: gateway), server: .http1(configuration: channel),
-            configuration: ApplicationConfiguration(
-                address: .hostname(settings.host, port: settings.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: logger)),
-            onServerRunning: { server in
-                let port = server.localAddress?.port ?? settings.port
-                let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
-                logger.info("gateway is ready", metadata: ["url": "http://\(host):\(port)"])
-                onReady("http://\(host):\(port)")
-            }, logger: Logger(label: "hummingbird") { _ in SwiftLogNoOpLogHandler() })
+        let application = gateway.application(connections: connections) { port in
+            let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+            logger.info("gateway is ready", metadata: ["url": "http://\(host):\(port)"])
+            onReady("http://\(host):\(port)")
+        }
         var configuration = ServiceGroupConfiguration(
             services: [application, FeedEnd(feed: gateway.feed), TokenReload(tokens: gateway.tokens, logger: logger)],
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -123,25 +99,6 @@ package struct GatewayService: Sendable {
             throw GatewayError(description: "the gateway stopped: \(error)")
         }
         logger.info("gateway has drained")
-    }
-
-    /// From Hummingbird's terms to ours.
-    private struct Responder: HTTPResponder {
-        let gateway: Gateway
-
-        func respond(to request: Request, context: Context) async throws -> Response {
-            try await gateway.respond(to: request, from: context.client)
-        }
-    }
-
-    private struct Context: RequestContext {
-        var coreContext: CoreRequestContextStorage
-        let client: ClientConnection
-
-        init(source: ApplicationRequestContextSource) {
-            coreContext = .init(source: source)
-            client = ClientConnection(source.channel)
-        }
     }
 
     /// Ends what would keep its connections for ever.
@@ -168,5 +125,38 @@ package struct GatewayService: Sendable {
                 }
             }
         }
+    }
+}
+
+extension Gateway {
+    /// Bytes of a header field, and of a request's whole header.
+    static let headerBytes = 16_384
+    static let headerFields = 100
+    /// What a form may have besides its file.
+    private static let formOverheadBytes = 131_072
+
+    /// The HTTP server.
+    /// - Parameters:
+    ///   - connections: how many are accepted at a time; others wait.
+    ///   - onListening: called with the port when the server listens.
+    func application(
+        connections: Int, onListening: @escaping @Sendable (_ port: Int) -> Void
+    ) -> some ApplicationProtocol {
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [
+                ConnectionDeadlineHandler(
+                    timeout: settings.timeout, largestBody: settings.imageBytes + Self.formOverheadBytes,
+                    refuse: refuse)
+            ],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: Self.headerBytes, maxHeaderListSize: Self.headerBytes,
+                maxHeaderFieldCount: Self.headerFields))
+        return Application(
+            router: makeRouter(), server: .http1(configuration: channel),
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.host, port: settings.port), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(connections, logger: logger)),
+            onServerRunning: { onListening($0.localAddress?.port ?? settings.port) },
+            logger: Logger(label: "hummingbird") { _ in SwiftLogNoOpLogHandler() })
     }
 }

@@ -1,7 +1,8 @@
 internal import HTTPTypes
 
 /// The field `Host` of a request (RFC 9112, 3.2). A proxy and a server that read it differently can be set against each other, so
-/// a request that leaves room for that is refused. Nothing here goes by its value.
+/// a request that leaves room for that is refused. Nothing here goes by its value. (Foundation's `URLComponents` takes no zone of an
+/// address as clients write it, `[fe80::1%eth0]`.)
 enum HostField {
     private static let name = HTTPField.Name("Host")!
 

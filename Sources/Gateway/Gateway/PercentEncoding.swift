@@ -1,6 +1,6 @@
 internal import Hexadecimal
 
-/// Percent-encoding of URLs (RFC 3986).
+/// Percent-encoding of URLs (RFC 3986), which FoundationEssentials does not have.
 enum PercentEncoding {
     /// The text that an encoded one stands for; nil if a `%` has no two hexadecimal digits behind it, or if it is not UTF-8.
     static func decode(_ text: some StringProtocol) -> String? {

@@ -2,6 +2,8 @@ internal import BifronsWire
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
+internal import Logging
+internal import NIOCore
 internal import NIOHTTP1
 
 /// An error as HTTP clients are told it: a problem document by RFC 9457.
@@ -42,8 +44,8 @@ struct Problem: Error, Equatable {
         case .headerOverflow:
             self.init(
                 .requestHeaderFieldsTooLarge, code: "header_too_large",
-                "the request's header has more than \(GatewayService.headerBytes) bytes or "
-                    + "\(GatewayService.headerFields) fields; send a smaller one")
+                "the request's header has more than \(Gateway.headerBytes) bytes or "
+                    + "\(Gateway.headerFields) fields; send a smaller one")
         default:
             self.init(.badRequest, code: "malformed_request", "the request cannot be read as HTTP/1.1: \(error.reason)")
         }
@@ -90,6 +92,35 @@ struct Problem: Error, Equatable {
         if let retryAfterMilliseconds { headers[.retryAfter] = "\((retryAfterMilliseconds + 999) / 1000)" }
         let body = ByteBuffer(bytes: result.map(document(around:)) ?? document)
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+    }
+}
+
+/// Makes an answer of every error, and of every answer to HEAD its head.
+struct ProblemMiddleware: RouterMiddleware {
+    let logger: Logger
+
+    func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
+        let response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            let problem = problem(of: error, request)
+            let isLegacy = request.method == .post && context.endpointPath == "/"
+            response = isLegacy ? Gateway.legacyError(problem) : problem.response()
+        }
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func problem(of error: any Error, _ request: Request) -> Problem {
+        switch error {
+        case let problem as Problem: return problem
+        case let error as HTTPParserError: return Problem(error)
+        // The client's connection broke within the body: nothing else here speaks over one of NIO's.
+        case is IOError, is ChannelError: return .clientGone
+        default:
+            logger.error("request failed", metadata: ["path": "\(request.uri.path.prefix(256))", "error": "\(error)"])
+            return Problem(.internalServerError, code: "failed", "the gateway failed; its log says how")
+        }
     }
 }
 

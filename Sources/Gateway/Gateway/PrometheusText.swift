@@ -1,6 +1,9 @@
 internal import BifronsWire
 
 /// Writes metrics in Prometheus's text exposition format, version 0.0.4.
+///
+/// By hand, since libraries for it write what a process has counted itself. Most of this is relayed: a router's report has whole
+/// histograms.
 struct PrometheusText {
     enum Kind: String {
         case counter, gauge, histogram

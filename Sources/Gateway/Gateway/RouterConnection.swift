@@ -4,9 +4,20 @@ internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
 
+/// What the gateway needs of its client, as ``BifronsClient`` has it.
+protocol RouterClient: Sendable {
+    var routers: [String] { get }
+
+    func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8]
+
+    func request(_ header: RequestHeader, image: [UInt8]?, router: Int?) async throws -> [UInt8]
+}
+
+extension BifronsClient: RouterClient {}
+
 /// The service behind the gateway, asked in the wire's words.
 struct RouterConnection: Sendable {
-    let client: BifronsClient
+    let client: any RouterClient
 
     /// A result frame, and what the gateway itself needs to know of it.
     struct Answer: Sendable {

@@ -1,8 +1,11 @@
 internal import BifronsWire
 internal import Files
 internal import Glibc
+internal import HTTPTypes
 internal import Hashing
 internal import Hexadecimal
+internal import Hummingbird
+internal import Synchronization
 
 /// Who may use the HTTP API: names, and the SHA-256 of each one's bearer token. The tokens themselves are not kept.
 ///
@@ -73,5 +76,43 @@ struct TokenList: Equatable, Sendable {
             if difference == 0 { owner = entry.name }
         }
         return owner
+    }
+}
+
+/// The list of tokens, as the file has it now or had it when it was last read.
+final class TokenFile: Sendable {
+    private let path: String
+    private let list: Mutex<TokenList>
+
+    init(path: String) throws(TokenList.ParseError) {
+        self.path = path
+        list = Mutex(try TokenList(path: path))
+    }
+
+    func owner(of authorization: String?) -> String? {
+        list.withLock { $0 }.owner(of: authorization)
+    }
+
+    /// Reads the file again; the old list stays if it cannot be used.
+    func reload() throws(TokenList.ParseError) {
+        let new = try TokenList(path: path)
+        list.withLock { $0 = new }
+    }
+}
+
+/// Lets in who bears a token of the list: jobs are theirs alone.
+struct TokenMiddleware: RouterMiddleware {
+    let tokens: TokenFile
+
+    func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
+        guard let owner = tokens.owner(of: request.headers[.authorization]) else {
+            var problem = Problem(
+                .unauthorized, code: "token_missing",
+                "this needs a token of the gateway's list; send it as 'Authorization: Bearer TOKEN'")
+            problem.headers[.wwwAuthenticate] = "Bearer"
+            throw problem
+        }
+        context.caller = owner
+        return try await next(request, context)
     }
 }

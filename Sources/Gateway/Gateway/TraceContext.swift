@@ -1,6 +1,10 @@
+internal import HTTPTypes
 internal import Hexadecimal
+internal import Hummingbird
+internal import Instrumentation
 
-/// What a `traceparent` field says (W3C Trace Context): which trace a request belongs to.
+/// What a `traceparent` field says (W3C Trace Context): which trace a request belongs to. swift-distributed-tracing leaves
+/// reading it to its back ends, of which the gateway has none: its trace is in its log.
 struct TraceContext: Equatable, Sendable {
     /// 32 hexadecimal digits.
     let trace: String
@@ -42,4 +46,31 @@ struct TraceContext: Equatable, Sendable {
 /// 16 digits.
 private func hexadecimal(_ value: UInt64) -> String {
     withUnsafeBytes(of: value.bigEndian) { $0.hexadecimal }
+}
+
+extension InstrumentationContext {
+    private enum Key: InstrumentationContextKey {
+        typealias Value = TraceContext
+    }
+
+    /// The trace of the request that the task works on.
+    var trace: TraceContext? {
+        get { self[Key.self] }
+        set { self[Key.self] = newValue }
+    }
+}
+
+/// Has all work on a request know its trace, in the context of swift-distributed-tracing, and tells it to the client.
+///
+/// Hummingbird's `TracingMiddleware` tells no client, and makes a stream of every body: that goes out in several writes, and
+/// between these may end what still comes of a request that is refused early.
+struct TraceMiddleware: RouterMiddleware {
+    func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
+        let trace = TraceContext(continuing: request.headers[.traceparent])
+        var work = InstrumentationContext.current ?? .topLevel
+        work.trace = trace
+        var response = try await InstrumentationContext.withValue(work) { try await next(request, context) }
+        response.headers[.traceparent] = trace.field
+        return response
+    }
 }

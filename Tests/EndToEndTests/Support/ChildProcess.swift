@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 /// A running program. It is ended with this object, or by the system if the tests crash.

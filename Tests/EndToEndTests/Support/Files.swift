@@ -1,13 +1,6 @@
 import Glibc
 import Testing
 
-/// Time limits of tests.
-enum Bounds {
-    /// A time limit in milliseconds, longer than any step takes even on a busy machine. (Under sanitizers everything
-    /// takes several times as long: scripts/sanitize.)
-    static let patience = getenv("TEST_PATIENCE_MS").flatMap { Int(String(cString: $0)) } ?? 30_000
-}
-
 /// Paths and contents of files of the repository, the build and the tests.
 enum Files {
     /// The repository's root.

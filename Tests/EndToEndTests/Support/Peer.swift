@@ -1,5 +1,6 @@
 import BifronsZeroMQ
 import Glibc
+import TestKit
 import Testing
 
 /// A test's socket that sends and receives exactly the frames of a test. Every wait is bounded.

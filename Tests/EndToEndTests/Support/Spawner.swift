@@ -1,6 +1,7 @@
 import BifronsZeroMQ
 import Glibc
 import Reactor
+import TestKit
 import Testing
 
 /// Starts programs on a thread that lives as long as the tests. A child that asks to end with its parent is tied by the
@@ -70,6 +71,10 @@ final class Spawner: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, order.outputPath, write, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, order.errorPath, write, 0o600)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 3)
+        // SwiftNIO's sockets are inherited otherwise, and a connection that a child has does not end before the child.
+        for descriptor in Files.names(in: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 3 {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
 
         // Tests of other modules block signals in the threads they run on.
         var attributes = posix_spawnattr_t()

@@ -1,6 +1,7 @@
 import BifronsWire
 import BifronsZeroMQ
 import FoundationEssentials
+import TestKit
 import Testing
 
 /// A client that can send any frames.

@@ -33,8 +33,8 @@ import Testing
 
     @Test func requestsAreCountedByRouteMethodAndStatus() {
         let metrics = GatewayMetrics()
-        metrics.count(.classify, .post, .ok, .milliseconds(3))
-        metrics.count(.classify, .post, .ok, .milliseconds(3))
+        metrics.count("/v1/classify", .post, .ok, .milliseconds(3))
+        metrics.count("/v1/classify", .post, .ok, .milliseconds(3))
         metrics.count(nil, HTTPRequest.Method("INVENTED")!, .notFound, .zero)
         let text = metrics.text([.init(router: "ipc://a", status: nil)], bodyBytes: 7)
         #expect(text.contains("bifrons_up 0\n"))
@@ -91,7 +91,7 @@ import Testing
     /// Prometheus takes a family once, with all of its samples.
     @Test func severalRoutersAreToldApartWithinEachFamily() {
         let metrics = GatewayMetrics()
-        metrics.count(.classify, .post, .ok, .milliseconds(3))
+        metrics.count("/v1/classify", .post, .ok, .milliseconds(3))
         let text = metrics.text(
             [
                 .init(router: "ipc://a", status: report(workers: [])), .init(router: "ipc://b", status: nil),

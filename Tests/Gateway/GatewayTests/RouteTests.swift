@@ -1,12 +1,18 @@
+import BifronsWire
 import HTTPTypes
+import Hummingbird
 import Testing
 
 @testable import Gateway
 
 @Suite struct RouteTests {
-    @Test func jobsAreNamedByWhatThePathStandsFor() {
-        #expect(Route.at("/v1/jobs/a%2Fb%20c")?[.get] == .job(id: "a/b c"))
-        #expect(Route.at("/v1/jobs/a%2Fb%20c")?[.delete] == .job(id: "a/b c"))
+    @Test func jobsAreNamedByWhatThePathStandsFor() async throws {
+        let edge = try Edge()
+        for method in [HTTPRequest.Method.get, .delete] {
+            #expect(try await edge.ask(method, "/v1/jobs/a%2Fb%20c").status == 200)
+        }
+        #expect(edge.router.requests.map(\.header.verb) == [.fetch, .cancel])
+        #expect(edge.router.requests.map(\.header.id) == ["a/b c", "a/b c"])
         #expect(PercentEncoding.encode("a/b c~é") == "a%2Fb%20c~%C3%A9")
     }
 
@@ -15,12 +21,36 @@ import Testing
         "/assets/",
         "/assets/../index.html", "//", "/Status",
     ])
-    func nothingIsElsewhere(_ path: String) {
-        #expect(Route.at(path) == nil)
+    func nothingIsElsewhere(_ path: String) async throws {
+        let edge = try Edge()
+        #expect(!edge.routes.contains { $0.path.leads(to: path) })
+        // A request's target is not empty.
+        for method in [HTTPRequest.Method.get, .post, .put, .delete] where !path.isEmpty {
+            let answer = try await edge.ask(method, path)
+            #expect(answer.status == 404 && answer.text.contains("unknown_path"), "\(method): \(answer.text)")
+        }
+        #expect(edge.router.requests.isEmpty)
     }
 
-    @Test func metricsNameFewRoutes() {
-        #expect(Route.at("/v1/jobs/1")?[.get]?.template == Route.at("/v1/jobs/2")?[.get]?.template)
-        #expect(Route.at("/assets/a")?[.get]?.template == "/assets/{name}")
+    @Test func metricsNameFewRoutes() async throws {
+        let edge = try Edge()
+        for path in ["/v1/jobs/1", "/v1/jobs/2", "/assets/a", "/v1//jobs/1"] { _ = try await edge.ask(.get, path) }
+        let text = try await edge.ask(.get, "/metrics").text
+        #expect(text.contains(#"{route="/v1/jobs/{id}",method="GET",status="200"} 2"# + "\n"))
+        #expect(text.contains(#"{route="/assets/{name}",method="GET",status="404"} 1"# + "\n"))
+        #expect(text.contains(#"{route="other",method="other",status="404"} 1"# + "\n"))
+    }
+
+    /// The list that a browser and a client with a wrong method are told is made of the routes.
+    @Test func methodsThatAreNotThereAreToldWhichAre() async throws {
+        let edge = try Edge(["BIFRONS_CORS_ORIGIN": "*"])
+        for (path, methods) in [
+            ("/", "GET, HEAD, POST"), ("/v1/jobs", "POST"), ("/v1/jobs/a", "DELETE, GET, HEAD"),
+            ("/status", "GET, HEAD"),
+        ] {
+            #expect(try await edge.ask(.put, path).headers[.allow] == methods, "\(path)")
+            let preflight = try await edge.ask(.options, path, [.origin: "https://a.example"])
+            #expect(preflight.headers[.accessControlAllowMethods] == methods.replacing(", HEAD", with: ""))
+        }
     }
 }

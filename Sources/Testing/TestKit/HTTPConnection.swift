@@ -1,28 +1,30 @@
 import Glibc
-import Testing
 
-/// A connection to the gateway that sends exactly the bytes of a test. Every wait is bounded.
-final class HTTPConnection {
-    struct Failure: Error {
-        let call: String
-        let errno: Int32
+/// A connection to a gateway that sends exactly the bytes of a test. Every wait is bounded.
+package final class HTTPConnection {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+
+        init(_ description: String) { self.description = description }
+
+        init(call: String, errno: Int32) { self.init("\(call): \(String(cString: strerror(errno)))") }
     }
 
-    struct Answer {
-        let status: Int
+    package struct Answer {
+        package let status: Int
         /// The headers, by name in lower case.
-        let headers: [String: String]
-        let body: [UInt8]
+        package let headers: [String: String]
+        package let body: [UInt8]
 
-        var text: String { String(decoding: body, as: UTF8.self) }
+        package var text: String { String(decoding: body, as: UTF8.self) }
     }
 
     private let socket: Int32
     private var received: [UInt8] = []
     /// Keeps the gateway running while a connection to it exists.
-    private let gateway: TestGateway
+    private let gateway: any ListeningGateway
 
-    init(_ gateway: TestGateway) throws {
+    fileprivate init(_ gateway: any ListeningGateway) throws {
         self.gateway = gateway
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw Failure(call: "socket", errno: errno) }
@@ -45,7 +47,7 @@ final class HTTPConnection {
     deinit { close(socket) }
 
     /// Sends all bytes, or as many as the gateway accepts before it closes the connection.
-    func send(_ bytes: [UInt8]) throws {
+    package func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -57,22 +59,22 @@ final class HTTPConnection {
         }
     }
 
-    func send(_ text: String) throws {
+    package func send(_ text: String) throws {
         try send(Array(text.utf8))
     }
 
     /// Makes the connection end with a reset when it is closed.
-    func endByReset() {
+    package func endByReset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
     /// Closes the sending direction. Answers may still arrive.
-    func endSending() {
+    package func endSending() {
         shutdown(socket, Int32(SHUT_WR))
     }
 
-    func send(
+    package func send(
         _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
     ) throws {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: gateway\r\n" + headers.map { $0 + "\r\n" }.joined()
@@ -83,11 +85,13 @@ final class HTTPConnection {
     /// Returns the next answer, which must arrive.
     ///
     /// - Parameter method: The request's method. The answer to HEAD has a length but no body.
-    func receive(to method: String = "") throws -> Answer {
+    package func receive(to method: String = "") throws -> Answer {
         while true {
             if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
                 let lines = String(decoding: received[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
-                let status = try #require(lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+                guard let status = lines.first?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+                    throw Failure("the answer has no status: \(lines.first ?? "")")
+                }
                 var headers: [String: String] = [:]
                 for line in lines.dropFirst() {
                     guard let colon = line.firstIndex(of: ":") else { continue }
@@ -97,31 +101,31 @@ final class HTTPConnection {
                 // Without a length the body is a stream, whose parts are read one by one.
                 let length = method == "HEAD" ? 0 : headers["content-length"].flatMap { Int($0) } ?? 0
                 while status >= 200, received.count < length {
-                    try #require(try receiveMore(), "the body is cut short")
+                    guard try receiveMore() else { throw Failure("the body is cut short") }
                 }
                 let body = Array(received.prefix(status >= 200 ? length : 0))
                 received.removeFirst(body.count)
                 return Answer(status: status, headers: headers, body: body)
             }
-            try #require(try receiveMore(), "the connection ended before an answer")
+            guard try receiveMore() else { throw Failure("the connection ended before an answer") }
         }
     }
 
     /// Waits until a text has arrived, and removes everything up to its end from the input.
     ///
     /// - Returns: The removed text.
-    func receive(upTo text: String) throws -> String {
+    package func receive(upTo text: String) throws -> String {
         while true {
             if let found = received.firstRange(of: Array(text.utf8)) {
                 defer { received.removeSubrange(..<found.upperBound) }
                 return String(decoding: received[..<found.upperBound], as: UTF8.self)
             }
-            try #require(try receiveMore(), "the connection ended before '\(text)'")
+            guard try receiveMore() else { throw Failure("the connection ended before '\(text)'") }
         }
     }
 
     /// Waits for the connection's end and ignores what arrives before.
-    func waitForEnd() throws {
+    package func waitForEnd() throws {
         while try receiveMore() {}
     }
 
@@ -130,7 +134,9 @@ final class HTTPConnection {
     /// - Returns: False at the connection's end.
     private func receiveMore() throws -> Bool {
         var item = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-        try #require(poll(&item, 1, Int32(Bounds.patience)) > 0, "nothing came for \(Bounds.patience) ms")
+        guard poll(&item, 1, Int32(Bounds.patience)) > 0 else {
+            throw Failure("nothing came for \(Bounds.patience) ms")
+        }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         let count = recv(socket, &buffer, buffer.count, 0)
         if count < 0, errno != ECONNRESET { throw Failure(call: "recv", errno: errno) }
@@ -139,30 +145,18 @@ final class HTTPConnection {
     }
 }
 
-/// The real gateway of a cluster.
-final class TestGateway {
-    let process: ChildProcess
-    let port: UInt16
+/// A gateway at a port of this machine.
+package protocol ListeningGateway: AnyObject {
+    var port: UInt16 { get }
+}
 
-    init(_ process: ChildProcess) throws {
-        self.process = process
-        var port: UInt16?
-        try process.wait {
-            port = process.standardError.split(separator: "url=http://127.0.0.1:").dropFirst().first
-                .flatMap { UInt16($0.prefix { $0.isNumber }) }
-            return port != nil
-        }
-        self.port = try #require(port)
-    }
-
-    var url: String { "http://127.0.0.1:\(port)" }
-
-    func connect() throws -> HTTPConnection {
+extension ListeningGateway {
+    package func connect() throws -> HTTPConnection {
         try HTTPConnection(self)
     }
 
     /// Sends one request on its own connection and returns the answer.
-    func ask(
+    package func ask(
         _ method: String, _ path: String, _ headers: [String] = [], body: [UInt8]? = nil
     ) throws -> HTTPConnection.Answer {
         let connection = try connect()
@@ -171,7 +165,7 @@ final class TestGateway {
     }
 
     /// Returns the headers and body of a form with files (field, name and content of each) and fields.
-    static func form(
+    package static func form(
         _ files: [(String, String, [UInt8])], _ fields: [String: String] = [:]
     ) -> (headers: [String], body: [UInt8]) {
         var body: [UInt8] = []

@@ -1,0 +1,142 @@
+import BifronsWire
+import Dispatch
+import HTTPTypes
+import Hummingbird
+import InMemoryLogging
+import Logging
+import NIOCore
+import NIOEmbedded
+import Settings
+import Synchronization
+import TestKit
+import Testing
+
+@testable import Gateway
+
+/// The gateway in this process. What a router would answer is the test's own.
+final class Edge: ListeningGateway {
+    struct Answer {
+        let status: Int
+        let headers: HTTPFields
+        let text: String
+    }
+
+    let router: ScriptedRouter
+    private(set) var port: UInt16 = 0
+    private let gateway: Gateway
+    private let responder: RouterResponder<GatewayContext>
+    private let log: InMemoryLogHandler
+
+    /// - Parameters:
+    ///   - settings: as of the environment.
+    ///   - answer: the router's.
+    init(_ settings: [String: String] = [:], answer: @escaping ScriptedRouter.Answer = ScriptedRouter.success) throws {
+        let log = InMemoryLogHandler()
+        self.log = log
+        router = ScriptedRouter(answer)
+        let settings = settings.merging(["BIFRONS_HTTP_PORT": "0"]) { given, _ in given }
+        gateway = try Gateway(
+            settings: GatewaySettings(environment: settings), client: router,
+            logger: Logger(label: "gateway") { _ in log })
+        responder = gateway.makeRouter().buildResponder()
+    }
+
+    var routes: [Router<GatewayContext>.RouteDescription] { gateway.makeRouter().routes }
+
+    /// The lines of the log, as `key=value`.
+    var logged: String {
+        log.entries.map { entry in
+            "\(entry.message) " + entry.metadata.map { "\($0)=\($1)" }.sorted().joined(separator: " ") + "\n"
+        }.joined()
+    }
+
+    // MARK: Without a server
+
+    /// What the responder makes of a request, on a connection that stays open until it is there.
+    func respond(
+        to method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = []
+    ) async throws -> Response {
+        var headers = headers
+        if !body.isEmpty { headers[.contentLength] = "\(body.count)" }
+        let channel = try await NIOAsyncTestingChannel { channel in
+            let deadlines = ConnectionDeadlineHandler(timeout: .seconds(60), largestBody: 0) { problem, _ in
+                problem.response()
+            }
+            try channel.pipeline.syncOperations.addHandler(deadlines)
+        }
+        let head = HTTPRequest(
+            method: method, scheme: "http", authority: "gateway", path: path, headerFields: headers)
+        let response = try await responder.respond(
+            to: Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: body))),
+            context: GatewayContext(source: .init(channel: channel, logger: gateway.logger)))
+        _ = try await channel.finish(acceptAlreadyClosed: true)
+        return response
+    }
+
+    /// The whole answer, of one that ends.
+    func ask(
+        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = []
+    ) async throws -> Answer {
+        let response = try await respond(to: method, path, headers, body: body)
+        let text = BodyText()
+        try await response.body.write(text)
+        return Answer(status: response.status.code, headers: response.headers, text: text.text)
+    }
+
+    private final class BodyText: ResponseBodyWriter {
+        private(set) var text = ""
+
+        func write(_ buffer: ByteBuffer) { text += String(buffer: buffer) }
+        func finish(_ trailer: HTTPFields?) {}
+    }
+
+    // MARK: With a server
+
+    /// Serves connections while `body` runs, which may wait for them: other threads serve.
+    static func serve(_ settings: [String: String] = [:], _ body: (Edge) throws -> Void) throws {
+        let edge = try Edge(settings)
+        let port = Mutex(0)
+        let isListening = DispatchSemaphore(value: 0)
+        let application = edge.gateway.application(connections: edge.gateway.settings.connections) { number in
+            port.withLock { $0 = number }
+            isListening.signal()
+        }
+        let server = Task { try await application.run() }
+        defer { server.cancel() }
+        try #require(isListening.wait(timeout: .now() + .milliseconds(Bounds.patience)) == .success)
+        edge.port = UInt16(port.withLock { $0 })
+        try body(edge)
+    }
+}
+
+/// In the place of the routers: keeps what is asked, and answers as its test says.
+final class ScriptedRouter: RouterClient {
+    struct Request {
+        let header: RequestHeader
+        let image: [UInt8]?
+    }
+
+    typealias Answer = @Sendable (RequestHeader) -> ResultDocument
+
+    static let success: Answer = { ResultDocument(id: $0.id, status: .ok) }
+
+    let routers = ["ipc://script"]
+    private let answer: Answer
+    private let asked = Mutex<[Request]>([])
+
+    init(_ answer: @escaping Answer) {
+        self.answer = answer
+    }
+
+    /// What was asked, in the order in which it came.
+    var requests: [Request] { asked.withLock { $0 } }
+
+    func request(_ header: RequestHeader, image: [UInt8]?) -> [UInt8] {
+        asked.withLock { $0.append(Request(header: header, image: image)) }
+        return answer(header).encoded()
+    }
+
+    func request(_ header: RequestHeader, image: [UInt8]?, router: Int?) -> [UInt8] {
+        request(header, image: image)
+    }
+}
