@@ -1,6 +1,6 @@
 """Plots the CSV file that `bifrons-benchmarks scaling --csv FILE` writes.
 
-    python Benchmarks/scaling.py FILE docs/images/scaling.png
+python Benchmarks/scaling.py FILE docs/images/scaling.png
 """
 
 import csv
@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 
 def draw(rows: list[dict[str, float]], path: Path) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
-from figures import Rounds, rate, spread  # noqa: E402
-from scenes import Scene  # noqa: E402
-from systems import System  # noqa: E402
-from tables import interface_rows, number  # noqa: E402
+from figures import Rounds, rate, spread
+from scenes import Scene
+from systems import System
+from tables import interface_rows, number
 
 # Legible on white and on near-black alike.
 INK = "#7d7d7d"
@@ -27,12 +27,20 @@ def colour(system: System) -> str:
 def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path) -> None:
     """Writes a chart as an SVG with a transparent background; equal measurements give equal bytes."""
     rows = interface_rows(systems)
-    with pyplot.rc_context({
-        "svg.hashsalt": "peers", "font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
-        "xtick.color": INK, "ytick.color": INK,
-    }):
+    with pyplot.rc_context(
+        {
+            "svg.hashsalt": "peers",
+            "font.size": 9,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+        }
+    ):
         figure, axes = pyplot.subplots(
-            1, len(scenes), figsize=(11, 0.42 * len(rows) + 1.2), layout="constrained", sharey=True, squeeze=False)
+            1, len(scenes), figsize=(11, 0.42 * len(rows) + 1.2), layout="constrained", sharey=True, squeeze=False
+        )
         for axis, scene in zip(axes[0], scenes, strict=True):
             axis.set(title=scene.title, xlabel=f"verdicts a second, {IN_FLIGHT} in flight")
             for place, (system, interface, title) in enumerate(rows):

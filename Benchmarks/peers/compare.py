@@ -106,7 +106,13 @@ class Comparison:
                 self._load(ours, number, "ZeroMQ", portrait, 1, BESIDE, seconds)
 
     def _load(
-        self, started: Running, number: int, interface: str, scene: Scene, in_flight: int, setting: str = ALONE,
+        self,
+        started: Running,
+        number: int,
+        interface: str,
+        scene: Scene,
+        in_flight: int,
+        setting: str = ALONE,
         seconds: int | None = None,
     ) -> None:
         def load(lasting: int) -> Outcome:
@@ -123,14 +129,24 @@ class Comparison:
             raise LoadError(
                 f"{started.system.name} gave no answer for {scene.name} in {LONGER * length} s: raise --seconds")
         measurement = Measurement(
-            number, started.system.name, interface, scene.name, in_flight, outcome.per_second, outcome.p50_ms,
-            outcome.p99_ms, outcome.answers, setting)
+            number,
+            started.system.name,
+            interface,
+            scene.name,
+            in_flight,
+            outcome.per_second,
+            outcome.p50_ms,
+            outcome.p99_ms,
+            outcome.answers,
+            setting,
+        )
         self.measurements.append(measurement)
         print(
             f"round {number + 1}: {started.system.title} by {interface}, {scene.name}, {in_flight} in flight, "
             f"{setting}: "
             f"{outcome.per_second:.1f} verdicts/s, p50 {outcome.p50_ms:.1f} ms, p99 {outcome.p99_ms:.1f} ms",
-            flush=True)
+            flush=True,
+        )
 
     def write(self, out: Path, machine: str, count: int) -> str:
         """Writes the page, the chart and the numbers of `count` rounds to the folder `out`; returns the page."""

@@ -72,17 +72,36 @@ class HTTPInterface:
         file = folder / "body"
         file.write_bytes(body)
         done = subprocess.run(
-            ["wrk", "--threads", "1", "--connections", str(in_flight), "--duration", f"{seconds}s",
-             "--timeout", f"{PATIENCE:.0f}s", "--script", str(FOLDER / "load.lua"), self.url,
-             "--", str(file), kind, self._answer_has],
-            capture_output=True, text=True, timeout=seconds + 2 * PATIENCE)
+            [
+                "wrk",
+                "--threads",
+                "1",
+                "--connections",
+                str(in_flight),
+                "--duration",
+                f"{seconds}s",
+                "--timeout",
+                f"{PATIENCE:.0f}s",
+                "--script",
+                str(FOLDER / "load.lua"),
+                self.url,
+                "--",
+                str(file),
+                kind,
+                self._answer_has,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=seconds + 2 * PATIENCE,
+        )
         if done.returncode != 0:
             raise LoadError(f"wrk ended with {done.returncode}: {done.stderr.strip()}")
         report = json.loads(done.stdout.strip().splitlines()[-1])
         if report["wrong"] or report["broken"]:
             raise LoadError(
                 f"{self.url} with {in_flight} in flight: {report['answers']} answers, {report['wrong']} of them wrong, "
-                f"{report['broken']} connections broken or timed out {done.stderr.strip()}")
+                f"{report['broken']} connections broken or timed out {done.stderr.strip()}"
+            )
         return Outcome(report["answers"], report["answers"] / report["seconds"], report["p50_ms"], report["p99_ms"])
 
 

@@ -11,8 +11,8 @@ from onnx_pair import BATCH, MODELS, Pair, answer
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "Models/training"))
 
-from bifrons_training import preprocessing  # noqa: E402
-from bifrons_training.preprocessing.locating import Locator  # noqa: E402
+from bifrons_training import preprocessing
+from bifrons_training.preprocessing.locating import Locator
 
 
 class Locating(Worker):

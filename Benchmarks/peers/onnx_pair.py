@@ -41,8 +41,10 @@ class Pair:
     def __init__(self) -> None:
         # The same settings as in Sources/Worker/Inference/Network.swift.
         settings = {
-            "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": "f32",
-            "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1,
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": 1,
         }
         ensemble = json.loads((MODELS / "ensemble.json").read_text())
         blend = next(blend for blend in ensemble["merge"] if blend["models"] == ensemble["models"])

@@ -31,14 +31,30 @@ def promises(rounds: Rounds, scene: str = "portrait") -> list[Promise]:
         return rounds.of(f"bifrons-{precision}", "ZeroMQ", scene, in_flight)
 
     found = [
-        ("verdicts a second at 32 in flight, f32, against the faster of mosec and LitServe",
-         ratio(ours("f32", 32), peers(CROP_CENTRE, 32), rate, max), 1.0, True),
-        ("the same against the peer that finds faces too",
-         ratio(ours("f32", 32), peers((LOCATES,), 32), rate, max), 1.25, True),
-        ("the same in int8, against the faster of mosec and LitServe in f32",
-         ratio(ours("int8", 32), peers(CROP_CENTRE, 32), rate, max), 2.0, True),
-        ("p50 at one in flight, f32, against the quicker of mosec and LitServe",
-         ratio(ours("f32", 1), peers(CROP_CENTRE, 1), median_ms, min), 1.05, False),
+        (
+            "verdicts a second at 32 in flight, f32, against the faster of mosec and LitServe",
+            ratio(ours("f32", 32), peers(CROP_CENTRE, 32), rate, max),
+            1.0,
+            True,
+        ),
+        (
+            "the same against the peer that finds faces too",
+            ratio(ours("f32", 32), peers((LOCATES,), 32), rate, max),
+            1.25,
+            True,
+        ),
+        (
+            "the same in int8, against the faster of mosec and LitServe in f32",
+            ratio(ours("int8", 32), peers(CROP_CENTRE, 32), rate, max),
+            2.0,
+            True,
+        ),
+        (
+            "p50 at one in flight, f32, against the quicker of mosec and LitServe",
+            ratio(ours("f32", 1), peers(CROP_CENTRE, 1), median_ms, min),
+            1.05,
+            False,
+        ),
     ]
     for setting in (ALONE, BESIDE):
         measured = tail(rounds.of("bifrons-f32", "ZeroMQ", "tails", 1, setting))

@@ -73,8 +73,14 @@ class Running:
         environment = os.environ | {"TMPDIR": str(folder)}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                words,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def wait_until_it_answers(self, scene: Scene) -> None:
         """Waits until every interface gives a correct answer; a starting service may refuse requests at first.
@@ -149,14 +155,25 @@ class Running:
 def _bifrons(system: System, folder: Path, binaries: Path) -> Running:
     client, worker, http = (free_port() for _ in range(3))
     words = [
-        str(binaries / "bifrons"), "up", f"--client-endpoint=tcp://127.0.0.1:{client}",
-        f"--worker-endpoint=tcp://127.0.0.1:{worker}", f"--http-port={http}", f"--models-folder={ROOT / 'Models'}",
-        f"--precision={system.precision}", f"--cache-folder={folder / 'cache'}", "--log-level=warning",
+        str(binaries / "bifrons"),
+        "up",
+        f"--client-endpoint=tcp://127.0.0.1:{client}",
+        f"--worker-endpoint=tcp://127.0.0.1:{worker}",
+        f"--http-port={http}",
+        f"--models-folder={ROOT / 'Models'}",
+        f"--precision={system.precision}",
+        f"--cache-folder={folder / 'cache'}",
+        "--log-level=warning",
     ]
-    return Running(system, words, {
-        "ZeroMQ": ZeroMQInterface(f"tcp://127.0.0.1:{client}"),
-        "HTTP": HTTPInterface(f"http://127.0.0.1:{http}/v1/classify?budget_ms=60000", '"label"'),
-    }, folder)
+    return Running(
+        system,
+        words,
+        {
+            "ZeroMQ": ZeroMQInterface(f"tcp://127.0.0.1:{client}"),
+            "HTTP": HTTPInterface(f"http://127.0.0.1:{http}/v1/classify?budget_ms=60000", '"label"'),
+        },
+        folder,
+    )
 
 
 def _peer(system: System, folder: Path) -> Running:
@@ -175,8 +192,14 @@ def _peer(system: System, folder: Path) -> Running:
             interface = HTTPInterface(f"{url}/predict", '"label"', "image")
         case "flask":
             words = [
-                python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", f"--workers={os.cpu_count()}", "--timeout=120",
-                f"--chdir={FOLDER}", "flask_server:app",
+                python,
+                "-m",
+                "gunicorn",
+                f"--bind=127.0.0.1:{port}",
+                f"--workers={os.cpu_count()}",
+                "--timeout=120",
+                f"--chdir={FOLDER}",
+                "flask_server:app",
             ]
             interface = HTTPInterface(f"{url}/", '"result"', "file")
         case _:

@@ -39,8 +39,7 @@ def _head(cells: list[str]) -> list[str]:
 def interface_rows(systems: list[System]) -> list[tuple[System, str, str]]:
     """Returns every interface of every system with the title of its row."""
     return [
-        (system, interface, f"{system.title}, by {interface}")
-        for system in systems for interface in system.interfaces
+        (system, interface, f"{system.title}, by {interface}") for system in systems for interface in system.interfaces
     ]
 
 
@@ -68,8 +67,9 @@ def tail_table(rounds: Rounds) -> list[str]:
     lines = _head(["Bifrons in f32 over ZeroMQ, portrait, one in flight", "p50 ms", "p99 ms"])
     for setting in (ALONE, BESIDE):
         measured = rounds.of("bifrons-f32", "ZeroMQ", "tails", 1, setting)
-        lines.append(_row([
-            setting, cell(_spread(measured, lambda m: m.p50_ms)), cell(_spread(measured, lambda m: m.p99_ms))]))
+        lines.append(
+            _row([setting, cell(_spread(measured, lambda m: m.p50_ms)), cell(_spread(measured, lambda m: m.p99_ms))])
+        )
     return lines
 
 

@@ -24,7 +24,8 @@ class Program:
         self.log = folder / f"{name}.{time.monotonic_ns()}.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [programs / name, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+                [programs / name, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            )
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -54,10 +55,11 @@ class Cluster:
             self.start_router()
             for model in ("locator", "resnet", "inception"):
                 self.workers[model] = self.start(
-                    "bifrons-worker", "--model", f"Models/{model}", "--router", f"ipc://{self.path}/workers")
+                    "bifrons-worker", "--model", f"Models/{model}", "--router", f"ipc://{self.path}/workers"
+                )
             self.gateway = self.start(
-                "bifrons-gateway", "--router", f"ipc://{self.path}/clients", "--http-port", "0",
-                *self.gateway_arguments)
+                "bifrons-gateway", "--router", f"ipc://{self.path}/clients", "--http-port", "0", *self.gateway_arguments
+            )
             port = wait_for(lambda: re.search(r"127\.0\.0\.1:(\d+)", self.gateway.said()), "the gateway's address")[1]
             self.address = f"http://127.0.0.1:{port}"
             wait_for(self.is_ready, "a cluster that is ready")
@@ -78,8 +80,13 @@ class Cluster:
 
     def start_router(self):
         self.router = self.start(
-            "bifrons-router", "--client-endpoint", f"ipc://{self.path}/clients",
-            "--worker-endpoint", f"ipc://{self.path}/workers", *self.router_arguments)
+            "bifrons-router",
+            "--client-endpoint",
+            f"ipc://{self.path}/clients",
+            "--worker-endpoint",
+            f"ipc://{self.path}/workers",
+            *self.router_arguments,
+        )
 
     def stop(self, program: Program):
         program.stop()

@@ -59,7 +59,8 @@ class Page:
 
     def resize(self, width: int, height: int = 900):
         self.devtools(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
 
     def scheme(self, name: str):
         self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
@@ -91,9 +92,18 @@ class Page:
         self.hand_over("paste", files)
 
     def hand_over(self, kind: str, files: tuple[Path, ...]):
-        self.run(HAND_OVER, kind, [
-            (file.name, f"image/{file.suffix[1:].replace('jpg', 'jpeg')}", base64.b64encode(file.read_bytes()).decode())
-            for file in files])
+        self.run(
+            HAND_OVER,
+            kind,
+            [
+                (
+                    file.name,
+                    f"image/{file.suffix[1:].replace('jpg', 'jpeg')}",
+                    base64.b64encode(file.read_bytes()).decode(),
+                )
+                for file in files
+            ],
+        )
 
     def press(self, *keys: str):
         for key in keys:

@@ -5,7 +5,7 @@ import json
 import re
 
 import pictures
-from cluster import Cluster, wait_for
+from cluster import Cluster
 
 
 def test_chosen_picture_gets_a_verdict_with_each_networks_answer(home):
@@ -65,8 +65,9 @@ def test_no_more_than_four_requests_are_under_way(home, tmp_path):
 
 def test_upload_shows_how_far_it_is(home):
     home.devtools("Network.enable")
-    home.devtools("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1,
-                  uploadThroughput=20_000)
+    home.devtools(
+        "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=20_000
+    )
     try:
         home.choose(pictures.portrait())
         home.wait(lambda: re.search(r"Uploading [1-9]\d? %", home.find(".progress").text), "part of an upload")
@@ -148,8 +149,11 @@ def test_one_bad_file_does_not_keep_the_others_from_their_verdicts(home, tmp_pat
 
 
 def slide(page, value: int):
-    page.run("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
-             page.find(".slider input"), value)
+    page.run(
+        "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
+        page.find(".slider input"),
+        value,
+    )
 
 
 def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(home):

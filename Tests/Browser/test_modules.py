@@ -12,7 +12,11 @@ def run(page, module: str, script: str, *arguments):
         """
         const [module, args, done] = [...arguments];
         import(`/assets/${module}.js`).then((it) => (async () => { %s })()).then(done);
-        """ % script, module, arguments)
+        """
+        % script,
+        module,
+        arguments,
+    )
 
 
 def test_shares_are_never_certain_unless_they_are(home):
@@ -30,7 +34,10 @@ def test_times_are_told_in_the_unit_that_fits(home):
 def test_confidence_is_that_of_what_is_said(home):
     answers = run(home, "words", "return args[0].map((share) => it.answer(share))", [0.25, 0.5, 0.75])
     assert [(answer["word"], answer["confidence"]) for answer in answers] == [
-        ("Real", 0.75), ("Fake", 0.5), ("Fake", 0.75)]
+        ("Real", 0.75),
+        ("Fake", 0.5),
+        ("Fake", 0.75),
+    ]
 
 
 def test_verdict_without_a_face_is_neither_real_nor_fake(home):
@@ -41,19 +48,34 @@ def test_verdict_without_a_face_is_neither_real_nor_fake(home):
 
 def test_table_keeps_what_would_break_it_or_run_in_it(home):
     names = ['a,"b"\n.jpg', "=cmd()", "-1", "plain.jpg"]
-    text = run(home, "export", """
+    text = run(
+        home,
+        "export",
+        """
         const result = { status: 415, error: { code: "image_unknown_format", message: "no" } };
         return it.csv(args[0].map((name) => ({ name, bytes: 1, at: "now", result })));
-    """, names)
+    """,
+        names,
+    )
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     assert [row["file"] for row in rows] == ['a,"b"\n.jpg', "'=cmd()", "'-1", "plain.jpg"]
 
 
-@pytest.mark.parametrize(("head", "format"), [
-    (b"\0\0\0\x18ftypheic", "HEIC"), (b"\0\0\0\x1cftypavif", "AVIF"), (b"\0\0\0\x20ftypisom", "video"),
-    (b"RIFF\1\2\3\4WEBPVP8 ", "WebP"), (b"GIF89a", "GIF"), (b"%PDF-1.7", "PDF"),
-    (b"\xff\xd8\xff\xe0\0\x10JFIF", None), (b"\x89PNG\r\n\x1a\n", None), (b"", None), (b"anything", None),
-])
+@pytest.mark.parametrize(
+    ("head", "format"),
+    [
+        (b"\0\0\0\x18ftypheic", "HEIC"),
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"\0\0\0\x20ftypisom", "video"),
+        (b"RIFF\1\2\3\4WEBPVP8 ", "WebP"),
+        (b"GIF89a", "GIF"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", None),
+        (b"\x89PNG\r\n\x1a\n", None),
+        (b"", None),
+        (b"anything", None),
+    ],
+)
 def test_only_what_is_certainly_not_read_is_refused(home, head, format):
     found = run(home, "formats", "return it.unreadableFormat(new Blob([new Uint8Array(args[0])]))", list(head))
     assert found == format
@@ -72,40 +94,66 @@ REPORTS = """
 
 
 def test_rates_and_quantiles_are_those_of_the_last_seconds(home):
-    rate, quantile, growth = run(home, "samples", REPORTS + """
+    rate, quantile, growth = run(
+        home,
+        "samples",
+        REPORTS
+        + """
         for (let second = 0; second <= 60; second++) add(second);
         return [samples.rates(({ count }) => count).at(-1).value,
             samples.quantiles(({ histogram }) => histogram, 0.5).at(-1).value, samples.growth(({ count }) => count)];
-    """)
+    """,
+    )
     assert (rate, quantile, growth) == (2, 15, 120)
 
 
 def test_no_more_than_five_minutes_are_remembered(home):
-    assert run(home, "samples", REPORTS + """
+    assert (
+        run(
+            home,
+            "samples",
+            REPORTS
+            + """
         for (let second = 0; second <= 400; second++) add(second);
         return samples.growth(({ count }) => count);
-    """) == 600
+    """,
+        )
+        == 600
+    )
 
 
 def test_router_that_started_again_begins_a_new_record(home):
-    assert run(home, "samples", REPORTS + """
+    assert (
+        run(
+            home,
+            "samples",
+            REPORTS
+            + """
         for (let second = 100; second <= 110; second++) add(second);
         add(111, 0);
         return samples.series(({ count }) => count).length;
-    """) == 1
+    """,
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize(("turned", "corner"), [(None, 0), (90, 1), (180, 3), (-90, 2)])
 def test_a_heat_map_stands_turned_as_its_face_does(home, turned, corner):
     """The strongest cell is the top left one of the crop; the picture's corners are counted row by row."""
     face = {"maps": {"m": {"square": [0, 0, 100, 100], "width": 2, "height": 2, "data": "/wAAAA=="}}}
-    covers = run(home, "overlay", """
+    covers = run(
+        home,
+        "overlay",
+        """
         const canvas = document.createElement("canvas");
         it.drawHeat(canvas, { image: { width: 100, height: 100 }, faces: [args[0]] }, "m");
         // One reading: the browser complains of several.
         const { data } = canvas.getContext("2d").getImageData(0, 0, 640, 640);
         return [[80, 80], [560, 80], [80, 560], [560, 560]].map(([x, y]) => data[4 * (640 * y + x) + 3]);
-    """, face | ({"turned": turned} if turned else {}))
+    """,
+        face | ({"turned": turned} if turned else {}),
+    )
     assert covers.index(max(covers)) == corner and max(covers) > 200
 
 

@@ -17,7 +17,8 @@ FOLDER = ROOT / "Deploy/observability"
 DASHBOARD = json.loads((FOLDER / "grafana-dashboard.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [
-    pytest.param(target, id=f"{panel['title']}-{target['refId']}") for panel in PANELS for target in panel["targets"]]
+    pytest.param(target, id=f"{panel['title']}-{target['refId']}") for panel in PANELS for target in panel["targets"]
+]
 # What Grafana makes of an interval of scraping of one second.
 VARIABLES = {"$__rate_interval": "15s"}
 PATIENCE = 30
@@ -80,9 +81,14 @@ class Prometheus:
         (folder / "prometheus.yml").write_text(json.dumps(configuration))
         self.program = Program(
             "prometheus",
-            [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-             "--web.listen-address=127.0.0.1:0"],
-            folder, ROOT / "scripts")
+            [
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/data",
+                "--web.listen-address=127.0.0.1:0",
+            ],
+            folder,
+            ROOT / "scripts",
+        )
 
     def wait_ready(self):
         found = wait_for(self.listens, "Prometheus's address", PATIENCE)
@@ -97,7 +103,9 @@ class Prometheus:
     def ask(self, path: str, **fields: str):
         """The data of an answer; a failure with Prometheus's own words if it has none."""
         try:
-            answer = urllib.request.urlopen(f"{self.address}/api/v1/{path}?{urllib.parse.urlencode(fields)}", timeout=10)
+            answer = urllib.request.urlopen(
+                f"{self.address}/api/v1/{path}?{urllib.parse.urlencode(fields)}", timeout=10
+            )
             return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             pytest.fail(f"{fields}: {error.read().decode()}", pytrace=False)
@@ -136,7 +144,9 @@ def test_panel_shows_data_once_there_was_a_job(prometheus, cluster, target):
     for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
         assert all(label in labels for labels, _ in found), f"no label {label} in {found}"
     # Each line has a name of its own.
-    names = [tuple(labels.get(name) for name in re.findall(r"{{(\w+)}}", target["legendFormat"])) for labels, _ in found]
+    names = [
+        tuple(labels.get(name) for name in re.findall(r"{{(\w+)}}", target["legendFormat"])) for labels, _ in found
+    ]
     assert len(names) == len(set(names))
 
 

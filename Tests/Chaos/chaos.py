@@ -43,7 +43,9 @@ class Chaos:
     def __init__(self, options: argparse.Namespace, hosts: bool, folder: Path):
         self.options, self.folder = options, folder
         pictures.write_models(folder / "models")
-        self.cluster = Cluster(folder, folder / "models", f"--journal={folder / 'journal'}", "--drain-time=2s", binaries=options.binaries)
+        self.cluster = Cluster(
+            folder, folder / "models", f"--journal={folder / 'journal'}", "--drain-time=2s", binaries=options.binaries
+        )
         self.switchboard = network.Switchboard()
         self.links: dict[str, network.Link] = {}
         self.hosts: dict[str, network.Host] = {}
@@ -51,8 +53,7 @@ class Chaos:
         self.life = 0
         self.hands: checker.Hands = {}
         self.done: Counter = Counter()
-        self.poison = Poison(
-            self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
+        self.poison = Poison(self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
         for pool in pictures.POOLS:
             for number in range(options.workers):
                 name = f"{pool}-{number}"
@@ -70,14 +71,22 @@ class Chaos:
             # Every other one on this host, straight to the router.
             far = number % 2 == 1
             self.client_addresses[name] = (
-                self.connect(name, self.cluster.client_port, hosts) if far else f"127.0.0.1:{self.cluster.client_port}")
+                self.connect(name, self.cluster.client_port, hosts) if far else f"127.0.0.1:{self.cluster.client_port}"
+            )
             self.clients[name] = Process(name, [], folder)
             self.histories[name] = []
         addresses = [f"127.0.0.1:{port}" for port in (self.cluster.client_port, self.cluster.worker_port)]
         self.scanner = Process(
-            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
-        parties = {"worker": list(self.cluster.workers), "router": ["router"], "client": list(self.clients),
-                   "group": list(self.groups), "reader": list(pictures.POOLS), "linked": list(self.links)}
+            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder
+        )
+        parties = {
+            "worker": list(self.cluster.workers),
+            "router": ["router"],
+            "client": list(self.clients),
+            "group": list(self.groups),
+            "reader": list(pictures.POOLS),
+            "linked": list(self.links),
+        }
         self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
 
     def make_groups(self) -> dict[str, list[str]]:
@@ -115,8 +124,18 @@ class Chaos:
         path = self.folder / f"{name}.{number}.history"
         # It may be killed before it writes a line.
         path.touch()
-        words = [sys.executable, str(HERE / "client.py"), f"tcp://{self.client_addresses[name]}", str(path), "--number",
-                 str(number), "--seed", str(self.options.seed * 1000 + number), "--window", str(self.options.window)]
+        words = [
+            sys.executable,
+            str(HERE / "client.py"),
+            f"tcp://{self.client_addresses[name]}",
+            str(path),
+            "--number",
+            str(number),
+            "--seed",
+            str(self.options.seed * 1000 + number),
+            "--window",
+            str(self.options.window),
+        ]
         words += ["--after", *map(str, self.histories[name])]
         self.histories[name].append(path)
         self.clients[name].start(self.at_home(name, words))
@@ -195,7 +214,8 @@ class Chaos:
             if fault and fault.second <= now:
                 self.begin(fault)
                 heapq.heappush(
-                    undone, (now + fault.seconds, next(order), fault, self.processes(fault.target)[0].starts))
+                    undone, (now + fault.seconds, next(order), fault, self.processes(fault.target)[0].starts)
+                )
                 fault = next(faults, None)
                 continue
             if undone and undone[0][0] <= now:
@@ -225,12 +245,14 @@ class Chaos:
         self.cluster.wait_until_served(self.options.workers)
         for process in self.clients.values():
             process.signal(signal.SIGTERM)
-        problems = [f"{name} did not end of itself" for name, process in self.clients.items()
-                    if process.wait(LAST_CLIENTS) != 0]
+        problems = [
+            f"{name} did not end of itself" for name, process in self.clients.items() if process.wait(LAST_CLIENTS) != 0
+        ]
         with Asker(self.cluster.endpoint) as asker:
             last = asker.ask({"verb": "classify"}, pictures.picture(0))
-        problems += [f"on its way to {name}: {text}" for name in self.cluster.workers
-                     for text in self.links[name].unreadable]
+        problems += [
+            f"on its way to {name}: {text}" for name in self.cluster.workers for text in self.links[name].unreadable
+        ]
         problems += [f"{name} ended with {code}" for name, code in self.cluster.end().items() if code != 0]
         return last, problems
 
@@ -241,14 +263,23 @@ class Chaos:
 
 def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
     return {
-        "seconds": round(seconds), "seed": chaos.options.seed, "hosts": bool(chaos.hosts),
-        "jobs": report.jobs, "requests": dict(report.submissions), "answers": dict(sorted(report.statuses.items())),
+        "seconds": round(seconds),
+        "seed": chaos.options.seed,
+        "hosts": bool(chaos.hosts),
+        "jobs": report.jobs,
+        "requests": dict(report.submissions),
+        "answers": dict(sorted(report.statuses.items())),
         "errors": dict(sorted(report.codes.items())),
-        "lost_with_connections": report.lost_with_connections, "acknowledged": report.acknowledged, "found": report.found,
+        "lost_with_connections": report.lost_with_connections,
+        "acknowledged": report.acknowledged,
+        "found": report.found,
         "handed_to_a_second_worker": report.second_tries,
-        "quarantined": dict(report.quarantined), "convicted": dict(report.convicted),
-        "lives_of_the_router": chaos.life, "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
-        "starts_of_clients": sum(p.starts for p in chaos.clients.values()), "faults": dict(sorted(chaos.done.items())),
+        "quarantined": dict(report.quarantined),
+        "convicted": dict(report.convicted),
+        "lives_of_the_router": chaos.life,
+        "starts_of_workers": sum(p.starts for p in chaos.cluster.workers.values()),
+        "starts_of_clients": sum(p.starts for p in chaos.clients.values()),
+        "faults": dict(sorted(chaos.done.items())),
     }
 
 

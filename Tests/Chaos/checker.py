@@ -40,7 +40,11 @@ QUARANTINED = "quarantined"
 # What a quarantine says, and whose workers it says have died.
 QUARANTINES = {
     f"2 workers of {pool} died with {what} in their hands; it is not tried again": pool
-    for pool, what in {pictures.LOCATOR: "this picture", **dict.fromkeys(pictures.MODELS, "this picture's crops")}.items()}
+    for pool, what in {
+        pictures.LOCATOR: "this picture",
+        **dict.fromkeys(pictures.MODELS, "this picture's crops"),
+    }.items()
+}
 CANCELLED = "cancelled"
 LOCATOR_FIELDS = {"version", "digest", "queue_ms", "compute_ms", "worker"}
 HANDED_AT_MOST = 2
@@ -224,8 +228,11 @@ def _wrong_convictions(job: int, answer: history.Answered, work: Work) -> Iterab
 def _faults_of_locator(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
     locator = answer.locator
     wanted = (pictures.LOCATOR_VERSION, pictures.LOCATOR_DIGEST)
-    if locator.keys() != LOCATOR_FIELDS or (locator["version"], locator["digest"]) != wanted or not all(
-            isinstance(locator[name], int | float) and locator[name] >= 0 for name in ("queue_ms", "compute_ms")):
+    if (
+        locator.keys() != LOCATOR_FIELDS
+        or (locator["version"], locator["digest"]) != wanted
+        or not all(isinstance(locator[name], int | float) and locator[name] >= 0 for name in ("queue_ms", "compute_ms"))
+    ):
         yield f"of its locator it says {locator}"
     elif pictures.pool_of(locator["worker"]) != pictures.LOCATOR or not work.has(job, locator["worker"]):
         yield f"the picture was cut by {locator['worker']}, which never had it"

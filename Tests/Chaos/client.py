@@ -120,7 +120,9 @@ class Client:
                 header |= {"idempotency_key": f"key-{job}", "durable": True}
             case "fetch":
                 header["verb"] = "fetch"
-        parts = [image] if kind == "bare" else [MAGIC, json.dumps(header).encode(), *([] if kind == "fetch" else [image])]
+        parts = (
+            [image] if kind == "bare" else [MAGIC, json.dumps(header).encode(), *([] if kind == "fetch" else [image])]
+        )
         self.in_flight[self.submissions] = (job, kind, time.monotonic() + budget / 1000 + GRACE)
         # First written, then sent: what the router sees is in the history.
         self.writer.write(history.Sent(self.submissions, job, kind, time.monotonic()))

@@ -92,10 +92,18 @@ class Cluster:
     def __init__(self, folder: Path, models: Path, *router_options: str, binaries: Path = ROOT / ".build/release"):
         self.folder, self.models, self._binaries = folder, models, binaries
         self.client_port, self.worker_port = free_port(), free_port()
-        self.router = Process("router", [
-            str(binaries / "bifrons-router"), f"--models-folder={models}", f"--client-endpoint={self.endpoint}",
-            f"--worker-endpoint=tcp://127.0.0.1:{self.worker_port}", f"--exit-with-parent={os.getpid()}", *router_options,
-        ], folder)
+        self.router = Process(
+            "router",
+            [
+                str(binaries / "bifrons-router"),
+                f"--models-folder={models}",
+                f"--client-endpoint={self.endpoint}",
+                f"--worker-endpoint=tcp://127.0.0.1:{self.worker_port}",
+                f"--exit-with-parent={os.getpid()}",
+                *router_options,
+            ],
+            folder,
+        )
         self.workers: dict[str, Process] = {}
 
     @property
@@ -104,10 +112,19 @@ class Cluster:
 
     def add_worker(self, model: str, name: str, router: str | None = None, *options: str) -> Process:
         """`model`: that of a folder, which says what it does. `router`: HOST:PORT, its own port on loopback if not given."""
-        worker = Process(name, [
-            str(self._binaries / "bifrons-worker"), f"--model={self.models / model}", f"--name={name}",
-            f"--router=tcp://{router or f'127.0.0.1:{self.worker_port}'}", f"--cache-folder={self.folder / 'cache'}",
-            f"--exit-with-parent={os.getpid()}", *options], self.folder)
+        worker = Process(
+            name,
+            [
+                str(self._binaries / "bifrons-worker"),
+                f"--model={self.models / model}",
+                f"--name={name}",
+                f"--router=tcp://{router or f'127.0.0.1:{self.worker_port}'}",
+                f"--cache-folder={self.folder / 'cache'}",
+                f"--exit-with-parent={os.getpid()}",
+                *options,
+            ],
+            self.folder,
+        )
         self.workers[name] = worker
         return worker
 

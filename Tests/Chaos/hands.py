@@ -79,8 +79,13 @@ def has_two_deaths(job: int, answered: float, hands: list[Hand]) -> bool:
     """
     dead = [(hand, *entry) for hand in hands if hand.is_of_the_dead() for entry in hand.handed(job)]
     return any(
-        second.life is not first.life and second_number == first_number
+        second.life is not first.life
+        and second_number == first_number
         # Only when the first one's connection has ended the job goes to the second one.
         and first_moment <= first.closed <= second_moment
-        and second.closed <= answered and second.life.end <= answered + NOTICED and second.life.killer in (None, job)
-        for first, first_number, first_moment in dead for second, second_number, second_moment in dead)
+        and second.closed <= answered
+        and second.life.end <= answered + NOTICED
+        and second.life.killer in (None, job)
+        for first, first_number, first_moment in dead
+        for second, second_number, second_moment in dead
+    )

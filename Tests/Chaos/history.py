@@ -61,9 +61,18 @@ def answered(submission: int, result: bytes, second: float) -> Answered:
     scored = tuple(model["name"] for model in models or [] if model["status"] == 200)
     error = error or {}
     return Answered(
-        submission, document["status"], error.get("code", ""), " ".join(error.get("message", "").split()),
-        document.get("verdict", {}).get("ai_probability"), scored, locator, document.get("image", {}).get("sha256", ""),
-        document.get("attempts", 0), zlib.crc32(json.dumps([models, locator], sort_keys=True).encode()), second)
+        submission,
+        document["status"],
+        error.get("code", ""),
+        " ".join(error.get("message", "").split()),
+        document.get("verdict", {}).get("ai_probability"),
+        scored,
+        locator,
+        document.get("image", {}).get("sha256", ""),
+        document.get("attempts", 0),
+        zlib.crc32(json.dumps([models, locator], sort_keys=True).encode()),
+        second,
+    )
 
 
 # What a fetch may be answered with while the job has no result, or none that can be read.
@@ -86,9 +95,20 @@ class Writer:
             case Answered():
                 probability = "" if event.probability is None else event.probability
                 locator = "" if event.locator is None else json.dumps(event.locator)
-                fields = ("R", event.submission, event.status, event.code, event.message, probability,
-                          ",".join(event.models), locator, event.sha256, event.attempts, event.fingerprint,
-                          f"{event.second:.4f}")
+                fields = (
+                    "R",
+                    event.submission,
+                    event.status,
+                    event.code,
+                    event.message,
+                    probability,
+                    ",".join(event.models),
+                    locator,
+                    event.sha256,
+                    event.attempts,
+                    event.fingerprint,
+                    f"{event.second:.4f}",
+                )
             case Lost():
                 fields = ("X", f"{event.second:.4f}")
             case Ended():
@@ -105,12 +125,33 @@ def read(path: Path) -> Iterator[Event]:
             match line.rstrip("\n").split("\t"):
                 case ["S", submission, job, kind, second]:
                     yield Sent(int(submission), int(job), kind, float(second))
-                case ["R", submission, status, code, message, probability, models, locator, sha256, attempts, fingerprint,
-                      second]:
+                case [
+                    "R",
+                    submission,
+                    status,
+                    code,
+                    message,
+                    probability,
+                    models,
+                    locator,
+                    sha256,
+                    attempts,
+                    fingerprint,
+                    second,
+                ]:
                     yield Answered(
-                        int(submission), int(status), code, message, float(probability) if probability else None,
-                        tuple(models.split(",")) if models else (), json.loads(locator) if locator else None, sha256,
-                        int(attempts), int(fingerprint), float(second))
+                        int(submission),
+                        int(status),
+                        code,
+                        message,
+                        float(probability) if probability else None,
+                        tuple(models.split(",")) if models else (),
+                        json.loads(locator) if locator else None,
+                        sha256,
+                        int(attempts),
+                        int(fingerprint),
+                        float(second),
+                    )
                 case ["X", second]:
                     yield Lost(float(second))
                 case ["E", second]:

@@ -33,8 +33,10 @@ def enter_own_network() -> bool:
         subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
         return True
     unshare = ["unshare", "--net", "--mount"] + (["--user", "--map-root-user"] if os.getuid() else [])
-    if not all(map(shutil.which, ("unshare", "ip", "tc", "nft"))) or subprocess.run(
-        [*unshare, "true"], capture_output=True).returncode:
+    if (
+        not all(map(shutil.which, ("unshare", "ip", "tc", "nft")))
+        or subprocess.run([*unshare, "true"], capture_output=True).returncode
+    ):
         print("chaos: no network namespaces here: links are delayed and cut, and packets are not touched", flush=True)
         return False
     os.environ[INSIDE] = "1"
@@ -151,9 +153,7 @@ class Link:
 
         return wire.Watch(take, see)
 
-    async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: wire.Watch | None
-    ) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: wire.Watch | None) -> None:
         try:
             while data := await reader.read(1 << 16):
                 if watch:
@@ -200,5 +200,3 @@ class Switchboard:
         """A link to a port of this host, and the port of `address` where it listens."""
         link = Link(self, target)
         return link, asyncio.run_coroutine_threadsafe(link._listen(address), self._loop).result(timeout=10)
-
-

@@ -91,7 +91,9 @@ def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -
         for number in range(CLUSTERS):
             (home := Path(folder) / str(number)).mkdir()
             all_pauses.append(Pauses(home, binaries, seed + number))
-        threads = [threading.Thread(target=pauses.run, args=(rounds // CLUSTERS, jobs, seconds)) for pauses in all_pauses]
+        threads = [
+            threading.Thread(target=pauses.run, args=(rounds // CLUSTERS, jobs, seconds)) for pauses in all_pauses
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

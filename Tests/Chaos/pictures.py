@@ -97,13 +97,28 @@ def write_models(folder: Path) -> None:
         (folder / model / "model.onnx").write_bytes(network)
         shutil.copy(FIXTURES / "canary.png", folder / model)
         manifest = {
-            "schema": 1, "preprocessing": _LOCATOR["preprocessing"], "name": model, "version": "1.0.0",
-            "file": "model.onnx", "sha256": hashlib.sha256(network).hexdigest(),
-            "input": {"width": SIDE, "height": SIDE, "layout": "NCHW", "colour": "RGB", "mean": [0, 0, 0], "std": [1, 1, 1]},
-            "crop": {"kind": "central_square"}, "output": {"kind": "logit"}, "calibration": {"scale": scale, "bias": bias},
+            "schema": 1,
+            "preprocessing": _LOCATOR["preprocessing"],
+            "name": model,
+            "version": "1.0.0",
+            "file": "model.onnx",
+            "sha256": hashlib.sha256(network).hexdigest(),
+            "input": {
+                "width": SIDE,
+                "height": SIDE,
+                "layout": "NCHW",
+                "colour": "RGB",
+                "mean": [0, 0, 0],
+                "std": [1, 1, 1],
+            },
+            "crop": {"kind": "central_square"},
+            "output": {"kind": "logit"},
+            "calibration": {"scale": scale, "bias": bias},
             "canary": {"file": "canary.png", "logit": scale * CANARY_LOGIT + bias, "tolerance": 0.01},
         }
         (folder / model / "manifest.json").write_text(json.dumps(manifest))
     merge = [{"models": models, "bias": bias, "weights": weights} for models, (bias, weights) in MERGE.items()]
     policies = {"default": {"review": 0.5, "block": 0.9}}
-    (folder / "ensemble.json").write_text(json.dumps({"schema": 1, "models": MODELS, "merge": merge, "policies": policies}))
+    (folder / "ensemble.json").write_text(
+        json.dumps({"schema": 1, "models": MODELS, "merge": merge, "policies": policies})
+    )

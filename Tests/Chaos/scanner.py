@@ -1,6 +1,6 @@
 """Hostile traffic: what scans of ports, broken clients and attackers send. Expects nothing, and never ends of itself.
 
-    python scanner.py CLIENT_ADDRESS WORKER_ADDRESS --seed S        each HOST:PORT
+python scanner.py CLIENT_ADDRESS WORKER_ADDRESS --seed S        each HOST:PORT
 """
 
 import argparse
@@ -13,18 +13,40 @@ import zmq
 PAUSE = (0.01, 0.2)
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
-HEADERS = (b"", b"{", b"null", b"[]", b'{"verb":7}', b'{"verb":"classify","budget_ms":-1}', b'{"verb":"no_such_verb"}',
-           b'{"verb":"classify","models":["no_such_model"]}', b'{"verb":"classify","metadata":' + b"[" * 5000,
-           b'{"verb":"fetch","id":"no-such-job"}', b'{"verb":"cancel","id":"no-such-job"}', b"\xff\xfe", b"x" * 70_000)
+HEADERS = (
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b'{"verb":7}',
+    b'{"verb":"classify","budget_ms":-1}',
+    b'{"verb":"no_such_verb"}',
+    b'{"verb":"classify","models":["no_such_model"]}',
+    b'{"verb":"classify","metadata":' + b"[" * 5000,
+    b'{"verb":"fetch","id":"no-such-job"}',
+    b'{"verb":"cancel","id":"no-such-job"}',
+    b"\xff\xfe",
+    b"x" * 70_000,
+)
 
 
 def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socket]) -> None:
     """Bytes that are no ZMTP, half of a handshake, or nothing at all on connections that stay."""
     peer = socket.create_connection(address, timeout=2)
-    peer.sendall(choose.choice((
-        b"", choose.randbytes(choose.randint(1, 4000)), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", GREETING[: choose.randint(1, 63)],
-        GREETING + choose.randbytes(choose.randint(1, 300)), GREETING + READY + choose.randbytes(choose.randint(1, 3000)),
-        GREETING + READY + b"\x02" + (1 << 62).to_bytes(8, "big"), b"\x16\x03\x01\x02\x00\x01\x00")))
+    peer.sendall(
+        choose.choice(
+            (
+                b"",
+                choose.randbytes(choose.randint(1, 4000)),
+                b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                GREETING[: choose.randint(1, 63)],
+                GREETING + choose.randbytes(choose.randint(1, 300)),
+                GREETING + READY + choose.randbytes(choose.randint(1, 3000)),
+                GREETING + READY + b"\x02" + (1 << 62).to_bytes(8, "big"),
+                b"\x16\x03\x01\x02\x00\x01\x00",
+            )
+        )
+    )
     held.append(peer)
     while len(held) > choose.randint(0, 20):
         held.pop(0).close()
@@ -33,10 +55,23 @@ def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socke
 def frames(choose: random.Random, socket_: zmq.Socket) -> None:
     """Whole messages that no router should be impressed by."""
     picture = b"\x89PNG\r\n\x1a\n" + choose.randbytes(choose.randint(0, 2000))
-    socket_.send_multipart(choose.choice((
-        [b""], [b"", b""], [b"x"] * 20, [b"BIFRONS2", b"{}"], [choose.randbytes(30)], [b"y" * 5000, b"", b"BIFRONS1", b"{}"],
-        [b"BIFRONS1", choose.choice(HEADERS), picture], [b"BIFRONS1", b'{"verb":"classify"}', b""], [b"", picture],
-        [b"BIFRONS1", b'{"verb":"status"}'], [choose.randbytes(choose.randint(0, 60)), picture])))
+    socket_.send_multipart(
+        choose.choice(
+            (
+                [b""],
+                [b"", b""],
+                [b"x"] * 20,
+                [b"BIFRONS2", b"{}"],
+                [choose.randbytes(30)],
+                [b"y" * 5000, b"", b"BIFRONS1", b"{}"],
+                [b"BIFRONS1", choose.choice(HEADERS), picture],
+                [b"BIFRONS1", b'{"verb":"classify"}', b""],
+                [b"", picture],
+                [b"BIFRONS1", b'{"verb":"status"}'],
+                [choose.randbytes(choose.randint(0, 60)), picture],
+            )
+        )
+    )
     while socket_.poll(0):
         socket_.recv_multipart()
 

@@ -41,7 +41,9 @@ def make(seed: int, seconds: float, gap: float, parties: dict[str, list[str]], h
     choose = random.Random(seed)
     choices = [
         (kind, name, weight / len(parties[role]))
-        for role, kinds in PROCESS_FAULTS.items() for kind, weight in kinds.items() for name in parties[role]
+        for role, kinds in PROCESS_FAULTS.items()
+        for kind, weight in kinds.items()
+        for name in parties[role]
     ]
     kinds = network.LINK_FAULTS + (network.HOST_FAULTS if hosts else ())
     choices += [(kind, name, 1.5 / len(parties["linked"])) for kind in kinds for name in parties["linked"]]

@@ -64,7 +64,8 @@ def slow_picture(side: int = SIDE) -> bytes:
         script.write("\n".join(scans))
         script.flush()
         done = subprocess.run(
-            ["jpegtran", "-scans", script.name], input=_jpeg(_portrait(), (side, side), 50), capture_output=True)
+            ["jpegtran", "-scans", script.name], input=_jpeg(_portrait(), (side, side), 50), capture_output=True
+        )
     if done.returncode:
         raise SystemExit(f"slow images: jpegtran: {done.stderr.decode().strip()}")
     return done.stdout
@@ -146,19 +147,33 @@ class SlowImages:
 
 def promises(measured: Measured) -> list[tuple[bool, str]]:
     """Whether each was kept, and what it was."""
-    before, after = (percentile([answer.seconds for answer in outcome.answers], 99)
-                     for outcome in (measured.without, measured.beside))
+    before, after = (
+        percentile([answer.seconds for answer in outcome.answers], 99)
+        for outcome in (measured.without, measured.beside)
+    )
     told = []
     for outcome, name in ((measured.without, "without"), (measured.beside, "beside")):
         statuses = dict(Counter(answer.status for answer in outcome.answers))
-        told.append((outcome.count(200) == len(outcome.answers) and not outcome.unanswered,
-                     f"every small picture {name} slow ones has its verdict ({statuses}, {outcome.unanswered} unanswered)"))
-    told.append((after <= RISE * before, f"p99 of the small ones at most {RISE:.0f} times ({1000 * before:.0f} ms, then "
-                 f"{1000 * after:.0f} ms)"))
+        told.append(
+            (
+                outcome.count(200) == len(outcome.answers) and not outcome.unanswered,
+                f"every small picture {name} slow ones has its verdict ({statuses}, {outcome.unanswered} unanswered)",
+            )
+        )
+    told.append(
+        (
+            after <= RISE * before,
+            f"p99 of the small ones at most {RISE:.0f} times ({1000 * before:.0f} ms, then {1000 * after:.0f} ms)",
+        )
+    )
     slow = [(answer["status"], round(answer["total_ms"])) for answer in measured.slow]
-    told.append((len(slow) == SLOW and all(status in (200, 408, 422) and total <= BUDGET_MS + GRACE_MS
-                                           for status, total in slow),
-                 f"every slow one is answered within its budget of {BUDGET_MS} ms (status, ms: {slow})"))
+    told.append(
+        (
+            len(slow) == SLOW
+            and all(status in (200, 408, 422) and total <= BUDGET_MS + GRACE_MS for status, total in slow),
+            f"every slow one is answered within its budget of {BUDGET_MS} ms (status, ms: {slow})",
+        )
+    )
     return told
 
 
@@ -170,8 +185,11 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bifrons-slow-images.") as folder:
         images = SlowImages(Path(folder), options.models, options.binaries, options.seconds)
-        print(f"{SLOW} JPEGs of {SIDE} x {SIDE} in {SCANS} scans, {len(images.slow)} bytes, beside portraits of "
-              f"{len(images.small[0])} bytes", flush=True)
+        print(
+            f"{SLOW} JPEGs of {SIDE} x {SIDE} in {SCANS} scans, {len(images.slow)} bytes, beside portraits of "
+            f"{len(images.small[0])} bytes",
+            flush=True,
+        )
         measured = images.measure()
     print(f"{measured.capacity:.1f} small ones a second at the peak, sent at {SHARE:.0%} of it")
     told = promises(measured)

@@ -29,7 +29,7 @@ import pictures
 from cluster import ROOT, Cluster, Process
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 HERE = Path(__file__).parent
 WARM_UP_SHARE = 1 / 3
@@ -64,17 +64,24 @@ class Soak:
         self.folder = folder
         pictures.write_models(folder / "models")
         self.cluster = Cluster(
-            folder, folder / "models", f"--journal={folder / 'journal'}", f"--result-retention={RESULT_RETENTION}",
-            f"--idempotency-retention={RESULT_RETENTION}", binaries=options.binaries)
+            folder,
+            folder / "models",
+            f"--journal={folder / 'journal'}",
+            f"--result-retention={RESULT_RETENTION}",
+            f"--idempotency-retention={RESULT_RETENTION}",
+            binaries=options.binaries,
+        )
         for pool in pictures.POOLS:
             for number in range(2):
                 self.cluster.add_worker(pool, f"{pool}-{number}")
         # The others are ended now and then, and are other processes each time.
         self.watched = {"router": self.cluster.router} | {
-            name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")}
+            name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")
+        }
         addresses = [f"127.0.0.1:{port}" for port in (self.cluster.client_port, self.cluster.worker_port)]
         self.scanner = Process(
-            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder)
+            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder
+        )
         self.numbers = itertools.count(1)
         self.histories: list[Path] = []
         self.rows: list[tuple] = []
@@ -85,9 +92,24 @@ class Soak:
         path = self.folder / f"{number}.history"
         path.touch()
         self.histories.append(path)
-        client = Process(f"client-{number}", [
-            sys.executable, str(HERE / "client.py"), self.cluster.endpoint, str(path), "--number", str(number), "--seed",
-            str(number), "--window", str(self.choose.choice((1, 8, 32))), "--after", *map(str, after)], self.folder)
+        client = Process(
+            f"client-{number}",
+            [
+                sys.executable,
+                str(HERE / "client.py"),
+                self.cluster.endpoint,
+                str(path),
+                "--number",
+                str(number),
+                "--seed",
+                str(number),
+                "--window",
+                str(self.choose.choice((1, 8, 32))),
+                "--after",
+                *map(str, after),
+            ],
+            self.folder,
+        )
         client.start()
         return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), client, [*after, path]
 
@@ -122,8 +144,11 @@ class Soak:
             time.sleep(0.2)
         for process in [client for _, client, _ in clients] + leaving:
             process.end()
-        problems = [f"{name} is another process than at the start" for name, process in self.watched.items()
-                    if process.pid != pids[name]]
+        problems = [
+            f"{name} is another process than at the start"
+            for name, process in self.watched.items()
+            if process.pid != pids[name]
+        ]
         self.scanner.end()
         self.cluster.end()
         return problems + checker.check(map(history.read, self.histories), {}).violations
@@ -180,7 +205,9 @@ def main() -> int:
         finally:
             soak.kill()
     with (options.out / "soak.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("second", "process", *FIELDS), *((f"{row[0]:.1f}", *row[1:]) for row in soak.rows)])
+        csv.writer(file).writerows(
+            [("second", "process", *FIELDS), *((f"{row[0]:.1f}", *row[1:]) for row in soak.rows)]
+        )
     draw(soak.rows, options.out / "soak.png")
     slopes, grown = judge(soak.rows, soak.seconds)
     for name, megabytes in slopes.items():

@@ -61,8 +61,7 @@ class Tails:
         self.seconds = options.seconds
         self.is_kept = True
         self.names = json.loads((options.models / "ensemble.json").read_text())["models"]
-        self.cluster = Cluster(
-            folder, options.models, f"--heartbeat={HEARTBEAT_MS}ms", binaries=options.binaries)
+        self.cluster = Cluster(folder, options.models, f"--heartbeat={HEARTBEAT_MS}ms", binaries=options.binaries)
         for pool in (LOCATOR, *self.names):
             for number in range(2):
                 self.cluster.add_worker(pool, f"{pool}-{number}")
@@ -96,11 +95,15 @@ class Tails:
             victim.wait(10)
             victim.start()
             tails.append(self._p99(killed))
-            self.tell(killed.count(200) == len(killed.answers) and not killed.unanswered,
-                      f"no client sees an error ({dict(Counter(answer.status for answer in killed.answers))})")
+            self.tell(
+                killed.count(200) == len(killed.answers) and not killed.unanswered,
+                f"no client sees an error ({dict(Counter(answer.status for answer in killed.answers))})",
+            )
         row.killed = sorted(tails)[1]
-        self.tell(row.killed - row.calm <= 200, f"p99 rises by at most 200 ms ({row.calm:.0f} ms, then "
-                  f"{row.killed:.0f} ms, the median of {len(tails)})")
+        self.tell(
+            row.killed - row.calm <= 200,
+            f"p99 rises by at most 200 ms ({row.calm:.0f} ms, then {row.killed:.0f} ms, the median of {len(tails)})",
+        )
 
     def hang(self, row: Row) -> None:
         print(f"a worker of {row.pool} is stopped")
@@ -120,9 +123,11 @@ class Tails:
                 self._wait_for_all()
         limit = MISSED_HEARTBEATS * HEARTBEAT_MS
         row.out_of_rotation = 1000 * worst
-        self.tell(row.out_of_rotation <= limit + ASKING_MS,
-                  f"out of rotation within {MISSED_HEARTBEATS} heartbeats of {HEARTBEAT_MS} ms ({row.out_of_rotation:.0f} ms, "
-                  f"the longest of 5, of which asking for it takes some)")
+        self.tell(
+            row.out_of_rotation <= limit + ASKING_MS,
+            f"out of rotation within {MISSED_HEARTBEATS} heartbeats of {HEARTBEAT_MS} ms ({row.out_of_rotation:.0f} ms, "
+            f"the longest of 5, of which asking for it takes some)",
+        )
 
     def table(self) -> None:
         print("| stage | p99, ms | p99 with a death, ms | out of rotation, ms |\n|---|---|---|---|")
@@ -150,10 +155,12 @@ class Tails:
         total = percentile([answer.total_ms for answer in accepted], 99.9)
         self.tell(total <= BUDGET_MS + 10, f"every accepted one within its budget and 10 ms at p99.9 ({total:.0f} ms)")
         goodputs.sort()
-        self.tell(goodputs[1] >= 0.9,
-                  f"goodput is at least 0.90 of the peak before and after ({', '.join(f'{ratio:.2f}' for ratio in goodputs)}; "
-                  f"{dict(Counter(answer.status for answer in accepted))}; "
-                  f"this client takes up to {own:.2f} of a core)")
+        self.tell(
+            goodputs[1] >= 0.9,
+            f"goodput is at least 0.90 of the peak before and after ({', '.join(f'{ratio:.2f}' for ratio in goodputs)}; "
+            f"{dict(Counter(answer.status for answer in accepted))}; "
+            f"this client takes up to {own:.2f} of a core)",
+        )
         at_once = percentile([answer.seconds for answer in refused], 99)
         self.tell(at_once <= 0.05, f"rejects come at once ({1000 * at_once:.1f} ms at p99, {len(refused)} of them)")
 
@@ -166,8 +173,10 @@ class Tails:
         once = sum(answer.status != 429 and answer.refusals == 1 for answer in later)
         refused = sum(answer.status == 429 and not answer.refusals for answer in outcome.answers)
         most = max((answer.refusals for answer in later), default=0)
-        self.tell(once >= 0.9 * refused, f"retry_after_ms gets in ({once} of {refused} at the first retry, all after "
-                  f"at most {most})")
+        self.tell(
+            once >= 0.9 * refused,
+            f"retry_after_ms gets in ({once} of {refused} at the first retry, all after at most {most})",
+        )
 
     def _at(self, rate: float, during=lambda elapsed: None, budget_ms: int = 5000) -> Outcome:
         load = self.load(budget_ms=budget_ms)

@@ -78,11 +78,11 @@ class Frames:
             self._has_greeted = True
             start = _GREETING_BYTES
         while len(self._bytes) - start >= (head := self._head(start)):
-            size = int.from_bytes(self._bytes[start + 1: start + head])
+            size = int.from_bytes(self._bytes[start + 1 : start + head])
             if len(self._bytes) - start < head + size:
                 break
             flags = self._bytes[start]
-            frame = bytes(self._bytes[start + head: start + head + size])
+            frame = bytes(self._bytes[start + head : start + head + size])
             start += head + size
             if not flags & _COMMAND:
                 yield self._place, frame

@@ -102,14 +102,29 @@ class Service:
         self.client, worker = f"ipc://{folder}/client", f"ipc://{folder}/worker"
         self.port = free_port()
         parent = f"--exit-with-parent={os.getpid()}"
-        self.router = Process("router", [
-            str(binaries / "bifrons-router"), f"--models-folder={folder}/models", f"--client-endpoint={self.client}",
-            f"--worker-endpoint={worker}", f"--journal={folder}/journal", parent,
-        ], folder)
-        self.gateway = Process("gateway", [
-            str(binaries / "bifrons-gateway"), f"--router={self.client}", f"--http-port={self.port}",
-            "--cors-origin=http://pages.example", parent,
-        ], folder)
+        self.router = Process(
+            "router",
+            [
+                str(binaries / "bifrons-router"),
+                f"--models-folder={folder}/models",
+                f"--client-endpoint={self.client}",
+                f"--worker-endpoint={worker}",
+                f"--journal={folder}/journal",
+                parent,
+            ],
+            folder,
+        )
+        self.gateway = Process(
+            "gateway",
+            [
+                str(binaries / "bifrons-gateway"),
+                f"--router={self.client}",
+                f"--http-port={self.port}",
+                "--cors-origin=http://pages.example",
+                parent,
+            ],
+            folder,
+        )
         self.workers = [
             workers.Worker("locator", False, worker),
             workers.Worker("alpha", True, worker, logit=1.0),
@@ -133,7 +148,9 @@ class Service:
         self.router.end()
         self._scripts.__exit__()
 
-    def http(self, method: str, path: str, fields: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def http(
+        self, method: str, path: str, fields: dict[str, str], body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, fields and body of an answer; 0 and nothing if the gateway does not listen yet."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:

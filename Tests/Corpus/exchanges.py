@@ -104,7 +104,9 @@ FORM = "multipart/form-data; boundary=b"
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
-    lines = b"".join(b"--b\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (what.encode(), body) for what, body in parts)
+    lines = b"".join(
+        b"--b\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (what.encode(), body) for what, body in parts
+    )
     return lines + b"--b--\r\n"
 
 
@@ -112,13 +114,30 @@ HTTP: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "a body": ("POST", "/v1/classify?id=h1", {"Content-Type": "image/jpeg"}, FACE),
     "a body of no type": ("POST", "/v1/classify?id=h1", {}, FACE),
     "fields in the query": (
-        "POST", "/v1/classify?id=h1&models=beta&explain=TRUE&policy=strict&metadata=%7B%22a%22%3A1%7D", {}, TWO),
-    "a form": ("POST", "/v1/classify", {"Content-Type": FORM}, form(
-        ('name="file"; filename="a.jpg"', FACE), ('name="id"', b"h2"), ('name="explain"', b"1"))),
-    "a form of two pictures": ("POST", "/v1/classify", {"Content-Type": FORM}, form(
-        ('name="a"; filename="a.jpg"', FACE), ('name="b"; filename="b.jpg"', BROKEN), ('name="id"', b"h3"))),
+        "POST",
+        "/v1/classify?id=h1&models=beta&explain=TRUE&policy=strict&metadata=%7B%22a%22%3A1%7D",
+        {},
+        TWO,
+    ),
+    "a form": (
+        "POST",
+        "/v1/classify",
+        {"Content-Type": FORM},
+        form(('name="file"; filename="a.jpg"', FACE), ('name="id"', b"h2"), ('name="explain"', b"1")),
+    ),
+    "a form of two pictures": (
+        "POST",
+        "/v1/classify",
+        {"Content-Type": FORM},
+        form(('name="a"; filename="a.jpg"', FACE), ('name="b"; filename="b.jpg"', BROKEN), ('name="id"', b"h3")),
+    ),
     "a form without a picture": ("POST", "/v1/classify", {"Content-Type": FORM}, form(('name="id"', b"h2"))),
-    "a form that ends early": ("POST", "/v1/classify", {"Content-Type": FORM}, b"--b\r\nContent-Disposition: form-data"),
+    "a form that ends early": (
+        "POST",
+        "/v1/classify",
+        {"Content-Type": FORM},
+        b"--b\r\nContent-Disposition: form-data",
+    ),
     "a body that is no picture": ("POST", "/v1/classify", {"Content-Type": "text/html"}, b"<p>"),
     "an empty body": ("POST", "/v1/classify", {}, b""),
     "a broken picture": ("POST", "/v1/classify?id=h1", {}, BROKEN),
@@ -139,7 +158,11 @@ HTTP: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "the original's call": ("POST", "/", {"Content-Type": FORM}, form(('name="file"; filename="a.jpg"', FACE))),
     "the original's call without a file": ("POST", "/", {"Content-Type": FORM}, form(('name="x"', b"y"))),
     "the original's call with a broken picture": (
-        "POST", "/", {"Content-Type": FORM}, form(('name="file"; filename="a.jpg"', BROKEN))),
+        "POST",
+        "/",
+        {"Content-Type": FORM},
+        form(('name="file"; filename="a.jpg"', BROKEN)),
+    ),
     "models": ("GET", "/v1/models", {}, b""),
     "status": ("GET", "/v1/status", {}, b""),
     "metrics": ("GET", "/metrics", {}, b""),
@@ -150,8 +173,12 @@ HTTP: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "the OpenAPI document": ("GET", "/openapi.json", {}, b""),
     "an unknown path": ("GET", "/v2/classify", {}, b""),
     "a wrong method": ("GET", "/v1/classify", {}, b""),
-    "a preflight": ("OPTIONS", "/v1/classify", {
-        "Origin": "http://pages.example", "Access-Control-Request-Method": "POST"}, b""),
+    "a preflight": (
+        "OPTIONS",
+        "/v1/classify",
+        {"Origin": "http://pages.example", "Access-Control-Request-Method": "POST"},
+        b"",
+    ),
     "a page of another origin": ("POST", "/v1/classify?id=h1", {"Origin": "http://pages.example"}, FACE),
     "a wrong host": ("GET", "/healthz", {"Host": "a b"}, b""),
 }

@@ -9,8 +9,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-import wire
 import zmq
+
+import wire
 
 HELLO, SCORE, FAIL, PING, CROPS = 1, 2, 3, 4, 8
 WELCOME, PONG = 65, 67

@@ -15,7 +15,10 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
 from pydantic import ValidationError
 
-MODELS = {("keda.sh/v1alpha1", "ScaledObject"): ScaledObject, ("monitoring.coreos.com/v1", "ServiceMonitor"): ServiceMonitor}
+MODELS = {
+    ("keda.sh/v1alpha1", "ScaledObject"): ScaledObject,
+    ("monitoring.coreos.com/v1", "ServiceMonitor"): ServiceMonitor,
+}
 
 
 def unknown(given, known, path: str = ""):

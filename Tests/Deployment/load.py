@@ -84,11 +84,18 @@ def main() -> int:
             latencies.append(1000 * (time.monotonic() - times[0]))
     answered = sum(statuses.values())
     latencies.sort()
-    print(json.dumps({
-        "answered": answered, "unanswered": len(pending), "sent again": again, "statuses": statuses,
-        "per_second": round(answered / (time.monotonic() - beginning), 1),
-        "p99_ms": round(latencies[int(len(latencies) * 0.99)]) if latencies else None,
-    }))
+    print(
+        json.dumps(
+            {
+                "answered": answered,
+                "unanswered": len(pending),
+                "sent again": again,
+                "statuses": statuses,
+                "per_second": round(answered / (time.monotonic() - beginning), 1),
+                "p99_ms": round(latencies[int(len(latencies) * 0.99)]) if latencies else None,
+            }
+        )
+    )
     return 0 if answered and not pending and set(statuses) == {200} else 1
 
 

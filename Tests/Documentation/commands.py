@@ -23,8 +23,14 @@ PROGRAMS = Path(os.environ.get("PROGRAMS", ROOT / ".build/release")).resolve()
 # Seconds: for a command, for a program to be ready (the first start compiles models), for its end.
 PATIENCE, START, END = 60, 90, 30
 PORTRAIT = Path(os.environ.get("IMAGE") or "/usr/share/matplotlib/mpl-data/sample_data/grace_hopper.jpg")
-PICTURES = ("grace_hopper.jpg", "face.jpg", "one.jpg", "two.png", "Examples/python/portrait.jpg",
-            "Examples/python/photographs/face.jpg")
+PICTURES = (
+    "grace_hopper.jpg",
+    "face.jpg",
+    "one.jpg",
+    "two.png",
+    "Examples/python/portrait.jpg",
+    "Examples/python/photographs/face.jpg",
+)
 
 
 class Failure(Exception):
@@ -34,8 +40,12 @@ class Failure(Exception):
 def clone(folder: Path) -> None:
     """What a clone has, the built programs where the build puts them, and the pictures that are the reader's own."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-        capture_output=True, text=True)
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +69,9 @@ class Scene:
         # Debian's own Python, and nothing of whoever runs this but the way to the packages.
         way = re.compile(r"PIP_.*|SSL_CERT_.*|.*_proxy", re.IGNORECASE)
         self.environment = {name: value for name, value in os.environ.items() if way.fullmatch(name)} | {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8",
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": os.environ.get("HOME", "/"),
+            "LANG": "C.UTF-8",
             # Documented, and needed for the durable jobs of docs/http.md.
             "BIFRONS_JOURNAL": str(folder / "journal.sqlite"),
         }
@@ -87,8 +99,14 @@ class Scene:
             self.start(step, script)
             return
         result = subprocess.run(
-            ["/bin/bash", "-c", script], cwd=self.folder / step.folder, env=self.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
+            ["/bin/bash", "-c", script],
+            cwd=self.folder / step.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+        )
         output = result.stdout.decode(errors="replace")
         match = re.search(step.expect, output.replace("\r\n", "\n"))
         if result.returncode != step.status or not match:
@@ -97,7 +115,7 @@ class Scene:
         # Random once, and the same from then on.
         if re.match(r"[a-z]+=\$\(", text):
             name = text.partition("=")[0]
-            shown = ["/bin/bash", "-c", f"{text}; printf %s \"${name}\""]
+            shown = ["/bin/bash", "-c", f'{text}; printf %s "${name}"']
             value = subprocess.run(shown, check=True, capture_output=True, text=True).stdout
             self.assignments[-1] = f"{name}={value}"
 
@@ -105,8 +123,14 @@ class Scene:
         log = self.folder / f"background-{len(self.programs)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["/bin/bash", "-c", script], cwd=self.folder / step.folder, env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+                ["/bin/bash", "-c", script],
+                cwd=self.folder / step.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.programs.append((str(step.what), process, log))
         end = time.monotonic() + START
         while not re.search(step.ready, log.read_text(errors="replace")):

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = re.compile(
     r"(\$ )?([A-Z_]+=\S+ )?(make|bifrons[a-z-]*|curl|python3?|pip3?|\.venv\S*|docker|kubectl|systemctl|echo|"
     r"[a-z]+=\$.*|swift|git|helm|export|source|scripts/\S+|for|install|cp|openssl|cd|mkdir|sudo|apt\S*|chmod|pkill|"
-    r"scp)(\s|$)")
+    r"scp)(\s|$)"
+)
 LANGUAGES_OF_OTHERS = {"python", "mermaid", "json", "yaml", "swift"}
 
 
@@ -24,8 +25,12 @@ class Command:
 
 def pages() -> list[str]:
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, check=True,
-        capture_output=True, text=True)
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     names = set(listed.stdout.split("\0")) - {"", "CHANGELOG.md"}
     return sorted(name for name in names if (ROOT / name).is_file())
 
@@ -106,33 +111,69 @@ SCENES = [
     [
         PATH,
         Step(README, "bifrons up", ready=READY),
-        Step(README, ".venv/bin/python Examples/python/submit.py tcp://127.0.0.1:5555 grace_hopper.jpg",
-             expect=VERDICT),
+        Step(
+            README, ".venv/bin/python Examples/python/submit.py tcp://127.0.0.1:5555 grace_hopper.jpg", expect=VERDICT
+        ),
         Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5555", "face.jpg"), expect=VERDICT),
         # The same when nobody answers: it ends, and is not stuck behind its first try.
-        Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5999", "face.jpg"), replace={"7000": "300"}, status=69,
-             expect=r"(no reply in time\n){3}"),
-        Step(README, "curl --data-binary @face.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:5000/v1/classify",
-             expect=VERDICT),
-        Step(HTTP, "curl --data-binary @face.jpg -H 'Content-Type: image/jpeg' "
-                   "'http://127.0.0.1:5000/v1/classify?budget_ms=2000'", expect=VERDICT),
+        Step(
+            PROTOCOL,
+            0,
+            arguments=("tcp://127.0.0.1:5999", "face.jpg"),
+            replace={"7000": "300"},
+            status=69,
+            expect=r"(no reply in time\n){3}",
+        ),
+        Step(
+            README,
+            "curl --data-binary @face.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:5000/v1/classify",
+            expect=VERDICT,
+        ),
+        Step(
+            HTTP,
+            "curl --data-binary @face.jpg -H 'Content-Type: image/jpeg' "
+            "'http://127.0.0.1:5000/v1/classify?budget_ms=2000'",
+            expect=VERDICT,
+        ),
         Step(HTTP, "curl -F file=@face.jpg -F explain=true http://127.0.0.1:5000/v1/classify", expect=r'"maps":\{'),
-        Step(HTTP, "curl -F a=@one.jpg -F b=@two.png http://127.0.0.1:5000/v1/classify",
-             expect=rf"(?s)\"results\":.*{VERDICT}.*{VERDICT}"),
-        Step(HTTP, "curl -i --data-binary @face.jpg -H 'Content-Type: image/jpeg' -H 'Idempotency-Key: 4711' "
-                   "http://127.0.0.1:5000/v1/jobs",
-             expect=r"(?s)HTTP/1.1 202 Accepted.*\nLocation: /v1/jobs/(?P<job>\S+)"),
-        Step(HTTP, "curl http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"},
-             expect=r'"status":20[02]'),
-        Step(HTTP, "curl -X DELETE http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"},
-             expect=r'"status":(200|404)'),
+        Step(
+            HTTP,
+            "curl -F a=@one.jpg -F b=@two.png http://127.0.0.1:5000/v1/classify",
+            expect=rf"(?s)\"results\":.*{VERDICT}.*{VERDICT}",
+        ),
+        Step(
+            HTTP,
+            "curl -i --data-binary @face.jpg -H 'Content-Type: image/jpeg' -H 'Idempotency-Key: 4711' "
+            "http://127.0.0.1:5000/v1/jobs",
+            expect=r"(?s)HTTP/1.1 202 Accepted.*\nLocation: /v1/jobs/(?P<job>\S+)",
+        ),
+        Step(
+            HTTP, "curl http://127.0.0.1:5000/v1/jobs/1x8v0-1", replace={"1x8v0-1": "{job}"}, expect=r'"status":20[02]'
+        ),
+        Step(
+            HTTP,
+            "curl -X DELETE http://127.0.0.1:5000/v1/jobs/1x8v0-1",
+            replace={"1x8v0-1": "{job}"},
+            expect=r'"status":(200|404)',
+        ),
         Step(HTTP, "curl -F file=@face.jpg http://127.0.0.1:5000/", expect=r'"model1":\{'),
-        Step(README, "bifrons-worker --model Models/resnet --router tcp://127.0.0.1:5556",
-             ready="router accepts the worker"),
-        Step(EXAMPLES, ".venv-examples/bin/python submit.py tcp://127.0.0.1:5555 portrait.jpg",
-             folder="Examples/python", expect=VERDICT),
-        Step(EXAMPLES, ".venv-examples/bin/python pipeline.py photographs --router tcp://127.0.0.1:5555 --window 16",
-             folder="Examples/python", expect=r"face\.jpg\t20[06]\t"),
+        Step(
+            README,
+            "bifrons-worker --model Models/resnet --router tcp://127.0.0.1:5556",
+            ready="router accepts the worker",
+        ),
+        Step(
+            EXAMPLES,
+            ".venv-examples/bin/python submit.py tcp://127.0.0.1:5555 portrait.jpg",
+            folder="Examples/python",
+            expect=VERDICT,
+        ),
+        Step(
+            EXAMPLES,
+            ".venv-examples/bin/python pipeline.py photographs --router tcp://127.0.0.1:5555 --window 16",
+            folder="Examples/python",
+            expect=r"face\.jpg\t20[06]\t",
+        ),
         Step(README, "bifrons --generate-completion-script bash > completion.bash"),
         Step(README, "source completion.bash"),
     ],
@@ -147,11 +188,15 @@ SCENES = [
     [
         PATH,
         Step(HTTP, "token=$(openssl rand -hex 32)"),
-        Step(HTTP, "echo \"moderation $(printf %s \"$token\" | sha256sum | cut -d' ' -f1)\" >> tokens"),
+        Step(HTTP, 'echo "moderation $(printf %s "$token" | sha256sum | cut -d\' \' -f1)" >> tokens'),
         Step(README, "bifrons keygen keys"),
         Step(README, "bifrons up --keys keys --client-endpoint tcp://0.0.0.0:5555", ready=READY),
-        Step(README, "bifrons classify --keys keys --router tcp://HOST:5555 face.jpg", replace={"HOST": "127.0.0.1"},
-             expect=r"face\.jpg +(real|AI-generated|no face)"),
+        Step(
+            README,
+            "bifrons classify --keys keys --router tcp://HOST:5555 face.jpg",
+            replace={"HOST": "127.0.0.1"},
+            expect=r"face\.jpg +(real|AI-generated|no face)",
+        ),
         Step(PROTOCOL, 1, arguments=("tcp://127.0.0.1:5555", "keys"), expect='"status":200'),
     ],
 ]
@@ -159,14 +204,26 @@ SCENES = [
 # What is printed and not run here, and why: pages, commands, the reason.
 NOT_RUN = [
     (r".*", r"make ", "a build, a test or a measurement of its own; .ci/run runs most of them"),
-    (r"README\.md", r"bifrons (up|classify|status|models|bench|keygen)( +(FILE|\[|--images DIR|DIR)|\s{2,}).*",
-     "a line of the synopsis; its command is asked for its help instead"),
-    (r"docs/deployment\.md", r"docker |sudo chown |for (target|file) in .*|BIFRONS_REGISTRY=|kubectl ",
-     "needs a container engine; make deploy-test"),
-    (r"docs/deployment\.md", r"install |cp |systemctl |bifrons keygen /etc/bifrons/keys",
-     "needs root and systemd; make deploy-test"),
-    (r"docs/preprocessing\.md", r"BIFRONS_PARITY_PICTURES=FOLDER swift test",
-     "needs a folder of pictures and a debug build"),
+    (
+        r"README\.md",
+        r"bifrons (up|classify|status|models|bench|keygen)( +(FILE|\[|--images DIR|DIR)|\s{2,}).*",
+        "a line of the synopsis; its command is asked for its help instead",
+    ),
+    (
+        r"docs/deployment\.md",
+        r"docker |sudo chown |for (target|file) in .*|BIFRONS_REGISTRY=|kubectl ",
+        "needs a container engine; make deploy-test",
+    ),
+    (
+        r"docs/deployment\.md",
+        r"install |cp |systemctl |bifrons keygen /etc/bifrons/keys",
+        "needs root and systemd; make deploy-test",
+    ),
+    (
+        r"docs/preprocessing\.md",
+        r"BIFRONS_PARITY_PICTURES=FOLDER swift test",
+        "needs a folder of pictures and a debug build",
+    ),
     (r"Tests/Corpus/README\.md", r".*", "make test replays the corpus"),
     (r"Models/training/README\.md", r".*", "needs labelled pictures and hours; make test runs its tests"),
 ]
@@ -190,14 +247,20 @@ def problems() -> list[str]:
     run = {(step.page, step.what) for step in steps()}
     found = [
         f"{command.page}:{command.line}: nobody tries '{command.text}'; add it to Tests/Documentation/pages.py"
-        for command in printed if (command.page, command.text) not in run and reason(command) is None]
+        for command in printed
+        if (command.page, command.text) not in run and reason(command) is None
+    ]
     known = {(command.page, command.text) for command in printed}
     known |= {(page, number) for page in pages() for number in range(len(python_blocks(page)))}
-    found += [f"{page} does not print '{what}' any more; take it out of Tests/Documentation/pages.py"
-              for page, what in sorted(run - known, key=str)]
-    found += [f"{page}: nobody runs the block of Python {number}"
-              for page, number in sorted(((page, number) for page, number in known if isinstance(number, int)), key=str)
-              if (page, number) not in run and page != README]
+    found += [
+        f"{page} does not print '{what}' any more; take it out of Tests/Documentation/pages.py"
+        for page, what in sorted(run - known, key=str)
+    ]
+    found += [
+        f"{page}: nobody runs the block of Python {number}"
+        for page, number in sorted(((page, number) for page, number in known if isinstance(number, int)), key=str)
+        if (page, number) not in run and page != README
+    ]
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for command in printed:
         target = re.match(r"make ([a-z-]+)", command.text)

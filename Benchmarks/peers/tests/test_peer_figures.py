@@ -8,8 +8,15 @@ from promises import promises
 
 
 def measured(
-    round: int, system: str, per_second: float = 10, p50: float = 20, p99: float = 30, in_flight: int = 32,
-    scene: str = "portrait", interface: str = "HTTP", setting: str = "alone",
+    round: int,
+    system: str,
+    per_second: float = 10,
+    p50: float = 20,
+    p99: float = 30,
+    in_flight: int = 32,
+    scene: str = "portrait",
+    interface: str = "HTTP",
+    setting: str = "alone",
 ) -> Measurement:
     return Measurement(round, system, interface, scene, in_flight, per_second, p50, p99, 100, setting)
 
@@ -21,7 +28,8 @@ def test_spread_is_the_median_the_least_and_the_greatest():
 
 @pytest.mark.parametrize(
     ("count", "percent", "expected"),
-    [(1, 50, 1), (1, 99, 1), (2, 50, 1), (100, 99, 99), (101, 99, 100), (1000, 50, 500)])
+    [(1, 50, 1), (1, 99, 1), (2, 50, 1), (100, 99, 99), (101, 99, 100), (1000, 50, 500)],
+)
 def test_percentile_is_a_number_that_was_measured(count: int, percent: float, expected: float):
     assert percentile([float(n) for n in range(1, count + 1)], percent) == expected
 
@@ -47,10 +55,15 @@ def test_ratio_leaves_out_rounds_in_which_one_is_missing():
 
 
 def test_loads_of_other_kinds_are_kept_apart():
-    rounds = Rounds([
-        measured(0, "ours", 1), measured(0, "ours", 2, in_flight=1), measured(0, "ours", 3, scene="group"),
-        measured(0, "ours", 4, interface="ZeroMQ"), measured(0, "ours", 5, setting="beside idle peers"),
-    ])
+    rounds = Rounds(
+        [
+            measured(0, "ours", 1),
+            measured(0, "ours", 2, in_flight=1),
+            measured(0, "ours", 3, scene="group"),
+            measured(0, "ours", 4, interface="ZeroMQ"),
+            measured(0, "ours", 5, setting="beside idle peers"),
+        ]
+    )
     assert [m.per_second for m in rounds.of("ours", "HTTP", "portrait", 32).values()] == [1]
     assert [m.per_second for m in rounds.of("ours", "ZeroMQ", "portrait", 32).values()] == [4]
     assert [m.per_second for m in rounds.of("ours", "HTTP", "portrait", 32, "beside idle peers").values()] == [5]
@@ -66,14 +79,20 @@ def test_tail_is_the_ratio_within_each_load():
 def run(ours: float, int8: float, peer: float, locating: float, p50: float, tails: tuple[float, float]) -> Rounds:
     single = {"in_flight": 1}
     beside = {"scene": "tails", "interface": "ZeroMQ", "in_flight": 1, "p50": 20}
-    return Rounds([
-        measured(0, "bifrons-f32", ours, interface="ZeroMQ"), measured(0, "bifrons-int8", int8, interface="ZeroMQ"),
-        measured(0, "mosec", peer), measured(0, "litserve", peer / 2), measured(0, "mosec-locating", locating),
-        measured(0, "bifrons-f32", p50=p50, interface="ZeroMQ", **single),
-        measured(0, "mosec", p50=20, **single), measured(0, "litserve", p50=40, **single),
-        measured(0, "bifrons-f32", p99=tails[0], **beside),
-        measured(0, "bifrons-f32", p99=tails[1], setting="beside idle peers", **beside),
-    ])
+    return Rounds(
+        [
+            measured(0, "bifrons-f32", ours, interface="ZeroMQ"),
+            measured(0, "bifrons-int8", int8, interface="ZeroMQ"),
+            measured(0, "mosec", peer),
+            measured(0, "litserve", peer / 2),
+            measured(0, "mosec-locating", locating),
+            measured(0, "bifrons-f32", p50=p50, interface="ZeroMQ", **single),
+            measured(0, "mosec", p50=20, **single),
+            measured(0, "litserve", p50=40, **single),
+            measured(0, "bifrons-f32", p99=tails[0], **beside),
+            measured(0, "bifrons-f32", p99=tails[1], setting="beside idle peers", **beside),
+        ]
+    )
 
 
 def test_promises_at_their_bounds_are_kept():

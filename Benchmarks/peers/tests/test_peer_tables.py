@@ -19,16 +19,24 @@ def a_run(rates: dict[str, float]) -> Rounds:
     return Rounds(
         Measurement(number, system.name, interface, scene.name, in_flight, rates[system.name] * factor, 20, 30, 100)
         for number, factor in enumerate((1, 1.1, 0.9))
-        for system in known(["f32"]) if system.name in rates
-        for interface in system.interfaces for scene in SCENES for in_flight in tables.IN_FLIGHT)
+        for system in known(["f32"])
+        if system.name in rates
+        for interface in system.interfaces
+        for scene in SCENES
+        for in_flight in tables.IN_FLIGHT
+    )
 
 
 @pytest.mark.parametrize(
     ("measured", "expected"),
     [
-        (None, "-"), (Spread(1.234, 1.234, 1.234), "1.23"), (Spread(43.84, 43.84, 43.84), "43.8"),
-        (Spread(123.4, 99.96, 150.2), "123 (100.0 to 150)"), (Spread(0.5, 0.25, 1), "0.50 (0.25 to 1.00)"),
-    ])
+        (None, "-"),
+        (Spread(1.234, 1.234, 1.234), "1.23"),
+        (Spread(43.84, 43.84, 43.84), "43.8"),
+        (Spread(123.4, 99.96, 150.2), "123 (100.0 to 150)"),
+        (Spread(0.5, 0.25, 1), "0.50 (0.25 to 1.00)"),
+    ],
+)
 def test_cell_has_the_median_and_the_spread(measured, expected):
     assert tables.cell(measured) == expected
 

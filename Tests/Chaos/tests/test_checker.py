@@ -2,9 +2,10 @@
 
 import math
 
+import pytest
+
 import checker
 import pictures
-import pytest
 from hands import Hand, Life, assign
 from history import Answered, Ended, Lost, Sent
 from wire import Task
@@ -14,15 +15,21 @@ JOB = 17
 REQUEST = 40
 STEPS = {"locator": 0, "alpha": 1, "beta": 2}
 BOTH = ("alpha", "beta")
-LOCATOR = {"version": pictures.LOCATOR_VERSION, "digest": pictures.LOCATOR_DIGEST, "queue_ms": 0, "compute_ms": 2.5,
-           "worker": "locator-0"}
+LOCATOR = {
+    "version": pictures.LOCATOR_VERSION,
+    "digest": pictures.LOCATOR_DIGEST,
+    "queue_ms": 0,
+    "compute_ms": 2.5,
+    "worker": "locator-0",
+}
 WHAT_KILLED = {"locator": "this picture", "alpha": "this picture's crops", "beta": "this picture's crops"}
 POOLS = tuple(STEPS)
 
 
 def verdict(submission=1, job=JOB, status=200, models=BOTH, **changes):
     answer = Answered(
-        submission, status, "", "", pictures.probability(job, models), models, LOCATOR, pictures.digest(job), 1, 99, 2.0)
+        submission, status, "", "", pictures.probability(job, models), models, LOCATOR, pictures.digest(job), 1, 99, 2.0
+    )
     for name, value in changes.items():
         setattr(answer, name, value)
     return answer
@@ -48,23 +55,26 @@ def test_a_degraded_answer_with_the_probability_of_its_model_is_right():
     assert violations(sent(), verdict(status=206, models=("beta",))) == []
 
 
-@pytest.mark.parametrize(("answer", "what"), [
-    (verdict(probability=pictures.probability(JOB, BOTH) + 0.01), "the probability is"),
-    (verdict(sha256=pictures.digest(JOB + 1)), "the result is of the picture"),
-    (verdict(status=200, models=("alpha",)), "with the scores of"),
-    (verdict(status=206), "with the scores of"),
-    (verdict(attempts=3), "3 attempts"),
-    (failure(404, "unknown_job"), "the answer is 404"),
-    (failure(413, "image_too_large"), "the answer is 413"),
-    (failure(422, "image_truncated"), "a good picture is called image_truncated"),
-    (failure(408, "cancelled"), "nobody asked for that"),
-    (verdict(locator=None), "names no locator"),
-    (verdict(locator=LOCATOR | {"worker": "alpha-0"}), "cut by alpha-0"),
-    (verdict(locator=LOCATOR | {"digest": "sha256:00"}), "of its locator it says"),
-    (verdict(locator=LOCATOR | {"compute_ms": -1}), "of its locator it says"),
-    (verdict(locator={"worker": "locator-0"}), "of its locator it says"),
-    (verdict(locator=LOCATOR | {"score": 1}), "of its locator it says"),
-])
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (verdict(probability=pictures.probability(JOB, BOTH) + 0.01), "the probability is"),
+        (verdict(sha256=pictures.digest(JOB + 1)), "the result is of the picture"),
+        (verdict(status=200, models=("alpha",)), "with the scores of"),
+        (verdict(status=206), "with the scores of"),
+        (verdict(attempts=3), "3 attempts"),
+        (failure(404, "unknown_job"), "the answer is 404"),
+        (failure(413, "image_too_large"), "the answer is 413"),
+        (failure(422, "image_truncated"), "a good picture is called image_truncated"),
+        (failure(408, "cancelled"), "nobody asked for that"),
+        (verdict(locator=None), "names no locator"),
+        (verdict(locator=LOCATOR | {"worker": "alpha-0"}), "cut by alpha-0"),
+        (verdict(locator=LOCATOR | {"digest": "sha256:00"}), "of its locator it says"),
+        (verdict(locator=LOCATOR | {"compute_ms": -1}), "of its locator it says"),
+        (verdict(locator={"worker": "locator-0"}), "of its locator it says"),
+        (verdict(locator=LOCATOR | {"score": 1}), "of its locator it says"),
+    ],
+)
 def test_a_wrong_answer_is_a_violation(answer, what):
     found = violations(sent(), answer)
     assert len(found) == 1 and what in found[0]
@@ -113,7 +123,8 @@ def second_tries(*some):
 def conviction(pool, answered=2.0, message=None):
     answer = failure(422, "quarantined")
     answer.message = message or (
-        f"2 workers of {pool} died with {WHAT_KILLED[pool]} in their hands; it is not tried again")
+        f"2 workers of {pool} died with {WHAT_KILLED[pool]} in their hands; it is not tried again"
+    )
     if pool != "locator":
         answer.locator, answer.sha256 = LOCATOR, pictures.digest(JOB)
     answer.second = answered
@@ -147,24 +158,33 @@ def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
     assert quarantine(hand(1.1, closed=1.15, died=1.9), killed(1.2, 1.4), answered=3.0) == []
 
 
-@pytest.mark.parametrize(("hands", "what"), [
-    ((), "no worker had it"),
-    ((killed(1.1, 1.2), killed(1.3, 1.4, request=REQUEST + 1)), "two requests with one picture, each with a death"),
-    ((killed(1.1, 1.2),), "one kill"),
-    ((killed(1.1, 1.2), hand(1.3)), "one kill and one stop"),
-    ((hand(1.1), killed(1.3, 1.4)), "one stop and one kill"),
-    ((hand(1.1), hand(1.3)), "two stops"),
-    ((hand(1.1, closed=1.2), hand(1.3, closed=1.4)), "two resets"),
-    ((hand(1.1, closed=1.2), killed(1.3, 1.4)), "a reset and a kill"),
-    ((killed(1.1, 1.2), hand(1.3, closed=1.4)), "a kill and a reset"),
-    ((killed(1.1, 1.2, job=JOB + 1), killed(1.3, 1.4, job=JOB + 1)), "kills of workers that did not hold it"),
-    ((killed(1.1, 1.2), killed(1.3, 1.4, job=JOB + 1)), "one of two kills of a worker that held it"),
-    ((hand(1.1, closed=3.0, died=2.9), killed(1.3, 1.4)), "handed on from a stopped worker, which was killed later"),
-    ((killed(1.1, 1.4), killed(1.2, 1.5)), "both at once: that is no second try"),
-    ((killed(1.1, 1.2), killed(1.3, 2.5)), "the second death came behind the answer"),
-    ((killed(1.1, 1.2), hand(1.3, closed=1.4, died=1.95, killer=JOB + 1)), "the second died of another job's picture"),
-    ((killed(1.1, 1.2), hand(1.3, closed=2.5, died=1.4)), "of the second death the router could not know"),
-])
+@pytest.mark.parametrize(
+    ("hands", "what"),
+    [
+        ((), "no worker had it"),
+        ((killed(1.1, 1.2), killed(1.3, 1.4, request=REQUEST + 1)), "two requests with one picture, each with a death"),
+        ((killed(1.1, 1.2),), "one kill"),
+        ((killed(1.1, 1.2), hand(1.3)), "one kill and one stop"),
+        ((hand(1.1), killed(1.3, 1.4)), "one stop and one kill"),
+        ((hand(1.1), hand(1.3)), "two stops"),
+        ((hand(1.1, closed=1.2), hand(1.3, closed=1.4)), "two resets"),
+        ((hand(1.1, closed=1.2), killed(1.3, 1.4)), "a reset and a kill"),
+        ((killed(1.1, 1.2), hand(1.3, closed=1.4)), "a kill and a reset"),
+        ((killed(1.1, 1.2, job=JOB + 1), killed(1.3, 1.4, job=JOB + 1)), "kills of workers that did not hold it"),
+        ((killed(1.1, 1.2), killed(1.3, 1.4, job=JOB + 1)), "one of two kills of a worker that held it"),
+        (
+            (hand(1.1, closed=3.0, died=2.9), killed(1.3, 1.4)),
+            "handed on from a stopped worker, which was killed later",
+        ),
+        ((killed(1.1, 1.4), killed(1.2, 1.5)), "both at once: that is no second try"),
+        ((killed(1.1, 1.2), killed(1.3, 2.5)), "the second death came behind the answer"),
+        (
+            (killed(1.1, 1.2), hand(1.3, closed=1.4, died=1.95, killer=JOB + 1)),
+            "the second died of another job's picture",
+        ),
+        ((killed(1.1, 1.2), hand(1.3, closed=2.5, died=1.4)), "of the second death the router could not know"),
+    ],
+)
 def test_quarantine_without_two_deaths_is_a_violation(hands, what):
     for pool in POOLS:
         found = quarantine(*hands, pool=pool)
@@ -191,10 +211,15 @@ def test_a_quarantine_names_the_step_in_which_two_died():
     hands = given("locator", hand(1.0)) | given("alpha", *deaths)
     assert violations(sent(), conviction("alpha"), hands=hands) == []
     assert any("no two workers of beta died" in text for text in violations(sent(), conviction("beta"), hands=hands))
-    assert any("no two workers of locator died" in text for text in violations(sent(), conviction("locator"), hands=hands))
-    for message in ("2 workers of alpha died with this picture in their hands; it is not tried again",
-                    "2 workers of locator died with this picture's crops in their hands; it is not tried again",
-                    "2 workers of gamma died with this picture's crops in their hands; it is not tried again", "two died"):
+    assert any(
+        "no two workers of locator died" in text for text in violations(sent(), conviction("locator"), hands=hands)
+    )
+    for message in (
+        "2 workers of alpha died with this picture in their hands; it is not tried again",
+        "2 workers of locator died with this picture's crops in their hands; it is not tried again",
+        "2 workers of gamma died with this picture's crops in their hands; it is not tried again",
+        "two died",
+    ):
         found = violations(sent(), conviction("alpha", message=message), hands=hands)
         assert len(found) == 1 and "does not say of what step" in found[0]
 
@@ -227,7 +252,13 @@ def test_a_picture_that_kills_is_convicted_and_never_judged():
 
 def test_convictions_are_counted_by_whose_workers_died():
     events = [
-        sent("poison"), conviction("locator"), sent("poison", 2), conviction("beta"), sent("plain", 3), conviction("alpha")]
+        sent("poison"),
+        conviction("locator"),
+        sent("poison", 2),
+        conviction("beta"),
+        sent("plain", 3),
+        conviction("alpha"),
+    ]
     events[3].submission, events[5].submission = 2, 3
     report = checker.check([events], {})
     assert (report.convicted, report.quarantined) == ({"locator": 1, "beta": 1}, {"alpha": 1})
@@ -290,8 +321,11 @@ def test_one_key_has_one_result():
 
 def tries(pool, *attempts, life=1, job=JOB, request=REQUEST):
     """Workers of a pool that are handed its step of a request, as these attempts."""
-    return given(pool, *(hand(1.0 + place / 10, attempt=attempt, job=job, request=request)
-                         for place, attempt in enumerate(attempts)), life=life)
+    return given(
+        pool,
+        *(hand(1.0 + place / 10, attempt=attempt, job=job, request=request) for place, attempt in enumerate(attempts)),
+        life=life,
+    )
 
 
 def test_a_step_may_be_handed_to_two_workers_in_each_life():
@@ -334,8 +368,11 @@ def test_what_is_sent_twice_may_be_handed_on_twice_as_often():
     once = tries("alpha", 1) | tries("beta", 1) | tries("locator", 1)
 
     def handed(*attempts_of_requests):
-        return once | {(1, f"alpha-{request}{place}"): some for request, attempts in enumerate(attempts_of_requests)
-                       for place, some in enumerate(tries("alpha", *attempts, request=50 + request).values())}
+        return once | {
+            (1, f"alpha-{request}{place}"): some
+            for request, attempts in enumerate(attempts_of_requests)
+            for place, some in enumerate(tries("alpha", *attempts, request=50 + request).values())
+        }
 
     assert violations(*twice, hands=handed((1, 2), (1,))) == []
     found = violations(*twice, hands=handed((1, 2), (1, 2)))
@@ -343,8 +380,10 @@ def test_what_is_sent_twice_may_be_handed_on_twice_as_often():
 
 
 def test_the_report_counts():
-    report = checker.check([[sent(), verdict(), sent("plain", 2, 18), Lost(2.0), Ended(9.0)]],
-                           tries("locator", 1) | tries("alpha", 1, 2) | tries("beta", 1))
+    report = checker.check(
+        [[sent(), verdict(), sent("plain", 2, 18), Lost(2.0), Ended(9.0)]],
+        tries("locator", 1) | tries("alpha", 1, 2) | tries("beta", 1),
+    )
     assert (report.jobs, report.lost_with_connections, report.second_tries) == (2, 1, 1)
     assert report.statuses == {200: 1} and report.submissions == {"plain": 2}
     assert report.violations == []

@@ -10,10 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-import pictures
 import pytest
-import scanner
 import zmq
+
+import pictures
+import scanner
 from cluster import ROOT, Cluster, Process
 
 BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/debug"))
@@ -102,6 +103,7 @@ class Service:
 @pytest.fixture
 def serve(tmp_path):
     with contextlib.ExitStack() as stack:
+
         def start(*options: str, **keys) -> Service:
             service = Service(tmp_path, *options, **keys)
             stack.callback(service.close)
@@ -120,7 +122,8 @@ def fill(service: Service, way: str, folder: Path):
     else:
         header = json.dumps({"verb": "classify", "budget_ms": 60_000}).encode()
         code = CLIENT.format(
-            folder=str(Path(pictures.__file__).parent), endpoint=service.cluster.endpoint, jobs=JOBS, header=header)
+            folder=str(Path(pictures.__file__).parent), endpoint=service.cluster.endpoint, jobs=JOBS, header=header
+        )
         process = Process("client", [sys.executable, "-c", code], folder)
         process.start()
         leave = process.kill if way == "is killed" else process.end

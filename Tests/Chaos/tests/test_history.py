@@ -7,8 +7,13 @@ from history import Answered, Ended, Lost, Sent
 
 def test_a_history_is_read_as_it_was_written(tmp_path):
     locator = {"version": "1.0.0", "queue_ms": 0.25, "worker": "locator-1"}
-    events = [Sent(1, 7, "plain", 0.5), Answered(1, 200, "", "", 0.25, ("alpha", "beta"), locator, "00ff", 1, 12, 0.75),
-              Answered(2, 503, "no_worker", "no worker serves alpha", None, (), None, "", 0, 0, 1.0), Lost(1.5), Ended(2.0)]
+    events = [
+        Sent(1, 7, "plain", 0.5),
+        Answered(1, 200, "", "", 0.25, ("alpha", "beta"), locator, "00ff", 1, 12, 0.75),
+        Answered(2, 503, "no_worker", "no worker serves alpha", None, (), None, "", 0, 0, 1.0),
+        Lost(1.5),
+        Ended(2.0),
+    ]
     writer = history.Writer(tmp_path / "history")
     for event in events:
         writer.write(event)
@@ -22,8 +27,13 @@ def test_a_last_line_that_was_not_finished_is_none(tmp_path):
 
 def test_an_answer_is_taken_from_the_result():
     result = {
-        "id": "a", "status": 206, "verdict": {"ai_probability": 0.5}, "attempts": 2, "image": {"sha256": "ff"},
-        "models": [{"name": "alpha", "status": 503}, {"name": "beta", "status": 200, "worker": "b-1"}]}
+        "id": "a",
+        "status": 206,
+        "verdict": {"ai_probability": 0.5},
+        "attempts": 2,
+        "image": {"sha256": "ff"},
+        "models": [{"name": "alpha", "status": 503}, {"name": "beta", "status": 200, "worker": "b-1"}],
+    }
     answer = history.answered(3, json.dumps(result).encode(), 1.0)
     assert (answer.submission, answer.status, answer.probability, answer.models) == (3, 206, 0.5, ("beta",))
     assert (answer.message, answer.locator) == ("", None)
@@ -47,7 +57,9 @@ def test_a_successor_looks_for_what_was_acknowledged_and_not_seen(tmp_path):
     def write(path, submission, job, kind, status):
         writer = history.Writer(path)
         writer.write(Sent(submission, job, kind, 1.0))
-        writer.write(Answered(submission, status, "draining" if status == 503 else "", "", None, (), None, "", 0, 0, 2.0))
+        writer.write(
+            Answered(submission, status, "draining" if status == 503 else "", "", None, (), None, "", 0, 0, 2.0)
+        )
 
     for submission, (job, status) in enumerate(((11, 202), (12, 202), (13, 202), (14, 503), (15, 202)), 1):
         write(first, submission, job, "durable", status)

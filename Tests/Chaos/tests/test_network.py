@@ -2,9 +2,10 @@ import math
 import socket
 import time
 
+from router_bytes import RESYNC, START, WELCOME, locate, score
+
 import network
 import pictures
-from router_bytes import RESYNC, START, WELCOME, locate, score
 
 
 def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():

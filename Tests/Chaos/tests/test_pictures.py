@@ -1,8 +1,9 @@
 import io
 import json
 
-import pictures
 from PIL import Image
+
+import pictures
 
 
 def test_a_picture_is_a_png_of_its_colour_with_its_number():
@@ -21,7 +22,9 @@ def test_pictures_differ_and_so_do_most_answers():
 
 def test_the_models_folder_has_a_locator_that_cuts_for_its_models(tmp_path):
     pictures.write_models(tmp_path / "models")
-    manifests = {pool: json.loads((tmp_path / "models" / pool / "manifest.json").read_text()) for pool in pictures.POOLS}
+    manifests = {
+        pool: json.loads((tmp_path / "models" / pool / "manifest.json").read_text()) for pool in pictures.POOLS
+    }
     assert [manifest["output"]["kind"] for manifest in manifests.values()] == ["faces", "logit", "logit"]
     assert len({manifest["preprocessing"] for manifest in manifests.values()}) == 1
     for pool, manifest in manifests.items():

@@ -8,13 +8,14 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+import zmq
+
 import checker
 import hands
 import history
 import network
 import pictures
-import pytest
-import zmq
 from cluster import ROOT, Cluster
 from poison import Poison
 
@@ -59,7 +60,9 @@ def test_only_the_culprit_is_convicted(tmp_path, killed):
     poison.end()
     for name, link in links.items():
         hands.assign(link.hands, cluster.workers[name].lives)
-    report = checker.check([history.read(tmp_path / "history")], {(1, name): link.hands for name, link in links.items()})
+    report = checker.check(
+        [history.read(tmp_path / "history")], {(1, name): link.hands for name, link in links.items()}
+    )
     assert (report.violations, report.convicted, report.statuses) == ([], {killed: 1}, {422: 1})
     assert [text for link in links.values() for text in link.unreadable] == []
     # Each of the two died of it, and nobody else did.

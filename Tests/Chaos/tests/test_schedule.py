@@ -1,8 +1,14 @@
 import network
 import schedule
 
-PARTIES = {"worker": ["a-0", "a-1"], "router": ["router"], "client": ["c-0", "c-1"], "group": ["a", "host-0"],
-           "reader": ["a", "b"], "linked": ["a-0", "a-1", "c-1"]}
+PARTIES = {
+    "worker": ["a-0", "a-1"],
+    "router": ["router"],
+    "client": ["c-0", "c-1"],
+    "group": ["a", "host-0"],
+    "reader": ["a", "b"],
+    "linked": ["a-0", "a-1", "c-1"],
+}
 
 
 def test_a_seed_decides():
@@ -13,7 +19,15 @@ def test_a_seed_decides():
 def test_everything_happens_to_those_whom_it_can_happen_to():
     faults = schedule.make(1, 1000, 0.5, PARTIES, True)
     assert 1500 < len(faults) < 2500 and all(0 < fault.second < 1000 for fault in faults)
-    assert {fault.kind for fault in faults} == {"kill", "stop", "restart", "pause", "poison", *network.HOST_FAULTS, *network.LINK_FAULTS}
+    assert {fault.kind for fault in faults} == {
+        "kill",
+        "stop",
+        "restart",
+        "pause",
+        "poison",
+        *network.HOST_FAULTS,
+        *network.LINK_FAULTS,
+    }
     for fault in faults:
         if fault.kind in network.HOST_FAULTS + network.LINK_FAULTS:
             assert fault.target in PARTIES["linked"]

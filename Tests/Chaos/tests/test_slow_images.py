@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 import slow_images
 from cluster import ROOT
 from load import Answer, Outcome
@@ -16,25 +17,29 @@ def outcome(seconds: float, *statuses: int) -> Outcome:
     return Outcome([Answer(status, seconds, 1.0, 0, 1000 * seconds) for status in statuses or [200] * 100])
 
 
-KEPT = slow_images.Measured(80.0, outcome(0.05), outcome(0.09), [{"status": 200, "total_ms": 4000}] * 5 + [
-    {"status": 408, "total_ms": 5001}])
+KEPT = slow_images.Measured(
+    80.0, outcome(0.05), outcome(0.09), [{"status": 200, "total_ms": 4000}] * 5 + [{"status": 408, "total_ms": 5001}]
+)
 
 
 def test_promises_that_are_kept():
     assert all(is_kept for is_kept, _ in slow_images.promises(KEPT))
 
 
-@pytest.mark.parametrize(("changes", "what"), [
-    ({"without": outcome(0.05, 200, 206)}, "without slow ones has its verdict"),
-    ({"beside": outcome(0.09, 200, 408)}, "beside slow ones has its verdict"),
-    ({"beside": outcome(0.09, 200, 429)}, "beside slow ones has its verdict"),
-    ({"beside": Outcome(outcome(0.09).answers, unanswered=1)}, "beside slow ones has its verdict"),
-    ({"beside": outcome(0.11)}, "p99"),
-    ({"slow": KEPT.slow[1:]}, "within its budget"),
-    ({"slow": [*KEPT.slow[1:], {"status": 408, "total_ms": 5200}]}, "within its budget"),
-    ({"slow": [*KEPT.slow[1:], {"status": 206, "total_ms": 100}]}, "within its budget"),
-    ({"slow": [*KEPT.slow[1:], {"status": 429, "total_ms": 100}]}, "within its budget"),
-])
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"without": outcome(0.05, 200, 206)}, "without slow ones has its verdict"),
+        ({"beside": outcome(0.09, 200, 408)}, "beside slow ones has its verdict"),
+        ({"beside": outcome(0.09, 200, 429)}, "beside slow ones has its verdict"),
+        ({"beside": Outcome(outcome(0.09).answers, unanswered=1)}, "beside slow ones has its verdict"),
+        ({"beside": outcome(0.11)}, "p99"),
+        ({"slow": KEPT.slow[1:]}, "within its budget"),
+        ({"slow": [*KEPT.slow[1:], {"status": 408, "total_ms": 5200}]}, "within its budget"),
+        ({"slow": [*KEPT.slow[1:], {"status": 206, "total_ms": 100}]}, "within its budget"),
+        ({"slow": [*KEPT.slow[1:], {"status": 429, "total_ms": 100}]}, "within its budget"),
+    ],
+)
 def test_promises_that_are_not_kept(changes, what):
     broken = [promise for is_kept, promise in slow_images.promises(replace(KEPT, **changes)) if not is_kept]
     assert len(broken) == 1 and what in broken[0]

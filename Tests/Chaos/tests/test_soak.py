@@ -1,12 +1,15 @@
 import numpy as np
+
 import soak
 
 
 def rows(grow: float = 0.0, descriptors: float = 0.0):
     """An hour of a process; `grow`: megabytes an hour, `descriptors` an hour."""
     random = np.random.default_rng(3)
-    return [(second, "router", 50 + grow * second / 3600 + random.normal(0, 0.5), int(20 + descriptors * second / 3600), 4)
-            for second in range(0, 3600, 5)]
+    return [
+        (second, "router", 50 + grow * second / 3600 + random.normal(0, 0.5), int(20 + descriptors * second / 3600), 4)
+        for second in range(0, 3600, 5)
+    ]
 
 
 def test_what_grows_is_told_and_noise_is_not():
@@ -21,6 +24,8 @@ def test_descriptors_that_are_not_closed_are_told():
 
 
 def test_outliers_are_no_slope():
-    peaked = [(second, name, resident + 50 * (second > 3000 and second % 100 == 0), *others)
-              for second, name, resident, *others in rows()]
+    peaked = [
+        (second, name, resident + 50 * (second > 3000 and second % 100 == 0), *others)
+        for second, name, resident, *others in rows()
+    ]
     assert soak.judge(peaked, 3600)[1] == []

@@ -2,8 +2,9 @@
 
 import pytest
 import router_bytes
-import wire
 from router_bytes import BYE, PING, PONG, RESYNC, START, WELCOME, locate, score
+
+import wire
 from wire import Task
 
 IMAGE = b"\x89PNG" + bytes(70_000)
@@ -14,16 +15,29 @@ def watched(stream: bytes, size: int) -> list:
     told: list = []
     watch = wire.Watch(told.append, lambda task, data: told.append((task, data)))
     for start in range(0, len(stream), size):
-        watch(stream[start: start + size])
+        watch(stream[start : start + size])
     return told
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100, 1 << 16, 1 << 20])
 def test_tasks_are_told_before_what_comes_with_them_however_the_bytes_are_cut(size):
     image = IMAGE if size > 1 else IMAGE[:300]
-    stream = b"".join([
-        START, WELCOME, PING, locate(24, image), PONG, PING, score(24, 1), score(24, 2, attempt=2), RESYNC, WELCOME,
-        locate(25, b"x", attempt=2), BYE])
+    stream = b"".join(
+        [
+            START,
+            WELCOME,
+            PING,
+            locate(24, image),
+            PONG,
+            PING,
+            score(24, 1),
+            score(24, 2, attempt=2),
+            RESYNC,
+            WELCOME,
+            locate(25, b"x", attempt=2),
+            BYE,
+        ]
+    )
     tasks = [Task(384, 1, True), Task(385, 1, False), Task(386, 2, False), Task(400, 2, True)]
     crops = bytes(192)
     behind = [image, crops, crops, b"x"]
@@ -40,8 +54,9 @@ def test_numbers_have_64_bits():
     assert wire.task(router_bytes.score(number >> 4, 9)[2:17]) == Task(number, 1, False)
 
 
-@pytest.mark.parametrize("frame", [
-    "", "04", "0342" + "00" * 20, "0542" + "00" * 20, "0402" + "00" * 20, "0447", "0446" + "00" * 12])
+@pytest.mark.parametrize(
+    "frame", ["", "04", "0342" + "00" * 20, "0542" + "00" * 20, "0402" + "00" * 20, "0447", "0446" + "00" * 12]
+)
 def test_what_is_not_of_this_version_is_told(frame):
     with pytest.raises(wire.Unreadable):
         wire.task(bytes.fromhex(frame))

@@ -13,7 +13,7 @@ import ssl
 import sys
 import urllib.parse
 import urllib.request
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,8 +39,13 @@ class Handler(BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         name = self.rule["name"]["as"]
         if url.path == f"/apis/{GROUP}":
-            resource = {"name": name, "singularName": "", "namespaced": True, "kind": "ExternalMetricValueList",
-                        "verbs": ["get"]}
+            resource = {
+                "name": name,
+                "singularName": "",
+                "namespaced": True,
+                "kind": "ExternalMetricValueList",
+                "verbs": ["get"],
+            }
             self.answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": GROUP, "resources": [resource]})
         elif re.fullmatch(f"/apis/{GROUP}/namespaces/[^/]+/{name}", url.path):
             # "model=resnet,…"; Prometheus wants the values in quotes.
@@ -49,12 +54,26 @@ class Handler(BaseHTTPRequestHandler):
             matchers = ",".join(f'{label}="{value}"' for label, value in labels.items())
             query = self.rule["metricsQuery"].replace("<<.LabelMatchers>>", matchers)
             with urllib.request.urlopen(
-                    f"{self.prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}", timeout=5) as reply:
+                f"{self.prometheus}/api/v1/query?{urllib.parse.urlencode({'query': query})}", timeout=5
+            ) as reply:
                 results = json.load(reply)["data"]["result"]
-            now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-            self.answer({"kind": "ExternalMetricValueList", "apiVersion": GROUP, "metadata": {}, "items": [
-                {"metricName": name, "metricLabels": labels, "timestamp": now, "value": str(round(float(value)))}
-                for _, value in (result["value"] for result in results)]})
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self.answer(
+                {
+                    "kind": "ExternalMetricValueList",
+                    "apiVersion": GROUP,
+                    "metadata": {},
+                    "items": [
+                        {
+                            "metricName": name,
+                            "metricLabels": labels,
+                            "timestamp": now,
+                            "value": str(round(float(value))),
+                        }
+                        for _, value in (result["value"] for result in results)
+                    ],
+                }
+            )
         else:
             self.answer({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404}, 404)
 

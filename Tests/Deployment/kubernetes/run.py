@@ -66,8 +66,12 @@ class Cluster:
         if arguments[0] == "apply":
             arguments = (*arguments, "--validate=false", "--filename=-")
         return subprocess.run(
-            self.command("run", "kubectl", "--namespace", namespace, *arguments), check=True, input=content, text=True,
-            stdout=subprocess.PIPE).stdout
+            self.command("run", "kubectl", "--namespace", namespace, *arguments),
+            check=True,
+            input=content,
+            text=True,
+            stdout=subprocess.PIPE,
+        ).stdout
 
     def get(self, *what: str) -> dict:
         return json.loads(self.kubectl("get", *what, "--output=json"))
@@ -93,8 +97,11 @@ class Test:
         return [self.ready("deployment", f"{model}-worker") for model in MODELS]
 
     def pods_on(self, node: str) -> list[str]:
-        return [pod["metadata"]["name"] for pod in self.cluster.get("pods")["items"]
-                if pod["spec"].get("nodeName") == f"node-{node}" and "deletionTimestamp" not in pod["metadata"]]
+        return [
+            pod["metadata"]["name"]
+            for pod in self.cluster.get("pods")["items"]
+            if pod["spec"].get("nodeName") == f"node-{node}" and "deletionTimestamp" not in pod["metadata"]
+        ]
 
     def is_node_ready(self, node: str) -> bool:
         conditions = self.cluster.get("node", f"node-{node}")["status"]["conditions"]
@@ -106,8 +113,17 @@ class Test:
     def load(self, address: str, *options: str, in_flight: int = 32):
         """Jobs by pyzmq while the body runs, and until each has its answer, which must be 200."""
         process = self.cluster.start(
-            ROOT / ".venv-test/bin/python", ROOT / "Tests/Deployment/load.py", f"tcp://{address}:5555",
-            self.folder / "client", self.picture, 600, in_flight, *options, stdout=subprocess.PIPE, text=True)
+            ROOT / ".venv-test/bin/python",
+            ROOT / "Tests/Deployment/load.py",
+            f"tcp://{address}:5555",
+            self.folder / "client",
+            self.picture,
+            600,
+            in_flight,
+            *options,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         try:
             time.sleep(2)
             yield
@@ -128,7 +144,9 @@ class Test:
                     --header "Authorization: Bearer $1" --form "file=@$2" "http://$3/v1/classify"
             done"""
         with tempfile.TemporaryFile("w+") as statuses:
-            process = self.cluster.start("bash", "-c", script, "bash", self.token, self.picture, address, stdout=statuses)
+            process = self.cluster.start(
+                "bash", "-c", script, "bash", self.token, self.picture, address, stdout=statuses
+            )
             try:
                 yield
             finally:
@@ -145,8 +163,19 @@ class Test:
     def make_secrets(self) -> None:
         """As docs/deployment.md says it."""
         keys = self.folder / "keys"
-        subprocess.run(["docker", "run", "--rm", "--user=0:0", f"--volume={self.folder}:/folder", f"bifrons-cli:{VERSION}",
-                        "keygen", "/folder/keys"], check=True)
+        subprocess.run(
+            [
+                "docker",
+                "run",
+                "--rm",
+                "--user=0:0",
+                f"--volume={self.folder}:/folder",
+                f"bifrons-cli:{VERSION}",
+                "keygen",
+                "/folder/keys",
+            ],
+            check=True,
+        )
         subprocess.run(["cp", "-r", keys, self.folder / "client"], check=True)
         (self.folder / "tokens").write_text(f"test {hashlib.sha256(self.token.encode()).hexdigest()}\n")
         self.cluster.kubectl("apply", content=(ROOT / "Deploy/kubernetes/base/namespace.yaml").read_text())
@@ -164,17 +193,29 @@ class Test:
             path = f"/var/lib/journal-{number}"
             self.cluster.do("on", node, "mkdir", "--parents", path)
             at_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [f"node-{node}"]}
-            self.cluster.kubectl("apply", content=yaml.safe_dump({
-                "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"journal-{number}"},
-                "spec": {
-                    "capacity": {"storage": "8Gi"}, "accessModes": ["ReadWriteOnce"], "local": {"path": path},
-                    "claimRef": {"namespace": "bifrons", "name": f"journal-router-{number}"},
-                    "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [at_node]}]}}}}))
+            self.cluster.kubectl(
+                "apply",
+                content=yaml.safe_dump(
+                    {
+                        "apiVersion": "v1",
+                        "kind": "PersistentVolume",
+                        "metadata": {"name": f"journal-{number}"},
+                        "spec": {
+                            "capacity": {"storage": "8Gi"},
+                            "accessModes": ["ReadWriteOnce"],
+                            "local": {"path": path},
+                            "claimRef": {"namespace": "bifrons", "name": f"journal-router-{number}"},
+                            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [at_node]}]}},
+                        },
+                    }
+                ),
+            )
 
     def manifests(self) -> str:
         """The overlay as it is, or, for a cluster that is older than it, with older names of the same kinds."""
-        text = subprocess.run(self.cluster.command("run", "kubectl", "kustomize", HERE), check=True, text=True,
-                              stdout=subprocess.PIPE).stdout
+        text = subprocess.run(
+            self.cluster.command("run", "kubectl", "kustomize", HERE), check=True, text=True, stdout=subprocess.PIPE
+        ).stdout
         known = self.cluster.kubectl("api-versions").split()
         for version, older in OLDER.items():
             if version not in known:
@@ -183,22 +224,68 @@ class Test:
 
     def measure_queues(self) -> None:
         """Prometheus, which scrapes each router, and what makes a metric of it."""
-        (self.folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [{
-            "job_name": "routers", "scrape_interval": "5s",
-            # Debian's Prometheus does not ask Kubernetes.
-            "dns_sd_configs": [{"names": ["routers.bifrons.svc.cluster.local"], "type": "A", "port": 9090,
-                                "refresh_interval": "5s"}]}]}))
+        (self.folder / "prometheus.yml").write_text(
+            yaml.safe_dump(
+                {
+                    "scrape_configs": [
+                        {
+                            "job_name": "routers",
+                            "scrape_interval": "5s",
+                            # Debian's Prometheus does not ask Kubernetes.
+                            "dns_sd_configs": [
+                                {
+                                    "names": ["routers.bifrons.svc.cluster.local"],
+                                    "type": "A",
+                                    "port": 9090,
+                                    "refresh_interval": "5s",
+                                }
+                            ],
+                        }
+                    ]
+                }
+            )
+        )
         certificate, key = self.folder / "metrics.crt", self.folder / "metrics.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=external-metrics", "-days",
-                        "1", "-keyout", key, "-out", certificate], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-subj",
+                "/CN=external-metrics",
+                "-days",
+                "1",
+                "-keyout",
+                key,
+                "-out",
+                certificate,
+            ],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
         # Fetches the program, for which there is no way from inside.
         subprocess.run([ROOT / "scripts/prometheus", "--version"], check=True, stdout=subprocess.DEVNULL)
         log = self.beside.enter_context((self.folder / "metrics.log").open("w"))
         for words in (
-            [ROOT / "scripts/prometheus", f"--config.file={self.folder / 'prometheus.yml'}",
-             f"--storage.tsdb.path={self.folder / 'prometheus'}", f"--web.listen-address={CONTROL}:{PROMETHEUS_PORT}"],
-            [sys.executable, HERE / "external_metrics.py", CONTROL, METRICS_PORT, certificate, key,
-             f"http://{CONTROL}:{PROMETHEUS_PORT}", ROOT / "docs/deployment.md"],
+            [
+                ROOT / "scripts/prometheus",
+                f"--config.file={self.folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self.folder / 'prometheus'}",
+                f"--web.listen-address={CONTROL}:{PROMETHEUS_PORT}",
+            ],
+            [
+                sys.executable,
+                HERE / "external_metrics.py",
+                CONTROL,
+                METRICS_PORT,
+                certificate,
+                key,
+                f"http://{CONTROL}:{PROMETHEUS_PORT}",
+                ROOT / "docs/deployment.md",
+            ],
         ):
             process = self.cluster.start(*words, stdout=log, stderr=log)
             self.beside.callback(process.wait, 30)
@@ -207,12 +294,25 @@ class Test:
         port = {"name": "https", "port": 443}
         for content in (
             {"apiVersion": "v1", "kind": "Service", "metadata": service, "spec": {"ports": [port]}},
-            {"apiVersion": "v1", "kind": "Endpoints", "metadata": service, "subsets": [
-                {"addresses": [{"ip": CONTROL}], "ports": [port | {"port": METRICS_PORT}]}]},
-            {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-             "metadata": {"name": "v1beta1.external.metrics.k8s.io"},
-             "spec": {"group": "external.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
-                      "versionPriority": 100, "insecureSkipTLSVerify": True, "service": service | {"port": 443}}},
+            {
+                "apiVersion": "v1",
+                "kind": "Endpoints",
+                "metadata": service,
+                "subsets": [{"addresses": [{"ip": CONTROL}], "ports": [port | {"port": METRICS_PORT}]}],
+            },
+            {
+                "apiVersion": "apiregistration.k8s.io/v1",
+                "kind": "APIService",
+                "metadata": {"name": "v1beta1.external.metrics.k8s.io"},
+                "spec": {
+                    "group": "external.metrics.k8s.io",
+                    "version": "v1beta1",
+                    "groupPriorityMinimum": 100,
+                    "versionPriority": 100,
+                    "insecureSkipTLSVerify": True,
+                    "service": service | {"port": 443},
+                },
+            },
         ):
             self.cluster.kubectl("apply", content=yaml.safe_dump(content), namespace="kube-system")
 
@@ -233,18 +333,38 @@ class Test:
         self.make_journals()
         self.cluster.kubectl("apply", content=self.manifests())
         self.measure_queues()
-        wait_until("three routers, two workers of each model, a gateway are ready", 180, lambda: (
-            self.workers() == [2, 2, 2] and self.ready("statefulset", "router") == 3
-            and self.ready("deployment", "gateway") == 1))
+        wait_until(
+            "three routers, two workers of each model, a gateway are ready",
+            180,
+            lambda: (
+                self.workers() == [2, 2, 2]
+                and self.ready("statefulset", "router") == 3
+                and self.ready("deployment", "gateway") == 1
+            ),
+        )
         self.cluster.do("run", "kubectl", "--namespace=bifrons", "get", "pods,hpa", "--output=wide")
         service, gateway = "bifrons.bifrons", "gateway.bifrons"
 
         step("a job by HTTP, with a token and without")
         for header, status in ((f"Authorization: Bearer {self.token}", "200"), ("Accept: */*", "401")):
             told = subprocess.run(
-                self.cluster.command("run", "curl", "--silent", "--show-error", "--header", header, "--form",
-                                     f"file=@{self.picture}", "--write-out", "\n%{http_code}",
-                                     f"http://{gateway}/v1/classify"), check=True, text=True, stdout=subprocess.PIPE).stdout
+                self.cluster.command(
+                    "run",
+                    "curl",
+                    "--silent",
+                    "--show-error",
+                    "--header",
+                    header,
+                    "--form",
+                    f"file=@{self.picture}",
+                    "--write-out",
+                    "\n%{http_code}",
+                    f"http://{gateway}/v1/classify",
+                ),
+                check=True,
+                text=True,
+                stdout=subprocess.PIPE,
+            ).stdout
             print(told[:250])
             if told.split()[-1] != status:
                 raise Failure(f"the gateway should have answered with {status}")
@@ -281,18 +401,29 @@ class Test:
         with self.load("router-0.routers.bifrons"):
             self.cluster.do("cut", "b")
             wait_until("it is not ready", 60, lambda: not self.is_node_ready("b"))
-            wait_until("its workers are on node a", 120, lambda: (
-                not [name for name in self.pods_on("b") if "worker" in name] and min(self.workers()) >= 2))
+            wait_until(
+                "its workers are on node a",
+                120,
+                lambda: not [name for name in self.pods_on("b") if "worker" in name] and min(self.workers()) >= 2,
+            )
             self.cluster.do("mend", "b")
             wait_until("it is ready again", 60, lambda: self.is_node_ready("b"))
-            wait_until("router-2 has been replaced", 180, lambda: (
-                (pod := self.cluster.get("pod", "--selector=statefulset.kubernetes.io/pod-name=router-2")["items"])
-                and pod[0]["metadata"]["uid"] != cut and self.ready("statefulset", "router") == 3))
+            wait_until(
+                "router-2 has been replaced",
+                180,
+                lambda: (
+                    (pod := self.cluster.get("pod", "--selector=statefulset.kubernetes.io/pod-name=router-2")["items"])
+                    and pod[0]["metadata"]["uid"] != cut
+                    and self.ready("statefulset", "router") == 3
+                ),
+            )
 
     def look(self) -> None:
         """What there is, for who must find out why it failed."""
         for what in (["nodes,pods,hpa", "--output=wide"], ["events", "--sort-by=.lastTimestamp"]):
-            subprocess.run(self.cluster.command("run", "kubectl", "--namespace=bifrons", "get", *what), stdout=sys.stderr)
+            subprocess.run(
+                self.cluster.command("run", "kubectl", "--namespace=bifrons", "get", *what), stdout=sys.stderr
+            )
 
     def end(self) -> None:
         self.beside.close()

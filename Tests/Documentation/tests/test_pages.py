@@ -10,8 +10,12 @@ def test_every_command_is_run_or_excused():
 def test_commands_are_found_as_they_are_printed(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     (tmp_path / "page.md").write_text(
-        "Text with `make it` in it.\n\n    $ bifrons up      # until ctrl-C\n    {\"status\":200}\n"
-        "    curl -F a=@b \\\n      http://x/#fragment\n\n```sh\nanything at all\n```\n\n```python\nimport sys\n```\n")
+        'Text with `make it` in it.\n\n    $ bifrons up      # until ctrl-C\n    {"status":200}\n'
+        "    curl -F a=@b \\\n      http://x/#fragment\n\n```sh\nanything at all\n```\n\n```python\nimport sys\n```\n"
+    )
     assert [(command.line, command.text) for command in pages.commands("page.md")] == [
-        (3, "bifrons up"), (5, "curl -F a=@b http://x/#fragment"), (9, "anything at all")]
+        (3, "bifrons up"),
+        (5, "curl -F a=@b http://x/#fragment"),
+        (9, "anything at all"),
+    ]
     assert pages.python_blocks("page.md") == ["import sys\n"]
