@@ -10,6 +10,8 @@ release := swift build -c release --static-swift-stdlib $(layering)
 training := PYTHONPATH=Models/training .venv-training/bin/python
 benchmarks := BIFRONS_BENCHMARKS=1 $(release) --product bifrons-benchmarks
 swift_files := Sources Tests Benchmarks/bifrons-benchmarks Fuzzing Package.swift
+# Each is checked by the nearest pyproject.toml.
+python_files := Tests Benchmarks Models/training
 
 # The demo's image; default: a portrait from a Debian package
 IMAGE ?=
@@ -60,7 +62,8 @@ test-browser: build engine ## test the gateway's pages in a real browser
 
 test-docs: build engine ## run the commands of the README and docs as printed, with the release build
 	@scripts/packages iproute2 openssl
-	python3 Tests/Documentation/commands.py
+	@scripts/python-environment .venv-test Tests/requirements.txt
+	.venv-test/bin/python Tests/Documentation/commands.py
 
 screenshots: build engine ## take the screenshots of the pages for the documentation
 	@scripts/screenshots
@@ -132,8 +135,9 @@ lint: ## check format, types, scripts, documentation and model files
 	@scripts/packages shellcheck
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift format lint --strict --recursive $(swift_files)
-	.venv-test/bin/python -m ruff check --quiet Models/training
-	.venv-test/bin/python -m ruff format --check --quiet Models/training
+	.venv-test/bin/python -m ruff check --quiet $(python_files)
+	.venv-test/bin/python -m ruff format --check --quiet $(python_files)
+	.venv-test/bin/python -m mypy --no-error-summary
 	cd Models/training && ../../.venv-test/bin/python -m mypy --no-error-summary
 	@scripts/check
 

@@ -43,7 +43,7 @@ def draw(rounds: Rounds, systems: list[System], scenes: list[Scene], path: Path)
         )
         for axis, scene in zip(axes[0], scenes, strict=True):
             axis.set(title=scene.title, xlabel=f"verdicts a second, {IN_FLIGHT} in flight")
-            for place, (system, interface, title) in enumerate(rows):
+            for place, (system, interface, _) in enumerate(rows):
                 measured = rounds.of(system.name, interface, scene.name, IN_FLIGHT)
                 if not measured:
                     continue

@@ -15,6 +15,8 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import chart
@@ -24,7 +26,8 @@ from figures import ALONE, BESIDE, Measurement, Rounds
 from loads import LoadError, Outcome
 from promises import CROP_CENTRE
 from scenes import Scene
-from systems import ROOT, Running, System, known, running
+from support.programs import ROOT, built
+from systems import Running, System, known, running
 
 PACKAGES = ("mosec", "litserve", "openvino", "flask", "gunicorn", "tensorflow-cpu")
 # A p99 needs more answers than a rate does, so tails are measured this many times as long.
@@ -38,7 +41,7 @@ LONGER = 4
 class Comparison:
     """A run: its measurements and errors so far."""
 
-    def __init__(self, options: argparse.Namespace, folder: Path):
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._seconds, self._warm_up = options.seconds, options.warm_up
         self._binaries, self._folder = options.bin, folder
         self._scenes = scenes.scenes()
@@ -72,14 +75,14 @@ class Comparison:
         if "bifrons-f32" in (system.name for system in self.chosen):
             self._try(self._measure_tails, number)
 
-    def _try(self, measure, *arguments) -> None:
+    def _try(self, measure: Callable[..., None], *arguments: object) -> None:
         try:
             measure(*arguments)
         except LoadError as error:
             self.errors.append(str(error))
             print(f"peers: {error}", file=sys.stderr, flush=True)
 
-    def _start(self, system: System):
+    def _start(self, system: System) -> AbstractContextManager[Running]:
         return running(system, self._folder, self._binaries)
 
     def _measure(self, number: int, system: System) -> None:
@@ -189,7 +192,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--systems", type=lambda text: text.split(","), help="systems to measure, separated by commas (default: all)")
     parser.add_argument(
-        "--bin", type=Path, default=ROOT / ".build/release", help="folder of the Bifrons executables")
+        "--bin", type=Path, default=built(), help="folder of the Bifrons executables")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers", help="folder for the results")
     parser.add_argument(
         "--go-on", action="store_true", help="keep the rounds already in the results folder and add the missing ones")

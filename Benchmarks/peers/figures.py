@@ -41,8 +41,8 @@ def spread(numbers: Iterable[float]) -> Spread:
 class Rounds:
     """All measurements of a run, grouped by system, interface, scene, jobs in flight and setting."""
 
-    def __init__(self, measurements: Iterable[Measurement]):
-        self._by_key: dict[tuple, dict[int, Measurement]] = {}
+    def __init__(self, measurements: Iterable[Measurement]) -> None:
+        self._by_key: dict[tuple[str, str, str, int, str], dict[int, Measurement]] = {}
         for m in measurements:
             self._by_key.setdefault((m.system, m.interface, m.scene, m.in_flight, m.setting), {})[m.round] = m
 
@@ -65,7 +65,10 @@ def median_ms(measurement: Measurement) -> float:
 
 
 def ratio(
-    ours: dict[int, Measurement], theirs: list[dict[int, Measurement]], value: Value, best: Callable
+    ours: dict[int, Measurement],
+    theirs: list[dict[int, Measurement]],
+    value: Value,
+    best: Callable[[Iterable[float]], float],
 ) -> Spread | None:
     """Returns our value divided by the best peer's, taken within each round in which all systems were measured.
 

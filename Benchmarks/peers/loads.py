@@ -5,7 +5,6 @@ arrives, and drop whatever is still in flight at the end.
 """
 
 import json
-import math
 import subprocess
 import time
 import urllib.error
@@ -13,9 +12,11 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-import zmq
+from support.client import Client, Document, request
+from support.load import percentile
 
 PATIENCE = 60.0
+HEADER: Document = {"verb": "classify", "budget_ms": 60_000}
 BOUNDARY = "boundary-of-parts"
 FOLDER = Path(__file__).resolve().parent
 
@@ -32,15 +33,10 @@ class Outcome:
     p99_ms: float
 
 
-def percentile(ordered: list[float], percent: float) -> float:
-    """Returns the nearest-rank percentile of numbers in ascending order: `percent` % of them do not exceed it."""
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
-
-
 class HTTPInterface:
     """A server's HTTP endpoint for one image: sent as the raw body, or as the form field `part` if that is given."""
 
-    def __init__(self, url: str, answer_has: str, part: str | None = None):
+    def __init__(self, url: str, answer_has: str, part: str | None = None) -> None:
         self.url, self._answer_has, self._part = url, answer_has, part
 
     def _body(self, image: bytes) -> tuple[bytes, str]:
@@ -52,19 +48,20 @@ class HTTPInterface:
         body = head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
         return body, f"multipart/form-data; boundary={BOUNDARY}"
 
-    def ask(self, image: bytes) -> dict:
+    def ask(self, image: bytes) -> Document:
         """Sends one image and returns the answer. Raises `LoadError` if it is not a status 200 with a verdict."""
         body, kind = self._body(image)
-        request = urllib.request.Request(self.url, body, {"Content-Type": kind})
+        posted = urllib.request.Request(self.url, body, {"Content-Type": kind})
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+            with urllib.request.urlopen(posted, timeout=PATIENCE) as reply:
                 status, text = reply.status, reply.read().decode()
         except (OSError, urllib.error.HTTPError) as error:
             detail = error.read().decode()[:300] if isinstance(error, urllib.error.HTTPError) else ""
             raise LoadError(f"{self.url}: {error} {detail}") from error
         if status != 200 or self._answer_has not in text:
             raise LoadError(f"{self.url} answers {status} {text[:300]}: expected status 200 with {self._answer_has}")
-        return json.loads(text)
+        document: Document = json.loads(text)
+        return document
 
     def load(self, image: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
         """Loads the server for `seconds` with `in_flight` connections. Raises `LoadError` for any wrong answer."""
@@ -108,56 +105,44 @@ class HTTPInterface:
 class ZeroMQInterface:
     """A router's client endpoint, reached over ZeroMQ."""
 
-    def __init__(self, endpoint: str):
+    def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
 
-    def ask(self, image: bytes) -> dict:
+    def ask(self, image: bytes) -> Document:
         """Sends one image and returns the answer. Raises `LoadError` if it has no verdict."""
-        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-            socket.linger = 0
-            socket.connect(self.endpoint)
-            self._submit(socket, image, 0)
-            return self._take(socket)[1]
+        with Client(self.endpoint) as client:
+            client.send(HEADER, image)
+            return self._take(client)[1]
 
     def load(self, image: bytes, in_flight: int, seconds: int, folder: Path) -> Outcome:
         """Loads the router for `seconds` with `in_flight` jobs; `folder` is unused. Raises `LoadError`."""
-        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-            socket.linger = 0
-            socket.sndhwm = socket.rcvhwm = 0
-            socket.connect(self.endpoint)
+        job = request(HEADER, image)
+        with Client(self.endpoint, sndhwm=0, rcvhwm=0) as client:
             start = time.perf_counter()
             begun: dict[int, float] = {}
             latencies: list[float] = []
 
             def submit() -> None:
-                number = len(begun) + len(latencies)
-                begun[number] = time.perf_counter()
-                self._submit(socket, image, number)
+                now = time.perf_counter()
+                begun[client.send_frames(job)] = now
 
             for _ in range(in_flight):
                 submit()
             while True:
-                number, _ = self._take(socket)
+                number, _ = self._take(client)
                 now = time.perf_counter()
                 if now >= start + seconds:
                     break
                 latencies.append((now - begun.pop(number)) * 1000)
                 submit()
-        latencies.sort()
         p50, p99 = (percentile(latencies, percent) if latencies else 0 for percent in (50, 99))
         return Outcome(len(latencies), len(latencies) / seconds, p50, p99)
 
-    @staticmethod
-    def _submit(socket: zmq.Socket, image: bytes, number: int) -> None:
-        header = b'{"verb":"classify","budget_ms":60000}'
-        socket.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, image])
-
-    def _take(self, socket: zmq.Socket) -> tuple[int, dict]:
+    def _take(self, client: Client) -> tuple[int, Document]:
         """Receives the next answer; returns its job's number and its result. Raises `LoadError` without a verdict."""
-        if not socket.poll(int(PATIENCE * 1000)):
+        if not (reply := client.receive(PATIENCE)):
             raise LoadError(f"{self.endpoint} did not answer within {PATIENCE:.0f} s")
-        frames = socket.recv_multipart()
-        result = json.loads(frames[-1])
+        result: Document = json.loads(reply[1])
         if result.get("status") != 200 or "label" not in result.get("verdict", {}):
-            raise LoadError(f"{self.endpoint} answers {frames[-1].decode()[:300]}")
-        return int(frames[0]), result
+            raise LoadError(f"{self.endpoint} answers {reply[1].decode()[:300]}")
+        return reply[0], result

@@ -43,7 +43,7 @@ class Scoring(Worker):
         for boxes, crops in data:
             own = scores[first : first + len(crops)]
             first += len(crops)
-            faces = [{"box": box, "ai_probability": float(score)} for box, score in zip(boxes, own)]
+            faces = [{"box": box, "ai_probability": float(score)} for box, score in zip(boxes, own, strict=True)]
             answers.append(answer(own.max()) | {"faces": faces})
         return answers
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from figures import ALONE, BESIDE, Rounds, Spread, median_ms, rate, ratio, tail
+from figures import ALONE, BESIDE, Measurement, Rounds, Spread, median_ms, rate, ratio, tail
 
 CROP_CENTRE = ("mosec", "litserve")
 LOCATES = "mosec-locating"
@@ -24,10 +24,10 @@ class Promise:
 def promises(rounds: Rounds, scene: str = "portrait") -> list[Promise]:
     """Returns the promises whose systems were all measured."""
 
-    def peers(names: tuple[str, ...], in_flight: int) -> list:
+    def peers(names: tuple[str, ...], in_flight: int) -> list[dict[int, Measurement]]:
         return [rounds.of(name, "HTTP", scene, in_flight) for name in names]
 
-    def ours(precision: str, in_flight: int) -> dict:
+    def ours(precision: str, in_flight: int) -> dict[int, Measurement]:
         return rounds.of(f"bifrons-{precision}", "ZeroMQ", scene, in_flight)
 
     found = [

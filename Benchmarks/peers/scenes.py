@@ -4,13 +4,12 @@ The photograph is the portrait that ships with matplotlib. Grain with a fixed se
 a camera.
 """
 
-import io
 from dataclasses import dataclass
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from support.images import face, jpeg
 
 
 @dataclass(frozen=True)
@@ -21,28 +20,21 @@ class Scene:
     jpeg: bytes
 
 
-def _portrait(width: int, height: int) -> Image.Image:
-    photograph = Image.open(Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg").convert("RGB")
-    return photograph.resize((width, height), Image.Resampling.BICUBIC)
-
-
 def _jpeg(image: Image.Image, grain: float, quality: int) -> bytes:
     noise = np.random.default_rng(1).normal(0, grain, (image.height, image.width, 1)).astype(np.float32)
     grainy = np.clip(np.asarray(image, np.float32) + noise, 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(grainy).save(file, "JPEG", quality=quality)
-    return file.getvalue()
+    return jpeg(Image.fromarray(grainy), quality)
 
 
 def portrait() -> bytes:
     """Returns a portrait of 768 x 900 pixels as a JPEG of 100 to 150 kB."""
-    return _jpeg(_portrait(768, 900), grain=2, quality=87)
+    return _jpeg(face(768, 900), grain=2, quality=87)
 
 
 def large() -> bytes:
     """Returns an image of 4000 x 3000 pixels with one face in the middle, as a JPEG."""
-    canvas = _portrait(400, 300).filter(ImageFilter.GaussianBlur(8)).resize((4000, 3000), Image.Resampling.BICUBIC)
-    canvas.paste(_portrait(2048, 2400), (976, 600))
+    canvas = face(400, 300).filter(ImageFilter.GaussianBlur(8)).resize((4000, 3000), Image.Resampling.BICUBIC)
+    canvas.paste(face(2048, 2400), (976, 600))
     return _jpeg(canvas, grain=5, quality=90)
 
 
@@ -50,11 +42,11 @@ def group() -> bytes:
     """Returns an image of 1536 x 1800 pixels with nine different faces in three rows, as a JPEG."""
     canvas = Image.new("RGB", (1536, 1800))
     for place in range(9):
-        face = _portrait(512, 600)
+        one = face(512, 600)
         if place % 2:
-            face = ImageOps.mirror(face)
-        face = ImageEnhance.Brightness(face).enhance(0.8 + 0.05 * place)
-        canvas.paste(face, (place % 3 * 512, place // 3 * 600))
+            one = ImageOps.mirror(one)
+        one = ImageEnhance.Brightness(one).enhance(0.8 + 0.05 * place)
+        canvas.paste(one, (place % 3 * 512, place // 3 * 600))
     return _jpeg(canvas, grain=2, quality=90)
 
 

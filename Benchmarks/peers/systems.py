@@ -1,9 +1,6 @@
 """The compared systems: how each is started on free ports, and the interfaces at which it accepts images."""
 
 import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,9 +10,10 @@ from pathlib import Path
 
 from loads import HTTPInterface, LoadError, ZeroMQInterface
 from scenes import Scene
+from support.processes import Process, free_port
+from support.programs import MODELS, ROOT
 
 FOLDER = Path(__file__).resolve().parent
-ROOT = FOLDER.parents[1]
 # Seconds from a start to the first answer: OpenVINO compiles the networks, TensorFlow is imported.
 PATIENCE = 60.0
 QUIET_PATIENCE = 60.0
@@ -56,31 +54,16 @@ def known(precisions: list[str]) -> list[System]:
     ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Running:
+class Running(Process):
     """A started system: its processes, which form a session of their own, and its interfaces by name."""
 
-    def __init__(self, system: System, words: list[str], interfaces: dict[str, Interface], folder: Path):
-        self.system, self.interfaces = system, interfaces
-        self._idle = 0.0
-        self._log = folder / f"{system.name}.log"
+    def __init__(self, system: System, words: list[str], interfaces: dict[str, Interface], folder: Path) -> None:
         # mosec keeps its sockets in the temporary folder.
         environment = os.environ | {"TMPDIR": str(folder)}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                words,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        super().__init__(system.name, words, folder, cwd=ROOT, environment=environment, leads=True)
+        self.system, self.interfaces = system, interfaces
+        self._idle = 0.0
+        self.start()
 
     def wait_until_it_answers(self, scene: Scene) -> None:
         """Waits until every interface gives a correct answer; a starting service may refuse requests at first.
@@ -95,7 +78,7 @@ class Running:
                     interface.ask(scene.jpeg)
                     break
                 except LoadError as error:
-                    if self._process.poll() is not None or time.monotonic() > end:
+                    if not self.is_running() or time.monotonic() > end:
                         raise LoadError(f"{self.system.name} does not serve: {error}\n{self._last_lines()}") from error
                     time.sleep(0.2)
         time.sleep(GLANCE)
@@ -131,25 +114,12 @@ class Running:
                 fields = stat.read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # The process has just ended.
-            if int(fields[3]) == self._process.pid:
+            if int(fields[3]) == self.pid:
                 ticks += int(fields[11]) + int(fields[12])
         return ticks / TICKS
 
-    def end(self) -> None:
-        """Asks the system to stop with SIGTERM, then kills whatever is left of its session."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._process.wait()
-
     def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+        return "\n".join(self.said().splitlines()[-20:])
 
 
 def _bifrons(system: System, folder: Path, binaries: Path) -> Running:
@@ -160,7 +130,7 @@ def _bifrons(system: System, folder: Path, binaries: Path) -> Running:
         f"--client-endpoint=tcp://127.0.0.1:{client}",
         f"--worker-endpoint=tcp://127.0.0.1:{worker}",
         f"--http-port={http}",
-        f"--models-folder={ROOT / 'Models'}",
+        f"--models-folder={MODELS}",
         f"--precision={system.precision}",
         f"--cache-folder={folder / 'cache'}",
         "--log-level=warning",

@@ -1,6 +1,6 @@
 """The tables of a run in Markdown."""
 
-from figures import ALONE, BESIDE, Measurement, Rounds, Spread, rate, spread
+from figures import ALONE, BESIDE, Measurement, Rounds, Spread, Value, rate, spread
 from promises import promises
 from scenes import Scene
 from systems import System
@@ -24,7 +24,7 @@ def cell(measured: Spread | None) -> str:
     return f"{number(measured.median)} ({number(measured.least)} to {number(measured.greatest)})"
 
 
-def _spread(measured: dict[int, Measurement], value) -> Spread | None:
+def _spread(measured: dict[int, Measurement], value: Value) -> Spread | None:
     return spread(value(m) for m in measured.values()) if measured else None
 
 

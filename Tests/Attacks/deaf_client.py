@@ -2,13 +2,14 @@
 
     python deaf_client.py ENDPOINT PID [REQUESTS]
 
-The replies are as dear as a client can make them: each echoes an envelope that is as long as it may be. REQUESTS (30000) are
-sent.
+The replies are as dear as a client can make them: each echoes an envelope that is as long as it may be. REQUESTS
+(30000) are sent.
 """
 
 import sys
 
-import zmtp
+from support import zmtp
+from support.processes import resident_bytes
 
 # Of all its frames, the delimiter has no bytes.
 ENVELOPE = bytes(4096)
@@ -19,13 +20,13 @@ STEPS = 5
 def main() -> None:
     endpoint, pid = sys.argv[1], sys.argv[2]
     requests = int(sys.argv[3]) if len(sys.argv) > 3 else 30_000
-    before = zmtp.resident_mib(pid)
+    before = resident_bytes(pid)
     with zmtp.dealer(endpoint) as peer:
         for step in range(1, STEPS + 1):
             for _ in range(requests // STEPS):
                 peer.sendall(REQUEST)
-            grown = zmtp.resident_mib(pid) - before
-            print(f"{requests // STEPS * step} requests sent, {grown:.0f} MiB grown", flush=True)
+            grown = resident_bytes(pid) - before
+            print(f"{requests // STEPS * step} requests sent, {grown / 2**20:.0f} MiB grown", flush=True)
 
 
 if __name__ == "__main__":

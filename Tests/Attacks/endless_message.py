@@ -2,13 +2,14 @@
 
     python endless_message.py ENDPOINT PID [MIB]
 
-Every frame is within the router's limits and says that another one follows. At most MIB (128) are sent, fewer if the router
-ends the connection.
+Every frame is within the router's limits and says that another one follows. At most MIB (128) are sent, fewer if the
+router ends the connection.
 """
 
 import sys
 
-import zmtp
+from support import zmtp
+from support.processes import resident_bytes
 
 FRAME = zmtp.frame(zmtp.MORE, bytes(1 << 20))
 
@@ -16,17 +17,17 @@ FRAME = zmtp.frame(zmtp.MORE, bytes(1 << 20))
 def main() -> None:
     endpoint, pid = sys.argv[1], sys.argv[2]
     frames = int(sys.argv[3]) if len(sys.argv) > 3 else 128
-    before = zmtp.resident_mib(pid)
+    before = resident_bytes(pid)
     sent = 0
     try:
         with zmtp.dealer(endpoint) as peer:
             for _ in range(frames):
                 peer.sendall(FRAME)
                 sent += 1
-            grown = zmtp.resident_mib(pid) - before
+            grown = resident_bytes(pid) - before
     except (BrokenPipeError, ConnectionResetError):
-        grown = zmtp.resident_mib(pid) - before
-    print(f"{sent} MiB sent, {grown:.0f} MiB grown", flush=True)
+        grown = resident_bytes(pid) - before
+    print(f"{sent} MiB sent, {grown / 2**20:.0f} MiB grown", flush=True)
 
 
 if __name__ == "__main__":

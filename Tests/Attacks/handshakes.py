@@ -9,20 +9,19 @@ import socket
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import zmq
-import zmtp
+
+from support import zmtp
+from support.client import key, request
 
 PATIENCE_MS = 20_000
-REQUEST = [b"BIFRONS1", b'{"verb": "ping"}']
+REQUEST = request({"verb": "ping"})
 
 
-def key(folder: Path, name: str) -> bytes:
-    return (folder / name).read_bytes().strip()
-
-
-def attempt(endpoint: str, keys=None, frames=REQUEST) -> str:
+def attempt(endpoint: str, keys: tuple[bytes, bytes] | None = None, frames: list[bytes] = REQUEST) -> str:
     """Whether a DEALER with these keys (server's public, own secret) gets an answer or the end of its connection."""
     context = zmq.Context()
     dealer = context.socket(zmq.DEALER)
@@ -76,7 +75,7 @@ def raw(endpoint: str, sent: bytes) -> str:
         return "answered" if b"MESSAGE" in received or b"BIFRONS1" in received else "refused"
 
 
-def recorded(endpoint: str, keys) -> bytes:
+def recorded(endpoint: str, keys: tuple[bytes, bytes]) -> bytes:
     """The bytes that a good client sends through a relay in the middle."""
     sent = bytearray()
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
@@ -84,12 +83,12 @@ def recorded(endpoint: str, keys) -> bytes:
         listener.listen(1)
         listener.settimeout(PATIENCE_MS / 1000)
 
-        def relay():
+        def relay() -> None:
             client, _ = listener.accept()
             router = socket.socket(socket.AF_UNIX)
             router.connect(endpoint.removeprefix("ipc://"))
 
-            def back():
+            def back() -> None:
                 while data := router.recv(65536):
                     client.sendall(data)
 
@@ -114,7 +113,7 @@ def main() -> None:
     good = recorded(clients, (server, client))
     hello = bytes([1, 1])
     plain = zmtp.HANDSHAKE + zmtp.message(*REQUEST)
-    tries = {
+    tries: dict[str, Callable[[], str]] = {
         "a listed key": lambda: attempt(clients, (server, client)),
         "no key": lambda: attempt(clients),
         "wrong server key": lambda: attempt(clients, (stranger_public, client)),

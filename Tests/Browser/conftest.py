@@ -1,12 +1,12 @@
 import pytest
 
-from cluster import Cluster
 from page import Page
+from support.cluster import GatewayCluster
 
 
 @pytest.fixture(scope="session")
 def cluster():
-    with Cluster() as running:
+    with GatewayCluster() as running:
         yield running
 
 

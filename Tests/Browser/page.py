@@ -1,7 +1,9 @@
 """A browser at one of the gateway's pages, and what one does there."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -9,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from cluster import wait_for
+from support.waiting import Found, wait_for
 
 # A verdict on a busy machine.
 PATIENCE = 30
@@ -35,7 +37,7 @@ HAND_OVER = """
 
 
 class Page:
-    def __init__(self, downloads: Path):
+    def __init__(self, downloads: Path) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         # Without its sandbox, which root and most containers cannot have; it only ever sees pages of ours.
@@ -49,23 +51,23 @@ class Page:
         self.downloads = downloads
         self.resize(1200, 900)
 
-    def devtools(self, command: str, **parameters) -> dict:
+    def devtools(self, command: str, **parameters: object) -> Any:
         return self.driver.execute_cdp_cmd(command, parameters)
 
-    def quit(self):
+    def quit(self) -> None:
         self.driver.quit()
 
     # What it looks like
 
-    def resize(self, width: int, height: int = 900):
+    def resize(self, width: int, height: int = 900) -> None:
         self.devtools(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
 
-    def scheme(self, name: str):
+    def scheme(self, name: str) -> None:
         self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
-    def screenshot(self, path: Path, height: int):
+    def screenshot(self, path: Path, height: int) -> None:
         """The page from its top to `height`, whatever the window shows of it."""
         width = self.run("return innerWidth")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
@@ -74,24 +76,24 @@ class Page:
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""
-        return self.run("return document.documentElement.scrollWidth - innerWidth")
+        return int(self.run("return document.documentElement.scrollWidth - innerWidth"))
 
     # What one does
 
-    def open(self, address: str):
+    def open(self, address: str) -> None:
         self.driver.get(address)
         self.wait(lambda: self.find(".service").text != "Asking the service…", "a word about the service")
 
-    def choose(self, *files: Path):
+    def choose(self, *files: Path) -> None:
         self.find("#files").send_keys("\n".join(map(str, files)))
 
-    def drop(self, *files: Path):
+    def drop(self, *files: Path) -> None:
         self.hand_over("drop", files)
 
-    def paste(self, *files: Path):
+    def paste(self, *files: Path) -> None:
         self.hand_over("paste", files)
 
-    def hand_over(self, kind: str, files: tuple[Path, ...]):
+    def hand_over(self, kind: str, files: tuple[Path, ...]) -> None:
         self.run(
             HAND_OVER,
             kind,
@@ -105,11 +107,11 @@ class Page:
             ],
         )
 
-    def press(self, *keys: str):
+    def press(self, *keys: str) -> None:
         for key in keys:
             ActionChains(self.driver).send_keys(key).perform()
 
-    def tab_to(self, selector: str):
+    def tab_to(self, selector: str) -> None:
         """Goes to an element as one does without a mouse."""
         for _ in range(60):
             if self.run("return document.activeElement.matches(arguments[0])", selector):
@@ -119,23 +121,24 @@ class Page:
 
     # What one sees
 
-    def run(self, script: str, *arguments):
+    def run(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)
 
     def find(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def all(self, selector: str) -> list[WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
     def texts(self, selector: str) -> list[str]:
         """Of all such elements at one moment: one found a moment ago may have been replaced since."""
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)", selector)
+        script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"
+        return list(self.run(script, selector))
 
-    def wait(self, condition, what: str):
+    def wait(self, condition: Callable[[], Found | None], what: str) -> Found:
         return wait_for(condition, what, PATIENCE)
 
-    def wait_text(self, selector: str, text: str):
+    def wait_text(self, selector: str, text: str) -> None:
         self.wait(lambda: any(text in found for found in self.texts(selector)), f"{text!r} in {selector}")
 
     def verdicts(self, count: int) -> list[WebElement]:
@@ -152,6 +155,7 @@ class Page:
     def complaints(self) -> list[str]:
         """What the browser has against the page: script errors, what the security policy forbade, missing files.
 
-        That a request was answered with an error is the test's to judge, and no complaint."""
+        That a request was answered with an error is the test's to judge, and no complaint.
+        """
         entries = [entry["message"] for entry in self.driver.get_log("browser") if entry["source"] != "network"]
-        return entries + self.run("return window.violations ?? []")
+        return [*entries, *self.run("return window.violations ?? []")]

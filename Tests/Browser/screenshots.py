@@ -4,16 +4,14 @@ import random
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from PIL import Image, ImageFilter
 
-import pictures
-from cluster import Cluster
 from page import Page
+from support import images
+from support.cluster import GatewayCluster
 
 WIDTH = 1200
 # How long the charts of the status page are filled.
@@ -23,14 +21,14 @@ LARGEST = 300_000
 
 def sharpened(folder: Path) -> Path:
     """The portrait's face, enlarged from few pixels and sharpened, as upscalers do; the networks take it for fake."""
-    with Image.open(pictures.portrait()) as picture:
+    with Image.open(images.portrait()) as picture:
         few = picture.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
     large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
     large.save(folder / "enlarged_and_sharpened.jpg", quality=92)
     return folder / "enlarged_and_sharpened.jpg"
 
 
-def save(page: Page, path: Path, last: str):
+def save(page: Page, path: Path, last: str) -> None:
     """The page down to the end of the element `last`, in as few colours as its size needs."""
     height = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY + 32", last)
     page.screenshot(path, height)
@@ -42,25 +40,19 @@ def save(page: Page, path: Path, last: str):
     print(f"screenshots: {path}, {path.stat().st_size} bytes")
 
 
-def classify(cluster: Cluster, files: list[Path], end: float):
+def classify(cluster: GatewayCluster, files: list[Path], end: float) -> None:
     """One client that sends pictures until `end`, sometimes faster, sometimes slower."""
     dice = random.Random()
     while time.monotonic() < end:
-        body = dice.choice(files).read_bytes()
-        request = urllib.request.Request(f"{cluster.address}/v1/classify", body, {"Content-Type": "image/jpeg"})
-        try:
-            urllib.request.urlopen(request, timeout=30).close()
-        except urllib.error.HTTPError as error:
-            if error.code != 422:
-                raise
-            error.close()
+        if (status := cluster.classify(dice.choice(files).read_bytes())) not in (200, 422):
+            raise RuntimeError(f"the gateway answered with {status}")
         time.sleep(dice.expovariate(4))
 
 
-def main(folder: Path):
+def main(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as temporary, Cluster() as cluster:
-        files = [pictures.portrait(), sharpened(Path(temporary))]
+    with tempfile.TemporaryDirectory() as temporary, GatewayCluster() as cluster:
+        files = [images.portrait(), sharpened(Path(temporary))]
         page = Page(Path(temporary))
         try:
             page.resize(WIDTH)
@@ -76,7 +68,7 @@ def main(folder: Path):
 
             page.scheme("light")
             page.open(f"{cluster.address}/status")
-            mix = [*5 * files, *5 * [pictures.small(Path(temporary))], pictures.truncated(Path(temporary))]
+            mix = [*5 * files, *5 * [images.small(Path(temporary))], images.truncated(Path(temporary))]
             end = time.monotonic() + SECONDS
             with ThreadPoolExecutor() as pool:
                 clients = [pool.submit(classify, cluster, mix, end) for _ in range(4)]
@@ -89,4 +81,5 @@ def main(folder: Path):
             page.quit()
 
 
-main(Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -7,8 +7,8 @@ import pytest
 from axe_core_python.selenium import Axe
 from selenium.webdriver.common.keys import Keys
 
-import pictures
-from cluster import Cluster
+from support import images
+from support.cluster import GatewayCluster
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -20,7 +20,7 @@ def scheme(request, page):
 def fill(page, cluster, folder):
     """The page with everything on it: verdicts, a problem, details, the history."""
     page.open(cluster.address)
-    page.choose(pictures.two_faces(folder), pictures.no_face(folder), pictures.text(folder))
+    page.choose(images.two_faces(folder), images.no_face(folder), images.text(folder))
     page.verdicts(2)
     page.problem()
     page.wait(lambda: len(page.all("#history-rows tr")) == 3, "three rows of history")
@@ -64,7 +64,7 @@ def test_dark_scheme_is_dark(home):
 def test_nothing_is_wider_than_the_window(page, cluster, width, tmp_path):
     page.resize(width)
     fill(page, cluster, tmp_path)
-    page.choose(pictures.small(tmp_path, f"{'a_very_long_name' * 8}.jpg"))
+    page.choose(images.small(tmp_path, f"{'a_very_long_name' * 8}.jpg"))
     page.verdicts(3)
     assert page.overflow() <= 0
     report(page, cluster)
@@ -77,7 +77,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
     home.run("files.addEventListener('click', (event) => { event.preventDefault(); window.asked = true; })")
     home.press(Keys.SPACE)
     assert home.run("return window.asked")
-    home.choose(pictures.portrait())
+    home.choose(images.portrait())
     home.verdicts(1)
 
     home.tab_to(".choice input:checked")
@@ -133,10 +133,10 @@ def test_motion_is_reduced_when_asked(home):
 def test_token_is_asked_for_and_kept_for_the_session(page, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(f"tests {hashlib.sha256(b'open sesame').hexdigest()}\n")
-    with Cluster(gateway=("--tokens", str(tokens))) as cluster:
+    with GatewayCluster(gateway=("--tokens", str(tokens))) as cluster:
         page.open(cluster.address)
         page.wait_text("#service", "A token is needed")
-        page.choose(pictures.small(tmp_path))
+        page.choose(images.small(tmp_path))
         assert "A token is needed" in page.problem().text
         page.find("#token").send_keys("wrong", Keys.ENTER)
         page.wait_text("#token-form", "does not know this token")

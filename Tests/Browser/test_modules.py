@@ -11,9 +11,8 @@ def run(page, module: str, script: str, *arguments):
     return page.driver.execute_async_script(
         """
         const [module, args, done] = [...arguments];
-        import(`/assets/${module}.js`).then((it) => (async () => { %s })()).then(done);
-        """
-        % script,
+        import(`/assets/${module}.js`).then((it) => (async () => { SCRIPT })()).then(done);
+        """.replace("SCRIPT", script),
         module,
         arguments,
     )

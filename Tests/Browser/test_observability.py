@@ -1,4 +1,4 @@
-"""That rules and dashboard ask for what there is: by their names, and by what a real Prometheus says that scrapes the gateway."""
+"""That rules and dashboard ask for what there is: by name, and by what a Prometheus says that scrapes the gateway."""
 
 import itertools
 import json
@@ -10,8 +10,10 @@ import urllib.request
 
 import pytest
 
-from cluster import ROOT, Program, wait_for
-from test_status import classify
+from support import images
+from support.processes import Process
+from support.programs import ROOT
+from support.waiting import wait_for
 
 FOLDER = ROOT / "Deploy/observability"
 DASHBOARD = json.loads((FOLDER / "grafana-dashboard.json").read_text())
@@ -25,8 +27,8 @@ PATIENCE = 30
 
 
 def test_every_metric_of_rules_and_dashboard_is_one_of_the_gateways(cluster):
-    classify(cluster)
-    text = urllib.request.urlopen(f"{cluster.address}/metrics", timeout=10).read().decode()
+    assert cluster.classify(images.portrait().read_bytes()) == 200
+    text = cluster.ask("GET", "/metrics")[2].decode()
     told = set(re.findall(r"^(bifrons_\w+)", text, re.MULTILINE))
 
     rules = re.findall(r"expr:(.*?)(?:for:|labels:)", (FOLDER / "alerts.yml").read_text(), re.DOTALL)
@@ -79,16 +81,17 @@ class Prometheus:
         }
         # JSON is YAML.
         (folder / "prometheus.yml").write_text(json.dumps(configuration))
-        self.program = Program(
+        self.program = Process(
             "prometheus",
             [
+                ROOT / "scripts/prometheus",
                 f"--config.file={folder}/prometheus.yml",
                 f"--storage.tsdb.path={folder}/data",
                 "--web.listen-address=127.0.0.1:0",
             ],
             folder,
-            ROOT / "scripts",
         )
+        self.program.start()
 
     def wait_ready(self):
         found = wait_for(self.listens, "Prometheus's address", PATIENCE)
@@ -97,7 +100,7 @@ class Prometheus:
         wait_for(lambda: self.query(f'bifrons_up{{instance="{self.instance}"}} == 1'), "a scrape", PATIENCE)
 
     def listens(self):
-        assert self.program.process.poll() is None, self.program.said()
+        assert self.program.is_running(), self.program.said()
         return re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', self.program.said())
 
     def ask(self, path: str, **fields: str):
@@ -121,20 +124,20 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def prometheus(cluster, tmp_path_factory):
     # The labels of a family come with its first sample.
-    classify(cluster)
+    assert cluster.classify(images.portrait().read_bytes()) == 200
     running = Prometheus(cluster, tmp_path_factory.mktemp("prometheus"))
     try:
         running.wait_ready()
         yield running
     finally:
-        running.program.stop()
+        running.program.end()
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_panel_shows_data_once_there_was_a_job(prometheus, cluster, target):
     # A rate needs two scrapes with a job between, and an old one leaves its window.
     def series():
-        classify(cluster)
+        assert cluster.classify(images.portrait().read_bytes()) == 200
         found = prometheus.query(target["expr"])
         # Quantiles of nothing are no numbers: of a path that nobody has asked for lately.
         shown = [value for labels, value in found if labels.get("route") in (None, "/v1/classify")]

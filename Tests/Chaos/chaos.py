@@ -3,10 +3,10 @@
     python chaos.py --seconds 60 --seed 1
 
 Routers, workers of both stages and clients are killed, stopped and restarted, all workers of a host pause at once,
-pictures kill whoever reads them and their crops whoever scores them, the network is cut, filtered, slowed down and made to
-lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients come to
-their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is printed, and
-the folder of all histories and logs stays.
+pictures kill whoever reads them and their crops whoever scores them, the network is cut, filtered, slowed down and made
+to lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients
+come to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is
+printed, and the folder of all histories and logs stays.
 """
 
 import argparse
@@ -30,17 +30,20 @@ import history
 import network
 import pictures
 import schedule
-from cluster import ROOT, Asker, Cluster, Process
 from poison import Poison
+from scanner import scanner
+from support.client import Client, Document
+from support.cluster import Cluster
+from support.processes import Process
+from support.programs import argument_parser
 
-HERE = Path(__file__).parent
 LAST_CLIENTS = client.LAST_WAIT + 20
 # Jobs beside each other, also in small machines.
 OPTIONS = {pictures.LOCATOR: "--decode-threads=2"} | dict.fromkeys(pictures.MODELS, "--max-batch=64")
 
 
 class Chaos:
-    def __init__(self, options: argparse.Namespace, hosts: bool, folder: Path):
+    def __init__(self, options: argparse.Namespace, hosts: bool, folder: Path) -> None:
         self.options, self.folder = options, folder
         pictures.write_models(folder / "models")
         self.cluster = Cluster(
@@ -52,7 +55,7 @@ class Chaos:
         self.choose = random.Random(options.seed)
         self.life = 0
         self.hands: checker.Hands = {}
-        self.done: Counter = Counter()
+        self.done: Counter[str] = Counter()
         self.poison = Poison(self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
         for pool in pictures.POOLS:
             for number in range(options.workers):
@@ -75,10 +78,7 @@ class Chaos:
             )
             self.clients[name] = Process(name, [], folder)
             self.histories[name] = []
-        addresses = [f"127.0.0.1:{port}" for port in (self.cluster.client_port, self.cluster.worker_port)]
-        self.scanner = Process(
-            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder
-        )
+        self.scanner = scanner(self.cluster, options.seed)
         parties = {
             "worker": list(self.cluster.workers),
             "router": ["router"],
@@ -124,19 +124,8 @@ class Chaos:
         path = self.folder / f"{name}.{number}.history"
         # It may be killed before it writes a line.
         path.touch()
-        words = [
-            sys.executable,
-            str(HERE / "client.py"),
-            f"tcp://{self.client_addresses[name]}",
-            str(path),
-            "--number",
-            str(number),
-            "--seed",
-            str(self.options.seed * 1000 + number),
-            "--window",
-            str(self.options.window),
-        ]
-        words += ["--after", *map(str, self.histories[name])]
+        endpoint, seed = f"tcp://{self.client_addresses[name]}", self.options.seed * 1000 + number
+        words = client.command(endpoint, path, number, seed, self.options.window, self.histories[name])
         self.histories[name].append(path)
         self.clients[name].start(self.at_home(name, words))
 
@@ -173,7 +162,10 @@ class Chaos:
                 self.links[fault.target].harm(kind)
 
     def undo(self, fault: schedule.Fault, starts: int) -> bool:
-        """Whether it is undone: what is started again must have ended. `starts`: how often it had been when it was harmed."""
+        """Whether it is undone: what is started again must have ended.
+
+        `starts`: how often it had been started when it was harmed.
+        """
         processes = self.processes(fault.target)
         match fault.kind:
             case "kill" | "restart":
@@ -235,12 +227,14 @@ class Chaos:
 
     def mend(self) -> None:
         self.scanner.end()
-        for party in (*self.hosts.values(), *self.links.values()):
-            party.heal()
+        for host in self.hosts.values():
+            host.heal()
+        for link in self.links.values():
+            link.heal()
         for process in (self.cluster.router, *self.cluster.workers.values(), *self.clients.values()):
             process.signal(signal.SIGCONT)
 
-    def finish(self) -> tuple[dict | None, list[str]]:
+    def finish(self) -> tuple[Document | None, list[str]]:
         """Lets the clients end; the answer to a last job, and what did not end as it should."""
         self.cluster.wait_until_served(self.options.workers)
         for process in self.clients.values():
@@ -248,8 +242,8 @@ class Chaos:
         problems = [
             f"{name} did not end of itself" for name, process in self.clients.items() if process.wait(LAST_CLIENTS) != 0
         ]
-        with Asker(self.cluster.endpoint) as asker:
-            last = asker.ask({"verb": "classify"}, pictures.picture(0))
+        with Client(self.cluster.endpoint) as asking:
+            last = asking.ask({"verb": "classify"}, pictures.picture(0))
         problems += [
             f"on its way to {name}: {text}" for name in self.cluster.workers for text in self.links[name].unreadable
         ]
@@ -261,7 +255,7 @@ class Chaos:
             process.signal(signal.SIGKILL)
 
 
-def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
+def summary(chaos: Chaos, report: checker.Report, seconds: float) -> Document:
     return {
         "seconds": round(seconds),
         "seed": chaos.options.seed,
@@ -284,14 +278,13 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--gap", type=float, default=0.7, help="seconds between two faults, in the mean")
     parser.add_argument("--workers", type=int, default=2, help="locators, and workers of each model")
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--window", type=int, default=32, help="requests that each client has in flight")
-    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
     parser.add_argument("--summary", type=Path, help="a file for the summary, as JSON")
     options = parser.parse_args()
     if not (options.binaries / "bifrons-router").exists():

@@ -3,9 +3,9 @@
 - Every request is answered exactly once, as long as its connection stands.
 - An answer is about its own picture: its digest, and the probability that its models must give.
 - What may be answered is what the protocol allows; a good picture is never called broken.
-- Who is quarantined was in the hands of two workers of one step when their processes ended, and is told of which: of two
-  locators that had the picture, or of two workers of one model that had its crops. No stopped process and no cut connection
-  convicts, and no other job's picture.
+- Who is quarantined was in the hands of two workers of one step when their processes ended, and is told of which: of
+  two locators that had the picture, or of two workers of one model that had its crops. No stopped process and no cut
+  connection convicts, and no other job's picture.
 - A result says which locator cut the picture, if one did; its scores are of workers that had the job.
 - Nobody is told that a job was cancelled: nobody asked for that, and who went away is not there to be told.
 - An acknowledged job is found, and one key has one result.
@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 
 import history
 import pictures
-import wire
 from hands import Hand, has_two_deaths
+from support.client import Document
+from support.worker_protocol import STEP_BITS
 
 # The connections of each life of the router and each worker.
 Hands = dict[tuple[int, str], list[Hand]]
@@ -29,7 +30,7 @@ VERDICTS = {200, 206}
 # A keyed job's results that answer for the key from then on.
 KEPT = {200, 206, 422}
 ALLOWED = {
-    **dict.fromkeys(("plain", "bare", "keyed", "awaited"), {200, 206, 408, 422, 429, 503}),
+    **{kind: {200, 206, 408, 422, 429, 503} for kind in ("plain", "bare", "keyed", "awaited")},
     "durable": {200, 202, 206, 408, 422, 429, 503},
     "broken": {408, 422, 429, 503},
     # A picture that kills each worker of a pool that it or its crops meet.
@@ -53,24 +54,24 @@ HANDED_AT_MOST = 2
 @dataclass
 class Report:
     violations: list[str] = field(default_factory=list)
-    submissions: Counter = field(default_factory=Counter)
-    statuses: Counter = field(default_factory=Counter)
+    submissions: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
     # Of errors.
-    codes: Counter = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
     jobs: int = 0
     lost_with_connections: int = 0
     acknowledged: int = 0
     found: int = 0
     second_tries: int = 0
     # Answers, by whose workers died: of pictures that kill, and of others.
-    convicted: Counter = field(default_factory=Counter)
-    quarantined: Counter = field(default_factory=Counter)
+    convicted: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
 
 
 class Work:
     """What workers were given to do."""
 
-    def __init__(self, hands: Hands):
+    def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._had: dict[str, set[int | None]] = defaultdict(set)
         for (_, worker), some in hands.items():
@@ -90,15 +91,15 @@ class Work:
                 lives[life] += some
         return any(has_two_deaths(job, answered, some) for some in lives.values())
 
-    def faults(self, sendings: Counter, report: Report) -> Iterable[str]:
+    def faults(self, sendings: Counter[int], report: Report) -> Iterable[str]:
         """`sendings`: how often each job was sent to the router."""
         tries: dict[tuple[int, int], list[int]] = defaultdict(list)
-        handed: Counter = Counter()
+        handed: Counter[tuple[int, str, int]] = Counter()
         for (life, worker), some in self._hands.items():
             pool = pictures.pool_of(worker)
             for hand in some:
-                for number, attempt in zip(hand.numbers, hand.attempts):
-                    if number & (1 << wire.STEP_BITS) - 1 != pictures.POOLS.index(pool):
+                for number, attempt in zip(hand.numbers, hand.attempts, strict=False):
+                    if number & (1 << STEP_BITS) - 1 != pictures.POOLS.index(pool):
                         yield f"{worker} was handed the task {number} in life {life} of the router: another step's"
                     tries[life, number].append(attempt)
                     if (job := hand.job(number)) is not None:
@@ -119,7 +120,7 @@ def check(histories: Iterable[Iterable[history.Event]], hands: Hands) -> Report:
     acknowledged: set[int] = set()
     found: set[int] = set()
     results_of_key: dict[int, set[int]] = defaultdict(set)
-    sendings: Counter = Counter()
+    sendings: Counter[int] = Counter()
     for number, events in enumerate(histories):
         _check_one(number, events, report, acknowledged, found, results_of_key, sendings, work)
     report.jobs = len(sendings)
@@ -133,7 +134,16 @@ def check(histories: Iterable[Iterable[history.Event]], hands: Hands) -> Report:
     return report
 
 
-def _check_one(number, events, report, acknowledged, found, results_of_key, sendings, work) -> None:
+def _check_one(
+    number: int,
+    events: Iterable[history.Event],
+    report: Report,
+    acknowledged: set[int],
+    found: set[int],
+    results_of_key: dict[int, set[int]],
+    sendings: Counter[int],
+    work: Work,
+) -> None:
     jobs: dict[int, tuple[int, str]] = {}
     unanswered: set[int] = set()
     answered: set[int] = set()
@@ -156,10 +166,10 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
             case history.Ended():
                 has_ended = True
             case history.Answered():
-                job, kind = jobs.get(event.submission, (None, None))
-                if job is None:
+                if event.submission not in jobs:
                     violation(f"an answer to submission {event.submission}, which was never sent")
                     continue
+                job, kind = jobs[event.submission]
                 if event.submission in answered:
                     violation(f"a second answer to submission {event.submission} of job {job}")
                 answered.add(event.submission)
@@ -175,7 +185,7 @@ def _check_one(number, events, report, acknowledged, found, results_of_key, send
                     violation(f"job {job} ({kind}): {text}")
                 if kind == "durable" and event.status == 202:
                     acknowledged.add(job)
-                if kind == "fetch" and history.is_result(event) or kind == "durable" and event.status in VERDICTS:
+                if (kind == "fetch" and history.is_result(event)) or (kind == "durable" and event.status in VERDICTS):
                     found.add(job)
                 if kind in ("durable", "awaited", "fetch") and event.status in KEPT:
                     results_of_key[job].add(event.fingerprint)
@@ -201,11 +211,11 @@ def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterab
     if answer.sha256 and answer.locator is None:
         yield "the picture was decoded, and the result names no locator"
     if answer.locator is not None:
-        yield from _faults_of_locator(job, answer, work)
+        yield from _faults_of_locator(job, answer, answer.locator, work)
     if answer.status in VERDICTS:
         if (answer.status == 200) != (answer.models == pictures.MODELS):
             yield f"the answer is {answer.status} with the scores of {answer.models}"
-        elif abs(answer.probability - pictures.probability(job, answer.models)) > TOLERANCE:
+        elif abs((answer.probability or 0) - pictures.probability(job, answer.models)) > TOLERANCE:
             yield f"the probability is {answer.probability}, not {pictures.probability(job, answer.models):.4f}"
         if answer.sha256 != pictures.digest(job):
             yield f"the result is of the picture {answer.sha256}"
@@ -225,8 +235,7 @@ def _wrong_convictions(job: int, answer: history.Answered, work: Work) -> Iterab
         yield f"it is quarantined for workers of {pool}, and the picture was cut by {answer.locator}"
 
 
-def _faults_of_locator(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
-    locator = answer.locator
+def _faults_of_locator(job: int, answer: history.Answered, locator: Document, work: Work) -> Iterable[str]:
     wanted = (pictures.LOCATOR_VERSION, pictures.LOCATOR_DIGEST)
     if (
         locator.keys() != LOCATOR_FIELDS

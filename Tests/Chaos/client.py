@@ -8,9 +8,9 @@ then looked for, too.
 """
 
 import argparse
-import json
 import random
 import signal
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -19,8 +19,8 @@ import zmq
 
 import history
 import pictures
+from support.client import Client, Document, request
 
-MAGIC = b"BIFRONS1"
 JOBS = 10_000_000
 BUDGETS_MS = (300, 5000)
 # Beyond its budget: the network's share, and that of a router that was stopped for a while.
@@ -42,12 +42,16 @@ KINDS = {"plain": 66, "bare": 4, "broken": 4, "keyed": 8, "durable": 12, "awaite
 AGAIN = ("keyed", "durable", "awaited", "fetch")
 
 
-class Client:
-    def __init__(self, options: argparse.Namespace):
-        self.endpoint, self.window = options.endpoint, options.window
+class Witness(Client):
+    """The client, and what it knows of its jobs."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(
+            options.endpoint, reconnect_ivl=50, reconnect_ivl_max=500, heartbeat_ivl=1000, heartbeat_timeout=3000
+        )
+        self.window = options.window
         self.choose = random.Random(options.seed)
         self.writer = history.Writer(options.history)
-        self.submissions = 0
         self.next_job = options.number * JOBS
         # Submission to job, kind and the moment when it is given up.
         self.in_flight: dict[int, tuple[int, str, float]] = {}
@@ -58,13 +62,7 @@ class Client:
         self.ends_at: float | None = None
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ends_at", self.ends_at or time.monotonic() + LAST_WAIT))
 
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.DEALER)
-        self.socket.linger = 0
-        self.socket.reconnect_ivl, self.socket.reconnect_ivl_max = 50, 500
-        self.socket.heartbeat_ivl, self.socket.heartbeat_timeout = 1000, 3000
         self.monitor = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self.socket.connect(self.endpoint)
         self.poller = zmq.Poller()
         self.poller.register(self.socket, zmq.POLLIN)
         self.poller.register(self.monitor, zmq.POLLIN)
@@ -75,10 +73,10 @@ class Client:
                 pass
             self.fetch()
             # Only who has read all that came may judge what did not come: it may have been stopped itself.
-            if not self.receive():
+            if not self.look():
                 self.keep_time()
         self.writer.write(history.Ended(time.monotonic()))
-        self.context.destroy(0)
+        self.close()
 
     def is_done(self) -> bool:
         if self.ends_at is None:
@@ -90,9 +88,9 @@ class Client:
         if time.monotonic() < self.paused_until:
             return False
         if self.again:
-            self.send(*self.again.popleft())
+            self.submit(*self.again.popleft())
         elif self.ends_at is None:
-            self.send(self.next_job, self.choose.choices(list(KINDS), list(KINDS.values()))[0])
+            self.submit(self.next_job, self.choose.choices(list(KINDS), list(KINDS.values()))[0])
             self.next_job += 1
         else:
             return False
@@ -100,12 +98,11 @@ class Client:
 
     def fetch(self) -> None:
         while self.to_fetch and self.to_fetch[0][0] < time.monotonic() and len(self.in_flight) < 2 * self.window:
-            self.send(self.to_fetch.popleft()[1], "fetch")
+            self.submit(self.to_fetch.popleft()[1], "fetch")
 
-    def send(self, job: int, kind: str) -> None:
-        self.submissions += 1
+    def submit(self, job: int, kind: str) -> None:
         budget = self.choose.randint(*BUDGETS_MS)
-        header = {"verb": "classify", "id": f"job-{job}", "budget_ms": budget}
+        header: Document = {"verb": "classify", "id": f"job-{job}", "budget_ms": budget}
         image = pictures.picture(job)
         match kind:
             case "bare":
@@ -120,15 +117,13 @@ class Client:
                 header |= {"idempotency_key": f"key-{job}", "durable": True}
             case "fetch":
                 header["verb"] = "fetch"
-        parts = (
-            [image] if kind == "bare" else [MAGIC, json.dumps(header).encode(), *([] if kind == "fetch" else [image])]
-        )
-        self.in_flight[self.submissions] = (job, kind, time.monotonic() + budget / 1000 + GRACE)
         # First written, then sent: what the router sees is in the history.
-        self.writer.write(history.Sent(self.submissions, job, kind, time.monotonic()))
-        self.socket.send_multipart([b"%d" % self.submissions, b"", *parts])
+        submission = self.requests + 1
+        self.in_flight[submission] = (job, kind, time.monotonic() + budget / 1000 + GRACE)
+        self.writer.write(history.Sent(submission, job, kind, time.monotonic()))
+        self.send_frames([image] if kind == "bare" else request(header, None if kind == "fetch" else image))
 
-    def receive(self) -> bool:
+    def look(self) -> bool:
         """Whether anything came."""
         ready = dict(self.poller.poll(20))
         if self.monitor in ready:
@@ -136,12 +131,8 @@ class Client:
             self.writer.write(history.Lost(time.monotonic()))
             self.in_doubt |= self.in_flight.keys()
         if self.socket in ready:
-            try:
-                while True:
-                    frames = self.socket.recv_multipart(zmq.NOBLOCK)
-                    self.take(int(frames[0]), frames[-1])
-            except zmq.Again:
-                pass
+            while reply := self.receive(0):
+                self.take(*reply)
         return bool(ready)
 
     def take(self, submission: int, result: bytes) -> None:
@@ -151,7 +142,7 @@ class Client:
         job, kind, _ = self.in_flight.pop(submission, (0, "", 0.0))
         if event.status in REFUSALS:
             self.paused_until = time.monotonic() + REFUSED_PAUSE
-        if kind == "durable" and event.status == 202 or kind == "fetch" and not history.is_result(event):
+        if (kind == "durable" and event.status == 202) or (kind == "fetch" and not history.is_result(event)):
             self.to_fetch.append((time.monotonic() + FETCH_PAUSE, job))
 
     def keep_time(self) -> None:
@@ -164,6 +155,12 @@ class Client:
             self.in_doubt.discard(submission)
             if kind in AGAIN:
                 self.again.append((job, kind))
+
+
+def command(endpoint: str, path: Path, number: int, seed: int, window: int, after: list[Path]) -> list[str]:
+    """What starts a client with a history of its own."""
+    options = [f"--number={number}", f"--seed={seed}", f"--window={window}", "--after", *map(str, after)]
+    return [sys.executable, __file__, endpoint, str(path), *options]
 
 
 def acknowledged(paths: list[Path]) -> set[int]:
@@ -193,7 +190,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--window", type=int, default=32)
     parser.add_argument("--after", type=Path, nargs="*", default=[])
-    Client(parser.parse_args()).run()
+    Witness(parser.parse_args()).run()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""What a client did and saw, as lines in a file: written before it goes on, so that its death costs nothing that it knew.
+"""What a client did and saw, as lines in a file: written before it goes on, so that its death costs nothing it knew.
 
     S  submission  job  kind  second                       sent
-    R  submission  status  code  message  probability  models  locator  sha256  attempts  fingerprint  second    answered
+    R  submission  status  code  message  probability  models  locator  sha256  attempts  fingerprint  second   answered
     X  second                                              the connection was lost: what is in flight may be so, too
     E  second                                              ended of itself
 
 Fields are separated by tabs and empty where they do not apply. A submission has a number of its own; a job that is sent
-again keeps its number. `models` are those that gave a score; `locator` is what the result says of the one that cut the picture, as
-JSON; `fingerprint` tells two computations of a job apart.
+again keeps its number. `models` are those that gave a score; `locator` is what the result says of the one that cut the
+picture, as JSON; `fingerprint` tells two computations of a job apart.
 """
 
 import json
@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.client import Document
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Answered:
     message: str
     probability: float | None
     models: tuple[str, ...]
-    locator: dict | None
+    locator: Document | None
     sha256: str
     attempts: int
     fingerprint: int
@@ -85,10 +87,11 @@ def is_result(answer: Answered) -> bool:
 
 
 class Writer:
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, event: Event) -> None:
+        fields: tuple[object, ...]
         match event:
             case Sent():
                 fields = ("S", event.submission, event.job, event.kind, f"{event.second:.4f}")

@@ -46,7 +46,7 @@ def enter_own_network() -> bool:
 class Host:
     """A network namespace, joined to the harness by a cable."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int) -> None:
         self.name, self.cable = f"host{number}", f"cable{number}"
         self.gateway, self.address = f"10.77.{number}.1", f"10.77.{number}.2"
         self._do(f"ip netns add {self.name}")
@@ -97,9 +97,9 @@ class Host:
 
 
 class Link:
-    """Passes TCP connections on to a port of this host. Notes the tasks that come back from there, the router's part."""
+    """Passes TCP connections on to a port of this host, and notes the tasks that come back, the router's part."""
 
-    def __init__(self, switchboard: "Switchboard", target: int):
+    def __init__(self, switchboard: "Switchboard", target: int) -> None:
         self._switchboard, self._target = switchboard, target
         self._delay = 0.0
         self._is_cut = False
@@ -114,7 +114,8 @@ class Link:
 
     async def _listen(self, address: str) -> int:
         server = await asyncio.start_server(self._serve, address, 0)
-        return server.sockets[0].getsockname()[1]
+        port: int = server.sockets[0].getsockname()[1]
+        return port
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -189,11 +190,11 @@ class Link:
 class Switchboard:
     """The thread that all links live on."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="links", daemon=True).start()
 
-    def call(self, function, *arguments) -> None:
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def link(self, target: int, address: str = "127.0.0.1") -> tuple[Link, int]:

@@ -1,13 +1,12 @@
-"""Stops all workers of a small cluster, or all but its locators, for a while with jobs in their hands, again and again: a
-pause is nobody's death.
+"""A pause is nobody's death.
 
     python pauses.py [--rounds 40] [--jobs 10] [--seconds 2.5]
 
+Stops all workers of a small cluster, or all but its locators, for a while with jobs in their hands, again and again.
 Prints how the jobs were answered. Exit status 1 if one was not, or with anything but a verdict or a failure that may be
 sent again: no pause makes a picture a bad one.
 """
 
-import argparse
 import json
 import random
 import signal
@@ -18,10 +17,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import zmq
-
 import pictures
-from cluster import ROOT, Cluster
+from support.client import Client
+from support.cluster import Cluster
+from support.programs import argument_parser
 
 # At the same time, each with its share of the rounds.
 CLUSTERS = 2
@@ -36,20 +35,15 @@ FINE = {"200", "206", "408 budget_spent", "503 worker_lost", "503 no_worker"}
 class Pauses:
     """One cluster, its client, and how its jobs were answered: by status, and code if there is one."""
 
-    def __init__(self, folder: Path, binaries: Path, seed: int):
+    def __init__(self, folder: Path, binaries: Path, seed: int) -> None:
         pictures.write_models(folder / "models")
         self.cluster = Cluster(folder, folder / "models", binaries=binaries)
-        for pool in pictures.POOLS:
-            for number in range(WORKERS):
-                self.cluster.add_worker(pool, f"{pool}-{number}")
-        self.answers: Counter = Counter()
+        self.cluster.add_workers(pictures.POOLS, WORKERS)
+        self.answers: Counter[str] = Counter()
         self._choose = random.Random(seed)
-        self._numbers = 0
 
     def run(self, rounds: int, jobs: int, seconds: float) -> None:
-        context = zmq.Context()
-        client = context.socket(zmq.DEALER)
-        client.connect(self.cluster.endpoint)
+        client = Client(self.cluster.endpoint)
         try:
             self.cluster.start()
             for number in range(rounds):
@@ -58,33 +52,30 @@ class Pauses:
                 # Jobs come to the locators first; they wait for the networks where only these are stopped.
                 self._pause(client, pictures.POOLS if number % 2 == 0 else pictures.MODELS, jobs, seconds)
         finally:
-            context.destroy(0)
+            client.close()
             self.cluster.end()
 
-    def _pause(self, client: zmq.Socket, pools: tuple[str, ...], jobs: int, seconds: float) -> None:
+    def _pause(self, client: Client, pools: tuple[str, ...], jobs: int, seconds: float) -> None:
         stopped = [worker for name, worker in self.cluster.workers.items() if pictures.pool_of(name) in pools]
         for worker in stopped:
             worker.signal(signal.SIGSTOP)
         try:
-            header = json.dumps({"verb": "classify", "budget_ms": BUDGET_MS}).encode()
             for _ in range(jobs):
-                self._numbers += 1
-                picture = pictures.picture(self._numbers)
-                client.send_multipart([b"%d" % self._numbers, b"", b"BIFRONS1", header, picture])
+                client.send({"verb": "classify", "budget_ms": BUDGET_MS}, pictures.picture(client.requests))
             time.sleep(seconds)
         finally:
             for worker in stopped:
                 worker.signal(signal.SIGCONT)
         end = time.monotonic() + BUDGET_MS / 1000 + 2
         for _ in range(jobs):
-            if not client.poll(max(0, end - time.monotonic()) * 1000):
+            if not (reply := client.receive(end - time.monotonic())):
                 self.answers["none"] += 1
                 continue
-            result = json.loads(client.recv_multipart()[-1])
+            result = json.loads(reply[1])
             self.answers[f"{result['status']} {result.get('error', {}).get('code', '')}".strip()] += 1
 
 
-def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -> Counter:
+def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -> Counter[str]:
     """The answers of all."""
     with tempfile.TemporaryDirectory(prefix="bifrons-pauses.") as folder:
         all_pauses = []
@@ -102,12 +93,11 @@ def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=40, help="a multiple of four")
     parser.add_argument("--jobs", type=int, default=10, help="of each round")
     parser.add_argument("--seconds", type=float, default=2.5, help="of each pause")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
     options = parser.parse_args()
     answers = run(options.rounds, options.jobs, options.seconds, options.binaries, options.seed)
     print(f"{answers.total()} jobs: {dict(sorted(answers.items()))}")

@@ -1,9 +1,9 @@
 """Pictures that say which job they belong to, networks whose answers can be computed by hand, and those answers.
 
-A picture is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of it
-that comes back with a result, is its own. What is cut out of it has the colour and not the number. The networks average
-each channel to r, g and b in 0...1 and answer r + 2 g + 4 b - 3; calibration and merge differ from model to model, so that
-an answer in the wrong place shows.
+A picture is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of
+it that comes back with a result, is its own. What is cut out of it has the colour and not the number. The networks
+average each channel to r, g and b in 0...1 and answer r + 2 g + 4 b - 3; calibration and merge differ from model to
+model, so that an answer in the wrong place shows.
 """
 
 import hashlib
@@ -16,13 +16,15 @@ import zlib
 from functools import cache
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
-FIXTURES = _ROOT / "Tests/Worker/InferenceTests/Fixtures"
-LOCATOR_FOLDER = _ROOT / "Models/locator"
+from support.programs import MODELS as PUBLISHED
+from support.programs import ROOT
+
+FIXTURES = ROOT / "Tests/Worker/InferenceTests/Fixtures"
+LOCATOR_FOLDER = PUBLISHED / "locator"
 SIDE = 8
 COLOURS = 4096
 CALIBRATION = {"alpha": (1.0, 0.25), "beta": (0.75, -0.5)}
-MERGE = {
+MERGE: dict[tuple[str, ...], tuple[float, tuple[float, ...]]] = {
     ("alpha",): (0.0, (1.0,)),
     ("beta",): (0.0, (1.0,)),
     ("alpha", "beta"): (0.125, (0.5, 0.625)),
@@ -84,7 +86,9 @@ def _logit(model: str, job: int) -> float:
 def probability(job: int, models: tuple[str, ...]) -> float:
     """What the service must answer for a job when exactly these models, in the ensemble's order, gave their scores."""
     bias, weights = MERGE[models]
-    return 1 / (1 + math.exp(-bias - sum(weight * _logit(model, job) for model, weight in zip(models, weights))))
+    return 1 / (
+        1 + math.exp(-bias - sum(weight * _logit(model, job) for model, weight in zip(models, weights, strict=True)))
+    )
 
 
 def write_models(folder: Path) -> None:

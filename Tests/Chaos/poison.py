@@ -1,9 +1,8 @@
-"""Pictures that kill each locator that they meet, as one does that breaks a decoder, or each worker of a network that meets
-their crops.
+"""Pictures that kill each locator that they meet, as one does that breaks a decoder, or each worker of their crops.
 
-There is no such picture to be had. So the end is the harness's: it kills the worker's process when the job's picture, or
-what was cut out of it, comes on its link, before the worker has it all. What dies is a real worker, with all that it had in
-hand.
+There is no such picture to be had. So the end is the harness's: it kills the worker's process when the job's picture,
+or what was cut out of it, comes on its link, before the worker has it all. What dies is a real worker, with all that it
+had in hand.
 """
 
 import itertools
@@ -17,8 +16,9 @@ from pathlib import Path
 import client
 import history
 import pictures
-from cluster import Asker, Process
 from hands import Hand
+from support.client import Client
+from support.processes import Process
 
 BUDGET_MS = 8000
 
@@ -26,7 +26,7 @@ BUDGET_MS = 8000
 class Poison:
     """Sends such jobs, and writes down what became of them."""
 
-    def __init__(self, endpoint: str, path: Path, workers: dict[str, Process], life: Callable[[], int]):
+    def __init__(self, endpoint: str, path: Path, workers: dict[str, Process], life: Callable[[], int]) -> None:
         """`life`: which of the router's lives it is."""
         self.path = path
         # Workers that died of a picture or its crops, and how often they had been started.
@@ -48,10 +48,10 @@ class Poison:
     def _ask(self, job: int) -> None:
         life = self._life()
         self._writer.write(history.Sent(job, job, "poison", time.monotonic()))
-        with Asker(self._endpoint) as asker:
+        with Client(self._endpoint) as asking:
             # What kills one model's workers may have the score of another one.
             header = {"verb": "classify", "budget_ms": BUDGET_MS, "require": "all"}
-            result = asker.ask(header, pictures.picture(job), BUDGET_MS / 1000 + client.GRACE)
+            result = asking.ask(header, pictures.picture(job), BUDGET_MS / 1000 + client.GRACE)
         now = time.monotonic()
         if result:
             self._writer.write(history.answered(job, json.dumps(result).encode(), now))

@@ -1,18 +1,22 @@
 """Hostile traffic: what scans of ports, broken clients and attackers send. Expects nothing, and never ends of itself.
 
-python scanner.py CLIENT_ADDRESS WORKER_ADDRESS --seed S        each HOST:PORT
+python scanner.py ROUTER_FOR_CLIENTS ROUTER_FOR_WORKERS --seed S        each HOST:PORT
 """
 
 import argparse
 import random
 import socket
+import sys
 import time
+from pathlib import Path
 
 import zmq
 
+from support import zmtp
+from support.cluster import Cluster
+from support.processes import Process
+
 PAUSE = (0.01, 0.2)
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
 HEADERS = (
     b"",
     b"{",
@@ -30,6 +34,12 @@ HEADERS = (
 )
 
 
+def scanner(cluster: Cluster, seed: int) -> Process:
+    """One that is to scan a cluster's router; it is not started yet."""
+    addresses = [f"127.0.0.1:{port}" for port in (cluster.client_port, cluster.worker_port)]
+    return Process("scanner", [sys.executable, Path(__file__), *addresses, f"--seed={seed}"], cluster.folder)
+
+
 def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socket]) -> None:
     """Bytes that are no ZMTP, half of a handshake, or nothing at all on connections that stay."""
     peer = socket.create_connection(address, timeout=2)
@@ -39,10 +49,10 @@ def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socke
                 b"",
                 choose.randbytes(choose.randint(1, 4000)),
                 b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-                GREETING[: choose.randint(1, 63)],
-                GREETING + choose.randbytes(choose.randint(1, 300)),
-                GREETING + READY + choose.randbytes(choose.randint(1, 3000)),
-                GREETING + READY + b"\x02" + (1 << 62).to_bytes(8, "big"),
+                zmtp.GREETING[: choose.randint(1, 63)],
+                zmtp.GREETING + choose.randbytes(choose.randint(1, 300)),
+                zmtp.HANDSHAKE + choose.randbytes(choose.randint(1, 3000)),
+                zmtp.HANDSHAKE + b"\x02" + (1 << 62).to_bytes(8, "big"),
                 b"\x16\x03\x01\x02\x00\x01\x00",
             )
         )
@@ -52,7 +62,7 @@ def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socke
         held.pop(0).close()
 
 
-def frames(choose: random.Random, socket_: zmq.Socket) -> None:
+def frames(choose: random.Random, socket_: zmq.SyncSocket) -> None:
     """Whole messages that no router should be impressed by."""
     picture = b"\x89PNG\r\n\x1a\n" + choose.randbytes(choose.randint(0, 2000))
     socket_.send_multipart(
@@ -84,7 +94,7 @@ def main() -> None:
     choose = random.Random(options.seed)
     addresses = [(host, int(port)) for host, _, port in (address.rpartition(":") for address in options.addresses)]
     context = zmq.Context()
-    dealers: list[zmq.Socket] = []
+    dealers: list[zmq.SyncSocket] = []
     held: list[socket.socket] = []
     while True:
         time.sleep(choose.uniform(*PAUSE))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import network
 
-# How often each is chosen, against the others. A whole host pauses: all of a group are stopped at the same moment. A poison
-# is a picture that kills each locator that it meets, or each worker of a model that meets its crops.
+# How often each is chosen, against the others. A whole host pauses: all of a group are stopped at the same moment. A
+# poison is a picture that kills each locator that it meets, or each worker of a model that meets its crops.
 PROCESS_FAULTS = {
     "worker": {"kill": 6, "stop": 5, "restart": 2},
     "router": {"kill": 2, "stop": 1, "restart": 1},

@@ -2,29 +2,27 @@
 
     python slow_images.py [--seconds 12] [--models FOLDER]
 
-Clients send portraits of 100 kB at a steady pace; later, with the same pace, others send six JPEGs of 49 megapixels in 96
-scans at once, of 1 MB each. Prints each promise with what was measured. Exit status 1 if one was not kept: times are a
-machine's, so a busy one fails. Needs jpegtran (Debian's libjpeg-turbo-progs).
+Clients send portraits of 100 kB at a steady pace; later, with the same pace, others send six JPEGs of 49 megapixels in
+96 scans at once, of 1 MB each. Prints each promise with what was measured. Exit status 1 if one was not kept: times are
+a machine's, so a busy one fails. Needs jpegtran (Debian's libjpeg-turbo-progs).
 """
 
-import argparse
-import io
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-import zmq
-from PIL import Image
-
-from cluster import ROOT, Cluster
-from load import Load, Outcome, percentile
+from support.client import Client, Document
+from support.cluster import Cluster
+from support.images import face, jpeg
+from support.load import Outcome, load_at, peak_rate
+from support.programs import MODELS, argument_parser
 
 CLIENTS = 3
 # Of the capacity: what is left is more than the slow ones' share of a processor.
@@ -38,19 +36,8 @@ GRACE_MS = 100
 RISE = 2.0
 
 
-def _portrait() -> Image.Image:
-    """A face that matplotlib comes with."""
-    return Image.open(Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg").convert("RGB")
-
-
-def _jpeg(image: Image.Image, side: tuple[int, int], quality: int) -> bytes:
-    file = io.BytesIO()
-    image.resize(side, Image.Resampling.BICUBIC).save(file, "JPEG", quality=quality)
-    return file.getvalue()
-
-
 def small_picture() -> bytes:
-    return _jpeg(_portrait(), (640, 750), 89)
+    return jpeg(face(640, 750), 89)
 
 
 def slow_picture(side: int = SIDE) -> bytes:
@@ -64,7 +51,7 @@ def slow_picture(side: int = SIDE) -> bytes:
         script.write("\n".join(scans))
         script.flush()
         done = subprocess.run(
-            ["jpegtran", "-scans", script.name], input=_jpeg(_portrait(), (side, side), 50), capture_output=True
+            ["jpegtran", "-scans", script.name], input=jpeg(face(side, side), 50), capture_output=True
         )
     if done.returncode:
         raise SystemExit(f"slow images: jpegtran: {done.stderr.decode().strip()}")
@@ -78,79 +65,53 @@ class Measured:
     capacity: float
     without: Outcome
     beside: Outcome
-    slow: list[dict]
+    slow: list[Document]
 
 
 class SlowImages:
-    def __init__(self, folder: Path, models: Path, binaries: Path, seconds: float):
+    def __init__(self, folder: Path, models: Path, binaries: Path, seconds: float) -> None:
         self.seconds = seconds
         self.cluster = Cluster(folder, models, binaries=binaries)
-        for pool in ("locator", *json.loads((models / "ensemble.json").read_text())["models"]):
-            self.cluster.add_worker(pool, pool)
+        self.cluster.add_workers(("locator", *json.loads((models / "ensemble.json").read_text())["models"]), 1)
         self.small, self.slow = [small_picture()], slow_picture()
 
     def measure(self) -> Measured:
         self.cluster.start()
         try:
             self.cluster.wait_until_served(1)
-            capacity = self._capacity()
-            without = self._at(SHARE * capacity)
-            answers: list[dict] = []
-            others = threading.Thread(target=self._send_slow, args=(answers,))
-            others.start()
-            beside = self._at(SHARE * capacity)
-            others.join()
-            return Measured(capacity, without, beside, answers)
+            most = peak_rate(self.cluster.endpoint, self.small, self.seconds / 3)
+            without = self._at(SHARE * most)
+            with ThreadPoolExecutor() as pool:
+                slow = pool.submit(self._send_slow)
+                beside = self._at(SHARE * most)
+                return Measured(most, without, beside, slow.result())
         finally:
             self.cluster.end()
 
-    def _capacity(self) -> float:
-        """Verdicts a second when there is always enough to do."""
-        load = Load(self.cluster.endpoint, self.small)
-        load.closed_loop(32, 2)
-        outcome = load.closed_loop(32, self.seconds / 3)
-        load.close()
-        return outcome.count(200) / max(answer.since_start for answer in outcome.answers)
-
     def _at(self, rate: float) -> Outcome:
         """What all clients saw."""
-        all_seen = Outcome()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            options = (self.cluster.endpoint, self.small, rate / CLIENTS, self.seconds, BUDGET_MS)
+            outcomes = [load.result() for load in [pool.submit(load_at, *options) for _ in range(CLIENTS)]]
+        return Outcome(
+            [answer for outcome in outcomes for answer in outcome.answers],
+            sum(outcome.unanswered for outcome in outcomes),
+        )
 
-        def run() -> None:
-            load = Load(self.cluster.endpoint, self.small, BUDGET_MS)
-            outcome = load.at_rate(rate / CLIENTS, self.seconds)
-            load.close()
-            all_seen.answers.extend(outcome.answers)
-            all_seen.unanswered += outcome.unanswered
-
-        threads = [threading.Thread(target=run) for _ in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return all_seen
-
-    def _send_slow(self, answers: list[dict]) -> None:
+    def _send_slow(self) -> list[Document]:
         """Each has a client of its own."""
-        context = zmq.Context()
-        header = json.dumps({"verb": "classify", "budget_ms": BUDGET_MS}).encode()
-        sockets = [context.socket(zmq.DEALER) for _ in range(SLOW)]
-        for client in sockets:
-            client.connect(self.cluster.endpoint)
-            client.send_multipart([b"BIFRONS1", header, self.slow])
-        end = time.monotonic() + BUDGET_MS / 1000 + 5
-        for client in sockets:
-            if client.poll(max(0, end - time.monotonic()) * 1000):
-                answers.append(json.loads(client.recv_multipart()[-1]))
-        context.destroy(0)
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Client(self.cluster.endpoint)) for _ in range(SLOW)]
+            for client in clients:
+                client.send({"verb": "classify", "budget_ms": BUDGET_MS}, self.slow)
+            end = time.monotonic() + BUDGET_MS / 1000 + 5
+            replies = [client.receive(end - time.monotonic()) for client in clients]
+        return [json.loads(reply[1]) for reply in replies if reply]
 
 
 def promises(measured: Measured) -> list[tuple[bool, str]]:
     """Whether each was kept, and what it was."""
-    before, after = (
-        percentile([answer.seconds for answer in outcome.answers], 99)
-        for outcome in (measured.without, measured.beside)
-    )
+    before, after = measured.without.seconds(99), measured.beside.seconds(99)
     told = []
     for outcome, name in ((measured.without, "without"), (measured.beside, "beside")):
         statuses = dict(Counter(answer.status for answer in outcome.answers))
@@ -178,10 +139,9 @@ def promises(measured: Measured) -> list[tuple[bool, str]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=12, help="of each measurement")
-    parser.add_argument("--models", type=Path, default=ROOT / "Models")
-    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
+    parser.add_argument("--models", type=Path, default=MODELS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bifrons-slow-images.") as folder:
         images = SlowImages(Path(folder), options.models, options.binaries, options.seconds)

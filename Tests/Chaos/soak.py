@@ -2,11 +2,11 @@
 
     python soak.py --minutes 30 [--out FOLDER]
 
-Clients of all kinds come, work and go, strangers send nonsense, and one locator and one worker of each model are killed or
-restarted now and then. Every few seconds the resident memory, the open descriptors and the threads of every process that
-lives all the time, the router, a locator and a worker of each model, are written to soak.csv; soak.png shows them. Exit
-status 1 if, after the warm-up, the memory of one grows by 1 MB an hour or more (the slope of Theil and Sen, which outliers
-do not move), or its descriptors or threads do not return.
+Clients of all kinds come, work and go, strangers send nonsense, and one locator and one worker of each model are killed
+or restarted now and then. Every few seconds the resident memory, the open descriptors and the threads of every process
+that lives all the time, the router, a locator and a worker of each model, are written to soak.csv; soak.png shows them.
+Exit status 1 if, after the warm-up, the memory of one grows by 1 MB an hour or more (the slope of Theil and Sen, which
+outliers do not move), or its descriptors or threads do not return.
 """
 
 import argparse
@@ -22,16 +22,20 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 
 import checker
+import client
 import history
 import pictures
-from cluster import ROOT, Cluster, Process
+from scanner import scanner
+from support.cluster import Cluster
+from support.processes import Process, resident_bytes
+from support.programs import argument_parser
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-HERE = Path(__file__).parent
 WARM_UP_SHARE = 1 / 3
 LARGEST_SLOPE = 1.0
 SAMPLE_SECONDS = 5
@@ -42,23 +46,23 @@ WORKER_SECONDS = (30, 90)
 # Longer than a client lives: what one that was killed left behind, its successor still finds.
 RESULT_RETENTION = "180s"
 FIELDS = ("resident_mb", "descriptors", "threads")
+# The second, the process, the fields.
+Row = tuple[float, str, float, int, int]
 
 
 def sample(pid: int) -> tuple[float, int, int]:
     """Megabytes that are resident, open descriptors, threads."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    resident = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-    return resident, len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
+    return resident_bytes(pid) / 1e6, len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
 
 
-def slope(seconds: np.ndarray, values: np.ndarray) -> float:
+def slope(seconds: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float:
     """The median of the slopes between all pairs (Theil 1950, Sen 1968), in units an hour."""
     first, second = np.triu_indices(len(seconds), 1)
     return float(np.median((values[second] - values[first]) / (seconds[second] - seconds[first]))) * 3600
 
 
 class Soak:
-    def __init__(self, options: argparse.Namespace, folder: Path):
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.seconds = options.minutes * 60
         self.choose = random.Random(options.seed)
         self.folder = folder
@@ -71,20 +75,15 @@ class Soak:
             f"--idempotency-retention={RESULT_RETENTION}",
             binaries=options.binaries,
         )
-        for pool in pictures.POOLS:
-            for number in range(2):
-                self.cluster.add_worker(pool, f"{pool}-{number}")
+        self.cluster.add_workers(pictures.POOLS, 2)
         # The others are ended now and then, and are other processes each time.
         self.watched = {"router": self.cluster.router} | {
             name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")
         }
-        addresses = [f"127.0.0.1:{port}" for port in (self.cluster.client_port, self.cluster.worker_port)]
-        self.scanner = Process(
-            "scanner", [sys.executable, str(HERE / "scanner.py"), *addresses, f"--seed={options.seed}"], folder
-        )
+        self.scanner = scanner(self.cluster, options.seed)
         self.numbers = itertools.count(1)
         self.histories: list[Path] = []
-        self.rows: list[tuple] = []
+        self.rows: list[Row] = []
 
     def new_client(self, after: list[Path]) -> tuple[float, Process, list[Path]]:
         """When it is to leave, its process, and its history behind those of the killed clients whose place it takes."""
@@ -92,26 +91,10 @@ class Soak:
         path = self.folder / f"{number}.history"
         path.touch()
         self.histories.append(path)
-        client = Process(
-            f"client-{number}",
-            [
-                sys.executable,
-                str(HERE / "client.py"),
-                self.cluster.endpoint,
-                str(path),
-                "--number",
-                str(number),
-                "--seed",
-                str(number),
-                "--window",
-                str(self.choose.choice((1, 8, 32))),
-                "--after",
-                *map(str, after),
-            ],
-            self.folder,
-        )
-        client.start()
-        return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), client, [*after, path]
+        words = client.command(self.cluster.endpoint, path, number, number, self.choose.choice((1, 8, 32)), after)
+        process = Process(f"client-{number}", words, self.folder)
+        process.start()
+        return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), process, [*after, path]
 
     def run(self) -> list[str]:
         """What broke, besides what grew."""
@@ -128,11 +111,11 @@ class Soak:
                 next_sample += SAMPLE_SECONDS
                 self.rows += [(now - start, name, *sample(pid)) for name, pid in pids.items()]
             for entry in [entry for entry in clients if entry[0] <= now]:
-                _, client, paths = entry
+                _, process, paths = entry
                 clients.remove(entry)
                 is_killed = self.choose.random() < 0.5
-                client.signal(signal.SIGKILL if is_killed else signal.SIGTERM)
-                leaving.append(client)
+                process.signal(signal.SIGKILL if is_killed else signal.SIGTERM)
+                leaving.append(process)
                 clients.append(self.new_client(paths if is_killed else []))
             leaving = [process for process in leaving if process.is_running()]
             if now >= next_end:
@@ -142,7 +125,7 @@ class Soak:
             for worker in self.cluster.workers.values():
                 worker.start()
             time.sleep(0.2)
-        for process in [client for _, client, _ in clients] + leaving:
+        for process in [entry[1] for entry in clients] + leaving:
             process.end()
         problems = [
             f"{name} is another process than at the start"
@@ -158,9 +141,10 @@ class Soak:
             process.signal(signal.SIGKILL)
 
 
-def judge(rows: list[tuple], seconds: float) -> tuple[dict[str, float], list[str]]:
+def judge(rows: list[Row], seconds: float) -> tuple[dict[str, float], list[str]]:
     """Of each process the slope of its memory, in megabytes an hour; and what grew."""
-    slopes, problems = {}, []
+    slopes: dict[str, float] = {}
+    problems: list[str] = []
     for name in dict.fromkeys(row[1] for row in rows):
         series = np.array([(row[0], *row[2:]) for row in rows if row[1] == name])
         settled = series[series[:, 0] >= seconds * WARM_UP_SHARE]
@@ -176,13 +160,13 @@ def judge(rows: list[tuple], seconds: float) -> tuple[dict[str, float], list[str
     return slopes, problems
 
 
-def draw(rows: list[tuple], path: Path) -> None:
+def draw(rows: list[Row], path: Path) -> None:
     names = list(dict.fromkeys(row[1] for row in rows))
     figure, axes = pyplot.subplots(len(FIELDS), 1, sharex=True, figsize=(9, 7), layout="constrained")
-    for column, (field, axis) in enumerate(zip(FIELDS, axes), 2):
+    for column, (field, axis) in enumerate(zip(FIELDS, axes, strict=True), 2):
         for name in names:
-            series = [(row[0] / 60, row[column]) for row in rows if row[1] == name]
-            axis.plot(*zip(*series), label=name, linewidth=1)
+            own = [row for row in rows if row[1] == name]
+            axis.plot([row[0] / 60 for row in own], [row[column] for row in own], label=name, linewidth=1)
         axis.set_ylabel({"resident_mb": "resident, MB"}.get(field, field))
         axis.set_ylim(bottom=0)
     axes[0].legend(loc="lower right", ncols=len(names))
@@ -191,11 +175,10 @@ def draw(rows: list[tuple], path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("."), help="the folder for soak.csv and soak.png")
-    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bifrons-soak.") as folder:

@@ -2,12 +2,11 @@
 
     python tails.py [--seconds 10] [--models FOLDER]
 
-A death and a hang are of a locator, and of a worker of the first model. Prints each promise with what was measured, and a
-table of both stages. Exit status 1 if one was not kept: times are a machine's, so a busy one fails.
+A death and a hang are of a locator, and of a worker of the first model. Prints each promise with what was measured, and
+a table of both stages. Exit status 1 if one was not kept: times are a machine's, so a busy one fails.
 """
 
 import argparse
-import io
 import json
 import signal
 import statistics
@@ -15,14 +14,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from cluster import ROOT, Asker, Cluster, served
-from load import Load, Outcome, percentile
+from support.client import Client
+from support.cluster import Cluster, served
+from support.images import jpeg
+from support.load import Answer, Load, Outcome, load_at, peak_rate, percentile
+from support.programs import MODELS, argument_parser
 
 HEARTBEAT_MS = 500
 MISSED_HEARTBEATS = 3
@@ -50,21 +53,17 @@ def picture(side: int = 320) -> bytes:
     random = np.random.default_rng(1)
     small = Image.fromarray(random.integers(0, 256, (16, 16, 3), dtype=np.uint8))
     pixels = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)).astype(int)
-    file = io.BytesIO()
     noisy = np.clip(pixels + random.integers(-8, 9, pixels.shape), 0, 255).astype(np.uint8)
-    Image.fromarray(noisy).save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return jpeg(Image.fromarray(noisy), 90)
 
 
 class Tails:
-    def __init__(self, options: argparse.Namespace, folder: Path):
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.seconds = options.seconds
         self.is_kept = True
         self.names = json.loads((options.models / "ensemble.json").read_text())["models"]
         self.cluster = Cluster(folder, options.models, f"--heartbeat={HEARTBEAT_MS}ms", binaries=options.binaries)
-        for pool in (LOCATOR, *self.names):
-            for number in range(2):
-                self.cluster.add_worker(pool, f"{pool}-{number}")
+        self.cluster.add_workers((LOCATOR, *self.names), 2)
         self.rows = [Row(LOCATOR), Row(self.names[0])]
         self.pictures = [picture()]
 
@@ -72,29 +71,26 @@ class Tails:
         self.is_kept = self.is_kept and is_kept
         print(f"  {'kept' if is_kept else 'NOT KEPT'}: {promise}", flush=True)
 
-    def load(self, **options) -> Load:
-        return Load(self.cluster.endpoint, self.pictures, **options)
-
     def peak(self) -> float:
-        """Verdicts a second when there is always enough to do."""
-        load = self.load()
-        load.closed_loop(32, 2)
-        outcome = load.closed_loop(32, self.seconds)
-        load.close()
-        return outcome.count(200) / max(answer.since_start for answer in outcome.answers)
+        return peak_rate(self.cluster.endpoint, self.pictures, self.seconds)
 
     def death(self, row: Row, capacity: float) -> None:
         rate = CALM_SHARE * capacity
         print(f"one of two replicas of {row.pool} is killed, at {rate:.1f} jobs a second")
         victim = self.cluster.workers[f"{row.pool}-0"]
-        row.calm = self._p99(self._at(rate))
+
+        def kill_half_way(elapsed: float) -> None:
+            if elapsed > self.seconds / 2:
+                victim.signal(signal.SIGKILL)
+
+        row.calm = 1000 * self._at(rate).seconds(99)
         tails = []
         for _ in range(3):
             self._wait_for_all()
-            killed = self._at(rate, lambda elapsed: elapsed > self.seconds / 2 and victim.signal(signal.SIGKILL))
+            killed = self._at(rate, kill_half_way)
             victim.wait(10)
             victim.start()
-            tails.append(self._p99(killed))
+            tails.append(1000 * killed.seconds(99))
             self.tell(
                 killed.count(200) == len(killed.answers) and not killed.unanswered,
                 f"no client sees an error ({dict(Counter(answer.status for answer in killed.answers))})",
@@ -110,11 +106,11 @@ class Tails:
         victim = self.cluster.workers[f"{row.pool}-1"]
         worst = 0.0
         self._wait_for_all()
-        with Asker(self.cluster.endpoint) as asker:
+        with Client(self.cluster.endpoint) as asking:
             for _ in range(5):
                 victim.signal(signal.SIGSTOP)
                 start = time.monotonic()
-                while served(asker.ask({"verb": "models"}))[row.pool] == 2:
+                while (report := asking.ask({"verb": "models"})) and served(report)[row.pool] == 2:
                     time.sleep(0.005)
                     if time.monotonic() - start > 10:
                         break
@@ -122,11 +118,11 @@ class Tails:
                 victim.signal(signal.SIGCONT)
                 self._wait_for_all()
         limit = MISSED_HEARTBEATS * HEARTBEAT_MS
+        took = f"{1000 * worst:.0f} ms, the longest of 5, of which asking for it takes some"
         row.out_of_rotation = 1000 * worst
         self.tell(
             row.out_of_rotation <= limit + ASKING_MS,
-            f"out of rotation within {MISSED_HEARTBEATS} heartbeats of {HEARTBEAT_MS} ms ({row.out_of_rotation:.0f} ms, "
-            f"the longest of 5, of which asking for it takes some)",
+            f"out of rotation within {MISSED_HEARTBEATS} heartbeats of {HEARTBEAT_MS} ms ({took})",
         )
 
     def table(self) -> None:
@@ -136,7 +132,9 @@ class Tails:
 
     def overload(self) -> None:
         print(f"{OVERLOAD} times the capacity, budgets of {BUDGET_MS} ms, three times")
-        goodputs, answers, unanswered, own = [], [], 0, 0.0
+        goodputs: list[float] = []
+        answers: list[Answer] = []
+        unanswered, own = 0, 0.0
         before = self.peak()
         for _ in range(3):
             began = time.process_time()
@@ -157,18 +155,17 @@ class Tails:
         goodputs.sort()
         self.tell(
             goodputs[1] >= 0.9,
-            f"goodput is at least 0.90 of the peak before and after ({', '.join(f'{ratio:.2f}' for ratio in goodputs)}; "
-            f"{dict(Counter(answer.status for answer in accepted))}; "
-            f"this client takes up to {own:.2f} of a core)",
+            "goodput is at least 0.90 of the peak before and after "
+            f"({', '.join(f'{ratio:.2f}' for ratio in goodputs)}; "
+            f"{dict(Counter(answer.status for answer in accepted))}; this client takes up to {own:.2f} of a core)",
         )
         at_once = percentile([answer.seconds for answer in refused], 99)
         self.tell(at_once <= 0.05, f"rejects come at once ({1000 * at_once:.1f} ms at p99, {len(refused)} of them)")
 
     def obedience(self, capacity: float) -> None:
         print(f"{OVERLOAD} times the capacity for 2 s, and who is refused comes again when told")
-        load = self.load(budget_ms=BUDGET_MS, obeys=True)
-        outcome = load.at_rate(OVERLOAD * capacity, 2)
-        load.close()
+        with Load(self.cluster.endpoint, self.pictures, BUDGET_MS, obeys=True) as load:
+            outcome = load.at_rate(OVERLOAD * capacity, 2)
         later = [answer for answer in outcome.answers if answer.refusals]
         once = sum(answer.status != 429 and answer.refusals == 1 for answer in later)
         refused = sum(answer.status == 429 and not answer.refusals for answer in outcome.answers)
@@ -178,15 +175,10 @@ class Tails:
             f"retry_after_ms gets in ({once} of {refused} at the first retry, all after at most {most})",
         )
 
-    def _at(self, rate: float, during=lambda elapsed: None, budget_ms: int = 5000) -> Outcome:
-        load = self.load(budget_ms=budget_ms)
-        outcome = load.at_rate(rate, self.seconds, during)
-        load.close()
-        return outcome
-
-    def _p99(self, outcome: Outcome) -> float:
-        """Milliseconds."""
-        return 1000 * percentile([answer.seconds for answer in outcome.answers], 99)
+    def _at(
+        self, rate: float, during: Callable[[float], object] = lambda elapsed: None, budget_ms: int = 5000
+    ) -> Outcome:
+        return load_at(self.cluster.endpoint, self.pictures, rate, self.seconds, budget_ms, during)
 
     def _wait_for_all(self) -> None:
         self.cluster.wait_until_served(2)
@@ -209,10 +201,9 @@ class Tails:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
-    parser.add_argument("--models", type=Path, default=ROOT / "Models")
-    parser.add_argument("--binaries", type=Path, default=ROOT / ".build/release", help="the folder of the executables")
+    parser.add_argument("--models", type=Path, default=MODELS)
     with tempfile.TemporaryDirectory(prefix="bifrons-tails.") as folder:
         return 0 if Tails(parser.parse_args(), Path(folder)).run() else 1
 

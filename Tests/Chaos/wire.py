@@ -3,21 +3,18 @@
     LOCATE  4, 66, job, attempt, remaining milliseconds, crop specifications     with the picture in a frame behind it
     SCORE   4, 70, job, attempt, remaining milliseconds                          with the crops in a frame behind it
 
-Integers are little-endian: 64, 8 and 32 bits. A job's number is that of the request and, in the lowest four bits, of its
-step: 0 is the locator's, the ensemble's models follow.
+Integers are little-endian: 64, 8 and 32 bits. A job's number is that of the request and, in the lowest four bits, of
+its step: 0 is the locator's, the ensemble's models follow.
 """
 
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-VERSION = 4
-LOCATE, SCORE = 66, 70
-# WELCOME, PONG, RESYNC, BYE.
-OTHERS = {65, 67, 68, 69}
-STEP_BITS = 4
+from support.worker_protocol import STEP_BITS, VERSION, FromRouter
 
 _JOB = struct.Struct("<BBQBI")
+_KINDS = frozenset(FromRouter)
 # ZMTP: the greeting, its signature, and the flags of frames.
 _GREETING_BYTES = 64
 _MORE, _LONG, _COMMAND = 1, 2, 4
@@ -50,18 +47,19 @@ def task(frame: bytes) -> Task | None:
     """What the first frame of a message says; None if it is nothing to do."""
     if len(frame) < 2 or frame[0] != VERSION:
         raise Unreadable(f"not a message of version {VERSION}: {frame[:20].hex()}")
-    if frame[1] in OTHERS:
+    is_task = frame[1] in (FromRouter.LOCATE, FromRouter.SCORE)
+    if not is_task and frame[1] in _KINDS:
         return None
-    if frame[1] not in (LOCATE, SCORE) or len(frame) < _JOB.size:
+    if not is_task or len(frame) < _JOB.size:
         raise Unreadable(f"not a message of a router: {frame[:20].hex()}")
     _, tag, job, attempt, _ = _JOB.unpack_from(frame)
-    return Task(job, attempt, tag == LOCATE)
+    return Task(job, attempt, tag == FromRouter.LOCATE)
 
 
 class Frames:
     """Splits what one end of a connection says, from its first byte on, into the frames of its messages."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._bytes = bytearray()
         self._has_greeted = False
         self._place = 0
@@ -97,7 +95,7 @@ class Frames:
 class Watch:
     """Tells of the tasks on a router's side of one connection, however it is cut into pieces."""
 
-    def __init__(self, take: Callable[[Task], None], see: Callable[[Task, bytes], None]):
+    def __init__(self, take: Callable[[Task], None], see: Callable[[Task, bytes], None]) -> None:
         """`take` is told of a task before what it is about, `see` when that has come: a picture or crops."""
         self._take, self._see = take, see
         self._frames = Frames()

@@ -10,17 +10,32 @@ FOREIGN = b"fail 415 image_unknown_format the file is a GIF"
 ONE_FAILS, BOTH_FAIL = b"faces 1 A", b"faces 2 AB"
 
 
-def header(verb: str = "classify", **fields: object) -> bytes:
+def header(verb: str = "classify", /, **fields: object) -> bytes:
     return json.dumps({"verb": verb, **fields}, separators=(",", ":")).encode()
 
 
-def job(image: bytes = FACE, **fields: object) -> list[bytes]:
-    return [b"7", b"", MAGIC, header(**{"id": "a1", **fields}), image]
+def job(image: bytes = FACE, /, **fields: object) -> list[bytes]:
+    return [b"7", b"", MAGIC, header("classify", **{"id": "a1", **fields}), image]
 
 
 def verb(name: str, **fields: object) -> list[bytes]:
     return [b"", MAGIC, header(name, **fields)]
 
+
+# Fields of the header that are not as they must be.
+WRONG: dict[str, list[object]] = {
+    "id": ["", 7, None, "x" * 129],
+    "budget_ms": [0, 600001, 1.5, "5"],
+    "priority": [-1, 10, "4"],
+    "models": [[], "alpha", [1], ["alpha"] * 17],
+    "require": ["both", True],
+    "policy": [3],
+    "durable": ["yes"],
+    "wait": [0],
+    "idempotency_key": ["", "x" * 129],
+    "explain": [1],
+    "metadata": [[], "x", {"x": "y" * 4096}],
+}
 
 ZEROMQ: dict[str, list[bytes]] = {
     "one face": job(),
@@ -81,23 +96,7 @@ ZEROMQ: dict[str, list[bytes]] = {
     "a header that is a list": [b"", MAGIC, b"[]", FACE],
     "a header that is too long": [b"", MAGIC, header(x="y" * 70000), FACE],
     "a header that nests too deep": [b"", MAGIC, b'{"verb":"ping","x":' + b"[" * 40 + b"]" * 40 + b"}"],
-    **{
-        f"the {name} {value!r}": job(**{name: value})
-        for name, values in {
-            "id": ["", 7, None, "x" * 129],
-            "budget_ms": [0, 600001, 1.5, "5"],
-            "priority": [-1, 10, "4"],
-            "models": [[], "alpha", [1], ["alpha"] * 17],
-            "require": ["both", True],
-            "policy": [3],
-            "durable": ["yes"],
-            "wait": [0],
-            "idempotency_key": ["", "x" * 129],
-            "explain": [1],
-            "metadata": [[], "x", {"x": "y" * 4096}],
-        }.items()
-        for value in values
-    },
+    **{f"the {name} {value!r}": job(FACE, **{name: value}) for name, values in WRONG.items() for value in values},
 }
 
 FORM = "multipart/form-data; boundary=b"

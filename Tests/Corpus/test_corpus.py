@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 import corpus
+from support.programs import built
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
 def answers():
-    return corpus.converse(corpus.ROOT / ".build/debug")
+    return corpus.converse(built("debug"))
 
 
 KNOWN = json.loads((HERE / "corpus.json").read_text(encoding="utf-8"))

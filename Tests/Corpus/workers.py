@@ -1,7 +1,7 @@
 """Workers that answer by a script: a locator and the networks of an ensemble, as the worker protocol's bytes.
 
-What a picture or crop says decides the answer: a picture is text such as `faces 2` or `fail 415 image_unknown_format not an
-image`, and the first byte of a crop is what the locator wrote there.
+What a picture or crop says decides the answer: a picture is text such as `faces 2` or `fail 415 image_unknown_format
+not an image`, and the first byte of a crop is what the locator wrote there.
 """
 
 import struct
@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 
 import zmq
 
-import wire
+from support.worker_protocol import VERSION, FromRouter, FromWorker
 
-HELLO, SCORE, FAIL, PING, CROPS = 1, 2, 3, 4, 8
-WELCOME, PONG = 65, 67
 SIDE = 2
 """Pixels of a crop's side."""
 
@@ -36,7 +34,7 @@ def hello(model: str, network: bool) -> bytes:
     role = b"\x01" + specification() if network else struct.pack("<BH", 0, 3)
     metric = b"\x01" + text("roc_auc") + struct.pack("<d", 0.5)
     names = text(model) + text("1.0.0") + text(DIGEST) + text(worker)
-    return bytes([wire.VERSION, HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
+    return bytes([VERSION, FromWorker.HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
 
 
 @dataclass
@@ -53,7 +51,7 @@ class Worker:
     progress: int = 0
     ready: threading.Event = field(default_factory=threading.Event)
 
-    def connect(self, context: zmq.Context) -> zmq.Socket:
+    def connect(self, context: zmq.SyncContext) -> zmq.SyncSocket:
         self.socket = context.socket(zmq.DEALER)
         self.socket.linger = 0
         self.socket.connect(self.endpoint)
@@ -63,26 +61,28 @@ class Worker:
     def receive(self) -> None:
         frames = self.socket.recv_multipart()
         kind = frames[0][1]
-        if kind == PONG:
+        if kind == FromRouter.PONG:
             return
         self.told.append(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
-        if kind == WELCOME:
-            (self.epoch,) = struct.unpack_from("<Q", frames[0], 2)
+        # A WELCOME's epoch, a task's job.
+        number = int.from_bytes(frames[0][2:10], "little")
+        if kind == FromRouter.WELCOME:
+            self.epoch = number
             self.ready.set()
-        elif kind == wire.LOCATE:
-            self._locate(*struct.unpack_from("<Q", frames[0], 2), frames[0][15:], frames[1])
-        elif kind == wire.SCORE:
-            self._score(*struct.unpack_from("<Q", frames[0], 2), frames[1])
+        elif kind == FromRouter.LOCATE:
+            self._locate(number, frames[0][15:], frames[1])
+        elif kind == FromRouter.SCORE:
+            self._score(number, frames[1])
 
     def beat(self) -> None:
         if self.epoch:
             self.progress += 1  # A worker that makes none counts as one that hangs.
-            self.socket.send(bytes([wire.VERSION, PING]) + struct.pack("<QIQ", self.epoch, 0, self.progress))
+            self.socket.send(bytes([VERSION, FromWorker.PING]) + struct.pack("<QIQ", self.epoch, 0, self.progress))
 
     def _fail(self, job: int, words: list[str]) -> None:
         status, code, message = words
         frame = struct.pack("<QQH", self.epoch, job, int(status)) + text(code) + text(message)
-        self.socket.send(bytes([wire.VERSION, FAIL]) + frame)
+        self.socket.send(bytes([VERSION, FromWorker.FAIL]) + frame)
 
     def _locate(self, job: int, wanted: bytes, picture: bytes) -> None:
         words = picture.decode("latin-1").split(" ", 1)
@@ -101,7 +101,7 @@ class Worker:
         pixels[:: 3 * SIDE * SIDE] = (marks.encode().ljust(crops, b"a"))[:crops]
         for _ in range(wanted[0]):
             head += bytes([crops]) + b"".join(boxes or [struct.pack("<iiii", 0, 0, 512, 512)])
-        self.socket.send_multipart([bytes([wire.VERSION, CROPS]) + head + TIMINGS, *[bytes(pixels)] * wanted[0]])
+        self.socket.send_multipart([bytes([VERSION, FromWorker.CROPS]) + head + TIMINGS, *[bytes(pixels)] * wanted[0]])
 
     def _score(self, job: int, crops: bytes) -> None:
         marks = crops[:: 3 * SIDE * SIDE]
@@ -113,13 +113,13 @@ class Worker:
             struct.pack("<fBB", self.logit + (mark - ord("a")) / 4, 2, 1) + bytes([mark, 255 - mark]) for mark in marks
         )
         head = struct.pack("<QQB", self.epoch, job, len(marks))
-        return self.socket.send(bytes([wire.VERSION, SCORE]) + head + answers + TIMINGS)
+        return self.socket.send(bytes([VERSION, FromWorker.SCORE]) + head + answers + TIMINGS)
 
 
 class Workers:
     """The workers of one service, in a thread of their own."""
 
-    def __init__(self, workers: list[Worker]):
+    def __init__(self, workers: list[Worker]) -> None:
         self._workers = workers
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -131,7 +131,7 @@ class Workers:
                 raise SystemExit(f"the router did not welcome the worker of {worker.model} within 20 s")
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end.set()
         self._thread.join(20)
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Checks the kinds in manifests of which Kubernetes itself has no schema, KEDA's and the Prometheus operator's:
+"""Checks the kinds in manifests of which Kubernetes itself has no schema, KEDA's and the Prometheus operator's.
 
     kinds.py MANIFESTS...
 
-By models that are made of their definitions (CRDs). Strictly: unknown fields are errors. Ends with status 1 if there is a
-problem.
+By models that are made of their definitions (CRDs). Strictly: unknown fields are errors. Ends with status 1 if there is
+a problem.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
@@ -21,7 +23,7 @@ MODELS = {
 }
 
 
-def unknown(given, known, path: str = ""):
+def unknown(given: Any, known: Any, path: str = "") -> Iterator[str]:
     """The paths of what the model passed over."""
     if isinstance(given, dict) and isinstance(known, dict):
         for key, value in given.items():
@@ -30,11 +32,11 @@ def unknown(given, known, path: str = ""):
             else:
                 yield f"{path}.{key}"
     elif isinstance(given, list) and isinstance(known, list):
-        for index, (value, other) in enumerate(zip(given, known)):
+        for index, (value, other) in enumerate(zip(given, known, strict=False)):
             yield from unknown(value, other, f"{path}[{index}]")
 
 
-def problems(document: dict):
+def problems(document: dict[str, Any]) -> Iterator[str]:
     model = MODELS.get((document["apiVersion"], document["kind"]))
     if not model:
         return

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Keeps a router busy for some seconds and tells as JSON how it answered:
+"""Keeps a router busy for some seconds and tells as JSON how it answered.
 
     load.py ENDPOINT KEYS IMAGE SECONDS IN_FLIGHT [--durable]
 
-A client as others would write it: pyzmq, a DEALER, the folder of keys with router.public and client.secret. With --durable
-jobs are durable, with an idempotency key each, and one that has no answer after some seconds is sent again, as the router
-may have died. SIGTERM ends the seconds early. Ends with status 1 unless every job was answered, and each with 200.
+A client as others would write it: pyzmq, a DEALER, the folder of keys with router.public and client.secret. With
+--durable jobs are durable, with an idempotency key each, and one that has no answer after some seconds is sent again,
+as the router may have died. SIGTERM ends the seconds early. Ends with status 1 unless every job was answered, and each
+with 200.
 """
 
 import argparse
@@ -17,22 +18,11 @@ import time
 import uuid
 from pathlib import Path
 
-import zmq
+from support.client import Client, Document, curve
+from support.load import percentile
 
 PATIENCE = 30  # seconds that an answer may take
 AGAIN = 5  # seconds after which a durable job is sent again
-
-
-def connect(endpoint: str, keys: Path) -> zmq.Socket:
-    socket = zmq.Context.instance().socket(zmq.DEALER)
-    socket.linger = 0
-    secret = (keys / "client.secret").read_text().strip().encode()
-    socket.curve_serverkey = (keys / "router.public").read_text().strip().encode()
-    socket.curve_publickey, socket.curve_secretkey = zmq.curve_public(secret), secret
-    # Or a router that died without a word is waited for as long as TCP would, and one whose machine has gone is dialled so.
-    socket.heartbeat_ivl, socket.heartbeat_timeout, socket.connect_timeout = 1000, 3000, 3000
-    socket.connect(endpoint)
-    return socket
 
 
 def main() -> int:
@@ -42,18 +32,22 @@ def main() -> int:
     parser.add_argument("--durable", action="store_true")
     options = parser.parse_args()
     picture = options.image.read_bytes()
-    socket = connect(options.endpoint, options.keys)
-    statuses, latencies, again = collections.Counter(), [], 0
+    # Or a router that died without a word is waited for as long as TCP would, and one that is gone is dialled so.
+    heartbeats = {"heartbeat_ivl": 1000, "heartbeat_timeout": 3000, "connect_timeout": 3000}
+    client = Client(options.endpoint, **heartbeats, **curve(options.keys, "client"))
+    statuses: collections.Counter[int] = collections.Counter()
+    latencies: list[float] = []
+    again = 0
     # When each was sent for the first and for the last time.
     pending: dict[str, list[float]] = {}
 
     def send(name: str) -> None:
-        header = {"verb": "classify", "id": name, "budget_ms": PATIENCE * 1000, "require": "all"}
+        header: Document = {"verb": "classify", "id": name, "budget_ms": PATIENCE * 1000, "require": "all"}
         if options.durable:
             header |= {"durable": True, "idempotency_key": name}
-        socket.send_multipart([b"BIFRONS1", json.dumps(header).encode(), picture])
+        client.send(header, picture)
 
-    def end(*_) -> None:
+    def end(*_: object) -> None:
         options.seconds = 0
 
     signal.signal(signal.SIGTERM, end)
@@ -71,19 +65,18 @@ def main() -> int:
                 times[1] = now
                 again += 1
                 send(name)
-        if not socket.poll(200):
+        if not (reply := client.receive(0.2)):
             continue
-        result = json.loads(socket.recv_multipart()[-1])
+        result = json.loads(reply[1])
         if options.durable and result["status"] == 503 and result["id"] in pending:
             # The router is back before its workers are.
             pending[result["id"]][1] = time.monotonic() - AGAIN + 0.5
             continue
         # Who sent a job twice may get its result twice.
-        if times := pending.pop(result["id"], None):
+        if result["id"] in pending:
             statuses[result["status"]] += 1
-            latencies.append(1000 * (time.monotonic() - times[0]))
+            latencies.append(1000 * (time.monotonic() - pending.pop(result["id"])[0]))
     answered = sum(statuses.values())
-    latencies.sort()
     print(
         json.dumps(
             {
@@ -92,7 +85,7 @@ def main() -> int:
                 "sent again": again,
                 "statuses": statuses,
                 "per_second": round(answered / (time.monotonic() - beginning), 1),
-                "p99_ms": round(latencies[int(len(latencies) * 0.99)]) if latencies else None,
+                "p99_ms": round(percentile(latencies, 99)) if latencies else None,
             }
         )
     )

@@ -9,20 +9,20 @@ run is listed with the reason. PROGRAMS names another folder of programs, IMAGE 
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pages
-from pages import ROOT, Step
+from pages import Step
+from support.images import portrait
+from support.processes import Process
+from support.programs import ROOT, built
+from support.waiting import wait_for
 
-PROGRAMS = Path(os.environ.get("PROGRAMS", ROOT / ".build/release")).resolve()
 # Seconds: for a command, for a program to be ready (the first start compiles models), for its end.
 PATIENCE, START, END = 60, 90, 30
-PORTRAIT = Path(os.environ.get("IMAGE") or "/usr/share/matplotlib/mpl-data/sample_data/grace_hopper.jpg")
 PICTURES = (
     "grace_hopper.jpg",
     "face.jpg",
@@ -39,33 +39,26 @@ class Failure(Exception):
 
 def clone(folder: Path) -> None:
     """What a clone has, the built programs where the build puts them, and the pictures that are the reader's own."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    for name in pages.files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     (folder / ".build").mkdir()
-    (folder / ".build/release").symlink_to(PROGRAMS)
+    (folder / ".build/release").symlink_to(built())
+    image = Path(os.environ.get("IMAGE") or portrait())
     for name in PICTURES:
         (folder / name).parent.mkdir(exist_ok=True)
         # What a file is called does not matter to the service.
-        shutil.copy2(PORTRAIT, folder / name)
+        shutil.copy2(image, folder / name)
 
 
 class Scene:
     """Commands one after the other, with what they have assigned, and programs in the background."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.assignments: list[str] = []
         self.found: dict[str, str] = {}
-        self.programs: list[tuple[str, subprocess.Popen, Path]] = []
+        self.programs: list[tuple[str, Process]] = []
         # Debian's own Python, and nothing of whoever runs this but the way to the packages.
         way = re.compile(r"PIP_.*|SSL_CERT_.*|.*_proxy", re.IGNORECASE)
         self.environment = {name: value for name, value in os.environ.items() if way.fullmatch(name)} | {
@@ -120,37 +113,31 @@ class Scene:
             self.assignments[-1] = f"{name}={value}"
 
     def start(self, step: Step, script: str) -> None:
-        log = self.folder / f"background-{len(self.programs)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["/bin/bash", "-c", script],
-                cwd=self.folder / step.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.programs.append((str(step.what), process, log))
-        end = time.monotonic() + START
-        while not re.search(step.ready, log.read_text(errors="replace")):
-            if process.poll() is not None or time.monotonic() > end:
-                said = log.read_text(errors="replace")
-                raise Failure(f"'{step.what}' of {step.page} was not ready and said:\n{said}")
-            time.sleep(0.05)
+        name = f"background-{len(self.programs)}"
+        words, folder = ["/bin/bash", "-c", script], self.folder / step.folder
+        process = Process(name, words, self.folder, cwd=folder, environment=self.environment, leads=True)
+        process.start()
+        self.programs.append((str(step.what), process))
+
+        def is_ready() -> bool:
+            if not process.is_running():
+                raise Failure(f"'{step.what}' of {step.page} ended and said:\n{process.said()}")
+            return re.search(step.ready, process.said()) is not None
+
+        try:
+            wait_for(is_ready, step.ready, START)
+        except TimeoutError as late:
+            raise Failure(f"'{step.what}' of {step.page} was not ready and said:\n{process.said()}") from late
 
     def close(self) -> None:
         """Ends the programs as ctrl-C and service managers do, the last one first."""
         late = []
-        for what, process, log in reversed(self.programs):
-            process.send_signal(signal.SIGTERM)
-            try:
-                if process.wait(END) != 0:
-                    said = log.read_text(errors="replace")
-                    late.append(f"'{what}' ended with {process.returncode} and said:\n{said}")
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+        for what, process in reversed(self.programs):
+            status = process.end(END)
+            if status is None:
                 late.append(f"'{what}' did not end within {END} s")
+            elif status != 0:
+                late.append(f"'{what}' ended with {status} and said:\n{process.said()}")
         if late:
             raise Failure("\n".join(late))
 

@@ -2,10 +2,10 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.programs import ROOT
 
 # Words that begin a command. A block in sh or bash is all commands.
 PROGRAMS = re.compile(
@@ -23,19 +23,18 @@ class Command:
     text: str
 
 
+def files(*patterns: str) -> list[str]:
+    """What is in the repository, or would be with the next commit."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return sorted(name for name in set(listed.split("\0")) if (ROOT / name).is_file())
+
+
 def pages() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    names = set(listed.stdout.split("\0")) - {"", "CHANGELOG.md"}
-    return sorted(name for name in names if (ROOT / name).is_file())
+    return [name for name in files("*.md") if name != "CHANGELOG.md"]
 
 
-def blocks(text: str):
+def blocks(text: str) -> Iterator[tuple[int, str, str]]:
     """Each line of code: its number, the language of its block, the line."""
     language = None
     for number, line in enumerate(text.split("\n"), 1):
@@ -230,7 +229,7 @@ NOT_RUN = [
 
 
 def reason(command: Command) -> str | None:
-    """Why a command is not run; nil if it should be."""
+    """Why a command is not run; None if it should be."""
     for page, text, why in NOT_RUN:
         if re.fullmatch(page, command.page) and re.match(text, command.text):
             return why
@@ -250,16 +249,14 @@ def problems() -> list[str]:
         for command in printed
         if (command.page, command.text) not in run and reason(command) is None
     ]
-    known = {(command.page, command.text) for command in printed}
-    known |= {(page, number) for page in pages() for number in range(len(python_blocks(page)))}
+    python = {(page, number) for page in pages() for number in range(len(python_blocks(page)))}
+    known = {(command.page, command.text) for command in printed} | python
     found += [
         f"{page} does not print '{what}' any more; take it out of Tests/Documentation/pages.py"
         for page, what in sorted(run - known, key=str)
     ]
     found += [
-        f"{page}: nobody runs the block of Python {number}"
-        for page, number in sorted(((page, number) for page, number in known if isinstance(number, int)), key=str)
-        if (page, number) not in run and page != README
+        f"{page}: nobody runs the block of Python {number}" for page, number in sorted(python - run) if page != README
     ]
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for command in printed:

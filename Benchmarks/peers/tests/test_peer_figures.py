@@ -3,8 +3,8 @@
 import pytest
 
 from figures import Measurement, Rounds, Spread, median_ms, rate, ratio, spread, tail
-from loads import percentile
 from promises import promises
+from support.load import percentile
 
 
 def measured(

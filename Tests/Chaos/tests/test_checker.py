@@ -6,8 +6,9 @@ import pytest
 
 import checker
 import pictures
-from hands import Hand, Life, assign
+from hands import Hand, assign
 from history import Answered, Ended, Lost, Sent
+from support.processes import Life
 from wire import Task
 
 JOB = 17
@@ -100,7 +101,7 @@ def test_the_answer_of_a_single_model_where_the_other_one_belongs_is_a_violation
 
 
 def hand(handed, closed=math.inf, died=math.inf, job=JOB, killer=None, opened=0.5, request=REQUEST, attempt=1):
-    """A connection on which a task came, and whose process began with it; of the step that its worker's is: see `given`."""
+    """A connection on which a task came, and whose process began with it; of its worker's step: see `given`."""
     made = Hand(opened, closed, Life(opened - 0.1, died, killer), {request: job})
     made.take(Task(request << 4, attempt, True), handed)
     return made
@@ -359,7 +360,8 @@ def test_a_verdict_is_of_workers_that_had_the_job():
     assert violations(sent(), verdict(), hands=had_it["locator"] | had_it["alpha"] | had_it["beta"]) == []
     assert "cut by locator-0, which never" in violations(sent(), verdict(), hands=had_it["alpha"] | had_it["beta"])[0]
     assert "a score of beta" in violations(sent(), verdict(), hands=had_it["locator"] | had_it["alpha"])[0]
-    other = {(1, "locator-1"): some for some in had_it["locator"].values()} | had_it["alpha"] | had_it["beta"]
+    (some,) = had_it["locator"].values()
+    other = {(1, "locator-1"): some} | had_it["alpha"] | had_it["beta"]
     assert "cut by locator-0, which never" in violations(sent(), verdict(), hands=other)[0]
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -14,10 +13,13 @@ import pytest
 import zmq
 
 import pictures
-import scanner
-from cluster import ROOT, Cluster, Process
+import support.client
+from support import zmtp
+from support.cluster import Cluster
+from support.processes import Process
+from support.programs import built
 
-BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/debug"))
+BINARIES = built("debug")
 PATIENCE = 20.0
 JOBS = 40
 # Sends so many jobs and stays.
@@ -33,21 +35,15 @@ time.sleep(600)
 """
 
 
-class Client:
+class Client(support.client.Client):
     """One connection. Its endpoint is dialled once, so that who is put out stays out."""
 
     def __init__(self, endpoint: str, **options):
-        self.context = zmq.Context()
-        self.socket = self.context.socket(options.pop("kind", zmq.DEALER))
-        self.socket.linger, self.socket.reconnect_ivl = 0, options.pop("reconnect_ivl", -1)
-        for name, value in options.items():
-            setattr(self.socket, name, value)
-        self.socket.connect(endpoint)
+        super().__init__(endpoint, options.pop("kind", zmq.DEALER), **{"reconnect_ivl": -1} | options)
 
     def send(self, number: int, image: bytes | None = None, **header) -> None:
-        header = {"verb": "classify", "id": f"id-{number}", "budget_ms": 60_000} | header
-        words = [b"BIFRONS1", json.dumps(header).encode(), *([] if image is None else [image])]
-        self.socket.send_multipart(words if self.socket.type == zmq.REQ else [b"%d" % number, b"", *words])
+        frames = support.client.request({"verb": "classify", "id": f"id-{number}", "budget_ms": 60_000} | header, image)
+        self.socket.send_multipart(frames if self.socket.type == zmq.REQ else [b"%d" % number, b"", *frames])
 
     def receive(self, seconds: float = PATIENCE) -> dict | None:
         return json.loads(self.socket.recv_multipart()[-1]) if self.socket.poll(seconds * 1000) else None
@@ -55,9 +51,6 @@ class Client:
     def ask(self, verb: str, **header) -> dict | None:
         self.send(0, verb=verb, **header)
         return self.receive()
-
-    def close(self) -> None:
-        self.context.destroy(0)
 
 
 class Service:
@@ -67,8 +60,7 @@ class Service:
         self.curve = curve or {}
         pictures.write_models(folder / "models")
         self.cluster = Cluster(folder, folder / "models", "--worker-wait=60s", *options, binaries=BINARIES)
-        for pool in pictures.POOLS:
-            self.cluster.add_worker(pool, f"{pool}-0")
+        self.cluster.add_workers(pictures.POOLS, 1)
         self.clients: list[Client] = []
         self.cluster.router.start()
         # The router may not listen yet.
@@ -245,15 +237,15 @@ def test_the_newer_of_two_clients_with_one_routing_id_takes_over(serve):
     assert newer.receive(0.5) is None
 
 
-PING = b'\x01\x08BIFRONS1\x00\x0f{"verb":"ping"}'
+PING = zmtp.message(b"BIFRONS1", b'{"verb":"ping"}')
 
 
 def raw_client(endpoint: str, routing_id: bytes) -> socket.socket:
     """A connection that has said who it is, byte by byte, and has had an answer to a ping."""
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    peer = socket.create_connection((host, int(port)), timeout=PATIENCE)
-    ready = scanner.READY[2:] + b"\x08Identity" + struct.pack(">I", len(routing_id)) + routing_id
-    peer.sendall(scanner.GREETING + struct.pack("BB", 4, len(ready)) + ready)
+    peer = zmtp.connect(endpoint)
+    peer.settimeout(PATIENCE)
+    ready = zmtp.READY + b"\x08Identity" + struct.pack(">I", len(routing_id)) + routing_id
+    peer.sendall(zmtp.GREETING + zmtp.frame(4, ready))
     read_until(peer, b"Identity")
     peer.sendall(PING)
     read_until(peer, b'"status":200')
@@ -287,7 +279,7 @@ def test_displaced_connections_that_go_on_and_are_reset_leave_the_router_alive(s
 def test_with_keys_the_first_of_two_clients_with_one_routing_id_stays(serve, tmp_path):
     keys = tmp_path / "keys"
     subprocess.run([str(BINARIES / "bifrons"), "keygen", str(keys)], check=True, capture_output=True)
-    service = serve(f"--keys={keys}", curve=curve(keys))
+    service = serve(f"--keys={keys}", curve=support.client.curve(keys, "operator"))
     first = service.client(routing_id=b"twin")
     assert first.ask("ping")["status"] == 200
     second = service.client(routing_id=b"twin")
@@ -305,9 +297,3 @@ def test_with_keys_the_first_of_two_clients_with_one_routing_id_stays(serve, tmp
         third.close()
         assert time.monotonic() < end
     assert answer["status"] == 200
-
-
-def curve(keys: Path) -> dict[str, bytes]:
-    """The socket options of an operator."""
-    public, secret = ((keys / name).read_bytes().strip() for name in ("router.public", "operator.secret"))
-    return {"curve_serverkey": public, "curve_secretkey": secret, "curve_publickey": zmq.curve_public(secret)}

@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 
 from PIL import Image
@@ -16,7 +17,7 @@ def test_pictures_differ_and_so_do_most_answers():
     assert len({pictures.digest(job) for job in range(1000)}) == 1000
     for models in pictures.MERGE:
         answers = [pictures.probability(job, models) for job in range(1000)]
-        alike = sum(abs(left - right) < 0.002 for left, right in zip(answers, answers[1:]))
+        alike = sum(abs(left - right) < 0.002 for left, right in itertools.pairwise(answers))
         assert alike < 20
 
 

@@ -1,25 +1,21 @@
-"""One picture that kills each locator, or each worker of a model that its crops meet, among good ones: with the real router
-and workers.
-"""
+"""One picture that kills each locator, or each worker of its crops, among good ones: with the real programs."""
 
 import json
-import os
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
-import zmq
 
 import checker
 import hands
 import history
 import network
 import pictures
-from cluster import ROOT, Cluster
 from poison import Poison
+from support.client import Client
+from support.cluster import Cluster
+from support.programs import built
 
-BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/debug"))
 WORKERS = 2
 GOOD = 200
 FIRST = 1000
@@ -30,7 +26,7 @@ PATIENCE = 40.0
 def test_only_the_culprit_is_convicted(tmp_path, killed):
     pictures.write_models(tmp_path / "models")
     # Those that come while all workers of a pool lie there wait, too.
-    cluster = Cluster(tmp_path, tmp_path / "models", "--worker-wait=20s", binaries=BINARIES)
+    cluster = Cluster(tmp_path, tmp_path / "models", "--worker-wait=20s", binaries=built("debug"))
     poison = Poison(cluster.endpoint, tmp_path / "history", cluster.workers, lambda: 1)
     switchboard = network.Switchboard()
     links = {}
@@ -41,20 +37,18 @@ def test_only_the_culprit_is_convicted(tmp_path, killed):
             links[name], port = switchboard.link(cluster.worker_port)
             links[name].before, links[name].pictures = partial(poison.meets, name), of_requests
             cluster.add_worker(pool, name, f"127.0.0.1:{port}", "--max-batch=8")
-    context = zmq.Context()
+    client = Client(cluster.endpoint)
     try:
         cluster.start()
         cluster.wait_until_served(WORKERS)
-        client = context.socket(zmq.DEALER)
-        client.connect(cluster.endpoint)
         for number in range(GOOD):
             if number == GOOD // 2:
                 poison.send([name for name in cluster.workers if pictures.pool_of(name) == killed])
-            header = json.dumps({"verb": "classify", "budget_ms": 30_000, "require": "all"}).encode()
-            client.send_multipart([b"%d" % number, b"", b"BIFRONS1", header, pictures.picture(FIRST + number)])
+            header = {"verb": "classify", "budget_ms": 30_000, "require": "all"}
+            client.send(header, pictures.picture(FIRST + number))
         statuses = receive(client, poison, cluster)
     finally:
-        context.destroy(0)
+        client.close()
         cluster.end()
     assert {number: status for number, status in statuses.items() if status != 200} == {} and len(statuses) == GOOD
     poison.end()
@@ -70,14 +64,13 @@ def test_only_the_culprit_is_convicted(tmp_path, killed):
     assert [pictures.pool_of(name) for name, _ in deaths] == [killed] * 2 and len({job for _, job in deaths}) == 1
 
 
-def receive(client: zmq.Socket, poison: Poison, cluster: Cluster) -> dict[int, int]:
+def receive(client: Client, poison: Poison, cluster: Cluster) -> dict[int, int]:
     """The status of each good picture. Workers that fell are started again, as `bifrons up` does."""
     statuses: dict[int, int] = {}
     end = time.monotonic() + PATIENCE
     while (len(statuses) < GOOD or poison.is_at_work()) and time.monotonic() < end:
-        if client.poll(20):
-            frames = client.recv_multipart()
-            statuses[int(frames[0])] = json.loads(frames[-1])["status"]
+        if reply := client.receive(0.02):
+            statuses[reply[0]] = json.loads(reply[1])["status"]
         while not poison.fallen.empty():
             name, _ = poison.fallen.get()
             cluster.workers[name].wait(10)

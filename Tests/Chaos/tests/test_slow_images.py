@@ -2,15 +2,12 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import slow_images
-from cluster import ROOT
-from load import Answer, Outcome
-
-BINARIES = Path(os.environ.get("BIFRONS_BINARIES", ROOT / ".build/release"))
+from support.load import Answer, Outcome
+from support.programs import MODELS, built
 
 
 def outcome(seconds: float, *statuses: int) -> Outcome:
@@ -47,5 +44,5 @@ def test_promises_that_are_not_kept(changes, what):
 
 @pytest.mark.skipif("BIFRONS_SLOW_IMAGES" not in os.environ, reason="takes an idle machine, jpegtran and `make build`")
 def test_small_pictures_beside_slow_ones(tmp_path):
-    measured = slow_images.SlowImages(tmp_path, ROOT / "Models", BINARIES, seconds=12).measure()
+    measured = slow_images.SlowImages(tmp_path, MODELS, built(), seconds=12).measure()
     assert [promise for is_kept, promise in slow_images.promises(measured) if not is_kept] == []

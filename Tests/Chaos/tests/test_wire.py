@@ -41,7 +41,9 @@ def test_tasks_are_told_before_what_comes_with_them_however_the_bytes_are_cut(si
     tasks = [Task(384, 1, True), Task(385, 1, False), Task(386, 2, False), Task(400, 2, True)]
     crops = bytes(192)
     behind = [image, crops, crops, b"x"]
-    assert watched(stream, size) == [entry for task, data in zip(tasks, behind) for entry in (task, (task, data))]
+    assert watched(stream, size) == [
+        entry for task, data in zip(tasks, behind, strict=True) for entry in (task, (task, data))
+    ]
     assert [(task.request, task.step) for task in tasks] == [(24, 0), (24, 1), (24, 2), (25, 0)]
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Answers a cluster's questions for external metrics out of a Prometheus, as prometheus-adapter does:
+"""Answers a cluster's questions for external metrics out of a Prometheus, as prometheus-adapter does.
 
     external_metrics.py ADDRESS PORT CERTIFICATE KEY PROMETHEUS DOCUMENT
 
-The rule (externalRules) is the one that docs/deployment.md gives to its readers, DOCUMENT, read from there. It stands in for
-the adapter, which is not in Debian: of the external.metrics.k8s.io API it has the discovery and the values.
+The rule (externalRules) is the one that docs/deployment.md gives to its readers, DOCUMENT, read from there. It stands
+in for the adapter, which is not in Debian: of the external.metrics.k8s.io API it has the discovery and the values.
 """
 
 import json
@@ -16,26 +16,27 @@ import urllib.request
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 GROUP = "external.metrics.k8s.io/v1beta1"
 
 
-def rule_of(document: str) -> dict:
+def rule_of(document: str) -> dict[str, Any]:
     for block in re.findall(r"```yaml\n(.*?)```", document, re.DOTALL):
         content = yaml.safe_load(block)
         if "externalRules" in content:
-            return content["externalRules"][0]
+            return dict(content["externalRules"][0])
     raise SystemExit("external_metrics: the document has no block of YAML with externalRules")
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    rule: dict
+    rule: dict[str, Any]
     prometheus: str
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         url = urllib.parse.urlsplit(self.path)
         name = self.rule["name"]["as"]
         if url.path == f"/apis/{GROUP}":
@@ -77,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404}, 404)
 
-    def answer(self, content: dict, status: int = 200):
+    def answer(self, content: dict[str, Any], status: int = 200) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -85,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 

@@ -2,9 +2,9 @@
 """Runs the production overlay of Kubernetes for real, on the two nodes that `cluster` makes of this machine.
 
 Three routers, workers that autoscalers add by the depth of the queues as Prometheus tells it, a gateway. Under load all
-workers, gateways and routers are replaced, workers are scaled to zero and back, and a node is cut off. Every job must be
-answered with 200. Needs root, a Docker engine, the images of scripts/deploy-test-images, and debian:bookworm-slim. Takes
-what is left away when it ends.
+workers, gateways and routers are replaced, workers are scaled to zero and back, and a node is cut off. Every job must
+be answered with 200. Needs root, a Docker engine, the images of scripts/deploy-test-images, and debian:bookworm-slim.
+Takes what is left away when it ends.
 """
 
 import argparse
@@ -18,12 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from support.programs import ROOT
+from support.waiting import wait_for
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
 VERSION = "deploy-test"
 CONTROL = "10.88.1.1"
 PROMETHEUS_PORT, METRICS_PORT = 9090, 8443
@@ -41,27 +45,24 @@ def step(what: str) -> None:
     print(f"\n== {what} ({time.monotonic() - BEGINNING:.0f} s)", flush=True)
 
 
-def wait_until(what: str, seconds: float, is_so) -> None:
+def wait_until(what: str, seconds: float, is_so: Callable[[], object]) -> None:
     """Tells how long it took."""
     begin = time.monotonic()
-    while not is_so():
-        if time.monotonic() > begin + seconds:
-            raise Failure(f"not seen within {seconds:.0f} s: {what}")
-        time.sleep(0.3)
+    wait_for(is_so, what, seconds, pause=0.3)
     print(f"{what}: after {time.monotonic() - begin:.0f} s", flush=True)
 
 
 class Cluster:
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def command(self, verb: str, *arguments) -> list[str]:
+    def command(self, verb: str, *arguments: object) -> list[str]:
         return [str(HERE / "cluster"), verb, str(self.folder), *map(str, arguments)]
 
-    def do(self, verb: str, *arguments) -> None:
+    def do(self, verb: str, *arguments: object) -> None:
         subprocess.run(self.command(verb, *arguments), check=True)
 
-    def kubectl(self, *arguments, content: str | None = None, namespace: str = "bifrons") -> str:
+    def kubectl(self, *arguments: str, content: str | None = None, namespace: str = "bifrons") -> str:
         # What is of another version than this kubectl knows the server checks alone.
         if arguments[0] == "apply":
             arguments = (*arguments, "--validate=false", "--filename=-")
@@ -73,16 +74,17 @@ class Cluster:
             stdout=subprocess.PIPE,
         ).stdout
 
-    def get(self, *what: str) -> dict:
-        return json.loads(self.kubectl("get", *what, "--output=json"))
+    def get(self, *what: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.kubectl("get", *what, "--output=json"))
+        return document
 
-    def start(self, *words, **options) -> subprocess.Popen:
+    def start(self, *words: object, **options: Any) -> subprocess.Popen[Any]:
         """A process beside the control plane."""
         return subprocess.Popen(self.command("run", *words), **options)
 
 
 class Test:
-    def __init__(self, folder: Path, picture: Path):
+    def __init__(self, folder: Path, picture: Path) -> None:
         self.folder, self.picture = folder, picture
         self.cluster = Cluster(folder / "cluster")
         self.token = secrets.token_hex(32)
@@ -91,7 +93,7 @@ class Test:
     # What is asked
 
     def ready(self, kind: str, name: str) -> int:
-        return self.cluster.get(kind, name)["status"].get("readyReplicas", 0)
+        return int(self.cluster.get(kind, name)["status"].get("readyReplicas", 0))
 
     def workers(self) -> list[int]:
         return [self.ready("deployment", f"{model}-worker") for model in MODELS]
@@ -110,7 +112,7 @@ class Test:
     # Load
 
     @contextlib.contextmanager
-    def load(self, address: str, *options: str, in_flight: int = 32):
+    def load(self, address: str, *options: str, in_flight: int = 32) -> Iterator[None]:
         """Jobs by pyzmq while the body runs, and until each has its answer, which must be 200."""
         process = self.cluster.start(
             ROOT / ".venv-test/bin/python",
@@ -135,7 +137,7 @@ class Test:
             raise Failure("not every job was answered with 200")
 
     @contextlib.contextmanager
-    def requests(self, address: str):
+    def requests(self, address: str) -> Iterator[None]:
         """Requests by HTTP, one after the other and each on a connection of its own, while the body runs."""
         # A signal waits for the request in hand.
         script = """trap 'end=1' TERM
@@ -443,7 +445,7 @@ def main() -> int:
         test.run()
         has_failed = False
         step("end")
-    except (Failure, subprocess.SubprocessError) as error:
+    except (Failure, TimeoutError, subprocess.SubprocessError) as error:
         test.look()
         print(f"deploy-test-kubernetes: {error}", file=sys.stderr)
     finally:

@@ -1,4 +1,4 @@
-"""What the attacks have in common: plain ZMTP 3.0 by hand, because libzmq itself neither misbehaves nor falls silent."""
+"""Plain ZMTP 3.0 by hand, because libzmq itself neither misbehaves nor falls silent."""
 
 import socket
 
@@ -13,15 +13,18 @@ def frame(flags: int, content: bytes) -> bytes:
     return bytes([flags | 2]) + len(content).to_bytes(8, "big") + content
 
 
-# A DEALER's part in the handshake.
-HANDSHAKE = GREETING + frame(4, b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER")
+# What a DEALER says of itself, and its part in the handshake.
+READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+HANDSHAKE = GREETING + frame(4, READY)
 
 
 def message(*frames: bytes) -> bytes:
+    """The frames of a message."""
     return b"".join(frame(MORE, content) for content in frames[:-1]) + frame(0, frames[-1])
 
 
 def connect(endpoint: str) -> socket.socket:
+    """A connection with an endpoint (tcp or ipc) on which nothing was said."""
     transport, _, address = endpoint.partition("://")
     if transport == "tcp":
         host, _, port = address.rpartition(":")
@@ -43,10 +46,3 @@ def dealer(endpoint: str, patience: float = 20) -> socket.socket:
             raise ConnectionResetError("the connection ended within the handshake")
         received += data
     return peer
-
-
-def resident_mib(pid: str) -> float:
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit(f"there is no process {pid}")

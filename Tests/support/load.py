@@ -1,20 +1,25 @@
-"""An open load: jobs leave when their time has come, whether answers come or not."""
+"""Load: so many jobs in flight, or so many a second whether answers come or not."""
 
 import json
+import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import zmq
+from support.client import Client, Document, request
 
-MAGIC = b"BIFRONS1"
 # Between two looks for what is due and what has come: one that wakes at each answer takes from the workers' processors.
 PACE_SECONDS = 0.005
+# Enough for all cores to have work.
+ALWAYS_ENOUGH = 32
 
 
 @dataclass
 class Job:
+    """What is in flight, or is to be sent again."""
+
     sent: float
-    header: bytes
+    frames: list[bytes]
     refusals: int = 0
 
 
@@ -31,43 +36,49 @@ class Answer:
 
 @dataclass
 class Outcome:
+    """What came of a load."""
+
     answers: list[Answer] = field(default_factory=list)
     unanswered: int = 0
 
     def count(self, *statuses: int) -> int:
+        """How many answers have one of these statuses."""
         return sum(answer.status in statuses for answer in self.answers)
+
+    def seconds(self, percent: float) -> float:
+        """The percentile of the answers' times."""
+        return percentile([answer.seconds for answer in self.answers], percent)
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The smallest value that so many percent do not exceed."""
+    """The smallest value that so many percent do not exceed; not a number without values."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else float("nan")
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else math.nan
 
 
-class Load:
-    """One DEALER. Whatever is refused with 429 is sent again when it was told to, if `obeys`."""
+class Load(Client):
+    """One client that sends images in turn.
 
-    def __init__(self, endpoint: str, pictures: list[bytes], budget_ms: int = 5000, obeys: bool = False):
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger, self._socket.sndhwm, self._socket.rcvhwm = 0, 0, 0
-        self._socket.connect(endpoint)
-        self._pictures = pictures
-        self._header = {"verb": "classify", "budget_ms": budget_ms}
-        self._header_bytes = json.dumps(self._header).encode()
+    Args:
+        endpoint: the router's endpoint for clients.
+        images: what is sent.
+        budget_ms: each job's.
+        obeys: whether what is refused with 429 is sent again when it was told to.
+    """
+
+    def __init__(self, endpoint: str, images: list[bytes], budget_ms: int = 5000, obeys: bool = False) -> None:
+        super().__init__(endpoint, sndhwm=0, rcvhwm=0)
+        self._header: Document = {"verb": "classify", "budget_ms": budget_ms}
+        self._jobs = [request(self._header, image) for image in images]
         self._patience = budget_ms / 1000 + 5
         self._obeys = obeys
-        self._numbers = 0
-
-    def close(self) -> None:
-        self._context.destroy(0)
 
     def closed_loop(self, window: int, seconds: float) -> Outcome:
         """Keeps so many in flight."""
         return self._run(lambda elapsed, in_flight: window - in_flight if elapsed < seconds else None)
 
-    def at_rate(self, rate: float, seconds: float, during=lambda elapsed: None) -> Outcome:
-        """Sends so many a second; calls `during` all the time."""
+    def at_rate(self, rate: float, seconds: float, during: Callable[[float], object] = lambda elapsed: None) -> Outcome:
+        """Sends so many a second; calls `during` all the time, with the seconds since the start."""
         left = 0
 
         def due(elapsed: float, _: int) -> int | None:
@@ -79,11 +90,11 @@ class Load:
 
         return self._run(due)
 
-    def _run(self, due) -> Outcome:
+    def _run(self, due: Callable[[float, int], int | None]) -> Outcome:
         """`due` says how many jobs to send now, None when there will be no more."""
         # Read when all is over: on two cores what reads them is missing to the workers.
         replies: list[tuple[float, float, int, bytes]] = []
-        in_flight: dict[bytes, Job] = {}
+        in_flight: dict[int, Job] = {}
         later: list[tuple[float, Job]] = []
         start = last_event = time.monotonic()
         unanswered = 0
@@ -93,13 +104,13 @@ class Load:
             count = None if is_over else due(now - start, len(in_flight))
             is_over = is_over or count is None
             for _ in range(count or 0):
-                self._send(Job(now, self._header_bytes), in_flight)
+                self._submit(Job(now, self._jobs[self.requests % len(self._jobs)]), in_flight)
             if later:
                 ready = [job for turn, job in later if turn <= now]
                 later = [entry for entry in later if entry[0] > now]
                 for job in ready:
                     job.sent = now
-                    self._send(job, in_flight)
+                    self._submit(job, in_flight)
             if is_over and not in_flight and not later:
                 break
             time.sleep(PACE_SECONDS)
@@ -113,28 +124,41 @@ class Load:
                 break
         return Outcome([self._answer(start, *reply) for reply in replies], unanswered)
 
-    def _send(self, job: Job, in_flight: dict[bytes, Job]) -> None:
-        self._numbers += 1
-        number = b"%d" % self._numbers
-        in_flight[number] = job
-        picture = self._pictures[self._numbers % len(self._pictures)]
-        self._socket.send_multipart([number, b"", MAGIC, job.header, picture])
+    def _submit(self, job: Job, in_flight: dict[int, Job]) -> None:
+        in_flight[self.send_frames(job.frames)] = job
 
-    def _received(self, in_flight: dict[bytes, Job]):
-        while True:
-            try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            yield time.monotonic(), in_flight.pop(frames[0]), frames[-1]
+    def _received(self, in_flight: dict[int, Job]) -> Iterator[tuple[float, Job, bytes]]:
+        while reply := self.receive(0):
+            yield time.monotonic(), in_flight.pop(reply[0]), reply[1]
 
-    def _come_again(self, job: Job, result: dict, now: float, later: list[tuple[float, Job]]) -> None:
+    def _come_again(self, job: Job, result: Document, now: float, later: list[tuple[float, Job]]) -> None:
         if result["status"] == 429:
             job.refusals += 1
-            job.header = json.dumps(self._header | {"id": result["id"]}).encode()
+            job.frames = request(self._header | {"id": result["id"]}, job.frames[-1])
             later.append((now + result["retry_after_ms"] / 1000, job))
 
     @staticmethod
     def _answer(start: float, moment: float, seconds: float, refusals: int, text: bytes) -> Answer:
         result = json.loads(text)
         return Answer(result["status"], seconds, moment - start, refusals, result.get("total_ms", 0.0))
+
+
+def load_at(
+    endpoint: str,
+    images: list[bytes],
+    rate: float,
+    seconds: float,
+    budget_ms: int = 5000,
+    during: Callable[[float], object] = lambda elapsed: None,
+) -> Outcome:
+    """So many jobs a second, of a client of their own; see `Load`."""
+    with Load(endpoint, images, budget_ms) as load:
+        return load.at_rate(rate, seconds, during)
+
+
+def peak_rate(endpoint: str, images: list[bytes], seconds: float) -> float:
+    """Verdicts a second when there is always enough to do."""
+    with Load(endpoint, images) as load:
+        load.closed_loop(ALWAYS_ENOUGH, 2)
+        outcome = load.closed_loop(ALWAYS_ENOUGH, seconds)
+    return outcome.count(200) / max(answer.since_start for answer in outcome.answers)

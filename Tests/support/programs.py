@@ -1,0 +1,24 @@
+"""Where the repository and the built programs are, and the arguments of the tests that are programs themselves."""
+
+import argparse
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "Models"
+
+
+def built(configuration: str = "release") -> Path:
+    """The folder of the executables: the one that the environment's PROGRAMS names, or that of a build.
+
+    Args:
+        configuration: `debug` or `release`.
+    """
+    return Path(os.environ.get("PROGRAMS") or ROOT / ".build" / configuration).resolve()
+
+
+def argument_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser that shows a module's text as it stands, with the option that names the folder of the executables."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binaries", type=Path, default=built(), help="the folder of the executables")
+    return parser

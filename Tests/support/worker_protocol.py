@@ -1,0 +1,28 @@
+"""The numbers of the worker protocol, docs/protocol.md: what its messages begin with."""
+
+from enum import IntEnum
+
+VERSION = 4
+# A job's number is that of the request and, in so many of its lowest bits, of its step: 0 is the locator's.
+STEP_BITS = 4
+
+
+class FromWorker(IntEnum):
+    """The kinds of messages that workers send."""
+
+    HELLO = 1
+    SCORE = 2
+    FAIL = 3
+    PING = 4
+    CROPS = 8
+
+
+class FromRouter(IntEnum):
+    """The kinds of messages that routers send."""
+
+    WELCOME = 65
+    LOCATE = 66
+    PONG = 67
+    RESYNC = 68
+    BYE = 69
+    SCORE = 70
