@@ -3,24 +3,18 @@
 # which their packages go, and from where they are reached. Needs root.
 #
 # Who sources it has `folder`, where all of it is kept, and `self`, itself: called with `part FOLDER desk|a|b` it is the first
-# process of that one's namespaces, for which it calls `begin_desk` or `begin_host`.
+# process of that one's namespaces, for which it calls `begin_desk` or `begin_host`. It has sourced scripts/steps.sh before.
 
 # Hosts have engines of their own.
 readonly machine_engine=${DOCKER_HOST:-}
 unset DOCKER_HOST
 PATH=$PATH:/usr/sbin
 
+# shellcheck disable=SC2034 # Of scripts/steps.sh.
+logs=$folder
+
 declare -A number=([a]=1 [b]=2)
 cgroups=bifrons-$(stat --format %i "$folder")
-
-# await SECONDS WHAT COMMAND...: until it succeeds.
-await() {
-    local end=$((SECONDS + $1))
-    until "${@:3}" > /dev/null 2>&1; do
-        ((SECONDS < end)) || { echo "$(basename "$self"): not seen within $1 s: $2; see the logs in $folder" >&2; return 1; }
-        sleep 0.3
-    done
-}
 
 # ours COMMAND...: the Docker engine of this machine.
 ours() {
