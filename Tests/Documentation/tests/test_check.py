@@ -1,0 +1,49 @@
+"""What scripts/check says of the table from behaviour to file."""
+
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+
+import pytest
+
+from support.programs import ROOT
+
+loader = SourceFileLoader("check", str(ROOT / "scripts/check"))
+check = module_from_spec(spec_from_loader("check", loader))
+loader.exec_module(check)
+
+SWIFT = """
+// A struct Mentioned, and func mentioned.
+package struct Roster: Sendable {
+    @inline(__always) private(set) var size = 0
+    let call = Elsewhere.leastLoaded(of: 1)
+    mutating func drop(_ peer: Peer) {}
+}
+extension RouterCore {
+    func admit() {}
+}
+"""
+
+
+@pytest.mark.parametrize("symbol", ["Roster", "Roster.size", "Roster.drop", "RouterCore.admit"])
+def test_what_is_declared_is_found(symbol):
+    assert check.declares(SWIFT, ".swift", symbol)
+
+
+@pytest.mark.parametrize(
+    "symbol", ["Mentioned", "mentioned", "leastLoaded", "Roster.leastLoaded", "RouterCore", "Rost", "Other.drop"]
+)
+def test_what_is_only_mentioned_is_not(symbol):
+    assert not check.declares(SWIFT, ".swift", symbol)
+
+
+def test_the_check_names_what_is_wrong_and_where(tmp_path):
+    page = tmp_path / "page.md"
+    (tmp_path / "roster.py").write_text("class Roster:\n    def drop(self): ...\n# def gone\n")
+    rows = "| a | `Roster.drop` | `roster.py` |\n| b | `gone` | `roster.py` |\n| c | `Roster` | `other.py` |\n"
+    page.write_text(rows)
+    assert list(check.check_behaviours(page, tmp_path)) == [
+        "page.md has gone for 'b', which roster.py does not declare",
+        "page.md has Roster for 'c' in other.py, which does not exist",
+    ]
+    page.write_text("No table.\n")
+    assert list(check.check_behaviours(page, tmp_path)) == ["page.md has no table of behaviour, symbol and file"]
