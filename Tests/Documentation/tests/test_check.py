@@ -1,5 +1,6 @@
-"""What scripts/check says of the table from behaviour to file."""
+"""What scripts/check says of the table from behaviour to file, and of releases."""
 
+import shutil
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 
@@ -47,3 +48,14 @@ def test_the_check_names_what_is_wrong_and_where(tmp_path):
     ]
     page.write_text("No table.\n")
     assert list(check.check_behaviours(page, tmp_path)) == ["page.md has no table of behaviour, symbol and file"]
+
+
+def test_every_place_that_tells_another_release_is_named(tmp_path):
+    overlay = "Deploy/kubernetes/overlays/production/kustomization.yaml"
+    places = ["Sources/Gateway/Resources/openapi.json", "Deploy/Dockerfile", overlay, "CHANGELOG.md"]
+    for place in ["Sources/Shared/BifronsWire/Release.swift", *places]:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / place, tmp_path / place)
+    assert list(check.check_version(tmp_path)) == []
+    (tmp_path / "Sources/Shared/BifronsWire/Release.swift").write_text('static let version = "9.8.7"\n')
+    assert [problem.split()[0] for problem in check.check_version(tmp_path)] == places
