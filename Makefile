@@ -29,7 +29,7 @@ SOAK ?= .cache/soak
 # The output of make data-report. It contains copies of the images, so it is written where git ignores it
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo docs test test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
+.PHONY: help demo docs test build-tests test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
 .PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean bench-peers
 
 help: ## list the tasks
@@ -38,12 +38,12 @@ help: ## list the tasks
 demo: build engine ## build, start a cluster, classify IMAGE=path with it, stop it
 	@scripts/demo "$(IMAGE)"
 
-test: packages engine ## build with layering checked, run all tests
+test: build-tests ## build with layering checked, run all tests
+	@scripts/test
+
+build-tests: packages engine ## build what the tests need, with layering checked
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(layering)
-	swift test --skip-build --disable-xctest
-	.venv-test/bin/python -m pytest -q Tests/Chaos/tests Tests/Corpus Tests/Documentation/tests Benchmarks/peers/tests \
-		Models/training/tests --ignore Models/training/tests/with_torch
 
 docs: packages ## build the documentation of the Swift libraries into .build/documentation; a broken link is an error
 	swift build --target BifronsClient $(layering)

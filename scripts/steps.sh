@@ -1,5 +1,5 @@
-# Sourced by scripts that bring up a service and do one step after the other with it: headings, bounded waiting, an end
-# whatever happens, an image, keys, and load for the router.
+# Sourced by scripts that do one step after the other, mostly with a service that they bring up: headings, bounded waiting, an
+# end whatever happens, work beside other work, an image, keys, and load for the router.
 
 # Where logs are, for whoever reads that something was not seen.
 logs=
@@ -56,6 +56,48 @@ end_process() {
         sleep 0.1
     done
     wait "$1"
+}
+
+# What runs beside, and where it prints to.
+declare -A beside_pids=()
+beside_folder=
+
+# beside NAME COMMAND...: runs it while the script goes on; `result NAME` shows what it printed.
+beside() {
+    [[ -n $beside_folder ]] || beside_folder=$(mktemp -d)
+    # A process group of its own, in the same session: of another one the kernel may not compare priorities.
+    set -m
+    "${@:2}" > "$beside_folder/$1" 2>&1 < /dev/null &
+    set +m
+    beside_pids[$1]=$!
+}
+
+# result NAME...: waits for what runs beside and shows what it printed; fails if any of it failed.
+result() {
+    local name status failed=0
+    for name in "$@"; do
+        status=0
+        wait "${beside_pids[$name]}" || status=$?
+        unset "beside_pids[$name]"
+        printf '\n-- beside: %s (%d s)\n' "$name" "$SECONDS"
+        cat "$beside_folder/$name"
+        ((status == 0)) || { complain "$name failed with status $status" && failed=1; }
+    done
+    return "$failed"
+}
+
+# end_beside: shows the results that nobody asked for, and ends whatever still runs beside. For at_end.
+end_beside() {
+    local name
+    for name in "${!beside_pids[@]}"; do
+        if kill -TERM -- "-${beside_pids[$name]}" 2> /dev/null; then
+            wait "${beside_pids[$name]}" || true
+            complain "ended before it was done: $name"
+        else
+            result "$name" || true
+        fi
+    done
+    [[ -z $beside_folder ]] || rm -rf "$beside_folder"
 }
 
 # portrait: the file of Commander Grace Hopper, US Navy, 1984, which is in the public domain.
