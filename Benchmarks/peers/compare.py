@@ -65,7 +65,7 @@ class Comparison:
                 raise LoadError(f"{file} was measured with {name} {numbers[name]}, not {ours}: begin without --go-on")
         self.measurements = [Measurement(**row) for row in numbers["measurements"]]
         self.errors = numbers["errors"]
-        return numbers["rounds"]
+        return int(numbers["rounds"])
 
     def round(self, number: int) -> None:
         """Measures every system once. Each round begins with a different system."""
@@ -130,7 +130,8 @@ class Comparison:
             outcome = load(LONGER * length)
         if not outcome.answers:
             raise LoadError(
-                f"{started.system.name} gave no answer for {scene.name} in {LONGER * length} s: raise --seconds")
+                f"{started.system.name} gave no answer for {scene.name} in {LONGER * length} s: raise --seconds"
+            )
         measurement = Measurement(
             number,
             started.system.name,
@@ -157,13 +158,18 @@ class Comparison:
         rounds = Rounds(self.measurements)
         heading = (
             f"{machine}; rounds: {count}, of {self._seconds} s per load; medians (minimum to maximum); "
-            f"{len(self.errors)} errors; {', '.join(f'{name} {version}' for name, version in versions().items())}.")
+            f"{len(self.errors)} errors; {', '.join(f'{name} {version}' for name, version in versions().items())}."
+        )
         page = tables.page(rounds, self.chosen, self._scenes, heading)
         (out / "peers.md").write_text(page)
         chart.draw(rounds, self.chosen, self._scenes, out / "peers.svg")
         numbers = {
-            "machine": machine, "versions": versions(), "rounds": count, "seconds": self._seconds,
-            "images": {scene.name: len(scene.jpeg) for scene in self._scenes}, "errors": self.errors,
+            "machine": machine,
+            "versions": versions(),
+            "rounds": count,
+            "seconds": self._seconds,
+            "images": {scene.name: len(scene.jpeg) for scene in self._scenes},
+            "errors": self.errors,
             "measurements": [dataclasses.asdict(measurement) for measurement in self.measurements],
         }
         (out / "peers.json").write_text(json.dumps(numbers, indent=1) + "\n")
@@ -185,17 +191,22 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=5, help="duration of each load (default: %(default)s)")
     parser.add_argument(
-        "--warm-up", type=int, default=1, help="seconds of unmeasured load before each measured one (default: 1)")
+        "--warm-up", type=int, default=1, help="seconds of unmeasured load before each measured one (default: 1)"
+    )
     parser.add_argument(
-        "--precisions", type=lambda text: text.split(","), default=["f32", "int8"],
-        help="precisions in which Bifrons is measured, separated by commas (default: f32,int8)")
+        "--precisions",
+        type=lambda text: text.split(","),
+        default=["f32", "int8"],
+        help="precisions in which Bifrons is measured, separated by commas (default: f32,int8)",
+    )
     parser.add_argument(
-        "--systems", type=lambda text: text.split(","), help="systems to measure, separated by commas (default: all)")
-    parser.add_argument(
-        "--bin", type=Path, default=built(), help="folder of the Bifrons executables")
+        "--systems", type=lambda text: text.split(","), help="systems to measure, separated by commas (default: all)"
+    )
+    parser.add_argument("--bin", type=Path, default=built(), help="folder of the Bifrons executables")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers", help="folder for the results")
     parser.add_argument(
-        "--go-on", action="store_true", help="keep the rounds already in the results folder and add the missing ones")
+        "--go-on", action="store_true", help="keep the rounds already in the results folder and add the missing ones"
+    )
     given = parser.parse_args()
     names = [system.name for system in known(given.precisions)]
     if unknown := set(given.systems or ()).difference(names):

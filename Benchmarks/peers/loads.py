@@ -44,7 +44,8 @@ class HTTPInterface:
             return image, "image/jpeg"
         head = (
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{self._part}"; filename="image.jpg"\r\n'
-            "Content-Type: image/jpeg\r\n\r\n")
+            "Content-Type: image/jpeg\r\n\r\n"
+        )
         body = head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
         return body, f"multipart/form-data; boundary={BOUNDARY}"
 

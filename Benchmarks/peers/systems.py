@@ -92,7 +92,8 @@ class Running(Process):
             faces = len(interface.ask(scene.jpeg).get("faces", []))
             if self.system.finds_faces and faces != scene.faces:
                 raise LoadError(
-                    f"{self.system.name} over {name} finds {faces} faces in {scene.name}, which has {scene.faces}")
+                    f"{self.system.name} over {name} finds {faces} faces in {scene.name}, which has {scene.faces}"
+                )
 
     def wait_until_quiet(self) -> None:
         """Waits until the system has finished what the last load left behind. Raises `LoadError` on a timeout."""

@@ -3,8 +3,9 @@
 import argparse
 import json
 
-import compare
 import pytest
+
+import compare
 from figures import Measurement
 from loads import LoadError
 

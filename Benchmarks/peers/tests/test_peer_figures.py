@@ -35,11 +35,17 @@ def test_percentile_is_a_number_that_was_measured(count: int, percent: float, ex
 
 
 def test_ratio_is_taken_within_a_round_against_the_best_of_it():
-    rounds = Rounds([
-        measured(0, "ours", 30), measured(0, "a", 10), measured(0, "b", 20),
-        # In this round everything is half as fast, and the other peer is faster.
-        measured(1, "ours", 15), measured(1, "a", 12), measured(1, "b", 8),
-    ])
+    rounds = Rounds(
+        [
+            measured(0, "ours", 30),
+            measured(0, "a", 10),
+            measured(0, "b", 20),
+            # In this round everything is half as fast, and the other peer is faster.
+            measured(1, "ours", 15),
+            measured(1, "a", 12),
+            measured(1, "b", 8),
+        ]
+    )
     of = [rounds.of(name, "HTTP", "portrait", 32) for name in ("ours", "a", "b")]
     assert ratio(of[0], of[1:], rate, max) == Spread((1.5 + 1.25) / 2, 1.25, 1.5)
     assert ratio(of[0], of[1:], rate, min) == Spread((3 + 15 / 8) / 2, 15 / 8, 3)

@@ -1,12 +1,12 @@
 import CZeroMQ
 import Glibc
 
+// @unchecked: the pointer never changes, and libzmq serialises every use of a context itself (`zmq_ctx_t` is documented
+// as thread-safe).
 /// libzmq's context: its I/O threads and the namespace of its `inproc://` endpoints. Usually one per process.
 ///
 /// Every ``Socket`` keeps its context alive, so the context ends after its last socket. Ending waits until queued
 /// messages are sent, at most for the sockets' ``SocketOptions/linger`` (zero by default).
-// @unchecked: the pointer never changes, and libzmq serialises every use of a context itself (`zmq_ctx_t` is documented
-// as thread-safe).
 public final class Context: @unchecked Sendable {
     let raw: UnsafeMutableRawPointer
 

@@ -266,8 +266,8 @@ public final class Message {
     }
 }
 
-/// The payload of one frame, by reference. It outlives its ``Message``, and any thread may use it.
 // @unchecked: between init and deinit only libzmq's own reference count changes, and that is atomic.
+/// The payload of one frame, by reference. It outlives its ``Message``, and any thread may use it.
 public final class Frame: @unchecked Sendable {
     fileprivate let slot: UnsafeMutablePointer<zmq_msg_t>
 
