@@ -110,13 +110,13 @@ soak: build engine ## load a cluster for MINUTES=30 and check whether any proces
 	.venv-test/bin/python Tests/Chaos/soak.py --minutes $(MINUTES) --out $(SOAK)
 
 data-report: packages ## report what the images of DATA=folder reveal, as the page REPORT=file
-	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make data-report DATA=folder" >&2; exit 2; }
+	@[[ -n "$(DATA)" ]] || { echo "name the folder of images: make data-report DATA=folder" >&2; exit 2; }
 	@scripts/python-environment .venv-training Models/training/requirements.txt
 	$(training) -m bifrons_training.data_report --data "$(DATA)" --out "$(REPORT)" \
 		--findings Models/training/data_findings.json
 
 models: packages ## train and export the locator and the models from DATA=folder (two and a half hours)
-	@[[ -n "$(DATA)" ]] || { echo "name the folder of pictures: make models DATA=folder" >&2; exit 2; }
+	@[[ -n "$(DATA)" ]] || { echo "name the folder of images: make models DATA=folder" >&2; exit 2; }
 	scripts/python-environment .venv-training Models/training/requirements.txt
 	.venv-training/bin/python -m pytest -q Models/training/tests
 	$(training) -m bifrons_training.make_locator --data "$(DATA)"

@@ -112,8 +112,8 @@ private func decode(_ file: UnsafeRawBufferPointer) {
         bytes: 1 << 20, pixels: 1 << 20, scans: 20, memory: 64 << 20, time: .seconds(2), profile: 1 << 19)
     let decoder = ImageDecoder(limits: limits)
     for reduction in [1, 8] {
-        guard let picture = try? decoder.decode(file, reduction: { _, _ in reduction }) else { continue }
-        precondition(picture.image.pixels.count == picture.image.width * picture.image.height * 3)
+        guard let image = try? decoder.decode(file, reduction: { _, _ in reduction }) else { continue }
+        precondition(image.image.pixels.count == image.image.width * image.image.height * 3)
     }
 }
 
@@ -121,8 +121,8 @@ private func decode(_ file: UnsafeRawBufferPointer) {
 private func profile(_ bytes: UnsafeRawBufferPointer) {
     let segments = TestImages.profileSegments(Array(bytes)).flatMap { $0 }
     for colour in [TestImages.JPEGColour.gray, .ycbcr, .adobeCMYK] {
-        let picture = TestImages.jpeg(width: 8, height: 8, colour: colour)
-        TestImages.insert(segments, into: picture).withUnsafeBytes(decode)
+        let image = TestImages.jpeg(width: 8, height: 8, colour: colour)
+        TestImages.insert(segments, into: image).withUnsafeBytes(decode)
     }
 }
 

@@ -85,11 +85,11 @@ private final class Results<Value: Sendable>: Sendable {
 
 /// A locator's work on an image, for one thread.
 private final class Cutter {
-    private let cutter: PictureCutter
+    private let cutter: ImageCutter
 
     init(_ models: String) throws {
         let locator = try Locator(folder: "\(models)/locator", engine: try Engine.load())
-        cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
+        cutter = ImageCutter(locator: locator, decoder: ImageDecoder())
     }
 
     /// Returns the crops for each network.

@@ -5,11 +5,11 @@ import Inference
 /// Compares the number formats f32, bf16 and int8 with the same images and model.
 struct PrecisionBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "precisions", abstract: "Scoring in f32, bf16 and int8, in pictures a second of CPU time.")
+        commandName: "precisions", abstract: "Scoring in f32, bf16 and int8, in images a second of CPU time.")
 
     @OptionGroup var product: ProductOptions
     @Option(help: "Rounds.") var rounds = 15
-    @Option(help: "Pictures of one batch.") var batch = 8
+    @Option(help: "Images of one batch.") var batch = 8
 
     func run() throws {
         let engine = try Engine.load()
@@ -40,7 +40,7 @@ struct PrecisionBenchmark: ParsableCommand {
             let ratios = speeds.map { speed in median(zip(speed, speeds[0]).map { $0 / $1 }) }
             for (index, model) in models.enumerated() {
                 print(
-                    "\(name) in \(model.manifest.precision): \(rounded(median(speeds[index]), 0)) pictures a core-second, "
+                    "\(name) in \(model.manifest.precision): \(rounded(median(speeds[index]), 0)) images a core-second, "
                         + "\(rounded(ratios[index])) times f32")
             }
             let int8 = models.firstIndex { $0.manifest.precision == .int8 }

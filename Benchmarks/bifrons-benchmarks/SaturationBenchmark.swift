@@ -6,7 +6,7 @@ struct SaturationBenchmark: ParsableCommand {
 
     @OptionGroup var product: ProductOptions
     @Option(help: "Jobs in flight.") var window = 32
-    @Option(help: "Pictures a batch, on both sides.") var maxBatch = 8
+    @Option(help: "Images a batch, on both sides.") var maxBatch = 8
     @Option(help: "Bytes of an image, about.") var imageBytes = 100_000
     @Option(help: "Seconds a measurement.") var seconds = 8.0
     @Option(help: "Rounds.") var rounds = 5

@@ -10,8 +10,8 @@ struct ScalingBenchmark: ParsableCommand {
 
     @Option(help: "Numbers of workers of each model and of the locator.") var workers = "1,3,10,30,100,300,1000"
     @Option(help: "Numbers of routers.") var routers = "1,2,4,8,16"
-    @Option(help: "Milliseconds of one core from a picture's file to its crops.") var locator = 10.0
-    @Option(help: "Milliseconds of one core for the crops of a picture in resnet.") var resnet = 16.0
+    @Option(help: "Milliseconds of one core from an image's file to its crops.") var locator = 10.0
+    @Option(help: "Milliseconds of one core for the crops of an image in resnet.") var resnet = 16.0
     @Option(help: "The same in inception.") var inception = 10.0
     @Option(help: "Microseconds of a router's CPU for a message in or out, beside the core's.") var socket = 3.0
     @Option(help: "Microseconds of it for an image in one; crops take their share.") var image = 59.0

@@ -143,11 +143,11 @@ class Page:
 
     def verdicts(self, count: int) -> list[WebElement]:
         """The cards, once all of so many have their verdict."""
-        self.wait(lambda: len(self.shown(".picture .answer")) == count, f"{count} verdicts")
-        return self.all(".picture")
+        self.wait(lambda: len(self.shown(".image .answer")) == count, f"{count} verdicts")
+        return self.all(".image")
 
     def problem(self) -> WebElement:
-        return self.wait(lambda: self.shown(".picture .problem"), "problem beside a picture")[0]
+        return self.wait(lambda: self.shown(".image .problem"), "problem beside an image")[0]
 
     def shown(self, selector: str) -> list[WebElement]:
         return [element for element in self.all(selector) if element.is_displayed()]

@@ -1,4 +1,4 @@
-"""Takes the pictures of the pages that the documentation shows: see scripts/screenshots."""
+"""Takes the images of the pages that the documentation shows: see scripts/screenshots."""
 
 import random
 import sys
@@ -21,8 +21,8 @@ LARGEST = 300_000
 
 def sharpened(folder: Path) -> Path:
     """The portrait's face, enlarged from few pixels and sharpened, as upscalers do; the networks take it for fake."""
-    with Image.open(images.portrait()) as picture:
-        few = picture.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
+    with Image.open(images.portrait()) as image:
+        few = image.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
     large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
     large.save(folder / "enlarged_and_sharpened.jpg", quality=92)
     return folder / "enlarged_and_sharpened.jpg"
@@ -41,7 +41,7 @@ def save(page: Page, path: Path, last: str) -> None:
 
 
 def classify(cluster: GatewayCluster, files: list[Path], end: float) -> None:
-    """One client that sends pictures until `end`, sometimes faster, sometimes slower."""
+    """One client that sends images until `end`, sometimes faster, sometimes slower."""
     dice = random.Random()
     while time.monotonic() < end:
         if (status := cluster.classify(dice.choice(files).read_bytes())) not in (200, 422):
@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
                 page.choose(*files)
                 page.verdicts(2)
                 page.wait(lambda: len(page.all("#history-rows tr")) == 2, "two rows of history")
-                save(page, folder / name, "#pictures")
+                save(page, folder / name, "#images")
 
             page.scheme("light")
             page.open(f"{cluster.address}/status")

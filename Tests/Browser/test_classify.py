@@ -8,7 +8,7 @@ from support import images
 from support.cluster import GatewayCluster
 
 
-def test_chosen_picture_gets_a_verdict_with_each_networks_answer(home):
+def test_chosen_image_gets_a_verdict_with_each_networks_answer(home):
     home.choose(images.portrait())
     assert len(home.verdicts(1)) == 1
     assert home.find(".word").text == "Real"
@@ -21,29 +21,29 @@ def test_chosen_picture_gets_a_verdict_with_each_networks_answer(home):
     assert "grace_hopper.jpg: Real" in home.run("return announcer.textContent")
 
 
-def test_dropped_pictures_are_classified(home, tmp_path):
+def test_dropped_images_are_classified(home, tmp_path):
     home.drop(images.small(tmp_path), images.two_faces(tmp_path))
     home.verdicts(2)
-    assert len(home.all(".picture:nth-child(2) .box")) == 2
-    assert "2 faces" in home.find(".picture:nth-child(2) .notes").text
+    assert len(home.all(".image:nth-child(2) .box")) == 2
+    assert "2 faces" in home.find(".image:nth-child(2) .notes").text
 
 
-def test_pasted_picture_is_classified(home, tmp_path):
+def test_pasted_image_is_classified(home, tmp_path):
     home.paste(images.small(tmp_path, "image.png"))
     home.verdicts(1)
 
 
-def test_picture_is_known_by_its_content_whatever_its_name(home, tmp_path):
+def test_image_is_known_by_its_content_whatever_its_name(home, tmp_path):
     (tmp_path / "notes.txt").write_bytes(images.small(tmp_path).read_bytes())
     home.choose(tmp_path / "notes.txt")
     home.verdicts(1)
 
 
-def test_many_pictures_keep_their_order_and_all_get_a_verdict(home, tmp_path):
+def test_many_images_keep_their_order_and_all_get_a_verdict(home, tmp_path):
     files = [images.small(tmp_path, f"{number:02}.jpg") for number in range(12)]
     home.choose(*files)
     home.verdicts(len(files))
-    assert [title.text for title in home.all(".picture h3")] == [file.name for file in files]
+    assert [title.text for title in home.all(".image h3")] == [file.name for file in files]
     assert home.find("#summary").text == "12 real"
 
 
@@ -76,11 +76,11 @@ def test_upload_shows_how_far_it_is(home):
     home.verdicts(1)
 
 
-def test_face_box_lies_on_the_upright_picture(home, tmp_path):
+def test_face_box_lies_on_the_upright_image(home, tmp_path):
     home.choose(images.portrait(), images.turned(tmp_path))
     home.verdicts(2)
     boxes = home.run("""
-        return [...document.querySelectorAll(".picture")].map((card) => {
+        return [...document.querySelectorAll(".image")].map((card) => {
             const [image, box] = ["img", ".box"].map((part) => card.querySelector(part).getBoundingClientRect());
             return [image.width / image.height, (box.x - image.x) / image.width, (box.y - image.y) / image.height];
         });
@@ -91,7 +91,7 @@ def test_face_box_lies_on_the_upright_picture(home, tmp_path):
         assert abs(left - 0.34) < 0.04 and abs(top - 0.18) < 0.04
 
 
-def test_picture_without_a_face_says_so(home, tmp_path):
+def test_image_without_a_face_says_so(home, tmp_path):
     home.choose(images.no_face(tmp_path))
     home.verdicts(1)
     assert "No face was found" in home.find(".notes").text
@@ -116,13 +116,13 @@ def test_picture_without_a_face_says_so(home, tmp_path):
     assert "1 without a face" in home.find("#summary").text
     assert "gradient.png: No face; review" in home.run("return announcer.textContent")
     home.find("details summary").click()
-    assert "Middle of the picture" in home.find("dl").text
+    assert "Middle of the image" in home.find("dl").text
     row = home.find("#history-rows tr").text
     assert "No face" in row and "review" in row.lower() and "%" not in row
 
 
-def test_broken_files_are_told_in_words_beside_the_picture(home, tmp_path):
-    for make, words in ((images.truncated, "damaged"), (images.text, "Not a picture")):
+def test_broken_files_are_told_in_words_beside_the_image(home, tmp_path):
+    for make, words in ((images.truncated, "damaged"), (images.text, "Not an image")):
         home.choose(make(tmp_path))
         assert words in home.problem().text
         assert not home.find(".problem .again").is_displayed()
@@ -161,7 +161,7 @@ def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(hom
     home.verdicts(1)
 
     def drawn() -> list[int]:
-        """How much is drawn in each quarter of the picture: left and right above, left and right below."""
+        """How much is drawn in each quarter of the image: left and right above, left and right below."""
         return home.run("""
             const canvas = document.querySelector(".stage canvas");
             const { width, height } = canvas;
@@ -189,7 +189,7 @@ def test_history_survives_a_reload_and_is_forgotten_when_asked(home, cluster, tm
     rows = "\n".join(row.text for row in home.all("#history-rows tr"))
     assert "small.jpg Real" in rows.replace("\n", " ") and "text.jpg" in rows
     assert home.find("#history-rows img").get_attribute("src").startswith("data:image/jpeg")
-    assert home.all(".picture") == []
+    assert home.all(".image") == []
     home.find("#forget").click()
     assert not home.find("#history").is_displayed()
 
@@ -221,11 +221,11 @@ def test_exports_hold_every_result_of_the_session(home, tmp_path):
     assert nothing["resnet_result"] == "" and 0 <= float(nothing["resnet_ai_probability"]) <= 1
 
 
-def test_clear_takes_the_pictures_away_and_keeps_the_history(home, tmp_path):
+def test_clear_takes_the_images_away_and_keeps_the_history(home, tmp_path):
     home.choose(images.small(tmp_path))
     home.verdicts(1)
     home.find("#clear").click()
-    assert home.all(".picture") == []
+    assert home.all(".image") == []
     assert not home.find("#results").is_displayed()
     assert home.find("#history").is_displayed()
 

@@ -90,11 +90,11 @@ def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
     home.press(Keys.ENTER)
     assert home.find("details").get_attribute("open") is not None
 
-    # In the order of the page Clear comes before the pictures.
+    # In the order of the page Clear comes before the images.
     home.run("results.focus()")
     home.tab_to("#clear")
     home.press(Keys.ENTER)
-    assert home.all(".picture") == []
+    assert home.all(".image") == []
     assert home.run("return document.activeElement.id") == "files"
     home.tab_to("#forget")
     home.press(Keys.ENTER)

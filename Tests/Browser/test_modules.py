@@ -139,7 +139,7 @@ def test_router_that_started_again_begins_a_new_record(home):
 
 @pytest.mark.parametrize(("turned", "corner"), [(None, 0), (90, 1), (180, 3), (-90, 2)])
 def test_a_heat_map_stands_turned_as_its_face_does(home, turned, corner):
-    """The strongest cell is the top left one of the crop; the picture's corners are counted row by row."""
+    """The strongest cell is the top left one of the crop; the image's corners are counted row by row."""
     face = {"maps": {"m": {"square": [0, 0, 100, 100], "width": 2, "height": 2, "data": "/wAAAA=="}}}
     covers = run(
         home,

@@ -46,7 +46,7 @@ def test_network_without_a_worker_is_named(page):
         page.wait_text(".network[data-tone=bad]", "No worker serves it.")
 
 
-def test_cluster_without_a_locator_opens_no_picture(page):
+def test_cluster_without_a_locator_opens_no_image(page):
     with GatewayCluster() as cluster:
         page.open(f"{cluster.address}/status")
         page.wait_text("#headline", "All is well")

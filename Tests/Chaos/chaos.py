@@ -3,7 +3,7 @@
     python chaos.py --seconds 60 --seed 1
 
 Routers, workers of both stages and clients are killed, stopped and restarted, all workers of a host pause at once,
-pictures kill whoever reads them and their crops whoever scores them, the network is cut, filtered, slowed down and made
+images kill whoever reads them and their crops whoever scores them, the network is cut, filtered, slowed down and made
 to lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients
 come to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is
 printed, and the folder of all histories and logs stays.
@@ -27,8 +27,8 @@ import checker
 import client
 import hands
 import history
+import images
 import network
-import pictures
 import schedule
 from poison import Poison
 from scanner import scanner
@@ -39,13 +39,13 @@ from support.programs import argument_parser
 
 LAST_CLIENTS = client.LAST_WAIT + 20
 # Jobs beside each other, also in small machines.
-OPTIONS = {pictures.LOCATOR: "--decode-threads=2"} | dict.fromkeys(pictures.MODELS, "--max-batch=64")
+OPTIONS = {images.LOCATOR: "--decode-threads=2"} | dict.fromkeys(images.MODELS, "--max-batch=64")
 
 
 class Chaos:
     def __init__(self, options: argparse.Namespace, hosts: bool, folder: Path) -> None:
         self.options, self.folder = options, folder
-        pictures.write_models(folder / "models")
+        images.write_models(folder / "models")
         self.cluster = Cluster(
             folder, folder / "models", f"--journal={folder / 'journal'}", "--drain-time=2s", binaries=options.binaries
         )
@@ -57,7 +57,7 @@ class Chaos:
         self.hands: checker.Hands = {}
         self.done: Counter[str] = Counter()
         self.poison = Poison(self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
-        for pool in pictures.POOLS:
+        for pool in images.POOLS:
             for number in range(options.workers):
                 name = f"{pool}-{number}"
                 address = self.connect(name, self.cluster.worker_port, hosts)
@@ -84,7 +84,7 @@ class Chaos:
             "router": ["router"],
             "client": list(self.clients),
             "group": list(self.groups),
-            "reader": list(pictures.POOLS),
+            "reader": list(images.POOLS),
             "linked": list(self.links),
         }
         self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
@@ -93,7 +93,7 @@ class Chaos:
         """Workers that share a host, as far as its pauses go: those of one pool, one of each, all."""
         groups = {"workers": list(self.cluster.workers)}
         for name in self.cluster.workers:
-            groups.setdefault(pictures.pool_of(name), []).append(name)
+            groups.setdefault(images.pool_of(name), []).append(name)
             groups.setdefault(f"host-{name.rpartition('-')[2]}", []).append(name)
         return groups
 
@@ -114,7 +114,7 @@ class Chaos:
         of_requests: dict[int, int] = {}
         for name in self.cluster.workers:
             # What is still on its way from the last life is noted there.
-            self.links[name].pictures = of_requests
+            self.links[name].images = of_requests
             self.links[name].hands = self.hands[self.life, name] = []
         self.cluster.router.start()
 
@@ -243,7 +243,7 @@ class Chaos:
             f"{name} did not end of itself" for name, process in self.clients.items() if process.wait(LAST_CLIENTS) != 0
         ]
         with Client(self.cluster.endpoint) as asking:
-            last = asking.ask({"verb": "classify"}, pictures.picture(0))
+            last = asking.ask({"verb": "classify"}, images.image(0))
         problems += [
             f"on its way to {name}: {text}" for name in self.cluster.workers for text in self.links[name].unreadable
         ]

@@ -1,16 +1,16 @@
 """Reads histories and says what was promised and not kept.
 
 - Every request is answered exactly once, as long as its connection stands.
-- An answer is about its own picture: its digest, and the probability that its models must give.
-- What may be answered is what the protocol allows; a good picture is never called broken.
+- An answer is about its own image: its digest, and the probability that its models must give.
+- What may be answered is what the protocol allows; a good image is never called broken.
 - Who is quarantined was in the hands of two workers of one step when their processes ended, and is told of which: of
-  two locators that had the picture, or of two workers of one model that had its crops. No stopped process and no cut
-  connection convicts, and no other job's picture.
-- A result says which locator cut the picture, if one did; its scores are of workers that had the job.
+  two locators that had the image, or of two workers of one model that had its crops. No stopped process and no cut
+  connection convicts, and no other job's image.
+- A result says which locator cut the image, if one did; its scores are of workers that had the job.
 - Nobody is told that a job was cancelled: nobody asked for that, and who went away is not there to be told.
 - An acknowledged job is found, and one key has one result.
 - No step of a job is handed to more than two workers in one life of the router, and each time as another attempt. (The
-  workers of a model all want the same crops here, so no picture is cut a second time for others.)
+  workers of a model all want the same crops here, so no image is cut a second time for others.)
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import history
-import pictures
+import images
 from hands import Hand, has_two_deaths
 from support.client import Document
 from support.worker_protocol import STEP_BITS
@@ -33,7 +33,7 @@ ALLOWED = {
     **{kind: {200, 206, 408, 422, 429, 503} for kind in ("plain", "bare", "keyed", "awaited")},
     "durable": {200, 202, 206, 408, 422, 429, 503},
     "broken": {408, 422, 429, 503},
-    # A picture that kills each worker of a pool that it or its crops meet.
+    # An image that kills each worker of a pool that it or its crops meet.
     "poison": {408, 422, 429, 503},
     "fetch": {200, 202, 206, 408, 422, 429, 503},
 }
@@ -42,8 +42,8 @@ QUARANTINED = "quarantined"
 QUARANTINES = {
     f"2 workers of {pool} died with {what} in their hands; it is not tried again": pool
     for pool, what in {
-        pictures.LOCATOR: "this picture",
-        **dict.fromkeys(pictures.MODELS, "this picture's crops"),
+        images.LOCATOR: "this image",
+        **dict.fromkeys(images.MODELS, "this image's crops"),
     }.items()
 }
 CANCELLED = "cancelled"
@@ -63,7 +63,7 @@ class Report:
     acknowledged: int = 0
     found: int = 0
     second_tries: int = 0
-    # Answers, by whose workers died: of pictures that kill, and of others.
+    # Answers, by whose workers died: of images that kill, and of others.
     convicted: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
 
@@ -78,7 +78,7 @@ class Work:
             for hand in some:
                 jobs = set(map(hand.job, hand.numbers))
                 self._had[worker] |= jobs
-                self._had[pictures.pool_of(worker)] |= jobs
+                self._had[images.pool_of(worker)] |= jobs
 
     def has(self, job: int, worker: str) -> bool:
         """Whether a worker, or one of a pool, had a job; yes if nobody looked."""
@@ -87,7 +87,7 @@ class Work:
     def has_two_deaths(self, job: int, answered: float, pool: str) -> bool:
         lives: dict[int, list[Hand]] = defaultdict(list)
         for (life, worker), some in self._hands.items():
-            if pictures.pool_of(worker) == pool:
+            if images.pool_of(worker) == pool:
                 lives[life] += some
         return any(has_two_deaths(job, answered, some) for some in lives.values())
 
@@ -96,10 +96,10 @@ class Work:
         tries: dict[tuple[int, int], list[int]] = defaultdict(list)
         handed: Counter[tuple[int, str, int]] = Counter()
         for (life, worker), some in self._hands.items():
-            pool = pictures.pool_of(worker)
+            pool = images.pool_of(worker)
             for hand in some:
                 for number, attempt in zip(hand.numbers, hand.attempts, strict=False):
-                    if number & (1 << STEP_BITS) - 1 != pictures.POOLS.index(pool):
+                    if number & (1 << STEP_BITS) - 1 != images.POOLS.index(pool):
                         yield f"{worker} was handed the task {number} in life {life} of the router: another step's"
                     tries[life, number].append(attempt)
                     if (job := hand.job(number)) is not None:
@@ -201,7 +201,7 @@ def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterab
         yield f"the answer is {answer.status} {answer.code}"
         return
     if answer.status == 422 and kind != "broken" and answer.code != QUARANTINED:
-        yield f"a good picture is called {answer.code}"
+        yield f"a good image is called {answer.code}"
     if answer.code == QUARANTINED:
         yield from _wrong_convictions(job, answer, work)
     if answer.code == CANCELLED:
@@ -209,16 +209,16 @@ def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterab
     if answer.attempts > HANDED_AT_MOST:
         yield f"{answer.attempts} attempts"
     if answer.sha256 and answer.locator is None:
-        yield "the picture was decoded, and the result names no locator"
+        yield "the image was decoded, and the result names no locator"
     if answer.locator is not None:
         yield from _faults_of_locator(job, answer, answer.locator, work)
     if answer.status in VERDICTS:
-        if (answer.status == 200) != (answer.models == pictures.MODELS):
+        if (answer.status == 200) != (answer.models == images.MODELS):
             yield f"the answer is {answer.status} with the scores of {answer.models}"
-        elif abs((answer.probability or 0) - pictures.probability(job, answer.models)) > TOLERANCE:
-            yield f"the probability is {answer.probability}, not {pictures.probability(job, answer.models):.4f}"
-        if answer.sha256 != pictures.digest(job):
-            yield f"the result is of the picture {answer.sha256}"
+        elif abs((answer.probability or 0) - images.probability(job, answer.models)) > TOLERANCE:
+            yield f"the probability is {answer.probability}, not {images.probability(job, answer.models):.4f}"
+        if answer.sha256 != images.digest(job):
+            yield f"the result is of the image {answer.sha256}"
         for model in answer.models:
             if not work.has(job, model):
                 yield f"it has a score of {model}, no worker of which had it"
@@ -231,19 +231,19 @@ def _wrong_convictions(job: int, answer: history.Answered, work: Work) -> Iterab
         return
     if not work.has_two_deaths(job, answer.second, pool):
         yield f"it is quarantined, and no two workers of {pool} died with it in hand"
-    if (pool == pictures.LOCATOR) != (answer.locator is None):
-        yield f"it is quarantined for workers of {pool}, and the picture was cut by {answer.locator}"
+    if (pool == images.LOCATOR) != (answer.locator is None):
+        yield f"it is quarantined for workers of {pool}, and the image was cut by {answer.locator}"
 
 
 def _faults_of_locator(job: int, answer: history.Answered, locator: Document, work: Work) -> Iterable[str]:
-    wanted = (pictures.LOCATOR_VERSION, pictures.LOCATOR_DIGEST)
+    wanted = (images.LOCATOR_VERSION, images.LOCATOR_DIGEST)
     if (
         locator.keys() != LOCATOR_FIELDS
         or (locator["version"], locator["digest"]) != wanted
         or not all(isinstance(locator[name], int | float) and locator[name] >= 0 for name in ("queue_ms", "compute_ms"))
     ):
         yield f"of its locator it says {locator}"
-    elif pictures.pool_of(locator["worker"]) != pictures.LOCATOR or not work.has(job, locator["worker"]):
-        yield f"the picture was cut by {locator['worker']}, which never had it"
+    elif images.pool_of(locator["worker"]) != images.LOCATOR or not work.has(job, locator["worker"]):
+        yield f"the image was cut by {locator['worker']}, which never had it"
     if not answer.sha256:
-        yield "the result names a locator, and not the picture that it decoded"
+        yield "the result names a locator, and not the image that it decoded"

@@ -18,7 +18,7 @@ from pathlib import Path
 import zmq
 
 import history
-import pictures
+import images
 from support.client import Client, Document, request
 
 JOBS = 10_000_000
@@ -34,7 +34,7 @@ LAST_WAIT = 40.0
 # The kinds of jobs, and how often each is sent.
 #   plain      one try, one answer
 #   bare       the same, without a header
-#   broken     a picture that is cut off
+#   broken     an image that is cut off
 #   keyed      with an idempotency key: sent again if the answer may be lost
 #   durable    acknowledged, then fetched
 #   awaited    durable, the answer is the result
@@ -103,7 +103,7 @@ class Witness(Client):
     def submit(self, job: int, kind: str) -> None:
         budget = self.choose.randint(*BUDGETS_MS)
         header: Document = {"verb": "classify", "id": f"job-{job}", "budget_ms": budget}
-        image = pictures.picture(job)
+        image = images.image(job)
         match kind:
             case "bare":
                 budget = 5000

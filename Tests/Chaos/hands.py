@@ -30,9 +30,9 @@ class Hand:
     closed: float = math.inf
     # The process that dialled it; None until it is known.
     life: Life | None = None
-    # Whose picture each request has, by the router's number of the request: the same for all connections of one life of
+    # Whose image each request has, by the router's number of the request: the same for all connections of one life of
     # the router. Only a locator's task shows it.
-    pictures: dict[int, int] = field(default_factory=dict)
+    images: dict[int, int] = field(default_factory=dict)
     numbers: "array[int]" = field(default_factory=lambda: array("Q"))
     attempts: "array[int]" = field(default_factory=lambda: array("B"))
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
@@ -43,11 +43,11 @@ class Hand:
         self.seconds.append(second)
 
     def job(self, number: int) -> int | None:
-        """Whose picture a task is about."""
-        return self.pictures.get(number >> STEP_BITS)
+        """Whose image a task is about."""
+        return self.images.get(number >> STEP_BITS)
 
     def handed(self, job: int) -> Iterator[tuple[int, float]]:
-        """The tasks about a job's picture, and when they came."""
+        """The tasks about a job's image, and when they came."""
         tasks = zip(self.numbers, self.seconds, strict=False)
         return ((number, second) for number, second in tasks if self.job(number) == job)
 

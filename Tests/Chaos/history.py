@@ -7,7 +7,7 @@
 
 Fields are separated by tabs and empty where they do not apply. A submission has a number of its own; a job that is sent
 again keeps its number. `models` are those that gave a score; `locator` is what the result says of the one that cut the
-picture, as JSON; `fingerprint` tells two computations of a job apart.
+image, as JSON; `fingerprint` tells two computations of a job apart.
 """
 
 import json

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-import pictures
+import images
 import wire
 from hands import Hand
 
@@ -104,10 +104,10 @@ class Link:
         self._delay = 0.0
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
-        # Both are replaced for each life of the router; the pictures are those of all its links.
+        # Both are replaced for each life of the router; the images are those of all its links.
         self.hands: list[Hand] = []
-        self.pictures: dict[int, int] = {}
-        # Told of each job whose picture or crops come, before they are passed on.
+        self.images: dict[int, int] = {}
+        # Told of each job whose image or crops come, before they are passed on.
         self.before: Callable[[int, Hand], None] = lambda job, hand: None
         # What came that is not of the worker protocol.
         self.unreadable: list[str] = []
@@ -126,7 +126,7 @@ class Link:
                 return
             from_target, onward = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.add(onward)
-            hand.pictures = self.pictures
+            hand.images = self.images
             self.hands.append(hand)
             ways = [self._pass(reader, onward, None), self._pass(from_target, writer, self._watch(hand))]
             tasks = [asyncio.create_task(way) for way in ways]
@@ -147,8 +147,8 @@ class Link:
             hand.take(task, time.monotonic())
 
         def see(task: wire.Task, data: bytes) -> None:
-            if task.is_locating and (mark := pictures.MARK.search(data)):
-                hand.pictures[task.request] = int(mark[1])
+            if task.is_locating and (mark := images.MARK.search(data)):
+                hand.images[task.request] = int(mark[1])
             if (job := hand.job(task.job)) is not None:
                 self.before(job, hand)
 

@@ -4,7 +4,7 @@
 
 Stops all workers of a small cluster, or all but its locators, for a while with jobs in their hands, again and again.
 Prints how the jobs were answered. Exit status 1 if one was not, or with anything but a verdict or a failure that may be
-sent again: no pause makes a picture a bad one.
+sent again: no pause makes an image a bad one.
 """
 
 import json
@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pictures
+import images
 from support.client import Client
 from support.cluster import Cluster
 from support.programs import argument_parser
@@ -36,9 +36,9 @@ class Pauses:
     """One cluster, its client, and how its jobs were answered: by status, and code if there is one."""
 
     def __init__(self, folder: Path, binaries: Path, seed: int) -> None:
-        pictures.write_models(folder / "models")
+        images.write_models(folder / "models")
         self.cluster = Cluster(folder, folder / "models", binaries=binaries)
-        self.cluster.add_workers(pictures.POOLS, WORKERS)
+        self.cluster.add_workers(images.POOLS, WORKERS)
         self.answers: Counter[str] = Counter()
         self._choose = random.Random(seed)
 
@@ -50,18 +50,18 @@ class Pauses:
                 self.cluster.wait_until_served(WORKERS)
                 time.sleep(self._choose.uniform(0, HEARTBEAT))
                 # Jobs come to the locators first; they wait for the networks where only these are stopped.
-                self._pause(client, pictures.POOLS if number % 2 == 0 else pictures.MODELS, jobs, seconds)
+                self._pause(client, images.POOLS if number % 2 == 0 else images.MODELS, jobs, seconds)
         finally:
             client.close()
             self.cluster.end()
 
     def _pause(self, client: Client, pools: tuple[str, ...], jobs: int, seconds: float) -> None:
-        stopped = [worker for name, worker in self.cluster.workers.items() if pictures.pool_of(name) in pools]
+        stopped = [worker for name, worker in self.cluster.workers.items() if images.pool_of(name) in pools]
         for worker in stopped:
             worker.signal(signal.SIGSTOP)
         try:
             for _ in range(jobs):
-                client.send({"verb": "classify", "budget_ms": BUDGET_MS}, pictures.picture(client.requests))
+                client.send({"verb": "classify", "budget_ms": BUDGET_MS}, images.image(client.requests))
             time.sleep(seconds)
         finally:
             for worker in stopped:

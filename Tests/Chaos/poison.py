@@ -1,6 +1,6 @@
-"""Pictures that kill each locator that they meet, as one does that breaks a decoder, or each worker of their crops.
+"""Images that kill each locator that they meet, as one does that breaks a decoder, or each worker of their crops.
 
-There is no such picture to be had. So the end is the harness's: it kills the worker's process when the job's picture,
+There is no such image to be had. So the end is the harness's: it kills the worker's process when the job's image,
 or what was cut out of it, comes on its link, before the worker has it all. What dies is a real worker, with all that it
 had in hand.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import client
 import history
-import pictures
+import images
 from hands import Hand
 from support.client import Client
 from support.processes import Process
@@ -29,7 +29,7 @@ class Poison:
     def __init__(self, endpoint: str, path: Path, workers: dict[str, Process], life: Callable[[], int]) -> None:
         """`life`: which of the router's lives it is."""
         self.path = path
-        # Workers that died of a picture or its crops, and how often they had been started.
+        # Workers that died of an image or its crops, and how often they had been started.
         self.fallen: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._endpoint, self._workers, self._life = endpoint, workers, life
         self._writer = history.Writer(path)
@@ -51,7 +51,7 @@ class Poison:
         with Client(self._endpoint) as asking:
             # What kills one model's workers may have the score of another one.
             header = {"verb": "classify", "budget_ms": BUDGET_MS, "require": "all"}
-            result = asking.ask(header, pictures.picture(job), BUDGET_MS / 1000 + client.GRACE)
+            result = asking.ask(header, images.image(job), BUDGET_MS / 1000 + client.GRACE)
         now = time.monotonic()
         if result:
             self._writer.write(history.answered(job, json.dumps(result).encode(), now))
@@ -59,7 +59,7 @@ class Poison:
             self._writer.write(history.Lost(now))
 
     def meets(self, name: str, job: int, hand: Hand) -> None:
-        """A job's picture, or what was cut out of it, is on its way to a worker."""
+        """A job's image, or what was cut out of it, is on its way to a worker."""
         process = self._workers[name]
         if name in self._victims.get(job, ()) and process.lives[-1].start <= hand.opened:
             process.kill(job)

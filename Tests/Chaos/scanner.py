@@ -64,7 +64,7 @@ def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socke
 
 def frames(choose: random.Random, socket_: zmq.SyncSocket) -> None:
     """Whole messages that no router should be impressed by."""
-    picture = b"\x89PNG\r\n\x1a\n" + choose.randbytes(choose.randint(0, 2000))
+    image = b"\x89PNG\r\n\x1a\n" + choose.randbytes(choose.randint(0, 2000))
     socket_.send_multipart(
         choose.choice(
             (
@@ -74,11 +74,11 @@ def frames(choose: random.Random, socket_: zmq.SyncSocket) -> None:
                 [b"BIFRONS2", b"{}"],
                 [choose.randbytes(30)],
                 [b"y" * 5000, b"", b"BIFRONS1", b"{}"],
-                [b"BIFRONS1", choose.choice(HEADERS), picture],
+                [b"BIFRONS1", choose.choice(HEADERS), image],
                 [b"BIFRONS1", b'{"verb":"classify"}', b""],
-                [b"", picture],
+                [b"", image],
                 [b"BIFRONS1", b'{"verb":"status"}'],
-                [choose.randbytes(choose.randint(0, 60)), picture],
+                [choose.randbytes(choose.randint(0, 60)), image],
             )
         )
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import network
 
 # How often each is chosen, against the others. A whole host pauses: all of a group are stopped at the same moment. A
-# poison is a picture that kills each locator that it meets, or each worker of a model that meets its crops.
+# poison is an image that kills each locator that it meets, or each worker of a model that meets its crops.
 PROCESS_FAULTS = {
     "worker": {"kill": 6, "stop": 5, "restart": 2},
     "router": {"kill": 2, "stop": 1, "restart": 1},
@@ -35,7 +35,7 @@ class Fault:
 def make(seed: int, seconds: float, gap: float, parties: dict[str, list[str]], hosts: bool) -> list[Fault]:
     """Faults for so many seconds, `gap` seconds apart in the mean.
 
-    `parties` names the workers, routers and clients, groups of workers, under `reader` those that a picture kills, and
+    `parties` names the workers, routers and clients, groups of workers, under `reader` those that an image kills, and
     under `linked` those whose link can be harmed.
     """
     choose = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Measures what small pictures notice of slow ones beside them, with the published models as `bifrons up` starts them.
+"""Measures what small images notice of slow ones beside them, with the published models as `bifrons up` starts them.
 
     python slow_images.py [--seconds 12] [--models FOLDER]
 
@@ -36,11 +36,11 @@ GRACE_MS = 100
 RISE = 2.0
 
 
-def small_picture() -> bytes:
+def small_image() -> bytes:
     return jpeg(face(640, 750), 89)
 
 
-def slow_picture(side: int = SIDE) -> bytes:
+def slow_image(side: int = SIDE) -> bytes:
     """A progressive JPEG with a scan for nearly each coefficient."""
     bands = [(0, band, band) for band in range(1, 64)]
     for component in (1, 2):
@@ -60,7 +60,7 @@ def slow_picture(side: int = SIDE) -> bytes:
 
 @dataclass
 class Measured:
-    """What the clients of small pictures saw without slow ones and beside them; what the others saw."""
+    """What the clients of small images saw without slow ones and beside them; what the others saw."""
 
     capacity: float
     without: Outcome
@@ -73,7 +73,7 @@ class SlowImages:
         self.seconds = seconds
         self.cluster = Cluster(folder, models, binaries=binaries)
         self.cluster.add_workers(("locator", *json.loads((models / "ensemble.json").read_text())["models"]), 1)
-        self.small, self.slow = [small_picture()], slow_picture()
+        self.small, self.slow = [small_image()], slow_image()
 
     def measure(self) -> Measured:
         self.cluster.start()
@@ -118,7 +118,7 @@ def promises(measured: Measured) -> list[tuple[bool, str]]:
         told.append(
             (
                 outcome.count(200) == len(outcome.answers) and not outcome.unanswered,
-                f"every small picture {name} slow ones has its verdict ({statuses}, {outcome.unanswered} unanswered)",
+                f"every small image {name} slow ones has its verdict ({statuses}, {outcome.unanswered} unanswered)",
             )
         )
     told.append(

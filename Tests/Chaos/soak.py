@@ -27,7 +27,7 @@ import numpy.typing as npt
 import checker
 import client
 import history
-import pictures
+import images
 from scanner import scanner
 from support.cluster import Cluster
 from support.processes import Process, resident_bytes
@@ -66,7 +66,7 @@ class Soak:
         self.seconds = options.minutes * 60
         self.choose = random.Random(options.seed)
         self.folder = folder
-        pictures.write_models(folder / "models")
+        images.write_models(folder / "models")
         self.cluster = Cluster(
             folder,
             folder / "models",
@@ -75,7 +75,7 @@ class Soak:
             f"--idempotency-retention={RESULT_RETENTION}",
             binaries=options.binaries,
         )
-        self.cluster.add_workers(pictures.POOLS, 2)
+        self.cluster.add_workers(images.POOLS, 2)
         # The others are ended now and then, and are other processes each time.
         self.watched = {"router": self.cluster.router} | {
             name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")
@@ -120,7 +120,7 @@ class Soak:
             leaving = [process for process in leaving if process.is_running()]
             if now >= next_end:
                 next_end = now + self.choose.uniform(*WORKER_SECONDS)
-                victim = self.cluster.workers[f"{self.choose.choice(pictures.POOLS)}-1"]
+                victim = self.cluster.workers[f"{self.choose.choice(images.POOLS)}-1"]
                 victim.signal(self.choose.choice((signal.SIGTERM, signal.SIGKILL)))
             for worker in self.cluster.workers.values():
                 worker.start()

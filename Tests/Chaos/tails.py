@@ -48,7 +48,7 @@ class Row:
     out_of_rotation: float = 0.0
 
 
-def picture(side: int = 320) -> bytes:
+def image(side: int = 320) -> bytes:
     """Slow changes and some grain, as a JPEG: decoding costs what it costs for a photograph."""
     random = np.random.default_rng(1)
     small = Image.fromarray(random.integers(0, 256, (16, 16, 3), dtype=np.uint8))
@@ -65,14 +65,14 @@ class Tails:
         self.cluster = Cluster(folder, options.models, f"--heartbeat={HEARTBEAT_MS}ms", binaries=options.binaries)
         self.cluster.add_workers((LOCATOR, *self.names), 2)
         self.rows = [Row(LOCATOR), Row(self.names[0])]
-        self.pictures = [picture()]
+        self.images = [image()]
 
     def tell(self, is_kept: bool, promise: str) -> None:
         self.is_kept = self.is_kept and is_kept
         print(f"  {'kept' if is_kept else 'NOT KEPT'}: {promise}", flush=True)
 
     def peak(self) -> float:
-        return peak_rate(self.cluster.endpoint, self.pictures, self.seconds)
+        return peak_rate(self.cluster.endpoint, self.images, self.seconds)
 
     def death(self, row: Row, capacity: float) -> None:
         rate = CALM_SHARE * capacity
@@ -164,7 +164,7 @@ class Tails:
 
     def obedience(self, capacity: float) -> None:
         print(f"{OVERLOAD} times the capacity for 2 s, and who is refused comes again when told")
-        with Load(self.cluster.endpoint, self.pictures, BUDGET_MS, obeys=True) as load:
+        with Load(self.cluster.endpoint, self.images, BUDGET_MS, obeys=True) as load:
             outcome = load.at_rate(OVERLOAD * capacity, 2)
         later = [answer for answer in outcome.answers if answer.refusals]
         once = sum(answer.status != 429 and answer.refusals == 1 for answer in later)
@@ -178,7 +178,7 @@ class Tails:
     def _at(
         self, rate: float, during: Callable[[float], object] = lambda elapsed: None, budget_ms: int = 5000
     ) -> Outcome:
-        return load_at(self.cluster.endpoint, self.pictures, rate, self.seconds, budget_ms, during)
+        return load_at(self.cluster.endpoint, self.images, rate, self.seconds, budget_ms, during)
 
     def _wait_for_all(self) -> None:
         self.cluster.wait_until_served(2)

@@ -1,6 +1,6 @@
 """Reads what a router gives its workers to do: ZMTP 3.1, and in it version 4 of the worker protocol.
 
-    LOCATE  4, 66, job, attempt, remaining milliseconds, crop specifications     with the picture in a frame behind it
+    LOCATE  4, 66, job, attempt, remaining milliseconds, crop specifications     with the image in a frame behind it
     SCORE   4, 70, job, attempt, remaining milliseconds                          with the crops in a frame behind it
 
 Integers are little-endian: 64, 8 and 32 bits. A job's number is that of the request and, in the lowest four bits, of
@@ -31,7 +31,7 @@ class Task:
     job: int
     # Counts from 1.
     attempt: int
-    # Whether a picture comes with it, and not crops.
+    # Whether an image comes with it, and not crops.
     is_locating: bool
 
     @property
@@ -96,7 +96,7 @@ class Watch:
     """Tells of the tasks on a router's side of one connection, however it is cut into pieces."""
 
     def __init__(self, take: Callable[[Task], None], see: Callable[[Task, bytes], None]) -> None:
-        """`take` is told of a task before what it is about, `see` when that has come: a picture or crops."""
+        """`take` is told of a task before what it is about, `see` when that has come: an image or crops."""
         self._take, self._see = take, see
         self._frames = Frames()
         self._task: Task | None = None

@@ -29,7 +29,7 @@ from bifrons_client import AuthenticatedClient, Client, models  # noqa: E402
 from bifrons_client.types import File  # noqa: E402
 
 
-def picture(width: int) -> bytes:
+def image(width: int) -> bytes:
     bytes_ = io.BytesIO()
     Image.effect_noise((width, 96), 60).convert("RGB").save(bytes_, "JPEG")
     return bytes_.getvalue()
@@ -57,22 +57,22 @@ def call(operation: str, status: int, model: type, *arguments, at: str = gateway
 
 def classify():
     for explain in (False, True):
-        result = call("classify", 200, models.Result, body=file(picture(96)), budget_ms=60000, explain=explain)
+        result = call("classify", 200, models.Result, body=file(image(96)), budget_ms=60000, explain=explain)
         assert result.image.width == 96 and result.verdict.policy == "default"
     # Named, typed, or neither: a client names a file only if it is told to.
     names = [{"file_name": "a.jpg"}, {"mime_type": "image/jpeg"}, {}, {"file_name": "т\"é.jpg", "mime_type": "image/jpeg"}]
     form = models.ClassifyFilesBody(
-        [file(picture(100 + index), **name) for index, name in enumerate(names)], budget_ms=60000, explain=True,
+        [file(image(100 + index), **name) for index, name in enumerate(names)], budget_ms=60000, explain=True,
         metadata='{"a": 1}')
     results = call("classify", 200, models.Results, body=form).results
     assert [result.image.width for result in results] == [100, 101, 102, 103]
     assert all(result.metadata["a"] == 1 for result in results)
-    form = models.ClassifyFilesBody([file(picture(96))], explain=False, budget_ms=60000)
+    form = models.ClassifyFilesBody([file(image(96))], explain=False, budget_ms=60000)
     assert call("classify", 200, models.Result, body=form).image.width == 96
 
 
 def jobs():
-    job = call("submit_job", 202, models.Result, body=file(picture(96)), budget_ms=60000)
+    job = call("submit_job", 202, models.Result, body=file(image(96)), budget_ms=60000)
     end = time.monotonic() + 60
     while True:
         api = importlib.import_module("bifrons_client.api.default.fetch_job")
@@ -85,7 +85,7 @@ def jobs():
     assert answer.status_code == 200 and answer.parsed.verdict
     # It has ended, so there is none to cancel.
     call("cancel_job", 404, models.Problem, job.id)
-    form = models.SubmitJobFilesBody(file(picture(96)), budget_ms=60000, explain=True, idempotency_key="k")
+    form = models.SubmitJobFilesBody(file(image(96)), budget_ms=60000, explain=True, idempotency_key="k")
     waiting = call("submit_job", 202, models.Result, body=form, at=idle)
     call("fetch_job", 202, models.Result, waiting.id, at=idle)
     call("cancel_job", 200, models.Result, waiting.id, at=idle)
@@ -93,11 +93,11 @@ def jobs():
 
 
 def errors():
-    good = picture(96)
+    good = image(96)
 
     def refused(status: int, code: str, content: bytes = good, **keywords):
         for operation in ("classify", "submit_job"):
-            # What is wrong with a durable job's picture is its result, and no answer to its submission.
+            # What is wrong with a durable job's image is its result, and no answer to its submission.
             if status in (413, 415, 422) and operation == "submit_job" and code != "image_too_large":
                 continue
             problem = call(operation, status, models.Problem, body=file(content), **keywords)
@@ -122,8 +122,8 @@ def absence():
         calls = [pool.submit(call, "models", 503, models.Problem, client=client)]
         calls += [pool.submit(call, name, 503, models.Problem, at=lost) for name in ("models", "status", "readiness")]
         for name in ("classify", "submit_job"):
-            calls.append(pool.submit(call, name, 503, models.Problem, body=file(picture(96)), at=lost))
-        form = models.OriginalBody(file(picture(96), file_name="a"))
+            calls.append(pool.submit(call, name, 503, models.Problem, body=file(image(96)), at=lost))
+        form = models.OriginalBody(file(image(96), file_name="a"))
         calls.append(pool.submit(call, "original", 503, models.OriginalError, body=form, at=lost))
         for each in calls:
             each.result()
@@ -142,10 +142,10 @@ def original():
     def form(content: bytes, **names):
         return models.OriginalBody(file(content, **names))
 
-    result = call("original", 200, models.OriginalResult, body=form(picture(96), file_name="a.jpg"))
+    result = call("original", 200, models.OriginalResult, body=form(image(96), file_name="a.jpg"))
     assert set(result.additional_properties) == {"model1", "model2"}
     for status, at in ((401, locked), (429, busy)):
-        assert call("original", status, models.OriginalError, body=form(picture(96), file_name="a"), at=at).error
+        assert call("original", status, models.OriginalError, body=form(image(96), file_name="a"), at=at).error
     call("original", 400, models.OriginalError, body=form(b"text"))
     call("original", 415, models.OriginalError, body=form(b"text", file_name="a"))
 

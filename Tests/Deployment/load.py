@@ -31,7 +31,7 @@ def main() -> int:
         parser.add_argument(name, type=kind)
     parser.add_argument("--durable", action="store_true")
     options = parser.parse_args()
-    picture = options.image.read_bytes()
+    image = options.image.read_bytes()
     # Or a router that died without a word is waited for as long as TCP would, and one that is gone is dialled so.
     heartbeats = {"heartbeat_ivl": 1000, "heartbeat_timeout": 3000, "connect_timeout": 3000}
     client = Client(options.endpoint, **heartbeats, **curve(options.keys, "client"))
@@ -45,7 +45,7 @@ def main() -> int:
         header: Document = {"verb": "classify", "id": name, "budget_ms": PATIENCE * 1000, "require": "all"}
         if options.durable:
             header |= {"durable": True, "idempotency_key": name}
-        client.send(header, picture)
+        client.send(header, image)
 
     def end(*_: object) -> None:
         options.seconds = 0

@@ -3,7 +3,7 @@
     make test-docs
 
 Endpoints are the printed ones: everything but what fetches packages runs in a network namespace of its own. What is not
-run is listed with the reason. PROGRAMS names another folder of programs, IMAGE another picture than Debian's portrait.
+run is listed with the reason. PROGRAMS names another folder of programs, IMAGE another image than Debian's portrait.
 """
 
 import os
@@ -23,7 +23,7 @@ from support.waiting import wait_for
 
 # Seconds: for a command, for a program to be ready (the first start compiles models), for its end.
 PATIENCE, START, END = 60, 90, 30
-PICTURES = (
+IMAGES = (
     "grace_hopper.jpg",
     "face.jpg",
     "one.jpg",
@@ -38,14 +38,14 @@ class Failure(Exception):
 
 
 def clone(folder: Path) -> None:
-    """What a clone has, the built programs where the build puts them, and the pictures that are the reader's own."""
+    """What a clone has, the built programs where the build puts them, and the images that are the reader's own."""
     for name in pages.files():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
     (folder / ".build").mkdir()
     (folder / ".build/release").symlink_to(built())
     image = Path(os.environ.get("IMAGE") or portrait())
-    for name in PICTURES:
+    for name in IMAGES:
         (folder / name).parent.mkdir(exist_ok=True)
         # What a file is called does not matter to the service.
         shutil.copy2(image, folder / name)

@@ -220,11 +220,11 @@ NOT_RUN = [
     ),
     (
         r"docs/preprocessing\.md",
-        r"BIFRONS_PARITY_PICTURES=FOLDER swift test",
-        "needs a folder of pictures and a debug build",
+        r"BIFRONS_PARITY_IMAGES=FOLDER swift test",
+        "needs a folder of images and a debug build",
     ),
     (r"Tests/Corpus/README\.md", r".*", "make test replays the corpus"),
-    (r"Models/training/README\.md", r".*", "needs labelled pictures and hours; make test runs its tests"),
+    (r"Models/training/README\.md", r".*", "needs labelled images and hours; make test runs its tests"),
 ]
 
 

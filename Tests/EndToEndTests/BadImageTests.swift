@@ -27,7 +27,7 @@ extension EndToEndTests {
                         words.isEmpty || message.contains(words), "\(what): \(message)", sourceLocation: sourceLocation)
                     #expect(reply.document.models.count == 2, "\(what)", sourceLocation: sourceLocation)
                 }
-                try expect("text", Array("This is no picture.".utf8), 415, "image_unknown_format")
+                try expect("text", Array("This is no image.".utf8), 415, "image_unknown_format")
                 try expect(
                     "GIF", Array("GIF89a".utf8) + [1, 0, 1, 0, 0, 0, 0, 0x3B], 415, "image_unknown_format", "GIF")
                 try expect("PDF", Array("%PDF-1.7\n".utf8), 415, "image_unknown_format", "PDF")

@@ -7,18 +7,18 @@ import Testing
 extension EndToEndTests {
     /// Tests how the programs start, stop, die and restart.
     @Suite(.serialized) struct ClusterTests {
-        private static let pictures = (1...8).map {
+        private static let images = (1...8).map {
             TestImages.jpeg(width: 96 + $0, height: 96, pattern: .noise(seed: UInt64($0)))
         }
 
-        @Test func samePictureGetsTheSameScoreFromEveryWorker() throws {
+        @Test func sameImageGetsTheSameScoreFromEveryWorker() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "resnet", "inception"]) { cluster in
                 let client = try cluster.client()
                 var scores: Set<Double> = []
                 var names: Set<String> = []
                 for _ in 0..<6 {
                     let fields = #""metadata":{"a": [1]},"budget_ms":25000"#
-                    let reply = try client.ask(Frames.classify(Self.pictures[0], fields))
+                    let reply = try client.ask(Frames.classify(Self.images[0], fields))
                     #expect(reply.status == 200)
                     #expect(String(decoding: reply.result, as: UTF8.self).contains(#""metadata":{"a": [1]}"#))
                     scores.insert(try #require(reply.document.models.first?.aiProbability))
@@ -37,11 +37,11 @@ extension EndToEndTests {
                 for job in 0..<4 {
                     let durable = #","durable":true,"wait":false"#
                     let id = "\"durable \(job)\""
-                    let reply = try client.ask(Frames.classify(Self.pictures[job], fields + id + durable))
+                    let reply = try client.ask(Frames.classify(Self.images[job], fields + id + durable))
                     #expect(reply.status == 202)
                 }
                 for job in 0..<4 {
-                    try client.send(Frames.classify(Self.pictures[job], fields + "\"plain \(job)\""))
+                    try client.send(Frames.classify(Self.images[job], fields + "\"plain \(job)\""))
                 }
                 // The numbers that an autoscaler uses.
                 let watcher = try cluster.client()
@@ -64,7 +64,7 @@ extension EndToEndTests {
                 func send(_ job: Int) throws {
                     try client.send(
                         [Array("\(job)".utf8), []]
-                            + Frames.classify(Self.pictures[job % 8], #""models":["resnet"],"budget_ms":60000"#))
+                            + Frames.classify(Self.images[job % 8], #""models":["resnet"],"budget_ms":60000"#))
                 }
                 for job in 0..<window { try send(job) }
                 var answered: Set<[UInt8]> = []
@@ -119,11 +119,11 @@ extension EndToEndTests {
         @Test func workerDrainsOnSIGTERM() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
-                for picture in Self.pictures { try client.send(Frames.classify(picture, #""models":["resnet"]"#)) }
+                for image in Self.images { try client.send(Frames.classify(image, #""models":["resnet"]"#)) }
                 #expect(try client.receive().status == 200)
                 cluster.workers[0].signal(SIGTERM)
                 // Its jobs in flight are answered. The others have no worker and end when their budget is spent.
-                for _ in Self.pictures.dropFirst() {
+                for _ in Self.images.dropFirst() {
                     let status = try client.receive().status
                     #expect(status == 200 || status == 408)
                 }
@@ -146,7 +146,7 @@ extension EndToEndTests {
                 #expect(clock.now - stopped < .milliseconds(1500) + .seconds(2))
                 cluster.workers[0].signal(SIGCONT)
                 try cluster.router.wait { try workers() == 1 }
-                #expect(try client.ask(Frames.classify(Self.pictures[0], #""models":["resnet"]"#)).status == 200)
+                #expect(try client.ask(Frames.classify(Self.images[0], #""models":["resnet"]"#)).status == 200)
             }
         }
 
@@ -210,7 +210,7 @@ extension EndToEndTests {
                 try cluster.restartRouter()
                 try cluster.waitForWorkers(["resnet"])
                 #expect(
-                    try cluster.client().ask(Frames.classify(Self.pictures[0], #""models":["resnet"]"#)).status == 200)
+                    try cluster.client().ask(Frames.classify(Self.images[0], #""models":["resnet"]"#)).status == 200)
             }
         }
 

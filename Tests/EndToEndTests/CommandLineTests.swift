@@ -18,10 +18,10 @@ extension EndToEndTests {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 var folder = ""
                 for name in ["a.jpg", "c.jpg", "d.jpg"] {
-                    let path = try cluster.write(TestImages.jpeg(width: 120, height: 90), to: "pictures/\(name)")
+                    let path = try cluster.write(TestImages.jpeg(width: 120, height: 90), to: "images/\(name)")
                     folder = String(path.dropLast("/\(name)".count))
                 }
-                _ = try cluster.write(Array("GIF89a".utf8), to: "pictures/b.jpg")
+                _ = try cluster.write(Array("GIF89a".utf8), to: "images/b.jpg")
                 let process = try cluster.run(
                     Self.bifrons,
                     ["classify", "--json", "--budget-ms=25000", "--router=\(cluster.clientEndpoint)", folder])
@@ -33,7 +33,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(5))) func everyPictureOfAFolderIsAnsweredForAndNothingHangs() throws {
+        @Test(.timeLimit(.minutes(5))) func everyImageOfAFolderIsAnsweredForAndNothingHangs() throws {
             struct Named: Decodable {
                 var file: String
                 var status: Int
@@ -45,15 +45,15 @@ extension EndToEndTests {
                 }
             }
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
-                let picture = TestImages.jpeg(width: 120, height: 90)
+                let image = TestImages.jpeg(width: 120, height: 90)
                 for name in ["a.jpg", "b.webp", "notes.txt", ".DS_Store"] {
                     let other = name == "b.webp" ? "RIFF1234WEBP" : "text"
-                    _ = try cluster.write(name == "a.jpg" ? picture : Array(other.utf8), to: "mixed/\(name)")
+                    _ = try cluster.write(name == "a.jpg" ? image : Array(other.utf8), to: "mixed/\(name)")
                 }
                 let folder = "\(cluster.path)/mixed"
                 // A name in Latin-1, as old cameras and archives write it.
                 let odd = Array("\(folder)/caf".utf8) + [0xE9, 0x2E, 0x6A, 0x70, 0x67]
-                let plain = try cluster.write(picture, to: "mixed/c.jpg")
+                let plain = try cluster.write(image, to: "mixed/c.jpg")
                 #expect(rename(plain, odd.map { CChar(bitPattern: $0) } + [0]) == 0)
                 #expect(mkfifo("\(folder)/pipe.jpg", 0o600) == 0)
                 // Started by a shell, so that the name on the command line is not UTF-8 either.
@@ -69,7 +69,7 @@ extension EndToEndTests {
                 #expect(lines.last?.bytes.flatMap { Data(base64Encoded: $0) }.map { Array($0) } == odd)
                 #expect(
                     process.standardError.contains(
-                        "passed over 3 that are no pictures: 1 .txt, 1 hidden, 1 named pipe"),
+                        "passed over 3 that are no images: 1 .txt, 1 hidden, 1 named pipe"),
                     "\(process.standardError)")
             }
         }

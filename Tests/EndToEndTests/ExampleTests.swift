@@ -20,8 +20,8 @@ extension EndToEndTests {
         @Test func fiveLinesGetAVerdict() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 try Self.preparePython(cluster)
-                let picture = try cluster.write(TestImages.jpeg(width: 200, height: 160), to: "picture.jpg")
-                let process = try cluster.run(Files.python, [Self.submit, cluster.clientEndpoint, picture])
+                let image = try cluster.write(TestImages.jpeg(width: 200, height: 160), to: "image.jpg")
+                let process = try cluster.run(Files.python, [Self.submit, cluster.clientEndpoint, image])
                 #expect(process.wait(milliseconds: 0) == .exit(0), "\(process.standardError)")
                 #expect(process.standardOutput.contains(#""verdict":{"label":""#))
                 #expect(process.standardOutput.contains(#""status":200"#))
@@ -35,11 +35,11 @@ extension EndToEndTests {
                 try Self.preparePython(cluster)
                 var folder = ""
                 for number in 0..<12 {
-                    let picture = TestImages.jpeg(width: 100 + number, height: 100)
-                    let path = try cluster.write(picture, to: "pictures/\(number).jpg")
+                    let image = TestImages.jpeg(width: 100 + number, height: 100)
+                    let path = try cluster.write(image, to: "images/\(number).jpg")
                     folder = String(path.prefix(upTo: path.lastIndex(of: "/")!))
                 }
-                _ = try cluster.write(Array("no picture".utf8), to: "pictures/x.png")
+                _ = try cluster.write(Array("no image".utf8), to: "images/x.png")
                 let process = try cluster.run(
                     Files.python,
                     [

@@ -87,12 +87,12 @@ extension EndToEndTests {
         @Test func bothModelsSeeTheSameFacesToThePixel() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
-                let pictures = try [
+                let images = try [
                     Self.canvas(512, 600, [(0, 0, 1)]), Self.canvas(900, 500, [(-40, -30, 0.8), (420, 60, 0.6)]),
                     Self.canvas(1400, 900, [(100, 90, 0.5), (600, 300, 1), (1100, 20, 0.3)]),
                 ]
-                for picture in pictures {
-                    let file = try picture.file()
+                for image in images {
+                    let file = try image.file()
                     let alone = try ["resnet", "inception"].map { try Self.faces(file, client, model: $0) }
                     #expect(!alone[0].isEmpty && alone[0] == alone[1])
                     let reply = try client.ask(Frames.classify(file, Self.patience))
@@ -154,7 +154,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aFaceCutByTheBorderHasABoxInThePicture() throws {
+        @Test func aFaceCutByTheBorderHasABoxInTheImage() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 for place in [(-230, 0, 1.0), (0, -150, 1.0), (150, 250, 1.0)] {
@@ -193,14 +193,14 @@ extension EndToEndTests {
         @Test func withoutAFaceThatIsSaidAndTheCentralSquareIsScored() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
-                let pictures: [(String, [UInt8])] = try [
+                let images: [(String, [UInt8])] = try [
                     ("1 × 1", TestImages.png(width: 1, height: 1)), ("1 × 1", TestImages.jpeg(width: 1, height: 1)),
                     ("20000 × 10", TestImages.jpeg(width: 20000, height: 10)),
                     ("10 × 20000", TestImages.png(width: 10, height: 20000)),
                     ("white", Canvas(700, 500, gray: 255).file()), ("8 × 8", Canvas(8, 8).file(as: .png)),
                     ("a face of 8 pixels", Self.canvas(800, 600, [(300, 200, 8.0 / 220)]).file(as: .png)),
                 ]
-                for (what, image) in pictures {
+                for (what, image) in images {
                     let reply = try client.ask(Frames.classify(image, Self.patience))
                     #expect(reply.status == 200, "\(what)")
                     #expect(reply.document.faces == [], "\(what)")
@@ -213,7 +213,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func anUpsideDownPictureIsTurnedByItsFlagAlone() throws {
+        @Test func anUpsideDownImageIsTurnedByItsFlagAlone() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 let portrait = try Self.portrait.get()

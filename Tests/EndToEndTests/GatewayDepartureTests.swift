@@ -44,7 +44,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func allPicturesOfAClientThatLeavesAreCancelled() throws {
+        @Test func allImagesOfAClientThatLeavesAreCancelled() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()

@@ -59,11 +59,11 @@ extension EndToEndTests {
             }
         }
 
-        @Test func formOfSeveralPicturesGetsTheirResultsInOrder() throws {
+        @Test func formOfSeveralImagesGetsTheirResultsInOrder() throws {
             try Cluster.run(workers: ["resnet", "inception"]) { cluster in
-                let pictures = (0..<3).map { TestImages.jpeg(width: 64 + $0, height: 64, pattern: .noise(seed: 7)) }
-                var files = pictures.enumerated().map { ("f", "\($0.offset).jpg", $0.element) }
-                files.insert(("f", "broken.txt", Array("no picture".utf8)), at: 1)
+                let images = (0..<3).map { TestImages.jpeg(width: 64 + $0, height: 64, pattern: .noise(seed: 7)) }
+                var files = images.enumerated().map { ("f", "\($0.offset).jpg", $0.element) }
+                files.insert(("f", "broken.txt", Array("no image".utf8)), at: 1)
                 let (headers, body) = TestGateway.form(files, ["budget_ms": "120000"])
                 let gateway = try cluster.startGateway()
                 let results = try decode(try gateway.ask("POST", "/v1/classify", headers, body: body), as: Results.self)
@@ -123,13 +123,13 @@ extension EndToEndTests {
                     let confidence: Double
                 }
                 let gateway = try cluster.startGateway()
-                let picture = try cluster.write(TestImages.jpeg(width: 96, height: 96), to: "picture.jpg")
+                let image = try cluster.write(TestImages.jpeg(width: 96, height: 96), to: "image.jpg")
                 func curl(_ form: String) throws -> ChildProcess {
                     try cluster.run(
                         "/usr/bin/curl",
                         ["-s", "-m", "120", "-w", "%{http_code}", "-F", form, gateway.url + "/?budget_ms=120000"])
                 }
-                let output = try curl("file=@\(picture)").standardOutput
+                let output = try curl("file=@\(image)").standardOutput
                 #expect(output.hasSuffix("200"))
                 let models = try JSONDecoder().decode([String: Model].self, from: Data(output.dropLast(3).utf8))
                 #expect(models.keys.sorted() == ["model1", "model2"])
@@ -137,9 +137,9 @@ extension EndToEndTests {
                     #expect(["Real", "Fake"].contains(model.result))
                     #expect((0.5...1).contains(model.confidence))
                 }
-                #expect(try curl("other=@\(picture)").standardOutput == #"{"error":"No file part"}400"#)
+                #expect(try curl("other=@\(image)").standardOutput == #"{"error":"No file part"}400"#)
                 #expect(
-                    try curl("file=@\(picture);filename=\"\"").standardOutput == #"{"error":"No selected file"}400"#)
+                    try curl("file=@\(image);filename=\"\"").standardOutput == #"{"error":"No selected file"}400"#)
                 #expect(try curl("file=text").standardOutput == #"{"error":"No file part"}400"#)
             }
         }
@@ -148,10 +148,10 @@ extension EndToEndTests {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()
-                let picture = TestImages.jpeg(width: 96, height: 96)
+                let image = TestImages.jpeg(width: 96, height: 96)
                 let connections = try (0..<64).map { _ in try gateway.connect() }
                 for connection in connections {
-                    try connection.send("POST", "/v1/classify?budget_ms=60000", Self.image, body: picture)
+                    try connection.send("POST", "/v1/classify?budget_ms=60000", Self.image, body: image)
                 }
                 for _ in connections { for worker in workers { try worker.scoreNextJob() } }
                 #expect(try connections.map { try $0.receive().status } == Array(repeating: 200, count: 64))

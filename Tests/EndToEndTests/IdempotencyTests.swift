@@ -13,7 +13,7 @@ import Testing
         Frames.classify([image], #""idempotency_key":"k","budget_ms":60000"# + fields)
     }
 
-    @Test(arguments: kinds, kinds) func aKeyStandsForOnePictureAndOneQuestion(first: String, second: String) throws {
+    @Test(arguments: kinds, kinds) func aKeyStandsForOneImageAndOneQuestion(first: String, second: String) throws {
         let folder = try TemporaryFolder()
         try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
             let workers = try cluster.testWorkers()

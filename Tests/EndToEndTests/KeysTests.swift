@@ -23,12 +23,12 @@ extension EndToEndTests {
 
         @Test func theWholeServiceWorksWithKeysAndThePartsHaveTheirOwn() throws {
             try Cluster.run(keys: true, heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
-                let picture = TestImages.jpeg(width: 120, height: 90)
+                let image = TestImages.jpeg(width: 120, height: 90)
                 let client = try cluster.client(as: .client)
-                #expect(try client.ask(Frames.classify(picture)).status == 200)
+                #expect(try client.ask(Frames.classify(image)).status == 200)
                 let refused = try client.ask(Frames.request(#"{"verb":"status"}"#))
                 #expect(refused.status == 400 && refused.code == "not_allowed")
-                let path = try cluster.write(picture, to: "picture.jpg")
+                let path = try cluster.write(image, to: "image.jpg")
                 let options = ["--keys=\(try #require(cluster.keys).path)", "--router=\(cluster.clientEndpoint)"]
                 for command in [["classify", path], ["status"], ["models", "--ready"]] {
                     let process = try cluster.run(Self.bifrons, command + options)
@@ -180,10 +180,10 @@ extension EndToEndTests {
             try Cluster.wait(for: ["locator", "resnet", "inception"], client, while: [up])
             try up.wait { up.standardOutput.contains(" IMAGE\n") }
             let hint = try #require(up.standardOutput.firstMatch(of: /for instance: (.*) IMAGE\n/)).1
-            let picture = "\(folder.path)/picture.jpg"
-            try Files.write(TestImages.jpeg(width: 120, height: 90), to: picture)
+            let image = "\(folder.path)/image.jpg"
+            try Files.write(TestImages.jpeg(width: 120, height: 90), to: image)
             let copied = try ChildProcess(
-                "/bin/sh", ["-c", "cd / && \(hint) --budget-ms=25000 \(picture)"], name: "copied", folder: folder.path,
+                "/bin/sh", ["-c", "cd / && \(hint) --budget-ms=25000 \(image)"], name: "copied", folder: folder.path,
                 diesWithTests: false)
             #expect(try copied.waitForEnd() == .exit(0), "\(hint): \(copied.standardError)")
             up.signal(SIGHUP)

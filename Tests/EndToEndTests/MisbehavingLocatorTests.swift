@@ -11,7 +11,7 @@ extension EndToEndTests {
             try Cluster.run(cuts: false) { cluster in try body(cluster, try cluster.client()) }
         }
 
-        @Test func picturesWithoutALocatorAreRefused() throws {
+        @Test func imagesWithoutALocatorAreRefused() throws {
             try Self.run { cluster, client in
                 let networks = try cluster.testWorkers()
                 let reply = try client.ask(Frames.classify([1]))
@@ -135,7 +135,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func pictureThatKilledTwoLocatorsIsQuarantined() throws {
+        @Test func imageThatKilledTwoLocatorsIsQuarantined() throws {
             try Self.run { cluster, client in
                 let networks = try cluster.testWorkers()
                 let first = try cluster.worker(.locator("first"))
@@ -147,7 +147,7 @@ extension EndToEndTests {
                 second.die()
                 let reply = try client.receive()
                 #expect(reply.status == 422)
-                let told = "2 workers of locator died with this picture in their hands; it is not tried again"
+                let told = "2 workers of locator died with this image in their hands; it is not tried again"
                 #expect(reply.document.error?.message == told)
                 withExtendedLifetime(networks) {}
             }

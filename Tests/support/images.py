@@ -67,7 +67,7 @@ def truncated(folder: Path) -> Path:
 
 def text(folder: Path) -> Path:
     """A text that is called a JPEG."""
-    return _written(folder / "text.jpg", b"not a picture\n")
+    return _written(folder / "text.jpg", b"not an image\n")
 
 
 def heic(folder: Path) -> Path:

@@ -32,7 +32,7 @@ class Life:
 
     start: float
     end: float = math.inf
-    # The job whose picture or crops killed it, if it was one.
+    # The job whose image or crops killed it, if it was one.
     killer: int | None = None
 
 
@@ -123,7 +123,7 @@ class Process:
         """Kills it if it runs.
 
         Args:
-            killer: the job whose picture or crops do it, if it is one.
+            killer: the job whose image or crops do it, if it is one.
         """
         if self.is_running() and self.lives[-1].end > (now := time.monotonic()):
             # Before anybody can see it.

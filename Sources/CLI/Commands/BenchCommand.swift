@@ -34,8 +34,8 @@ struct BenchCommand: AsyncParsableCommand {
         try await CommandError.report {
             let limit = Submission.largestImage(settings)
             let load = BenchLoad(ImageSearch([images]).sources, limit: limit)
-            let pictures = load.pictures
-            guard !pictures.isEmpty else {
+            let loaded = load.images
+            guard !loaded.isEmpty else {
                 throw CommandError("no images that can be read in \(images.text.printable)")
             }
             if let omission = load.omission { printError("bifrons: \(omission)") }
@@ -45,7 +45,7 @@ struct BenchCommand: AsyncParsableCommand {
                 let measurement = Measurement(from: start, to: start + .seconds(seconds))
                 await measurement.load(concurrency: concurrency) { index in
                     do {
-                        let reply = try await client.classify(pictures[index % pictures.count], options)
+                        let reply = try await client.classify(loaded[index % loaded.count], options)
                         return reply.document.status.rawValue.description
                     } catch {
                         return Submission.failure(error).document.error?.code ?? "failed"
@@ -53,7 +53,7 @@ struct BenchCommand: AsyncParsableCommand {
                 }
                 return measurement
             }
-            let report = measurement.report(images: pictures.count, concurrency: concurrency)
+            let report = measurement.report(images: loaded.count, concurrency: concurrency)
             for line in json ? [report.json] : report.lines { printLine(line) }
         }
     }
@@ -64,7 +64,7 @@ struct BenchLoad {
     /// The largest total size of the images in bytes.
     static let room = 256_000_000
 
-    private(set) var pictures: [[UInt8]] = []
+    private(set) var images: [[UInt8]] = []
     private(set) var unreadable = 0
     private(set) var surplus = 0
 
@@ -77,16 +77,16 @@ struct BenchLoad {
     init(_ sources: [ImageSource], limit: Int, room: Int = Self.room) {
         var bytes = 0
         for (index, source) in sources.enumerated() {
-            guard let picture = try? source.read(limit: limit) else {
+            guard let image = try? source.read(limit: limit) else {
                 unreadable += 1
                 continue
             }
-            bytes += picture.count
+            bytes += image.count
             guard bytes <= room else {
                 surplus = sources.count - index
                 return
             }
-            pictures.append(picture)
+            images.append(image)
         }
     }
 

@@ -13,7 +13,7 @@ struct ClassifyCommand: AsyncParsableCommand {
         discussion: """
             Without a router, and with none named, a cluster is started for the length of the call.
 
-            In folders every picture counts, of formats that are not read too; what is no picture is counted on the \
+            In folders every image counts, of formats that are not read too; what is no image is counted on the \
             standard error.
 
             Exit status: 0 all classified; 1 some files failed; 2 usage; 69 no service.
@@ -22,7 +22,7 @@ struct ClassifyCommand: AsyncParsableCommand {
     @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [FileName]
     @Flag(help: "One result a line, as JSON: the service's own, and the file's name.") var json = false
     @Option(help: "Jobs in flight at a time.") var window = 32
-    @Option(help: ArgumentHelp("Write the pictures with their faces and probabilities.", valueName: "file|folder"))
+    @Option(help: ArgumentHelp("Write the images with their faces and probabilities.", valueName: "file|folder"))
     var draw: FileName?
     @OptionGroup var options: ClientOptions
 

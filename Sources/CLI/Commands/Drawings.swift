@@ -41,13 +41,13 @@ struct Drawings {
         guard result.status.isSuccess, let verdict = result.verdict, var path = paths[source.name] else { return }
         let bytes: [UInt8]
         do {
-            let picture = try ImageDecoder().decode(image)
+            let image = try ImageDecoder().decode(image)
             // The file name determines the format. A name without a known suffix gets the suffix of the image's own
             // format.
-            let format = Self.format(of: path) ?? picture.format
+            let format = Self.format(of: path) ?? image.format
             if Self.format(of: path) == nil { path.bytes += Array((format == .jpeg ? ".jpg" : ".png").utf8) }
             bytes = try ImageEncoder.encode(
-                Drawing.draw(Self.marks(result.faces ?? [], verdict, picture.image), on: picture.image), as: format)
+                Drawing.draw(Self.marks(result.faces ?? [], verdict, image.image), on: image.image), as: format)
         } catch {
             throw CommandError("cannot draw \(source.name.text): \(error)")
         }

@@ -55,8 +55,8 @@ struct ImageSearch {
         case .pipe: passedOver.count(.pipe)
         case .socket: passedOver.count(.socket)
         case .device: passedOver.count(.device)
-        case .file where !Self.isPicture(entry.path, name): passedOver.count(.file(suffix: Self.suffix(of: name)))
-        case nil where [ENOENT, ELOOP, ENOTDIR].contains(errno) && isLink && !Self.isNamedAsPicture(name):
+        case .file where !Self.isImage(entry.path, name): passedOver.count(.file(suffix: Self.suffix(of: name)))
+        case nil where [ENOENT, ELOOP, ENOTDIR].contains(errno) && isLink && !Self.isNamedAsImage(name):
             passedOver.count(.brokenLink)
         case .file, nil:
             sources.append(
@@ -92,18 +92,18 @@ struct ImageSearch {
 
     /// Returns whether a file is an image: by its name, so that a broken one is reported, or by its first bytes. A file
     /// that cannot be opened counts as an image.
-    private static func isPicture(_ path: FileName, _ name: ArraySlice<UInt8>) -> Bool {
-        if isNamedAsPicture(name) { return true }
+    private static func isImage(_ path: FileName, _ name: ArraySlice<UInt8>) -> Bool {
+        if isNamedAsImage(name) { return true }
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard descriptor >= 0 else { return true }
         defer { close(descriptor) }
-        var start: [UInt8] = Array(repeating: 0, count: PictureKind.startBytes)
+        var start: [UInt8] = Array(repeating: 0, count: ImageKind.startBytes)
         let count = Glibc.read(descriptor, &start, start.count)
-        return count < 0 || PictureKind.isPicture(Array(start[..<count]))
+        return count < 0 || ImageKind.isImage(Array(start[..<count]))
     }
 
-    private static func isNamedAsPicture(_ name: ArraySlice<UInt8>) -> Bool {
-        PictureKind.suffixes.contains(suffix(of: name))
+    private static func isNamedAsImage(_ name: ArraySlice<UInt8>) -> Bool {
+        ImageKind.suffixes.contains(suffix(of: name))
     }
 
     /// Returns what follows the name's last dot, in lower case; empty if nothing there looks like a file type.
@@ -138,7 +138,7 @@ struct PassedOver: Equatable {
         let rest = parts.dropFirst(Self.namedKinds).reduce(0) { $0 + $1.count }
         let named = parts.prefix(Self.namedKinds).map(\.text) + (rest > 0 ? ["\(rest) of other kinds"] : [])
         let total = parts.reduce(0) { $0 + $1.count }
-        return "passed over \(total) that \(total == 1 ? "is no picture" : "are no pictures"): "
+        return "passed over \(total) that \(total == 1 ? "is no image" : "are no images"): "
             + named.joined(separator: ", ")
     }
 

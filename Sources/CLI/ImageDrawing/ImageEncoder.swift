@@ -29,7 +29,7 @@ package enum ImageEncoder {
         guard isWritten, let file else {
             throw EncodeError(
                 description: "\(image.width) × \(image.height) pixels cannot be written as \(format.rawValue): "
-                    + "take the other format, or a smaller picture")
+                    + "take the other format, or a smaller image")
         }
         defer { free(file) }
         return Array(UnsafeBufferPointer(start: file, count: count))

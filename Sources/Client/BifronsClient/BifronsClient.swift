@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// A request goes to the connected router that has the fewest of this client's requests; one with an idempotency key to the
 /// same connected router as every other with that key, whichever client has it. If that router's connection ends, the request
-/// goes to another, or to the same when it is back: a picture's verdict does not depend on how often it is asked for. A job
+/// goes to another, or to the same when it is back: an image's verdict does not depend on how often it is asked for. A job
 /// that is fetched or cancelled may be with any router, so all are asked. Every call ends exactly once, at the latest a little
 /// after its budget.
 public final class BifronsClient: Sendable {
@@ -80,7 +80,7 @@ public final class BifronsClient: Sendable {
     /// Submits an image and waits for its result, whatever the status.
     /// - Parameters:
     ///   - image: the file's bytes. Of more than ``Options/largestImage`` the result is 413 and nothing is sent.
-    ///   - options: what is asked of the picture.
+    ///   - options: what is asked of the image.
     ///   - patience: how long a service that is full (status 429) is asked again, as often as it says to come again; zero: not
     ///     at all. Each try has the whole budget, and the id of the first, by which the router knows whose turn it is.
     /// - Returns: the result: of the last try, if the service stayed full.

@@ -1,6 +1,6 @@
 public import BifronsWire
 
-/// What is asked of a picture, and how: the fields that the header of a `classify` request can carry, defaults filled in.
+/// What is asked of an image, and how: the fields that the header of a `classify` request can carry, defaults filled in.
 ///
 /// A value that every router would refuse cannot be made: the initialiser throws the error that a router would answer with.
 /// Whether there is a model or a policy of a name only the router knows.

@@ -12,7 +12,7 @@ package struct FormParser {
         package var name: String
         /// Nil: the part names none.
         package var fileName: String?
-        /// Whether the part names a file, or its type is that of a picture or of any bytes: some clients name no file.
+        /// Whether the part names a file, or its type is that of an image or of any bytes: some clients name no file.
         package var isFile: Bool
 
         /// - Parameter isFile: nil: whether there is a file's name.

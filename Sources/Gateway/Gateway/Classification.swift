@@ -3,10 +3,10 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Settings
 
-/// The calls that take pictures.
+/// The calls that take images.
 extension Gateway {
-    /// Pictures of one request that are with the router at a time.
-    private static let picturesAtOnce = 8
+    /// Images of one request that are with the router at a time.
+    private static let imagesAtOnce = 8
 
     /// `POST /v1/classify`.
     func classify(_ request: Request, for owner: String?) async throws -> Response {
@@ -15,11 +15,11 @@ extension Gateway {
         let header = try header(request, upload, for: owner)
         guard !upload.files.isEmpty else { throw Self.fileMissing }
         if upload.files.count == 1 { return try await router.ask(header, image: upload.files[0].bytes).response }
-        // One key, or one id, for several pictures would make them one job.
+        // One key, or one id, for several images would make them one job.
         guard header.idempotencyKey == nil, header.id == nil else {
             throw Problem(
                 .badRequest, code: "malformed_header",
-                "'id' and 'idempotency_key' are of one picture; send the \(upload.files.count) one by one to use them")
+                "'id' and 'idempotency_key' are of one image; send the \(upload.files.count) one by one to use them")
         }
         let results = try await answers(header, upload.files.map(\.bytes))
         let body = Array("{\"results\":[".utf8) + results.joined(separator: [UInt8(ascii: ",")]) + Array("]}".utf8)
@@ -82,12 +82,12 @@ extension Gateway {
         return fields
     }
 
-    private func answers(_ header: RequestHeader, _ pictures: [[UInt8]]) async throws -> [[UInt8]] {
+    private func answers(_ header: RequestHeader, _ images: [[UInt8]]) async throws -> [[UInt8]] {
         try await withThrowingTaskGroup(of: (Int, [UInt8]).self) { group in
-            var results = [[UInt8]](repeating: [], count: pictures.count)
-            for index in pictures.indices {
-                if index >= Self.picturesAtOnce, let (done, bytes) = try await group.next() { results[done] = bytes }
-                group.addTask { (index, try await router.ask(header, image: pictures[index]).bytes) }
+            var results = [[UInt8]](repeating: [], count: images.count)
+            for index in images.indices {
+                if index >= Self.imagesAtOnce, let (done, bytes) = try await group.next() { results[done] = bytes }
+                group.addTask { (index, try await router.ask(header, image: images[index]).bytes) }
             }
             for try await (done, bytes) in group { results[done] = bytes }
             return results

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import Hummingbird
 internal import Settings
 
-/// The call of the demo that Bifrons began as, answered as that did: `POST /` with a form whose field `file` is a picture.
+/// The call of the demo that Bifrons began as, answered as that did: `POST /` with a form whose field `file` is an image.
 extension Gateway {
     /// What one of the two networks says, in the demo's words.
     struct LegacyResult: Encodable, Equatable {

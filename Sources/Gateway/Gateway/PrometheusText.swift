@@ -97,7 +97,7 @@ extension PrometheusText {
             "bifrons_queue_crop_bytes", "Bytes of crops that are kept for networks, or may yet come.",
             Double(report.queue.cropBytes))
         gauge(
-            "bifrons_queue_crop_bytes_limit", "Bytes of crops before pictures wait for a locator.",
+            "bifrons_queue_crop_bytes_limit", "Bytes of crops before images wait for a locator.",
             Double(report.queue.maxCropBytes))
         gauge("bifrons_queue_oldest_seconds", "Age of the oldest job.", (report.queue.oldestMs ?? 0) / 1000)
         family("bifrons_job_duration_seconds", .histogram, "From receipt of a job to its result.")

@@ -1,7 +1,7 @@
 /** The gateway's HTTP interface, as far as these pages use it. */
 
 const tokenKey = "bifrons.token";
-/** How long the service may take once it has a picture: its own budget is far below. */
+/** How long the service may take once it has an image: its own budget is far below. */
 const patience = 60_000;
 const mostTries = 6;
 
@@ -53,7 +53,7 @@ async function get(path) {
 export const models = () => get("/v1/models");
 
 /**
- * The result for a picture. When the service is busy it says when to come again, and that is done.
+ * The result for an image. When the service is busy it says when to come again, and that is done.
  *
  * @param report is told what happens: {phase: "uploading", part}, {phase: "running"}, {phase: "busy", seconds}
  */
@@ -95,7 +95,7 @@ function post(file, signal, report) {
         request.onabort = () => reject(new Problem(0, "", "There was no answer in time."));
         request.onerror = () => reject(new Problem(0, "", sent
             ? "The gateway does not answer, or ended the connection."
-            : "The picture could not be sent: the gateway does not answer, or does not take a picture of this size."));
+            : "The image could not be sent: the gateway does not answer, or does not take an image of this size."));
         request.onloadend = () => {
             clearTimeout(timer);
             signal.removeEventListener("abort", abort);

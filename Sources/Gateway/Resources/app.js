@@ -1,10 +1,10 @@
-/** The page that classifies: takes pictures in, sends a few at a time, and shows what comes back. */
+/** The page that classifies: takes images in, sends a few at a time, and shows what comes back. */
 
 import { Problem, classify, models } from "./api.js";
 import { byId, element } from "./dom.js";
 import * as files from "./export.js";
 import { unreadableFormat } from "./formats.js";
-import { PictureCard } from "./picture.js";
+import { ImageCard } from "./image.js";
 import * as session from "./session.js";
 import { askForToken } from "./token.js";
 import { count, duration, percent, percentOrDash, problemTitle, sentence, verdictAnswer } from "./words.js";
@@ -18,7 +18,7 @@ const mostAnnouncements = 20;
 let jobs = [];
 let policies = [];
 
-// Taking pictures in
+// Taking images in
 
 const picker = byId("files");
 picker.addEventListener("change", () => {
@@ -53,9 +53,9 @@ document.addEventListener("paste", (event) => {
 function add(chosen) {
     for (const file of chosen) {
         const job = { file, state: "waiting" };
-        job.card = new PictureCard(file, { remove: () => remove([job]), again: () => again([job]) });
+        job.card = new ImageCard(file, { remove: () => remove([job]), again: () => again([job]) });
         jobs.push(job);
-        byId("pictures").append(job.card.element);
+        byId("images").append(job.card.element);
     }
     byId("results").hidden = jobs.length === 0;
     pump();

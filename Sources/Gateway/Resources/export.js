@@ -18,7 +18,7 @@ export function csv(entries) {
     const rows = entries.map(({ name, bytes, at, result }) => {
         const score = (model) => result.models?.find((entry) => entry.name === model)?.ai_probability;
         const { verdict } = result;
-        // A network's score of a picture without a face is no answer.
+        // A network's score of an image without a face is no answer.
         const word = (score) => (score === undefined || verdict?.label === "no_face" ? "" : answer(score).word);
         return [
             name, bytes, at, result.status, verdict && verdictAnswer(verdict).word, verdict?.ai_probability,

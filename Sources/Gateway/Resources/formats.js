@@ -2,7 +2,7 @@
 
 const ascii = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
 
-/** The name of a picture's format if it is known not to be read; undefined if it is, or may be. */
+/** The name of an image's format if it is known not to be read; undefined if it is, or may be. */
 export async function unreadableFormat(file) {
     const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
     if (ascii(head, 4, 8) === "ftyp") {

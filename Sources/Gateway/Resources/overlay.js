@@ -1,9 +1,9 @@
-/** What is drawn over a picture: the faces that were found, and where a network looked. */
+/** What is drawn over an image: the faces that were found, and where a network looked. */
 
 import { element, place } from "./dom.js";
 import { answer, degrees, percent } from "./words.js";
 
-/** The longest side, in pixels, of the drawing that is then stretched over the picture. */
+/** The longest side, in pixels, of the drawing that is then stretched over the image. */
 const longestSide = 640;
 
 /** The names of the networks that a result has heat maps of. */
@@ -47,7 +47,7 @@ export function drawHeat(canvas, result, model) {
     context.imageSmoothingQuality = "high";
     for (const { maps, turned } of mapped) {
         const [left, top, across, down] = maps[model].square.map((pixels) => pixels * scale);
-        // The network looked at the face upright: in the picture its map stands turned as the face does.
+        // The network looked at the face upright: in the image its map stands turned as the face does.
         context.save();
         context.translate(left + across / 2, top + down / 2);
         context.rotate(((turned ?? 0) * Math.PI) / 180);

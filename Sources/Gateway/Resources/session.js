@@ -1,4 +1,4 @@
-/** What was classified in this tab, without the pictures; it survives a reload and ends with the tab. */
+/** What was classified in this tab, without the images; it survives a reload and ends with the tab. */
 
 const key = "bifrons.history";
 /** About half of what a browser keeps for a page, thumbnails included. */

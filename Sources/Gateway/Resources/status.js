@@ -9,7 +9,7 @@ import { count, duration, sentence, size } from "./words.js";
 
 /** Without an event for so long, in milliseconds, the connection is given up and made anew. */
 const silence = 5000;
-/** The name of what opens pictures and finds the faces; the report lists it behind the networks. */
+/** The name of what opens images and finds the faces; the report lists it behind the networks. */
 const locatorName = "locator";
 const samples = new Samples();
 let lastReport;
@@ -81,7 +81,7 @@ function showState(report) {
     const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
     if (router.draining) bad("Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left.`, "Draining");
     else if (without.length === networks.length) bad("No workers", "Nobody is there to classify.", "No workers");
-    else if (isBlind) bad("Without the locator", "Nobody is there to open pictures and find faces.", "No locator");
+    else if (isBlind) bad("Without the locator", "Nobody is there to open images and find faces.", "No locator");
     else if (without.length > 0) bad(`Without ${without.join(" and ")}`, "The others answer alone.", "Degraded");
     else if (isRefusing) bad("Refusing jobs", "More comes than the limits allow.", "Busy");
     else tell("good", "All is well", facts, "Live");
@@ -147,7 +147,7 @@ function showVerdicts({ verdicts }) {
 
 const meanings = {
     200: "answered", 202: "journalled", 206: "answered by a part", 400: "not understood", 404: "unknown",
-    408: "out of time", 413: "too large", 415: "not a picture", 422: "damaged picture", 429: "refused",
+    408: "out of time", 413: "too large", 415: "not an image", 422: "damaged image", 429: "refused",
     503: "not available",
 };
 

@@ -44,7 +44,7 @@ export function answer(probability) {
         : { label: "fake", word: "Fake", confidence: probability };
 }
 
-/** What a verdict says, as `answer` tells it; without a confidence where it says nothing about the picture. */
+/** What a verdict says, as `answer` tells it; without a confidence where it says nothing about the image. */
 export function verdictAnswer({ label, ai_probability: probability }) {
     return label === "no_face" ? { label: "none", word: "No face" } : answer(probability);
 }
@@ -58,9 +58,9 @@ const titles = {
     401: "A token is needed",
     403: "This token may not ask that",
     408: "It took too long",
-    413: "The picture is too large",
-    415: "Not a picture that the service reads",
-    422: "The picture is damaged or of an unusual kind",
+    413: "The image is too large",
+    415: "Not an image that the service reads",
+    422: "The image is damaged or of an unusual kind",
     429: "The service is busy",
     502: "The service cannot answer now",
     503: "The service cannot answer now",

@@ -117,7 +117,7 @@ extension RouterCore {
         guard specification.mostBytes <= Limits.cropSetBytes else {
             let reason =
                 "the model '\(hello.model)' scores crops of \(specification.width) × \(specification.height) pixels, of "
-                + "which those of one picture may take \(specification.mostBytes) bytes, more than "
+                + "which those of one image may take \(specification.mostBytes) bytes, more than "
                 + "\(Limits.cropSetBytes); give it a smaller input"
             return .failure(Refusal(reason: reason, isFinal: true))
         }
@@ -245,7 +245,7 @@ extension RouterCore {
         let step = ledger[serial].steps[index]
         statistics.counters.quarantined += 1
         let name = ensemble.pools[step.pool]
-        let what = index == Request.locating ? "this picture" : "this picture's crops"
+        let what = index == Request.locating ? "this image" : "this image's crops"
         let message = "\(step.deaths.count) workers of \(name) died with \(what) in their hands; it is not tried again"
         end(serial, .failed(WireError(.unprocessable, code: "quarantined", message)), now)
     }

@@ -6,7 +6,7 @@ public struct ResultDocument: Equatable, Sendable {
     public var id: String?
     /// What became of the request.
     public var status: Status
-    /// What the service says of the picture; with ``Status/ok`` and ``Status/partial``.
+    /// What the service says of the image; with ``Status/ok`` and ``Status/partial``.
     public var verdict: Verdict?
     /// One result for each requested model, in the ensemble's order.
     public var models: [ModelResult] = []
@@ -155,7 +155,7 @@ public struct ResultDocument: Equatable, Sendable {
         public var queueMilliseconds: Double
         /// The milliseconds from the start of decoding to the crops.
         public var computeMilliseconds: Double
-        /// The worker that decoded the picture.
+        /// The worker that decoded the image.
         public var worker: String
 
         /// What a worker of the locator did, and the milliseconds that it took.

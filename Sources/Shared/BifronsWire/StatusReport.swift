@@ -73,7 +73,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var maxBytes: Int
         /// The bytes of kept crops, plus those reserved for crops that locators may still send.
         public var cropBytes: Int
-        /// What ``cropBytes`` may grow to before pictures wait for their turn with a locator.
+        /// What ``cropBytes`` may grow to before images wait for their turn with a locator.
         public var maxCropBytes: Int
         /// The milliseconds since the receipt of the oldest unanswered job; nil without one.
         public var oldestMs: Double?
@@ -270,7 +270,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var workersLost = 0
         /// Second tries of a step of a job.
         public var redispatched = 0
-        /// Jobs given up because two workers died of their picture or of its crops.
+        /// Jobs given up because two workers died of their image or of its crops.
         public var quarantined = 0
         /// Jobs that were cancelled.
         public var cancelled = 0
@@ -376,14 +376,14 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public struct Policy: Codable, Equatable, Sendable {
         /// Its name.
         public var name: String
-        /// From this probability on a picture is to be looked at, in 0...1.
+        /// From this probability on an image is to be looked at, in 0...1.
         public var review: Double
-        /// From this probability on a picture must not pass, in 0...1, not below ``review``.
+        /// From this probability on an image must not pass, in 0...1, not below ``review``.
         public var block: Double
-        /// What is to be done with a picture without a face.
+        /// What is to be done with an image without a face.
         public var noFace: ResultDocument.PolicyAction
 
-        /// A policy by its name, its two thresholds and what it says of pictures without a face.
+        /// A policy by its name, its two thresholds and what it says of images without a face.
         public init(name: String, review: Double, block: Double, noFace: ResultDocument.PolicyAction) {
             self.name = name
             self.review = review

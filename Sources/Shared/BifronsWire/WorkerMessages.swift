@@ -3,9 +3,9 @@
 public enum WorkerMessage: Equatable, Sendable {
     /// The first message: what the worker is.
     case hello(Hello)
-    /// From a locator: what it cut out of a picture.
+    /// From a locator: what it cut out of an image.
     case crops(Crops)
-    /// From a network: what it says of a picture's crops.
+    /// From a network: what it says of an image's crops.
     case score(Score)
     /// A job that could not be done.
     case fail(Failure)
@@ -114,7 +114,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// central square alone.
         public var squares: [Box]
 
-        /// The crops by the parts of the picture that they show.
+        /// The crops by the parts of the image that they show.
         public init(squares: [Box]) {
             self.squares = squares
         }

@@ -19,7 +19,7 @@ package struct RouterSchema: SettingsSchema {
         "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
     package let maxCropBytes = Setting.bytes(
         "max-crop-bytes", default: "256MiB", in: (1 << 20)...(1 << 40),
-        "bytes of crops in the router before it hands no more pictures to locators")
+        "bytes of crops in the router before it hands no more images to locators")
     package let maxConnections = Setting.count(
         "max-connections", default: 1000, in: 1...1_000_000,
         "connections of clients, and as many of workers, before new ones are ended")

@@ -43,8 +43,8 @@ static const unsigned char overlay_js[] = {
 #embed "../../Gateway/Resources/overlay.js"
 };
 
-static const unsigned char picture_js[] = {
-#embed "../../Gateway/Resources/picture.js"
+static const unsigned char image_js[] = {
+#embed "../../Gateway/Resources/image.js"
 };
 
 static const unsigned char samples_js[] = {
@@ -90,7 +90,7 @@ static const struct bifrons_page bifrons_pages[] = {
     {"index.html", index_html, sizeof index_html},
     {"openapi.json", openapi_json, sizeof openapi_json},
     {"overlay.js", overlay_js, sizeof overlay_js},
-    {"picture.js", picture_js, sizeof picture_js},
+    {"image.js", image_js, sizeof image_js},
     {"samples.js", samples_js, sizeof samples_js},
     {"scale.js", scale_js, sizeof scale_js},
     {"session.js", session_js, sizeof session_js},

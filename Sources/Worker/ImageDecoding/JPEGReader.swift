@@ -41,7 +41,7 @@ struct JPEGReader: ~Copyable {
             Int(header.coefficient_bytes) + fullWidth * Int(header.channels) * 64 + (1 << 18)
             + ColourTransforms.memory(structure.profile)
         let memory = try Budget(limits).check(.jpeg, width: width, height: height, workingMemory: working)
-        let picture = try RGBImage.filled(
+        let image = try RGBImage.filled(
             storedWidth: width, storedHeight: height, orientation: orientation
         ) { canvas throws(DecodeError) in
             try start(reduction, memory: memory, width, height)
@@ -55,7 +55,7 @@ struct JPEGReader: ~Copyable {
             }
         }
         return DecodedImage(
-            format: .jpeg, width: uprightWidth, height: uprightHeight, reduction: reduction, image: picture)
+            format: .jpeg, width: uprightWidth, height: uprightHeight, reduction: reduction, image: image)
     }
 
     private func start(_ reduction: Int, memory: Int, _ width: Int, _ height: Int) throws(DecodeError) {

@@ -36,7 +36,7 @@ struct PNGReader: ~Copyable {
     consuming func decode() throws(DecodeError) -> DecodedImage {
         var channels: UInt32 = 0
         try check(bifrons_png_read_header(handle, &channels), "in its header")
-        let picture = try RGBImage.filled(
+        let image = try RGBImage.filled(
             storedWidth: structure.width, storedHeight: structure.height, orientation: structure.orientation
         ) { canvas throws(DecodeError) in
             switch channels {
@@ -45,7 +45,7 @@ struct PNGReader: ~Copyable {
             default: throw .corrupt("PNG is corrupt: it has \(channels) channels.")
             }
         }
-        return DecodedImage(format: .png, width: picture.width, height: picture.height, reduction: 1, image: picture)
+        return DecodedImage(format: .png, width: image.width, height: image.height, reduction: 1, image: image)
     }
 
     private func readRows<Layout: PixelLayout>(

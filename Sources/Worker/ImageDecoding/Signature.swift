@@ -37,7 +37,7 @@ enum Signature: Hashable {
         ("a GIMP file (XCF)", Array("gimp xcf".utf8)),
         ("a QOI", Array("qoif".utf8)),
         ("an OpenEXR", [0x76, 0x2F, 0x31, 0x01]),
-        ("a Radiance picture (HDR)", Array("#?RADIANCE".utf8)),
+        ("a Radiance image (HDR)", Array("#?RADIANCE".utf8)),
         ("a DirectDraw surface (DDS)", Array("DDS ".utf8)),
         ("a FITS", Array("SIMPLE  =".utf8)),
         ("a PostScript file", Array("%!PS".utf8)),
@@ -79,7 +79,7 @@ enum Signature: Hashable {
             return "a BMP"
         }
         if let digit = bytes[1], bytes.has("P"), (0x31...0x37).contains(digit), bytes[2].map(isSpace) == true {
-            return "a Netpbm picture"
+            return "a Netpbm image"
         }
         return text(bytes) ?? "of no format that is known here; it begins with \(digits(bytes.slice(0..<8)))"
     }

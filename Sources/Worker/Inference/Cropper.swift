@@ -6,27 +6,27 @@ enum Cropper {
     /// Cuts out a square, turns it upright and writes the crop.
     ///
     /// - Parameters:
-    ///   - picture: The decoded image.
+    ///   - image: The decoded image.
     ///   - square: The square, in pixels of the upright image at full size.
     ///   - turn: How the face stands turned in the image.
     ///   - specification: The size of the crop.
     ///   - target: Memory for the specification's number of bytes.
     static func crop(
-        _ picture: DecodedImage, square: Framing.Square, turn: Turn, as specification: CropGeometry,
+        _ image: DecodedImage, square: Framing.Square, turn: Turn, as specification: CropGeometry,
         into target: UnsafeMutablePointer<UInt8>
     ) {
         let (width, height) = (specification.width, specification.height)
-        let region = square.region(reducedBy: picture.reduction)
+        let region = square.region(reducedBy: image.reduction)
         switch turn.wholeQuarters {
-        case 0: resize(picture.image, region: region, width: width, height: height, into: target)
+        case 0: resize(image.image, region: region, width: width, height: height, into: target)
         case let quarters?:
             let size = quarters == 2 ? (width, height) : (height, width)
-            let lying = resized(picture.image, region: region, width: size.0, height: size.1)
+            let lying = resized(image.image, region: region, width: size.0, height: size.1)
             lying.turned(againstTheClock: quarters, into: target)
         case nil:
             let side = max(width, height)
             let cut = TurnedSampler.cut(
-                picture.image, reducedBy: picture.reduction, square: square, turn: turn, side: side)
+                image.image, reducedBy: image.reduction, square: square, turn: turn, side: side)
             resize(cut, region: .whole(of: cut), width: width, height: height, into: target)
         }
     }

@@ -89,7 +89,7 @@ struct GraphCheck {
         else {
             throw mismatch(
                 "output.kind", expected.kind.text,
-                "that is \(values) number\(values == 1 ? "" : "s") a picture, while the network's output is \(text(shape))"
+                "that is \(values) number\(values == 1 ? "" : "s") an image, while the network's output is \(text(shape))"
             )
         }
         return Port(handle: port, batch: try batch(shape))
@@ -187,7 +187,7 @@ struct GraphCheck {
         let batch = shape[0]
         guard accepts(batch, 1) else {
             throw failure(
-                "the network takes \(text(shape)), never one picture: export it with a batch of 1 or a dynamic one")
+                "the network takes \(text(shape)), never one image: export it with a batch of 1 or a dynamic one")
         }
         return batch.max < 0 ? Int.max : Int(batch.max)
     }

@@ -57,12 +57,12 @@ package final class Locator: Sendable {
     /// Returns the faces of an image, the largest first.
     ///
     /// - Throws: ``InferenceError`` if the engine fails.
-    package func faces(in picture: DecodedImage) throws(InferenceError) -> [Face] {
-        let image = picture.image
+    package func faces(in decoded: DecodedImage) throws(InferenceError) -> [Face] {
+        let image = decoded.image
         let fitted = Framing.fitted(width: image.width, height: image.height, side: reading.side)
-        let scale = Double(picture.reduction)
+        let scale = Double(decoded.reduction)
         let view = CellReading.View(
-            width: picture.width, height: picture.height, fitted: fitted,
+            width: decoded.width, height: decoded.height, fitted: fitted,
             scaleX: Double(image.width) / Double(fitted.width) * scale,
             scaleY: Double(image.height) / Double(fitted.height) * scale)
         var passes = [CellReading.Pass(cells: try cells(of: image))]

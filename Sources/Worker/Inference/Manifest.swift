@@ -8,7 +8,7 @@ import Files
 package struct Manifest: Sendable {
     /// The version of the manifest format that this build reads.
     package static let schema = 1
-    /// The version of the preprocessing from file to input that this build supports (see ``PictureCutter``).
+    /// The version of the preprocessing from file to input that this build supports (see ``ImageCutter``).
     package static let preprocessing = 3
 
     /// The order of the input tensor's axes.

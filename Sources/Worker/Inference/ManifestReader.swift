@@ -318,7 +318,7 @@ private struct FieldCheck {
         _ field: String, _ given: ManifestFields.Calibration?
     ) throws(InferenceError) -> Manifest.Calibration {
         let scale = try finite("\(field).scale", given?.scale ?? 1)
-        guard scale != 0 else { throw failure("\(field).scale", "0", "every picture would get the same score") }
+        guard scale != 0 else { throw failure("\(field).scale", "0", "every image would get the same score") }
         return Manifest.Calibration(scale: scale, bias: try finite("\(field).bias", given?.bias ?? 0))
     }
 

@@ -15,7 +15,7 @@ package struct Score: Equatable, Sendable {
 ///
 /// Loading goes from `Manifest` (the contents of the folder) over the SHA-256 of the weights to `Network` (compiled by
 /// the ``Engine`` and checked against the manifest). ``score(crops:afterPass:)`` runs forward passes on crops that a
-/// ``PictureCutter`` cut and calibrates the output.
+/// ``ImageCutter`` cut and calibrates the output.
 ///
 /// Any thread may call it; calls wait for one another.
 package final class Model: Sendable {

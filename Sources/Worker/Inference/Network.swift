@@ -125,7 +125,7 @@ final class Network: @unchecked Sendable {
                 functions.infer_request_set_tensor_by_const_port(handle.pointer, input, tensor) == 0,
                 functions.infer_request_infer(handle.pointer) == 0
             else {
-                throw failure("cannot run the network on \(count) pictures (\(functions.lastError))")
+                throw failure("cannot run the network on \(count) images (\(functions.lastError))")
             }
             let values = count * network.valuesPerImage
             try read(network.output.handle.pointer, values, of: count, appendingTo: &answer.values)
@@ -150,7 +150,7 @@ final class Network: @unchecked Sendable {
             guard functions.tensor_get_size(result.pointer, &size) == 0,
                 functions.tensor_data(result.pointer, &data) == 0, let data, size == expected
             else {
-                throw failure("gives \(size) numbers for \(count) pictures instead of \(expected)")
+                throw failure("gives \(size) numbers for \(count) images instead of \(expected)")
             }
             numbers.append(
                 contentsOf: UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: size))

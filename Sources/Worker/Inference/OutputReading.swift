@@ -26,7 +26,7 @@ extension Manifest {
             return .failure(
                 InferenceError(
                     .outputInvalid,
-                    "model \(name) answers \(answer), which is no \(output.kind.text): leave this picture out, or check the model"
+                    "model \(name) answers \(answer), which is no \(output.kind.text): leave this image out, or check the model"
                 ))
         }
         return .success(calibrated)

@@ -52,7 +52,7 @@ struct Preprocessor: Sendable {
     ///
     /// - Precondition: `target` holds ``elementCount`` floats.
     func writeWhole(_ image: RGBImage, turned quarters: Int = 0, into target: UnsafeMutableBufferPointer<Float>) {
-        precondition(target.count == elementCount, "\(target.count) floats are not one picture's tensor")
+        precondition(target.count == elementCount, "\(target.count) floats are not one image's tensor")
         guard let tensor = target.baseAddress else { return }
         let fitted = Framing.fitted(width: image.width, height: image.height, side: min(input.width, input.height))
         if fitted.width < input.width || fitted.height < input.height { target.update(repeating: 0) }

@@ -54,8 +54,8 @@ struct LocatingStage: WorkerStage {
     mutating func take(_ outcome: WorkerCore.Outcome, _ now: Instant) -> StageReport {
         let (token, located): (WorkerCore.Token, Result<WorkerCore.Located, WireError>)
         switch outcome {
-        case .located(let picture, let content): (token, located) = (picture, .success(content))
-        case .failed(let picture, let error): (token, located) = (picture, .failure(error))
+        case .located(let image, let content): (token, located) = (image, .success(content))
+        case .failed(let image, let error): (token, located) = (image, .failure(error))
         case .scored: return .unexpected
         }
         guard let index = work.firstIndex(where: { $0.job.token == token }) else { return .unexpected }

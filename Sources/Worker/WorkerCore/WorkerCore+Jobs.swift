@@ -59,7 +59,7 @@ extension WorkerCore {
         case (_, .network):
             throw WireError(
                 .unavailable, code: "job_misdirected",
-                "the router sent a picture to a worker of \(configuration.hello.model), which scores crops")
+                "the router sent an image to a worker of \(configuration.hello.model), which scores crops")
         }
     }
 

@@ -21,7 +21,7 @@ extension HostedModel {
 private struct LocatorCutter: Cutter {
     let identity: ModelIdentity
     let preprocessing = UInt16(Manifest.preprocessing)
-    private let cutter: PictureCutter
+    private let cutter: ImageCutter
 
     /// Loads the locator and checks it with its canary.
     init(_ settings: WorkerSettings, _ engine: Engine) throws {
@@ -33,12 +33,12 @@ private struct LocatorCutter: Cutter {
         identity = ModelIdentity(
             name: manifest.name, version: manifest.version, digest: "sha256:" + manifest.sha256,
             metrics: manifest.metrics)
-        cutter = PictureCutter(locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
+        cutter = ImageCutter(locator: locator, decoder: ImageDecoder(limits: settings.decodeLimits))
     }
 
-    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
+    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutImage {
         let cut = try cutter.cut(file, as: specifications.map { CropGeometry($0) })
-        return CutPicture(
+        return CutImage(
             format: cut.format == .jpeg ? .jpeg : .png, width: cut.width, height: cut.height,
             faces: cut.faces.map { face, turn in
                 WorkerMessage.Face(box: Box(face), turned: turn == .upright ? nil : turn.degrees)
@@ -120,7 +120,7 @@ extension CropSpecification {
         self.init(kind: kind, width: width, height: height, preprocessing: UInt16(Manifest.preprocessing))
         guard mostBytes <= Limits.cropSetBytes else {
             throw unfit(
-                "input is \(own.width) x \(own.height) pixels, so that the crops of one picture may take \(mostBytes) bytes, more than the \(Limits.cropSetBytes) that a job may: use a model of a smaller input"
+                "input is \(own.width) x \(own.height) pixels, so that the crops of one image may take \(mostBytes) bytes, more than the \(Limits.cropSetBytes) that a job may: use a model of a smaller input"
             )
         }
     }

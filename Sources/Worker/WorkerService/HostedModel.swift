@@ -30,11 +30,11 @@ package protocol Cutter: Sendable {
     /// Decodes a file, finds the faces if any specification asks for them, and cuts the crops.
     ///
     /// - Throws: The reason why no crops can be cut out of this file.
-    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture
+    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutImage
 }
 
 /// The crops that were cut out of a file, and what is known of its image.
-package struct CutPicture: Sendable {
+package struct CutImage: Sendable {
     package var format: ImageInformation.Format
     /// The width in pixels of the upright image.
     package var width: Int

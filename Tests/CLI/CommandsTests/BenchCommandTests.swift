@@ -27,12 +27,12 @@ import Testing
         #expect(report.json.contains(#""verdicts_per_second":10"#))
     }
 
-    @Test func picturesBeyondTheRoomAndUnreadableOnesAreLeftOutAndCounted() throws {
+    @Test func imagesBeyondTheRoomAndUnreadableOnesAreLeftOutAndCounted() throws {
         let folder = try TemporaryFolder()
         for index in 0..<5 { try folder.write("\(index).jpg", Array(repeating: 0, count: index == 1 ? 101 : 100)) }
         let sources = ImageSearch([FileName(folder.path), FileName("/nowhere.jpg")]).sources
         let load = BenchLoad(sources, limit: 100, room: 250)
-        #expect(load.pictures.count == 2)
+        #expect(load.images.count == 2)
         #expect(load.unreadable == 1)
         #expect(load.surplus == 3)
         #expect(

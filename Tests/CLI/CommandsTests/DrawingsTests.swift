@@ -31,7 +31,7 @@ import Testing
         return result
     }
 
-    private func picture(_ path: String) throws -> DecodedImage {
+    private func image(_ path: String) throws -> DecodedImage {
         try ImageDecoder().decode(ImageSearch([FileName(path)]).sources[0].read(limit: 1 << 20))
     }
 
@@ -41,21 +41,21 @@ import Testing
             let (drawings, sources) = try drawings("\(folder.path)/\(name)", [original])
             let box = Box(x: 10, y: 20, width: 30, height: 30)
             try drawings.write(sources[0], sources[0].read(limit: 1 << 20), result([box]))
-            let drawn = try picture("\(folder.path)/\(name)")
+            let drawn = try image("\(folder.path)/\(name)")
             #expect(drawn.format == format && drawn.width == 80 && drawn.height == 60)
-            #expect(try drawn.image.pixels != picture(original).image.pixels)
+            #expect(try drawn.image.pixels != image(original).image.pixels)
         }
     }
 
-    @Test func aFoldersPicturesAreDrawnToAFolderOfTheSameShape() throws {
+    @Test func aFoldersImagesAreDrawnToAFolderOfTheSameShape() throws {
         let out = "\(folder.path)/out"
         let (drawings, sources) = try drawings(out, ["\(folder.path)"])
         for source in sources { try drawings.write(source, source.read(limit: 1 << 20), result([])) }
         #expect(sources.count == 3)
-        #expect(try picture("\(out)/a.jpg").format == .jpeg)
-        #expect(try picture("\(out)/below/a.jpg").format == .jpeg)
+        #expect(try image("\(out)/a.jpg").format == .jpeg)
+        #expect(try image("\(out)/below/a.jpg").format == .jpeg)
         // A name without a known suffix gets one.
-        #expect(try picture("\(out)/below/b.png").format == .png)
+        #expect(try image("\(out)/below/b.png").format == .png)
     }
 
     @Test func namesThatAreNotUTF8AreKept() throws {
@@ -68,7 +68,7 @@ import Testing
         #expect(drawn.withCString { access($0, F_OK) } == 0)
     }
 
-    @Test func twoPicturesOfOneNameAreRefused() throws {
+    @Test func twoImagesOfOneNameAreRefused() throws {
         let arguments = ["\(folder.path)/a.jpg", "\(folder.path)/below/a.jpg"]
         let error = try #require(throws: CommandError.self) { try drawings("\(folder.path)/out", arguments) }
         #expect(error.description.contains("would write both \(arguments[0]) and \(arguments[1])"))

@@ -30,7 +30,7 @@ import Testing
         #expect(search.sources.map(\.name.text) == expected.map { folder.path + $0 })
         #expect(self.search(folder.path + "/").sources.map(\.name) == search.sources.map(\.name))
         #expect(
-            search.passedOver.summary == "passed over 4 that are no pictures: 2 hidden, 1 .txt, 1 without a suffix")
+            search.passedOver.summary == "passed over 4 that are no images: 2 hidden, 1 .txt, 1 without a suffix")
     }
 
     @Test func whatIsNamedIsTakenAsItIs() {
@@ -48,7 +48,7 @@ import Testing
         "a.webp", "a.HEIC", "a.heif", "a.avif", "a.tif", "a.TIFF", "a.gif", "a.bmp", "a.svg", "a.ico", "a.jxl", "a.jp2",
         "a.psd", "a.dng", "a.CR2", "a.nef", "a.arw", "a.jfif", "a.jpe",
     ])
-    func pictureByNameIsFoundThoughItIsNotReadOrEmpty(name: String) throws {
+    func imageByNameIsFoundThoughItIsNotReadOrEmpty(name: String) throws {
         try folder.write(name, [])
         #expect(found(search()) == [name] && search().passedOver.summary == nil)
     }
@@ -59,12 +59,12 @@ import Testing
         Array("BM\0\0\0\0\0\0\0\0\u{36}\0\0\0".utf8), [0xFF, 0x0A, 1], Array("8BPS".utf8),
         Array("<svg xmlns='x'/>".utf8), [0xFF, 0xD8, 0xFF, 0xE0],
     ])
-    func pictureByItsBeginningIsFoundWhateverItsName(start: [UInt8]) throws {
+    func imageByItsBeginningIsFoundWhateverItsName(start: [UInt8]) throws {
         for name in ["4711", "upload.tmp", "notes.txt"] { try folder.write(name, start) }
         #expect(found(search()) == ["4711", "notes.txt", "upload.tmp"])
     }
 
-    @Test func whatIsNoPictureIsCountedByKind() throws {
+    @Test func whatIsNoImageIsCountedByKind() throws {
         for (name, bytes) in [
             ("a.txt", "text"), ("b.TXT", "text"), ("c.json", "{}"), ("d.pdf", "%PDF-1.7"), ("e.zip", "PK\u{3}\u{4}"),
             ("f.mp4", "\0\0\0\u{10}ftypisom"), ("Thumbs.db", "1"), ("README", "text"), (".DS_Store", "1"),
@@ -73,7 +73,7 @@ import Testing
         #expect(search().sources.isEmpty)
         #expect(
             search().passedOver.summary
-                == "passed over 13 that are no pictures: 3 without a suffix, 2 .txt, 2 hidden, 1 .db, 1 .json, 1 .mp4, "
+                == "passed over 13 that are no images: 3 without a suffix, 2 .txt, 2 hidden, 1 .db, 1 .json, 1 .mp4, "
                 + "1 .pdf, 1 .xmp, 1 .zip")
     }
 
@@ -81,11 +81,11 @@ import Testing
         var passedOver = PassedOver()
         for number in 10..<40 { passedOver.count(.file(suffix: "k\(number)")) }
         let summary = passedOver.summary ?? ""
-        #expect(summary.hasPrefix("passed over 30 that are no pictures: 1 .k10, 1 .k11,"))
+        #expect(summary.hasPrefix("passed over 30 that are no images: 1 .k10, 1 .k11,"))
         #expect(summary.hasSuffix("1 .k21, 18 of other kinds"))
         passedOver = PassedOver()
         passedOver.count(.pipe)
-        #expect(passedOver.summary == "passed over 1 that is no picture: 1 named pipe")
+        #expect(passedOver.summary == "passed over 1 that is no image: 1 named pipe")
     }
 
     @Test(.timeLimit(.minutes(1))) func specialFilesAreNeverOpenedAndCounted() throws {
@@ -98,7 +98,7 @@ import Testing
         #expect(found(search()) == ["a.jpg"])
         #expect(
             search().passedOver.summary
-                == "passed over 5 that are no pictures: 3 named pipes, 1 device, 1 socket")
+                == "passed over 5 that are no images: 3 named pipes, 1 device, 1 socket")
     }
 
     private func listener(at path: String) throws -> Int32 {
@@ -123,7 +123,7 @@ import Testing
         #expect(found(search()) == ["b.jpg", "broken.jpg", "c.png", "real/a.jpg"])
         #expect(
             search().passedOver.summary
-                == "passed over 5 that are no pictures: 3 links to folders, 2 broken links")
+                == "passed over 5 that are no images: 3 links to folders, 2 broken links")
         // A link given as an argument is followed.
         #expect(found(search("\(folder.path)/linked")) == ["a.jpg"])
         let broken = try #require(search().sources.first { $0.relativeName == FileName("c.png") })

@@ -68,7 +68,7 @@ import Testing
         #expect(Self.text(image)[0].hasPrefix("#"))
     }
 
-    @Test func marksBeyondThePictureAreCut() {
+    @Test func marksBeyondTheImageAreCut() {
         for mark in [
             Self.mark(-5, -5, 8, 8), Self.mark(4, 4, 100, 100), Self.mark(50, 50, 5, 5), Self.mark(2, 2, 0, 0),
         ] {
@@ -83,7 +83,7 @@ import Testing
         #expect(line == "####....####....####")
     }
 
-    @Test func linesAndLettersGrowWithThePicture() {
+    @Test func linesAndLettersGrowWithTheImage() {
         let lines = Self.text(Drawing.draw([Self.mark(100, 900, 800, 800, "1")], on: Self.blank(1800, 1800)))
         // Lines are six pixels wide, and the dots of letters five pixels.
         #expect(lines[1000].hasPrefix(String(repeating: ".", count: 100) + "######."))

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import checker
-import pictures
+import images
 from hands import Hand, assign
 from history import Answered, Ended, Lost, Sent
 from support.processes import Life
@@ -17,19 +17,19 @@ REQUEST = 40
 STEPS = {"locator": 0, "alpha": 1, "beta": 2}
 BOTH = ("alpha", "beta")
 LOCATOR = {
-    "version": pictures.LOCATOR_VERSION,
-    "digest": pictures.LOCATOR_DIGEST,
+    "version": images.LOCATOR_VERSION,
+    "digest": images.LOCATOR_DIGEST,
     "queue_ms": 0,
     "compute_ms": 2.5,
     "worker": "locator-0",
 }
-WHAT_KILLED = {"locator": "this picture", "alpha": "this picture's crops", "beta": "this picture's crops"}
+WHAT_KILLED = {"locator": "this image", "alpha": "this image's crops", "beta": "this image's crops"}
 POOLS = tuple(STEPS)
 
 
 def verdict(submission=1, job=JOB, status=200, models=BOTH, **changes):
     answer = Answered(
-        submission, status, "", "", pictures.probability(job, models), models, LOCATOR, pictures.digest(job), 1, 99, 2.0
+        submission, status, "", "", images.probability(job, models), models, LOCATOR, images.digest(job), 1, 99, 2.0
     )
     for name, value in changes.items():
         setattr(answer, name, value)
@@ -59,14 +59,14 @@ def test_a_degraded_answer_with_the_probability_of_its_model_is_right():
 @pytest.mark.parametrize(
     ("answer", "what"),
     [
-        (verdict(probability=pictures.probability(JOB, BOTH) + 0.01), "the probability is"),
-        (verdict(sha256=pictures.digest(JOB + 1)), "the result is of the picture"),
+        (verdict(probability=images.probability(JOB, BOTH) + 0.01), "the probability is"),
+        (verdict(sha256=images.digest(JOB + 1)), "the result is of the image"),
         (verdict(status=200, models=("alpha",)), "with the scores of"),
         (verdict(status=206), "with the scores of"),
         (verdict(attempts=3), "3 attempts"),
         (failure(404, "unknown_job"), "the answer is 404"),
         (failure(413, "image_too_large"), "the answer is 413"),
-        (failure(422, "image_truncated"), "a good picture is called image_truncated"),
+        (failure(422, "image_truncated"), "a good image is called image_truncated"),
         (failure(408, "cancelled"), "nobody asked for that"),
         (verdict(locator=None), "names no locator"),
         (verdict(locator=LOCATOR | {"worker": "alpha-0"}), "cut by alpha-0"),
@@ -83,20 +83,20 @@ def test_a_wrong_answer_is_a_violation(answer, what):
 
 def test_a_failure_behind_the_cut_names_the_locator_and_one_before_it_does_not():
     late = failure(503, "worker_lost")
-    late.locator, late.sha256 = LOCATOR, pictures.digest(JOB)
+    late.locator, late.sha256 = LOCATOR, images.digest(JOB)
     assert violations(sent(), late) == []
     late.locator = None
     assert "names no locator" in violations(sent(), late)[0]
     late.locator, late.sha256 = LOCATOR, ""
-    assert "not the picture that it decoded" in violations(sent(), late)[0]
+    assert "not the image that it decoded" in violations(sent(), late)[0]
 
 
-def test_a_verdict_on_a_broken_picture_is_a_violation():
+def test_a_verdict_on_a_broken_image_is_a_violation():
     assert len(violations(sent("broken"), verdict())) == 1
 
 
 def test_the_answer_of_a_single_model_where_the_other_one_belongs_is_a_violation():
-    wrong = verdict(status=206, models=("beta",), probability=pictures.probability(JOB, ("alpha",)))
+    wrong = verdict(status=206, models=("beta",), probability=images.probability(JOB, ("alpha",)))
     assert len(violations(sent(), wrong)) == 1
 
 
@@ -127,7 +127,7 @@ def conviction(pool, answered=2.0, message=None):
         f"2 workers of {pool} died with {WHAT_KILLED[pool]} in their hands; it is not tried again"
     )
     if pool != "locator":
-        answer.locator, answer.sha256 = LOCATOR, pictures.digest(JOB)
+        answer.locator, answer.sha256 = LOCATOR, images.digest(JOB)
     answer.second = answered
     return answer
 
@@ -163,7 +163,7 @@ def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
     ("hands", "what"),
     [
         ((), "no worker had it"),
-        ((killed(1.1, 1.2), killed(1.3, 1.4, request=REQUEST + 1)), "two requests with one picture, each with a death"),
+        ((killed(1.1, 1.2), killed(1.3, 1.4, request=REQUEST + 1)), "two requests with one image, each with a death"),
         ((killed(1.1, 1.2),), "one kill"),
         ((killed(1.1, 1.2), hand(1.3)), "one kill and one stop"),
         ((hand(1.1), killed(1.3, 1.4)), "one stop and one kill"),
@@ -181,7 +181,7 @@ def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
         ((killed(1.1, 1.2), killed(1.3, 2.5)), "the second death came behind the answer"),
         (
             (killed(1.1, 1.2), hand(1.3, closed=1.4, died=1.95, killer=JOB + 1)),
-            "the second died of another job's picture",
+            "the second died of another job's image",
         ),
         ((killed(1.1, 1.2), hand(1.3, closed=2.5, died=1.4)), "of the second death the router could not know"),
     ],
@@ -216,23 +216,23 @@ def test_a_quarantine_names_the_step_in_which_two_died():
         "no two workers of locator died" in text for text in violations(sent(), conviction("locator"), hands=hands)
     )
     for message in (
-        "2 workers of alpha died with this picture in their hands; it is not tried again",
-        "2 workers of locator died with this picture's crops in their hands; it is not tried again",
-        "2 workers of gamma died with this picture's crops in their hands; it is not tried again",
+        "2 workers of alpha died with this image in their hands; it is not tried again",
+        "2 workers of locator died with this image's crops in their hands; it is not tried again",
+        "2 workers of gamma died with this image's crops in their hands; it is not tried again",
         "two died",
     ):
         found = violations(sent(), conviction("alpha", message=message), hands=hands)
         assert len(found) == 1 and "does not say of what step" in found[0]
 
 
-def test_who_is_quarantined_for_crops_was_cut_and_who_is_for_its_picture_was_not():
+def test_who_is_quarantined_for_crops_was_cut_and_who_is_for_its_image_was_not():
     for pool in POOLS:
         answer = conviction(pool)
         is_cut = answer.locator is not None
-        answer.locator, answer.sha256 = (None, "") if is_cut else (LOCATOR, pictures.digest(JOB))
+        answer.locator, answer.sha256 = (None, "") if is_cut else (LOCATOR, images.digest(JOB))
         hands = given("locator", hand(1.0)) | given(pool, *second_tries(killed(1.1, 1.2), killed(1.3, 1.4)))
         found = violations(sent(), answer, hands=hands)
-        assert len(found) == 1 and f"quarantined for workers of {pool}, and the picture was cut by" in found[0]
+        assert len(found) == 1 and f"quarantined for workers of {pool}, and the image was cut by" in found[0]
 
 
 def test_connections_are_of_the_process_that_dialled_them():
@@ -242,7 +242,7 @@ def test_connections_are_of_the_process_that_dialled_them():
     assert [hand.life for hand in hands] == [None, lives[0], lives[0], lives[0], lives[1]]
 
 
-def test_a_picture_that_kills_is_convicted_and_never_judged():
+def test_a_image_that_kills_is_convicted_and_never_judged():
     for pool in POOLS:
         deaths = (killed(1.1, 1.2, killer=JOB), killed(1.3, 1.4, killer=JOB))
         assert quarantine(*deaths, kind="poison", pool=pool) == []
@@ -266,7 +266,7 @@ def test_convictions_are_counted_by_whose_workers_died():
     assert report.codes == {"quarantined": 3}
 
 
-def test_whoever_was_beside_a_picture_that_kills_is_not_convicted_with_it():
+def test_whoever_was_beside_a_image_that_kills_is_not_convicted_with_it():
     # In the first worker's hands it may have been.
     assert quarantine(killed(1.1, 1.2, killer=JOB + 1), killed(1.3, 1.4)) == []
     assert len(quarantine(killed(1.1, 1.2), killed(1.3, 1.4, killer=JOB + 1))) == 1
@@ -344,7 +344,7 @@ def test_each_time_is_another_attempt(attempts):
     assert len(found) == 1 and f"as the attempts {list(attempts)}" in found[0]
 
 
-def test_the_bound_holds_for_pictures_of_strangers_too():
+def test_the_bound_holds_for_images_of_strangers_too():
     strangers = tries("locator", 1, 2, 2, job=None, request=41)
     assert any("as the attempts [1, 2, 2]" in text for text in violations(hands=strangers))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-import pictures
+import images
 import support.client
 from support import zmtp
 from support.cluster import Cluster
@@ -26,11 +26,11 @@ JOBS = 40
 CLIENT = """
 import sys, time, zmq
 sys.path.insert(0, {folder!r})
-import pictures
+import images
 socket = zmq.Context().socket(zmq.DEALER)
 socket.connect({endpoint!r})
 for job in range({jobs}):
-    socket.send_multipart([b"%d" % job, b"", b"BIFRONS1", {header!r}, pictures.picture(job)])
+    socket.send_multipart([b"%d" % job, b"", b"BIFRONS1", {header!r}, images.image(job)])
 time.sleep(600)
 """
 
@@ -58,9 +58,9 @@ class Service:
 
     def __init__(self, folder: Path, *options: str, curve: dict[str, bytes] | None = None):
         self.curve = curve or {}
-        pictures.write_models(folder / "models")
+        images.write_models(folder / "models")
         self.cluster = Cluster(folder, folder / "models", "--worker-wait=60s", *options, binaries=BINARIES)
-        self.cluster.add_workers(pictures.POOLS, 1)
+        self.cluster.add_workers(images.POOLS, 1)
         self.clients: list[Client] = []
         self.cluster.router.start()
         # The router may not listen yet.
@@ -109,12 +109,12 @@ def fill(service: Service, way: str, folder: Path):
     if way == "closes its socket":
         client = service.client()
         for job in range(JOBS):
-            client.send(job, pictures.picture(job))
+            client.send(job, images.image(job))
         leave = client.close
     else:
         header = json.dumps({"verb": "classify", "budget_ms": 60_000}).encode()
         code = CLIENT.format(
-            folder=str(Path(pictures.__file__).parent), endpoint=service.cluster.endpoint, jobs=JOBS, header=header
+            folder=str(Path(images.__file__).parent), endpoint=service.cluster.endpoint, jobs=JOBS, header=header
         )
         process = Process("client", [sys.executable, "-c", code], folder)
         process.start()
@@ -128,25 +128,25 @@ def test_jobs_of_a_client_that_goes_away_are_cancelled_and_others_have_their_pla
     service = serve(f"--max-jobs={JOBS}")
     other = service.client()
     leave = fill(service, way, tmp_path)
-    other.send(1, pictures.picture(1000))
+    other.send(1, images.image(1000))
     assert (other.receive()["status"], service.status()["counters"]["cancelled"]) == (429, 0)
     leave()
     status = service.wait_until(lambda status: status["queue"]["jobs"] == 0)
     assert status["counters"]["cancelled"] == JOBS
-    other.send(2, pictures.picture(1000))
+    other.send(2, images.image(1000))
     service.start_workers()
     assert other.receive()["status"] == 200
     # Nothing else was computed.
     counts = {model["name"]: model["compute_ms"]["count"] for model in service.status()["models"]}
-    assert counts == dict.fromkeys(pictures.POOLS, 1)
+    assert counts == dict.fromkeys(images.POOLS, 1)
 
 
 def test_jobs_of_those_who_stay_are_answered(serve):
     service = serve()
     leaver, stayer = service.client(), service.client()
     for job in range(JOBS):
-        leaver.send(job, pictures.picture(job))
-        stayer.send(job, pictures.picture(JOBS + job))
+        leaver.send(job, images.image(job))
+        stayer.send(job, images.image(JOBS + job))
     service.wait_until(lambda status: status["queue"]["jobs"] == 2 * JOBS)
     leaver.close()
     service.wait_until(lambda status: status["queue"]["jobs"] == JOBS)
@@ -161,8 +161,8 @@ def test_answers_are_not_mixed_up_by_clients_that_come_and_go(serve):
     for job in range(jobs):
         leaver = service.client()
         leaver.socket.linger = 1000
-        leaver.send(job, pictures.picture(jobs + job))
-        stayer.send(job, pictures.picture(job))
+        leaver.send(job, images.image(jobs + job))
+        stayer.send(job, images.image(job))
         # Its connection may end before or behind its job, and while others' are read.
         leaver.context.destroy()
         service.clients.remove(leaver)
@@ -172,16 +172,16 @@ def test_answers_are_not_mixed_up_by_clients_that_come_and_go(serve):
     for _ in range(jobs):
         result = stayer.receive()
         job = int(result["id"].removeprefix("id-"))
-        assert (result["status"], result["image"]["sha256"]) == (200, pictures.digest(job))
+        assert (result["status"], result["image"]["sha256"]) == (200, images.digest(job))
     service.wait_until(lambda status: status["queue"]["jobs"] == 0)
 
 
 def test_a_job_that_another_client_waits_for_goes_on(serve):
     service = serve()
     leaver, stayer = service.client(), service.client()
-    leaver.send(1, pictures.picture(1), idempotency_key="shared")
+    leaver.send(1, images.image(1), idempotency_key="shared")
     service.wait_until(lambda status: status["queue"]["jobs"] == 1)
-    stayer.send(2, pictures.picture(1), idempotency_key="shared")
+    stayer.send(2, images.image(1), idempotency_key="shared")
     service.wait_until(lambda status: status["counters"]["deduplicated"] == 1)
     leaver.close()
     service.start_workers()
@@ -191,9 +191,9 @@ def test_a_job_that_another_client_waits_for_goes_on(serve):
 def test_a_durable_job_of_a_client_that_goes_away_is_computed_and_found(serve, tmp_path):
     service = serve(f"--journal={tmp_path / 'journal'}")
     leaver = service.client()
-    leaver.send(1, pictures.picture(1))
-    leaver.send(2, pictures.picture(2), durable=True)
-    leaver.send(3, pictures.picture(3), durable=True, wait=False)
+    leaver.send(1, images.image(1))
+    leaver.send(2, images.image(2), durable=True)
+    leaver.send(3, images.image(3), durable=True, wait=False)
     assert leaver.receive()["status"] == 202
     service.wait_until(lambda status: status["journal"]["unfinished"] == 2)
     leaver.close()
@@ -203,7 +203,7 @@ def test_a_durable_job_of_a_client_that_goes_away_is_computed_and_found(serve, t
     service.wait_until(lambda status: status["journal"]["unfinished"] == 0)
     for number in (2, 3):
         result = service.observer.ask("fetch", id=f"id-{number}")
-        assert (result["status"], result["image"]["sha256"]) == (200, pictures.digest(number))
+        assert (result["status"], result["image"]["sha256"]) == (200, images.digest(number))
 
 
 @pytest.mark.parametrize("kind", [zmq.DEALER, zmq.REQ])
@@ -223,17 +223,17 @@ def test_the_newer_of_two_clients_with_one_routing_id_takes_over(serve):
     service = serve()
     older = service.client(routing_id=b"twin")
     assert older.ask("ping")["status"] == 200
-    older.send(1, pictures.picture(1))
+    older.send(1, images.image(1))
     service.wait_until(lambda status: status["queue"]["jobs"] == 1)
     newer = service.client(routing_id=b"twin")
     assert newer.ask("ping")["status"] == 200
     # What the older one is still waiting for goes with it.
     older.close()
     service.wait_until(lambda status: status["queue"]["jobs"] == 0)
-    newer.send(2, pictures.picture(2))
+    newer.send(2, images.image(2))
     service.start_workers()
     result = newer.receive()
-    assert (result["id"], result["status"], result["image"]["sha256"]) == ("id-2", 200, pictures.digest(2))
+    assert (result["id"], result["status"], result["image"]["sha256"]) == ("id-2", 200, images.digest(2))
     assert newer.receive(0.5) is None
 
 

@@ -4,8 +4,8 @@ import time
 
 from router_bytes import RESYNC, START, WELCOME, locate, score
 
+import images
 import network
-import pictures
 
 
 def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():
@@ -17,14 +17,14 @@ def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():
             near.settimeout(10)
             far, _ = server.accept()
             far.settimeout(10)
-            near.sendall(pictures.picture(5))
-            assert far.recv(1 << 16) == pictures.picture(5)
-            said = START + WELCOME + locate(24, pictures.picture(6)) + score(24, 1, attempt=2) + locate(25, b"no mark")
+            near.sendall(images.image(5))
+            assert far.recv(1 << 16) == images.image(5)
+            said = START + WELCOME + locate(24, images.image(6)) + score(24, 1, attempt=2) + locate(25, b"no mark")
             far.sendall(said)
             assert receive(near, len(said)) == said
             (hand,) = link.hands
             assert list(hand.numbers) == [384, 385, 400] and list(hand.attempts) == [1, 2, 1]
-            assert link.pictures == {24: 6} and told == [(6, hand), (6, hand)]
+            assert link.images == {24: 6} and told == [(6, hand), (6, hand)]
             moments = [moment for number, moment in hand.handed(6) if number in (384, 385)]
             assert hand.opened < moments[0] <= moments[1] < hand.closed == math.inf and len(moments) == 2
             link.harm("cut")
@@ -40,13 +40,13 @@ def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():
         assert link.unreadable == []
 
 
-def test_crops_are_of_the_picture_that_another_link_saw():
+def test_crops_are_of_the_image_that_another_link_saw():
     of_requests: dict[int, int] = {}
     told = []
-    for said in (START + WELCOME + locate(7, pictures.picture(70)), START + WELCOME + score(7, 2)):
+    for said in (START + WELCOME + locate(7, images.image(70)), START + WELCOME + score(7, 2)):
         with socket.create_server(("127.0.0.1", 0)) as server:
             link, port = network.Switchboard().link(server.getsockname()[1])
-            link.pictures, link.before = of_requests, lambda job, hand: told.append(job)
+            link.images, link.before = of_requests, lambda job, hand: told.append(job)
             with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
                 far, _ = server.accept()
                 far.sendall(said)
@@ -60,7 +60,7 @@ def test_a_router_that_speaks_another_version_is_told_and_passed_on():
         link, port = network.Switchboard().link(server.getsockname()[1])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
             far, _ = server.accept()
-            said = START + RESYNC.replace(b"\x04\x44", b"\x05\x44") + locate(24, pictures.picture(6))
+            said = START + RESYNC.replace(b"\x04\x44", b"\x05\x44") + locate(24, images.image(6))
             far.sendall(said)
             assert receive(near, len(said)) == said
             far.close()

@@ -1,4 +1,4 @@
-"""One picture that kills each locator, or each worker of its crops, among good ones: with the real programs."""
+"""One image that kills each locator, or each worker of its crops, among good ones: with the real programs."""
 
 import json
 import time
@@ -9,8 +9,8 @@ import pytest
 import checker
 import hands
 import history
+import images
 import network
-import pictures
 from poison import Poison
 from support.client import Client
 from support.cluster import Cluster
@@ -22,20 +22,20 @@ FIRST = 1000
 PATIENCE = 40.0
 
 
-@pytest.mark.parametrize("killed", pictures.POOLS)
+@pytest.mark.parametrize("killed", images.POOLS)
 def test_only_the_culprit_is_convicted(tmp_path, killed):
-    pictures.write_models(tmp_path / "models")
+    images.write_models(tmp_path / "models")
     # Those that come while all workers of a pool lie there wait, too.
     cluster = Cluster(tmp_path, tmp_path / "models", "--worker-wait=20s", binaries=built("debug"))
     poison = Poison(cluster.endpoint, tmp_path / "history", cluster.workers, lambda: 1)
     switchboard = network.Switchboard()
     links = {}
     of_requests: dict[int, int] = {}
-    for pool in pictures.POOLS:
+    for pool in images.POOLS:
         for number in range(WORKERS):
             name = f"{pool}-{number}"
             links[name], port = switchboard.link(cluster.worker_port)
-            links[name].before, links[name].pictures = partial(poison.meets, name), of_requests
+            links[name].before, links[name].images = partial(poison.meets, name), of_requests
             cluster.add_worker(pool, name, f"127.0.0.1:{port}", "--max-batch=8")
     client = Client(cluster.endpoint)
     try:
@@ -43,9 +43,9 @@ def test_only_the_culprit_is_convicted(tmp_path, killed):
         cluster.wait_until_served(WORKERS)
         for number in range(GOOD):
             if number == GOOD // 2:
-                poison.send([name for name in cluster.workers if pictures.pool_of(name) == killed])
+                poison.send([name for name in cluster.workers if images.pool_of(name) == killed])
             header = {"verb": "classify", "budget_ms": 30_000, "require": "all"}
-            client.send(header, pictures.picture(FIRST + number))
+            client.send(header, images.image(FIRST + number))
         statuses = receive(client, poison, cluster)
     finally:
         client.close()
@@ -61,11 +61,11 @@ def test_only_the_culprit_is_convicted(tmp_path, killed):
     assert [text for link in links.values() for text in link.unreadable] == []
     # Each of the two died of it, and nobody else did.
     deaths = [(name, life.killer) for name, worker in cluster.workers.items() for life in worker.lives if life.killer]
-    assert [pictures.pool_of(name) for name, _ in deaths] == [killed] * 2 and len({job for _, job in deaths}) == 1
+    assert [images.pool_of(name) for name, _ in deaths] == [killed] * 2 and len({job for _, job in deaths}) == 1
 
 
 def receive(client: Client, poison: Poison, cluster: Cluster) -> dict[int, int]:
-    """The status of each good picture. Workers that fell are started again, as `bifrons up` does."""
+    """The status of each good image. Workers that fell are started again, as `bifrons up` does."""
     statuses: dict[int, int] = {}
     end = time.monotonic() + PATIENCE
     while (len(statuses) < GOOD or poison.is_at_work()) and time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""What small pictures notice of slow ones: the promises, and whether the service keeps them."""
+"""What small images notice of slow ones: the promises, and whether the service keeps them."""
 
 import os
 from dataclasses import replace
@@ -43,6 +43,6 @@ def test_promises_that_are_not_kept(changes, what):
 
 
 @pytest.mark.skipif("BIFRONS_SLOW_IMAGES" not in os.environ, reason="takes an idle machine, jpegtran and `make build`")
-def test_small_pictures_beside_slow_ones(tmp_path):
+def test_small_images_beside_slow_ones(tmp_path):
     measured = slow_images.SlowImages(tmp_path, MODELS, built(), seconds=12).measure()
     assert [promise for is_kept, promise in slow_images.promises(measured) if not is_kept] == []

@@ -47,7 +47,7 @@ def test_tasks_are_told_before_what_comes_with_them_however_the_bytes_are_cut(si
     assert [(task.request, task.step) for task in tasks] == [(24, 0), (24, 1), (24, 2), (25, 0)]
 
 
-def test_a_task_is_told_when_its_picture_has_not_come_as_a_whole():
+def test_a_task_is_told_when_its_image_has_not_come_as_a_whole():
     assert watched(START + locate(24, IMAGE)[:-1], 1 << 20) == [Task(384, 1, True)]
 
 

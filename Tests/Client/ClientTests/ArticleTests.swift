@@ -22,11 +22,11 @@ import Testing
 
     private func client() throws -> BifronsClient { try BifronsClient(BifronsClient.Options(routers: [endpoint])) }
 
-    @Test func firstPicture() async throws {
-        let task = Task { [router = endpoint, picture = [1, 2, 3] as [UInt8]] in
+    @Test func firstImage() async throws {
+        let task = Task { [router = endpoint, image = [1, 2, 3] as [UInt8]] in
             // snippet: first
             let client = try BifronsClient(BifronsClient.Options(routers: [router]))
-            let reply = try await client.classify(picture)
+            let reply = try await client.classify(image)
             if let verdict = reply.document.verdict {
                 print(verdict.label.rawValue, verdict.aiProbability ?? .nan, verdict.action.rawValue)
             } else if let problem = reply.document.error {
@@ -45,10 +45,10 @@ import Testing
         var options = BifronsClient.Options(routers: [folder.endpoint("nobody")])
         options.connectTimeout = .milliseconds(20)
         let client = try BifronsClient(options)
-        let picture: [UInt8] = [1]
+        let image: [UInt8] = [1]
         // snippet: error
         do {
-            _ = try await client.classify(picture)
+            _ = try await client.classify(image)
         } catch let error as ClientError where error.code == .noRouter {
             print("nobody is there: \(error)")
         }
@@ -56,15 +56,15 @@ import Testing
     }
 
     @Test func manyAtATime() async throws {
-        let pictures = (0..<40).map { [UInt8($0)] }
+        let images = (0..<40).map { [UInt8($0)] }
         let client = try client()
         let task = Task {
             // snippet: many
             let replies = try await withThrowingTaskGroup(of: (Int, Reply).self) { group in
-                var replies = [Reply?](repeating: nil, count: pictures.count)
-                for (index, picture) in pictures.enumerated() {
+                var replies = [Reply?](repeating: nil, count: images.count)
+                for (index, image) in images.enumerated() {
                     if index >= 32, let (done, reply) = try await group.next() { replies[done] = reply }
-                    group.addTask { (index, try await client.classify(picture, patience: .seconds(60))) }
+                    group.addTask { (index, try await client.classify(image, patience: .seconds(60))) }
                 }
                 for try await (done, reply) in group { replies[done] = reply }
                 return replies
@@ -72,20 +72,20 @@ import Testing
             // end
             return replies
         }
-        for _ in pictures {
+        for _ in images {
             let request = try #require(try await router.receive())
             try router.answer(request, #"{"status": 200, "attempts": \#(try #require(request.image)[0])}"#)
         }
-        #expect(try await task.value.map { $0?.document.attempts } == pictures.map { Int($0[0]) })
+        #expect(try await task.value.map { $0?.document.attempts } == images.map { Int($0[0]) })
     }
 
     @Test func deadlineAndPatience() async throws {
         let client = try client()
-        let picture: [UInt8] = [1]
+        let image: [UInt8] = [1]
         let task = Task {
             // snippet: deadline
             let options = try ClassifyOptions(budget: .milliseconds(800), priority: 9, idempotencyKey: "upload-4711")
-            let reply = try await client.classify(picture, options, patience: .seconds(30))
+            let reply = try await client.classify(image, options, patience: .seconds(30))
             switch reply.document.status {
             case .ok, .partial: print(reply.document.verdict?.action.rawValue ?? "none")
             case .tooManyRequests: print("still full; come again in \(reply.document.retryAfterMilliseconds ?? 0) ms")
@@ -105,10 +105,10 @@ import Testing
 
     @Test func durableJob() async throws {
         let client = try client()
-        @Sendable func judge(_ picture: [UInt8]) async throws -> Reply {
+        @Sendable func judge(_ image: [UInt8]) async throws -> Reply {
             // snippet: durable
             let options = try ClassifyOptions(id: "ticket-4711", durability: .detached)
-            let receipt = try await client.classify(picture, options)
+            let receipt = try await client.classify(image, options)
             guard receipt.document.status == .accepted else { return receipt }
             var result = try await client.fetch("ticket-4711")
             while result.document.status == .accepted {

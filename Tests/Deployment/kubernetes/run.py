@@ -84,8 +84,8 @@ class Cluster:
 
 
 class Test:
-    def __init__(self, folder: Path, picture: Path) -> None:
-        self.folder, self.picture = folder, picture
+    def __init__(self, folder: Path, image: Path) -> None:
+        self.folder, self.image = folder, image
         self.cluster = Cluster(folder / "cluster")
         self.token = secrets.token_hex(32)
         self.beside = contextlib.ExitStack()
@@ -119,7 +119,7 @@ class Test:
             ROOT / "Tests/Deployment/load.py",
             f"tcp://{address}:5555",
             self.folder / "client",
-            self.picture,
+            self.image,
             600,
             in_flight,
             *options,
@@ -146,9 +146,7 @@ class Test:
                     --header "Authorization: Bearer $1" --form "file=@$2" "http://$3/v1/classify"
             done"""
         with tempfile.TemporaryFile("w+") as statuses:
-            process = self.cluster.start(
-                "bash", "-c", script, "bash", self.token, self.picture, address, stdout=statuses
-            )
+            process = self.cluster.start("bash", "-c", script, "bash", self.token, self.image, address, stdout=statuses)
             try:
                 yield
             finally:
@@ -358,7 +356,7 @@ class Test:
                     "--header",
                     header,
                     "--form",
-                    f"file=@{self.picture}",
+                    f"file=@{self.image}",
                     "--write-out",
                     "\n%{http_code}",
                     f"http://{gateway}/v1/classify",
@@ -434,12 +432,12 @@ class Test:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("image", type=Path)
     parser.add_argument("--keep", action="store_true", help="leave the cluster as it is when something fails")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="bifrons-kubernetes."))
-    test = Test(folder, options.picture)
+    test = Test(folder, options.image)
     has_failed = True
     try:
         test.run()

@@ -71,9 +71,9 @@ final class ServedWorker {
         let identity = ModelIdentity(name: "locator", version: "1.0.0", digest: "sha256:00")
         let preprocessing = CropSpecification.sample.preprocessing
 
-        func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
+        func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutImage {
             let looks = specifications.contains(where: \.needsFaces)
-            return CutPicture(
+            return CutImage(
                 format: .png, width: 1, height: 1, faces: looks ? [WorkerMessage.Face(box: .wholeSample)] : [],
                 facesFound: looks ? 1 : nil,
                 sets: specifications.map { ([.wholeSample], Array(repeating: file.first ?? 0, count: $0.cropBytes)) })

@@ -51,7 +51,7 @@ import Testing
 
     @Test(arguments: [
         ("form-data; name=\"a b\"; filename=\"x\\\"y.jpg\"", "a b", "x\"y.jpg"),
-        ("form-data; filename=\"C:\\Pictures\\x.jpg\"; name=f", "f", "C:\\Pictures\\x.jpg"),
+        ("form-data; filename=\"C:\\Images\\x.jpg\"; name=f", "f", "C:\\Images\\x.jpg"),
         ("form-data; name=\"a;b=c\"; filename=\"\"", "a;b=c", ""), ("FORM-DATA ; NAME=f", "f", nil),
         ("form-data; name=\"\"", "", nil),
     ])

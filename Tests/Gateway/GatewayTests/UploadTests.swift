@@ -20,23 +20,23 @@ import Testing
         #expect(answer.text.contains("\"status\":\(status)"))
     }
 
-    @Test func bodyIsAPictureWhateverImageItsTypeNames() async throws {
-        let picture: [UInt8] = [0xFF, 0xD8, 0xFF]
+    @Test func bodyIsAnImageWhateverImageItsTypeNames() async throws {
+        let image: [UInt8] = [0xFF, 0xD8, 0xFF]
         for type in [
             nil, "", "image/jpeg", "image/png", "IMAGE/WebP; x=y", "image/*", "application/octet-stream",
             "application/octet-stream; charset=binary", "binary/octet-stream", "Binary/Octet-Stream ; a=b",
         ] {
             let edge = try Edge()
             let fields: HTTPFields = type.map { [.contentType: $0] } ?? [:]
-            let answer = try await edge.ask(.post, Self.path, fields, body: picture)
+            let answer = try await edge.ask(.post, Self.path, fields, body: image)
             #expect(answer.status == 200, "\(type ?? "none"): \(answer.text)")
-            #expect(edge.router.requests.map(\.image) == [picture])
+            #expect(edge.router.requests.map(\.image) == [image])
         }
         for type in [
             "text/plain", "application/json", "application/x-www-form-urlencoded", "octet-stream", "image",
             "application/octet-streams", "video/mp4", "multipart/mixed; boundary=b",
         ] {
-            let answer = try await Edge().ask(.post, "/v1/classify", [.contentType: type], body: picture)
+            let answer = try await Edge().ask(.post, "/v1/classify", [.contentType: type], body: image)
             #expect(answer.status == 415, "\(type)")
             #expect(answer.text.contains("content_type_unknown"))
         }
@@ -53,14 +53,14 @@ import Testing
             Array("Content-Disposition: form-data; name=f\r\nContent-Type: image/jpeg".utf8),
             Array("Content-Disposition: form-data; name=f".utf8),
         ] {
-            let picture: [UInt8] = [0xFF, 0xD8, 0xFF, 0x0D, 0x0A]
+            let image: [UInt8] = [0xFF, 0xD8, 0xFF, 0x0D, 0x0A]
             let body =
-                Array("--b\r\n".utf8) + heading + Array("\r\n\r\n".utf8) + picture
+                Array("--b\r\n".utf8) + heading + Array("\r\n\r\n".utf8) + image
                 + Array("\r\n--b\r\nContent-Disposition: form-data; name=explain\r\n\r\nTrue\r\n--b--".utf8)
             let edge = try Edge()
             let answer = try await edge.ask(.post, Self.path, Self.form, body: body)
             #expect(answer.status == 200, "\(String(decoding: heading, as: UTF8.self)): \(answer.text)")
-            #expect(edge.router.requests.map(\.image) == [picture])
+            #expect(edge.router.requests.map(\.image) == [image])
             #expect(edge.router.requests.map(\.header.explain) == [true])
         }
     }

@@ -12,8 +12,8 @@ struct CropTests: CropScripts {
         var script = script([("r1", narrow), ("r2", wide)], credit: 1)
         for token in 1...3 { script.classify(token) { $0.models = ["resnet"] } }
         #expect(script.asked("l1", 1) == [narrow, wide])
-        #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r1", "picture 2 to l1"])
-        #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r2", "picture 3 to l1"])
+        #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r1", "image 2 to l1"])
+        #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r2", "image 3 to l1"])
         let frames = [script.core.ledger[1], script.core.ledger[2]].map { $0.steps[1].given?.frame }
         #expect(frames == [0, 1])
         // Each frame fits one of the workers. The third job goes to the first worker that is free.
@@ -30,7 +30,7 @@ struct CropTests: CropScripts {
         script.join("r2", scoring: wide)
         // Cut before r2 joined, so the crops fit only r1, which has no free credit.
         #expect(script.cut("l1", 2, faces: [face]) == [])
-        #expect(classifyResnet(&script, 3) == ["picture 3 to l1"])
+        #expect(classifyResnet(&script, 3) == ["image 3 to l1"])
         #expect(script.cut("l1", 3, faces: [face]) == ["job 3 to r2"])
         #expect(script.score("r1", 1) == ["reply 1: 200", "job 2 to r1"])
     }
@@ -45,7 +45,7 @@ struct CropTests: CropScripts {
         script.cut("l1", 3, faces: [face])
         // r2 has the third image, whose crops fit r2 and r3.
         #expect(script.lose("r1") == [])
-        #expect(classifyResnet(&script, 4) == ["picture 4 to l1"])
+        #expect(classifyResnet(&script, 4) == ["image 4 to l1"])
         #expect(script.cut("l1", 4, faces: [face]) == ["job 4 to r3"])
         #expect(script.score("r2", 3) == ["reply 3: 200", "job 1 to r2, attempt 2"])
     }
@@ -58,12 +58,12 @@ struct CropTests: CropScripts {
         return script.join(name, scoring: specification)
     }
 
-    @Test func aPictureIsCutAgainOnceForWorkersThatWantOtherCrops() throws {
+    @Test func anImageIsCutAgainOnceForWorkersThatWantOtherCrops() throws {
         var script = script([("r1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         _ = classifyResnet(&script, 1)
         script.cut("l1", 1, faces: [face])
-        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l1"])
+        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "image 1 to l1"])
         // No worker wants the first crops any more.
         #expect(script.kept.isEmpty)
         #expect(script.asked("l1", 1) == [wide])
@@ -82,7 +82,7 @@ struct CropTests: CropScripts {
         script.lose("r1")
         script.join("r2", credit: 0, scoring: wide)
         #expect(script.asked("l1", 1) == [narrow])
-        #expect(script.say("r2", script["r2"].credit(1)) == ["picture 1 to l1"])
+        #expect(script.say("r2", script["r2"].credit(1)) == ["image 1 to l1"])
         script.say("r2", script["r2"].credit(0))
         // inception has not answered, so it may need its crops once more.
         #expect(script.asked("l1", 1) == [wide, narrow] && script.kept.count == 1)
@@ -96,12 +96,12 @@ struct CropTests: CropScripts {
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
 
-    @Test func whoHasGotCropsIsNotHeldUpWhenThePictureIsCutAgain() {
+    @Test func whoHasGotCropsIsNotHeldUpWhenTheImageIsCutAgain() {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
         script.cut("l1", 1, faces: [face])
-        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l1"])
+        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "image 1 to l1"])
         // This score is of the first crops.
         #expect(script.score("i1", 1, logit: 2) == [])
         #expect(script.kept.isEmpty)
@@ -115,7 +115,7 @@ struct CropTests: CropScripts {
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
         #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to i1"])
-        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l1"])
+        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "image 1 to l1"])
         #expect(script.lose("i1") == ["job 1 to i2, attempt 2"])
         #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r2"])
         script.score("r2", 1)
@@ -130,16 +130,16 @@ struct CropTests: CropScripts {
         script.join("l2")
         script.lose("l1")
         script.cut("l2", 1, faces: [face])
-        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "picture 1 to l2"])
+        #expect(replaced(&script, by: "r2", wide) == ["welcome r2", "image 1 to l2"])
         script.join("l3")
         // One death in each cutting is not enough for a quarantine.
-        #expect(script.lose("l2") == ["picture 1 to l3, attempt 2"])
+        #expect(script.lose("l2") == ["image 1 to l3, attempt 2"])
         #expect(script.cut("l3", 1, faces: [face]) == ["job 1 to r2"])
         script.score("r2", 1)
         #expect(script.document(1)?.attempts == 2 && script.document(1)?.locator?.worker == "l3")
     }
 
-    @Test func aPictureThatCannotBeCutAgainFailsThoseWhoWaitForIt() {
+    @Test func anImageThatCannotBeCutAgainFailsThoseWhoWaitForIt() {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
@@ -168,17 +168,17 @@ struct CropTests: CropScripts {
         #expect(script.classify(2) { $0.models = ["inception"] } == ["reply 2: 503 crops_unavailable"])
     }
 
-    @Test func duringARolloutEachPictureIsCutByTheVersionThatMostOfItsModelsWant() {
+    @Test func duringARolloutEachImageIsCutByTheVersionThatMostOfItsModelsWant() {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("l2", preprocessing: 4)
-        #expect(script.classify(1) == ["picture 1 to l1"])
+        #expect(script.classify(1) == ["image 1 to l1"])
         // resnet joins with the new version besides the old one. Both models still share only the old version.
         script.join("r2", scoring: newer)
-        #expect(script.classify(2) == ["picture 2 to l1"])
+        #expect(script.classify(2) == ["image 2 to l1"])
         #expect(script.asked("l1", 2) == [narrow])
         // When both models have workers of the new version, the later version wins.
         script.join("i2", scoring: newer)
-        #expect(script.classify(3) == ["picture 3 to l2"])
+        #expect(script.classify(3) == ["image 3 to l2"])
         #expect(script.asked("l2", 3) == [newer])
         #expect(script.cut("l2", 3, faces: [face]) == ["job 3 to r2", "job 3 to i2"])
         #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r1", "job 2 to i1"])
@@ -188,10 +188,10 @@ struct CropTests: CropScripts {
         var script = script([("r1", narrow), ("i1", newer)], credit: 1)
         script.join("l2", credit: 1, preprocessing: 4)
         func ask(_ token: Int, _ model: String) -> [String] { script.classify(token) { $0.models = [model] } }
-        #expect(ask(1, "resnet") == ["picture 1 to l1"])
+        #expect(ask(1, "resnet") == ["image 1 to l1"])
         #expect(ask(2, "resnet") == [])
-        #expect(ask(3, "inception") == ["picture 3 to l2"])
-        #expect(script.cut("l1", 1) == ["job 1 to r1", "picture 2 to l1"])
+        #expect(ask(3, "inception") == ["image 3 to l2"])
+        #expect(script.cut("l1", 1) == ["job 1 to r1", "image 2 to l1"])
         // The locators of the old version are gone, so its model cannot be served.
         script.say("l1", script["l1"].drain)
         #expect(ask(4, "resnet") == [])

@@ -171,7 +171,7 @@ struct IdempotencyTableTests {
         #expect(script.status.verdicts.byAction == ["allow": 2, "review": 2, "block": 0])
     }
 
-    @Test func anotherPolicyDecidesOnAPictureWithoutAFace() throws {
+    @Test func anotherPolicyDecidesOnAnImageWithoutAFace() throws {
         var script = Script()
         script.join("r1", scoring: .sample)
         _ = keyed(&script, 1)
@@ -228,7 +228,7 @@ struct IdempotencyTableTests {
         #expect(keyed(&script, 3) == ["job 3 to r1"])
     }
 
-    @Test func theVerdictOnThePictureItselfIsKept() {
+    @Test func theVerdictOnTheImageItselfIsKept() {
         var script = started()
         _ = keyed(&script, 1)
         script.fail("r1", 1, .unprocessable, code: "image_truncated")

@@ -11,9 +11,9 @@ struct LocatingTests {
 
     // MARK: The course of a job
 
-    @Test func aPictureGoesToALocatorAndItsCropsGoToAllModels() throws {
+    @Test func anImageGoesToALocatorAndItsCropsGoToAllModels() throws {
         var script = Script.byHand()
-        #expect(script.classify(1) == ["picture 1 to l1"])
+        #expect(script.classify(1) == ["image 1 to l1"])
         #expect(script.wait(.milliseconds(7)) == [])
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
         script.wait(.milliseconds(5))
@@ -33,7 +33,7 @@ struct LocatingTests {
         #expect(result.image == .sample)
     }
 
-    @Test func aPictureCarriesWhatIsLeftOfItsBudgetInEachStage() {
+    @Test func anImageCarriesWhatIsLeftOfItsBudgetInEachStage() {
         var script = Script.byHand(["l1", "r1"])
         script.join("l1", credit: 1)
         for token in 1...2 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 1000) } }
@@ -92,7 +92,7 @@ struct LocatingTests {
     @Test(arguments: [
         (Status.unprocessable, "image_truncated"), (.unsupportedMedia, "image_unknown_format"),
         (.tooLarge, "image_too_many_pixels"),
-    ]) func aPictureThatCannotBeReadIsAnsweredForAllModelsAtOnce(status: Status, code: String) throws {
+    ]) func anImageThatCannotBeReadIsAnsweredForAllModelsAtOnce(status: Status, code: String) throws {
         var script = Script.byHand()
         script.classify(1) { $0.idempotencyKey = "k" }
         #expect(script.fail("l1", 1, status, code: code) == ["reply 1: \(status.rawValue) \(code)"])
@@ -108,7 +108,7 @@ struct LocatingTests {
     @Test func aLocatorsOwnFailureIsTriedOnceWithAnother() {
         var script = Script.byHand()
         script.classify(1)
-        #expect(script.fail("l1", 1, .unavailable) == ["picture 1 to l2, attempt 2"])
+        #expect(script.fail("l1", 1, .unavailable) == ["image 1 to l2, attempt 2"])
         #expect(script.fail("l2", 1, .unavailable) == ["reply 1: 503 scripted"])
         #expect(script.document(1)?.models.map(\.status) == [.unavailable, .unavailable])
         #expect(script.document(1)?.attempts == 2)
@@ -144,7 +144,7 @@ struct LocatingTests {
         script.join("i1", scoring: .sample)
         script.classify(1)
         let faces = [left, right].map { WorkerMessage.Face(box: $0) }
-        #expect(script.cut("l1", 1, faces: faces, change) == ["picture 1 to l2, attempt 2"], "\(what)")
+        #expect(script.cut("l1", 1, faces: faces, change) == ["image 1 to l2, attempt 2"], "\(what)")
         #expect(script.kept.isEmpty)
         #expect(script.cut("l2", 1, faces: faces, change) == ["reply 1: 503 answer_malformed"], "\(what)")
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
@@ -156,7 +156,7 @@ struct LocatingTests {
     @Test func cropsOfAnotherSpecificationDoNotFit() {
         var script = Script.byHand(["l1", "l2", "r1"])
         script.classify(1) { $0.models = ["resnet"] }
-        #expect(script.cut("l1", 1, of: [.sample]) == ["picture 1 to l2, attempt 2"])
+        #expect(script.cut("l1", 1, of: [.sample]) == ["image 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1, of: []) == ["reply 1: 503 answer_malformed"])
     }
 
@@ -176,7 +176,7 @@ struct LocatingTests {
     @Test func anAnswerOfTheOtherStageDoesNotFit() {
         var script = Script.byHand(["l1", "l2", "r1", "r2"])
         script.classify(1) { $0.models = ["resnet"] }
-        #expect(script.score("l1", 1) == ["picture 1 to l2, attempt 2"])
+        #expect(script.score("l1", 1) == ["image 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1) == ["job 1 to r1"])
         #expect(script.cut("r1", 1, of: [.centralSample]) == ["job 1 to r2, attempt 2"])
         #expect(script.score("r2", 1) == ["reply 1: 200"])

@@ -218,7 +218,7 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
 
-    @Test func aFaceIsNoPictureWithoutOneWhateverThePolicySays() throws {
+    @Test func aFaceIsNoImageWithoutOneWhateverThePolicySays() throws {
         var script = pair([left])
         script.classify(1) {
             $0.models = ["resnet"]
@@ -228,7 +228,7 @@ struct MergeTests {
         #expect(script.document(1)?.verdict?.action == .allow)
     }
 
-    @Test func aModelThatLooksAtWholePicturesSpeaksWithoutAFace() throws {
+    @Test func aModelThatLooksAtWholeImagesSpeaksWithoutAFace() throws {
         var script = Script()
         script.join("r1")
         script.join("i1", scoring: .sample)
@@ -244,7 +244,7 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(9)))
     }
 
-    @Test func aModelThatLooksAtWholePicturesSpeaksBesideFaces() throws {
+    @Test func aModelThatLooksAtWholeImagesSpeaksBesideFaces() throws {
         for (whole, face, decisive) in [(5, -1, sigmoid(0.1 + 1.5 * 5)), (-5, 3, sigmoid(-0.2 + 0.5 * 3))]
             as [(Float, Float, Double)]
         {

@@ -290,7 +290,7 @@ struct RouterCoreJournalTests {
         #expect(script.recover(1, job: 77) == [])
         #expect(script.join("r1") == ["welcome r1"])
         #expect(script.join("i1") == ["welcome i1"])
-        #expect(script.join("l1") == ["welcome l1", "picture 1 to l1"])
+        #expect(script.join("l1") == ["welcome l1", "image 1 to l1"])
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
         script.score("r1", 1)
         #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])

@@ -133,7 +133,7 @@ struct RouterCoreTests {
         #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 no_worker"])
         #expect(script.join("r1") == ["welcome r1"])
         #expect(script.wait(.milliseconds(1499)) == [])
-        #expect(script.wait(.milliseconds(1)) == ["picture 2 to l1"])
+        #expect(script.wait(.milliseconds(1)) == ["image 2 to l1"])
         #expect(script.cut("l1", 2) == ["job 2 to r1"])
         #expect(script.score("r1", 2) == ["reply 2: 206"])
         #expect(script.core.nextDeadline != nil)
@@ -321,7 +321,7 @@ struct RouterCoreTests {
 
     // MARK: Failures of workers
 
-    @Test func aFailureThatIsThePicturesIsFinal() throws {
+    @Test func aFailureThatIsTheImagesIsFinal() throws {
         var script = pair
         script.join("r2")
         script.classify(1)
@@ -397,7 +397,7 @@ struct RouterCoreTests {
         #expect(script.fail("r1", 1, Status(rawValue: raw)) == ["reply 1: 503 scripted"])
     }
 
-    @Test func thePicturesOwnFaultStandsForTheWhole() {
+    @Test func theImagesOwnFaultStandsForTheWhole() {
         var script = pair
         script.classify(1) { $0.budgetMilliseconds = 100 }
         script.fail("i1", 1, .unsupportedMedia, code: "image_unknown_format")

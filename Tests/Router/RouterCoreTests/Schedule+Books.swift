@@ -25,24 +25,24 @@ extension Schedule {
         try check((document.verdict != nil) == document.status.isSuccess, "\(document.status) and its verdict disagree")
         if request.cuts == 2, document.status.isSuccess { seen["scored from second crops", default: 0] += 1 }
         if let error = document.error, error.code == "quarantined" {
-            seen[error.message.contains("picture's crops") ? "quarantined crops" : "quarantined picture", default: 0] +=
+            seen[error.message.contains("image's crops") ? "quarantined crops" : "quarantined image", default: 0] +=
                 1
         }
         if document.error?.code == "quarantined", request.header.idempotencyKey == nil {
             try check(request.deaths.values.contains { $0.count >= 2 }, "no two workers died of a quarantined job")
-            let isOfCrops = document.error?.message.contains("picture's crops") == true
+            let isOfCrops = document.error?.message.contains("image's crops") == true
             let culprit = request.deaths.first { $0.value.count >= 2 }?.key
             if case .cutting? = culprit {
-                try check(!isOfCrops, "the crops are blamed for what the picture did")
+                try check(!isOfCrops, "the crops are blamed for what the image did")
             } else {
-                try check(isOfCrops, "the picture is blamed for what its crops did")
+                try check(isOfCrops, "the image is blamed for what its crops did")
             }
         }
         for code in Set(document.models.compactMap(\.error?.code) + [document.error?.code].compactMap { $0 }) {
             seen[code, default: 0] += 1
         }
         try check(document.image?.sha256 != Self.wrongDigest, "a result tells of crops that do not fit")
-        try check((document.image == nil) == (document.locator == nil), "a picture was cut by nobody")
+        try check((document.image == nil) == (document.locator == nil), "an image was cut by nobody")
         if let sha256 = request.sha256, let image = document.image {
             try check(image.sha256 == sha256, "the key is answered with another image's result")
         }
@@ -82,7 +82,7 @@ extension Schedule {
             try check(open[token]?.isJob == true, "the crops \(crops) are kept for \(token), which has its result")
             bytes += cut.bytes
         }
-        try check(Set(kept.values.map(\.token)).count == kept.count, "a picture has two sets of crops")
+        try check(Set(kept.values.map(\.token)).count == kept.count, "an image has two sets of crops")
         for held in peers.values.flatMap(\.held.values) where open[held.token]?.isJob == true {
             bytes += held.asked.reduce(0) { $0 + $1.cropBytes * ($1.needsFaces ? Limits.faces : 1) }
         }

@@ -194,7 +194,7 @@ struct Schedule {
         }
         for what in [
             "crops_unavailable", "crops_too_large", "answer_malformed", "worker_lost", "no_worker", "cut again",
-            "quarantined picture", "quarantined crops", "no room", "sent away for good", "crops sent again",
+            "quarantined image", "quarantined crops", "no room", "sent away for good", "crops sent again",
             "scored from second crops",
         ] { seen[what, default: 0] += 0 }
     }

@@ -355,7 +355,7 @@ struct Script {
                 uncut.append(token)
                 return nil
             }
-            return "picture \(token) to \(name(peer))" + (job.attempt > 1 ? ", attempt \(job.attempt)" : "")
+            return "image \(token) to \(name(peer))" + (job.attempt > 1 ? ", attempt \(job.attempt)" : "")
         case .score(let peer, let job, let crops, let frame):
             guard let token = kept[crops] else {
                 Issue.record("the crops \(crops) are not there any more")
@@ -375,7 +375,7 @@ struct Script {
         case .send(let peer, .resync): return "resync \(name(peer))"
         case .send(let peer, .bye): return "bye \(name(peer))"
         case .send(_, .locate), .send(_, .score):
-            preconditionFailure("a job has a picture or crops: it is an action of its own")
+            preconditionFailure("a job has an image or crops: it is an action of its own")
         case .acknowledge(let token, .result(let document)):
             replies[token] = .result(document)
             return "acknowledge \(token): \(document.status.rawValue)"

@@ -36,7 +36,7 @@ struct StageEndTests {
         #expect(script.ask(13, .cancel, id: "job 3") == ["reply 3: 408 cancelled", "reply 13: 200"])
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
         // The workers have no free credit until they answer.
-        #expect(script.cut("l1", 2) == ["picture 4 to l1"])
+        #expect(script.cut("l1", 2) == ["image 4 to l1"])
         #expect(script.cut("l1", 4) == [])
         #expect(script.score("r1", 1) == ["job 4 to r1"])
         #expect(script.handle(.clientsGone([4])) == ["reply 4: 408 cancelled"])
@@ -86,7 +86,7 @@ struct StageEndTests {
             ])
         script.classify(2)
         script.wait(.seconds(1))
-        #expect(script.join("l1") == ["welcome l1", "picture 2 to l1"])
+        #expect(script.join("l1") == ["welcome l1", "image 2 to l1"])
         #expect(script.wait(.seconds(2)) == [])
         #expect(script.cut("l1", 2) == ["job 2 to r1", "job 2 to i1"])
     }
@@ -105,7 +105,7 @@ struct StageEndTests {
     @Test func durableJobIsCutOnceItIsOnDisk() {
         var script = Script.byHand { $0.keepsJournal = true }
         #expect(script.submit(1) == ["persist 1"])
-        #expect(script.persisted(1) == ["acknowledge 1: 202", "picture 1 to l1"])
+        #expect(script.persisted(1) == ["acknowledge 1: 202", "image 1 to l1"])
         #expect(script.cut("l1", 1) == ["job 1 to r1", "job 1 to i1"])
         script.score("r1", 1)
         #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])
@@ -119,7 +119,7 @@ struct StageEndTests {
         script.lose("l1")
         #expect(script.persisted(1) == ["acknowledge 1: 202"])
         #expect(script.wait(.seconds(4)) == [])
-        #expect(script.join("l2") == ["welcome l2", "picture 1 to l2"])
+        #expect(script.join("l2") == ["welcome l2", "image 1 to l2"])
     }
 
     @Test func recoveredJobWaitsForAllWorkersAndForHalfOfItsBudgetForOne() {
@@ -127,9 +127,9 @@ struct StageEndTests {
         script.recover(1, job: 77)
         script.recover(2, job: 78) { $0.models = ["resnet"] }
         #expect(script.join("l1") == ["welcome l1"])
-        #expect(script.join("r1") == ["welcome r1", "picture 2 to l1"])
+        #expect(script.join("r1") == ["welcome r1", "image 2 to l1"])
         #expect(script.wait(.milliseconds(2499)) == [])
-        #expect(script.wait(.milliseconds(1)) == ["picture 1 to l1"])
+        #expect(script.wait(.milliseconds(1)) == ["image 1 to l1"])
         #expect(script.cut("l1", 1) == ["job 1 to r1"])
         script.score("r1", 1)
         #expect(script.wait(.milliseconds(2500)) == ["record 1: 206", "release 1", "record 2: 408", "release 2"])
@@ -140,7 +140,7 @@ struct StageEndTests {
         for token in 1...3 { script.classify(token) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } }
         #expect(script.status.models.map(\.inFlight) == [0, 0, 1])
         // The next follower takes over and gets crops of its own.
-        #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 9: 200", "picture 2 to l2"])
+        #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 9: 200", "image 2 to l2"])
         #expect(script.cut("l1", 1) == [])
         #expect(script.cut("l2", 2) == ["job 2 to r1"])
         #expect(script.score("r1", 2) == ["reply 2: 200", "reply 3: 200"])

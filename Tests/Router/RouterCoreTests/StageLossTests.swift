@@ -15,11 +15,11 @@ struct StageLossTests {
     }
 
     @Test(arguments: [RouterCore.Loss.connectionEnded, .unreachable, .revoked])
-    func aLostLocatorsPicturesGoToAnother(loss: RouterCore.Loss) {
+    func aLostLocatorsImagesGoToAnother(loss: RouterCore.Loss) {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
         script.join("l2")
-        #expect(script.lose("l1", loss) == ["picture 1 to l2, attempt 2"])
+        #expect(script.lose("l1", loss) == ["image 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1) == ["job 1 to r1"])
         #expect(script.score("r1", 1) == ["reply 1: 200"])
         #expect(script.document(1)?.attempts == 2)
@@ -51,11 +51,11 @@ struct StageLossTests {
             script.classifyResnet(1...1)
             script.join("l2")
             let told = script.wait(isHung ? .milliseconds(10_300) : .milliseconds(1500))
-            #expect(told == ["resync l1", "picture 1 to l2, attempt 2"])
+            #expect(told == ["resync l1", "image 1 to l2, attempt 2"])
         }
     }
 
-    @Test func aLostPictureWaitsForALocatorAsLongAsALostJobForAWorker() {
+    @Test func aLostImageWaitsForALocatorAsLongAsALostJobForAWorker() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
         script.silent = ["l1"]
@@ -66,10 +66,10 @@ struct StageLossTests {
         #expect(script.core.cropBytes == 0)
     }
 
-    @Test func aLocatorThatComesBackGetsItsPictureAgain() {
+    @Test func aLocatorThatComesBackGetsItsImageAgain() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
-        #expect(script.reconnect("l1") == ["welcome l1", "picture 1 to l1, attempt 2"])
+        #expect(script.reconnect("l1") == ["welcome l1", "image 1 to l1, attempt 2"])
         #expect(script.lose("l1") == ["reply 1: 503 worker_lost"])
         #expect(script.core.cropBytes == 0)
     }
@@ -79,14 +79,14 @@ struct StageLossTests {
         script.classifyResnet(1...1)
         script.say("l1", script["l1"].drain)
         script.join("l2")
-        #expect(script.classifyResnet(2...2) == ["picture 2 to l2"])
+        #expect(script.classifyResnet(2...2) == ["image 2 to l2"])
         #expect(script.cut("l1", 1) == ["job 1 to r1"])
         #expect(script.say("l1", script["l1"].bye) == [])
     }
 
     // MARK: Blame
 
-    @Test func thePictureIsBlamedForDeathsOfLocators() throws {
+    @Test func theImageIsBlamedForDeathsOfLocators() throws {
         var script = script(["l1", "l2", "r1", "i1"])
         script.classify(1)
         script.lose("l1")
@@ -97,7 +97,7 @@ struct StageLossTests {
         let result = try #require(script.document(1))
         #expect(
             result.error?.message
-                == "2 workers of locator died with this picture in their hands; it is not tried again")
+                == "2 workers of locator died with this image in their hands; it is not tried again")
         #expect(result.models.map(\.status) == [.unprocessable, .unprocessable])
         #expect(result.attempts == 2)
         #expect(script.status.counters.quarantined == 1)
@@ -113,7 +113,7 @@ struct StageLossTests {
         #expect(script.wait(.seconds(3)) == ["reply 1: 422 quarantined"])
         #expect(
             script.document(1)?.error?.message
-                == "2 workers of resnet died with this picture's crops in their hands; it is not tried again")
+                == "2 workers of resnet died with this image's crops in their hands; it is not tried again")
         #expect(script.kept.isEmpty)
     }
 
@@ -121,7 +121,7 @@ struct StageLossTests {
     @Test func aDeathInEachStageIsNoReasonForQuarantine() {
         var script = script(["l1", "l2", "r1", "r2"])
         script.classifyResnet(1...1)
-        #expect(script.lose("l1") == ["picture 1 to l2, attempt 2"])
+        #expect(script.lose("l1") == ["image 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1) == ["job 1 to r1"])
         #expect(script.lose("r1") == ["job 1 to r2, attempt 2"])
         #expect(script.wait(.seconds(10)) == [])
@@ -141,15 +141,15 @@ struct StageLossTests {
         }
     }
 
-    @Test func suspectPicturesAreTriedOneAtATimeAndAlone() {
+    @Test func suspectImagesAreTriedOneAtATimeAndAlone() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...3)
         script.join("l2")
-        #expect(script.lose("l1") == ["picture 1 to l2, attempt 2"])
+        #expect(script.lose("l1") == ["image 1 to l2, attempt 2"])
         #expect(script.classifyResnet(4...4) == [])
-        #expect(script.cut("l2", 1) == ["job 1 to r1", "picture 2 to l2, attempt 2"])
-        #expect(script.fail("l2", 2, .unprocessable) == ["reply 2: 422 scripted", "picture 3 to l2, attempt 2"])
-        #expect(script.cut("l2", 3) == ["job 3 to r1", "picture 4 to l2"])
+        #expect(script.cut("l2", 1) == ["job 1 to r1", "image 2 to l2, attempt 2"])
+        #expect(script.fail("l2", 2, .unprocessable) == ["reply 2: 422 scripted", "image 3 to l2, attempt 2"])
+        #expect(script.cut("l2", 3) == ["job 3 to r1", "image 4 to l2"])
         // The suspicion was of the image, not of its crops, so these are not suspects.
         #expect(script.status.models.map(\.inFlight) == [2, 0, 1])
     }
@@ -161,14 +161,14 @@ struct StageLossTests {
         script.cut("l1", 2)
         script.join("r2")
         #expect(script.lose("r1") == ["job 1 to r2, attempt 2"])
-        #expect(script.classifyResnet(3...4) == ["picture 3 to l1", "picture 4 to l1"])
+        #expect(script.classifyResnet(3...4) == ["image 3 to l1", "image 4 to l1"])
         #expect(script.cut("l1", 3) == [])
         #expect(script.score("r2", 1) == ["reply 1: 200", "job 2 to r2, attempt 2"])
         #expect(script.score("r2", 2) == ["reply 2: 200", "job 3 to r2"])
     }
 
     /// Two locators and two workers of each model, restarted when they die, and one image that kills its locators.
-    @Test func onePoisonPictureAmongTwoHundredGoodOnesIsTheOnlyOneLost() {
+    @Test func onePoisonImageAmongTwoHundredGoodOnesIsTheOnlyOneLost() {
         var script = Script(locators: .byHand)
         let poison = 77
         var started = 0
@@ -179,7 +179,7 @@ struct StageLossTests {
             return script.join("\(kind)\(started)", credit: 16)
         }
         func note(_ told: [String]) {
-            for line in told where line.hasPrefix("job ") || line.hasPrefix("picture ") {
+            for line in told where line.hasPrefix("job ") || line.hasPrefix("image ") {
                 let words = line.split { " ,".contains($0) }
                 holds[String(words[3])]?.append(Int(words[1])!)
             }

@@ -3,14 +3,14 @@ import Testing
 
 /// The code of the library's article (`BifronsWire.docc`), as it stands there. `scripts/check` compares the two.
 @Suite struct ArticleTests {
-    private let picture: [UInt8] = [1, 2, 3]
+    private let image: [UInt8] = [1, 2, 3]
 
     private func request() -> [[UInt8]] {
         // snippet: request
         var header = RequestHeader(verb: .classify, id: "a1")
         header.models = ["resnet"]
         header.budgetMilliseconds = 800
-        let request: [[UInt8]] = [[7], [], Array(Limits.magic.utf8), header.encoded(), picture]
+        let request: [[UInt8]] = [[7], [], Array(Limits.magic.utf8), header.encoded(), image]
         // end
         return request
     }
@@ -46,13 +46,13 @@ import Testing
     @Test func requestIsAnsweredBehindItsEnvelope() throws {
         let reply = answer(request()) { ResultDocument(id: $0.id, status: .ok) }
         #expect(reply == [[7], [], Array("BIFRONS1".utf8), Array(#"{"id":"a1","status":200}"#.utf8)])
-        #expect(try status([picture]) == .ok)
+        #expect(try status([image]) == .ok)
         #expect(answer([[], []]) { _ in ResultDocument(id: nil, status: .ok) }.count == 2)
     }
 
     @Test func whatIsNoRequestIsAnsweredToo() throws {
         #expect(try status([[7], [8]]) == .badRequest)
-        #expect(try status([Array("BIFRONS1".utf8), [0], picture]) == .badRequest)
+        #expect(try status([Array("BIFRONS1".utf8), [0], image]) == .badRequest)
     }
 
     @Test func refusedHeaderTellsItsID() {

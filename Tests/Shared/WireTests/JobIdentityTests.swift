@@ -8,7 +8,7 @@ struct JobIdentityTests {
         return KeyedContent(header, sha256: image.map { [$0] })
     }
 
-    @Test func anotherPictureOrQuestionIsNamed() {
+    @Test func anotherImageOrQuestionIsNamed() {
         let known = content()
         for (other, name) in [
             (content(2), "another image;"), (content { $0.models = ["resnet"] }, "another 'models';"),

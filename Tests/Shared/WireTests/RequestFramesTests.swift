@@ -152,7 +152,7 @@ struct RequestFramesTests {
     }
 
     @Test func aLongImageThatBeginsLikeTheMagicIsAnImage() throws {
-        #expect(try locate("BIFRONS1 is the name of this picture").form == .bare)
+        #expect(try locate("BIFRONS1 is the name of this image").form == .bare)
     }
 
     @Test func everyShapeOfUpToSixFramesGivesALayoutInsideTheMessageOrAnError() {

@@ -55,7 +55,7 @@ struct ResultDocumentTests {
         #expect(try readBack(full) == full)
     }
 
-    @Test func whatDecodedThePictureIsTold() throws {
+    @Test func whatDecodedTheImageIsTold() throws {
         var document = ResultDocument(id: nil, status: .ok)
         document.locator = full.locator
         #expect(

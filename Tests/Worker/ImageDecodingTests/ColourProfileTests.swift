@@ -78,9 +78,9 @@ import Testing
     @Test func aProfileOfOtherChannelsIsAsNone() throws {
         let inks = TestImages.Profile.table("CMYK", channels: 4, grid: 3) { [100 * $0[0], 0, 0] }
         for profile in [inks, TestImages.Profile.gray(.inverted)] { #expect(try !Self.isApplied(profile)) }
-        let picture = TestImages.jpeg(width: 24, height: 20, colour: .adobeCMYK)
+        let image = TestImages.jpeg(width: 24, height: 20, colour: .adobeCMYK)
         for profile in [Self.profile, TestImages.Profile.gray(.inverted)] {
-            #expect(try decoded(TestImages.jpeg(picture, profile: profile)).image == decoded(picture).image)
+            #expect(try decoded(TestImages.jpeg(image, profile: profile)).image == decoded(image).image)
         }
     }
 
@@ -131,7 +131,7 @@ import Testing
         #expect(other.bytes.firstOffset(of: Array("A2B0".utf8)) != nil)
     }
 
-    @Test func damagedProfilesGiveAPicture() throws {
+    @Test func damagedProfilesGiveAnImage() throws {
         var state: UInt64 = 5
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -139,12 +139,12 @@ import Testing
         }
         let table = TestImages.Profile.table("RGB ", channels: 3, grid: 5) { [100 * $0[0], 0, 0] }
         let inks = TestImages.Profile.table("CMYK", channels: 4, grid: 3) { [100 * $0[0], 0, 0] }
-        let picture = TestImages.jpeg(width: 9, height: 8, colour: .adobeCMYK)
+        let image = TestImages.jpeg(width: 9, height: 8, colour: .adobeCMYK)
         for round in 0..<600 {
             var damaged = [Self.profile, table, inks, TestImages.Profile.gray(.inverted)][round % 4]
             let reach = round % 3 == 0 ? damaged.count : min(damaged.count, 400)
             for _ in 0..<1 + next(4) { damaged[next(reach)] = UInt8(next(256)) }
-            _ = try decoded(TestImages.jpeg(round % 4 == 2 ? picture : Self.plain, profile: damaged))
+            _ = try decoded(TestImages.jpeg(round % 4 == 2 ? image : Self.plain, profile: damaged))
         }
     }
 }

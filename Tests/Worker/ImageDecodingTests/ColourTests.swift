@@ -93,7 +93,7 @@ import Testing
 
     /// A profile of grays is made for a gray image, but browsers apply an RGB profile to it as well.
     @Test(arguments: [TestImages.Profile.gray(.inverted), TestImages.Profile.rgb(.inverted)])
-    func aGrayPictureIsRestored(profile: [UInt8]) throws {
+    func aGrayImageIsRestored(profile: [UInt8]) throws {
         let negative = original.map { 255 - $0 }
         let plain = TestImages.jpeg(width: width, height: height, quality: 98, colour: .gray)
         let stored = TestImages.jpeg(width: width, height: height, quality: 98, colour: .gray, pixels: negative)

@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: jpegs)
-    func aFlippedByteOfAJpegGivesAPictureOrAnError(name: String, file: [UInt8]) {
+    func aFlippedByteOfAJpegGivesAnImageOrAnError(name: String, file: [UInt8]) {
         let plausible: Set<Int?> = [nil, 413, 422]
         for offset in file.indices {
             for mask: UInt8 in [0xFF, 0x80, 0x01] {
@@ -130,7 +130,7 @@ import Testing
         return type - 4..<type + 8 + (Int(file[type - 2]) << 8 | Int(file[type - 1]))
     }
 
-    @Test func manyFlippedBytesGiveAPictureOrAnErrorAndTheSameOneTwice() {
+    @Test func manyFlippedBytesGiveAnImageOrAnErrorAndTheSameOneTwice() {
         var state: UInt64 = 7
         func next() -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -152,14 +152,14 @@ import Testing
         }
     }
 
-    @Test func soundChunksOfNonsenseGiveAPictureOrAnError() {
+    @Test func soundChunksOfNonsenseGiveAnImageOrAnError() {
         var state: UInt64 = 11
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(state >> 33) % bound
         }
         func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(next(256)) } }
-        var pictures = 0
+        var images = 0
         for _ in 0..<4000 {
             let colour = TestImages.PNGColour.allCases[next(5)]
             let depth = next(8) == 0 ? next(20) : colour.depths[next(colour.depths.count)]
@@ -174,11 +174,11 @@ import Testing
             let rows = bytes(1300).map { next(3) == 0 ? $0 : $0 & 3 }
             file += TestImages.imageData(TestImages.zlib(rows)) + TestImages.chunk("IEND", [])
             switch failure(file)?.status {
-            case nil: pictures += 1
+            case nil: images += 1
             case let status: #expect(status == 422)
             }
         }
-        #expect(pictures > 50)
+        #expect(images > 50)
     }
 
     @Test func failedDecodesGiveBackTheirMemory() throws {

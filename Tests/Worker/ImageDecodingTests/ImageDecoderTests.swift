@@ -65,9 +65,9 @@ import Testing
     @Test func aSliceOfAnotherBufferIsRead() throws {
         let file = TestImages.png(width: 5, height: 4)
         let within = [1, 2, 3] + file + [4, 5]
-        let picture = try within.withUnsafeBytes {
+        let image = try within.withUnsafeBytes {
             try ImageDecoder().decode(UnsafeRawBufferPointer(rebasing: $0[3..<3 + file.count]))
         }
-        #expect(picture.image.pixels == Pattern.scene.pixels(width: 5, height: 4))
+        #expect(image.image.pixels == Pattern.scene.pixels(width: 5, height: 4))
     }
 }

@@ -10,9 +10,9 @@ import Testing
     @Test(arguments: TestImages.JPEGColour.allCases, TestImages.JPEGScans.allCases)
     func everyColourSpaceIsReadInEveryKindOfScan(colour: TestImages.JPEGColour, scans: TestImages.JPEGScans) throws {
         let file = TestImages.jpeg(width: width, height: height, quality: 97, scans: scans, colour: colour)
-        let picture = try ImageDecoder(limits: DecodeLimits(scans: 300)).decode(file)
-        #expect(picture.format == .jpeg)
-        #expect((picture.width, picture.height, picture.reduction) == (width, height, 1))
+        let image = try ImageDecoder(limits: DecodeLimits(scans: 300)).decode(file)
+        #expect(image.format == .jpeg)
+        #expect((image.width, image.height, image.reduction) == (width, height, 1))
         var expected = original
         if colour == .gray {
             for offset in stride(from: 0, to: expected.count, by: 3) {
@@ -21,7 +21,7 @@ import Testing
                 expected.replaceSubrange(offset..<offset + 3, with: [luma, luma, luma])
             }
         }
-        #expect(distance(picture.image.pixels, expected) < 4)
+        #expect(distance(image.image.pixels, expected) < 4)
     }
 
     @Test func theKindOfScanChangesNoPixel() throws {
@@ -52,11 +52,11 @@ import Testing
         for scans in [TestImages.JPEGScans.baseline, .progressive] {
             for reduction in [1, 2, 8] {
                 let file = TestImages.jpeg(width: width, height: height, scans: scans, subsampled: true)
-                let picture = try decoded(file, reduction: reduction)
-                #expect(picture.reduction == reduction)
-                #expect((picture.width, picture.height) == (width, height))
-                #expect(picture.image.width == (width + picture.reduction - 1) / picture.reduction)
-                #expect(picture.image.height == (height + picture.reduction - 1) / picture.reduction)
+                let image = try decoded(file, reduction: reduction)
+                #expect(image.reduction == reduction)
+                #expect((image.width, image.height) == (width, height))
+                #expect(image.image.width == (width + image.reduction - 1) / image.reduction)
+                #expect(image.image.height == (height + image.reduction - 1) / image.reduction)
             }
         }
     }
@@ -65,16 +65,16 @@ import Testing
         // The image is stored on its side.
         let file = TestImages.jpeg(width: 400, height: 300, orientation: 6)
         var told: [Int] = []
-        let picture = try ImageDecoder().decode(file) { width, height in
+        let image = try ImageDecoder().decode(file) { width, height in
             told = [width, height]
             return 4
         }
         #expect(told == [300, 400])
-        #expect((picture.width, picture.height, picture.reduction) == (300, 400, 4))
-        #expect((picture.image.width, picture.image.height) == (75, 100))
+        #expect((image.width, image.height, image.reduction) == (300, 400, 4))
+        #expect((image.image.width, image.image.height) == (75, 100))
     }
 
-    @Test func aReducedPictureIsTheMeanOfTheFullOne() throws {
+    @Test func aReducedImageIsTheMeanOfTheFullOne() throws {
         let file = TestImages.jpeg(width: 160, height: 128, quality: 95)
         let full = try decoded(file).image
         for side in [2, 4, 8] {
@@ -105,7 +105,7 @@ import Testing
         #expect(failure(file, limits: DecodeLimits(scans: 189))?.status == 413)
     }
 
-    @Test func theCoefficientsOfAProgressivePictureCountAsMemory() {
+    @Test func theCoefficientsOfAProgressiveImageCountAsMemory() {
         let limits = DecodeLimits(memory: 1_000_000)
         #expect(failure(TestImages.jpeg(width: 400, height: 300), limits: limits) == nil)
         let progressive = TestImages.jpeg(width: 400, height: 300, scans: .progressive)
@@ -114,8 +114,8 @@ import Testing
     }
 
     @Test func aSideOf65500PixelsIsRead() throws {
-        let picture = try decoded(TestImages.jpeg(width: 65_500, height: 2, pattern: .plain(9, 9, 9)))
-        #expect(picture.width == 65_500)
+        let image = try decoded(TestImages.jpeg(width: 65_500, height: 2, pattern: .plain(9, 9, 9)))
+        #expect(image.width == 65_500)
     }
 
     /// Returns the offset of the frame header's fields.

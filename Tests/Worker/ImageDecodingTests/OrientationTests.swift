@@ -42,9 +42,9 @@ import Testing
                 let plain = TestImages.jpeg(width: width, height: height, colour: colour)
                 let stored = try decoded(plain, reduction: reduction)
                 let file = TestImages.jpeg(width: width, height: height, colour: colour, orientation: orientation)
-                let picture = try decoded(file, reduction: reduction)
-                #expect(picture.image == Self.turned(stored.image, orientation))
-                #expect((picture.width, picture.height) == (orientation < 5 ? (width, height) : (height, width)))
+                let image = try decoded(file, reduction: reduction)
+                #expect(image.image == Self.turned(stored.image, orientation))
+                #expect((image.width, image.height) == (orientation < 5 ? (width, height) : (height, width)))
             }
         }
         for isInterlaced in [false, true] {
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func aPhoneHeldUprightGivesAnUprightPicture() throws {
+    @Test func aPhoneHeldUprightGivesAnUprightImage() throws {
         // Such a phone stores the scene on its left side and declares orientation 6: turn it clockwise.
         let file = TestImages.jpeg(width: 32, height: 64, orientation: 6, pattern: .quadrants)
         let image = try decoded(file).image

@@ -28,7 +28,7 @@ import Testing
     /// Returns a chunk with one wrong bit in its checksum.
     private static func damaged(_ chunk: [UInt8]) -> [UInt8] { chunk.dropLast() + [chunk[chunk.count - 1] ^ 1] }
 
-    private static func picture(_ chunks: [UInt8]) throws -> [UInt8] {
+    private static func image(_ chunks: [UInt8]) throws -> [UInt8] {
         try decoded(TestImages.png(width: 24, height: 20, pixels: pixels, chunks: chunks)).image.pixels
     }
 
@@ -47,7 +47,7 @@ import Testing
             Self.gamma(45_000), Self.sRGB + Self.linear, Self.linear + Self.sRGB,
             Self.sRGB + Self.exchangedColours, Self.codes(1, 13) + Self.exchanged, Self.exchanged + Self.codes(1, 13),
         ]
-        for chunks in unchanged { #expect(try Self.picture(chunks) == Self.pixels) }
+        for chunks in unchanged { #expect(try Self.image(chunks) == Self.pixels) }
         let exchanged: [[UInt8]] = [
             Self.exchanged, Self.exchanged + Self.sRGB, Self.sRGB + Self.exchanged, Self.linear + Self.exchanged,
             Self.exchangedColours, Self.exchangedColours + Self.usualGamma,
@@ -55,10 +55,10 @@ import Testing
             Self.codes(1, 13, matrix: 1) + Self.exchanged, Self.codes(1, 13, range: 0) + Self.exchanged,
         ]
         for chunks in exchanged {
-            #expect(distance(try Self.picture(chunks), Self.withRedAndBlueExchanged) < 0.5)
+            #expect(distance(try Self.image(chunks), Self.withRedAndBlueExchanged) < 0.5)
         }
         for chunks in [Self.linear, Self.linear + Self.usualColours, Self.codes(1, 8)] {
-            #expect(distance(try Self.picture(chunks), Self.brightened) < 0.5)
+            #expect(distance(try Self.image(chunks), Self.brightened) < 0.5)
         }
     }
 
@@ -72,38 +72,38 @@ import Testing
             TestImages.chunk("iCCP", []), TestImages.chunk("iCCP", Array("no end".utf8)),
             TestImages.chunk("iCCP", Array("method\0\u{1}".utf8) + TestImages.zlib([1, 2, 3])),
         ]
-        for chunk in chunks { #expect(try Self.picture(chunk) == Self.pixels) }
+        for chunk in chunks { #expect(try Self.image(chunk) == Self.pixels) }
     }
 
-    @Test func extremeNumbersGiveAPicture() throws {
-        for value in [16, 20, 1000, 1_000_000, 625_000_000] { _ = try Self.picture(Self.gamma(value)) }
-        _ = try Self.picture(Self.colours([31_270, 32_900, 1, 1, 30_000, 60_000, 15_000, 6000]))
-        _ = try Self.picture(Self.colours([31_270, 32_900, 0x7FFF_FFFF, 1, 1, 0x7FFF_FFFF, 15_000, 6000]))
+    @Test func extremeNumbersGiveAnImage() throws {
+        for value in [16, 20, 1000, 1_000_000, 625_000_000] { _ = try Self.image(Self.gamma(value)) }
+        _ = try Self.image(Self.colours([31_270, 32_900, 1, 1, 30_000, 60_000, 15_000, 6000]))
+        _ = try Self.image(Self.colours([31_270, 32_900, 0x7FFF_FFFF, 1, 1, 0x7FFF_FFFF, 15_000, 6000]))
     }
 
     @Test func ofEachKindTheFirstCounts() throws {
-        #expect(try Self.picture(Self.linear + Self.usualGamma) != Self.pixels)
-        #expect(try Self.picture(Self.usualGamma + Self.linear) == Self.pixels)
+        #expect(try Self.image(Self.linear + Self.usualGamma) != Self.pixels)
+        #expect(try Self.image(Self.usualGamma + Self.linear) == Self.pixels)
         let plain = TestImages.profileChunk(TestImages.Profile.rgb(.sRGB))
-        #expect(try Self.picture(plain + Self.exchanged) == Self.pixels)
-        #expect(try Self.picture(Self.usualColours + Self.exchangedColours) == Self.pixels)
+        #expect(try Self.image(plain + Self.exchanged) == Self.pixels)
+        #expect(try Self.image(Self.usualColours + Self.exchangedColours) == Self.pixels)
     }
 
     /// libpng and browsers drop such a chunk too.
     @Test func aChunkWithAWrongChecksumIsAsNone() throws {
         for chunk in [Self.exchanged, Self.linear, Self.exchangedColours, Self.codes(9, 13)] {
-            #expect(try Self.picture(chunk) != Self.pixels)
-            #expect(try Self.picture(Self.damaged(chunk)) == Self.pixels)
+            #expect(try Self.image(chunk) != Self.pixels)
+            #expect(try Self.image(Self.damaged(chunk)) == Self.pixels)
         }
-        #expect(try Self.picture(Self.damaged(Self.sRGB) + Self.linear) != Self.pixels)
-        #expect(try Self.picture(Self.damaged(Self.usualGamma) + Self.linear) != Self.pixels)
+        #expect(try Self.image(Self.damaged(Self.sRGB) + Self.linear) != Self.pixels)
+        #expect(try Self.image(Self.damaged(Self.usualGamma) + Self.linear) != Self.pixels)
     }
 
     @Test func aChunkBehindPaletteOrImageDataIsAsNone() throws {
         let plain = TestImages.png(width: 24, height: 20, pixels: Self.pixels)
         for chunk in [Self.exchanged, Self.linear, Self.exchangedColours, Self.codes(9, 13)] {
             #expect(try decoded(plain.dropLast(12) + chunk + plain.suffix(12)).image.pixels == Self.pixels)
-            #expect(try Self.picture(TestImages.chunk("PLTE", [1, 2, 3]) + chunk) == Self.pixels)
+            #expect(try Self.image(TestImages.chunk("PLTE", [1, 2, 3]) + chunk) == Self.pixels)
         }
     }
 

@@ -48,10 +48,10 @@ import Testing
                     }
                 }
             }
-            let picture = try decoded(file)
-            #expect(picture.format == .png)
-            #expect((picture.width, picture.height, picture.reduction) == (width, height, 1))
-            #expect(picture.image.pixels == expected)
+            let image = try decoded(file)
+            #expect(image.format == .png)
+            #expect((image.width, image.height, image.reduction) == (width, height, 1))
+            #expect(image.image.pixels == expected)
         }
     }
 
@@ -91,7 +91,7 @@ import Testing
         #expect(image[2, 0] == [200, 100, 50])
     }
 
-    @Test func chunksBesideThePictureAreNotLookedInto() throws {
+    @Test func chunksBesideTheImageAreNotLookedInto() throws {
         let bomb = TestImages.chunk("zTXt", Array("k\0\0".utf8) + [UInt8](repeating: 0xFF, count: 3000))
         let profile = TestImages.chunk("iCCP", Array("broken\0\0".utf8) + [1, 2, 3])
         let file = TestImages.png(width: 3, height: 3, colour: .rgb, chunks: bomb + profile) { x, y, _ in x + y }

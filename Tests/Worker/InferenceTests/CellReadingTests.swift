@@ -56,7 +56,7 @@ import Testing
         #expect(face.landmarks.map(\.y) == [40, 40, 60, 100, 100])
     }
 
-    @Test func boxesAreInPixelsOfTheFullPictureRoundedAndCutToIt() {
+    @Test func boxesAreInPixelsOfTheFullImageRoundedAndCutToIt() {
         let view = CellReading.View(width: 101, height: 47, fitted: (64, 30), scaleX: 101.0 / 64, scaleY: 47.0 / 30)
         // 12…28 × 4…20 in the network's input is 18.94…44.19 × 6.27…31.33 in the image.
         #expect(faces(in: view) { $0.see(10, 3) }.map(\.box) == [FaceBox(x: 19, y: 6, width: 25, height: 25)])
@@ -147,7 +147,7 @@ import Testing
         (2, FaceBox(x: 12, y: 28, width: 24, height: 12), (36.0, 40.0)),
         (3, FaceBox(x: 44, y: 12, width: 12, height: 24), (56.0, 12.0)),
     ])
-    func whatIsSeenInATurnedPictureIsTakenBack(quarters: Int, box: FaceBox, eye: (Double, Double)) throws {
+    func whatIsSeenInATurnedImageIsTakenBack(quarters: Int, box: FaceBox, eye: (Double, Double)) throws {
         // A face at 12…36 × 8…20 of the turned image.
         let fitted = [(64, 40), (64, 48), (48, 48), (64, 40)][quarters]
         let view = CellReading.View(width: 64, height: 64, fitted: fitted, scaleX: 1, scaleY: 1)

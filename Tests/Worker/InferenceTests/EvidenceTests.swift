@@ -34,7 +34,7 @@ struct EvidenceTests {
         #expect(evidence([0, 0], logit: 1) == [0, 0])
     }
 
-    @Test func eachPictureHasItsOwn() {
+    @Test func eachImageHasItsOwn() {
         #expect(evidence([1, 2, 4, 3], logit: 1, at: 1) == [255, 191])
     }
 
@@ -42,7 +42,7 @@ struct EvidenceTests {
         #expect(Evidence(of: 0, in: Network.Answer(values: [1]), 1, Self.raw) == nil)
     }
 
-    @Test func theEngineGivesTheMapOfEveryPictureOfABatch() throws {
+    @Test func theEngineGivesTheMapOfEveryImageOfABatch() throws {
         let output = #"{"kind": "logit", "name": "answer", "map": "map"}"#
         let model = try ModelFolder("map", ["output": output]).model()
         // The left half is black, the right half white: cells of -3 and 4, so the verdict is AI-generated because of

@@ -15,20 +15,20 @@ import Testing
             + (1...7).map { TestImages.jpeg(width: 120 * $0, height: 700 - 90 * $0, quality: 80) }
     }
 
-    private static func cut(_ file: [UInt8], by cutter: PictureCutter) throws -> LocatedImage {
+    private static func cut(_ file: [UInt8], by cutter: ImageCutter) throws -> LocatedImage {
         let specification = CropGeometry(kind: .face(margin: 1.6), width: 16, height: 16)
         return try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
     }
 
     @Test(arguments: [1, 3]) func threadsThatCutAtOnceGetWhatOneAloneGets(concurrency: Int) async throws {
         let engine = try Engine.load()
-        let alone = PictureCutter(locator: try Locator(folder: Self.folder, engine: engine), decoder: ImageDecoder())
+        let alone = ImageCutter(locator: try Locator(folder: Self.folder, engine: engine), decoder: ImageDecoder())
         let files = try Self.files()
         let expected = try files.map { try Self.cut($0, by: alone) }
         #expect(expected[0].facesFound == 1)
 
         let locator = try Locator(folder: Self.folder, engine: engine, concurrency: concurrency)
-        let cutter = PictureCutter(locator: locator, decoder: ImageDecoder())
+        let cutter = ImageCutter(locator: locator, decoder: ImageDecoder())
         try await withThrowingTaskGroup(of: (Int, LocatedImage).self) { group in
             for index in 0..<(4 * files.count) {
                 group.addTask { (index % files.count, try Self.cut(files[index % files.count], by: cutter)) }
@@ -44,12 +44,12 @@ import Testing
     @Test func aLocatorOfSeveralThreadsAnswersToTheBitAsOneOfOne() throws {
         let engine = try Engine.load()
         let file = try Self.files()[0]
-        let picture = try ImageDecoder().decode(file)
-        let faces = try Locator(folder: Self.folder, engine: engine).faces(in: picture)
+        let image = try ImageDecoder().decode(file)
+        let faces = try Locator(folder: Self.folder, engine: engine).faces(in: image)
         #expect(!faces.isEmpty)
         for concurrency in [2, 5] {
             #expect(
-                try Locator(folder: Self.folder, engine: engine, concurrency: concurrency).faces(in: picture) == faces)
+                try Locator(folder: Self.folder, engine: engine, concurrency: concurrency).faces(in: image) == faces)
         }
     }
 }

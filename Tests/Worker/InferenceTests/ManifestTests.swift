@@ -24,7 +24,7 @@ import Testing
                 "crop": #"{"kind": "central_square"}"#,
                 "output": #"{"name": "y", "kind": "two_class_probability", "ai_index": 0}"#,
                 "calibration": #"{"scale": -2, "bias": 0.25}"#, "precision": #""bf16""#,
-                "canary": #"{"file": "pictures/canary.png", "logit": -1.5, "tolerance": 0.1}"#,
+                "canary": #"{"file": "images/canary.png", "logit": -1.5, "tolerance": 0.1}"#,
                 "training": #""faces""#, "metrics": #"{"roc_auc": 0.97, "n": 1811}"#, "licence": #""MIT""#,
                 "unknown": "[1, 2]",
             ])
@@ -33,7 +33,7 @@ import Testing
         #expect(manifest.output.name == "y" && manifest.output.kind == .twoClassProbability(aiIndex: 0))
         #expect(manifest.calibration.scale == -2 && manifest.calibration.bias == 0.25)
         #expect(manifest.precision == .bf16)
-        #expect(manifest.canary?.file == "pictures/canary.png" && manifest.canary?.logit == -1.5)
+        #expect(manifest.canary?.file == "images/canary.png" && manifest.canary?.logit == -1.5)
         #expect(manifest.training == "faces" && manifest.licence == "MIT")
         #expect(manifest.metrics == ["roc_auc": 0.97, "n": 1811])
     }
@@ -88,7 +88,7 @@ import Testing
         #expect(manifest.valuesPerImage == (64 + 16 + 4) * 15)
     }
 
-    @Test func aLocatorMaySayWhenItLooksAtAPictureTurned() throws {
+    @Test func aLocatorMaySayWhenItLooksAtAnImageTurned() throws {
         func output(_ turned: String) -> [String: String?] {
             Self.locator.merging([
                 "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4, "turned": \#(turned)}"#

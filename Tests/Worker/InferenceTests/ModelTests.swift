@@ -68,7 +68,7 @@ import Testing
         expectClose(try logits(model), expected())
     }
 
-    @Test func aPicturesScoreDoesNotDependOnItsCompany() throws {
+    @Test func anImagesScoreDoesNotDependOnItsCompany() throws {
         let model = try ModelFolder("logit").model(maximumBatch: 8)
         for count in [1, 8, 3, 1, 5, 8, 2] {
             let images = (0..<count).map { solid(UInt8($0 * 30), 100, 7) }
@@ -87,7 +87,7 @@ import Testing
         #expect(passes == 3)
     }
 
-    @Test func anAnswerThatIsNoNumberIsTheErrorOfThatPictureAlone() throws {
+    @Test func anAnswerThatIsNoNumberIsTheErrorOfThatImageAlone() throws {
         // The network computes the logarithm of the score, which is a number only for bright images.
         let model = try ModelFolder("not_a_number_for_dark").model()
         let results = try model.score([solid(255, 255, 255), solid(0, 0, 0), solid(255, 255, 255)])
@@ -120,8 +120,8 @@ import Testing
         ("logit", ["input": ModelFolder.input(layout: "NHWC")], "input.layout is NHWC"),
         ("logit_nhwc", [:], "input.layout is NCHW"),
         (
-            "logit", ["input": ModelFolder.input(extra: #", "name": "picture""#)],
-            "input.name is \"picture\", and the network's input is \"image\""
+            "logit", ["input": ModelFolder.input(extra: #", "name": "image""#)],
+            "input.name is \"image\", and the network's input is \"image\""
         ),
         (
             "logit", ["output": #"{"kind": "logit", "name": "score"}"#],
@@ -129,9 +129,9 @@ import Testing
         ),
         (
             "logit", ["output": #"{"kind": "two_class", "ai_index": 1}"#],
-            "output.kind is two_class, and that is 2 numbers a picture, while the network's output is [?,1]"
+            "output.kind is two_class, and that is 2 numbers an image, while the network's output is [?,1]"
         ),
-        ("two_class", [:], "output.kind is logit, and that is 1 number a picture, while the network's output is [?,2]"),
+        ("two_class", [:], "output.kind is logit, and that is 1 number an image, while the network's output is [?,2]"),
         ("two_outputs", [:], "the network has 2 outputs: say which one in output.name"),
         (
             "map", ["output": #"{"kind": "logit", "name": "answer", "map": "heat"}"#],
@@ -148,7 +148,7 @@ import Testing
         ("two_inputs", [:], "the network has 2 inputs"),
         ("gray", [:], "must take three channels"),
         ("bytes", [:], "the network's input is not of 32-bit floats"),
-        ("fixed_batch_4", [:], "the network takes [4,3,8,8], never one picture"),
+        ("fixed_batch_4", [:], "the network takes [4,3,8,8], never one image"),
     ]
 
     @Test(arguments: misfits.indices)

@@ -10,7 +10,7 @@ import Testing
 
 /// Tests that training (Python) and serving (Swift) make the same crops (docs/preprocessing.md) and score them alike.
 ///
-/// BIFRONS_PARITY_PICTURES names a folder of further images to compare; up to 200 of them are used.
+/// BIFRONS_PARITY_IMAGES names a folder of further images to compare; up to 200 of them are used.
 @Suite(.ownThread) struct ParityTests {
     /// The output of `bifrons_training.publishing.parity` in `Models/training` for one image.
     private struct Entry: Decodable {
@@ -64,7 +64,7 @@ import Testing
     }
 
     private struct Counts {
-        var pictures = 0
+        var images = 0
         var faces = 0
         /// The number of faces turned by a multiple of 90°.
         /// The number of faces turned by other angles.
@@ -89,8 +89,8 @@ import Testing
         var counts = Counts()
         for entry in entries {
             let file = try #require(Files.contents(of: entry.file, limit: 1 << 26), "\(entry.file)")
-            let cutter = PictureCutter { picture throws(InferenceError) in
-                try locator.faces(in: picture).map { Self.turned($0, by: entry.landmarkTurn ?? [1, 0]) }
+            let cutter = ImageCutter { image throws(InferenceError) in
+                try locator.faces(in: image).map { Self.turned($0, by: entry.landmarkTurn ?? [1, 0]) }
             }
             let result = Result { try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) } }
             guard entry.error == nil else {
@@ -127,7 +127,7 @@ import Testing
                     #expect(abs(score - other) <= tolerance, "\(entry.file), \(key): \(score), in Python \(other)")
                 }
             }
-            counts.pictures += 1
+            counts.images += 1
             counts.faces += found.count
             counts.quarters += cut.faces.count { $0.turn != .upright && $0.turn.wholeQuarters != nil }
             counts.between += cut.faces.count { $0.turn.wholeQuarters == nil }
@@ -169,21 +169,21 @@ import Testing
 
     @Test func trainingAndServingSeeTheSame() async throws {
         let counts = try await compare { try "--make 200 --portrait '\(Self.portrait())'" }
-        #expect(counts.pictures == 200)
+        #expect(counts.images == 200)
         #expect(counts.faces > 100)
         #expect(counts.quarters > 20 && counts.between > 20)
         // On one machine all images are equal, unless the locator's last bits differ between two calls.
         #expect(counts.exact > 190)
     }
 
-    @Test(.enabled(if: getenv("BIFRONS_PARITY_PICTURES") != nil))
-    func trainingAndServingSeeTheSameOfYourPictures() async throws {
-        let pictures = String(cString: getenv("BIFRONS_PARITY_PICTURES"))
-        let counts = try await compare { "--images '\(pictures)' --most 200" }
+    @Test(.enabled(if: getenv("BIFRONS_PARITY_IMAGES") != nil))
+    func trainingAndServingSeeTheSameOfYourImages() async throws {
+        let images = String(cString: getenv("BIFRONS_PARITY_IMAGES"))
+        let counts = try await compare { "--images '\(images)' --most 200" }
         print(
             """
-            parity: \(counts.pictures) pictures, \(counts.faces) faces, of which \(counts.quarters) were turned by whole \
-            quarters and \(counts.between) by other angles, \(counts.exact) pictures equal to the byte
+            parity: \(counts.images) images, \(counts.faces) faces, of which \(counts.quarters) were turned by whole \
+            quarters and \(counts.between) by other angles, \(counts.exact) images equal to the byte
             """)
     }
 }

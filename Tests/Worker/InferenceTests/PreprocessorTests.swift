@@ -60,7 +60,7 @@ import Testing
         #expect(Cropper.centralSquare(dot, width: 3, height: 1) == [255, 51, 0, 255, 51, 0, 255, 51, 0])
     }
 
-    @Test func aWholePictureStandsAtTheTopLeftAndTheRestIsZero() {
+    @Test func aWholeImageStandsAtTheTopLeftAndTheRestIsZero() {
         let input = Manifest.Input(
             name: nil, width: 4, height: 4, layout: .nchw, colour: .rgb, mean: [0, 0, 0], std: [1, 1, 1])
         let preprocessor = Preprocessor(input: input)

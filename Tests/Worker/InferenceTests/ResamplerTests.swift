@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Returns the same noise as make_fixtures.py.
-    static func picture(width: Int, height: Int, seed: UInt32) -> RGBImage {
+    static func image(width: Int, height: Int, seed: UInt32) -> RGBImage {
         let pixels = (0..<UInt32(width * height * 3)).map { index in
             let noise = ((index &* 2_654_435_761 &+ seed &* 40503) ^ (index >> 7)) &* 2_246_822_519
             let byte = UInt8(noise >> 24)
@@ -53,7 +53,7 @@ import Testing
         let cases = try text.split(separator: "\n").map(Case.init)
         try #require(cases.count >= 50)
         for one in cases {
-            let image = Self.picture(width: one.width, height: one.height, seed: one.seed)
+            let image = Self.image(width: one.width, height: one.height, seed: one.seed)
             for fast in [true, false] {
                 let bytes = Self.resize(image, one.region, width: one.newWidth, height: one.newHeight, fast: fast)
                 #expect(SHA256.hexDigest(of: bytes) == one.digest, "\(one)")
@@ -99,7 +99,7 @@ import Testing
             let image =
                 round % 4 == 0
                 ? solid(255, 0, 255, width: width, height: height)
-                : Self.picture(width: width, height: height, seed: UInt32(round))
+                : Self.image(width: width, height: height, seed: UInt32(round))
             // The whole image, a part of it, or less than a pixel.
             let part = [1, 0.75, 0.001][next(3)] as Float
             let (x, y) = (
@@ -114,8 +114,8 @@ import Testing
         }
     }
 
-    @Test func thePictureItselfComesBackUnchanged() {
-        let image = Self.picture(width: 33, height: 21, seed: 8)
+    @Test func theImageItselfComesBackUnchanged() {
+        let image = Self.image(width: 33, height: 21, seed: 8)
         let whole = Region(x0: 0, y0: 0, x1: 33, y1: 21)
         #expect(Self.resize(image, whole, width: 33, height: 21) == image.pixels)
     }

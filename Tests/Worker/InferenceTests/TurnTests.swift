@@ -123,14 +123,14 @@ import Testing
 
     @Test(arguments: [(4, 4), (6, 3), (3, 6)]) func everyTurnFillsEveryCrop(width: Int, height: Int) throws {
         let specification = CropGeometry(kind: .face(margin: 1), width: width, height: height)
-        let picture = try ImageDecoder().decode(TestImages.png(width: 40, height: 30, pattern: .plain(51, 51, 51)))
+        let image = try ImageDecoder().decode(TestImages.png(width: 40, height: 30, pattern: .plain(51, 51, 51)))
         for degrees in stride(from: -180.0, through: 180, by: 15) {
             var crop = [UInt8](repeating: 0, count: specification.byteCount)
             let turn = Turn(landmarks: Self.landmarks(degrees))
             let square = Framing.Square(x: 5, y: 4, side: 20)
             crop.withUnsafeMutableBufferPointer {
                 guard let target = $0.baseAddress else { return }
-                Cropper.crop(picture, square: square, turn: turn, as: specification, into: target)
+                Cropper.crop(image, square: square, turn: turn, as: specification, into: target)
             }
             #expect(crop == Array(repeating: 51, count: 3 * width * height))
         }

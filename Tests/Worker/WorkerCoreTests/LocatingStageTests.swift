@@ -4,7 +4,7 @@ import Testing
 import WorkerCore
 
 @Suite struct LocatingStageTests {
-    @Test func everyLaneHasItsPictureAndEachIsAnsweredWhenItIsReady() {
+    @Test func everyLaneHasItsImageAndEachIsAnsweredWhenItIsReady() {
         var script = Script.locator(lanes: 2)
         script.register()
         #expect(script.locate(1) == [.locate(1, specifications)])
@@ -32,7 +32,7 @@ import WorkerCore
         }
     }
 
-    @Test func pictureThatIsTooLateAnywayDoesNotMakeTheOthersLate() {
+    @Test func imageThatIsTooLateAnywayDoesNotMakeTheOthersLate() {
         var script = Script.locator(credit: 8)
         script.register()
         script.locate(1)
@@ -60,7 +60,7 @@ import WorkerCore
         #expect(script.cut(1, at: 60) == [crops(1, computed: 60_000)])
     }
 
-    @Test func brokenPictureFailsAlone() {
+    @Test func brokenImageFailsAlone() {
         var script = Script.locator(lanes: 2)
         script.register()
         script.locate(1)
@@ -70,7 +70,7 @@ import WorkerCore
         #expect(script.cut(2, at: 9) == [crops(2, computed: 9000)])
     }
 
-    @Test func outcomeForAPictureThatIsNotInHandIsDropped() {
+    @Test func outcomeForAnImageThatIsNotInHandIsDropped() {
         var script = Script.locator()
         script.register()
         script.locate(1)
@@ -82,7 +82,7 @@ import WorkerCore
 
     // MARK: Slow images
 
-    @Test func slowPictureLeavesItsLaneAndTheCreditGrowsMeanwhile() {
+    @Test func slowImageLeavesItsLaneAndTheCreditGrowsMeanwhile() {
         var script = Script.locator(slowLanes: 2)
         script.register()
         script.locate(1)
@@ -98,7 +98,7 @@ import WorkerCore
         #expect(script.cut(1, at: 900) == [crops(1, computed: 900_000), .send(0, .credit(epoch: 7, jobs: 2))])
     }
 
-    @Test func onABusyMachineAPictureHasMoreTime() {
+    @Test func onABusyMachineAnImageHasMoreTime() {
         var script = Script.locator(slowLanes: 2)
         script.at(0, .connected(0))
         script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 60_000), nil))
@@ -117,7 +117,7 @@ import WorkerCore
         #expect(script.at(1300, .deadline(progress: 0)).first == .demote(2))
     }
 
-    @Test func noMorePicturesLeaveTheirLanesThanThereAreSlowLanes() {
+    @Test func noMoreImagesLeaveTheirLanesThanThereAreSlowLanes() {
         var script = Script.locator(credit: 9, slowLanes: 2)
         script.register()
         for job in 1...4 { script.locate(job) }
@@ -137,7 +137,7 @@ import WorkerCore
             ])
     }
 
-    @Test func paceIsThatOfPicturesInTheirLanes() {
+    @Test func paceIsThatOfImagesInTheirLanes() {
         var script = Script.locator(credit: 9, slowLanes: 1)
         script.register()
         script.locate(1)

@@ -207,12 +207,12 @@ import WorkerCore
             script.at(0, .received(0, job, .init(token: 1, byteCount: bytes))) == [.release(1), failure(1, error)])
     }
 
-    @Test func pictureIsForLocatorsAndAJobNeedsItsCrops() {
+    @Test func imageIsForLocatorsAndAJobNeedsItsCrops() {
         var script = Script.network()
         script.register()
         let misdirected = WireError(
             .unavailable, code: "job_misdirected",
-            "the router sent a picture to a worker of resnet, which scores crops")
+            "the router sent an image to a worker of resnet, which scores crops")
         #expect(script.locate(1) == [.release(1), failure(1, misdirected)])
         let job = RouterMessage.score(.init(job: 2, attempt: 1, remainingMilliseconds: 100))
         let incomplete = WireError(.unavailable, code: "job_incomplete", "the router sent a job without its crops")

@@ -56,8 +56,8 @@ struct Script {
 
     /// Reports that a thread has processed an image.
     @discardableResult
-    mutating func cut(_ picture: Int, at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
-        at(milliseconds, .computed(.located(picture, located)))
+    mutating func cut(_ image: Int, at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
+        at(milliseconds, .computed(.located(image, located)))
     }
 
     /// Sends a SCORE. The token of the crops equals the job's number.

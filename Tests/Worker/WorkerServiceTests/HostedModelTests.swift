@@ -57,7 +57,7 @@ import Testing
         #expect(problem(.init(kind: .face(margin: 1.6), width: 1182, height: 1182)) == nil)
         #expect(
             problem(.init(kind: .face(margin: 1.6), width: 1183, height: 1183))
-                == "m/manifest.json: input is 1183 x 1183 pixels, so that the crops of one picture may take 67175472 bytes, more than the 67108864 that a job may: use a model of a smaller input"
+                == "m/manifest.json: input is 1183 x 1183 pixels, so that the crops of one image may take 67175472 bytes, more than the 67108864 that a job may: use a model of a smaller input"
         )
         #expect(problem(.init(kind: .centralSquare, width: 65_536, height: 1))?.contains("65535 a side") == true)
         #expect(problem(.init(kind: .face(margin: 4.5), width: 9, height: 9))?.contains("crop.margin is 4.5") == true)

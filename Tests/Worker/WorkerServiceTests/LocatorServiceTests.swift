@@ -23,7 +23,7 @@ import WorkerService
         #expect(try bench.end() == .drained)
     }
 
-    @Test func pictureIsDecodedCutAndTold() throws {
+    @Test func imageIsDecodedCutAndTold() throws {
         let bench = try Bench()
         try bench.startLocator()
         try bench.welcome(epoch: 9)
@@ -50,14 +50,14 @@ import WorkerService
         struct Idle: Cutter {
             let identity = locator
             let preprocessing: UInt16 = 3
-            func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) -> CutPicture {
+            func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) -> CutImage {
                 let sets = specifications.map {
                     (
                         squares: [Box(x: 0, y: 0, width: 1, height: 1)],
                         pixels: [UInt8](repeating: 1, count: $0.cropBytes)
                     )
                 }
-                return CutPicture(format: .png, width: 1, height: 1, faces: [], facesFound: 0, sets: sets)
+                return CutImage(format: .png, width: 1, height: 1, faces: [], facesFound: 0, sets: sets)
             }
         }
         let bench = try Bench()
@@ -70,7 +70,7 @@ import WorkerService
         #expect(try bench.end() == .drained)
     }
 
-    @Test func brokenPictureFailsAloneAndTheOthersGoOn() throws {
+    @Test func brokenImageFailsAloneAndTheOthersGoOn() throws {
         let bench = try Bench()
         try bench.startLocator(threads: 4)
         try bench.welcome()
@@ -93,7 +93,7 @@ import WorkerService
         #expect(try bench.end() == .drained)
     }
 
-    @Test func picturesAreCutAtOnceAndToldAsTheyAreReady() throws {
+    @Test func imagesAreCutAtOnceAndToldAsTheyAreReady() throws {
         let bench = try Bench()
         let gate = try Gate()
         try bench.startLocator(gate: gate, threads: 2)
@@ -108,7 +108,7 @@ import WorkerService
         #expect(try bench.end() == .drained)
     }
 
-    @Test func slowPictureMakesWayForOthersAndIsAnsweredInTheEnd() throws {
+    @Test func slowImageMakesWayForOthersAndIsAnsweredInTheEnd() throws {
         let bench = try Bench()
         let gate = try Gate()
         try bench.startLocator(gate: gate)

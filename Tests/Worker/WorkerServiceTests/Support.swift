@@ -70,18 +70,18 @@ struct FakeCutter: Cutter {
         self.gate = gate
     }
 
-    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutPicture {
-        let picture = try decoder.decode(file)
-        if picture.width == 1 { try gate?.pass() }
-        if picture.width == 13 { throw Broken() }
-        let boxes = (0..<picture.height).map { Box(x: 0, y: Int32($0), width: 1, height: 1) }
+    func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutImage {
+        let image = try decoder.decode(file)
+        if image.width == 1 { try gate?.pass() }
+        if image.width == 13 { throw Broken() }
+        let boxes = (0..<image.height).map { Box(x: 0, y: Int32($0), width: 1, height: 1) }
         let sets = specifications.map { specification in
             let squares = specification.needsFaces ? boxes : [Box(x: 0, y: 0, width: 9, height: 9)]
             let bytes = squares.count * specification.cropBytes
-            return (squares: squares, pixels: [UInt8](repeating: UInt8(picture.width), count: bytes))
+            return (squares: squares, pixels: [UInt8](repeating: UInt8(image.width), count: bytes))
         }
-        return CutPicture(
-            format: picture.format == .jpeg ? .jpeg : .png, width: picture.width, height: picture.height,
+        return CutImage(
+            format: image.format == .jpeg ? .jpeg : .png, width: image.width, height: image.height,
             faces: boxes.map { WorkerMessage.Face(box: $0, turned: 12.5) }, facesFound: 2 * boxes.count, sets: sets)
     }
 }

@@ -1,9 +1,9 @@
-"""Makes the files of this folder: tiny networks, a canary picture and Pillow's own answers.
+"""Makes the files of this folder: tiny networks, a canary image and Pillow's own answers.
 
     python3 -m pip install onnx numpy pillow
     python3 make_fixtures.py [NUMBER_OF_RESIZES]
 
-Every network averages each channel of a picture of 8 x 8 pixels to r, g and b in 0...1 and answers
+Every network averages each channel of an image of 8 x 8 pixels to r, g and b in 0...1 and answers
 `score = r + 2 g + 4 b - 3`; the tests compute the same by hand.
 """
 
@@ -78,7 +78,7 @@ def network(name, *, batch="n", channels=3, layout="NCHW", kind="logit", type=Te
     onnx.save(model, FOLDER / f"{name}.onnx", **options)
 
 
-def picture(width, height, seed):
+def random_image(width, height, seed):
     """Noise that the tests make too; with an odd seed only black and white."""
     index = np.arange(width * height * 3, dtype=np.uint32)
     noise = ((index * np.uint32(2654435761) + np.uint32(seed * 40503)) ^ (index >> 7)) * np.uint32(2246822519)
@@ -89,7 +89,7 @@ def picture(width, height, seed):
 
 
 def resize(image, size, box):
-    """Across, then down: in one call Pillow 13 goes down first when a picture is tall, and rounds otherwise."""
+    """Across, then down: in one call Pillow 13 goes down first when an image is tall, and rounds otherwise."""
     (width, height), (x0, y0, x1, y1) = size, box
     across = image.resize((width, image.height), Image.Resampling.BILINEAR, box=(x0, 0, x1, image.height))
     return across.resize((width, height), Image.Resampling.BILINEAR, box=(0, y0, width, y1))
@@ -117,7 +117,7 @@ def resizes(count):
         cases.append((width, height, len(cases), *box, across, down))
     lines = []
     for width, height, seed, x0, y0, x1, y1, across, down in cases:
-        image = resize(picture(width, height, seed), (across, down), (x0, y0, x1, y1))
+        image = resize(random_image(width, height, seed), (across, down), (x0, y0, x1, y1))
         digest = hashlib.sha256(image.tobytes()).hexdigest()
         lines.append(f"{width} {height} {seed} {x0} {y0} {x1} {y1} {across} {down} {digest}\n")
     (FOLDER / "resizes.txt").write_text("".join(lines))

@@ -4,14 +4,14 @@ import Testing
 
 @testable import Inference
 
-@Suite struct PictureCutterTests {
+@Suite struct ImageCutterTests {
     /// Crops of 8 × 8 pixels around faces, for which squares of at least 16 pixels are needed.
     private static let faces = CropGeometry(kind: .face(margin: 1.6), width: 8, height: 8)
     private static let centre = CropGeometry(kind: .centralSquare, width: 8, height: 8)
 
     /// Returns a cutter whose locator finds the given boxes.
-    private static func cutter(_ boxes: [FaceBox]) -> PictureCutter {
-        PictureCutter { _ in boxes.map { Face(box: $0, logit: 1, landmarks: []) } }
+    private static func cutter(_ boxes: [FaceBox]) -> ImageCutter {
+        ImageCutter { _ in boxes.map { Face(box: $0, logit: 1, landmarks: []) } }
     }
 
     private static func cut(
@@ -24,16 +24,16 @@ import Testing
     private static func crop(
         _ file: [UInt8], _ square: Framing.Square, reducedBy reduction: Int, as specification: CropGeometry = faces
     ) throws -> [UInt8] {
-        let picture = try ImageDecoder().decode(file) { _, _ in reduction }
+        let image = try ImageDecoder().decode(file) { _, _ in reduction }
         return ResamplerTests.resize(
-            picture.image, square.region(reducedBy: picture.reduction), width: specification.width,
+            image.image, square.region(reducedBy: image.reduction), width: specification.width,
             height: specification.height)
     }
 
     /// A file that is decoded to a quarter of its size for finding faces.
     private static let file = TestImages.jpeg(width: 2600, height: 1800, quality: 80)
 
-    @Test func aFaceThatIsLargeInTheFrameIsCutFromTheReducedPicture() throws {
+    @Test func aFaceThatIsLargeInTheFrameIsCutFromTheReducedImage() throws {
         let box = FaceBox(x: 900, y: 700, width: 40, height: 30)
         let cut = try Self.cut(Self.file, [box])
         #expect((cut.format, cut.width, cut.height, cut.facesFound) == (.jpeg, 2600, 1800, 1))
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func facesAreLookedForOnlyIfAnybodyAsks() throws {
-        let cutter = PictureCutter { _ throws(InferenceError) in
+        let cutter = ImageCutter { _ throws(InferenceError) in
             Issue.record("nobody asked for faces")
             return []
         }
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func oneFinerPictureServesAllSpecifications() throws {
+    @Test func oneFinerImageServesAllSpecifications() throws {
         // A square of 64 pixels. A crop of 8 pixels needs a quarter of the size, one of 12 half of it, one of 24 all of
         // it.
         let box = FaceBox(x: 900, y: 700, width: 40, height: 40)
@@ -114,7 +114,7 @@ import Testing
         #expect(cut.crops[0].pixels.count == 16 * 192)
     }
 
-    @Test func aCentralSquareThatIsSmallInTheFrameIsCutFromTheFullPicture() throws {
+    @Test func aCentralSquareThatIsSmallInTheFrameIsCutFromTheFullImage() throws {
         let strip = TestImages.jpeg(width: 2600, height: 20, quality: 80)
         let square = Framing.Square.central(width: 2600, height: 20)
         #expect(try Self.cut(strip, []).crops[0].pixels == Self.crop(strip, square, reducedBy: 1))
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func anyBoxOfAnyPictureGivesACrop() throws {
+    @Test func anyBoxOfAnyImageGivesACrop() throws {
         var state: UInt64 = 11
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -161,7 +161,7 @@ import Testing
     }
 
     @Test func anErrorOfTheLocatorIsTheFiles() throws {
-        let cutter = PictureCutter { _ throws(InferenceError) in throw InferenceError(.engineFailed, "no more") }
+        let cutter = ImageCutter { _ throws(InferenceError) in throw InferenceError(.engineFailed, "no more") }
         #expect(throws: InferenceError.self) {
             try Self.file.withUnsafeBytes { try cutter.cut($0, as: [Self.faces]) }
         }

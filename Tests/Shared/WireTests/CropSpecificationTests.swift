@@ -2,7 +2,7 @@ import BifronsWire
 import TestKit
 import Testing
 
-struct PictureTests {
+struct ImageTests {
     @Test func cropsOfFacesAreOneEachAndAtMostSixteen() {
         let crop = CropSpecification(kind: .face(margin: 1.6), width: 160, height: 150, preprocessing: 3)
         #expect(crop.needsFaces && crop.cropBytes == 72_000 && crop.mostBytes == 16 * 72_000)

@@ -1,6 +1,6 @@
 /// Recognises image files, including those of formats that are not supported.
-package enum PictureKind {
-    /// The number of bytes at a file's start that suffice for ``isPicture(_:)``.
+package enum ImageKind {
+    /// The number of bytes at a file's start that suffice for ``isImage(_:)``.
     package static let startBytes = 1024
 
     /// File name extensions of images, in lower case and without the dot.
@@ -23,12 +23,12 @@ package enum PictureKind {
         "a GIF", "a JPEG XR", "a TIFF", "a BigTIFF", "a JPEG XL", "a JPEG 2000", "a Windows icon (ICO)",
         "a Windows cursor (CUR)", "an MNG", "a JNG", "a Photoshop file (PSD)", "a GIMP file (XCF)", "a QOI",
         "an OpenEXR",
-        "a Radiance picture (HDR)", "a DirectDraw surface (DDS)", "a FITS", "an AVIF", "an AVIF sequence", "a HEIC",
-        "a HEIC sequence", "a HEIF", "a Canon raw file (CR3)", "a WebP", "a BMP", "a Netpbm picture", "an SVG",
+        "a Radiance image (HDR)", "a DirectDraw surface (DDS)", "a FITS", "an AVIF", "an AVIF sequence", "a HEIC",
+        "a HEIC sequence", "a HEIF", "a Canon raw file (CR3)", "a WebP", "a BMP", "a Netpbm image", "an SVG",
     ]
 
     /// Returns whether a file that starts with these bytes is an image.
-    package static func isPicture(_ start: [UInt8]) -> Bool {
+    package static func isImage(_ start: [UInt8]) -> Bool {
         start.withUnsafeBytes { buffer in
             switch Signature(Bytes(buffer: buffer)) {
             case .read: true

@@ -7,16 +7,16 @@ import Inference
 import TestImages
 
 /// Measures the steps from an image file to its crops.
-struct PictureBenchmark: ParsableCommand {
+struct ImageBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pictures",
+        commandName: "images",
         abstract: "From a file to crops, of a portrait's size and of 12 megapixels, in milliseconds of CPU time.")
 
     @OptionGroup var product: ProductOptions
     @Option(help: "Rounds.") var rounds = 30
     @Option(help: "A JPEG of 768 × 900 pixels and 143 kB instead of one that is made.") var portrait: String?
     @Option(help: "A JPEG of 12 megapixels, baseline, instead of one that is made.") var large: String?
-    @Option(help: "Pixels in a row of the large picture that is made.") var width = 4000
+    @Option(help: "Pixels in a row of the large image that is made.") var width = 4000
     @Option(help: "Its rows.") var height = 3000
 
     func run() throws {
@@ -51,22 +51,22 @@ struct PictureBenchmark: ParsableCommand {
         /// - Returns: The milliseconds of decoding, of locating, and of all steps together.
         func measure(_ file: [UInt8]) throws -> (decoding: Double, locating: Double, whole: Double) {
             let decoder = ImageDecoder()
-            let cutter = PictureCutter(locator: locator, decoder: decoder)
-            let picture = try decoder.decode(file, reduction: PictureCutter.locatingReduction)
+            let cutter = ImageCutter(locator: locator, decoder: decoder)
+            let image = try decoder.decode(file, reduction: ImageCutter.locatingReduction)
             // An image of the input's size, so that almost nothing is resized.
             let side = locator.manifest.input.width
             let ready = try decoder.decode(TestImages.png(width: side, height: side))
             let cut = try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
             let times = try medians([
-                { _ = try decoder.decode(file, reduction: PictureCutter.locatingReduction) },
-                { _ = try locator.faces(in: picture) },
+                { _ = try decoder.decode(file, reduction: ImageCutter.locatingReduction) },
+                { _ = try locator.faces(in: image) },
                 { _ = try locator.faces(in: ready) },
                 { _ = SHA256.hexDigest(of: file) },
                 { _ = try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) } },
             ])
             let (decoding, locating, network, hashing, whole) = (times[0], times[1], times[2], times[3], times[4])
             print(
-                "\(picture.width) × \(picture.height), \(file.count / 1000) kB, decoded to 1/\(picture.reduction), "
+                "\(image.width) × \(image.height), \(file.count / 1000) kB, decoded to 1/\(image.reduction), "
                     + "\(cut.faces.count) faces, medians of \(rounds) in ms: decoding \(rounded(decoding)), "
                     + "the locator's input \(rounded(locating - network)), its network \(rounded(network)), "
                     + "cutting (what is left) \(rounded(whole - decoding - locating)), whole \(rounded(whole)); "

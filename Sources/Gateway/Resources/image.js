@@ -1,4 +1,4 @@
-/** One picture on the page: its preview, how far it is, its verdict or what went wrong. */
+/** One image on the page: its preview, how far it is, its verdict or what went wrong. */
 
 import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
@@ -13,14 +13,14 @@ const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10
 const mostSuspicious = "the verdict is that of the most suspicious one.";
 let cards = 0;
 
-export class PictureCard {
+export class ImageCard {
     /** @param handlers {remove, again}: what the card's buttons do */
     constructor(file, handlers) {
-        this.element = byId("picture-template").content.firstElementChild.cloneNode(true);
+        this.element = byId("image-template").content.firstElementChild.cloneNode(true);
         this.address = URL.createObjectURL(file);
         this.number = ++cards;
         const title = this.find("h3");
-        title.id = `picture-${this.number}`;
+        title.id = `image-${this.number}`;
         title.textContent = file.name;
         this.find("article").setAttribute("aria-labelledby", title.id);
         this.find(".facts").textContent = size(file.size);
@@ -86,7 +86,7 @@ export class PictureCard {
         this.find(".scale").hidden = label === "none";
         if (label !== "none") drawScale(this.find(".scale"), result, policy);
         this.showNotes(result);
-        // What the networks make of a picture without a face is for the details.
+        // What the networks make of an image without a face is for the details.
         const row = (model) => modelRow(model, label === "none" ? { label, word } : answer(model.ai_probability));
         this.find(".models tbody").replaceChildren(...result.models.map(row));
         this.find("dl").replaceChildren(...details(result).flatMap(
@@ -99,7 +99,7 @@ export class PictureCard {
         const notes = models.filter((model) => model.error)
             .map(({ name, error }) => sentence(`Without ${name}: ${error.message}`));
         if (result.verdict.label === "no_face") {
-            notes.push("No face was found: the networks know faces only, and say nothing about this picture.");
+            notes.push("No face was found: the networks know faces only, and say nothing about this image.");
         } else if (found > faces.length) {
             notes.push(`${found} faces, of which the ${faces.length} largest were looked at: ${mostSuspicious}`);
         } else if (faces.length > 1) {
@@ -134,7 +134,7 @@ export class PictureCard {
         for (const part of [".progress", ".problem", ".answer"]) this.find(part).hidden = part !== selector;
     }
 
-    /** The picture, small, as the address of its data; empty if the browser cannot show it. */
+    /** The image, small, as the address of its data; empty if the browser cannot show it. */
     async thumbnail() {
         try {
             await this.image.decode();
@@ -155,15 +155,15 @@ export class PictureCard {
     }
 }
 
-/** What a screen reader says of the picture; it cannot say what the picture shows. */
+/** What a screen reader says of the image; it cannot say what the image shows. */
 function describe(result) {
-    if (!result.faces) return "Your picture, looked at as a whole.";
+    if (!result.faces) return "Your image, looked at as a whole.";
     const faces = result.faces.map(({ ai_probability: probability }) => {
         const { word, confidence } = answer(probability);
         return `${word} ${percent(confidence)}`;
     });
     const found = count(result.faces_found, "face");
-    return `Your picture; ${found} found${faces.length > 0 ? `: ${faces.join(", ")}` : ""}.`;
+    return `Your image; ${found} found${faces.length > 0 ? `: ${faces.join(", ")}` : ""}.`;
 }
 
 function modelRow(model, { label, word, confidence }) {
@@ -191,12 +191,12 @@ function details(result) {
         ["AI probability", percentOrDash(result.verdict.ai_probability)],
         ["Policy", `${result.verdict.policy}: ${result.verdict.action}`],
         ["Faces", ...(faces.length > 0 ? faces : [result.faces ? "none found" : "none looked for"])],
-        ...(result.verdict.label === "no_face" ? [["Middle of the picture", ...middle]] : []),
+        ...(result.verdict.label === "no_face" ? [["Middle of the image", ...middle]] : []),
         ["Time", `${duration(result.total_ms)} in the service`, ...stages.map((stage) =>
             `${stage.name}: waiting ${duration(stage.queue_ms)}, computing ${duration(stage.compute_ms)}`)],
         ["Workers", ...stages.map((stage) => stage.worker)],
         ["Weights", ...stages.map((stage) => `${stage.name} ${stage.version} ${stage.digest}`)],
-        ["Picture", `sha256:${result.image.sha256}`],
+        ["Image", `sha256:${result.image.sha256}`],
         ["Job", result.id],
     ];
 }

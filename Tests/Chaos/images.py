@@ -1,6 +1,6 @@
-"""Pictures that say which job they belong to, networks whose answers can be computed by hand, and those answers.
+"""Images that say which job they belong to, networks whose answers can be computed by hand, and those answers.
 
-A picture is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of
+An image is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of
 it that comes back with a result, is its own. What is cut out of it has the colour and not the number. The networks
 average each channel to r, g and b in 0...1 and answer r + 2 g + 4 b - 3; calibration and merge differ from model to
 model, so that an answer in the wrong place shows.
@@ -36,7 +36,7 @@ POOLS = (LOCATOR, *MODELS)
 # Of the fixtures' canary, before calibration.
 CANARY_LOGIT = 1.2
 
-# The published one: nothing looks for faces here, and it has to cut the pictures.
+# The published one: nothing looks for faces here, and it has to cut the images.
 _LOCATOR = json.loads((LOCATOR_FOLDER / "manifest.json").read_text())
 LOCATOR_VERSION, LOCATOR_DIGEST = _LOCATOR["version"], "sha256:" + _LOCATOR["sha256"]
 
@@ -68,13 +68,13 @@ def _pixels(of: tuple[int, int, int]) -> bytes:
     return _chunk(b"IDAT", zlib.compress((b"\0" + bytes(of) * SIDE) * SIDE))
 
 
-def picture(job: int) -> bytes:
+def image(job: int) -> bytes:
     """The PNG file of a job."""
     return _START + _chunk(b"tEXt", _TAG + b"%0*d" % (_DIGITS, job)) + _pixels(colour(job)) + _END
 
 
 def digest(job: int) -> str:
-    return hashlib.sha256(picture(job)).hexdigest()
+    return hashlib.sha256(image(job)).hexdigest()
 
 
 def _logit(model: str, job: int) -> float:

@@ -1,8 +1,8 @@
 /// A rectangle in pixels of the upright image.
 public struct Box: Hashable, Sendable {
-    /// The left edge, in pixels from the picture's.
+    /// The left edge, in pixels from the image's.
     public var x: Int32
-    /// The upper edge, in pixels from the picture's.
+    /// The upper edge, in pixels from the image's.
     public var y: Int32
     /// Pixels across.
     public var width: Int32
@@ -41,7 +41,7 @@ public struct CropSpecification: Hashable, Sendable {
         case centralSquare
     }
 
-    /// Which part of the picture.
+    /// Which part of the image.
     public var kind: Kind
     /// The width of a crop in pixels, at least 1.
     public var width: UInt16
@@ -50,7 +50,7 @@ public struct CropSpecification: Hashable, Sendable {
     /// The version of preprocessing, from file to crop, that the network was made for.
     public var preprocessing: UInt16
 
-    /// A specification: a part of the picture, in so many pixels.
+    /// A specification: a part of the image, in so many pixels.
     /// - Parameters:
     ///   - kind: which part.
     ///   - width: pixels of a crop, at least 1.
@@ -104,7 +104,7 @@ public struct HeatMap: Hashable, Sendable {
     /// Where in the square the evidence is.
     public var evidence: EvidenceMap
 
-    /// A map and the part of the upright picture that it is of.
+    /// A map and the part of the upright image that it is of.
     public init(square: Box, evidence: EvidenceMap) {
         self.square = square
         self.evidence = evidence
@@ -130,7 +130,7 @@ public struct ImageInformation: Hashable, Sendable {
     /// The 32 bytes of the file's SHA-256.
     public var sha256: [UInt8]
 
-    /// What was learned: the format, the upright picture's size in pixels, and the 32 bytes of the file's SHA-256.
+    /// What was learned: the format, the upright image's size in pixels, and the 32 bytes of the file's SHA-256.
     public init(format: Format, width: UInt32, height: UInt32, sha256: [UInt8]) {
         self.format = format
         self.width = width

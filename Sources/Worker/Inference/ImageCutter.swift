@@ -35,7 +35,7 @@ package struct LocatedImage: Sendable {
 /// central one.
 ///
 /// Any number of threads may cut at once. At most ``Locator/concurrency`` of them locate at once; further ones wait.
-package struct PictureCutter: Sendable {
+package struct ImageCutter: Sendable {
     typealias Locate = @Sendable (DecodedImage) throws(InferenceError) -> [Face]
 
     private let decoder: ImageDecoder
@@ -48,7 +48,7 @@ package struct PictureCutter: Sendable {
     ///   - decoder: The decoder with its limits.
     package init(locator: Locator?, decoder: ImageDecoder) {
         var locate: Locate?
-        if let locator { locate = { picture throws(InferenceError) in try locator.faces(in: picture) } }
+        if let locator { locate = { image throws(InferenceError) in try locator.faces(in: image) } }
         self.init(decoder: decoder, locate: locate)
     }
 
@@ -70,23 +70,23 @@ package struct PictureCutter: Sendable {
     /// - Precondition: There is a locator if a specification asks for faces.
     /// - Throws: `DecodeError`, or ``InferenceError`` from the locator.
     package func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropGeometry]) throws -> LocatedImage {
-        let picture = try decoder.decode(file, reduction: Self.locatingReduction)
-        let found = try faces(in: picture, for: specifications)
+        let image = try decoder.decode(file, reduction: Self.locatingReduction)
+        let found = try faces(in: image, for: specifications)
         let faces = (found ?? []).prefix(Framing.faces).map { (box: $0.box, turn: Turn(landmarks: $0.landmarks)) }
-        let views = specifications.map { Self.views($0, of: picture, faces) }
+        let views = specifications.map { Self.views($0, of: image, faces) }
 
         let reductions = zip(specifications, views).map { specification, views in
             views.map { specification.reduction(for: $0.square) }
         }
-        let finest = reductions.joined().min() ?? picture.reduction
-        let finer = finest < picture.reduction ? try decoder.decode(file) { _, _ in finest } : picture
+        let finest = reductions.joined().min() ?? image.reduction
+        let finer = finest < image.reduction ? try decoder.decode(file) { _, _ in finest } : image
         let crops = specifications.indices.map { index in
             let specification = specifications[index]
             let count = views[index].count * specification.byteCount
             let pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
                 guard var target = buffer.baseAddress else { return }
                 for (view, reduction) in zip(views[index], reductions[index]) {
-                    let source = reduction < picture.reduction ? finer : picture
+                    let source = reduction < image.reduction ? finer : image
                     Cropper.crop(source, square: view.square, turn: view.turn, as: specification, into: target)
                     target += specification.byteCount
                 }
@@ -95,25 +95,25 @@ package struct PictureCutter: Sendable {
             return LocatedImage.Crops(squares: views[index].map(\.square.rounded), pixels: pixels)
         }
         return LocatedImage(
-            format: picture.format, width: picture.width, height: picture.height, faces: faces,
+            format: image.format, width: image.width, height: image.height, faces: faces,
             facesFound: found?.count, crops: crops)
     }
 
     /// Returns the faces of an image; nil if no specification asks for faces.
     private func faces(
-        in picture: DecodedImage, for specifications: [CropGeometry]
+        in image: DecodedImage, for specifications: [CropGeometry]
     ) throws(InferenceError) -> [Face]? {
         let areAsked = specifications.contains { if case .face = $0.kind { true } else { false } }
         guard areAsked else { return nil }
         guard let locate else { preconditionFailure("faces are asked for, and there is no locator") }
-        return try locate(picture)
+        return try locate(image)
     }
 
     /// Returns the parts of an image with these faces that a specification asks for.
     private static func views(
-        _ specification: CropGeometry, of picture: DecodedImage, _ faces: [(box: FaceBox, turn: Turn)]
+        _ specification: CropGeometry, of image: DecodedImage, _ faces: [(box: FaceBox, turn: Turn)]
     ) -> [View] {
-        let (width, height) = (picture.width, picture.height)
+        let (width, height) = (image.width, image.height)
         if case .face(let margin) = specification.kind, !faces.isEmpty {
             return faces.map { face in
                 let square = Framing.Square(
