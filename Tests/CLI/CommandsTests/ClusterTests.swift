@@ -9,7 +9,9 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ClusterTests {
     /// A shell command for a child that writes its process id when it is ready and ends with status 0 on SIGTERM.
     /// (`sleep` must not inherit the descriptor, otherwise the parent would not notice the child's end.)
-    private static let obedient = "sleep 20 3>&- & trap 'kill $!; exit 0' TERM; echo $$ >&3; wait"
+    /// It lives for 5 minutes, longer than the test may wait for its turn on a busy machine.
+    private static let obedient =
+        "sleep 300 > /dev/null 2>&1 3>&- & trap 'kill $!; exit 0' TERM; echo $$ >&3; wait"
 
     private final class Running {
         let notices: AsyncStream<Cluster.Notice>
