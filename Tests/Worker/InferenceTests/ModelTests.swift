@@ -120,8 +120,8 @@ import Testing
         ("logit", ["input": ModelFolder.input(layout: "NHWC")], "input.layout is NHWC"),
         ("logit_nhwc", [:], "input.layout is NCHW"),
         (
-            "logit", ["input": ModelFolder.input(extra: #", "name": "image""#)],
-            "input.name is \"image\", and the network's input is \"image\""
+            "logit", ["input": ModelFolder.input(extra: #", "name": "pixels""#)],
+            "input.name is \"pixels\", and the network's input is \"image\""
         ),
         (
             "logit", ["output": #"{"kind": "logit", "name": "score"}"#],
