@@ -16,19 +16,22 @@ struct ClientConnection: Sendable {
     /// what the client sends for its end.)
     /// - Throws: what `work` throws; ``Problem`` if the client is gone, for log and metrics.
     func whileOpen<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
-        let task = Task(operation: work)
+        let (departures, departure) = AsyncStream.makeStream(of: Void.self)
         let isHeard = channel.eventLoop.makePromise(of: Void.self)
-        channel.triggerUserOutboundEvent(ConnectionDeadlineHandler.OnDeparture { task.cancel() }, promise: isHeard)
+        channel.triggerUserOutboundEvent(
+            ConnectionDeadlineHandler.OnDeparture { departure.finish() }, promise: isHeard)
         // A connection that has ended already hears nothing.
-        isHeard.futureResult.whenFailure { _ in task.cancel() }
-        do {
-            return try await withTaskCancellationHandler {
-                try await task.value
-            } onCancel: {
-                task.cancel()
+        isHeard.futureResult.whenFailure { _ in departure.finish() }
+        return try await withThrowingTaskGroup(of: Value.self) { group in
+            defer { departure.finish() }
+            group.addTask(operation: work)
+            group.addTask {
+                for await _ in departures {}
+                try Task.checkCancellation()
+                throw Problem.clientGone
             }
-        } catch is CancellationError where !Task.isCancelled {
-            throw Problem.clientGone
+            guard let value = try await group.next() else { throw CancellationError() }
+            return value
         }
     }
 }

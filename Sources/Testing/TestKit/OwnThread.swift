@@ -23,10 +23,12 @@
     }
 
     /// An executor with its own serial queue, which has a thread while it has work, however many other queues do.
-    private final class SerialQueue: TaskExecutor {
+    package final class SerialQueue: TaskExecutor {
         private let queue = DispatchQueue(label: "bifrons.test")
 
-        func enqueue(_ job: consuming ExecutorJob) {
+        package init() {}
+
+        package func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
             queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
         }

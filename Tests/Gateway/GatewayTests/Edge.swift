@@ -101,7 +101,8 @@ final class Edge: ListeningGateway {
             port.withLock { $0 = number }
             isListening.signal()
         }
-        let server = Task { try await application.run() }
+        // Not on the tasks' threads, which the other tests keep busy for longer than a client waits.
+        let server = Task(executorPreference: SerialQueue()) { try await application.run() }
         defer { server.cancel() }
         try #require(isListening.wait(timeout: .now() + .milliseconds(Bounds.patience)) == .success)
         edge.port = UInt16(port.withLock { $0 })
