@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -170,7 +171,12 @@ class GatewayCluster(Cluster):
         """What the gateway answers to a request on a connection of its own."""
         connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=30)
         try:
+            connection.connect()
+            # Head and body leave in one packet. Otherwise a refusal of the head may go out before the body has arrived,
+            # and then says that the connection ends.
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             connection.request(method, path, body, dict(fields or {}))
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
         finally:
