@@ -90,6 +90,8 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     }
 
     /// Decodes a result frame.
+    ///
+    /// - Throws: `DecodingError` if the bytes are not a report.
     public static func decode(_ bytes: [UInt8]) throws -> ModelsReport {
         try StatusReport.decode(bytes, as: ModelsReport.self)
     }

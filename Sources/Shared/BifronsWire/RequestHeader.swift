@@ -70,6 +70,8 @@ public struct RequestHeader: Equatable, Sendable {
     }
 
     /// Decodes a header frame. Total: any bytes give a header or the error to answer with.
+    ///
+    /// - Throws: ``Refused``, with the error that a router answers such a header with.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(Refused) -> RequestHeader {
         var fields = HeaderFields()
         do {

@@ -295,6 +295,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
     }
 
     /// Decodes a result frame.
+    ///
+    /// - Throws: `DecodingError` if the bytes are not a report.
     public static func decode(_ bytes: [UInt8]) throws -> StatusReport {
         try Self.decode(bytes, as: StatusReport.self)
     }

@@ -76,6 +76,8 @@ extension WorkerMessage {
     }
 
     /// Decodes the first frame of a message from a worker. Total: any bytes give a message or an error.
+    ///
+    /// - Throws: ``MalformedMessage`` for bytes that are not such a message.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(MalformedMessage) -> WorkerMessage {
         guard bytes.count <= Limits.workerFrameBytes else {
             throw MalformedMessage(reason: "\(bytes.count) bytes, more than \(Limits.workerFrameBytes)")
@@ -160,6 +162,8 @@ extension RouterMessage {
     }
 
     /// Decodes the first frame of a message from a router. Total: any bytes give a message or an error.
+    ///
+    /// - Throws: ``MalformedMessage`` for bytes that are not such a message.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(MalformedMessage) -> RouterMessage {
         var input = BinaryReader(bytes)
         let message: RouterMessage

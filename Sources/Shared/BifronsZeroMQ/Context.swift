@@ -14,6 +14,7 @@ public final class Context: @unchecked Sendable {
     ///
     /// - Parameter ioThreads: The number of threads that move bytes between sockets and network. One carries about a
     ///   gigabyte per second.
+    /// - Throws: ``ZeroMQError`` if there is no memory, or if so many threads are not allowed.
     public init(ioThreads: Int = 1) throws(ZeroMQError) {
         guard let raw = zmq_ctx_new() else { throw .last("create", "context") }
         guard zmq_ctx_set(raw, ZMQ_IO_THREADS, Int32(clamping: ioThreads)) == 0 else {

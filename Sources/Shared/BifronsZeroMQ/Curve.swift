@@ -26,6 +26,8 @@ public enum Curve {
     }
 
     /// Returns a new key pair.
+    ///
+    /// - Throws: ``ZeroMQError`` if this libzmq has no CURVE.
     public static func makeKeyPair() throws(ZeroMQError) -> (publicKey: String, secretKey: String) {
         var (publicKey, secretKey) = ([CChar](repeating: 0, count: 41), [CChar](repeating: 0, count: 41))
         guard zmq_curve_keypair(&publicKey, &secretKey) == 0 else { throw .last("make", "CURVE key pair") }
@@ -33,6 +35,8 @@ public enum Curve {
     }
 
     /// Returns the public key for `secretKey`.
+    ///
+    /// - Throws: ``ZeroMQError`` if it does not have the form of a key.
     public static func publicKey(of secretKey: String) throws(ZeroMQError) -> String {
         _ = try decode(secretKey, "secret key")
         var publicKey = [CChar](repeating: 0, count: 41)

@@ -47,6 +47,8 @@ public final class Message {
     }
 
     /// Calls `body` with the bytes of a frame, which are valid only during the call.
+    ///
+    /// - Throws: Whatever `body` throws.
     @inlinable
     public func withBytes<R, E: Error>(
         at index: Int, _ body: (UnsafeRawBufferPointer) throws(E) -> R
@@ -293,6 +295,8 @@ public final class Frame: @unchecked Sendable {
     public var byteCount: Int { zmq_msg_size(slot) }
 
     /// Calls `body` with the bytes, which are valid only during the call.
+    ///
+    /// - Throws: Whatever `body` throws.
     @inlinable
     public func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         defer { withExtendedLifetime(self) {} }

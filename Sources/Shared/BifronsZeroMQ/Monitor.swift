@@ -98,6 +98,8 @@ public struct Monitor: ~Copyable {
     }
 
     /// Returns the next event; nil if there is none. Never waits.
+    ///
+    /// - Throws: ``ZeroMQError`` if the context was shut down.
     public borrowing func receive() throws(ZeroMQError) -> MonitorEvent? {
         while try socket.receive(into: message, maxFrames: 2) {
             // Frame 0: event (16 bits) and value (32 bits) in native byte order; frame 1: the endpoint.
@@ -113,6 +115,8 @@ public struct Monitor: ~Copyable {
 
     /// Waits for an event and returns whether there is one. For programs with a single monitor; others use a
     /// ``PollSet``.
+    ///
+    /// - Throws: ``ZeroMQError`` if the context was shut down.
     public borrowing func wait(milliseconds: Int) throws(ZeroMQError) -> Bool {
         try socket.wait(milliseconds: milliseconds)
     }

@@ -70,6 +70,7 @@ public struct PollSet {
     /// Waits until an entry is ready.
     ///
     /// - Parameter milliseconds: The longest time to wait; 0: only checks; -1: no limit.
+    /// - Throws: ``ZeroMQError`` if the context of a socket was shut down.
     /// - Returns: The number of ready entries; 0 after the time is over or a signal has interrupted the wait.
     public mutating func wait(milliseconds: Int) throws(ZeroMQError) -> Int {
         for (index, handle) in handles.enumerated() where handle != nil && handle?.raw == nil { items[index] = .vacant }

@@ -79,12 +79,16 @@ public struct Socket: ~Copyable {
     }
 
     /// Connects to `endpoint`, as soon as a peer listens there, and again whenever the connection is lost.
+    ///
+    /// - Throws: ``ZeroMQError`` if the endpoint is malformed.
     public borrowing func connect(_ endpoint: String) throws(ZeroMQError) {
         try Self.checkPort(of: endpoint, "connect")
         guard zmq_connect(raw, endpoint) == 0 else { throw .last("connect", endpoint) }
     }
 
     /// Ends the connection to `endpoint` and discards all messages queued to and from it.
+    ///
+    /// - Throws: ``ZeroMQError`` if the socket is not connected there.
     public borrowing func disconnect(_ endpoint: String) throws(ZeroMQError) {
         guard zmq_disconnect(raw, endpoint) == 0 else { throw .last("disconnect", endpoint) }
     }
@@ -112,6 +116,7 @@ public struct Socket: ~Copyable {
     /// - Parameters:
     ///   - message: The message to fill.
     ///   - maxFrames: The most frames to keep. Further ones are discarded and counted in ``Message/droppedFrames``.
+    /// - Throws: ``ZeroMQError`` if the context was shut down, or a REQ or REP socket is used out of turn.
     /// - Returns: False, with `message` empty, if there was no message.
     public borrowing func receive(into message: Message, maxFrames: Int = 64) throws(ZeroMQError) -> Bool {
         let errno = message.receive(from: raw, maxFrames: maxFrames)
@@ -122,6 +127,8 @@ public struct Socket: ~Copyable {
 
     /// Sends `message`, entirely or not at all. Never waits. A ROUTER takes the first frame as the peer's routing id
     /// and needs at least one more frame.
+    ///
+    /// - Throws: ``ZeroMQError`` if the context was shut down, or a REQ or REP socket is used out of turn.
     public borrowing func send(_ message: Message) throws(ZeroMQError) -> SendOutcome {
         precondition(message.count > 0, "a message without frames cannot be sent")
         let errno = message.send(to: raw)
@@ -138,6 +145,7 @@ public struct Socket: ~Copyable {
     /// - Parameters:
     ///   - interest: The condition to wait for.
     ///   - milliseconds: The longest time to wait; -1: no limit.
+    /// - Throws: ``ZeroMQError`` if the context was shut down.
     /// - Returns: Whether the socket is ready.
     public borrowing func wait(
         for interest: PollSet.Interest = .readable, milliseconds: Int
@@ -151,6 +159,8 @@ public struct Socket: ~Copyable {
     // MARK: Monitor
 
     /// Returns a monitor of this socket's connections from now on. A socket has at most one; a second ends the first.
+    ///
+    /// - Throws: ``ZeroMQError`` if the socket is closed.
     public borrowing func monitor(
         _ kinds: Set<MonitorEvent.Kind> = Set(MonitorEvent.Kind.allCases)
     ) throws(ZeroMQError) -> Monitor {
