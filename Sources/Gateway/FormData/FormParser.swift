@@ -1,21 +1,26 @@
 internal import Glibc
 
-/// Takes `multipart/form-data` apart as it arrives (RFC 7578 over RFC 2046). Strict, bounded, and total: any bytes give
-/// parts or an error. Knows no socket: whoever has bytes feeds them.
+/// Parses `multipart/form-data` as it arrives (RFC 7578, based on RFC 2046). The parser is strict, bounded and total:
+/// any
+/// bytes give parts or an error. It does no I/O; the caller feeds it bytes.
 ///
-/// MultipartKit has no bounds: it keeps a heading, or a line of a file, however long it becomes. It also takes no folded line and
-/// no text that is not UTF-8, and leaves the parameters as they stand.
+/// MultipartKit has no bounds: it buffers a part's header, or a line of a file, of any length. It also rejects folded
+/// lines
+/// and text that is not UTF-8, and does not parse the parameters.
 package struct FormParser {
-    /// What comes before a part's content.
+    /// The header of a part.
     package struct Heading: Equatable, Sendable {
-        /// Of the form's field.
+        /// The name of the form field.
         package var name: String
-        /// Nil: the part names none.
+        /// The file name; nil if the part has none.
         package var fileName: String?
-        /// Whether the part names a file, or its type is that of an image or of any bytes: some clients name no file.
+        /// Whether the part is a file: it has a file name, or its type is an image or `…/octet-stream`. Some clients
+        /// send no file
+        /// name.
         package var isFile: Bool
 
-        /// - Parameter isFile: nil: whether there is a file's name.
+        /// Creates a heading.
+        /// - Parameter isFile: by default, whether there is a file name.
         package init(name: String, fileName: String? = nil, isFile: Bool? = nil) {
             self.name = name
             self.fileName = fileName
@@ -25,31 +30,31 @@ package struct FormParser {
 
     package enum Event: Equatable, Sendable {
         case part(Heading)
-        /// More of the content of the part that came last.
+        /// More content of the latest part.
         case content([UInt8])
         /// The form is complete.
         case end
     }
 
-    /// What is wrong with the form, in a sentence's end: "the form …".
+    /// What is wrong with the form, as the end of a sentence that begins with "the form".
     package struct FormError: Error, Equatable {
         package let what: String
 
         package init(_ what: String) { self.what = what }
     }
 
-    /// Characters of a boundary, by RFC 2046.
+    /// The most characters of a boundary, by RFC 2046.
     private static let maxBoundary = 70
-    /// Bytes of a part's heading.
+    /// The most bytes of a part's header.
     private static let maxHeading = 4096
     private static let headingEnd = Array("\r\n\r\n".utf8)
-    /// Parts of a form.
+    /// The most parts of a form.
     private static let maxParts = 256
 
     private enum State {
-        /// In front of the first boundary, or in a part's content.
+        /// Before the first boundary, or in a part's content.
         case content(isPreamble: Bool)
-        /// Behind a boundary.
+        /// After a boundary.
         case boundary
         case heading
         case end
@@ -57,12 +62,15 @@ package struct FormParser {
 
     private let delimiter: [UInt8]
     private var state = State.content(isPreamble: true)
-    /// What has come and is not taken apart yet. A line's end in front makes the first boundary like all others.
+    /// The bytes that have arrived and are not parsed yet. The initial line break makes the first boundary look like
+    /// all
+    /// others.
     private var buffer: [UInt8] = Array("\r\n".utf8)
     private var parts = 0
 
-    /// - Parameter contentType: the value of the field `Content-Type`.
-    /// - Returns: nil if that is not a form's.
+    /// Creates a parser for a body; returns nil if the content type is not that of a form.
+    /// - Parameter contentType: the value of the `Content-Type` field.
+    /// - Throws: ``FormError`` if the content type has no valid boundary.
     package init?(contentType: String) throws(FormError) {
         let (type, parameters) = Self.value(Array(contentType.utf8)[...])
         guard type == "multipart/form-data" else { return nil }
@@ -72,7 +80,8 @@ package struct FormParser {
         delimiter = Array("\r\n--".utf8) + boundary
     }
 
-    /// Takes more of the body.
+    /// Parses more of the body.
+    /// - Returns: the events that the new bytes complete.
     package mutating func feed(_ bytes: some Sequence<UInt8>) throws(FormError) -> [Event] {
         buffer.append(contentsOf: bytes)
         var events: [Event] = []
@@ -86,7 +95,7 @@ package struct FormParser {
                     position = found + delimiter.count
                     state = .boundary
                 } else {
-                    // A delimiter may have begun at the end of what is here.
+                    // A delimiter may begin in the last bytes of the buffer.
                     let safe = max(position, buffer.count - delimiter.count + 1)
                     if !isPreamble, safe > position { events.append(.content(Array(buffer[position..<safe]))) }
                     position = safe
@@ -99,7 +108,7 @@ package struct FormParser {
                     state = .end
                     events.append(.end)
                 } else if next.elementsEqual("\r\n".utf8) {
-                    // That line's end stays: an empty heading then ends as any other does.
+                    // The line break stays in the buffer, so that an empty header ends like any other.
                     state = .heading
                 } else if next.first == UInt8(ascii: " ") || next.first == UInt8(ascii: "\t") {
                     position += 1
@@ -108,7 +117,7 @@ package struct FormParser {
                 }
             case .heading:
                 guard let end = find(Self.headingEnd, from: position) else {
-                    // Its end may have begun behind a heading of full length.
+                    // The end may begin after a header of the maximum length.
                     guard buffer.count - position < Self.maxHeading + Self.headingEnd.count else {
                         throw Self.longHeading
                     }
@@ -121,14 +130,14 @@ package struct FormParser {
                 position = end + Self.headingEnd.count
                 state = .content(isPreamble: false)
             case .end:
-                // An epilogue has no meaning.
+                // The epilogue is ignored.
                 position = buffer.count
                 return events
             }
         }
     }
 
-    /// Whether the form's last boundary has come.
+    /// Whether the form's last boundary has arrived.
     package var isComplete: Bool {
         if case .end = state { true } else { false }
     }
@@ -142,7 +151,7 @@ package struct FormParser {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
             let (word, parameters) = value(line[(colon + 1)...])
             switch String(decoding: line[..<colon].trimmed(), as: UTF8.self).lowercased() {
-            // Of several the first counts.
+            // The first of several fields counts.
             case "content-disposition" where disposition == nil:
                 disposition = word == "form-data" ? parameters : Parameters([])
             case "content-type": isContent = word.hasPrefix("image/") || word.hasSuffix("/octet-stream")
@@ -156,14 +165,15 @@ package struct FormParser {
         return Heading(name: name, fileName: fileName, isFile: fileName != nil || isContent)
     }
 
-    /// A header field's first word, in lower case, and the parameters behind it.
+    /// Returns a header field's first word, in lower case, and its parameters.
     private static func value(_ bytes: ArraySlice<UInt8>) -> (word: String, parameters: Parameters) {
         let pieces = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 1, omittingEmptySubsequences: false)
         let word = String(decoding: pieces[0].trimmed(), as: UTF8.self).lowercased()
         return (word, Parameters(pieces.dropFirst().first ?? []))
     }
 
-    /// The lines of a heading. One that begins with white space goes on with the line before (RFC 5322, 2.2.3).
+    /// Returns the lines of a part's header. A line that begins with white space continues the line before (RFC 5322,
+    /// 2.2.3).
     private static func lines(_ heading: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
         var lines: [ArraySlice<UInt8>] = []
         var start = heading.startIndex
@@ -177,6 +187,7 @@ package struct FormParser {
         return lines + [heading[start...]]
     }
 
+    /// Returns the first position of a pattern in the buffer; nil if it does not occur.
     /// - Parameter pattern: begins with a carriage return.
     private func find(_ pattern: [UInt8], from position: Int) -> Int? {
         buffer.withUnsafeBytes { bytes in

@@ -1,19 +1,21 @@
 import Hexadecimal
 
-/// The parameters behind a header field's first word: `name=value; name="value"; name*=charset'language'value`.
+/// The parameters after a header field's first word: `name=value; name="value"; name*=charset'language'value`.
 ///
-/// Works on bytes: what clients put there need not be UTF-8, and a quote stays one whatever stands beside it.
+/// Works on bytes, because clients may send text that is not UTF-8. As characters, a quote could merge with a combining
+/// mark after it.
 struct Parameters {
-    /// Names in lower case, without the star of an extended one.
+    /// Parameter names are in lower case, without the asterisk of extended ones.
     private var plain: [(name: String, value: [UInt8])] = []
     private var extended: [(name: String, value: [UInt8])] = []
 
-    /// In quotes a backslash stands for the quote or backslash behind it, and for itself otherwise: some browsers put a file's
-    /// path there.
+    /// Parses parameters. In a quoted value, a backslash escapes a quote or a backslash. Before any other byte it
+    /// stands for
+    /// itself, because some browsers send a file's path.
     init(_ bytes: some Collection<UInt8>) {
         var rest = Array(bytes)[...]
         while let equals = rest.firstIndex(of: UInt8(ascii: "=")) {
-            // A word without a value may stand in front.
+            // Words without a value may precede the name.
             let words = rest[..<equals].split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
             let name = String(decoding: words[words.count - 1].trimmed(), as: UTF8.self).lowercased()
             rest = rest[(equals + 1)...].trimmedAtStart()
@@ -42,13 +44,14 @@ struct Parameters {
         }
     }
 
-    /// The first parameter of a name, as it stands there.
+    /// Returns the raw value of the first parameter of a name, without the extended ones.
     func bytes(_ name: String) -> [UInt8]? {
         plain.first { $0.name == name }?.value
     }
 
-    /// What a parameter says to people. The extended form wins over the plain one (RFC 6266, 4.3) if it can be read; bytes that
-    /// are not UTF-8 are Latin-1, so that there is always some text.
+    /// Returns a parameter's value as text. The extended form takes precedence over the plain one (RFC 6266, 4.3) if it
+    /// can be
+    /// decoded. Bytes that are not UTF-8 are read as Latin-1, so every parameter that exists gives some text.
     func text(_ name: String) -> String? {
         let star = extended.first { $0.name == name }?.value
         return star.flatMap(Self.decodeExtended) ?? (bytes(name) ?? star).map(Self.text)
@@ -68,7 +71,9 @@ struct Parameters {
         return String(text)
     }
 
-    /// `charset'language'percent-encoded bytes` (RFC 8187); nil if it is not that, or of another charset.
+    /// Decodes `charset'language'percent-encoded bytes` (RFC 8187); returns nil if the value is malformed or in another
+    /// charset
+    /// than UTF-8 and ISO 8859-1.
     private static func decodeExtended(_ value: [UInt8]) -> String? {
         let parts = value.split(separator: UInt8(ascii: "'"), maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let bytes = percentDecoded(parts[2]) else { return nil }
@@ -97,13 +102,13 @@ struct Parameters {
 }
 
 extension ArraySlice<UInt8> {
-    /// Spaces, tabs and the ends of folded lines.
+    /// Whether a byte is a space, a tab, or part of a folded line's break.
     private static func isSpace(_ byte: UInt8) -> Bool { " \t\r\n".utf8.contains(byte) }
 
-    /// Without white space at the beginning.
+    /// Returns the bytes without leading white space.
     func trimmedAtStart() -> ArraySlice<UInt8> { drop(while: Self.isSpace) }
 
-    /// Without white space at either end.
+    /// Returns the bytes without leading and trailing white space.
     func trimmed() -> ArraySlice<UInt8> {
         var bytes = trimmedAtStart()
         while let last = bytes.last, Self.isSpace(last) { bytes.removeLast() }

@@ -1,18 +1,21 @@
 internal import HTTPTypes
 internal import Hummingbird
 
-/// The origins whose pages may use the gateway besides its own.
+/// The origins, besides the gateway's own, whose pages may use the gateway.
 struct AllowedOrigins: Sendable {
-    /// As of the setting; `*` stands for all.
+    /// The origins as the setting lists them; `*` stands for every origin.
     let list: [String]
 
-    /// What the request's browser is to be told: its page's origin, or `*`; nil: that page may not.
+    /// Returns the value of `Access-Control-Allow-Origin` for a request: its origin, or `*`. Returns nil if the request
+    /// has no
+    /// origin, or if that origin is not allowed.
     func allowed(_ request: Request) -> String? {
         guard let origin = request.headers[.origin] else { return nil }
         return list.first { $0 == origin || $0 == "*" }
     }
 
-    /// The answer to a browser that asks whether another origin's page may send something.
+    /// Returns the response to a preflight request: the methods of the path, and the header fields that a request may
+    /// carry.
     func preflight(_ methods: [HTTPRequest.Method]) -> Response {
         Response(
             status: .noContent,
@@ -24,10 +27,13 @@ struct AllowedOrigins: Sendable {
     }
 }
 
-/// Tells browsers which other origin's page may read the answer. Hummingbird's `CORSMiddleware` has one list of methods for all
-/// paths, answers a preflight where there is nothing, takes no list of origins from a setting, and tells caches that an answer
-/// varies only if the request had an origin.
-struct SharingMiddleware: RouterMiddleware {
+/// Adds the CORS header fields that tell browsers whether a page of another origin may read the response.
+///
+/// Hummingbird's `CORSMiddleware` does not fit: it has one list of methods for all paths, answers preflight requests
+/// for
+/// paths that do not exist, takes no list of origins from a setting, and sends `Vary` only if the request has an
+/// origin.
+struct AllowedOriginsMiddleware: RouterMiddleware {
     let origins: AllowedOrigins
 
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {

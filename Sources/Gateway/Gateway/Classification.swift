@@ -3,19 +3,19 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Settings
 
-/// The calls that take images.
+/// The routes that accept images.
 extension Gateway {
-    /// Images of one request that are with the router at a time.
+    /// The most images of one request that are in flight to the router at a time.
     private static let imagesAtOnce = 8
 
-    /// `POST /v1/classify`.
+    /// Handles `POST /v1/classify`.
     func classify(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let upload = try await reader.read(request)
         let header = try header(request, upload, for: owner)
         guard !upload.files.isEmpty else { throw Self.fileMissing }
         if upload.files.count == 1 { return try await router.ask(header, image: upload.files[0].bytes).response }
-        // One key, or one id, for several images would make them one job.
+        // A key or an id that several images share would make them one job.
         guard header.idempotencyKey == nil, header.id == nil else {
             throw Problem(
                 .badRequest, code: "malformed_header",
@@ -26,7 +26,7 @@ extension Gateway {
         return .json(body)
     }
 
-    /// `POST /v1/jobs`.
+    /// Handles `POST /v1/jobs`.
     func submit(_ request: Request, for owner: String?) async throws -> Response {
         var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
         let upload = try await reader.read(request)
@@ -45,13 +45,14 @@ extension Gateway {
         return response
     }
 
-    /// The header that query, form and fields of the request say.
+    /// Returns the router request header that the request's query, form fields and `Idempotency-Key` field describe.
     ///
-    /// - Parameter owner: whose token the request bears.
+    /// - Parameter owner: the name of the token that the request bears; nil if the gateway has no token list.
+    /// - Throws: ``Problem`` if a field is malformed, or if the client tries to set `owner`.
     func header(_ request: Request, _ upload: Upload, for owner: String?) throws(Problem) -> RequestHeader {
         var fields = try queryFields(request) + upload.fields
         if let key = request.headers[.idempotencyKey] { fields.append(("idempotency_key", key)) }
-        // What these say is the path's to say.
+        // The path alone decides on these two.
         fields.removeAll { ["durable", "wait"].contains($0.name) }
         guard !fields.contains(where: { $0.name == "owner" }) else {
             throw Problem(.badRequest, code: "not_allowed", "the field 'owner' is the gateway's to set; leave it out")
@@ -65,8 +66,8 @@ extension Gateway {
         }
     }
 
-    /// The fields of a request's query, decoded as forms are. (Hummingbird's `queryParameters` leave plus signs, and what cannot be
-    /// decoded, as they are.)
+    /// Returns the decoded fields of the request's query. A plus sign stands for a space, as in forms. (Hummingbird's
+    /// `queryParameters` does not decode plus signs, and keeps text that cannot be decoded.)
     private func queryFields(_ request: Request) throws(Problem) -> [(name: String, text: String)] {
         var fields: [(name: String, text: String)] = []
         for pair in (request.uri.query ?? "").split(separator: "&") {
@@ -100,6 +101,6 @@ extension Gateway {
 }
 
 extension HTTPField.Name {
-    /// As of draft-ietf-httpapi-idempotency-key-header.
+    /// `Idempotency-Key`, by draft-ietf-httpapi-idempotency-key-header.
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
 }

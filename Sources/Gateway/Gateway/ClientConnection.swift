@@ -1,7 +1,7 @@
 internal import HTTPTypes
 internal import NIOCore
 
-/// The connection that a request came on.
+/// The connection on which a request arrived.
 struct ClientConnection: Sendable {
     private let channel: any Channel
 
@@ -9,18 +9,20 @@ struct ClientConnection: Sendable {
         self.channel = channel
     }
 
-    /// The client's, without port.
+    /// The client's IP address without the port; `unknown` if the connection has none.
     var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
 
-    /// Does what only the client wants, and is cancelled when the client is gone. (Hummingbird's own way to that takes the end of
-    /// what the client sends for its end.)
-    /// - Throws: what `work` throws; ``Problem`` if the client is gone, for log and metrics.
-    func whileOpen<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    /// Runs `work`, and cancels it when the client disconnects. Use it for work that is useless without the client.
+    /// (Hummingbird's equivalent takes the end of the client's input for a disconnect.)
+    /// - Returns: the result of `work`.
+    /// - Throws: what `work` throws; ``Problem/clientGone`` for the log and the metrics if the client disconnects
+    ///   first.
+    func whileConnected<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let (departures, departure) = AsyncStream.makeStream(of: Void.self)
         let isHeard = channel.eventLoop.makePromise(of: Void.self)
         channel.triggerUserOutboundEvent(
             ConnectionDeadlineHandler.OnDeparture { departure.finish() }, promise: isHeard)
-        // A connection that has ended already hears nothing.
+        // The event fails on a connection that has already ended.
         isHeard.futureResult.whenFailure { _ in departure.finish() }
         return try await withThrowingTaskGroup(of: Value.self) { group in
             defer { departure.finish() }
@@ -37,7 +39,7 @@ struct ClientConnection: Sendable {
 }
 
 extension Problem {
-    /// For log and metrics: there is nobody to read it.
+    /// Status 499, which appears only in the log and the metrics, because no client is left to read it.
     static let clientGone = Problem(
         HTTPResponse.Status(code: 499, reasonPhrase: "Client Closed Request"), code: "client_gone",
         "the client closed the connection before the answer")

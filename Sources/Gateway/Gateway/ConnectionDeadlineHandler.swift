@@ -4,61 +4,66 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypes
 
-/// Keeps one connection from holding what it does not use: a request has to come in time, an answer has to be taken in
-/// time, and who sends on although it was refused is left. And it tells a request whose client is gone, and a client whose
-/// request cannot be read.
+/// Enforces the deadlines of one connection: for receiving a request, for the client to accept a response, and for
+/// lingering after an early refusal. It also tells a request that its client has disconnected, and answers requests
+/// that
+/// cannot be parsed.
 ///
-/// A client that closes its connection and one that only has nothing more to send look alike: their input ends. So that one is
-/// told 102, which a client that waits passes over (RFC 9110, 15.2); the system of one that is gone refuses it.
+/// The input ends both when a client closes its connection and when it only has nothing more to send. To tell the two
+/// apart, the handler sends an interim response, 102, which a waiting client ignores (RFC 9110, 15.2). If the client
+/// has
+/// disconnected, its operating system rejects the packet, which ends the connection.
 ///
-/// The time limits are for whole messages: a byte now and then ("slow loris") does not extend them, as it does Hummingbird's
-/// `idleTimeout`. A body may take a second more for each 10 kB that have come.
+/// The time limits apply to whole messages. Unlike Hummingbird's `idleTimeout`, they are not extended by a byte now and
+/// then ("slow loris"). A body may take one second longer for each 10 kB received.
 final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// The slowest body that is taken.
+    /// The lowest transfer rate of a body that the handler accepts.
     private static let bytesPerSecond = 10_000
-    /// How long what a refused client still sends is read and thrown away. Without that, the system would break the
-    /// connection with the answer unread.
+    /// How long the handler reads and discards what a refused client still sends. Without this, the kernel would reset
+    /// the
+    /// connection before the client has read the response.
     private static let lingerTime = TimeAmount.seconds(2)
 
-    /// What is to be done when the client is gone before the answer; an outbound event.
+    /// An outbound event that sets the action to run when the client disconnects before the response.
     struct OnDeparture: Sendable {
         let run: @Sendable () -> Void
     }
 
-    /// - Parameter address: the client's.
+    /// Makes the response to a request that cannot be parsed. `address` is the client's IP address.
     typealias Refuse = @Sendable (_ problem: Problem, _ address: String) -> Response
 
     private let timeout: TimeAmount
     private let largestBody: Int
     private let refuse: Refuse
-    /// Why the latest request could not be read, until it is answered.
+    /// Why the latest request could not be parsed; nil once its response has begun.
     private var malformed: Problem?
-    /// Requests whose head has come and whose answer is not written.
+    /// The number of requests whose head has arrived and whose response is not complete.
     private var requests = 0
-    /// Since when the body of the latest request has been coming.
+    /// When the body of the latest request began to arrive; nil if no body is incomplete.
     private var bodyBegan: NIODeadline?
     private var bodyBytes = 0
-    /// Since when the oldest part of an answer has been waiting for the client.
+    /// When each response part that the client has not accepted yet was written, the oldest first.
     private var unsent: [NIODeadline] = []
     private var idleSince = NIODeadline.uptimeNanoseconds(0)
     private var lingersUntil: NIODeadline?
     private var isAnswering = false
     private var onDeparture: OnDeparture?
     private var isInputClosed = false
-    /// Whether the client knows answers before the answer (1xx): those of HTTP/1.0 do not.
+    /// Whether the client understands interim responses (1xx). HTTP/1.0 clients do not.
     var takesInterim = true
     private var timer: Scheduled<Void>?
 
     /// - Parameters:
-    ///   - timeout: how long a header may take, from the connection's start or the answer before; how long a body may take,
-    ///     besides the second for each 10 kB; and how long a part of an answer may wait to be taken.
-    ///   - largestBody: bytes of bodies that clients who ask first (`Expect: 100-continue`) are told to send.
-    ///   - refuse: makes the answer to a request that cannot be read.
+    ///   - timeout: the time for a header, from the connection's start or the previous response; the time for a body,
+    ///     besides
+    ///     one second for each 10 kB; and the time that a response part may wait until the client accepts it.
+    ///   - largestBody: the largest body, in bytes, for which a client that sends `Expect: 100-continue` gets 100.
+    ///   - refuse: makes the response to a request that cannot be parsed.
     init(timeout: Duration, largestBody: Int, refuse: @escaping Refuse) {
         self.timeout = TimeAmount(timeout)
         self.largestBody = largestBody
@@ -114,9 +119,11 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
         probe(context)
     }
 
-    /// A head that cannot be read counts as a request, whose answer comes in its turn: the server writes a 400 without a content
-    /// when it gets to the error, which gives its place to the answer that tells what is wrong. (A body that cannot be read has
-    /// its request to answer it.)
+    /// Counts a head that cannot be parsed as a request, which is answered in order. When the server reaches the error,
+    /// it
+    /// writes a 400 without content; this handler replaces it by a response that says what is wrong. (If a body cannot
+    /// be
+    /// parsed, its request is answered.)
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let error = error as? HTTPParserError, bodyBegan == nil, lingersUntil == nil {
             malformed = Problem(error)
@@ -133,7 +140,8 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
         context.fireChannelInactive()
     }
 
-    /// Has the system find out whether a client that sends nothing more is still there.
+    /// Sends an interim response, so that the kernel finds out whether a client whose input has ended is still
+    /// connected.
     private func probe(_ context: ChannelHandlerContext) {
         guard isInputClosed, onDeparture != nil, takesInterim else { return }
         let processing = HTTPResponse(status: .init(code: 102, reasonPhrase: "Processing"))
@@ -141,7 +149,7 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        // Nothing more is said on a connection whose end was announced.
+        // The response with `Connection: close` was the last one on this connection.
         if lingersUntil != nil {
             promise?.fail(ChannelError.outputClosed)
             return
@@ -158,7 +166,7 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
             isAnswering = true
             onDeparture = nil
             if let malformed, isEarly { return write(malformed, context, promise) }
-            // The answer to a request that has not come to its end: nobody will read the rest.
+            // The rest of the request will not be read.
             if isEarly { head.headerFields[.connection] = "close" }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body: context.write(data, promise: promise)
@@ -176,7 +184,7 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
         schedule(context)
     }
 
-    /// Begins the answer to a request that could not be read.
+    /// Writes the head and the body of the response to a request that could not be parsed.
     private func write(_ problem: Problem, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         malformed = nil
         var head = refuse(problem, context.remoteAddress?.ipAddress ?? "unknown").head
@@ -185,10 +193,10 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
         context.write(wrapOutboundOut(.body(ByteBuffer(bytes: problem.document))), promise: nil)
     }
 
-    /// Whether the request that is being answered is still coming. (With another behind it, it is not.)
+    /// Whether the request that is being answered is still arriving. It is not if another request has followed it.
     private var isEarly: Bool { requests == 1 && bodyBegan != nil }
 
-    /// When the connection has taken too long with what it is to do next; nil while it is our turn.
+    /// When the client exceeds the time for what the connection waits for; nil while the gateway works.
     private var deadline: NIODeadline? {
         if let lingersUntil { return lingersUntil }
         if let oldest = unsent.first { return oldest + timeout }
@@ -199,7 +207,7 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
         return nil
     }
 
-    /// Looks again at the deadline, or after the time limit if there is none now.
+    /// Schedules the next check, at the deadline; without a deadline, after the time limit.
     private func schedule(_ context: ChannelHandlerContext) {
         let next = deadline ?? context.eventLoop.now + timeout
         timer?.cancel()

@@ -2,8 +2,9 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Synchronization
 
-/// What clients have in the gateway at this moment, and how much it may be. Counts whole requests by address, and the bytes
-/// of all bodies together.
+/// Limits what clients may hold in the gateway: the number of concurrent requests of each address, and the total size
+/// of
+/// all request bodies.
 final class EdgeLimits: Sendable {
     private struct Usage {
         var requests: [String: Int] = [:]
@@ -15,17 +16,17 @@ final class EdgeLimits: Sendable {
     private let usage = Mutex(Usage())
 
     /// - Parameters:
-    ///   - maxRequests: requests of one address in hand.
-    ///   - maxBytes: bytes of all bodies in hand.
+    ///   - maxRequests: the most concurrent requests of one address.
+    ///   - maxBytes: the most bytes that all request bodies may take up together.
     init(maxRequests: Int, maxBytes: Int) {
         self.maxRequests = maxRequests
         self.maxBytes = maxBytes
     }
 
-    /// Bytes of bodies in hand.
+    /// The number of bytes that request bodies take up now.
     var bytes: Int { usage.withLock(\.bytes) }
 
-    /// A request's place among those of its address, until nobody holds it any more.
+    /// One of the concurrent requests that an address may have. It is released with the last reference.
     final class Place: Sendable {
         private let limits: EdgeLimits
         private let address: String
@@ -38,7 +39,8 @@ final class EdgeLimits: Sendable {
         deinit { limits.leave(address) }
     }
 
-    /// Lets a request in, for as long as the place is held.
+    /// Admits a request of an address for as long as the returned place is referenced.
+    /// - Throws: ``Problem`` (429) if the address already has the most requests that it may have.
     func enter(_ address: String) throws(Problem) -> Place {
         let isFull = usage.withLock { usage in
             let requests = usage.requests[address, default: 0]
@@ -58,7 +60,8 @@ final class EdgeLimits: Sendable {
         }
     }
 
-    /// Makes room for a part of a body; ``release(_:)`` when it is not kept any more.
+    /// Reserves bytes for a part of a body. Call ``release(_:)`` when the part is no longer kept.
+    /// - Throws: ``Problem`` (429) if the bodies would exceed the limit.
     func reserve(_ bytes: Int) throws(Problem) {
         let isFull = usage.withLock { usage in
             if usage.bytes + bytes <= maxBytes {
@@ -76,20 +79,20 @@ final class EdgeLimits: Sendable {
 }
 
 extension Problem {
-    /// The gateway itself has too much in hand.
+    /// A 429 that the gateway itself answers because one of its limits is reached.
     fileprivate static func busy(_ detail: String) -> Problem {
         Problem(.tooManyRequests, code: "gateway_busy", detail)
     }
 }
 
-/// Lets in no more requests of one address than the limits allow.
-struct PlaceMiddleware: RouterMiddleware {
+/// Limits the number of concurrent requests of each client address.
+struct ConcurrencyLimitMiddleware: RouterMiddleware {
     let limits: EdgeLimits
 
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
         let place = try limits.enter(context.client.address)
         var response = try await next(request, context)
-        // A stream keeps its place until it ends.
+        // A streamed response counts until it ends.
         if response.body.contentLength == nil {
             let body = response.body
             response.body = ResponseBody { writer in

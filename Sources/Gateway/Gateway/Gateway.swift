@@ -4,7 +4,8 @@ internal import Hummingbird
 internal import Logging
 internal import Settings
 
-/// What the gateway answers, a client of the routers. `Routes.swift` has the way of a request to it.
+/// The handlers of the HTTP routes, which use the gateway as a client of the routers. `Routes.swift` maps paths to
+/// them.
 struct Gateway: Sendable {
     let settings: GatewaySettings
     let router: RouterConnection
@@ -13,11 +14,12 @@ struct Gateway: Sendable {
     let pages = Pages()
     let metrics = GatewayMetrics()
     let origins: AllowedOrigins
-    /// Nil: everybody may use the API.
+    /// The bearer tokens that give access to the API; nil if access is open to everybody.
     let tokens: TokenFile?
     let logger: Logger
 
-    /// Reads the list of tokens, if the settings name one.
+    /// Creates the handlers, and reads the token list if the settings name one.
+    /// - Throws: `TokenList.ParseError` if the list cannot be used.
     init(settings: GatewaySettings, client: any RouterClient, logger: Logger) throws(TokenList.ParseError) {
         self.settings = settings
         self.logger = logger
@@ -28,7 +30,8 @@ struct Gateway: Sendable {
         if let path = settings.tokens { tokens = try TokenFile(path: path) } else { tokens = nil }
     }
 
-    /// A file of `Resources`.
+    /// Returns a file of `Resources`, or 304 if the client already has it.
+    /// - Throws: ``Problem`` (404) if there is no such file.
     func page(_ name: String, for request: Request) throws(Problem) -> Response {
         guard let page = pages.response(name, ifNoneMatch: request.headers[.ifNoneMatch]) else {
             throw .nothing(at: request.uri.path)
@@ -36,21 +39,21 @@ struct Gateway: Sendable {
         return page
     }
 
-    /// `GET /assets/NAME`.
+    /// Handles `GET /assets/NAME`.
     func asset(_ name: String?, for request: Request) throws(Problem) -> Response {
-        // The document has a path of its own.
+        // It is served only at `/openapi.json`.
         guard let name, name != "openapi.json" else { throw .nothing(at: request.uri.path) }
         return try page(name, for: request)
     }
 
-    /// `GET` and `DELETE /v1/jobs/ID`.
+    /// Handles `GET` and `DELETE /v1/jobs/ID`.
     func job(_ verb: Verb, _ context: GatewayContext) async throws -> Response {
         var header = RequestHeader(verb: verb, id: context.parameters.get("id").flatMap { PercentEncoding.decode($0) })
         header.owner = context.caller
         return try await router.ask(header).response
     }
 
-    /// `GET /v1/events`.
+    /// Handles `GET /v1/events`.
     func events() async -> Response {
         let events = await feed.listen()
         return Response(
@@ -63,7 +66,8 @@ struct Gateway: Sendable {
         return .json(Array(#"{"status":"ready"}"#.utf8))
     }
 
-    /// The cluster's metrics; without a router the gateway's own, which say that there is none.
+    /// Handles `GET /metrics`: the metrics of all routers and of the gateway. A router that does not answer has only
+    /// `bifrons_up 0`.
     func metricsText() async -> Response {
         let text = metrics.text(await router.reports(), bodyBytes: limits.bytes)
         return Response(

@@ -1,7 +1,8 @@
 internal import Hummingbird
 internal import Synchronization
 
-/// What is known of a request. Its copies share whose it is: the log, outermost, tells what was found further in.
+/// The context of a request. All copies share the caller, so that the log middleware, which is outermost, sees the name
+/// that an inner middleware has set.
 struct GatewayContext: RequestContext {
     private final class Caller: Sendable {
         let name = Mutex<String?>(nil)
@@ -16,12 +17,12 @@ struct GatewayContext: RequestContext {
         client = ClientConnection(source.channel)
     }
 
-    /// Whose token the request bears; nil as long as none was asked for.
+    /// The name of the token that the request bears; nil if no token was checked.
     var caller: String? {
         get { found.name.withLock { $0 } }
         nonmutating set { found.name.withLock { $0 = newValue } }
     }
 }
 
-/// The rest of a request's way, as a middleware has it.
+/// The rest of the middleware chain.
 typealias Next = (Request, GatewayContext) async throws -> Response

@@ -2,7 +2,7 @@ internal import BifronsWire
 internal import HTTPTypes
 internal import Synchronization
 
-/// The gateway's own counts, and the text that tells them together with the router's to Prometheus.
+/// Counts the gateway's requests, and writes the Prometheus text of the gateway's and the routers' metrics.
 final class GatewayMetrics: Sendable {
     private struct Key: Hashable {
         let route: String
@@ -17,10 +17,14 @@ final class GatewayMetrics: Sendable {
 
     private let counts = Mutex(Counts())
 
-    /// - Parameter route: the path as its route has it, with its variable parts named: few, whatever clients ask; nil for a path or
-    ///   a method that there is not.
+    /// Counts a response.
+    /// - Parameters:
+    ///   - route: the path template of the route, such as `/v1/jobs/{id}`; nil if no route matched.
+    ///   - method: the request's method.
+    ///   - status: the response's status.
+    ///   - duration: the time from the request's header to the response's.
     func count(_ route: String?, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration) {
-        // Clients invent paths and methods; each would be one more series.
+        // Unmatched paths and methods are arbitrary, and each would add a time series.
         let (route, method) = route.map { ($0, method.rawValue) } ?? ("other", "other")
         let key = Key(route: route, method: method, status: status.code)
         counts.withLock { counts in
@@ -29,10 +33,11 @@ final class GatewayMetrics: Sendable {
         }
     }
 
-    /// Everything, in Prometheus's text format.
+    /// Returns all metrics in Prometheus's text format.
     /// - Parameters:
-    ///   - reports: what each router says. If they are several, their samples have a label with the router's endpoint.
-    ///   - bodyBytes: bytes of bodies in the gateway.
+    ///   - reports: the report of each router. With several routers, their samples carry a label with the router's
+    ///     endpoint.
+    ///   - bodyBytes: the number of bytes that request bodies take up in the gateway.
     func text(_ reports: [RouterConnection.Report], bodyBytes: Int) -> String {
         let counts = counts.withLock { $0 }
         var text = PrometheusText()

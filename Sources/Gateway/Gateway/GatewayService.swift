@@ -12,15 +12,15 @@ package import Settings
 internal import Synchronization
 internal import UnixSignals
 
-/// Why the gateway cannot serve, in one sentence for whoever started it.
+/// Why the gateway cannot serve, in one sentence for the operator.
 package struct GatewayError: Error, Equatable, CustomStringConvertible {
     package let description: String
 }
 
-/// The gateway's shell: an HTTP server around ``Gateway``, a client of the routers like any other, and the signals that stop
-/// it (SIGTERM, SIGINT) or have it read its tokens again (SIGHUP).
+/// The gateway process: the HTTP server around ``Gateway``, the client of the routers, and the signals that stop the
+/// gateway (SIGTERM, SIGINT) or make it read its tokens again (SIGHUP).
 package struct GatewayService: Sendable {
-    /// Descriptors for everything that is no connection.
+    /// The number of file descriptors that are reserved for everything but connections.
     private static let spareDescriptors = 64
 
     private let settings: GatewaySettings
@@ -28,7 +28,7 @@ package struct GatewayService: Sendable {
     private let client: BifronsClient
     private let gateway: Gateway
 
-    /// Reads keys and tokens and opens the client's sockets; nothing listens yet.
+    /// Reads keys and tokens, and opens the client's sockets. Does not listen yet.
     package init(settings: GatewaySettings, logger: Logger) throws(GatewayError) {
         self.settings = settings
         self.logger = logger
@@ -43,7 +43,9 @@ package struct GatewayService: Sendable {
         }
     }
 
-    /// The gateway's key: its own, or one of a folder that has none. Only with its own it may say whose its jobs are.
+    /// Takes the gateway's own key from the folder, or else an operator's or a client's. Only the gateway's own key may
+    /// submit
+    /// jobs on behalf of an owner.
     private static func take(
         _ folder: KeyFolder, _ settings: GatewaySettings, into options: inout BifronsClient.Options
     ) throws {
@@ -53,12 +55,12 @@ package struct GatewayService: Sendable {
                     "\(folder.path) has no gateway.secret, which the gateway needs to keep the jobs of different "
                     + "tokens apart; make one with 'bifrons keygen', and put its line into the list of the routers")
         }
-        // `status` is not for a client's key; the rest is.
+        // A client's key may do everything but `status`.
         options.curve = try folder.client(.gateway, .operator, .client)
     }
 
-    /// Serves until a signal has ended it and what was in hand is answered.
-    /// - Parameter onReady: called with the gateway's address when it listens.
+    /// Serves until a signal stops the gateway and all requests in flight are answered.
+    /// - Parameter onReady: called with the gateway's URL once it listens.
     package func run(onReady: @escaping @Sendable (String) -> Void) throws(GatewayError) {
         let outcome = Mutex<Result<Void, GatewayError>>(.success(()))
         let ended = DispatchSemaphore(value: 0)
@@ -70,13 +72,13 @@ package struct GatewayService: Sendable {
             }
             ended.signal()
         }
-        // The main thread has nothing to do; it is none of those that run tasks.
+        // Waiting here blocks only the main thread, which runs no tasks.
         ended.wait()
         try outcome.withLock { $0 }.get()
     }
 
     private func serve(_ onReady: @escaping @Sendable (String) -> Void) async throws(GatewayError) {
-        // What was opened for as many connections as the system allows is used for that many.
+        // Accepts at most as many connections as the system's limit on open files allows.
         let connections = min(settings.connections, OpenFiles.raiseLimit() - Self.spareDescriptors)
         let application = gateway.application(connections: connections) { port in
             let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
@@ -101,7 +103,7 @@ package struct GatewayService: Sendable {
         logger.info("gateway has drained")
     }
 
-    /// Ends what would keep its connections for ever.
+    /// Ends the event streams at shutdown; they would keep their connections open forever.
     private struct FeedEnd: Service {
         let feed: StatusFeed
 
@@ -129,16 +131,16 @@ package struct GatewayService: Sendable {
 }
 
 extension Gateway {
-    /// Bytes of a header field, and of a request's whole header.
+    /// The most bytes of a header field, and of a request's whole header.
     static let headerBytes = 16_384
     static let headerFields = 100
-    /// What a form may have besides its file.
+    /// The most bytes of a form besides its file.
     private static let formOverheadBytes = 131_072
 
-    /// The HTTP server.
+    /// Returns the HTTP server.
     /// - Parameters:
-    ///   - connections: how many are accepted at a time; others wait.
-    ///   - onListening: called with the port when the server listens.
+    ///   - connections: the most connections that are accepted at a time; others wait.
+    ///   - onListening: called with the port once the server listens.
     func application(
         connections: Int, onListening: @escaping @Sendable (_ port: Int) -> Void
     ) -> some ApplicationProtocol {

@@ -1,9 +1,11 @@
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Reads of a request what the parts behind it do not tell: which HTTP its client speaks. That of version 1.0 need not say which
-/// host it means; then an empty Host stands for it, so that behind this all requests are to have one. And a client that wants the
-/// connection to end is given the one word for it that the server behind this knows: version 1.0 wants that unasked.
+/// Reads and completes request heads, for what the later handlers cannot see: the HTTP version.
+///
+/// An HTTP/1.0 request may omit `Host`. This handler then adds an empty one, so that the later handlers can require the
+/// field. If a client wants the connection to end, this handler adds `Connection: close`, the only form that the server
+/// understands; HTTP/1.0 clients want it by default.
 final class HeadReader: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

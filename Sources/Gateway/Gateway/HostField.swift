@@ -1,14 +1,17 @@
 internal import HTTPTypes
 
-/// The field `Host` of a request (RFC 9112, 3.2). A proxy and a server that read it differently can be set against each other, so
-/// a request that leaves room for that is refused. Nothing here goes by its value. (Foundation's `URLComponents` takes no zone of an
-/// address as clients write it, `[fe80::1%eth0]`.)
+/// Checks the `Host` field of a request (RFC 9112, 3.2).
+///
+/// If a proxy and a server interpret the field differently, an attacker can exploit the difference. So an ambiguous
+/// request is refused, although the gateway does not use the value. (Foundation's `URLComponents` does not accept zone
+/// identifiers as clients write them: `[fe80::1%eth0]`.)
 enum HostField {
     private static let name = HTTPField.Name("Host")!
 
-    /// - Throws: ``Problem`` if the request has none, several, or one that names no host.
+    /// Checks that a request has exactly one valid `Host` field.
+    /// - Throws: ``Problem`` if the request has none, several, or an invalid one.
     static func check(_ request: HTTPRequest) throws(Problem) {
-        // The first is the authority.
+        // The server has moved the first `Host` field into the authority.
         guard let host = request.authority else {
             throw refusal("has no field Host; send the host that you connect to, as 'Host: example.org'")
         }
@@ -20,7 +23,9 @@ enum HostField {
         }
     }
 
-    /// `uri-host [":" port]`. The host may be empty, by RFC 3986 and as a client says that it has no name for it.
+    /// Whether a value has the form `uri-host [":" port]`. RFC 3986 allows an empty host, which a client sends if it
+    /// knows no
+    /// name for the server.
     static func isValid(_ value: String) -> Bool {
         var rest = Array(value.utf8)[...]
         if rest.first == UInt8(ascii: "[") {
@@ -37,7 +42,7 @@ enum HostField {
         return colon == UInt8(ascii: ":") && rest.dropFirst().allSatisfy(isDigit)
     }
 
-    /// `reg-name` of RFC 3986.
+    /// Whether a name is a `reg-name` of RFC 3986.
     private static func isName(_ name: ArraySlice<UInt8>) -> Bool {
         PercentEncoding.decode(String(decoding: name, as: UTF8.self)) != nil
             && name.allSatisfy { isOfName($0) || $0 == UInt8(ascii: "%") }
@@ -45,7 +50,7 @@ enum HostField {
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
-    /// `unreserved` and `sub-delims` of RFC 3986.
+    /// Whether a byte is one of `unreserved` or `sub-delims` of RFC 3986.
     private static func isOfName(_ byte: UInt8) -> Bool {
         isDigit(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
             || "-._~!$&'()*+,;=".utf8.contains(byte)

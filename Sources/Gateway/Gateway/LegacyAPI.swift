@@ -3,12 +3,12 @@ internal import FoundationEssentials
 internal import Hummingbird
 internal import Settings
 
-/// The call of the demo that Bifrons began as, answered as that did: `POST /` with a form whose field `file` is an image.
+/// The legacy API, that of the demo from which Bifrons grew: `POST /` with a form whose file field `file` is an image.
 extension Gateway {
-    /// What one of the two networks says, in the demo's words.
+    /// The score of one of the two networks, in the legacy format.
     struct LegacyResult: Encodable, Equatable {
         let result: String
-        /// From 0.5 to 1: how sure the network is of `result`.
+        /// The confidence in `result`, from 0.5 to 1, rounded to four decimals.
         let confidence: Double
 
         init(_ aiProbability: Double) {
@@ -28,7 +28,7 @@ extension Gateway {
             throw Problem(.badRequest, code: "image_missing", "No selected file")
         }
         var header = try header(request, upload, for: owner)
-        // It had always both.
+        // The legacy response always has the scores of both networks.
         header.requirement = .all
         let answer = try await router.ask(header, image: file.bytes)
         if let problem = answer.problem { throw problem }
@@ -40,7 +40,7 @@ extension Gateway {
         return .json(Self.encode(models))
     }
 
-    /// An error as the demo told it, with the header fields of the problem.
+    /// Returns an error in the legacy format, with the problem's header fields.
     static func legacyError(_ problem: Problem) -> Response {
         var response = Response.json(
             encode(["error": problem.detail]), status: problem.status, headers: problem.headers)
@@ -51,7 +51,7 @@ extension Gateway {
     private static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        // Strings and numbers that are finite: nothing in it could make this fail.
+        // Encoding strings and finite numbers cannot fail.
         return Array((try? encoder.encode(value)) ?? Data())
     }
 }

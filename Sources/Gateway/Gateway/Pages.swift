@@ -3,12 +3,12 @@ internal import HTTPTypes
 internal import Hashing
 internal import Hummingbird
 
-/// The files of `Resources`, which are part of the executable.
+/// The files of `Resources`, which are embedded in the executable.
 struct Pages: Sendable {
     struct Page: Sendable {
         let type: String
         let body: ByteBuffer
-        /// A strong validator: the content's hash.
+        /// The strong ETag: a hash of the content.
         let tag: String
     }
 
@@ -25,13 +25,13 @@ struct Pages: Sendable {
             })
     }
 
-    /// Names of all files.
+    /// The names of all files, sorted.
     var names: [String] { pages.keys.sorted() }
 
-    /// A file, or 304 if the client has it already; nil if there is none of that name.
+    /// Returns a file, or 304 if `tag` is its ETag; nil if there is no file of that name.
     func response(_ name: String, ifNoneMatch tag: String?) -> Response? {
         guard let page = pages[name] else { return nil }
-        // Asked for anew each time: a page and its script come from one release.
+        // Browsers must revalidate each time, so that a page and its scripts come from the same release.
         var headers: HTTPFields = [.cacheControl: "no-cache", .eTag: page.tag]
         if tag == page.tag { return Response(status: .notModified, headers: headers) }
         headers[.contentType] = page.type

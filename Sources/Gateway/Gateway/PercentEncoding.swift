@@ -1,8 +1,8 @@
 internal import Hexadecimal
 
-/// Percent-encoding of URLs (RFC 3986), which FoundationEssentials does not have.
+/// Percent-encoding of URLs (RFC 3986), which FoundationEssentials does not offer.
 enum PercentEncoding {
-    /// The text that an encoded one stands for; nil if a `%` has no two hexadecimal digits behind it, or if it is not UTF-8.
+    /// Returns the decoded text; nil if a `%` is not followed by two hexadecimal digits, or if the result is not UTF-8.
     static func decode(_ text: some StringProtocol) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8.makeIterator()
@@ -17,7 +17,7 @@ enum PercentEncoding {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// Everything encoded but what is unreserved.
+    /// Returns the text with every byte encoded except the unreserved characters.
     static func encode(_ text: String) -> String {
         text.utf8.reduce(into: "") { encoded, byte in
             let scalar = Character(Unicode.Scalar(byte))

@@ -6,20 +6,20 @@ internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
 
-/// An error as HTTP clients are told it: a problem document by RFC 9457.
+/// An error that is sent to HTTP clients as a problem document (RFC 9457).
 ///
-/// `type` is `about:blank`, so `title` is the status's own phrase; programs go by `status` and `code`.
+/// `type` is always `about:blank`, so `title` is the phrase of the status. Programs use `status` and `code`.
 struct Problem: Error, Equatable {
     var status: HTTPResponse.Status
-    /// For programs; the protocol's codes, and the gateway's own.
+    /// The error code for programs: one of the router protocol's, or of the gateway's own.
     var code: String
-    /// One sentence for people.
+    /// What went wrong, in one sentence for people.
     var detail: String
     var retryAfterMilliseconds: Int?
-    /// Further header fields of the response.
+    /// Additional header fields of the response.
     var headers = HTTPFields()
 
-    /// - Parameter milliseconds: when to come again; nil: what is usual, see ``usualPause(_:_:)``.
+    /// - Parameter milliseconds: the time after which the client may retry; by default that of ``usualPause(_:_:)``.
     init(_ status: HTTPResponse.Status, code: String, _ detail: String, retryAfter milliseconds: Int? = nil) {
         self.status = status
         self.code = code
@@ -27,8 +27,9 @@ struct Problem: Error, Equatable {
         retryAfterMilliseconds = milliseconds ?? Self.usualPause(status, code)
     }
 
-    /// Milliseconds after which a request that was refused for the moment may come again: enough for a neighbour to take over, and
-    /// more where something has to be started or mended first.
+    /// Returns the default time, in milliseconds, after which a client may retry; nil if a retry would not help. One
+    /// second is
+    /// enough for another worker to take over; five allow for something that must be started or repaired first.
     private static func usualPause(_ status: HTTPResponse.Status, _ code: String) -> Int? {
         switch (status.code, code) {
         case (503, "no_worker"), (503, "journal_unavailable"), (503, "crops_unavailable"), (503, "crops_too_large"):
@@ -38,7 +39,7 @@ struct Problem: Error, Equatable {
         }
     }
 
-    /// Of a request that cannot be read.
+    /// Creates the problem of a request that cannot be parsed.
     init(_ error: HTTPParserError) {
         switch error {
         case .headerOverflow:
@@ -64,12 +65,12 @@ struct Problem: Error, Equatable {
         var retryAfterMs: Int?
     }
 
-    /// The document, a JSON object.
+    /// The problem document, a JSON object.
     var document: [UInt8] { encoded(status: status.code, retryAfterMilliseconds) }
 
-    /// The document around a failed result that it is about: its members follow the problem's own.
+    /// Returns the problem document of a failed result: the problem's own members, followed by those of the result.
     func document(around result: [UInt8]) -> [UInt8] {
-        // Both are objects with members, and these two stand in the result.
+        // Both are non-empty JSON objects. The result already has `status` and `retry_after_ms`.
         encoded(status: nil, nil).dropLast() + [UInt8(ascii: ",")] + result.dropFirst()
     }
 
@@ -80,11 +81,12 @@ struct Problem: Error, Equatable {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Strings and integers: nothing in it could make this fail.
+        // Encoding strings and integers cannot fail.
         return Array((try? encoder.encode(document)) ?? Data())
     }
 
-    /// - Parameter result: the failed result that this is about, if it is one's.
+    /// Returns the HTTP response.
+    /// - Parameter result: the failed result that the problem describes, if there is one; its members are included.
     func response(around result: [UInt8]? = nil) -> Response {
         var headers = headers
         headers[.contentType] = "application/problem+json"
@@ -95,7 +97,7 @@ struct Problem: Error, Equatable {
     }
 }
 
-/// Makes an answer of every error, and of every answer to HEAD its head.
+/// Turns errors into responses, and removes the body of responses to HEAD.
 struct ProblemMiddleware: RouterMiddleware {
     let logger: Logger
 
@@ -115,7 +117,7 @@ struct ProblemMiddleware: RouterMiddleware {
         switch error {
         case let problem as Problem: return problem
         case let error as HTTPParserError: return Problem(error)
-        // The client's connection broke within the body: nothing else here speaks over one of NIO's.
+        // Nothing else here uses a NIO connection, so it is the client's, which broke while the body arrived.
         case is IOError, is ChannelError: return .clientGone
         default:
             logger.error("request failed", metadata: ["path": "\(request.uri.path.prefix(256))", "error": "\(error)"])
@@ -125,20 +127,20 @@ struct ProblemMiddleware: RouterMiddleware {
 }
 
 extension HTTPResponse.Status {
-    /// The protocol's statuses with HTTP's phrases, which a code alone does not bring.
+    /// The router protocol's statuses with their HTTP phrases, which a bare code lacks.
     private static let known: [HTTPResponse.Status] = [
         .ok, .accepted, .partialContent, .badRequest, .notFound, .requestTimeout, .contentTooLarge,
         .unsupportedMediaType, .unprocessableContent, .tooManyRequests, .serviceUnavailable,
     ]
 
-    /// The protocol's statuses are HTTP's.
+    /// Creates the HTTP status of the same code as a router protocol's status.
     init(_ status: Status) {
         self = Self.known.first { $0.code == status.rawValue } ?? Self(code: status.rawValue)
     }
 }
 
 extension HTTPParserError {
-    /// What is wrong with the request, as far as the parser tells.
+    /// What is wrong with the request, as far as the parser reports it.
     fileprivate var reason: String {
         switch self {
         case .invalidMethod: "its method is not known"

@@ -2,23 +2,25 @@ internal import BifronsWire
 
 /// Writes metrics in Prometheus's text exposition format, version 0.0.4.
 ///
-/// By hand, since libraries for it write what a process has counted itself. Most of this is relayed: a router's report has whole
-/// histograms.
+/// Libraries for this format write only what the process itself has counted. Most of this text is relayed: a router's
+/// report contains whole histograms.
 struct PrometheusText {
     enum Kind: String {
         case counter, gauge, histogram
     }
 
-    /// Heads and samples of each family: Prometheus wants a family's samples together, whoever tells of them.
+    /// The text of each family, header and samples. Prometheus requires the samples of a family together, even if they
+    /// come
+    /// from several routers.
     private var families: [String] = []
     private var places: [String: Int] = [:]
     private var current = 0
-    /// The endpoint of whose samples follow, for a label; nil: there is none.
+    /// The router endpoint that the following samples carry as a label; nil for no label.
     var router: String?
 
     var text: String { families.joined() }
 
-    /// Begins a family of samples, or goes on with it; those follow.
+    /// Begins a family, or continues it if it exists. The following samples belong to it.
     mutating func family(_ name: String, _ kind: Kind, _ help: String) {
         if let place = places[name] {
             current = place
@@ -46,10 +48,10 @@ struct PrometheusText {
         sample(name, Double(value))
     }
 
-    /// The samples of one histogram of the family.
+    /// Writes the samples of one histogram of the current family.
     /// - Parameters:
-    ///   - labels: at most two.
-    ///   - unit: what one of the histogram's units is in the metric's.
+    ///   - labels: at most two labels.
+    ///   - unit: the size of the histogram's unit in the metric's unit; 0.001 for milliseconds in a metric of seconds.
     mutating func histogram(
         _ name: String, _ histogram: StatusReport.Histogram, _ labels: KeyValuePairs<String, String> = [:],
         unit: Double = 1
@@ -74,7 +76,7 @@ struct PrometheusText {
 
     private static func number(_ value: Double) -> String {
         if let whole = Int(exactly: value) { return "\(whole)" }
-        // The product of a bound in milliseconds and 0.001 has digits that nobody wrote.
+        // A bound in milliseconds times 0.001 has rounding errors in its last digits.
         return "\((value * 1e9).rounded() / 1e9)"
     }
 
@@ -84,7 +86,8 @@ struct PrometheusText {
 }
 
 extension PrometheusText {
-    /// A router's status. Times in seconds and counters ending in `_total`, by Prometheus's conventions.
+    /// Writes a router's status. By Prometheus's conventions, times are in seconds, and names of counters end in
+    /// `_total`.
     mutating func write(_ report: StatusReport) {
         gauge("bifrons_build_info", "The router's release.", 1, ["version": report.router.version])
         gauge("bifrons_uptime_seconds", "Since the router's start.", report.router.uptimeS)
@@ -115,7 +118,9 @@ extension PrometheusText {
         write(Self.toldApart(report.workers))
     }
 
-    /// Names are the workers' own choice, and series must not meet: the second of a name gets a number.
+    /// Makes the names of workers unique, since workers choose them and each name must be its own series: the second
+    /// worker of
+    /// a name gets the suffix ` (2)`.
     private static func toldApart(_ workers: [StatusReport.Worker]) -> [StatusReport.Worker] {
         var seen: [String: Int] = [:]
         return workers.map { worker in

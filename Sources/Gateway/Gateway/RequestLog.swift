@@ -5,8 +5,8 @@ internal import Instrumentation
 internal import Logging
 internal import Reactor
 
-/// Counts every answer, and writes its line of the access log. Hummingbird's middlewares for that have neither the caller nor the
-/// trace, and count for a back end of swift-metrics.
+/// Counts every response, and writes its line of the access log. Hummingbird's middlewares for this know neither the
+/// caller nor the trace, and count for a swift-metrics backend.
 struct RequestLogMiddleware: RouterMiddleware {
     let metrics: GatewayMetrics
     let logger: Logger
@@ -32,8 +32,10 @@ struct RequestLogMiddleware: RouterMiddleware {
 }
 
 extension Gateway {
-    /// The answer to a request whose header cannot be read, so that it has no way through the middlewares.
-    /// - Parameter address: the client's.
+    /// Returns the response to a request whose header cannot be parsed, and logs and counts it. Such a request does not
+    /// pass
+    /// through the middlewares.
+    /// - Parameter address: the client's IP address.
     func refuse(_ problem: Problem, from address: String) -> Response {
         var response = problem.response()
         let trace = TraceContext(continuing: nil)

@@ -4,7 +4,7 @@ internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
 
-/// What the gateway needs of its client, as ``BifronsClient`` has it.
+/// The part of ``BifronsClient`` that the gateway uses.
 protocol RouterClient: Sendable {
     var routers: [String] { get }
 
@@ -15,11 +15,11 @@ protocol RouterClient: Sendable {
 
 extension BifronsClient: RouterClient {}
 
-/// The service behind the gateway, asked in the wire's words.
+/// Sends requests to the routers, and turns their results into HTTP responses.
 struct RouterConnection: Sendable {
     let client: any RouterClient
 
-    /// A result frame, and what the gateway itself needs to know of it.
+    /// A result frame, and the fields of it that the gateway needs.
     struct Answer: Sendable {
         private struct Outcome: Decodable {
             let id: String?
@@ -28,7 +28,7 @@ struct RouterConnection: Sendable {
             let retryAfterMs: Int?
         }
 
-        /// One JSON object, as it came.
+        /// The result frame, one JSON object, unchanged.
         let bytes: [UInt8]
         let id: String?
         let status: Status
@@ -52,14 +52,15 @@ struct RouterConnection: Sendable {
             }
         }
 
-        /// The frame itself, or a problem document around it.
+        /// The HTTP response: the frame itself, or a problem document that contains its members.
         var response: Response {
             problem?.response(around: bytes) ?? .json(bytes, status: HTTPResponse.Status(status))
         }
     }
 
-    /// - Parameter router: the only one to ask, by its place among the client's; nil: as the client chooses.
-    /// - Throws: ``Problem`` if there is no answer; `CancellationError`.
+    /// Sends a request and waits for its result.
+    /// - Parameter router: the index of the only router to ask; nil lets the client choose.
+    /// - Throws: ``Problem`` if no usable answer arrives; `CancellationError` if the task is cancelled.
     func ask(_ header: RequestHeader, image: [UInt8]? = nil, router: Int? = nil) async throws -> Answer {
         do {
             guard let router else { return try Answer(await client.request(header, image: image)) }
@@ -78,15 +79,15 @@ struct RouterConnection: Sendable {
         }
     }
 
-    /// What one router says of itself.
+    /// The status report of one router.
     struct Report: Sendable {
         /// The router's endpoint.
         let router: String
-        /// Nil: it does not answer, or not this gateway.
+        /// The router's report; nil if the router does not answer this gateway, or refuses it the report.
         let status: StatusReport?
     }
 
-    /// The status of every router, in their order.
+    /// Returns the status of every router, in the order of the client's routers.
     func reports() async -> [Report] {
         await withTaskGroup(of: (Int, StatusReport?).self) { group in
             for router in client.routers.indices {
@@ -103,7 +104,9 @@ struct RouterConnection: Sendable {
         }
     }
 
-    /// Looks for a router all of whose models have workers, which they have only when their canaries were scored.
+    /// Checks that at least one router has workers for all of its models. A worker registers only after its canary has
+    /// been
+    /// scored.
     /// - Throws: ``Problem`` that says what is missing.
     func checkReadiness() async throws {
         let problems = await withTaskGroup(of: Problem?.self) { group in
@@ -111,7 +114,7 @@ struct RouterConnection: Sendable {
             var problems: [Problem] = []
             for await problem in group {
                 guard let problem else {
-                    // One is enough; another may never answer.
+                    // One ready router is enough, and another may never answer.
                     group.cancelAll()
                     return [] as [Problem]
                 }
@@ -119,7 +122,7 @@ struct RouterConnection: Sendable {
             }
             return problems
         }
-        // One that answers is nearer to it.
+        // The problem of a router that answers says more than that of one that does not.
         if let problem = problems.first(where: { $0.code != "no_router" }) ?? problems.first { throw problem }
     }
 
@@ -142,7 +145,7 @@ struct RouterConnection: Sendable {
 }
 
 extension Response {
-    /// A JSON text that may change from one moment to the next.
+    /// Returns a JSON response that must not be cached.
     static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]) -> Response {
         var headers = headers
         headers[.contentType] = "application/json"

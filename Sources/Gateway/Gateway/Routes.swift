@@ -2,26 +2,26 @@ internal import BifronsWire
 internal import HTTPTypes
 internal import Hummingbird
 
-/// Every path there is, and the way of a request to what stands there.
+/// The HTTP routes, and the middlewares that their requests pass through.
 extension Gateway {
-    /// What machines ask again and again: not for the access log.
+    /// The paths that monitoring systems poll. Their requests are logged only at the level `debug`.
     static let probes: Set<String> = ["/healthz", "/readyz", "/metrics"]
 
-    /// HEAD is GET without the body.
+    /// Returns the HTTP router. Every GET route answers HEAD, too.
     func makeRouter() -> Router<GatewayContext> {
         let http = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         http.addMiddleware {
             TraceMiddleware()
             SecurityMiddleware()
             RequestLogMiddleware(metrics: metrics, logger: logger)
-            SharingMiddleware(origins: origins)
+            AllowedOriginsMiddleware(origins: origins)
             ProblemMiddleware(logger: logger)
-            AmbiguityMiddleware()
+            AmbiguousRequestMiddleware()
         }
-        let places = PlaceMiddleware(limits: limits)
+        let concurrencyLimit = ConcurrencyLimitMiddleware(limits: limits)
 
-        // Pages hold no secret, and probes have no token.
-        let everyone = http.group().add(middleware: places)
+        // These need no token: the pages contain no secrets, and probes have no token.
+        let everyone = http.group().add(middleware: concurrencyLimit)
         everyone.get("/") { request, _ in try page("index.html", for: request) }
         everyone.get("/status") { request, _ in try page("status.html", for: request) }
         everyone.get("/assets/{name}") { request, context in try asset(context.parameters.get("name"), for: request) }
@@ -31,12 +31,12 @@ extension Gateway {
 
         let api = http.group()
         if let tokens { api.add(middleware: TokenMiddleware(tokens: tokens)) }
-        api.add(middleware: places)
+        api.add(middleware: concurrencyLimit)
         api.get("/metrics") { _, _ in await metricsText() }
         api.post("/v1/classify") { request, context in
-            try await context.client.whileOpen { try await classify(request, for: context.caller) }
+            try await context.client.whileConnected { try await classify(request, for: context.caller) }
         }
-        // The job is wanted, whoever stays for the 202.
+        // A durable job continues even if the client disconnects before the 202.
         api.post("/v1/jobs") { request, context in try await submit(request, for: context.caller) }
         api.get("/v1/jobs/{id}") { _, context in try await job(.fetch, context) }
         api.delete("/v1/jobs/{id}") { _, context in try await job(.cancel, context) }
@@ -44,11 +44,11 @@ extension Gateway {
         api.get("/v1/status") { _, _ in try await router.ask(RequestHeader(verb: .status)).response }
         api.get("/v1/events") { _, _ in await events() }
         api.post("/") { request, context in
-            try await context.client.whileOpen { try await classifyForLegacyAPI(request, for: context.caller) }
+            try await context.client.whileConnected { try await classifyForLegacyAPI(request, for: context.caller) }
         }
 
-        // From here on for what none of these takes.
-        http.add(middleware: ElsewhereMiddleware(routes: http.routes, origins: origins))
+        // Added last, so that it handles only requests that no route above matches.
+        http.add(middleware: UnmatchedRouteMiddleware(routes: http.routes, origins: origins))
         return http
     }
 }

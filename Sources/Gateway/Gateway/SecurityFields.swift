@@ -2,7 +2,9 @@ internal import HTTPTypes
 internal import Hummingbird
 
 extension HTTPFields {
-    /// What every answer has, for browsers: whatever a page is made to do, it is done with this gateway alone.
+    /// The header fields that restrict what browsers do with the gateway's pages: they load from and send to this
+    /// gateway
+    /// alone, and no other page may embed them.
     static let security: HTTPFields = [
         .contentSecurityPolicy:
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -15,7 +17,8 @@ extension HTTPFields {
     ]
 }
 
-/// Adds the security fields. (Hummingbird's `ContentSecurityMiddleware` knows two of the six.)
+/// Adds the security header fields to every response. (Hummingbird's `ContentSecurityMiddleware` offers two of the
+/// six.)
 struct SecurityMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
         var response = try await next(request, context)

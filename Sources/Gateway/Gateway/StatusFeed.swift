@@ -2,8 +2,8 @@ internal import BifronsWire
 internal import FoundationEssentials
 internal import Hummingbird
 
-/// The router's status once a second, as server-sent events, to any number of listeners: asked for once, and only while
-/// somebody listens.
+/// Publishes the router's status once a second as server-sent events. One request serves all listeners, and nothing is
+/// requested while nobody listens.
 actor StatusFeed {
     private let router: RouterConnection
     private let interval: Duration
@@ -17,7 +17,8 @@ actor StatusFeed {
         self.interval = interval
     }
 
-    /// Events from now on, until the listener goes or the feed is closed. One that does not keep up misses some.
+    /// Returns the events from now on, until the listener disconnects or the feed is closed. A slow listener misses
+    /// events.
     func listen() -> AsyncStream<ByteBuffer> {
         let (events, continuation) = AsyncStream.makeStream(of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(1))
         if isClosed {
@@ -32,7 +33,7 @@ actor StatusFeed {
         return events
     }
 
-    /// Ends all streams, for good.
+    /// Ends all streams permanently.
     func close() {
         isClosed = true
         for listener in listeners.values { listener.finish() }
@@ -68,13 +69,14 @@ actor StatusFeed {
         } catch let problem as Problem {
             error = problem.detail
         } catch {
-            // Only a cancellation is left, and then nobody listens.
+            // Only cancellation remains, and then nobody is listening.
             return ByteBuffer()
         }
         return Self.event("down", Array((try? JSONEncoder().encode(Down(error: error))) ?? Data()))
     }
 
-    /// - Parameter data: a text of one line.
+    /// Returns one server-sent event.
+    /// - Parameter data: text without line breaks.
     private static func event(_ name: String, _ data: [UInt8]) -> ByteBuffer {
         ByteBuffer(bytes: Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8))
     }

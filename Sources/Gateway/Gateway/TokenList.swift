@@ -7,17 +7,21 @@ internal import Hexadecimal
 internal import Hummingbird
 internal import Synchronization
 
-/// Who may use the HTTP API: names, and the SHA-256 of each one's bearer token. The tokens themselves are not kept.
+/// The names of those who may use the HTTP API, each with the SHA-256 of its bearer token. The tokens themselves are
+/// not
+/// stored.
 ///
-/// A text of lines `NAME HASH`: whose the token is, and so the jobs that come with it, and the hash in 64 hexadecimal digits.
-/// Empty lines, and those that begin with `#`, are passed over. Tokens are meant to be long and random (`openssl rand -hex 32`): no slow hash would make a guessable one safe.
+/// The file has lines of the form `NAME HASH`: the owner of the token, who also owns the jobs submitted with it, and
+/// the
+/// hash in 64 hexadecimal digits. Empty lines and lines that begin with `#` are ignored. Tokens must be long and random
+/// (`openssl rand -hex 32`); a slow hash could not make guessable ones safe.
 struct TokenList: Equatable, Sendable {
-    /// A list that cannot be used: which, where and why.
+    /// An error that says which list cannot be used, at which line, and why.
     struct ParseError: Error, Equatable, CustomStringConvertible {
         let description: String
     }
 
-    /// Bytes of the longest list.
+    /// The most bytes that a list may have.
     static let maxBytes = 1 << 20
 
     private struct Entry: Equatable {
@@ -27,8 +31,8 @@ struct TokenList: Equatable, Sendable {
 
     private let entries: [Entry]
 
-    /// Reads a list. Any bytes give a list or an error that names the line.
-    /// - Parameter source: what the error calls the text, a path for instance.
+    /// Parses a list. The parser is total: any bytes give a list, or an error that names the line.
+    /// - Parameter source: the name of the text in errors, for instance its path.
     init(parsing bytes: [UInt8], source: String) throws(ParseError) {
         var entries: [Entry] = []
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
@@ -51,7 +55,7 @@ struct TokenList: Equatable, Sendable {
         self.entries = entries
     }
 
-    /// Reads the list of a file.
+    /// Reads a list from a file.
     init(path: String) throws(ParseError) {
         guard let bytes = Files.contents(of: path, limit: Self.maxBytes) else {
             throw ParseError(
@@ -62,9 +66,9 @@ struct TokenList: Equatable, Sendable {
         try self.init(parsing: bytes, source: path)
     }
 
-    /// Whose token the value of an `Authorization` field bears; nil if it bears none of the list's.
+    /// Returns the name of the token in the value of an `Authorization` field; nil if the list does not have it.
     ///
-    /// Looks at every entry and every byte: how long it takes tells nothing of how near a guess was.
+    /// Always compares every byte of every entry, so that the time taken does not reveal how close a guess was.
     func owner(of authorization: String?) -> String? {
         guard let words = authorization?.split(separator: " ", maxSplits: 1), words.count == 2,
             words[0].lowercased() == "bearer"
@@ -79,7 +83,7 @@ struct TokenList: Equatable, Sendable {
     }
 }
 
-/// The list of tokens, as the file has it now or had it when it was last read.
+/// The token list of a file, as of the last successful read.
 final class TokenFile: Sendable {
     private let path: String
     private let list: Mutex<TokenList>
@@ -93,14 +97,14 @@ final class TokenFile: Sendable {
         list.withLock { $0 }.owner(of: authorization)
     }
 
-    /// Reads the file again; the old list stays if it cannot be used.
+    /// Reads the file again. Keeps the old list if the new one cannot be used.
     func reload() throws(TokenList.ParseError) {
         let new = try TokenList(path: path)
         list.withLock { $0 = new }
     }
 }
 
-/// Lets in who bears a token of the list: jobs are theirs alone.
+/// Admits only requests that bear a token of the list, and records its owner in the context.
 struct TokenMiddleware: RouterMiddleware {
     let tokens: TokenFile
 

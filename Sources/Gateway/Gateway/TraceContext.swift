@@ -3,16 +3,17 @@ internal import Hexadecimal
 internal import Hummingbird
 internal import Instrumentation
 
-/// What a `traceparent` field says (W3C Trace Context): which trace a request belongs to. swift-distributed-tracing leaves
-/// reading it to its back ends, of which the gateway has none: its trace is in its log.
+/// The trace that a request belongs to, from its `traceparent` field (W3C Trace Context). swift-distributed-tracing
+/// leaves
+/// parsing to its backends, and the gateway has none: it writes the trace only to its log.
 struct TraceContext: Equatable, Sendable {
-    /// 32 hexadecimal digits.
+    /// The trace id: 32 hexadecimal digits.
     let trace: String
-    /// The gateway's part of it, 16 hexadecimal digits.
+    /// The id of the gateway's span: 16 hexadecimal digits.
     let span: String
     let flags: String
 
-    /// Goes on with the trace of a request, or begins one if it has none or a malformed one.
+    /// Continues the trace of a request, or begins a new one if the field is missing or malformed.
     init(continuing field: String?) {
         var random = SystemRandomNumberGenerator()
         self.init(continuing: field, random: &random)
@@ -23,7 +24,7 @@ struct TraceContext: Equatable, Sendable {
         span = hexadecimal(random.next())
     }
 
-    /// The field of the response.
+    /// The value of the response's `traceparent` field.
     var field: String { "00-\(trace)-\(span)-\(flags)" }
 
     private static func parse(_ field: String) -> (trace: String, flags: String)? {
@@ -43,7 +44,7 @@ struct TraceContext: Equatable, Sendable {
     }
 }
 
-/// 16 digits.
+/// Returns 16 hexadecimal digits.
 private func hexadecimal(_ value: UInt64) -> String {
     withUnsafeBytes(of: value.bigEndian) { $0.hexadecimal }
 }
@@ -53,17 +54,17 @@ extension InstrumentationContext {
         typealias Value = TraceContext
     }
 
-    /// The trace of the request that the task works on.
+    /// The trace of the request that the current task handles.
     var trace: TraceContext? {
         get { self[Key.self] }
         set { self[Key.self] = newValue }
     }
 }
 
-/// Has all work on a request know its trace, in the context of swift-distributed-tracing, and tells it to the client.
+/// Sets the trace in the task-local context of swift-distributed-tracing, and adds it to the response.
 ///
-/// Hummingbird's `TracingMiddleware` tells no client, and makes a stream of every body: that goes out in several writes, and
-/// between these may end what still comes of a request that is refused early.
+/// Hummingbird's `TracingMiddleware` does not tell the client the trace. It also turns every body into a stream that is
+/// written in several parts; between two of them, the rest of an early-refused request could end the connection.
 struct TraceMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
         let trace = TraceContext(continuing: request.headers[.traceparent])

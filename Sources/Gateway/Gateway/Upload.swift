@@ -2,12 +2,12 @@ internal import FormData
 internal import HTTPTypes
 internal import Hummingbird
 
-/// What a client has sent: files, and fields beside them.
+/// The files and the other form fields that a client has uploaded.
 struct Upload: Sendable {
     struct File: Sendable {
-        /// Of the form's field; empty if the body was the file itself.
+        /// The name of the form field; empty if the body was the file itself.
         var name: String
-        /// Nil if the body was the file itself, or if the form names none.
+        /// The file name; nil if the body was the file itself, or if the form gives none.
         var fileName: String?
         var bytes: [UInt8] = []
     }
@@ -18,9 +18,9 @@ struct Upload: Sendable {
     var isForm = false
 }
 
-/// Collects an upload as it arrives, and refuses it at the first byte too many.
+/// Collects an upload as it arrives, and refuses it at the first byte over a limit.
 struct UploadReader: ~Copyable {
-    /// Bytes of all fields of a form that are no files.
+    /// The most bytes of all form fields that are not files.
     private static let maxFieldBytes = 65_536
 
     private let limits: EdgeLimits
@@ -28,11 +28,11 @@ struct UploadReader: ~Copyable {
     private var reserved = 0
     private var fieldBytes = 0
     private var upload = Upload()
-    /// The fields of a form, and whether the part that is coming is the last of them.
+    /// The form fields that are not files. `isField` says whether the part that is arriving is the last of them.
     private var fields: [(name: String, bytes: [UInt8])] = []
     private var isField = false
 
-    /// - Parameter largestFile: bytes of the largest file that is taken.
+    /// - Parameter largestFile: the most bytes that a file may have.
     init(limits: EdgeLimits, largestFile: Int) {
         self.limits = limits
         self.largestFile = largestFile
@@ -40,8 +40,8 @@ struct UploadReader: ~Copyable {
 
     deinit { limits.release(reserved) }
 
-    /// Reads the body of a request. Room is made for it in the limits as long as the reader lives.
-    /// - Throws: ``Problem``, and what the connection throws.
+    /// Reads the body of a request. Its bytes count towards the limits for the lifetime of the reader.
+    /// - Throws: ``Problem``, and the errors of the connection.
     mutating func read(_ request: Request) async throws -> Upload {
         let type = request.headers[.contentType] ?? ""
         let length = request.headers[.contentLength].flatMap { Int($0) }
@@ -107,16 +107,18 @@ struct UploadReader: ~Copyable {
         }
     }
 
-    /// Whether a body of that type is a file: any image, since its bytes tell which, any bytes, or nothing said. Storage services
-    /// hand files on as `binary/octet-stream`.
+    /// Whether a body of a content type is a file: any image type (the content tells which), arbitrary bytes, or no
+    /// type at
+    /// all. Storage services send files as `binary/octet-stream`.
     private static func isFile(_ contentType: String) -> Bool {
         let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         return type.isEmpty || type.hasPrefix("image/") || type == "application/octet-stream"
             || type == "binary/octet-stream"
     }
 
-    /// Whether a part without a filename is a file all the same: it begins with a byte that no text begins with, as a JPEG and a
-    /// PNG do. Some clients name a file only if they are told to.
+    /// Whether a part without a file name is a file nevertheless, because its first byte cannot begin UTF-8 text, as in
+    /// JPEG
+    /// and PNG. Some clients send a file name only on request.
     private static func isNoText(_ bytes: [UInt8]) -> Bool {
         bytes.first.map { (0x80...0xC1).contains($0) || $0 >= 0xF5 } == true
     }

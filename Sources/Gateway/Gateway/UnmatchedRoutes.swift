@@ -2,8 +2,9 @@ internal import HTTPTypes
 internal import Hummingbird
 
 extension RouterPath {
-    /// Whether a path is one of this. Hummingbird's router passes over empty segments (`/v1//jobs/`), so that one thing would have
-    /// many names, and captures what is not percent-encoded.
+    /// Whether a request's path matches this route exactly. Hummingbird's router also ignores empty segments
+    /// (`/v1//jobs/`),
+    /// so that one resource would have many names, and captures segments that are not valid percent-encoding.
     func leads(to path: String) -> Bool {
         let segments = path == "/" ? [] : path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         return path.first == "/" && segments.count == count
@@ -14,20 +15,21 @@ extension RouterPath {
     }
 }
 
-/// Refuses requests that leave room for reading them in two ways, by a proxy and here: which host, which path.
-struct AmbiguityMiddleware: RouterMiddleware {
+/// Refuses requests whose host or path a proxy and the gateway could interpret differently.
+struct AmbiguousRequestMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
-        let isElsewhere = context.endpointPath.map { !RouterPath($0).leads(to: request.uri.path) } ?? false
-        if isElsewhere { context.coreContext.endpointPath.value = nil }
+        let isUnmatched = context.endpointPath.map { !RouterPath($0).leads(to: request.uri.path) } ?? false
+        if isUnmatched { context.coreContext.endpointPath.value = nil }
         try HostField.check(request.head)
-        if isElsewhere { throw Problem.nothing(at: request.uri.path) }
+        if isUnmatched { throw Problem.nothing(at: request.uri.path) }
         return try await next(request, context)
     }
 }
 
-/// Answers what no route takes: there is nothing, or not by that method, or a browser asks whether another origin's page may send
-/// something.
-struct ElsewhereMiddleware: RouterMiddleware {
+/// Answers requests that match no route: 404 for an unknown path, 405 for another method, or the response to a
+/// preflight
+/// request.
+struct UnmatchedRouteMiddleware: RouterMiddleware {
     private let routes: [(path: RouterPath, method: HTTPRequest.Method)]
     private let origins: AllowedOrigins
 
@@ -57,6 +59,6 @@ extension Problem {
 }
 
 extension [HTTPRequest.Method] {
-    /// As the value of a header field.
+    /// The methods as a header field's value: sorted and separated by commas.
     var list: String { map(\.rawValue).sorted().joined(separator: ", ") }
 }
