@@ -1,5 +1,6 @@
 extension DecodingError {
-    /// What in a JSON text is not as a reader needs it, as a clause: `input.mean[1] must be a number`. Nil: it is no JSON.
+    /// What is wrong with a JSON text, as a clause: `input.mean[1] must be a number`. Nil if the text is not valid
+    /// JSON.
     package var complaint: String? {
         switch self {
         case .keyNotFound(let key, let context):
@@ -13,7 +14,7 @@ extension DecodingError {
         }
     }
 
-    /// `input.mean[1]`
+    /// Returns the path of a value, for instance `input.mean[1]`.
     private static func field(_ keys: [any CodingKey]) -> String {
         let name = keys.reduce("") { path, key in
             if let index = key.intValue { return path + "[\(index)]" }

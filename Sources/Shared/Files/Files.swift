@@ -1,23 +1,25 @@
 package import Glibc
 
-/// Reading the files that people and other programs write: regular ones, of no more bytes than are expected.
+/// Reads files that users and other programs write. Accepts only regular files of a limited size.
 ///
-/// What fails leaves `errno` set: `EISDIR` or `EINVAL` for what is no regular file, `EFBIG` for one that is too long.
+/// On failure, `errno` is set: `EISDIR` or `EINVAL` if the path is not a regular file, `EFBIG` if the file is too
+/// large.
 package enum Files {
-    /// The meaning of the calling thread's errno.
+    /// The system's message for the calling thread's `errno`.
     package static var reason: String { String(cString: strerror(errno)) }
 
-    /// The whole of a file of at most `limit` bytes; nil, with errno set, when it cannot be read.
+    /// Returns the content of a file of at most `limit` bytes; nil, with `errno` set, if it cannot be read.
     package static func contents(of path: String, limit: Int) -> [UInt8]? {
         contentsAndStatus(of: path, limit: limit)?.bytes
     }
 
-    /// The same, and what the system says of the file that was read.
+    /// Returns the content of a file of at most `limit` bytes and its status; nil, with `errno` set, if it cannot be
+    /// read.
     package static func contentsAndStatus(of path: String, limit: Int) -> (bytes: [UInt8], status: stat)? {
         withOpen(path) { descriptor, status in
             var buffer = [UInt8](repeating: 0, count: min(Int(status.st_size), limit) + 1)
             var count = 0
-            // One byte more than there should be shows a file that has grown.
+            // The buffer has one byte more than the file should have, to detect that it has grown.
             while count < buffer.count {
                 let read = buffer.withUnsafeMutableBytes {
                     Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
@@ -35,8 +37,9 @@ package enum Files {
         }
     }
 
-    /// Calls `body` with a file's bytes; nil, with errno set, when it cannot be read. The pages are the kernel's own, so that
-    /// hashing a large network leaves nothing resident.
+    /// Calls `body` with a file's bytes; returns nil, with `errno` set, if the file cannot be read. The bytes are
+    /// mapped from
+    /// the page cache, so that hashing a large network leaves nothing resident.
     package static func withMapped<Value>(_ path: String, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
         withOpen(path) { descriptor, status in
             let count = Int(status.st_size)
@@ -49,7 +52,8 @@ package enum Files {
         }
     }
 
-    /// Without O_NONBLOCK, opening a named pipe waits for its writer for ever.
+    /// Opens a regular file and calls `body` with its descriptor and status; returns nil, with `errno` set, on failure.
+    /// `O_NONBLOCK` is needed because opening a named pipe would otherwise wait for its writer.
     private static func withOpen<Value>(_ path: String, _ body: (Int32, stat) -> Value?) -> Value? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
@@ -63,7 +67,7 @@ package enum Files {
         return body(descriptor, status)
     }
 
-    /// Makes a folder and those above it. False, with errno set, when that fails.
+    /// Creates a folder and its parents. Returns false, with `errno` set, on failure.
     package static func makeFolder(_ path: String) -> Bool {
         if mkdir(path, 0o755) == 0 || errno == EEXIST { return true }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return false }

@@ -1,7 +1,7 @@
-// Bytes as hexadecimal digits, and back.
+// Conversion of bytes to hexadecimal digits and back.
 
 extension UInt8 {
-    /// What an ASCII character is worth as a hexadecimal digit of either case, 0 to 15; nil if it is none.
+    /// The value, 0 to 15, of an ASCII character as a hexadecimal digit of either case; nil if it is not one.
     @inlinable
     package var hexadecimalValue: UInt8? {
         switch self {
@@ -14,7 +14,7 @@ extension UInt8 {
 }
 
 extension Sequence<UInt8> {
-    /// Two lower-case digits a byte.
+    /// The bytes as hexadecimal digits: two lower-case digits for each byte.
     package var hexadecimal: String {
         var digits: [UInt8] = []
         for byte in self { digits.append(hexadecimal: byte) }
@@ -31,7 +31,9 @@ extension [UInt8] {
         append(digit(byte & 15))
     }
 
-    /// The bytes that digits of either case stand for, two a byte; nil if anything else is among them, or one is over.
+    /// Creates the bytes that hexadecimal digits of either case represent, two for each byte; nil if the text contains
+    /// any
+    /// other character or an odd number of digits.
     package init?(hexadecimal digits: some StringProtocol) {
         let values = digits.utf8.compactMap(\.hexadecimalValue)
         guard values.count == digits.utf8.count, values.count.isMultiple(of: 2) else { return nil }
