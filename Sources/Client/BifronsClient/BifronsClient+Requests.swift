@@ -3,31 +3,34 @@ import FoundationEssentials
 import Reactor
 import Synchronization
 
-// Any request of the protocol, and what its answer says.
+// Sending any request of the protocol, and decoding its answer.
 
 extension BifronsClient {
-    /// Sends any request and waits for its answer, for who speaks the protocol himself, as a gateway does. With several
-    /// routers, `fetch` and `cancel` ask all of them: the answer is of the one that knows the job, and 404 only if every router
-    /// says so.
+    /// Sends any request of the client protocol and waits for its answer. A gateway uses this, for example. With
+    /// several
+    /// routers, `fetch` and `cancel` ask all of them: the answer is that of the router that knows the job, and is 404
+    /// only if
+    /// every router says so.
     /// - Parameters:
-    ///   - header: goes out with what is left of the budget, and with an id if it has none. A budget that the protocol
-    ///     has not, see `Limits.budgetMilliseconds`, is taken for the nearest one that it has.
+    ///   - header: the request's header. It is sent with the remaining budget, and with a generated id if it has none.
+    ///     A budget
+    ///     outside `Limits.budgetMilliseconds` is clamped to that range.
     ///   - image: the image frame; nil for none.
     /// - Returns: the result frame.
-    /// - Throws: as ``classify(_:_:patience:)``.
+    /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
         let isOfAJob = header.verb == .fetch || header.verb == .cancel
         return isOfAJob && routers.count > 1
             ? try await requestOfJob(header) : try await request(header, image: image, router: nil)
     }
 
-    /// Sends any request to one router and to no other, and waits for its answer.
+    /// Sends any request of the client protocol to one router only, and waits for its answer.
     /// - Parameters:
-    ///   - header: as of ``request(_:image:)``.
+    ///   - header: the request's header, as for ``request(_:image:)``.
     ///   - image: the image frame; nil for none.
-    ///   - router: where the router stands in ``routers``; nil: any of them.
+    ///   - router: the router's index in ``routers``; nil for any router.
     /// - Returns: the result frame.
-    /// - Throws: as ``classify(_:_:patience:)``.
+    /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func request(_ header: RequestHeader, image: [UInt8]?, router: Int?) async throws -> [UInt8] {
         var header = header
         let budgets = Limits.budgetMilliseconds
@@ -37,9 +40,10 @@ extension BifronsClient {
             answerTimeout: .milliseconds(header.budgetMilliseconds) + options.grace)
     }
 
-    /// Asks every router for a job, which is with one of them at most.
-    /// - Returns: the answer of the one that knows it, as soon as that is there; otherwise one that says why it is not known.
-    /// - Throws: ``ClientError`` if none knows it and one could not be asked: the job may be there.
+    /// Asks every router for a job, which at most one of them has.
+    /// - Returns: the answer of the router that knows the job, as soon as it arrives; if none does, an answer that says
+    ///   why.
+    /// - Throws: ``ClientError`` if no router knows the job and one could not be asked: that one may have it.
     private func requestOfJob(_ header: RequestHeader) async throws -> [UInt8] {
         try await withThrowingTaskGroup(of: (router: Int, answer: Result<JobAnswer, ClientError>).self) { group in
             for router in routers.indices {
@@ -58,7 +62,7 @@ extension BifronsClient {
             for try await (router, answer) in group {
                 switch answer {
                 case .success((let bytes, "unknown_job")): unknown = bytes
-                // The router may have the job, and cannot look now.
+                // The router may have the job, but cannot look it up now.
                 case .success((let bytes, "journal_unavailable")), .success((let bytes, "queue_full")): unsure = bytes
                 case .success((let bytes, _)):
                     group.cancelAll()
@@ -92,7 +96,7 @@ extension BifronsClient {
                     end: { continuation.resume(returning: $0) })
                 let isOpen = gate.pass { mailbox.post(.submit(call)) }
                 if !isOpen { continuation.resume(returning: .failed(.closed)) }
-                // The handler below may have run before the call was in the mailbox.
+                // The cancellation handler may have run before the call was in the mailbox.
                 if Task.isCancelled { gate.pass { mailbox.post(.cancel(number)) } }
             }
         } onCancel: {
@@ -105,7 +109,7 @@ extension BifronsClient {
         }
     }
 
-    /// What all answers have in common.
+    /// The members that all answers have in common.
     struct Outcome: Decodable {
         let status: Status
         let error: ResultDocument.Problem?

@@ -3,38 +3,45 @@ public import BifronsZeroMQ
 import Reactor
 import Synchronization
 
-/// A client of Bifrons: any number of requests in flight, to one router or to several. <doc:Classifying> shows how it is used.
+/// A client of the Bifrons service, with any number of requests in flight, to one router or several. <doc:Classifying>
+/// shows how to use it.
 ///
-/// A request goes to the connected router that has the fewest of this client's requests; one with an idempotency key to the
-/// same connected router as every other with that key, whichever client has it. If that router's connection ends, the request
-/// goes to another, or to the same when it is back: an image's verdict does not depend on how often it is asked for. A job
-/// that is fetched or cancelled may be with any router, so all are asked. Every call ends exactly once, at the latest a little
-/// after its budget.
+/// A request goes to the connected router that has the fewest requests of this client in flight. Requests with the same
+/// idempotency key go to the same connected router, from every client. If that router's connection ends, the request is
+/// sent again, to another router or to the same one after it reconnects; this is safe, because classifying an image
+/// again
+/// gives the same verdict. Any router may have a job that is fetched or cancelled, so all are asked. Every call ends
+/// exactly once, at the latest ``Options/grace`` after its budget.
 public final class BifronsClient: Sendable {
-    /// Where the routers are and how patient the client is.
+    /// The routers' endpoints, the timeouts and the keys of a client.
     public struct Options: Sendable {
         /// The routers' client endpoints: `tcp://HOST:PORT` or `ipc:///PATH`.
         public var routers: [String]
-        /// How long a request waits for a router to be connected.
+        /// The time that a request waits for a connection to a router; 3 s by default.
         public var connectTimeout: Duration = .seconds(3)
-        /// How long after its budget a request is given up: the router should have answered by then.
+        /// The time after its budget at which a request fails if it has no answer; 1 s by default. The router should
+        /// have answered
+        /// by then.
         public var grace: Duration = .seconds(1)
-        /// Bytes of the largest image that is sent: a router ends the connection of who sends more than its own limit and
-        /// `Limits.frameSlackBytes`, and that would disturb the other requests.
+        /// The most bytes of an image that the client sends. A router ends the connection of a client that exceeds the
+        /// router's own
+        /// limit plus `Limits.frameSlackBytes`, which would disturb the client's other requests.
         public var largestImage = Limits.imageBytes + Limits.frameSlackBytes
 
-        /// Encryption, and who this client is to the routers.
+        /// The client's keys for encryption and authentication; none by default.
         public var curve: Curve.Role = .none
 
         var hasKeys: Bool { if case .none = curve { false } else { true } }
 
-        /// - Parameter routers: their client endpoints, at least one; by default that of a router on this machine.
+        /// Creates options with the default timeouts and no keys.
+        /// - Parameter routers: the client endpoints of the routers, at least one; by default that of a router on this
+        ///   machine.
         public init(routers: [String] = ["tcp://127.0.0.1:5555"]) {
             self.routers = routers
         }
     }
 
-    /// The routers' endpoints, each once, in the order in which they were given.
+    /// The routers' endpoints without duplicates, in the order given.
     public var routers: [String] { options.routers }
 
     let options: Options
@@ -42,12 +49,14 @@ public final class BifronsClient: Sendable {
     let gate: Gate
     private let thread: PlatformThread
     let numbers = Atomic<UInt64>(0)
-    /// Makes the ids that requests without one of their own get.
+    /// The prefix of the ids that are generated for requests without one.
     let idPrefix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
 
     /// Opens the sockets and starts the thread that serves them. Does not wait for a connection.
-    /// - Parameter options: where the routers are.
-    /// - Throws: ``ClientError`` of the code `failed` if an endpoint is malformed or the system has no more sockets or threads.
+    /// - Parameter options: the routers' endpoints, the timeouts and the keys.
+    /// - Throws: ``ClientError`` of the code `failed` if an endpoint is malformed, or if the system has no more sockets
+    ///   or
+    ///   threads.
     public init(_ options: Options = Options()) throws(ClientError) {
         var options = options
         options.routers = options.routers.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
@@ -59,7 +68,7 @@ public final class BifronsClient: Sendable {
             thread = try PlatformThread(name: "bifrons-client") {
                 let end = loop.run()
                 gate.close()
-                // Nothing is posted from here on.
+                // The gate is closed, so nothing more is posted.
                 loop.endAll(with: end)
             }
             self.mailbox = mailbox
@@ -71,20 +80,27 @@ public final class BifronsClient: Sendable {
 
     deinit { close() }
 
-    /// Ends every call in flight with ``ClientError/Code/closed`` and closes the sockets. May be called again.
+    /// Ends every call in flight with ``ClientError/Code/closed`` and closes the sockets. It is safe to call this
+    /// again.
     public func close() {
         gate.pass { mailbox.post(.close) }
         thread.join()
     }
 
-    /// Submits an image and waits for its result, whatever the status.
+    /// Submits an image and waits for its result, whatever its status.
     /// - Parameters:
-    ///   - image: the file's bytes. Of more than ``Options/largestImage`` the result is 413 and nothing is sent.
-    ///   - options: what is asked of the image.
-    ///   - patience: how long a service that is full (status 429) is asked again, as often as it says to come again; zero: not
-    ///     at all. Each try has the whole budget, and the id of the first, by which the router knows whose turn it is.
-    /// - Returns: the result: of the last try, if the service stayed full.
-    /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled, and then the router is told.
+    ///   - image: the bytes of the file. If there are more than ``Options/largestImage``, the result is 413 and nothing
+    ///     is
+    ///     sent.
+    ///   - options: what to ask about the image, and how.
+    ///   - patience: how long to retry while the service is full (status 429), each time after the pause that the
+    ///     service asks
+    ///     for. Zero disables retries. Each try has the whole budget, and the id of the first try, by which the router
+    ///     keeps
+    ///     the job's place in line.
+    /// - Returns: the result; that of the last try if the service stayed full.
+    /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled, which also cancels the job at the
+    ///   router.
     public func classify(
         _ image: [UInt8], _ options: ClassifyOptions = ClassifyOptions(), patience: Duration = .zero
     ) async throws -> Reply {
@@ -100,7 +116,7 @@ public final class BifronsClient: Sendable {
         }
     }
 
-    /// When a full service is asked again that does not say when.
+    /// The pause, in milliseconds, before a retry if a full service does not state one.
     private static let retryMilliseconds = 100
 
     private func classify(_ image: [UInt8], _ header: RequestHeader) async throws -> Reply {
@@ -115,22 +131,22 @@ public final class BifronsClient: Sendable {
         return try reply(try await request(header, image: image))
     }
 
-    /// Asks for the result of a durable job. With several routers all are asked.
+    /// Fetches the result of a durable job. With several routers, asks all of them.
     /// - Parameters:
-    ///   - id: the job's; of several jobs with that id the latest is meant.
-    ///   - owner: on whose behalf a gateway asks; nil: on nobody's.
-    /// - Returns: the result as it was, its status included; 202 while there is none; 404 if the job is not known.
-    /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled.
+    ///   - id: the id of the job; if several jobs have it, the latest is meant.
+    ///   - owner: the owner on whose behalf a gateway asks; nil for none.
+    /// - Returns: the stored result with its own status; 202 while there is none; 404 if the job is unknown.
+    /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func fetch(_ id: String, owner: String? = nil) async throws -> Reply {
         try await ask(.fetch, id, owner)
     }
 
-    /// Ends an unfinished job, whose own request is then answered with 408. With several routers all are asked.
+    /// Cancels an unfinished job, whose own request is then answered with 408. With several routers, asks all of them.
     /// - Parameters:
-    ///   - id: the job's; of several jobs with that id the latest is meant.
-    ///   - owner: on whose behalf a gateway asks; nil: on nobody's.
+    ///   - id: the id of the job; if several jobs have it, the latest is meant.
+    ///   - owner: the owner on whose behalf a gateway asks; nil for none.
     /// - Returns: 200 if there was such a job, 404 if not.
-    /// - Throws: ``ClientError``; `CancellationError` if the task was cancelled.
+    /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func cancel(_ id: String, owner: String? = nil) async throws -> Reply {
         try await ask(.cancel, id, owner)
     }
@@ -145,15 +161,19 @@ public final class BifronsClient: Sendable {
         Reply(bytes: bytes, document: try decode(bytes) { try ResultDocument.decode(bytes) })
     }
 
-    /// What the router is doing. With several routers, the first that is connected.
-    /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError`.
+    /// Returns a router's queues, workers, rates and counters. With several routers, asks the first that is connected.
+    /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError` if
+    ///   the task
+    ///   is cancelled.
     public func status() async throws -> StatusReport {
         let bytes = try await report(.status)
         return try decode(bytes) { try StatusReport.decode(bytes) }
     }
 
-    /// What is being served. With several routers, by the first that is connected.
-    /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError`.
+    /// Returns the models and policies that a router serves. With several routers, asks the first that is connected.
+    /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError` if
+    ///   the task
+    ///   is cancelled.
     public func models() async throws -> ModelsReport {
         let bytes = try await report(.models)
         return try decode(bytes) { try ModelsReport.decode(bytes) }
@@ -161,11 +181,12 @@ public final class BifronsClient: Sendable {
 
     /// Waits for a router to answer.
     /// - Parameters:
-    ///   - timeout: how long the answer may take, connecting included.
-    ///   - connectTimeout: how long connecting may take; nil: as long as the answer.
-    /// - Returns: the time it took, connecting included.
-    /// - Throws: ``ClientError``: `noRouter` if none was connected in time, `keysRefused` if one was there, `noAnswer` if one
-    ///   was and did not answer.
+    ///   - timeout: the time for the answer, including the time to connect.
+    ///   - connectTimeout: the time to connect; nil for the same as `timeout`.
+    /// - Returns: the time until the answer, including the time to connect.
+    /// - Throws: ``ClientError``: `noRouter` if no router could be connected to in time, `keysRefused` if the keys do
+    ///   not match
+    ///   the router's, `noAnswer` if a connected router did not answer in time.
     @discardableResult
     public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()
@@ -179,7 +200,9 @@ public final class BifronsClient: Sendable {
         return MonotonicClock.now() - start
     }
 
-    /// Asks the routers themselves whether it is for want of keys that none can be used. Waits a moment.
+    /// Returns an error if a router cannot be used because only one side has keys. Asks each router for its security
+    /// mechanism,
+    /// and blocks for at most 500 ms a router.
     private func mismatch() -> ClientError? {
         for router in routers {
             guard let mechanism = Greeting.mechanism(of: router, within: .milliseconds(500)) else { continue }

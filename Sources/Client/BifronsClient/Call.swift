@@ -7,20 +7,22 @@ enum CallOutcome: Sendable {
     case failed(ClientError)
 }
 
-/// One request on its way. `end` is called exactly once, by the thread of the client.
+/// One request in flight. The client's thread calls `end` exactly once.
 struct Call: Sendable {
-    /// Unique in this client; it travels in the envelope, so that the answer finds its call whatever ids clients choose.
+    /// The call's number, unique within this client. It is sent in the envelope, so that the answer finds its call even
+    /// if job
+    /// ids are not unique.
     let number: UInt64
     let header: RequestHeader
     let image: [UInt8]?
-    /// The only router that may have the call; nil: any.
+    /// The index of the only router that may get the call; nil for any.
     let router: Int?
     let start: Instant
     let connectTimeout: Duration
     let answerTimeout: Duration
     let end: @Sendable (CallOutcome) -> Void
 
-    /// When an answer comes too late.
+    /// The time at which the call fails if there is no answer.
     var deadline: Instant { start + answerTimeout }
 }
 
@@ -30,10 +32,10 @@ enum Mail: Sendable {
     case close
 }
 
-/// The calls in flight: where each is and when it has to go on. No clock and no socket in it.
+/// The calls in flight: the place and the deadlines of each. It has no clock and no socket.
 struct CallLedger {
     enum Place: Equatable {
-        /// No router would take it since then.
+        /// Not sent: no router has accepted the call since then.
         case waiting(since: Instant)
         case sent(router: Int)
     }
@@ -44,13 +46,15 @@ struct CallLedger {
     }
 
     private var entries: [UInt64: Entry] = [:]
-    /// Numbers of waiting calls that any router may have, the oldest first. Those that have ended meanwhile are skipped.
+    /// The numbers of waiting calls that any router may get, oldest first. Those of ended calls are skipped.
     private var queue: [UInt64] = []
-    /// The same of calls that only one router may have, for each router: they hold nobody up while it is away.
+    /// For each router, the numbers of waiting calls that only this router may get. They are separate so that they do
+    /// not block
+    /// other calls while the router is disconnected.
     private var ownQueues: [[UInt64]]
-    /// Calls sent to each router and not answered.
+    /// The number of unanswered calls at each router.
     private(set) var inFlight: [Int]
-    /// No call is due earlier; one may be due later, which then costs one idle look.
+    /// The earliest time at which a call can be due. It may be too early, which costs one wake-up.
     private(set) var nextDue: Instant?
 
     init(routers: Int) {
@@ -58,10 +62,10 @@ struct CallLedger {
         ownQueues = Array(repeating: [], count: routers)
     }
 
-    /// Whether a call waits that the router may have.
+    /// Whether a call is waiting that the router may get.
     func hasWaiting(for router: Int) -> Bool { !queue.isEmpty || !ownQueues[router].isEmpty }
 
-    /// Whether a job of the same id, which need not be unique, and the same owner is in flight.
+    /// Whether a job of the same id and owner is in flight. Ids need not be unique.
     func hasJob(like header: RequestHeader) -> Bool {
         entries.values.contains {
             let other = $0.call.header
@@ -79,8 +83,9 @@ struct CallLedger {
         call.router.map { \.ownQueues[$0] } ?? \.queue
     }
 
-    /// Offers every waiting call to `send`, which answers with the router that took it; of those that any router may have,
-    /// and of each router's own, stops at the first that was not taken.
+    /// Offers every waiting call to `send`, which returns the index of the router that accepted it, or nil. Stops at
+    /// the first
+    /// call that is not accepted, in the common queue and in each router's own.
     mutating func dispatch<Failure: Error>(
         _ send: (Call, _ inFlight: [Int]) throws(Failure) -> Int?
     ) throws(Failure) {
@@ -104,15 +109,16 @@ struct CallLedger {
         }
     }
 
-    /// Takes a call out: it has its answer, or is not wanted any more.
+    /// Removes a call that is answered or cancelled.
+    /// - Returns: the call and its place; nil if it has already ended.
     mutating func remove(_ number: UInt64) -> (call: Call, place: Place)? {
         guard let entry = entries.removeValue(forKey: number) else { return nil }
         if case .sent(let router) = entry.place { inFlight[router] -= 1 }
-        // The number itself stays in the queue until the next dispatch comes by.
+        // The number stays in the queue until the next dispatch.
         return (entry.call, entry.place)
     }
 
-    /// A router's connection has ended: what it had waits again, in the order of submission.
+    /// Requeues the calls that were sent to a router, in the order of submission, because its connection has ended.
     mutating func lose(router: Int, at now: Instant) {
         let lost = entries.filter { $0.value.place == .sent(router: router) }.keys.sorted()
         for number in lost {
@@ -124,7 +130,7 @@ struct CallLedger {
         ownQueues[router].insert(contentsOf: lost.filter { entries[$0]!.call.router != nil }, at: 0)
     }
 
-    /// Takes out the calls whose time is over.
+    /// Removes and returns the calls that are due.
     mutating func expired(at now: Instant) -> [(call: Call, place: Place)] {
         guard let nextDue, nextDue <= now else { return [] }
         let numbers = entries.filter { due($0.value) <= now }.keys.sorted()

@@ -1,67 +1,72 @@
 public import BifronsWire
 
-/// What is asked of an image, and how: the fields that the header of a `classify` request can carry, defaults filled in.
+/// What to ask about an image, and how: the fields of the header of a `classify` request, with their defaults.
 ///
-/// A value that every router would refuse cannot be made: the initialiser throws the error that a router would answer with.
-/// Whether there is a model or a policy of a name only the router knows.
+/// Values that every router would refuse cannot be created: the initialiser throws the error with which a router would
+/// answer. Only the router knows whether a model or policy of a name exists.
 public struct ClassifyOptions: Equatable, Sendable {
-    /// Whether a job outlives the connection that it came by, and what its submission is answered with.
+    /// Whether a job survives the end of its connection, and what answers its submission.
     public enum Durability: Equatable, Sendable {
-        /// The router keeps the job in its memory, and cancels it when the connection ends.
+        /// The router keeps the job in memory, and cancels it when the connection ends.
         case volatile
-        /// The router writes the job to its journal before it begins, and computes it even if it is started again meanwhile.
-        /// The call waits for the result, which ``BifronsClient/fetch(_:owner:)`` finds too.
+        /// The router writes the job to its journal before it starts, and completes it even after a restart. The call
+        /// waits for the
+        /// result, which ``BifronsClient/fetch(_:owner:)`` returns as well.
         case durable
-        /// As ``durable``, and the call ends with status 202 as soon as the job is journalled: the result is to be fetched.
+        /// Like ``durable``, but the call ends with status 202 as soon as the job is journalled. Fetch the result
+        /// later.
         case detached
     }
 
-    /// The request's header. Its verb is `classify`, and a router can read it.
+    /// The request's header. Its verb is `classify`, and its values are valid.
     let header: RequestHeader
 
-    /// The job's name, echoed in the result; nil: one is made.
+    /// The job's id, echoed in the result; nil to generate one.
     public var id: String? { header.id }
-    /// The models asked for; nil: all of the ensemble.
+    /// The names of the models to ask; nil for the whole ensemble.
     public var models: [String]? { header.models }
-    /// Whether a missing model spoils the result.
+    /// Whether every model must give a score, or one is enough.
     public var requirement: RequestHeader.Requirement { header.requirement }
-    /// The name of the policy that decides on the action.
+    /// The name of the policy that selects the action.
     public var policy: String { header.policy }
-    /// Whether the result has each model's heat map of each face.
+    /// Whether the result contains each model's heat map of each face.
     public var explain: Bool { header.explain }
-    /// The time for everything, from the call to the answer, in whole milliseconds.
+    /// The time from the call to the answer, in whole milliseconds.
     public var budget: Duration { .milliseconds(header.budgetMilliseconds) }
-    /// From 0 to 9; the highest goes first.
+    /// The priority, from 0 to 9; the highest goes first.
     public var priority: Int { header.priority }
-    /// Jobs with the same key are computed once; nil: this one has none.
+    /// The idempotency key: jobs with the same key are computed once. Nil for none.
     public var idempotencyKey: String? { header.idempotencyKey }
-    /// Whether the job outlives its connection.
+    /// Whether the job survives the end of its connection.
     public var durability: Durability { header.durable ? header.wait ? .durable : .detached : .volatile }
-    /// On whose behalf a gateway asks; nil: on nobody's.
+    /// The owner on whose behalf a gateway asks; nil for none.
     public var owner: String? { header.owner }
-    /// The JSON text that the result echoes; nil: none.
+    /// The JSON text that the result echoes; nil for none.
     public var metadata: String? { header.metadata.map { String(decoding: $0, as: UTF8.self) } }
 
-    /// All of the ensemble's models, the policy `default`, a budget of 5 s.
+    /// Creates the default options: the whole ensemble, the policy `default`, a budget of 5 s, priority 4.
     public init() {
         header = RequestHeader(verb: .classify)
     }
 
+    /// Creates options.
     /// - Parameters:
-    ///   - id: the job's name, of 1 to 128 bytes in UTF-8. It need not be unique, but fetching and cancelling find the latest
-    ///     job of a name. Nil: one is made that is unique.
-    ///   - models: the names of the models to ask, 1 to 16 of them; nil: all of the ensemble.
-    ///   - requirement: whether one model's score is enough (status 206), or a missing one spoils the result.
-    ///   - policy: the name of the policy that turns the probability into an action.
-    ///   - explain: whether the result is to have each model's heat map of each face.
-    ///   - budget: the time for everything, from the call to the answer: 1 ms to 600 s. A fraction of a millisecond counts as
-    ///     a whole one.
+    ///   - id: the job's id, of 1 to 128 bytes in UTF-8. It need not be unique, but fetching and cancelling find the
+    ///     latest job
+    ///     of an id. Nil to generate a unique one.
+    ///   - models: the names of the models to ask, 1 to 16 of them; nil for the whole ensemble.
+    ///   - requirement: whether one model's score is enough (status 206), or every model must give one.
+    ///   - policy: the name of the policy that selects an action by the probability.
+    ///   - explain: whether the result contains each model's heat map of each face.
+    ///   - budget: the time from the call to the answer: 1 ms to 600 s. A fraction of a millisecond is rounded up.
     ///   - priority: from 0 to 9; the highest goes first.
-    ///   - idempotencyKey: of 1 to 128 bytes in UTF-8: jobs with the same key are computed once. Nil: none.
-    ///   - durability: whether the job outlives its connection, for which the router must keep a journal.
-    ///   - owner: of 1 to 128 bytes in UTF-8: on whose behalf a gateway asks; routers refuse it from anybody else.
-    ///   - metadata: the text of one JSON object, from brace to brace, of at most 4096 bytes: the result echoes it.
-    /// - Throws: the error that a router would answer with, whose message names the field and its range.
+    ///   - idempotencyKey: of 1 to 128 bytes in UTF-8: jobs with the same key are computed once. Nil for none.
+    ///   - durability: whether the job survives the end of its connection, for which the router needs a journal.
+    ///   - owner: of 1 to 128 bytes in UTF-8: the owner on whose behalf a gateway asks. Routers refuse it from other
+    ///     clients.
+    ///   - metadata: the text of one JSON object, without surrounding white space, of at most 4096 bytes: the result
+    ///     echoes it.
+    /// - Throws: the error with which a router would answer; its message names the field and its range.
     public init(
         id: String? = nil, models: [String]? = nil, requirement: RequestHeader.Requirement = .any,
         policy: String = Limits.defaultPolicy, explain: Bool = false,
@@ -85,14 +90,14 @@ public struct ClassifyOptions: Equatable, Sendable {
         } catch {
             throw error.error
         }
-        // The text goes into the header as it is: what is more than one object would be further fields.
+        // The text is copied into the header, where anything after the object would become further fields.
         guard read.metadata == header.metadata else {
             throw WireError(.badRequest, code: "malformed_header", "the field 'metadata' must be an object")
         }
         self.header = header
     }
 
-    /// Whole milliseconds, rounded up; a time beyond every budget stays beyond.
+    /// Returns whole milliseconds, rounded up; a time outside the range of budgets stays outside.
     private static func milliseconds(_ budget: Duration) -> Int {
         let (seconds, attoseconds) = budget.components
         let longest = Int64(Limits.budgetMilliseconds.upperBound) + 1

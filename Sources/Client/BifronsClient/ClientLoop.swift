@@ -2,9 +2,9 @@ import BifronsWire
 import BifronsZeroMQ
 import Reactor
 
-/// What the client's thread does: it alone touches the sockets.
+/// The loop of the client's thread, the only one that uses the sockets.
 ///
-/// One DEALER a router, so that it is known which calls a lost connection takes with it.
+/// Each router has its own DEALER socket, so that the loop knows which calls a lost connection affects.
 final class ClientLoop {
     private let options: BifronsClient.Options
     private let mailbox: Mailbox<Mail>
@@ -20,11 +20,13 @@ final class ClientLoop {
         let monitor: Monitor
         var socketIndex = 0
         var monitorIndex = 0
-        /// Whether a connection stands.
+        /// Whether the socket is connected.
         var isReady = false
-        /// When to connect again, after a connection that stood has ended or one was refused for good.
+        /// When to connect again, after a connection has ended or a handshake was refused permanently; nil if libzmq
+        /// reconnects by
+        /// itself.
         var connectAt: Instant?
-        /// Why the last handshake failed; nil if it did not, or if nobody listens any more.
+        /// Why the last handshake failed; nil if it succeeded, or if nobody listens any more.
         private(set) var failure: HandshakeFailure?
 
         init(_ endpoint: String, _ context: Context, _ curve: Curve.Role) throws(ZeroMQError) {
@@ -42,29 +44,30 @@ final class ClientLoop {
             try socket.connect(endpoint)
         }
 
-        /// Takes note of the connections that came and went.
-        /// - Returns: whether one that stood has ended.
+        /// Reads the monitor's events and updates the state of the connection.
+        /// - Returns: whether an established connection has ended.
         func follow() throws(ZeroMQError) -> Bool {
             var hasEnded = false
             while let event = try monitor.receive() {
                 hasEnded = hasEnded || isReady && event.kind == .disconnected
                 isReady = event.kind == .handshakeSucceeded
                 if isReady || event.kind == .closed { failure = nil }
-                // What says less than is known already is passed over.
+                // An event that says less than the known failure is ignored.
                 if let new = HandshakeFailure(event), failure.map({ new.weight > $0.weight }) ?? true { failure = new }
             }
             return hasEnded
         }
 
-        /// Throws away what is queued for the router: it would be delivered to its successor, besides the calls that are then
-        /// sent again.
+        /// Disconnects, which discards the messages that are queued for the router. A new connection would deliver them
+        /// in addition
+        /// to the calls that are then sent again.
         func disconnect(until instant: Instant) throws(ZeroMQError) {
             try socket.disconnect(endpoint)
             isReady = false
             connectAt = instant
         }
 
-        /// Dials again after a refusal of which libzmq thinks that another try would not help: a router may get other keys.
+        /// Schedules a new connection after a refusal that libzmq does not retry: the router may get other keys.
         func dialAgain(at instant: Instant) throws(ZeroMQError) {
             guard failure?.isFinalForZeroMQ == true, connectAt == nil else { return }
             try disconnect(until: instant)
@@ -77,13 +80,13 @@ final class ClientLoop {
         }
     }
 
-    /// From a refusal until the next try.
+    /// The pause between a refusal and the next attempt.
     private static let refusalPause = Duration.seconds(1)
 
-    /// From the end of a connection until the next is tried: what libzmq would wait.
+    /// The pause between the end of a connection and the next attempt: the same as libzmq's.
     private static let reconnectPause = SocketOptions().reconnectMinimum
 
-    /// Frames of an answer: our envelope of number and delimiter, magic, result.
+    /// The frames of an answer: our envelope of call number and delimiter, magic, result.
     private static let answerFrames = 4
 
     init(_ options: BifronsClient.Options, mailbox: Mailbox<Mail>) throws {
@@ -100,7 +103,7 @@ final class ClientLoop {
     }
 
     /// Serves calls until the client is closed or ZeroMQ fails.
-    /// - Returns: what the calls that are left are to be told.
+    /// - Returns: the error with which the remaining calls must end.
     func run() -> ClientError {
         do {
             while true {
@@ -132,25 +135,26 @@ final class ClientLoop {
         }
     }
 
-    /// Ends what is in flight or still in the mailbox.
+    /// Ends all calls that are in flight or still in the mailbox.
     func endAll(with error: ClientError) {
         for call in ledger.removeAll() { call.end(.failed(error)) }
         for case .submit(let call) in mailbox.drain() { call.end(.failed(error)) }
     }
 
-    /// Learns whether the connection to a router stands.
+    /// Updates whether a router is connected, and requeues its calls if its connection has ended.
     private func follow(_ router: Connection, _ index: Int) throws(ZeroMQError) {
         guard try router.follow() else {
             return try router.dialAgain(at: MonotonicClock.now() + Self.refusalPause)
         }
-        // Answers first: one that came before the connection ended is not asked for again.
+        // Answers that arrived before the connection ended are received first, so that their calls are not sent again.
         try receive(from: router)
         let now = MonotonicClock.now()
         ledger.lose(router: index, at: now)
         try router.disconnect(until: now + Self.reconnectPause)
     }
 
-    /// Gives a call to the first router, of those that may have it, that takes it.
+    /// Sends a call to the first of its candidate routers that accepts it.
+    /// - Returns: the router's index; nil if no router accepts the call now.
     private func send(_ call: Call, _ inFlight: [Int]) throws(ZeroMQError) -> Int? {
         var header = call.header
         let spent = Int((MonotonicClock.now() - call.start).milliseconds)
@@ -162,17 +166,17 @@ final class ClientLoop {
         return nil
     }
 
-    /// The connected routers that may have a call, the one that should have it first.
+    /// Returns the connected routers that may get a call, the preferred one first.
     private func candidates(for call: Call, _ inFlight: [Int]) -> [Int] {
         let ready = routers.indices.filter { routers[$0].isReady }
         if let router = call.router { return ready.filter { $0 == router } }
         if let key = call.header.idempotencyKey {
-            // A router knows its own keys only.
+            // A router knows only the idempotency keys that it has received itself.
             let weights = routers.map { Rendezvous.weight(of: $0.endpoint, for: key) }
             return ready.sorted { weights[$0] > weights[$1] }
         }
         switch call.header.verb {
-        // What one router says, and then another, would be numbers that jump: always the first that is there.
+        // Reports of changing routers would show jumping numbers, so always ask the first that is connected.
         case .status, .models: return ready
         default: return ready.sorted { inFlight[$0] < inFlight[$1] }
         }
@@ -189,7 +193,7 @@ final class ClientLoop {
 
     private func receive(from router: Connection) throws(ZeroMQError) {
         while try router.socket.receive(into: message, maxFrames: Self.answerFrames) {
-            // What is not an answer of ours is dropped, and so is the second answer to a call that was sent twice.
+            // Other messages are dropped, and so is the second answer to a call that was sent twice.
             guard message.count == Self.answerFrames, message.droppedFrames == 0,
                 message.byteCount(at: 0) == MemoryLayout<UInt64>.size, message.byteCount(at: 1) == 0
             else { continue }
@@ -202,9 +206,10 @@ final class ClientLoop {
         guard let (call, place) = ledger.remove(number) else { return }
         call.end(.cancelled)
         guard case .sent(let router) = place, call.header.verb == .classify else { return }
-        // The router would take the latest of that id, which is not the one that is not wanted any more.
+        // The router would cancel the latest job of this id, which is another one.
         guard !ledger.hasJob(like: call.header) else { return }
-        // The answer to this, and the job's own, find no call and are dropped; so it need not be sent for certain either.
+        // The answers to this and to the job itself match no call and are dropped. So this need not be delivered
+        // reliably.
         var header = RequestHeader(verb: .cancel, id: call.header.id)
         header.owner = call.header.owner
         fill(number: number, header, image: nil)
@@ -238,7 +243,7 @@ final class ClientLoop {
         }
     }
 
-    /// What the first router said that refused the client, of those that may have the call.
+    /// Returns the error of the first router that refused the client, among those that may get the call.
     private func refusal(of call: Call) -> ClientError? {
         let asked = call.router.map { [routers[$0]] } ?? routers
         return asked.lazy.compactMap { [options] in $0.failure?.error(at: $0.endpoint, hasKeys: options.hasKeys) }.first

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Lets callers through until it is closed. Who passes is done before `close()` returns.
+/// Runs callers' actions until it is closed. Every action that has passed is complete when `close()` returns.
 final class Gate: Sendable {
     private let isOpen = Mutex(true)
 

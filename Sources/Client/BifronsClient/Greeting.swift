@@ -2,17 +2,20 @@ import BifronsWire
 import Glibc
 import Reactor
 
-/// How a ZMTP peer greets: which mechanism it speaks, NULL or CURVE.
+/// Finds out which security mechanism a ZMTP peer uses, NULL or CURVE.
 ///
-/// libzmq's monitor tells it only sometimes: a peer whose mechanism is another ends the connection, often before it has said its
-/// own. So this sends no more than the beginning of a greeting, on a connection of its own, and then the peer says all of its.
+/// libzmq's monitor reports this only sometimes: a peer of another mechanism ends the connection, often before it has
+/// sent
+/// its own mechanism. So this sends only the beginning of a greeting, on a separate connection, and the peer then sends
+/// its
+/// whole greeting.
 enum Greeting {
-    /// A signature (RFC 23) and the major version.
+    /// The signature and the major version (RFC 23).
     private static let beginning: [UInt8] = [0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 3]
-    /// Where the mechanism's name stands, filled up with zeros.
+    /// The position of the mechanism's name, which is padded with zeros.
     private static let mechanism = 12..<32
 
-    /// The name of the mechanism, or nil if nobody answers so within the time. Waits.
+    /// Returns the name of the mechanism, or nil if no ZMTP peer answers in time. Blocks for at most that time.
     static func mechanism(of endpoint: String, within time: Duration) -> String? {
         let end = MonotonicClock.now() + time
         guard let descriptor = connect(to: endpoint, until: end) else { return nil }

@@ -1,20 +1,20 @@
 import BifronsZeroMQ
 
-/// Why a handshake with a router failed, as far as the monitor tells.
+/// Why a handshake with a router failed, as far as the monitor reports it.
 enum HandshakeFailure: Equatable {
-    /// The one side encrypts and the other does not.
+    /// One side uses encryption, and the other does not.
     case mechanism
-    /// What listens there does not speak ZMTP.
+    /// The peer does not speak ZMTP.
     case protocolError
-    /// The router ended the connection without a word. To a client with keys it does that if it does not know them.
+    /// The router ended the connection without an error message, as it does if it does not know the client's key.
     case ended
-    /// The connection was made, and nothing has come of it yet.
+    /// The connection is established, but the handshake has not finished.
     case unfinished
 
     /// `ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH`.
     private static let mechanismMismatch: Int32 = 0x1100_0002
 
-    /// Nil if the event is no failure of a handshake.
+    /// Creates the failure that a monitor event reports; nil if it reports none.
     init?(_ event: MonitorEvent) {
         switch event.kind {
         case .handshakeFailedProtocol where event.value == Self.mechanismMismatch: self = .mechanism
@@ -25,13 +25,13 @@ enum HandshakeFailure: Equatable {
         }
     }
 
-    /// What would fail with a router that greets with this mechanism; nil if nothing would for want of keys on one side.
+    /// Creates the failure that a router of this mechanism would cause; nil if both sides or neither have keys.
     init?(mechanism: String, hasKeys: Bool) {
         guard (mechanism == "NULL" && hasKeys) || (mechanism == "CURVE" && !hasKeys) else { return nil }
         self = .mechanism
     }
 
-    /// How much it says.
+    /// How much the failure explains; a higher one replaces a lower one.
     var weight: Int {
         switch self {
         case .unfinished: 0
@@ -44,11 +44,13 @@ enum HandshakeFailure: Equatable {
         "router.public must be that router's, and its list 'allowed' must have this client's public key as a client's or an "
         + "operator's"
 
-    /// Whether libzmq does not dial again by itself.
+    /// Whether libzmq does not reconnect by itself after this failure.
     var isFinalForZeroMQ: Bool { self == .mechanism || self == .protocolError }
 
-    /// What a call is told that waited for this router; nil if nothing is known that would help.
-    /// - Parameter hasKeys: whether the client has keys.
+    /// Returns the error for a call that has waited for this router; nil if the failure explains nothing.
+    /// - Parameters:
+    ///   - endpoint: the router's endpoint.
+    ///   - hasKeys: whether the client has keys.
     func error(at endpoint: String, hasKeys: Bool) -> ClientError? {
         switch self {
         case .mechanism where hasKeys:
