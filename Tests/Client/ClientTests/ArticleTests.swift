@@ -3,8 +3,9 @@ import BifronsWire
 import BifronsZeroMQ
 import Testing
 
-/// The code of the library's articles (`BifronsClient.docc`), as it stands there, against a router whose answers are scripted.
-/// `scripts/check` compares the two.
+/// Runs the code of the library's articles (`BifronsClient.docc`) against a router with scripted answers.
+/// `scripts/check`
+/// compares this code with the articles.
 @Suite(.timeLimit(.minutes(5))) struct ArticleTests {
     private static let verdict = #"""
         {"status": 200, "verdict": {"label": "real", "ai_probability": 0.1, "action": "allow", "policy": "default"}}

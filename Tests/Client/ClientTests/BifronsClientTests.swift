@@ -102,7 +102,7 @@ import Testing
         let next = try ScriptedRouter(endpoint, context)
         for _ in tasks {
             let request = try #require(try await next.receive())
-            #expect(!request.header.contains(#""budget_ms":9000"#))  // what has passed is not given again
+            #expect(!request.header.contains(#""budget_ms":9000"#))  // the time that has passed is subtracted
             try next.answer(request, #"{"status": 200, "attempts": \#(try #require(request.image)[0])}"#)
         }
         for (index, task) in tasks.enumerated() { #expect(try await task.value.document.attempts == index) }
@@ -145,7 +145,7 @@ import Testing
         let other = folder.endpoint("other")
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
         let client = try client([endpoint, other])
-        // A router is connected when it got something, and keeps what it got until both have.
+        // A router that has received a request is connected. It holds the request until both have received one.
         var first: [ScriptedRouter.Request?] = [nil, nil]
         var pending: [Task<Reply, any Error>] = []
         while first.contains(where: { $0 == nil }) {
@@ -181,7 +181,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await task.value }
         let cancel = try #require(try await router.receive())
         #expect(cancel.header == #"{"verb":"cancel","id":"job"}"#)
-        // On behalf of whom the job was.
+        // The cancellation names the owner of the job.
         let owned = try ClassifyOptions(id: "job", owner: "ann")
         let another = Task { try await client.classify([1], owned) }
         _ = try #require(try await router.receive())
@@ -189,7 +189,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await another.value }
         let second = try #require(try await router.receive())
         #expect(second.header == #"{"verb":"cancel","id":"job","owner":"ann"}"#)
-        // Late answers find nobody.
+        // Late answers are dropped.
         try router.answer(request, #"{"status": 408}"#)
         try router.answer(cancel, #"{"status": 200}"#)
         let next = Task { try await client.classify([2]) }
@@ -197,7 +197,7 @@ import Testing
         #expect(try await next.value.document.status == .ok)
     }
 
-    /// A router would take the latest job of an id, which is somebody else's then.
+    /// A router would cancel the latest job of an id, which may be another one.
     @Test func cancelledTaskDoesNotCancelAnotherJobOfItsID() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
@@ -224,7 +224,7 @@ import Testing
         let id = try #require(try RequestHeader.decode(Array(first.header.utf8)).id)
         let full = #"{"id": "\#(id)", "status": 429, "retry_after_ms": 1}"#
         try router.answer(first, full)
-        // The patience is spent after the second try.
+        // The patience is used up after the second try.
         let second = try #require(try await router.receive())
         #expect(try RequestHeader.decode(Array(second.header.utf8)).id == id)
         try router.answer(second, full)
@@ -263,7 +263,7 @@ import Testing
         #expect(try await task.value == Array(Self.unknownJob.utf8))
     }
 
-    /// A stored result may have any status, but a router that cannot look has not said 404.
+    /// A stored result may have any status. But a router that cannot look up a job has not answered 404.
     @Test func routerThatCannotLookIsNotOneThatDoesNotKnow() async throws {
         let other = folder.endpoint("other")
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
@@ -289,7 +289,7 @@ import Testing
         #expect(
             error?.description
                 == "the job 'j' may be with a router that did not answer: \(away); no other knows it")
-        // And who is away keeps nobody from an answer.
+        // A router that is disconnected delays no answer of another.
         let known = Task { try await client.request(RequestHeader(verb: .fetch, id: "k"), image: nil) }
         try router.answer(try #require(try await router.receive()), #"{"status": 200}"#)
         #expect(try await known.value == Array(#"{"status": 200}"#.utf8))
@@ -300,7 +300,7 @@ import Testing
         let endpoints = [endpoint, other]
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
         let clients = [try client([endpoint, other]), try client([other, endpoint])]
-        // Both are connected when both have answered.
+        // Both clients are connected when both have an answer.
         for client in clients {
             let task = Task { try await client.request(RequestHeader(verb: .fetch, id: "j"), image: nil) }
             for router in routers { try router.answer(try #require(try await router.receive()), Self.unknownJob) }

@@ -95,7 +95,7 @@ import Testing
         #expect(ledger.inFlight == [0, 2])
         #expect(ledger.hasWaiting(for: 0))
         #expect(!ledger.hasWaiting(for: 1))
-        // What one router had and only it may have waits for it.
+        // A call that only one router may get waits for that router.
         ledger.lose(router: 1, at: at(10))
         var offered: [UInt64] = []
         ledger.dispatch { call, _ in
@@ -113,7 +113,7 @@ import Testing
         #expect(ledger.remove(1) != nil)
         let header = RequestHeader(verb: .cancel, id: "a")
         #expect(ledger.hasJob(like: header))
-        // That another owner's job has the same id does not matter.
+        // A job of the same id and another owner does not count.
         var other = header
         other.owner = "ann"
         #expect(!ledger.hasJob(like: other))

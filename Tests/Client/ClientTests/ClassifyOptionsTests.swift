@@ -66,7 +66,7 @@ import Testing
         #expect(try ClassifyOptions(budget: .seconds(600)).budget == .seconds(600))
     }
 
-    /// The text goes into the header as it is, and must not bring fields of its own.
+    /// The text is copied into the header, and must not add fields of its own.
     @Test(arguments: ["", "[]", "{", "7", #"{},"verb":"ping""#, #"{},"metadata":{}"#, "{} {}", " {}"])
     func metadataIsOneObject(_ text: String) {
         #expect(refusal { try ClassifyOptions(metadata: text) } != nil)

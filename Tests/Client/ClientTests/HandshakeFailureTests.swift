@@ -4,7 +4,7 @@ import Testing
 
 @testable import BifronsClient
 
-/// What a client says whose keys do not fit the router's.
+/// The errors of a client whose keys do not match the router's.
 @Suite(.timeLimit(.minutes(5))) struct HandshakeFailureTests {
     private let folder: TemporaryFolder
     private let context: Context

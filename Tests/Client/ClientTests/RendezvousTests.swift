@@ -12,7 +12,8 @@ import Testing
 
     @Test func keysAreSpreadOverTheRouters() {
         let counts = Dictionary(grouping: keys) { owner($0, routers) }.mapValues(\.count)
-        // Of 4000 keys a router has 1000, give or take 27: eight times that is no accident.
+        // Each router gets 1000 of 4000 keys, with a standard deviation of 27. A difference of eight deviations is not
+        // chance.
         for router in routers { #expect((780...1220).contains(counts[router] ?? 0)) }
     }
 

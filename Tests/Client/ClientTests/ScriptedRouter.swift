@@ -3,7 +3,7 @@ import FoundationEssentials
 import Reactor
 import Testing
 
-/// A folder for ipc endpoints that goes with the object.
+/// A folder for ipc endpoints that is removed with this object.
 final class TemporaryFolder: Sendable {
     let path = "/tmp/bifrons-\(UUID().uuidString.prefix(8))"
 
@@ -16,8 +16,8 @@ final class TemporaryFolder: Sendable {
     func endpoint(_ name: String) -> String { "ipc://\(path)/\(name)" }
 }
 
-/// A ROUTER socket whose answers the test gives by hand.
-// @unchecked: a test makes one call at a time and awaits it.
+/// A ROUTER socket whose requests the test receives and answers one by one.
+// @unchecked: a test makes one call at a time and awaits it, so calls do not overlap.
 final class ScriptedRouter: @unchecked Sendable {
     struct Request: Sendable {
         let envelope: [[UInt8]]
@@ -28,7 +28,8 @@ final class ScriptedRouter: @unchecked Sendable {
     private let socket: Socket
     private let message = Message()
 
-    /// - Parameter holding: how many requests it takes that nobody asks it for.
+    /// Binds the socket.
+    /// - Parameter holding: the high-water mark: the number of requests that the socket queues for the test.
     init(_ endpoint: String, _ context: Context, holding: Int = 1000, curve: Curve.Role = .none) throws {
         var options = SocketOptions()
         options.curve = curve
@@ -37,12 +38,12 @@ final class ScriptedRouter: @unchecked Sendable {
         try socket.bind(endpoint)
     }
 
-    /// Where it listens.
+    /// The endpoint at which the socket listens.
     var endpoint: String { socket.lastEndpoint }
 
-    /// The next request; nil if none comes within `milliseconds`.
+    /// Returns the next request; nil if none arrives within `milliseconds`.
     func receive(milliseconds: Int = 20_000) async throws -> Request? {
-        // Not on a thread of the tasks' pool: the machine may have only two, and the client's calls need them.
+        // Waits on a separate thread: the pool of tasks may have only two, which the client's calls need.
         let isThere = try await withCheckedThrowingContinuation { continuation in
             do {
                 _ = try PlatformThread(name: "scripted router") {

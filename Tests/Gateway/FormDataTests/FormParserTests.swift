@@ -14,7 +14,7 @@ import Testing
         try #require(try FormParser(contentType: contentType))
     }
 
-    /// All events of a body that comes in pieces of a size, contents joined.
+    /// Returns all events of a body that is fed in pieces of a size, with adjacent contents joined.
     private func events(_ body: [UInt8], piece: Int) throws -> [Event] {
         var parser = try parser()
         var events: [Event] = []
@@ -59,7 +59,7 @@ import Testing
         #expect(try heading(Array("Content-Disposition: \(disposition)".utf8)) == .init(name: name, fileName: fileName))
     }
 
-    /// What the parser makes of the heading of a form's only part.
+    /// Returns what the parser reads from the header of a form's only part.
     private func heading(_ bytes: [UInt8]) throws -> FormParser.Heading? {
         let body = Array("--x\r\n".utf8) + bytes + Array("\r\n\r\n\r\n--x--".utf8)
         let events = try events(body, piece: body.count)
@@ -67,14 +67,15 @@ import Testing
         return heading
     }
 
-    /// RFC 8187, as RFC 6266 has it for downloads and many clients for forms.
+    /// RFC 8187, which RFC 6266 uses for downloads and many clients use for forms.
     @Test(arguments: [
         ("filename*=utf-8''%D1%82.jpg", "т.jpg"), ("filename*=UTF-8'en'a%20b.jpg", "a b.jpg"),
         ("filename*=iso-8859-1''caf%E9.jpg", "café.jpg"), ("filename*=\"UTF-8''%C3%A9\"", "é"),
         ("filename=plain.jpg; filename*=utf-8''star.jpg", "star.jpg"),
         ("filename*=utf-8''star.jpg; filename=plain.jpg", "star.jpg"), ("FILENAME*=utf-8''a", "a"),
         ("filename*=utf-8''", ""),
-        // The plain one stands in for one that cannot be read; alone that is a name all the same.
+        // The plain parameter replaces an extended one that cannot be decoded; without a plain one, its raw text is the
+        // name.
         ("filename*=utf-8''%ZZ; filename=plain.jpg", "plain.jpg"), ("filename*=utf-8''%C3; filename=p", "p"),
         ("filename*=koi8-r''%D4; filename=p", "p"), ("filename*=utf-8''%Z", "utf-8''%Z"), ("filename*=a.jpg", "a.jpg"),
         ("filename*=utf-8''%4", "utf-8''%4"), ("filename*=", ""), ("filename*0=\"a\"; filename*1=\"b\"", "a"),
@@ -87,7 +88,7 @@ import Testing
         }
     }
 
-    /// Whatever the bytes of a file's name, the file is read.
+    /// A file is read whatever the bytes of its name are.
     @Test(
         arguments: [
             ([0x63, 0x61, 0x66, 0xE9], "café"), ([0xC3, 0xA9], "é"), ([0xCC, 0x81, 0x61], "\u{301}a"),

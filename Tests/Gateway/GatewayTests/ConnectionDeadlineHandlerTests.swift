@@ -19,7 +19,7 @@ import Testing
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/none")).wait()
     }
 
-    /// An open channel and its pipeline hold each other.
+    /// An open channel and its pipeline retain each other.
     deinit {
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }
@@ -115,7 +115,7 @@ import Testing
 
     // MARK: Requests that cannot be read
 
-    /// What the server behind the guard says when it gets to an error.
+    /// Writes what the server writes when it reaches an error.
     private func answerMalformed() throws {
         #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
         let head = HTTPResponse(status: .badRequest, headerFields: [.connection: "close", .contentLength: "0"])
@@ -145,7 +145,7 @@ import Testing
         try receive(head())
         try receive(.end(nil))
         fail(.invalidMethod)
-        // The parser says so twice if it is the version.
+        // The parser reports an invalid version twice.
         fail(.invalidVersion)
         #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
         try answer()
@@ -169,7 +169,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    // MARK: Clients that go
+    // MARK: Clients that disconnect
 
     private final class Flag: Sendable {
         private let value = Atomic(false)
@@ -179,7 +179,7 @@ import Testing
         func set() { value.store(true, ordering: .relaxed) }
     }
 
-    /// A whole request, whose client's departure sets the flag.
+    /// Receives a whole request, and sets the returned flag when its client disconnects.
     private func watchedRequest() throws -> Flag {
         let flag = Flag()
         try receive(head())

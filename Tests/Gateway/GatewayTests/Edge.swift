@@ -13,7 +13,7 @@ import Testing
 
 @testable import Gateway
 
-/// The gateway in this process. What a router would answer is the test's own.
+/// A gateway in the test's process. The test scripts the routers' answers.
 final class Edge: ListeningGateway {
     struct Answer {
         let status: Int
@@ -27,9 +27,10 @@ final class Edge: ListeningGateway {
     private let responder: RouterResponder<GatewayContext>
     private let log: InMemoryLogHandler
 
+    /// Creates a gateway.
     /// - Parameters:
-    ///   - settings: as of the environment.
-    ///   - answer: the router's.
+    ///   - settings: environment variables.
+    ///   - answer: makes the router's answer to a request.
     init(_ settings: [String: String] = [:], answer: @escaping ScriptedRouter.Answer = ScriptedRouter.success) throws {
         let log = InMemoryLogHandler()
         self.log = log
@@ -43,7 +44,7 @@ final class Edge: ListeningGateway {
 
     var routes: [Router<GatewayContext>.RouteDescription] { gateway.makeRouter().routes }
 
-    /// The lines of the log, as `key=value`.
+    /// The lines of the log, with their metadata as `key=value`.
     var logged: String {
         log.entries.map { entry in
             "\(entry.message) " + entry.metadata.map { "\($0)=\($1)" }.sorted().joined(separator: " ") + "\n"
@@ -52,7 +53,7 @@ final class Edge: ListeningGateway {
 
     // MARK: Without a server
 
-    /// What the responder makes of a request, on a connection that stays open until it is there.
+    /// Returns the responder's response to a request, on a connection that stays open until the response is complete.
     func respond(
         to method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = []
     ) async throws -> Response {
@@ -73,7 +74,7 @@ final class Edge: ListeningGateway {
         return response
     }
 
-    /// The whole answer, of one that ends.
+    /// Returns the responder's whole response. The response must end.
     func ask(
         _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = []
     ) async throws -> Answer {
@@ -92,7 +93,7 @@ final class Edge: ListeningGateway {
 
     // MARK: With a server
 
-    /// Serves connections while `body` runs, which may wait for them: other threads serve.
+    /// Serves connections while `body` runs. `body` may block, because other threads serve.
     static func serve(_ settings: [String: String] = [:], _ body: (Edge) throws -> Void) throws {
         let edge = try Edge(settings)
         let port = Mutex(0)
@@ -101,7 +102,7 @@ final class Edge: ListeningGateway {
             port.withLock { $0 = number }
             isListening.signal()
         }
-        // Not on the tasks' threads, which the other tests keep busy for longer than a client waits.
+        // Other tests keep the threads of tasks busy for longer than a client waits.
         let server = Task(executorPreference: SerialQueue()) { try await application.run() }
         defer { server.cancel() }
         try #require(isListening.wait(timeout: .now() + .milliseconds(Bounds.patience)) == .success)
@@ -110,7 +111,7 @@ final class Edge: ListeningGateway {
     }
 }
 
-/// In the place of the routers: keeps what is asked, and answers as its test says.
+/// A scripted client of routers: records the requests, and answers as the test says.
 final class ScriptedRouter: RouterClient {
     struct Request {
         let header: RequestHeader
@@ -129,7 +130,7 @@ final class ScriptedRouter: RouterClient {
         self.answer = answer
     }
 
-    /// What was asked, in the order in which it came.
+    /// The requests in order of arrival.
     var requests: [Request] { asked.withLock { $0 } }
 
     func request(_ header: RequestHeader, image: [UInt8]?) -> [UInt8] {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Gateway
 
-/// What the gateway does with requests by itself.
+/// The gateway's own handling of requests.
 @Suite struct EdgeTests {
     private static let image: HTTPFields = [.contentType: "image/jpeg"]
     private static let form: HTTPFields = [.contentType: "multipart/form-data; boundary=b"]

@@ -1,7 +1,7 @@
 import TestKit
 import Testing
 
-/// What clients put on the wire, byte for byte, and when.
+/// Requests byte for byte, and their timing, over real connections.
 @Suite(.serialized, .ownThread) struct HTTPConnectionTests {
     private static let image = ["Content-Type: image/jpeg"]
     private static let good = "GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
@@ -17,7 +17,7 @@ import Testing
         #expect(answer.text.contains("\"status\":\(status)"))
     }
 
-    // MARK: Requests that are none
+    // MARK: Invalid requests
 
     @Test func requestOfHTTP11HasOneHostThatIsOne() throws {
         try Edge.serve { edge in
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    /// And the connection ends, although the client keeps it open.
+    /// The connection also ends, although the client keeps it open.
     @Test(arguments: [
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", 400), ("GET\r\n\r\n", 400), ("BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 400), ("GET / FTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -98,13 +98,13 @@ import Testing
         try Edge.serve { edge in
             let code = status == 431 ? "header_too_large" : "malformed_request"
             let connection = try edge.connect()
-            // It has its turn behind one that can be read.
+            // The invalid request is answered in order, after a valid one.
             try connection.send(Self.good + request)
             #expect(try connection.receive().status == 200)
             let answer = try connection.receive()
             expectProblem(answer, status, code, request)
             #expect(answer.headers["connection"] == "close")
-            // Nothing but the answer, and what still comes changes nothing.
+            // Nothing follows the answer, and further input has no effect.
             try? connection.send(Self.good)
             try connection.waitForEnd()
             #expect(edge.logged.contains("status=\(status)"))
@@ -124,7 +124,7 @@ import Testing
                 try connection.send(request)
                 connection.endSending()
                 var answer = try connection.receive()
-                // It may be asked whether it is still there.
+                // The gateway may send 102 to find out whether the client is still connected.
                 if answer.status == 102 { answer = try connection.receive() }
                 expectProblem(answer, 400, "malformed_request", request)
                 try connection.waitForEnd()

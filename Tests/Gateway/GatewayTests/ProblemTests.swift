@@ -51,7 +51,7 @@ import Testing
         #expect(answer.response.status == .tooManyRequests)
     }
 
-    /// What the router or the gateway refuses for the moment, and what they refuse for good.
+    /// Temporary refusals by the router or the gateway have a time to retry; permanent ones have none.
     @Test(arguments: [
         (503, "no_worker", "5"), (503, "journal_unavailable", "5"), (503, "crops_unavailable", "5"),
         (503, "crops_too_large", "5"), (503, "draining", "1"), (503, "inference_failed", "1"),

@@ -63,7 +63,7 @@ import Testing
         #expect(text.contains("bifrons_queue_crop_bytes_limit 268435456\n"))
     }
 
-    /// Its queue is told as a network's is.
+    /// Its queue is reported like a network's.
     @Test func theLocatorIsAModelAmongTheModels() {
         var report = report(workers: [])
         report.models = ["resnet", "locator"].map { name in
@@ -88,7 +88,7 @@ import Testing
         #expect(!series.contains { $0.contains("router=") })
     }
 
-    /// Prometheus takes a family once, with all of its samples.
+    /// Prometheus accepts each family only once, with all its samples together.
     @Test func severalRoutersAreToldApartWithinEachFamily() {
         let metrics = GatewayMetrics()
         metrics.count("/v1/classify", .post, .ok, .milliseconds(3))
@@ -119,7 +119,7 @@ import Testing
             counters: .init())
     }
 
-    /// Names and labels of the samples.
+    /// Returns the names and labels of the samples.
     private func series(_ text: String) -> [Substring] {
         text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { $0.prefix(upTo: $0.lastIndex(of: " ")!) }
     }

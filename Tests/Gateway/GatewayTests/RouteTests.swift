@@ -24,7 +24,7 @@ import Testing
     func nothingIsElsewhere(_ path: String) async throws {
         let edge = try Edge()
         #expect(!edge.routes.contains { $0.path.leads(to: path) })
-        // A request's target is not empty.
+        // The target of a request cannot be empty.
         for method in [HTTPRequest.Method.get, .post, .put, .delete] where !path.isEmpty {
             let answer = try await edge.ask(method, path)
             #expect(answer.status == 404 && answer.text.contains("unknown_path"), "\(method): \(answer.text)")
@@ -41,7 +41,7 @@ import Testing
         #expect(text.contains(#"{route="other",method="other",status="404"} 1"# + "\n"))
     }
 
-    /// The list that a browser and a client with a wrong method are told is made of the routes.
+    /// The list of methods in a preflight response and in a 405 is derived from the routes.
     @Test func methodsThatAreNotThereAreToldWhichAre() async throws {
         let edge = try Edge(["BIFRONS_CORS_ORIGIN": "*"])
         for (path, methods) in [

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Gateway
 
-/// Uploads in every form that clients give them.
+/// Uploads in every form that clients use.
 @Suite struct UploadTests {
     private static let path = "/v1/classify?budget_ms=60000"
     private static let form: HTTPFields = [.contentType: "multipart/form-data; boundary=b"]
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// Each is one file and no field, and its bytes are what the router gets.
+    /// Each part is one file and no field, and the router gets its bytes.
     @Test func partOfAFormIsAFileHoweverItIsNamed() async throws {
         let latin1 = Array("Content-Disposition: form-data; name=\"file\"; filename=\"caf".utf8) + [0xE9, 0x22]
         for heading in [

@@ -17,13 +17,13 @@ import Testing
         return path
     }
 
-    /// Does `body` with the folder there, and takes it away.
+    /// Runs `body` with the folder in place, and removes the folder.
     private func inFolder(_ body: () throws -> Void) rethrows {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try body()
     }
 
-    /// The errno of a file that cannot be read; 0 of one that can.
+    /// Returns the `errno` of reading a file; 0 if it can be read.
     private func failure(_ path: String, limit: Int = 10) -> Int32 {
         Files.contents(of: path, limit: limit) == nil ? errno : 0
     }
