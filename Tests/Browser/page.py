@@ -82,7 +82,7 @@ class Page:
 
     def open(self, address: str) -> None:
         self.driver.get(address)
-        self.wait(lambda: self.find(".service").text != "Asking the service…", "a word about the service")
+        self.wait(lambda: self.find(".service").text != "Connecting…", "a word about the service")
 
     def choose(self, *files: Path) -> None:
         self.find("#files").send_keys("\n".join(map(str, files)))

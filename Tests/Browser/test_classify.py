@@ -122,7 +122,7 @@ def test_image_without_a_face_says_so(home, tmp_path):
 
 
 def test_broken_files_are_told_in_words_beside_the_image(home, tmp_path):
-    for make, words in ((images.truncated, "damaged"), (images.text, "Not an image")):
+    for make, words in ((images.truncated, "damaged"), (images.text, "Not a supported image")):
         home.choose(make(tmp_path))
         assert words in home.problem().text
         assert not home.find(".problem .again").is_displayed()
@@ -236,7 +236,7 @@ def test_router_that_is_down_is_told_in_words_and_its_return_is_noticed(page, tm
         page.wait_text("#service", "2 networks ready")
         cluster.router.end()
         page.choose(images.small(tmp_path))
-        assert "cannot answer now" in page.problem().text
+        assert "service is unavailable" in page.problem().text
         page.wait_text("#service", "No router answers")
         cluster.router.start()
         page.wait_text("#service", "2 networks ready")
@@ -257,10 +257,10 @@ def test_verdict_without_one_of_the_networks_says_so(page):
     with GatewayCluster() as cluster:
         cluster.workers["inception"].end()
         page.open(cluster.address)
-        page.wait_text("#service", "Without inception")
+        page.wait_text("#service", "Unavailable: inception")
         page.choose(images.portrait())
         page.verdicts(1)
-        assert "Without inception: " in page.find(".notes").text
+        assert "No score from inception: " in page.find(".notes").text
         assert len(page.all(".models td[data-label]")) == 1
 
 

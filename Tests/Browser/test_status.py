@@ -30,7 +30,7 @@ def test_router_that_is_down_is_said_plainly_and_its_return_is_noticed(page):
         page.wait_text("#headline", "All is well")
         cluster.router.end()
         page.wait_text("#headline", "No router answers")
-        assert "What stands below is from" in page.find("#subline").text
+        assert "The report below is from" in page.find("#subline").text
         assert "stale" in page.find("#report").get_attribute("class")
         cluster.router.start()
         page.wait_text("#headline", "All is well")
@@ -42,7 +42,7 @@ def test_network_without_a_worker_is_named(page):
         page.open(f"{cluster.address}/status")
         page.wait_text("#headline", "All is well")
         cluster.workers["inception"].end()
-        page.wait_text("#headline", "Without inception")
+        page.wait_text("#headline", "Unavailable: inception")
         page.wait_text(".network[data-tone=bad]", "No worker serves it.")
 
 
@@ -51,7 +51,7 @@ def test_cluster_without_a_locator_opens_no_image(page):
         page.open(f"{cluster.address}/status")
         page.wait_text("#headline", "All is well")
         cluster.workers["locator"].end()
-        page.wait_text("#headline", "Without the locator")
+        page.wait_text("#headline", "Locator unavailable")
         page.wait_text(".network[data-tone=bad]", "No worker serves it.")
         page.open(cluster.address)
-        page.wait_text("#service", "Without locator")
+        page.wait_text("#service", "Unavailable: locator")

@@ -1,13 +1,13 @@
-/** The gateway's HTTP interface, as far as these pages use it. */
+/** The part of the gateway's HTTP API that these pages use. */
 
 const tokenKey = "bifrons.token";
-/** How long the service may take once it has an image: its own budget is far below. */
+/** Milliseconds to wait for the result after the upload. The service's own budget is far shorter. */
 const patience = 60_000;
 const mostTries = 6;
 
-/** Why there is no result: what the service's problem document says, or what happened on the way to it. */
+/** Why there is no result: the service's problem document, or a failure to reach the service. */
 export class Problem extends Error {
-    /** @param status the HTTP status; 0 if there was no answer at all */
+    /** @param status the HTTP status; 0 if there was no response */
     constructor(status, code, detail, result = {}) {
         super(detail);
         this.status = status;
@@ -23,9 +23,9 @@ export class Problem extends Error {
     static of(status, text) {
         try {
             const { title, detail, code, ...result } = JSON.parse(text);
-            return new Problem(status, code ?? "", detail ?? title ?? `The answer has status ${status}.`, result);
+            return new Problem(status, code ?? "", detail ?? title ?? `The response has status ${status}.`, result);
         } catch {
-            return new Problem(status, "", `The answer has status ${status} and says nothing else.`);
+            return new Problem(status, "", `The response has status ${status} and gives no reason.`);
         }
     }
 }
@@ -53,9 +53,10 @@ async function get(path) {
 export const models = () => get("/v1/models");
 
 /**
- * The result for an image. When the service is busy it says when to come again, and that is done.
+ * Returns the result for an image. If the service is busy, retries after the time that the service states.
  *
- * @param report is told what happens: {phase: "uploading", part}, {phase: "running"}, {phase: "busy", seconds}
+ * @param report called with the progress: {phase: "uploading", part}, {phase: "running"}, {phase: "busy", seconds}
+ * @throws {Problem} if there is no result
  */
 export async function classify(file, signal, report) {
     for (let attempt = 1; ; attempt++) {
@@ -70,7 +71,7 @@ export async function classify(file, signal, report) {
     }
 }
 
-// fetch() cannot tell how much of a body has been sent; XMLHttpRequest can.
+// XMLHttpRequest, unlike fetch(), reports how much of a body has been sent.
 function post(file, signal, report) {
     return new Promise((resolve, reject) => {
         const request = new XMLHttpRequest();
@@ -78,7 +79,7 @@ function post(file, signal, report) {
         let timer;
         let sent = false;
         request.open("POST", "/v1/classify?explain=true");
-        // A file's type is what its name says; the service goes by the content.
+        // The browser derives a file's type from its name; the service decides by the content.
         request.setRequestHeader("Content-Type", "application/octet-stream");
         for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
         request.upload.onprogress = (event) => report({ phase: "uploading", part: event.loaded / event.total });
@@ -92,15 +93,15 @@ function post(file, signal, report) {
             if (isResult) resolve(JSON.parse(request.responseText));
             else reject(Problem.of(request.status, request.responseText));
         };
-        request.onabort = () => reject(new Problem(0, "", "There was no answer in time."));
+        request.onabort = () => reject(new Problem(0, "", "The service did not answer in time."));
         request.onerror = () => reject(new Problem(0, "", sent
             ? "The gateway does not answer, or ended the connection."
-            : "The image could not be sent: the gateway does not answer, or does not take an image of this size."));
+            : "The image could not be sent: the gateway does not answer, or does not accept images of this size."));
         request.onloadend = () => {
             clearTimeout(timer);
             signal.removeEventListener("abort", abort);
         };
-        if (signal.aborted) return reject(new Problem(0, "", "Taken away."));
+        if (signal.aborted) return reject(new Problem(0, "", "Removed."));
         signal.addEventListener("abort", abort);
         report({ phase: "uploading", part: 0 });
         request.send(file);
@@ -112,17 +113,17 @@ function pause(milliseconds, signal) {
         const timer = setTimeout(resolve, milliseconds);
         signal.addEventListener("abort", () => {
             clearTimeout(timer);
-            reject(new Problem(0, "", "Taken away."));
+            reject(new Problem(0, "", "Removed."));
         });
     });
 }
 
 /**
- * The service's events, {name, data} each, until the connection ends. Not an EventSource: that cannot send a token.
+ * Yields the service's events, {name, data} each, until the connection ends. EventSource cannot send a token.
  */
 export async function* events(signal) {
     const lost = () => {
-        throw new Problem(0, "", signal.aborted ? "It says nothing any more." : "It cannot be reached.");
+        throw new Problem(0, "", signal.aborted ? "It has stopped sending." : "It cannot be reached.");
     };
     const response = await fetch("/v1/events", { headers: authorization(), cache: "no-store", signal }).catch(lost);
     if (!response.ok) throw Problem.of(response.status, await response.text());

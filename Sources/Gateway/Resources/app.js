@@ -1,4 +1,4 @@
-/** The page that classifies: takes images in, sends a few at a time, and shows what comes back. */
+/** The classifying page: accepts images, sends a few at a time, and shows the results. */
 
 import { Problem, classify, models } from "./api.js";
 import { byId, element } from "./dom.js";
@@ -9,7 +9,7 @@ import * as session from "./session.js";
 import { askForToken } from "./token.js";
 import { count, duration, percent, percentOrDash, problemTitle, sentence, verdictAnswer } from "./words.js";
 
-/** Requests in flight; more would only wait in the service instead of here. */
+/** The most requests in flight; more would only wait in the service instead of here. */
 const mostRunning = 4;
 const serviceCheckInterval = 5000;
 const mostAnnouncements = 20;
@@ -18,7 +18,7 @@ const mostAnnouncements = 20;
 let jobs = [];
 let policies = [];
 
-// Taking images in
+// Accepting images
 
 const picker = byId("files");
 picker.addEventListener("change", () => {
@@ -35,7 +35,7 @@ for (const name of ["dragenter", "dragover"]) {
     });
 }
 document.addEventListener("dragleave", (event) => {
-    // Only when it leaves the window: elements inside it are left all the time.
+    // The event also fires for every element inside the window; relatedTarget is null only at its edge.
     if (event.relatedTarget === null) document.body.classList.remove("dragging");
 });
 document.addEventListener("drop", (event) => {
@@ -120,7 +120,7 @@ function remove(gone) {
         job.card.dispose();
     }
     byId("results").hidden = jobs.length === 0;
-    // The button that had the focus is gone.
+    // The button that had the focus was removed.
     (jobs.length === 0 ? picker : byId("results")).focus();
     pump();
 }
@@ -130,7 +130,7 @@ const passing = () => jobs.filter((job) => job.state === "failed" && job.problem
 byId("retry-all").addEventListener("click", () => again(passing()));
 byId("clear").addEventListener("click", () => remove(jobs));
 
-// Telling
+// Announcing results
 
 function summarise() {
     const labels = jobs.filter((job) => job.state === "done").map((job) => job.card.find(".answer").dataset.label);
@@ -152,7 +152,7 @@ function told(result) {
     return `${confidence === undefined ? word : `${word}, ${percent(confidence)}`}; ${result.verdict.action}`;
 }
 
-/** Has a screen reader say it; one after the other, however fast results come. */
+/** Makes screen readers read a text aloud, after the previous ones. */
 function announce(text) {
     const log = byId("announcer");
     log.append(element("p", {}, text));
@@ -201,17 +201,17 @@ async function checkService() {
     const tell = (tone, text) => {
         const line = byId("service");
         line.dataset.tone = tone;
-        // Said again, it would be read out again.
+        // Setting the same text again would make screen readers repeat it.
         if (line.textContent !== text) line.textContent = text;
     };
     try {
         const report = await models();
         policies = report.policies;
-        // Before all others the locator: without it they have nothing to look at.
+        // The locator comes first: the networks depend on it.
         const missing = [report.locator, ...report.models].filter((model) => model?.workers === 0)
             .map((model) => model.name);
         if (missing.length === 0) tell("good", `${count(report.models.length, "network")} ready`);
-        else tell("bad", `Without ${missing.join(" and ")}`);
+        else tell("bad", `Unavailable: ${missing.join(" and ")}`);
     } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         if (problem.status === 401) askForToken(goOn);

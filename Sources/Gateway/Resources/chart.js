@@ -1,16 +1,16 @@
-/** Small charts without axes: a line over the last minutes, and a bar of shares. */
+/** Small charts without axes: a line over the last minutes, and a stacked bar. */
 
 import { element, place } from "./dom.js";
 
 const namespace = "http://www.w3.org/2000/svg";
 const [width, height] = [100, 28];
-/** Longer than this without a report, in milliseconds, and the line is broken. */
+/** The time without a report, in milliseconds, after which the line is interrupted. */
 const gap = 4000;
 
 /**
- * A line over time, filled below. The right end is now; the left end five minutes ago, or the first value.
+ * Returns a line over time, filled below. It ends now, and begins five minutes ago or with the first value.
  *
- * @param label what a screen reader says of it
+ * @param label the description for screen readers
  */
 export function sparkline(series, label) {
     const svg = document.createElementNS(namespace, "svg");
@@ -39,7 +39,7 @@ function path(name, data) {
     return made;
 }
 
-/** The series cut where reports are missing. */
+/** Returns the series, split where reports are missing. */
 function runs(series) {
     const parts = [];
     series.forEach((sample, index) => {
@@ -49,7 +49,7 @@ function runs(series) {
     return parts;
 }
 
-/** A bar of shares, each {name, kind, value}, with a legend that says it in numbers. */
+/** Returns a stacked bar of parts, {name, kind, value} each, with their numbers in a legend. */
 export function shares(parts) {
     const total = parts.reduce((sum, { value }) => sum + value, 0);
     let left = 0;

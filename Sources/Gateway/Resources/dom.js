@@ -1,9 +1,9 @@
-/** The element of this page with an id. */
+/** Returns the element with an id. */
 export const byId = (id) => document.getElementById(id);
 
 /**
- * A new element. Attributes are set as they are (none is a style: the security policy forbids those);
- * children are elements or text, and text never becomes markup.
+ * Returns a new element. Attributes must not include styles, which the content security policy forbids.
+ * Children are elements or text; text is never parsed as markup.
  */
 export function element(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
@@ -12,7 +12,7 @@ export function element(tag, attributes = {}, ...children) {
     return made;
 }
 
-/** Puts an element at a place within its parent, all in hundredths of the parent's size. */
+/** Positions an element within its parent, in per cent of the parent's size. */
 export function place(target, { left, top, width, height }) {
     for (const [name, value] of Object.entries({ left, top, width, height })) {
         if (value !== undefined) target.style[name] = `${value}%`;

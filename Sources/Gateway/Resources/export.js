@@ -1,4 +1,4 @@
-/** The session's results as files. */
+/** Exports the session's results as files. */
 
 import { element } from "./dom.js";
 import { answer, verdictAnswer } from "./words.js";
@@ -18,7 +18,7 @@ export function csv(entries) {
     const rows = entries.map(({ name, bytes, at, result }) => {
         const score = (model) => result.models?.find((entry) => entry.name === model)?.ai_probability;
         const { verdict } = result;
-        // A network's score of an image without a face is no answer.
+        // A network's score of an image without a face is no result.
         const word = (score) => (score === undefined || verdict?.label === "no_face" ? "" : answer(score).word);
         return [
             name, bytes, at, result.status, verdict && verdictAnswer(verdict).word, verdict?.ai_probability,
@@ -32,7 +32,7 @@ export function csv(entries) {
 
 function cell(value) {
     if (typeof value === "number") return String(value);
-    // A spreadsheet would run what begins like a formula, and a file's name is anybody's to choose.
+    // A spreadsheet would execute text that begins like a formula, and anybody may choose a file's name.
     const text = String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&");
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,8 +1,8 @@
-/** Formats that the service certainly does not read, by what their files begin with. */
+/** Recognises unsupported image formats by the first bytes of a file. */
 
 const ascii = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
 
-/** The name of an image's format if it is known not to be read; undefined if it is, or may be. */
+/** Returns the name of a file's format if the service certainly does not support it; otherwise undefined. */
 export async function unreadableFormat(file) {
     const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
     if (ascii(head, 4, 8) === "ftyp") {

@@ -1,4 +1,4 @@
-/** One image on the page: its preview, how far it is, its verdict or what went wrong. */
+/** The card of an image: its preview, and its progress, verdict or problem. */
 
 import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
@@ -8,13 +8,13 @@ import {
 } from "./words.js";
 
 const thumbnailSide = 80;
-// The shape tells them apart where colour does not; the ring around it is whole or broken (style.css).
+// Shapes distinguish the labels without colour. The ring around them is solid or dashed (style.css).
 const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10", none: "M10 16h12" };
-const mostSuspicious = "the verdict is that of the most suspicious one.";
+const mostSuspicious = "the verdict is that of the most suspicious face.";
 let cards = 0;
 
 export class ImageCard {
-    /** @param handlers {remove, again}: what the card's buttons do */
+    /** @param handlers {remove, again}: the actions of the card's buttons */
     constructor(file, handlers) {
         this.element = byId("image-template").content.firstElementChild.cloneNode(true);
         this.address = URL.createObjectURL(file);
@@ -46,9 +46,9 @@ export class ImageCard {
     /** @param progress {phase: "waiting" | "uploading" | "running" | "busy", part, seconds} */
     showProgress({ phase, part, seconds }) {
         const words = {
-            waiting: "Waiting for its turn",
+            waiting: "Waiting",
             uploading: `Uploading ${Math.round(100 * (part ?? 0))} %`,
-            running: "The networks are looking",
+            running: "Analysing",
             busy: `The service is busy: trying again in ${seconds} s`,
         };
         this.show(".progress");
@@ -67,7 +67,7 @@ export class ImageCard {
         this.find(".again").hidden = !problem.isPassing;
     }
 
-    /** @param policy the verdict's policy as the service tells of it, if that is known */
+    /** @param policy the verdict's policy as the service describes it; undefined if unknown */
     showResult(result, policy) {
         this.show(".answer");
         const { image, verdict } = result;
@@ -81,12 +81,12 @@ export class ImageCard {
         this.find(".certainty").textContent = confidence === undefined ? "" : percent(confidence);
         const action = this.find(".action");
         action.dataset.action = verdict.action;
-        const speaker = element("span", { class: "visually-hidden" }, `Policy ${verdict.policy} says: `);
+        const speaker = element("span", { class: "visually-hidden" }, `Policy ${verdict.policy}: `);
         action.replaceChildren(speaker, verdict.action);
         this.find(".scale").hidden = label === "none";
         if (label !== "none") drawScale(this.find(".scale"), result, policy);
         this.showNotes(result);
-        // What the networks make of an image without a face is for the details.
+        // The networks' scores of an image without a face appear only in the details.
         const row = (model) => modelRow(model, label === "none" ? { label, word } : answer(model.ai_probability));
         this.find(".models tbody").replaceChildren(...result.models.map(row));
         this.find("dl").replaceChildren(...details(result).flatMap(
@@ -97,11 +97,11 @@ export class ImageCard {
     showNotes(result) {
         const { faces = [], faces_found: found = 0, models } = result;
         const notes = models.filter((model) => model.error)
-            .map(({ name, error }) => sentence(`Without ${name}: ${error.message}`));
+            .map(({ name, error }) => sentence(`No score from ${name}: ${error.message}`));
         if (result.verdict.label === "no_face") {
-            notes.push("No face was found: the networks know faces only, and say nothing about this image.");
+            notes.push("No face was found. The networks judge only faces, so there is no verdict on this image.");
         } else if (found > faces.length) {
-            notes.push(`${found} faces, of which the ${faces.length} largest were looked at: ${mostSuspicious}`);
+            notes.push(`${found} faces, of which the ${faces.length} largest were analysed: ${mostSuspicious}`);
         } else if (faces.length > 1) {
             notes.push(`${faces.length} faces: ${mostSuspicious}`);
         }
@@ -129,12 +129,12 @@ export class ImageCard {
         this.find(".overlay-controls").hidden = false;
     }
 
-    /** Shows one of the card's three faces. */
+    /** Shows one of the card's three parts. */
     show(selector) {
         for (const part of [".progress", ".problem", ".answer"]) this.find(part).hidden = part !== selector;
     }
 
-    /** The image, small, as the address of its data; empty if the browser cannot show it. */
+    /** Returns a thumbnail as a data URL; empty if the browser cannot show the image. */
     async thumbnail() {
         try {
             await this.image.decode();
@@ -155,9 +155,9 @@ export class ImageCard {
     }
 }
 
-/** What a screen reader says of the image; it cannot say what the image shows. */
+/** Returns the image's description for screen readers: the result, since the content is unknown. */
 function describe(result) {
-    if (!result.faces) return "Your image, looked at as a whole.";
+    if (!result.faces) return "Your image, analysed as a whole.";
     const faces = result.faces.map(({ ai_probability: probability }) => {
         const { word, confidence } = answer(probability);
         return `${word} ${percent(confidence)}`;
@@ -175,10 +175,10 @@ function modelRow(model, { label, word, confidence }) {
         element("td", { class: "number" }, duration(model.queue_ms + model.compute_ms)));
 }
 
-/** Terms with their texts, for whoever wants to know everything. */
+/** Returns the terms and texts of the details. */
 function details(result) {
     const scores = result.models.filter((model) => !model.error);
-    // What found the faces, and then what looked at them; one that an earlier release kept has no locator.
+    // The locator, then the networks. Results that an earlier release stored have no locator.
     const stages = [...(result.locator ? [{ name: "locator", ...result.locator }] : []), ...scores];
     const faces = (result.faces ?? []).map(({ box, turned, ai_probability: probability, models }) => {
         const each = Object.entries(models).map(([name, score]) => `${name} ${percent(score)}`).join(", ");
@@ -190,7 +190,7 @@ function details(result) {
     return [
         ["AI probability", percentOrDash(result.verdict.ai_probability)],
         ["Policy", `${result.verdict.policy}: ${result.verdict.action}`],
-        ["Faces", ...(faces.length > 0 ? faces : [result.faces ? "none found" : "none looked for"])],
+        ["Faces", ...(faces.length > 0 ? faces : [result.faces ? "none found" : "not searched for"])],
         ...(result.verdict.label === "no_face" ? [["Middle of the image", ...middle]] : []),
         ["Time", `${duration(result.total_ms)} in the service`, ...stages.map((stage) =>
             `${stage.name}: waiting ${duration(stage.queue_ms)}, computing ${duration(stage.compute_ms)}`)],

@@ -1,18 +1,18 @@
-/** What is drawn over an image: the faces that were found, and where a network looked. */
+/** The overlay of an image: boxes around the faces, and a network's heat map. */
 
 import { element, place } from "./dom.js";
 import { answer, degrees, percent } from "./words.js";
 
-/** The longest side, in pixels, of the drawing that is then stretched over the image. */
+/** The longest side, in pixels, of the canvas that is stretched over the image. */
 const longestSide = 640;
 
-/** The names of the networks that a result has heat maps of. */
+/** Returns the names of the networks whose heat maps a result contains. */
 export function mappedModels(result) {
     const names = result.models.map((model) => model.name);
     return names.filter((name) => regions(result).some((region) => region.maps?.[name]));
 }
 
-// Without a face the networks looked at the central square, and the map stands in the result itself.
+// Without a face, the networks score the central square, and the result itself contains the heat map.
 const regions = (result) => (result.faces?.length > 0 ? result.faces : [result]);
 
 export function drawBoxes(container, result) {
@@ -35,7 +35,7 @@ export function drawBoxes(container, result) {
     container.replaceChildren(...faces, ...(square ? [outline(square, { class: "box", "data-label": "none" })] : []));
 }
 
-/** Draws where `model` found its evidence, or nothing if there is no such map. */
+/** Draws the heat map of `model`; hides the canvas if the result has none. */
 export function drawHeat(canvas, result, model) {
     const mapped = regions(result).filter((region) => region.maps?.[model]);
     canvas.hidden = mapped.length === 0;
@@ -47,11 +47,11 @@ export function drawHeat(canvas, result, model) {
     context.imageSmoothingQuality = "high";
     for (const { maps, turned } of mapped) {
         const [left, top, across, down] = maps[model].square.map((pixels) => pixels * scale);
-        // The network looked at the face upright: in the image its map stands turned as the face does.
+        // The network scored the upright face, so its map must be rotated like the face in the image.
         context.save();
         context.translate(left + across / 2, top + down / 2);
         context.rotate(((turned ?? 0) * Math.PI) / 180);
-        // The few cells become pixels, and the browser smooths them on the way to the square's size.
+        // Each cell becomes a pixel, and the browser interpolates when it scales them to the square.
         context.drawImage(cells(maps[model]), -across / 2, -down / 2, across, down);
         context.restore();
     }
@@ -66,7 +66,7 @@ function cells({ width, height, data }) {
     return canvas;
 }
 
-/** From nothing over amber to red, so that strength shows in lightness and cover, not in hue alone. */
+/** Returns a colour from transparent via amber to red, so that strength changes lightness and opacity, not only hue. */
 function colour(strength) {
     return [255 - 30 * strength, 205 - 175 * strength, 60 - 20 * strength, 255 * strength ** 0.9];
 }

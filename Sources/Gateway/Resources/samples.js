@@ -1,12 +1,12 @@
-/** The service's last minutes, made of its reports: rates, and quantiles of what happened in a span of time. */
+/** The service's reports of the last minutes, with rates and quantiles over a span of time. */
 
-/** How far back the page remembers, in milliseconds. */
+/** How long samples are kept, in milliseconds. */
 const memory = 5 * 60_000;
 
 export class Samples {
     #samples = [];
 
-    /** Takes one report; those of an earlier router's life, or too old ones, are forgotten. */
+    /** Adds a report. Drops reports from before the router's restart, and those that are too old. */
     add(report, at = Date.now()) {
         const last = this.#samples.at(-1);
         if (last && report.router.uptime_s < last.report.router.uptime_s) this.#samples = [];
@@ -14,12 +14,12 @@ export class Samples {
         while (this.#samples[0].at < at - memory) this.#samples.shift();
     }
 
-    /** {at, value} for each report: what `read` finds in it. */
+    /** Returns {at, value} for each report, with the value that `read` takes from it. */
     series(read) {
         return this.#samples.map(({ at, report }) => ({ at, value: read(report) }));
     }
 
-    /** The same for a counter: by how much it grew a second, seen over the last few seconds. */
+    /** Returns {at, value} for each report, with the growth of a counter per second over the last `span` ms. */
     rates(read, span = 5000) {
         return this.#samples.map(({ at, report }, index) => {
             const { at: from, report: earlier } = this.#before(index, span);
@@ -27,7 +27,7 @@ export class Samples {
         });
     }
 
-    /** The same for a histogram: a quantile of what came in the last few seconds; 0 if nothing did. */
+    /** Returns {at, value} for each report, with a quantile of a histogram over the last `span` ms; 0 if empty. */
     quantiles(read, part, span = 10_000) {
         return this.#samples.map(({ at, report }, index) => {
             const recent = difference(read(report), read(this.#before(index, span).report));
@@ -35,7 +35,7 @@ export class Samples {
         });
     }
 
-    /** What a counter or a histogram grew by since the earliest report that is remembered. */
+    /** Returns the growth of a counter or histogram since the earliest report that is kept. */
     growth(read) {
         const [first, last] = [this.#samples[0], this.#samples.at(-1)].map(({ report }) => read(report));
         return typeof last === "number" ? last - first : difference(last, first);
@@ -58,7 +58,7 @@ function difference(later, earlier) {
     };
 }
 
-/** A quantile of a cumulative histogram, as if values lay evenly within each bucket; 0 of none. */
+/** Returns a quantile of a cumulative histogram, interpolated within its bucket; 0 without values. */
 export function quantile({ bounds, counts, count }, part) {
     if (count === 0) return 0;
     const rank = part * count;

@@ -1,14 +1,14 @@
-/** The line from real to fake: the verdict, each network's score, and where the policy draws its limits. */
+/** The scale from real to fake: the verdict, each network's score, and the policy's thresholds. */
 
 import { element, place } from "./dom.js";
 import { percent } from "./words.js";
 
-/** Log-odds at the ends: certainty has no end, but what matters lies between 0.1 and 99.9 per cent. */
+/** The log-odds at both ends: about 0.1 and 99.9 per cent. */
 const end = 7;
-/** Hundredths of the line that a zone's name needs. */
+/** The width that a zone needs to show its name, in per cent of the scale. */
 const narrowest = 9;
 
-// Linear in log-odds: 99 and 99.9 per cent are as far apart as 50 and 90, as they are in evidence.
+// Linear in log-odds, so that distances correspond to evidence: 99 and 99.9 per cent are as far apart as 50 and 90.
 function position(probability) {
     const odds = Math.log(probability / (1 - probability));
     return 50 + (50 * Math.max(-end, Math.min(end, odds))) / end;
@@ -20,7 +20,7 @@ function at(probability, attributes, ...children) {
     return mark;
 }
 
-/** @param policy the policy of the verdict, as the service tells of it; undefined if that is not known */
+/** @param policy the verdict's policy as the service describes it; undefined if unknown */
 export function drawScale(container, result, policy) {
     const limits = [0, policy?.review ?? 1, policy?.block ?? 1, 1].map(position);
     const zones = ["allow", "review", "block"].map((action, index) => {

@@ -1,16 +1,16 @@
-/** What was classified in this tab, without the images; it survives a reload and ends with the tab. */
+/** The results of this tab, without the images. They survive a reload, and are lost when the tab is closed. */
 
 const key = "bifrons.history";
-/** About half of what a browser keeps for a page, thumbnails included. */
+/** With thumbnails, these take up about half of the storage that browsers allow. */
 const mostEntries = 300;
 
 let entries = JSON.parse(sessionStorage.getItem(key) ?? "[]");
 
-/** Newest first: {name, bytes, at, thumbnail, result}. */
+/** Returns the entries, newest first: {name, bytes, at, thumbnail, result}. */
 export const history = () => entries;
 
 export function remember(entry) {
-    // Heat maps are most of a result's size and are not shown again.
+    // Heat maps make up most of a result's size, and the history does not show them.
     const { maps, ...result } = entry.result;
     const faces = result.faces?.map(({ maps, ...face }) => face);
     entries = [{ ...entry, result: faces ? { ...result, faces } : result }, ...entries].slice(0, mostEntries);
@@ -26,6 +26,6 @@ function save() {
     try {
         sessionStorage.setItem(key, JSON.stringify(entries));
     } catch {
-        // Full: the list goes on, and only a reload will find the earlier state.
+        // The storage is full. The list in memory is still complete, but a reload will restore an earlier state.
     }
 }

@@ -1,4 +1,4 @@
-/** The operator's page: the router's report once a second, and what this page remembers of it. */
+/** The status page: the router's report once a second, and its history since the page was opened. */
 
 import { Problem, events } from "./api.js";
 import { shares, sparkline } from "./chart.js";
@@ -7,9 +7,9 @@ import { Samples, quantile } from "./samples.js";
 import { askForToken } from "./token.js";
 import { count, duration, sentence, size } from "./words.js";
 
-/** Without an event for so long, in milliseconds, the connection is given up and made anew. */
+/** The time without an event, in milliseconds, after which the page reconnects. */
 const silence = 5000;
-/** The name of what opens images and finds the faces; the report lists it behind the networks. */
+/** The locator's name; the report lists it after the networks. */
 const locatorName = "locator";
 const samples = new Samples();
 let lastReport;
@@ -24,7 +24,7 @@ async function listen() {
         } catch (problem) {
             if (!(problem instanceof Problem)) throw problem;
             if (problem.status === 401) {
-                showDown("A token is needed", "The report is for those who have one.");
+                showDown("A token is needed", "The report requires a token.");
                 await new Promise((resolve) => askForToken(resolve));
                 continue;
             }
@@ -34,7 +34,7 @@ async function listen() {
     }
 }
 
-/** Shows what comes, until the connection ends or nothing has come for too long. */
+/** Shows events until the connection ends or no event has arrived for too long. */
 async function follow() {
     const controller = new AbortController();
     const giveUp = () => controller.abort();
@@ -58,15 +58,15 @@ function tell(tone, headline, subline, connection) {
     const line = byId("connection");
     line.dataset.tone = tone;
     byId("headline").dataset.tone = tone;
-    // Said again, it would be read out again.
+    // Setting the same text again would make screen readers repeat it.
     for (const [target, text] of [[byId("headline"), headline], [byId("subline"), subline], [line, connection]]) {
         if (target.textContent !== text) target.textContent = text;
     }
 }
 
 function showDown(headline, reason) {
-    const last = lastReport ? ` What stands below is from ${lastReport.toLocaleTimeString("en-GB")}.` : "";
-    tell("bad", headline, `${sentence(reason)}${last} This page goes on asking.`, "Down");
+    const last = lastReport ? ` The report below is from ${lastReport.toLocaleTimeString("en-GB")}.` : "";
+    tell("bad", headline, `${sentence(reason)}${last} This page keeps trying.`, "Down");
     byId("report").classList.add("stale");
 }
 
@@ -79,11 +79,11 @@ function showState(report) {
     const facts = `${count(workers.length, "worker")} for ${count(networks.length, "network")} and the locator. `
         + `Router ${router.version}, up for ${duration(router.uptime_s * 1000)}.`;
     const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
-    if (router.draining) bad("Draining", `No new jobs are taken; ${count(queue.jobs, "job")} left.`, "Draining");
-    else if (without.length === networks.length) bad("No workers", "Nobody is there to classify.", "No workers");
-    else if (isBlind) bad("Without the locator", "Nobody is there to open images and find faces.", "No locator");
-    else if (without.length > 0) bad(`Without ${without.join(" and ")}`, "The others answer alone.", "Degraded");
-    else if (isRefusing) bad("Refusing jobs", "More comes than the limits allow.", "Busy");
+    if (router.draining) bad("Draining", `No new jobs are accepted; ${count(queue.jobs, "job")} left.`, "Draining");
+    else if (without.length === networks.length) bad("No workers", "No network has a worker.", "No workers");
+    else if (isBlind) bad("Locator unavailable", "No worker can decode images and find faces.", "No locator");
+    else if (without.length > 0) bad(`Unavailable: ${without.join(" and ")}`, "The others still answer.", "Degraded");
+    else if (isRefusing) bad("Refusing jobs", "The load exceeds the limits.", "Busy");
     else tell("good", "All is well", facts, "Live");
 }
 
@@ -107,8 +107,8 @@ function tile(name, value, series, unit, note) {
     const most = unit(Math.max(...series.map((sample) => sample.value)));
     return element("div", { class: "tile" },
         element("h3", {}, name), element("p", { class: "value" }, value),
-        sparkline(series, `${name} over the last minutes: now ${value}, most ${most}`),
-        element("p", { class: "note" }, note ?? `most ${most}`));
+        sparkline(series, `${name} over the last minutes: now ${value}, maximum ${most}`),
+        element("p", { class: "note" }, note ?? `max ${most}`));
 }
 
 function tiles({ queue, router }) {
@@ -120,16 +120,16 @@ function tiles({ queue, router }) {
     const refused = samples.rates(({ counters }) => counters.rejected);
     const bytes = samples.rates(({ counters }) => counters.bytes_received);
     return [
-        tile("Answers a second", rate(router.answers_per_second),
+        tile("Answers per second", rate(router.answers_per_second),
             samples.series((report) => report.router.answers_per_second), rate),
-        tile("Jobs in hand", queue.jobs.toLocaleString("en"), samples.series((report) => report.queue.jobs),
+        tile("Pending jobs", queue.jobs.toLocaleString("en"), samples.series((report) => report.queue.jobs),
             (value) => value.toLocaleString("en"), `of ${queue.max_jobs.toLocaleString("en")}, ${size(queue.bytes)}`),
-        tile("Crops in hand", size(queue.crop_bytes), samples.series((report) => report.queue.crop_bytes), size,
+        tile("Crops in memory", size(queue.crop_bytes), samples.series((report) => report.queue.crop_bytes), size,
             `of ${size(queue.max_crop_bytes)}`),
         tile("Oldest job", time(queue.oldest_ms ?? 0), samples.series((report) => report.queue.oldest_ms ?? 0), time),
         tile("Latency, p99", time(p99.at(-1).value), p99, time, `p50 ${time(p50)}, of the last 10 s`),
-        tile("Refused a second", rate(refused.at(-1).value), refused, rate),
-        tile("Received a second", size(Math.round(bytes.at(-1).value)), bytes, (value) => size(Math.round(value))),
+        tile("Refused per second", rate(refused.at(-1).value), refused, rate),
+        tile("Received per second", size(Math.round(bytes.at(-1).value)), bytes, (value) => size(Math.round(value))),
     ];
 }
 
@@ -142,13 +142,13 @@ function showVerdicts({ verdicts }) {
         shares(parts.map(([name, kind, key]) => ({ name, kind, value: read(group, key) }))));
     byId("verdicts").replaceChildren(
         element("h3", {}, "Last five minutes"), ...bars(recent),
-        element("h3", {}, "Since the router's start"), ...bars(total));
+        element("h3", {}, "Since the router started"), ...bars(total));
 }
 
 const meanings = {
-    200: "answered", 202: "journalled", 206: "answered by a part", 400: "not understood", 404: "unknown",
-    408: "out of time", 413: "too large", 415: "not an image", 422: "damaged image", 429: "refused",
-    503: "not available",
+    200: "answered", 202: "journalled", 206: "answered in part", 400: "malformed", 404: "unknown",
+    408: "timed out", 413: "too large", 415: "not an image", 422: "damaged image", 429: "refused",
+    503: "unavailable",
 };
 
 const number = (value) => element("td", { class: "number" }, value.toLocaleString("en"));
@@ -162,14 +162,14 @@ function replies({ counters }) {
     return element("table", {},
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Status"),
             element("th", { scope: "col", class: "number" }, "Last five minutes"),
-            element("th", { scope: "col", class: "number" }, "In all"))),
+            element("th", { scope: "col", class: "number" }, "Total"))),
         element("tbody", {}, ...rows));
 }
 
 function network(model, { workers }) {
     const read = (report) => report.models.find(({ name }) => name === model.name);
     const recently = (name) => samples.growth((report) => read(report)[name]);
-    // Of what this page has seen; before it has seen any, of the router's whole life.
+    // Batches since the page was opened or, if there were none, since the router started.
     const of = recently("batch").count > 0 ? recently : (name) => model[name];
     const [compute, batch] = [of("compute_ms"), of("batch")];
     const time = (part) => (compute.count > 0 ? duration(quantile(compute, part)) : "–");
@@ -202,7 +202,7 @@ const shortened = (digest) => digest.replace(/^(sha256:.{12}).*/, "$1…");
 
 function workerRow(worker) {
     const load = element("meter", {
-        min: 0, max: worker.credit, value: worker.in_flight, "aria-label": `Jobs in hand of ${worker.name}`,
+        min: 0, max: worker.credit, value: worker.in_flight, "aria-label": `Jobs in flight at ${worker.name}`,
     });
     const digest = element("code", { title: worker.digest }, shortened(worker.digest));
     return element("tr", {},
@@ -217,12 +217,12 @@ function workerRow(worker) {
 
 function trouble(counters) {
     const told = [
-        ["Workers lost", counters.workers_lost], ["Jobs tried again", counters.redispatched],
-        ["Jobs quarantined", counters.quarantined], ["Replies not taken", counters.undelivered],
-        ["Requests not understood", counters.malformed_requests],
-        ["Messages not understood", counters.malformed_messages],
-        ["Late answers", counters.late], ["Unknown answers", counters.unknown], ["Strangers", counters.strangers],
-        ["Jobs cancelled", counters.cancelled],
+        ["Workers lost", counters.workers_lost], ["Jobs retried", counters.redispatched],
+        ["Jobs quarantined", counters.quarantined], ["Replies not delivered", counters.undelivered],
+        ["Malformed requests", counters.malformed_requests],
+        ["Malformed messages", counters.malformed_messages],
+        ["Late answers", counters.late], ["Unknown answers", counters.unknown],
+        ["Messages from unknown peers", counters.strangers], ["Jobs cancelled", counters.cancelled],
     ];
     return told.map(([name, value]) => fact(name, value.toLocaleString("en"), value > 0 ? { class: "some" } : {}));
 }

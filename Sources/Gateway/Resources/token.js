@@ -1,9 +1,9 @@
-/** The form that asks for a token; both pages have it. */
+/** The form that asks for a token, which both pages have. */
 
 import { setToken, token } from "./api.js";
 import { byId } from "./dom.js";
 
-/** Shows the form, if it is not there yet, and calls `then` when a token was given. */
+/** Shows the form unless it is already visible, and calls `then` after a token is entered. */
 export function askForToken(then) {
     const form = byId("token-form");
     if (!form.hidden) return;
@@ -11,7 +11,7 @@ export function askForToken(then) {
     if (token()) form.querySelector("label").textContent = "The service does not know this token.";
     byId("token").focus();
     form.onsubmit = (event) => {
-        event.preventDefault(); // nothing is to be submitted, and the security policy forbids it
+        event.preventDefault(); // the content security policy forbids submitting forms
         form.hidden = true;
         setToken(byId("token").value.trim());
         then();

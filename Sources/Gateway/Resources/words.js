@@ -1,13 +1,13 @@
-/** How numbers and outcomes are told to people. */
+/** Formats numbers and outcomes for people. */
 
-/** A share as per cent; never 0 or 100 unless it is exactly that. */
+/** Returns a fraction as per cent; 0 or 100 only if it is exactly that. */
 export function percent(share) {
     if (share > 0 && share < 0.001) return "< 0.1 %";
     if (share > 0.999 && share < 1) return "> 99.9 %";
     return `${(share * 100).toFixed(1)} %`;
 }
 
-/** An angle clockwise. */
+/** Returns an angle in whole degrees. */
 export function degrees(angle) {
     return `${Math.round(angle)}°`;
 }
@@ -30,42 +30,42 @@ export function size(bytes) {
     return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-/** A message as a sentence: the service's own begin small, and some end without a full stop. */
+/** Returns a message as a sentence: the service's messages begin in lower case, and some lack a full stop. */
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
 
 export function count(number, one, many = `${one}s`) {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** Real or Fake, and how sure that is: the probability of what is said, not always that of "generated". */
+/** Returns Real or Fake for an AI probability, with the probability of that answer as its confidence. */
 export function answer(probability) {
     return probability < 0.5
         ? { label: "real", word: "Real", confidence: 1 - probability }
         : { label: "fake", word: "Fake", confidence: probability };
 }
 
-/** What a verdict says, as `answer` tells it; without a confidence where it says nothing about the image. */
+/** Returns a verdict in the form of `answer`; without a confidence if no face was found. */
 export function verdictAnswer({ label, ai_probability: probability }) {
     return label === "no_face" ? { label: "none", word: "No face" } : answer(probability);
 }
 
-/** A share as per cent, or a dash where there is none. */
+/** Returns a fraction as per cent, or a dash if it is undefined. */
 export const percentOrDash = (share) => (share === undefined ? "–" : percent(share));
 
 const titles = {
     0: "No answer",
-    400: "The service did not understand the request",
+    400: "The request is malformed",
     401: "A token is needed",
-    403: "This token may not ask that",
-    408: "It took too long",
+    403: "This token does not allow the request",
+    408: "The service took too long",
     413: "The image is too large",
-    415: "Not an image that the service reads",
-    422: "The image is damaged or of an unusual kind",
+    415: "Not a supported image format",
+    422: "The image is damaged or not supported",
     429: "The service is busy",
-    502: "The service cannot answer now",
-    503: "The service cannot answer now",
-    504: "It took too long",
+    502: "The service is unavailable",
+    503: "The service is unavailable",
+    504: "The service took too long",
 };
 
-/** What went wrong, in a few words; the problem's own message says the rest. */
+/** Returns what went wrong in a few words; the problem's message has the details. */
 export const problemTitle = (status) => titles[status] ?? "Something went wrong";
