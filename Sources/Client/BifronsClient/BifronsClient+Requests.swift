@@ -7,14 +7,11 @@ import Synchronization
 
 extension BifronsClient {
     /// Sends any request of the client protocol and waits for its answer. A gateway uses this, for example. With
-    /// several
-    /// routers, `fetch` and `cancel` ask all of them: the answer is that of the router that knows the job, and is 404
-    /// only if
-    /// every router says so.
+    /// several routers, `fetch` and `cancel` ask all of them: the answer is that of the router that knows the job, and
+    /// is 404 only if every router says so.
     /// - Parameters:
     ///   - header: the request's header. It is sent with the remaining budget, and with a generated id if it has none.
-    ///     A budget
-    ///     outside `Limits.budgetMilliseconds` is clamped to that range.
+    ///     A budget outside `Limits.budgetMilliseconds` is clamped to that range.
     ///   - image: the image frame; nil for none.
     /// - Returns: the result frame.
     /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.

@@ -9,9 +9,8 @@ import Synchronization
 /// A request goes to the connected router that has the fewest requests of this client in flight. Requests with the same
 /// idempotency key go to the same connected router, from every client. If that router's connection ends, the request is
 /// sent again, to another router or to the same one after it reconnects; this is safe, because classifying an image
-/// again
-/// gives the same verdict. Any router may have a job that is fetched or cancelled, so all are asked. Every call ends
-/// exactly once, at the latest ``Options/grace`` after its budget.
+/// again gives the same verdict. Any router may have a job that is fetched or cancelled, so all are asked. Every call
+/// ends exactly once, at the latest ``Options/grace`` after its budget.
 public final class BifronsClient: Sendable {
     /// The routers' endpoints, the timeouts and the keys of a client.
     public struct Options: Sendable {
@@ -20,12 +19,10 @@ public final class BifronsClient: Sendable {
         /// The time that a request waits for a connection to a router; 3 s by default.
         public var connectTimeout: Duration = .seconds(3)
         /// The time after its budget at which a request fails if it has no answer; 1 s by default. The router should
-        /// have answered
-        /// by then.
+        /// have answered by then.
         public var grace: Duration = .seconds(1)
         /// The most bytes of an image that the client sends. A router ends the connection of a client that exceeds the
-        /// router's own
-        /// limit plus `Limits.frameSlackBytes`, which would disturb the client's other requests.
+        /// router's own limit plus `Limits.frameSlackBytes`, which would disturb the client's other requests.
         public var largestImage = Limits.imageBytes + Limits.frameSlackBytes
 
         /// The client's keys for encryption and authentication; none by default.
@@ -55,8 +52,7 @@ public final class BifronsClient: Sendable {
     /// Opens the sockets and starts the thread that serves them. Does not wait for a connection.
     /// - Parameter options: the routers' endpoints, the timeouts and the keys.
     /// - Throws: ``ClientError`` of the code `failed` if an endpoint is malformed, or if the system has no more sockets
-    ///   or
-    ///   threads.
+    ///   or threads.
     public init(_ options: Options = Options()) throws(ClientError) {
         var options = options
         options.routers = options.routers.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
@@ -90,14 +86,11 @@ public final class BifronsClient: Sendable {
     /// Submits an image and waits for its result, whatever its status.
     /// - Parameters:
     ///   - image: the bytes of the file. If there are more than ``Options/largestImage``, the result is 413 and nothing
-    ///     is
-    ///     sent.
+    ///     is sent.
     ///   - options: what to ask about the image, and how.
     ///   - patience: how long to retry while the service is full (status 429), each time after the pause that the
-    ///     service asks
-    ///     for. Zero disables retries. Each try has the whole budget, and the id of the first try, by which the router
-    ///     keeps
-    ///     the job's place in line.
+    ///     service asks for. Zero disables retries. Each try has the whole budget, and the id of the first try, by
+    ///     which the router keeps the job's place in line.
     /// - Returns: the result; that of the last try if the service stayed full.
     /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled, which also cancels the job at the
     ///   router.
@@ -163,8 +156,7 @@ public final class BifronsClient: Sendable {
 
     /// Returns a router's queues, workers, rates and counters. With several routers, asks the first that is connected.
     /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError` if
-    ///   the task
-    ///   is cancelled.
+    ///   the task is cancelled.
     public func status() async throws -> StatusReport {
         let bytes = try await report(.status)
         return try decode(bytes) { try StatusReport.decode(bytes) }
@@ -172,8 +164,7 @@ public final class BifronsClient: Sendable {
 
     /// Returns the models and policies that a router serves. With several routers, asks the first that is connected.
     /// - Throws: ``ClientError``, of the code `refused` if the service answers with an error; `CancellationError` if
-    ///   the task
-    ///   is cancelled.
+    ///   the task is cancelled.
     public func models() async throws -> ModelsReport {
         let bytes = try await report(.models)
         return try decode(bytes) { try ModelsReport.decode(bytes) }
@@ -185,8 +176,7 @@ public final class BifronsClient: Sendable {
     ///   - connectTimeout: the time to connect; nil for the same as `timeout`.
     /// - Returns: the time until the answer, including the time to connect.
     /// - Throws: ``ClientError``: `noRouter` if no router could be connected to in time, `keysRefused` if the keys do
-    ///   not match
-    ///   the router's, `noAnswer` if a connected router did not answer in time.
+    ///   not match the router's, `noAnswer` if a connected router did not answer in time.
     @discardableResult
     public func ping(timeout: Duration = .seconds(3), connectTimeout: Duration? = nil) async throws -> Duration {
         let start = MonotonicClock.now()
@@ -201,8 +191,7 @@ public final class BifronsClient: Sendable {
     }
 
     /// Returns an error if a router cannot be used because only one side has keys. Asks each router for its security
-    /// mechanism,
-    /// and blocks for at most 500 ms a router.
+    /// mechanism, and blocks for at most 500 ms a router.
     private func mismatch() -> ClientError? {
         for router in routers {
             guard let mechanism = Greeting.mechanism(of: router, within: .milliseconds(500)) else { continue }

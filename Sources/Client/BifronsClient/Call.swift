@@ -10,8 +10,7 @@ enum CallOutcome: Sendable {
 /// One request in flight. The client's thread calls `end` exactly once.
 struct Call: Sendable {
     /// The call's number, unique within this client. It is sent in the envelope, so that the answer finds its call even
-    /// if job
-    /// ids are not unique.
+    /// if job ids are not unique.
     let number: UInt64
     let header: RequestHeader
     let image: [UInt8]?
@@ -49,8 +48,7 @@ struct CallLedger {
     /// The numbers of waiting calls that any router may get, oldest first. Those of ended calls are skipped.
     private var queue: [UInt64] = []
     /// For each router, the numbers of waiting calls that only this router may get. They are separate so that they do
-    /// not block
-    /// other calls while the router is disconnected.
+    /// not block other calls while the router is disconnected.
     private var ownQueues: [[UInt64]]
     /// The number of unanswered calls at each router.
     private(set) var inFlight: [Int]
@@ -84,8 +82,7 @@ struct CallLedger {
     }
 
     /// Offers every waiting call to `send`, which returns the index of the router that accepted it, or nil. Stops at
-    /// the first
-    /// call that is not accepted, in the common queue and in each router's own.
+    /// the first call that is not accepted, in the common queue and in each router's own.
     mutating func dispatch<Failure: Error>(
         _ send: (Call, _ inFlight: [Int]) throws(Failure) -> Int?
     ) throws(Failure) {

@@ -10,8 +10,7 @@ public struct ClassifyOptions: Equatable, Sendable {
         /// The router keeps the job in memory, and cancels it when the connection ends.
         case volatile
         /// The router writes the job to its journal before it starts, and completes it even after a restart. The call
-        /// waits for the
-        /// result, which ``BifronsClient/fetch(_:owner:)`` returns as well.
+        /// waits for the result, which ``BifronsClient/fetch(_:owner:)`` returns as well.
         case durable
         /// Like ``durable``, but the call ends with status 202 as soon as the job is journalled. Fetch the result
         /// later.
@@ -52,8 +51,7 @@ public struct ClassifyOptions: Equatable, Sendable {
     /// Creates options.
     /// - Parameters:
     ///   - id: the job's id, of 1 to 128 bytes in UTF-8. It need not be unique, but fetching and cancelling find the
-    ///     latest job
-    ///     of an id. Nil to generate a unique one.
+    ///     latest job of an id. Nil to generate a unique one.
     ///   - models: the names of the models to ask, 1 to 16 of them; nil for the whole ensemble.
     ///   - requirement: whether one model's score is enough (status 206), or every model must give one.
     ///   - policy: the name of the policy that selects an action by the probability.

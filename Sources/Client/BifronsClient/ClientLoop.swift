@@ -23,8 +23,7 @@ final class ClientLoop {
         /// Whether the socket is connected.
         var isReady = false
         /// When to connect again, after a connection has ended or a handshake was refused permanently; nil if libzmq
-        /// reconnects by
-        /// itself.
+        /// reconnects by itself.
         var connectAt: Instant?
         /// Why the last handshake failed; nil if it succeeded, or if nobody listens any more.
         private(set) var failure: HandshakeFailure?
@@ -59,8 +58,7 @@ final class ClientLoop {
         }
 
         /// Disconnects, which discards the messages that are queued for the router. A new connection would deliver them
-        /// in addition
-        /// to the calls that are then sent again.
+        /// in addition to the calls that are then sent again.
         func disconnect(until instant: Instant) throws(ZeroMQError) {
             try socket.disconnect(endpoint)
             isReady = false

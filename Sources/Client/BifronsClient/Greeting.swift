@@ -5,10 +5,8 @@ import Reactor
 /// Finds out which security mechanism a ZMTP peer uses, NULL or CURVE.
 ///
 /// libzmq's monitor reports this only sometimes: a peer of another mechanism ends the connection, often before it has
-/// sent
-/// its own mechanism. So this sends only the beginning of a greeting, on a separate connection, and the peer then sends
-/// its
-/// whole greeting.
+/// sent its own mechanism. So this sends only the beginning of a greeting, on a separate connection, and the peer then
+/// sends its whole greeting.
 enum Greeting {
     /// The signature and the major version (RFC 23).
     private static let beginning: [UInt8] = [0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 3]

@@ -1,6 +1,5 @@
 /// Assigns keys to routers by rendezvous hashing ("highest random weight", Thaler and Ravishankar 1998). All clients
-/// with
-/// the same endpoints, in any order, make the same choice. If a router is missing, only its keys move.
+/// with the same endpoints, in any order, make the same choice. If a router is missing, only its keys move.
 enum Rendezvous {
     /// Returns the weight of a router for a key; the router with the highest weight gets the key.
     static func weight(of endpoint: String, for key: String) -> UInt64 {

@@ -1,12 +1,10 @@
 internal import Glibc
 
 /// Parses `multipart/form-data` as it arrives (RFC 7578, based on RFC 2046). The parser is strict, bounded and total:
-/// any
-/// bytes give parts or an error. It does no I/O; the caller feeds it bytes.
+/// any bytes give parts or an error. It does no I/O; the caller feeds it bytes.
 ///
 /// MultipartKit has no bounds: it buffers a part's header, or a line of a file, of any length. It also rejects folded
-/// lines
-/// and text that is not UTF-8, and does not parse the parameters.
+/// lines and text that is not UTF-8, and does not parse the parameters.
 package struct FormParser {
     /// The header of a part.
     package struct Heading: Equatable, Sendable {
@@ -15,8 +13,7 @@ package struct FormParser {
         /// The file name; nil if the part has none.
         package var fileName: String?
         /// Whether the part is a file: it has a file name, or its type is an image or `…/octet-stream`. Some clients
-        /// send no file
-        /// name.
+        /// send no file name.
         package var isFile: Bool
 
         /// Creates a heading.
@@ -63,8 +60,7 @@ package struct FormParser {
     private let delimiter: [UInt8]
     private var state = State.content(isPreamble: true)
     /// The bytes that have arrived and are not parsed yet. The initial line break makes the first boundary look like
-    /// all
-    /// others.
+    /// all others.
     private var buffer: [UInt8] = Array("\r\n".utf8)
     private var parts = 0
 

@@ -10,8 +10,7 @@ struct Parameters {
     private var extended: [(name: String, value: [UInt8])] = []
 
     /// Parses parameters. In a quoted value, a backslash escapes a quote or a backslash. Before any other byte it
-    /// stands for
-    /// itself, because some browsers send a file's path.
+    /// stands for itself, because some browsers send a file's path.
     init(_ bytes: some Collection<UInt8>) {
         var rest = Array(bytes)[...]
         while let equals = rest.firstIndex(of: UInt8(ascii: "=")) {
@@ -50,8 +49,7 @@ struct Parameters {
     }
 
     /// Returns a parameter's value as text. The extended form takes precedence over the plain one (RFC 6266, 4.3) if it
-    /// can be
-    /// decoded. Bytes that are not UTF-8 are read as Latin-1, so every parameter that exists gives some text.
+    /// can be decoded. Bytes that are not UTF-8 are read as Latin-1, so every parameter that exists gives some text.
     func text(_ name: String) -> String? {
         let star = extended.first { $0.name == name }?.value
         return star.flatMap(Self.decodeExtended) ?? (bytes(name) ?? star).map(Self.text)
@@ -72,8 +70,7 @@ struct Parameters {
     }
 
     /// Decodes `charset'language'percent-encoded bytes` (RFC 8187); returns nil if the value is malformed or in another
-    /// charset
-    /// than UTF-8 and ISO 8859-1.
+    /// charset than UTF-8 and ISO 8859-1.
     private static func decodeExtended(_ value: [UInt8]) -> String? {
         let parts = value.split(separator: UInt8(ascii: "'"), maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let bytes = percentDecoded(parts[2]) else { return nil }

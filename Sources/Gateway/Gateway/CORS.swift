@@ -7,8 +7,7 @@ struct AllowedOrigins: Sendable {
     let list: [String]
 
     /// Returns the value of `Access-Control-Allow-Origin` for a request: its origin, or `*`. Returns nil if the request
-    /// has no
-    /// origin, or if that origin is not allowed.
+    /// has no origin, or if that origin is not allowed.
     func allowed(_ request: Request) -> String? {
         guard let origin = request.headers[.origin] else { return nil }
         return list.first { $0 == origin || $0 == "*" }
@@ -30,8 +29,7 @@ struct AllowedOrigins: Sendable {
 /// Adds the CORS header fields that tell browsers whether a page of another origin may read the response.
 ///
 /// Hummingbird's `CORSMiddleware` does not fit: it has one list of methods for all paths, answers preflight requests
-/// for
-/// paths that do not exist, takes no list of origins from a setting, and sends `Vary` only if the request has an
+/// for paths that do not exist, takes no list of origins from a setting, and sends `Vary` only if the request has an
 /// origin.
 struct AllowedOriginsMiddleware: RouterMiddleware {
     let origins: AllowedOrigins

@@ -6,13 +6,11 @@ internal import NIOHTTPTypes
 
 /// Enforces the deadlines of one connection: for receiving a request, for the client to accept a response, and for
 /// lingering after an early refusal. It also tells a request that its client has disconnected, and answers requests
-/// that
-/// cannot be parsed.
+/// that cannot be parsed.
 ///
 /// The input ends both when a client closes its connection and when it only has nothing more to send. To tell the two
 /// apart, the handler sends an interim response, 102, which a waiting client ignores (RFC 9110, 15.2). If the client
-/// has
-/// disconnected, its operating system rejects the packet, which ends the connection.
+/// has disconnected, its operating system rejects the packet, which ends the connection.
 ///
 /// The time limits apply to whole messages. Unlike Hummingbird's `idleTimeout`, they are not extended by a byte now and
 /// then ("slow loris"). A body may take one second longer for each 10 kB received.
@@ -25,8 +23,7 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
     /// The lowest transfer rate of a body that the handler accepts.
     private static let bytesPerSecond = 10_000
     /// How long the handler reads and discards what a refused client still sends. Without this, the kernel would reset
-    /// the
-    /// connection before the client has read the response.
+    /// the connection before the client has read the response.
     private static let lingerTime = TimeAmount.seconds(2)
 
     /// An outbound event that sets the action to run when the client disconnects before the response.
@@ -60,8 +57,7 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
 
     /// - Parameters:
     ///   - timeout: the time for a header, from the connection's start or the previous response; the time for a body,
-    ///     besides
-    ///     one second for each 10 kB; and the time that a response part may wait until the client accepts it.
+    ///     besides one second for each 10 kB; and the time that a response part may wait until the client accepts it.
     ///   - largestBody: the largest body, in bytes, for which a client that sends `Expect: 100-continue` gets 100.
     ///   - refuse: makes the response to a request that cannot be parsed.
     init(timeout: Duration, largestBody: Int, refuse: @escaping Refuse) {
@@ -120,10 +116,8 @@ final class ConnectionDeadlineHandler: ChannelDuplexHandler, RemovableChannelHan
     }
 
     /// Counts a head that cannot be parsed as a request, which is answered in order. When the server reaches the error,
-    /// it
-    /// writes a 400 without content; this handler replaces it by a response that says what is wrong. (If a body cannot
-    /// be
-    /// parsed, its request is answered.)
+    /// it writes a 400 without content; this handler replaces it by a response that says what is wrong. (If a body
+    /// cannot be parsed, its request is answered.)
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let error = error as? HTTPParserError, bodyBegan == nil, lingersUntil == nil {
             malformed = Problem(error)

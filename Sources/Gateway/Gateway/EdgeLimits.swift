@@ -3,8 +3,7 @@ internal import Hummingbird
 internal import Synchronization
 
 /// Limits what clients may hold in the gateway: the number of concurrent requests of each address, and the total size
-/// of
-/// all request bodies.
+/// of all request bodies.
 final class EdgeLimits: Sendable {
     private struct Usage {
         var requests: [String: Int] = [:]

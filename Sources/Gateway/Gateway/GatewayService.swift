@@ -44,8 +44,7 @@ package struct GatewayService: Sendable {
     }
 
     /// Takes the gateway's own key from the folder, or else an operator's or a client's. Only the gateway's own key may
-    /// submit
-    /// jobs on behalf of an owner.
+    /// submit jobs on behalf of an owner.
     private static func take(
         _ folder: KeyFolder, _ settings: GatewaySettings, into options: inout BifronsClient.Options
     ) throws {

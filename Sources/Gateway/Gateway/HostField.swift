@@ -24,8 +24,7 @@ enum HostField {
     }
 
     /// Whether a value has the form `uri-host [":" port]`. RFC 3986 allows an empty host, which a client sends if it
-    /// knows no
-    /// name for the server.
+    /// knows no name for the server.
     static func isValid(_ value: String) -> Bool {
         var rest = Array(value.utf8)[...]
         if rest.first == UInt8(ascii: "[") {

@@ -27,9 +27,9 @@ struct Problem: Error, Equatable {
         retryAfterMilliseconds = milliseconds ?? Self.usualPause(status, code)
     }
 
-    /// Returns the default time, in milliseconds, after which a client may retry; nil if a retry would not help. One
-    /// second is
-    /// enough for another worker to take over; five allow for something that must be started or repaired first.
+    /// Returns the default time, in milliseconds, after which a client may retry; nil unless the refusal is temporary.
+    /// One second is enough for another worker to take over; five allow for something that must be started or repaired
+    /// first.
     private static func usualPause(_ status: HTTPResponse.Status, _ code: String) -> Int? {
         switch (status.code, code) {
         case (503, "no_worker"), (503, "journal_unavailable"), (503, "crops_unavailable"), (503, "crops_too_large"):

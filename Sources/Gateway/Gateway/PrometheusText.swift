@@ -10,8 +10,7 @@ struct PrometheusText {
     }
 
     /// The text of each family, header and samples. Prometheus requires the samples of a family together, even if they
-    /// come
-    /// from several routers.
+    /// come from several routers.
     private var families: [String] = []
     private var places: [String: Int] = [:]
     private var current = 0
@@ -119,8 +118,7 @@ extension PrometheusText {
     }
 
     /// Makes the names of workers unique, since workers choose them and each name must be its own series: the second
-    /// worker of
-    /// a name gets the suffix ` (2)`.
+    /// worker of a name gets the suffix ` (2)`.
     private static func toldApart(_ workers: [StatusReport.Worker]) -> [StatusReport.Worker] {
         var seen: [String: Int] = [:]
         return workers.map { worker in

@@ -33,8 +33,7 @@ struct RequestLogMiddleware: RouterMiddleware {
 
 extension Gateway {
     /// Returns the response to a request whose header cannot be parsed, and logs and counts it. Such a request does not
-    /// pass
-    /// through the middlewares.
+    /// pass through the middlewares.
     /// - Parameter address: the client's IP address.
     func refuse(_ problem: Problem, from address: String) -> Response {
         var response = problem.response()

@@ -105,8 +105,7 @@ struct RouterConnection: Sendable {
     }
 
     /// Checks that at least one router has workers for all of its models. A worker registers only after its canary has
-    /// been
-    /// scored.
+    /// been scored.
     /// - Throws: ``Problem`` that says what is missing.
     func checkReadiness() async throws {
         let problems = await withTaskGroup(of: Problem?.self) { group in

@@ -3,8 +3,7 @@ internal import Hummingbird
 
 extension HTTPFields {
     /// The header fields that restrict what browsers do with the gateway's pages: they load from and send to this
-    /// gateway
-    /// alone, and no other page may embed them.
+    /// gateway alone, and no other page may embed them.
     static let security: HTTPFields = [
         .contentSecurityPolicy:
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "

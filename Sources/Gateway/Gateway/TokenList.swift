@@ -8,13 +8,11 @@ internal import Hummingbird
 internal import Synchronization
 
 /// The names of those who may use the HTTP API, each with the SHA-256 of its bearer token. The tokens themselves are
-/// not
-/// stored.
+/// not stored.
 ///
 /// The file has lines of the form `NAME HASH`: the owner of the token, who also owns the jobs submitted with it, and
-/// the
-/// hash in 64 hexadecimal digits. Empty lines and lines that begin with `#` are ignored. Tokens must be long and random
-/// (`openssl rand -hex 32`); a slow hash could not make guessable ones safe.
+/// the hash in 64 hexadecimal digits. Empty lines and lines that begin with `#` are ignored. Tokens must be long and
+/// random (`openssl rand -hex 32`); a slow hash could not make guessable ones safe.
 struct TokenList: Equatable, Sendable {
     /// An error that says which list cannot be used, at which line, and why.
     struct ParseError: Error, Equatable, CustomStringConvertible {

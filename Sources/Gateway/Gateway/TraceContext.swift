@@ -4,8 +4,7 @@ internal import Hummingbird
 internal import Instrumentation
 
 /// The trace that a request belongs to, from its `traceparent` field (W3C Trace Context). swift-distributed-tracing
-/// leaves
-/// parsing to its backends, and the gateway has none: it writes the trace only to its log.
+/// leaves parsing to its backends, and the gateway has none: it writes the trace only to its log.
 struct TraceContext: Equatable, Sendable {
     /// The trace id: 32 hexadecimal digits.
     let trace: String

@@ -3,8 +3,8 @@ internal import Hummingbird
 
 extension RouterPath {
     /// Whether a request's path matches this route exactly. Hummingbird's router also ignores empty segments
-    /// (`/v1//jobs/`),
-    /// so that one resource would have many names, and captures segments that are not valid percent-encoding.
+    /// (`/v1//jobs/`), so that one resource would have many names, and captures segments that are not valid
+    /// percent-encoding.
     func leads(to path: String) -> Bool {
         let segments = path == "/" ? [] : path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         return path.first == "/" && segments.count == count
@@ -27,8 +27,7 @@ struct AmbiguousRequestMiddleware: RouterMiddleware {
 }
 
 /// Answers requests that match no route: 404 for an unknown path, 405 for another method, or the response to a
-/// preflight
-/// request.
+/// preflight request.
 struct UnmatchedRouteMiddleware: RouterMiddleware {
     private let routes: [(path: RouterPath, method: HTTPRequest.Method)]
     private let origins: AllowedOrigins

@@ -108,8 +108,7 @@ struct UploadReader: ~Copyable {
     }
 
     /// Whether a body of a content type is a file: any image type (the content tells which), arbitrary bytes, or no
-    /// type at
-    /// all. Storage services send files as `binary/octet-stream`.
+    /// type at all. Storage services send files as `binary/octet-stream`.
     private static func isFile(_ contentType: String) -> Bool {
         let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         return type.isEmpty || type.hasPrefix("image/") || type == "application/octet-stream"
@@ -117,8 +116,7 @@ struct UploadReader: ~Copyable {
     }
 
     /// Whether a part without a file name is a file nevertheless, because its first byte cannot begin UTF-8 text, as in
-    /// JPEG
-    /// and PNG. Some clients send a file name only on request.
+    /// JPEG and PNG. Some clients send a file name only on request.
     private static func isNoText(_ bytes: [UInt8]) -> Bool {
         bytes.first.map { (0x80...0xC1).contains($0) || $0 >= 0xF5 } == true
     }

@@ -38,8 +38,7 @@ package enum Files {
     }
 
     /// Calls `body` with a file's bytes; returns nil, with `errno` set, if the file cannot be read. The bytes are
-    /// mapped from
-    /// the page cache, so that hashing a large network leaves nothing resident.
+    /// mapped from the page cache, so that hashing a large network leaves nothing resident.
     package static func withMapped<Value>(_ path: String, _ body: (UnsafeRawBufferPointer) -> Value) -> Value? {
         withOpen(path) { descriptor, status in
             let count = Int(status.st_size)

@@ -32,8 +32,7 @@ extension [UInt8] {
     }
 
     /// Creates the bytes that hexadecimal digits of either case represent, two for each byte; nil if the text contains
-    /// any
-    /// other character or an odd number of digits.
+    /// any other character or an odd number of digits.
     package init?(hexadecimal digits: some StringProtocol) {
         let values = digits.utf8.compactMap(\.hexadecimalValue)
         guard values.count == digits.utf8.count, values.count.isMultiple(of: 2) else { return nil }

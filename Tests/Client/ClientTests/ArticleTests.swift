@@ -4,8 +4,7 @@ import BifronsZeroMQ
 import Testing
 
 /// Runs the code of the library's articles (`BifronsClient.docc`) against a router with scripted answers.
-/// `scripts/check`
-/// compares this code with the articles.
+/// `scripts/check` compares this code with the articles.
 @Suite(.timeLimit(.minutes(5))) struct ArticleTests {
     private static let verdict = #"""
         {"status": 200, "verdict": {"label": "real", "ai_probability": 0.1, "action": "allow", "policy": "default"}}
