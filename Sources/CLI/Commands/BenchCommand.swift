@@ -11,14 +11,14 @@ import Synchronization
 /// The command `bifrons bench`.
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Loads the service and measures verdicts a second and latencies.",
-        discussion: "So many jobs are in flight at any time; each is submitted when one before it is answered.")
+        commandName: "bench", abstract: "Loads the service, and measures verdicts per second and latencies.",
+        discussion: "The number of jobs in flight stays the same: as soon as one is answered, the next is submitted.")
 
     @Option(help: "A folder of images, or one image.") var images: FileName
-    @Option(help: "Jobs in flight.") var concurrency = 32
-    @Option(help: "Seconds to measure.") var seconds = 10.0
-    @Option(help: "Seconds before that, not measured.") var warmUp = 2.0
-    @Flag(help: "As JSON.") var json = false
+    @Option(help: "The number of jobs in flight.") var concurrency = 32
+    @Option(help: "How many seconds to measure.") var seconds = 10.0
+    @Option(help: "How many seconds to load the service before the measurement.") var warmUp = 2.0
+    @Flag(help: "Print JSON.") var json = false
     @OptionGroup var options: ClientOptions
 
     func validate() throws {

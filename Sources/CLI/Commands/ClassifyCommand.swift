@@ -9,20 +9,23 @@ import Settings
 /// The command `bifrons classify`.
 struct ClassifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "classify", abstract: "Says of images whether they are real or AI-generated.",
+        commandName: "classify", abstract: "Tells whether the faces in images are real or AI-generated.",
         discussion: """
-            Without a router, and with none named, a cluster is started for the length of the call.
+            If no router is named and none answers, the command starts a cluster that runs until the command ends.
 
-            In folders every image counts, of formats that are not read too; what is no image is counted on the \
-            standard error.
+            In folders, it reports every image, even those in formats that Bifrons does not read. It does not classify \
+            other files; it reports their number on the standard error.
 
             Exit status: 0 all classified; 1 some files failed; 2 usage; 69 no service.
             """)
 
     @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [FileName]
-    @Flag(help: "One result a line, as JSON: the service's own, and the file's name.") var json = false
-    @Option(help: "Jobs in flight at a time.") var window = 32
-    @Option(help: ArgumentHelp("Write the images with their faces and probabilities.", valueName: "file|folder"))
+    @Flag(help: "Print one JSON result per line: the service's, with the name of the file.") var json = false
+    @Option(help: "The most jobs in flight at a time.") var window = 32
+    @Option(
+        help: ArgumentHelp(
+            "Write the images to this file or folder, with their faces and probabilities drawn.",
+            valueName: "file|folder"))
     var draw: FileName?
     @OptionGroup var options: ClientOptions
 

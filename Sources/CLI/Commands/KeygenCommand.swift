@@ -4,13 +4,14 @@ import Keyring
 /// The command `bifrons keygen`.
 struct KeygenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keygen", abstract: "Makes CURVE key pairs and an allow-list.",
+        commandName: "keygen", abstract: "Generates CURVE key pairs and an allow-list.",
         discussion: """
-            The folder is what --keys takes, of every program. Another machine gets router.public and the one secret that \
-            it needs: worker.secret for workers, client.secret or operator.secret for clients, gateway.secret for a gateway.
+            Every program takes this folder with --keys. Copy to another machine only router.public and the one secret \
+            that it needs: worker.secret for workers, client.secret or operator.secret for clients, gateway.secret for \
+            a gateway.
             """)
 
-    @Argument(help: "The folder to make; it must not exist.", completion: .directory) var folder: String
+    @Argument(help: "The folder to create; it must not exist yet.", completion: .directory) var folder: String
 
     func run() throws {
         try CommandError.report {

@@ -7,10 +7,10 @@ import Settings
 /// The command `bifrons models`.
 struct ModelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "Shows what is being served, with digests and metrics, and the policies.")
+        commandName: "models", abstract: "Shows the models being served, with digests and metrics, and the policies.")
 
-    @Flag(help: "As JSON.") var json = false
-    @Flag(help: "Fail with status 69 unless every model and the locator have a worker.") var ready = false
+    @Flag(help: "Print JSON.") var json = false
+    @Flag(help: "Exit with status 69 unless every model and the locator have a worker.") var ready = false
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {

@@ -8,8 +8,8 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Shows queues, workers, rates and latencies.")
 
-    @Flag(help: "Show it again every second, until ctrl-C.") var watch = false
-    @Flag(help: "As JSON.") var json = false
+    @Flag(help: "Refresh every second, until ctrl-C.") var watch = false
+    @Flag(help: "Print JSON.") var json = false
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {

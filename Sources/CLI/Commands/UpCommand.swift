@@ -7,10 +7,11 @@ import Settings
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
-        abstract: "Runs a router, workers of the locator and of every model and a gateway, and keeps them running.",
+        abstract: "Runs a router, a gateway, and workers of the locator and every model, and keeps them running.",
         discussion: """
-            ctrl-C drains: jobs in flight are answered first. A second ctrl-C does not wait. With keys and without a \
-            terminal, under a service manager for instance, SIGHUP has the list of keys read again.
+            ctrl-C drains: it stops the programs after they have answered the jobs in flight. A second ctrl-C stops \
+            them at once. With keys and without a terminal, for instance under a service manager, SIGHUP makes the \
+            router read the list of keys again.
             """)
 
     @OptionGroup var options: ClusterOptions

@@ -9,7 +9,7 @@ import Settings
 struct GatewayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-gateway",
-        abstract: "Serves the page, the HTTP API and metrics; a client of the routers.",
+        abstract: "Serves the web pages, the HTTP API and metrics, as a client of the routers.",
         version: Release.version)
 
     @OptionGroup var options: GatewayOptions

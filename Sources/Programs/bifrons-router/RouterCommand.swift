@@ -9,7 +9,7 @@ import Settings
 struct RouterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-router",
-        abstract: "Admits image jobs, hands each to a worker of every model and merges the scores into one verdict.",
+        abstract: "Admits jobs, dispatches each to a worker of every model, and merges the scores into one verdict.",
         version: Release.version)
 
     @OptionGroup var options: RouterOptions

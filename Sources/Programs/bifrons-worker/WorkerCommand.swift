@@ -10,7 +10,7 @@ import WorkerService
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-worker",
-        abstract: "Serves one model: a locator cuts faces out of the images that routers send, a network scores them.",
+        abstract: "Serves one model: a locator crops the faces of images, or a network scores such crops.",
         version: Release.version)
 
     @OptionGroup var options: WorkerOptions
@@ -31,7 +31,7 @@ struct WorkerCommand: ParsableCommand {
             if try service.run() == .abandoned { _exit(EXIT_SUCCESS) }
         } catch let error as UnfitWorker {
             printError("bifrons-worker: \(error)")
-            // Its threads may be at work yet, and must not have the engine's memory taken from under them.
+            // A normal exit would free the engine's memory, which the worker's threads may still use.
             _exit(EX_CONFIG)
         }
     }

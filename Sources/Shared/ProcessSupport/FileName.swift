@@ -1,33 +1,33 @@
 package import ArgumentParser
 import Glibc
 
-/// The name of a file as the system has it: bytes, which need not be UTF-8.
+/// A file's name as the bytes that the system uses, which need not be UTF-8.
 package struct FileName: Hashable, Sendable, ExpressibleByArgument {
-    /// The name, without a zero byte at the end.
+    /// The bytes of the name, without a zero byte at the end.
     package var bytes: [UInt8]
 
-    /// Shells complete it with the names of files.
+    /// Makes shells complete an argument of this type with names of files.
     package static var defaultCompletionKind: CompletionKind { .file() }
 
-    /// A name that the system told.
+    /// Creates a name from bytes that the system gave.
     package init(bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    /// A name that is UTF-8.
+    /// Creates a name that is UTF-8.
     package init(_ text: String) {
         bytes = Array(text.utf8)
     }
 
-    /// A word of the command line, as ``Arguments`` wrote it.
+    /// Creates a name from a word of the command line, in the encoding of ``Arguments``.
     package init(argument: String) {
         bytes = Arguments.bytes(of: argument)
     }
 
-    /// The name, if it is UTF-8.
+    /// The name as text; nil if it is not UTF-8.
     package var validText: String? { String(validating: bytes, as: UTF8.self) }
 
-    /// The name for people. In one that is not UTF-8 each other byte is written `\xE9`, and a backslash twice.
+    /// The name for people. If it is not UTF-8, its invalid bytes are written as `\xE9`, and a backslash as two.
     package var text: String {
         if let validText { return validText }
         return Unicode.pieces(of: bytes).map { piece in
@@ -39,22 +39,22 @@ package struct FileName: Hashable, Sendable, ExpressibleByArgument {
         }.joined()
     }
 
-    /// Lends the name to a function of the C library.
+    /// Calls `body` with the name as a C string, which is valid only during the call.
     package func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
         try (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { try body($0.baseAddress!) }
     }
 }
 
-/// The command line in texts that lose no byte.
+/// The command line as strings that preserve every byte.
 ///
-/// Swift mends what is not UTF-8, and then no file has that name. Here a byte that is not part of UTF-8 becomes a character of
-/// a private area, U+EF80 to U+EFFF for 80 to FF; the bytes of such a character itself are written in the same way. So
-/// ``bytes(of:)`` finds the very bytes.
+/// Swift replaces bytes that are not valid UTF-8, after which the text no longer names the file. Here, each invalid
+/// byte 0x80 to 0xFF becomes a character of the private use area, U+EF80 to U+EFFF. If a name contains such a character
+/// itself, its bytes are encoded in the same way. ``bytes(of:)`` therefore always returns the original bytes.
 package enum Arguments {
     private static let reserved: ClosedRange<UInt32> = 0xEF80...0xEFFF
     private static let offset: UInt32 = 0xEF00
 
-    /// The words behind the program's name.
+    /// The arguments of this process, without the program's name.
     package static var ofProcess: [String] {
         let words = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).dropFirst()
         return words.compactMap { word in
@@ -63,6 +63,7 @@ package enum Arguments {
         }
     }
 
+    /// Returns the string that encodes the bytes of one argument.
     static func text(of bytes: [UInt8]) -> String {
         func escaped(_ byte: UInt8) -> Unicode.Scalar { Unicode.Scalar(offset + UInt32(byte))! }
         var scalars = String.UnicodeScalarView()
@@ -77,6 +78,7 @@ package enum Arguments {
         return String(scalars)
     }
 
+    /// Returns the bytes of one argument from the string that encodes them.
     static func bytes(of text: String) -> [UInt8] {
         text.unicodeScalars.flatMap { scalar in
             reserved.contains(scalar.value) ? [UInt8(scalar.value - offset)] : Array(UTF8.encode(scalar)!)
@@ -85,14 +87,15 @@ package enum Arguments {
 }
 
 extension Unicode {
+    /// A part of a name.
     fileprivate enum Piece {
-        /// One character's bytes.
+        /// One valid Unicode scalar.
         case text(String)
-        /// A byte that belongs to none.
+        /// A byte that is not part of valid UTF-8.
         case byte(UInt8)
     }
 
-    /// Bytes as the scalars that they are in UTF-8, and those that are none.
+    /// Splits bytes into the scalars that they encode in UTF-8, and invalid bytes.
     fileprivate static func pieces(of bytes: [UInt8]) -> [Piece] {
         var pieces: [Piece] = []
         var rest = bytes[...]

@@ -1,27 +1,27 @@
 import Glibc
 import Synchronization
 
-/// What ctrl-C, or another signal that ends a command, must not leave behind.
+/// Cleans up before ctrl-C, or another signal, ends an asynchronous command that ``Program/run(_:)`` runs.
 ///
-/// For the asynchronous commands that ``Program/run(_:)`` runs. Whoever holds something that outlives a process sets how to
-/// let go of it, and takes that back when it has done so itself.
+/// Code that holds something that would outlive the process, such as a child or a temporary folder, sets a clean-up,
+/// and sets it to nil when it has cleaned up itself.
 package enum Interruption {
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
     private static let cleanUp = Mutex<(@Sendable () -> Void)?>(nil)
 
-    /// Sets what the main thread does before a signal ends the process; nil: nothing. While it is doing that already, this
-    /// call does not return.
+    /// Sets what the main thread does before a signal ends the process; nil for nothing. If the main thread is cleaning
+    /// up already, this call does not return.
     package static func setCleanUp(_ body: (@Sendable () -> Void)?) {
         cleanUp.withLock { $0 = body }
     }
 
-    /// Blocks the signals in this thread and in those that it starts.
+    /// Blocks the signals in this thread and in all threads that it starts later.
     static func block() {
         var mask = set
         pthread_sigmask(SIG_BLOCK, &mask, nil)
     }
 
-    /// Waits for a signal, cleans up, and ends as the signal would have ended the process, which is what shells look at.
+    /// Waits for a signal, cleans up, and lets the signal end the process, because shells check what ended a command.
     static func wait() -> Never {
         var (mask, signal) = (set, Int32())
         while true {
@@ -41,7 +41,8 @@ package enum Interruption {
         return set
     }
 
-    /// As `nohup` and shells in the background have it; a blocked signal arrives all the same.
+    /// Whether the process ignores a signal, for instance because `nohup` or a shell started it so. `sigwait` returns a
+    /// blocked signal all the same.
     private static func isIgnored(_ signal: Int32) -> Bool {
         var action = sigaction()
         sigaction(signal, nil, &action)

@@ -1,25 +1,28 @@
 internal import CLinux
 internal import Glibc
 
-/// What this process may compute with.
+/// The processor cores that this process may use.
 package enum Processors {
-    /// How many cores the process may use, at least 1: those of its affinity mask, and no more whole ones than the limits of
-    /// its control groups, a container's for instance, give it the time of.
+    /// The number of cores that the process may use, at least 1: the cores in its affinity mask, but no more than the
+    /// whole cores' worth of time that the limits of its control groups allow, for instance those of a container.
     package static let usable: Int = {
         let groups = File.contents("/proc/self/cgroup").flatMap(controlGroup) ?? "/"
         let allowed = max(1, Int(bifrons_allowed_processors()))
         return min(allowed, limit(of: groups) { File.contents("/sys/fs/cgroup\($0)/cpu.max") } ?? .max)
     }()
 
-    /// The path of the process's group in the one hierarchy of version 2: `0::/a/b` in /proc/self/cgroup.
+    /// Returns the path of the process's control group (version 2): `/a/b` for the line `0::/a/b` of /proc/self/cgroup.
+    /// It is nil if there is no such line.
     static func controlGroup(_ text: String) -> String? {
         let line = text.split(separator: "\n").first { $0.hasPrefix("0::/") }
         return line.map { String($0.dropFirst(3)) }
     }
 
-    /// The smallest limit of a group and all above it, in whole cores and at least 1; nil when there is none.
+    /// Returns the lowest limit of a group and its ancestors, in whole cores and at least 1, or nil if there is no
+    /// limit.
     ///
-    /// - Parameter read: the content of a group's cpu.max, "MICROSECONDS PERIOD" or "max PERIOD"; nil when it has none.
+    /// - Parameter read: Returns the content of a group's cpu.max, "MICROSECONDS PERIOD" or "max PERIOD"; nil if the
+    ///   group has none.
     static func limit(of group: String, read: (String) -> String?) -> Int? {
         var smallest: Int?
         var path = group == "/" ? "" : group[...]
@@ -37,7 +40,7 @@ package enum Processors {
     }
 
     private enum File {
-        /// Of a small file; nil when it cannot be read.
+        /// Returns the content of a file, at most 64 KiB of it, or nil if it cannot be read.
         static func contents(_ path: String) -> String? {
             let file = open(path, O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { return nil }

@@ -1,15 +1,15 @@
 package import ArgumentParser
 import Glibc
 
-/// Runs a command and ends the process with the exit status that our documentation promises.
+/// Runs a command, and ends the process with the exit status that the README promises.
 package enum Program {
-    /// The exit status for a command line or settings that make no sense. (ArgumentParser's own would be 64.)
+    /// The exit status for a wrong command line or wrong settings. (ArgumentParser's own would be 64.)
     package static let usageStatus: Int32 = 2
 
     /// Parses the command line, runs the command on this thread, the main one, and exits.
     ///
-    /// An asynchronous command runs on the tasks' threads. No task has been started before, so a command that is not
-    /// may still block signals for the whole process. Signals that end an asynchronous one: see ``Interruption``.
+    /// An asynchronous command runs as a task on other threads; ``Interruption`` describes how signals end it. For a
+    /// synchronous command, no task has been started, so it can still block signals for the whole process.
     package static func run<Command: ParsableCommand>(_ command: Command.Type) -> Never {
         do {
             let arguments = Arguments.ofProcess
@@ -25,10 +25,10 @@ package enum Program {
         }
     }
 
-    /// What is wrong with the word that should be a subcommand; nil if nothing is, or if there are none.
+    /// Returns an error text if the first argument should name a subcommand and names none; otherwise nil.
     static func unknownSubcommand<Command: ParsableCommand>(_ command: Command.Type, _ arguments: [String]) -> String? {
         let names = command.configuration.subcommands.compactMap { $0.configuration.commandName }
-        // 'help' is ArgumentParser's own, and names a subcommand itself.
+        // ArgumentParser adds the subcommand 'help', whose argument is a subcommand.
         guard !names.isEmpty, let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-"),
             !names.contains(word)
         else { return nil }
@@ -40,7 +40,7 @@ package enum Program {
     private static func run<Command: ParsableCommand>(
         _ parsed: sending any AsyncParsableCommand, _ command: Command.Type
     ) -> Never {
-        // A Mutex could hand it over as well; the task is the only one to touch it from here on.
+        // This is safe because only the task uses the command from here on.
         nonisolated(unsafe) var parsed = parsed
         Interruption.block()
         Task {
@@ -54,7 +54,7 @@ package enum Program {
         Interruption.wait()
     }
 
-    /// The exit status for an error that a command threw.
+    /// Returns the exit status for an error that a command threw.
     package static func status<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Int32 {
         if error is any UsageError { return usageStatus }
         let code = command.exitCode(for: error)
@@ -63,7 +63,7 @@ package enum Program {
 
     private static func finish<Command: ParsableCommand>(_ command: Command.Type, _ error: any Error) -> Never {
         let status = status(command, error)
-        // Help and version are "errors" with status 0, and belong on the standard output.
+        // ArgumentParser reports help and version as errors with status 0; they belong on the standard output.
         let message = command.fullMessage(for: error)
         if !message.isEmpty {
             if status == 0 { print(message) } else { printError(message) }
@@ -72,10 +72,10 @@ package enum Program {
     }
 }
 
-/// An error of whoever wrote the command line or the settings: the process ends with ``Program/usageStatus``.
+/// A mistake in the command line or the settings. The process ends with ``Program/usageStatus``.
 package protocol UsageError: Error {}
 
-/// Writes a line to the standard error, at once.
+/// Writes a line to the standard error, without buffering.
 package func printError(_ line: String) {
     var line = line + "\n"
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -1,11 +1,11 @@
-/// Which word was meant.
+/// Guesses which name a user meant by a mistyped word.
 package enum Suggestion {
-    /// The name that is the fewest changed letters away from a word, if that is at most two.
+    /// Returns the name with the lowest edit distance from a word, or nil if none has a distance of at most two.
     package static func closest(to word: String, among names: [String]) -> String? {
         names.map { (distance($0, word), $0) }.filter { $0.0 <= 2 }.min { $0.0 < $1.0 }?.1
     }
 
-    /// Levenshtein's distance in Unicode scalars, one row at a time (Wagner and Fischer 1974).
+    /// Returns the Levenshtein distance in Unicode scalars, computed row by row (Wagner and Fischer 1974).
     private static func distance(_ left: String, _ right: String) -> Int {
         let right = Array(right.unicodeScalars)
         var row = Array(0...right.count)

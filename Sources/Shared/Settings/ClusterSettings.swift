@@ -1,15 +1,15 @@
 import ProcessSupport
 
-/// The settings of `bifrons up`: those of its children, and how many there are.
+/// The settings of `bifrons up`: the numbers of workers, and all settings of its child processes.
 package struct ClusterSchema: SettingsSchema {
     package let workers = Setting.count(
         "workers", in: 1...256,
-        "workers that 'up' starts for each model: as many as keep all cores that it may use at work otherwise"
+        "the number of workers that 'up' starts for each model (default: as many as keep all usable cores busy)"
     ).optional
     package let locatorWorkers = Setting.count(
-        "locator-workers", default: 1, in: 1...256, "workers that 'up' starts for the locator")
+        "locator-workers", default: 1, in: 1...256, "the number of workers that 'up' starts for the locator")
 
-    /// What it starts.
+    /// The schemas of the programs that `bifrons up` starts.
     package static var children: [any SettingsSchema.Type] {
         [RouterSchema.self, WorkerSchema.self, GatewaySchema.self]
     }
@@ -22,34 +22,36 @@ package typealias ClusterOptions = SettingOptions<ClusterSchema>
 
 /// The settings of `bifrons up`, validated.
 package struct ClusterSettings: Sendable {
-    /// How many workers of each model there are, at least 1.
+    /// The number of workers of each model, at least 1.
     package let workersPerModel: Int
-    /// How many workers of the locator there are, at least 1.
+    /// The number of workers of the locator, at least 1.
     package let locatorWorkers: Int
-    /// Threads of each of the locator's workers.
+    /// The number of threads of each of the locator's workers.
     package let decodeThreads: Int
-    /// The router's settings, for what the supervisor itself must know of them.
+    /// The router's settings, some of which the supervisor itself needs.
     package let router: RouterSettings
-    /// Where clients of this machine connect.
+    /// The endpoint to which clients on this machine connect.
     package let clientPeer: String
-    /// Where the cluster's workers connect.
+    /// The endpoint to which the cluster's workers connect.
     package let workerPeer: String
-    /// What to hand on to the router. The environment and the file of `--config` reach the children by themselves.
+    /// The arguments to pass to the router. The children read the environment and the file of `--config` themselves.
     package let routerArguments: [String]
-    /// What to hand on to every worker, besides its model and the router's endpoint.
+    /// The arguments to pass to every worker, besides its model and the router's endpoint.
     package let workerArguments: [String]
-    /// What to hand on to the gateway, besides the router's endpoint; nil: there is to be none.
+    /// The arguments to pass to the gateway, besides the router's endpoint; nil if there is no gateway.
     package private(set) var gatewayArguments: [String]?
 
-    /// Reads the command line, then the environment, then the file of `--config`, and validates what the children will
-    /// read, so that a mistake is told once and at once.
+    /// Reads the settings from the command line, the environment and the file of `--config`, in that order of
+    /// precedence.
     ///
-    /// - Parameter given: what stood on the command line.
-    /// - Throws: what is wrong with a setting, of `up` or of a child.
+    /// It also validates the settings of the children, so that a mistake is reported once, before any of them starts.
+    ///
+    /// - Parameter given: The options on the command line.
+    /// - Throws: An error that names the wrong setting, of `up` or of a child.
     package init(
         _ given: [GivenOption] = [], environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {
-        // What 'up' itself tells each child.
+        // 'up' passes these to each child later; here they only need to be valid.
         let worker = WorkerSchema()
         let told = [
             GivenOption(worker.model.description, ["models"]),
@@ -62,7 +64,8 @@ package struct ClusterSettings: Sendable {
         _ = try GatewaySettings(layers)
         locatorWorkers = own.locatorWorkers
         decodeThreads = workers.decodeThreads
-        // With one each, a core would wait while the slowest model's is busy; which cores work for what the system decides.
+        // With a single worker of each model, cores would be idle while the slowest model's worker is busy. The system
+        // decides which worker runs on which core.
         workersPerModel = own.workers ?? max(1, min(256, Processors.usable / workers.threads))
         clientPeer = try Self.peer(\.clientEndpoint, router)
         workerPeer = try Self.peer(\.workerEndpoint, router)
@@ -76,12 +79,13 @@ package struct ClusterSettings: Sendable {
         gatewayArguments = arguments(GatewaySchema.self)
     }
 
-    /// The settings of a cluster that a single command starts for itself: its endpoints are in `folder`, it has no gateway,
-    /// and it says nothing but errors. Its keys and its file are the command's, the rest is as the environment and that file
-    /// have it.
+    /// Returns the settings of a cluster that a single command starts for itself.
     ///
-    /// - Parameter given: what stood on the command line of the command.
-    /// - Throws: what is wrong with a setting.
+    /// Its endpoints are in `folder`, it has no gateway, and it logs only errors. It takes the command's `--keys` and
+    /// `--config`; all other settings come from the environment and that file.
+    ///
+    /// - Parameter given: The options on the command line of the command.
+    /// - Throws: An error that names the wrong setting.
     package static func temporary(
         folder: String, _ given: [GivenOption], environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) -> ClusterSettings {

@@ -1,22 +1,26 @@
-/// A place where sockets meet: `tcp://HOST:PORT` or `ipc://PATH`; or all places that a name stands for: `dns://NAME:PORT`.
+/// An endpoint of a ZeroMQ socket: `tcp://HOST:PORT` or `ipc://PATH`. `dns://NAME:PORT` stands for a TCP endpoint at
+/// each address of the name.
 struct Endpoint: Equatable {
+    /// How a program uses an endpoint, which decides on the forms that are allowed.
     enum Use {
-        /// HOST may be an interface or `*`, PORT may be `*` for any free one.
+        /// A socket listens there: HOST may be an interface or `*`, and PORT may be `*` for any free port.
         case bind
+        /// A socket connects to it.
         case connect
-        /// As `connect`; and `dns://` is followed.
+        /// A socket connects to it; `dns://` is allowed, too, and its addresses are looked up repeatedly.
         case follow
     }
 
-    /// Bytes of a path that fit into the system's `sockaddr_un`.
+    /// The most bytes of a path that fit into the system's `sockaddr_un`.
     static let pathBytes = 107
 
+    /// The endpoint as it was written.
     let text: String
-    /// Whether only this machine can reach it.
+    /// Whether only this machine can reach the endpoint.
     let isLocal: Bool
 
-    /// Nil for anything that libzmq would not take, and for transports that leave the process (`inproc`) or its model
-    /// (`pgm`, `vmci`).
+    /// Returns nil for a text that libzmq would not accept, and for transports that cannot connect programs (`inproc`)
+    /// or that Bifrons does not support (`pgm`, `vmci`).
     init?(_ text: String, for use: Use) {
         self.text = text
         if text.hasPrefix("ipc://") {
@@ -32,7 +36,7 @@ struct Endpoint: Equatable {
             guard !host.isEmpty, host != "*" || use == .bind, !host.contains(where: { $0 == "/" || $0 == " " }) else {
                 return nil
             }
-            // A name, not an address of IPv6.
+            // Only names can be looked up, and an IPv6 address in brackets is none.
             if text.hasPrefix("dns://"), host.contains(where: { "[:]".contains($0) }) { return nil }
             isLocal = host == "localhost" || host == "lo" || host == "[::1]" || Self.isLoopback(host)
         } else {
@@ -40,7 +44,8 @@ struct Endpoint: Equatable {
         }
     }
 
-    /// Where a process of this machine connects to reach who is bound here; nil if the port is not known beforehand.
+    /// The endpoint to which a process on this machine connects to reach a socket bound to this one; nil if PORT is
+    /// `*`.
     var localPeer: String? {
         guard text.hasPrefix("tcp://") else { return text }
         if text.hasSuffix(":*") { return nil }
@@ -51,7 +56,7 @@ struct Endpoint: Equatable {
         return text
     }
 
-    /// 127.0.0.0/8. A name such as `127.0.0.1.example.org` is not an address.
+    /// Whether a host is an address in 127.0.0.0/8. A name such as `127.0.0.1.example.org` is none.
     private static func isLoopback(_ host: Substring) -> Bool {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }

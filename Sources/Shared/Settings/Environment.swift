@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// The environment that settings are read from.
+/// The environment from which settings are read.
 package enum Environment {
-    /// The variables of this process.
+    /// The environment variables of this process.
     package static var ofProcess: [String: String] { ProcessInfo.processInfo.environment }
 }

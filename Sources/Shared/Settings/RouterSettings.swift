@@ -1,6 +1,7 @@
 package import Logging
 
-/// The settings of `bifrons-router`. Each one's text says what it means; where a value may be nil, nobody has set it.
+/// The settings of `bifrons-router`. Each declaration contains the text that explains it. An optional value is nil if
+/// nobody has set it.
 package struct RouterSchema: SettingsSchema {
     package let clientEndpoint = Setting.endpoint(
         "client-endpoint", default: "tcp://127.0.0.1:5555", .bind, "where the router listens for clients")
@@ -9,45 +10,46 @@ package struct RouterSchema: SettingsSchema {
     package let modelsFolder = Setting.folder(
         "models-folder", default: "Models", "the folder that holds ensemble.json and the models")
     package let maxJobs = Setting.count(
-        "max-jobs", default: 4096, in: 1...1_000_000, "jobs without an answer before new ones get 429")
+        "max-jobs", default: 4096, in: 1...1_000_000, "the most unanswered jobs in the router; further jobs get 429")
     package let maxBytes = Setting.bytes(
-        "max-bytes", default: "512MiB", in: 1...(1 << 40), "bytes of jobs in the router before new jobs get 429")
+        "max-bytes", default: "512MiB", in: 1...(1 << 40), "the most bytes of jobs in the router; further jobs get 429")
     package let maxClientJobs = Setting.count(
         "max-client-jobs", default: 2048, in: 1...1_000_000,
-        "jobs of one client (a key, a token, or without keys a connection) without an answer before it gets 429")
+        "the most unanswered jobs of one client (a key, a token or, without keys, a connection); further jobs get 429")
     package let maxClientBytes = Setting.bytes(
-        "max-client-bytes", default: "256MiB", in: 1...(1 << 40), "bytes of jobs of one client before it gets 429")
+        "max-client-bytes", default: "256MiB", in: 1...(1 << 40),
+        "the most bytes of one client's jobs; further jobs get 429")
     package let maxCropBytes = Setting.bytes(
         "max-crop-bytes", default: "256MiB", in: (1 << 20)...(1 << 40),
-        "bytes of crops in the router before it hands no more images to locators")
+        "the most bytes of crops in the router; beyond that, images wait before they go to a locator")
     package let maxConnections = Setting.count(
         "max-connections", default: 1000, in: 1...1_000_000,
-        "connections of clients, and as many of workers, before new ones are ended")
+        "the most connections of clients, and as many of workers; further connections are closed")
     package let heartbeat = Setting.time(
         "heartbeat", default: "500ms", in: .milliseconds(10) ... .seconds(60),
-        "between two signs of life of a worker; after three missed ones it is lost")
+        "the interval between a worker's heartbeats; a worker that misses three is lost")
     package let hangTimeout = Setting.time(
         "hang-timeout", default: "10s", in: .milliseconds(100) ... .seconds(3600),
-        "without progress for so long, a worker with jobs in hand is given up")
+        "how long a worker with jobs in flight may make no progress before it counts as lost")
     package let workerWait = Setting.time(
         "worker-wait", default: "0s", in: .zero ... .seconds(600),
-        "how long a job waits within its budget for a worker of a model that has none; then, and at once without, 503 or 206"
+        "how long a job waits, within its budget, for a worker of a model that has none; then 503 or 206"
     )
     package let rejoinWait = Setting.time(
         "rejoin-wait", default: "3s", in: .zero ... .seconds(600),
-        "how long a job whose worker fell silent or hangs waits within its budget for a worker of the model; then 503")
+        "how long a job whose worker fell silent or hung waits, within its budget, for a worker of the model; then 503")
     package let idempotencyRetention = Setting.time(
         "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
         "how long a result is kept for requests with the same idempotency_key")
     package let journal = Setting.file(
-        "journal", "the file, or the folder for it, in which durable jobs are kept; there are none otherwise"
+        "journal", "the file in which durable jobs are kept, or its folder; without it, there are no durable jobs"
     ).optional
     package let journalBytes = Setting.bytes(
         "journal-bytes", default: "4GiB", in: (1 << 20)...(1 << 50),
-        "bytes of durable jobs and results on disk before durable jobs get 503")
+        "the most bytes of durable jobs and results on disk; further durable jobs get 503")
     package let resultRetention = Setting.time(
         "result-retention", default: "24h", in: .seconds(1) ... .seconds(31_536_000),
-        "how long the result of a durable job is kept, for fetch and for its idempotency_key")
+        "how long a durable job's result is kept, for fetch and for requests with its idempotency_key")
     package let insecure = SharedSettings.insecure
     package let config = SharedSettings.config
     package let keys = SharedSettings.keys
@@ -57,8 +59,8 @@ package struct RouterSchema: SettingsSchema {
 
     package init() {}
 
-    /// Refuses to listen where others can connect without encryption, two sockets at one endpoint, and bounds that leave no
-    /// room for one image.
+    /// Throws if other machines could connect without encryption and `insecure` is not set, if both sockets would have
+    /// the same endpoint, or if a limit leaves no room for one image.
     package static func check(_ values: RouterSettings) throws(SettingsError) {
         if !values.insecure, values.keys == nil {
             for endpoint in [\RouterSchema.clientEndpoint, \.workerEndpoint]

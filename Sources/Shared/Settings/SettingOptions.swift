@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// A program's settings on its command line: an option for each.
+/// A program's command line: one option for each of its settings.
 ///
-/// ArgumentParser looks for options by reflection, and decodes each by the name that it found there. Here neither is the work
-/// of properties: both ask the schema, so that a setting is declared nowhere else.
+/// ArgumentParser finds options by reflection, usually as properties, and decodes each by the name found. This type
+/// takes both the options and their names from the schema, so that a setting is declared only there.
 package struct SettingOptions<Schema: SettingsSchema>: ParsableArguments, CustomReflectable, Sendable {
     private struct Name: CodingKey {
         let stringValue: String
@@ -16,15 +16,15 @@ package struct SettingOptions<Schema: SettingsSchema>: ParsableArguments, Custom
         init?(intValue: Int) { return nil }
     }
 
-    /// What stood on the command line, in the schema's order.
+    /// The options on the command line, in the schema's order.
     package let given: [GivenOption]
 
-    /// The definition of the options, with nothing given.
+    /// Creates the definition of the options, with none given.
     package init() {
         given = []
     }
 
-    /// What ArgumentParser has read.
+    /// Creates the options from what ArgumentParser has read.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Name.self)
         given = try Schema.all.map { $0.description }.compactMap { setting -> GivenOption? in
@@ -39,15 +39,17 @@ package struct SettingOptions<Schema: SettingsSchema>: ParsableArguments, Custom
         }
     }
 
-    /// What ArgumentParser finds by reflection: an option for each setting, by its name.
+    /// The options that ArgumentParser finds by reflection: one for each setting, under its name.
     package var customMirror: Mirror {
         Mirror(self, children: Schema.all.map { ($0.description.name, $0.description.option) as Mirror.Child })
     }
 }
 
 extension SettingDescription {
-    /// Optional and without a default, or it would mask the environment and the file; its text is judged where those are, so
-    /// that the same mistake gets the same answer everywhere.
+    /// The option as ArgumentParser's property wrapper.
+    ///
+    /// It is optional and has no default, which would hide values of the environment and the file. Its text is
+    /// validated together with theirs, so that the same mistake gets the same error from each source.
     fileprivate var option: Any {
         switch form {
         case .value: Option<String?>(name: .customLong(name), help: help, completion: completion)
@@ -59,9 +61,11 @@ extension SettingDescription {
     }
 }
 
-/// What somebody wrote on the command line for one setting.
+/// One setting's values on the command line.
 package struct GivenOption: Equatable, Sendable {
+    /// The setting's name.
     let name: String
+    /// The values as they were written; "true" or "false" for a flag.
     let texts: [String]
     private let isFlag: Bool
 
@@ -71,7 +75,7 @@ package struct GivenOption: Equatable, Sendable {
         isFlag = setting.form == .flag
     }
 
-    /// The same, written again for a child process.
+    /// The arguments that give a child process the same values.
     var arguments: [String] {
         if isFlag { return [texts == ["true"] ? "--\(name)" : "--no-\(name)"] }
         return texts.map { "--\(name)=\($0)" }

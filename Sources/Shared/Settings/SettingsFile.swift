@@ -1,9 +1,10 @@
 import FoundationEssentials
 import ProcessSupport
 
-/// The file of `--config`: one JSON object, its keys the settings' names, its values texts, numbers, booleans or lists.
+/// The file of `--config`: a JSON object whose keys are names of settings, and whose values are strings, numbers,
+/// booleans or lists of those.
 ///
-/// One file may serve several programs, so every setting of any of them may stand in it.
+/// Several programs may share a file, so it may contain the settings of all of them.
 enum SettingsFile {
     private enum Entry: Decodable {
         case text(String), list([Entry]), neither
@@ -36,7 +37,10 @@ enum SettingsFile {
         }
     }
 
-    /// The texts by the settings' names.
+    /// Returns the values as texts, by the settings' names.
+    ///
+    /// - Throws: An error if the file cannot be read or is not JSON, or if it has a key that is no setting's name or a
+    ///   value of another type.
     static func read(_ path: String) throws(SettingsError) -> [String: [String]] {
         let config = SharedSettings.config.description.name
         guard let data = FileManager.default.contents(atPath: path) else {

@@ -1,11 +1,11 @@
 import Configuration
 import ProcessSupport
 
-/// Why a program cannot start with the settings it was given, in one sentence for whoever wrote them.
+/// The reason why a program cannot start with its settings, in one sentence for the user who wrote them.
 package struct SettingsError: UsageError, Equatable, CustomStringConvertible {
-    /// The name of the setting at fault, if it is one.
+    /// The name of the wrong setting; nil if the error concerns none in particular.
     let setting: String?
-    /// The sentence: what is wrong, where it was written, and what to do.
+    /// A sentence that says what is wrong, where it was written, and what to do.
     package let description: String
 
     init(setting: String?, _ description: String) {
@@ -14,23 +14,25 @@ package struct SettingsError: UsageError, Equatable, CustomStringConvertible {
     }
 }
 
-/// The three places where settings stand. The command line wins, then the environment, then the file.
+/// The three sources of settings, in their order of precedence: the command line, the environment and the file.
 struct SettingsLayers: Sendable {
-    /// A provider of swift-configuration, and how to tell people where it has a setting from.
+    /// One source: a provider of swift-configuration, and how errors name the place of a setting in it.
     private struct Layer: Sendable {
         let provider: any ConfigProvider
-        /// The environment has one text for each setting, the others have lists.
+        /// The type of values: one text for each setting in the environment, lists in the other sources.
         var type = ConfigType.stringArray
         var prefix: [String] = []
         let place: @Sendable (SettingDescription) -> String
     }
 
-    /// For defaults that depend on it.
+    /// The environment, for defaults that depend on it.
     let environment: [String: String]
     private var layers: [Layer]
 
-    /// - Parameter given: what stood on the command line.
-    /// - Throws: if the file of `--config` (or `BIFRONS_CONFIG`) cannot be read, or sets what does not exist.
+    /// Collects the sources, and reads the file of `--config` (or `BIFRONS_CONFIG`) if there is one.
+    ///
+    /// - Parameter given: The options on the command line.
+    /// - Throws: An error if the file cannot be read, or sets a setting that does not exist.
     init(_ given: [GivenOption], environment: [String: String]) throws(SettingsError) {
         self.environment = environment
         let commandLine = Dictionary(given.map { ($0.name, $0.texts) }, uniquingKeysWith: { $1 })
@@ -45,7 +47,7 @@ struct SettingsLayers: Sendable {
             Layer(provider: Self.provider(try SettingsFile.read(path)), place: { "'\($0.name)' in \(path)" }))
     }
 
-    /// What is written for a setting, and where; nil if it is set nowhere.
+    /// Returns the texts of a setting and the place where they are set, or nil if it is not set.
     func find(_ setting: SettingDescription) -> (texts: [String], place: String)? {
         for layer in layers {
             let key = AbsoluteConfigKey(layer.prefix + [setting.name])
@@ -58,7 +60,7 @@ struct SettingsLayers: Sendable {
         return nil
     }
 
-    /// Settings are not nested: a name is one component, whatever stands in it.
+    /// Returns a provider of the values. Each name is one component of a key, because settings are not nested.
     private static func provider(_ values: [String: [String]]) -> InMemoryProvider {
         let content = values.map { (AbsoluteConfigKey([$0]), ConfigValue(.stringArray($1), isSecret: false)) }
         return InMemoryProvider(values: Dictionary(uniqueKeysWithValues: content))

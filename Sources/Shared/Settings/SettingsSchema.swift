@@ -1,26 +1,26 @@
-/// The settings of a program, a property for each.
+/// The settings of a program, with one property for each.
 ///
-/// Everything else about them follows from the properties: the command line with its help (``SettingOptions``), the names in
-/// the environment and in the file, the values (``SettingValues``), what `bifrons up` hands on, and the table of the README.
+/// Everything else is derived from the properties: the command line with its help (``SettingOptions``), the names in
+/// the environment and the file, the values (``SettingValues``), what `bifrons up` passes on, and the README's table.
 package protocol SettingsSchema: Sendable {
-    /// The programs that it starts: it takes their settings, too, and hands each on to those that have it.
+    /// The programs that this one starts. It accepts their settings, too, and passes each on to those that have it.
     static var children: [any SettingsSchema.Type] { get }
 
-    /// Every setting with its description.
+    /// Creates the declarations of all settings.
     init()
 
-    /// Throws if values that are allowed each by itself do not go together.
+    /// Throws an error if values that are valid by themselves contradict each other.
     static func check(_ values: SettingValues<Self>) throws(SettingsError)
 }
 
 extension SettingsSchema {
-    /// Most programs start no others.
+    /// No programs, which is right for most.
     package static var children: [any SettingsSchema.Type] { [] }
 
-    /// Most settings do not depend on each other.
+    /// Accepts all values, because most settings do not depend on each other.
     package static func check(_ values: SettingValues<Self>) throws(SettingsError) {}
 
-    /// All settings in the order of their declarations, and behind them those of the children, each once.
+    /// All settings in the order of their declarations, followed by those of the children, each only once.
     static var all: [any DeclaredSetting] {
         let own = Mirror(reflecting: Self()).children.compactMap { $0.value as? any DeclaredSetting }
         var names: Set<String> = []
@@ -29,19 +29,20 @@ extension SettingsSchema {
     }
 }
 
-/// The values of a program's settings, each as its declaration has it: `settings.maxJobs` is that of `Schema.maxJobs`.
+/// The values of a program's settings: `settings.maxJobs` is the value of the setting that `Schema.maxJobs` declares.
 @dynamicMemberLookup
 package struct SettingValues<Schema: SettingsSchema>: Sendable {
     private let schema = Schema()
     private let layers: SettingsLayers
-    /// By the settings' names; of the types that the settings have.
+    /// The values by the settings' names, each of its setting's type.
     private var values: [String: any Sendable] = [:]
 
-    /// Reads the command line, then the environment, then the file of `--config`.
+    /// Reads the settings from the command line, the environment and the file of `--config`, in that order of
+    /// precedence.
     ///
-    /// - Parameter given: what stood on the command line.
-    /// - Throws: if a value is not allowed, is missing or does not go with another; if the file cannot be read, or sets
-    ///   what does not exist.
+    /// - Parameter given: The options on the command line.
+    /// - Throws: An error if a value is not allowed, is missing or contradicts another, or if the file cannot be read
+    ///   or sets a setting that does not exist.
     package init(
         _ given: [GivenOption] = [], environment: [String: String] = Environment.ofProcess
     ) throws(SettingsError) {
@@ -60,19 +61,19 @@ package struct SettingValues<Schema: SettingsSchema>: Sendable {
         set { values[schema[keyPath: path].description.name] = newValue }
     }
 
-    /// Whether somebody has set a setting, or its default is used.
+    /// Whether a user has set this setting. If not, its value is the default.
     package func isSet(_ path: KeyPath<Schema, Setting<some Sendable>>) -> Bool {
         layers.find(schema[keyPath: path].description) != nil
     }
 
-    /// What is wrong with a setting beside others, in a sentence that begins with what it is and where that was set.
+    /// Returns an error whose sentence begins with the place and the value of a setting, and continues with `rest`.
     func mistake<Value>(_ path: KeyPath<Schema, Setting<Value>>, _ rest: String) -> SettingsError {
         let setting = schema[keyPath: path].description
         let place = layers.find(setting)?.place ?? "the default"
         return SettingsError(setting: setting.name, "\(place) is \(self[dynamicMember: path])\(rest)")
     }
 
-    /// Throws if a limit of bytes is lower than what one image may have.
+    /// Throws an error if a limit of bytes is lower than the largest size of an image.
     func requireRoom(_ path: KeyPath<Schema, Setting<Int>>, forAnImageOf imageBytes: Int) throws(SettingsError) {
         guard self[dynamicMember: path] < imageBytes else { return }
         throw mistake(

@@ -1,44 +1,46 @@
 package import Logging
 import ProcessSupport
 
-/// The settings of `bifrons-worker`. Each one's text says what it means; where a value may be nil, nobody has set it (and
-/// for the cache's folder there is no home folder either).
+/// The settings of `bifrons-worker`. Each declaration contains the text that explains it. An optional value is nil if
+/// nobody has set it; `cacheFolder` is nil only if there is no home folder either.
 package struct WorkerSchema: SettingsSchema {
     package let routers = Setting.endpoint(
         "router", default: "tcp://127.0.0.1:5556", .follow,
-        "a router's worker endpoint, or dns://NAME:PORT for every address of a name; may be given several times"
+        "a router's worker endpoint, or dns://NAME:PORT for all addresses of a name; may be given several times"
     ).list.individual
     package let resolveInterval = Setting.time(
         "resolve-interval", default: "5s", in: .milliseconds(100) ... .seconds(3600),
-        "between two looks at the addresses of dns:// names"
+        "the interval between two look-ups of dns:// names"
     ).individual
     package let model = Setting.folder(
         "model", "the folder of the model that the worker serves, a locator's or a network's"
     ).individual
-    package let name = Setting.name("name", "the worker's name in results; made from the model's otherwise")
+    package let name = Setting.name("name", "the worker's name in results (default: made from the model's name)")
         .optional.individual
     package let threads = Setting.count(
-        "threads", default: 1, in: 1...256, "threads of a network that compute one batch")
+        "threads", default: 1, in: 1...256, "the number of threads with which a network computes a batch")
     package let decodeThreads = Setting.count(
         "decode-threads", in: 1...256,
-        "threads of a locator, of which each decodes an image: as many as the cores that it may use otherwise"
+        "the number of threads with which a locator decodes images, one image each (default: one for each usable core)"
     ).otherwise { _ in Processors.usable }
-    package let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "most faces that are scored together")
+    package let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "the most faces that are scored together")
     package let precision = Setting.choice(
         "precision", of: ["f32", "bf16", "int8"],
-        "the number format that the model is computed in: what its manifest says otherwise"
+        "the number format that the model is computed in (default: the one in its manifest)"
     ).optional
     package let cacheFolder = Setting.folder(
-        "cache-folder", "where compiled models are kept: $XDG_CACHE_HOME/bifrons or ~/.cache/bifrons otherwise"
+        "cache-folder", "where compiled models are kept (default: $XDG_CACHE_HOME/bifrons or ~/.cache/bifrons)"
     ).optional.otherwise(WorkerSchema.defaultCacheFolder)
     package let imagePixels = Setting.count(
-        "image-pixels", default: 50_000_000, in: 1...1_000_000_000, "pixels of the largest image that is decoded")
+        "image-pixels", default: 50_000_000, in: 1...1_000_000_000, "the largest image that is decoded, in pixels")
     package let imageScans = Setting.count(
-        "image-scans", default: 100, in: 1...10_000, "scans of a progressive JPEG that are decoded")
+        "image-scans", default: 100, in: 1...10_000, "the most scans that a progressive JPEG may have")
     package let imageMemory = Setting.bytes(
-        "image-memory", default: "512MiB", in: (1 << 20)...(1 << 40), "memory that decoding one image may take")
+        "image-memory", default: "512MiB", in: (1 << 20)...(1 << 40), "the most memory that decoding one image may take"
+    )
     package let imageTime = Setting.time(
-        "image-time", default: "5s", in: .milliseconds(1) ... .seconds(600), "time that decoding one image may take")
+        "image-time", default: "5s", in: .milliseconds(1) ... .seconds(600),
+        "the longest time that decoding one image may take")
     package let config = SharedSettings.config
     package let keys = SharedSettings.keys
     package let imageBytes = SharedSettings.imageBytes
@@ -47,7 +49,8 @@ package struct WorkerSchema: SettingsSchema {
 
     package init() {}
 
-    /// By the XDG Base Directory Specification, which has relative paths ignored.
+    /// Returns the folder according to the XDG Base Directory Specification, which says to ignore relative paths; nil
+    /// if the environment has neither variable.
     private static func defaultCacheFolder(_ environment: [String: String]) -> String? {
         if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") { return folder + "/bifrons" }
         if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.cache/bifrons" }
