@@ -5,9 +5,9 @@ import Testing
 @Suite struct FileNameTests {
     private static let names: [[UInt8]] = [
         [], Array("plain.jpg".utf8), Array("größe 😀.png".utf8), [0x63, 0x61, 0x66, 0xE9], [0xFF, 0xFE], [0x80],
-        // Cut, overlong and a surrogate.
+        // Truncated and overlong sequences, and a surrogate.
         [0xC3], [0xF0, 0x9F, 0x98], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xC3, 0x41],
-        // Characters of the area that stands for bytes.
+        // Characters of the private use area that encodes invalid bytes.
         Array("\u{EF80}\u{EFE9}\u{EFFF}".utf8), [0xE9] + Array("\u{EFE9}".utf8),
     ]
 

@@ -20,7 +20,7 @@ import Testing
         #expect(settings.routerArguments == ["--client-endpoint=ipc:///tmp/a", "--insecure", "--log-level=debug"])
         #expect(settings.workerArguments == ["--threads=2", "--decode-threads=4", "--log-level=debug"])
         #expect(settings.gatewayArguments == ["--http-port=0", "--insecure", "--log-level=debug"])
-        // What is handed on is what the children read.
+        // The children must read the same values from the arguments that 'up' passes on.
         let router = try RouterSettings(RouterOptions.parse(settings.routerArguments).given, environment: [:])
         #expect(router.clientEndpoint == settings.router.clientEndpoint && router.insecure && settings.router.insecure)
         #expect(router.logLevel == .debug && settings.router.logLevel == .debug)

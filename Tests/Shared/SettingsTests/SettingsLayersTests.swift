@@ -6,7 +6,7 @@ import Testing
 @testable import Settings
 
 @Suite struct SettingsLayersTests {
-    /// A file that lives as long as the object.
+    /// A file that is deleted together with this object.
     private final class TemporaryFile {
         let path = "/tmp/bifrons-settings-\(UUID().uuidString).json"
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Settings
 
-/// What follows from the declarations of settings.
+/// Tests of what is derived from the declarations of settings.
 @Suite struct SettingsSchemaTests {
     private static let readme =
         #filePath.dropLast("Tests/Shared/SettingsTests/SettingsSchemaTests.swift".count) + "README.md"
