@@ -1,15 +1,15 @@
 /// A rectangle in pixels of the upright image.
 public struct Box: Hashable, Sendable {
-    /// The left edge, in pixels from the image's.
+    /// The distance from the image's left edge to the rectangle's, in pixels.
     public var x: Int32
-    /// The upper edge, in pixels from the image's.
+    /// The distance from the image's upper edge to the rectangle's, in pixels.
     public var y: Int32
-    /// Pixels across.
+    /// The width in pixels.
     public var width: Int32
-    /// Pixels down.
+    /// The height in pixels.
     public var height: Int32
 
-    /// A box by its upper left corner and its size.
+    /// Creates a rectangle from its upper left corner and its size.
     public init(x: Int32, y: Int32, width: Int32, height: Int32) {
         self.x = x
         self.y = y
@@ -17,7 +17,8 @@ public struct Box: Hashable, Sendable {
         self.height = height
     }
 
-    /// Intersection over union with another box, 0 to 1; 1 of two equal ones even if they are empty.
+    /// Returns the intersection over union with another rectangle, from 0 to 1. It is 1 for equal rectangles, even
+    /// empty ones.
     package func overlap(with other: Box) -> Double {
         func shared(_ start: Int32, _ length: Int32, _ otherStart: Int32, _ otherLength: Int32) -> Double {
             let end = min(Double(start) + Double(length), Double(otherStart) + Double(otherLength))
@@ -29,10 +30,10 @@ public struct Box: Hashable, Sendable {
     }
 }
 
-/// The crops that a network wants: which part of an image, and in how many pixels. Networks with equal specifications
+/// The crops that a network needs: a part of the image, and the size in pixels. Networks with equal specifications
 /// get the same crops, so one frame serves them all.
 public struct CropSpecification: Hashable, Sendable {
-    /// Which part of an image is cut out.
+    /// The part of an image that is cut out.
     public enum Kind: Hashable, Sendable {
         /// A square around each face, whose side is `margin` times the longer side of the face's bounding box
         /// (``Limits/cropMargins``). Without a face, the central square.
@@ -41,7 +42,7 @@ public struct CropSpecification: Hashable, Sendable {
         case centralSquare
     }
 
-    /// Which part of the image.
+    /// The part of the image that is cut out.
     public var kind: Kind
     /// The width of a crop in pixels, at least 1.
     public var width: UInt16
@@ -50,12 +51,12 @@ public struct CropSpecification: Hashable, Sendable {
     /// The version of preprocessing, from file to crop, that the network was made for.
     public var preprocessing: UInt16
 
-    /// A specification: a part of the image, in so many pixels.
+    /// Creates a specification.
     /// - Parameters:
-    ///   - kind: which part.
-    ///   - width: pixels of a crop, at least 1.
-    ///   - height: pixels of a crop, at least 1.
-    ///   - preprocessing: the version of the way from file to crop.
+    ///   - kind: The part of the image that is cut out.
+    ///   - width: The width of a crop in pixels, at least 1.
+    ///   - height: The height of a crop in pixels, at least 1.
+    ///   - preprocessing: The version of preprocessing, from file to crop.
     public init(kind: Kind, width: UInt16, height: UInt16, preprocessing: UInt16) {
         self.kind = kind
         self.width = width
@@ -86,6 +87,8 @@ public struct EvidenceMap: Hashable, Sendable {
     /// answer, 0 for none or for evidence of the opposite.
     public var cells: [UInt8]
 
+    /// Creates a map.
+    ///
     /// - Precondition: `width` and `height` are within ``Limits/mapSide``, and `cells` has `width` × `height` elements.
     public init(width: Int, height: Int, cells: [UInt8]) {
         precondition((1...Limits.mapSide).contains(width) && (1...Limits.mapSide).contains(height))
@@ -101,19 +104,19 @@ public struct HeatMap: Hashable, Sendable {
     /// The part of the upright image that the network saw, divided evenly into the cells. If the face was turned
     /// upright, the square is turned about its centre as the face is.
     public var square: Box
-    /// Where in the square the evidence is.
+    /// The strength of the evidence in each cell of the square.
     public var evidence: EvidenceMap
 
-    /// A map and the part of the upright image that it is of.
+    /// Creates a heat map from the part of the upright image and the evidence in it.
     public init(square: Box, evidence: EvidenceMap) {
         self.square = square
         self.evidence = evidence
     }
 }
 
-/// What a worker learned about an image file by decoding it.
+/// The properties of an image file that a worker decoded.
 public struct ImageInformation: Hashable, Sendable {
-    /// The file formats that are read.
+    /// The image file formats that Bifrons reads.
     public enum Format: String, Codable, CaseIterable, Sendable {
         /// JPEG, baseline or progressive.
         case jpeg
@@ -130,7 +133,8 @@ public struct ImageInformation: Hashable, Sendable {
     /// The 32 bytes of the file's SHA-256.
     public var sha256: [UInt8]
 
-    /// What was learned: the format, the upright image's size in pixels, and the 32 bytes of the file's SHA-256.
+    /// Creates the information from the format, the upright image's size in pixels, and the 32 bytes of the file's
+    /// SHA-256.
     public init(format: Format, width: UInt32, height: UInt32, sha256: [UInt8]) {
         self.format = format
         self.width = width

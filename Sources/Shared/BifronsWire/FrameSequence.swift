@@ -1,9 +1,9 @@
-/// The frames of one message, however they are stored: the decoders need not know about sockets.
+/// The frames of one message. The protocol hides how they are stored, so that the decoders are independent of sockets.
 public protocol FrameSequence {
-    /// How many frames there are.
+    /// The number of frames.
     var count: Int { get }
 
-    /// Returns the bytes of frame `index`.
+    /// Returns the number of bytes of frame `index`.
     func byteCount(at index: Int) -> Int
 
     /// Calls `body` with the bytes of frame `index`, which are valid only during the call.
@@ -11,12 +11,12 @@ public protocol FrameSequence {
 }
 
 extension [[UInt8]]: FrameSequence {
-    /// Bytes of frame `index`.
+    /// Returns the number of bytes of frame `index`.
     public func byteCount(at index: Int) -> Int {
         self[index].count
     }
 
-    /// The bytes of frame `index`, valid for the length of the call only.
+    /// Calls `body` with the bytes of frame `index`, which are valid only during the call.
     public func withBytes<Result>(at index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         self[index].withUnsafeBytes(body)
     }

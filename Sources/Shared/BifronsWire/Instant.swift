@@ -1,31 +1,31 @@
 /// A point on a monotonic clock, in nanoseconds from an arbitrary origin.
 ///
-/// The cores never read a clock. Their driver passes the time in.
+/// The cores never read a clock: their driver passes the time to them.
 public struct Instant: Comparable, Hashable, Sendable {
-    /// Nanoseconds from the clock's origin.
+    /// The nanoseconds since the clock's origin.
     public var nanoseconds: Int64
 
-    /// An instant so many nanoseconds from the clock's origin.
+    /// Creates the instant at this many nanoseconds after the clock's origin.
     public init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
-    /// Whether `left` is before `right`.
+    /// Returns whether `left` is before `right`.
     public static func < (left: Instant, right: Instant) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The instant so much later; it must be within 292 years of the origin.
+    /// Returns the instant that is later by `duration`. It must be within 292 years of the origin.
     public static func + (instant: Instant, duration: Duration) -> Instant {
         Instant(nanoseconds: instant.nanoseconds + duration.nanoseconds)
     }
 
-    /// The instant so much earlier; it must be within 292 years of the origin.
+    /// Returns the instant that is earlier by `duration`. It must be within 292 years of the origin.
     public static func - (instant: Instant, duration: Duration) -> Instant {
         Instant(nanoseconds: instant.nanoseconds - duration.nanoseconds)
     }
 
-    /// How long after `earlier` `later` is; negative if it is before.
+    /// Returns the time from `earlier` to `later`; negative if `later` is before `earlier`.
     public static func - (later: Instant, earlier: Instant) -> Duration {
         .nanoseconds(later.nanoseconds - earlier.nanoseconds)
     }

@@ -37,7 +37,7 @@ struct JSONWriter {
         needsComma = false
     }
 
-    // MARK: Members of an object; none is written for nil
+    // MARK: Members of an object. A nil value writes nothing.
 
     mutating func member(_ name: StaticString, _ value: String?) {
         guard let value else { return }
@@ -62,7 +62,7 @@ struct JSONWriter {
         boolean(value)
     }
 
-    /// A member whose value is JSON already.
+    /// Writes a member whose value is already JSON.
     mutating func member(_ name: StaticString, raw value: [UInt8]?) {
         guard let value else { return }
         key(name)
@@ -151,7 +151,7 @@ struct JSONWriter {
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
     }
 
-    /// Writes a value that is JSON already.
+    /// Writes a value that is already JSON.
     mutating func raw(_ value: [UInt8]) {
         separate()
         bytes.append(contentsOf: value)

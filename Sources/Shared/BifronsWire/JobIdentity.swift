@@ -5,7 +5,8 @@ public struct JobOwner: Hashable, Sendable {
     /// The owner on whose behalf a gateway submitted the job; nil for none.
     public var owner: String?
 
-    /// An owner: the name of the key that its jobs come with, and on whose behalf a gateway sends them.
+    /// Creates an owner from the name of a CURVE key and, for a gateway's jobs, the owner on whose behalf it submits
+    /// them.
     public init(key: String?, owner: String? = nil) {
         self.key = key
         self.owner = owner
@@ -21,15 +22,15 @@ public struct KeyedContent: Equatable, Sendable {
     public var sha256: [UInt8]?
     /// The requested models in alphabetical order; nil for all.
     public var models: [String]?
-    /// Whether a missing model spoils the result.
+    /// Whether the result needs a score of every requested model or of at least one.
     public var requirement: RequestHeader.Requirement
-    /// Whether heat maps are asked for.
+    /// Whether the request asks for heat maps.
     public var explain: Bool
 
-    /// What a header asks of an image.
+    /// Creates the content of a request from its header and its image.
     /// - Parameters:
-    ///   - header: of the request.
-    ///   - sha256: the 32 bytes of the image's SHA-256; nil if that is not known.
+    ///   - header: The request's header.
+    ///   - sha256: The 32 bytes of the image's SHA-256; nil if unknown.
     public init(_ header: RequestHeader, sha256: [UInt8]?) {
         self.sha256 = sha256
         models = header.models?.sorted()
@@ -58,22 +59,26 @@ public struct KeyedContent: Equatable, Sendable {
     }
 }
 
-/// What became of a durable job that was to be written down.
+/// The outcome of writing a durable job to the journal.
 package enum JournalOutcome: Equatable, Sendable {
+    /// The job is stored.
     case stored
-    /// It is written down, with the result that another job with the same key has.
+    /// The job is stored, with the result of an earlier job that has the same idempotency key.
     case known(ResultDocument)
-    /// It is not written down, because of the job itself.
+    /// The journal refuses the job, because of the job itself.
     case refused(WireError)
-    /// It is not written down; the reason completes "the journal cannot be used now: …".
+    /// The journal could not store the job. The reason completes "the journal cannot be used now: …".
     case failed(String)
 }
 
-/// What the journal knows of an id.
+/// The result of looking up a job's id in the journal.
 package enum JournalLookupResult: Equatable, Sendable {
+    /// The job has this result.
     case result(ResultDocument)
+    /// The job has no result yet.
     case running
+    /// The journal has no job with this id.
     case unknown
-    /// It cannot look now, and why.
+    /// The journal cannot be read now, for this reason.
     case failed(String)
 }

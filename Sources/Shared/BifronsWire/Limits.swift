@@ -31,15 +31,15 @@ public enum Limits {
     public static let nameBytes = 64
     /// The range of `budget_ms`.
     public static let budgetMilliseconds = 1...600_000
-    /// The budget of a request that names none, in milliseconds.
+    /// The default of `budget_ms`, in milliseconds.
     public static let defaultBudgetMilliseconds = 5000
     /// The range of `priority`. The highest goes first.
     public static let priorities = 0...9
-    /// The priority of a request that names none.
+    /// The default of `priority`.
     public static let defaultPriority = 4
-    /// The policy of a request that names none.
+    /// The default of `policy`.
     public static let defaultPolicy = "default"
-    /// The default of the most bytes of an image.
+    /// The default limit of an image's bytes.
     public static let imageBytes = 20_000_000
     /// The bytes by which a client's frame may exceed the image limit and still be answered with 413. With more, libzmq
     /// drops the connection.

@@ -2,16 +2,16 @@
 public struct ModelsReport: Codable, Equatable, Sendable {
     /// The request's id.
     public var id: String?
-    /// Always 200 of a report that was given.
+    /// The status of the answer, which is always 200 in a report.
     public var status = Status.ok
-    /// Those that the ensemble names, in its order.
+    /// The ensemble's models, in its order.
     public var models: [Model]
     /// The locator; nil from routers of earlier releases.
     public var locator: Model?
-    /// What a request may name as its policy.
+    /// The policies that a request may name.
     public var policies: [Policy]
 
-    /// What is named, and what serves it.
+    /// Creates a report.
     public init(id: String?, models: [Model], locator: Model?, policies: [Policy]) {
         self.id = id
         self.models = models
@@ -29,14 +29,14 @@ public struct ModelsReport: Codable, Equatable, Sendable {
 
     /// One model, or the locator.
     public struct Model: Codable, Equatable, Sendable {
-        /// Its name.
+        /// The model's name; `locator` for the locator.
         public var name: String
-        /// How many workers serve it.
+        /// The number of workers that serve the model.
         public var workers: Int
         /// One entry for each set of weights that workers serve under this name.
         public var served: [Served]
 
-        /// A model, and what is served under its name.
+        /// Creates a model's entry.
         public init(name: String, workers: Int, served: [Served]) {
             self.name = name
             self.workers = workers
@@ -46,16 +46,16 @@ public struct ModelsReport: Codable, Equatable, Sendable {
 
     /// One set of weights and the number of workers that serve it.
     public struct Served: Codable, Equatable, Sendable {
-        /// The version that its manifest tells.
+        /// The model's version according to its manifest.
         public var version: String
-        /// "sha256:" and the hexadecimal digest of the weights.
+        /// `sha256:` and the hexadecimal digest of the weights.
         public var digest: String
-        /// What the manifest says that it reaches, by the metric's name.
+        /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
-        /// How many workers serve it.
+        /// The number of workers that serve these weights.
         public var workers: Int
 
-        /// A set of weights and its workers.
+        /// Creates the entry of a set of weights.
         public init(version: String, digest: String, metrics: [String: Double], workers: Int) {
             self.version = version
             self.digest = digest
@@ -66,16 +66,16 @@ public struct ModelsReport: Codable, Equatable, Sendable {
 
     /// One policy: its thresholds on the probability, and its action for images without a face.
     public struct Policy: Codable, Equatable, Sendable {
-        /// Its name.
+        /// The policy's name.
         public var name: String
-        /// From this probability on an image is to be looked at, in 0...1.
+        /// The probability from which on a person should look at an image, from 0 to 1.
         public var review: Double
-        /// From this probability on an image must not pass, in 0...1, not below ``review``.
+        /// The probability from which on an image must not pass, from 0 to 1 and at least ``review``.
         public var block: Double
-        /// What is to be done with an image without a face.
+        /// The action for an image without a face.
         public var noFace: ResultDocument.PolicyAction
 
-        /// A policy by its name, its two thresholds and what it says of images without a face.
+        /// Creates a policy from its name, its two thresholds and its action for images without a face.
         public init(name: String, review: Double, block: Double, noFace: ResultDocument.PolicyAction) {
             self.name = name
             self.review = review

@@ -10,9 +10,9 @@ public struct RequestFrames: Equatable, Sendable {
         case bare
     }
 
-    /// The number of leading frames that open the reply.
+    /// The number of frames of the envelope, with which the reply must begin.
     public var envelopeCount: Int
-    /// How the request is put.
+    /// The form of the request.
     public var form: Form
     /// The index of the header frame; nil in the bare form.
     public var header: Int?
@@ -21,11 +21,11 @@ public struct RequestFrames: Equatable, Sendable {
 
     /// A malformed message, with what is needed to answer it.
     public struct Malformed: Error, Equatable, Sendable {
-        /// The number of leading frames that open the reply.
+        /// The number of frames of the envelope, with which the reply must begin.
         public var envelopeCount: Int
-        /// How the reply is to be put.
+        /// The form that the reply must have.
         public var form: Form
-        /// What to answer.
+        /// The error to answer with.
         public var error: WireError
     }
 
@@ -42,7 +42,7 @@ public struct RequestFrames: Equatable, Sendable {
     /// - Parameters:
     ///   - frames: the frames after the routing id that a ROUTER socket prepends.
     ///   - dropped: the number of frames that the receiver discarded because no request has so many.
-    /// - Throws: how the frames are malformed.
+    /// - Throws: ``Malformed``, with the error to answer with.
     public static func locate(in frames: some FrameSequence, dropped: Int = 0) throws(Malformed) -> RequestFrames {
         guard frames.count > 0 else { throw malformed(0, .version1, "a request needs at least one frame") }
         if isMagic(frames, at: 0) {

@@ -1,11 +1,11 @@
 extension RequestHeader {
-    /// Reads a header from fields with text values, such as query parameters and form fields. Names and meanings are
-    /// the header's own.
+    /// Creates a header from fields with text values, such as query parameters and form fields. The names and meanings
+    /// are those of the header's JSON fields.
     ///
     /// Numbers are written in digits, booleans as `true`, `false`, `1` or `0` in any case, `models` as names separated
     /// by commas, `metadata` as JSON.
     ///
-    /// - Throws: the error that a router would answer the same header with.
+    /// - Throws: The error with which a router would answer the same header.
     public init(verb: Verb, fields: [(name: String, text: String)]) throws(Refused) {
         for (name, text) in fields where Self.booleans.contains(name) && Self.boolean(text) == nil {
             let message = "the field '\(name)' must be true, false, 1 or 0, not '\(text.prefix(32))'"

@@ -1,16 +1,16 @@
-/// What a client may ask a router.
+/// The verb of a request, which says what the client asks for.
 public enum Verb: String, Hashable, Sendable, CaseIterable {
-    /// An image is to be judged.
+    /// Asks for a verdict on an image.
     case classify
-    /// What the router is doing.
+    /// Asks for the router's state.
     case status
-    /// What the ensemble names, and what serves it.
+    /// Asks for the ensemble's models and policies, and the workers that serve them.
     case models
-    /// The result of a durable job.
+    /// Asks for the result of a durable job.
     case fetch
-    /// The end of an unfinished job.
+    /// Cancels an unfinished job.
     case cancel
-    /// An answer at once.
+    /// Asks for an immediate answer, to check that the router is there.
     case ping
 }
 
@@ -18,43 +18,46 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
 public struct RequestHeader: Equatable, Sendable {
     /// Whether a verdict needs a score of every requested model (`all`) or of at least one (`any`).
     public enum Requirement: String, Equatable, Sendable {
-        /// Every model asked for must give a score; otherwise there is none (408, 503 or the model's own status).
+        /// Every requested model must give a score. If one does not, the request fails with 408, 503 or that model's
+        /// status.
         case all
-        /// One model's score is enough for a result (206).
+        /// One model's score is enough. If others are missing, the status is 206.
         case any
     }
 
-    /// What is asked.
+    /// What the client asks for.
     public var verb: Verb
     /// The id that the client chose. For `cancel` and `fetch` it names the job.
     public var id: String?
     /// The milliseconds from the router's receipt of the request to its answer.
     public var budgetMilliseconds = Limits.defaultBudgetMilliseconds
-    /// From 0 to 9, see ``Limits/priorities``; the highest goes first.
+    /// The priority, from 0 to 9 (``Limits/priorities``). Jobs with the highest are dispatched first.
     public var priority = Limits.defaultPriority
     /// The requested models, without duplicates; nil for all.
     public var models: [String]?
-    /// Whether a missing model spoils the result.
+    /// Whether the result needs a score of every requested model or of at least one.
     public var requirement = Requirement.any
     /// The name of the policy that turns the probability into an action.
     public var policy = Limits.defaultPolicy
-    /// Whether the job goes to the router's journal before it is acknowledged.
+    /// Whether the router writes the job to its journal before it acknowledges it.
     public var durable = false
-    /// False, with ``durable``: the answer is 202 as soon as the job is journalled. No effect without.
+    /// Whether a ``durable`` job is answered with its result. If false, the answer is 202 as soon as the job is in the
+    /// journal. Without ``durable``, this has no effect.
     public var wait = true
-    /// Jobs with the same key are computed once; 1 to ``Limits/identifierBytes`` bytes in UTF-8; nil: none.
+    /// The idempotency key, 1 to ``Limits/identifierBytes`` bytes in UTF-8; nil for none. Jobs with the same key are
+    /// computed only once.
     public var idempotencyKey: String?
     /// The owner on whose behalf a gateway asks. Only gateways may set it where keys are in use.
     public var owner: String?
-    /// Whether the result is to have each model's heat map of each face.
+    /// Whether the result should include each model's heat map of each face.
     public var explain = false
     /// The JSON text of the `metadata` object, as the client wrote it.
     public var metadata: [UInt8]?
 
-    /// A header with every other field at its default.
+    /// Creates a header in which all other fields have their defaults.
     /// - Parameters:
-    ///   - verb: what is asked.
-    ///   - id: the client's own id; for `cancel` and `fetch` that of the job that is meant.
+    ///   - verb: What the client asks for.
+    ///   - id: The id that the client chose. For `cancel` and `fetch`, it names the job.
     public init(verb: Verb, id: String? = nil) {
         self.verb = verb
         self.id = id
@@ -63,15 +66,15 @@ public struct RequestHeader: Equatable, Sendable {
     /// The error of a refused header. It has the request's id if that could be read, so that the client can match the
     /// answer.
     public struct Refused: Error, Equatable, Sendable {
-        /// The id of the header, if it could be read.
+        /// The header's id; nil if it had none that could be read.
         public var id: String?
-        /// What to answer.
+        /// The error to answer with.
         public var error: WireError
     }
 
-    /// Decodes a header frame. Total: any bytes give a header or the error to answer with.
+    /// Decodes a header frame. Any bytes give a header or an error.
     ///
-    /// - Throws: ``Refused``, with the error that a router answers such a header with.
+    /// - Throws: ``Refused``, with the error to answer with.
     public static func decode(_ bytes: UnsafeRawBufferPointer) throws(Refused) -> RequestHeader {
         var fields = HeaderFields()
         do {
@@ -87,7 +90,7 @@ public struct RequestHeader: Equatable, Sendable {
         return fields.header
     }
 
-    /// Decodes a header frame. Any bytes give a header or the error to answer with.
+    /// Decodes a header frame. Any bytes give a header or an error.
     ///
     /// - Throws: ``Refused``, with the error that a router answers such a header with.
     public static func decode(_ bytes: [UInt8]) throws(Refused) -> RequestHeader {

@@ -9,8 +9,8 @@ extension ResultDocument: Decodable {
         case retryAfterMilliseconds = "retry_after_ms"
     }
 
-    /// Reads a result, all but its ``metadata``.
-    /// - Throws: `DecodingError` if a field is missing, of another type or out of its range.
+    /// Decodes a result, except its ``metadata``.
+    /// - Throws: `DecodingError` if a field is missing, has another type or is out of range.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         id = try fields.decodeIfPresent(String.self, forKey: .id)
@@ -29,8 +29,8 @@ extension ResultDocument: Decodable {
         retryAfterMilliseconds = try fields.decodeIfPresent(Int.self, forKey: .retryAfterMilliseconds)
     }
 
-    /// Reads a result frame back, all but its ``metadata``.
-    /// - Throws: `DecodingError` if the bytes are no result.
+    /// Decodes a result frame, except its ``metadata``.
+    /// - Throws: `DecodingError` if the bytes are not a result.
     public static func decode(_ bytes: [UInt8]) throws -> ResultDocument {
         try JSONDecoder().decode(ResultDocument.self, from: Data(bytes))
     }
@@ -44,8 +44,8 @@ extension ResultDocument.Face: Decodable {
         case aiProbability = "ai_probability"
     }
 
-    /// Reads a face of a result; its models stand in alphabetical order.
-    /// - Throws: `DecodingError` if a field is missing or of another type.
+    /// Decodes a face of a result, with its models in alphabetical order.
+    /// - Throws: `DecodingError` if a field is missing or has another type.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         box = try fields.decode(Box.self, forKey: .box)
@@ -67,8 +67,8 @@ extension ResultDocument.Face: Decodable {
 }
 
 extension Box: Decodable {
-    /// Reads `[x, y, width, height]`.
-    /// - Throws: `DecodingError` if those are not four whole numbers.
+    /// Decodes `[x, y, width, height]`, in pixels.
+    /// - Throws: `DecodingError` unless there are four whole numbers.
     public init(from decoder: any Decoder) throws {
         let single = try decoder.singleValueContainer()
         let numbers = try single.decode([Int32].self)
@@ -84,8 +84,9 @@ extension HeatMap: Decodable {
         case square, width, height, data
     }
 
-    /// Reads a map.
-    /// - Throws: `DecodingError` if it has not a byte for each cell, or too many cells (``Limits/mapSide``).
+    /// Decodes a heat map.
+    /// - Throws: `DecodingError` if a field is missing or has another type, if the data does not have one byte for each
+    ///   cell, or if a side has more than ``Limits/mapSide`` cells.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         let (width, height) = (
@@ -108,8 +109,8 @@ extension ImageInformation: Decodable {
         case format, width, height, sha256
     }
 
-    /// Reads what a result says of its image.
-    /// - Throws: `DecodingError` if a field is missing, of another type or out of its range.
+    /// Decodes the information about a result's image.
+    /// - Throws: `DecodingError` if a field is missing, has another type or is out of range.
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         format = try fields.decode(Format.self, forKey: .format)

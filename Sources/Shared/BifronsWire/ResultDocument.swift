@@ -4,13 +4,13 @@
 public struct ResultDocument: Equatable, Sendable {
     /// The request's id; nil if the request had none that could be read.
     public var id: String?
-    /// What became of the request.
+    /// The outcome of the request.
     public var status: Status
-    /// What the service says of the image; with ``Status/ok`` and ``Status/partial``.
+    /// The verdict on the image. Present only with ``Status/ok`` and ``Status/partial``.
     public var verdict: Verdict?
     /// One result for each requested model, in the ensemble's order.
     public var models: [ModelResult] = []
-    /// The result of the first stage; nil if the image was not cut.
+    /// The result of the first stage; nil if no locator cut crops out of the image.
     public var locator: LocatorResult?
     /// Whether the verdict lacks a requested model.
     public var degraded = false
@@ -25,16 +25,16 @@ public struct ResultDocument: Equatable, Sendable {
     /// Each model's heat map of the central square, by the model's name. Only with `explain`, and only when no face was
     /// scored.
     public var maps: [String: HeatMap] = [:]
-    /// What a worker learned of the file; nil if none decoded it.
+    /// The properties of the image file; nil if no worker decoded it.
     public var image: ImageInformation?
     /// The JSON text of the request's `metadata`. Decoding does not read it.
     public var metadata: [UInt8]?
-    /// Why the request failed; nil after a success.
+    /// The reason why the request failed; nil after a success.
     public var error: Problem?
     /// With status 429: the milliseconds after which a retry is likely to be admitted.
     public var retryAfterMilliseconds: Int?
 
-    /// A document of an id and a status, everything else absent.
+    /// Creates a result of an id and a status, without the other fields.
     public init(id: String?, status: Status) {
         self.id = id
         self.status = status
@@ -48,24 +48,24 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// A verdict on an image.
     public enum Label: String, Codable, CaseIterable, Sendable {
-        /// A photograph: the probability is below 0.5.
+        /// The image is a photograph: the probability is below 0.5.
         case real
-        /// Made by a generator: the probability is at least 0.5.
+        /// The image is AI-generated: the probability is at least 0.5.
         case aiGenerated = "ai_generated"
-        /// Faces were looked for and none was found, so nothing is said about the image.
+        /// No face was found, so there is no verdict on the image.
         case noFace = "no_face"
     }
 
     /// The action that a policy decides on for an image.
     public enum PolicyAction: String, Codable, CaseIterable, Comparable, Sendable {
-        /// It may pass.
+        /// The image may pass.
         case allow
-        /// A person is to look at it.
+        /// A person should look at the image.
         case review
-        /// It must not pass.
+        /// The image must not pass.
         case block
 
-        /// Returns whether the left action is the milder one.
+        /// Returns whether the left action is milder than the right one.
         public static func < (left: PolicyAction, right: PolicyAction) -> Bool {
             allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
         }
@@ -73,16 +73,16 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// The verdict of a policy on an image.
     public struct Verdict: Equatable, Decodable, Sendable {
-        /// What it is taken for.
+        /// The label of the image.
         public var label: Label
         /// The calibrated probability that the image is AI-generated, from 0 to 1; nil with the label `noFace`.
         public var aiProbability: Double?
-        /// What is to be done with it.
+        /// The action that the policy decides on.
         public var action: PolicyAction
         /// The name of the policy.
         public var policy: String
 
-        /// A verdict, with the probability that it is of.
+        /// Creates a verdict. The probability is nil with the label `noFace`.
         public init(label: Label, aiProbability: Double?, action: PolicyAction, policy: String) {
             self.label = label
             self.aiProbability = aiProbability
@@ -98,12 +98,12 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// An error, as a code for programs and a message for people.
     public struct Problem: Equatable, Codable, Sendable {
-        /// For programs, such as `image_truncated`; new ones may come in any release.
+        /// A code for programs, such as `image_truncated`. Any release may add codes.
         public var code: String
-        /// One sentence for people, which may change in any release.
+        /// One sentence for people. Any release may change it.
         public var message: String
 
-        /// The code and the message of an error.
+        /// Creates a problem from the code and the message of an error.
         public init(_ error: WireError) {
             code = error.code
             message = error.message
@@ -114,11 +114,11 @@ public struct ResultDocument: Equatable, Sendable {
     public struct ModelResult: Equatable, Decodable, Sendable {
         /// The model's name.
         public var name: String
-        /// The version that its manifest tells; with a score.
+        /// The model's version according to its manifest; nil without a score.
         public var version: String?
         /// `sha256:` and the hexadecimal digest of the weights; nil without a score.
         public var digest: String?
-        /// ``Status/ok`` if it gave a score, otherwise the status of its failure.
+        /// ``Status/ok`` if the model gave a score; otherwise the status of its failure.
         public var status: Status
         /// The calibrated probability, from 0 to 1, that the image is AI-generated; nil without a score.
         public var aiProbability: Double?
@@ -128,10 +128,10 @@ public struct ResultDocument: Equatable, Sendable {
         public var computeMilliseconds: Double?
         /// The name of the worker that scored the crops.
         public var worker: String?
-        /// Why there is no score.
+        /// The reason why the model gave no score; nil with a score.
         public var error: Problem?
 
-        /// A model's entry, everything else absent.
+        /// Creates a model's result of a name and a status, without the other fields.
         public init(name: String, status: Status) {
             self.name = name
             self.status = status
@@ -147,18 +147,18 @@ public struct ResultDocument: Equatable, Sendable {
 
     /// The result of the first stage: decoding, finding faces and cutting crops.
     public struct LocatorResult: Equatable, Decodable, Sendable {
-        /// The version that its manifest tells.
+        /// The locator's version according to its manifest.
         public var version: String
-        /// "sha256:" and the hexadecimal digest of its weights.
+        /// `sha256:` and the hexadecimal digest of the locator's weights.
         public var digest: String
         /// The milliseconds that the image waited in the router, on the way and in the worker.
         public var queueMilliseconds: Double
         /// The milliseconds from the start of decoding to the crops.
         public var computeMilliseconds: Double
-        /// The worker that decoded the image.
+        /// The name of the worker that decoded the image.
         public var worker: String
 
-        /// What a worker of the locator did, and the milliseconds that it took.
+        /// Creates the result of the first stage. Times are in milliseconds.
         public init(
             version: String, digest: String, queueMilliseconds: Double, computeMilliseconds: Double, worker: String
         ) {
@@ -190,7 +190,7 @@ public struct ResultDocument: Equatable, Sendable {
         /// Each model's heat map by the model's name; empty without `explain`.
         public var maps: [String: HeatMap]
 
-        /// A face with its scores and, with `explain`, its maps.
+        /// Creates a scored face, with its heat maps if the request asked for them (`explain`).
         public init(
             box: Box, turned: Double? = nil, aiProbability: Double, models: [(name: String, aiProbability: Double)],
             maps: [String: HeatMap] = [:]
@@ -202,7 +202,7 @@ public struct ResultDocument: Equatable, Sendable {
             self.maps = maps
         }
 
-        /// Whether all fields are equal, the models' order included.
+        /// Returns whether all fields are equal, including the order of the models.
         public static func == (left: Face, right: Face) -> Bool {
             left.box == right.box && left.turned == right.turned && left.aiProbability == right.aiProbability
                 && left.models.elementsEqual(right.models, by: ==) && left.maps == right.maps

@@ -1,9 +1,9 @@
 /// The status of a result: a subset of HTTP's status codes, with the same meanings.
 public struct Status: RawRepresentable, Hashable, Sendable {
-    /// The code, as in HTTP.
+    /// The code, with the meaning that it has in HTTP.
     public let rawValue: Int
 
-    /// A status by its code.
+    /// Creates a status from its code.
     public init(rawValue: Int) {
         self.rawValue = rawValue
     }
@@ -31,10 +31,10 @@ public struct Status: RawRepresentable, Hashable, Sendable {
     /// No worker serves the requested models, the failure is not the image's fault, or the router is draining.
     public static let unavailable = Status(rawValue: 503)
 
-    /// Whether it is of 200 to 299.
+    /// Whether the code is from 200 to 299.
     public var isSuccess: Bool { (200...299).contains(rawValue) }
 
-    /// Whether a retry with the same image would end alike.
+    /// Whether a retry with the same image would have the same outcome.
     public var isFinal: Bool {
         switch self {
         case .ok, .partial, .tooLarge, .unsupportedMedia, .unprocessable: true
@@ -43,16 +43,16 @@ public struct Status: RawRepresentable, Hashable, Sendable {
     }
 }
 
-/// Why a request was refused or failed: the status, a code for programs, and one sentence for people.
+/// The reason why a request was refused or failed: the status, a code for programs, and one sentence for people.
 public struct WireError: Error, Hashable, Sendable {
-    /// What the result says.
+    /// The status of the result.
     public var status: Status
-    /// For programs, such as `malformed_header`.
+    /// A code for programs, such as `malformed_header`.
     public var code: String
     /// One sentence for people.
     public var message: String
 
-    /// An error by its status, its code and its sentence.
+    /// Creates an error from its status, its code and its sentence.
     public init(_ status: Status, code: String, _ message: String) {
         self.status = status
         self.code = code

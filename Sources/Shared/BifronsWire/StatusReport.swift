@@ -4,28 +4,28 @@ internal import FoundationEssentials
 public struct StatusReport: Codable, Equatable, Sendable {
     /// The request's id.
     public var id: String?
-    /// Always 200 of a report that was given.
+    /// The status of the answer, which is always 200 in a report.
     public var status = Status.ok
-    /// The router itself.
+    /// The router's own state.
     public var router: Router
-    /// Jobs without an answer.
+    /// The unanswered jobs.
     public var queue: Queue
     /// The models of the ensemble, in its order, followed by the locator.
     public var models: [Model]
-    /// Those on the roster.
+    /// The workers on the router's roster.
     public var workers: [Worker]
     /// Quantiles of the milliseconds from receipt to result, since the router's start.
     public var latencyMs: Quantiles
     /// A histogram of the same latencies.
     public var latencyHistogramMs: Histogram
-    /// How often each verdict was given.
+    /// The number of verdicts since the router's start, by label and by action.
     public var verdicts: Verdicts
-    /// What has happened since the router's start.
+    /// The counters of events since the router's start.
     public var counters: Counters
     /// The journal's state; nil if the router has none.
     public var journal: Journal?
 
-    /// A report without a journal.
+    /// Creates a report without a journal.
     public init(
         id: String?, router: Router, queue: Queue, models: [Model], workers: [Worker], latencyMs: Quantiles,
         latencyHistogramMs: Histogram = .ofMilliseconds, verdicts: Verdicts = Verdicts(), counters: Counters
@@ -43,16 +43,16 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The router's own state.
     public struct Router: Codable, Equatable, Sendable {
-        /// Its release.
+        /// The release of Bifrons.
         public var version: String
-        /// Seconds since its start.
+        /// The seconds since the router's start.
         public var uptimeS: Double
-        /// Whether it is stopping.
+        /// Whether the router is draining: it accepts no jobs and stops once those in flight have ended.
         public var draining: Bool
         /// The answers per second: a moving average with a time constant of 5 s.
         public var answersPerSecond: Double
 
-        /// What a router says of itself.
+        /// Creates a router's state.
         public init(version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double) {
             self.version = version
             self.uptimeS = uptimeS
@@ -63,22 +63,22 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The unanswered jobs and the bytes of their messages, with the limits of both.
     public struct Queue: Codable, Equatable, Sendable {
-        /// Jobs without an answer; of durable ones those whose result is not on disk.
+        /// The number of unanswered jobs. A durable job counts until its result is on disk.
         public var jobs: Int
-        /// What ``jobs`` may grow to before new ones are refused.
+        /// The most unanswered jobs; further jobs are refused.
         public var maxJobs: Int
-        /// Bytes of their messages: envelope, header and image.
+        /// The bytes of the jobs' messages: envelopes, headers and images.
         public var bytes: Int
-        /// What ``bytes`` may grow to before new jobs are refused.
+        /// The most bytes of the jobs' messages; further jobs are refused.
         public var maxBytes: Int
         /// The bytes of kept crops, plus those reserved for crops that locators may still send.
         public var cropBytes: Int
-        /// What ``cropBytes`` may grow to before images wait for their turn with a locator.
+        /// The most bytes of crops; beyond that, images wait before they go to a locator.
         public var maxCropBytes: Int
         /// The milliseconds since the receipt of the oldest unanswered job; nil without one.
         public var oldestMs: Double?
 
-        /// What waits, and what it may grow to.
+        /// Creates the state of the queue with its limits.
         public init(
             jobs: Int, maxJobs: Int, bytes: Int, maxBytes: Int, cropBytes: Int = 0, maxCropBytes: Int = 0,
             oldestMs: Double?
@@ -95,14 +95,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The state of one model, or of the locator.
     public struct Model: Codable, Equatable, Sendable {
-        /// Its name; the locator's is `locator`.
+        /// The model's name; `locator` for the locator.
         public var name: String
-        /// How many workers serve it.
+        /// The number of workers that serve the model.
         public var workers: Int
         /// The jobs that wait for one of its workers. For a network, these are the jobs whose crops have arrived, or
         /// all of its jobs while it has no worker.
         public var waiting: Int
-        /// Jobs that workers of it have.
+        /// The jobs in flight at workers of this model.
         public var inFlight: Int
         /// A histogram of the milliseconds from the start of an answer's work to the answer, since the router's start.
         public var computeMs: Histogram
@@ -112,7 +112,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// A histogram of the number of jobs computed together, for each answer.
         public var batch: Histogram
 
-        /// A model, and how its work went.
+        /// Creates a model's state.
         public init(
             name: String, workers: Int, waiting: Int, inFlight: Int, computeMs: Histogram = .ofMilliseconds,
             queueMs: Histogram = .ofMilliseconds, batch: Histogram = .ofBatches
@@ -129,32 +129,32 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The state of one worker.
     public struct Worker: Codable, Equatable, Sendable {
-        /// Its own name.
+        /// The worker's name.
         public var name: String
-        /// The model that it serves.
+        /// The name of the model that the worker serves.
         public var model: String
         /// The version of the model.
         public var version: String
-        /// "sha256:" and the hexadecimal digest of its weights.
+        /// `sha256:` and the hexadecimal digest of the model's weights.
         public var digest: String
-        /// What the model's manifest says that it reaches, by the metric's name.
+        /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
         /// The worker's state: "ready" or "draining".
         public var state: String
-        /// The most jobs that it takes at a time.
+        /// The most jobs that the worker takes at a time.
         public var credit: Int
-        /// Jobs that it has.
+        /// The jobs in flight at the worker.
         public var inFlight: Int
-        /// Jobs that it answered: with scores, or a locator with crops.
+        /// The jobs that the worker answered with scores or, as a locator, with crops.
         public var scored: Int
-        /// Jobs that it answered with a failure.
+        /// The jobs that the worker answered with a failure.
         public var failed: Int
         /// A histogram of the milliseconds that its answers took to compute, since its registration.
         public var computeMs: Histogram
         /// The milliseconds since the worker was last heard of.
         public var lastHeardMs: Double
 
-        /// A worker, and how its work went.
+        /// Creates a worker's state.
         public init(
             name: String, model: String, version: String, digest: String, metrics: [String: Double], state: String,
             credit: Int, inFlight: Int, scored: Int, failed: Int, computeMs: Histogram = .ofMilliseconds,
@@ -177,20 +177,20 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// Quantiles of the latency in milliseconds.
     public struct Quantiles: Codable, Equatable, Sendable {
-        /// How many values there were.
+        /// The number of values.
         public var count: Int
-        /// The median.
+        /// The median, in milliseconds.
         public var p50: Double
-        /// What 90 of 100 values do not exceed.
+        /// The 90th percentile, in milliseconds.
         public var p90: Double
-        /// What 99 of 100 values do not exceed.
+        /// The 99th percentile, in milliseconds.
         public var p99: Double
-        /// What 999 of 1000 values do not exceed.
+        /// The 99.9th percentile, in milliseconds.
         public var p999: Double
-        /// The largest value.
+        /// The largest value, in milliseconds.
         public var max: Double
 
-        /// The quantiles of so many values.
+        /// Creates the quantiles of `count` values.
         public init(count: Int, p50: Double, p90: Double, p99: Double, p999: Double, max: Double) {
             self.count = count
             self.p50 = p50
@@ -205,7 +205,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public struct Journal: Codable, Equatable, Sendable {
         /// The journal's state: "ok", or "failing" while durable jobs are refused.
         public var state: String
-        /// Why the journal fails; nil while it works.
+        /// The reason why the journal fails; nil while it works.
         public var reason: String?
         /// The number of jobs on disk without a result on disk.
         public var unfinished: Int
@@ -214,7 +214,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// The most bytes that jobs and results may take on disk.
         public var maxBytes: Int
 
-        /// A journal, failing if there is a reason for it.
+        /// Creates a journal's state, which is "failing" if a failure is given and "ok" if not.
         public init(failure: String?, unfinished: Int, bytes: Int, maxBytes: Int) {
             state = failure == nil ? "ok" : "failing"
             reason = failure
@@ -226,9 +226,9 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     /// The number of verdicts, by label and by action.
     public struct Verdicts: Codable, Equatable, Sendable {
-        /// By ``ResultDocument/Label``.
+        /// The number of verdicts with each ``ResultDocument/Label``, by its raw value.
         public var byLabel: [String: Int]
-        /// By ``ResultDocument/PolicyAction``.
+        /// The number of verdicts with each ``ResultDocument/PolicyAction``, by its raw value.
         public var byAction: [String: Int]
 
         /// Creates counts of zero for every label and action.
@@ -266,18 +266,19 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var unknown = 0
         /// The messages from unknown peers, which are not on the roster.
         public var strangers = 0
-        /// Workers whose connection ended, that could not be reached, hung or fell silent, or whose key was revoked.
+        /// The workers that were lost: the connection ended, the worker could not be reached, hung or fell silent, or
+        /// its key was revoked.
         public var workersLost = 0
-        /// Second tries of a step of a job.
+        /// The steps of jobs that were dispatched to a second worker.
         public var redispatched = 0
-        /// Jobs given up because two workers died of their image or of its crops.
+        /// The jobs that were failed because two workers died of the image or of its crops.
         public var quarantined = 0
-        /// Jobs that were cancelled.
+        /// The jobs that were cancelled.
         public var cancelled = 0
         /// The requests that joined or repeated another one with the same idempotency key.
         public var deduplicated = 0
 
-        /// Nothing yet.
+        /// Creates counters of zero.
         public init() {}
     }
 

@@ -1,13 +1,13 @@
 /// A message from a worker to a router: one frame. A CROPS is followed by one frame of crops for each of
 /// ``Crops/sets``.
 public enum WorkerMessage: Equatable, Sendable {
-    /// The first message: what the worker is.
+    /// Registers the worker. It is the first message.
     case hello(Hello)
-    /// From a locator: what it cut out of an image.
+    /// Answers a LOCATE with the crops of the image.
     case crops(Crops)
-    /// From a network: what it says of an image's crops.
+    /// Answers a SCORE with the scores of an image's crops.
     case score(Score)
-    /// A job that could not be done.
+    /// Answers a job that the worker could not do.
     case fail(Failure)
     /// A heartbeat, with the number of jobs in flight and a counter that changes when the worker makes progress.
     case ping(epoch: UInt64, inFlight: UInt32, progress: UInt64)
@@ -28,15 +28,15 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// Registers a worker. It is sent after the canary has passed, if the model has one.
     public struct Hello: Equatable, Sendable {
-        /// What it does with a job.
+        /// The worker's role.
         public var role: Role
-        /// The name of its model, at most ``Limits/nameBytes`` bytes.
+        /// The name of the worker's model, at most ``Limits/nameBytes`` bytes.
         public var model: String
-        /// The version of its model, at most ``Limits/nameBytes`` bytes.
+        /// The version of the worker's model, at most ``Limits/nameBytes`` bytes.
         public var version: String
         /// `sha256:` and the hexadecimal digest of the weights.
         public var digest: String
-        /// Its own name, at most ``Limits/nameBytes`` bytes.
+        /// The worker's name, at most ``Limits/nameBytes`` bytes.
         public var worker: String
         /// The most jobs that the worker takes at a time.
         public var credit: UInt32
@@ -45,7 +45,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
 
-        /// What a worker says of itself.
+        /// Creates a registration.
         public init(
             role: Role, model: String, version: String, digest: String, worker: String, credit: UInt32, bootID: UInt64,
             metrics: [String: Double] = [:]
@@ -63,22 +63,22 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// The crops that a locator cut out of one image.
     public struct Crops: Equatable, Sendable {
-        /// The registration, as WELCOME named it.
+        /// The registration's number from WELCOME.
         public var epoch: UInt64
-        /// The job, as the router named it.
+        /// The job's number from the router's message.
         public var job: UInt64
         /// The faces that were cut out, the largest first, at most ``Limits/faces``.
         public var faces: [Face]
         /// The number of faces found, cut out or not; nil when no specification asks for faces.
         public var facesFound: Int?
-        /// What was learned of the file.
+        /// The properties of the image file.
         public var image: ImageInformation
         /// One set for each specification of the job, in order. The frames after the message have the same order.
         public var sets: [CropSet]
-        /// How long it took.
+        /// How long the job took in the worker.
         public var timings: Timings
 
-        /// What was cut out for a job.
+        /// Creates the answer to a LOCATE.
         public init(
             epoch: UInt64, job: UInt64, faces: [Face], facesFound: Int?, image: ImageInformation, sets: [CropSet],
             timings: Timings
@@ -101,7 +101,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// Nil if nothing was turned.
         public var turned: Double?
 
-        /// A face by its place and how it stood.
+        /// Creates a face from its bounding box and, if it was turned, the degrees clockwise.
         public init(box: Box, turned: Double? = nil) {
             self.box = box
             self.turned = turned
@@ -114,7 +114,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// central square alone.
         public var squares: [Box]
 
-        /// The crops by the parts of the image that they show.
+        /// Creates a set from the part of the image that each crop shows.
         public init(squares: [Box]) {
             self.squares = squares
         }
@@ -122,16 +122,16 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// One network's scores of the crops of one image.
     public struct Score: Equatable, Sendable {
-        /// The registration, as WELCOME named it.
+        /// The registration's number from WELCOME.
         public var epoch: UInt64
-        /// The job, as the router named it.
+        /// The job's number from the router's message.
         public var job: UInt64
         /// One score for each crop, in order, 1 to ``Limits/faces``.
         public var crops: [CropScore]
-        /// How long it took.
+        /// How long the job took in the worker.
         public var timings: Timings
 
-        /// The scores of a job.
+        /// Creates the answer to a SCORE.
         public init(epoch: UInt64, job: UInt64, crops: [CropScore], timings: Timings) {
             self.epoch = epoch
             self.job = job
@@ -148,7 +148,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// less than a flag passed through router and worker.
         public var map: EvidenceMap?
 
-        /// A score, with the map of networks that have one.
+        /// Creates a score, with the evidence map if the network has one.
         public init(logit: Float, map: EvidenceMap? = nil) {
             self.logit = logit
             self.map = map
@@ -165,7 +165,7 @@ public enum WorkerMessage: Equatable, Sendable {
         /// The most jobs whose crops were scored in one batch with this job's; 1 from a locator.
         public var batch: UInt16
 
-        /// The times of a job, in microseconds, and its batch.
+        /// Creates timings from the times in microseconds and the size of the batch.
         public init(queueMicroseconds: UInt32, computeMicroseconds: UInt32, batch: UInt16) {
             self.queueMicroseconds = queueMicroseconds
             self.computeMicroseconds = computeMicroseconds
@@ -175,14 +175,14 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// A job that the worker could not do.
     public struct Failure: Equatable, Sendable {
-        /// The registration, as WELCOME named it.
+        /// The registration's number from WELCOME.
         public var epoch: UInt64
-        /// The job, as the router named it.
+        /// The job's number from the router's message.
         public var job: UInt64
-        /// What the job's result says of it.
+        /// The error for the job's result.
         public var error: WireError
 
-        /// The failure of a job.
+        /// Creates the failure of a job.
         public init(epoch: UInt64, job: UInt64, error: WireError) {
             self.epoch = epoch
             self.job = job
@@ -212,14 +212,14 @@ public enum RouterMessage: Equatable, Sendable {
 
     /// One job, as a LOCATE or a SCORE carries it.
     public struct Job: Equatable, Sendable {
-        /// Its number, which the worker's answer names.
+        /// The job's number, which the worker's answer repeats.
         public var job: UInt64
         /// The number of this attempt, from 1.
         public var attempt: UInt8
         /// The milliseconds left of the budget when the router sends the job.
         public var remainingMilliseconds: UInt32
 
-        /// A job, of an attempt, with what is left of its budget in milliseconds.
+        /// Creates a job from its number, the attempt, and the milliseconds left of its budget.
         public init(job: UInt64, attempt: UInt8, remainingMilliseconds: UInt32) {
             self.job = job
             self.attempt = attempt
@@ -228,11 +228,11 @@ public enum RouterMessage: Equatable, Sendable {
     }
 }
 
-/// Bytes that are no message of this version of the worker protocol.
+/// An error for bytes that are not a message of this version of the worker protocol.
 public struct MalformedMessage: Error, Equatable, Sendable {
-    /// What is wrong with them, as a clause.
+    /// What is wrong with the bytes, as a clause for an error message.
     public var reason: String
-    /// The other version that the bytes name; nil if the version is not what is wrong.
+    /// The protocol version of the bytes if it is not this release's; otherwise nil.
     public var otherVersion: UInt8?
 
     init(reason: String, otherVersion: UInt8? = nil) {
