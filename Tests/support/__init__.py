@@ -1,4 +1,4 @@
-"""What the tests that run the real programs have in common: processes, clusters, clients, loads, images.
+"""What the tests that run the real programs share: processes, clusters, clients, loads and images.
 
-Every environment that scripts/python-environment makes finds this package.
+Every environment that scripts/python-environment makes can import this package.
 """

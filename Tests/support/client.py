@@ -1,4 +1,4 @@
-"""A client of a router, by pyzmq, as others would write it."""
+"""A client of a router, written with pyzmq as a user of the protocol would write it."""
 
 import json
 import time
@@ -12,17 +12,17 @@ Document = dict[str, Any]
 
 
 def request(header: Document, image: bytes | None = None) -> list[bytes]:
-    """The frames of a request, behind its envelope."""
+    """Returns the frames of a request, without its envelope."""
     return [MAGIC, json.dumps(header).encode(), *([] if image is None else [image])]
 
 
 def key(folder: Path, name: str) -> bytes:
-    """A key file of a folder of keys."""
+    """Returns the key in a file of a folder of keys."""
     return (folder / name).read_bytes().strip()
 
 
 def curve(folder: Path, role: str) -> dict[str, bytes]:
-    """The socket options that encrypt: for the router of a folder of keys, with the secret of one of its roles."""
+    """Returns the socket options for encryption with a folder's keys: the router's public and a role's secret one."""
     secret = key(folder, f"{role}.secret")
     return {
         "curve_serverkey": key(folder, "router.public"),
@@ -32,14 +32,14 @@ def curve(folder: Path, role: str) -> dict[str, bytes]:
 
 
 class Client:
-    """A DEALER, or another socket, with a context of its own, which no message holds back when it is closed.
+    """A DEALER, or another kind of socket, with a context of its own. Closing it does not wait for unsent messages.
 
-    Requests are numbered from 1, and the number is their envelope, so that answers may come in any order.
+    Requests are numbered from 1, and the number is their envelope, so that answers may arrive in any order.
 
     Args:
-        endpoint: the router's endpoint for clients.
-        kind: the type of the socket.
-        options: what is set of the socket before it dials.
+        endpoint: The router's endpoint for clients.
+        kind: The type of the socket.
+        options: The socket options to set before it connects.
     """
 
     def __init__(self, endpoint: str, kind: int = zmq.DEALER, /, **options: Any) -> None:
@@ -59,28 +59,28 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection; what was not sent or read is gone."""
+        """Closes the connection and drops everything that was not sent or read."""
         self.context.destroy(0)
 
     def send(self, header: Document, image: bytes | None = None) -> int:
-        """Sends a request; returns its number."""
+        """Sends a request and returns its number."""
         return self.send_frames(request(header, image))
 
     def send_frames(self, frames: list[bytes]) -> int:
-        """Sends frames behind an envelope of their own; returns their number."""
+        """Sends frames in an envelope of their own and returns their number."""
         self.requests += 1
         self.socket.send_multipart([b"%d" % self.requests, b"", *frames])
         return self.requests
 
     def receive(self, seconds: float) -> tuple[int, bytes] | None:
-        """The number of a request and its result document, as JSON; None if no answer comes in time."""
+        """Returns the number of a request and its result document, as JSON; None if no answer arrives in time."""
         if not self.socket.poll(round(1000 * max(0.0, seconds))):
             return None
         frames = self.socket.recv_multipart()
         return int(frames[0]), frames[-1]
 
     def ask(self, header: Document, image: bytes | None = None, seconds: float = 10.0) -> Document | None:
-        """Asks one thing and waits for its answer; None if none comes in time."""
+        """Sends one request and returns its answer; None if none arrives in time."""
         number = self.send(header, image)
         end = time.monotonic() + seconds
         while reply := self.receive(end - time.monotonic()):

@@ -1,4 +1,4 @@
-"""Real routers, workers and gateways as child processes, on ports of loopback that were free."""
+"""Real routers, workers and gateways as child processes, on free loopback ports."""
 
 import http.client
 import json
@@ -16,20 +16,20 @@ from support.programs import MODELS, built
 from support.waiting import wait_for
 
 PATIENCE = 60.0
-# Of those that are published: a locator, which says so in its manifest, and networks.
+# The published models that clusters use: the locator, which its manifest declares to be one, and the networks.
 PUBLISHED = ("locator", "resnet", "inception")
-# Status, fields and body.
+# The status, the header fields and the body.
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Cluster:
-    """A router and its workers, which may be told to go through another port, on a host of their own.
+    """A router and its workers. A worker may connect through another port, from a host of its own.
 
     Args:
-        folder: where logs and compiled models are kept.
-        models: the folder of the models.
-        router_options: what else the router is told.
-        binaries: the folder of the executables; the release build's if not given.
+        folder: Where logs and compiled models are kept.
+        models: The folder of the models.
+        router_options: Further options of the router.
+        binaries: The folder of the executables; by default, that of the release build.
     """
 
     def __init__(self, folder: Path, models: Path = MODELS, *router_options: str, binaries: Path | None = None) -> None:
@@ -53,13 +53,13 @@ class Cluster:
         return Process(name or kind, [self._binaries / f"bifrons-{kind}", *options, parent], self.folder)
 
     def add_worker(self, model: str, name: str, router: str | None = None, *options: str) -> Process:
-        """A worker that is not started yet.
+        """Adds a worker and returns it. It is not started yet.
 
         Args:
-            model: that of a folder, which says what it does.
-            name: the worker's.
-            router: HOST:PORT, the router's own port on loopback if not given.
-            options: what else it is told.
+            model: The name of the model's folder. The model decides whether the worker is a locator.
+            name: The worker's name.
+            router: HOST:PORT of the router; by default, the router's own port on loopback.
+            options: Further options of the worker.
         """
         endpoint = f"tcp://{router}" if router else self.worker_endpoint
         self.workers[name] = self._program(
@@ -74,18 +74,18 @@ class Cluster:
         return self.workers[name]
 
     def add_workers(self, models: Iterable[str], count: int, *options: str) -> None:
-        """So many workers of each model, named after it and numbered from 0."""
+        """Adds `count` workers of each model, named after the model and numbered from 0."""
         for model in models:
             for number in range(count):
                 self.add_worker(model, f"{model}-{number}", None, *options)
 
     def start(self) -> None:
-        """Starts whatever does not run."""
+        """Starts every process that does not run."""
         for process in (self.router, *self.workers.values()):
             process.start()
 
     def wait_until_served(self, workers: int) -> None:
-        """Waits until there are so many locators, and so many workers of every model."""
+        """Waits until there are `workers` locators and `workers` workers of every model."""
         with Client(self.endpoint) as client:
 
             def is_served() -> bool:
@@ -95,24 +95,24 @@ class Cluster:
             wait_for(is_served, f"{workers} workers of the locator and of each model; see {self.folder}", PATIENCE)
 
     def end(self) -> dict[str, int | None]:
-        """Ends all; the exit status of each, the router last."""
+        """Ends all processes, the router last, and returns the exit status of each."""
         return {process.name: process.end() for process in (*self.workers.values(), self.router)}
 
 
 def served(report: Document) -> dict[str, int]:
-    """How many locators there are, and workers of each model, by what the verb `models` is answered with."""
+    """Returns the number of locators, and of workers of each model, from an answer to the verb `models`."""
     return {entry["name"]: entry["workers"] for entry in (report["locator"], *report["models"])}
 
 
 class GatewayCluster(Cluster):
-    """Models with a worker each, behind a gateway at a free port. When it is entered it is ready.
+    """Models with one worker each, behind a gateway at a free port. Entering it waits until it is ready.
 
     Args:
-        router: what else the router is told.
-        gateway: what else the gateway is told.
-        models: the folder of the models.
-        workers: the models that get a worker.
-        binaries: the folder of the executables; the release build's if not given.
+        router: Further options of the router.
+        gateway: Further options of the gateway.
+        models: The folder of the models.
+        workers: The models that get a worker.
+        binaries: The folder of the executables; by default, that of the release build.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class GatewayCluster(Cluster):
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="bifrons-cluster.")
         super().__init__(Path(self._temporary.name), models, *router, binaries=binaries)
-        # They are compiled once and then found where all programs look.
+        # Without a cache folder of its own, a worker finds models in the place where all programs keep compiled ones.
         self.worker_options = []
         self.gateway = self._program("gateway", f"--router={self.endpoint}", "--http-port=0", *gateway)
         self.address = ""
@@ -157,18 +157,18 @@ class GatewayCluster(Cluster):
         return process
 
     def wait_until_ready(self) -> None:
-        """Waits until the gateway says that all models are served."""
+        """Waits until the gateway reports that all models are served."""
 
         def is_ready() -> bool:
             for process in (self.gateway, self.router, *self.workers.values()):
                 self._alive(process)
             return self.ask("GET", "/readyz")[0] == 200
 
-        # A first start compiles the models.
+        # The first start has to compile the models.
         wait_for(is_ready, "a cluster that is ready", 1.5 * PATIENCE)
 
     def ask(self, method: str, path: str, fields: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
-        """What the gateway answers to a request on a connection of its own."""
+        """Sends the gateway a request on a new connection and returns its answer."""
         connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=30)
         try:
             connection.connect()
@@ -183,10 +183,10 @@ class GatewayCluster(Cluster):
             connection.close()
 
     def classify(self, image: bytes) -> int:
-        """Sends the gateway a JPEG; the status of its answer."""
+        """Sends the gateway a JPEG and returns the status of its answer."""
         return self.ask("POST", "/v1/classify", {"Content-Type": "image/jpeg"}, image)[0]
 
     def status(self) -> Document:
-        """What the gateway says of the router."""
+        """Returns the router's status report, as the gateway gives it."""
         document: Document = json.loads(self.ask("GET", "/v1/status")[2])
         return document

@@ -1,4 +1,4 @@
-"""Images that may be shown to anybody, made of a portrait that Debian ships, and files that are none."""
+"""Test images, made from a portrait in the public domain that Debian ships, and files that are not images."""
 
 import io
 import subprocess
@@ -10,33 +10,33 @@ from PIL import Image, ImageOps
 
 @cache
 def portrait() -> Path:
-    """Commander Grace Hopper, US Navy, 1984: in the public domain."""
+    """Returns the portrait of Commander Grace Hopper, US Navy, 1984, which is in the public domain."""
     listed = subprocess.run(["dpkg", "-L", "python-matplotlib-data"], check=True, capture_output=True, text=True).stdout
     return Path(next(line for line in listed.splitlines() if line.endswith("/grace_hopper.jpg")))
 
 
 def face(width: int, height: int) -> Image.Image:
-    """The portrait in a size."""
+    """Returns the portrait, scaled to a size in pixels."""
     with Image.open(portrait()) as image:
         return image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:
-    """The file of an image."""
+    """Returns the JPEG file of an image."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 
 def small(folder: Path, name: str = "small.jpg") -> Path:
-    """The portrait in few pixels, in the format of the name."""
+    """Writes a small version of the portrait, in the format of the name's extension."""
     with Image.open(portrait()) as image:
         image.resize((256, 300)).save(folder / name, quality=90)
     return folder / name
 
 
 def two_faces(folder: Path) -> Path:
-    """The portrait and its mirror image beside each other."""
+    """Writes an image of the portrait and its mirror image, side by side."""
     with Image.open(portrait()) as image:
         both = Image.new("RGB", (2 * image.width, image.height))
         both.paste(image, (0, 0))
@@ -46,13 +46,13 @@ def two_faces(folder: Path) -> Path:
 
 
 def no_face(folder: Path) -> Path:
-    """A gradient."""
+    """Writes an image of a gradient, without a face."""
     Image.linear_gradient("L").convert("RGB").save(folder / "gradient.png")
     return folder / "gradient.png"
 
 
 def turned(folder: Path) -> Path:
-    """The portrait lying on its side, with the EXIF orientation that puts it upright again."""
+    """Writes the portrait lying on its side, with the EXIF orientation that turns it upright."""
     with Image.open(portrait()) as image:
         exif = image.getexif()
         exif[0x0112] = 6
@@ -61,22 +61,22 @@ def turned(folder: Path) -> Path:
 
 
 def truncated(folder: Path) -> Path:
-    """The first bytes of the portrait."""
+    """Writes the first bytes of the portrait's file."""
     return _written(folder / "truncated.jpg", portrait().read_bytes()[:500])
 
 
 def text(folder: Path) -> Path:
-    """A text that is called a JPEG."""
+    """Writes a text file with the name of a JPEG."""
     return _written(folder / "text.jpg", b"not an image\n")
 
 
 def heic(folder: Path) -> Path:
-    """What a phone's file begins with."""
+    """Writes the beginning of an HEIC file, as phones make them."""
     return _written(folder / "phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
 
 
 def large(folder: Path, size: int = 20_000_001) -> Path:
-    """The portrait with more bytes behind it than are taken."""
+    """Writes the portrait's file, extended to more bytes than the service accepts."""
     return _written(folder / "large.jpg", portrait().read_bytes().ljust(size, b"\0"))
 
 

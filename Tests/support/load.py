@@ -1,4 +1,4 @@
-"""Load: so many jobs in flight, or so many a second whether answers come or not."""
+"""Generates load: a fixed number of jobs in flight, or a fixed rate, independent of the answers."""
 
 import json
 import math
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from support.client import Client, Document, request
 
-# Between two looks for what is due and what has come: one that wakes at each answer takes from the workers' processors.
+# The time between two checks for due jobs and new answers. Waking at each answer would take time from the workers.
 PACE_SECONDS = 0.005
-# Enough for all cores to have work.
+# The number of jobs in flight that keeps all cores busy.
 ALWAYS_ENOUGH = 32
 
 
 @dataclass
 class Job:
-    """What is in flight, or is to be sent again."""
+    """A job that is in flight, or will be sent again."""
 
     sent: float
     frames: list[bytes]
@@ -25,7 +25,7 @@ class Job:
 
 @dataclass
 class Answer:
-    """Of one try. Seconds are from its sending to its answer; `since_start` is when that came."""
+    """The answer to one attempt. `seconds` counts from its sending, `since_start` from the start of the load."""
 
     status: int
     seconds: float
@@ -36,22 +36,22 @@ class Answer:
 
 @dataclass
 class Outcome:
-    """What came of a load."""
+    """The outcome of a load."""
 
     answers: list[Answer] = field(default_factory=list)
     unanswered: int = 0
 
     def count(self, *statuses: int) -> int:
-        """How many answers have one of these statuses."""
+        """Returns the number of answers with one of these statuses."""
         return sum(answer.status in statuses for answer in self.answers)
 
     def seconds(self, percent: float) -> float:
-        """The percentile of the answers' times."""
+        """Returns a percentile of the answers' times."""
         return percentile([answer.seconds for answer in self.answers], percent)
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The smallest value that so many percent do not exceed; not a number without values."""
+    """Returns the smallest value that `percent` per cent of the values do not exceed; not a number without values."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else math.nan
 
@@ -60,10 +60,10 @@ class Load(Client):
     """One client that sends images in turn.
 
     Args:
-        endpoint: the router's endpoint for clients.
-        images: what is sent.
-        budget_ms: each job's.
-        obeys: whether what is refused with 429 is sent again when it was told to.
+        endpoint: The router's endpoint for clients.
+        images: The images to send.
+        budget_ms: The budget of each job.
+        obeys: Whether a job that is refused with 429 is sent again after the time that the answer names.
     """
 
     def __init__(self, endpoint: str, images: list[bytes], budget_ms: int = 5000, obeys: bool = False) -> None:
@@ -74,11 +74,11 @@ class Load(Client):
         self._obeys = obeys
 
     def closed_loop(self, window: int, seconds: float) -> Outcome:
-        """Keeps so many in flight."""
+        """Keeps `window` jobs in flight."""
         return self._run(lambda elapsed, in_flight: window - in_flight if elapsed < seconds else None)
 
     def at_rate(self, rate: float, seconds: float, during: Callable[[float], object] = lambda elapsed: None) -> Outcome:
-        """Sends so many a second; calls `during` all the time, with the seconds since the start."""
+        """Sends `rate` jobs per second. Calls `during` repeatedly with the seconds since the start."""
         left = 0
 
         def due(elapsed: float, _: int) -> int | None:
@@ -91,8 +91,8 @@ class Load(Client):
         return self._run(due)
 
     def _run(self, due: Callable[[float, int], int | None]) -> Outcome:
-        """`due` says how many jobs to send now, None when there will be no more."""
-        # Read when all is over: on two cores what reads them is missing to the workers.
+        """Runs a load. `due` returns how many jobs to send now, or None when there will be no more."""
+        # Replies are decoded only at the end, because on two cores decoding would take time from the workers.
         replies: list[tuple[float, float, int, bytes]] = []
         in_flight: dict[int, Job] = {}
         later: list[tuple[float, Job]] = []
@@ -151,13 +151,13 @@ def load_at(
     budget_ms: int = 5000,
     during: Callable[[float], object] = lambda elapsed: None,
 ) -> Outcome:
-    """So many jobs a second, of a client of their own; see `Load`."""
+    """Sends `rate` jobs per second from a client of its own; see `Load`."""
     with Load(endpoint, images, budget_ms) as load:
         return load.at_rate(rate, seconds, during)
 
 
 def peak_rate(endpoint: str, images: list[bytes], seconds: float) -> float:
-    """Verdicts a second when there is always enough to do."""
+    """Returns the verdicts per second when there are always enough jobs in flight."""
     with Load(endpoint, images) as load:
         load.closed_loop(ALWAYS_ENOUGH, 2)
         outcome = load.closed_loop(ALWAYS_ENOUGH, seconds)

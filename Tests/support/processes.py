@@ -1,4 +1,4 @@
-"""Child processes that may be killed and started again, and ports for them."""
+"""Child processes that can be killed and started again, and free ports for them."""
 
 import contextlib
 import math
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listened at a moment ago."""
+    """Returns a loopback port on which nobody listened a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -22,30 +22,30 @@ def free_port() -> int:
 
 
 def resident_bytes(pid: int | str) -> int:
-    """The resident memory of a process."""
+    """Returns the resident memory of a process, in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(slots=True)
 class Life:
-    """Of a process, from a start to its end. Seconds are of the monotonic clock."""
+    """One run of a process, from its start to its end. Times are in seconds of the monotonic clock."""
 
     start: float
     end: float = math.inf
-    # The job whose image or crops killed it, if it was one.
+    # The job whose image or crops killed the process; None if none did.
     killer: int | None = None
 
 
 class Process:
-    """A child that can be started again. What it prints is kept in a file, `folder`/`name`.log.
+    """A child process that can be started again. Its output goes to a file, `folder`/`name`.log.
 
     Args:
-        name: the child's name in messages.
-        words: the program and its arguments.
-        folder: where its log is kept.
-        cwd: the folder that it runs in; this process's if not given.
-        environment: its environment; this process's if not given.
-        leads: whether it gets a session of its own; whatever is left of that is killed when it has ended.
+        name: The child's name in messages.
+        words: The program and its arguments.
+        folder: The folder of its log.
+        cwd: The folder in which it runs; by default, that of this process.
+        environment: Its environment; by default, that of this process.
+        leads: Whether it gets a session of its own. When it has ended, the rest of its session is killed.
     """
 
     def __init__(
@@ -67,22 +67,22 @@ class Process:
 
     @property
     def starts(self) -> int:
-        """How often it was started."""
+        """Returns how often the child was started."""
         return len(self.lives)
 
     @property
     def pid(self) -> int:
-        """The process's number.
+        """Returns the child's process id.
 
         Raises:
-            RuntimeError: if it was never started.
+            RuntimeError: If it was never started.
         """
         if self._process is None:
             raise RuntimeError(f"{self.name} was never started")
         return self._process.pid
 
     def start(self, words: list[str] | None = None) -> None:
-        """Starts it unless it runs; with other words, if there are any, from now on."""
+        """Starts the child unless it runs. If `words` are given, this start and later ones use them."""
         if self.is_running():
             return
         self.words = words or self.words
@@ -107,37 +107,41 @@ class Process:
         life.end = min(life.end, time.monotonic())
 
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Returns whether the child was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def said(self) -> str:
-        """What it has printed since its last start."""
+        """Returns what the child has printed since its last start."""
         return self.log.read_bytes()[self._said_before :].decode(errors="replace")
 
     def signal(self, number: int) -> None:
-        """Sends it a signal if it runs."""
+        """Sends the child a signal if it runs."""
         if self._process is not None and self.is_running():
             self._process.send_signal(number)
 
     def kill(self, killer: int | None = None) -> None:
-        """Kills it if it runs.
+        """Kills the child if it runs.
 
         Args:
-            killer: the job whose image or crops do it, if it is one.
+            killer: The job whose image or crops kill it; None if none does.
         """
         if self.is_running() and self.lives[-1].end > (now := time.monotonic()):
-            # Before anybody can see it.
+            # The end is noted before anybody can see it.
             self.lives[-1].end, self.lives[-1].killer = now, killer
             self.signal(signal.SIGKILL)
 
     def end(self, seconds: float = 20.0) -> int | None:
-        """Asks it to end. Returns as `wait`."""
+        """Asks the child to end, and returns like `wait`."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         return self.wait(seconds)
 
     def wait(self, seconds: float) -> int | None:
-        """Its exit status; None if it did not end in time and was killed, or was never started."""
+        """Waits for the child's end and returns its exit status.
+
+        Returns:
+            None if it did not end in time and was killed, or if it was never started.
+        """
         if self._process is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Where the repository and the built programs are, and the arguments of the tests that are programs themselves."""
+"""The folders of the repository and of the built programs, and a parser for tests that are programs themselves."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ MODELS = ROOT / "Models"
 
 
 def built(configuration: str = "release") -> Path:
-    """The folder of the executables: the one that the environment's PROGRAMS names, or that of a build.
+    """Returns the folder of the executables: the one that the environment variable PROGRAMS names, or that of a build.
 
     Args:
         configuration: `debug` or `release`.
@@ -18,7 +18,7 @@ def built(configuration: str = "release") -> Path:
 
 
 def argument_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser that shows a module's text as it stands, with the option that names the folder of the executables."""
+    """Returns a parser that shows the description unchanged, with the option for the folder of the executables."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", type=Path, default=built(), help="the folder of the executables")
     return parser

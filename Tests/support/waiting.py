@@ -1,4 +1,4 @@
-"""Waiting with a bound."""
+"""Waiting with a time limit."""
 
 import time
 from collections.abc import Callable
@@ -8,16 +8,16 @@ Found = TypeVar("Found")
 
 
 def wait_for(condition: Callable[[], Found | None], what: str, seconds: float, pause: float = 0.05) -> Found:
-    """What `condition` gives as soon as that is true.
+    """Calls `condition` until it returns something true, and returns that.
 
     Args:
-        condition: asked again and again; may raise to end the waiting.
-        what: what is waited for, named by the error.
-        seconds: how long at most.
-        pause: seconds between two looks.
+        condition: What is waited for. It may raise an error to end the waiting.
+        what: A description of what is waited for, for the error.
+        seconds: The time limit.
+        pause: The seconds between two calls.
 
     Raises:
-        TimeoutError: if it is not true within that time.
+        TimeoutError: If `condition` is not true within the time limit.
     """
     end = time.monotonic() + seconds
     while not (found := condition()):

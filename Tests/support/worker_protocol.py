@@ -1,14 +1,14 @@
-"""The numbers of the worker protocol, docs/protocol.md: what its messages begin with."""
+"""Constants of the worker protocol (docs/protocol.md)."""
 
 from enum import IntEnum
 
 VERSION = 4
-# A job's number is that of the request and, in so many of its lowest bits, of its step: 0 is the locator's.
+# A job's number contains the request's number and, in this many of its lowest bits, its step: 0 is the locator's.
 STEP_BITS = 4
 
 
 class FromWorker(IntEnum):
-    """The kinds of messages that workers send."""
+    """The types of messages that workers send."""
 
     HELLO = 1
     SCORE = 2
@@ -18,7 +18,7 @@ class FromWorker(IntEnum):
 
 
 class FromRouter(IntEnum):
-    """The kinds of messages that routers send."""
+    """The types of messages that routers send."""
 
     WELCOME = 65
     LOCATE = 66

@@ -1,4 +1,4 @@
-"""Plain ZMTP 3.0 by hand, because libzmq itself neither misbehaves nor falls silent."""
+"""ZMTP 3.0 over plain sockets, for tests of peers that misbehave or fall silent, which libzmq never does."""
 
 import socket
 
@@ -7,24 +7,24 @@ MORE = 1
 
 
 def frame(flags: int, content: bytes) -> bytes:
-    """A frame, with a size of 8 bytes (flag 2) if it needs one."""
+    """Returns a frame. Its size takes 8 bytes (flag 2) if one is too small."""
     if len(content) < 256:
         return bytes([flags, len(content)]) + content
     return bytes([flags | 2]) + len(content).to_bytes(8, "big") + content
 
 
-# What a DEALER says of itself, and its part in the handshake.
+# The READY command of a DEALER, which is its part of the handshake.
 READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
 HANDSHAKE = GREETING + frame(4, READY)
 
 
 def message(*frames: bytes) -> bytes:
-    """The frames of a message."""
+    """Returns the frames of a message."""
     return b"".join(frame(MORE, content) for content in frames[:-1]) + frame(0, frames[-1])
 
 
 def connect(endpoint: str) -> socket.socket:
-    """A connection with an endpoint (tcp or ipc) on which nothing was said."""
+    """Returns a connection to an endpoint (tcp or ipc) on which nothing has been sent."""
     transport, _, address = endpoint.partition("://")
     if transport == "tcp":
         host, _, port = address.rpartition(":")
@@ -35,7 +35,7 @@ def connect(endpoint: str) -> socket.socket:
 
 
 def dealer(endpoint: str, patience: float = 20) -> socket.socket:
-    """A connection whose handshake is done: a message before the router's READY would end it."""
+    """Returns a connection after its handshake. A message sent before the router's READY would end the connection."""
     peer = connect(endpoint)
     peer.settimeout(patience)
     peer.sendall(HANDSHAKE)
