@@ -19,10 +19,10 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    """The browser as if just started; fails the test if it has anything against the page."""
+    """Gives the browser as if just started. The test fails if the browser reports a problem with the page."""
     yield browser
     complaints = browser.complaints()
-    # A tab's session ends with the tab.
+    # The session storage belongs to the tab, which the tests share.
     browser.run("sessionStorage.clear()")
     browser.driver.get("about:blank")
     browser.resize(1200)

@@ -1,4 +1,4 @@
-"""A browser at one of the gateway's pages, and what one does there."""
+"""A browser at one of the gateway's pages, and the actions of a user."""
 
 import base64
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from support.waiting import Found, wait_for
 
-# A verdict on a busy machine.
+# The time limit in seconds for a verdict, which a busy machine may need.
 PATIENCE = 30
 
-# Keeps what the security policy forbade: the browser's log tells only of some of it.
+# Keeps the violations of the content security policy, because the browser's log does not show all of them.
 WATCH = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) =>
         window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
 """
-# Files as a browser hands them over when they are dropped or pasted.
+# Creates files as a browser passes them when they are dropped or pasted.
 HAND_OVER = """
     const [kind, files] = arguments;
     const data = new DataTransfer();
@@ -40,7 +40,7 @@ class Page:
     def __init__(self, downloads: Path) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
-        # Without its sandbox, which root and most containers cannot have; it only ever sees pages of ours.
+        # Root and most containers cannot run the sandbox. The browser only ever shows our own pages.
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -57,7 +57,7 @@ class Page:
     def quit(self) -> None:
         self.driver.quit()
 
-    # What it looks like
+    # Appearance
 
     def resize(self, width: int, height: int = 900) -> None:
         self.devtools(
@@ -68,17 +68,17 @@ class Page:
         self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     def screenshot(self, path: Path, height: int) -> None:
-        """The page from its top to `height`, whatever the window shows of it."""
+        """Saves an image of the page from its top to `height`, whatever part of it the window shows."""
         width = self.run("return innerWidth")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         taken = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(taken["data"]))
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than its window."""
+        """Returns by how many pixels the page is wider than the window."""
         return int(self.run("return document.documentElement.scrollWidth - innerWidth"))
 
-    # What one does
+    # Actions
 
     def open(self, address: str) -> None:
         self.driver.get(address)
@@ -112,14 +112,14 @@ class Page:
             ActionChains(self.driver).send_keys(key).perform()
 
     def tab_to(self, selector: str) -> None:
-        """Goes to an element as one does without a mouse."""
+        """Moves the focus to an element with the Tab key, as a user without a mouse does."""
         for _ in range(60):
             if self.run("return document.activeElement.matches(arguments[0])", selector):
                 return
             self.press(Keys.TAB)
         raise AssertionError(f"the Tab key does not reach {selector}")
 
-    # What one sees
+    # Observations
 
     def run(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -131,7 +131,7 @@ class Page:
         return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
     def texts(self, selector: str) -> list[str]:
-        """Of all such elements at one moment: one found a moment ago may have been replaced since."""
+        """Returns the texts of all matching elements at one moment; one found earlier may have been replaced."""
         script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"
         return list(self.run(script, selector))
 
@@ -142,7 +142,7 @@ class Page:
         self.wait(lambda: any(text in found for found in self.texts(selector)), f"{text!r} in {selector}")
 
     def verdicts(self, count: int) -> list[WebElement]:
-        """The cards, once all of so many have their verdict."""
+        """Waits until `count` cards have their verdicts, and returns them."""
         self.wait(lambda: len(self.shown(".image .answer")) == count, f"{count} verdicts")
         return self.all(".image")
 
@@ -153,9 +153,9 @@ class Page:
         return [element for element in self.all(selector) if element.is_displayed()]
 
     def complaints(self) -> list[str]:
-        """What the browser has against the page: script errors, what the security policy forbade, missing files.
+        """Returns the problems that the browser reports: script errors, security policy violations, missing files.
 
-        That a request was answered with an error is the test's to judge, and no complaint.
+        A request that was answered with an error is not among them: tests check those themselves.
         """
         entries = [entry["message"] for entry in self.driver.get_log("browser") if entry["source"] != "network"]
         return [*entries, *self.run("return window.violations ?? []")]

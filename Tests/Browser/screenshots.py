@@ -1,4 +1,4 @@
-"""Takes the images of the pages that the documentation shows: see scripts/screenshots."""
+"""Takes the screenshots of the pages for the documentation: see scripts/screenshots."""
 
 import random
 import sys
@@ -14,13 +14,13 @@ from support import images
 from support.cluster import GatewayCluster
 
 WIDTH = 1200
-# How long the charts of the status page are filled.
+# For how many seconds data is collected for the charts of the status page.
 SECONDS = 60
 LARGEST = 300_000
 
 
 def sharpened(folder: Path) -> Path:
-    """The portrait's face, enlarged from few pixels and sharpened, as upscalers do; the networks take it for fake."""
+    """Writes the portrait's face, enlarged from few pixels and sharpened like an upscaler's; the networks say fake."""
     with Image.open(images.portrait()) as image:
         few = image.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
     large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
@@ -29,7 +29,7 @@ def sharpened(folder: Path) -> Path:
 
 
 def save(page: Page, path: Path, last: str) -> None:
-    """The page down to the end of the element `last`, in as few colours as its size needs."""
+    """Saves the page down to the end of the element `last`, with few enough colours for a small file."""
     height = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY + 32", last)
     page.screenshot(path, height)
     with Image.open(path) as taken:
@@ -41,7 +41,7 @@ def save(page: Page, path: Path, last: str) -> None:
 
 
 def classify(cluster: GatewayCluster, files: list[Path], end: float) -> None:
-    """One client that sends images until `end`, sometimes faster, sometimes slower."""
+    """Sends images from one client until `end`, at a varying pace."""
     dice = random.Random()
     while time.monotonic() < end:
         if (status := cluster.classify(dice.choice(files).read_bytes())) not in (200, 422):
@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
             end = time.monotonic() + SECONDS
             with ThreadPoolExecutor() as pool:
                 clients = [pool.submit(classify, cluster, mix, end) for _ in range(4)]
-                # Taken while they are at work.
+                # The screenshot must be taken while the clients send.
                 wait(clients, SECONDS - 2, FIRST_EXCEPTION)
                 save(page, folder / "status.png", "#workers")
                 for client in clients:

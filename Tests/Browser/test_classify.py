@@ -1,4 +1,4 @@
-"""The page that classifies, with the real service behind it."""
+"""Tests the page that classifies, with the real service."""
 
 import csv
 import json
@@ -85,7 +85,7 @@ def test_face_box_lies_on_the_upright_image(home, tmp_path):
             return [image.width / image.height, (box.x - image.x) / image.width, (box.y - image.y) / image.height];
         });
     """)
-    # The face begins at 34 % and 18 % of the portrait, however the file has it.
+    # The face begins at 34 % of the width and 18 % of the height of the upright portrait, whatever its orientation.
     for shape, left, top in boxes:
         assert abs(shape - 512 / 600) < 0.02
         assert abs(left - 0.34) < 0.04 and abs(top - 0.18) < 0.04
@@ -98,7 +98,7 @@ def test_image_without_a_face_says_so(home, tmp_path):
     assert home.find(".word").text == "No face"
     assert home.find(".certainty").text == ""
     assert "review" in home.find(".action").text.lower()
-    # Neither the line from real to fake nor the networks' table says anything of it, and its colour is neither's.
+    # Without a face there is no position on the scale from real to fake, no table of networks and no verdict's colour.
     assert not home.find(".scale").is_displayed()
     assert [row.split()[2:5] for row in home.texts(".models tbody tr")] == [["No", "face", "–"]] * 2
     colours = home.run("""
@@ -161,7 +161,7 @@ def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(hom
     home.verdicts(1)
 
     def drawn() -> list[int]:
-        """How much is drawn in each quarter of the image: left and right above, left and right below."""
+        """Returns how much is drawn in each quarter of the image: top left, top right, bottom left, bottom right."""
         return home.run("""
             const canvas = document.querySelector(".stage canvas");
             const { width, height } = canvas;
@@ -211,13 +211,13 @@ def test_exports_hold_every_result_of_the_session(home, tmp_path):
     assert results["text.jpg"]["error"]["code"] == "image_unknown_format"
     assert results["gradient.png"]["verdict"] == {"label": "no_face", "action": "review", "policy": "default"}
     rows = {row["file"]: row for row in csv.DictReader(exported("bifrons.csv").splitlines())}
-    # With an apostrophe a spreadsheet takes it for text and not for a formula.
+    # The apostrophe makes a spreadsheet take the name for text and not for a formula.
     assert rows["'=1+1.jpg"]["result"] == "Real" and float(rows["'=1+1.jpg"]["resnet_ai_probability"]) < 0.5
     assert rows["text.jpg"]["status"] == "415"
     assert rows["'=1+1.jpg"]["faces"] == rows["'=1+1.jpg"]["faces_found"] == "1"
     nothing = rows["gradient.png"]
     assert (nothing["result"], nothing["ai_probability"], nothing["action"]) == ("No face", "", "review")
-    # The square's scores are for who wants them, and are no answer.
+    # The scores of the central square are there for information, but they are no verdict.
     assert nothing["resnet_result"] == "" and 0 <= float(nothing["resnet_ai_probability"]) <= 1
 
 

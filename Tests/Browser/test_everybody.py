@@ -1,4 +1,4 @@
-"""That the pages are for everybody: without a mouse, without seeing, on a phone, in the dark, with a token."""
+"""Tests that everybody can use the pages: without a mouse, without sight, on a phone, in dark mode, with a token."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ def scheme(request, page):
 
 
 def fill(page, cluster, folder):
-    """The page with everything on it: verdicts, a problem, details, the history."""
+    """Gives the page with all of its content: verdicts, a problem, details and the history."""
     page.open(cluster.address)
     page.choose(images.two_faces(folder), images.no_face(folder), images.text(folder))
     page.verdicts(2)
@@ -73,7 +73,7 @@ def test_nothing_is_wider_than_the_window(page, cluster, width, tmp_path):
 
 def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
     home.tab_to("#files")
-    # The system's own dialogue would open: that is as far as a test can go.
+    # A test cannot operate the system's file dialogue, so it checks only that the dialogue would open.
     home.run("files.addEventListener('click', (event) => { event.preventDefault(); window.asked = true; })")
     home.press(Keys.SPACE)
     assert home.run("return window.asked")
@@ -90,7 +90,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
     home.press(Keys.ENTER)
     assert home.find("details").get_attribute("open") is not None
 
-    # In the order of the page Clear comes before the images.
+    # In the page's order, the button Clear comes before the images.
     home.run("results.focus()")
     home.tab_to("#clear")
     home.press(Keys.ENTER)

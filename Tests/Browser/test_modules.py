@@ -1,4 +1,4 @@
-"""The pages' modules by themselves, in the browser that runs them."""
+"""Tests the pages' modules by themselves, in the browser that runs them."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import pytest
 
 
 def run(page, module: str, script: str, *arguments):
-    """What a script returns that has the module as `it` and further arguments as `args`."""
+    """Returns the result of a script in which `it` is the module and `args` are the further arguments."""
     return page.driver.execute_async_script(
         """
         const [module, args, done] = [...arguments];
@@ -80,7 +80,7 @@ def test_only_what_is_certainly_not_read_is_refused(home, head, format):
     assert found == format
 
 
-# Reports a second apart: a counter that grows by 2, and a histogram in which one value a second lies between 10 and 20.
+# Reports, one second apart: a counter grows by 2, and a histogram gets one value per second between 10 and 20.
 REPORTS = """
     const samples = new it.Samples();
     const report = (second, uptime = second) => ({
@@ -139,7 +139,7 @@ def test_router_that_started_again_begins_a_new_record(home):
 
 @pytest.mark.parametrize(("turned", "corner"), [(None, 0), (90, 1), (180, 3), (-90, 2)])
 def test_a_heat_map_stands_turned_as_its_face_does(home, turned, corner):
-    """The strongest cell is the top left one of the crop; the image's corners are counted row by row."""
+    """The strongest cell is the crop's top left one. The image's corners are counted row by row."""
     face = {"maps": {"m": {"square": [0, 0, 100, 100], "width": 2, "height": 2, "data": "/wAAAA=="}}}
     covers = run(
         home,

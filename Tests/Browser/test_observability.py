@@ -1,4 +1,4 @@
-"""That rules and dashboard ask for what there is: by name, and by what a Prometheus says that scrapes the gateway."""
+"""Tests that rules and the dashboard query what exists, by its name and in a Prometheus that scrapes the gateway."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [
     pytest.param(target, id=f"{panel['title']}-{target['refId']}") for panel in PANELS for target in panel["targets"]
 ]
-# What Grafana makes of an interval of scraping of one second.
+# The value that Grafana inserts when the scrape interval is one second.
 VARIABLES = {"$__rate_interval": "15s"}
 PATIENCE = 30
 
@@ -65,12 +65,12 @@ def test_everything_asks_the_prometheus_that_was_chosen():
     expressions = [target["expr"] for panel in PANELS for target in panel["targets"]]
     used = set(re.findall(r"\$\{?(\w+)", json.dumps(asking)))
     assert used == {"datasource", "instance", "__rate_interval"}
-    # Numbers of two gateways of one router must not be added up.
+    # The numbers that two gateways report of the same router must not be added up.
     assert [text for text in expressions if text.count("{") != text.count('instance="$instance"')] == []
 
 
 class Prometheus:
-    """A Prometheus of our own that scrapes the cluster's gateway every second."""
+    """A Prometheus that scrapes the cluster's gateway every second."""
 
     def __init__(self, cluster, folder):
         self.instance = cluster.address.removeprefix("http://")
@@ -79,7 +79,7 @@ class Prometheus:
             "rule_files": [str(FOLDER / "alerts.yml")],
             "scrape_configs": [{"job_name": "bifrons", "static_configs": [{"targets": [self.instance]}]}],
         }
-        # JSON is YAML.
+        # JSON is valid YAML.
         (folder / "prometheus.yml").write_text(json.dumps(configuration))
         self.program = Process(
             "prometheus",
@@ -104,7 +104,7 @@ class Prometheus:
         return re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', self.program.said())
 
     def ask(self, path: str, **fields: str):
-        """The data of an answer; a failure with Prometheus's own words if it has none."""
+        """Returns the data of an answer; raises an error with Prometheus's own words if the query failed."""
         try:
             answer = urllib.request.urlopen(
                 f"{self.address}/api/v1/{path}?{urllib.parse.urlencode(fields)}", timeout=10
@@ -114,7 +114,7 @@ class Prometheus:
             pytest.fail(f"{fields}: {error.read().decode()}", pytrace=False)
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """The labels and the value of each series, as of now."""
+        """Returns the labels and the current value of each series."""
         for name, value in {**VARIABLES, "$instance": self.instance}.items():
             expression = expression.replace(name, value)
         result = self.ask("query", query=expression)["result"]
@@ -123,7 +123,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(cluster, tmp_path_factory):
-    # The labels of a family come with its first sample.
+    # A family's labels appear with its first sample.
     assert cluster.classify(images.portrait().read_bytes()) == 200
     running = Prometheus(cluster, tmp_path_factory.mktemp("prometheus"))
     try:
@@ -135,18 +135,18 @@ def prometheus(cluster, tmp_path_factory):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_panel_shows_data_once_there_was_a_job(prometheus, cluster, target):
-    # A rate needs two scrapes with a job between, and an old one leaves its window.
+    # A rate needs two scrapes with a job between them, and an old job leaves the rate's window.
     def series():
         assert cluster.classify(images.portrait().read_bytes()) == 200
         found = prometheus.query(target["expr"])
-        # Quantiles of nothing are no numbers: of a path that nobody has asked for lately.
+        # Without recent requests on a path, its quantiles are not numbers.
         shown = [value for labels, value in found if labels.get("route") in (None, "/v1/classify")]
         return found if shown and all(math.isfinite(value) for value in shown) else None
 
     found = wait_for(series, f"data of {target['expr']}", PATIENCE)
     for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
         assert all(label in labels for labels, _ in found), f"no label {label} in {found}"
-    # Each line has a name of its own.
+    # Each line must have a name of its own.
     names = [
         tuple(labels.get(name) for name in re.findall(r"{{(\w+)}}", target["legendFormat"])) for labels, _ in found
     ]
@@ -158,7 +158,7 @@ def test_choice_of_the_gateway_and_marks_can_be_asked(prometheus):
     metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"]["query"]).groups()
     assert prometheus.ask(f"label/{label}/values", **{"match[]": metric}) == [prometheus.instance]
     for mark in DASHBOARD["annotations"]["list"]:
-        # A router that has just started is marked; whether this one has is the other tests' doing.
+        # The dashboard marks a router that has just started. Whether this one has depends on the other tests.
         assert len(prometheus.query(mark["expr"].replace("< 60", ">= 0"))) == 1
 
 
@@ -170,7 +170,7 @@ def test_rules_are_evaluated_and_no_alert_is_raised_for_a_healthy_cluster(promet
     rules = wait_for(evaluated, "evaluated rules", PATIENCE)
     assert len(rules) > 9
     assert [rule for rule in rules if rule["health"] != "ok"] == []
-    # How fast it is depends on the machine.
+    # The latency depends on the machine.
     assert {rule["name"] for rule in rules if rule["state"] != "inactive"} <= {"BifronsSlow"}
 
 

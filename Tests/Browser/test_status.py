@@ -1,4 +1,4 @@
-"""The operator's page, with the real service behind it."""
+"""Tests the operator's page, with the real service."""
 
 from support import images
 from support.cluster import GatewayCluster
@@ -13,7 +13,7 @@ def test_report_is_live(page, cluster):
 
     for _ in range(3):
         assert cluster.classify(images.portrait().read_bytes()) == 200
-    # What this page has seen comes before what the router has.
+    # The page first shows what it has seen itself, then what the router has counted.
     page.wait(lambda: page.texts("#verdicts li[data-kind=real] b")[0] == "3", "three verdicts of real")
     assert any("No face" in text for text in page.texts("#verdicts li[data-kind=none]"))
     rows = {worker["name"]: f"{worker['scored']:,}" for worker in cluster.status()["workers"]}
