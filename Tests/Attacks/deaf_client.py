@@ -1,9 +1,9 @@
-"""Asks a router (ipc or tcp) without end and never reads a reply, and prints what the router's memory does.
+"""Sends a router (ipc or tcp) requests without reading any reply, and prints how the router's memory grows.
 
     python deaf_client.py ENDPOINT PID [REQUESTS]
 
-The replies are as dear as a client can make them: each echoes an envelope that is as long as it may be. REQUESTS
-(30000) are sent.
+The replies cost the router as much as a client can make them cost: each echoes an envelope of the greatest length. It
+sends REQUESTS (30000) requests.
 """
 
 import sys
@@ -11,7 +11,7 @@ import sys
 from support import zmtp
 from support.processes import resident_bytes
 
-# Of all its frames, the delimiter has no bytes.
+# The delimiter is the only empty frame, so the envelope has the greatest length.
 ENVELOPE = bytes(4096)
 REQUEST = zmtp.message(ENVELOPE, b"", b"BIFRONS1", b'{"verb":"ping"}')
 STEPS = 5

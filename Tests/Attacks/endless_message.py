@@ -1,9 +1,9 @@
-"""Streams one message that never ends to a router's endpoint (ipc or tcp), and prints what the router's memory does.
+"""Sends a router (ipc or tcp) one message that never ends, and prints how the router's memory grows.
 
     python endless_message.py ENDPOINT PID [MIB]
 
-Every frame is within the router's limits and says that another one follows. At most MIB (128) are sent, fewer if the
-router ends the connection.
+Every frame is within the router's limits and announces another one. It sends at most MIB (128) MiB, and less if the
+router closes the connection.
 """
 
 import sys

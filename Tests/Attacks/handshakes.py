@@ -1,8 +1,8 @@
-"""Tries to get past the keys of a router, over ipc, and prints one line for each try: its name and what came of it.
+"""Tries to get past a router's key check, over ipc, and prints one line for each attempt: its name and its outcome.
 
     python handshakes.py CLIENT_ENDPOINT WORKER_ENDPOINT KEYS_FOLDER
 
-A try that is let in prints "answered"; every one but the first and the last should print "refused".
+An attempt that is let in prints "answered". Every attempt but the first and the last should print "refused".
 """
 
 import socket
@@ -22,7 +22,7 @@ REQUEST = request({"verb": "ping"})
 
 
 def attempt(endpoint: str, keys: tuple[bytes, bytes] | None = None, frames: list[bytes] = REQUEST) -> str:
-    """Whether a DEALER with these keys (server's public, own secret) gets an answer or the end of its connection."""
+    """Returns whether a DEALER with these keys (server's public, own secret) gets an answer or is disconnected."""
     context = zmq.Context()
     dealer = context.socket(zmq.DEALER)
     dealer.linger = 0
@@ -58,7 +58,7 @@ def attempt(endpoint: str, keys: tuple[bytes, bytes] | None = None, frames: list
 
 
 def raw(endpoint: str, sent: bytes) -> str:
-    """What a socket that sends these bytes gets: more than the greeting and handshake commands, or its end."""
+    """Returns whether a socket that sends these bytes gets more than the greeting and handshake commands."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(PATIENCE_MS / 1000)
         peer.connect(endpoint.removeprefix("ipc://"))
@@ -71,12 +71,12 @@ def raw(endpoint: str, sent: bytes) -> str:
             return "silence"
         except (BrokenPipeError, ConnectionResetError):
             pass
-        # The bytes of an encrypted message begin with its command's name.
+        # An encrypted message begins with the name of its command, so its arrival is visible.
         return "answered" if b"MESSAGE" in received or b"BIFRONS1" in received else "refused"
 
 
 def recorded(endpoint: str, keys: tuple[bytes, bytes]) -> bytes:
-    """The bytes that a good client sends through a relay in the middle."""
+    """Returns the bytes that a client with the right keys sends through a relay."""
     sent = bytearray()
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/relay")
