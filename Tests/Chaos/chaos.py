@@ -1,12 +1,12 @@
-"""Breaks a real cluster for a while, on a schedule that a seed decides, and checks that every promise was kept.
+"""Breaks a real cluster for a while, according to a schedule that a seed decides, and checks every guarantee.
 
     python chaos.py --seconds 60 --seed 1
 
-Routers, workers of both stages and clients are killed, stopped and restarted, all workers of a host pause at once,
-images kill whoever reads them and their crops whoever scores them, the network is cut, filtered, slowed down and made
-to lose packets, and strangers send nonsense, while clients of all kinds work. Then everything is mended, the clients
-come to their end, and `checker.py` reads what they wrote down. Exit status: 0 all kept; 1 a promise broken, which is
-printed, and the folder of all histories and logs stays.
+Routers, workers of both stages and clients are killed, stopped and restarted. All workers of a host pause at once.
+Images kill the workers that read them, or the workers that score their crops. The network is cut, filtered, slowed down
+and made to lose packets, and unknown peers send nonsense, while clients of all kinds work. Then everything is repaired,
+the clients finish, and `checker.py` reads what they recorded. Exit status: 0 if every guarantee held; 1 if one was
+broken, which is printed, and then the folder of all histories and logs is kept.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from support.processes import Process
 from support.programs import argument_parser
 
 LAST_CLIENTS = client.LAST_WAIT + 20
-# Jobs beside each other, also in small machines.
+# With these options, workers process several jobs at the same time on small machines, too.
 OPTIONS = {images.LOCATOR: "--decode-threads=2"} | dict.fromkeys(images.MODELS, "--max-batch=64")
 
 
@@ -71,7 +71,7 @@ class Chaos:
         self.numbers = itertools.count(1)
         for number in range(options.clients):
             name = f"client-{number}"
-            # Every other one on this host, straight to the router.
+            # Every other client runs on this host and connects directly to the router.
             far = number % 2 == 1
             self.client_addresses[name] = (
                 self.connect(name, self.cluster.client_port, hosts) if far else f"127.0.0.1:{self.cluster.client_port}"
@@ -90,7 +90,7 @@ class Chaos:
         self.faults = schedule.make(options.seed, options.seconds, options.gap, parties, hosts)
 
     def make_groups(self) -> dict[str, list[str]]:
-        """Workers that share a host, as far as its pauses go: those of one pool, one of each, all."""
+        """Returns groups of workers whose simulated host can pause: those of one pool, one of each pool, and all."""
         groups = {"workers": list(self.cluster.workers)}
         for name in self.cluster.workers:
             groups.setdefault(images.pool_of(name), []).append(name)
@@ -98,7 +98,7 @@ class Chaos:
         return groups
 
     def connect(self, name: str, port: int, hosts: bool) -> str:
-        """Gives a party a link to a port of the router, and a host of its own; returns the address to dial."""
+        """Gives a party a link to a port of the router and, with `hosts`, its own host. Returns the address to dial."""
         gateway = "127.0.0.1"
         if hosts:
             self.hosts[name] = network.Host(len(self.hosts) + 1)
@@ -113,16 +113,16 @@ class Chaos:
         self.life += 1
         of_requests: dict[int, int] = {}
         for name in self.cluster.workers:
-            # What is still on its way from the last life is noted there.
+            # Tasks that are still on their way from the router's previous run are recorded in its own dictionary.
             self.links[name].images = of_requests
             self.links[name].hands = self.hands[self.life, name] = []
         self.cluster.router.start()
 
     def start_client(self, name: str) -> None:
-        """A successor looks for what its predecessor was promised."""
+        """Starts a client, which also looks for the jobs that were acknowledged to its predecessors."""
         number = next(self.numbers)
         path = self.folder / f"{name}.{number}.history"
-        # It may be killed before it writes a line.
+        # The history must exist even if the client is killed before it writes a line.
         path.touch()
         endpoint, seed = f"tcp://{self.client_addresses[name]}", self.options.seed * 1000 + number
         words = client.command(endpoint, path, number, seed, self.options.window, self.histories[name])
@@ -162,9 +162,9 @@ class Chaos:
                 self.links[fault.target].harm(kind)
 
     def undo(self, fault: schedule.Fault, starts: int) -> bool:
-        """Whether it is undone: what is started again must have ended.
+        """Undoes a fault and returns whether that is done. A process can only be started again once it has ended.
 
-        `starts`: how often it had been started when it was harmed.
+        `starts` is the number of its starts when the fault happened.
         """
         processes = self.processes(fault.target)
         match fault.kind:
@@ -235,7 +235,7 @@ class Chaos:
             process.signal(signal.SIGCONT)
 
     def finish(self) -> tuple[Document | None, list[str]]:
-        """Lets the clients end; the answer to a last job, and what did not end as it should."""
+        """Lets the clients finish. Returns the answer to a last job, and the problems with how processes ended."""
         self.cluster.wait_until_served(self.options.workers)
         for process in self.clients.values():
             process.signal(signal.SIGTERM)

@@ -1,16 +1,16 @@
-"""Reads histories and says what was promised and not kept.
+"""Reads histories and reports broken guarantees.
 
-- Every request is answered exactly once, as long as its connection stands.
-- An answer is about its own image: its digest, and the probability that its models must give.
-- What may be answered is what the protocol allows; a good image is never called broken.
-- Who is quarantined was in the hands of two workers of one step when their processes ended, and is told of which: of
-  two locators that had the image, or of two workers of one model that had its crops. No stopped process and no cut
-  connection convicts, and no other job's image.
-- A result says which locator cut the image, if one did; its scores are of workers that had the job.
-- Nobody is told that a job was cancelled: nobody asked for that, and who went away is not there to be told.
-- An acknowledged job is found, and one key has one result.
-- No step of a job is handed to more than two workers in one life of the router, and each time as another attempt. (The
-  workers of a model all want the same crops here, so no image is cut a second time for others.)
+- Every request is answered exactly once, unless its connection is lost.
+- An answer belongs to its own image: it has the image's digest, and the probability that its models must give.
+- An answer is one that the protocol allows. A good image is never called broken.
+- A job is only quarantined if two workers of one step had it in flight when their processes ended: two locators that
+  had the image, or two workers of one model that had its crops. The message names the right pool. Stopped processes,
+  cut connections and other jobs' images never cause a quarantine.
+- A result names the locator that cut the image, if one did. Its scores come from workers that had the job.
+- No answer says that a job was cancelled: nobody asks for that, and a client that left cannot receive the answer.
+- An acknowledged job is found later, and one key has one result.
+- During one run of the router, no step of a job is dispatched to more than two workers, and each dispatch has another
+  attempt number. (All models need the same crops here, so no image is cut a second time for another model.)
 """
 
 from collections import Counter, defaultdict
@@ -23,22 +23,22 @@ from hands import Hand, has_two_deaths
 from support.client import Document
 from support.worker_protocol import STEP_BITS
 
-# The connections of each life of the router and each worker.
+# The connections of each worker during each run of the router.
 Hands = dict[tuple[int, str], list[Hand]]
 TOLERANCE = 1e-3
 VERDICTS = {200, 206}
-# A keyed job's results that answer for the key from then on.
+# The statuses of a keyed job's result that is kept and then answers all jobs with the key.
 KEPT = {200, 206, 422}
 ALLOWED = {
     **{kind: {200, 206, 408, 422, 429, 503} for kind in ("plain", "bare", "keyed", "awaited")},
     "durable": {200, 202, 206, 408, 422, 429, 503},
     "broken": {408, 422, 429, 503},
-    # An image that kills each worker of a pool that it or its crops meet.
+    # An image that kills each worker of one pool that receives it or its crops.
     "poison": {408, 422, 429, 503},
     "fetch": {200, 202, 206, 408, 422, 429, 503},
 }
 QUARANTINED = "quarantined"
-# What a quarantine says, and whose workers it says have died.
+# The pool whose workers died, by the message of a quarantine.
 QUARANTINES = {
     f"2 workers of {pool} died with {what} in their hands; it is not tried again": pool
     for pool, what in {
@@ -56,20 +56,20 @@ class Report:
     violations: list[str] = field(default_factory=list)
     submissions: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
-    # Of errors.
+    # The codes of errors.
     codes: Counter[str] = field(default_factory=Counter)
     jobs: int = 0
     lost_with_connections: int = 0
     acknowledged: int = 0
     found: int = 0
     second_tries: int = 0
-    # Answers, by whose workers died: of images that kill, and of others.
+    # The numbers of quarantines by the pool whose workers died: of images that kill, and of other images.
     convicted: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
 
 
 class Work:
-    """What workers were given to do."""
+    """The tasks that workers were given."""
 
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
@@ -81,7 +81,7 @@ class Work:
                 self._had[images.pool_of(worker)] |= jobs
 
     def has(self, job: int, worker: str) -> bool:
-        """Whether a worker, or one of a pool, had a job; yes if nobody looked."""
+        """Returns whether a worker, or any worker of a pool, had a job. It is true if no links were recorded."""
         return not self._hands or job in self._had[worker]
 
     def has_two_deaths(self, job: int, answered: float, pool: str) -> bool:
@@ -92,7 +92,7 @@ class Work:
         return any(has_two_deaths(job, answered, some) for some in lives.values())
 
     def faults(self, sendings: Counter[int], report: Report) -> Iterable[str]:
-        """`sendings`: how often each job was sent to the router."""
+        """Reports tasks that were dispatched too often. `sendings` is how often each job was sent to the router."""
         tries: dict[tuple[int, int], list[int]] = defaultdict(list)
         handed: Counter[tuple[int, str, int]] = Counter()
         for (life, worker), some in self._hands.items():
@@ -114,7 +114,7 @@ class Work:
 
 
 def check(histories: Iterable[Iterable[history.Event]], hands: Hands) -> Report:
-    """Without any `hands` nobody may be quarantined."""
+    """Checks histories. Without `hands`, no quarantine is accepted."""
     report = Report()
     work = Work(hands)
     acknowledged: set[int] = set()
@@ -189,7 +189,7 @@ def _check_one(
                     found.add(job)
                 if kind in ("durable", "awaited", "fetch") and event.status in KEPT:
                     results_of_key[job].add(event.fingerprint)
-    # A killed client's requests go with it.
+    # When a client is killed, its unanswered requests are lost with it.
     report.lost_with_connections += len(excused if has_ended else unanswered)
     if has_ended:
         for submission in sorted(unanswered - excused):

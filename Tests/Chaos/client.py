@@ -1,10 +1,10 @@
-"""A client under chaos: keeps a window of jobs of all kinds in flight, and writes down everything it sends and sees.
+"""A client under chaos: keeps a window of jobs of all kinds in flight, and records everything it sends and receives.
 
     python client.py ENDPOINT HISTORY --number N --seed S [--window W] [--after HISTORY]
 
-Ends on SIGTERM, when what is in flight is answered and every acknowledged job found, or after a bounded wait. Job
-numbers begin at N times JOBS. `--after` names the histories of clients that were killed, whose acknowledged jobs are
-then looked for, too.
+After SIGTERM, it ends once all jobs in flight are answered and every acknowledged job is found, or after a time limit.
+Its job numbers begin at N times JOBS. `--after` names the histories of killed clients, whose acknowledged jobs it looks
+for, too.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from support.client import Client, Document, request
 
 JOBS = 10_000_000
 BUDGETS_MS = (300, 5000)
-# Beyond its budget: the network's share, and that of a router that was stopped for a while.
+# The seconds after a job's budget in which an answer may still come, because of the network or a stopped router.
 GRACE = 10.0
 FETCH_PAUSE = 0.2
-# Whoever is turned away waits a little.
+# The pause after a refusal, in seconds.
 REFUSED_PAUSE = 0.05
 REFUSALS = (429, 503)
-# How long the end may take.
+# The time limit after SIGTERM, in seconds.
 LAST_WAIT = 40.0
 # The kinds of jobs, and how often each is sent.
 #   plain      one try, one answer
@@ -43,7 +43,7 @@ AGAIN = ("keyed", "durable", "awaited", "fetch")
 
 
 class Witness(Client):
-    """The client, and what it knows of its jobs."""
+    """The client, with the state of its jobs."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(
@@ -53,7 +53,7 @@ class Witness(Client):
         self.choose = random.Random(options.seed)
         self.writer = history.Writer(options.history)
         self.next_job = options.number * JOBS
-        # Submission to job, kind and the moment when it is given up.
+        # The job, its kind and the time at which the client gives up, by submission.
         self.in_flight: dict[int, tuple[int, str, float]] = {}
         self.in_doubt: set[int] = set()
         self.again: deque[tuple[int, str]] = deque()
@@ -72,7 +72,8 @@ class Witness(Client):
             while len(self.in_flight) < self.window and self.start():
                 pass
             self.fetch()
-            # Only who has read all that came may judge what did not come: it may have been stopped itself.
+            # A missing answer counts only after everything that has arrived is read, because this process may have been
+            # stopped.
             if not self.look():
                 self.keep_time()
         self.writer.write(history.Ended(time.monotonic()))
@@ -84,7 +85,7 @@ class Witness(Client):
         return time.monotonic() > self.ends_at or not (self.in_flight or self.again or self.to_fetch)
 
     def start(self) -> bool:
-        """Sends an old job again or a new one; says whether there was one to be sent."""
+        """Sends an old job again or a new one. Returns whether there was one to send."""
         if time.monotonic() < self.paused_until:
             return False
         if self.again:
@@ -117,14 +118,14 @@ class Witness(Client):
                 header |= {"idempotency_key": f"key-{job}", "durable": True}
             case "fetch":
                 header["verb"] = "fetch"
-        # First written, then sent: what the router sees is in the history.
+        # The submission is recorded before it is sent, so that the history has everything that the router sees.
         submission = self.requests + 1
         self.in_flight[submission] = (job, kind, time.monotonic() + budget / 1000 + GRACE)
         self.writer.write(history.Sent(submission, job, kind, time.monotonic()))
         self.send_frames([image] if kind == "bare" else request(header, None if kind == "fetch" else image))
 
     def look(self) -> bool:
-        """Whether anything came."""
+        """Returns whether anything was received."""
         ready = dict(self.poller.poll(20))
         if self.monitor in ready:
             self.monitor.recv_multipart()
@@ -148,7 +149,7 @@ class Witness(Client):
     def keep_time(self) -> None:
         now = time.monotonic()
         late = [submission for submission, (_, _, end) in self.in_flight.items() if end < now]
-        # Without an answer after a lost connection: nothing may come any more.
+        # After a lost connection, the answer may be lost with it.
         doubtful = [submission for submission in self.in_doubt if self.in_flight[submission][2] - GRACE + 1 < now]
         for submission in {*late, *doubtful}:
             job, kind, _ = self.in_flight.pop(submission)
@@ -158,13 +159,13 @@ class Witness(Client):
 
 
 def command(endpoint: str, path: Path, number: int, seed: int, window: int, after: list[Path]) -> list[str]:
-    """What starts a client with a history of its own."""
+    """Returns the command that starts a client with a history of its own."""
     options = [f"--number={number}", f"--seed={seed}", f"--window={window}", "--after", *map(str, after)]
     return [sys.executable, __file__, endpoint, str(path), *options]
 
 
 def acknowledged(paths: list[Path]) -> set[int]:
-    """The jobs of these histories that were acknowledged, and whose results were not yet seen."""
+    """Returns the jobs in these histories that were acknowledged and whose results were not seen."""
     promised: set[int] = set()
     seen: set[int] = set()
     for path in paths:

@@ -1,9 +1,9 @@
-"""Which jobs a worker had in hand when its process ended.
+"""The jobs that a worker had in flight when its process ended.
 
-A job that comes back as quarantined was in the hands of two workers that died of it in the same step: two locators, or
-two workers of one model. The harness knows when each process ended, a link knows which connection carried which job and
-when it was closed: from these follows whether the router had two deaths to tell of. A stopped process, and a connection
-that is cut, are no deaths.
+A job may only be quarantined if two workers died while they had it in flight in the same step: two locators, or two
+workers of one model. The harness knows when each process ended, and a link knows which connection carried which job and
+when it was closed. From these it follows whether the router saw two deaths. A stopped process or a cut connection is
+not a death.
 """
 
 import math
@@ -16,22 +16,22 @@ import wire
 from support.processes import Life
 from support.worker_protocol import STEP_BITS
 
-# For 3 s a router waits whether the worker of an ended connection comes back; and some slack.
+# For 3 s, a router waits for the worker of an ended connection to come back. The rest is tolerance.
 REJOIN = 3.5
-# How late the harness may note that a process ended which it did not kill.
+# The largest delay, in seconds, with which the harness notes the end of a process that it did not kill.
 NOTICED = 0.1
 
 
 @dataclass(slots=True)
 class Hand:
-    """One connection of a worker with the router, and the tasks that came on it."""
+    """One connection between a worker and the router, with the tasks that came on it."""
 
     opened: float
     closed: float = math.inf
-    # The process that dialled it; None until it is known.
+    # The process that opened the connection; None until it is known.
     life: Life | None = None
-    # Whose image each request has, by the router's number of the request: the same for all connections of one life of
-    # the router. Only a locator's task shows it.
+    # The job whose image each request has, by the router's request number. All connections during one run of the router
+    # share this dictionary, because only a locator's task shows the image.
     images: dict[int, int] = field(default_factory=dict)
     numbers: "array[int]" = field(default_factory=lambda: array("Q"))
     attempts: "array[int]" = field(default_factory=lambda: array("B"))
@@ -43,21 +43,21 @@ class Hand:
         self.seconds.append(second)
 
     def job(self, number: int) -> int | None:
-        """Whose image a task is about."""
+        """Returns the job whose image a task is about; None if unknown."""
         return self.images.get(number >> STEP_BITS)
 
     def handed(self, job: int) -> Iterator[tuple[int, float]]:
-        """The tasks about a job's image, and when they came."""
+        """Returns the tasks about a job's image, with the times at which they came."""
         tasks = zip(self.numbers, self.seconds, strict=False)
         return ((number, second) for number, second in tasks if self.job(number) == job)
 
     def death(self) -> Life | None:
-        """Its process, if that had ended when it was closed, or did so while the router still waited for it."""
+        """Returns the worker's process if it ended before the connection, or while the router still waited for it."""
         return self.life if self.life and self.life.end < math.inf and self.life.end <= self.closed + REJOIN else None
 
 
 def assign(hands: list[Hand], lives: list[Life]) -> None:
-    """Gives each connection of a worker the process that it is of. `lives` are in their order."""
+    """Assigns the process to each connection of a worker. `lives` is in order of time."""
     starts = [life.start for life in lives]
     for hand in hands:
         if place := bisect_right(starts, hand.opened):
@@ -65,16 +65,16 @@ def assign(hands: list[Hand], lives: list[Life]) -> None:
 
 
 def has_two_deaths(job: int, answered: float, hands: list[Hand]) -> bool:
-    """Whether two of these workers, all locators or all of one model, died with the job in hand before the answer.
+    """Returns whether two of these workers (all locators, or all of one model) died with the job before the answer.
 
-    That is in the same step of the same request, one after the other. The second one has the job alone, so what kills
-    it is the job's own.
+    Both must have died in the same step of the same request, one after the other. The second worker gets the job alone,
+    so only the job itself can have killed it.
     """
     dead = [(hand, life, *entry) for hand in hands if (life := hand.death()) for entry in hand.handed(job)]
     return any(
         second_life is not first_life
         and second_number == first_number
-        # Only when the first one's connection has ended the job goes to the second one.
+        # The job goes to the second worker only after the connection of the first has ended.
         and first_moment <= first.closed <= second_moment
         and second.closed <= answered
         and second_life.end <= answered + NOTICED

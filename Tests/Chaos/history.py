@@ -1,13 +1,13 @@
-"""What a client did and saw, as lines in a file: written before it goes on, so that its death costs nothing it knew.
+"""What a client did and saw, as lines in a file. Each is written before the client continues, so a kill loses nothing.
 
     S  submission  job  kind  second                       sent
     R  submission  status  code  message  probability  models  locator  sha256  attempts  fingerprint  second   answered
-    X  second                                              the connection was lost: what is in flight may be so, too
-    E  second                                              ended of itself
+    X  second                                              connection lost: answers to jobs in flight may be lost
+    E  second                                              ended by itself
 
-Fields are separated by tabs and empty where they do not apply. A submission has a number of its own; a job that is sent
-again keeps its number. `models` are those that gave a score; `locator` is what the result says of the one that cut the
-image, as JSON; `fingerprint` tells two computations of a job apart.
+Fields are separated by tabs, and empty where they do not apply. Each submission has its own number; a job that is sent
+again keeps its job number. `models` are the models that gave a score. `locator` is the result's entry of the locator
+that cut the image, as JSON. `fingerprint` differs between two computations of the same job.
 """
 
 import json
@@ -57,7 +57,7 @@ Event = Sent | Answered | Lost | Ended
 
 
 def answered(submission: int, result: bytes, second: float) -> Answered:
-    """Of a result document."""
+    """Returns the record of a result document."""
     document = json.loads(result)
     models, locator, error = (document.get(name) for name in ("models", "locator", "error"))
     scored = tuple(model["name"] for model in models or [] if model["status"] == 200)
@@ -77,12 +77,12 @@ def answered(submission: int, result: bytes, second: float) -> Answered:
     )
 
 
-# What a fetch may be answered with while the job has no result, or none that can be read.
+# The error codes of a fetch while the job has no result, or none that can be read.
 _NOT_YET = {"journal_unavailable", "draining", "queue_full", "client_queue_full"}
 
 
 def is_result(answer: Answered) -> bool:
-    """Whether the answer to a fetch is what became of the job: that may be a failure, too."""
+    """Returns whether the answer to a fetch is the job's result, which may be a failure."""
     return answer.status not in (202, 404) and answer.code not in _NOT_YET
 
 
@@ -122,7 +122,7 @@ class Writer:
 def read(path: Path) -> Iterator[Event]:
     with path.open() as lines:
         for line in lines:
-            # A killed client's last line.
+            # A client was killed while it wrote its last line.
             if not line.endswith("\n"):
                 return
             match line.rstrip("\n").split("\t"):

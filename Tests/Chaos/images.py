@@ -1,9 +1,9 @@
-"""Images that say which job they belong to, networks whose answers can be computed by hand, and those answers.
+"""Images that contain their job's number, networks whose answers can be computed by hand, and those answers.
 
-An image is 8 x 8 pixels of one colour, with the job's number in a text chunk: so each job's file, and the SHA-256 of
-it that comes back with a result, is its own. What is cut out of it has the colour and not the number. The networks
-average each channel to r, g and b in 0...1 and answer r + 2 g + 4 b - 3; calibration and merge differ from model to
-model, so that an answer in the wrong place shows.
+An image is 8 x 8 pixels of one colour, with the job's number in a text chunk. So each job has its own file, and the
+result's SHA-256 identifies it. Crops have the colour but not the number. The networks average each channel to r, g and
+b in 0...1 and answer r + 2 g + 4 b - 3. Calibration and merging differ between the models, so that an answer in the
+wrong place is noticed.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ MERGE: dict[tuple[str, ...], tuple[float, tuple[float, ...]]] = {
 }
 MODELS = tuple(CALIBRATION)
 LOCATOR = "locator"
-# What workers there are, in the order of the steps of a job that asks for all models. A worker is named after its pool.
+# The pools of workers, in the order of the steps of a job for all models. A worker is named after its pool.
 POOLS = (LOCATOR, *MODELS)
-# Of the fixtures' canary, before calibration.
+# The logit of the fixtures' canary, before calibration.
 CANARY_LOGIT = 1.2
 
-# The published one: nothing looks for faces here, and it has to cut the images.
+# The published locator. No model here needs faces, so it only cuts out central squares.
 _LOCATOR = json.loads((LOCATOR_FOLDER / "manifest.json").read_text())
 LOCATOR_VERSION, LOCATOR_DIGEST = _LOCATOR["version"], "sha256:" + _LOCATOR["sha256"]
 
@@ -58,7 +58,7 @@ _END = _chunk(b"IEND", b"")
 
 
 def colour(job: int) -> tuple[int, int, int]:
-    """Neighbouring jobs have colours far apart, and few colours have sums alike."""
+    """Returns a job's colour. Adjacent jobs have very different colours, and few colours have similar sums."""
     code = job * 2654435761 % COLOURS
     return (code & 15) * 17, (code >> 4 & 15) * 16, (code >> 8) * 15
 
@@ -69,7 +69,7 @@ def _pixels(of: tuple[int, int, int]) -> bytes:
 
 
 def image(job: int) -> bytes:
-    """The PNG file of a job."""
+    """Returns the PNG file of a job."""
     return _START + _chunk(b"tEXt", _TAG + b"%0*d" % (_DIGITS, job)) + _pixels(colour(job)) + _END
 
 
@@ -84,7 +84,7 @@ def _logit(model: str, job: int) -> float:
 
 
 def probability(job: int, models: tuple[str, ...]) -> float:
-    """What the service must answer for a job when exactly these models, in the ensemble's order, gave their scores."""
+    """Returns the probability that the service must give if exactly these models, in this order, gave scores."""
     bias, weights = MERGE[models]
     return 1 / (
         1 + math.exp(-bias - sum(weight * _logit(model, job) for model, weight in zip(models, weights, strict=True)))
@@ -92,7 +92,7 @@ def probability(job: int, models: tuple[str, ...]) -> float:
 
 
 def write_models(folder: Path) -> None:
-    """A models folder for the router and the workers."""
+    """Writes a models folder for the router and the workers."""
     folder.mkdir(parents=True)
     (folder / LOCATOR).symlink_to(LOCATOR_FOLDER)
     network = (FIXTURES / "logit.onnx").read_bytes()

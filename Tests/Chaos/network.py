@@ -1,8 +1,8 @@
-"""The network between the parties: links that are listened in on, delayed and cut, and hosts that are namespaces.
+"""The network between the parties: links that record, delay and cut connections, and hosts that are network namespaces.
 
-Where the system allows namespaces (root, or users with their own), the harness runs in one of its own, and each remote
-party on a host of its own behind a virtual cable: what `HOST_FAULTS` names is done to real packets. Elsewhere there are
-only the faults of `Link`.
+Where the system allows namespaces (as root, or as a user with user namespaces), the harness runs in one, and each
+remote party has a host of its own behind a virtual cable. The faults in `HOST_FAULTS` then affect real packets.
+Elsewhere, only the faults of `Link` exist.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ DELAY = 0.05
 
 
 def enter_own_network() -> bool:
-    """Starts this program again in a network of its own. Says whether it is in one; does not return if it starts."""
+    """Starts this program again in a network namespace. Returns whether it already runs in one."""
     if INSIDE in os.environ:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        # Where `ip netns` keeps its names; private, because the mounts are.
+        # `ip netns` keeps its names here. The mount is private, because the mount namespace is.
         subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
         return True
     unshare = ["unshare", "--net", "--mount"] + (["--user", "--map-root-user"] if os.getuid() else [])
@@ -44,7 +44,7 @@ def enter_own_network() -> bool:
 
 
 class Host:
-    """A network namespace, joined to the harness by a cable."""
+    """A network namespace, connected to the harness by a virtual cable."""
 
     def __init__(self, number: int) -> None:
         self.name, self.cable = f"host{number}", f"cable{number}"
@@ -97,19 +97,19 @@ class Host:
 
 
 class Link:
-    """Passes TCP connections on to a port of this host, and notes the tasks that come back, the router's part."""
+    """Forwards TCP connections to a port of this host, and records the tasks that the router sends."""
 
     def __init__(self, switchboard: "Switchboard", target: int) -> None:
         self._switchboard, self._target = switchboard, target
         self._delay = 0.0
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
-        # Both are replaced for each life of the router; the images are those of all its links.
+        # Both are replaced at each start of the router. All links share the images of one run.
         self.hands: list[Hand] = []
         self.images: dict[int, int] = {}
-        # Told of each job whose image or crops come, before they are passed on.
+        # Called with each job whose image or crops arrive, before they are forwarded.
         self.before: Callable[[int, Hand], None] = lambda job, hand: None
-        # What came that is not of the worker protocol.
+        # Received data that does not follow the worker protocol.
         self.unreadable: list[str] = []
 
     async def _listen(self, address: str) -> int:
@@ -136,7 +136,7 @@ class Link:
         except OSError:
             pass
         finally:
-            # Before the router can see it.
+            # The end is noted before the router can see it.
             hand.closed = min(hand.closed, time.monotonic())
             for end in filter(None, (writer, onward)):
                 self._writers.discard(end)
@@ -188,7 +188,7 @@ class Link:
 
 
 class Switchboard:
-    """The thread that all links live on."""
+    """The thread on which all links run."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -198,6 +198,6 @@ class Switchboard:
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def link(self, target: int, address: str = "127.0.0.1") -> tuple[Link, int]:
-        """A link to a port of this host, and the port of `address` where it listens."""
+        """Creates a link to a port of this host. Returns the link and the port of `address` on which it listens."""
         link = Link(self, target)
         return link, asyncio.run_coroutine_threadsafe(link._listen(address), self._loop).result(timeout=10)

@@ -1,10 +1,10 @@
-"""A pause is nobody's death.
+"""Checks that paused workers are never taken for dead ones.
 
     python pauses.py [--rounds 40] [--jobs 10] [--seconds 2.5]
 
-Stops all workers of a small cluster, or all but its locators, for a while with jobs in their hands, again and again.
-Prints how the jobs were answered. Exit status 1 if one was not, or with anything but a verdict or a failure that may be
-sent again: no pause makes an image a bad one.
+Repeatedly stops all workers of a small cluster, or all but its locators, for a while with jobs in flight. Prints how
+the jobs were answered. The exit status is 1 if a job had no answer, or one that is neither a verdict nor a failure that
+may be retried: a pause must never count against an image.
 """
 
 import json
@@ -22,18 +22,18 @@ from support.client import Client
 from support.cluster import Cluster
 from support.programs import argument_parser
 
-# At the same time, each with its share of the rounds.
+# The number of clusters that run at the same time and share the rounds.
 CLUSTERS = 2
 WORKERS = 2
 BUDGET_MS = 8000
-# A heartbeat: the pauses begin anywhere in it.
+# The heartbeat interval in seconds. The pauses begin anywhere within it.
 HEARTBEAT = 0.5
-# What is a verdict, or may be sent again.
+# The answers that are verdicts, or failures that may be retried.
 FINE = {"200", "206", "408 budget_spent", "503 worker_lost", "503 no_worker"}
 
 
 class Pauses:
-    """One cluster, its client, and how its jobs were answered: by status, and code if there is one."""
+    """One cluster, its client, and the numbers of its answers by status and error code."""
 
     def __init__(self, folder: Path, binaries: Path, seed: int) -> None:
         images.write_models(folder / "models")
@@ -49,7 +49,7 @@ class Pauses:
             for number in range(rounds):
                 self.cluster.wait_until_served(WORKERS)
                 time.sleep(self._choose.uniform(0, HEARTBEAT))
-                # Jobs come to the locators first; they wait for the networks where only these are stopped.
+                # Jobs reach the locators first. If only the networks are stopped, the jobs wait for those.
                 self._pause(client, images.POOLS if number % 2 == 0 else images.MODELS, jobs, seconds)
         finally:
             client.close()
@@ -76,7 +76,7 @@ class Pauses:
 
 
 def run(rounds: int, jobs: int, seconds: float, binaries: Path, seed: int = 1) -> Counter[str]:
-    """The answers of all."""
+    """Returns the answers of all clusters."""
     with tempfile.TemporaryDirectory(prefix="bifrons-pauses.") as folder:
         all_pauses = []
         for number in range(CLUSTERS):

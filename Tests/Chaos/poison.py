@@ -1,8 +1,8 @@
-"""Images that kill each locator that they meet, as one does that breaks a decoder, or each worker of their crops.
+"""Images that kill each locator that receives them, as a decoder's bug could, or each worker that receives their crops.
 
-There is no such image to be had. So the end is the harness's: it kills the worker's process when the job's image,
-or what was cut out of it, comes on its link, before the worker has it all. What dies is a real worker, with all that it
-had in hand.
+No such image exists, so the harness simulates its effect: it kills the worker's process when the job's image or its
+crops arrive on the worker's link, before the worker has received all of it. A real worker dies, with all of its jobs in
+flight.
 """
 
 import itertools
@@ -24,22 +24,22 @@ BUDGET_MS = 8000
 
 
 class Poison:
-    """Sends such jobs, and writes down what became of them."""
+    """Sends such jobs, and records their answers."""
 
     def __init__(self, endpoint: str, path: Path, workers: dict[str, Process], life: Callable[[], int]) -> None:
-        """`life`: which of the router's lives it is."""
+        """Creates the sender. `life` returns the number of the router's current run."""
         self.path = path
-        # Workers that died of an image or its crops, and how often they had been started.
+        # The workers that an image or its crops killed, with the number of their starts.
         self.fallen: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._endpoint, self._workers, self._life = endpoint, workers, life
         self._writer = history.Writer(path)
-        # Below the numbers of the clients' jobs.
+        # These are lower than the numbers of the clients' jobs.
         self._numbers = itertools.count(1)
         self._victims: dict[int, set[str]] = {}
         self._threads: list[threading.Thread] = []
 
     def send(self, victims: list[str]) -> None:
-        """`victims`: the workers that die of it: all locators, or all of a model or more."""
+        """Sends a job. `victims` are the workers that it kills: all locators, or all workers of one or more models."""
         number = next(self._numbers)
         self._victims[number] = set(victims)
         self._threads.append(threading.Thread(target=self._ask, args=(number,), daemon=True))
@@ -49,7 +49,7 @@ class Poison:
         life = self._life()
         self._writer.write(history.Sent(job, job, "poison", time.monotonic()))
         with Client(self._endpoint) as asking:
-            # What kills one model's workers may have the score of another one.
+            # Otherwise, an image that kills one model's workers could get a result with another model's score.
             header = {"verb": "classify", "budget_ms": BUDGET_MS, "require": "all"}
             result = asking.ask(header, images.image(job), BUDGET_MS / 1000 + client.GRACE)
         now = time.monotonic()
@@ -59,7 +59,7 @@ class Poison:
             self._writer.write(history.Lost(now))
 
     def meets(self, name: str, job: int, hand: Hand) -> None:
-        """A job's image, or what was cut out of it, is on its way to a worker."""
+        """Handles a job's image or crops on the way to a worker."""
         process = self._workers[name]
         if name in self._victims.get(job, ()) and process.lives[-1].start <= hand.opened:
             process.kill(job)

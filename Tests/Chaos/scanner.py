@@ -1,4 +1,4 @@
-"""Hostile traffic: what scans of ports, broken clients and attackers send. Expects nothing, and never ends of itself.
+"""Sends hostile traffic, as port scans, broken clients and attackers do. It expects nothing and never ends by itself.
 
 python scanner.py ROUTER_FOR_CLIENTS ROUTER_FOR_WORKERS --seed S        each HOST:PORT
 """
@@ -35,13 +35,13 @@ HEADERS = (
 
 
 def scanner(cluster: Cluster, seed: int) -> Process:
-    """One that is to scan a cluster's router; it is not started yet."""
+    """Returns a process that will scan a cluster's router. It is not started yet."""
     addresses = [f"127.0.0.1:{port}" for port in (cluster.client_port, cluster.worker_port)]
     return Process("scanner", [sys.executable, Path(__file__), *addresses, f"--seed={seed}"], cluster.folder)
 
 
 def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socket]) -> None:
-    """Bytes that are no ZMTP, half of a handshake, or nothing at all on connections that stay."""
+    """Sends bytes that are not ZMTP, half a handshake, or nothing at all on connections that stay open."""
     peer = socket.create_connection(address, timeout=2)
     peer.sendall(
         choose.choice(
@@ -63,7 +63,7 @@ def raw(choose: random.Random, address: tuple[str, int], held: list[socket.socke
 
 
 def frames(choose: random.Random, socket_: zmq.SyncSocket) -> None:
-    """Whole messages that no router should be impressed by."""
+    """Sends complete messages that a router must refuse."""
     image = b"\x89PNG\r\n\x1a\n" + choose.randbytes(choose.randint(0, 2000))
     socket_.send_multipart(
         choose.choice(

@@ -1,12 +1,12 @@
-"""What is done to whom and when: the same for the same seed."""
+"""The schedule of faults: which, to whom and when. It is the same for the same seed."""
 
 import random
 from dataclasses import dataclass
 
 import network
 
-# How often each is chosen, against the others. A whole host pauses: all of a group are stopped at the same moment. A
-# poison is an image that kills each locator that it meets, or each worker of a model that meets its crops.
+# The relative frequencies of faults. A pause stops all workers of a group at the same moment, as a paused host would. A
+# poison is an image that kills each locator that receives it, or each worker of a model that receives its crops.
 PROCESS_FAULTS = {
     "worker": {"kill": 6, "stop": 5, "restart": 2},
     "router": {"kill": 2, "stop": 1, "restart": 1},
@@ -14,7 +14,7 @@ PROCESS_FAULTS = {
     "group": {"pause": 3},
     "reader": {"poison": 3},
 }
-# Below the heartbeat, between heartbeat and loss, and beyond.
+# Shorter than the heartbeat interval, between that and the time of loss, and longer.
 STOP_SECONDS = (0.05, 4.0)
 PAUSE_SECONDS = (0.5, 6.0)
 NETWORK_SECONDS = (0.3, 5.0)
@@ -24,7 +24,7 @@ SPANS = {"kill": RESTART_SECONDS, "restart": RESTART_SECONDS, "stop": STOP_SECON
 
 @dataclass(frozen=True)
 class Fault:
-    """`second`: from the start. `seconds`: until it is undone: continued, healed, or started again."""
+    """`second` counts from the start. After `seconds`, the fault is undone: continued, healed or started again."""
 
     second: float
     kind: str
@@ -33,10 +33,10 @@ class Fault:
 
 
 def make(seed: int, seconds: float, gap: float, parties: dict[str, list[str]], hosts: bool) -> list[Fault]:
-    """Faults for so many seconds, `gap` seconds apart in the mean.
+    """Returns faults for a time of `seconds`, on average `gap` seconds apart.
 
-    `parties` names the workers, routers and clients, groups of workers, under `reader` those that an image kills, and
-    under `linked` those whose link can be harmed.
+    `parties` names the workers, routers, clients and groups of workers. Under `reader` are the workers that an image
+    can kill, and under `linked` the parties whose link can be harmed.
     """
     choose = random.Random(seed)
     choices = [

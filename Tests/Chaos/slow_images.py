@@ -1,10 +1,10 @@
-"""Measures what small images notice of slow ones beside them, with the published models as `bifrons up` starts them.
+"""Measures how slow images affect small ones, with the published models and the settings of `bifrons up`.
 
     python slow_images.py [--seconds 12] [--models FOLDER]
 
-Clients send portraits of 100 kB at a steady pace; later, with the same pace, others send six JPEGs of 49 megapixels in
-96 scans at once, of 1 MB each. Prints each promise with what was measured. Exit status 1 if one was not kept: times are
-a machine's, so a busy one fails. Needs jpegtran (Debian's libjpeg-turbo-progs).
+Clients send portraits of 100 kB at a steady rate. Later, at the same rate, others send six JPEGs of 49 megapixels in 96
+scans at the same time, of 1 MB each. Prints each guarantee with the measurement. The exit status is 1 if one did not
+hold. Times depend on the machine, so a busy machine fails. Needs jpegtran (Debian's libjpeg-turbo-progs).
 """
 
 import contextlib
@@ -25,13 +25,13 @@ from support.load import Outcome, load_at, peak_rate
 from support.programs import MODELS, argument_parser
 
 CLIENTS = 3
-# Of the capacity: what is left is more than the slow ones' share of a processor.
+# The share of the capacity that the clients use. The rest is more than the slow images' share of the processors.
 SHARE = 0.3
 SLOW = 6
 SIDE = 7000
 SCANS = 96
 BUDGET_MS = 5000
-# How late the router's timer may be.
+# The largest delay of the router's timer, in milliseconds.
 GRACE_MS = 100
 RISE = 2.0
 
@@ -41,7 +41,7 @@ def small_image() -> bytes:
 
 
 def slow_image(side: int = SIDE) -> bytes:
-    """A progressive JPEG with a scan for nearly each coefficient."""
+    """Returns a progressive JPEG with a scan for nearly each coefficient."""
     bands = [(0, band, band) for band in range(1, 64)]
     for component in (1, 2):
         bands += [(component, band, band) for band in range(1, 16)] + [(component, 16, 63)]
@@ -60,7 +60,7 @@ def slow_image(side: int = SIDE) -> bytes:
 
 @dataclass
 class Measured:
-    """What the clients of small images saw without slow ones and beside them; what the others saw."""
+    """The outcomes of small images without slow ones and beside them, and the results of the slow ones."""
 
     capacity: float
     without: Outcome
@@ -89,7 +89,7 @@ class SlowImages:
             self.cluster.end()
 
     def _at(self, rate: float) -> Outcome:
-        """What all clients saw."""
+        """Returns the outcome of all clients together."""
         with ThreadPoolExecutor(CLIENTS) as pool:
             options = (self.cluster.endpoint, self.small, rate / CLIENTS, self.seconds, BUDGET_MS)
             outcomes = [load.result() for load in [pool.submit(load_at, *options) for _ in range(CLIENTS)]]
@@ -99,7 +99,7 @@ class SlowImages:
         )
 
     def _send_slow(self) -> list[Document]:
-        """Each has a client of its own."""
+        """Sends the slow images, each from a client of its own, and returns their results."""
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(Client(self.cluster.endpoint)) for _ in range(SLOW)]
             for client in clients:
@@ -110,7 +110,7 @@ class SlowImages:
 
 
 def promises(measured: Measured) -> list[tuple[bool, str]]:
-    """Whether each was kept, and what it was."""
+    """Returns whether each guarantee held, and its text with the measurement."""
     before, after = measured.without.seconds(99), measured.beside.seconds(99)
     told = []
     for outcome, name in ((measured.without, "without"), (measured.beside, "beside")):

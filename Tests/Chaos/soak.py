@@ -1,12 +1,12 @@
-"""Runs a cluster under mixed load for a long time, and looks whether any process grows.
+"""Runs a cluster under mixed load for a long time, and checks whether any process grows.
 
     python soak.py --minutes 30 [--out FOLDER]
 
-Clients of all kinds come, work and go, strangers send nonsense, and one locator and one worker of each model are killed
-or restarted now and then. Every few seconds the resident memory, the open descriptors and the threads of every process
-that lives all the time, the router, a locator and a worker of each model, are written to soak.csv; soak.png shows them.
-Exit status 1 if, after the warm-up, the memory of one grows by 1 MB an hour or more (the slope of Theil and Sen, which
-outliers do not move), or its descriptors or threads do not return.
+Clients of all kinds come, work and go, and unknown peers send nonsense. Now and then, one locator and one worker of
+each model are killed or restarted. Some processes run all the time: the router, a locator and a worker of each model.
+Every few seconds, their resident memory, open descriptors and threads are written to soak.csv; soak.png shows them. The
+exit status is 1 if, after the warm-up, the memory of one grows by 1 MB an hour or more (the Theil-Sen slope, which
+outliers do not affect), or if its descriptors or threads do not return to their level.
 """
 
 import argparse
@@ -40,23 +40,23 @@ WARM_UP_SHARE = 1 / 3
 LARGEST_SLOPE = 1.0
 SAMPLE_SECONDS = 5
 CLIENTS = 3
-# How long a client stays, and how long it is until a worker is ended.
+# The shortest and the longest time, in seconds, for which a client stays, and between two ends of a worker.
 CLIENT_SECONDS = (10, 60)
 WORKER_SECONDS = (30, 90)
-# Longer than a client lives: what one that was killed left behind, its successor still finds.
+# Longer than a client stays, so that its successor can find what a killed client left behind.
 RESULT_RETENTION = "180s"
 FIELDS = ("resident_mb", "descriptors", "threads")
-# The second, the process, the fields.
+# The second, the process, and the fields.
 Row = tuple[float, str, float, int, int]
 
 
 def sample(pid: int) -> tuple[float, int, int]:
-    """Megabytes that are resident, open descriptors, threads."""
+    """Returns the resident megabytes, the open descriptors and the threads of a process."""
     return resident_bytes(pid) / 1e6, len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
 
 
 def slope(seconds: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float:
-    """The median of the slopes between all pairs (Theil 1950, Sen 1968), in units an hour."""
+    """Returns the median of the slopes between all pairs of values (Theil 1950, Sen 1968), in units per hour."""
     first, second = np.triu_indices(len(seconds), 1)
     return float(np.median((values[second] - values[first]) / (seconds[second] - seconds[first]))) * 3600
 
@@ -76,7 +76,7 @@ class Soak:
             binaries=options.binaries,
         )
         self.cluster.add_workers(images.POOLS, 2)
-        # The others are ended now and then, and are other processes each time.
+        # The other workers are ended now and then, so they become other processes.
         self.watched = {"router": self.cluster.router} | {
             name: worker for name, worker in self.cluster.workers.items() if name.endswith("-0")
         }
@@ -86,7 +86,7 @@ class Soak:
         self.rows: list[Row] = []
 
     def new_client(self, after: list[Path]) -> tuple[float, Process, list[Path]]:
-        """When it is to leave, its process, and its history behind those of the killed clients whose place it takes."""
+        """Starts a client. Returns when it leaves, its process, and its history after those of the killed clients."""
         number = next(self.numbers)
         path = self.folder / f"{number}.history"
         path.touch()
@@ -97,7 +97,7 @@ class Soak:
         return time.monotonic() + self.choose.uniform(*CLIENT_SECONDS), process, [*after, path]
 
     def run(self) -> list[str]:
-        """What broke, besides what grew."""
+        """Runs the load. Returns the problems, other than growth."""
         self.cluster.start()
         self.cluster.wait_until_served(2)
         pids = {name: process.pid for name, process in self.watched.items()}
@@ -142,7 +142,7 @@ class Soak:
 
 
 def judge(rows: list[Row], seconds: float) -> tuple[dict[str, float], list[str]]:
-    """Of each process the slope of its memory, in megabytes an hour; and what grew."""
+    """Returns the slope of each process's memory, in megabytes per hour, and the processes that grew."""
     slopes: dict[str, float] = {}
     problems: list[str] = []
     for name in dict.fromkeys(row[1] for row in rows):
@@ -154,7 +154,7 @@ def judge(rows: list[Row], seconds: float) -> tuple[dict[str, float], list[str]]
         half = len(settled) // 2
         for column, field in enumerate(FIELDS[1:], 2):
             before, after = np.median(settled[:half, column]), np.median(settled[half:, column])
-            # Descriptors come and go with connections.
+            # The number of descriptors varies with the connections.
             if after > 1.2 * before + 5:
                 problems.append(f"{name} had {before:.0f} {field}, and later {after:.0f}")
     return slopes, problems

@@ -1,9 +1,10 @@
-"""Measures what a client notices of a worker's death, of a hung worker and of too much work, with the published models.
+"""Measures how a worker's death, a hung worker and overload affect clients, with the published models.
 
     python tails.py [--seconds 10] [--models FOLDER]
 
-A death and a hang are of a locator, and of a worker of the first model. Prints each promise with what was measured, and
-a table of both stages. Exit status 1 if one was not kept: times are a machine's, so a busy one fails.
+A locator dies and hangs, and so does a worker of the first model. Prints each guarantee with the measurement, and a
+table of both stages. The exit status is 1 if one guarantee did not hold. Times depend on the machine, so a busy machine
+fails.
 """
 
 import argparse
@@ -30,9 +31,9 @@ from support.programs import MODELS, argument_parser
 HEARTBEAT_MS = 500
 MISSED_HEARTBEATS = 3
 BUDGET_MS = 1000
-# How late the answer may be that says so.
+# The largest delay of the status report that shows the loss, in milliseconds.
 ASKING_MS = 20
-# Of the capacity: one of two replicas can do it all.
+# The share of the capacity in calm load. One of two replicas can do it alone.
 CALM_SHARE = 0.4
 OVERLOAD = 10
 LOCATOR = "locator"
@@ -40,7 +41,7 @@ LOCATOR = "locator"
 
 @dataclass
 class Row:
-    """What was noticed of the workers of one stage. Milliseconds."""
+    """The effects on clients for one stage, in milliseconds."""
 
     pool: str
     calm: float = 0.0
@@ -49,7 +50,7 @@ class Row:
 
 
 def image(side: int = 320) -> bytes:
-    """Slow changes and some grain, as a JPEG: decoding costs what it costs for a photograph."""
+    """Returns a JPEG with a smooth gradient and some grain, which takes as long to decode as a photograph."""
     random = np.random.default_rng(1)
     small = Image.fromarray(random.integers(0, 256, (16, 16, 3), dtype=np.uint8))
     pixels = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)).astype(int)
@@ -141,7 +142,7 @@ class Tails:
             outcome = self._at(OVERLOAD * before, budget_ms=BUDGET_MS)
             own = max(own, (time.process_time() - began) / self.seconds)
             good = sum(answer.status == 200 and answer.since_start < self.seconds for answer in outcome.answers)
-            # The machine's pace changes from minute to minute.
+            # The machine's speed changes from minute to minute.
             after = self.peak()
             goodputs.append(good / self.seconds / statistics.mean([before, after]))
             before = after

@@ -1,10 +1,10 @@
-"""Reads what a router gives its workers to do: ZMTP 3.1, and in it version 4 of the worker protocol.
+"""Reads the tasks that a router sends its workers: ZMTP 3.1, and in it version 4 of the worker protocol.
 
-    LOCATE  4, 66, job, attempt, remaining milliseconds, crop specifications     with the image in a frame behind it
-    SCORE   4, 70, job, attempt, remaining milliseconds                          with the crops in a frame behind it
+    LOCATE  4, 66, job, attempt, remaining milliseconds, crop specifications     followed by a frame with the image
+    SCORE   4, 70, job, attempt, remaining milliseconds                          followed by a frame with the crops
 
-Integers are little-endian: 64, 8 and 32 bits. A job's number is that of the request and, in the lowest four bits, of
-its step: 0 is the locator's, the ensemble's models follow.
+Integers are little-endian, with 64, 8 and 32 bits. A job's number contains the request's number and, in the lowest four
+bits, the number of its step: 0 for the locator, then the ensemble's models in order.
 """
 
 import struct
@@ -15,23 +15,23 @@ from support.worker_protocol import STEP_BITS, VERSION, FromRouter
 
 _JOB = struct.Struct("<BBQBI")
 _KINDS = frozenset(FromRouter)
-# ZMTP: the greeting, its signature, and the flags of frames.
+# ZMTP's greeting, its signature, and the flags of frames.
 _GREETING_BYTES = 64
 _MORE, _LONG, _COMMAND = 1, 2, 4
 
 
 class Unreadable(Exception):
-    """These bytes are not what a router of this version sends."""
+    """An error for bytes that a router of this version does not send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One step of a job, as a worker is given it."""
+    """One step of a job, as a worker receives it."""
 
     job: int
-    # Counts from 1.
+    # The number of the attempt, from 1.
     attempt: int
-    # Whether an image comes with it, and not crops.
+    # Whether an image follows. If not, crops follow.
     is_locating: bool
 
     @property
@@ -44,7 +44,7 @@ class Task:
 
 
 def task(frame: bytes) -> Task | None:
-    """What the first frame of a message says; None if it is nothing to do."""
+    """Returns the task in the first frame of a message; None if it is no task."""
     if len(frame) < 2 or frame[0] != VERSION:
         raise Unreadable(f"not a message of version {VERSION}: {frame[:20].hex()}")
     is_task = frame[1] in (FromRouter.LOCATE, FromRouter.SCORE)
@@ -57,7 +57,7 @@ def task(frame: bytes) -> Task | None:
 
 
 class Frames:
-    """Splits what one end of a connection says, from its first byte on, into the frames of its messages."""
+    """Splits what one end of a connection sends, from its first byte on, into the frames of its messages."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -65,7 +65,7 @@ class Frames:
         self._place = 0
 
     def __call__(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """The frames that have ended, each behind its place in its message. Handshake and heartbeats are none."""
+        """Returns the complete frames, each after its place in its message. Handshake and heartbeats are skipped."""
         self._bytes += data
         start = 0
         if not self._has_greeted:
@@ -88,15 +88,15 @@ class Frames:
         del self._bytes[:start]
 
     def _head(self, start: int) -> int:
-        """Bytes of flags and size of the frame that begins there."""
+        """Returns the number of bytes of the flags and the size of the frame that begins at `start`."""
         return 9 if len(self._bytes) > start and self._bytes[start] & _LONG else 2
 
 
 class Watch:
-    """Tells of the tasks on a router's side of one connection, however it is cut into pieces."""
+    """Reports the tasks that a router sends on one connection, however the stream is cut into pieces."""
 
     def __init__(self, take: Callable[[Task], None], see: Callable[[Task, bytes], None]) -> None:
-        """`take` is told of a task before what it is about, `see` when that has come: an image or crops."""
+        """Creates a watch. `take` is called with a task, `see` with the task and the image or crops after it."""
         self._take, self._see = take, see
         self._frames = Frames()
         self._task: Task | None = None

@@ -1,4 +1,4 @@
-"""Every promise, kept and broken."""
+"""Tests that the checker accepts what keeps each guarantee and reports what breaks it."""
 
 import math
 
@@ -12,7 +12,7 @@ from support.processes import Life
 from wire import Task
 
 JOB = 17
-# The router's number of its request, and the step of each pool.
+# The number that the router gives its request, and the step of each pool.
 REQUEST = 40
 STEPS = {"locator": 0, "alpha": 1, "beta": 2}
 BOTH = ("alpha", "beta")
@@ -101,21 +101,21 @@ def test_the_answer_of_a_single_model_where_the_other_one_belongs_is_a_violation
 
 
 def hand(handed, closed=math.inf, died=math.inf, job=JOB, killer=None, opened=0.5, request=REQUEST, attempt=1):
-    """A connection on which a task came, and whose process began with it; of its worker's step: see `given`."""
+    """Returns a connection with one task, whose process started just before. `given` sets the worker's step."""
     made = Hand(opened, closed, Life(opened - 0.1, died, killer), {request: job})
     made.take(Task(request << 4, attempt, True), handed)
     return made
 
 
 def given(pool, *some, life=1):
-    """The connections of workers of a pool, each its own."""
+    """Returns the connections of workers of a pool, one for each worker."""
     for one in some:
         one.numbers[0] += STEPS[pool] - one.numbers[0] % 16
     return {(life, f"{pool}-{place}"): [one] for place, one in enumerate(some)}
 
 
 def second_tries(*some):
-    """They came one after the other."""
+    """Numbers the attempts of workers that got the task one after the other, and returns the workers."""
     for place, one in enumerate(some, 1):
         one.attempts[0] = place
     return some
@@ -133,7 +133,7 @@ def conviction(pool, answered=2.0, message=None):
 
 
 def quarantine(*some, answered=2.0, kind="plain", pool="alpha"):
-    """The violations of a quarantine when these were the workers of the pool."""
+    """Returns the violations of a quarantine after these workers of the pool had the job."""
     had_it = {} if pool == "locator" else given("locator", hand(1.0))
     hands = had_it | given(pool, *second_tries(*some))
     return violations(sent(kind), conviction(pool, answered), hands=hands)
@@ -149,13 +149,13 @@ def test_quarantine_after_two_deaths_in_one_step_is_right(pool):
 
 
 def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
-    # The router waits whether they come back before it tells.
+    # The router waits for them to come back before it reports the quarantine.
     assert quarantine(killed(1.1, 1.2), killed(1.3, 1.4), answered=4.4) == []
-    # The router has handed it on before it knew of the end.
+    # The router dispatched the job again before it knew of the end.
     assert quarantine(hand(1.2005, closed=1.201, died=1.2), killed(1.3, 1.4)) == []
-    # Both are of one name, the second started in the place of the first.
+    # Both workers have the same name, because the second was started in place of the first.
     assert quarantine(killed(1.1, 1.2), killed(1.7, 1.8, opened=1.5)) == []
-    # Cut off first, and then dead while the router waited for it.
+    # The first worker was cut off, and died while the router waited for it.
     assert quarantine(hand(1.1, closed=1.15, died=1.9), killed(1.2, 1.4), answered=3.0) == []
 
 
@@ -247,7 +247,7 @@ def test_a_image_that_kills_is_convicted_and_never_judged():
         deaths = (killed(1.1, 1.2, killer=JOB), killed(1.3, 1.4, killer=JOB))
         assert quarantine(*deaths, kind="poison", pool=pool) == []
     assert len(violations(sent("poison"), verdict())) == 1
-    # It may run out of time before it has met two.
+    # Its budget may end before it has met two workers.
     assert violations(sent("poison"), failure(408)) == []
 
 
@@ -267,7 +267,7 @@ def test_convictions_are_counted_by_whose_workers_died():
 
 
 def test_whoever_was_beside_a_image_that_kills_is_not_convicted_with_it():
-    # In the first worker's hands it may have been.
+    # The first worker may have had the image that kills in flight, too.
     assert quarantine(killed(1.1, 1.2, killer=JOB + 1), killed(1.3, 1.4)) == []
     assert len(quarantine(killed(1.1, 1.2), killed(1.3, 1.4, killer=JOB + 1))) == 1
 
@@ -300,7 +300,7 @@ def test_an_acknowledged_job_must_be_found():
     assert len(violations(*acknowledged, sent("fetch", 2), failure(202, submission=2))) == 1
     assert len(violations(*acknowledged, sent("fetch", 2), failure(503, "journal_unavailable", 2))) == 1
     assert violations(*acknowledged, sent("fetch", 2), failure(503, "worker_lost", 2)) == []
-    # Twice: it is not allowed, and not found.
+    # There are two violations: the answer is not allowed, and the job is not found.
     assert len(violations(*acknowledged, sent("fetch", 2), failure(404, submission=2))) == 2
     assert violations(*acknowledged, sent("fetch", 2), verdict(2)) == []
 
@@ -316,12 +316,12 @@ def test_one_key_has_one_result():
     first = [sent("awaited"), Lost(1.5), sent("awaited", 2), verdict(2)]
     assert violations(*first, sent("awaited", 3), verdict(3)) == []
     assert len(violations(*first, sent("awaited", 3), verdict(3, fingerprint=100))) == 1
-    # What is not kept may be computed anew.
+    # A result that is not kept may be computed again.
     assert violations(sent("awaited"), failure(503), sent("awaited", 2), verdict(2)) == []
 
 
 def tries(pool, *attempts, life=1, job=JOB, request=REQUEST):
-    """Workers of a pool that are handed its step of a request, as these attempts."""
+    """Returns workers of a pool that were given its step of a request, with these attempt numbers."""
     return given(
         pool,
         *(hand(1.0 + place / 10, attempt=attempt, job=job, request=request) for place, attempt in enumerate(attempts)),

@@ -1,4 +1,4 @@
-"""ZeroMQ clients that go away, introduce themselves twice or probe, against the real router and workers."""
+"""Tests ZeroMQ clients that leave, that use a routing id twice or that probe, with the real router and workers."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from support.programs import built
 BINARIES = built("debug")
 PATIENCE = 20.0
 JOBS = 40
-# Sends so many jobs and stays.
+# Sends `jobs` jobs and stays connected.
 CLIENT = """
 import sys, time, zmq
 sys.path.insert(0, {folder!r})
@@ -36,7 +36,7 @@ time.sleep(600)
 
 
 class Client(support.client.Client):
-    """One connection. Its endpoint is dialled once, so that who is put out stays out."""
+    """One connection, which never reconnects, so that a client that was disconnected stays so."""
 
     def __init__(self, endpoint: str, **options):
         super().__init__(endpoint, options.pop("kind", zmq.DEALER), **{"reconnect_ivl": -1} | options)
@@ -54,7 +54,7 @@ class Client(support.client.Client):
 
 
 class Service:
-    """A cluster whose workers are started when a test says so: until then jobs wait."""
+    """A cluster whose workers start only when a test asks for it. Until then, jobs wait."""
 
     def __init__(self, folder: Path, *options: str, curve: dict[str, bytes] | None = None):
         self.curve = curve or {}
@@ -63,7 +63,7 @@ class Service:
         self.cluster.add_workers(images.POOLS, 1)
         self.clients: list[Client] = []
         self.cluster.router.start()
-        # The router may not listen yet.
+        # The router may not be listening yet.
         self.observer = self.client(reconnect_ivl=20)
         assert self.observer.ask("ping")["status"] == 200
 
@@ -75,7 +75,7 @@ class Service:
         return self.observer.ask("status")
 
     def wait_until(self, is_so) -> dict:
-        """The status of which it is so."""
+        """Waits for a status for which `is_so` is true, and returns it."""
         end = time.monotonic() + PATIENCE
         while not is_so(status := self.status()):
             assert time.monotonic() < end, status
@@ -105,7 +105,7 @@ def serve(tmp_path):
 
 
 def fill(service: Service, way: str, folder: Path):
-    """A client takes all places there are; returns what makes it go away."""
+    """Lets a client take all places in the queue, and returns a function that makes the client leave."""
     if way == "closes its socket":
         client = service.client()
         for job in range(JOBS):
@@ -136,7 +136,7 @@ def test_jobs_of_a_client_that_goes_away_are_cancelled_and_others_have_their_pla
     other.send(2, images.image(1000))
     service.start_workers()
     assert other.receive()["status"] == 200
-    # Nothing else was computed.
+    # No other job was computed.
     counts = {model["name"]: model["compute_ms"]["count"] for model in service.status()["models"]}
     assert counts == dict.fromkeys(images.POOLS, 1)
 
@@ -163,10 +163,10 @@ def test_answers_are_not_mixed_up_by_clients_that_come_and_go(serve):
         leaver.socket.linger = 1000
         leaver.send(job, images.image(jobs + job))
         stayer.send(job, images.image(job))
-        # Its connection may end before or behind its job, and while others' are read.
+        # The connection may end before or after its job is read, and while others' jobs are read.
         leaver.context.destroy()
         service.clients.remove(leaver)
-    # Where a newer connection has its descriptor already, a job may be taken for that one's.
+    # If a newer connection already has the descriptor of an ended one, a job may be attributed to the newer one.
     service.wait_until(lambda status: status["queue"]["jobs"] <= jobs * 1.1)
     service.start_workers()
     for _ in range(jobs):
@@ -211,7 +211,7 @@ def test_a_probe_gets_no_answer(serve, kind):
     service = serve()
     before = service.status()["counters"]
     client = service.client(kind=kind, probe_router=1)
-    # Answers come in the order of the questions: that of a probe would be the first.
+    # Answers come in the order of the requests, so an answer to the probe would come first.
     for _ in range(2):
         assert client.ask("ping") == {"id": "id-0", "status": 200}
     after = service.status()["counters"]
@@ -227,7 +227,7 @@ def test_the_newer_of_two_clients_with_one_routing_id_takes_over(serve):
     service.wait_until(lambda status: status["queue"]["jobs"] == 1)
     newer = service.client(routing_id=b"twin")
     assert newer.ask("ping")["status"] == 200
-    # What the older one is still waiting for goes with it.
+    # The jobs that the older client waits for are cancelled with it.
     older.close()
     service.wait_until(lambda status: status["queue"]["jobs"] == 0)
     newer.send(2, images.image(2))
@@ -241,7 +241,7 @@ PING = zmtp.message(b"BIFRONS1", b'{"verb":"ping"}')
 
 
 def raw_client(endpoint: str, routing_id: bytes) -> socket.socket:
-    """A connection that has said who it is, byte by byte, and has had an answer to a ping."""
+    """Returns a connection that has sent a routing id, byte by byte, and has received an answer to a ping."""
     peer = zmtp.connect(endpoint)
     peer.settimeout(PATIENCE)
     ready = zmtp.READY + b"\x08Identity" + struct.pack(">I", len(routing_id)) + routing_id
@@ -265,10 +265,10 @@ def test_displaced_connections_that_go_on_and_are_reset_leave_the_router_alive(s
     for peer in peers:
         peer.sendall(PING * 5000)
     for peer in peers:
-        # It goes with a reset, not with a farewell.
+        # The connection ends with a reset, without an orderly close.
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
-    # Beyond what libzmq does every ten seconds.
+    # This is longer than the ten-second interval of libzmq's housekeeping.
     end = time.monotonic() + 12
     while time.monotonic() < end:
         assert service.cluster.router.is_running()
@@ -287,7 +287,7 @@ def test_with_keys_the_first_of_two_clients_with_one_routing_id_stays(serve, tmp
     assert second.receive(0.5) is None
     assert first.ask("ping")["status"] == 200
     first.close()
-    # Whoever comes when it is gone has its name.
+    # A client that connects after the first has gone gets the routing id.
     end = time.monotonic() + PATIENCE
     while True:
         third = service.client(routing_id=b"twin")

@@ -64,7 +64,7 @@ def test_a_successor_looks_for_what_was_acknowledged_and_not_seen(tmp_path):
     for submission, (job, status) in enumerate(((11, 202), (12, 202), (13, 202), (14, 503), (15, 202)), 1):
         write(first, submission, job, "durable", status)
     write(first, 6, 12, "fetch", 200)
-    # The next one found 15 and was killed with the others still to be found.
+    # The successor found 15, and was killed before it found the others.
     for submission, (job, status) in enumerate(((13, 202), (15, 408), (11, 503)), 1):
         write(second, submission, job, "fetch", status)
     assert client.acknowledged([first, second]) == {11, 13}

@@ -1,4 +1,4 @@
-"""A host that pauses is nobody's death: with the real router and workers."""
+"""Tests that a paused host is never taken for a dead one, with the real router and workers."""
 
 import pauses
 from support.programs import built

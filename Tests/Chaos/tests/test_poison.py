@@ -1,4 +1,4 @@
-"""One image that kills each locator, or each worker of its crops, among good ones: with the real programs."""
+"""Tests one image among good ones that kills each locator, or each worker of its crops, with the real programs."""
 
 import json
 import time
@@ -25,7 +25,7 @@ PATIENCE = 40.0
 @pytest.mark.parametrize("killed", images.POOLS)
 def test_only_the_culprit_is_convicted(tmp_path, killed):
     images.write_models(tmp_path / "models")
-    # Those that come while all workers of a pool lie there wait, too.
+    # Jobs that come while all workers of a pool are dead wait, too.
     cluster = Cluster(tmp_path, tmp_path / "models", "--worker-wait=20s", binaries=built("debug"))
     poison = Poison(cluster.endpoint, tmp_path / "history", cluster.workers, lambda: 1)
     switchboard = network.Switchboard()
@@ -59,13 +59,13 @@ def test_only_the_culprit_is_convicted(tmp_path, killed):
     )
     assert (report.violations, report.convicted, report.statuses) == ([], {killed: 1}, {422: 1})
     assert [text for link in links.values() for text in link.unreadable] == []
-    # Each of the two died of it, and nobody else did.
+    # Both workers died of this image, and no other worker died.
     deaths = [(name, life.killer) for name, worker in cluster.workers.items() for life in worker.lives if life.killer]
     assert [images.pool_of(name) for name, _ in deaths] == [killed] * 2 and len({job for _, job in deaths}) == 1
 
 
 def receive(client: Client, poison: Poison, cluster: Cluster) -> dict[int, int]:
-    """The status of each good image. Workers that fell are started again, as `bifrons up` does."""
+    """Returns the status of each good image. Restarts workers that died, as `bifrons up` does."""
     statuses: dict[int, int] = {}
     end = time.monotonic() + PATIENCE
     while (len(statuses) < GOOD or poison.is_at_work()) and time.monotonic() < end:

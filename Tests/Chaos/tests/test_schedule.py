@@ -35,7 +35,7 @@ def test_everything_happens_to_those_whom_it_can_happen_to():
     assert {fault.target for fault in faults if fault.kind == "pause"} == {"a", "host-0"}
     assert all(0.5 <= fault.seconds <= 6 for fault in faults if fault.kind == "pause")
     assert {fault.target for fault in faults if fault.kind == "poison"} == {"a", "b"}
-    # A client that is asked to end does not come back.
+    # A client that is asked to end would not be restarted.
     assert not {"c-0", "c-1"} & {fault.target for fault in faults if fault.kind == "restart"}
 
 

@@ -1,4 +1,4 @@
-"""What small images notice of slow ones: the promises, and whether the service keeps them."""
+"""Tests how slow images affect small ones: how the guarantees are judged, and whether the service keeps them."""
 
 import os
 from dataclasses import replace

@@ -4,7 +4,7 @@ import soak
 
 
 def rows(grow: float = 0.0, descriptors: float = 0.0):
-    """An hour of a process; `grow`: megabytes an hour, `descriptors` an hour."""
+    """Returns an hour of samples of one process. `grow` is in megabytes and `descriptors` in descriptors per hour."""
     random = np.random.default_rng(3)
     return [
         (second, "router", 50 + grow * second / 3600 + random.normal(0, 0.5), int(20 + descriptors * second / 3600), 4)

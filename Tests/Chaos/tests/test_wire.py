@@ -1,4 +1,4 @@
-"""A router's bytes, cut into any pieces."""
+"""Tests reading a router's bytes, cut into pieces of any size."""
 
 import pytest
 import router_bytes
@@ -11,7 +11,7 @@ IMAGE = b"\x89PNG" + bytes(70_000)
 
 
 def watched(stream: bytes, size: int) -> list:
-    """What is told of a stream in pieces of a size: tasks, and what came with them."""
+    """Returns what is reported of a stream in pieces of `size` bytes: tasks, and the frames that came with them."""
     told: list = []
     watch = wire.Watch(told.append, lambda task, data: told.append((task, data)))
     for start in range(0, len(stream), size):
