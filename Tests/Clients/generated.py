@@ -1,10 +1,11 @@
-"""Generates a Python client from a gateway's OpenAPI document and calls everything with it, as a stranger would.
+"""Generates a Python client from a gateway's OpenAPI document, and calls every operation with it, as any user would.
 
     generated.py FOLDER GATEWAY IDLE BUSY LOCKED LOST
 
-FOLDER is an empty one, the rest are addresses of gateways: of a cluster with workers and a journal; of one whose jobs wait for
-workers that do not come; one that has as many requests in hand as it takes; one that asks for tokens, whose router is gone too;
-one whose router is gone. Ends with a traceback at the first answer that the client cannot read, or that is another.
+FOLDER is empty. The other arguments are addresses of gateways: GATEWAY's cluster has workers and a journal; IDLE's jobs
+wait for workers that never come; BUSY has as many unanswered requests as it accepts; LOCKED requires tokens, and its
+router is gone; LOST's router is gone. It ends with a traceback at the first answer that is unexpected, or that the
+client cannot read.
 """
 
 import concurrent.futures
@@ -18,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 folder, gateway, idle, busy, locked, lost = sys.argv[1:]
-# The formatting of the generated files is left out, and with it most of the time.
+# Without these hooks, the generated files are not formatted, which would take most of the time.
 (Path(folder) / "config.yml").write_text("post_hooks: []\n")
 subprocess.run(
     [Path(sys.executable).parent / "openapi-python-client", "generate", "--url", f"{gateway}/openapi.json",
@@ -40,7 +41,7 @@ def file(content: bytes, **names) -> File:
 
 
 def call(operation: str, status: int, model: type, *arguments, at: str = gateway, **keywords):
-    """What an operation's answer is as the client reads it, which must be of this status and model."""
+    """Calls an operation, checks the status and the model of the answer, and returns what the client reads."""
     client = keywords.pop("client", None) or Client(at, raise_on_unexpected_status=True, timeout=60)
     api = importlib.import_module(f"bifrons_client.api.default.{operation}")
     answer = api.sync_detailed(*arguments, client=client, **keywords)
@@ -59,7 +60,7 @@ def classify():
     for explain in (False, True):
         result = call("classify", 200, models.Result, body=file(image(96)), budget_ms=60000, explain=explain)
         assert result.image.width == 96 and result.verdict.policy == "default"
-    # Named, typed, or neither: a client names a file only if it is told to.
+    # A client sends a file's name and type only if it is told to, so the gateway must accept all combinations.
     names = [{"file_name": "a.jpg"}, {"mime_type": "image/jpeg"}, {}, {"file_name": "т\"é.jpg", "mime_type": "image/jpeg"}]
     form = models.ClassifyFilesBody(
         [file(image(100 + index), **name) for index, name in enumerate(names)], budget_ms=60000, explain=True,
@@ -83,7 +84,7 @@ def jobs():
         assert time.monotonic() < end, "the job has no result"
         time.sleep(0.05)
     assert answer.status_code == 200 and answer.parsed.verdict
-    # It has ended, so there is none to cancel.
+    # The job has ended, so it cannot be cancelled any more.
     call("cancel_job", 404, models.Problem, job.id)
     form = models.SubmitJobFilesBody(file(image(96)), budget_ms=60000, explain=True, idempotency_key="k")
     waiting = call("submit_job", 202, models.Result, body=form, at=idle)
@@ -97,7 +98,7 @@ def errors():
 
     def refused(status: int, code: str, content: bytes = good, **keywords):
         for operation in ("classify", "submit_job"):
-            # What is wrong with a durable job's image is its result, and no answer to its submission.
+            # An error of a durable job's image appears in its result, and not in the answer to its submission.
             if status in (413, 415, 422) and operation == "submit_job" and code != "image_too_large":
                 continue
             problem = call(operation, status, models.Problem, body=file(content), **keywords)
@@ -116,7 +117,7 @@ def errors():
 
 
 def absence():
-    """A router is waited for before it is called absent, so all at once."""
+    """Checks the answers without a router. The gateway first waits for one, so all requests are sent at once."""
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         client = AuthenticatedClient(locked, token="one", timeout=60)
         calls = [pool.submit(call, "models", 503, models.Problem, client=client)]

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Asks a service everything in exchanges.py, and keeps the bytes of its answers, or compares them with the kept ones.
+"""Sends a service every request of exchanges.py, and records its answers, or compares them with the recorded ones.
 
     corpus.py record FILE [--bin FOLDER]
     corpus.py replay FILE [--bin FOLDER]
 
-The programs are real, the workers are scripts (workers.py). What differs from run to run is replaced: times, made
-identifiers, epochs, counts of what is going on. `replay` prints each difference and ends with 1 if there is one.
+The router and the gateway are the real programs, the workers are scripts (workers.py). Whatever differs from run to run
+is replaced: times, generated identifiers, epochs, and counts of current events. `replay` prints each difference, and
+its exit status is 1 if there is one.
 """
 
 import argparse
@@ -43,7 +44,7 @@ ENSEMBLE = {
 PASSED_OVER = ("date", "content-length")
 
 WRITTEN = (("GET", "/"), ("GET", "/openapi.json"))
-"""What is text of the repository, and changes with it."""
+"""The exchanges whose answers are files of the repository, which change with it."""
 
 CHANGING = [
     (r'"(queue_ms|compute_ms|total_ms|retry_after_ms)":[0-9.]+', r'"\1":0'),
@@ -55,27 +56,27 @@ CHANGING = [
 
 
 def settled(answer: bytes, counting: bool) -> str:
-    """An answer without what differs from run to run; of one that counts what is going on, without all numbers."""
+    """Returns an answer without what differs from run to run. With `counting`, all numbers are replaced, too."""
     known = answer.decode("latin-1")
     for pattern, replacement in CHANGING:
         known = re.sub(pattern, replacement, known)
     if counting:
         known = re.sub(r"-?\b[0-9]+(\.[0-9]+)?(e-?[0-9]+)?\b", "0", known)
-        # Histograms and lists of statuses have as many entries as there was to count.
+        # The lengths of histograms and of lists of statuses depend on the number of events.
         known = re.sub(r"0(,0)+", "0,…", known)
         known = re.sub(r'("0":0)(,"0":0)+', r"\1,…", known)
     return known
 
 
 def metric_names(document: bytes) -> str:
-    """The comments of a document in Prometheus's text format, and each metric's name with those of its labels."""
+    """Returns the comments of a document in Prometheus's text format, and each metric's name with its labels' names."""
     lines = document.decode().splitlines()
     samples = {re.sub(r'="[^"]*"', "", line.rsplit(" ", 1)[0]) for line in lines if not line.startswith("#")}
     return "\n".join([*(line for line in lines if line.startswith("#")), *sorted(samples)])
 
 
 def told(message: bytes) -> str:
-    """A router's message to a worker in hexadecimal, without its epoch and the time that is left."""
+    """Returns a router's message to a worker in hexadecimal, without its epoch and the remaining time."""
     frames: list[bytearray] = []
     at = 0
     while at < len(message):
@@ -106,7 +107,7 @@ class Service(GatewayCluster):
         self._running = contextlib.ExitStack()
 
     def wait_until_ready(self) -> None:
-        """Starts the scripts first."""
+        """Starts the scripts before it waits."""
         self._running.enter_context(workers.Workers(self.scripts))
         super().wait_until_ready()
 
@@ -115,7 +116,7 @@ class Service(GatewayCluster):
         self._running.close()
 
     def ask_frames(self, frames: list[bytes]) -> list[bytes]:
-        """The frames of a reply, on a connection of its own."""
+        """Sends frames on a new connection and returns the frames of the reply."""
         with Client(self.endpoint) as client:
             client.socket.send_multipart(frames)
             if not client.socket.poll(PATIENCE * 1000):
@@ -124,7 +125,7 @@ class Service(GatewayCluster):
 
 
 def converse(binaries: Path) -> dict[str, list[str]]:
-    """All answers, by exchange."""
+    """Returns all answers, by the name of the exchange."""
     with tempfile.TemporaryDirectory() as name, Service(Path(name), binaries) as service:
         found: dict[str, list[str]] = {}
         for title, frames in exchanges.ZEROMQ.items():
@@ -135,7 +136,7 @@ def converse(binaries: Path) -> dict[str, list[str]]:
             asked = (method, path, {"Host": "bifrons.example", **given}, sent or None)
             status, fields, body = service.ask(*asked)
             end = time.monotonic() + PATIENCE
-            while method == "GET" and status == 202 and time.monotonic() < end:  # The job is being computed.
+            while method == "GET" and status == 202 and time.monotonic() < end:  # The job is still being computed.
                 status, fields, body = service.ask(*asked)
             kept = sorted(f"{name.lower()}: {value}" for name, value in fields if name.lower() not in PASSED_OVER)
             found[f"HTTP: {title}"] = [settled(part.encode(), False) for part in (str(status), *kept)]

@@ -1,4 +1,4 @@
-"""What is asked of a service, by name: messages of ZeroMQ clients, and HTTP requests."""
+"""The requests to a service, by name: messages of ZeroMQ clients, and HTTP requests."""
 
 import json
 
@@ -22,7 +22,7 @@ def verb(name: str, **fields: object) -> list[bytes]:
     return [b"", MAGIC, header(name, **fields)]
 
 
-# Fields of the header that are not as they must be.
+# Invalid values of the header's fields.
 WRONG: dict[str, list[object]] = {
     "id": ["", 7, None, "x" * 129],
     "budget_ms": [0, 600001, 1.5, "5"],

@@ -1,4 +1,4 @@
-"""The service answers as the corpus has it."""
+"""Tests that the service answers as the corpus records it."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Workers that answer by a script: a locator and the networks of an ensemble, as the worker protocol's bytes.
+"""Workers that answer according to a script: a locator and an ensemble's networks, in the worker protocol.
 
-What a picture or crop says decides the answer: a picture is text such as `faces 2` or `fail 415 image_unknown_format
-not an image`, and the first byte of a crop is what the locator wrote there.
+The content of an image or a crop decides the answer. An image is text such as `faces 2` or `fail 415
+image_unknown_format not an image`, and the first byte of a crop is the mark that the locator wrote there.
 """
 
 import struct
@@ -25,7 +25,7 @@ def text(value: str) -> bytes:
 
 
 def specification(margin: float = 1.5) -> bytes:
-    """Faces with a margin, in `SIDE` pixels, of the current preprocessing."""
+    """Returns the specification of face crops with a margin, of `SIDE` pixels, for the current preprocessing."""
     return struct.pack("<BdHHH", 1, margin, SIDE, SIDE, 3)
 
 
@@ -39,14 +39,14 @@ def hello(model: str, network: bool) -> bytes:
 
 @dataclass
 class Worker:
-    """One worker, its connection, and what the router told it."""
+    """One worker, its connection, and the messages that the router sent it."""
 
     model: str
     network: bool
     endpoint: str
     logit: float = 0.0
     told: list[bytes] = field(default_factory=list)
-    """Messages of the router but PONGs, each frame behind its length."""
+    """The router's messages, except PONGs. The length of each frame precedes it."""
     epoch: int = 0
     progress: int = 0
     ready: threading.Event = field(default_factory=threading.Event)
@@ -64,7 +64,7 @@ class Worker:
         if kind == FromRouter.PONG:
             return
         self.told.append(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
-        # A WELCOME's epoch, a task's job.
+        # This is the epoch in a WELCOME, and the job's number in a task.
         number = int.from_bytes(frames[0][2:10], "little")
         if kind == FromRouter.WELCOME:
             self.epoch = number
@@ -76,7 +76,7 @@ class Worker:
 
     def beat(self) -> None:
         if self.epoch:
-            self.progress += 1  # A worker that makes none counts as one that hangs.
+            self.progress += 1  # A worker that makes no progress counts as hung.
             self.socket.send(bytes([VERSION, FromWorker.PING]) + struct.pack("<QIQ", self.epoch, 0, self.progress))
 
     def _fail(self, job: int, words: list[str]) -> None:
@@ -89,7 +89,7 @@ class Worker:
         if words[0] == "fail":
             return self._fail(job, words[1].split(" ", 2))
         if words[0] != "faces":
-            return  # It takes its time; the job's budget ends it.
+            return  # The worker does not answer, so the job's budget ends.
         count, _, marks = words[1].partition(" ")
         faces, found = min(int(count), 16), int(count)
         boxes = [struct.pack("<iiii", 10 * number, 20, 30, 40 - number) for number in range(faces)]
@@ -108,7 +108,7 @@ class Worker:
         if self.model[0].upper().encode() in marks:
             return self._fail(job, ["503", "inference_failed", "the script says so"])
         if b"s" in marks:
-            return None  # It takes its time.
+            return None  # The worker does not answer, so the job's budget ends.
         answers = b"".join(
             struct.pack("<fBB", self.logit + (mark - ord("a")) / 4, 2, 1) + bytes([mark, 255 - mark]) for mark in marks
         )
@@ -117,7 +117,7 @@ class Worker:
 
 
 class Workers:
-    """The workers of one service, in a thread of their own."""
+    """The workers of one service, which run in one thread of their own."""
 
     def __init__(self, workers: list[Worker]) -> None:
         self._workers = workers
@@ -138,7 +138,7 @@ class Workers:
     def _run(self) -> None:
         context, poller = zmq.Context(), zmq.Poller()
         by_socket = {}
-        for worker in self._workers:  # One by one, because the router tells of them in the order in which they came.
+        for worker in self._workers:  # One by one, because the router lists them in the order of arrival.
             socket = worker.connect(context)
             by_socket[socket] = worker
             poller.register(socket, zmq.POLLIN)
