@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Checks the kinds in manifests of which Kubernetes itself has no schema, KEDA's and the Prometheus operator's.
+"""Checks resources for which Kubernetes itself has no schema: those of KEDA and of the Prometheus operator.
 
     kinds.py MANIFESTS...
 
-By models that are made of their definitions (CRDs). Strictly: unknown fields are errors. Ends with status 1 if there is
-a problem.
+It uses models generated from the resources' definitions (CRDs), and treats unknown fields as errors. The exit status is
+1 if there is a problem.
 """
 
 import sys
@@ -24,7 +24,7 @@ MODELS = {
 
 
 def unknown(given: Any, known: Any, path: str = "") -> Iterator[str]:
-    """The paths of what the model passed over."""
+    """Returns the paths of the fields that the model ignored."""
     if isinstance(given, dict) and isinstance(known, dict):
         for key, value in given.items():
             if key in known:

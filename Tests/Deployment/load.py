@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Keeps a router busy for some seconds and tells as JSON how it answered.
+"""Keeps a router busy for some seconds, and prints as JSON how it answered.
 
     load.py ENDPOINT KEYS IMAGE SECONDS IN_FLIGHT [--durable]
 
-A client as others would write it: pyzmq, a DEALER, the folder of keys with router.public and client.secret. With
---durable jobs are durable, with an idempotency key each, and one that has no answer after some seconds is sent again,
-as the router may have died. SIGTERM ends the seconds early. Ends with status 1 unless every job was answered, and each
-with 200.
+The client is written as a user would write it, with pyzmq, a DEALER, and a folder of keys with router.public and
+client.secret. With --durable, jobs are durable and have an idempotency key each; a job without an answer after some
+seconds is sent again, since the router may have died. SIGTERM ends the load early. The exit status is 1 unless every
+job was answered with 200.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from pathlib import Path
 from support.client import Client, Document, curve
 from support.load import percentile
 
-PATIENCE = 30  # seconds that an answer may take
-AGAIN = 5  # seconds after which a durable job is sent again
+PATIENCE = 30  # the time limit for an answer, in seconds
+AGAIN = 5  # the seconds after which a durable job is sent again
 
 
 def main() -> int:
@@ -32,13 +32,14 @@ def main() -> int:
     parser.add_argument("--durable", action="store_true")
     options = parser.parse_args()
     image = options.image.read_bytes()
-    # Or a router that died without a word is waited for as long as TCP would, and one that is gone is dialled so.
+    # Without these, TCP's long time limits would apply to a router that died silently, and to connecting to one that
+    # is gone.
     heartbeats = {"heartbeat_ivl": 1000, "heartbeat_timeout": 3000, "connect_timeout": 3000}
     client = Client(options.endpoint, **heartbeats, **curve(options.keys, "client"))
     statuses: collections.Counter[int] = collections.Counter()
     latencies: list[float] = []
     again = 0
-    # When each was sent for the first and for the last time.
+    # The times at which each job was first and last sent.
     pending: dict[str, list[float]] = {}
 
     def send(name: str) -> None:
@@ -69,10 +70,10 @@ def main() -> int:
             continue
         result = json.loads(reply[1])
         if options.durable and result["status"] == 503 and result["id"] in pending:
-            # The router is back before its workers are.
+            # The router is back before its workers, so the job is sent again soon.
             pending[result["id"]][1] = time.monotonic() - AGAIN + 0.5
             continue
-        # Who sent a job twice may get its result twice.
+        # A job that was sent twice may get two results.
         if result["id"] in pending:
             statuses[result["status"]] += 1
             latencies.append(1000 * (time.monotonic() - pending.pop(result["id"])[0]))

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Answers a cluster's questions for external metrics out of a Prometheus, as prometheus-adapter does.
+"""Serves a cluster's external metrics from a Prometheus, as prometheus-adapter does.
 
     external_metrics.py ADDRESS PORT CERTIFICATE KEY PROMETHEUS DOCUMENT
 
-The rule (externalRules) is the one that docs/deployment.md gives to its readers, DOCUMENT, read from there. It stands
-in for the adapter, which is not in Debian: of the external.metrics.k8s.io API it has the discovery and the values.
+It reads the rule (externalRules) from DOCUMENT, docs/deployment.md, where users find it. It replaces the adapter, which
+Debian does not have, and implements the discovery and the values of the external.metrics.k8s.io API.
 """
 
 import json
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
             }
             self.answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": GROUP, "resources": [resource]})
         elif re.fullmatch(f"/apis/{GROUP}/namespaces/[^/]+/{name}", url.path):
-            # "model=resnet,…"; Prometheus wants the values in quotes.
+            # The selector is "model=resnet,…", but Prometheus needs quotes around the values.
             selector = urllib.parse.parse_qs(url.query).get("labelSelector", [""])[0]
             labels = dict(pair.split("=") for pair in selector.split(",") if pair)
             matchers = ",".join(f'{label}="{value}"' for label, value in labels.items())

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs the production overlay of Kubernetes for real, on the two nodes that `cluster` makes of this machine.
 
-Three routers, workers that autoscalers add by the depth of the queues as Prometheus tells it, a gateway. Under load all
-workers, gateways and routers are replaced, workers are scaled to zero and back, and a node is cut off. Every job must
-be answered with 200. Needs root, a Docker engine, the images of scripts/deploy-test-images, and debian:bookworm-slim.
-Takes what is left away when it ends.
+There are three routers, a gateway, and workers that autoscalers add according to the depths of the queues in
+Prometheus. Under load, all workers, gateways and routers are replaced, workers are scaled to zero and back, and a node
+is cut off. Every job must be answered with 200. Needs root, a Docker engine, the images of scripts/deploy-test-images,
+and debian:bookworm-slim. It removes everything at its end.
 """
 
 import argparse
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 VERSION = "deploy-test"
 CONTROL = "10.88.1.1"
 PROMETHEUS_PORT, METRICS_PORT = 9090, 8443
-# The same kinds, as clusters of before 1.21 and 1.23 have them.
+# The API versions of the same kinds in clusters older than 1.21 and 1.23.
 OLDER = {"policy/v1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2beta2"}
 MODELS = ("resnet", "inception", "locator")
 BEGINNING = time.monotonic()
@@ -46,7 +46,7 @@ def step(what: str) -> None:
 
 
 def wait_until(what: str, seconds: float, is_so: Callable[[], object]) -> None:
-    """Tells how long it took."""
+    """Waits until `is_so` returns something true, and prints how long that took."""
     begin = time.monotonic()
     wait_for(is_so, what, seconds, pause=0.3)
     print(f"{what}: after {time.monotonic() - begin:.0f} s", flush=True)
@@ -63,7 +63,7 @@ class Cluster:
         subprocess.run(self.command(verb, *arguments), check=True)
 
     def kubectl(self, *arguments: str, content: str | None = None, namespace: str = "bifrons") -> str:
-        # What is of another version than this kubectl knows the server checks alone.
+        # This kubectl does not know newer versions, so only the server validates.
         if arguments[0] == "apply":
             arguments = (*arguments, "--validate=false", "--filename=-")
         return subprocess.run(
@@ -79,7 +79,7 @@ class Cluster:
         return document
 
     def start(self, *words: object, **options: Any) -> subprocess.Popen[Any]:
-        """A process beside the control plane."""
+        """Starts a process next to the control plane."""
         return subprocess.Popen(self.command("run", *words), **options)
 
 
@@ -90,7 +90,7 @@ class Test:
         self.token = secrets.token_hex(32)
         self.beside = contextlib.ExitStack()
 
-    # What is asked
+    # Queries
 
     def ready(self, kind: str, name: str) -> int:
         return int(self.cluster.get(kind, name)["status"].get("readyReplicas", 0))
@@ -113,7 +113,7 @@ class Test:
 
     @contextlib.contextmanager
     def load(self, address: str, *options: str, in_flight: int = 32) -> Iterator[None]:
-        """Jobs by pyzmq while the body runs, and until each has its answer, which must be 200."""
+        """Sends jobs with pyzmq while the body runs, and waits for their answers, which must all be 200."""
         process = self.cluster.start(
             ROOT / ".venv-test/bin/python",
             ROOT / "Tests/Deployment/load.py",
@@ -138,8 +138,8 @@ class Test:
 
     @contextlib.contextmanager
     def requests(self, address: str) -> Iterator[None]:
-        """Requests by HTTP, one after the other and each on a connection of its own, while the body runs."""
-        # A signal waits for the request in hand.
+        """Sends HTTP requests while the body runs, one after the other, each on a new connection."""
+        # The script finishes the current request before it handles the signal.
         script = """trap 'end=1' TERM
             until [[ -n ${end:-} ]]; do
                 curl --silent --output /dev/null --write-out '%{http_code}\\n' --max-time 30 \\
@@ -158,10 +158,10 @@ class Test:
         if not got or set(got) != {"200"}:
             raise Failure(f"not every request was answered with 200: {sorted(set(got))}")
 
-    # What is done
+    # Actions
 
     def make_secrets(self) -> None:
-        """As docs/deployment.md says it."""
+        """Makes the secrets according to docs/deployment.md."""
         keys = self.folder / "keys"
         subprocess.run(
             [
@@ -188,7 +188,7 @@ class Test:
         self.cluster.kubectl("create", "secret", "generic", "gateway-tokens", f"--from-file={self.folder / 'tokens'}")
 
     def make_journals(self) -> None:
-        """A disk for each router: two on node a, one on node b."""
+        """Makes a volume for each router: two on node a, one on node b."""
         for number, node in enumerate("aab"):
             path = f"/var/lib/journal-{number}"
             self.cluster.do("on", node, "mkdir", "--parents", path)
@@ -212,7 +212,7 @@ class Test:
             )
 
     def manifests(self) -> str:
-        """The overlay as it is, or, for a cluster that is older than it, with older names of the same kinds."""
+        """Returns the overlay, with the older API versions of its kinds if the cluster does not know the newer ones."""
         text = subprocess.run(
             self.cluster.command("run", "kubectl", "kustomize", HERE), check=True, text=True, stdout=subprocess.PIPE
         ).stdout
@@ -223,7 +223,7 @@ class Test:
         return text
 
     def measure_queues(self) -> None:
-        """Prometheus, which scrapes each router, and what makes a metric of it."""
+        """Starts Prometheus, which scrapes each router, and the server of the metrics made from it."""
         (self.folder / "prometheus.yml").write_text(
             yaml.safe_dump(
                 {
@@ -231,7 +231,7 @@ class Test:
                         {
                             "job_name": "routers",
                             "scrape_interval": "5s",
-                            # Debian's Prometheus does not ask Kubernetes.
+                            # Debian's Prometheus is built without Kubernetes service discovery.
                             "dns_sd_configs": [
                                 {
                                     "names": ["routers.bifrons.svc.cluster.local"],
@@ -266,7 +266,7 @@ class Test:
             check=True,
             stderr=subprocess.DEVNULL,
         )
-        # Fetches the program, for which there is no way from inside.
+        # The namespace has no network access, so the program is fetched beforehand.
         subprocess.run([ROOT / "scripts/prometheus", "--version"], check=True, stdout=subprocess.DEVNULL)
         log = self.beside.enter_context((self.folder / "metrics.log").open("w"))
         for words in (
@@ -371,7 +371,7 @@ class Test:
 
         step("queues grow, and workers with them")
         with self.load(service, in_flight=64):
-            # The other model has no queue, perhaps, as long as this one has.
+            # The other model may have no queue as long as this one has one.
             wait_until("four workers of a model", 120, lambda: max(self.workers()) == 4)
             self.cluster.do("run", "kubectl", "--namespace=bifrons", "get", "hpa")
         wait_until("two of each again", 180, lambda: self.workers() == [2, 2, 2])
@@ -419,7 +419,7 @@ class Test:
             )
 
     def look(self) -> None:
-        """What there is, for who must find out why it failed."""
+        """Prints the cluster's state, to help find the reason of a failure."""
         for what in (["nodes,pods,hpa", "--output=wide"], ["events", "--sort-by=.lastTimestamp"]):
             subprocess.run(
                 self.cluster.command("run", "kubectl", "--namespace=bifrons", "get", *what), stdout=sys.stderr
