@@ -1,9 +1,10 @@
-"""Runs the commands that the documentation prints, as they are printed, in a fresh clone with the built programs.
+"""Runs the commands in the documentation, as they are printed, in a fresh clone with the built programs.
 
     make test-docs
 
-Endpoints are the printed ones: everything but what fetches packages runs in a network namespace of its own. What is not
-run is listed with the reason. PROGRAMS names another folder of programs, IMAGE another image than Debian's portrait.
+The endpoints are the printed ones, because everything that fetches no packages runs in a network namespace of its own.
+Commands that are not run are listed with the reason. PROGRAMS names another folder of programs, and IMAGE another image
+than Debian's portrait.
 """
 
 import os
@@ -21,7 +22,7 @@ from support.processes import Process
 from support.programs import ROOT, built
 from support.waiting import wait_for
 
-# Seconds: for a command, for a program to be ready (the first start compiles models), for its end.
+# Time limits in seconds: for a command, for a program's start (the first one compiles models), and for its end.
 PATIENCE, START, END = 60, 90, 30
 IMAGES = (
     "grace_hopper.jpg",
@@ -38,7 +39,7 @@ class Failure(Exception):
 
 
 def clone(folder: Path) -> None:
-    """What a clone has, the built programs where the build puts them, and the images that are the reader's own."""
+    """Makes a clone, with the built programs in their usual place, and with the images that the reader provides."""
     for name in pages.files():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
@@ -47,25 +48,25 @@ def clone(folder: Path) -> None:
     image = Path(os.environ.get("IMAGE") or portrait())
     for name in IMAGES:
         (folder / name).parent.mkdir(exist_ok=True)
-        # What a file is called does not matter to the service.
+        # The service does not care about a file's extension.
         shutil.copy2(image, folder / name)
 
 
 class Scene:
-    """Commands one after the other, with what they have assigned, and programs in the background."""
+    """Commands in their order, with the variables that they have assigned, and programs in the background."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.assignments: list[str] = []
         self.found: dict[str, str] = {}
         self.programs: list[tuple[str, Process]] = []
-        # Debian's own Python, and nothing of whoever runs this but the way to the packages.
+        # Commands use Debian's own Python, and only the settings for package downloads of the caller's environment.
         way = re.compile(r"PIP_.*|SSL_CERT_.*|.*_proxy", re.IGNORECASE)
         self.environment = {name: value for name, value in os.environ.items() if way.fullmatch(name)} | {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": os.environ.get("HOME", "/"),
             "LANG": "C.UTF-8",
-            # Documented, and needed for the durable jobs of docs/http.md.
+            # The documentation mentions this setting, and the durable jobs in docs/http.md need it.
             "BIFRONS_JOURNAL": str(folder / "journal.sqlite"),
         }
 
@@ -85,7 +86,7 @@ class Scene:
         text = self.command(step)
         print(f"  {step.page}: {text}", flush=True)
         if re.match(r"export |[a-z]+=", text):
-            # The clone's folder, from wherever later commands run.
+            # `$PWD` means the clone's folder, but later commands may run elsewhere.
             self.assignments.append(text.replace("$PWD", str(self.folder)))
         script = "\n".join(["set -e", *self.assignments, ("exec " if step.ready else "") + text])
         if step.ready:
@@ -105,7 +106,7 @@ class Scene:
         if result.returncode != step.status or not match:
             raise Failure(f"'{text}' of {step.page} ended with {result.returncode} and said:\n{output}")
         self.found |= match.groupdict()
-        # Random once, and the same from then on.
+        # A random value must stay the same for later commands.
         if re.match(r"[a-z]+=\$\(", text):
             name = text.partition("=")[0]
             shown = ["/bin/bash", "-c", f'{text}; printf %s "${name}"']
@@ -130,7 +131,7 @@ class Scene:
             raise Failure(f"'{step.what}' of {step.page} was not ready and said:\n{process.said()}") from late
 
     def close(self) -> None:
-        """Ends the programs as ctrl-C and service managers do, the last one first."""
+        """Ends the programs, the last one first, with the signals of ctrl-C and of service managers."""
         late = []
         for what, process in reversed(self.programs):
             status = process.end(END)
@@ -152,7 +153,7 @@ def play(folder: Path, steps: list[Step]) -> None:
 
 
 def synopses(folder: Path) -> None:
-    """Asks each command of the README's synopsis for its help."""
+    """Asks each command in the README's synopsis for its help."""
     for command in pages.commands(pages.README):
         why = pages.reason(command)
         if why and "synopsis" in why:
@@ -161,7 +162,7 @@ def synopses(folder: Path) -> None:
 
 
 def inside(folder: Path) -> None:
-    """The part that runs in the network namespace."""
+    """Runs everything that belongs in the network namespace."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for number, scene in enumerate(pages.SCENES, 1):
         print(f"scene {number}", flush=True)

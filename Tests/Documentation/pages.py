@@ -1,4 +1,4 @@
-"""What the documentation prints for a shell or for Python, and how each of it is run or why it is not."""
+"""The shell commands and Python blocks in the documentation, with how each is run or the reason why it is not."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from support.programs import ROOT
 
-# Words that begin a command. A block in sh or bash is all commands.
+# The first words of commands. In a block of sh or bash, every line is a command.
 PROGRAMS = re.compile(
     r"(\$ )?([A-Z_]+=\S+ )?(make|bifrons[a-z-]*|curl|python3?|pip3?|\.venv\S*|docker|kubectl|systemctl|echo|"
     r"[a-z]+=\$.*|swift|git|helm|export|source|scripts/\S+|for|install|cp|openssl|cd|mkdir|sudo|apt\S*|chmod|pkill|"
@@ -24,7 +24,7 @@ class Command:
 
 
 def files(*patterns: str) -> list[str]:
-    """What is in the repository, or would be with the next commit."""
+    """Returns the files that are in the repository, or would be with the next commit."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return sorted(name for name in set(listed.split("\0")) if (ROOT / name).is_file())
@@ -35,7 +35,7 @@ def pages() -> list[str]:
 
 
 def blocks(text: str) -> Iterator[tuple[int, str, str]]:
-    """Each line of code: its number, the language of its block, the line."""
+    """Returns each line of code, as its line number, its block's language, and its text."""
     language = None
     for number, line in enumerate(text.split("\n"), 1):
         fence = re.match(r"```(\w*)", line)
@@ -48,7 +48,7 @@ def blocks(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands(page: str) -> list[Command]:
-    """The commands of a page, without prompts and comments, continued lines as one."""
+    """Returns the commands of a page, without prompts and comments, and with continued lines joined."""
     found = []
     begun = None
     for number, language, line in blocks((ROOT / page).read_text()):
@@ -74,21 +74,21 @@ def python_blocks(page: str) -> list[str]:
 
 @dataclass
 class Step:
-    """Something that is run as it is printed."""
+    """One command or block that is run as printed."""
 
     page: str
-    # The command; for a block of Python its number on the page.
+    # The command, or the number of a block of Python on its page.
     what: str | int
-    # In the clone of the repository.
+    # The working folder, relative to the clone.
     folder: str = "."
-    # What the output must match.
+    # A pattern that the output must match.
     expect: str = ""
     status: int = 0
-    # In the background: what it says when it is ready. It is ended with its scene.
+    # For a program in the background, a pattern of its output that shows that it is ready. It ends with its scene.
     ready: str = ""
-    # The words behind a block of Python.
+    # The arguments of a block of Python.
     arguments: tuple[str, ...] = ()
-    # What is printed for what only a user knows, and what stands for it here.
+    # Replacements of printed placeholders by the values that apply here.
     replace: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,7 +97,7 @@ PATH = Step(README, 'export PATH="$PWD/.build/release:$PATH"')
 READY = r"submit to tcp://127\.0\.0\.1:5555"
 VERDICT = r'"verdict":\{"label":"'
 
-# These fetch something, so they run before the rest, which has a network of its own.
+# These fetch packages, so they run before the rest, which has no access to the network.
 WITH_NETWORK = [
     Step(README, "python3 -m venv .venv"),
     Step(README, ".venv/bin/pip install pyzmq"),
@@ -105,7 +105,7 @@ WITH_NETWORK = [
     Step(EXAMPLES, ".venv-examples/bin/pip install pyzmq", folder="Examples/python"),
 ]
 
-# Each scene begins with nothing running, and its assignments hold until its end.
+# No program runs when a scene begins. Assigned variables last until the end of their scene.
 SCENES = [
     [
         PATH,
@@ -114,7 +114,7 @@ SCENES = [
             README, ".venv/bin/python Examples/python/submit.py tcp://127.0.0.1:5555 grace_hopper.jpg", expect=VERDICT
         ),
         Step(PROTOCOL, 0, arguments=("tcp://127.0.0.1:5555", "face.jpg"), expect=VERDICT),
-        # The same when nobody answers: it ends, and is not stuck behind its first try.
+        # The same block without a router must end instead of hanging at its first attempt.
         Step(
             PROTOCOL,
             0,
@@ -200,7 +200,7 @@ SCENES = [
     ],
 ]
 
-# What is printed and not run here, and why: pages, commands, the reason.
+# Commands that are not run here, as patterns of pages and commands, with the reason.
 NOT_RUN = [
     (r".*", r"make ", "a build, a test or a measurement of its own; .ci/run runs most of them"),
     (
@@ -229,7 +229,7 @@ NOT_RUN = [
 
 
 def reason(command: Command) -> str | None:
-    """Why a command is not run; None if it should be."""
+    """Returns the reason why a command is not run; None if it should be."""
     for page, text, why in NOT_RUN:
         if re.fullmatch(page, command.page) and re.match(text, command.text):
             return why
@@ -241,7 +241,7 @@ def steps() -> list[Step]:
 
 
 def problems() -> list[str]:
-    """What is printed and neither run nor excused, and what would be run and is printed no more."""
+    """Returns printed commands that are neither run nor excused, and steps that are no longer printed."""
     printed = [command for page in pages() for command in commands(page)]
     run = {(step.page, step.what) for step in steps()}
     found = [

@@ -1,4 +1,4 @@
-"""What scripts/check says of the table from behaviour to file, and of releases."""
+"""Tests how scripts/check checks the table from behaviours to files, and the places that name the release."""
 
 import shutil
 from importlib.machinery import SourceFileLoader

@@ -1,4 +1,4 @@
-"""Every command of the documentation is run by `make test-docs`, or it is said why not."""
+"""Tests that `make test-docs` runs every command in the documentation, or has a reason not to."""
 
 import pages
 

@@ -1,4 +1,4 @@
-"""Makes the files of this folder: tiny networks, a canary image and Pillow's own answers.
+"""Makes the files of this folder: tiny networks, a canary image, and resized images' digests from Pillow.
 
     python3 -m pip install onnx numpy pillow
     python3 make_fixtures.py [NUMBER_OF_RESIZES]
@@ -28,8 +28,9 @@ def constant(name, value):
 
 def network(name, *, batch="n", channels=3, layout="NCHW", kind="logit", type=TensorProto.FLOAT, extra_input=False,
             extra_output=False, external=False, map_axes=None):
-    """Saves `name`.onnx. `kind`: how `score` becomes the output. `map_axes`: the shape of a second output `map`, the score
-    of every pixel."""
+    """Saves `name`.onnx. `kind` is how `score` becomes the output. `map_axes` is the shape of a second output, `map`,
+    with the score of every pixel.
+    """
     shape = [batch, channels, 8, 8] if layout == "NCHW" else [batch, 8, 8, channels]
     inputs = [helper.make_tensor_value_info("image", type, shape)]
     nodes, pixels = [], "image"
@@ -43,7 +44,8 @@ def network(name, *, batch="n", channels=3, layout="NCHW", kind="logit", type=Te
         inputs.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
         nodes.append(helper.make_node("Add", [pixels, "more"], ["sum"]))
         pixels = "sum"
-    # The second class gets minus the score: that the difference is twice the score tells the kinds apart.
+    # The second class gets the negative score. Then the difference of the two is twice the score, which tells the kinds
+    # apart.
     columns = [WEIGHTS, -WEIGHTS] if kind in ("two_class", "two_class_probability") else [WEIGHTS]
     weights = constant("weights", np.stack(columns, 1)[:channels])
     bias = constant("bias", [BIAS, -BIAS][: len(columns)])
@@ -79,7 +81,7 @@ def network(name, *, batch="n", channels=3, layout="NCHW", kind="logit", type=Te
 
 
 def random_image(width, height, seed):
-    """Noise that the tests make too; with an odd seed only black and white."""
+    """Returns noise that the tests generate, too; with an odd seed, it has only the values 0 and 255."""
     index = np.arange(width * height * 3, dtype=np.uint32)
     noise = ((index * np.uint32(2654435761) + np.uint32(seed * 40503)) ^ (index >> 7)) * np.uint32(2246822519)
     noise = (noise >> 24).astype(np.uint8)
@@ -89,14 +91,14 @@ def random_image(width, height, seed):
 
 
 def resize(image, size, box):
-    """Across, then down: in one call Pillow 13 goes down first when an image is tall, and rounds otherwise."""
+    """Resizes across, then down. In one call, Pillow 13 would begin with tall images downwards, and round differently."""
     (width, height), (x0, y0, x1, y1) = size, box
     across = image.resize((width, image.height), Image.Resampling.BILINEAR, box=(x0, 0, x1, image.height))
     return across.resize((width, height), Image.Resampling.BILINEAR, box=(0, y0, width, y1))
 
 
 def resizes(count):
-    """resizes.txt: source width and height, seed, box, output width and height, SHA-256 of Pillow's bytes."""
+    """Writes resizes.txt: source width and height, seed, box, output width and height, SHA-256 of Pillow's bytes."""
     rng = random.Random(1)
     cases = [(128, 128, 0, 0, 0, 128, 128, 128, 128), (1, 1, 1, 0, 0, 1, 1, 128, 128), (2, 3, 2, 0, 0.5, 2, 2.5, 128, 128),
              (512, 512, 3, 0, 0, 512, 512, 128, 128), (257, 128, 4, 64.5, 0, 192.5, 128, 128, 128),
@@ -110,7 +112,7 @@ def resizes(count):
         else:
             x0, x1 = sorted(rng.uniform(0, width) for _ in range(2))
             y0, y1 = sorted(rng.uniform(0, height) for _ in range(2))
-            # Multiples of 1/8 survive their way through decimal text and 32-bit floats.
+            # Multiples of 1/8 are exact in decimal text and in 32-bit floats.
             box = tuple(round(value * 8) / 8 for value in (x0, y0, x1, y1))
             if box[2] - box[0] < 0.5 or box[3] - box[1] < 0.5:
                 continue
