@@ -10,7 +10,7 @@ release := swift build -c release --static-swift-stdlib $(layering)
 training := PYTHONPATH=Models/training .venv-training/bin/python
 benchmarks := BIFRONS_BENCHMARKS=1 $(release) --product bifrons-benchmarks
 swift_files := Sources Tests Benchmarks/bifrons-benchmarks Fuzzing Package.swift
-# Each is checked by the nearest pyproject.toml.
+# The nearest pyproject.toml has the settings for checking each.
 python_files := Tests Benchmarks Models/training
 
 # The demo's image; default: a portrait from a Debian package

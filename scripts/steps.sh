@@ -1,33 +1,33 @@
-# Sourced by scripts that do one step after the other, mostly with a service that they bring up: headings, bounded waiting, an
-# end whatever happens, work beside other work, an image, keys, and load for the router.
+# Functions for scripts that run in steps, mostly with a service that they start: headings, waiting with a time limit,
+# cleaning up, work in the background, an image, keys, and load for the router.
 
-# Where logs are, for whoever reads that something was not seen.
+# The folder of logs, which complaints mention.
 logs=
 
-# step WHAT: the heading of what comes next.
+# step WHAT: prints the heading of the next step.
 step() {
     printf '\n== %s (%d s)\n' "$1" "$SECONDS"
 }
 
-# complain WHAT: says what is wrong, and in which script.
+# complain WHAT: prints what is wrong, with the name of the script.
 complain() {
     echo "$(basename "$0"): $1${logs:+; see the logs in $logs}" >&2
 }
 
-# fail WHAT: complains, and ends the script.
+# fail WHAT: complains and ends the script.
 fail() {
     complain "$1"
     exit 1
 }
 
-# at_end COMMAND: has it called with the exit status when the script ends, also by ctrl-C.
+# at_end COMMAND: calls it with the exit status when the script ends, even by ctrl-C.
 at_end() {
-    # shellcheck disable=SC2064 # The command is known now, the status is not.
+    # shellcheck disable=SC2064 # The command must be expanded now, the status later.
     trap "$1 \$?" EXIT
     trap 'exit 130' INT TERM
 }
 
-# await SECONDS WHAT COMMAND...: until it succeeds; complains of WHAT after so many seconds, and returns 1.
+# await SECONDS WHAT COMMAND...: repeats the command until it succeeds. After SECONDS, complains of WHAT and returns 1.
 await() {
     local end=$((SECONDS + $1))
     until "${@:3}" > /dev/null 2>&1; do
@@ -36,14 +36,15 @@ await() {
     done
 }
 
-# seen SECONDS WHAT COMMAND...: awaits it and tells how long that took.
+# seen SECONDS WHAT COMMAND...: does the same, and prints how long it took.
 seen() {
     local begin=$SECONDS
     await "$@"
     echo "$2: after $((SECONDS - begin)) s"
 }
 
-# end_process PID SECONDS: asks a child to end and kills it if it has not by then. Returns its status.
+# end_process PID SECONDS: asks a child process to end, kills it if it has not ended after SECONDS, and returns its
+# status.
 end_process() {
     local end=$((SECONDS + $2))
     kill -TERM "$1"
@@ -58,21 +59,22 @@ end_process() {
     wait "$1"
 }
 
-# What runs beside, and where it prints to.
+# The process ids of background commands by name, and the folder of their output.
 declare -A beside_pids=()
 beside_folder=
 
-# beside NAME COMMAND...: runs it while the script goes on; `result NAME` shows what it printed.
+# beside NAME COMMAND...: runs a command in the background; `result NAME` shows its output.
 beside() {
     [[ -n $beside_folder ]] || beside_folder=$(mktemp -d)
-    # A process group of its own, in the same session: of another one the kernel may not compare priorities.
+    # It gets a process group of its own, so that it can be ended, but stays in this session: between sessions, the
+    # kernel may not compare priorities.
     set -m
     "${@:2}" > "$beside_folder/$1" 2>&1 < /dev/null &
     set +m
     beside_pids[$1]=$!
 }
 
-# result NAME...: waits for what runs beside and shows what it printed; fails if any of it failed.
+# result NAME...: waits for background commands and shows their output; fails if any of them failed.
 result() {
     local name status failed=0
     for name in "$@"; do
@@ -86,7 +88,7 @@ result() {
     return "$failed"
 }
 
-# end_beside: shows the results that nobody asked for, and ends whatever still runs beside. For at_end.
+# end_beside: shows the remaining results, and ends the background commands that still run. It is meant for at_end.
 end_beside() {
     local name
     for name in "${!beside_pids[@]}"; do
@@ -100,25 +102,25 @@ end_beside() {
     [[ -z $beside_folder ]] || rm -rf "$beside_folder"
 }
 
-# portrait: the file of Commander Grace Hopper, US Navy, 1984, which is in the public domain.
+# portrait: prints the path of a portrait of Commander Grace Hopper, US Navy, 1984, which is in the public domain.
 portrait() {
     dpkg -L python-matplotlib-data 2> /dev/null | grep '/grace_hopper\.jpg$'
 }
 
-# make_keys DOCKER: key pairs in $folder/keys, and the same in $folder/client for who submits jobs.
+# make_keys DOCKER: makes key pairs in $folder/keys, and copies them to $folder/client for the test's client.
 make_keys() {
     "$1" run --rm --user 0:0 --volume "$folder:/folder" "bifrons-cli:$BIFRONS_VERSION" keygen /folder/keys
     cp -r "$folder/keys" "$folder/client"
 }
 
-# load RUNNER ADDRESS SECONDS [--durable]: 32 jobs in flight, of which each must be answered with 200. RUNNER runs the
-# client where the address is known, and does not return.
+# load RUNNER ADDRESS SECONDS [--durable]: keeps 32 jobs in flight, and fails unless each is answered with 200. RUNNER
+# runs the client where the address can be reached, and does not return.
 load() {
     "$1" .venv-test/bin/python Tests/Deployment/load.py "tcp://$2" "$folder/client" "$image" "$3" 32 "${@:4}"
 }
 
-# load_while RUNNER ADDRESS SECONDS [--durable] COMMAND...: what is done to the service while it is under load, for at least
-# so many seconds.
+# load_while RUNNER ADDRESS SECONDS [--durable] COMMAND...: runs the command while the service is under load, which
+# lasts for at least SECONDS.
 load_while() {
     local end=$((SECONDS + $3)) runner=$1 address=$2 options=() client
     shift 3

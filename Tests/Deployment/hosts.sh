@@ -1,38 +1,39 @@
-# Sourced by what needs several hosts: a and b, which are namespaces of this machine. Each has a network, mounts and
-# processes of its own and a Docker engine; nothing is left of it when it ends but a folder. Between them is a desk, through
-# which their packages go, and from where they are reached. Needs root.
+# Functions for scripts that need two hosts, a and b, which are namespaces of this machine. Each has its own network,
+# mounts, processes and Docker engine; when it ends, only a folder is left. Between them is a third namespace, the desk,
+# which routes their packets and from which they can be reached. Needs root.
 #
-# Who sources it has `folder`, where all of it is kept, and `self`, itself: called with `part FOLDER desk|a|b` it is the first
-# process of that one's namespaces, for which it calls `begin_desk` or `begin_host`. It has sourced scripts/steps.sh before.
+# The script must have sourced scripts/steps.sh, and must set `folder`, which holds everything, and `self`, its own
+# path. When called with `part FOLDER desk|a|b`, the script is the first process in the namespaces of that part, and
+# must call `begin_desk` or `begin_host`.
 
-# Hosts have engines of their own.
+# The hosts have their own Docker engines.
 readonly machine_engine=${DOCKER_HOST:-}
 unset DOCKER_HOST
 PATH=$PATH:/usr/sbin
 
-# shellcheck disable=SC2034 # Of scripts/steps.sh.
+# shellcheck disable=SC2034 # scripts/steps.sh uses it.
 logs=$folder
 
 declare -A number=([a]=1 [b]=2)
 cgroups=bifrons-$(stat --format %i "$folder")
 
-# ours COMMAND...: the Docker engine of this machine.
+# ours COMMAND...: runs docker with the engine of this machine.
 ours() {
     DOCKER_HOST=$machine_engine docker "$@"
 }
 
-# on a|b COMMAND...: runs it on that host.
+# on a|b COMMAND...: runs a command on that host.
 on() {
     nsenter --target "$(cat "$folder/$1/pid")" --net --mount --uts --pid "${@:2}"
 }
 
-# at_desk COMMAND...: runs it where hosts can be reached. Does not return.
+# at_desk COMMAND...: runs a command at the desk. Does not return.
 at_desk() {
     exec nsenter --target "$(cat "$folder/desk/pid")" --net \
         unshare --mount bash -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$folder/desk/resolv.conf" "$@"
 }
 
-# images IMAGE...: hands images of this machine's engine to both hosts.
+# images IMAGE...: copies images from this machine's engine to both hosts.
 images() {
     local host
     ours save "$@" > "$folder/images.tar"
@@ -43,7 +44,8 @@ images() {
     rm "$folder/images.tar"
 }
 
-# link --append|--delete a|b: what drops all that comes from and goes to a host. A link that is down would be noticed.
+# link --append|--delete a|b: adds or removes rules that drop all packets from and to a host. Taking the link down
+# instead would notify the host.
 link() {
     (at_desk iptables --table raw "$1" PREROUTING --in-interface "host-$2" --jump DROP)
     (at_desk iptables --table mangle "$1" POSTROUTING --out-interface "host-$2" --jump DROP)
@@ -72,16 +74,16 @@ end_hosts() {
     for part in a b desk; do
         kill -KILL "$(cat "$folder/$part/parent")" 2> /dev/null || true
     done
-    # The first process of a namespace is the last to go, and its mounts with it.
+    # The first process of a namespace ends last, and then its mounts are gone.
     for part in a b desk; do
         await 30 "the end of $part" bash -c "! kill -0 $(cat "$folder/$part/pid")"
     done
-    # Of killed containers they are left.
+    # Killed containers leave their control groups behind.
     find /sys/fs/cgroup -depth -type d -path "*/$cgroups*" -exec rmdir {} \;
     rm -rf "$folder"
 }
 
-# start NAME COMMAND...: runs it beside the first process of this part, until that ends.
+# start NAME COMMAND...: runs a command in the background, until the first process of this part ends.
 start() {
     "${@:2}" > "$folder/$part/$1.log" 2>&1 &
 }
@@ -100,7 +102,7 @@ begin_desk() {
 
 begin_host() {
     hostname "host-$part"
-    # The programs find what is theirs at the usual places.
+    # The programs find their files in the usual places.
     mkdir -p "$folder/$part/lib"
     mount --bind "$folder/$part/lib" /var/lib
     mount -t tmpfs none /run
@@ -111,7 +113,7 @@ begin_host() {
     ip link set eth0 up
     ip route add default via "10.88.${number[$part]}.1"
 
-    # A machine may forbid a score below 0, which kubelet wants for what must not be killed first.
+    # kubelet asks for OOM scores below 0 for processes that must not be killed first, which a machine may forbid.
     cat > "$folder/$part/runc" << 'EOF'
 #!/bin/bash
 arguments=("$@")
