@@ -1,14 +1,14 @@
 internal import BifronsWire
 internal import HeapModule
 
-/// When refused clients may come again.
+/// Decides when refused clients may come again.
 ///
 /// Each refused job gets the next place in its client's line, and all lines together advance at the workers' pace (a
 /// virtual scheduling algorithm, ITU-T I.371 annex A). So clients come back one by one instead of all at once, and a
 /// client that floods the router delays only its own jobs. A client that sends the same job again when its turn has
 /// come finds room, because part of the queue is closed to jobs that never waited.
 struct Admission {
-    /// A refused job, as it is recognised when it comes again.
+    /// Identifies a refused job when its client sends it again.
     struct Caller: Hashable {
         let client: Principal.Identity
         let id: String
@@ -56,7 +56,7 @@ struct Admission {
         let longest = now + .milliseconds(Self.milliseconds.upperBound)
         let turn = min(end + interval, longest)
         lineEnds[client] = turn
-        // Beyond the longest line, every job is told the end of the line, and no place is kept for it.
+        // Beyond the longest line, every job gets the turn at its end, and no place is kept for it.
         if let caller, turn < longest, turns.count < Self.maxPlaces {
             places[caller] = turn
             turns.insert(Place(turn: turn, caller: caller))

@@ -3,8 +3,8 @@ internal import Glibc
 
 /// The pace at which one pool's workers complete their backlog.
 ///
-/// It is measured only during a backlog (`Roster.Load.isBacklogged`), so that it shows how fast the workers can be and
-/// not how much is asked of them. It is kept per worker, so that it changes at once with their number.
+/// It is measured only during a backlog (`Roster.Load.isBacklogged`), so that it shows the workers' speed and not the
+/// demand. It is stored per worker, so that a change of their number takes effect at once.
 struct DrainRate {
     /// The time constant of the exponential decay, in seconds.
     private static let memory = 5.0
@@ -14,7 +14,7 @@ struct DrainRate {
     /// The decayed number of answers. It decays like `workerSeconds`, so their quotient does not.
     private var answers = 0.0
     private var workerSeconds = 0.0
-    /// Since when there has been a backlog whose time is not yet in `workerSeconds`; nil without a backlog.
+    /// The start of the backlog time that is not yet in `workerSeconds`; nil without a backlog.
     private var since: Instant?
     /// The mean seconds that a batch takes, over the last few scores.
     private var computing = 0.0
@@ -54,13 +54,13 @@ struct DrainRate {
         self.since = now
     }
 
-    /// Returns the jobs per second of so many workers, or nil if not measured yet.
+    /// Returns the jobs per second of this number of workers; nil if not measured yet.
     func perSecond(workers: Int) -> Double? {
         guard answers >= Self.evidence, workerSeconds > 0, workers > 0 else { return nil }
         return answers / workerSeconds * Double(workers)
     }
 
-    /// Returns the time until a job is answered that comes after so many others; nil if not measured yet.
+    /// Returns the time until a job is answered that comes after `jobs` others; nil if not measured yet.
     ///
     /// The job is assumed to come last in its batch, whose jobs are all answered when the batch is done.
     func time(behind jobs: Int, workers: Int) -> Duration? {

@@ -1,5 +1,5 @@
 extension RouterCore {
-    /// Why a worker is given up.
+    /// The reason why a worker counts as lost.
     package enum Loss: String, Hashable, Sendable {
         /// The worker's connection ended. A live worker reconnects within seconds with the same boot id; one that does
         /// not has died.

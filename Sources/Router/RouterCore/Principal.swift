@@ -12,7 +12,7 @@ package struct Principal: Hashable, Sendable {
         case owner(JobOwner)
     }
 
-    /// What a principal may ask.
+    /// The rights of a principal.
     package enum Rights: Hashable, Sendable {
         /// Nothing: the key is not in the allow-list, or was removed from it.
         case none

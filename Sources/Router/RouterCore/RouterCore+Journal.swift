@@ -1,6 +1,6 @@
 internal import BifronsWire
 
-/// A durable job whose result is being written to disk, and who waits for that.
+/// A durable job whose result is being written to disk, and the clients that wait for that.
 struct Recording {
     /// The client that waits for the result.
     var waiting: (request: Request, document: ResultDocument)?
@@ -59,7 +59,7 @@ extension RouterCore {
         }
     }
 
-    /// Answers those who waited for a result to be on disk.
+    /// Answers the clients that waited for a result to be on disk.
     mutating func recorded(_ job: UInt64, _ failure: String?, _ now: Instant) {
         guard let recording = recording.removeValue(forKey: job) else { return }
         if let (request, document) = recording.waiting {

@@ -86,7 +86,7 @@ package struct RouterCore {
         package init() {}
     }
 
-    /// What the driver reports to the core.
+    /// An event that the driver reports to the core.
     package enum Event {
         /// A well-formed request. `imageBytes` is nil without an image frame. `sha256` is the image's digest, required
         /// with an idempotency key. `totalBytes` is what the message holds until the reply.
@@ -110,7 +110,7 @@ package struct RouterCore {
         case crops(Peer, WorkerMessage.Crops, frames: [Int], CropsToken)
         /// Bytes on the workers' socket that do not decode to a message.
         case malformedMessage
-        /// A worker is gone, for a reason that the driver knows.
+        /// A worker is lost, for a reason that the driver has noticed.
         case lost(Peer, Loss)
         /// The connections on which these requests arrived have ended.
         case clientsGone(Set<Token>)
@@ -129,7 +129,7 @@ package struct RouterCore {
         case models(ModelsReport)
     }
 
-    /// What the driver has to do.
+    /// An action that the driver must perform.
     package enum Action: Equatable, Sendable {
         /// Sends the only answer to a request. Its envelope and image are not needed afterwards.
         case reply(Token, Reply)
@@ -263,7 +263,7 @@ package struct RouterCore {
     }
 }
 
-/// A time at which the request with this serial number must be looked at.
+/// A time at which the request with this serial number must be checked.
 struct Deadline: Comparable {
     var instant: Instant
     var serial: UInt64

@@ -26,7 +26,7 @@ enum Sender: Hashable {
         }
     }
 
-    /// Whether this sender's connection was made before the other's; false if that cannot be told.
+    /// Whether this sender's connection was made before the other's; false if that is unknown.
     func isOlder(than other: Sender) -> Bool {
         guard case .numbered(let own) = self, case .numbered(let others) = other else { return false }
         return own != others && others &- own < 1 << 31
