@@ -98,7 +98,7 @@ def test_image_without_a_face_says_so(home, tmp_path):
     assert home.find(".word").text == "No face"
     assert home.find(".certainty").text == ""
     assert "review" in home.find(".action").text.lower()
-    # Without a face there is no position on the scale from real to fake, no table of networks and no verdict's colour.
+    # Without a face there is no position on the scale from real to AI-generated, no table of networks and no verdict's colour.
     assert not home.find(".scale").is_displayed()
     assert [row.split()[2:5] for row in home.texts(".models tbody tr")] == [["No", "face", "–"]] * 2
     colours = home.run("""
@@ -110,7 +110,7 @@ def test_image_without_a_face_says_so(home, tmp_path):
             mark.remove();
             return color;
         };
-        return [getComputedStyle(document.querySelector(".word")).color, tone("real"), tone("fake")];
+        return [getComputedStyle(document.querySelector(".word")).color, tone("real"), tone("ai_generated")];
     """)
     assert len(set(colours)) == 3
     assert "1 without a face" in home.find("#summary").text

@@ -34,15 +34,45 @@ def test_confidence_is_that_of_what_is_said(home):
     answers = run(home, "words", "return args[0].map((share) => it.answer(share))", [0.25, 0.5, 0.75])
     assert [(answer["word"], answer["confidence"]) for answer in answers] == [
         ("Real", 0.75),
-        ("Fake", 0.5),
-        ("Fake", 0.75),
+        ("AI-generated", 0.5),
+        ("AI-generated", 0.75),
     ]
 
 
-def test_verdict_without_a_face_is_neither_real_nor_fake(home):
+def test_verdict_without_a_face_is_neither_real_nor_ai_generated(home):
     verdicts = [{"label": "no_face"}, {"label": "real", "ai_probability": 0.25}]
     answers = run(home, "words", "return args[0].map(it.verdictAnswer)", verdicts)
     assert answers == [{"label": "none", "word": "No face"}, {"label": "real", "word": "Real", "confidence": 0.75}]
+
+
+@pytest.mark.parametrize(
+    ("probability", "action", "told"),
+    [(0.9, "allow", "below the threshold for a review, 98.0 %"), (0.985, "review", ""), (0.1, "allow", "")],
+)
+def test_ai_generated_image_that_is_allowed_says_why(home, probability, action, told):
+    result = {
+        "verdict": {
+            "label": "real" if probability < 0.5 else "ai_generated",
+            "ai_probability": probability,
+            "action": action,
+            "policy": "default",
+        },
+        "image": {"format": "png", "width": 64, "height": 64, "sha256": "0"},
+        "models": [{"name": "resnet", "status": 200, "ai_probability": probability}],
+        "faces": [{"box": [8, 8, 32, 32], "ai_probability": probability, "models": {"resnet": probability}}],
+        "faces_found": 1,
+    }
+    notes = run(
+        home,
+        "image",
+        """
+        const card = new it.ImageCard(new File(["x"], "a.png"), { remove() {}, again() {} });
+        card.showResult(args[0], { review: 0.98, block: 0.995 });
+        return card.find(".notes").textContent;
+    """,
+        result,
+    )
+    assert (told in notes) if told else notes == ""
 
 
 def test_table_keeps_what_would_break_it_or_run_in_it(home):

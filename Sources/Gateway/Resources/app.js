@@ -136,7 +136,7 @@ function summarise() {
     const labels = jobs.filter((job) => job.state === "done").map((job) => job.card.find(".answer").dataset.label);
     const parts = [
         [labels.filter((label) => label === "real").length, "real"],
-        [labels.filter((label) => label === "fake").length, "fake"],
+        [labels.filter((label) => label === "ai_generated").length, "AI-generated"],
         [labels.filter((label) => label === "none").length, "without a face"],
         [jobs.filter((job) => job.state === "failed").length, "failed"],
         [jobs.filter((job) => job.state === "running").length, "running"],

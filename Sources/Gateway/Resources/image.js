@@ -9,7 +9,7 @@ import {
 
 const thumbnailSide = 80;
 // Shapes distinguish the labels without colour. The ring around them is solid or dashed (style.css).
-const marks = { real: "M10 16.5l4.5 4.5 8-9.5", fake: "M11 11l10 10M21 11l-10 10", none: "M10 16h12" };
+const marks = { real: "M10 16.5l4.5 4.5 8-9.5", ai_generated: "M11 11l10 10M21 11l-10 10", none: "M10 16h12" };
 const mostSuspicious = "the verdict is that of the most suspicious face.";
 let cards = 0;
 
@@ -85,7 +85,7 @@ export class ImageCard {
         action.replaceChildren(speaker, verdict.action);
         this.find(".scale").hidden = label === "none";
         if (label !== "none") drawScale(this.find(".scale"), result, policy);
-        this.showNotes(result);
+        this.showNotes(result, policy);
         // The networks' scores of an image without a face appear only in the details.
         const row = (model) => modelRow(model, label === "none" ? { label, word } : answer(model.ai_probability));
         this.find(".models tbody").replaceChildren(...result.models.map(row));
@@ -94,11 +94,15 @@ export class ImageCard {
         this.showOverlay(result);
     }
 
-    showNotes(result) {
-        const { faces = [], faces_found: found = 0, models } = result;
+    showNotes(result, policy) {
+        const { faces = [], faces_found: found = 0, models, verdict } = result;
         const notes = models.filter((model) => model.error)
             .map(({ name, error }) => sentence(`No score from ${name}: ${error.message}`));
-        if (result.verdict.label === "no_face") {
+        if (verdict.label === "ai_generated" && verdict.action === "allow") {
+            const from = policy ? `, ${percent(policy.review)}` : "";
+            notes.push(`Allowed because the probability is below the threshold for a review${from}.`);
+        }
+        if (verdict.label === "no_face") {
             notes.push("No face was found. The networks judge only faces, so there is no verdict on this image.");
         } else if (found > faces.length) {
             notes.push(`${found} faces, of which the ${faces.length} largest were analysed: ${mostSuspicious}`);

@@ -134,7 +134,9 @@ function tiles({ queue, router }) {
 }
 
 function showVerdicts({ verdicts }) {
-    const labels = [["Real", "real", "real"], ["Fake", "fake", "ai_generated"], ["No face", "none", "no_face"]];
+    const labels = [
+        ["Real", "real", "real"], ["AI-generated", "ai_generated", "ai_generated"], ["No face", "none", "no_face"],
+    ];
     const actions = [["Allow", "allow", "allow"], ["Review", "review", "review"], ["Block", "block", "block"]];
     const recent = (group, key) => samples.growth((report) => report.verdicts[group][key] ?? 0);
     const total = (group, key) => verdicts[group][key] ?? 0;

@@ -37,11 +37,11 @@ export function count(number, one, many = `${one}s`) {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** Returns Real or Fake for an AI probability, with the probability of that answer as its confidence. */
+/** Returns Real or AI-generated for an AI probability, with the probability of that answer as its confidence. */
 export function answer(probability) {
     return probability < 0.5
         ? { label: "real", word: "Real", confidence: 1 - probability }
-        : { label: "fake", word: "Fake", confidence: probability };
+        : { label: "ai_generated", word: "AI-generated", confidence: probability };
 }
 
 /** Returns a verdict in the form of `answer`; without a confidence if no face was found. */
