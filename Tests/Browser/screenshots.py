@@ -20,7 +20,7 @@ LARGEST = 300_000
 
 
 def sharpened(folder: Path) -> Path:
-    """Writes the portrait's face, enlarged from few pixels and sharpened like an upscaler's; the networks say AI-generated."""
+    """Writes the face of the portrait, enlarged and sharpened as upscalers do: the networks call it generated."""
     with Image.open(images.portrait()) as image:
         few = image.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
     large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))

@@ -98,7 +98,7 @@ def test_image_without_a_face_says_so(home, tmp_path):
     assert home.find(".word").text == "No face"
     assert home.find(".certainty").text == ""
     assert "review" in home.find(".action").text.lower()
-    # Without a face there is no position on the scale from real to AI-generated, no table of networks and no verdict's colour.
+    # Without a face there is no position on the scale, no table of networks and no colour of a verdict.
     assert not home.find(".scale").is_displayed()
     assert [row.split()[2:5] for row in home.texts(".models tbody tr")] == [["No", "face", "–"]] * 2
     colours = home.run("""
