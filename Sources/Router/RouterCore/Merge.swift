@@ -6,15 +6,14 @@ extension Request {
     ///
     /// - Parameter overriding: an error that is the result whatever the models have answered.
     func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError? = nil) -> ResultDocument {
-        var document = ResultDocument(id: header.id, status: .ok)
-        document.metadata = header.metadata
+        var document = ResultDocument(to: header, status: .ok)
         document.totalMilliseconds = (now - received).milliseconds
         document.image = cut?.crops.image
         document.locator = cut.map(locatorResult)
         document.attempts = max(earlierAttempts, steps.map(\.attempts).max() ?? 0)
         let steps = steps[scoring]
-        let evidence = Evidence(steps, ensemble, explain: header.explain)
-        document.models = steps.map { modelResult($0, ensemble, evidence.decisive) }
+        let scores = FaceScores(steps, ensemble, explain: header.explain)
+        document.models = steps.map { modelResult($0, ensemble, scores.decisive) }
         let failures = steps.compactMap(\.error)
         if let error = error ?? decidingError(failures) {
             document.status = error.status
@@ -23,13 +22,13 @@ extension Request {
         }
         document.status = failures.isEmpty ? .ok : .partial
         document.degraded = !failures.isEmpty
-        if let found = evidence.facesFound {
-            let faces = evidence.faces(ensemble)
+        if let found = scores.facesFound {
+            let faces = scores.faces(ensemble)
             document.faces = faces
             document.facesFound = max(found, faces.count)
         }
-        if document.faces?.isEmpty != false { document.maps = evidence.squareMaps }
-        document.verdict = ensemble.verdict(evidence.decisive?.probability, policy: header.policy)
+        if document.faces?.isEmpty != false { document.maps = scores.squareMaps }
+        document.verdict = ensemble.verdict(scores.decisive?.probability, policy: header.policy)
         return document
     }
 
@@ -49,7 +48,7 @@ extension Request {
     }
 
     private func modelResult(
-        _ step: Step, _ ensemble: Ensemble, _ decisive: Evidence.Region?
+        _ step: Step, _ ensemble: Ensemble, _ decisive: FaceScores.Region?
     ) -> ResultDocument.ModelResult {
         let name = ensemble.pools[step.pool]
         guard case .scored(let score, let cut, _, let worker, let answered) = step.state else {
@@ -82,7 +81,7 @@ extension Step {
 ///
 /// A model that looks for faces says nothing about an image without any. Its score of the central square is reported
 /// with the model's own result and takes no part in the verdict. A model that looks at whole images always takes part.
-private struct Evidence {
+private struct FaceScores {
     /// One face, or the central square, with its scores.
     struct Region {
         /// The face's bounding box; nil for the central square.

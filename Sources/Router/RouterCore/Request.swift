@@ -167,6 +167,9 @@ final class KeptCrops {
 
 /// What a request needs from one pool of workers.
 struct Step {
+    /// The most workers that a step is dispatched to.
+    static let maxAttempts = 2
+
     enum State {
         /// The step is not queued: another request with the same idempotency key may provide the result, or the crops
         /// are missing.
@@ -216,5 +219,19 @@ struct Step {
         case .held, .waiting, .running, .confirming: false
         case .cut, .scored, .failed: true
         }
+    }
+}
+
+extension ResultDocument {
+    /// Creates the answer to a request, with its id and metadata.
+    init(to header: RequestHeader, status: Status) {
+        self.init(id: header.id, status: status)
+        metadata = header.metadata
+    }
+
+    /// Creates the answer to a request that failed, with its id and metadata.
+    init(to header: RequestHeader, error: WireError) {
+        self.init(id: header.id, error: error)
+        metadata = header.metadata
     }
 }

@@ -122,9 +122,7 @@ extension RouterCore {
         case .known(let document), .stored(let document):
             return copy(document, for: request.header, after: now - request.received)
         case .rejected(let error):
-            var document = ResultDocument(id: request.header.id, error: error)
-            document.metadata = request.header.metadata
-            return document
+            return ResultDocument(to: request.header, error: error)
         }
     }
 

@@ -38,10 +38,8 @@ extension RouterCore {
     private mutating func acknowledge(_ request: Request) {
         guard !request.header.wait else { return }
         request.isAcknowledged = true
-        var document = ResultDocument(id: request.header.id, status: .accepted)
-        document.metadata = request.header.metadata
         statistics.count(.accepted)
-        actions.append(.acknowledge(request.token, .result(document)))
+        actions.append(.acknowledge(request.token, .result(ResultDocument(to: request.header, status: .accepted))))
     }
 
     /// Writes a durable job's result to the journal. A client that waits is answered when that is done.

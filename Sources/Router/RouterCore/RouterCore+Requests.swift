@@ -106,8 +106,7 @@ extension RouterCore {
                 header, imageBytes: image?.bytes, totalBytes: totalBytes, principal.identity, isTurn: isTurn)
         } catch {
             statistics.count(error.status)
-            var document = ResultDocument(id: header.id, error: error)
-            document.metadata = header.metadata
+            var document = ResultDocument(to: header, error: error)
             if error.status == .tooManyRequests {
                 statistics.counters.rejected += 1
                 document.retryAfterMilliseconds = admission.retryAfter(

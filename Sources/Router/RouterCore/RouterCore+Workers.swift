@@ -159,7 +159,7 @@ extension RouterCore {
         var error = error
         // Clients are promised only the statuses of the protocol's table.
         if error.status != .timeout, !error.status.isFinal || error.status.isSuccess { error.status = .unavailable }
-        if error.status == .unavailable, step.attempts < Limits.executionsPerStep {
+        if error.status == .unavailable, step.attempts < Step.maxAttempts {
             statistics.counters.redispatched += 1
             request.steps[job.step].avoids = roster[slot].peer
             enqueue(job.serial, job.step)
@@ -198,13 +198,13 @@ extension RouterCore {
             if let loss { request.steps[job.step].losses.append(loss) }
             if loss == .connectionEnded { request.steps[job.step].deaths.append(worker.bootID) }
             let step = request.steps[job.step]
-            if step.attempts < Limits.executionsPerStep {
+            if step.attempts < Step.maxAttempts {
                 statistics.counters.redispatched += 1
                 let end = step.deaths.isEmpty ? min(now + configuration.rejoinWait, request.deadline) : nil
                 request.steps[job.step].workerBy = end
                 if let end { deadlines.insert(Deadline(instant: end, serial: job.serial)) }
                 enqueue(job.serial, job.step)
-            } else if step.deaths.count >= Limits.executionsPerStep,
+            } else if step.deaths.count >= Step.maxAttempts,
                 request.deadline >= now + configuration.deathConfirmation
             {
                 let end = now + configuration.deathConfirmation

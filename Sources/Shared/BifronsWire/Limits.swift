@@ -69,6 +69,4 @@ public enum Limits {
     public static let reasonBytes = 1024
     /// The most bytes of the first frame of a message from a worker.
     public static let workerFrameBytes = 8192
-    /// The most workers that one step of a job is dispatched to.
-    public static let executionsPerStep = 2
 }
