@@ -180,7 +180,7 @@ let package = Package(
         tests(
             "GatewayTests", in: "Gateway",
             [
-                "BifronsClient", "BifronsWire", "Gateway", "Hashing", "Settings", "TestKit", httpTypes, hummingbird,
+                "BifronsWire", "Gateway", "Hashing", "Settings", "TestKit", httpTypes, hummingbird,
                 inMemoryLogging, logging, nio, nioEmbedded, nioHTTPTypes,
             ]),
         tests("ImageDrawingTests", in: "CLI", ["ImageDecoding", "ImageDrawing"]),

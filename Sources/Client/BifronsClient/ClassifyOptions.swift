@@ -1,4 +1,5 @@
 public import BifronsWire
+import BifronsZeroMQ
 
 /// What to ask about an image, and how: the fields of the header of a `classify` request, with their defaults.
 ///
@@ -76,7 +77,7 @@ public struct ClassifyOptions: Equatable, Sendable {
         header.requirement = requirement
         header.policy = policy
         header.explain = explain
-        header.budgetMilliseconds = Self.milliseconds(budget)
+        header.budgetMilliseconds = Int(budget.wholeMilliseconds)
         header.priority = priority
         header.idempotencyKey = idempotencyKey
         (header.durable, header.wait) = (durability != .volatile, durability != .detached)
@@ -93,13 +94,5 @@ public struct ClassifyOptions: Equatable, Sendable {
             throw WireError(.badRequest, code: "malformed_header", "the field 'metadata' must be an object")
         }
         self.header = header
-    }
-
-    /// Returns whole milliseconds, rounded up; a time outside the range of budgets stays outside.
-    private static func milliseconds(_ budget: Duration) -> Int {
-        let (seconds, attoseconds) = budget.components
-        let longest = Int64(Limits.budgetMilliseconds.upperBound) + 1
-        guard (-longest...longest).contains(seconds) else { return Int(seconds < 0 ? 0 : longest) }
-        return Int(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }

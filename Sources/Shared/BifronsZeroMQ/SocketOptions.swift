@@ -90,11 +90,11 @@ public struct SocketOptions: Sendable {
 }
 
 extension Duration {
-    /// The duration in milliseconds, rounded up so that a short time does not become zero.
-    var wholeMilliseconds: Int32 {
+    /// The duration in milliseconds, rounded up so that a short time does not become zero, and clamped to 32 bits.
+    package var wholeMilliseconds: Int32 {
         let (seconds, attoseconds) = components
-        let milliseconds = (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        return overflow ? (seconds < 0 ? .min : .max) : Int32(clamping: whole + milliseconds)
+        // Clamped first, so that the product cannot overflow.
+        let bounded = Int64(Int32(clamping: seconds))
+        return Int32(clamping: bounded * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }

@@ -45,11 +45,6 @@ package struct Manifest: Sendable {
         case face(margin: Double)
         /// The whole image, at the top left of the input, its longer side resized to the input's. For locators.
         case whole
-
-        /// Whether faces must be found first.
-        package var needsLocator: Bool {
-            if case .face = self { true } else { false }
-        }
     }
 
     /// The meaning of the network's output. All kinds except `faces` are converted to the logit of "AI-generated".
