@@ -7,46 +7,46 @@ import Testing
 
 /// The owners of jobs, and the content that an idempotency key stands for.
 @Suite struct JournalKeysTests {
-    @Test func jobsAndKeysOfDifferentOwnersNeverMeet() throws {
-        let desk = try Desk()
+    @Test func keepsJobsAndKeysOfDifferentOwnersApart() throws {
+        let fixture = try JournalFixture()
         do {
-            let reader = try desk.open()
-            _ = try reader.persist(1, header("a", key: "k"), of: "shop")
-            _ = try reader.record(1, result("a"))
-            #expect(try reader.persist(2, header("b", key: "k"), of: "forum") == .stored)
-            #expect(try reader.persist(3, header("c", key: "k")) == .stored)
-            #expect(try reader.persist(4, header("d", key: "k"), of: "shop") == .known(result("d")))
-            #expect(try reader.find("a", of: JobOwner(key: "shop")) == .result(result("a")))
-            #expect(try reader.find("a", of: JobOwner(key: "forum")) == .unknown)
-            #expect(try reader.find("a", of: JobOwner(key: nil)) == .unknown)
-            #expect(try reader.find("a") == .result(result("a")))
+            let driver = try fixture.open()
+            _ = try driver.persist(1, header("a", key: "k"), of: "shop")
+            _ = try driver.record(1, result("a"))
+            #expect(try driver.persist(2, header("b", key: "k"), of: "forum") == .stored)
+            #expect(try driver.persist(3, header("c", key: "k")) == .stored)
+            #expect(try driver.persist(4, header("d", key: "k"), of: "shop") == .known(result("d")))
+            #expect(try driver.find("a", of: JobOwner(key: "shop")) == .result(result("a")))
+            #expect(try driver.find("a", of: JobOwner(key: "forum")) == .unknown)
+            #expect(try driver.find("a", of: JobOwner(key: nil)) == .unknown)
+            #expect(try driver.find("a") == .result(result("a")))
         }
-        #expect(try desk.open().recovered().map(\.key) == ["forum", nil])
+        #expect(try fixture.open().recovered().map(\.key) == ["forum", nil])
     }
 
-    @Test(arguments: ["gate", nil]) func jobsAndKeysOfDifferentOwnersBehindAGatewayNeverMeet(gate: String?) throws {
-        let desk = try Desk()
-        func find(_ owner: String?, _ reader: Reader) throws -> JournalLookupResult {
-            try reader.find("a", of: JobOwner(key: gate, owner: owner))
+    @Test(arguments: ["gate", nil]) func keepsJobsAndKeysOfDifferentOwnersBehindAGatewayApart(gate: String?) throws {
+        let fixture = try JournalFixture()
+        func find(_ owner: String?, _ driver: JournalDriver) throws -> JournalLookupResult {
+            try driver.find("a", of: JobOwner(key: gate, owner: owner))
         }
         do {
-            let reader = try desk.open()
-            _ = try reader.persist(1, header("a", key: "k", owner: "ann"), [1], of: gate)
-            _ = try reader.record(1, result("a"))
+            let driver = try fixture.open()
+            _ = try driver.persist(1, header("a", key: "k", owner: "ann"), [1], of: gate)
+            _ = try driver.record(1, result("a"))
             // Another owner may use the same key with another image.
-            #expect(try reader.persist(2, header("b", key: "k", owner: "bob"), [2], of: gate) == .stored)
-            #expect(try reader.persist(3, header("c", key: "k"), [3], of: gate) == .stored)
-            #expect(try reader.persist(4, header("d", key: "k", owner: "ann"), [4], of: "other") == .stored)
+            #expect(try driver.persist(2, header("b", key: "k", owner: "bob"), [2], of: gate) == .stored)
+            #expect(try driver.persist(3, header("c", key: "k"), [3], of: gate) == .stored)
+            #expect(try driver.persist(4, header("d", key: "k", owner: "ann"), [4], of: "other") == .stored)
         }
-        let reader = try desk.open()
-        let unfinished = try reader.recovered()
+        let driver = try fixture.open()
+        let unfinished = try driver.recovered()
         #expect(unfinished.map(\.header.owner) == ["bob", nil, "ann"])
         #expect(unfinished.map(\.key) == [gate, gate, "other"])
         #expect(unfinished.map(\.sha256) == [digest([2]), digest([3]), digest([4])])
-        #expect(try find("ann", reader) == .result(result("a")))
-        #expect(try find("bob", reader) == .unknown && find(nil, reader) == .unknown)
-        #expect(try reader.persist(5, header("e", key: "k", owner: "ann"), [1], of: gate) == .known(result("e")))
-        #expect(try reader.find("a") == .result(result("a")))
+        #expect(try find("ann", driver) == .result(result("a")))
+        #expect(try find("bob", driver) == .unknown && find(nil, driver) == .unknown)
+        #expect(try driver.persist(5, header("e", key: "k", owner: "ann"), [1], of: gate) == .known(result("e")))
+        #expect(try driver.find("a") == .result(result("a")))
     }
 
     // MARK: The content of a key
@@ -59,42 +59,42 @@ import Testing
         )
     }
 
-    @Test func aKeyWithAnotherImageOrQuestionIsRefusedAcrossLives() throws {
-        let desk = try Desk()
+    @Test func refusesAKnownKeyWithAnotherImageOrOtherOptionsAcrossRestarts() throws {
+        let fixture = try JournalFixture()
         for isDone in [false, true] {
-            let reader = try desk.open()
+            let driver = try fixture.open()
             if isDone {
-                _ = try reader.record(1, result("a"))
+                _ = try driver.record(1, result("a"))
             } else {
-                #expect(try reader.persist(1, header("a", key: "k")) == .stored)
+                #expect(try driver.persist(1, header("a", key: "k")) == .stored)
             }
-            #expect(try reader.persist(2, header("b", key: "k"), [9]) == mismatch("image"))
+            #expect(try driver.persist(2, header("b", key: "k"), [9]) == mismatch("image"))
             var other = header("b", key: "k")
             other.models = ["resnet"]
-            #expect(try reader.persist(2, other) == mismatch("'models'"))
+            #expect(try driver.persist(2, other) == mismatch("'models'"))
             other = header("b", key: "k")
             other.requirement = .all
-            #expect(try reader.persist(2, other) == mismatch("'require'"))
+            #expect(try driver.persist(2, other) == mismatch("'require'"))
             other = header("b", key: "k")
             other.explain = true
-            #expect(try reader.persist(2, other) == mismatch("'explain'"))
-            #expect(try reader.find("b") == .unknown)
+            #expect(try driver.persist(2, other) == mismatch("'explain'"))
+            #expect(try driver.find("b") == .unknown)
         }
     }
 
-    @Test func aKeyWithoutALastingResultMayStandForSomethingElse() throws {
-        let desk = try Desk()
-        let reader = try desk.open()
-        _ = try reader.persist(1, header("a", key: "k"), [1])
-        _ = try reader.record(1, result("a", .timeout))
-        #expect(try reader.persist(2, header("b", key: "k"), [2]) == .stored)
-        _ = try reader.record(2, result("b"))
-        desk.clock.pass(.seconds(60))
-        #expect(try reader.persist(3, header("c", key: "k"), [3]) == .stored)
+    @Test func acceptsAKeyForAnotherImageOnceItsResultFailedOrExpired() throws {
+        let fixture = try JournalFixture()
+        let driver = try fixture.open()
+        _ = try driver.persist(1, header("a", key: "k"), [1])
+        _ = try driver.record(1, result("a", .timeout))
+        #expect(try driver.persist(2, header("b", key: "k"), [2]) == .stored)
+        _ = try driver.record(2, result("b"))
+        fixture.clock.pass(.seconds(60))
+        #expect(try driver.persist(3, header("c", key: "k"), [3]) == .stored)
     }
 
-    @Test func anotherPolicyIsRecordedAsItDecides() throws {
-        let desk = try Desk()
+    @Test func recordsTheVerdictOfEachJobsOwnPolicyForASharedKey() throws {
+        let fixture = try JournalFixture()
         var known = result("a")
         known.verdict = .init(label: .real, aiProbability: 0.125, action: .allow, policy: "default")
         func asked(_ id: String, _ policy: String, _ key: String = "k") -> RequestHeader {
@@ -109,28 +109,28 @@ import Testing
             return document
         }
         do {
-            let reader = try desk.open()
-            _ = try reader.persist(1, header("a", key: "k"))
-            _ = try reader.record(1, known)
-            #expect(try reader.persist(2, asked("b", "strict")) == .known(expected("b")))
-            #expect(try reader.find("b") == .result(expected("b")))
+            let driver = try fixture.open()
+            _ = try driver.persist(1, header("a", key: "k"))
+            _ = try driver.record(1, known)
+            #expect(try driver.persist(2, asked("b", "strict")) == .known(expected("b")))
+            #expect(try driver.find("b") == .result(expected("b")))
             // Two jobs with one key are unfinished when the result of a third is written, and then the router dies.
-            _ = try reader.persist(3, header("c", key: "late"))
-            _ = try reader.persist(4, asked("d", "strict", "late"))
-            _ = try reader.persist(5, asked("e", "unknown", "late"))
-            _ = try reader.record(3, known)
+            _ = try driver.persist(3, header("c", key: "late"))
+            _ = try driver.persist(4, asked("d", "strict", "late"))
+            _ = try driver.persist(5, asked("e", "unknown", "late"))
+            _ = try driver.record(3, known)
         }
-        let reader = try desk.open()
+        let driver = try fixture.open()
         // A job whose policy is gone stays unfinished: the router refuses it as it refuses any unknown policy.
-        #expect(try reader.recovered().map(\.header.id) == ["e"])
-        #expect(try reader.find("d") == .result(expected("d")))
+        #expect(try driver.recovered().map(\.header.id) == ["e"])
+        #expect(try driver.find("d") == .result(expected("d")))
     }
 
-    @Test func aFileOfVersion1IsBroughtUpToDate() throws {
-        let desk = try Desk()
+    @Test func migratesAJournalOfVersion1() throws {
+        let fixture = try JournalFixture()
         var decoded = result("a")
         decoded.image = ImageInformation(format: .png, width: 1, height: 1, sha256: digest([1]))
-        try DatabaseQueue(path: desk.path).write { db in
+        try DatabaseQueue(path: fixture.path).write { db in
             try db.execute(sql: Self.version1)
             let rows: [(Int, RequestHeader, Data?, Data?)] = [
                 (1, header("a", key: "k"), nil, Data(decoded.encoded())), (2, header("b", key: "l"), Data([5]), nil),
@@ -143,22 +143,22 @@ import Testing
                         """,
                     arguments: [
                         job, header.id, header.idempotencyKey, Data(header.encoded()), image, result,
-                        result.map { _ in desk.clock.now() }, result.map { _ in true },
+                        result.map { _ in fixture.clock.now() }, result.map { _ in true },
                     ])
             }
         }
-        let reader = try desk.open()
-        let unfinished = try reader.recovered()
+        let driver = try fixture.open()
+        let unfinished = try driver.recovered()
         #expect(unfinished.map(\.key) == ["shop"])
         #expect(unfinished.map(\.sha256) == [nil])
-        #expect(try reader.find("a", of: JobOwner(key: "shop")) == .result(decoded))
-        #expect(try reader.find("a", of: JobOwner(key: "shop", owner: "ann")) == .unknown)
+        #expect(try driver.find("a", of: JobOwner(key: "shop")) == .result(decoded))
+        #expect(try driver.find("a", of: JobOwner(key: "shop", owner: "ann")) == .unknown)
         // A result holds the digest that its key stood for; the file has none for a job without a result.
-        #expect(try reader.persist(3, header("c", key: "k"), [9], of: "shop") == mismatch("image"))
-        guard case .known = try reader.persist(4, header("d", key: "k"), [1], of: "shop") else {
-            throw Reader.Unexpected()
+        #expect(try driver.persist(3, header("c", key: "k"), [9], of: "shop") == mismatch("image"))
+        guard case .known = try driver.persist(4, header("d", key: "k"), [1], of: "shop") else {
+            throw JournalDriver.Unexpected()
         }
-        #expect(try reader.persist(5, header("e", key: "l"), [9], of: "shop") == .stored)
+        #expect(try driver.persist(5, header("e", key: "l"), [9], of: "shop") == .stored)
     }
 
     /// The file's layout in the releases before owners.

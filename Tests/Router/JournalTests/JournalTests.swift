@@ -7,64 +7,64 @@ import Testing
 @testable import Journal
 
 @Suite struct JournalTests {
-    @Test func jobAndResultOutliveTheJournal() throws {
-        let desk = try Desk()
+    @Test func jobsAndResultsSurviveARestart() throws {
+        let fixture = try JournalFixture()
         do {
-            let reader = try desk.open()
-            #expect(try reader.recovered().isEmpty)
-            #expect(try reader.persist(11, header("a")) == .stored)
-            #expect(try reader.persist(.max, header("b"), [4, 5]) == .stored)
-            #expect(try reader.find("a") == .running)
-            #expect(try reader.record(11, result("a")) == nil)
-            #expect(try reader.find("a") == .result(result("a")))
+            let driver = try fixture.open()
+            #expect(try driver.recovered().isEmpty)
+            #expect(try driver.persist(11, header("a")) == .stored)
+            #expect(try driver.persist(.max, header("b"), [4, 5]) == .stored)
+            #expect(try driver.find("a") == .running)
+            #expect(try driver.record(11, result("a")) == nil)
+            #expect(try driver.find("a") == .result(result("a")))
         }
-        let reader = try desk.open()
-        let unfinished = try reader.recovered()
+        let driver = try fixture.open()
+        let unfinished = try driver.recovered()
         #expect(unfinished.map(\.job) == [.max])
         #expect(unfinished.map(\.header) == [header("b")])
         #expect(unfinished.first?.image.withBytes { Array($0) } == [4, 5])
-        #expect(try reader.find("a") == .result(result("a")))
-        #expect(try reader.find("c") == .unknown)
+        #expect(try driver.find("a") == .result(result("a")))
+        #expect(try driver.find("c") == .unknown)
     }
 
-    @Test func firstResultStays() throws {
-        let desk = try Desk()
-        let reader = try desk.open()
-        _ = try reader.persist(1, header("a"))
-        _ = try reader.record(1, result("a", .timeout))
-        _ = try reader.record(1, result("a"))
-        #expect(try reader.find("a") == .result(result("a", .timeout)))
+    @Test func keepsTheFirstResultOfAJob() throws {
+        let fixture = try JournalFixture()
+        let driver = try fixture.open()
+        _ = try driver.persist(1, header("a"))
+        _ = try driver.record(1, result("a", .timeout))
+        _ = try driver.record(1, result("a"))
+        #expect(try driver.find("a") == .result(result("a", .timeout)))
     }
 
-    @Test func keyHasOneResultAcrossLives() throws {
-        let desk = try Desk()
+    @Test func aKeyKeepsItsResultAcrossRestarts() throws {
+        let fixture = try JournalFixture()
         do {
-            let reader = try desk.open()
-            _ = try reader.persist(1, header("a", key: "k"))
-            _ = try reader.record(1, result("a"))
+            let driver = try fixture.open()
+            _ = try driver.persist(1, header("a", key: "k"))
+            _ = try driver.record(1, result("a"))
             // A result that does not last does not answer for its key.
-            _ = try reader.persist(2, header("b", key: "other"))
-            _ = try reader.record(2, result("b", .timeout))
+            _ = try driver.persist(2, header("b", key: "other"))
+            _ = try driver.record(2, result("b", .timeout))
             // The crash comes between the results of two jobs with one key.
-            _ = try reader.persist(3, header("c", key: "late"))
-            _ = try reader.persist(4, header("d", key: "late"))
-            _ = try reader.record(3, result("c"))
+            _ = try driver.persist(3, header("c", key: "late"))
+            _ = try driver.persist(4, header("d", key: "late"))
+            _ = try driver.record(3, result("c"))
         }
-        let reader = try desk.open()
-        #expect(try reader.recovered().isEmpty)
-        #expect(try reader.persist(5, header("e", key: "k")) == .known(result("e")))
-        #expect(try reader.find("e") == .result(result("e")))
-        #expect(try reader.persist(6, header("f", key: "other")) == .stored)
-        #expect(try reader.find("d") == .result(result("d")))
+        let driver = try fixture.open()
+        #expect(try driver.recovered().isEmpty)
+        #expect(try driver.persist(5, header("e", key: "k")) == .known(result("e")))
+        #expect(try driver.find("e") == .result(result("e")))
+        #expect(try driver.persist(6, header("f", key: "other")) == .stored)
+        #expect(try driver.find("d") == .result(result("d")))
     }
 
     private static func row(_ job: UInt64, _ header: RequestHeader, _ image: Data) -> JournalStore.Row {
         JournalStore.Row(job: job, header: header, image: image)
     }
 
-    @Test func whatWaitsIsCommittedTogether() throws {
-        let desk = try Desk()
-        let store = try JournalStore(path: desk.path, maxBytes: 1 << 30, answer: answered)
+    @Test func storesAllJobsOfATransactionOrNone() throws {
+        let fixture = try JournalFixture()
+        let store = try JournalStore(path: fixture.path, maxBytes: 1 << 30, answer: answerByPolicy)
         // The orders are one transaction: all of them are stored, or none.
         struct Stop: Error {}
         #expect(throws: Stop.self) {
@@ -81,53 +81,53 @@ import Testing
         #expect(try store.transaction { try $0.unfinished(now: 1, cutoff: 0).count } == 0)
     }
 
-    @Test func ordersOfManyAreAnsweredInTheirOrder() throws {
-        let desk = try Desk()
-        let reader = try desk.open()
-        _ = try reader.recovered()
+    @Test func confirmsJobsInTheOrderOfTheirRequests() throws {
+        let fixture = try JournalFixture()
+        let driver = try fixture.open()
+        _ = try driver.recovered()
         for job in 1...1000 as ClosedRange<UInt64> {
-            reader.journal.persist(job, header("\(job)"), image: Frame(UnsafeRawBufferPointer(start: nil, count: 0)))
+            driver.journal.persist(job, header("\(job)"), image: Frame(UnsafeRawBufferPointer(start: nil, count: 0)))
         }
         for job in 1...1000 as ClosedRange<UInt64> {
-            guard case .persisted(job, .stored) = try reader.next() else { throw Reader.Unexpected() }
+            guard case .persisted(job, .stored) = try driver.next() else { throw JournalDriver.Unexpected() }
         }
     }
 
-    @Test func resultsExpire() throws {
-        let desk = try Desk()
+    @Test func resultsExpireAndUnfinishedJobsDoNot() throws {
+        let fixture = try JournalFixture()
         do {
-            let reader = try desk.open()
-            _ = try reader.persist(1, header("a", key: "k"))
-            _ = try reader.persist(2, header("b"))
-            _ = try reader.record(1, result("a"))
-            desk.clock.pass(.seconds(59))
-            #expect(try reader.find("a") == .result(result("a")))
-            desk.clock.pass(.seconds(1))
-            #expect(try reader.find("a") == .unknown)
-            #expect(try reader.persist(3, header("c", key: "k")) == .stored)
+            let driver = try fixture.open()
+            _ = try driver.persist(1, header("a", key: "k"))
+            _ = try driver.persist(2, header("b"))
+            _ = try driver.record(1, result("a"))
+            fixture.clock.pass(.seconds(59))
+            #expect(try driver.find("a") == .result(result("a")))
+            fixture.clock.pass(.seconds(1))
+            #expect(try driver.find("a") == .unknown)
+            #expect(try driver.persist(3, header("c", key: "k")) == .stored)
             // A job without a result does not expire.
-            desk.clock.pass(.seconds(10))
-            #expect(try reader.find("b") == .running)
+            fixture.clock.pass(.seconds(10))
+            #expect(try driver.find("b") == .running)
         }
-        let queue = try DatabaseQueue(path: desk.path)
+        let queue = try DatabaseQueue(path: fixture.path)
         #expect(try queue.read { try Int.fetchAll($0, sql: "SELECT job FROM jobs ORDER BY job") } == [2, 3])
     }
 
-    @Test func fullJournalRefusesUntilImagesGo() throws {
-        let desk = try Desk()
-        let reader = try desk.open(maxBytes: 1 << 20)
+    @Test func aFullJournalRefusesJobsUntilAFinishedJobFreesItsImage() throws {
+        let fixture = try JournalFixture()
+        let driver = try fixture.open(maxBytes: 1 << 20)
         let image = [UInt8](repeating: 7, count: 400_000)
-        #expect(try reader.persist(1, header("a"), image) == .stored)
-        #expect(try reader.persist(2, header("b"), image) == .stored)
-        #expect(try reader.persist(3, header("c"), image) == .failed("it is full of jobs and results"))
-        #expect(try reader.find("c") == .unknown)
-        #expect(try reader.record(1, result("a")) == nil)
-        #expect(try reader.persist(4, header("d"), image) == .stored)
+        #expect(try driver.persist(1, header("a"), image) == .stored)
+        #expect(try driver.persist(2, header("b"), image) == .stored)
+        #expect(try driver.persist(3, header("c"), image) == .failed("it is full of jobs and results"))
+        #expect(try driver.find("c") == .unknown)
+        #expect(try driver.record(1, result("a")) == nil)
+        #expect(try driver.persist(4, header("d"), image) == .stored)
     }
 
-    @Test func fullDiskRefusesJobsAndStillTakesResults() throws {
-        let desk = try Desk()
-        let store = try JournalStore(path: desk.path, maxBytes: 1 << 30, answer: answered)
+    @Test func aFullDiskRefusesJobsButStillTakesResults() throws {
+        let fixture = try JournalFixture()
+        let store = try JournalStore(path: fixture.path, maxBytes: 1 << 30, answer: answerByPolicy)
         try store.transaction { transaction in
             var used = 0
             _ = try transaction.insert(
@@ -146,39 +146,39 @@ import Testing
         #expect(try store.transaction { try $0.find("a", of: nil, cutoff: 0) } == .result(result("a")))
     }
 
-    @Test func newerVersionIsRefusedByName() throws {
-        let desk = try Desk()
-        _ = try JournalStore(path: desk.path, maxBytes: 1 << 30, answer: answered)
-        try DatabaseQueue(path: desk.path).write { db in
+    @Test func refusesAJournalOfANewerReleaseAndNamesItsVersion() throws {
+        let fixture = try JournalFixture()
+        _ = try JournalStore(path: fixture.path, maxBytes: 1 << 30, answer: answerByPolicy)
+        try DatabaseQueue(path: fixture.path).write { db in
             try db.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('3')")
         }
-        let error = #expect(throws: JournalError.self) { _ = try desk.open() }
+        let error = #expect(throws: JournalError.self) { _ = try fixture.open() }
         #expect(
             error?.description
-                == "the journal \(desk.path) is of version 3 and this release reads up to 2; "
+                == "the journal \(fixture.path) is of version 3 and this release reads up to 2; "
                 + "start a newer release, or name another file with --journal")
     }
 
-    @Test func unreadableFileRefusesJobsUntilItIsGone() throws {
-        let desk = try Desk()
-        try Data(repeating: 0x5A, count: 8192).write(to: URL(filePath: desk.path))
-        let reader = try desk.open()
-        guard case .failing(let reason) = try reader.next() else { throw Reader.Unexpected() }
-        #expect(reason == "\(desk.path): file is not a database")
-        #expect(try reader.persist(1, header("a")) == .failed("file is not a database"))
-        #expect(try reader.find("a") == .failed("file is not a database"))
+    @Test func anUnreadableJournalRefusesJobsUntilItsFileIsRemoved() throws {
+        let fixture = try JournalFixture()
+        try Data(repeating: 0x5A, count: 8192).write(to: URL(filePath: fixture.path))
+        let driver = try fixture.open()
+        guard case .failing(let reason) = try driver.next() else { throw JournalDriver.Unexpected() }
+        #expect(reason == "\(fixture.path): file is not a database")
+        #expect(try driver.persist(1, header("a")) == .failed("file is not a database"))
+        #expect(try driver.find("a") == .failed("file is not a database"))
         // The result is kept for a retry.
-        #expect(try reader.record(1, result("a")) == "file is not a database")
-        try FileManager.default.removeItem(atPath: desk.path)
-        #expect(try reader.persist(2, header("b")) == .stored)
-        #expect(try reader.record(2, result("b")) == nil)
+        #expect(try driver.record(1, result("a")) == "file is not a database")
+        try FileManager.default.removeItem(atPath: fixture.path)
+        #expect(try driver.persist(2, header("b")) == .stored)
+        #expect(try driver.record(2, result("b")) == nil)
     }
 
     @Test func twoRoutersCannotShareAJournal() throws {
-        let desk = try Desk()
-        let first = try desk.open()
+        let fixture = try JournalFixture()
+        let first = try fixture.open()
         _ = try first.persist(1, header("a"))
-        let second = try desk.open()
+        let second = try fixture.open()
         #expect(try second.persist(2, header("b")) == .failed("database is locked"))
     }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import Journal
 
 /// A journal in a folder of its own, with a clock that the test moves.
-final class Desk {
+final class JournalFixture {
     let folder: String
     let clock = Clock()
 
@@ -27,16 +27,17 @@ final class Desk {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    func open(maxBytes: Int = 1 << 30) throws -> Reader {
+    func open(maxBytes: Int = 1 << 30) throws -> JournalDriver {
         let clock = clock
-        return Reader(
+        return JournalDriver(
             try Journal(
-                path: folder, maxBytes: maxBytes, retention: .seconds(60), answer: answered, clock: { clock.now() }))
+                path: folder, maxBytes: maxBytes, retention: .seconds(60), answer: answerByPolicy,
+                clock: { clock.now() }))
     }
 }
 
 /// Reads a journal's mail item by item, and closes the journal at the end.
-final class Reader {
+final class JournalDriver {
     let journal: Journal
     private var mail: [Journal.Mail] = []
 
@@ -83,7 +84,7 @@ final class Reader {
 func digest(_ image: [UInt8]) -> [UInt8] { Array(repeating: image.first ?? 0, count: 32) }
 
 /// Answers as a router does by an ensemble with any policy except `unknown`.
-@Sendable func answered(_ stored: ResultDocument, _ header: RequestHeader) -> ResultDocument? {
+@Sendable func answerByPolicy(_ stored: ResultDocument, _ header: RequestHeader) -> ResultDocument? {
     var document = stored
     (document.id, document.metadata) = (header.id, header.metadata)
     document.verdict?.policy = header.policy

@@ -51,7 +51,7 @@ struct AdmissionTests {
         #expect(ask(8, shop, bytes: 882) == [])
     }
 
-    @Test func allOfAMessageCounts() {
+    @Test func theByteLimitCountsTheWholeMessage() {
         var script = Script {
             $0.maxBytes = 1000
             $0.imageBytes = 100
@@ -65,14 +65,14 @@ struct AdmissionTests {
         #expect(script.status.queue.bytes == 0)
     }
 
-    @Test func followersOfAKeyCountToo() {
+    @Test func jobsThatShareAKeyCountTowardsTheQueueLimit() {
         var script = Script { $0.maxJobs = 2 }
         script.join("r1")
         for token in 1...2 { script.classify(token) { $0.idempotencyKey = "k" } }
         #expect(script.classify(3) { $0.idempotencyKey = "k" } == ["reply 3: 429 queue_full"])
     }
 
-    @Test func aRefusalForAnotherReasonIsTold() {
+    @Test func aFullQueueStillNamesUnknownModelsAndAnswersOtherRequests() {
         var script = Script { $0.maxJobs = 0 }
         script.join("r1")
         #expect(script.classify(1) { $0.models = ["vgg"] } == ["reply 1: 404 unknown_model"])
@@ -93,7 +93,7 @@ struct AdmissionTests {
         return script
     }
 
-    @Test func thoseTurnedAwayComeBackOneByOneAsFastAsTheQueueDrains() {
+    @Test func spacesTheRetriesOfRefusedJobsByTheDrainRate() {
         var script = busy()
         let waits = (0..<20).map { index in
             script.classify(10_000 + index)
@@ -104,7 +104,7 @@ struct AdmissionTests {
         }
     }
 
-    @Test func idleTimeSaysNothingOfThePace() {
+    @Test func idleTimeDoesNotLowerTheMeasuredDrainRate() {
         var script = busy()
         for token in 3001...3010 {
             script.wait(.milliseconds(10))
@@ -119,7 +119,7 @@ struct AdmissionTests {
         #expect((9...12).contains(wait), "\(wait)")
     }
 
-    @Test func theLineMovesWithTime() {
+    @Test func retryTimesShrinkAsTimePasses() {
         var script = busy()
         for index in 0..<20 { script.classify(10_000 + index) }
         script.wait(.milliseconds(150))
@@ -137,7 +137,7 @@ struct AdmissionTests {
         return (script, .milliseconds(script.document(9)?.retryAfterMilliseconds ?? 0))
     }
 
-    @Test func whoComesWhenToldFindsThePlaceThatNobodyElseGot() {
+    @Test func aJobThatReturnsAtItsRetryTimeGetsItsReservedPlace() {
         var (script, wait) = full()
         script.score("r1", 1)
         #expect(script.classify(10) { $0.id = "new" } == ["reply 10: 429 queue_full"])
@@ -147,14 +147,14 @@ struct AdmissionTests {
         #expect(script.classify(12) { $0.id = "late" } == ["reply 12: 429 queue_full"])
     }
 
-    @Test func whoComesTooEarlyHasNoPlaceYet() {
+    @Test func aJobThatReturnsBeforeItsRetryTimeIsRefused() {
         var (script, wait) = full()
         script.score("r1", 1)
         script.wait(wait - .milliseconds(1))
         #expect(script.classify(10) { $0.id = "late" } == ["reply 10: 429 queue_full"])
     }
 
-    @Test func theSameIDOfAnotherClientHoldsNoPlace() {
+    @Test func aReservedPlaceIsNotGivenToAnotherClientWithTheSameID() {
         var (script, wait) = full()
         script.score("r1", 1)
         script.wait(wait)
@@ -163,14 +163,14 @@ struct AdmissionTests {
         #expect(script.classify(11) { $0.id = "late" } == [])
     }
 
-    @Test func aPlaceIsNotKeptForLong() {
+    @Test func aReservedPlaceExpiresSoonAfterTheRetryTime() {
         var (script, wait) = full()
         script.score("r1", 1)
         script.wait(wait + .milliseconds(2000))
         #expect(script.classify(10) { $0.id = "new" } == [])
     }
 
-    @Test func theLineMovesUpForThoseWhoDidNotCome() {
+    @Test func expiredPlacesShortenTheRetryTimesOfLaterJobs() {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
         for token in 1...8 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 600_000) } }
@@ -184,7 +184,7 @@ struct AdmissionTests {
     }
 
     /// The lines share the pace, and each client has its own.
-    @Test func aClientThatFloodsDelaysItselfAndNotOthers() {
+    @Test func aFloodingClientDelaysOnlyItsOwnRetries() {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
         for token in 1...8 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 600_000) } }
@@ -201,7 +201,7 @@ struct AdmissionTests {
         #expect(script.classify(303, from: other) { $0.id = "job 201" } == [])
     }
 
-    @Test func withoutAnIDNobodyIsKnownAgain() {
+    @Test func aRefusedJobWithoutAnIDReservesNoPlace() {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)
         for token in 1...8 { script.classify(token) { $0.models = ["resnet"] } }
@@ -210,7 +210,7 @@ struct AdmissionTests {
         #expect(script.classify(10) { $0.id = "new" } == [])
     }
 
-    @Test func theWaitIsBoundedWhateverTheRate() {
+    @Test func retryTimesStayBetweenOneMillisecondAndOneMinute() {
         var script = Script { $0.maxJobs = 1 }
         script.join("r1", credit: 0)
         script.classify(1) { $0.budgetMilliseconds = 600_000 }

@@ -7,7 +7,7 @@ import Testing
 /// Room for crops: it is reserved before an image is cut, and goes to the next image when the crops are released.
 struct CropRoomTests: CropScripts {
     /// The crops of sixteen faces must fit into `Limits.cropSetBytes`.
-    @Test func aModelThatWantsTooMuchIsSentAwayForGood() {
+    @Test func permanentlyRejectsAWorkerWhoseCropsExceedTheLimit() {
         var script = script()
         let side = UInt16(1200)
         let huge = CropSpecification(kind: .face(margin: 1), width: side, height: side, preprocessing: 3)
@@ -24,7 +24,7 @@ struct CropRoomTests: CropScripts {
         #expect(script.workersStatus.map(\.name) == ["l1", "r1"])
     }
 
-    @Test func cropsThatNeverFindRoomFailTheirModel() throws {
+    @Test func aModelFailsIfItsCropsNeverFitIntoMaxCropBytes() throws {
         var script = script([("r1", .centralSample), ("i1", narrow)]) { $0.maxCropBytes = 200 }
         script.classify(1)
         #expect(script.asked("l1", 1) == [.centralSample])
@@ -39,7 +39,7 @@ struct CropRoomTests: CropScripts {
         #expect(script.classify(2) { $0.models = ["inception"] } == ["image 2 to l1"])
     }
 
-    @Test func whoFailsForWantOfRoomDoesNotDecideByWhichVersionTheOthersAreCut() {
+    @Test func aModelWhoseCropsDoNotFitDoesNotChooseThePreprocessingVersion() {
         let large = CropSpecification(kind: .face(margin: 2), width: 3, height: 2, preprocessing: 3)
         let newer = CropSpecification(kind: .face(margin: 1.6), width: 2, height: 2, preprocessing: 4)
         var script = script([("r1", large), ("i1", narrow), ("i2", newer)]) { $0.maxCropBytes = 200 }
@@ -53,7 +53,7 @@ struct CropRoomTests: CropScripts {
 
     /// Each model first gets the crops for one of its workers. Crops for workers that are being replaced come only
     /// after that.
-    @Test func whatOneModelsWorkersWantBesidesIsCutOnlyWhereTheOthersFit() {
+    @Test func cutsASecondSpecificationOfAModelOnlyIfTheOtherModelsCropsFit() {
         var script = script([("r1", narrow), ("r2", wide), ("i1", wider)]) { $0.maxCropBytes = 2 * 192 }
         script.classify(1)
         #expect(script.asked("l1", 1) == [narrow, wider])
@@ -75,7 +75,7 @@ struct CropRoomTests: CropScripts {
     }
 
     @Test(arguments: ["score", "fail", "cancel", "budget", "image fails", "locator leaves"])
-    func roomThatIsLeftGoesToTheNextImage(end: String) {
+    func releasedCropRoomGoesToTheNextImage(end: String) {
         var script = script([("r1", narrow)]) { $0.maxCropBytes = 192 }
         script.join("l2")
         script.classify(1) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 100) }
@@ -97,7 +97,7 @@ struct CropRoomTests: CropScripts {
         #expect(script.core.cropBytes == 192)
     }
 
-    @Test func whoNeedsLittleRoomDoesNotOvertakeWhoNeedsMuch() {
+    @Test func aJobWithSmallCropsDoesNotOvertakeAJobThatWaitsForCropRoom() {
         var script = script([("r1", narrow), ("i1", .centralSample)]) { $0.maxCropBytes = 192 + 18 }
         #expect(script.classify(1) == ["image 1 to l1"])
         script.cut("l1", 1, faces: [face])
@@ -107,7 +107,7 @@ struct CropRoomTests: CropScripts {
         #expect(script.ask(9, .cancel, id: "job 2") == ["reply 2: 408 cancelled", "reply 9: 200", "image 3 to l1"])
     }
 
-    @Test func aSuspectThatWaitsForRoomIsNotOvertaken() {
+    @Test func aSuspectThatWaitsForCropRoomIsNotOvertaken() {
         var script = script([("r1", narrow), ("i1", .centralSample)], credit: 1) { $0.maxCropBytes = 2 * 192 + 17 }
         script.join("l2", credit: 1)
         #expect(classifyResnet(&script, 1) == ["image 1 to l1"])
@@ -124,7 +124,7 @@ struct CropRoomTests: CropScripts {
     }
 
     /// All room is taken by crops that no worker wants any more. It goes to the images that are cut again.
-    @Test func imagesThatAreAllCutAgainDoNotWaitForOneAnothersRoom() {
+    @Test func imagesThatAreCutAgainReuseTheRoomOfTheirOldCrops() {
         var script = script([("r1", narrow)], credit: 0) { $0.maxCropBytes = 4 * 192 }
         script.say("l1", script["l1"].credit(8))
         let crowd = Array(repeating: face, count: 16)
@@ -140,7 +140,7 @@ struct CropRoomTests: CropScripts {
         #expect(script.kept.isEmpty && script.core.cropBytes == 4 * 192)
     }
 
-    @Test func aClientsCropsCountAmongItsBytes() {
+    @Test func cropsCountTowardsTheByteLimitOfTheirClient() {
         var script = script([("r1", narrow)]) { $0.maxClientBytes = 1000 }
         let shop = Principal(.key("shop"), .client)
         func ask(_ token: Int, bytes: Int) -> [String] {

@@ -8,7 +8,7 @@ import Testing
 struct CropTests: CropScripts {
     // MARK: Specifications
 
-    @Test func workersOfOneModelMayWantDifferentCrops() {
+    @Test func workersOfOneModelMayHaveDifferentCropSpecifications() {
         var script = script([("r1", narrow), ("r2", wide)], credit: 1)
         for token in 1...3 { script.classify(token) { $0.models = ["resnet"] } }
         #expect(script.asked("l1", 1) == [narrow, wide])
@@ -21,7 +21,7 @@ struct CropTests: CropScripts {
         #expect(script.score("r2", 2) == ["reply 2: 200", "job 3 to r2"])
     }
 
-    @Test func aFreeWorkerThatWantsOtherCropsHoldsUpNobody() {
+    @Test func aFreeWorkerWithAnotherCropSpecificationDoesNotBlockTheQueue() {
         var script = script([("r1", narrow)], credit: 4)
         _ = classifyResnet(&script, 1)
         script.cut("l1", 1, faces: [face])
@@ -35,7 +35,7 @@ struct CropTests: CropScripts {
         #expect(script.score("r1", 1) == ["reply 1: 200", "job 2 to r1"])
     }
 
-    @Test func aSuspectWaitsForAWorkerThatWantsItsCropsAndOthersAreNotKeptFreeForIt() {
+    @Test func aSuspectReservesOnlyWorkersThatCanScoreItsCrops() {
         var script = script([("r1", narrow)])
         for token in 1...2 { _ = classifyResnet(&script, token) }
         for token in 1...2 { script.cut("l1", token, faces: [face]) }
@@ -58,7 +58,7 @@ struct CropTests: CropScripts {
         return script.join(name, scoring: specification)
     }
 
-    @Test func anImageIsCutAgainOnceForWorkersThatWantOtherCrops() throws {
+    @Test func anImageIsCutAgainForAReplacementWorkerWithAnotherSpecification() throws {
         var script = script([("r1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         _ = classifyResnet(&script, 1)
@@ -74,7 +74,7 @@ struct CropTests: CropScripts {
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
 
-    @Test func aSecondChangeFailsTheModel() throws {
+    @Test func aModelFailsWhenItsCropSpecificationChangesTwice() throws {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
@@ -96,7 +96,7 @@ struct CropTests: CropScripts {
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
 
-    @Test func whoHasGotCropsIsNotHeldUpWhenTheImageIsCutAgain() {
+    @Test func aModelThatHasItsCropsIsNotDelayedWhenTheImageIsCutAgain() {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
@@ -110,7 +110,7 @@ struct CropTests: CropScripts {
         #expect(script.document(1)?.faces?.map(\.models.count) == [2])
     }
 
-    @Test func cropsAreSentAgainAlsoWhenTheyWereCutTwice() {
+    @Test func aLostWorkersCropsAreSentAgainWhileTheImageIsCutASecondTime() {
         var script = script([("r1", narrow), ("i1", narrow), ("i2", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
@@ -123,7 +123,7 @@ struct CropTests: CropScripts {
         #expect(script.document(1)?.attempts == 2)
     }
 
-    @Test func theSecondCuttingHasTwoLocatorsOfItsOwn() {
+    @Test func oneLocatorDeathInEachCuttingDoesNotQuarantineTheImage() {
         var script = script([("r1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         _ = classifyResnet(&script, 1)
@@ -139,7 +139,7 @@ struct CropTests: CropScripts {
         #expect(script.document(1)?.attempts == 2 && script.document(1)?.locator?.worker == "l3")
     }
 
-    @Test func anImageThatCannotBeCutAgainFailsThoseWhoWaitForIt() {
+    @Test func aFailedSecondCuttingFailsOnlyTheModelsThatWaitForIt() {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("r1", credit: 0, scoring: narrow)
         script.classify(1)
@@ -153,7 +153,7 @@ struct CropTests: CropScripts {
 
     // MARK: Preprocessing versions
 
-    @Test func aModelOfAnotherVersionThanTheLocatorsIsNamed() throws {
+    @Test func namesAModelWhosePreprocessingVersionNoLocatorHas() throws {
         var script = script([("r1", narrow), ("i1", newer)])
         script.classify(1)
         #expect(script.asked("l1", 1) == [narrow])
@@ -168,7 +168,7 @@ struct CropTests: CropScripts {
         #expect(script.classify(2) { $0.models = ["inception"] } == ["reply 2: 503 crops_unavailable"])
     }
 
-    @Test func duringARolloutEachImageIsCutByTheVersionThatMostOfItsModelsWant() {
+    @Test func duringARolloutEachImageIsCutByTheVersionOfMostOfItsModels() {
         var script = script([("r1", narrow), ("i1", narrow)])
         script.join("l2", preprocessing: 4)
         #expect(script.classify(1) == ["image 1 to l1"])
@@ -184,7 +184,7 @@ struct CropTests: CropScripts {
         #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r1", "job 2 to i1"])
     }
 
-    @Test func aFreeLocatorOfAnotherVersionHoldsUpNobody() {
+    @Test func aFreeLocatorOfAnotherVersionDoesNotBlockTheQueue() {
         var script = script([("r1", narrow), ("i1", newer)], credit: 1)
         script.join("l2", credit: 1, preprocessing: 4)
         func ask(_ token: Int, _ model: String) -> [String] { script.classify(token) { $0.models = [model] } }

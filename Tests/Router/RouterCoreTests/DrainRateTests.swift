@@ -14,7 +14,7 @@ struct DrainRateTests {
         return rate
     }
 
-    @Test func theTimeIsThatOfTheWorkersThatAreThere() throws {
+    @Test func theExpectedWaitScalesWithTheCurrentNumberOfWorkers() throws {
         let two = try #require(measured().time(behind: 200, workers: 2))
         #expect(abs(two.milliseconds - 2000) < 1)
         let one = try #require(measured().time(behind: 200, workers: 1))
@@ -22,7 +22,7 @@ struct DrainRateTests {
         #expect(measured().time(behind: 0, workers: 1) == .zero)
     }
 
-    @Test func theBatchThatTheJobIsInCounts() throws {
+    @Test func theExpectedWaitIncludesTheJobsOwnBatch() throws {
         var rate = measured(answers: 1)
         for index in 2...100 {
             rate.noteAnswer(
@@ -33,7 +33,7 @@ struct DrainRateTests {
     }
 
     /// A batch of eight every 200 ms, with a backlog only during the last 10 ms of each.
-    @Test func aBacklogThatComesAndGoesWithEachBatchIsNoFasterPace() throws {
+    @Test func aBriefBacklogBeforeEachBatchDoesNotRaiseTheRate() throws {
         var rate = DrainRate()
         for batch in 1...100 {
             let end = start + .milliseconds(200 * batch)
@@ -44,13 +44,13 @@ struct DrainRateTests {
         #expect(abs(try #require(rate.perSecond(workers: 1)) - 40) < 1)
     }
 
-    @Test func nothingIsSaidWithoutEvidence() {
+    @Test func givesNoEstimateWithoutEnoughAnswersOrAnyWorker() {
         #expect(measured(answers: 5).time(behind: 200, workers: 2) == nil)
         #expect(measured().time(behind: 200, workers: 0) == nil)
         #expect(DrainRate().time(behind: 200, workers: 2) == nil)
     }
 
-    @Test func timeWithoutABacklogDoesNotCount() throws {
+    @Test func timeWithoutABacklogDoesNotAffectTheRate() throws {
         var rate = measured()
         rate.note(isBacklogged: false, at: start + .seconds(1))
         rate.noteAnswer(workers: 2, computing: nil, at: start + .seconds(50))
@@ -59,7 +59,7 @@ struct DrainRateTests {
         #expect(abs(try #require(rate.time(behind: 200, workers: 2)).milliseconds - 2000) < 1)
     }
 
-    @Test func thePastIsForgotten() throws {
+    @Test func theRateFollowsRecentAnswers() throws {
         var rate = measured()
         for index in 1...2000 {
             rate.noteAnswer(workers: 2, computing: nil, at: start + .seconds(1) + .milliseconds(20 * index))

@@ -20,33 +20,33 @@ struct EnsembleTests {
         }.message
     }
 
-    @Test func weightsBelongToTheirModelsWhateverTheOrder() throws {
+    @Test func weightsApplyToTheirModelsInAnyOrder() throws {
         let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
         // 1 + 2 · b + 3 · a
         #expect(ensemble.probability([0.5, -0.25]) == Ensemble.sigmoid(1 + 2 * -0.25 + 3 * 0.5))
         #expect(ensemble.probability([0.5, nil]) == Ensemble.sigmoid(0.5))
     }
 
-    @Test func modelsAreNamedOnceAndNotTooMany() throws {
+    @Test func requiresOneToEightDistinctModels() throws {
         #expect(try problem(models: []).contains("1 to 8 models, not 0"))
         #expect(try problem(models: (0..<9).map { "m\($0)" }).contains("not 9"))
         #expect(try problem(models: ["a", "a"]).contains("each model once"))
         #expect(try problem(models: ["a", ""]).contains("each model once"))
     }
 
-    @Test func namesFitTheProtocol() throws {
+    @Test func refusesNamesOver64Bytes() throws {
         let long = String(repeating: "x", count: Limits.nameBytes + 1)
         #expect(try problem(models: ["a", long]).contains("'\(long)' has more than 64 bytes"))
         #expect(try problem(policies: policies.merging([long: policies["default"]!]) { $1 }).contains("more than 64"))
     }
 
-    @Test func everySubsetNeedsItsBlend() throws {
+    @Test func requiresABlendForEverySubsetOfModels() throws {
         #expect(try problem(merge: Array(full.dropLast())).contains("no blend for a+b"))
         #expect(try problem(merge: Array(full.dropFirst())).contains("no blend for a"))
         #expect(try problem(merge: []).contains("no blend for a"))
     }
 
-    @Test func aBlendFitsItsSubset() throws {
+    @Test func refusesABlendThatDoesNotFitItsSubset() throws {
         #expect(try problem(merge: full + [(["a"], Ensemble.Blend(bias: 0, weights: [1]))]).contains("given twice"))
         #expect(try problem(merge: full + [([], Ensemble.Blend(bias: 0, weights: []))]).contains("empty"))
         #expect(
@@ -55,22 +55,22 @@ struct EnsembleTests {
         #expect(try problem(merge: [(["a", "a"], Ensemble.Blend(bias: 0, weights: [1, 2]))]).contains("a+a"))
     }
 
-    @Test(arguments: [Double.nan, .infinity]) func numbersAreFinite(value: Double) throws {
+    @Test(arguments: [Double.nan, .infinity]) func refusesNumbersThatAreNotFinite(value: Double) throws {
         #expect(try problem(merge: [(["a"], Ensemble.Blend(bias: value, weights: [1]))]).contains("finite"))
         #expect(try problem(merge: [(["a"], Ensemble.Blend(bias: 0, weights: [value]))]).contains("finite"))
     }
 
     @Test(arguments: [(0.9, 0.5), (-0.1, 0.5), (0.5, 1.1), (.nan, 0.5), (0.5, .nan)] as [(Double, Double)])
-    func thresholdsRise(review: Double, block: Double) throws {
+    func refusesThresholdsOutOfRangeOrOrder(review: Double, block: Double) throws {
         let odd = ["default": Ensemble.Policy(review: review, block: block)]
         #expect(try problem(policies: odd).contains("'default'"))
     }
 
-    @Test func thereIsADefaultPolicy() throws {
+    @Test func requiresADefaultPolicy() throws {
         #expect(try problem(policies: [:]).contains("'default'"))
     }
 
-    @Test func thresholdsAreWhereTheActionBegins() throws {
+    @Test func aThresholdIsTheLowestProbabilityOfItsAction() throws {
         let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
         for (probability, action) in [(0, "allow"), (0.4999, "allow"), (0.5, "review"), (0.9, "block"), (1, "block")] {
             let verdict = try #require(ensemble.verdict(probability, policy: "default"))
@@ -81,7 +81,7 @@ struct EnsembleTests {
         #expect(ensemble.verdict(0.5, policy: "none") == nil)
     }
 
-    @Test func withoutAFaceAPersonLooksUnlessThePolicySaysOtherwise() {
+    @Test func anImageWithoutAFaceGoesToReviewUnlessThePolicySaysOtherwise() {
         #expect(Ensemble.Policy(review: 0.5, block: 0.9).noFace == .review)
         #expect(Ensemble.Policy(review: 0.5, block: 0.9, noFace: .allow).noFace == .allow)
     }
@@ -108,7 +108,7 @@ struct EnsembleTests {
             // A probability just below one half, as the journal rounded it.
             ("strict", 0.5, .real, .block),
         ] as [(String, Double?, ResultDocument.Label, ResultDocument.PolicyAction)])
-    func aStoredResultIsDecidedByThePrincipalsPolicy(
+    func aStoredResultIsDecidedAgainByTheRequestedPolicy(
         policy: String, probability: Double?, label: ResultDocument.Label, action: ResultDocument.PolicyAction
     ) throws {
         let strict = Ensemble.Policy(review: 0.1, block: 0.2, noFace: .allow)
@@ -123,7 +123,7 @@ struct EnsembleTests {
         #expect(answer.id == "second" && answer.metadata == nil && answer.attempts == 2)
     }
 
-    @Test func aStoredResultIsNoAnswerForAnUnknownPolicy() throws {
+    @Test func aStoredVerdictIsNotReturnedForAnUnknownPolicy() throws {
         let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
         let verdict = ResultDocument.Verdict(label: .real, aiProbability: 0.1, action: .allow, policy: "default")
         #expect(ensemble.answer(stored(verdict), to: header(policy: "none")) == nil)

@@ -6,7 +6,9 @@ import Testing
 
 /// Requests with the same key get the same result, which is computed once.
 struct IdempotencyTableTests {
-    private func keyed(_ script: inout Script, _ token: Int, _ change: (inout RequestHeader) -> Void = { _ in })
+    private func classifyWithKey(
+        _ script: inout Script, _ token: Int, _ change: (inout RequestHeader) -> Void = { _ in }
+    )
         -> [String]
     {
         script.classify(token) {
@@ -16,17 +18,17 @@ struct IdempotencyTableTests {
         }
     }
 
-    private func started() -> Script {
+    private func scriptWithOneWorker() -> Script {
         var script = Script()
         script.join("r1")
         return script
     }
 
     @Test func requestsWithTheSameKeyAreComputedOnceAndAllAnswered() {
-        var script = started()
-        #expect(keyed(&script, 1) == ["job 1 to r1"])
+        var script = scriptWithOneWorker()
+        #expect(classifyWithKey(&script, 1) == ["job 1 to r1"])
         script.wait(.milliseconds(10))
-        #expect(keyed(&script, 2) { $0.metadata = Array(#"{"n":2}"#.utf8) } == [])
+        #expect(classifyWithKey(&script, 2) { $0.metadata = Array(#"{"n":2}"#.utf8) } == [])
         script.wait(.milliseconds(10))
         #expect(script.score("r1", 1, logit: 1) == ["reply 1: 200", "reply 2: 200"])
         let (first, second) = (script.document(1), script.document(2))
@@ -39,27 +41,27 @@ struct IdempotencyTableTests {
         #expect(script.status.counters.deduplicated == 1)
     }
 
-    @Test func aLaterRepeatGetsTheResultThatIsKept() {
-        var script = started()
-        _ = keyed(&script, 1)
+    @Test func aRepeatedRequestGetsTheStoredResult() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1, logit: 1)
         script.wait(.seconds(599))
-        #expect(keyed(&script, 2) { $0.id = nil } == ["reply 2: 200"])
+        #expect(classifyWithKey(&script, 2) { $0.id = nil } == ["reply 2: 200"])
         #expect(script.document(2)?.verdict == script.document(1)?.verdict)
         #expect(script.document(2)?.id == nil)
         #expect(script.document(2)?.totalMilliseconds == 0)
     }
 
-    @Test func aKeptResultAnswersWithoutWorkersAndWhileDraining() {
-        var script = started()
-        _ = keyed(&script, 1)
+    @Test func aStoredResultIsReturnedWithoutWorkersAndWhileDraining() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1)
         script.lose("r1")
         script.handle(.drain)
-        #expect(keyed(&script, 2) == ["reply 2: 200"])
+        #expect(classifyWithKey(&script, 2) == ["reply 2: 200"])
     }
 
-    @Test func whatIsKeptIsNotTheLeadersOwn() {
+    @Test func aStoredResultOmitsTheIDAndMetadataOfItsRequest() {
         var table = IdempotencyTable(retention: .seconds(1), maxEntries: 1)
         let now = Instant(nanoseconds: 0)
         var document = ResultDocument(id: "a", status: .ok)
@@ -77,7 +79,7 @@ struct IdempotencyTableTests {
 
     private static let mismatch = "422 idempotency_mismatch"
 
-    /// Headers that ask for something else than `keyed` does by default, with the name that the error gives the
+    /// Headers that ask for something else than `classifyWithKey` does by default, with the name that the error gives the
     /// difference.
     private static let others: [(String, @Sendable (inout RequestHeader) -> Void)] = [
         ("'models'", { $0.models = ["inception"] }), ("'models'", { $0.models = nil }),
@@ -85,8 +87,8 @@ struct IdempotencyTableTests {
         ("'explain'", { $0.explain = true }),
     ]
 
-    @Test func anotherImageIsAMismatchBeforeAndAfterTheResult() {
-        var script = started()
+    @Test func aKeyWithAnotherImageIsAMismatchBeforeAndAfterTheResult() {
+        var script = scriptWithOneWorker()
         func ask(_ token: Int, _ image: Character, durable: Bool = false) -> [String] {
             script.classify(token, image: image) {
                 ($0.idempotencyKey, $0.models, $0.durable) = ("k", ["resnet"], durable)
@@ -112,38 +114,38 @@ struct IdempotencyTableTests {
         #expect(script.status.counters.accepted == 2)
     }
 
-    @Test(arguments: others.indices) func anotherQuestionIsAMismatch(index: Int) {
+    @Test(arguments: others.indices) func aKeyWithOtherModelsOrOptionsIsAMismatch(index: Int) {
         let (name, change) = Self.others[index]
-        var script = started()
-        _ = keyed(&script, 1)
-        #expect(keyed(&script, 2, change) == ["reply 2: \(Self.mismatch)"])
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
+        #expect(classifyWithKey(&script, 2, change) == ["reply 2: \(Self.mismatch)"])
         #expect(script.document(2)?.error?.message.contains("another \(name)") == true)
         script.score("r1", 1)
-        #expect(keyed(&script, 3, change) == ["reply 3: \(Self.mismatch)"])
+        #expect(classifyWithKey(&script, 3, change) == ["reply 3: \(Self.mismatch)"])
     }
 
-    @Test func theRestOfAHeaderMayDiffer() {
-        var script = started()
-        _ = keyed(&script, 1)
+    @Test func requestsWithOneKeyMayDifferInBudgetPriorityAndMetadata() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1)
         #expect(
-            keyed(&script, 2) {
+            classifyWithKey(&script, 2) {
                 ($0.budgetMilliseconds, $0.priority, $0.wait) = (7, 9, false)
                 $0.metadata = Array("{}".utf8)
             } == ["reply 2: 200"])
     }
 
-    @Test func aKeyOfAFailureMayStandForSomethingElse() {
-        var script = started()
-        _ = keyed(&script, 1) { $0.budgetMilliseconds = 100 }
+    @Test func aKeyMayBeUsedForAnotherImageAfterATimeout() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1) { $0.budgetMilliseconds = 100 }
         script.wait(.milliseconds(100))
         #expect(
             script.classify(2, image: "b") { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } == ["job 2 to r1"])
     }
 
-    @Test func anImageThatIsNotTakenIsRefusedForThat() {
-        var script = started()
-        _ = keyed(&script, 1)
+    @Test func aMissingEmptyOrTooLargeImageIsRefusedDespiteAKnownKey() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1)
         for (token, bytes, reply) in [
             (2, nil, "400 image_missing"), (3, 0, "422 image_empty"), (4, 1 << 30, "413 image_too_large"),
@@ -155,14 +157,14 @@ struct IdempotencyTableTests {
 
     // MARK: Another policy
 
-    @Test func anotherPolicyDecidesAnewOnWhatIsKnown() throws {
-        var script = started()
-        _ = keyed(&script, 1)
-        _ = keyed(&script, 2) { $0.policy = "strict" }
+    @Test func requestsWithOneKeyAreEachDecidedByTheirOwnPolicy() throws {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
+        _ = classifyWithKey(&script, 2) { $0.policy = "strict" }
         // 0.1 + 1.5 · (-1) gives a probability of 0.198.
         #expect(script.score("r1", 1, logit: -1) == ["reply 1: 200", "reply 2: 200"])
-        _ = keyed(&script, 3) { $0.policy = "strict" }
-        _ = keyed(&script, 4)
+        _ = classifyWithKey(&script, 3) { $0.policy = "strict" }
+        _ = classifyWithKey(&script, 4)
         let verdicts = try (1...4).map { try #require(script.document($0)?.verdict) }
         #expect(verdicts.map(\.policy) == ["default", "strict", "strict", "default"])
         #expect(verdicts.map(\.action) == [.allow, .review, .review, .allow])
@@ -171,25 +173,25 @@ struct IdempotencyTableTests {
         #expect(script.status.verdicts.byAction == ["allow": 2, "review": 2, "block": 0])
     }
 
-    @Test func anotherPolicyDecidesOnAnImageWithoutAFace() throws {
+    @Test func anImageWithoutAFaceIsDecidedAgainByEachRequestsPolicy() throws {
         var script = Script()
         script.join("r1", scoring: .sample)
-        _ = keyed(&script, 1)
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1, logit: 9)
         for (token, policy, action) in [
             (2, "careful", ResultDocument.PolicyAction.block), (3, "easy", .allow), (4, "strict", .review),
         ] {
-            _ = keyed(&script, token) { $0.policy = policy }
+            _ = classifyWithKey(&script, token) { $0.policy = policy }
             let verdict = ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: action, policy: policy)
             #expect(script.document(token)?.verdict == verdict)
         }
     }
 
-    @Test func anUnknownPolicyIsUnknownForAKnownResult() {
-        var script = started()
-        _ = keyed(&script, 1)
+    @Test func anUnknownPolicyIsRefusedUnlessTheStoredResultIsAnError() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1)
-        #expect(keyed(&script, 2) { $0.policy = "none" } == ["reply 2: 404 unknown_policy"])
+        #expect(classifyWithKey(&script, 2) { $0.policy = "none" } == ["reply 2: 404 unknown_policy"])
         _ = script.classify(3) { ($0.idempotencyKey, $0.models) = ("broken", ["resnet"]) }
         script.fail("r1", 3, .unprocessable, code: "image_truncated")
         let told = script.classify(4) {
@@ -199,110 +201,112 @@ struct IdempotencyTableTests {
     }
 
     @Test func aResultExpiresAfterItsRetention() {
-        var script = started()
-        _ = keyed(&script, 1)
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.score("r1", 1)
         script.wait(.seconds(600))
-        #expect(keyed(&script, 2) == ["job 2 to r1"])
+        #expect(classifyWithKey(&script, 2) == ["job 2 to r1"])
         script.score("r1", 2)
-        #expect(keyed(&script, 3) == ["reply 3: 200"])
+        #expect(classifyWithKey(&script, 3) == ["reply 3: 200"])
     }
 
-    @Test func theOldestResultsMakeRoom() {
+    @Test func aFullTableDropsTheOldestResults() {
         var script = Script { $0.idempotencyEntries = 2 }
         script.join("r1")
         for (token, key) in [(1, "a"), (2, "b"), (3, "c")] {
-            _ = keyed(&script, token) { $0.idempotencyKey = key }
+            _ = classifyWithKey(&script, token) { $0.idempotencyKey = key }
             script.score("r1", token)
         }
-        #expect(keyed(&script, 4) { $0.idempotencyKey = "b" } == ["reply 4: 200"])
-        #expect(keyed(&script, 5) { $0.idempotencyKey = "a" } == ["job 5 to r1"])
+        #expect(classifyWithKey(&script, 4) { $0.idempotencyKey = "b" } == ["reply 4: 200"])
+        #expect(classifyWithKey(&script, 5) { $0.idempotencyKey = "a" } == ["job 5 to r1"])
     }
 
-    @Test func resultsNeedNotBeKept() {
+    @Test func storesNoResultsWithALimitOfZero() {
         var script = Script { $0.idempotencyEntries = 0 }
         script.join("r1")
-        _ = keyed(&script, 1)
-        _ = keyed(&script, 2)
+        _ = classifyWithKey(&script, 1)
+        _ = classifyWithKey(&script, 2)
         #expect(script.score("r1", 1) == ["reply 1: 200", "reply 2: 200"])
-        #expect(keyed(&script, 3) == ["job 3 to r1"])
+        #expect(classifyWithKey(&script, 3) == ["job 3 to r1"])
     }
 
-    @Test func theVerdictOnTheImageItselfIsKept() {
-        var script = started()
-        _ = keyed(&script, 1)
+    @Test func anErrorOfTheImageItselfIsStored() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
         script.fail("r1", 1, .unprocessable, code: "image_truncated")
-        #expect(keyed(&script, 2) == ["reply 2: 422 image_truncated"])
+        #expect(classifyWithKey(&script, 2) == ["reply 2: 422 image_truncated"])
     }
 
     @Test func aFollowerTakesOverWhenTheLeaderTimesOut() {
-        var script = started()
-        _ = keyed(&script, 1) { $0.budgetMilliseconds = 100 }
-        _ = keyed(&script, 2)
-        _ = keyed(&script, 3)
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1) { $0.budgetMilliseconds = 100 }
+        _ = classifyWithKey(&script, 2)
+        _ = classifyWithKey(&script, 3)
         #expect(script.wait(.milliseconds(100)) == ["reply 1: 408 budget_spent", "job 2 to r1"])
         #expect(script.score("r1", 1) == [])
         #expect(script.score("r1", 2) == ["reply 2: 200", "reply 3: 200"])
     }
 
     @Test func aFollowerTakesOverWhenTheLeaderIsCancelled() {
-        var script = started()
-        _ = keyed(&script, 1)
-        _ = keyed(&script, 2)
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
+        _ = classifyWithKey(&script, 2)
         #expect(
             script.ask(3, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 3: 200", "job 2 to r1"])
     }
 
     @Test func aFollowerHasABudgetOfItsOwn() {
-        var script = started()
-        _ = keyed(&script, 1)
-        _ = keyed(&script, 2) { $0.budgetMilliseconds = 50 }
-        _ = keyed(&script, 3)
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1)
+        _ = classifyWithKey(&script, 2) { $0.budgetMilliseconds = 50 }
+        _ = classifyWithKey(&script, 3)
         #expect(script.wait(.milliseconds(50)) == ["reply 2: 408 budget_spent"])
         #expect(script.score("r1", 1) == ["reply 1: 200", "reply 3: 200"])
     }
 
-    @Test func aFollowerThatIsOverCannotTakeOver() {
-        var script = started()
-        _ = keyed(&script, 1) { $0.budgetMilliseconds = 100 }
-        _ = keyed(&script, 2) { $0.budgetMilliseconds = 50 }
-        _ = keyed(&script, 3)
+    @Test func aFollowerThatTimedOutCannotTakeOver() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1) { $0.budgetMilliseconds = 100 }
+        _ = classifyWithKey(&script, 2) { $0.budgetMilliseconds = 50 }
+        _ = classifyWithKey(&script, 3)
         script.wait(.milliseconds(50))
         #expect(script.wait(.milliseconds(50)) == ["reply 1: 408 budget_spent", "job 3 to r1"])
     }
 
-    @Test func followersWhoseTimeIsUpWithTheLeadersAreNotStarted() {
-        var script = started()
-        for token in 1...3 { _ = keyed(&script, token) { $0.budgetMilliseconds = 100 } }
+    @Test func followersThatTimeOutWithTheLeaderDoNotTakeOver() {
+        var script = scriptWithOneWorker()
+        for token in 1...3 { _ = classifyWithKey(&script, token) { $0.budgetMilliseconds = 100 } }
         #expect(
             script.wait(.milliseconds(100)) == [
                 "reply 1: 408 budget_spent", "reply 2: 408 budget_spent", "reply 3: 408 budget_spent",
             ])
-        #expect(keyed(&script, 4) == ["job 4 to r1"])
+        #expect(classifyWithKey(&script, 4) == ["job 4 to r1"])
     }
 
-    @Test func aKeyWhoseLeaderFailedIsFreeAgain() {
-        var script = started()
-        _ = keyed(&script, 1) { $0.budgetMilliseconds = 100 }
+    @Test func aKeyIsFreeAgainAfterItsOnlyRequestTimedOut() {
+        var script = scriptWithOneWorker()
+        _ = classifyWithKey(&script, 1) { $0.budgetMilliseconds = 100 }
         script.wait(.milliseconds(100))
-        #expect(keyed(&script, 2) == ["job 2 to r1"])
+        #expect(classifyWithKey(&script, 2) == ["job 2 to r1"])
     }
 
     /// As many as the queue holds, to show that followers do not end by deep recursion.
-    @Test func thousandsOfFollowersEndOneByOneWithoutAWorker() {
+    @Test func thousandsOfFollowersAreAllRefusedWhenNoWorkerIsLeft() {
         var script = Script { $0.maxClientJobs = 4000 }
         script.join("r1")
-        for token in 1...4000 { _ = keyed(&script, token) { $0.budgetMilliseconds = token == 1 ? 100 : 5000 } }
+        for token in 1...4000 {
+            _ = classifyWithKey(&script, token) { $0.budgetMilliseconds = token == 1 ? 100 : 5000 }
+        }
         script.lose("r1")
         #expect(script.wait(.milliseconds(100)).count == 4000)
         #expect(script.document(4000)?.error?.code == "no_worker")
         #expect(script.core.jobsInHand == 0)
     }
 
-    @Test func refusedRequestsDoNotTakeTheKey() {
+    @Test func aRefusedRequestLeavesItsKeyFree() {
         var script = Script()
-        #expect(keyed(&script, 1) == ["reply 1: 503 no_worker"])
+        #expect(classifyWithKey(&script, 1) == ["reply 1: 503 no_worker"])
         script.join("r1")
-        #expect(keyed(&script, 2) == ["job 2 to r1"])
+        #expect(classifyWithKey(&script, 2) == ["job 2 to r1"])
     }
 }

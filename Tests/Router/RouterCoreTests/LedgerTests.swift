@@ -4,7 +4,7 @@ import Testing
 @testable import RouterCore
 
 struct LedgerTests {
-    @Test func aJobsNumberHasRoomForTheLocatorAndEveryModelOfAnEnsemble() {
+    @Test func aJobIDEncodesTheLocatorAndEveryModelOfAnEnsemble() {
         for serial: UInt64 in [1, 2, 1 << 40] {
             for step in 0...Ensemble.maxModels {
                 let job = JobID(serial: serial, step: step)
@@ -26,7 +26,7 @@ struct LedgerTests {
             pools: [2, 0])
     }
 
-    @Test func anIDIsTheLatestOfThoseWhoHaveIt() {
+    @Test func anIDRefersToItsLatestJobOverallAndPerOwner() {
         var ledger = Ledger()
         let ann = Principal(.key("ann"), .client)
         let serials = [ann, .anybody, ann, .anybody].map { ledger.add(request("a", $0)) }
@@ -45,7 +45,7 @@ struct LedgerTests {
         #expect(ledger.serial(ofID: "a") == nil)
     }
 
-    @Test func aKeyStandsForItsContentAsLongAsARequestHasIt() {
+    @Test func aKeyKeepsItsContentUntilItsLastRequestIsRemoved() {
         var ledger = Ledger()
         let (first, second) = (request("a", key: "k"), request("b", key: "k"))
         let key = ScopedKey(jobOwner: JobOwner(key: nil), key: "k")

@@ -33,7 +33,7 @@ struct LocatingTests {
         #expect(result.image == .sample)
     }
 
-    @Test func anImageCarriesWhatIsLeftOfItsBudgetInEachStage() {
+    @Test func eachStageIsToldTheRemainingBudget() {
         var script = Script.byHand(["l1", "r1"])
         script.join("l1", credit: 1)
         for token in 1...2 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 1000) } }
@@ -48,7 +48,7 @@ struct LocatingTests {
         #expect(remaining == [699, 699])
     }
 
-    @Test func modelsOfOneSpecificationShareAFrame() {
+    @Test func modelsWithEqualSpecificationsShareACropFrame() {
         var script = Script.byHand(["l1"])
         script.join("r1", scoring: .sample)
         script.join("i1", scoring: .sample)
@@ -61,7 +61,7 @@ struct LocatingTests {
         #expect(frames.count == 2 && Set(frames).count == 1)
     }
 
-    @Test func aModelOfTheWholeStandsBesideOneOfFaces() throws {
+    @Test func oneJobMayCombineAWholeImageModelAndAFaceModel() throws {
         var script = Script.byHand(["l1"])
         script.join("r1", scoring: .centralSample)
         script.join("i1", scoring: .sample)
@@ -78,7 +78,7 @@ struct LocatingTests {
         #expect(result.faces?.map { $0.models.map(\.name) } == [["inception"], ["inception"]])
     }
 
-    @Test func onlyWhatTheModelsAskedForWantIsCut() {
+    @Test func cutsCropsOnlyForTheRequestedModels() {
         var script = Script.byHand(["l1"])
         script.join("r1", scoring: .centralSample)
         script.join("i1", scoring: .sample)
@@ -92,7 +92,7 @@ struct LocatingTests {
     @Test(arguments: [
         (Status.unprocessable, "image_truncated"), (.unsupportedMedia, "image_unknown_format"),
         (.tooLarge, "image_too_many_pixels"),
-    ]) func anImageThatCannotBeReadIsAnsweredForAllModelsAtOnce(status: Status, code: String) throws {
+    ]) func anUnreadableImageFailsAllModelsAtOnce(status: Status, code: String) throws {
         var script = Script.byHand()
         script.classify(1) { $0.idempotencyKey = "k" }
         #expect(script.fail("l1", 1, status, code: code) == ["reply 1: \(status.rawValue) \(code)"])
@@ -105,7 +105,7 @@ struct LocatingTests {
         #expect(script.classify(2) { $0.idempotencyKey = "k" } == ["reply 2: \(status.rawValue) \(code)"])
     }
 
-    @Test func aLocatorsOwnFailureIsTriedOnceWithAnother() {
+    @Test func aLocatorFailureIsRetriedOnceWithAnotherLocator() {
         var script = Script.byHand()
         script.classify(1)
         #expect(script.fail("l1", 1, .unavailable) == ["image 1 to l2, attempt 2"])
@@ -137,7 +137,7 @@ struct LocatingTests {
         ),
     ]
 
-    @Test(arguments: wrongCrops.indices) func cropsThatDoNotFitAreTriedWithAnotherLocator(index: Int) throws {
+    @Test(arguments: wrongCrops.indices) func malformedCropsAreRetriedWithAnotherLocator(index: Int) throws {
         let (what, change) = Self.wrongCrops[index]
         var script = Script.byHand(["l1", "l2"])
         script.join("r1", scoring: .centralSample)
@@ -153,14 +153,14 @@ struct LocatingTests {
         #expect(script.status.workers.map(\.failed) == [1, 1, 0, 0])
     }
 
-    @Test func cropsOfAnotherSpecificationDoNotFit() {
+    @Test func cropsOfAnotherSpecificationAreRetriedWithAnotherLocator() {
         var script = Script.byHand(["l1", "l2", "r1"])
         script.classify(1) { $0.models = ["resnet"] }
         #expect(script.cut("l1", 1, of: [.sample]) == ["image 1 to l2, attempt 2"])
         #expect(script.cut("l2", 1, of: []) == ["reply 1: 503 answer_malformed"])
     }
 
-    @Test func scoresThatDoNotFitTheCropsAreTriedWithAnotherWorker() {
+    @Test func aWrongNumberOfScoresIsRetriedWithAnotherWorker() {
         for wrong in [0, 1, 3] {
             var script = Script.byHand(["l1"])
             for name in ["r1", "r2"] { script.join(name, scoring: .sample) }
@@ -173,7 +173,7 @@ struct LocatingTests {
         }
     }
 
-    @Test func anAnswerOfTheOtherStageDoesNotFit() {
+    @Test func anAnswerOfTheOtherStageIsRetriedWithAnotherWorker() {
         var script = Script.byHand(["l1", "l2", "r1", "r2"])
         script.classify(1) { $0.models = ["resnet"] }
         #expect(script.score("l1", 1) == ["image 1 to l2, attempt 2"])

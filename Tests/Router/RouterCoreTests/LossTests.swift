@@ -5,7 +5,7 @@ import Testing
 
 /// Lost workers: when they count as lost, which workers get their jobs, and how long these jobs wait.
 struct LossTests {
-    @Test func aLostWorkersJobsGoToAnotherAtOnce() {
+    @Test func aLostWorkersJobsGoToAnotherWorkerAtOnce() {
         var script = Script()
         script.join("r1")
         script.classifyResnet(1...2)
@@ -18,7 +18,7 @@ struct LossTests {
         #expect(counters.redispatched == 2)
     }
 
-    @Test func jobsOfALostWorkerKeepTheirTurn() {
+    @Test func jobsOfALostWorkerKeepTheirPlaceInTheQueue() {
         var script = Script()
         script.join("r1", credit: 1)
         script.classifyResnet(1...3)
@@ -26,7 +26,7 @@ struct LossTests {
         #expect(script.join("r2", credit: 2) == ["welcome r2", "job 1 to r2, attempt 2", "job 2 to r2"])
     }
 
-    @Test func aWorkerThatConnectsAnewIsRegisteredOnceAndHasNotDied() {
+    @Test func aWorkerThatReconnectsIsRegisteredOnceAndDoesNotCountAsDead() {
         var script = Script()
         script.join("r1")
         script.classifyResnet(1...1)
@@ -40,7 +40,7 @@ struct LossTests {
 
     // MARK: Silence
 
-    @Test func aSecondTryWaitsForAWorkerThatIsHeardOf() {
+    @Test func aRetryWaitsForAWorkerThatIsNotSilent() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         script.join("r3", credit: 1)
@@ -52,7 +52,7 @@ struct LossTests {
         #expect(script.score("r3", 3) == ["reply 3: 200", "job 1 to r3, attempt 2"])
     }
 
-    @Test func aSilentWorkerGetsAFirstTryWhereThereIsNoOtherAndNoSecondOneBeforeItIsHeardOf() {
+    @Test func aSilentWorkerMayGetAFirstAttemptButNoRetry() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         script.silent = ["r1", "r2"]
@@ -63,7 +63,7 @@ struct LossTests {
     }
 
     /// A host with all workers of a model stops for 2.5 s.
-    @Test(arguments: 1...4) func aPauseOfAllWorkersCostsNoJob(workers: Int) {
+    @Test(arguments: 1...4) func aPauseOfAllWorkersLosesNoJob(workers: Int) {
         var script = Script()
         let names = (1...workers).map { "r\($0)" }
         for name in names { script.join(name, credit: 16) }
@@ -82,7 +82,7 @@ struct LossTests {
     }
 
     /// Their last heartbeats came at different times, so they are not all lost in one check.
-    @Test func workersThatFallSilentOneAfterTheOtherAreHandedNothingOfOneAnother() {
+    @Test func workersThatFallSilentInTurnDoNotGetOneAnothersJobs() {
         var script = Script()
         for name in ["r1", "r2", "r3"] {
             script.join(name)
@@ -94,7 +94,7 @@ struct LossTests {
         #expect(told == ["resync r1", "resync r2", "resync r3"])
     }
 
-    @Test func aJobWhoseWorkerFellSilentWaitsForOneToComeBackAndThenMayBeSentAgain() throws {
+    @Test func aJobOfASilentWorkerFailsAfterTheRejoinWait() throws {
         var script = Script { $0.rejoinWait = .seconds(3) }
         script.join("r1")
         script.classifyResnet(1...1)
@@ -114,7 +114,7 @@ struct LossTests {
         #expect(script.wait(.milliseconds(1)) == ["reply 1: 503 worker_lost"])
     }
 
-    @Test func theOtherModelsScoreIsNotHeldUpByAWorkerThatDoesNotComeBack() {
+    @Test func aJobEndsPartialIfALostWorkerDoesNotReturn() {
         var script = Script { $0.rejoinWait = .seconds(1) }
         for name in ["r1", "i1"] { script.join(name) }
         script.classify(1)
@@ -125,7 +125,7 @@ struct LossTests {
 
     @Test(arguments: [RouterCore.Loss.silent, .hung, .unreachable, .revoked])
     func
-        whatSpeaksForNoKilledProcessIsNoReasonForQuarantine(loss: RouterCore.Loss)
+        aLossOtherThanADeadProcessDoesNotCountTowardsQuarantine(loss: RouterCore.Loss)
     {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
@@ -135,7 +135,7 @@ struct LossTests {
         #expect(script.status.counters.quarantined == 0)
     }
 
-    @Test func jobsGoToWorkersThatWereHeardOfLately() {
+    @Test func jobsGoToWorkersWithRecentHeartbeats() {
         var script = Script()
         for name in ["r1", "r2", "r3"] { script.join(name) }
         _ = script.classifyResnet(1...3)
@@ -147,7 +147,7 @@ struct LossTests {
         #expect(script.status.counters.workersLost == 2)
     }
 
-    @Test func aSilentWorkerIsLostAfterThreeHeartbeats() {
+    @Test func aWorkerIsLostAfterThreeMissedHeartbeats() {
         var script = Script()
         script.join("r1")
         script.join("r2")
@@ -158,17 +158,17 @@ struct LossTests {
         #expect(script.score("r2", 1) == ["reply 1: 200"])
     }
 
-    @Test func aWorkerIsNotBlamedForAPauseOfTheRouterItself() {
+    @Test func aPauseOfTheRouterItselfLosesNoWorker() {
         var script = Script(locators: .byHand)
         script.join("r1")
-        script.oversleep(.seconds(60))
+        script.advanceClock(.seconds(60))
         // The messages that arrived meanwhile are read before the timer is checked.
         #expect(script.say("r1", script["r1"].ping()) == [])
         #expect(script.handle(.deadline) == [])
         #expect(script.status.workers.count == 1)
     }
 
-    @Test func anyMessageIsASignOfLife() {
+    @Test func anyMessageCountsAsAHeartbeat() {
         var script = Script { $0.hangTimeout = .seconds(1000) }
         script.join("r1", credit: 9)
         script.silent = ["r1"]
@@ -179,7 +179,7 @@ struct LossTests {
         }
     }
 
-    @Test func aWorkerThatBeatsButHangsIsLost() {
+    @Test func aWorkerThatSendsHeartbeatsWithoutProgressIsLost() {
         var script = Script()
         script.join("r1")
         script.hung = ["r1"]
@@ -189,7 +189,7 @@ struct LossTests {
         #expect(script.wait(.milliseconds(300)) == ["resync r1", "job 1 to r2, attempt 2"])
     }
 
-    @Test func aSlowWorkerThatGetsOnIsKept() {
+    @Test func aSlowWorkerThatMakesProgressIsKept() {
         var script = Script()
         script.join("r1")
         _ = script.classifyResnet(1...1)
@@ -197,7 +197,7 @@ struct LossTests {
         #expect(script.score("r1", 1) == ["reply 1: 200"])
     }
 
-    @Test func anIdleWorkerDoesNotHang() {
+    @Test func anIdleWorkerDoesNotCountAsHung() {
         var script = Script()
         script.join("r1")
         script.hung = ["r1"]
@@ -207,7 +207,7 @@ struct LossTests {
         #expect(script.wait(.seconds(9)) == [])
     }
 
-    @Test func answersThatNobodyAskedForAreNoProgress() {
+    @Test func unsolicitedAnswersDoNotCountAsProgress() {
         var script = Script()
         script.join("r1")
         script.hung = ["r1"]

@@ -47,7 +47,7 @@ struct MergeTests {
         #expect(result.faces == nil && result.facesFound == nil)
     }
 
-    @Test func oneModelAloneHasItsOwnBlend() throws {
+    @Test func aSingleModelIsMergedByItsOwnBlend() throws {
         var script = Script()
         script.join("r1")
         script.join("i1")
@@ -59,7 +59,7 @@ struct MergeTests {
         #expect(!result.degraded)
     }
 
-    @Test func modelsAreAskedInTheEnsemblesOrder() throws {
+    @Test func resultsListTheModelsInTheEnsemblesOrder() throws {
         let result = try result(resnet: 0, inception: 0) { $0.models = ["inception", "resnet"] }
         #expect(result.models.map(\.name) == ["resnet", "inception"])
     }
@@ -107,7 +107,7 @@ struct MergeTests {
         return script
     }
 
-    @Test func facesMergeByTheirBoxesAndTheMostSuspiciousDecides() throws {
+    @Test func facesMergeByTheirBoxesAndTheHighestProbabilityDecides() throws {
         var script = pair([left, right])
         script.classify(1) { $0.policy = "careful" }
         script.score("r1", 1, logits: [-2, 3])
@@ -129,7 +129,7 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
 
-    @Test func mapsStandBesideTheFacesWhereTheyAreAskedFor() throws {
+    @Test func heatMapsAreReportedOnlyOnRequest() throws {
         func map(_ cell: UInt8) -> EvidenceMap { EvidenceMap(width: 1, height: 1, cells: [cell]) }
         var script = pair([left, right])
         for (token, explain) in [(1, true), (2, false)] {
@@ -153,7 +153,7 @@ struct MergeTests {
         }
     }
 
-    @Test func aFaceSaysByHowMuchItStoodTurned() throws {
+    @Test func facesReportTheirRotation() throws {
         var script = pair([])
         script.faces = [.init(box: left, turned: 90), .init(box: right)]
         script.classify(1)
@@ -174,14 +174,14 @@ struct MergeTests {
         #expect(isNear(faces[1].aiProbability, sigmoid(0.3 + 0.7 * 3 + 0.6 * 1)))
     }
 
-    @Test func twoFacesOfOneModelAreNeverOne() throws {
+    @Test func overlappingFacesOfOneModelAreNotMerged() throws {
         var script = pair([left, left])
         script.classify(1) { $0.models = ["resnet"] }
         script.score("r1", 1, logits: [-2, 3])
         #expect(script.document(1)?.faces?.count == 2)
     }
 
-    @Test func aFaceThatOneModelReportsMergesFromThatModel() throws {
+    @Test func aFaceScoredByOneModelIsMergedByThatModelsBlend() throws {
         var script = cutTwice([left], [left, right], resnet: [-2])
         script.score("i2", 1, logits: [-1, 4])
         let result = try #require(script.document(1))
@@ -200,7 +200,7 @@ struct MergeTests {
         arguments: [-9, 0, 9] as [Float],
         ["default": .review, "strict": .review, "careful": .block, "easy": .allow]
             as [String: ResultDocument.PolicyAction])
-    func withoutAFaceNothingIsSaidAndThePolicyDecides(
+    func anImageWithoutAFaceGetsNoProbabilityAndThePolicysAction(
         logit: Float, policy: (key: String, value: ResultDocument.PolicyAction)
     ) throws {
         var script = pair([])
@@ -218,7 +218,7 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(1)))
     }
 
-    @Test func aFaceIsNoImageWithoutOneWhateverThePolicySays() throws {
+    @Test func theNoFaceActionDoesNotApplyToAnImageWithAFace() throws {
         var script = pair([left])
         script.classify(1) {
             $0.models = ["resnet"]
@@ -228,7 +228,7 @@ struct MergeTests {
         #expect(script.document(1)?.verdict?.action == .allow)
     }
 
-    @Test func aModelThatLooksAtWholeImagesSpeaksWithoutAFace() throws {
+    @Test func aWholeImageModelDecidesWhenThereIsNoFace() throws {
         var script = Script()
         script.join("r1")
         script.join("i1", scoring: .sample)
@@ -244,7 +244,7 @@ struct MergeTests {
         #expect(isNear(result.models[1].aiProbability, sigmoid(9)))
     }
 
-    @Test func aModelThatLooksAtWholeImagesSpeaksBesideFaces() throws {
+    @Test func aWholeImageModelCountsBesideTheFaces() throws {
         for (whole, face, decisive) in [(5, -1, sigmoid(0.1 + 1.5 * 5)), (-5, 3, sigmoid(-0.2 + 0.5 * 3))]
             as [(Float, Float, Double)]
         {
@@ -263,7 +263,7 @@ struct MergeTests {
     }
 
     /// Each map covers the part of the image that its model saw.
-    @Test func mapsOfDifferentCropsTellTheirSquares() throws {
+    @Test func heatMapsReportTheSquareOfTheirCrop() throws {
         let map = EvidenceMap(width: 1, height: 1, cells: [9])
         for (box, faces, maps) in [
             (left, [["inception": HeatMap(square: left, evidence: map)]], [:]),
@@ -284,7 +284,7 @@ struct MergeTests {
         }
     }
 
-    @Test func aFaceThatOneModelFoundCountsThoughTheOtherFoundNone() throws {
+    @Test func aFaceFoundForOnlyOneModelDecides() throws {
         var script = cutTwice([], [left], resnet: [9])
         script.score("i2", 1, logits: [-1])
         let result = try #require(script.document(1))
@@ -292,7 +292,7 @@ struct MergeTests {
         #expect(result.faces?.count == 1 && result.facesFound == 1)
     }
 
-    @Test func withoutAFaceAMissingModelIsPartialAllTheSame() throws {
+    @Test func anImageWithoutAFaceIsPartialWhenAModelIsMissing() throws {
         var script = pair([])
         script.classify(1)
         script.fail("i1", 1, .timeout)
@@ -300,7 +300,7 @@ struct MergeTests {
         #expect(script.document(1)?.verdict?.label == .noFace)
     }
 
-    @Test func facesThatAreNotScoredAreCounted() throws {
+    @Test func facesFoundIncludesFacesThatAreNotScored() throws {
         var script = pair((0..<16).map { Box(x: 50 * Int32($0), y: 0, width: 40, height: 40) }, facesFound: 41)
         script.classify(1)
         for name in ["r1", "i1"] { script.score(name, 1, logits: Array(repeating: -3, count: 16)) }
@@ -309,7 +309,7 @@ struct MergeTests {
         #expect(result.facesFound == 41)
     }
 
-    @Test func timesTellWaitingFromComputing() throws {
+    @Test func resultsSeparateQueueTimeFromComputeTime() throws {
         var script = Script()
         script.join("r1")
         script.classify(1) { $0.models = ["resnet"] }

@@ -6,71 +6,81 @@ import Testing
 
 /// Under more load than the workers can handle, admitted jobs are done in time and no worker computes in vain.
 struct OverloadTests {
-    @Test(arguments: [1.5, 3, 10]) func goodputStaysAtItsPeak(times: Double) {
-        var line = Line(workers: 1)
-        line.run(seconds: 30, perSecond: times * line.capacity)
-        #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
+    @Test(arguments: [1.5, 3, 10]) func goodputStaysAtItsPeakUnderOverload(times: Double) {
+        var simulation = LoadSimulation(workers: 1)
+        simulation.run(seconds: 30, perSecond: times * simulation.capacity)
+        #expect(
+            Double(simulation.inTime) >= 0.9 * 30 * simulation.capacity,
+            "\(simulation.inTime) of \(30 * simulation.capacity)")
         // Failures come from jobs admitted before the pace was known, and from a few wrong estimates.
-        #expect(Double(line.failed) <= 0.1 * Double(line.inTime), "\(line.failed) of what was admitted failed")
+        #expect(
+            Double(simulation.failed) <= 0.1 * Double(simulation.inTime),
+            "\(simulation.failed) of what was admitted failed")
     }
 
-    @Test func twiceTheWorkersTakeTwiceTheJobs() {
-        var line = Line(workers: 2)
-        line.run(seconds: 30, perSecond: 10 * line.capacity)
-        #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
+    @Test func goodputDoublesWithTheNumberOfWorkers() {
+        var simulation = LoadSimulation(workers: 2)
+        simulation.run(seconds: 30, perSecond: 10 * simulation.capacity)
+        #expect(
+            Double(simulation.inTime) >= 0.9 * 30 * simulation.capacity,
+            "\(simulation.inTime) of \(30 * simulation.capacity)")
     }
 
     /// New clients keep coming and must not get the places promised to others.
-    @Test func whoComesAgainWhenToldGetsIn() {
-        var line = Line(workers: 1)
-        line.obeys = true
-        line.run(seconds: 30, perSecond: 1.5 * line.capacity)
-        #expect(line.cameAgain > 1000)
+    @Test func refusedJobsAreAdmittedWhenTheyReturnAtTheirRetryTime() {
+        var simulation = LoadSimulation(workers: 1)
+        simulation.honoursRetryTimes = true
+        simulation.run(seconds: 30, perSecond: 1.5 * simulation.capacity)
+        #expect(simulation.resent > 1000)
         // The exceptions were promised a place before the pace was known.
-        #expect(Double(line.refusedAgain) <= 0.01 * Double(line.cameAgain), "\(line.refusedAgain) of \(line.cameAgain)")
-        #expect(Double(line.inTime) >= 0.9 * 30 * line.capacity, "\(line.inTime) of \(30 * line.capacity)")
+        #expect(
+            Double(simulation.resentAndRefused) <= 0.01 * Double(simulation.resent),
+            "\(simulation.resentAndRefused) of \(simulation.resent)")
+        #expect(
+            Double(simulation.inTime) >= 0.9 * 30 * simulation.capacity,
+            "\(simulation.inTime) of \(30 * simulation.capacity)")
     }
 
-    @Test func noJobIsTurnedAwayAsLongAsTheWorkersKeepUp() {
-        var line = Line(workers: 1)
-        line.run(seconds: 30, perSecond: 0.9 * line.capacity)
-        #expect(line.refused == 0 && line.failed == 0)
+    @Test func noJobIsRefusedWhileTheWorkersKeepUp() {
+        var simulation = LoadSimulation(workers: 1)
+        simulation.run(seconds: 30, perSecond: 0.9 * simulation.capacity)
+        #expect(simulation.refused == 0 && simulation.failed == 0)
     }
 
-    @Test func aBurstThatFitsIntoTheBudgetIsTaken() {
-        var line = Line(workers: 1)
-        line.run(seconds: 10, perSecond: 3 * line.capacity)
-        line.run(seconds: 2, perSecond: 0)
-        let (refused, failed) = (line.refused, line.failed)
-        for _ in 0..<Int(0.6 * line.capacity) { line.submit() }
-        line.run(seconds: 2, perSecond: 0)
-        #expect(line.refused == refused && line.failed == failed)
+    @Test func aBurstThatFitsIntoTheBudgetIsAdmitted() {
+        var simulation = LoadSimulation(workers: 1)
+        simulation.run(seconds: 10, perSecond: 3 * simulation.capacity)
+        simulation.run(seconds: 2, perSecond: 0)
+        let (refused, failed) = (simulation.refused, simulation.failed)
+        for _ in 0..<Int(0.6 * simulation.capacity) { simulation.submit() }
+        simulation.run(seconds: 2, perSecond: 0)
+        #expect(simulation.refused == refused && simulation.failed == failed)
     }
 
-    @Test func aLargeBudgetWaitsAndASmallOneIsTurnedAway() {
-        var line = Line(workers: 1)
-        line.run(seconds: 10, perSecond: 3 * line.capacity)
-        let refused = line.refused
-        line.submit { $0.budgetMilliseconds = 100 }
-        #expect(line.refused == refused + 1)
-        line.submit { $0.budgetMilliseconds = 5000 }
-        #expect(line.refused == refused + 1)
+    @Test func aBacklogRefusesASmallBudgetAndAdmitsALargeOne() {
+        var simulation = LoadSimulation(workers: 1)
+        simulation.run(seconds: 10, perSecond: 3 * simulation.capacity)
+        let refused = simulation.refused
+        simulation.submit { $0.budgetMilliseconds = 100 }
+        #expect(simulation.refused == refused + 1)
+        simulation.submit { $0.budgetMilliseconds = 5000 }
+        #expect(simulation.refused == refused + 1)
     }
 
-    @Test func priorityOvertakesTheLine() {
-        var line = Line(workers: 1)
-        line.run(seconds: 10, perSecond: 3 * line.capacity)
-        let refused = line.refused
-        line.submit {
+    @Test func aHighPriorityJobIsAdmittedDespiteTheBacklog() {
+        var simulation = LoadSimulation(workers: 1)
+        simulation.run(seconds: 10, perSecond: 3 * simulation.capacity)
+        let refused = simulation.refused
+        simulation.submit {
             $0.budgetMilliseconds = 300
             $0.priority = 9
         }
-        #expect(line.refused == refused)
+        #expect(simulation.refused == refused)
     }
 }
 
 /// Clients that send at a steady pace, and workers that need the same time for every job, even if its budget has ended.
-private struct Line {
+private struct LoadSimulation {
     /// The milliseconds that each model needs for a job. The slowest determines the capacity.
     private static let pace = ["resnet": 10, "inception": 7, "locator": 4]
     private static let budget = 1000
@@ -89,11 +99,11 @@ private struct Line {
     private(set) var failed = 0
     private(set) var refused = 0
     /// Whether refused clients send their jobs again when they were told to.
-    var obeys = false
+    var honoursRetryTimes = false
     /// The number of jobs that were sent again.
-    private(set) var cameAgain = 0
+    private(set) var resent = 0
     /// The number of jobs that were sent again and refused again.
-    private(set) var refusedAgain = 0
+    private(set) var resentAndRefused = 0
     private var later: [(turn: Instant, id: String)] = []
     private var core: RouterCore
     private var workers: [Worker] = []
@@ -145,10 +155,10 @@ private struct Line {
             let due = later.filter { $0.turn <= now }
             later.removeAll { $0.turn <= now }
             for job in due {
-                cameAgain += 1
+                resent += 1
                 let before = refused
                 submit { $0.id = job.id }
-                refusedAgain += refused - before
+                resentAndRefused += refused - before
             }
             owed += perSecond / 1000
             while owed >= 1 {
@@ -182,7 +192,9 @@ private struct Line {
                 case .ok: inTime += 1
                 case .tooManyRequests:
                     refused += 1
-                    if obeys { later.append((now + .milliseconds(document.retryAfterMilliseconds!), document.id!)) }
+                    if honoursRetryTimes {
+                        later.append((now + .milliseconds(document.retryAfterMilliseconds!), document.id!))
+                    }
                 default: failed += 1
                 }
             default: break

@@ -10,7 +10,7 @@ struct PrincipalTests {
     private let boss = Principal(.key("boss"), .operator)
     private let gate = Principal(.key("gate"), .gateway)
 
-    @Test func aClientMayNotLookAtTheStatus() {
+    @Test func aClientMayNotReadTheStatus() {
         var script = Script()
         #expect(script.ask(1, .status, from: shop) == ["reply 1: 400 not_allowed"])
         #expect(script.ask(2, .status, from: boss) == ["reply 2"])
@@ -19,7 +19,7 @@ struct PrincipalTests {
         #expect(script.ask(4, .ping, from: shop) == ["reply 4: 200"])
     }
 
-    @Test func cancellingAnothersJobNeedsAnOperator() {
+    @Test func onlyAnOperatorMayCancelAnotherClientsJob() {
         var script = Script()
         script.join("r1")
         for token in 1...3 { script.classify(token, from: shop) { $0.models = ["resnet"] } }
@@ -29,14 +29,14 @@ struct PrincipalTests {
         #expect(script.score("r1", 3) == ["reply 3: 200"])
     }
 
-    @Test func aClientFindsItsOwnDurableJobsOnly() {
+    @Test func aClientFindsOnlyItsOwnDurableJobs() {
         var script = Script { $0.keepsJournal = true }
         #expect(script.ask(1, .fetch, id: "a", from: shop) == ["find a of shop for 1"])
         #expect(script.ask(2, .fetch, id: "a", from: boss) == ["find a for 2"])
         #expect(script.ask(3, .fetch, id: "a", from: .anybody) == ["find a for 3"])
     }
 
-    @Test func whoHasNoRightsGetsNothingDone() {
+    @Test func aPrincipalWithoutRightsIsRefusedEveryVerb() {
         var script = Script()
         script.join("r1")
         let nobody = Principal(.key(""), .none)
@@ -47,7 +47,7 @@ struct PrincipalTests {
         #expect(script.status.counters.accepted == 0)
     }
 
-    @Test func onlyAGatewayNamesOwners() {
+    @Test func onlyAGatewayMayNameOwners() {
         for principal in [shop, boss] {
             var script = Script { $0.keepsJournal = true }
             script.join("r1")
@@ -89,7 +89,7 @@ struct PrincipalTests {
         #expect(script.score("r1", 3) == ["reply 3: 200"])
     }
 
-    @Test func aGatewayWithoutOwnersHasItsOwnJobs() {
+    @Test func aGatewayThatNamesNoOwnerSeesOnlyItsOwnJobs() {
         var script = Script { $0.keepsJournal = true }
         script.join("r1")
         #expect(script.ask(1, .fetch, id: "a", from: gate) == ["find a of gate for 1"])
@@ -100,7 +100,7 @@ struct PrincipalTests {
         #expect(script.ask(6, .cancel, id: "job 3", from: boss) == ["reply 3: 408 cancelled", "reply 6: 200"])
     }
 
-    @Test func anOwnerIsAClientOfItsOwn() {
+    @Test func eachOwnerHasItsOwnClientLimits() {
         var script = Script { $0.maxClientJobs = 1 }
         script.join("r1")
         func ask(_ token: Int, _ owner: String?, _ gate: Principal) -> [String] {
@@ -115,7 +115,7 @@ struct PrincipalTests {
         #expect(ask(6, "ann", Principal(.connection(2), .operator)) == ["reply 6: 429 client_queue_full"])
     }
 
-    @Test(arguments: gates) func idempotencyKeysOfDifferentTenantsNeverMeet(gate: Principal) {
+    @Test(arguments: gates) func idempotencyKeysOfDifferentOwnersBehindAGatewayAreSeparate(gate: Principal) {
         var script = Script()
         script.join("r1", credit: 9)
         func ask(_ token: Int, _ image: Character, _ owner: String?) -> [String] {
@@ -134,7 +134,7 @@ struct PrincipalTests {
         #expect(ask(6, "d", "a") == ["job 6 to r1"])
     }
 
-    @Test func idempotencyKeysOfDifferentOwnersNeverMeet() {
+    @Test func idempotencyKeysOfDifferentClientsAreSeparate() {
         var script = Script()
         script.join("r1")
         func ask(_ token: Int, _ principal: Principal) -> [String] {

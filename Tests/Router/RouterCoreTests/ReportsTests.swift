@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 struct ReportsTests {
-    @Test func statusTellsQueuesWorkersAndCounts() throws {
+    @Test func statusReportsQueuesWorkersAndCounters() throws {
         var script = Script(locators: .byHand) {
             $0.version = "9.9"
             $0.maxCropBytes = 1000
@@ -119,7 +119,7 @@ struct ReportsTests {
         #expect(script.status.verdicts.byAction == ["allow": 1, "review": 0, "block": 2])
     }
 
-    @Test func modelsTellWhatIsServed() {
+    @Test func modelsReportListsTheServedVersions() {
         var script = Script()
         for (name, version) in [("r1", "1.0.0"), ("r2", "1.0.0"), ("r3", "2.0.0")] {
             var worker = ScriptedWorker(name, serving: "resnet")

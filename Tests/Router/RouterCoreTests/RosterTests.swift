@@ -7,7 +7,7 @@ import Testing
 struct RosterTests {
     // MARK: Credit
 
-    @Test func aWorkerNeverHasMoreThanItsCredit() {
+    @Test func aWorkerNeverHoldsMoreJobsThanItsCredit() {
         var script = Script()
         script.join("r1", credit: 2)
         #expect(script.classifyResnet(1...4) == ["job 1 to r1", "job 2 to r1"])
@@ -29,7 +29,7 @@ struct RosterTests {
         #expect(script.say("r1", stale.credit(9)) == [])
     }
 
-    @Test func aLiarsCreditIsCapped() {
+    @Test func anExcessiveCreditIsCapped() {
         var script = Script()
         script.join("r1", credit: .max)
         #expect(script.classifyResnet(1...(Limits.workerCredit + 5)).count == Limits.workerCredit)
@@ -37,7 +37,7 @@ struct RosterTests {
         #expect(script.workersStatus.map(\.credit) == [Limits.workerCredit])
     }
 
-    @Test func lateAnswersGiveTheirCreditBack() {
+    @Test func aLateAnswerReturnsItsCredit() {
         var script = Script()
         script.join("r1", credit: 1)
         script.classify(1) { $0.budgetMilliseconds = 10 }
@@ -48,7 +48,7 @@ struct RosterTests {
 
     // MARK: Choice
 
-    @Test func theLeastLoadedWorkerIsChosenAndEqualsTakeTurns() {
+    @Test func theLeastLoadedWorkerIsChosenAndEquallyLoadedOnesTakeTurns() {
         var script = Script()
         for name in ["r1", "r2", "r3"] { script.join(name) }
         #expect(
@@ -71,7 +71,7 @@ struct RosterTests {
         #expect(order == ["r1", "r2", "r3", "r1", "r2", "r3"])
     }
 
-    @Test func aNewWorkerTakesWhatWaits() {
+    @Test func aNewWorkerGetsTheWaitingJobs() {
         var script = Script()
         script.join("r1", credit: 1)
         _ = script.classifyResnet(1...3)
@@ -90,7 +90,7 @@ struct RosterTests {
         #expect(script.workersStatus.count == 2)
     }
 
-    @Test func aSecondHelloGivesTheWorkerItsJobsAnew() {
+    @Test func aSecondHelloSendsTheWorkerItsJobsAgain() {
         var script = Script()
         script.join("r1", credit: 2)
         _ = script.classifyResnet(1...2)
@@ -101,7 +101,7 @@ struct RosterTests {
         #expect(script.status.counters.workersLost == 0)
     }
 
-    @Test func aSecondHelloLetsOthersTakeItsJobs() {
+    @Test func afterASecondHelloAnotherWorkerMayTakeTheJobs() {
         var script = Script()
         script.join("r1")
         _ = script.classifyResnet(1...1)
@@ -109,7 +109,7 @@ struct RosterTests {
         #expect(script.join("r1") == ["job 1 to r2, attempt 2", "welcome r1"])
     }
 
-    @Test func aWorkerOfAnUnknownModelIsSentAway() {
+    @Test func aWorkerOfAnUnknownModelIsRejected() {
         var script = Script(locators: .byHand)
         #expect(script.join(ScriptedWorker("v1", serving: "vgg")) == ["bye v1"])
         #expect(script.core.nextDeadline == nil)
@@ -119,7 +119,7 @@ struct RosterTests {
         #expect(!isFinal)
     }
 
-    @Test func byeHandsTheJobsOnWithoutBlame() {
+    @Test func aWorkerThatSaysByePassesItsJobsOnAndIsNotCountedAsLost() {
         var script = Script()
         script.join("r1")
         _ = script.classifyResnet(1...1)
@@ -129,7 +129,7 @@ struct RosterTests {
         #expect(script.status.counters.workersLost == 0)
     }
 
-    @Test func aDrainingWorkerGetsNothingNewAndItsAnswersCount() {
+    @Test func aDrainingWorkerGetsNoNewJobsAndItsAnswersCount() {
         var script = Script()
         script.join("r1")
         _ = script.classifyResnet(1...1)
@@ -143,13 +143,13 @@ struct RosterTests {
         #expect(script.classifyResnet(4...4) == ["reply 4: 503 no_worker"])
     }
 
-    @Test func strangersAreToldToSayHelloAgain() {
+    @Test func messagesOfUnknownPeersAreAnsweredWithResync() {
         var script = Script()
-        let stranger = ScriptedWorker("r9", serving: "resnet")
-        for message in [stranger.ping(), stranger.score(1), stranger.credit(1), stranger.drain] {
+        let unknownPeer = ScriptedWorker("r9", serving: "resnet")
+        for message in [unknownPeer.ping(), unknownPeer.score(1), unknownPeer.credit(1), unknownPeer.drain] {
             #expect(script.say("r9", message) == ["resync r9"])
         }
-        #expect(script.say("r9", stranger.bye) == [])
+        #expect(script.say("r9", unknownPeer.bye) == [])
         #expect(script.lose("r9") == [])
         #expect(script.handle(.malformedMessage) == [])
         let counters = script.status.counters
@@ -171,7 +171,7 @@ struct RosterTests {
         #expect(script.status.counters.unknown == 1)
     }
 
-    @Test func aStalePingIsToldToSayHelloAgain() {
+    @Test func aPingOfAnEarlierRegistrationIsAnsweredWithResync() {
         var script = Script()
         script.join("r1")
         var stale = script["r1"]
@@ -182,7 +182,7 @@ struct RosterTests {
         #expect(script.workersStatus.map(\.state) == ["ready"])
     }
 
-    @Test func duplicateUnknownAndOthersAnswersAreDroppedAndCounted() {
+    @Test func duplicateUnknownAndForeignAnswersAreDroppedAndCounted() {
         var script = Script()
         script.join("r1")
         script.join("r2")
@@ -198,7 +198,7 @@ struct RosterTests {
         #expect(script.score("r2", 2) == ["reply 2: 200"])
     }
 
-    @Test func anAnswerToAJobThatIsOverIsLate() {
+    @Test func anAnswerToAFinishedJobIsCountedAsLate() {
         var script = Script()
         script.join("r1")
         script.classify(1) { $0.budgetMilliseconds = 5 }

@@ -17,7 +17,7 @@ struct RouterCoreJournalTests {
 
     // MARK: Acknowledging
 
-    @Test func acknowledgedOnceItIsOnDisk() {
+    @Test func aDurableJobIsAcknowledgedOnceItIsOnDisk() {
         var script = script()
         #expect(script.submit(1) == ["persist 1"])
         #expect(script.core.jobsUnfinishedOnDisk == 0)
@@ -31,7 +31,7 @@ struct RouterCoreJournalTests {
         #expect(script.status.counters.repliesByStatus["202"] == 1)
     }
 
-    @Test func clientThatWaitsIsAnsweredOnceTheResultIsOnDisk() {
+    @Test func aWaitingClientIsAnsweredOnceTheResultIsOnDisk() {
         var script = script()
         script.submit(1, wait: true)
         #expect(script.persisted(1) == ["job 1 to r1", "job 1 to i1"])
@@ -40,7 +40,7 @@ struct RouterCoreJournalTests {
         #expect(script.recorded(1) == ["reply 1: 200"])
     }
 
-    @Test func resultThatCannotBeWrittenIsAnAnswerAllTheSame() {
+    @Test func aResultThatCannotBeWrittenIsStillReturned() {
         var script = script()
         script.submit(1, wait: true)
         script.persisted(1)
@@ -49,7 +49,7 @@ struct RouterCoreJournalTests {
         #expect(script.recorded(1, failure: "the disk is full") == ["reply 1: 200"])
     }
 
-    @Test func whatCannotBeJournalledIsRefusedAndOthersAreServed() {
+    @Test func aJobThatCannotBeJournalledIsRefusedAndOtherJobsAreServed() {
         var script = script()
         script.submit(1)
         #expect(script.persisted(1, .failed("the disk is full")) == ["reply 1: 503 journal_unavailable"])
@@ -69,7 +69,7 @@ struct RouterCoreJournalTests {
         #expect(script.ask(2, .fetch, id: "job 1") == ["reply 2: 404 unknown_job"])
     }
 
-    @Test func budgetEndsWhileTheJournalIsSlow() {
+    @Test func aJobTimesOutWhileTheJournalIsSlow() {
         var script = script()
         script.submit(1, wait: true) { $0.budgetMilliseconds = 100 }
         #expect(script.wait(.milliseconds(100)) == ["record 1: 408", "reply 1: 408 budget_spent"])
@@ -78,14 +78,14 @@ struct RouterCoreJournalTests {
         #expect(script.core.jobsInHand == 0)
     }
 
-    @Test func budgetOfAnAcknowledgedJobEndsInItsResult() {
+    @Test func anAcknowledgedJobThatTimesOutRecordsTheTimeout() {
         var script = script()
         script.submit(1) { $0.budgetMilliseconds = 100 }
         script.persisted(1)
         #expect(script.wait(.milliseconds(100)) == ["record 1: 408", "release 1"])
     }
 
-    @Test func acknowledgedJobWaitsForWorkersThatLeftMeanwhile() {
+    @Test func anAcknowledgedJobWaitsForNewWorkersIfItsWorkersLeft() {
         var script = script()
         script.submit(1)
         script.lose("r1")
@@ -95,7 +95,7 @@ struct RouterCoreJournalTests {
         #expect(script.join("i2").contains("job 1 to i2"))
     }
 
-    @Test func jobIsAcknowledgedThatWaitsForItsFirstWorkerWithinItsBudget() {
+    @Test func aDurableJobIsAcknowledgedWhileItWaitsForItsFirstWorker() {
         var script = Script { ($0.keepsJournal, $0.workerWait) = (true, .seconds(1)) }
         #expect(script.submit(1) == ["persist 1"])
         #expect(script.persisted(1) == ["acknowledge 1: 202"])
@@ -107,7 +107,7 @@ struct RouterCoreJournalTests {
         #expect(script.score("i1", 1) == ["record 1: 200", "release 1"])
     }
 
-    @Test func acknowledgedJobDoesNotWaitForAModelAlone() {
+    @Test func anAcknowledgedJobDoesNotWaitIfOnlyOneModelIsMissing() {
         var script = script()
         script.submit(1)
         script.lose("i1")
@@ -115,7 +115,7 @@ struct RouterCoreJournalTests {
         #expect(script.score("r1", 1) == ["record 1: 206", "release 1"])
     }
 
-    @Test func jobsOnTheirWayToTheDiskCount() {
+    @Test func jobsBeingWrittenToTheJournalCountTowardsTheQueueLimit() {
         var script = script { $0.maxJobs = 1 }
         script.submit(1)
         #expect(script.classify(2) == ["reply 2: 429 queue_full"])
@@ -137,7 +137,7 @@ struct RouterCoreJournalTests {
         #expect(script.recorded(1) == ["reply 2: 200"])
     }
 
-    @Test func cancelThatCannotBeWrittenSaysSo() {
+    @Test func aCancelThatCannotBeWrittenFails() {
         var script = script()
         script.submit(1)
         script.persisted(1)
@@ -145,7 +145,7 @@ struct RouterCoreJournalTests {
         #expect(script.recorded(1, failure: "the disk is full") == ["reply 2: 503 journal_unavailable"])
     }
 
-    @Test func cancelOvertakesTheDisk() {
+    @Test func aJobMayBeCancelledBeforeItIsOnDisk() {
         var script = script()
         script.submit(1)
         #expect(script.ask(2, .cancel, id: "job 1") == ["record 1: 408", "reply 1: 408 cancelled"])
@@ -159,13 +159,13 @@ struct RouterCoreJournalTests {
         (JournalLookupResult.running, "reply 1: 202"), (.unknown, "reply 1: 404 unknown_job"),
         (.result(ResultDocument(id: "job", status: .ok)), "reply 1: 200"),
         (.failed("the disk is gone"), "reply 1: 503 journal_unavailable"),
-    ]) func fetchAsksTheJournal(lookup: JournalLookupResult, reply: String) {
+    ]) func aFetchIsAnsweredFromTheJournal(lookup: JournalLookupResult, reply: String) {
         var script = script()
         #expect(script.ask(1, .fetch, id: "job") == ["find job for 1"])
         #expect(script.handle(.found(1, lookup)) == [reply])
     }
 
-    @Test func fetchesThatWaitAreBounded() {
+    @Test func pendingFetchesAreLimited() {
         var script = script { $0.maxJobs = 1 }
         script.ask(1, .fetch, id: "a")
         #expect(script.ask(2, .fetch, id: "b") == ["reply 2: 429 queue_full"])
@@ -174,7 +174,7 @@ struct RouterCoreJournalTests {
 
     // MARK: Keys
 
-    @Test func keyOfAnEarlierLifeAnswersWithItsResult() {
+    @Test func aKeyFromBeforeARestartReturnsItsResult() {
         var script = script()
         script.submit(1) { $0.idempotencyKey = "k" }
         var known = ResultDocument(id: "earlier", status: .ok)
@@ -184,7 +184,7 @@ struct RouterCoreJournalTests {
         #expect(script.document(1)?.attempts == 2)
     }
 
-    @Test func keyIsComputedOnceForDurableAndOthers() {
+    @Test func durableAndOrdinaryJobsWithOneKeyAreComputedOnce() {
         var script = script()
         script.submit(1) { $0.idempotencyKey = "k" }
         script.persisted(1)
@@ -197,7 +197,7 @@ struct RouterCoreJournalTests {
         #expect(script.persisted(4) == ["acknowledge 4: 202", "record 4: 200", "release 4"])
     }
 
-    @Test(arguments: [false, true]) func aKeyOfAnEarlierLifeThatStandsForSomethingElseRefuses(wait: Bool) {
+    @Test(arguments: [false, true]) func aKeyFromBeforeARestartIsRefusedForOtherContent(wait: Bool) {
         var script = script()
         script.submit(1, image: "b", wait: wait) { ($0.idempotencyKey, $0.metadata) = ("k", Array("{}".utf8)) }
         let conflict = WireError(.unprocessable, code: "idempotency_mismatch", "m")
@@ -209,7 +209,7 @@ struct RouterCoreJournalTests {
         #expect(script.persisted(2).first == "acknowledge 2: 202")
     }
 
-    @Test func keysAreComparedBeforeTheJobsAreOnDisk() {
+    @Test func aKeyMismatchIsRefusedBeforeTheFirstJobIsOnDisk() {
         var script = script()
         #expect(script.submit(1, image: "a") { $0.idempotencyKey = "k" } == ["persist 1"])
         #expect(script.submit(2, image: "b") { $0.idempotencyKey = "k" } == ["reply 2: 422 idempotency_mismatch"])
@@ -220,7 +220,7 @@ struct RouterCoreJournalTests {
         #expect(script.submit(5, image: "b") { $0.idempotencyKey = "k" } == ["persist 5"])
     }
 
-    @Test func theJournalIsToldWhoseJobItIsAndWhatItsKeyStandsFor() {
+    @Test func theJournalGetsTheOwnerAndTheImageDigestOfAJobWithAKey() {
         var script = script()
         let gate = Principal(.key("gate"), .gateway)
         script.submit(1, image: "b", from: gate) { ($0.idempotencyKey, $0.owner) = ("k", "ann") }
@@ -236,7 +236,7 @@ struct RouterCoreJournalTests {
         }
     }
 
-    @Test func knownResultIsDecidedByTheJobsOwnPolicy() throws {
+    @Test func aResultFromTheJournalIsDecidedByTheJobsOwnPolicy() throws {
         var script = script()
         script.submit(1) { ($0.idempotencyKey, $0.policy) = ("k", "strict") }
         var known = ResultDocument(id: "earlier", status: .ok)
@@ -247,7 +247,7 @@ struct RouterCoreJournalTests {
                 == .init(label: .real, aiProbability: 0.15, action: .review, policy: "strict"))
     }
 
-    @Test func durableJobThatRepeatsAResultIsDecidedByItsOwnPolicy() throws {
+    @Test func aDurableJobWithAKnownKeyIsDecidedByItsOwnPolicy() throws {
         var script = script()
         script.submit(1) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) }
         script.persisted(1)
@@ -261,7 +261,7 @@ struct RouterCoreJournalTests {
 
     // MARK: Restarts
 
-    @Test func recoveredJobIsItsOwnersAndKeepsItsKey() {
+    @Test func aRecoveredJobKeepsItsOwnerAndKey() {
         var script = script()
         let gate = Principal(.key("gate"), .gateway)
         script.recover(1, job: 77, key: "gate") { ($0.idempotencyKey, $0.owner) = ("k", "ann") }
@@ -275,7 +275,7 @@ struct RouterCoreJournalTests {
         #expect(script.ask(6, .cancel, id: "job 1", from: gate, owner: "ann").contains("record 1: 408"))
     }
 
-    @Test func recoveredJobWhoseKeyStandsForSomethingElseByNowIsComputedByItself() {
+    @Test func aRecoveredJobWhoseKeyNowHasOtherContentIsComputedAlone() {
         var script = script()
         #expect(script.classify(1, image: "b") { $0.idempotencyKey = "k" } == ["job 1 to r1", "job 1 to i1"])
         #expect(script.recover(2, job: 77, image: "a") { $0.idempotencyKey = "k" } == ["job 2 to r1", "job 2 to i1"])
@@ -315,12 +315,12 @@ struct RouterCoreJournalTests {
         #expect(script.wait(.seconds(3)) == ["record 1: 422", "release 1"])
     }
 
-    @Test func recoveredJobOfAnotherEnsembleEndsWithItsReason() {
+    @Test func aRecoveredJobForAnUnknownModelRecordsTheError() {
         var script = Script { $0.keepsJournal = true }
         #expect(script.recover(1, job: 77) { $0.models = ["vgg"] } == ["record 1: 404", "release 1"])
     }
 
-    @Test func clientThatAsksAgainGetsTheRecoveredResult() {
+    @Test func aRepeatedKeyGetsTheResultOfTheRecoveredJob() {
         var script = script()
         script.recover(1, job: 77) { $0.idempotencyKey = "k" }
         script.submit(2, wait: true) { $0.idempotencyKey = "k" }
@@ -342,7 +342,7 @@ struct RouterCoreJournalTests {
         #expect(script.recover(3, job: 78) == ["release 3"])
     }
 
-    @Test func drainWaitsForTheDisk() {
+    @Test func drainWaitsUntilTheResultsAreOnDisk() {
         var script = script()
         script.submit(1)
         script.persisted(1)

@@ -14,7 +14,7 @@ struct RouterCoreTests {
 
     // MARK: The course of a job
 
-    @Test func aJobGoesToBothModelsAtOnceAndIsAnsweredWithTheSecondScore() {
+    @Test func aJobGoesToBothModelsAtOnceAndIsAnsweredAfterTheSecondScore() {
         var script = pair
         #expect(script.classify(1) == ["job 1 to r1", "job 1 to i1"])
         #expect(script.score("r1", 1) == [])
@@ -23,7 +23,7 @@ struct RouterCoreTests {
         #expect(script.core.jobsInHand == 0)
     }
 
-    @Test func aJobCarriesWhatIsLeftOfItsBudget() throws {
+    @Test func aDispatchedJobCarriesItsRemainingBudget() throws {
         var script = Script()
         script.join("r1", credit: 1)
         let only: (inout RequestHeader) -> Void = {
@@ -46,7 +46,7 @@ struct RouterCoreTests {
         #expect(script.document(1) == ResultDocument(id: "p", status: .ok))
     }
 
-    @Test func fetchKnowsNoJobWithoutAJournal() {
+    @Test func aFetchWithoutAJournalFindsNoJob() {
         var script = Script()
         #expect(script.ask(1, .fetch, id: "x") == ["reply 1: 404 unknown_job"])
     }
@@ -61,7 +61,7 @@ struct RouterCoreTests {
 
     // MARK: Refusals
 
-    @Test func whatCannotBeDoneIsRefusedAtOnce() {
+    @Test func invalidJobsAreRefusedAtOnce() {
         var script = pair
         #expect(script.classify(1, bytes: nil) == ["reply 1: 400 image_missing"])
         #expect(script.classify(2, bytes: 0) == ["reply 2: 422 image_empty"])
@@ -75,7 +75,7 @@ struct RouterCoreTests {
         #expect(script.classify(7, bytes: Limits.imageBytes) == ["job 7 to r1", "job 7 to i1"])
     }
 
-    @Test func aRefusalNamesWhatThereIs() throws {
+    @Test func aRefusalListsTheAvailableModels() throws {
         var script = pair
         script.classify(1) {
             $0.models = ["vgg"]
@@ -87,7 +87,7 @@ struct RouterCoreTests {
         #expect(result.metadata == Array("{}".utf8))
     }
 
-    @Test func withoutAnyWorkerAJobIsRefused() {
+    @Test func aJobIsRefusedWithoutAnyWorker() {
         var script = Script()
         #expect(script.classify(1) == ["reply 1: 503 no_worker"])
     }
@@ -123,7 +123,7 @@ struct RouterCoreTests {
         }
     }
 
-    @Test func jobForWhichNoWorkerComesFailsWhenTheWaitIsOver() {
+    @Test func aJobFailsWhenNoWorkerJoinsWithinTheWorkerWait() {
         var script = Script(locators: .byHand) { $0.workerWait = .seconds(2) }
         script.join("l1")
         script.classify(1)
@@ -142,7 +142,7 @@ struct RouterCoreTests {
         #expect(script.core.nextDeadline == nil)
     }
 
-    @Test func modelWithAWorkerDoesNotWaitForAnotherOfWhichItIsKnownWhatItWants() {
+    @Test func aModelIsNotDelayedIfTheMissingModelsSpecificationIsKnown() {
         var script = Script { $0.workerWait = .seconds(2) }
         for name in ["r1", "i1"] { script.join(name) }
         script.lose("i1")
@@ -155,7 +155,7 @@ struct RouterCoreTests {
         #expect(script.wait(.milliseconds(1)) == ["reply 1: 206", "reply 2: 503 no_worker"])
     }
 
-    @Test func modelWithAWorkerWaitsForTheOtherToSayWhatItWantsAsLongAsOneWaitsForAWorker() {
+    @Test func aModelIsDelayedByTheWorkerWaitIfTheMissingModelsSpecificationIsUnknown() {
         var script = Script { $0.workerWait = .seconds(2) }
         script.join("r1")
         #expect(script.classify(1) == [])
@@ -167,7 +167,7 @@ struct RouterCoreTests {
     }
 
     /// Later the other models' scores would come too late.
-    @Test func modelWithAWorkerWaitsForTheOtherForHalfOfTheBudgetAtMost() {
+    @Test func aModelIsDelayedByAMissingModelForAtMostHalfOfTheBudget() {
         var script = Script { $0.workerWait = .seconds(30) }
         script.join("r1")
         #expect(script.classify(1) { $0.budgetMilliseconds = 3000 } == [])
@@ -184,7 +184,7 @@ struct RouterCoreTests {
         #expect(script.score("i1", 2) == ["reply 2: 200"])
     }
 
-    @Test func jobWhoseWorkerCameAndLeftWaitsWithinItsBudget() {
+    @Test func aJobWhoseWorkerLeftAgainWaitsForAnotherWithinItsBudget() {
         var script = Script { $0.workerWait = .seconds(2) }
         script.classify(1) { $0.models = ["resnet"] }
         script.join("r1")
@@ -194,14 +194,14 @@ struct RouterCoreTests {
         #expect(script.wait(.milliseconds(1)) == ["reply 1: 408 budget_spent"])
     }
 
-    @Test func budgetEndsBeforeTheWait() {
+    @Test func aBudgetShorterThanTheWorkerWaitEndsTheJob() {
         var script = Script(locators: .byHand) { $0.workerWait = .seconds(30) }
         script.classify(1)
         #expect(script.wait(.seconds(5)) == ["reply 1: 408 budget_spent"])
         #expect(script.core.nextDeadline == nil)
     }
 
-    @Test func waitingForAWorkerIsBoundedLikeAllWaiting() {
+    @Test func jobsThatWaitForAWorkerCountTowardsTheQueueLimit() {
         var script = Script { ($0.workerWait, $0.maxJobs) = (.seconds(2), 2) }
         script.classify(1)
         script.classify(2)
@@ -211,7 +211,7 @@ struct RouterCoreTests {
         #expect(script.wait(.seconds(2)) == ["reply 1: 503 no_worker", "reply 2: 503 no_worker", "drained"])
     }
 
-    @Test func timeWithoutAWorkerIsNotItsPace() {
+    @Test func timeWithoutAWorkerDoesNotLowerTheMeasuredPace() {
         var script = Script { $0.workerWait = .seconds(60) }
         for job in 1...20 {
             script.classify(job) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 60_000) }
@@ -225,7 +225,7 @@ struct RouterCoreTests {
         #expect(script.classify(21) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 1000) } == [])
     }
 
-    @Test func requireAnyIsDegradedWhenAModelHasNoWorker() throws {
+    @Test func requireAnyGivesADegradedResultWhenAModelHasNoWorker() throws {
         var script = Script()
         script.join("r1")
         #expect(script.classify(1) == ["job 1 to r1"])
@@ -242,7 +242,7 @@ struct RouterCoreTests {
 
     // MARK: Budgets
 
-    @Test func aSpentBudgetIsAnsweredWithTheScoresThatCameAtTheInstantItEnds() throws {
+    @Test func aJobIsAnsweredWithPartialScoresTheInstantItsBudgetEnds() throws {
         var script = pair
         script.classify(1) { $0.budgetMilliseconds = 250 }
         let end = script.now + .milliseconds(250)
@@ -283,12 +283,12 @@ struct RouterCoreTests {
         var script = pair
         script.classify(1) { $0.budgetMilliseconds = 100 }
         script.score("r1", 1)
-        script.oversleep(.milliseconds(100))
+        script.advanceClock(.milliseconds(100))
         #expect(script.score("i1", 1) == ["reply 1: 206"])
         #expect(script.status.counters.late == 1)
     }
 
-    @Test func aJobThatWaitsForAWorkerSpendsItsBudgetToo() {
+    @Test func aJobThatWaitsForCreditTimesOut() {
         var script = Script()
         script.join("r1", credit: 0)
         #expect(script.classify(1) { $0.budgetMilliseconds = 100 } == [])
@@ -296,7 +296,7 @@ struct RouterCoreTests {
         #expect(script.say("r1", script["r1"].credit(1)) == [])
     }
 
-    @Test func timersNeedNoAttentionOnceTheirJobsAreAnswered() {
+    @Test func theDeadlineOfAnAnsweredJobIsDropped() {
         var script = pair
         let idle = script.core.nextDeadline
         script.classify(1) { $0.budgetMilliseconds = 10 }
@@ -308,7 +308,7 @@ struct RouterCoreTests {
         #expect(script.core.nextDeadline == idle)
     }
 
-    @Test func withoutJobsAndWorkersThereIsNothingToWaitFor() {
+    @Test func thereIsNoDeadlineWithoutJobsAndWorkers() {
         var script = Script(locators: .byHand)
         #expect(script.core.nextDeadline == nil)
         for name in ["r1", "l1"] {
@@ -321,7 +321,7 @@ struct RouterCoreTests {
 
     // MARK: Failures of workers
 
-    @Test func aFailureThatIsTheImagesIsFinal() throws {
+    @Test func aFailureOfTheImageIsNotRetried() throws {
         var script = pair
         script.join("r2")
         script.classify(1)
@@ -332,7 +332,7 @@ struct RouterCoreTests {
         #expect(result.attempts == 1)
     }
 
-    @Test func aFailureThatIsTheWorkersIsTriedOnceWithAnother() throws {
+    @Test func aFailureOfTheWorkerIsRetriedOnceWithAnotherWorker() throws {
         var script = Script()
         script.join("r1")
         script.join("r2")
@@ -343,7 +343,7 @@ struct RouterCoreTests {
         #expect(script.status.counters.redispatched == 1)
     }
 
-    @Test func theSecondTryWaitsForAnotherWorkerAndNobodyWaitsForIt() {
+    @Test func aRetryWaitsForAnotherWorkerWithoutDelayingOtherJobs() {
         var script = Script()
         script.join("r1", credit: 1)
         script.join("r2", credit: 1)
@@ -354,14 +354,14 @@ struct RouterCoreTests {
         #expect(script.score("r2", 2) == ["reply 2: 200", "job 1 to r2, attempt 2"])
     }
 
-    @Test func aLoneWorkerGetsTheSecondTryItself() {
+    @Test func aRetryGoesToTheSameWorkerIfItIsTheOnlyOne() {
         var script = Script()
         script.join("r1")
         script.classify(1) { $0.models = ["resnet"] }
         #expect(script.fail("r1", 1, .unavailable) == ["job 1 to r1, attempt 2"])
     }
 
-    @Test func theSecondTryGoesBackWhenTheOtherWorkerLeaves() {
+    @Test func aRetryGoesBackToItsFirstWorkerWhenTheOtherLeaves() {
         for leave in ["bye", "drain", "disconnect"] {
             var script = Script()
             script.join("r1", credit: 1)
@@ -378,7 +378,7 @@ struct RouterCoreTests {
         }
     }
 
-    @Test func oneModelsFailureLeavesTheOthersVerdict() {
+    @Test func aFailureOfOneModelLeavesTheVerdictOfTheOther() {
         var script = pair
         script.classify(1)
         script.fail("r1", 1, .unprocessable)
@@ -389,7 +389,7 @@ struct RouterCoreTests {
     }
 
     @Test(arguments: [0, 200, 206, 400, 404, 418, 500, 600, 65_535])
-    func aFailureWithAStatusThatIsNoneIsTheWorkersFault(raw: Int) {
+    func aFailureWithAnInvalidStatusCountsAsAFailureOfTheWorker(raw: Int) {
         var script = Script()
         script.join("r1")
         script.classify(1) { $0.models = ["resnet"] }
@@ -397,7 +397,7 @@ struct RouterCoreTests {
         #expect(script.fail("r1", 1, Status(rawValue: raw)) == ["reply 1: 503 scripted"])
     }
 
-    @Test func theImagesOwnFaultStandsForTheWhole() {
+    @Test func aFailureOfTheImageTakesPrecedenceOverATimeout() {
         var script = pair
         script.classify(1) { $0.budgetMilliseconds = 100 }
         script.fail("i1", 1, .unsupportedMedia, code: "image_unknown_format")
@@ -417,7 +417,7 @@ struct RouterCoreTests {
         #expect(counters.late == 1)
     }
 
-    @Test func aCancelledJobThatWaitsIsNeverHandedOut() {
+    @Test func aWaitingJobThatIsCancelledIsNeverDispatched() {
         var script = Script()
         script.join("r1", credit: 0)
         script.classify(1) { $0.id = "x" }
@@ -443,7 +443,7 @@ struct RouterCoreTests {
 
     // MARK: Stopping
 
-    @Test func drainAdmitsNothingNewAnswersTheRestAndSaysGoodbye() {
+    @Test func drainRefusesNewJobsFinishesTheRestAndSaysBye() {
         var script = pair
         script.classify(1)
         #expect(script.handle(.drain) == [])
@@ -457,12 +457,12 @@ struct RouterCoreTests {
         #expect(script.join("r2") == ["bye r2"])
     }
 
-    @Test func drainWithNothingInHandIsOverAtOnce() {
+    @Test func drainWithoutJobsEndsAtOnce() {
         var script = Script()
         #expect(script.handle(.drain) == ["drained"])
     }
 
-    @Test func aWorkerThatJoinsWhileDrainingHelpsToFinish() {
+    @Test func aWorkerThatJoinsWhileDrainingGetsTheWaitingJobs() {
         var script = Script()
         script.join("r1", credit: 0)
         script.classify(1) { $0.models = ["resnet"] }
@@ -471,7 +471,7 @@ struct RouterCoreTests {
         #expect(script.score("r2", 1) == ["reply 1: 200", "bye r1", "bye r2", "drained"])
     }
 
-    @Test func abandonAnswersWhatIsLeft() {
+    @Test func abandonAnswersTheRemainingJobs() {
         var script = pair
         script.classify(1)
         script.classify(2)
@@ -483,7 +483,7 @@ struct RouterCoreTests {
         #expect(script.score("r1", 1) == [])
     }
 
-    @Test func abandonHandsNothingOutToFollowers() {
+    @Test func abandonDispatchesNoFollower() {
         var script = pair
         for token in 1...3 { script.classify(token) { $0.idempotencyKey = "k" } }
         #expect(

@@ -56,7 +56,7 @@ extension Schedule {
         }
     }
 
-    func checkBooks() throws {
+    func checkAccounting() throws {
         let jobs = open.values.filter(\.isJob)
         try check(core.ledger.count == jobs.count, "\(core.ledger.count) jobs, not \(jobs.count) without a result")
         try check(core.jobsInHand <= configuration.maxJobs, "more jobs than the queue holds")
@@ -105,7 +105,8 @@ extension Schedule {
     /// Checks that no step waits while a fit worker has free credit. Exceptions are a step that this worker failed and
     /// another may take, a retry while the worker is silent, a suspect, which needs an idle worker, and a step without
     /// room for its crops.
-    private mutating func checkNobodyWaitsInVain(_ pool: Int, _ waiting: [(request: Request, step: Step)]) throws {
+    private mutating func checkNoStepWaitsWithoutReason(_ pool: Int, _ waiting: [(request: Request, step: Step)]) throws
+    {
         let name = core.ensemble.pools[pool]
         let ready = peers.values.filter { $0.worker.model == name && !$0.isDraining }
         let kept = Set(core.roster.workers(of: pool).filter { $0.isReserved || $0.isOnTrial }.map(\.peer))
@@ -196,7 +197,7 @@ extension Schedule {
             try check(told.waiting == expected, "\(told.waiting) wait for \(told.name), not \(expected)")
             let inHand = peers.values.filter { $0.worker.model == told.name }.reduce(0) { $0 + $1.held.count }
             try check(told.inFlight == inHand, "\(told.inFlight) are in flight for \(told.name), not \(inHand)")
-            try checkNobodyWaitsInVain(pool, waiting)
+            try checkNoStepWaitsWithoutReason(pool, waiting)
         }
     }
 }

@@ -6,7 +6,7 @@ import TestKit
 /// The actions of clients, journal and workers.
 extension Schedule {
     /// Executes the journal's next order.
-    mutating func obey() throws {
+    mutating func performNextOrder() throws {
         guard !orders.isEmpty else { return }
         var failure = ResultDocument(id: "kept", error: WireError(.unprocessable, code: "c", "m"))
         failure.metadata = nil
@@ -70,7 +70,7 @@ extension Schedule {
         "id \(Int.random(in: 0...30, using: &random))"
     }
 
-    private mutating func anyone() -> RouterCore.Peer? {
+    private mutating func randomPeer() -> RouterCore.Peer? {
         // Sorted, so that the same seed plays the same schedule again.
         peers.keys.sorted { $0.routingID < $1.routingID }.randomElement(using: &random)
     }
@@ -81,7 +81,7 @@ extension Schedule {
         }
         let networks = onTrial.filter { $0.worker.model != "locator" }
         let suspected = (networks.isEmpty ? onTrial : networks).map(\.id).min { $0.routingID < $1.routingID }
-        let busiest = random.chance(0.5) ? busiest() : anyone()
+        let busiest = random.chance(0.5) ? busiest() : randomPeer()
         guard let peer = random.chance(0.9) ? suspected ?? busiest : busiest else { return }
         let others: [RouterCore.Loss] = [.unreachable, .revoked]
         try handle(.lost(peer, random.chance(0.7) ? .connectionEnded : others.randomElement(using: &random)!))
@@ -95,7 +95,7 @@ extension Schedule {
     }
 
     /// Reconnects a lost worker, either the same process or a restarted one.
-    mutating func comeBack() throws {
+    mutating func reconnectLostWorker() throws {
         guard var worker = gone.popLast() else { return }
         if random.chance(0.3) { worker.bootID = random.next() }
         let id = RouterCore.Peer(routingID: nextPeer)
@@ -226,15 +226,15 @@ extension Schedule {
     }
 
     mutating func ping() throws {
-        if let peer = anyone(), !isPaused(peer) { try handle(.worker(peer, ping(from: peer))) }
+        if let peer = randomPeer(), !isPaused(peer) { try handle(.worker(peer, ping(from: peer))) }
     }
 
     mutating func join() throws {
         if peers.count < 12 || random.chance(0.3) {
             let id = RouterCore.Peer(routingID: nextPeer)
             nextPeer += 1
-            try handle(.worker(id, newcomer("w\(id.routingID)").hello))
-        } else if let peer = anyone() {
+            try handle(.worker(id, newWorker("w\(id.routingID)").hello))
+        } else if let peer = randomPeer() {
             var id = peer
             if random.chance(0.5) {
                 id = RouterCore.Peer(routingID: nextPeer)
@@ -246,9 +246,9 @@ extension Schedule {
 
     /// Returns a new worker. In every second run of the router some workers have another version of preprocessing, and
     /// in all runs some want other crops.
-    private mutating func newcomer(_ name: String) -> ScriptedWorker {
+    private mutating func newWorker(_ name: String) -> ScriptedWorker {
         let credit: UInt32 = random.chance(0.1) ? 300 : UInt32.random(in: 0...4, using: &random)
-        let version: UInt16 = lives % 2 == 0 && random.chance(0.4) ? 4 : 3
+        let version: UInt16 = runs % 2 == 0 && random.chance(0.4) ? 4 : 3
         var specification = [
             CropSpecification.sample, .sample, .centralSample,
             CropSpecification(kind: .face(margin: 2), width: 3, height: 2, preprocessing: 3),
@@ -275,7 +275,7 @@ extension Schedule {
     }
 
     mutating func say(_ message: (ScriptedWorker) -> WorkerMessage) throws {
-        guard let peer = anyone() else { return }
+        guard let peer = randomPeer() else { return }
         var worker = peers[peer]!.worker
         if random.chance(0.1) { worker.epoch &-= 1 }
         try handle(.worker(peer, message(worker)))
@@ -283,14 +283,14 @@ extension Schedule {
 
     /// Sends an answer that the core must drop: a second one, one to another worker's job or an unknown job, one with
     /// an old epoch, or one from an unknown peer.
-    mutating func lie() throws {
+    mutating func sendInvalidAnswer() throws {
         let everything: [UInt64] =
             Array(past.suffix(50)) + peers.values.flatMap(\.held.keys).sorted() + [0, .max, 8, 16]
         let job = everything.randomElement(using: &random)!
         let nowhere = Peer(
             id: RouterCore.Peer(routingID: 0), worker: ScriptedWorker("stranger", serving: "resnet"), credit: 0,
             lastHeard: now, lastProgress: now)
-        var peer = anyone().flatMap { peers[$0] } ?? nowhere
+        var peer = randomPeer().flatMap { peers[$0] } ?? nowhere
         if random.chance(0.1) { peer = nowhere }
         if random.chance(0.3) { peer.worker.epoch &-= 1 }
         switch random.next() % 10 {

@@ -26,7 +26,7 @@ extension Schedule {
         if case .crops(_, _, _, let crops) = event {
             try check(!isRefused || kept[crops] == nil, "the crops \(crops) do not fit and are kept")
         }
-        try checkBooks()
+        try checkAccounting()
         try checkCrops()
         if events % 16 == 0 { try checkStatus() }
     }

@@ -10,10 +10,10 @@ import Testing
 struct ScheduleTests {
     static let seeds: [UInt64] = [1, 2, 3, 0xB1F2, 20_250_101]
 
-    @Test(.ownThread, arguments: seeds) func theCoreKeepsItsPromises(seed: UInt64) throws {
+    @Test(.ownThread, arguments: seeds) func keepsItsGuaranteesInRandomSchedules(seed: UInt64) throws {
         var schedule = Schedule(seed: seed)
         // Each of the 5 seeds plays 36,000 events, and those that end each run of the router.
-        while schedule.events < 36_000 { try schedule.runOneLife(events: 6000) }
+        while schedule.events < 36_000 { try schedule.runRouterOnce(events: 6000) }
         for (what, count) in schedule.seen.sorted(by: { $0.key < $1.key }) {
             #expect(count > 0, "no schedule of seed \(seed) had \(what)")
         }
@@ -102,7 +102,7 @@ struct Schedule {
     let seed: UInt64
     var random: SeededGenerator
     var events = 0
-    var lives = 0
+    var runs = 0
 
     var configuration = RouterCore.Configuration()
     var core: RouterCore
@@ -137,7 +137,7 @@ struct Schedule {
 
     // MARK: Running
 
-    mutating func runOneLife(events count: Int) throws {
+    mutating func runRouterOnce(events count: Int) throws {
         begin()
         for _ in 0..<count { try step() }
         try handle(.drain)
@@ -146,12 +146,12 @@ struct Schedule {
             while let deadline = core.nextDeadline, !isDrained {
                 now = max(now, deadline)
                 try handle(.deadline)
-                try obey()
+                try performNextOrder()
             }
         } else {
             try handle(.abandon)
         }
-        while !orders.isEmpty { try obey() }
+        while !orders.isEmpty { try performNextOrder() }
         try check(open.isEmpty && isDrained, "after the end \(open.count) requests have no reply")
         try check(kept.isEmpty && core.cropBytes == 0, "after the end \(core.cropBytes) bytes of crops are left")
         tally(core.statistics.report)
@@ -159,20 +159,20 @@ struct Schedule {
 
     /// Starts another router, with other limits.
     private mutating func begin() {
-        lives += 1
-        configuration.maxJobs = [3, 20, 60][lives % 3]
+        runs += 1
+        configuration.maxJobs = [3, 20, 60][runs % 3]
         configuration.maxBytes = 40_000
         // The crops of an image with 16 faces take 192 bytes for one specification and 288 for another.
-        configuration.maxCropBytes = [1 << 20, 700, 250][lives % 3]
-        configuration.maxClientBytes = lives % 2 == 0 ? 1 << 20 : 10_000
+        configuration.maxCropBytes = [1 << 20, 700, 250][runs % 3]
+        configuration.maxClientBytes = runs % 2 == 0 ? 1 << 20 : 10_000
         configuration.imageBytes = 5000
         configuration.hangTimeout = .seconds(2)
         configuration.rejoinWait = .milliseconds(500)
         configuration.deathConfirmation = .milliseconds(200)
-        configuration.workerWait = lives % 2 == 0 ? .zero : .milliseconds(300)
+        configuration.workerWait = runs % 2 == 0 ? .zero : .milliseconds(300)
         configuration.idempotencyRetention = .seconds(2)
         configuration.idempotencyEntries = 5
-        configuration.keepsJournal = lives % 4 != 0
+        configuration.keepsJournal = runs % 4 != 0
         now = Instant(nanoseconds: Int64.random(in: 0...1 << 40, using: &random))
         core = RouterCore(
             configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
@@ -214,11 +214,11 @@ struct Schedule {
             try handle(.clientsGone(tokens))
             let left = tokens.filter { open[$0]?.header.verb == .classify && open[$0]?.header.durable == false }
             try check(left.isEmpty, "\(left) are computed for nobody")
-        case 116: try comeBack()
+        case 116: try reconnectLostWorker()
         case 89..<91: try changeCredit()
         case 91..<92: try say { $0.drain }
         case 92..<93: try say { $0.bye }
-        case 93..<95: try lie()
+        case 93..<95: try sendInvalidAnswer()
         case 95..<97:
             var header = RequestHeader(verb: .cancel, id: anyID())
             setOwner(&header)
@@ -233,7 +233,7 @@ struct Schedule {
         case 100..<101:
             try handle(.request(nextToken, RequestHeader(verb: .fetch, id: anyID()), imageBytes: nil, totalBytes: 0))
         case 101..<102: try recover()
-        default: try obey()
+        default: try performNextOrder()
         }
     }
 }

@@ -312,7 +312,7 @@ struct Script {
     }
 
     /// Advances the clock without reporting any deadline.
-    mutating func oversleep(_ duration: Duration) {
+    mutating func advanceClock(_ duration: Duration) {
         now = now + duration
     }
 
@@ -333,7 +333,7 @@ struct Script {
     @discardableResult
     mutating func handle(_ event: RouterCore.Event) -> [String] {
         var actions = core.handle(event, at: now)
-        var told = actions.compactMap { tell($0) }
+        var told = actions.compactMap { describe($0) }
         while !uncut.isEmpty {
             told += cut(Self.automaton, uncut.removeFirst(), faces: faces, facesFound: facesFound)
             actions += lastActions
@@ -342,7 +342,7 @@ struct Script {
         return told
     }
 
-    private mutating func tell(_ action: RouterCore.Action) -> String? {
+    private mutating func describe(_ action: RouterCore.Action) -> String? {
         switch action {
         case .reply(let token, let reply):
             replies[token] = reply

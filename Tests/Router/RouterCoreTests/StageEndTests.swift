@@ -8,7 +8,7 @@ import Testing
 struct StageEndTests {
     // MARK: Ends
 
-    @Test func theBudgetEndsInEachStage() {
+    @Test func aJobTimesOutInEachStage() {
         var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...3 { script.classify(token) { ($0.models, $0.budgetMilliseconds) = (["resnet"], 100) } }
         script.cut("l1", 1)
@@ -27,7 +27,7 @@ struct StageEndTests {
         #expect(script.status.models.map(\.inFlight) == [0, 0, 0])
     }
 
-    @Test func aJobIsCancelledInEachStage() {
+    @Test func aJobCanBeCancelledInEachStage() {
         var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...4 { script.classify(token) { $0.models = ["resnet"] } }
         script.cut("l1", 1)
@@ -43,7 +43,7 @@ struct StageEndTests {
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
 
-    @Test func abandonAnswersWhatIsLeftInEachStage() {
+    @Test func abandonAnswersTheRemainingJobsOfEachStage() {
         var script = Script.byHand(["l1", "r1"], credit: 1)
         for token in 1...3 { script.classify(token) { $0.models = ["resnet"] } }
         script.cut("l1", 1)
@@ -65,7 +65,7 @@ struct StageEndTests {
 
     // MARK: Without a locator
 
-    @Test func withoutALocatorAJobIsRefused() {
+    @Test func aJobIsRefusedWithoutALocator() {
         var script = Script.byHand(["r1", "i1"])
         #expect(script.classify(1) == ["reply 1: 503 no_worker"])
         #expect(script.document(1)?.error?.message == "no worker serves locator")
@@ -92,7 +92,7 @@ struct StageEndTests {
     }
 
     /// A failure of the first stage also fails the second. The request is answered only once.
-    @Test func jobForWhichNeitherLocatorNorModelsComeFailsOnce() {
+    @Test func aJobWithoutLocatorAndModelsIsAnsweredOnce() {
         var script = Script.byHand([]) { $0.workerWait = .seconds(2) }
         script.classify(1)
         #expect(script.wait(.seconds(2)) == ["reply 1: 503 no_worker"])
@@ -102,7 +102,7 @@ struct StageEndTests {
 
     // MARK: Durable jobs and keys
 
-    @Test func durableJobIsCutOnceItIsOnDisk() {
+    @Test func aDurableJobIsCutOnlyAfterItIsOnDisk() {
         var script = Script.byHand { $0.keepsJournal = true }
         #expect(script.submit(1) == ["persist 1"])
         #expect(script.persisted(1) == ["acknowledge 1: 202", "image 1 to l1"])
@@ -113,7 +113,7 @@ struct StageEndTests {
         #expect(script.kept.isEmpty && script.core.cropBytes == 0)
     }
 
-    @Test func acknowledgedJobWaitsForALocatorThatLeftMeanwhile() {
+    @Test func anAcknowledgedJobWaitsForANewLocatorIfItsLocatorLeft() {
         var script = Script.byHand(["l1", "r1", "i1"]) { $0.keepsJournal = true }
         script.submit(1)
         script.lose("l1")
@@ -122,7 +122,7 @@ struct StageEndTests {
         #expect(script.join("l2") == ["welcome l2", "image 1 to l2"])
     }
 
-    @Test func recoveredJobWaitsForAllWorkersAndForHalfOfItsBudgetForOne() {
+    @Test func aRecoveredJobWaitsForAMissingModelForHalfOfItsBudget() {
         var script = Script.byHand([]) { $0.keepsJournal = true }
         script.recover(1, job: 77)
         script.recover(2, job: 78) { $0.models = ["resnet"] }
@@ -135,7 +135,7 @@ struct StageEndTests {
         #expect(script.wait(.milliseconds(2500)) == ["record 1: 206", "release 1", "record 2: 408", "release 2"])
     }
 
-    @Test func followersOfAKeyAreNotCut() {
+    @Test func followersAreNotCutUntilTheyTakeOver() {
         var script = Script.byHand()
         for token in 1...3 { script.classify(token) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) } }
         #expect(script.status.models.map(\.inFlight) == [0, 0, 1])

@@ -15,7 +15,7 @@ struct StageLossTests {
     }
 
     @Test(arguments: [RouterCore.Loss.connectionEnded, .unreachable, .revoked])
-    func aLostLocatorsImagesGoToAnother(loss: RouterCore.Loss) {
+    func aLostLocatorsImagesGoToAnotherLocator(loss: RouterCore.Loss) {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
         script.join("l2")
@@ -27,7 +27,7 @@ struct StageLossTests {
     }
 
     @Test(arguments: [RouterCore.Loss.connectionEnded, .unreachable, .revoked])
-    func aLostNetworksCropsAreSentAgainAndNothingIsCutAgain(loss: RouterCore.Loss) throws {
+    func aLostNetworkWorkersCropsAreSentAgainWithoutCuttingAgain(loss: RouterCore.Loss) throws {
         var script = script(["l1", "r1", "r2"])
         script.classifyResnet(1...1)
         script.cut("l1", 1)
@@ -44,7 +44,7 @@ struct StageLossTests {
         #expect(script.status.workers.first { $0.name == "l1" }?.scored == 1)
     }
 
-    @Test func aSilentLocatorIsLostAfterThreeHeartbeatsAndAHungOneLater() {
+    @Test func aLocatorIsLostAfterThreeMissedHeartbeatsOrTheHangTimeout() {
         for isHung in [false, true] {
             var script = script(["l1", "r1"])
             if isHung { script.hung = ["l1"] } else { script.silent = ["l1"] }
@@ -55,7 +55,7 @@ struct StageLossTests {
         }
     }
 
-    @Test func aLostImageWaitsForALocatorAsLongAsALostJobForAWorker() {
+    @Test func anImageOfASilentLocatorFailsAfterTheRejoinWait() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
         script.silent = ["l1"]
@@ -66,7 +66,7 @@ struct StageLossTests {
         #expect(script.core.cropBytes == 0)
     }
 
-    @Test func aLocatorThatComesBackGetsItsImageAgain() {
+    @Test func aLocatorThatReconnectsGetsItsImageAgain() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
         #expect(script.reconnect("l1") == ["welcome l1", "image 1 to l1, attempt 2"])
@@ -74,7 +74,7 @@ struct StageLossTests {
         #expect(script.core.cropBytes == 0)
     }
 
-    @Test func aDrainingLocatorGetsNothingNewAndItsCropsCount() {
+    @Test func aDrainingLocatorGetsNoNewImagesAndItsCropsCount() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...1)
         script.say("l1", script["l1"].drain)
@@ -86,7 +86,7 @@ struct StageLossTests {
 
     // MARK: Blame
 
-    @Test func theImageIsBlamedForDeathsOfLocators() throws {
+    @Test func anImageIsQuarantinedAfterTwoLocatorDeaths() throws {
         var script = script(["l1", "l2", "r1", "i1"])
         script.classify(1)
         script.lose("l1")
@@ -103,7 +103,7 @@ struct StageLossTests {
         #expect(script.status.counters.quarantined == 1)
     }
 
-    @Test func theCropsAreBlamedForDeathsOfNetworks() {
+    @Test func cropsAreQuarantinedAfterTwoNetworkWorkerDeaths() {
         var script = script(["l1", "r1", "r2", "i1"])
         script.classify(1)
         script.cut("l1", 1)
@@ -129,7 +129,7 @@ struct StageLossTests {
         #expect(script.status.counters.quarantined == 0)
     }
 
-    @Test func aLocatorThatComesBackHasNotDied() {
+    @Test func aLocatorThatReconnectsDoesNotCountAsDead() {
         for returned in ["l1", "l2"] {
             var script = script(["l1", "l2", "r1"])
             script.classifyResnet(1...1)
@@ -154,7 +154,7 @@ struct StageLossTests {
         #expect(script.status.models.map(\.inFlight) == [2, 0, 1])
     }
 
-    @Test func suspectCropsAreTriedAloneWhileTheLocatorsGoOn() {
+    @Test func suspectCropsAreTriedAloneWhileLocatorsContinue() {
         var script = script(["l1", "r1"])
         script.classifyResnet(1...2)
         script.cut("l1", 1)

@@ -17,7 +17,7 @@ struct StatisticsTests {
         return statistics.answersPerSecond(at: now)
     }
 
-    @Test func theRateIsRightFromTheFirstSecondOn() {
+    @Test func theRateIsAccurateFromTheFirstSecond() {
         #expect(abs(rate(every: .milliseconds(10), count: 100) - 100) < 2)
         #expect(abs(rate(every: .milliseconds(10), count: 10_000) - 100) < 2)
         #expect(abs(rate(every: .milliseconds(1), count: 60_000) - 1000) < 2)
@@ -34,7 +34,7 @@ struct StatisticsTests {
         #expect(statistics.answersPerSecond(at: end + .seconds(60)) < 0.01)
     }
 
-    @Test func theBusyRateStandsStillWhileThereIsNothingToDo() {
+    @Test func theBusyRateIgnoresIdleTime() {
         var statistics = Statistics(start: start)
         var now = start + .seconds(100)
         for _ in 0..<1000 {
@@ -48,7 +48,7 @@ struct StatisticsTests {
         #expect(abs(statistics.answersPerSecond(at: now) - 1) < 0.2)
     }
 
-    @Test func latenciesBeyondTheLongestBudgetDoNoHarm() {
+    @Test func latenciesOutOfTheHistogramsRangeAreTolerated() {
         var statistics = Statistics(start: start)
         statistics.answered(.timeout, after: .seconds(100_000), at: start)
         statistics.answered(.timeout, after: .seconds(-1), at: start)

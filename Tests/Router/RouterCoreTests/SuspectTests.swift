@@ -7,7 +7,7 @@ import Testing
 struct SuspectTests {
     // MARK: Quarantine
 
-    @Test func aJobThatKilledTwoWorkersIsQuarantinedWhenNeitherCameBack() throws {
+    @Test func aJobThatKilledTwoWorkersIsQuarantinedIfNeitherReconnects() throws {
         var script = Script()
         for name in ["r1", "r2", "i1"] { script.join(name) }
         script.classify(1)
@@ -23,7 +23,7 @@ struct SuspectTests {
         #expect(script.status.counters.quarantined == 1)
     }
 
-    @Test func aWorkerThatComesBackHasNotDied() {
+    @Test func aWorkerThatReconnectsDoesNotCountAsDead() {
         for returned in ["r1", "r2"] {
             var script = Script()
             for name in ["r1", "r2"] { script.join(name) }
@@ -36,7 +36,7 @@ struct SuspectTests {
         }
     }
 
-    @Test func aWorkerThatCameBackBeforeTheSecondDeathHasNotDied() {
+    @Test func aWorkerThatReconnectedBeforeTheSecondDeathDoesNotCountAsDead() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         script.classifyResnet(1...1)
@@ -45,7 +45,7 @@ struct SuspectTests {
         #expect(script.lose("r2") == ["reply 1: 503 worker_lost"])
     }
 
-    @Test func aWorkerThatIsStartedAnewDoesNotBringTheDeadOneBack() {
+    @Test func aRestartedWorkerStillCountsAsDead() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         script.classifyResnet(1...1)
@@ -56,7 +56,7 @@ struct SuspectTests {
     }
 
     /// A connection that is cut for longer than the rest of a budget looks like two deaths, but is none.
-    @Test func aJobWhoseBudgetEndsBeforeADeathIsCertainIsNotBlamed() {
+    @Test func aJobIsNotQuarantinedIfItsBudgetEndsBeforeTheDeathIsConfirmed() {
         for (budget, answer) in [(3000, "reply 1: 422 quarantined"), (2999, "reply 1: 503 worker_lost")] {
             var script = Script()
             for name in ["r1", "r2"] { script.join(name) }
@@ -66,7 +66,7 @@ struct SuspectTests {
         }
     }
 
-    @Test func aQuarantinedJobLeavesTheOtherModelsQueueToo() {
+    @Test func aQuarantinedJobIsRemovedFromTheOtherModelsQueue() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         script.join("i1", credit: 0)
@@ -78,7 +78,7 @@ struct SuspectTests {
         #expect(script.status.models[1].waiting == 0)
     }
 
-    @Test func aJobThatOneWorkerFailedAtAndOneDiedWithIsNotQuarantined() {
+    @Test func oneFailureAndOneDeathDoNotQuarantineAJob() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name) }
         script.classifyResnet(1...1)
@@ -86,7 +86,7 @@ struct SuspectTests {
         #expect(script.lose("r2") == ["reply 1: 503 worker_lost"])
     }
 
-    @Test func aSuspectWaitsWithinItsBudgetForAWorkerToBeStarted() {
+    @Test func aSuspectWaitsForANewWorkerWithinItsBudget() {
         var script = Script { $0.rejoinWait = .zero }
         script.join("r1")
         script.classifyResnet(1...1)
@@ -109,7 +109,7 @@ struct SuspectTests {
         #expect(script.score("r2", 3) == ["reply 3: 200", "job 4 to r2"])
     }
 
-    @Test func aSecondDeathConvictsOneAndTheOthersAreTriedByTheNextWorker() {
+    @Test func aSecondDeathQuarantinesOneSuspectAndTheOthersAreRetried() {
         var script = Script()
         script.join("r1")
         script.classifyResnet(1...3)
@@ -122,7 +122,7 @@ struct SuspectTests {
         #expect(script.wait(.seconds(3)) == ["reply 2: 422 quarantined"])
     }
 
-    @Test func aBusyWorkerIsKeptFreeForASuspect() {
+    @Test func aBusyWorkerIsReservedForASuspect() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name, credit: 2) }
         script.classifyResnet(1...4)
@@ -135,7 +135,7 @@ struct SuspectTests {
         #expect(script.score("r2", 3) == ["reply 3: 200", "job 5 to r2"])
     }
 
-    @Test func othersGoOnWithTheirJobsWhileOneTriesASuspect() {
+    @Test func otherWorkersGetJobsWhileOneTriesASuspect() {
         var script = Script()
         for name in ["r1", "r2", "r3"] { script.join(name, credit: 2) }
         script.classifyResnet(1...1)
@@ -143,7 +143,7 @@ struct SuspectTests {
         #expect(script.classifyResnet(2...3) == ["job 2 to r3", "job 3 to r3"])
     }
 
-    @Test func aSuspectThatIsCancelledLetsItsWorkerGo() {
+    @Test func aCancelledSuspectReleasesItsWorker() {
         var script = Script()
         for name in ["r1", "r2"] { script.join(name, credit: 2) }
         script.classifyResnet(1...2)

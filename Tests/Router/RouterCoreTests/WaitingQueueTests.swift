@@ -31,7 +31,7 @@ struct WaitingQueueTests {
         return script
     }
 
-    @Test func equalsGoFirstComeFirstServed() {
+    @Test func jobsOfEqualPriorityGoInOrderOfArrival() {
         var script = waiting((1...20).map { ($0, 4, .zero) })
         #expect(order(&script, Array(1...20)) == Array(1...20))
     }
@@ -41,7 +41,7 @@ struct WaitingQueueTests {
         #expect(order(&script, Array(0...9)) == (0...9).reversed())
     }
 
-    @Test func aPriorityIsAHeadStartOfAQuarterOfASecond() {
+    @Test func onePriorityLevelIsAHeadStartOf250Milliseconds() {
         var script = waiting([(1, 4, .zero), (2, 5, .milliseconds(249)), (3, 5, .milliseconds(2))])
         #expect(order(&script, [1, 2, 3]) == [2, 1, 3])
     }
@@ -53,7 +53,7 @@ struct WaitingQueueTests {
         #expect(order.firstIndex(of: 0) == 22)
     }
 
-    @Test func jobsThatEndWhileTheyWaitAreForgotten() {
+    @Test func jobsThatTimeOutWhileWaitingLeaveTheQueue() {
         var script = Script()
         script.join("r1", credit: 0)
         for token in 1...500 {

@@ -6,7 +6,7 @@ import Testing
 struct BacklogTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
 
-    @Test func whatIsStillUnreadExcusesTheSilent() {
+    @Test func unreadMessagesExcuseSilentWorkers() {
         var backlog = Backlog(patience: .milliseconds(500))
         #expect(!backlog.isExcuse(at: start))
         // A pause of the router itself is excused, however long it was.
@@ -16,7 +16,7 @@ struct BacklogTests {
         #expect(!backlog.isExcuse(at: start + .seconds(61)))
     }
 
-    @Test func aFloodExcusesNobodyForLong() {
+    @Test func aContinuousBacklogExcusesSilentWorkersOnlyBriefly() {
         var backlog = Backlog(patience: .milliseconds(500))
         for step in 0..<5 {
             let now = start + .milliseconds(100 * step)

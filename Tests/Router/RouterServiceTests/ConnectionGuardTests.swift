@@ -17,7 +17,7 @@ struct ConnectionGuardTests {
         return connectionGuard
     }
 
-    @Test func connectionsBeyondTheLimitEndAndThoseThatStandStay() {
+    @Test func connectionsBeyondTheLimitAreEndedAndExistingOnesKept() {
         var connections = connectionGuard([one, two], limit: 2)
         let isIn = connections.accepted(three)
         #expect(!isIn && connections.ending == [three])
@@ -28,13 +28,13 @@ struct ConnectionGuardTests {
         #expect(hasRoom && connections.ending.isEmpty)
     }
 
-    @Test func aDescriptorThatComesAgainIsOneConnection() {
+    @Test func aDescriptorThatIsReportedAgainCountsOnce() {
         var connections = connectionGuard([one, two], limit: 2)
         let isIn = connections.accepted(two)
         #expect(isIn && connections.ending.isEmpty)
     }
 
-    @Test func aMessageWithoutEndEndsItsConnectionAtTheLookBehindTheBound() {
+    @Test func anEndlessMessageEndsItsConnectionAtTheNextLook() {
         var connections = connectionGuard([one, two])
         #expect(connections.look { _ in 101 } == 0)
         #expect(connections.look { $0 == one ? 5000 : 101 } == 2)
@@ -45,7 +45,7 @@ struct ConnectionGuardTests {
         #expect(connections.ending.isEmpty && connections.isEmpty)
     }
 
-    @Test func whoDeliversMessagesMaySendWithoutEnd() {
+    @Test func aConnectionThatDeliversMessagesMaySendAnyNumberOfBytes() {
         var connections = connectionGuard([one])
         for look in 1...50 {
             connections.delivered(one)
@@ -57,7 +57,7 @@ struct ConnectionGuardTests {
         #expect(connections.look { _ in 50_101 } == 1)
     }
 
-    @Test func whatArrivedSinceTheLastLookMayBeAMessageThatIsStillToBeReceived() {
+    @Test func bytesSinceTheLastLookDoNotCountAsAnEndlessMessage() {
         var connections = connectionGuard([one])
         #expect(connections.look { _ in 100 } == 0)
         #expect(connections.look { _ in 500 } == 0)
@@ -67,7 +67,7 @@ struct ConnectionGuardTests {
         #expect(connections.look { _ in 700 } == 0)
     }
 
-    @Test func togetherUnfinishedMessagesHaveABoundToo() {
+    @Test func unfinishedMessagesOfAllConnectionsTogetherAreLimited() {
         var connections = connectionGuard([one, two, three])
         let bytes: [ConnectionDescriptor: UInt64] = [one: 60, two: 80, three: 70]
         #expect(connections.look { bytes[$0] } == 0)
@@ -75,13 +75,13 @@ struct ConnectionGuardTests {
         #expect(connections.ending == [two])
     }
 
-    @Test func connectionsThatNobodyCountsAreLeftAlone() {
+    @Test func connectionsWithoutAByteCountAreKept() {
         var connections = connectionGuard([one])
         for _ in 0..<3 { #expect(connections.look { _ in nil } == 0) }
         #expect(connections.ending.isEmpty)
     }
 
-    @Test func aDescriptorWhoseBytesBecomeFewerIsAnotherConnection() {
+    @Test func aDescriptorWhoseByteCountFallsIsANewConnection() {
         var connections = connectionGuard([one])
         for bytes: UInt64 in [90, 90, 5, 95, 95] { #expect(connections.look { _ in bytes } == 0) }
     }

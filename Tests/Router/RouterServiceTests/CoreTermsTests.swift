@@ -6,11 +6,11 @@ import Testing
 
 struct CoreTermsTests {
     /// The core cannot import the settings; its tests and the simulations are to run with what the program has by default.
-    @Test func defaultsOfTheCoreAreThoseOfTheSettings() throws {
+    @Test func theCoresDefaultsEqualTheSettingsDefaults() throws {
         #expect(RouterCore.Configuration(try RouterSettings(environment: [:])) == RouterCore.Configuration())
     }
 
-    @Test func journalOfTheSettingsIsTheCoresToo() throws {
+    @Test func theJournalSettingEnablesTheCoresJournal() throws {
         #expect(RouterCore.Configuration(try RouterSettings(environment: ["BIFRONS_JOURNAL": "j"])).keepsJournal)
     }
 }

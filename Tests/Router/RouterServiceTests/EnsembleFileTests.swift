@@ -39,14 +39,14 @@ struct EnsembleFileTests {
         ("\"block\": 0.9", "\"block\": 0.4", "the policy 'default' needs 0 <= review <= block <= 1"),
         ("{\"schema\"", "schema", "it is not JSON"),
     ])
-    func badFileIsRefusedByTheNameOfItsField(old: String, new: String, message: String) {
+    func aBadFileIsRefusedWithTheNameOfTheField(old: String, new: String, message: String) {
         let error = #expect(throws: RouterServiceError.self) {
             try load(Self.good.replacing(old, with: new))
         }
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     }
 
-    @Test func missingFileIsNamedWithTheSettingThatPointsToIt() {
+    @Test func aMissingFileIsReportedWithItsPathAndSetting() {
         let error = #expect(throws: RouterServiceError.self) { try EnsembleFile.load("/nowhere/ensemble.json") }
         #expect(error?.description.contains("/nowhere/ensemble.json") == true)
         #expect(error?.description.contains("--models-folder") == true)

@@ -5,7 +5,7 @@ import Testing
 @testable import RouterService
 
 struct PendingTests {
-    @Test func aPlaceThatWasOfferedIsTakenAlsoWhenAnotherOneIsReleasedMeanwhile() {
+    @Test func anOfferedPlaceStaysValidWhenAnotherIsReleased() {
         var pending = Pending()
         let request = Pending.Request(echoedFrames: 1, form: .bare)
         let (first, _) = pending.vacancy()

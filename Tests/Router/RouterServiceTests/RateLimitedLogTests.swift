@@ -4,7 +4,7 @@ import Testing
 @testable import RouterService
 
 struct RateLimitedLogTests {
-    @Test func whatHappensOftenIsToldOnceASecondWithItsNumber() {
+    @Test func repeatedEventsAreReportedOncePerSecondWithTheirCount() {
         let start = Instant(nanoseconds: 0)
         var notice = RateLimitedLog()
         #expect(notice.take(0, at: start) == nil)

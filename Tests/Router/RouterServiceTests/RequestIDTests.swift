@@ -2,7 +2,7 @@ import Testing
 
 @testable import RouterService
 
-private struct Counting: RandomNumberGenerator {
+private struct ConstantGenerator: RandomNumberGenerator {
     var value: UInt64 = .max
 
     mutating func next() -> UInt64 {
@@ -13,7 +13,7 @@ private struct Counting: RandomNumberGenerator {
 struct RequestIDTests {
     /// The time is that of the example in RFC 9562, appendix A.6.
     @Test func idHasTheTimeTheVersionAndTheVariantOfRFC9562() {
-        var random = Counting()
+        var random = ConstantGenerator()
         let id = RequestID.make(nanoseconds: 0x017F_22E2_79B0 * 1_000_000 + 500_000, random: &random)
         #expect(id == "017f22e2-79b0-7800-bfff-ffffffffffff")
     }

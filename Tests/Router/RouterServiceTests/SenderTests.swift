@@ -10,7 +10,7 @@ struct SenderTests {
         return Sender(message)
     }
 
-    @Test func aRoutersOwnIDsFollowOneAnotherBeyondTheLastOne() {
+    @Test func generatedIDsStayInOrderAcrossTheirWraparound() {
         let first = sender([0, 0xFF, 0xFF, 0xFF, 0xFF])
         let second = sender([0, 0, 0, 0, 0])
         let third = sender([0, 0, 0, 0, 9])
@@ -18,7 +18,7 @@ struct SenderTests {
         #expect(!second.isOlder(than: first) && !third.isOlder(than: first) && !first.isOlder(than: first))
     }
 
-    @Test func idsThatClientsChoseHaveNoOrder() {
+    @Test func idsChosenByClientsHaveNoOrder() {
         let named = sender(Array("client".utf8))
         let numbered = sender([0, 0, 0, 0, 9])
         #expect(named == sender(Array("client".utf8)) && named != sender(Array("clients".utf8)))
