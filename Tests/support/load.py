@@ -118,7 +118,7 @@ class Load(Client):
                 last_event = moment
                 replies.append((moment, moment - job.sent, job.refusals, text))
                 if self._obeys:
-                    self._come_again(job, json.loads(text), moment, later)
+                    self._schedule_resend(job, json.loads(text), moment, later)
             if not later and now - last_event > self._patience:
                 unanswered = len(in_flight)
                 break
@@ -131,7 +131,7 @@ class Load(Client):
         while reply := self.receive(0):
             yield time.monotonic(), in_flight.pop(reply[0]), reply[1]
 
-    def _come_again(self, job: Job, result: Document, now: float, later: list[tuple[float, Job]]) -> None:
+    def _schedule_resend(self, job: Job, result: Document, now: float, later: list[tuple[float, Job]]) -> None:
         if result["status"] == 429:
             job.refusals += 1
             job.frames = request(self._header | {"id": result["id"]}, job.frames[-1])

@@ -28,7 +28,7 @@ import Testing
         Files.contents(of: path, limit: limit) == nil ? errno : 0
     }
 
-    @Test func fileIsReadUpToItsLimit() throws {
+    @Test func aFileIsReadUpToTheSizeLimit() throws {
         try inFolder {
             let path = try file([1, 2, 3])
             #expect(Files.contents(of: path, limit: 3) == [1, 2, 3])
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNoRegularFileIsNotRead() {
+    @Test func onlyRegularFilesAreRead() {
         inFolder {
             #expect(failure(folder) == EISDIR)
             #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func foldersAboveAFolderAreMadeToo() {
+    @Test func missingParentFoldersAreCreated() {
         inFolder {
             #expect(Files.makeFolder("\(folder)/a/b/c"))
             #expect(Files.makeFolder("\(folder)/a/b/c"))
@@ -80,7 +80,7 @@ import Testing
             (#"{"name": "a", "input": {"mean": []}, "kind": "flat"}"#, "kind has a value that is not known"),
             ("[]", "the whole must be an object"), ("nothing", nil),
         ] as [(String, String?)])
-    func whatDoesNotFitIsSaidWithItsField(json: String, complaint: String?) {
+    func decodingErrorsNameTheField(json: String, complaint: String?) {
         let error = #expect(throws: DecodingError.self) {
             try JSONDecoder().decode(Fields.self, from: Data(json.utf8))
         }

@@ -11,11 +11,11 @@ import Testing
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
         ),
     ])
-    func publishedVectorsAgree(text: String, digest: String) {
+    func digestsMatchThePublishedTestVectors(text: String, digest: String) {
         #expect(SHA256.hexDigest(of: Array(text.utf8)) == digest)
     }
 
-    @Test func aMillionBytesAgree() {
+    @Test func theDigestOfAMillionBytesMatchesThePublishedOne() {
         let bytes = [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000)
         #expect(SHA256.hexDigest(of: bytes) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
     }

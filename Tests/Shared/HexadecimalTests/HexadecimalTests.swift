@@ -2,7 +2,7 @@ import Hexadecimal
 import Testing
 
 @Suite struct HexadecimalTests {
-    @Test func everyByteIsTwoLowerCaseDigitsThatGiveItBack() {
+    @Test func everyByteIsTwoLowerCaseDigitsAndIsReadBack() {
         for byte in UInt8.min ... .max {
             let digits = [byte].hexadecimal
             #expect(digits.utf8.count == 2)
@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(arguments: ["0", "000", "0g", "0 ", "é0", "\u{FF10}0"])
-    func anythingElseIsNoBytes(_ text: String) {
+    func invalidHexadecimalTextIsRefused(_ text: String) {
         #expect([UInt8](hexadecimal: text) == nil)
     }
 }

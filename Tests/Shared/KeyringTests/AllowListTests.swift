@@ -14,7 +14,7 @@ struct AllowListTests {
         }
     }
 
-    @Test func linesNameKeyRoleAndOwner() throws {
+    @Test func linesGiveKeyRoleAndName() throws {
         let (a, b, nine) = (Self.keys[0], Self.keys[1], Self.keys[2])
         let text = "#a comment\n\n\(a) client shop\r\n  \(b)\tworker  gpu-1 \n\(nine) operator eve"
         let list = try AllowList(parsing: Array(text.utf8), source: "list")
@@ -26,7 +26,7 @@ struct AllowListTests {
         #expect(list[String(repeating: "c", count: 40)] == nil)
     }
 
-    @Test(arguments: AllowList.Role.allCases) func everyRoleHasAWord(role: AllowList.Role) throws {
+    @Test(arguments: AllowList.Role.allCases) func everyRoleIsReadAndListedInErrors(role: AllowList.Role) throws {
         let text = "\(Self.keys[0]) \(role.rawValue) me"
         #expect(try AllowList(parsing: Array(text.utf8), source: "list")[Self.keys[0]]?.role == role)
         #expect(refusal("\(Self.keys[0]) admin a")?.contains(role.rawValue) == true)
@@ -47,13 +47,13 @@ struct AllowListTests {
         ("\(keys[0]) client a\n\(keys[0]) client b", "line 2 of list has the key of another"),
         ("\(keys[0]) client a\n\(keys[1]) worker a", "line 2 of list has the name of another"),
     ])
-    func aWrongLineIsNamedAndItsKeyIsNotTold(text: String, beginning: String) {
+    func theErrorOfAnInvalidLineNamesTheLineButNotItsKey(text: String, beginning: String) {
         let refusal = refusal(text) ?? ""
         #expect(refusal.hasPrefix(beginning), "\(refusal)")
         #expect(!Self.keys.contains { refusal.contains($0) })
     }
 
-    @Test func bytesThatAreNoTextAreAnError() {
+    @Test func aListThatIsNotUTF8OrTooLongIsRefused() {
         #expect(throws: KeyringError.self) { _ = try AllowList(parsing: [10, 0xFF, 0xFE], source: "list") }
         let long = [UInt8](repeating: 10, count: AllowList.maxBytes + 1)
         #expect(throws: KeyringError.self) { _ = try AllowList(parsing: long, source: "list") }

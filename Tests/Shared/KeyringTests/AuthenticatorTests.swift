@@ -41,7 +41,7 @@ import Testing
         ["1.0", "7", domain, "127.0.0.1", "", mechanism].map { Array($0.utf8) } + [key]
     }
 
-    @Test func rolesMayConnectWhereTheyBelong() throws {
+    @Test func eachRoleMayConnectOnlyInItsOwnDomain() throws {
         let allowed: [String: [AllowList.Role]] = [
             "clients": [.client, .gateway, .operator], "workers": [.worker], "other": [],
         ]
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNoRequestIsRefused() throws {
+    @Test func malformedRequestsAndUnknownKeysAreRefused() throws {
         let key = try #require(keys[.client]).bytes
         let good = request("clients", key)
         var cases = [[[]], [[1]], Array(good.dropLast()), good + [[1]], good + Array(repeating: [], count: 100)]
@@ -78,7 +78,7 @@ import Testing
         #expect(try ask(good)[2] == "200")
     }
 
-    @Test func anotherListIsFollowedAtOnce() throws {
+    @Test func aReplacedListAppliesAtOnce() throws {
         let key = try #require(keys[.client])
         authenticator.replace(try AllowList(parsing: [], source: "list"))
         #expect(try ask(request("clients", key.bytes))[2] == "300")

@@ -29,13 +29,13 @@ final class KeyFolderTests {
         return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
     }
 
-    @Test func secretsAreForTheirOwnerOnly() throws {
+    @Test func secretsAreReadableOnlyByTheirOwner() throws {
         _ = try KeyFolder.make(at: path)
         #expect(mode(path) == 0o700)
         for name in Self.files where name.hasSuffix(".secret") { #expect(mode("\(path)/\(name)") == 0o600) }
     }
 
-    @Test func nothingIsOverwritten() throws {
+    @Test func existingKeysAreNotOverwritten() throws {
         let folder = try KeyFolder.make(at: path)
         let list = try folder.allowList()
         let path = path
@@ -43,7 +43,7 @@ final class KeyFolderTests {
         #expect(try folder.allowList() == list)
     }
 
-    @Test(arguments: AllowList.Role.allCases) func theListAllowsEveryKeyThatWasMade(role: AllowList.Role) throws {
+    @Test(arguments: AllowList.Role.allCases) func theAllowListContainsEveryGeneratedKey(role: AllowList.Role) throws {
         let folder = try KeyFolder.make(at: path)
         guard case .client(_, let publicKey, _) = try folder.client(role) else {
             Issue.record("no client")
@@ -52,7 +52,7 @@ final class KeyFolderTests {
         #expect(try folder.allowList()[publicKey]?.role == role)
     }
 
-    @Test func twoFilesAreEnoughForAClient() throws {
+    @Test func aClientNeedsOnlyItsSecretAndTheRoutersPublicKey() throws {
         let folder = try KeyFolder.make(at: path)
         for name in Self.files where name != "router.public" && name != "operator.secret" { unlink("\(path)/\(name)") }
         guard case .client = try folder.client(.client, .operator) else {
@@ -73,7 +73,7 @@ final class KeyFolderTests {
         }
     }
 
-    @Test func aSecretOfRootMayBeReadByItsGroupAndNobodyElsesMay() throws {
+    @Test func onlyASecretOwnedByRootMayBeReadableByItsGroup() throws {
         let folder = try KeyFolder.make(at: path)
         chmod("\(path)/router.secret", 0o640)
         if geteuid() == 0 {
@@ -83,7 +83,7 @@ final class KeyFolderTests {
         #expect(throws: KeyringError.self) { _ = try folder.server() }
     }
 
-    @Test func whatIsNoKeyIsRefusedAndNotTold() throws {
+    @Test func anInvalidKeyIsRefusedWithoutRevealingIt() throws {
         let folder = try KeyFolder.make(at: path)
         let path = "\(path)/client.secret"
         let descriptor = open(path, O_WRONLY | O_TRUNC)

@@ -11,7 +11,7 @@ import Testing
         Array("\u{EF80}\u{EFE9}\u{EFFF}".utf8), [0xE9] + Array("\u{EFE9}".utf8),
     ]
 
-    @Test(arguments: names) func commandLineLosesNoByte(name: [UInt8]) {
+    @Test(arguments: names) func fileNamesPassThroughTheCommandLineByteForByte(name: [UInt8]) {
         #expect(FileName(argument: Arguments.text(of: name)).bytes == name)
     }
 
@@ -19,20 +19,20 @@ import Testing
         #expect(Set(Self.names.map(Arguments.text)).count == Self.names.count)
     }
 
-    @Test func everyByteIsKept() {
+    @Test func everyByteOfAnArgumentIsKept() {
         for byte in UInt8.min...UInt8.max {
             #expect(FileName(argument: Arguments.text(of: [0x61, byte, 0x62])).bytes == [0x61, byte, 0x62])
         }
     }
 
-    @Test func whatIsUTF8IsShownAsItIsAndTheRestEscaped() {
+    @Test func namesAreShownAsTextWithInvalidBytesEscaped() {
         #expect(FileName("a\\b é").text == "a\\b é")
         #expect(FileName(bytes: [0x61, 0x5C, 0x0F, 0xE9]).text == "a\\\\\u{0F}\\xE9")
         #expect(FileName(bytes: [0xE9]).validText == nil)
         #expect(FileName("é").validText == "é")
     }
 
-    @Test func functionsOfTheCLibraryGetTheBytes() {
+    @Test func cFunctionsGetTheUnchangedBytes() {
         let bytes = FileName(bytes: [0x61, 0xE9]).withCString { [$0[0], $0[1], $0[2]] }
         #expect(bytes == [0x61, CChar(bitPattern: 0xE9), 0])
     }

@@ -10,7 +10,7 @@ import Testing
         @Option var number: Int
     }
 
-    @Test func usageErrorsEndWithTwo() {
+    @Test func usageErrorsExitWithStatus2() {
         for arguments in [["--nothing"], [], ["--number", "x"]] {
             let error = #expect(throws: (any Error).self) { try Command.parse(arguments) }
             #expect(error.map { Program.status(Command.self, $0) } == 2)
@@ -39,7 +39,7 @@ import Testing
                 == "there is no command '\(word)'; did you mean 'classify'?")
     }
 
-    @Test func wordThatIsNearNoSubcommandGetsAllOfThem() {
+    @Test func anUnknownSubcommandGetsAListOfAllSubcommands() {
         #expect(
             Program.unknownSubcommand(Root.self, ["photo.jpg"])
                 == "there is no command 'photo.jpg'; the commands are classify, status")
@@ -50,12 +50,12 @@ import Testing
     @Test(arguments: [
         [], ["status"], ["--help"], ["help"], ["help", "status"], ["--generate-completion-script", "bash"],
     ])
-    func goodCommandLinesAreLeftAlone(arguments: [String]) {
+    func validCommandLinesAreAccepted(arguments: [String]) {
         #expect(Program.unknownSubcommand(Root.self, arguments) == nil)
         #expect(Program.unknownSubcommand(Command.self, ["anything"]) == nil)
     }
 
-    @Test func helpEndsWithZeroAndExitCodesAreKept() {
+    @Test func helpExitsWithStatus0AndExitCodesAreKept() {
         #expect(Program.status(Command.self, CleanExit.helpRequest()) == 0)
         #expect(Program.status(Command.self, ExitCode(69)) == 69)
         #expect(Program.status(Command.self, ExitCode.failure) == 1)

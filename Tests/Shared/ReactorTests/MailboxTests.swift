@@ -3,14 +3,14 @@ import Reactor
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct MailboxTests {
-    @Test func mailComesInTheOrderOfPosting() throws {
+    @Test func itemsArriveInTheOrderOfPosting() throws {
         let mailbox = try Mailbox<Int>()
         for number in 0..<1000 { mailbox.post(number) }
         #expect(mailbox.drain() == Array(0..<1000))
         #expect(mailbox.drain() == [])
     }
 
-    @Test func theDescriptorIsReadableWhileThereIsMail() throws {
+    @Test func theDescriptorIsReadableWhileTheMailboxIsNotEmpty() throws {
         let mailbox = try Mailbox<String>()
         var set = PollSet()
         let index = set.add(descriptor: mailbox.descriptor)
@@ -29,15 +29,15 @@ import Testing
         #expect(try isReadable(&set))
     }
 
-    @Test func nothingIsLostOrDisorderedBetweenThreads() throws {
-        struct Letter {
+    @Test func itemsOfManyThreadsArriveCompletelyAndInOrder() throws {
+        struct NumberedMessage {
             let sender, number: Int
         }
         let (senders, letters) = (3, 20_000)
-        let mailbox = try Mailbox<Letter>()
+        let mailbox = try Mailbox<NumberedMessage>()
         let threads = try (0..<senders).map { sender in
             try PlatformThread(name: "sender-\(sender)") {
-                for number in 0..<letters { mailbox.post(Letter(sender: sender, number: number)) }
+                for number in 0..<letters { mailbox.post(NumberedMessage(sender: sender, number: number)) }
             }
         }
         var next = [Int](repeating: 0, count: senders)

@@ -4,7 +4,7 @@ import Reactor
 import Testing
 
 @Suite struct MessageFrameSequenceTests {
-    @Test func aMessageIsReadLikeAnyOtherFrames() {
+    @Test func aMessageIsReadLikeAnArrayOfFrames() {
         let frames: [[UInt8]] = [[], [1, 2, 3], [UInt8](repeating: 7, count: 50_000)]
         let message = Message()
         for frame in frames { message.append(frame) }

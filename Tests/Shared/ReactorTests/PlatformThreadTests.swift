@@ -14,7 +14,7 @@ import Testing
         thread.join()
     }
 
-    @Test func theBodyRunsOnAThreadOfItsOwnUnderItsName() throws {
+    @Test func theBodyRunsOnItsOwnNamedThread() throws {
         let seen = Mutex((name: "", thread: pthread_t?.none))
         let thread = try PlatformThread(name: "a-name-that-is-too-long") {
             let name = (try? readName()) ?? ""
@@ -28,7 +28,7 @@ import Testing
         #expect(identity != pthread_self())
     }
 
-    @Test func whatIsNotSendableCanBeHandedOver() throws {
+    @Test func nonSendableValuesCanBeTransferredToTheThread() throws {
         final class Account { var balance = 0 }
         let total = Mutex(0)
         let account = Account()

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 @Suite struct RunningThreadTests {
-    @Test func timeIsThatOfTheThreadItself() throws {
+    @Test func computingTimeIsThatOfTheThreadItself() throws {
         let outcome = Mutex<(first: Duration, second: Duration)?>(nil)
         try PlatformThread(name: "busy") {
             let thread = RunningThread.current
@@ -17,7 +17,7 @@ import Testing
         #expect(first < .seconds(1))
     }
 
-    @Test func threadThatGivesWayIsAloneWithThat() throws {
+    @Test func loweringThePriorityAffectsOnlyTheThreadItself() throws {
         func niceness() -> Int32 { getpriority(Int32(PRIO_PROCESS.rawValue), 0) }
         let own = niceness()
         let outcome = Mutex<(isAllowed: Bool, niceness: Int32)?>(nil)

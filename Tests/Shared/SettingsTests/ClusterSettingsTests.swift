@@ -10,7 +10,7 @@ import Testing
         try ClusterSettings(ClusterOptions.parse(arguments).given, environment: environment)
     }
 
-    @Test func upHandsItsSettingsOn() throws {
+    @Test func upPassesItsSettingsOnToItsChildren() throws {
         let settings = try cluster([
             "--workers", "2", "--locator-workers", "3", "--decode-threads", "4", "--client-endpoint", "ipc:///tmp/a",
             "--insecure", "--threads", "2", "--log-level",
@@ -30,11 +30,11 @@ import Testing
     }
 
     @Test(arguments: ["--model", "--router", "--name", "--resolve-interval"])
-    func upDecidesItselfOnWhatEachChildNeedsForItself(option: String) {
+    func upRefusesOptionsThatItSetsForEachChild(option: String) {
         #expect(throws: (any Error).self) { try ClusterOptions.parse([option, "1s"]) }
     }
 
-    @Test func clusterOfACommandHasItsKeysAndItsFileButNothingElse() throws {
+    @Test func aTemporaryClusterInheritsOnlyTheKeysOfItsCommand() throws {
         let given = try ClientOptions.parse(["--keys=k", "--image-bytes=7"]).given
         let settings = try ClusterSettings.temporary(folder: "/tmp/a", given, environment: [:])
         #expect(
@@ -46,13 +46,13 @@ import Testing
         #expect(settings.gatewayArguments == nil && settings.clientPeer == "ipc:///tmp/a/clients")
     }
 
-    @Test func upKeepsEveryCoreAtWorkUnlessItIsTold() throws {
+    @Test func upStartsEnoughWorkersForAllCoresUnlessANumberIsSet() throws {
         #expect(try cluster([]).workersPerModel == min(256, Processors.usable))
         #expect(try cluster(["--threads", "256"]).workersPerModel == 1)
         #expect(try cluster(["--threads", "256", "--workers", "5"]).workersPerModel == 5)
     }
 
-    @Test func mistakeInAWorkersOrTheGatewaysSettingIsToldByUp() {
+    @Test func upReportsInvalidSettingsOfWorkersAndGateway() {
         #expect(throws: SettingsError.self) { try cluster(["--http-port", "none"]) }
         #expect(throws: SettingsError.self) { try cluster(["--threads", "none"]) }
         #expect(throws: SettingsError.self) { try cluster([], environment: ["BIFRONS_MAX_BATCH": "0"]) }
@@ -66,7 +66,7 @@ import Testing
         #expect(try cluster(["--worker-endpoint", endpoint, "--insecure"]).workerPeer == peer)
     }
 
-    @Test func upNeedsAPortThatItKnows() {
+    @Test func upRefusesAPortChosenByTheSystem() {
         #expect(throws: SettingsError.self) { try cluster(["--client-endpoint", "tcp://127.0.0.1:*"]) }
     }
 }

@@ -14,19 +14,19 @@ import Testing
     }
 
     @Test(arguments: ["0.0.0.0", "::", "10.0.0.1", "gateway.example", "127.0.0.1.example"])
-    func whereOthersCanConnectTokensAreNeededOrInsecure(_ host: String) throws {
+    func aHostThatOthersCanReachNeedsTokensOrInsecure(_ host: String) throws {
         #expect(throws: SettingsError.self) { try gateway(["--http-host", host]) }
         #expect(try gateway(["--http-host", host, "--insecure"]).host == host)
         #expect(try gateway(["--http-host", host, "--tokens", "file"]).tokens == "file")
     }
 
-    @Test func originsMayBeSeveral() throws {
+    @Test func severalOriginsMayBeGiven() throws {
         let settings = try gateway(["--cors-origin", "https://a.example", "--cors-origin", "https://b.example"])
         #expect(settings.corsOrigins == ["https://a.example", "https://b.example"])
         #expect(try gateway([]).corsOrigins.isEmpty)
     }
 
-    @Test func thereMustBeRoomForOneImage() {
+    @Test func aByteLimitBelowOneImageIsRefused() {
         #expect(throws: SettingsError.self) { try gateway(["--http-bytes", "1MB", "--image-bytes", "2MB"]) }
     }
 }

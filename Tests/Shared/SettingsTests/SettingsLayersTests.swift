@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func nothingGivenMeansTheDefaults() throws {
+    @Test func theDefaultsApplyWithoutAnySettings() throws {
         let settings = try router()
         #expect(settings.clientEndpoint == "tcp://127.0.0.1:5555")
         #expect(settings.workerEndpoint == "tcp://127.0.0.1:5556")
@@ -45,7 +45,7 @@ import Testing
         #expect(settings.logLevel == .info)
     }
 
-    @Test func commandLineWinsOverEnvironmentOverFile() throws {
+    @Test func commandLineOverridesEnvironmentAndEnvironmentOverridesFile() throws {
         let file = try TemporaryFile(#"{"max-jobs": 1, "max-bytes": "1GiB", "hang-timeout": "2s", "insecure": true}"#)
         let environment = ["BIFRONS_MAX_JOBS": "2", "BIFRONS_MAX_BYTES": "2GiB", "BIFRONS_CONFIG": file.path]
         let settings = try router(["--max-jobs", "3"], environment: environment)
@@ -56,7 +56,7 @@ import Testing
         #expect(try !router(["--no-insecure"], environment: environment).insecure)
     }
 
-    @Test func configOnTheCommandLineNamesTheFile() throws {
+    @Test func theConfigOptionNamesTheSettingsFile() throws {
         let file = try TemporaryFile(#"{"client-endpoint": "ipc:///tmp/bifrons.sock"}"#)
         #expect(try router(["--config", file.path]).clientEndpoint == "ipc:///tmp/bifrons.sock")
     }
@@ -68,7 +68,7 @@ import Testing
         #expect(refusal(environment: ["BIFRONS_MAX_JOBS": text]) == "BIFRONS_MAX_JOBS in the environment \(message)")
     }
 
-    @Test func aMistakeInTheFileNamesTheFile() throws {
+    @Test func anInvalidValueInTheFileIsReportedWithTheFile() throws {
         let file = try TemporaryFile(#"{"max-jobs": "lots"}"#)
         #expect(
             refusal(["--config", file.path])
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [#"[]"#, #"{"max-jobs": 1"#, "", "max-jobs: 1"])
-    func fileThatIsNoObjectIsRefused(_ text: String) throws {
+    func aFileThatIsNotAJSONObjectIsRefused(_ text: String) throws {
         let file = try TemporaryFile(text)
         #expect(refusal(["--config", file.path])?.contains("is not JSON") == true)
     }
@@ -104,7 +104,7 @@ import Testing
         "tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://192.168.1.2:5555", "tcp://[::]:5555", "tcp://eth0:5555",
         "tcp://127.0.0.1.example.org:5555",
     ])
-    func openPortWithoutKeysRefusesToStartUnlessInsecure(_ endpoint: String) throws {
+    func anEndpointThatOthersCanReachNeedsKeysOrInsecure(_ endpoint: String) throws {
         #expect(
             refusal(["--client-endpoint", endpoint])
                 == "--client-endpoint is \(endpoint), where other machines can connect without encryption; "
@@ -117,7 +117,7 @@ import Testing
     @Test(arguments: [
         "tcp://127.0.0.1:1", "tcp://localhost:*", "tcp://127.8.9.1:5555", "tcp://[::1]:5555", "ipc://@name",
     ])
-    func endpointsOfThisMachineNeedNoKeys(_ endpoint: String) throws {
+    func localEndpointsNeedNoKeys(_ endpoint: String) throws {
         #expect(try router(["--client-endpoint", endpoint]).clientEndpoint == endpoint)
     }
 
@@ -126,7 +126,7 @@ import Testing
         "tcp://:5555",
         "http://127.0.0.1:5555", "inproc://a", "ipc://", "ipc://" + String(repeating: "x", count: 108), "tcp://a/b:1",
     ])
-    func whatIsNoEndpointIsRefused(_ text: String) {
+    func invalidEndpointsAreRefused(_ text: String) {
         #expect(
             refusal(["--client-endpoint", text])
                 == "--client-endpoint is '\(text)'; it must be tcp://HOST:PORT or ipc:///PATH")
@@ -137,21 +137,21 @@ import Testing
         #expect(refusal == "the default is tcp://127.0.0.1:5556, the client-endpoint too; choose two")
     }
 
-    @Test func roomForLessThanOneImageIsRefused() {
+    @Test func aByteLimitBelowOneImageIsRefused() {
         #expect(refusal(["--max-bytes", "1MB"])?.contains("less than one image") == true)
     }
 
     @Test(arguments: [("500ms", 500), ("10s", 10_000), ("0.5s", 500), ("1m", 60_000), ("0.001h", 3600)])
-    func timesHaveUnits(_ text: String, _ milliseconds: Int) {
+    func durationsAreReadWithTheirUnits(_ text: String, _ milliseconds: Int) {
         #expect(Units.duration(text) == .milliseconds(milliseconds))
     }
 
     @Test(arguments: ["10", "s", "-1s", "1 s", "1d", "nan s", "nans", "infs", "1e300h", "0x10s", "+1s"])
-    func whatIsNoTimeIsNone(_ text: String) {
+    func invalidDurationsAreRefused(_ text: String) {
         #expect(Units.duration(text) == nil)
     }
 
-    @Test func sizesHaveUnits() {
+    @Test func sizesAreReadWithTheirUnits() {
         #expect(Units.bytes("512MiB") == 512 << 20)
         #expect(Units.bytes("20MB") == 20_000_000)
         #expect(Units.bytes("1.5KiB") == 1536)

@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    @Test func tableOfTheReadmeIsWhatIsDeclared() throws {
+    @Test func theReadmesTableOfSettingsMatchesTheDeclarations() throws {
         let (router, worker, gateway) = (rows(RouterSchema.self), rows(WorkerSchema.self), rows(GatewaySchema.self))
         let client = rows(ClientSchema.self)
         let services = router.filter { worker.contains($0) && gateway.contains($0) }
@@ -57,7 +57,7 @@ import Testing
         try check(ClusterSchema.self)
     }
 
-    @Test func helpTellsNameMeaningAndDefault() {
+    @Test func helpShowsNameMeaningAndDefaultOfEverySetting() {
         let help = RouterOptions.helpMessage(columns: 1000)
         for setting in RouterSchema.all.map({ $0.description }) {
             #expect(help.contains("--\(setting.name)") && help.contains(setting.meaning))
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func optionsOfAListAreKeptInTheirOrder() throws {
+    @Test func repeatedOptionsKeepTheirOrder() throws {
         let arguments = ["--router=tcp://a:1", "--router=tcp://b:1"]
         #expect(try WorkerOptions.parse(arguments).given.flatMap(\.arguments) == arguments)
     }
@@ -74,7 +74,7 @@ import Testing
         #expect(RouterSchema().clientEndpoint.description.environmentName == "BIFRONS_CLIENT_ENDPOINT")
     }
 
-    @Test func defaultsAreAllowed() throws {
+    @Test func allDefaultsAreValid() throws {
         _ = try RouterSettings(environment: [:])
         _ = try WorkerSettings(environment: ["BIFRONS_MODEL": "m"])
         _ = try GatewaySettings(environment: [:])

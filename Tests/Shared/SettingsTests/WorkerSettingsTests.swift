@@ -17,7 +17,7 @@ import Testing
                 + "'model' in the file of --config")
     }
 
-    @Test func workerDialsSeveralRouters() throws {
+    @Test func severalRoutersMayBeGiven() throws {
         let given = try worker(["--model", "m", "--router", "tcp://a:1", "--router", "ipc:///b"])
         #expect(given.routers == ["tcp://a:1", "ipc:///b"])
         let inherited = try worker(["--model", "m"], environment: ["BIFRONS_ROUTER": "tcp://a:1,ipc:///b"])
@@ -25,7 +25,7 @@ import Testing
         #expect(try worker(["--model", "m"]).routers == ["tcp://127.0.0.1:5556"])
     }
 
-    @Test func workerFollowsNames() throws {
+    @Test func onlyAWorkerAcceptsDNSRouters() throws {
         let followed = try worker(["--model", "m", "--router", "dns://routers:5556", "--resolve-interval", "1s"])
         #expect(followed.routers == ["dns://routers:5556"] && followed.resolveInterval == .seconds(1))
         let error = #expect(throws: SettingsError.self) {
@@ -39,12 +39,12 @@ import Testing
             "tcp://*:1", "tcp://a:*", "tcp://a:1,b", ",", "dns://a", "dns://:1", "dns://*:1", "dns://a:0",
             "dns://[::1]:1", "dns://::1:1",
         ])
-    func routerThatCannotBeDialledIsRefused(_ text: String) {
+    func invalidRouterEndpointsAreRefused(_ text: String) {
         let error = #expect(throws: SettingsError.self) { try worker(["--model", "m", "--router", text]) }
         #expect(error?.setting == "router")
     }
 
-    @Test func aThreadDecodesOnEachCoreUnlessOthersAreSet() throws {
+    @Test func decodeThreadsDefaultToTheUsableProcessors() throws {
         #expect(try worker(["--model", "m"]).decodeThreads == Processors.usable)
         #expect(try worker(["--model", "m"], environment: ["BIFRONS_DECODE_THREADS": "7"]).decodeThreads == 7)
         #expect(throws: SettingsError.self) { try worker(["--model", "m", "--decode-threads", "0"]) }

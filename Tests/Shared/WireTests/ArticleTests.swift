@@ -43,19 +43,19 @@ import Testing
         return try ResultDocument.decode(try #require(reply.last)).status
     }
 
-    @Test func requestIsAnsweredBehindItsEnvelope() throws {
+    @Test func aRequestIsAnsweredWithItsEnvelope() throws {
         let reply = answer(request()) { ResultDocument(id: $0.id, status: .ok) }
         #expect(reply == [[7], [], Array("BIFRONS1".utf8), Array(#"{"id":"a1","status":200}"#.utf8)])
         #expect(try status([image]) == .ok)
         #expect(answer([[], []]) { _ in ResultDocument(id: nil, status: .ok) }.count == 2)
     }
 
-    @Test func whatIsNoRequestIsAnsweredToo() throws {
+    @Test func malformedRequestsAreAnsweredWithAnError() throws {
         #expect(try status([[7], [8]]) == .badRequest)
         #expect(try status([Array("BIFRONS1".utf8), [0], image]) == .badRequest)
     }
 
-    @Test func refusedHeaderTellsItsID() {
+    @Test func aRefusedHeaderReportsItsID() {
         // snippet: refused
         do {
             _ = try RequestHeader.decode(Array(#"{"verb": "classify", "id": "a1", "priority": 10}"#.utf8))
@@ -69,7 +69,7 @@ import Testing
         #"{"status":422,"error":{"code":"image_empty","message":"no bytes"}}"#,
         #"{"status":200,"verdict":{"label":"no_face","action":"review","policy":"default"},"faces":[]}"#,
     ])
-    func documentIsRead(_ text: String) throws {
+    func aResultDocumentIsDecoded(_ text: String) throws {
         let frame = Array(text.utf8)
         // snippet: result
         let document = try ResultDocument.decode(frame)

@@ -45,7 +45,7 @@ struct BinaryReaderTests {
 
     // MARK: Counts
 
-    @Test func countsOutOfTheirRangeAreMalformed() throws {
+    @Test func countsOutOfRangeAreMalformed() throws {
         let crops = locator.crops(1).message
         #expect(try refusal(crops, with: 17, at: Crops.faces) == "17 faces")
         #expect(try refusal(crops, with: 0, at: Crops.sets) == "0 sets of crops")
@@ -57,14 +57,14 @@ struct BinaryReaderTests {
         #expect(try refusal(worker.score(1), with: 17, at: Score.crops) == "17 scores")
     }
 
-    @Test(arguments: [0, 9, 0xFF] as [UInt8]) func aLocatorIsAskedForOneToEightSpecifications(count: UInt8) {
+    @Test(arguments: [0, 9, 0xFF] as [UInt8]) func aLocateWithoutOneToEightSpecificationsIsMalformed(count: UInt8) {
         let job = RouterMessage.Job(job: 1, attempt: 1, remainingMilliseconds: 1)
         var bytes = RouterMessage.locate(job, [.sample]).encoded()
         bytes[Locate.count] = count
         #expect(throws: MalformedMessage(reason: "\(count) crop specifications")) { try decodeRouterMessage(bytes) }
     }
 
-    @Test func moreThanAMessageCarriesIsLeftOut() throws {
+    @Test func itemsBeyondAMessagesLimitsAreNotEncoded() throws {
         let faces = (0..<300).map { WorkerMessage.Face(box: Box(x: $0, y: 0, width: 1, height: 1)) }
         let crops = WorkerMessage.Crops(
             epoch: 1, job: 1, faces: faces, facesFound: 1_000_000, image: .sample,
@@ -86,7 +86,7 @@ struct BinaryReaderTests {
                 == .locate(job, Array(repeating: .sample, count: Limits.cropSets)))
     }
 
-    @Test func facesThatWereFoundFitThoseThatWereCutOut() {
+    @Test func aFaceCountThatContradictsTheFacesIsMalformed() {
         func isRead(faces: Int, found: Int?) -> Bool {
             let faces = Array(repeating: WorkerMessage.Face(box: box), count: faces)
             let message = locator.crops(1, faces: faces, facesFound: .some(found)).message
@@ -130,7 +130,7 @@ struct BinaryReaderTests {
         #expect(throws: refused) { try decodeRouterMessage(RouterMessage.locate(job, [specification]).encoded()) }
     }
 
-    @Test(arguments: [2, 0xFF] as [UInt8]) func aFlagThatIsNoneIsMalformed(byte: UInt8) throws {
+    @Test(arguments: [2, 0xFF] as [UInt8]) func aFlagOtherThanZeroOrOneIsMalformed(byte: UInt8) throws {
         let refused = MalformedMessage(reason: "\(byte) in place of 0 or 1")
         // The role of a HELLO comes after version and type, and the kind of crop after the role.
         #expect(try refusal(worker.hello, with: byte, at: 2) == refused.reason)
@@ -151,7 +151,7 @@ struct BinaryReaderTests {
         }
     }
 
-    @Test func aMapBeyondItsSidesIsMalformed() throws {
+    @Test func aMapWithSidesOutOfRangeIsMalformed() throws {
         let map = EvidenceMap(width: 2, height: 2, cells: [0, 1, 2, 3])
         let score = worker.score(1, maps: [map])
         #expect(try refusal(score, with: 17, at: Score.mapWidth) == "a map of 17 × 2 cells")
@@ -162,7 +162,7 @@ struct BinaryReaderTests {
     // MARK: Turns
 
     @Test(arguments: [(0.04, nil), (0.06, 0.1), (-90, -90), (180.1, nil), (-180, nil), (.nan, nil), (1e9, nil)])
-    func aTurnIsToldToATenthAndWithinItsRange(turned: Double, told: Double?) throws {
+    func aTurnIsRoundedToTenthsAndOmittedOutOfRange(turned: Double, told: Double?) throws {
         let message = locator.crops(1, faces: [.init(box: box, turned: turned)]).message
         guard case .crops(let read) = try read(message) else { throw MalformedMessage(reason: "") }
         #expect(read.faces.map(\.turned) == [told])

@@ -2,24 +2,24 @@ import BifronsWire
 import TestKit
 import Testing
 
-struct ImageTests {
-    @Test func cropsOfFacesAreOneEachAndAtMostSixteen() {
+struct CropSpecificationTests {
+    @Test func aFaceSpecificationTakesUpToSixteenCrops() {
         let crop = CropSpecification(kind: .face(margin: 1.6), width: 160, height: 150, preprocessing: 3)
         #expect(crop.needsFaces && crop.cropBytes == 72_000 && crop.mostBytes == 16 * 72_000)
     }
 
-    @Test func ofTheCentralSquareThereIsOneCrop() {
+    @Test func aCentralSquareSpecificationTakesOneCrop() {
         let crop = CropSpecification(kind: .centralSquare, width: 160, height: 150, preprocessing: 3)
         #expect(!crop.needsFaces && crop.mostBytes == crop.cropBytes)
     }
 
-    @Test func bytesOfTheLargestCropAreCounted() {
+    @Test func theByteCountOfTheLargestSpecificationDoesNotOverflow() {
         let crop = CropSpecification(kind: .face(margin: 1.6), width: .max, height: .max, preprocessing: 3)
         #expect(crop.mostBytes == 16 * 3 * 65_535 * 65_535)
     }
 
     /// Networks that differ in any one of these fields get different crops.
-    @Test func specificationsAreEqualInEverything() {
+    @Test func specificationsDifferIfAnyFieldDiffers() {
         let crop = CropSpecification.sample
         let others = [
             CropSpecification(kind: .centralSquare, width: 2, height: 2, preprocessing: 3),

@@ -14,7 +14,7 @@ struct GarbageTests {
     }
 
     /// Random bytes get further into a decoder after a valid beginning.
-    @Test(arguments: seeds) func randomBytesBehindARightBeginningAreDecodedOrRefused(seed: UInt64) {
+    @Test(arguments: seeds) func randomBytesAfterAValidPrefixAreDecodedOrRefused(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<10_000 {
             let tag = UInt8.random(in: random.chance(0.7) ? 1...8 : 65...70, using: &random)

@@ -11,7 +11,7 @@ struct InstantTests {
         #expect(start < end)
     }
 
-    @Test func durationsConvert() {
+    @Test func durationsConvertBetweenUnits() {
         #expect(Duration.milliseconds(1500).nanoseconds == 1_500_000_000)
         #expect(Duration.milliseconds(-1500).nanoseconds == -1_500_000_000)
         #expect(Duration.microseconds(1500).milliseconds == 1.5)

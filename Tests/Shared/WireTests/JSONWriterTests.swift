@@ -28,14 +28,14 @@ struct JSONWriterTests {
         #expect(number(value) == text)
     }
 
-    @Test func decimalsAreAsAskedFor() {
+    @Test func numbersAreRoundedToTheRequestedDecimals() {
         #expect(number(9.87654321, decimals: 3) == "9.877")
         #expect(number(9.87654321, decimals: 0) == "10")
         #expect(number(0.0004, decimals: 3) == "0")
         #expect(number(12.100, decimals: 3) == "12.1")
     }
 
-    @Test(arguments: [Double.nan, .infinity, -.infinity]) func whatIsNotFiniteBecomesNull(value: Double) {
+    @Test(arguments: [Double.nan, .infinity, -.infinity]) func nonFiniteNumbersBecomeNull(value: Double) {
         #expect(number(value) == "null")
     }
 
@@ -60,13 +60,13 @@ struct JSONWriterTests {
         #expect(string("é漢😀\u{2028}") == "\"é漢😀\u{2028}\"")
     }
 
-    @Test func everyCharacterOfTheFirstPlaneIsReadBack() throws {
+    @Test func charactersBelowU3000AreReadBack() throws {
         var text = ""
         for value in UInt32(0)..<0x3000 { text.unicodeScalars.append(Unicode.Scalar(value)!) }
         #expect(try JSONDecoder().decode([String].self, from: Data("[\(string(text))]".utf8)) == [text])
     }
 
-    @Test func commasStandBetweenValuesOnly() {
+    @Test func commasAreWrittenOnlyBetweenValues() {
         var json = JSONWriter()
         json.object { json in
             json.key("a")

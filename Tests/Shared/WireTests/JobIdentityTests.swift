@@ -8,7 +8,7 @@ struct JobIdentityTests {
         return KeyedContent(header, sha256: image.map { [$0] })
     }
 
-    @Test func anotherImageOrQuestionIsNamed() {
+    @Test func aConflictNamesTheDifferingImageOrOption() {
         let known = content()
         for (other, name) in [
             (content(2), "another image;"), (content { $0.models = ["resnet"] }, "another 'models';"),
@@ -23,7 +23,7 @@ struct JobIdentityTests {
         }
     }
 
-    @Test func whatDoesNotChangeTheScoresMayDiffer() {
+    @Test func fieldsThatDoNotAffectTheScoresMayDiffer() {
         let other = content {
             ($0.id, $0.policy, $0.budgetMilliseconds, $0.priority) = ("b", "strict", 7, 9)
             ($0.durable, $0.wait, $0.metadata) = (true, false, [])
@@ -33,7 +33,7 @@ struct JobIdentityTests {
         #expect(content { $0.models = ["a", "b"] }.conflict(with: content { $0.models = ["b", "a"] }) == nil)
     }
 
-    @Test func anImageThatIsNotKnownIsNoReason() {
+    @Test func anUnknownImageDigestIsNoConflict() {
         #expect(content(nil).conflict(with: content()) == nil)
         #expect(content().conflict(with: content(nil)) == nil)
         #expect(content(nil) { $0.explain = true }.conflict(with: content()) != nil)

@@ -22,38 +22,38 @@ struct RequestFramesTests {
         return malformed
     }
 
-    @Test func oneEmptyFrameIsAProbeAndNothingElseIs() {
+    @Test func onlyASingleEmptyFrameIsAProbe() {
         #expect(RequestFrames.isProbe(frames([""])))
         for other in [[], ["", ""], ["a"], ["", "BIFRONS1", "{}"]] { #expect(!RequestFrames.isProbe(frames(other))) }
         #expect(!RequestFrames.isProbe(frames([""]), dropped: 1))
     }
 
-    @Test func reqSocketSendsOneEmptyFrame() throws {
+    @Test func theEnvelopeOfAREQSocketIsOneEmptyFrame() throws {
         #expect(
             try locate("", "BIFRONS1", "{}", "image")
                 == RequestFrames(envelopeCount: 1, form: .version1, header: 2, image: 3))
     }
 
-    @Test func reqWithCorrelationSendsAnIDAndAnEmptyFrame() throws {
+    @Test func theEnvelopeOfACorrelatedREQSocketIsAnIDAndAnEmptyFrame() throws {
         #expect(
             try locate(requestID, "", "BIFRONS1", "{}", "image")
                 == RequestFrames(envelopeCount: 2, form: .version1, header: 3, image: 4))
     }
 
-    @Test func dealerMayLeaveTheDelimiterOut() throws {
+    @Test func aDealerMayOmitTheDelimiter() throws {
         #expect(
             try locate("BIFRONS1", "{}", "image")
                 == RequestFrames(envelopeCount: 0, form: .version1, header: 1, image: 2))
     }
 
-    @Test func headerWithoutImageIsAWholeRequest() throws {
+    @Test func aHeaderWithoutAnImageIsACompleteRequest() throws {
         #expect(
             try locate("BIFRONS1", "{}") == RequestFrames(envelopeCount: 0, form: .version1, header: 1, image: nil))
         #expect(
             try locate("", "BIFRONS1", "{}") == RequestFrames(envelopeCount: 1, form: .version1, header: 2, image: nil))
     }
 
-    @Test func emptyFramesBehindTheMagicAreNoDelimiter() throws {
+    @Test func emptyFramesAfterTheMagicAreNotADelimiter() throws {
         #expect(
             try locate("BIFRONS1", "", "") == RequestFrames(envelopeCount: 0, form: .version1, header: 1, image: 2))
         #expect(
@@ -123,14 +123,14 @@ struct RequestFramesTests {
         #expect(try malformed(["", "BIFRONS1", "{}", "image", "more"]).envelopeCount == 1)
     }
 
-    @Test func framesThatTheReceiverDroppedCount() throws {
+    @Test func framesDroppedByTheReceiverAreCounted() throws {
         let malformed = try malformed(["", "BIFRONS1", "{}", "image"] + Array(repeating: "x", count: 7), dropped: 90)
         #expect(malformed.error.message.contains("100 frames"))
         #expect(malformed.envelopeCount == 1)
         #expect(try self.malformed(["image"], dropped: 1).envelopeCount == 0)
     }
 
-    @Test func wrongMagicIsNamed() throws {
+    @Test func aWrongMagicIsReported() throws {
         let withDelimiter = try malformed(["", "HELLO", "{}", "image"])
         #expect(withDelimiter.envelopeCount == 1)
         #expect(withDelimiter.error.message.contains("is not BIFRONS1"))
@@ -140,7 +140,7 @@ struct RequestFramesTests {
     }
 
     @Test(arguments: ["BIFRONS2", "BIFRONS", "BIFRONS10", "BIFRONS1 "])
-    func anotherVersionIsToldFromNonsense(magic: String) throws {
+    func theMagicOfAnotherVersionIsReportedAsSuch(magic: String) throws {
         for body in [[magic], [magic, "{}"], [magic, "{}", "image"], [magic, "{}", ""]] {
             let plain = try malformed(body)
             #expect(plain.error.message.contains("another version"))

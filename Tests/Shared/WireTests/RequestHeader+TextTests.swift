@@ -6,7 +6,7 @@ import Testing
         try RequestHeader(verb: .classify, fields: fields.map { (name: $0.0, text: $0.1) })
     }
 
-    @Test func textsBecomeFields() throws {
+    @Test func fieldsAreReadFromText() throws {
         let header = try header(
             ("id", "a \"b\""), ("budget_ms", "250"), ("priority", "9"), ("models", "resnet,inception"),
             ("require", "all"),
@@ -30,14 +30,14 @@ import Testing
         ("require", "some"), ("metadata", "1"), ("metadata", "{"), ("metadata", #"{},"verb":"cancel""#),
         ("metadata", "{} {}"),
     ])
-    func wrongTextIsRefusedByName(_ name: String, _ text: String) {
+    func invalidTextIsRefusedWithTheFieldsName(_ name: String, _ text: String) {
         let refused = #expect(throws: RequestHeader.Refused.self) { try header((name, text)) }
         #expect(refused?.error.code == "malformed_header")
         #expect(refused?.error.message.contains("'\(name)'") == true)
     }
 
     @Test(arguments: ["durable", "wait", "explain"])
-    func booleansAreReadInAnyLanguagesSpelling(_ name: String) throws {
+    func booleansAreReadInAnyCaseAndAsZeroOrOne(_ name: String) throws {
         func value(_ texts: String...) throws -> Bool {
             let header = try RequestHeader(verb: .classify, fields: texts.map { (name: name, text: $0) })
             return ["durable": header.durable, "wait": header.wait, "explain": header.explain][name]!
@@ -63,11 +63,11 @@ import Testing
         }
     }
 
-    @Test func verbIsTheCallers() throws {
+    @Test func theVerbCannotBeOverriddenByAField() throws {
         #expect(try header(("verb", "cancel"), ("unknown\",\"verb", "cancel")).verb == .classify)
     }
 
-    @Test func lastOfSeveralCounts() throws {
+    @Test func theLastOfRepeatedFieldsCounts() throws {
         #expect(try header(("priority", "1"), ("priority", "2")).priority == 2)
     }
 }

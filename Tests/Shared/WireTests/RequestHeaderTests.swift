@@ -58,7 +58,7 @@ struct RequestHeaderTests {
         #expect(try decodeHeader(#"{"\u0076erb":"p\u0069ng"}"#).verb == .ping)
     }
 
-    @Test func escapesAndSurrogatesGiveTheirCharacters() throws {
+    @Test func escapesAndSurrogatePairsAreDecoded() throws {
         let header = try decodeHeader(#"{"verb":"ping","id":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00é😀"}"#)
         #expect(header.id == "\"\\/\u{8}\u{c}\n\r\té😀é😀")
     }
@@ -68,7 +68,7 @@ struct RequestHeaderTests {
         #expect(try decodeHeader(#"{"verb":"ping","id":"a\#(escape)b"}"#).id == "a\u{FFFD}b")
     }
 
-    @Test func metadataIsKeptToTheByte() throws {
+    @Test func metadataIsKeptByteForByte() throws {
         let metadata = #"{"a":1,"a":2, "é":"\u00e9", "n":-0.0e+10,  "deep":{"x":[[[]]]}}"#
         #expect(try decodeHeader(#"{"verb":"ping","metadata":\#(metadata)}"#).metadata == Array(metadata.utf8))
     }
@@ -82,7 +82,7 @@ struct RequestHeaderTests {
         (#""budget_ms":1e3"#, false), (#""priority":0"#, true), (#""priority":9"#, true), (#""priority":-0"#, true),
         (#""priority":10"#, false), (#""priority":-1"#, false), (#""models":["a"]"#, true), (#""models":[]"#, false),
         (#""require":"some""#, false), (#""require":"all""#, true),
-    ]) func valuesAreTakenWithinTheirRange(field: String, isTaken: Bool) throws {
+    ]) func valuesAreAcceptedOnlyWithinTheirRange(field: String, isTaken: Bool) throws {
         let text = #"{"verb":"classify",\#(field)}"#
         if isTaken {
             _ = try decodeHeader(text)
@@ -103,7 +103,7 @@ struct RequestHeaderTests {
         #expect(try refusal(header("")).error.message.contains(field))
     }
 
-    @Test func sixteenModelsMayBeNamed() throws {
+    @Test func atMostSixteenModelsMayBeNamed() throws {
         func header(_ count: Int) -> String {
             #"{"verb":"classify","models":[\#((0..<count).map { "\"m\($0)\"" }.joined(separator: ","))]}"#
         }
@@ -176,11 +176,13 @@ struct RequestHeaderTests {
         #expect(refused.error.message.contains("'verb'"))
     }
 
-    @Test func theFirstThingWrongIsTold() throws {
+    @Test func theFirstInvalidFieldIsReported() throws {
         #expect(try refusal(#"{"verb":"ping","priority":77,"budget_ms":0}"#).error.message.contains("'priority'"))
     }
 
-    @Test(arguments: ["[]", "[1]", #""verb""#, "1", "true", "null"]) func aHeaderThatIsNoObjectIsRefused(text: String)
+    @Test(arguments: ["[]", "[1]", #""verb""#, "1", "true", "null"]) func aHeaderThatIsNotAnObjectIsRefused(
+        text: String
+    )
         throws
     {
         #expect(try refusal(text).error.message.contains("not a JSON object"))
@@ -196,20 +198,20 @@ struct RequestHeaderTests {
         #"{"verb":"ping","a":"\x"}"#, #"{"verb":"ping","a":"\u12"}"#, #"{"verb":"ping","a":"\u12g4"}"#,
         "{\"verb\":\"ping\",\"a\":\"\n\"}", "{\"verb\":\"ping\",\"a\":\"\u{1}\"}", #"{"verb":"ping","a":"\"#,
         "\u{FEFF}{\"verb\":\"ping\"}",
-    ]) func whatIsNotJSONIsRefusedWithThePlace(text: String) throws {
+    ]) func invalidJSONIsRefusedWithItsPosition(text: String) throws {
         let refused = try refusal(text)
         #expect(refused.error.status == .badRequest)
         #expect(refused.error.message.contains("byte"))
     }
 
-    @Test func theIDInFrontOfASyntaxErrorIsEchoed() throws {
+    @Test func theIDBeforeASyntaxErrorIsEchoed() throws {
         #expect(try refusal(#"{"id":"a1","verb":ping}"#).id == "a1")
     }
 
     @Test(
         arguments: [
             [0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80],
-        ] as [[UInt8]]) func whatIsNotUTF8IsRefused(bytes: [UInt8]) throws
+        ] as [[UInt8]]) func invalidUTF8IsRefused(bytes: [UInt8]) throws
     {
         let text = Array(#"{"verb":"ping","id":"a"#.utf8) + bytes + Array(#""}"#.utf8)
         let refused = try refusal(text)
@@ -229,7 +231,7 @@ struct RequestHeaderTests {
 
     // MARK: Encoding
 
-    @Test func whatIsWrittenIsReadBack() throws {
+    @Test func anEncodedHeaderIsReadBack() throws {
         var header = RequestHeader(verb: .classify, id: "a\"\\\n\u{1}é😀")
         header.budgetMilliseconds = 600_000
         header.priority = 0
@@ -245,7 +247,7 @@ struct RequestHeaderTests {
         #expect(try decodeHeader(header.encoded()) == header)
     }
 
-    @Test func defaultsAreLeftOutOfWhatIsWritten() {
+    @Test func defaultsAreNotEncoded() {
         #expect(RequestHeader(verb: .ping).encoded().text == #"{"verb":"ping"}"#)
     }
 

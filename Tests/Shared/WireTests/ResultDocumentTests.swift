@@ -55,7 +55,7 @@ struct ResultDocumentTests {
         #expect(try readBack(full) == full)
     }
 
-    @Test func whatDecodedTheImageIsTold() throws {
+    @Test func theLocatorIsReported() throws {
         var document = ResultDocument(id: nil, status: .ok)
         document.locator = full.locator
         #expect(
@@ -100,7 +100,7 @@ struct ResultDocumentTests {
         #"{"square":[1,2,3,3],"width":17,"height":1,"data":"AP8QAQ=="}"#,
         #"{"square":[1,2,3,3],"width":2,"height":2,"data":"?"}"#,
     ])
-    func aMapThatIsNoneIsRefused(map: String) {
+    func anInvalidMapIsRefused(map: String) {
         let text = #"{"status":200,"maps":{"resnet":\#(map)}}"#
         #expect(throws: DecodingError.self) {
             try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8))
@@ -113,7 +113,7 @@ struct ResultDocumentTests {
         #expect(try readBack(document) == document)
     }
 
-    @Test func aRefusalTellsStatusCodeAndReason() throws {
+    @Test func aRefusalReportsStatusCodeAndMessage() throws {
         let document = ResultDocument(
             id: "a1", error: WireError(.unprocessable, code: "image_truncated", "it ends early"))
         #expect(
@@ -122,7 +122,7 @@ struct ResultDocumentTests {
         #expect(try readBack(document) == document)
     }
 
-    @Test func noFaceIsToldFromNotLookedAt() throws {
+    @Test func noFacesFoundDiffersFromFacesNotLocated() throws {
         var document = ResultDocument(id: "a", status: .ok)
         #expect(try readBack(document).faces == nil)
         document.faces = []
@@ -146,14 +146,14 @@ struct ResultDocumentTests {
         #expect(document.faces == [] && document.facesFound == nil)
     }
 
-    @Test func metadataIsWrittenAsItCame() throws {
+    @Test func metadataIsEncodedUnchanged() throws {
         var document = full
         document.metadata = Array(#"{"a": [1, 2.50]}"#.utf8)
         #expect(document.encoded().text.contains(#","metadata":{"a": [1, 2.50]},"#))
         _ = try readBack(document)
     }
 
-    @Test func theSpecifiedNamesAreUsed() {
+    @Test func fieldsHaveTheNamesOfTheProtocol() {
         let text = full.encoded().text
         for name in [
             "id", "status", "verdict", "label", "ai_probability", "action", "policy", "models", "name", "version",
@@ -170,17 +170,19 @@ struct ResultDocumentTests {
     }
 
     @Test(arguments: ["", "00", String(repeating: "0", count: 63), String(repeating: "g", count: 64)])
-    func anImageDigestThatIsNoneIsRefused(digest: String) {
+    func anInvalidImageDigestIsRefused(digest: String) {
         let text = #"{"status":200,"image":{"format":"png","width":1,"height":1,"sha256":"\#(digest)"}}"#
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8)) }
     }
 
-    @Test(arguments: ["[1,2,3]", "[]", "[1,2,3,4,5]", "[1,2,3,2147483648]"]) func aBoxHasFourNumbers(box: String) {
+    @Test(arguments: ["[1,2,3]", "[]", "[1,2,3,4,5]", "[1,2,3,2147483648]"]) func aBoxWithoutFourIntegersIsRefused(
+        box: String
+    ) {
         let text = #"{"status":200,"faces":[{"box":\#(box),"ai_probability":1,"models":{}}]}"#
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8)) }
     }
 
-    @Test func onlyAFaceThatWasTurnedSaysSo() throws {
+    @Test func onlyTurnedFacesReportTheirTurn() throws {
         var document = ResultDocument(id: nil, status: .ok)
         let box = Box(x: 1, y: 2, width: 3, height: 4)
         document.faces = [nil, 90, -47.25].map { .init(box: box, turned: $0, aiProbability: 1, models: []) }
@@ -212,7 +214,7 @@ struct ResultDocumentTests {
         }
     }
 
-    @Test func actionsAreOrderedByTheirStrength() {
+    @Test func actionsAreOrderedBySeverity() {
         #expect(ResultDocument.PolicyAction.allow < .review)
         #expect(ResultDocument.PolicyAction.review < .block)
         #expect(!(ResultDocument.PolicyAction.block < .block))
@@ -222,7 +224,7 @@ struct ResultDocumentTests {
         (Status.ok, true), (.partial, true), (.tooLarge, true), (.unsupportedMedia, true), (.unprocessable, true),
         (.accepted, false), (.badRequest, false), (.notFound, false), (.timeout, false), (.tooManyRequests, false),
         (.unavailable, false),
-    ]) func aStatusIsFinalWhenAnotherTryWouldEndAlike(status: Status, isFinal: Bool) {
+    ]) func aStatusIsFinalIfARetryWouldEndTheSame(status: Status, isFinal: Bool) {
         #expect(status.isFinal == isFinal)
         #expect(status.isSuccess == (status.rawValue < 300))
     }

@@ -33,7 +33,7 @@ struct StatusReportTests {
         #expect(try StatusReport.decode(report.encoded()) == report)
     }
 
-    @Test func statusUsesTheProtocolsSpelling() {
+    @Test func statusUsesTheFieldNamesOfTheProtocol() {
         let text = report.encoded().text
         for name in [
             "uptime_s", "answers_per_second", "max_jobs", "crop_bytes", "max_crop_bytes", "oldest_ms", "in_flight",
@@ -51,7 +51,7 @@ struct StatusReportTests {
         #expect(text.contains(#""roc_auc":0.97"#))
     }
 
-    @Test func histogramsCountWhatIsAtMostEachBound() {
+    @Test func histogramCountsAreCumulative() {
         var histogram = StatusReport.Histogram.ofBatches
         for value in [1.0, 3, 4, 100] { histogram.record(value) }
         #expect(histogram.bounds == [1, 2, 4, 8, 16, 32, 64])
@@ -80,7 +80,7 @@ struct StatusReportTests {
         #expect(report.encoded().text.contains(#""no_face":"review""#))
     }
 
-    @Test func whatNoWorkerServesIsNamedTheLocatorFirst() {
+    @Test func modelsWithoutWorkersAreListedLocatorFirst() {
         func model(_ name: String, _ workers: Int) -> ModelsReport.Model {
             ModelsReport.Model(name: name, workers: workers, served: [])
         }
@@ -93,7 +93,7 @@ struct StatusReportTests {
         #expect(report.namesWithoutWorkers == ["inception"])
     }
 
-    @Test func modelsOfARouterThatTellsOfNoLocatorAreRead() throws {
+    @Test func aModelsReportWithoutALocatorIsReadBack() throws {
         let report = ModelsReport(id: nil, models: [], locator: nil, policies: [])
         #expect(!report.encoded().text.contains("locator"))
         #expect(try ModelsReport.decode(report.encoded()) == report)

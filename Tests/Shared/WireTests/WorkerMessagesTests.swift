@@ -97,15 +97,15 @@ struct WorkerMessagesTests {
         .bye(reason: "", isFinal: true),
     ]
 
-    @Test(arguments: fromWorkers) func whatAWorkerSaysIsReadBack(message: WorkerMessage) throws {
+    @Test(arguments: fromWorkers) func everyWorkerMessageIsReadBack(message: WorkerMessage) throws {
         #expect(try decodeWorkerMessage(message.encoded()) == message)
     }
 
-    @Test(arguments: fromRouters) func whatARouterSaysIsReadBack(message: RouterMessage) throws {
+    @Test(arguments: fromRouters) func everyRouterMessageIsReadBack(message: RouterMessage) throws {
         #expect(try decodeRouterMessage(message.encoded()) == message)
     }
 
-    @Test(arguments: fromWorkers) func everyTruncationFromAWorkerIsMalformed(message: WorkerMessage) {
+    @Test(arguments: fromWorkers) func everyTruncatedWorkerMessageIsMalformed(message: WorkerMessage) {
         let bytes = message.encoded()
         for count in bytes.indices {
             #expect(throws: MalformedMessage.self) { try decodeWorkerMessage(Array(bytes.prefix(count))) }
@@ -113,7 +113,7 @@ struct WorkerMessagesTests {
         #expect(throws: MalformedMessage(reason: "1 bytes behind the end")) { try decodeWorkerMessage(bytes + [0]) }
     }
 
-    @Test(arguments: fromRouters) func everyTruncationFromARouterIsMalformed(message: RouterMessage) {
+    @Test(arguments: fromRouters) func everyTruncatedRouterMessageIsMalformed(message: RouterMessage) {
         let bytes = message.encoded()
         for count in bytes.indices {
             #expect(throws: MalformedMessage.self) { try decodeRouterMessage(Array(bytes.prefix(count))) }
@@ -124,7 +124,7 @@ struct WorkerMessagesTests {
     /// What is decoded must also be encodable: encoding it and decoding that again gives the same message. The largest
     /// messages are left out, since they only repeat the fields of the others at a hundred times their cost.
     @Test(arguments: fromWorkers.filter { $0.encoded().count < 1000 })
-    func everyChangeOfAByteFromAWorkerGivesAMessageOrAnError(message: WorkerMessage) {
+    func aWorkerMessageWithAChangedByteGivesAMessageOrAnError(message: WorkerMessage) {
         for bytes in changes(of: message.encoded()) {
             guard let read = try? decodeWorkerMessage(bytes) else { continue }
             guard (try? decodeWorkerMessage(read.encoded())) != read else { continue }
@@ -133,7 +133,7 @@ struct WorkerMessagesTests {
     }
 
     /// Each message of a router has exactly one encoding.
-    @Test(arguments: fromRouters) func everyChangeOfAByteFromARouterGivesAMessageOrAnError(message: RouterMessage) {
+    @Test(arguments: fromRouters) func aRouterMessageWithAChangedByteGivesAMessageOrAnError(message: RouterMessage) {
         for bytes in changes(of: message.encoded()) {
             guard let read = try? decodeRouterMessage(bytes), read.encoded() != bytes else { continue }
             Issue.record("\(bytes) is read as \(read), which is written as something else")
@@ -155,7 +155,7 @@ struct WorkerMessagesTests {
         }
     }
 
-    @Test func workersAndRoutersDoNotSpeakAlike() {
+    @Test func workerAndRouterMessagesAreNeverMistakenForEachOther() {
         for message in Self.fromWorkers {
             #expect(throws: MalformedMessage.self) { try decodeRouterMessage(message.encoded()) }
         }
@@ -165,11 +165,11 @@ struct WorkerMessagesTests {
     }
 
     /// libzmq stores a message of up to this size inside its message struct.
-    @Test func aJobForANetworkFitsIntoTheMessageItself() {
+    @Test func aScoreMessageFitsIntoLibzmqsMessageStruct() {
         #expect(RouterMessage.score(Self.job).encoded().count == 15)
     }
 
-    @Test func theBiggestMessagesAreWithinTheLimit() {
+    @Test func theLargestMessagesAreWithinTheSizeLimit() {
         let text = String(repeating: "x", count: 2000)
         let hello = WorkerMessage.hello(
             WorkerMessage.Hello(
@@ -184,7 +184,7 @@ struct WorkerMessagesTests {
         #expect(max(crops, score, hello.encoded().count, failure.encoded().count) <= Limits.workerFrameBytes)
     }
 
-    @Test func moreBytesThanAWorkerMaySendAreMalformed() {
+    @Test func aWorkerMessageOverTheSizeLimitIsMalformed() {
         #expect(throws: MalformedMessage(reason: "8193 bytes, more than 8192")) {
             try decodeWorkerMessage([UInt8](repeating: 1, count: Limits.workerFrameBytes + 1))
         }
@@ -194,7 +194,9 @@ struct WorkerMessagesTests {
 // MARK: Other versions
 
 extension WorkerMessagesTests {
-    @Test(arguments: [0, 1, 2, 3, 5, 0xFF] as [UInt8]) func anotherVersionIsMalformedAndTold(version: UInt8) {
+    @Test(arguments: [0, 1, 2, 3, 5, 0xFF] as [UInt8]) func aMessageOfAnotherVersionIsMalformedAndReportsTheVersion(
+        version: UInt8
+    ) {
         let refused = MalformedMessage(reason: "version \(version), not 4", otherVersion: version)
         for message in Self.fromWorkers {
             #expect(throws: refused) { try decodeWorkerMessage([version] + message.encoded().dropFirst()) }
@@ -206,13 +208,13 @@ extension WorkerMessagesTests {
     }
 
     /// Only bytes that have a version byte can be of another version.
-    @Test(arguments: [[], [4], [4, 0]] as [[UInt8]]) func nonsenseIsNoOtherVersion(bytes: [UInt8]) {
+    @Test(arguments: [[], [4], [4, 0]] as [[UInt8]]) func malformedBytesReportNoOtherVersion(bytes: [UInt8]) {
         let error = #expect(throws: MalformedMessage.self) { try decodeWorkerMessage(bytes) }
         #expect(error?.otherVersion == nil)
     }
 
     /// Version 3 reads a BYE as its reason and nothing else: `[3, 69, bytes of the reason (u16), reason]`.
-    @Test func aRefusalIsAByeAsVersion3ReadsIt() throws {
+    @Test func aRefusalOfVersion3IsAByeThatVersion3CanRead() throws {
         let bytes = RouterMessage.refusal(ofVersion: 3)
         #expect(bytes.prefix(2) == [3, 69])
         let count = Int(bytes[2]) | Int(bytes[3]) << 8
@@ -234,7 +236,7 @@ extension WorkerMessagesTests {
         #expect(reason.contains("the worker version \(version);"))
     }
 
-    @Test(arguments: [0, 1, 2] as [UInt8]) func aRefusalOfAnOlderVersionIsInItsOwn(version: UInt8) {
+    @Test(arguments: [0, 1, 2] as [UInt8]) func aRefusalOfAnOlderVersionHasThatVersion(version: UInt8) {
         #expect(RouterMessage.refusal(ofVersion: version).prefix(2) == [version, 69])
     }
 }
@@ -250,7 +252,7 @@ extension WorkerMessagesTests {
     }
 
     /// Any change of these bytes needs a new version of the protocol.
-    @Test func theFieldsStandWhereTheProtocolsPageShowsThem() {
+    @Test func messagesHaveTheBytesShownInTheProtocolDocument() {
         let job = RouterMessage.Job(job: 32, attempt: 1, remainingMilliseconds: 5000)
         #expect(
             hexadecimal(RouterMessage.locate(job, [Self.ofFaces]).encoded())

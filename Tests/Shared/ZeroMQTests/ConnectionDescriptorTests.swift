@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: [Transport.tcp, .ipc])
-    func endingOneConnectionLeavesTheOthers(_ transport: Transport) throws {
+    func endingOneConnectionKeepsTheOthers(_ transport: Transport) throws {
         let router = try Socket(.router, context: context)
         let monitor = try router.monitor([.accepted, .disconnected])
         try router.bind(transport.endpoint(in: folder))
@@ -31,7 +31,7 @@ import Testing
     }
 
     /// Without a reset it might wait for room that nobody tells it of: that depends on when the system last looked for some.
-    @Test func aPeerThatFilledItsWindowIsToldOfTheEnd() throws {
+    @Test func aPeerWithAFullSendWindowNoticesTheEnd() throws {
         let (sending, receiving) = try connectedOverTCP()
         defer { close(sending) }
         let block: [UInt8] = Array(repeating: 0, count: 1 << 16)
@@ -74,7 +74,7 @@ import Testing
         return (dialled, accepted)
     }
 
-    @Test func bytesThatArriveAreCounted() throws {
+    @Test func receivedBytesAreCounted() throws {
         let router = try Socket(.router, context: context)
         try router.bind("tcp://127.0.0.1:*")
         let dealer = try Socket(.dealer, context: context)
@@ -89,7 +89,7 @@ import Testing
         #expect((100_000..<100_100).contains(bytes[1] - bytes[0]))
     }
 
-    @Test func whereTheSystemDoesNotCountThereIsNoNumber() throws {
+    @Test func ipcConnectionsHaveNoByteCount() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/uncounted")
         let dealer = try Socket(.dealer, context: context)

@@ -2,7 +2,7 @@ import BifronsZeroMQ
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct CurveTests {
-    @Test func keysAreFortyCharactersAndThePublicOneFollowsFromTheSecretOne() throws {
+    @Test func keysHave40CharactersAndThePublicKeyDerivesFromTheSecretKey() throws {
         let pair = try Curve.makeKeyPair()
         #expect(Curve.isKey(pair.publicKey))
         #expect(Curve.isKey(pair.secretKey))
@@ -15,7 +15,7 @@ import Testing
         "", "short", String(repeating: "é", count: 20), String(repeating: "a", count: 41),
         String(repeating: "\"", count: 40), String(repeating: "a", count: 39) + "\u{0}",
     ])
-    func whatIsNoKeyIsRefusedByName(_ text: String) throws {
+    func invalidKeysAreRefusedWithTheOptionsName(_ text: String) throws {
         #expect(!Curve.isKey(text))
         #expect(throws: ZeroMQError.self) { _ = try Curve.publicKey(of: text) }
         var options = SocketOptions()
@@ -40,7 +40,7 @@ import Testing
         #expect(!String(reflecting: options).contains(pair.secretKey))
     }
 
-    @Test func messagesPassBetweenThoseWhoKnowTheKey() throws {
+    @Test func messagesPassBetweenPeersWithMatchingKeys() throws {
         let (context, server, client) = (try Context(), try Curve.makeKeyPair(), try Curve.makeKeyPair())
         let router = try Socket(.router, context: context, options: .server(server.secretKey))
         try router.bind("tcp://127.0.0.1:*")

@@ -71,7 +71,7 @@ import Testing
         #expect(message.strings.dropFirst() == ["", "", "grüße"])
     }
 
-    @Test func errorsOfTheBodyPassThroughWithTheirType() {
+    @Test func errorsThrownByTheClosureKeepTheirType() {
         struct Refused: Error {}
         let message = Message(["x"])
         do throws(Refused) {
@@ -80,7 +80,7 @@ import Testing
         } catch {}
     }
 
-    @Test func aFrameOutlivesItsMessageAndGoesToOtherThreads() throws {
+    @Test func aFrameOutlivesItsMessageAndIsReadableOnOtherThreads() throws {
         for size in Self.sizes {
             let frame = {
                 let message = Message()
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func aFrameCanBeMadeOfBytes() {
+    @Test func aFrameCanBeMadeFromBytes() {
         for size in Self.sizes {
             let frame = Self.pattern(size).withUnsafeBytes { Frame($0) }
             #expect(frame.withBytes { Array($0) } == Self.pattern(size))

@@ -13,7 +13,7 @@ import Testing
 
     /// How a router learns of a worker's death.
     @Test(arguments: [Transport.tcp, .ipc])
-    func theEndOfAConnectionIsToldWithTheDescriptorOfItsMessages(_ transport: Transport) throws {
+    func aDisconnectionIsReportedWithTheDescriptorOfItsMessages(_ transport: Transport) throws {
         let router = try Socket(.router, context: context)
         try router.bind(transport.endpoint(in: folder))
         let monitor = try router.monitor()
@@ -39,7 +39,7 @@ import Testing
         #expect(later.sourceDescriptor == one.sourceDescriptor)
     }
 
-    @Test func whenADescriptorIsReusedItsOldEndIsToldBeforeTheNewMessages() throws {
+    @Test func theOldDisconnectionOfAReusedDescriptorIsReportedBeforeNewMessages() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/reuse")
         let monitor = try router.monitor([.disconnected])
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func theConnectingSideIsToldToo() throws {
+    @Test func theConnectingSideReportsItsEventsToo() throws {
         let dealer = try Socket(.dealer, context: context)
         let monitor = try dealer.monitor([.connected, .handshakeSucceeded, .disconnected, .connectRetried])
         let router = try Socket(.router, context: context)
@@ -77,7 +77,7 @@ import Testing
         #expect(retried.descriptor == nil)
     }
 
-    @Test func onlyTheKindsAskedForAreTold() throws {
+    @Test func onlyRequestedKindsOfEventsAreReported() throws {
         let router = try Socket(.router, context: context)
         let monitor = try router.monitor([.handshakeSucceeded])
         try router.bind("ipc://\(folder.path)/kinds")
@@ -105,7 +105,7 @@ import Testing
         #expect(end.descriptor == accepted.descriptor)
     }
 
-    @Test func theEndOfTheSocketIsTold() throws {
+    @Test func closingTheSocketIsReported() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/stopped")
         let monitor = try router.monitor()
@@ -114,7 +114,7 @@ import Testing
         _ = try monitor.next(.monitorStopped)
     }
 
-    @Test func aSocketWorksOnAfterItsMonitorIsGone() throws {
+    @Test func aSocketKeepsWorkingAfterItsMonitorIsReleased() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/forgotten")
         for _ in 0..<3 {
@@ -130,7 +130,7 @@ import Testing
         #expect(message.string(at: 1) == "hello")
     }
 
-    @Test func moreEventsThanAnyHighWaterMarkHoldUpNothing() throws {
+    @Test func unreadEventsBeyondTheHighWaterMarkBlockNothing() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/many")
         let monitor = try router.monitor()

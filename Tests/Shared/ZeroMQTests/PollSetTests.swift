@@ -7,13 +7,13 @@ import Testing
 
     init() throws { context = try Context() }
 
-    @Test func anEmptySetWaitsForItsTime() throws {
+    @Test func anEmptySetWaitsForTheTimeout() throws {
         var set = PollSet()
         let ready = try set.wait(milliseconds: 5)
         #expect(ready == 0)
     }
 
-    @Test func aTimeoutIsNeverShorterThanAskedFor() throws {
+    @Test func aTimeoutIsNeverShorterThanRequested() throws {
         let socket = try Socket(.dealer, context: context)
         try socket.bind("inproc://quiet")
         var set = PollSet()
@@ -26,7 +26,7 @@ import Testing
         #expect(!set.isReadable(index))
     }
 
-    @Test func whatIsReadyIsToldUntilItIsReadOff() throws {
+    @Test func aSocketStaysReadableUntilItsMessagesAreRead() throws {
         let one = try Socket(.dealer, context: context)
         try one.bind("inproc://one")
         let other = try Socket(.dealer, context: context)
@@ -50,7 +50,7 @@ import Testing
         #expect(!set.isReadable(second))
     }
 
-    @Test func roomToSendIsToldOnlyWhenAskedFor() throws {
+    @Test func writabilityIsReportedOnlyOnRequest() throws {
         let socket = try Socket(.dealer, context: context)
         try socket.bind("inproc://room")
         let peer = try Socket(.dealer, context: context)
@@ -68,7 +68,7 @@ import Testing
         #expect(resting == 0)
     }
 
-    @Test func monitorsAndDescriptorsAreWaitedForToo() throws {
+    @Test func monitorsAndWakeUpsArePolledToo() throws {
         let router = try Socket(.router, context: context)
         let monitor = try router.monitor()
         let wakeUp = try WakeUp()
@@ -104,7 +104,7 @@ import Testing
         #expect(again == 1)
     }
 
-    @Test func aBrokenDescriptorIsTold() throws {
+    @Test func aBrokenDescriptorIsReportedAsFailed() throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         close(ends[0])

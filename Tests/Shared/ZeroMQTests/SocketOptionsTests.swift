@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct SocketOptionsTests {
     @Test(arguments: [Socket.Kind.router, .dealer, .req, .rep, .pair])
-    func everySettingIsAcceptedByEveryKind(_ kind: Socket.Kind) throws {
+    func everyOptionIsAcceptedByEveryKindOfSocket(_ kind: Socket.Kind) throws {
         var options = SocketOptions()
         options.probeRouter = true
         options.routingID = [1, 2, 3]
@@ -44,7 +44,7 @@ import Testing
         #expect(message.string(at: 1) == "after")
     }
 
-    @Test func aConnectionThatTCPDoesNotMakeIsTriedAnew() throws {
+    @Test func aTCPConnectionThatTimesOutIsRetried() throws {
         // A machine that has gone answers no SYN; neither does a listener whose queue, here of one, is full.
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(listener) }
@@ -75,7 +75,7 @@ import Testing
         #expect(event.kind == .connectRetried)
     }
 
-    @Test func tcpWatchesThePeersOfASocketThatSaysSo() throws {
+    @Test func tcpKeepAliveAndTimeoutApplyToAcceptedConnections() throws {
         let context = try Context()
         var options = SocketOptions()
         options.tcpKeepAlive = .init(idleSeconds: 11, intervalSeconds: 12, probes: 3)
@@ -106,7 +106,7 @@ import Testing
     ]
     private static let pongWithContext: [UInt8] = [0x04, 0x08, 0x04, 0x50, 0x4F, 0x4E, 0x47, 0x61, 0x62, 0x63]
 
-    @Test func docsShowTheseBytes() throws {
+    @Test func theProtocolDocumentShowsTheHeartbeatBytes() throws {
         let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let file = try #require(fopen("\(root)/docs/protocol.md", "r"))
         defer { fclose(file) }
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func aPingsContextComesBack() throws {
+    @Test func aPongEchoesTheContextOfItsPing() throws {
         try withPeer { peer, _, _ in
             try send(Self.pingWithContext, to: peer)
             var received: [UInt8] = []

@@ -56,7 +56,7 @@ import Testing
     }
 
     /// libzmq takes notice of what its own threads have done at every hundredth receive only, so it takes many.
-    @Test func aConnectionThatEndsWhileMessagesAreReadEndsNothingElse() throws {
+    @Test func aConnectionThatEndsWhileMessagesAreReadTruncatesNoMessage() throws {
         var options = SocketOptions()
         options.reconnectMinimum = .milliseconds(1)
         options.reconnectMaximum = .milliseconds(1)
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func framesPastTheLimitAreReadOffAndCounted() throws {
+    @Test func framesBeyondTheLimitAreDroppedAndCounted() throws {
         let receiver = try Socket(.dealer, context: context)
         try receiver.bind("inproc://frames")
         let sender = try Socket(.dealer, context: context)
@@ -108,7 +108,7 @@ import Testing
         #expect(whole.droppedFrames == 0)
     }
 
-    @Test func exactlyAsManyFramesAsTheLimitAreAllKept() throws {
+    @Test func aMessageOfExactlyTheFrameLimitIsKept() throws {
         let receiver = try Socket(.dealer, context: context)
         try receiver.bind("inproc://frames")
         let sender = try Socket(.dealer, context: context)
@@ -119,7 +119,7 @@ import Testing
         #expect(message.droppedFrames == 0)
     }
 
-    @Test func receivingWithNothingThereEmptiesTheMessage() throws {
+    @Test func receivingFromAnEmptyQueueEmptiesTheMessage() throws {
         let socket = try Socket(.dealer, context: context)
         try socket.bind("inproc://nothing")
         let message = Message(["old"])
@@ -128,7 +128,7 @@ import Testing
         #expect(message.isEmpty)
     }
 
-    @Test func aFullQueueBlocksAndLeavesTheMessageAlone() throws {
+    @Test func sendingToAFullQueueWouldBlockAndKeepsTheMessage() throws {
         var options = SocketOptions()
         options.sendHighWater = 3
         let dealer = try Socket(.dealer, context: context, options: options)
@@ -147,14 +147,14 @@ import Testing
         #expect(!writable)
     }
 
-    @Test func nobodyConnectedBlocks() throws {
+    @Test func sendingWithoutAPeerWouldBlock() throws {
         let dealer = try Socket(.dealer, context: context)
         try dealer.bind("ipc://\(folder.path)/alone")
         let outcome = try dealer.send(Message(["a"]))
         #expect(outcome == .wouldBlock)
     }
 
-    @Test func aRouterTellsOfAPeerWhoseQueueIsFull() throws {
+    @Test func sendingToAPeerWithAFullQueueWouldBlock() throws {
         var options = SocketOptions()
         options.sendHighWater = 1
         options.receiveHighWater = 1
@@ -182,7 +182,7 @@ import Testing
         #expect(again == .sent)
     }
 
-    @Test func aRouterTellsOfAnUnknownPeerAndLeavesTheMessageAlone() throws {
+    @Test func sendingToAnUnknownPeerIsUnroutableAndKeepsTheMessage() throws {
         let router = try Socket(.router, context: context)
         try router.bind("inproc://unknown")
         let message = Message(["nobody", "", "hello"])
@@ -191,7 +191,7 @@ import Testing
         #expect(message.strings == ["nobody", "", "hello"])
     }
 
-    @Test func aPeerThatHasGoneIsUnroutable() throws {
+    @Test func aDisconnectedPeerIsUnroutable() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/gone")
         let monitor = try router.monitor()
@@ -212,7 +212,7 @@ import Testing
         #expect(outcome == .unroutable)
     }
 
-    @Test func aRouterThatIsNotMandatoryDropsSilently() throws {
+    @Test func aRouterWithoutMandatoryRoutingDropsSilently() throws {
         var options = SocketOptions()
         options.routerMandatory = false
         let router = try Socket(.router, context: context, options: options)
@@ -223,7 +223,7 @@ import Testing
         #expect(message.isEmpty)
     }
 
-    @Test func aProbeTellsTheRouterOfANewPeer() throws {
+    @Test func aProbeAnnouncesANewPeerToTheRouter() throws {
         let router = try Socket(.router, context: context)
         try router.bind("ipc://\(folder.path)/probe")
         var options = SocketOptions()
@@ -236,7 +236,7 @@ import Testing
     }
 
     @Test(.enabled(if: hasIPv6Loopback(), "this machine has no ::1"))
-    func socketsMeetOverIPv6() throws {
+    func socketsConnectOverIPv6() throws {
         var options = SocketOptions()
         options.ipv6 = true
         let router = try Socket(.router, context: context, options: options)
@@ -252,7 +252,7 @@ import Testing
         #expect(pong.strings == ["ping"])
     }
 
-    @Test func aPortOfTheSystemsChoiceIsTold() throws {
+    @Test func lastEndpointNamesAPortChosenByTheSystem() throws {
         let router = try Socket(.router, context: context)
         #expect(router.lastEndpoint == "")
         try router.bind("tcp://127.0.0.1:*")
@@ -285,7 +285,7 @@ import Testing
         #expect(!more)
     }
 
-    @Test func unsentMessagesDoNotHoldUpTheEnd() throws {
+    @Test func unsentMessagesDoNotDelayTheEndOfTheContext() throws {
         let context = try Context()
         for _ in 0..<3 {
             let dealer = try Socket(.dealer, context: context)
@@ -295,7 +295,7 @@ import Testing
         // The test's time limit is the assertion: the context ends here.
     }
 
-    @Test func lingerSendsWhatIsQueuedBeforeTheEnd() throws {
+    @Test func lingerSendsQueuedMessagesBeforeTheContextEnds() throws {
         let receiver = try Socket(.dealer, context: context)
         try receiver.bind("ipc://\(folder.path)/linger")
         do {

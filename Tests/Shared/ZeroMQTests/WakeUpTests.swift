@@ -20,7 +20,7 @@ import Testing
         #expect(ready == 0)
     }
 
-    @Test func manySignalsAreOne() throws {
+    @Test func manySignalsAreClearedAtOnce() throws {
         let wakeUp = try WakeUp()
         for _ in 0..<1000 { wakeUp.signal() }
         wakeUp.clear()

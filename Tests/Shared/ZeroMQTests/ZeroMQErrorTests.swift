@@ -23,7 +23,7 @@ import Testing
         return nil
     }
 
-    @Test func aTakenPortIsNamedWithWhatToDo() throws {
+    @Test func theErrorOfAPortInUseNamesTheEndpointAndTheRemedy() throws {
         let holder = try Socket(.router, context: context)
         try holder.bind("tcp://127.0.0.1:*")
         let endpoint = holder.lastEndpoint
@@ -45,7 +45,7 @@ import Testing
         ("ipc:///no/such/folder/socket", .notFound),
         ("ipc:///tmp/" + String(repeating: "x", count: 200), .pathTooLong),
     ])
-    func anEndpointThatCannotBeBoundSaysWhy(_ endpoint: String, _ code: ZeroMQError.Code) throws {
+    func theErrorOfAFailedBindNamesTheEndpointAndTheReason(_ endpoint: String, _ code: ZeroMQError.Code) throws {
         let error = try #require(try bindError(endpoint))
         #expect(error.code == code)
         #expect(error.operation == "bind")
@@ -58,13 +58,13 @@ import Testing
         ("nonsense", ZeroMQError.Code.invalidArgument), ("http://127.0.0.1:80", .transportNotSupported),
         ("tcp://127.0.0.1:port", .invalidArgument),
     ])
-    func anEndpointThatCannotBeConnectedSaysWhy(_ endpoint: String, _ code: ZeroMQError.Code) throws {
+    func theErrorOfAFailedConnectNamesTheEndpointAndTheReason(_ endpoint: String, _ code: ZeroMQError.Code) throws {
         let error = try #require(try connectError(endpoint))
         #expect(error.code == code)
         #expect("\(error)".hasPrefix("cannot connect \(endpoint): "))
     }
 
-    @Test func whatIsNotBoundCannotBeUnbound() throws {
+    @Test func unbindingAnUnboundEndpointFails() throws {
         let socket = try Socket(.router, context: context)
         do throws(ZeroMQError) {
             try socket.unbind("tcp://127.0.0.1:5")
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func aReplyBeforeTheRequestIsOutOfTurn() throws {
+    @Test func replyingBeforeARequestFails() throws {
         let socket = try Socket(.rep, context: context)
         try socket.bind("inproc://turn")
         let message = Message(["too early"])
@@ -87,7 +87,7 @@ import Testing
         #expect(message.count == 1)
     }
 
-    @Test func anOptionOutOfRangeIsNamed() throws {
+    @Test func theErrorOfAnInvalidOptionNamesTheOption() throws {
         var options = SocketOptions()
         options.routingID = []
         do throws(ZeroMQError) {
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func unknownNumbersKeepTheirText() {
+    @Test func unknownErrorNumbersKeepTheSystemsText() {
         let error = ZeroMQError(errno: EXDEV, operation: "try", subject: "it")
         #expect(error.code == .other)
         #expect("\(error)" == "cannot try it: Invalid cross-device link (errno 18)")
