@@ -22,7 +22,7 @@ import Testing
         return inPNG
     }
 
-    @Test func theSegmentsOfAProfileMayStandInAnyOrder() throws {
+    @Test func profileSegmentsMayComeInAnyOrder() throws {
         for length in [100, 300, 700, 5000] {
             let parts = TestImages.profileSegments(Self.profile, partLength: length)
             let other = [TestImages.segment(0xE2, Array("MPF\0".utf8) + [1, 2, 3]), TestImages.segment(0xFE, [7])]
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func aProfileThatLacksASegmentIsAsNone() throws {
+    @Test func aProfileWithAMissingOrWrongSegmentIsIgnored() throws {
         let parts = TestImages.profileSegments(Self.profile, partLength: 700)
         try #require(parts.count > 2)
         for missing in parts.indices {
@@ -54,12 +54,12 @@ import Testing
         #expect(try !Self.isApplied([TestImages.segment(0xE2, Array("ICC_PROFILE\0".utf8) + [1])]))
     }
 
-    @Test func aProfileBehindTheFirstScanIsAsNone() throws {
+    @Test func aProfileAfterTheFirstScanIsIgnored() throws {
         let segments = TestImages.profileSegments(Self.profile).flatMap { $0 }
         #expect(try decoded(Self.plain.dropLast(2) + segments + [0xFF, 0xD9]).image == decoded(Self.plain).image)
     }
 
-    @Test func aBrokenProfileIsAsNone() throws {
+    @Test func aBrokenProfileIsIgnored() throws {
         #expect(try Self.isApplied(Self.profile))
         #expect(try Self.isApplied(Self.profile + [1, 2, 3, 4]), "what follows is no part of it")
         for length in [0, 3, 4, 100, 127, 128, 131, 200, Self.profile.count - 1] {
@@ -75,7 +75,7 @@ import Testing
         #expect(try !Self.isApplied([UInt8](repeating: 0, count: 3000)))
     }
 
-    @Test func aProfileOfOtherChannelsIsAsNone() throws {
+    @Test func aProfileForOtherChannelsIsIgnored() throws {
         let inks = TestImages.Profile.table("CMYK", channels: 4, grid: 3) { [100 * $0[0], 0, 0] }
         for profile in [inks, TestImages.Profile.gray(.inverted)] { #expect(try !Self.isApplied(profile)) }
         let image = TestImages.jpeg(width: 24, height: 20, colour: .adobeCMYK)
@@ -84,14 +84,14 @@ import Testing
         }
     }
 
-    @Test func aProfileOverTheLimitIsAsNone() throws {
+    @Test func aProfileOverTheSizeLimitIsIgnored() throws {
         let count = Self.profile.count
         #expect(try Self.isApplied(Self.profile, limits: DecodeLimits(profile: count)))
         #expect(try !Self.isApplied(Self.profile, limits: DecodeLimits(profile: count - 1)))
     }
 
     /// Uncompresses a bomb: a header that declares 100 MB, followed by zeros.
-    @Test func aProfileIsUnpackedNoFurtherThanTheLimit() throws {
+    @Test func aProfileIsDecompressedOnlyUpToTheLimit() throws {
         let size = 100_000_000
         let declared = [24, 16, 8, 0].map { UInt8(size >> $0 & 255) }
         let stream = TestImages.zlib(declared + [UInt8](repeating: 0, count: 1_000_000))
@@ -101,14 +101,14 @@ import Testing
         #expect(try decoded(file).image.pixels == pixels)
     }
 
-    @Test func aProfileCountsAsMemory() throws {
+    @Test func aProfileCountsTowardsTheMemoryLimit() throws {
         let file = TestImages.jpeg(Self.plain, profile: Self.profile)
         #expect(failure(Self.plain, limits: DecodeLimits(memory: 1_000_000)) == nil)
         #expect(failure(file, limits: DecodeLimits(memory: 1_000_000))?.code == "image_too_large")
     }
 
     /// A table may leave the sample colours unchanged and change all others.
-    @Test func onlyProfilesWithoutATableCountAsSRGB() throws {
+    @Test func aProfileWithATableNeverCountsAsSRGB() throws {
         for tag in ["A2B0", "A2B1"] {
             let table = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: [tag]) { _ in [0, 0, 0] }
             #expect(try #require(table.withUnsafeBytes { ColourProfile(embedded: Bytes(buffer: $0)) }).hasTable)
@@ -119,7 +119,7 @@ import Testing
         #expect(!matrix.hasTable)
     }
 
-    @Test func whatBrowsersDoNotReadIsHiddenFromTheLibrary() throws {
+    @Test func profileTagsThatBrowsersIgnoreAreHiddenFromTheLibrary() throws {
         let both = TestImages.Profile.table("RGB ", channels: 3, grid: 2, tags: ["D2B0", "A2B0", "A2B1"]) { _ in
             [0, 0, 0]
         }
@@ -131,7 +131,7 @@ import Testing
         #expect(other.bytes.firstOffset(of: Array("A2B0".utf8)) != nil)
     }
 
-    @Test func damagedProfilesGiveAnImage() throws {
+    @Test func imagesWithDamagedProfilesAreStillDecoded() throws {
         var state: UInt64 = 5
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -3,21 +3,21 @@ import TestImages
 import Testing
 
 /// A change of an image's values, and the profile that reverses it.
-struct Disguise: CustomTestStringConvertible {
+struct ColourEncoding: CustomTestStringConvertible {
     let testDescription: String
     let profile: [UInt8]
     /// Returns the values stored for red, green and blue of sRGB; all from 0 to 1.
     let stored: @Sendable ([Double]) -> [Double]
 
     static let all = [
-        Disguise(of: "red and blue exchanged", Array(TestImages.Profile.sRGB.reversed()), .sRGB),
-        Disguise(of: "channels moved on", [1, 2, 0].map { TestImages.Profile.sRGB[$0] }, .sRGB),
-        Disguise(of: "a negative", TestImages.Profile.sRGB, .inverted),
-        Disguise(of: "gamma 1.0", TestImages.Profile.sRGB, .gamma(1)),
-        Disguise(of: "gamma 2.2", TestImages.Profile.sRGB, .gamma(2.2)),
-        Disguise(of: "Adobe RGB", TestImages.Profile.adobeRGB, .gamma(2.199)),
-        Disguise(of: "Display P3", TestImages.Profile.displayP3, .sRGB),
-        Disguise(of: "Display P3, exchanged and negative", TestImages.Profile.displayP3.reversed(), .inverted),
+        ColourEncoding(of: "red and blue exchanged", Array(TestImages.Profile.sRGB.reversed()), .sRGB),
+        ColourEncoding(of: "channels moved on", [1, 2, 0].map { TestImages.Profile.sRGB[$0] }, .sRGB),
+        ColourEncoding(of: "a negative", TestImages.Profile.sRGB, .inverted),
+        ColourEncoding(of: "gamma 1.0", TestImages.Profile.sRGB, .gamma(1)),
+        ColourEncoding(of: "gamma 2.2", TestImages.Profile.sRGB, .gamma(2.2)),
+        ColourEncoding(of: "Adobe RGB", TestImages.Profile.adobeRGB, .gamma(2.199)),
+        ColourEncoding(of: "Display P3", TestImages.Profile.displayP3, .sRGB),
+        ColourEncoding(of: "Display P3, exchanged and negative", TestImages.Profile.displayP3.reversed(), .inverted),
         table(tags: ["A2B0"]),
         table(tags: ["A2B0", "A2B1"]),
         table(tags: ["A2B1"]),
@@ -36,12 +36,12 @@ struct Disguise: CustomTestStringConvertible {
         self.stored = stored
     }
 
-    /// Returns a disguise whose profile has a table that exchanges green and blue.
-    private static func table(tags: [String]) -> Disguise {
+    /// Returns an encoding whose profile has a table that exchanges green and blue.
+    private static func table(tags: [String]) -> ColourEncoding {
         let profile = TestImages.Profile.table("RGB ", channels: 3, grid: 17, tags: tags) {
             lab(xyz([$0[0], $0[2], $0[1]]))
         }
-        return Disguise("a table in \(tags)", profile) { [$0[0], $0[2], $0[1]] }
+        return ColourEncoding("a table in \(tags)", profile) { [$0[0], $0[2], $0[1]] }
     }
 
     /// Returns the bytes that are stored for an image's pixels.

@@ -8,9 +8,9 @@ import Testing
     private let height = 24
     private var original: [UInt8] { Pattern.scene.pixels(width: width, height: height) }
 
-    @Test(arguments: Disguise.all)
-    func aJPEGsProfileRestoresItsColours(disguise: Disguise) throws {
-        let stored = disguise.bytes(original)
+    @Test(arguments: ColourEncoding.all)
+    func aJPEGsProfileRestoresItsColours(encoding: ColourEncoding) throws {
+        let stored = encoding.bytes(original)
         for (orientation, scans) in [(nil, TestImages.JPEGScans.baseline), (6, .progressive)] {
             func file(_ pixels: [UInt8]) -> [UInt8] {
                 TestImages.jpeg(
@@ -20,7 +20,7 @@ import Testing
                 let plain = try decoded(file(original), reduction: reduction).image.pixels
                 let altered = try decoded(file(stored), reduction: reduction).image.pixels
                 let restored = try decoded(
-                    TestImages.jpeg(file(stored), profile: disguise.profile), reduction: reduction)
+                    TestImages.jpeg(file(stored), profile: encoding.profile), reduction: reduction)
                 // JPEG's losses differ, and a scaled image averages other values.
                 #expect(distance(restored.image.pixels, plain) < 4)
                 #expect(distance(altered, plain) > distance(restored.image.pixels, plain))
@@ -28,10 +28,10 @@ import Testing
         }
     }
 
-    @Test(arguments: Disguise.all)
-    func aPNGsProfileRestoresItsColours(disguise: Disguise) throws {
-        let stored = disguise.bytes(original)
-        let chunk = TestImages.profileChunk(disguise.profile)
+    @Test(arguments: ColourEncoding.all)
+    func aPNGsProfileRestoresItsColours(encoding: ColourEncoding) throws {
+        let stored = encoding.bytes(original)
+        let chunk = TestImages.profileChunk(encoding.profile)
         for isInterlaced in [false, true] {
             for colour in [TestImages.PNGColour.rgb, .rgba] {
                 for depth in [8, 16] {
@@ -48,19 +48,19 @@ import Testing
         }
     }
 
-    @Test(arguments: Disguise.all)
-    func aPalettesColoursAreRestored(disguise: Disguise) throws {
+    @Test(arguments: ColourEncoding.all)
+    func aProfileRestoresTheColoursOfAPalette(encoding: ColourEncoding) throws {
         let colours = (0..<64).flatMap { (entry: UInt8) -> [UInt8] in [entry * 4, 255 - entry * 3, entry &* 37] }
-        let file = TestImages.png(width: 64, height: 2, colour: .palette, palette: disguise.bytes(colours)) { x, _, _ in
+        let file = TestImages.png(width: 64, height: 2, colour: .palette, palette: encoding.bytes(colours)) { x, _, _ in
             x
         }
         let header = TestImages.pngSignature.count + 25
-        let profiled = file[..<header] + TestImages.profileChunk(disguise.profile) + file[header...]
+        let profiled = file[..<header] + TestImages.profileChunk(encoding.profile) + file[header...]
         #expect(distance(Array(try decoded(Array(profiled)).image.pixels.prefix(192)), colours) < 2.5)
     }
 
-    @Test func coloursAreConvertedAndThenBlended() throws {
-        let negative = Disguise.all[2]
+    @Test func coloursAreConvertedBeforeAlphaIsBlended() throws {
+        let negative = ColourEncoding.all[2]
         let file = TestImages.png(
             width: 256, height: 1, colour: .rgba, chunks: TestImages.profileChunk(negative.profile)
         ) { x, _, channel in channel == 3 ? x : 255 - 40 * channel }
@@ -93,7 +93,7 @@ import Testing
 
     /// A profile of grays is made for a gray image, but browsers apply an RGB profile to it as well.
     @Test(arguments: [TestImages.Profile.gray(.inverted), TestImages.Profile.rgb(.inverted)])
-    func aGrayImageIsRestored(profile: [UInt8]) throws {
+    func aProfileRestoresAGrayImage(profile: [UInt8]) throws {
         let negative = original.map { 255 - $0 }
         let plain = TestImages.jpeg(width: width, height: height, quality: 98, colour: .gray)
         let stored = TestImages.jpeg(width: width, height: height, quality: 98, colour: .gray, pixels: negative)
@@ -113,7 +113,7 @@ import Testing
 
     /// Cyan and magenta are exchanged, and a table restores them.
     @Test(arguments: [TestImages.JPEGColour.cmyk, .adobeCMYK, .adobeYCCK])
-    func aProfileOfInksRestoresThem(colour: TestImages.JPEGColour) throws {
+    func aProfileRestoresTheColoursOfACMYKImage(colour: TestImages.JPEGColour) throws {
         func seen(_ inks: [Double]) -> [Double] {
             lab(xyz(inks[..<3].map { (1 - $0) * (1 - inks[3]) }))
         }
@@ -131,12 +131,12 @@ import Testing
         #expect(distance(try decoded(stored).image.pixels, wanted) > 20)
     }
 
-    @Test func manyThreadsConvertAlike() async throws {
+    @Test func manyThreadsConvertColoursIdentically() async throws {
         let decoder = ImageDecoder()
-        let files = Disguise.all.map { disguise in
+        let files = ColourEncoding.all.map { encoding in
             TestImages.png(
-                width: width, height: height, pixels: disguise.bytes(original),
-                chunks: TestImages.profileChunk(disguise.profile))
+                width: width, height: height, pixels: encoding.bytes(original),
+                chunks: TestImages.profileChunk(encoding.profile))
         }
         let expected = try files.map { try decoded($0).image }
         try await withThrowingTaskGroup(of: [RGBImage].self) { group in

@@ -31,7 +31,7 @@ import Testing
 
     /// A file cut behind the last bit of the last row still gives the whole image.
     @Test(arguments: jpegs)
-    func truncatedJpegIsAnErrorNeverHalfGray(name: String, file: [UInt8]) throws {
+    func aTruncatedJPEGIsAnErrorUnlessAllRowsAreThere(name: String, file: [UInt8]) throws {
         let whole = try decoded(file).image
         for count in 2..<file.count {
             let cut = Array(file[..<count])
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func truncatedAtEveryTenthIsAnErrorAtEverySize() {
+    @Test func aFileTruncatedAtAnyTenthIsAnErrorAtEveryReduction() {
         let files = [
             TestImages.jpeg(width: 500, height: 400), TestImages.jpeg(width: 500, height: 400, scans: .progressive),
             TestImages.png(width: 200, height: 150), TestImages.png(width: 200, height: 150, isInterlaced: true),
@@ -62,7 +62,7 @@ import Testing
 
     /// Behind the last row come the end of the compressed data, its checksum, the chunk's checksum, and the end chunk.
     @Test(arguments: pngs)
-    func truncatedPngIsAnErrorNeverHalfGray(name: String, file: [UInt8]) throws {
+    func aTruncatedPNGIsAnErrorUnlessAllRowsAreThere(name: String, file: [UInt8]) throws {
         let whole = try decoded(file).image
         for count in 4..<file.count {
             let cut = Array(file[..<count])
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: ["baseline", "subsampled", "restarts", "gray", "separate"])
-    func aCutJpegThatWasClosedAgainIsStillAnError(name: String) throws {
+    func aTruncatedJPEGWithAnEndMarkerIsStillAnError(name: String) throws {
         let file = try #require(Self.jpegs.first { $0.0 == name }).1
         let scan = try #require(file.firstOffset(of: [0xFF, 0xDA])) + 20
         for count in scan..<file.count - 10 {
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: jpegs)
-    func aFlippedByteOfAJpegGivesAnImageOrAnError(name: String, file: [UInt8]) {
+    func aFlippedByteOfAJPEGGivesAnImageOrAnError(name: String, file: [UInt8]) {
         let plausible: Set<Int?> = [nil, 413, 422]
         for offset in file.indices {
             for mask: UInt8 in [0xFF, 0x80, 0x01] {
@@ -103,7 +103,7 @@ import Testing
 
     /// A damaged optional chunk is dropped as a whole. The last two chunks may claim to be longer than the file.
     @Test(arguments: pngs)
-    func aFlippedByteOfAPngIsNoticedOrItsChunkDropped(name: String, file: [UInt8]) throws {
+    func aFlippedByteOfAPNGIsDetectedOrItsChunkIsIgnored(name: String, file: [UInt8]) throws {
         let whole = try decoded(file).image
         let optional = try ["eXIf", "tRNS"].compactMap { try chunk($0, of: file) }.first
         let without = try optional.map { try decoded(Array(file[..<$0.lowerBound] + file[$0.upperBound...])).image }
@@ -130,7 +130,7 @@ import Testing
         return type - 4..<type + 8 + (Int(file[type - 2]) << 8 | Int(file[type - 1]))
     }
 
-    @Test func manyFlippedBytesGiveAnImageOrAnErrorAndTheSameOneTwice() {
+    @Test func manyFlippedBytesGiveAnImageOrAnErrorDeterministically() {
         var state: UInt64 = 7
         func next() -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func soundChunksOfNonsenseGiveAnImageOrAnError() {
+    @Test func wellFormedChunksOfRandomContentGiveAnImageOrAnError() {
         var state: UInt64 = 11
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -181,7 +181,7 @@ import Testing
         #expect(images > 50)
     }
 
-    @Test func failedDecodesGiveBackTheirMemory() throws {
+    @Test func failedDecodesReleaseTheirMemory() throws {
         let jpeg = TestImages.jpeg(width: 500, height: 400)
         let progressive = TestImages.jpeg(width: 500, height: 400, scans: .progressive)
         let png = TestImages.png(width: 500, height: 400)

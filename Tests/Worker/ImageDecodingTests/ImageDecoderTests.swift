@@ -3,21 +3,21 @@ import TestImages
 import Testing
 
 @Suite struct ImageDecoderTests {
-    @Test func bytesOverTheLimitAreRefusedUnseen() {
+    @Test func aFileOverTheSizeLimitIsRefusedWithoutBeingParsed() {
         let file = [UInt8](repeating: 0, count: 20_000_001)
         #expect(failure(file)?.status == 413)
         #expect(failure(file)?.code == "image_too_large")
         #expect(failure(Array(file.dropLast()))?.status == 415)
     }
 
-    @Test func bytesAtTheLimitAreRead() throws {
+    @Test func aFileAtTheSizeLimitIsRead() throws {
         let file = TestImages.jpeg(width: 20, height: 10)
         #expect(failure(file, limits: DecodeLimits(bytes: file.count)) == nil)
         #expect(failure(file, limits: DecodeLimits(bytes: file.count - 1))?.status == 413)
     }
 
     @Test(arguments: [ImageFormat.jpeg, .png])
-    func pixelsOverTheLimitAreRefused(format: ImageFormat) throws {
+    func anImageOverThePixelLimitIsRefused(format: ImageFormat) throws {
         let file =
             format == .jpeg ? TestImages.jpeg(width: 40, height: 30) : TestImages.png(width: 40, height: 30)
         #expect(failure(file, limits: DecodeLimits(pixels: 1200)) == nil)
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test(arguments: [ImageFormat.jpeg, .png])
-    func timeOverTheLimitIsRefused(format: ImageFormat) throws {
+    func anImageOverTheTimeLimitIsRefused(format: ImageFormat) throws {
         let file =
             format == .jpeg ? TestImages.jpeg(width: 40, height: 30) : TestImages.png(width: 40, height: 30)
         for time in [Duration.zero, .seconds(-1)] {
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: [ImageFormat.jpeg, .png])
-    func memoryOverTheLimitIsRefused(format: ImageFormat) throws {
+    func anImageOverTheMemoryLimitIsRefused(format: ImageFormat) throws {
         let file =
             format == .jpeg ? TestImages.jpeg(width: 400, height: 300) : TestImages.png(width: 400, height: 300)
         #expect(failure(file, limits: DecodeLimits(memory: 1_000_000)) == nil)
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func aSliceOfAnotherBufferIsRead() throws {
+    @Test func aSliceOfALargerBufferIsDecoded() throws {
         let file = TestImages.png(width: 5, height: 4)
         let within = [1, 2, 3] + file + [4, 5]
         let image = try within.withUnsafeBytes {

@@ -9,11 +9,11 @@ import Testing
         "PNG in base64", "data URL", "text", "empty", "FF", "00 01 02 03 04 05 06 07", "80 81",
     ]
 
-    @Test(arguments: SignatureTests.files) func imagesAreToldFromOtherFiles(name: String, bytes: [UInt8]) {
+    @Test(arguments: SignatureTests.files) func imagesAreDistinguishedFromOtherFiles(name: String, bytes: [UInt8]) {
         #expect(ImageKind.isImage(bytes) == !Self.others.contains(name), "\(name)")
     }
 
-    @Test func whatIsReadIsAnImage() {
+    @Test func jpegAndPNGFilesCountAsImages() {
         #expect(ImageKind.isImage(TestImages.jpeg(width: 8, height: 8)))
         #expect(ImageKind.isImage(TestImages.png(width: 8, height: 8)))
         #expect(!ImageKind.isImage([]))

@@ -24,7 +24,7 @@ import Testing
         #expect(distance(image.image.pixels, expected) < 4)
     }
 
-    @Test func theKindOfScanChangesNoPixel() throws {
+    @Test func theKindOfScanDoesNotAffectThePixels() throws {
         for subsampled in [false, true] {
             let plain = try decoded(TestImages.jpeg(width: width, height: height, subsampled: subsampled))
             let limits = DecodeLimits(scans: 300)
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func inkIsInvertedWithAndWithoutAdobesMarker() throws {
+    @Test func cmykIsReadCorrectlyWithAndWithoutTheAdobeMarker() throws {
         for colour in [TestImages.JPEGColour.cmyk, .adobeCMYK, .adobeYCCK] {
             let cyan = Pattern.plain(0, 255, 255)
             let file = TestImages.jpeg(width: 16, height: 16, quality: 100, colour: colour, pattern: cyan)
@@ -74,7 +74,7 @@ import Testing
         #expect((image.image.width, image.image.height) == (75, 100))
     }
 
-    @Test func aReducedImageIsTheMeanOfTheFullOne() throws {
+    @Test func aReducedImageAveragesTheFullImage() throws {
         let file = TestImages.jpeg(width: 160, height: 128, quality: 95)
         let full = try decoded(file).image
         for side in [2, 4, 8] {
@@ -105,7 +105,7 @@ import Testing
         #expect(failure(file, limits: DecodeLimits(scans: 189))?.status == 413)
     }
 
-    @Test func theCoefficientsOfAProgressiveImageCountAsMemory() {
+    @Test func theCoefficientsOfAProgressiveImageCountTowardsTheMemoryLimit() {
         let limits = DecodeLimits(memory: 1_000_000)
         #expect(failure(TestImages.jpeg(width: 400, height: 300), limits: limits) == nil)
         let progressive = TestImages.jpeg(width: 400, height: 300, scans: .progressive)
@@ -123,7 +123,7 @@ import Testing
         try #require(file.firstOffset(of: [0xFF, 0xC0])) + 4
     }
 
-    @Test func zeroSizedIsAnError() throws {
+    @Test func aZeroSizedImageIsAnError() throws {
         let file = TestImages.jpeg(width: 40, height: 30)
         for offset in [1, 3] {
             let side = try frame(file) + offset
@@ -139,7 +139,7 @@ import Testing
         #expect(failure(long)?.status == 413)
     }
 
-    @Test func kindsOfJPEGThatAreNotReadAreNamed() throws {
+    @Test func unsupportedKindsOfJPEGAreNamed() throws {
         let file = TestImages.jpeg(width: 40, height: 30)
         let twelveBits = file.replacing(try frame(file), with: 12)
         let lossless = file.replacing(try frame(file) - 3, with: 0xC3)
@@ -152,7 +152,7 @@ import Testing
         #expect(failure(arithmetic)?.message.contains("Arithmetic") == true)
     }
 
-    @Test func carelessPaddingIsForgiven() throws {
+    @Test func paddingBetweenSegmentsAndAroundTheEndIsTolerated() throws {
         let file = TestImages.jpeg(width: 40, height: 30)
         let plain = try decoded(file).image
         let beforeTheEnd = file.dropLast(2) + [0, 0, 0] + file.suffix(2)
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    @Test func aHeightBehindTheFirstScanIsNamed() throws {
+    @Test func aHeightAfterTheFirstScanIsReportedAsUnsupported() throws {
         let file = TestImages.jpeg(width: 40, height: 30)
         let height = try frame(file) + 1
         let late = file.replacing(height + 1, with: 0).dropLast(2) + TestImages.segment(0xDC, [0, 30]) + [0xFF, 0xD9]
@@ -173,7 +173,7 @@ import Testing
     }
 
     /// libjpeg-turbo's programs show such files too.
-    @Test func bytesBeforeAMarkerAreForgiven() throws {
+    @Test func surplusBytesBeforeAMarkerAreTolerated() throws {
         for subsampled in [false, true] {
             let file = TestImages.jpeg(width: 90, height: 61, subsampled: subsampled, restartRows: 1)
             let plain = try decoded(file).image
@@ -194,7 +194,7 @@ import Testing
 
     /// The sizes leave different parts of the last blocks unused.
     @Test(arguments: [(8, 8), (17, 33), (90, 61), (1, 1)])
-    func aMissingEndMarkerIsForgiven(width: Int, height: Int) throws {
+    func aMissingEndMarkerIsTolerated(width: Int, height: Int) throws {
         for scans in [TestImages.JPEGScans.baseline, .progressive, .oneAComponent] {
             for restartRows in [0, 1] {
                 let file = TestImages.jpeg(
@@ -235,7 +235,7 @@ import Testing
         #expect(error.code == "image_truncated")
     }
 
-    @Test func theMessageSaysHowManyBytesOfHowMany() throws {
+    @Test func theErrorOfATruncatedFileSaysHowManyBytesThereAre() throws {
         let comment = TestImages.segment(0xFE, [UInt8](repeating: 7, count: 998))
         let file = TestImages.insert(comment, into: TestImages.jpeg(width: 40, height: 30))
         let error = try #require(failure(Array(file[..<502])))

@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: 1...8)
-    func everyOrientationStandsUpright(orientation: Int) throws {
+    func everyEXIFOrientationIsTurnedUpright(orientation: Int) throws {
         let (width, height) = (37, 22)
         for colour in [TestImages.JPEGColour.ycbcr, .adobeCMYK] {
             for reduction in [1, 4] {
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func aPhoneHeldUprightGivesAnUprightImage() throws {
+    @Test func anImageOfOrientation6IsTurnedClockwise() throws {
         // Such a phone stores the scene on its left side and declares orientation 6: turn it clockwise.
         let file = TestImages.jpeg(width: 32, height: 64, orientation: 6, pattern: .quadrants)
         let image = try decoded(file).image
@@ -64,14 +64,14 @@ import Testing
         #expect(image[60, 2][0] > 200 && image[60, 2][2] < 60)  // stored at the top left: red
     }
 
-    @Test func bothByteOrdersAreRead() {
+    @Test func exifIsReadInBothByteOrders() {
         for bigEndian in [true, false] {
             let block = TestImages.tiff(orientation: 8, bigEndian: bigEndian)
             #expect(block.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0)) } == .rotated270)
         }
     }
 
-    @Test func hostileEXIFIsIgnored() throws {
+    @Test func invalidEXIFIsIgnored() throws {
         let sound = TestImages.tiff(orientation: 6)
         var blocks: [[UInt8]] = [[], Array("MM".utf8)]
         blocks += ["XX\0*", "MM\0+", "II\0*"].map { Array($0.utf8) + sound[4...] }
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func aDirectoryMayClaimMoreEntriesThanItHas() throws {
+    @Test func anEXIFDirectoryMayClaimMoreEntriesThanItHas() throws {
         let block = TestImages.tiff(orientation: 6).replacing(8, with: 0xFF).replacing(9, with: 0xFF)
         let file = TestImages.insert(TestImages.exifSegment(block), into: TestImages.jpeg(width: 12, height: 20))
         #expect(try decoded(file).width == 20)
@@ -124,7 +124,7 @@ import Testing
         #expect(try decoded(file).width == 20)
     }
 
-    @Test func anEXIFSegmentBehindTheFirstScanIsIgnored() throws {
+    @Test func anEXIFSegmentAfterTheFirstScanIsIgnored() throws {
         let segment = TestImages.exifSegment(TestImages.tiff(orientation: 6))
         for scans in [TestImages.JPEGScans.baseline, .oneAComponent, .progressive] {
             let plain = TestImages.jpeg(width: 12, height: 20, scans: scans)
@@ -138,7 +138,7 @@ import Testing
     }
 
     /// Only an eXIf chunk before the image data counts, only the first one, and only with a correct checksum.
-    @Test func whichEXIFOfAPNGCounts() throws {
+    @Test func onlyTheFirstIntactEXIFChunkBeforeTheDataOfAPNGCounts() throws {
         let pixels = Pattern.scene.pixels(width: 12, height: 20)
         func exif(_ orientation: Int, prefix: String = "", bigEndian: Bool = true) -> [UInt8] {
             TestImages.chunk(
@@ -164,7 +164,7 @@ import Testing
         for file in unturned { #expect(try decoded(file).image.pixels == pixels) }
     }
 
-    @Test func theOrderOfADirectorysEntriesDoesNotMatter() throws {
+    @Test func theOrderOfEXIFEntriesDoesNotMatter() throws {
         let sound = TestImages.tiff(orientation: 6)
         let exchanged = sound[..<10] + sound[22..<34] + sound[10..<22] + sound[34...]
         #expect(exchanged.withUnsafeBytes { Orientation(tiff: Bytes(buffer: $0)) } == .rotated90)

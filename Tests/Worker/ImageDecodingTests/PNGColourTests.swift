@@ -41,7 +41,7 @@ import Testing
         pixels.map { UInt8(TestImages.Profile.Curve.sRGB.number(Double($0) / 255) * 255 + 0.5) }
     }
 
-    @Test func theMostTrustedChunkCounts() throws {
+    @Test func theColourChunkOfHighestPrecedenceCounts() throws {
         let unchanged: [[UInt8]] = [
             [], Self.sRGB, Self.usualGamma, Self.usualColours, Self.usualGamma + Self.usualColours,
             Self.gamma(45_000), Self.sRGB + Self.linear, Self.linear + Self.sRGB,
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func numbersThatMeanNothingAreIgnored() throws {
+    @Test func invalidColourChunksAreIgnored() throws {
         let chunks = [
             Self.gamma(0), Self.gamma(15), Self.gamma(0xFFFF_FFFF), TestImages.chunk("gAMA", [0, 1, 0x86]),
             Self.colours([Int](repeating: 0, count: 8)), Self.colours([Int](repeating: 30_000, count: 8)),
@@ -75,13 +75,13 @@ import Testing
         for chunk in chunks { #expect(try Self.image(chunk) == Self.pixels) }
     }
 
-    @Test func extremeNumbersGiveAnImage() throws {
+    @Test func extremeColourValuesGiveAnImage() throws {
         for value in [16, 20, 1000, 1_000_000, 625_000_000] { _ = try Self.image(Self.gamma(value)) }
         _ = try Self.image(Self.colours([31_270, 32_900, 1, 1, 30_000, 60_000, 15_000, 6000]))
         _ = try Self.image(Self.colours([31_270, 32_900, 0x7FFF_FFFF, 1, 1, 0x7FFF_FFFF, 15_000, 6000]))
     }
 
-    @Test func ofEachKindTheFirstCounts() throws {
+    @Test func theFirstColourChunkOfEachKindCounts() throws {
         #expect(try Self.image(Self.linear + Self.usualGamma) != Self.pixels)
         #expect(try Self.image(Self.usualGamma + Self.linear) == Self.pixels)
         let plain = TestImages.profileChunk(TestImages.Profile.rgb(.sRGB))
@@ -90,7 +90,7 @@ import Testing
     }
 
     /// libpng and browsers drop such a chunk too.
-    @Test func aChunkWithAWrongChecksumIsAsNone() throws {
+    @Test func aColourChunkWithAWrongChecksumIsIgnored() throws {
         for chunk in [Self.exchanged, Self.linear, Self.exchangedColours, Self.codes(9, 13)] {
             #expect(try Self.image(chunk) != Self.pixels)
             #expect(try Self.image(Self.damaged(chunk)) == Self.pixels)
@@ -99,7 +99,7 @@ import Testing
         #expect(try Self.image(Self.damaged(Self.usualGamma) + Self.linear) != Self.pixels)
     }
 
-    @Test func aChunkBehindPaletteOrImageDataIsAsNone() throws {
+    @Test func aColourChunkAfterThePaletteOrTheDataIsIgnored() throws {
         let plain = TestImages.png(width: 24, height: 20, pixels: Self.pixels)
         for chunk in [Self.exchanged, Self.linear, Self.exchangedColours, Self.codes(9, 13)] {
             #expect(try decoded(plain.dropLast(12) + chunk + plain.suffix(12)).image.pixels == Self.pixels)
@@ -109,7 +109,7 @@ import Testing
 
     /// Compares with the formula of the PNG specification.
     @Test(arguments: [30_000, 55_000, 100_000, 180_000])
-    func gammaIsUndone(value: Int) throws {
+    func gammaIsConvertedToSRGB(value: Int) throws {
         let file = TestImages.png(width: 256, height: 1, colour: .gray, chunks: Self.gamma(value)) { x, _, _ in x }
         let expected = (0..<256).flatMap { number in
             let light = pow(Double(number) / 255, 100_000 / Double(value))

@@ -24,7 +24,7 @@ import Testing
     static let kinds = TestImages.PNGColour.allCases.flatMap { colour in colour.depths.map { (colour, $0) } }
 
     @Test(arguments: kinds, [false, true])
-    func everyColourTypeAndDepthIsExact(kind: (TestImages.PNGColour, Int), isInterlaced: Bool) throws {
+    func everyColourTypeAndDepthIsDecodedExactly(kind: (TestImages.PNGColour, Int), isInterlaced: Bool) throws {
         let (colour, depth) = kind
         let entries = colour == .palette ? UInt8.min...UInt8((1 << depth) - 1) : 0...0
         let palette = entries.flatMap { (entry: UInt8) -> [UInt8] in [entry &* 37, 255 - entry, entry &* 5] }
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 4, 8, 16])
-    func theTransparentGrayIsWhite(depth: Int) throws {
+    func theTransparentGrayBecomesWhite(depth: Int) throws {
         let key = 1 << depth - 2  // the second brightest
         let file = TestImages.png(
             width: 3, height: 1, colour: .gray, depth: depth, transparency: [UInt8(key >> 8), UInt8(key & 255)]
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: [8, 16])
-    func theTransparentColourIsWhite(depth: Int) throws {
+    func theTransparentColourBecomesWhite(depth: Int) throws {
         let unit = depth == 8 ? 1 : 257
         let key = [10, 20, 30].map { $0 * unit }
         let transparency = key.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
@@ -80,7 +80,7 @@ import Testing
         #expect(image[1, 0] == [10, 20, 31])
     }
 
-    @Test func aPaletteMayBeTranslucent() throws {
+    @Test func aTranslucentPaletteIsBlendedOntoWhite() throws {
         let file = TestImages.png(
             width: 3, height: 1, colour: .palette, depth: 2, palette: [0, 0, 0, 0, 0, 0, 200, 100, 50],
             transparency: [0, 51]
@@ -91,14 +91,14 @@ import Testing
         #expect(image[2, 0] == [200, 100, 50])
     }
 
-    @Test func chunksBesideTheImageAreNotLookedInto() throws {
+    @Test func ancillaryChunksAreNotDecoded() throws {
         let bomb = TestImages.chunk("zTXt", Array("k\0\0".utf8) + [UInt8](repeating: 0xFF, count: 3000))
         let profile = TestImages.chunk("iCCP", Array("broken\0\0".utf8) + [1, 2, 3])
         let file = TestImages.png(width: 3, height: 3, colour: .rgb, chunks: bomb + profile) { x, y, _ in x + y }
         #expect(failure(file) == nil)
     }
 
-    @Test func declaringTenGigapixelsIsTooLarge() throws {
+    @Test func anImageThatDeclaresTenGigapixelsIsTooLarge() throws {
         let header = TestImages.pngSignature + TestImages.pngHeader(width: 100_000, height: 100_000)
         let whole = header + TestImages.imageData(TestImages.zlib([0])) + TestImages.chunk("IEND", [])
         for file in [whole, header] {
@@ -108,14 +108,14 @@ import Testing
         }
     }
 
-    @Test func aSideTooLongIsTooLarge() throws {
+    @Test func anImageWithASideOverOneMillionPixelsIsTooLarge() throws {
         for (width, height) in [(1_000_001, 1), (1, 1_000_001), (0x7FFF_FFFF, 0x7FFF_FFFF), (0xFFFF_FFFF, 1)] {
             let file = TestImages.pngSignature + TestImages.pngHeader(width: width, height: height)
             #expect(failure(file)?.status == 413)
         }
     }
 
-    @Test func zeroSizedIsAnError() {
+    @Test func aZeroSizedImageIsAnError() {
         for (width, height) in [(0, 10), (10, 0), (0, 0)] {
             let file =
                 TestImages.pngSignature + TestImages.pngHeader(width: width, height: height)
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func tooFewRowsAreTruncated() throws {
+    @Test func anImageWithTooFewRowsIsTruncated() throws {
         let rows = (0..<5).flatMap { _ in [UInt8](repeating: 0, count: 1 + 3 * 4) }
         let file =
             TestImages.pngSignature + TestImages.pngHeader(width: 4, height: 10)
@@ -136,7 +136,7 @@ import Testing
         #expect(error.message.contains("at row 5 of 10"))
     }
 
-    @Test func brokenStructureIsCorrupt() {
+    @Test func aBrokenChunkStructureIsCorrupt() {
         let header = TestImages.pngHeader(width: 4, height: 1)
         let data = TestImages.imageData(TestImages.zlib([UInt8](repeating: 0, count: 13)))
         let end = TestImages.chunk("IEND", [])
@@ -167,7 +167,7 @@ import Testing
         #expect(failure(Array(unixLines))?.code == "image_corrupt")
     }
 
-    @Test func theMessageSaysHowManyBytesOfHowMany() throws {
+    @Test func theErrorOfATruncatedFileSaysHowManyBytesThereAre() throws {
         let file = TestImages.png(width: 40, height: 30)
         let data = try #require(file.firstOffset(of: Array("IDAT".utf8)))
         let length = Int(file[data - 2]) << 8 | Int(file[data - 1])
@@ -175,7 +175,7 @@ import Testing
         #expect(error.message.contains("812 of at least \(data + 8 + length) bytes, within its IDAT chunk"))
     }
 
-    @Test func aDamagedChunkThatIsNotNeededIsIgnored() throws {
+    @Test func aDamagedAncillaryChunkIsIgnored() throws {
         let plain = try decoded(TestImages.png(width: 9, height: 7)).image
         let pixels = Pattern.scene.pixels(width: 9, height: 7)
         for name in ["tEXt", "zTXt", "iTXt", "tIME", "pHYs", "bKGD", "sBIT", "iCCP", "sRGB", "gAMA", "eXIf", "abCd"] {
@@ -189,7 +189,7 @@ import Testing
     }
 
     /// libpng and browsers do the same.
-    @Test func aDamagedTransparencyIsDropped() throws {
+    @Test func aDamagedTransparencyChunkIsIgnored() throws {
         let chunk = TestImages.chunk("tRNS", [0, 10, 0, 20, 0, 30])
         let damaged = chunk.dropLast() + [chunk[chunk.count - 1] ^ 1]
         for (chunk, expected) in [(chunk, [255, 255, 255] as [UInt8]), (Array(damaged), [10, 20, 30])] {
@@ -198,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func aMissingEndChunkIsForgiven() throws {
+    @Test func aMissingEndChunkIsTolerated() throws {
         for isInterlaced in [false, true] {
             for (width, height) in [(1, 1), (16, 14), (200, 150)] {
                 let file = TestImages.png(width: width, height: height, isInterlaced: isInterlaced)
@@ -214,7 +214,7 @@ import Testing
         }
     }
 
-    @Test func compressedDataWithoutAnEndIsForgiven() throws {
+    @Test func compressedDataWithoutItsEndIsTolerated() throws {
         let rows = (0..<5).flatMap { _ in [UInt8](repeating: 0, count: 1 + 3 * 4) }
         let stream = TestImages.zlib(rows)
         for missing in [0, 1, 4] {
@@ -225,7 +225,7 @@ import Testing
         }
     }
 
-    @Test func applesOwnFormIsNamed() throws {
+    @Test func applesCgBIVariantIsReportedAsUnsupported() throws {
         let file = TestImages.png(width: 4, height: 4)
         let signature = TestImages.pngSignature.count
         let apple = file[..<signature] + TestImages.chunk("CgBI", [0x50, 0, 0x20, 2]) + file[signature...]

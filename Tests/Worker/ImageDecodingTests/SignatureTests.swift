@@ -55,14 +55,14 @@ import Testing
     ]
 
     @Test(arguments: files)
-    func whatIsNoJPEGOrPNGIsNamed(name: String, file: [UInt8]) throws {
+    func theErrorNamesTheFormatOfAnUnsupportedFile(name: String, file: [UInt8]) throws {
         let error = try #require(failure(file))
         #expect(error.status == 415)
         #expect(error.code == "image_unknown_format")
         #expect(error.message.contains(name), "\(error.message)")
     }
 
-    @Test func everyMessageIsOneSentence() throws {
+    @Test func everyErrorMessageIsOneSentence() throws {
         for (_, file) in Self.files {
             let message = try #require(failure(file)).message
             #expect(message.first?.isUppercase == true && message.last == "." && !message.dropLast().contains(". "))

@@ -32,11 +32,11 @@ import Testing
         return (reading ?? self.reading).faces([CellReading.Pass(cells: cells.values)], in: view)
     }
 
-    @Test func nothingSeenIsNoFace() {
+    @Test func cellsBelowTheThresholdGiveNoFace() {
         #expect(faces { _ in } == [])
     }
 
-    @Test func aBoxIsMeasuredFromItsCellsCentreInItsGridsUnits() {
+    @Test func aBoxIsRelativeToItsCellsCentreInUnitsOfItsGrid() {
         // Cells in column 2, row 1 of the first two grids, with centres (20, 12) and (40, 24), and in column 1, row 0
         // of the third, with centre (48, 16).
         #expect(faces { $0.see(10, 3, [1, 0.5, 2, 1]) }.map(\.box) == [FaceBox(x: 12, y: 8, width: 24, height: 12)])
@@ -47,7 +47,7 @@ import Testing
                 == [FaceBox(x: 32, y: 8, width: 24, height: 40)])
     }
 
-    @Test func landmarksAreOffsetsFromTheCentre() throws {
+    @Test func landmarksAreOffsetsFromTheCellsCentre() throws {
         let offsets: [Float] = [-1, -0.5, 1, -0.5, 0, 0, -0.75, 1, 0.75, 1]
         let view = CellReading.View(width: 640, height: 320, fitted: (64, 64), scaleX: 10, scaleY: 5)
         let face = try #require(faces(in: view) { $0.see(10, 2, landmarks: offsets) }.first)
@@ -56,7 +56,7 @@ import Testing
         #expect(face.landmarks.map(\.y) == [40, 40, 60, 100, 100])
     }
 
-    @Test func boxesAreInPixelsOfTheFullImageRoundedAndCutToIt() {
+    @Test func boxesAreRoundedToPixelsOfTheFullImageAndClippedToIt() {
         let view = CellReading.View(width: 101, height: 47, fitted: (64, 30), scaleX: 101.0 / 64, scaleY: 47.0 / 30)
         // 12…28 × 4…20 in the network's input is 18.94…44.19 × 6.27…31.33 in the image.
         #expect(faces(in: view) { $0.see(10, 3) }.map(\.box) == [FaceBox(x: 19, y: 6, width: 25, height: 25)])
@@ -74,7 +74,7 @@ import Testing
         #expect(faces(strict) { $0.see(10, 2.2) }.count == 1)
     }
 
-    @Test func ofOverlappingBoxesTheSurestStays() {
+    @Test func theMostProbableOfOverlappingBoxesIsKept() {
         // Neighbouring cells whose boxes share half of each, 1/3 of their union. Then boxes that share three quarters:
         // 3/5.
         #expect(
@@ -88,7 +88,7 @@ import Testing
         #expect(close.map(\.logit) == [3])
     }
 
-    @Test func aBoxInTheShadowOfASuppressedOneStays() {
+    @Test func aBoxThatOverlapsOnlyASuppressedBoxIsKept() {
         // 10 suppresses 11. 11 would have suppressed 13, but 10 does not.
         let seen = faces {
             $0.see(10, 3, [2, 2, 2, 2])
@@ -98,7 +98,7 @@ import Testing
         #expect(Set(seen.map(\.logit)) == [3, 1])
     }
 
-    @Test func equalLogitsGoByTheCellsPlace() {
+    @Test func theFirstCellWinsAmongEqualLogits() {
         let seen = faces {
             $0.see(11, 3, [2, 2, 2, 2])
             $0.see(10, 3, [2, 2, 2, 2])
@@ -106,7 +106,7 @@ import Testing
         #expect(seen.map(\.box.x) == [4])
     }
 
-    @Test func theLargestComesFirst() {
+    @Test func theLargestFaceComesFirst() {
         let seen = faces {
             $0.see(0, 9, [0.25, 0.25, 0.25, 0.25])
             $0.see(83, 1, [0.5, 0.5, 0.5, 0.5])
@@ -115,7 +115,7 @@ import Testing
         #expect(seen.map(\.logit) == [1, 5, 9])
     }
 
-    @Test func ofManyFacesNoneIsLeftOutAndTheLargestComeFirst() {
+    @Test func allOfManyFacesAreReturnedLargestFirst() {
         let seen = faces { cells in
             // Boxes of 3 to 6 pixels, the larger ones further down.
             for cell in 0..<64 { cells.see(cell, 5, Array(repeating: 0.2 + Float(cell) / 400, count: 4)) }
@@ -125,7 +125,7 @@ import Testing
         #expect(seen.first?.box.width == 6)
     }
 
-    @Test func theWeakestBeyondTheMostCandidatesAreNotLookedAt() {
+    @Test func onlyTheMostProbableCandidatesUpToTheLimitAreConsidered() {
         let large = CellReading(side: 320, score: 0.5, overlap: 0.4)
         var values = [Float](repeating: 0, count: CellReading.cells(side: 320) * 15)
         for cell in 0..<1600 {
@@ -147,7 +147,7 @@ import Testing
         (2, FaceBox(x: 12, y: 28, width: 24, height: 12), (36.0, 40.0)),
         (3, FaceBox(x: 44, y: 12, width: 12, height: 24), (56.0, 12.0)),
     ])
-    func whatIsSeenInATurnedImageIsTakenBack(quarters: Int, box: FaceBox, eye: (Double, Double)) throws {
+    func facesOfATurnedImageAreMappedBackToTheOriginal(quarters: Int, box: FaceBox, eye: (Double, Double)) throws {
         // A face at 12…36 × 8…20 of the turned image.
         let fitted = [(64, 40), (64, 48), (48, 48), (64, 40)][quarters]
         let view = CellReading.View(width: 64, height: 64, fitted: fitted, scaleX: 1, scaleY: 1)
@@ -161,7 +161,7 @@ import Testing
     }
 
     @Test(arguments: [(0.7, [2]), (0.6, [0.5, 2]), (0.9, [0.5, 1])] as [(Double, [Float])])
-    func aTurnedPassCountsWhenItSeesAFaceAndSetsTheThreshold(score: Double, logits: [Float]) {
+    func aTurnedPassCountsIfItFindsAFaceAndThenSetsTheThreshold(score: Double, logits: [Float]) {
         let reading = CellReading(side: 64, score: 0.5, overlap: 0.4, turned: .init(below: 0.99, score: score))
         var (upright, turned) = (Cells(), Cells())
         upright.see(27, 1, [1.5, 1.5, 2.5, 2.5])
@@ -174,7 +174,7 @@ import Testing
         #expect(reading.looksAgain(after: passes[0]))
     }
 
-    @Test func aSureFaceIsNotLookedForAgain() {
+    @Test func aSufficientlyProbableFaceNeedsNoTurnedPass() {
         var cells = Cells()
         cells.see(27, 1.4)
         let pass = CellReading.Pass(cells: cells.values)
@@ -186,7 +186,7 @@ import Testing
         #expect(!reading.looksAgain(after: CellReading.Pass(cells: Cells().values)))
     }
 
-    @Test func whatIsNotANumberIsNoFace() {
+    @Test func nonFiniteLogitsAndInvalidBoxesGiveNoFace() {
         for value in [Float.nan, .infinity, -.infinity] {
             #expect(faces { $0.see(10, value) }.isEmpty)
             for place in 0..<4 {

@@ -3,13 +3,13 @@ import Testing
 @testable import Inference
 
 @Suite struct EngineTests {
-    @Test func theEngineIsTheReleaseThatThisBuildKnows() throws {
+    @Test func theEngineHasTheRequiredVersion() throws {
         let engine = try Engine.load()
         #expect(engine.version == Engine.requiredVersion)
         #expect(engine.path.hasSuffix(Engine.libraryName))
     }
 
-    @Test func aMissingEngineTellsWhereItWasSoughtAndWhatToDo() throws {
+    @Test func theErrorOfAMissingEngineNamesTheSearchedFoldersAndTheRemedy() throws {
         let search = EngineSearch(setting: nil, executableFolder: "/nowhere/bin")
         let error = try failure { try Engine.load(from: search) }
         #expect(error.code == .engineMissing)
@@ -21,14 +21,14 @@ import Testing
                 """)
     }
 
-    @Test func aFolderThatSomebodySetIsTheOnlyOneSearched() throws {
+    @Test func onlyAConfiguredFolderIsSearched() throws {
         let search = EngineSearch(setting: "/opt/other", executableFolder: "/usr/bin")
         #expect(search.folders == ["/opt/other"])
         let error = try failure { try Engine.load(from: search) }
         #expect(error.message.contains("is not in /opt/other (OPENVINO_LIB_DIR): run `make engine`"))
     }
 
-    @Test func theVendoredFolderIsFoundFromTheExecutableUpAndNowhereElse() {
+    @Test func theVendoredEngineIsSearchedInTheFoldersAboveTheExecutable() {
         let search = EngineSearch(setting: "", executableFolder: "/src/.build/debug")
         #expect(
             search.folders == [
@@ -38,7 +38,7 @@ import Testing
             ])
     }
 
-    @Test func aLibraryThatIsNoEngineIsRefusedByPath() throws {
+    @Test func aLibraryThatIsNotTheEngineIsRefusedWithItsPath() throws {
         let folder = try ModelFolder()
         try folder.write(Engine.libraryName, Array("not a library".utf8))
         let search = EngineSearch(setting: folder.path, executableFolder: "/")

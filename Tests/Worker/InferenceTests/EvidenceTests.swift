@@ -14,31 +14,31 @@ struct EvidenceTests {
             .cells
     }
 
-    @Test func theStrongestCellForWhatTheModelSaysIs255() {
+    @Test func theStrongestCellForTheLogitsSignIs255() {
         #expect(evidence([1, 4], logit: 2.5) == [64, 255])
         #expect(evidence([-8, -2], logit: -5) == [255, 64])
     }
 
-    @Test func whatSpeaksForTheOppositeIsNoEvidence() {
+    @Test func cellsOfTheOppositeSignAreZero() {
         #expect(evidence([-3, 5], logit: 1) == [0, 255])
         #expect(evidence([-3, 5], logit: -0.1) == [255, 0])
     }
 
-    @Test func calibrationMovesTheCellsAsItDoesTheLogit() {
+    @Test func calibrationAppliesToTheCellsAsToTheLogit() {
         #expect(evidence([0, 1], logit: 2, Manifest.Calibration(scale: 2, bias: 1)) == [85, 255])
     }
 
-    @Test func cellsThatAreNoNumbersAreNoEvidence() {
+    @Test func nonFiniteCellsAreZero() {
         #expect(evidence([.nan, 5], logit: 1) == [0, 255])
         #expect(evidence([.infinity, 5], logit: 1) == [0, 0])
         #expect(evidence([0, 0], logit: 1) == [0, 0])
     }
 
-    @Test func eachImageHasItsOwn() {
+    @Test func eachImageOfABatchHasItsOwnEvidence() {
         #expect(evidence([1, 2, 4, 3], logit: 1, at: 1) == [255, 191])
     }
 
-    @Test func withoutAMapThereIsNone() {
+    @Test func anAnswerWithoutAMapGivesNoEvidence() {
         #expect(Evidence(of: 0, in: Network.Answer(values: [1]), 1, Self.raw) == nil)
     }
 

@@ -47,7 +47,7 @@ import Testing
             ])
     }
 
-    @Test func aFaceThatIsSmallInTheFrameIsCutFromAFinerOne() throws {
+    @Test func aFaceThatIsSmallInTheFrameIsCutFromAFinerImage() throws {
         // Squares of 64, 32, 24 and 128 pixels. The first and last keep 16 pixels at a quarter of the size; the others
         // need half size and full size.
         let boxes = [40, 20, 15, 80].map { FaceBox(x: 900, y: 700, width: $0, height: $0) }
@@ -60,7 +60,7 @@ import Testing
         #expect(try Self.cut(Self.file, boxes).crops[0].pixels == expected)
     }
 
-    @Test func withoutAFaceTheCentralSquareIsLookedAt() throws {
+    @Test func anImageWithoutAFaceGivesItsCentralSquare() throws {
         let cut = try Self.cut(Self.file, [])
         #expect(cut.faces.isEmpty && cut.facesFound == 0)
         #expect(cut.crops[0].squares == [FaceBox(x: 400, y: 0, width: 1800, height: 1800)])
@@ -68,7 +68,7 @@ import Testing
         #expect(try cut.crops[0].pixels == Self.crop(Self.file, square, reducedBy: 4))
     }
 
-    @Test func facesAreLookedForOnlyIfAnybodyAsks() throws {
+    @Test func facesAreLocatedOnlyIfASpecificationNeedsThem() throws {
         let cutter = ImageCutter { _ throws(InferenceError) in
             Issue.record("nobody asked for faces")
             return []
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func everySpecificationGetsItsOwnCropsInTheOrderAsked() throws {
+    @Test func everySpecificationGetsItsOwnCropsInTheRequestedOrder() throws {
         let boxes = [FaceBox(x: 900, y: 700, width: 300, height: 250), FaceBox(x: 80, y: 90, width: 100, height: 120)]
         let wide = CropGeometry(kind: .face(margin: 1.2), width: 12, height: 6)
         let specifications = [Self.centre, wide, Self.faces]
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func ofManyFacesTheSixteenLargestAreScoredAndAllAreCounted() throws {
+    @Test func theSixteenLargestOfManyFacesAreCutAndAllAreCounted() throws {
         let boxes = (0..<40).map { FaceBox(x: 10 * $0, y: 5, width: 50 - $0, height: 50) }
         let cut = try Self.cut(TestImages.png(width: 500, height: 100), boxes)
         #expect(cut.faces.map(\.box) == Array(boxes.prefix(16)) && cut.crops[0].squares.count == 16)
@@ -120,7 +120,7 @@ import Testing
         #expect(try Self.cut(strip, []).crops[0].pixels == Self.crop(strip, square, reducedBy: 1))
     }
 
-    @Test func facesOfAPNGAreCutFromItsOnlySize() throws {
+    @Test func facesOfAPNGAreCutAtFullSize() throws {
         let file = TestImages.png(width: 1300, height: 900)
         let box = FaceBox(x: 3, y: 5, width: 7, height: 9)
         let cut = try Self.cut(file, [box])
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test(arguments: [(1, 1), (20000, 10), (8, 8)])
-    func oddSizesHaveACentralSquare(width: Int, height: Int) throws {
+    func imagesOfExtremeSizesHaveACentralSquare(width: Int, height: Int) throws {
         for file in [TestImages.jpeg(width: width, height: height), TestImages.png(width: width, height: height)] {
             let cut = try Self.cut(file, [])
             #expect((cut.width, cut.height) == (width, height))
@@ -156,18 +156,18 @@ import Testing
         }
     }
 
-    @Test func aFileThatCannotBeReadIsAnError() throws {
+    @Test func aTruncatedFileIsAnError() throws {
         #expect(throws: DecodeError.self) { try Self.cut(Self.file.dropLast(500), []) }
     }
 
-    @Test func anErrorOfTheLocatorIsTheFiles() throws {
+    @Test func anErrorOfTheLocatorFailsTheFile() throws {
         let cutter = ImageCutter { _ throws(InferenceError) in throw InferenceError(.engineFailed, "no more") }
         #expect(throws: InferenceError.self) {
             try Self.file.withUnsafeBytes { try cutter.cut($0, as: [Self.faces]) }
         }
     }
 
-    @Test func aManifestSaysWhatIsCutForItsModel() throws {
+    @Test func aManifestDefinesTheCropsOfItsModel() throws {
         let input = ModelFolder.input(width: "12", height: "10")
         let crop = #"{"kind": "face", "margin": 1.7}"#
         let faces = try ModelFolder("logit", ["input": input, "crop": crop]).manifest().cropGeometry

@@ -20,7 +20,7 @@ import Testing
         return try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
     }
 
-    @Test(arguments: [1, 3]) func threadsThatCutAtOnceGetWhatOneAloneGets(concurrency: Int) async throws {
+    @Test(arguments: [1, 3]) func concurrentThreadsGetTheSameCropsAsASingleThread(concurrency: Int) async throws {
         let engine = try Engine.load()
         let alone = ImageCutter(locator: try Locator(folder: Self.folder, engine: engine), decoder: ImageDecoder())
         let files = try Self.files()
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func aLocatorOfSeveralThreadsAnswersToTheBitAsOneOfOne() throws {
+    @Test func aLocatorFindsBitwiseEqualFacesAtAnyConcurrency() throws {
         let engine = try Engine.load()
         let file = try Self.files()[0]
         let image = try ImageDecoder().decode(file)

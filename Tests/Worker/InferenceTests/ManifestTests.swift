@@ -3,7 +3,7 @@ import Testing
 @testable import Inference
 
 @Suite struct ManifestTests {
-    @Test func whatIsLeftOutHasItsDefault() throws {
+    @Test func omittedFieldsHaveTheirDefaults() throws {
         let manifest = try ModelFolder().manifest()
         #expect(manifest.name == "tiny")
         #expect(manifest.crop == .centralSquare)
@@ -38,12 +38,12 @@ import Testing
         #expect(manifest.metrics == ["roc_auc": 0.97, "n": 1811])
     }
 
-    @Test func aFacesMarginIsRead() throws {
+    @Test func theMarginOfAFaceCropIsRead() throws {
         let manifest = try ModelFolder("logit", ["crop": #"{"kind": "face", "margin": 1.6}"#]).manifest()
         #expect(manifest.crop == .face(margin: 1.6))
     }
 
-    @Test func aNetworkInInt8IsServedWhenAskedForOrByDefault() throws {
+    @Test func theInt8NetworkIsUsedOnRequestOrByDefault() throws {
         let digest = String(repeating: "0", count: 64)
         let fields: [String: String?] = [
             "int8": #"{"file": "small.onnx", "sha256": "\#(digest)", "canary_logit": -1.25}"#,
@@ -60,7 +60,7 @@ import Testing
         #expect(try Manifest.load(folder: byDefault.path, precision: .f32).file == "model.onnx")
     }
 
-    @Test func aNetworkInInt8HasTheNetworksCalibrationOrItsOwn() throws {
+    @Test func theInt8NetworkHasItsOwnCalibrationOrTheModels() throws {
         let network = #""file": "small.onnx", "sha256": "\#(String(repeating: "0", count: 64))""#
         let calibration = #"{"scale": 2, "bias": 0.5}"#
         let shared = try ModelFolder("logit", ["calibration": calibration, "int8": "{\(network)}"])
@@ -81,14 +81,14 @@ import Testing
         "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4}"#,
     ]
 
-    @Test func aLocatorSaysWhichFacesCount() throws {
+    @Test func aLocatorsManifestGivesItsThresholds() throws {
         let manifest = try ModelFolder("logit", Self.locator).manifest()
         #expect(manifest.crop == .whole)
         #expect(manifest.output.kind == .faces(score: 0.5, overlap: 0.4, turned: nil))
         #expect(manifest.valuesPerImage == (64 + 16 + 4) * 15)
     }
 
-    @Test func aLocatorMaySayWhenItLooksAtAnImageTurned() throws {
+    @Test func aLocatorsManifestMayConfigureTurnedPasses() throws {
         func output(_ turned: String) -> [String: String?] {
             Self.locator.merging([
                 "output": #"{"kind": "faces", "score": 0.5, "overlap": 0.4, "turned": \#(turned)}"#
@@ -108,13 +108,13 @@ import Testing
     }
 
     @Test(arguments: [("64", "32"), ("72", "72")])
-    func aLocatorsInputIsASquareOfWholeCells(width: String, height: String) throws {
+    func aLocatorsInputMustBeASquareOfWholeCells(width: String, height: String) throws {
         let fields = Self.locator.merging(["input": ModelFolder.input(width: width, height: height)]) { $1 }
         let error = try failure { try ModelFolder("logit", fields).manifest() }
         #expect(error.message.contains("input is \(width) × \(height)"))
     }
 
-    @Test func aLocatorIsNoModelAndAModelNoLocator() throws {
+    @Test func aLocatorIsRefusedAsAModelAndAModelAsALocator() throws {
         let engine = try Engine.load()
         let locator = try ModelFolder("logit", Self.locator)
         let asModel = try failure { try Model(folder: locator.path, engine: engine) }
@@ -193,7 +193,7 @@ import Testing
     ]
 
     @Test(arguments: bad.indices)
-    func aBadFieldIsNamedWithTheFile(index: Int) throws {
+    func anInvalidFieldIsNamedWithItsFile(index: Int) throws {
         let (field, value, named) = Self.bad[index]
         let folder = try ModelFolder("logit", [field: value])
         let error = try failure { try folder.manifest() }
@@ -201,14 +201,14 @@ import Testing
         #expect(error.message.hasPrefix("\(folder.path)/manifest.json: \(named)"), "\(error)")
     }
 
-    @Test func anotherSchemasFieldsAreNotJudged() throws {
+    @Test func fieldsOfAnUnsupportedSchemaAreNotChecked() throws {
         let folder = try ModelFolder()
         try folder.write("manifest.json", Array(#"{"schema": 3, "preprocessing": 1}"#.utf8))
         #expect(try failure { try folder.manifest() }.message.contains("schema is 3"))
     }
 
     @Test(arguments: ["", "{", "[]", "{\"schema\": NaN}", "\u{FEFF}{"])
-    func whatIsNotAnObjectIsRefused(text: String) throws {
+    func aManifestThatIsNotAJSONObjectIsRefused(text: String) throws {
         let folder = try ModelFolder()
         try folder.write("manifest.json", Array(text.utf8))
         let error = try failure { try folder.manifest() }
@@ -216,7 +216,7 @@ import Testing
         #expect(error.message.contains("manifest.json"))
     }
 
-    @Test func bytesThatAreNoTextAreRefused() throws {
+    @Test func aManifestThatIsNotUTF8IsRefused() throws {
         let folder = try ModelFolder()
         try folder.write("manifest.json", [0x7B, 0x22, 0xFF, 0xFE, 0x22, 0x3A, 0x31, 0x7D])
         #expect(try failure { try folder.manifest() }.code == .manifestInvalid)
@@ -228,7 +228,7 @@ import Testing
         #expect(error.message.contains("/nowhere/at/all/manifest.json cannot be read (No such file or directory)"))
     }
 
-    @Test func aManifestWithoutEndIsNotRead() throws {
+    @Test func aManifestOverTheSizeLimitIsNotRead() throws {
         let folder = try ModelFolder()
         try folder.write("manifest.json", [UInt8](repeating: UInt8(ascii: " "), count: 1 << 20 + 1))
         #expect(try failure { try folder.manifest() }.code == .manifestMissing)

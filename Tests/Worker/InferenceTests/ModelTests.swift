@@ -22,14 +22,14 @@ import Testing
         #expect(left.count == right.count && zip(left, right).allSatisfy { isClose($0, $1) }, "\(left) \(right)")
     }
 
-    @Test func aLogitIsTheNetworksOwn() throws {
+    @Test func aLogitOutputIsReturnedUnchanged() throws {
         let model = try ModelFolder("logit").model()
         expectClose(try logits(model), expected())
         #expect(model.imagesPerPass == 16)
         #expect(model.digest == "sha256:\(model.manifest.sha256)")
     }
 
-    @Test func everyKindOfOutputBecomesTheSameLogit() throws {
+    @Test func everyKindOfOutputIsConvertedToALogit() throws {
         let output = { (kind: String) in "{\"kind\": \(kind)}" }
         for (network, kind, factor) in [
             ("probability", "\"probability\"", Float(1)), ("two_class", "\"two_class\", \"ai_index\": 0", 2),
@@ -42,33 +42,33 @@ import Testing
         }
     }
 
-    @Test func channelsLastAndBlueFirstAreTheManifestsToSay() throws {
+    @Test func theManifestSelectsChannelsLastAndBGR() throws {
         let nhwc = try ModelFolder("logit_nhwc", ["input": ModelFolder.input(layout: "NHWC")]).model()
         expectClose(try logits(nhwc), expected())
         let bgr = try ModelFolder("logit", ["input": ModelFolder.input(colour: "BGR")]).model()
         expectClose(try logits(bgr), colours.map { score($0.2, $0.1, $0.0) })
     }
 
-    @Test func calibrationIsALine() throws {
+    @Test func calibrationIsLinear() throws {
         let model = try ModelFolder("logit", ["calibration": #"{"scale": -0.5, "bias": 2}"#]).model()
         expectClose(try logits(model), expected { -0.5 * $0 + 2 })
     }
 
-    @Test func tensorsMayHaveNames() throws {
+    @Test func tensorsAreSelectedByName() throws {
         let input = ModelFolder.input(extra: #", "name": "image""#)
         let model = try ModelFolder("two_outputs", ["input": input, "output": #"{"name": "answer", "kind": "logit"}"#])
             .model()
         expectClose(try logits(model), expected())
     }
 
-    @Test func aFixedBatchOfOneIsScoredOneByOne() throws {
+    @Test func aNetworkOfBatchSizeOneScoresImagesOneByOne() throws {
         let model = try ModelFolder("fixed_batch_1").model()
         #expect(model.imagesPerPass == 1)
         expectClose(try logits(model), expected())
         expectClose(try logits(model), expected())
     }
 
-    @Test func anImagesScoreDoesNotDependOnItsCompany() throws {
+    @Test func anImagesScoreDoesNotDependOnItsBatch() throws {
         let model = try ModelFolder("logit").model(maximumBatch: 8)
         for count in [1, 8, 3, 1, 5, 8, 2] {
             let images = (0..<count).map { solid(UInt8($0 * 30), 100, 7) }
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func moreThanThereIsMemoryForGoesInSeveralPasses() throws {
+    @Test func moreImagesThanTheMaximumBatchAreScoredInSeveralPasses() throws {
         let model = try ModelFolder("logit").model(maximumBatch: 4)
         let images = (0..<11).map { solid(UInt8($0 * 20), 100, 7) }
         expectClose(try model.score(images).map { try $0.get() }, (0..<11).map { score(UInt8($0 * 20), 100, 7) })
@@ -87,7 +87,7 @@ import Testing
         #expect(passes == 3)
     }
 
-    @Test func anAnswerThatIsNoNumberIsTheErrorOfThatImageAlone() throws {
+    @Test func aNonFiniteAnswerFailsOnlyItsOwnImage() throws {
         // The network computes the logarithm of the score, which is a number only for bright images.
         let model = try ModelFolder("not_a_number_for_dark").model()
         let results = try model.score([solid(255, 255, 255), solid(0, 0, 0), solid(255, 255, 255)])
@@ -98,7 +98,7 @@ import Testing
         #expect(error.message.contains("model tiny answers"))
     }
 
-    @Test func probabilitiesAtTheEndsAreFiniteAndOthersAreErrors() throws {
+    @Test func probabilitiesOfZeroAndOneGiveFiniteLogitsAndInvalidOnesAreErrors() throws {
         let manifest = try ModelFolder("probability", ["output": #"{"kind": "probability"}"#]).manifest()
         #expect(try manifest.calibratedLogit([0]).get() < -15)
         #expect(try manifest.calibratedLogit([1]).get() > 15)
@@ -152,7 +152,7 @@ import Testing
     ]
 
     @Test(arguments: misfits.indices)
-    func aManifestThatDoesNotFitTheNetworkIsRefusedByField(index: Int) throws {
+    func aManifestThatDoesNotMatchTheNetworkIsRefusedWithTheField(index: Int) throws {
         let (network, fields, named) = Self.misfits[index]
         let folder = try ModelFolder(network, fields)
         let error = try failure { try folder.model() }
@@ -160,7 +160,7 @@ import Testing
         #expect(error.message.contains(named) && error.message.contains(folder.path), "\(error)")
     }
 
-    @Test func weightsThatAreNotTheManifestsAreRefused() throws {
+    @Test func weightsOfAnotherDigestThanTheManifestsAreRefused() throws {
         let folder = try ModelFolder()
         var bytes = try ModelFolder.fixture("logit.onnx")
         bytes[bytes.count / 2] ^= 1
@@ -183,7 +183,7 @@ import Testing
         #expect(error.message.contains("keeps weights in another file"))
     }
 
-    @Test func aFileThatIsNoNetworkIsTheEnginesError() throws {
+    @Test func aFileThatIsNotANetworkIsAnEngineError() throws {
         let text = Array("This is not a network.".utf8)
         let folder = try ModelFolder("logit", ["sha256": "\"\(SHA256.hexDigest(of: text))\""])
         try folder.write("model.onnx", text)
@@ -203,7 +203,7 @@ import Testing
         expectClose(try logits(warm), expected())
     }
 
-    @Test func aBrokenCacheOnlyCostsTime() throws {
+    @Test func aBrokenCacheDoesNotPreventLoading() throws {
         let folder = try ModelFolder()
         let cache = "\(folder.path)/cache"
         _ = try folder.model(cacheFolder: cache)
@@ -221,7 +221,7 @@ import Testing
         expectClose(try logits(try folder.model(cacheFolder: cache)), expected())
     }
 
-    @Test func aCacheThatCannotBeMadeOnlyCostsTime() throws {
+    @Test func aCacheThatCannotBeWrittenDoesNotPreventLoading() throws {
         let folder = try ModelFolder()
         let model = try folder.model(cacheFolder: "\(folder.path)/model.onnx/cache")
         guard case .failed(let reason) = model.cacheUse else {
@@ -232,7 +232,7 @@ import Testing
         expectClose(try logits(model), expected())
     }
 
-    @Test func theCanaryGoesTheWholeWay() throws {
+    @Test func theCanarysLogitMustMatchTheManifestWithinItsTolerance() throws {
         let logit = score(51, 102, 204)
         for (expected, passes) in [(logit, true), (logit + 0.009, true), (logit + 0.02, false)] {
             let canary = "{\"file\": \"canary.png\", \"logit\": \(expected), \"tolerance\": 0.01}"
@@ -251,7 +251,7 @@ import Testing
         }
     }
 
-    @Test func aModelWithoutCanaryHasNone() throws {
+    @Test func aModelWithoutACanaryRunsNone() throws {
         #expect(try ModelFolder().model().runCanary() == nil)
     }
 

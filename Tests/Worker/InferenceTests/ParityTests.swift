@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func trainingAndServingSeeTheSame() async throws {
+    @Test func trainingAndServingMakeTheSameCropsAndScores() async throws {
         let counts = try await compare { try "--make 200 --portrait '\(Self.portrait())'" }
         #expect(counts.images == 200)
         #expect(counts.faces > 100)
@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test(.enabled(if: getenv("BIFRONS_PARITY_IMAGES") != nil))
-    func trainingAndServingSeeTheSameOfYourImages() async throws {
+    func trainingAndServingMakeTheSameCropsAndScoresOfGivenImages() async throws {
         let images = String(cString: getenv("BIFRONS_PARITY_IMAGES"))
         let counts = try await compare { "--images '\(images)' --most 200" }
         print(

@@ -30,22 +30,22 @@ import Testing
         #expect(tensor(image, layout: .nhwc) == [1, -1, -3.2, 0, 1, -3.2, 0, -1, 0, 1, 1, 0])
     }
 
-    @Test func meanAndDeviationFollowTheTensorsOwnOrderOfChannels() {
+    @Test func meanAndDeviationApplyInTheTensorsOrderOfChannels() {
         #expect(tensor(image, colour: .bgr) == [0.2, 0.2, 1, 1, -1, 1, -1, 1, 0, -4, -4, 0])
     }
 
-    @Test func cropsFollowOneAnother() {
+    @Test func cropsAreWrittenOneAfterAnother() {
         #expect(tensor(image + image.reversed()) == tensor(image) + tensor(image.reversed()))
         #expect(tensor([]) == [])
     }
 
-    @Test func widthAndHeightAreTheInputs() {
+    @Test func cropsNeedNotBeSquare() {
         let bar: [UInt8] = [255, 255, 255, 51, 51, 51, 0, 0, 0]
         let planes: [Float] = [1, 0.2, 0, 1, -0.6, -1, 0, -3.2, -4]
         #expect(tensor(bar, width: 3, height: 1) == planes && tensor(bar, width: 1, height: 3) == planes)
     }
 
-    @Test func theSidesOfTheSquareAreLeftOut() {
+    @Test func theCentralSquareOmitsTheRestOfTheImage() {
         // A red bar, a gray square, a blue bar.
         let wide = RGBImage(
             width: 4, height: 2,
@@ -60,7 +60,7 @@ import Testing
         #expect(Cropper.centralSquare(dot, width: 3, height: 1) == [255, 51, 0, 255, 51, 0, 255, 51, 0])
     }
 
-    @Test func aWholeImageStandsAtTheTopLeftAndTheRestIsZero() {
+    @Test func aWholeImageIsWrittenAtTheTopLeftAndTheRestIsZero() {
         let input = Manifest.Input(
             name: nil, width: 4, height: 4, layout: .nchw, colour: .rgb, mean: [0, 0, 0], std: [1, 1, 1])
         let preprocessor = Preprocessor(input: input)

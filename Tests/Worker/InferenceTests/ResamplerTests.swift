@@ -48,7 +48,7 @@ import Testing
         return bytes
     }
 
-    @Test func everyByteIsPillows() throws {
+    @Test func resizedImagesEqualPillowsByteForByte() throws {
         let text = String(decoding: try ModelFolder.fixture("resizes.txt"), as: UTF8.self)
         let cases = try text.split(separator: "\n").map(Case.init)
         try #require(cases.count >= 50)
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func everyByteIsThatOfTheDefinition() {
+    @Test func resizedImagesEqualTheDefinitionByteForByte() {
         var state: UInt64 = 5
         func next(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func theImageItselfComesBackUnchanged() {
+    @Test func resizingToTheSameSizeChangesNothing() {
         let image = Self.image(width: 33, height: 21, seed: 8)
         let whole = Region(x0: 0, y0: 0, x1: 33, y1: 21)
         #expect(Self.resize(image, whole, width: 33, height: 21) == image.pixels)

@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test(arguments: -179...180) func everyAngleIsTold(degrees: Int) {
+    @Test(arguments: -179...180) func everyAngleIsComputedFromTheLandmarks(degrees: Int) {
         let turn = Turn(landmarks: Self.landmarks(Double(degrees)))
         let nearest = Int((Double(degrees) / 90).rounded())
         if abs(degrees - 90 * nearest) <= 26 {
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e200]) func landmarksThatAreNoNumbersTurnNothing(
+    @Test(arguments: [Double.nan, .infinity, -.infinity, 1e200]) func nonFiniteLandmarksGiveNoTurn(
         value: Double
     ) {
         for place in 0..<10 {
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func landmarksThatAreNoFaceTurnNothing() {
+    @Test func landmarksThatFormNoFaceGiveNoTurn() {
         let points = Self.landmarks(50)
         for landmarks in [
             [], Array(points.dropLast()), Array(repeating: Face.Point(x: 0, y: 0), count: 5),
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func aTurnedFacesSquareHasTheSideOfTheUprightOne() {
+    @Test func aTurnedFacesSquareIsAsLargeAsAnUprightFaces() {
         for degrees in stride(from: 0.0, to: 180, by: 5) {
             let angle = degrees * .pi / 180
             let width = 2 * hypot(30 * cos(angle), 40 * sin(angle))
@@ -90,7 +90,7 @@ import Testing
         ((0.96, 0.28), (150, 139, 1), 1, 8, "d190aa01"), ((0, 1), (11, 12, 100), 1, 32, "5ac63d09"),
     ]
 
-    @Test(arguments: cuts.indices) func theBytesAreThoseOfTraining(index: Int) {
+    @Test(arguments: cuts.indices) func turnedCropsEqualThoseOfTrainingByteForByte(index: Int) {
         let (turn, square, reduction, side, digest) = Self.cuts[index]
         let cut = TurnedSampler.cut(
             Self.noise(width: 151, height: 140), reducedBy: reduction,
@@ -99,7 +99,7 @@ import Testing
         #expect(SHA256.hexDigest(of: cut.pixels).prefix(8) == digest)
     }
 
-    @Test func wholeQuartersMovePixelsOnly() {
+    @Test func quarterTurnsOnlyMovePixels() {
         let image = Self.noise(width: 5, height: 3)
         func turned(_ image: RGBImage, _ quarters: Int) -> RGBImage {
             let sides = quarters % 2 == 1 ? (image.height, image.width) : (image.width, image.height)
@@ -121,7 +121,7 @@ import Testing
         #expect(turned(image, 0) == image)
     }
 
-    @Test(arguments: [(4, 4), (6, 3), (3, 6)]) func everyTurnFillsEveryCrop(width: Int, height: Int) throws {
+    @Test(arguments: [(4, 4), (6, 3), (3, 6)]) func everyTurnFillsTheWholeCrop(width: Int, height: Int) throws {
         let specification = CropGeometry(kind: .face(margin: 1), width: width, height: height)
         let image = try ImageDecoder().decode(TestImages.png(width: 40, height: 30, pattern: .plain(51, 51, 51)))
         for degrees in stride(from: -180.0, through: 180, by: 15) {

@@ -4,7 +4,7 @@ import Testing
 import WorkerCore
 
 @Suite struct LocatingStageTests {
-    @Test func everyLaneHasItsImageAndEachIsAnsweredWhenItIsReady() {
+    @Test func eachLaneCutsAnImageAndAnswersAsSoonAsItIsReady() {
         var script = Script.locator(lanes: 2)
         script.register()
         #expect(script.locate(1) == [.locate(1, specifications)])
@@ -20,7 +20,7 @@ import WorkerCore
         #expect(script.at(0, .connected(0)) == [.send(0, .hello(hello(6)))])
     }
 
-    @Test func earliestDeadlineGoesFirstAndEqualsInTheirOrder() {
+    @Test func imagesGoByEarliestDeadlineAndThenByArrival() {
         var script = Script.locator(credit: 8)
         script.register()
         script.locate(1)
@@ -32,7 +32,7 @@ import WorkerCore
         }
     }
 
-    @Test func imageThatIsTooLateAnywayDoesNotMakeTheOthersLate() {
+    @Test func anImageThatWillMissItsDeadlineDoesNotDelayOthers() {
         var script = Script.locator(credit: 8)
         script.register()
         script.locate(1)
@@ -44,13 +44,13 @@ import WorkerCore
         #expect(script.cut(3, at: 105).last == .locate(2, specifications))
     }
 
-    @Test func jobWithItsBudgetSpentIsAnsweredWithoutComputing() {
+    @Test func aJobWithoutRemainingBudgetFailsWithoutBeingCut() {
         var script = Script.locator()
         script.register()
         #expect(script.locate(1, budget: 0) == [.release(1), failure(1, spent)])
     }
 
-    @Test func waitingJobIsAnsweredTheMomentItsBudgetIsSpent() {
+    @Test func aWaitingJobFailsTheMomentItsBudgetEnds() {
         var script = Script.locator()
         script.register()
         script.locate(1)
@@ -60,7 +60,7 @@ import WorkerCore
         #expect(script.cut(1, at: 60) == [crops(1, computed: 60_000)])
     }
 
-    @Test func brokenImageFailsAlone() {
+    @Test func aBrokenImageFailsOnlyItsOwnJob() {
         var script = Script.locator(lanes: 2)
         script.register()
         script.locate(1)
@@ -70,7 +70,7 @@ import WorkerCore
         #expect(script.cut(2, at: 9) == [crops(2, computed: 9000)])
     }
 
-    @Test func outcomeForAnImageThatIsNotInHandIsDropped() {
+    @Test func aResultForAnUnknownImageIsDropped() {
         var script = Script.locator()
         script.register()
         script.locate(1)
@@ -82,7 +82,7 @@ import WorkerCore
 
     // MARK: Slow images
 
-    @Test func slowImageLeavesItsLaneAndTheCreditGrowsMeanwhile() {
+    @Test func aSlowImageFreesItsLaneAndRaisesTheCreditMeanwhile() {
         var script = Script.locator(slowLanes: 2)
         script.register()
         script.locate(1)
@@ -98,7 +98,7 @@ import WorkerCore
         #expect(script.cut(1, at: 900) == [crops(1, computed: 900_000), .send(0, .credit(epoch: 7, jobs: 2))])
     }
 
-    @Test func onABusyMachineAnImageHasMoreTime() {
+    @Test func anImageGetsMoreTimeOnABusyMachine() {
         var script = Script.locator(slowLanes: 2)
         script.at(0, .connected(0))
         script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 60_000), nil))
@@ -117,7 +117,7 @@ import WorkerCore
         #expect(script.at(1300, .deadline(progress: 0)).first == .demote(2))
     }
 
-    @Test func noMoreImagesLeaveTheirLanesThanThereAreSlowLanes() {
+    @Test func theSlowLanesLimitHowManyImagesLeaveTheirLanes() {
         var script = Script.locator(credit: 9, slowLanes: 2)
         script.register()
         for job in 1...4 { script.locate(job) }
@@ -137,7 +137,7 @@ import WorkerCore
             ])
     }
 
-    @Test func paceIsThatOfImagesInTheirLanes() {
+    @Test func slowImagesDoNotAffectTheMeasuredPace() {
         var script = Script.locator(credit: 9, slowLanes: 1)
         script.register()
         script.locate(1)
@@ -152,7 +152,7 @@ import WorkerCore
         #expect(script.cut(3, at: 2010).last == .locate(4, specifications))
     }
 
-    @Test func hungThreadsLaneIsTakenOverAndNoHelloWaitsForIt() {
+    @Test func aHungThreadLosesItsLaneAndDoesNotBlockTheNextHello() {
         var script = Script.locator(slowLanes: 1)
         script.register()
         script.locate(1)
@@ -173,13 +173,13 @@ import WorkerCore
         #expect(script.at(0, .received(0, job, nil)) == [failure(1, error)])
     }
 
-    @Test func imageBehindAnotherMessageIsLetGo() {
+    @Test func thePayloadOfAMessageThatNeedsNoneIsReleased() {
         var script = Script.locator()
         script.register()
         #expect(script.at(0, .received(0, .pong(epoch: 7), .init(token: 5, byteCount: 9))) == [.release(5)])
     }
 
-    @Test func cropsAreForNetworksAndOfTheLocatorsVersion() {
+    @Test func aLocatorRefusesCropsAndOtherPreprocessingVersions() {
         var script = Script.locator()
         script.register()
         let misdirected = WireError(

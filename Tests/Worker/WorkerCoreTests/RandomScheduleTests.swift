@@ -7,14 +7,14 @@ import WorkerCore
 @Suite struct RandomScheduleTests {
     @Test(arguments: [false, true], [1, 2, 3, 4] as [UInt64])
     func everyJobIsAnsweredOnceOrDroppedWithItsRouter(isLocator: Bool, seed: UInt64) {
-        var world = World(seed: seed, isLocator: isLocator)
-        for _ in 0..<30_000 { world.step() }
-        world.finish()
+        var simulation = Simulation(seed: seed, isLocator: isLocator)
+        for _ in 0..<30_000 { simulation.step() }
+        simulation.finish()
     }
 }
 
 /// A worker's surroundings: routers that come and go, threads that take time, and the state that both must have.
-private struct World {
+private struct Simulation {
     private static let maxBatch = 5
     private static let lanes = 3
     private static let slowLanes = 2

@@ -28,7 +28,7 @@ import WorkerCore
             ])
     }
 
-    @Test func nextBatchIsChosenAtOnceWhenItIsFullAndNoThird() {
+    @Test func aFullNextBatchIsChosenAtOnceButNoThirdOne() {
         var script = Script.network(maxBatch: 2, credit: 20)
         script.register()
         script.score(1)
@@ -48,7 +48,7 @@ import WorkerCore
             ])
     }
 
-    @Test func nextBatchThatIsNotFullIsChosenShortlyBeforeTheOneBeforeIsDone() {
+    @Test func aPartialNextBatchIsChosenShortlyBeforeTheCurrentOneEnds() {
         var script = Script.network()
         script.register()
         script.score(1)
@@ -64,7 +64,7 @@ import WorkerCore
             script.scored(3, [0, 1], at: 50).first == score(3, [0], queued: 9000, computed: 20_000, batch: 2))
     }
 
-    @Test func crowdTakesTurnsWithItsNeighbours() {
+    @Test func aJobWithManyCropsSharesBatchesWithOtherJobs() {
         var script = Script.network(maxBatch: 8, credit: 20)
         script.register()
         script.score(1)
@@ -85,7 +85,7 @@ import WorkerCore
                 == [score(2, (0..<16).map(Float.init), computed: 30_000, batch: 6)])
     }
 
-    @Test func batchIsNoLargerThanItsShortestDeadlineAllows() {
+    @Test func aBatchIsNoLargerThanItsEarliestDeadlineAllows() {
         var script = Script.network(maxBatch: 4, credit: 20)
         script.register()
         script.score(1)
@@ -101,7 +101,7 @@ import WorkerCore
             ])
     }
 
-    @Test func jobThatIsTooLateAnywayDoesNotMakeTheOthersLate() {
+    @Test func aJobThatWillMissItsDeadlineDoesNotDelayOthers() {
         var script = Script.network()
         script.register()
         script.score(1)
@@ -120,7 +120,7 @@ import WorkerCore
             ])
     }
 
-    @Test func cropWithoutAScoreFailsItsJobAndNoOther() {
+    @Test func aCropWithoutAScoreFailsOnlyItsOwnJob() {
         var script = Script.network(credit: 20)
         script.register()
         script.score(1)
@@ -138,7 +138,7 @@ import WorkerCore
         #expect(script.core.jobsInHand == 0)
     }
 
-    @Test func waitingJobIsAnsweredTheMomentItsBudgetIsSpentAlsoWithCropsAtWork() {
+    @Test func aPartlyScoredJobFailsTheMomentItsBudgetEnds() {
         var script = Script.network(credit: 20)
         script.register()
         script.score(1, budget: 90)
@@ -152,7 +152,7 @@ import WorkerCore
         #expect(script.core.jobsInHand == 0)
     }
 
-    @Test func lostRoutersCropsAreNobodys() {
+    @Test func aLostRoutersCropsAreDroppedAndOthersAreScored() {
         var script = Script.network(routers: 2, credit: 20)
         script.register(0, epoch: 8)
         script.register(1, epoch: 7)
@@ -171,7 +171,7 @@ import WorkerCore
         #expect(script.scored(3, [1], at: 4) == [score(4, [1], to: 1, queued: 3000, computed: 1000)])
     }
 
-    @Test func batchThatIsNotInHandIsDropped() {
+    @Test func aResultForAnUnknownBatchIsDropped() {
         var script = Script.network()
         script.register()
         script.score(1)
@@ -196,7 +196,7 @@ import WorkerCore
     }
 
     @Test(arguments: [0, 1, 11, 13, 17 * 12])
-    func cropsFrameThatDoesNotFitIsRefusedWithItsNumbers(bytes: Int) {
+    func aCropsFrameOfTheWrongSizeIsRefusedWithItsSize(bytes: Int) {
         var script = Script.network()
         script.register()
         let job = RouterMessage.score(.init(job: 1, attempt: 1, remainingMilliseconds: 100))
@@ -207,7 +207,7 @@ import WorkerCore
             script.at(0, .received(0, job, .init(token: 1, byteCount: bytes))) == [.release(1), failure(1, error)])
     }
 
-    @Test func imageIsForLocatorsAndAJobNeedsItsCrops() {
+    @Test func aNetworkWorkerRefusesImagesAndJobsWithoutCrops() {
         var script = Script.network()
         script.register()
         let misdirected = WireError(

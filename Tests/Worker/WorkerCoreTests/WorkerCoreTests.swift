@@ -6,7 +6,7 @@ import WorkerCore
 @Suite struct WorkerCoreTests {
     // MARK: Registration
 
-    @Test func helloIsSaidWhenTheConnectionIsReadyAndNotBefore() {
+    @Test func helloIsSentOnceTheConnectionIsReady() {
         var script = Script.locator(credit: 8)
         #expect(script.due == nil)
         #expect(script.at(5, .connected(0)) == [.send(0, .hello(hello(8)))])
@@ -14,7 +14,7 @@ import WorkerCore
         #expect(script.due == 106)
     }
 
-    @Test func helloWithoutAnswerGivesUpTheConnectionWithGrowingPatience() {
+    @Test func anUnansweredHelloReconnectsAfterGrowingTimeouts() {
         var script = Script.locator(credit: 8)
         script.at(0, .connected(0))
         #expect(script.due == 2000)
@@ -33,7 +33,7 @@ import WorkerCore
         #expect(script.due == script.now + 2000)
     }
 
-    @Test func routerThatDoesNotAcceptIsAskedAgainSlowly() {
+    @Test func aRouterThatRefusesTheWorkerIsAskedAgainAfterFiveSeconds() {
         var script = Script.locator(credit: 8)
         script.at(0, .connected(0))
         #expect(script.at(1, .received(0, .bye(reason: "unknown model", isFinal: false), nil)) == [])
@@ -42,7 +42,7 @@ import WorkerCore
         #expect(script.at(5001, .deadline(progress: 0)) == [.send(0, .hello(hello(8)))])
     }
 
-    @Test func routerThatWillNeverTakeTheWorkerEndsIt() {
+    @Test func aFinalByeEndsTheWorker() {
         var script = Script.locator(routers: 2)
         script.register(0, epoch: 7)
         script.locate(1)
@@ -57,7 +57,7 @@ import WorkerCore
         #expect(script.cut(2) == [.release(2)])
     }
 
-    @Test func routerOfAnotherVersionEndsTheWorkerOnceItIsSpokenTo() {
+    @Test func aRouterOfAnotherProtocolVersionEndsTheWorkerOnceConnected() {
         var script = Script.locator()
         #expect(script.at(0, .receivedForeign(0, version: 3)) == [])
         script.at(0, .connected(0))
@@ -67,7 +67,7 @@ import WorkerCore
             script.at(1, .receivedForeign(0, version: 3)) == [.refused(0, reason: reason), .finished])
     }
 
-    @Test func routerThatForgotTheWorkerIsGreetedAgainAndItsWaitingJobsAreDropped() {
+    @Test func resyncDropsTheWaitingJobsAndSendsHelloAgain() {
         var script = Script.locator()
         script.register()
         script.locate(1)
@@ -78,7 +78,7 @@ import WorkerCore
         #expect(script.cut(1, at: 9) == [.release(1), .send(0, .hello(hello(2)))])
     }
 
-    @Test func resyncThatCrossedTheHelloIsNoReasonForAnother() {
+    @Test func aResyncThatCrossesAHelloIsIgnored() {
         var script = Script.locator(credit: 8)
         script.register()
         #expect(script.at(1, .received(0, .resync, nil)) == [.send(0, .hello(hello(8)))])
@@ -99,7 +99,7 @@ import WorkerCore
         #expect(script.due == nil)
     }
 
-    @Test func welcomeWithAnAbsurdHeartbeatIsTakenWithinBounds() {
+    @Test func anOutOfRangeHeartbeatIntervalIsClamped() {
         var script = Script.locator(credit: 8)
         script.at(0, .connected(0))
         script.at(0, .received(0, .welcome(epoch: 7, heartbeatMilliseconds: 0), nil))
@@ -111,7 +111,7 @@ import WorkerCore
 
     // MARK: Heartbeats
 
-    @Test func pingsTellWhatIsInHandAndHowFarItIs() {
+    @Test func pingsReportJobsInFlightAndProgress() {
         var script = Script.locator()
         script.register()
         #expect(script.at(100, .deadline(progress: 3)) == [.send(0, .ping(epoch: 7, inFlight: 0, progress: 3))])
@@ -124,7 +124,7 @@ import WorkerCore
         #expect(script.due == 400)
     }
 
-    @Test func pingsAreNotMadeUpForAfterAPause() {
+    @Test func missedPingsAreNotSentAfterAPause() {
         var script = Script.locator(credit: 8)
         script.register()
         script.at(250, .received(0, .pong(epoch: 7), nil))
@@ -132,7 +132,7 @@ import WorkerCore
         #expect(script.due == 350)
     }
 
-    @Test func routerThatIsSilentForThreeHeartbeatsIsLostWithItsJobs() {
+    @Test func aRouterIsLostWithItsJobsAfterThreeMissedHeartbeats() {
         var script = Script.locator()
         script.register()
         script.locate(1, at: 10)
@@ -147,7 +147,7 @@ import WorkerCore
         #expect(script.at(400, .connected(0)) == [.send(0, .hello(hello(2)))])
     }
 
-    @Test func aWorkerThatWasNotRunForLongAsksBeforeItGivesTheRouterUp() {
+    @Test func aWorkerThatWasPausedPingsTheRouterBeforeGivingItUp() {
         var script = Script.locator(credit: 8)
         script.register()
         let ping = WorkerCore.Action.send(0, .ping(epoch: 7, inFlight: 0, progress: 0))
@@ -160,7 +160,7 @@ import WorkerCore
         #expect(script.at(9200, .deadline(progress: 0)) == [.reconnect(0)])
     }
 
-    @Test func whateverTheRouterSaysIsASignOfLife() {
+    @Test func anyMessageOfTheRouterCountsAsAHeartbeat() {
         var script = Script.locator(credit: 8)
         script.register()
         script.at(250, .received(0, .pong(epoch: 999), nil))
@@ -169,7 +169,7 @@ import WorkerCore
         #expect(script.at(600, .deadline(progress: 0)) == [.send(0, .ping(epoch: 7, inFlight: 1, progress: 0))])
     }
 
-    @Test func endOfTheConnectionLosesTheRouterAtOnce() {
+    @Test func aClosedConnectionLosesTheRouterAtOnce() {
         var script = Script.locator()
         script.register()
         script.locate(1)
@@ -181,7 +181,7 @@ import WorkerCore
 
     // MARK: Credit
 
-    @Test func creditIsSharedAmongTheRoutersThatAreThere() {
+    @Test func creditIsSharedAmongTheConnectedRouters() {
         var script = Script.locator(routers: 2, credit: 9)
         #expect(script.at(0, .connected(0)) == [.send(0, .hello(hello(4)))])
         let welcome = RouterMessage.welcome(epoch: 7, heartbeatMilliseconds: 100)
@@ -193,7 +193,7 @@ import WorkerCore
         #expect(script.at(1, .disconnected(0)) == [.send(1, .credit(epoch: 8, jobs: 9))])
     }
 
-    @Test func everyRouterHasACreditOfOneAtLeast() {
+    @Test func everyRouterGetsACreditOfAtLeastOne() {
         var script = Script.locator(routers: 3, credit: 1)
         #expect(script.at(0, .connected(2)) == [.send(2, .hello(hello(1, bootID: 44)))])
         for router in 0..<3 { script.register(router) }
@@ -212,7 +212,7 @@ import WorkerCore
         #expect(script.locate(3) == [.release(3), .send(0, .fail(.init(epoch: 7, job: 3, error: refusal)))])
     }
 
-    @Test func aLostRoutersJobsAreNobodysAndTheOthersGoOn() {
+    @Test func aLostRoutersJobsAreDroppedAndOthersContinue() {
         var script = Script.locator(routers: 2, credit: 4)
         script.register(0, epoch: 7)
         script.register(1, epoch: 8)
@@ -227,7 +227,7 @@ import WorkerCore
 
     // MARK: The list of routers
 
-    @Test func routerThatEntersTheListSharesTheCredit() {
+    @Test func aRouterAddedToTheListGetsAShareOfTheCredit() {
         var script = Script.locator(routers: 0, credit: 12)
         #expect(script.due == nil)
         #expect(script.at(0, .listed(0)) == [])
@@ -250,7 +250,7 @@ import WorkerCore
             ])
     }
 
-    @Test func routerThatIsStruckOffTheListIsServedAsLongAsItsConnectionLives() {
+    @Test func aRouterRemovedFromTheListIsServedUntilItDisconnects() {
         var script = Script.locator(routers: 2, credit: 4)
         script.register(0, epoch: 7)
         script.register(1, epoch: 8)
@@ -265,7 +265,7 @@ import WorkerCore
         #expect(script.at(4, .connected(0)) == [.send(0, .hello(hello(2)))])
     }
 
-    @Test func gapInTheListCostsNothing() {
+    @Test func aRouterMissingFromTheListForAMomentIsKept() {
         var script = Script.locator(credit: 8)
         script.register()
         #expect(script.at(1, .unlisted(0)) == [])
@@ -274,14 +274,14 @@ import WorkerCore
         #expect(script.at(4, .connected(0)) == [.send(0, .hello(hello(8)))])
     }
 
-    @Test func routerThatIsStruckOffTheListAndNotConnectedIsLeftAtOnce() {
+    @Test func aDisconnectedRouterRemovedFromTheListIsLeftAtOnce() {
         var script = Script.locator(routers: 2, credit: 8)
         #expect(script.at(1, .unlisted(1)) == [.leave(1)])
         #expect(script.at(2, .unlisted(1)) == [])
         #expect(script.at(3, .connected(0)) == [.send(0, .hello(hello(8)))])
     }
 
-    @Test func silentRouterThatIsStruckOffTheListIsLeft() {
+    @Test func aSilentRouterRemovedFromTheListIsLeft() {
         var script = Script.locator()
         script.register()
         script.locate(1)
@@ -294,7 +294,7 @@ import WorkerCore
 
     // MARK: Drain
 
-    @Test func drainWithNothingInHandIsOverAtOnce() {
+    @Test func drainWithoutJobsEndsAtOnce() {
         var script = Script.locator(credit: 8)
         script.register()
         #expect(script.at(1, .drain) == [.send(0, .drain(epoch: 7)), .send(0, .bye(epoch: 7)), .finished])
@@ -303,12 +303,12 @@ import WorkerCore
         #expect(script.locate(1) == [.release(1)])
     }
 
-    @Test func drainBeforeAnyRouterIsThereIsOverAtOnce() {
+    @Test func drainWithoutARouterEndsAtOnce() {
         var script = Script.locator(credit: 8)
         #expect(script.at(1, .drain) == [.finished])
     }
 
-    @Test func drainAnswersWhatIsInHandAndWhatCrossedItThenSaysBye() {
+    @Test func drainAnswersAllJobsIncludingLateArrivalsThenSaysBye() {
         var script = Script.locator(credit: 3)
         script.register()
         script.locate(1)
@@ -325,7 +325,7 @@ import WorkerCore
             ])
     }
 
-    @Test func heartbeatsGoOnWhileDraining() {
+    @Test func heartbeatsContinueWhileDraining() {
         var script = Script.locator(credit: 8)
         script.register()
         script.locate(1)
@@ -333,7 +333,7 @@ import WorkerCore
         #expect(script.at(100, .deadline(progress: 1)) == [.send(0, .ping(epoch: 7, inFlight: 1, progress: 1))])
     }
 
-    @Test func nobodyIsGreetedWhileDraining() {
+    @Test func noHelloIsSentWhileDraining() {
         var script = Script.locator(routers: 2, credit: 8)
         script.register(0, epoch: 7)
         script.at(0, .connected(1))
@@ -346,7 +346,7 @@ import WorkerCore
         #expect(script.cut(1, at: 13) == [.release(1), .finished])
     }
 
-    @Test func drainThatTakesTooLongLeavesTheRestToOtherWorkers() {
+    @Test func drainReleasesTheRemainingJobsAtItsTimeLimit() {
         var script = Script.locator()
         script.register()
         script.locate(1, budget: 60_000)
@@ -362,7 +362,7 @@ import WorkerCore
         #expect(script.cut(1) == [.release(1)])
     }
 
-    @Test func abandonLeavesAtOnce() {
+    @Test func abandonReleasesAllJobsAndEndsAtOnce() {
         var script = Script.locator()
         script.register()
         script.locate(1)

@@ -44,7 +44,7 @@ import Testing
         return taken
     }
 
-    @Test func oneThreadPerformsItsOrdersInTheirOrder() throws {
+    @Test func aThreadRunsItsOrdersInSequence() throws {
         let threads = try threads(1)
         for number in 1...50 { threads.order("\(number)", number: number) }
         #expect(try next(50).map(\.order) == (1...50).map { "\($0)" })
@@ -53,7 +53,7 @@ import Testing
         #expect(threads.progress == 100)
     }
 
-    @Test func orderGoesToTheThreadThatHasTheFewest() throws {
+    @Test func anOrderGoesToTheThreadWithTheFewestOrders() throws {
         let gate = try Gate()
         let threads = try threads(2, gate: gate)
         threads.order("slow", number: 1)
@@ -68,7 +68,7 @@ import Testing
         threads.end()
     }
 
-    @Test func demotedThreadGivesWayToANewOneOfFullPriorityAndEnds() throws {
+    @Test func aDemotedThreadIsReplacedByOneOfFullPriorityAndEnds() throws {
         let own = getpriority(Int32(PRIO_PROCESS.rawValue), 0)
         let gate = try Gate()
         let threads = try threads(1, gate: gate)
@@ -87,7 +87,7 @@ import Testing
         threads.end()
     }
 
-    @Test func nothingIsDemotedThatIsNotBeingPerformed() throws {
+    @Test func aFinishedOrderIsNotDemoted() throws {
         let own = getpriority(Int32(PRIO_PROCESS.rawValue), 0)
         let threads = try threads(1)
         threads.order("quick", number: 1)

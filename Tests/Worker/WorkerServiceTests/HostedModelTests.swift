@@ -19,7 +19,7 @@ import Testing
         return try HostedModel.load(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    @Test func cropsOfTheLocatorAreWhatTheNetworksScore() throws {
+    @Test func theNetworksScoreTheCropsOfTheLocator() throws {
         guard case .locator(let cutter) = try load("locator") else {
             Issue.record("the locator is no locator")
             return
@@ -43,11 +43,11 @@ import Testing
         }
     }
 
-    @Test func folderWithoutAModelIsUnfit() {
+    @Test func aFolderWithoutAModelIsRefused() {
         #expect(throws: InferenceError.self) { try load("nothing") }
     }
 
-    @Test func networkWhoseCropsNoLocatorCanSendIsUnfit() throws {
+    @Test func aNetworkWhoseCropsExceedTheProtocolsLimitsIsRefused() throws {
         func problem(_ specification: CropGeometry) -> String? {
             do {
                 _ = try CropSpecification(specification, folder: "m")

@@ -15,21 +15,21 @@ import Testing
         return resolver.reports.drain()
     }
 
-    @Test func onlyEndpointsWithNamesAreFollowed() throws {
+    @Test func onlyDNSEndpointsAreResolved() throws {
         let endpoint = try #require(Resolver.Endpoint("dns://routers.example:5556"))
         #expect(endpoint.name == "routers.example" && endpoint.port == "5556")
         #expect(Resolver.Endpoint("tcp://routers:5556") == nil)
         #expect(Resolver.Endpoint("ipc:///dns://a") == nil)
     }
 
-    @Test func theSystemIsAsked() throws {
+    @Test func namesAreResolvedByTheSystem() throws {
         #expect(try Resolver.system("127.0.0.2") == ["127.0.0.2"])
         #expect(try Resolver.system("::1") == ["[::1]"])
         #expect(try Resolver.system("localhost").contains { ["127.0.0.1", "[::1]"].contains($0) })
         #expect(throws: Resolver.Failure.self) { try Resolver.system("no name") }
     }
 
-    @Test func onlyWhatChangesIsTold() throws {
+    @Test func onlyChangesAreReported() throws {
         let endpoint = try #require(Resolver.Endpoint("dns://routers:1"))
         // The same addresses in another order, two failures, no address, a new address.
         let answers: [[String]?] = [["b", "a"], ["a", "b", "a"], nil, nil, [], ["c"]]

@@ -109,7 +109,7 @@ struct FakeScorer: Scorer {
 }
 
 /// A router that a test controls, and a worker service on its own thread.
-final class Bench {
+final class Harness {
     let endpoint: String
     private(set) var router: Socket
     /// The worker's routing id at the ROUTER socket.

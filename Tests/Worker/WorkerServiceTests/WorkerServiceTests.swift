@@ -9,164 +9,164 @@ import WorkerService
 
 /// Tests what both kinds of workers have in common, from a router's side, over ipc.
 @Suite struct WorkerServiceTests {
-    @Test func everyMapThatANetworkMayHaveFitsIntoAScore() {
+    @Test func theLargestHeatMapFitsIntoAScoreMessage() {
         #expect(Evidence.largestSide <= Limits.mapSide)
     }
 
-    @Test func nameOfItsOwnIsUsed() throws {
-        let bench = try Bench()
-        try bench.startNetwork { $0.name = "left" }
-        #expect(try bench.nextHello().worker == "left")
-        bench.kill()
-        #expect(try bench.end() == .drained)
+    @Test func aConfiguredNameIsUsed() throws {
+        let harness = try Harness()
+        try harness.startNetwork { $0.name = "left" }
+        #expect(try harness.nextHello().worker == "left")
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 
-    @Test func heartBeatsWhileTheThreadIsHeldUp() throws {
-        let bench = try Bench()
+    @Test func heartbeatsContinueWhileTheComputingThreadIsBlocked() throws {
+        let harness = try Harness()
         let gate = try Gate()
-        try bench.startNetwork(gate: gate)
-        try bench.welcome(heartbeat: 10)
-        try bench.score(1, [1])
+        try harness.startNetwork(gate: gate)
+        try harness.welcome(heartbeat: 10)
+        try harness.score(1, [1])
         try gate.waitUntilReached()
         var (beats, before) = (0, UInt64.max)
         while beats < 3 {
-            let message = try bench.nextOfAnyKind()
-            guard case .ping(7, let inFlight, let progress) = message else { throw Bench.Unexpected() }
-            try bench.say(.pong(epoch: 7))
+            let message = try harness.nextOfAnyKind()
+            guard case .ping(7, let inFlight, let progress) = message else { throw Harness.Unexpected() }
+            try harness.say(.pong(epoch: 7))
             // The thread hangs in the engine, so its progress must not change.
             if inFlight == 1, progress == before { beats += 1 }
             before = progress
         }
         gate.open()
-        #expect(try bench.nextScore().job == 1)
-        bench.kill()
-        #expect(try bench.end() == .drained)
+        #expect(try harness.nextScore().job == 1)
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 
-    @Test func drainAnswersWhatIsInHandFirst() throws {
-        let bench = try Bench()
+    @Test func drainAnswersJobsInFlightFirst() throws {
+        let harness = try Harness()
         let gate = try Gate()
-        try bench.startLocator(gate: gate)
-        try bench.welcome()
-        try bench.locate(1, TestImages.png(width: 1, height: 1))
-        try bench.locate(2, TestImages.png(width: 2, height: 1))
-        try bench.waitUntilRead()
-        bench.kill()
-        #expect(try bench.next() == .drain(epoch: 7))
+        try harness.startLocator(gate: gate)
+        try harness.welcome()
+        try harness.locate(1, TestImages.png(width: 1, height: 1))
+        try harness.locate(2, TestImages.png(width: 2, height: 1))
+        try harness.waitUntilRead()
+        harness.kill()
+        #expect(try harness.next() == .drain(epoch: 7))
         gate.open()
-        #expect(try Set([bench.nextCrops().job, bench.nextCrops().job]) == [1, 2])
-        #expect(try bench.next() == .bye(epoch: 7))
-        #expect(try bench.end() == .drained)
+        #expect(try Set([harness.nextCrops().job, harness.nextCrops().job]) == [1, 2])
+        #expect(try harness.next() == .bye(epoch: 7))
+        #expect(try harness.end() == .drained)
     }
 
     @Test func drainEndsInTimeWhenTheEngineHangs() throws {
-        let bench = try Bench()
+        let harness = try Harness()
         let gate = try Gate()
-        try bench.startNetwork(gate: gate) { $0.drainTime = .milliseconds(50) }
-        try bench.welcome()
-        try bench.score(1, [1])
+        try harness.startNetwork(gate: gate) { $0.drainTime = .milliseconds(50) }
+        try harness.welcome()
+        try harness.score(1, [1])
         try gate.waitUntilReached()
-        bench.kill(SIGINT)
-        #expect(try bench.next() == .drain(epoch: 7))
-        #expect(try bench.next() == .bye(epoch: 7))
-        #expect(try bench.end() == .abandoned)
+        harness.kill(SIGINT)
+        #expect(try harness.next() == .drain(epoch: 7))
+        #expect(try harness.next() == .bye(epoch: 7))
+        #expect(try harness.end() == .abandoned)
         gate.open()
     }
 
     @Test func secondSignalEndsTheDrain() throws {
-        let bench = try Bench()
+        let harness = try Harness()
         let gate = try Gate()
-        try bench.startNetwork(gate: gate)
-        try bench.welcome()
-        try bench.score(1, [1])
+        try harness.startNetwork(gate: gate)
+        try harness.welcome()
+        try harness.score(1, [1])
         try gate.waitUntilReached()
-        bench.kill(SIGINT)
-        #expect(try bench.next() == .drain(epoch: 7))
-        bench.kill(SIGINT)
-        #expect(try bench.next() == .bye(epoch: 7))
-        #expect(try bench.end() == .abandoned)
+        harness.kill(SIGINT)
+        #expect(try harness.next() == .drain(epoch: 7))
+        harness.kill(SIGINT)
+        #expect(try harness.next() == .bye(epoch: 7))
+        #expect(try harness.end() == .abandoned)
         gate.open()
     }
 
-    @Test func modelThatCannotBeServedEndsTheWorkerBeforeItSaysHello() throws {
-        struct Unfit: Error, CustomStringConvertible { let description = "no engine" }
-        let bench = try Bench()
-        try bench.start({ throw Unfit() })
-        let error = #expect(throws: UnfitWorker.self) { try bench.end() }
+    @Test func aModelThatCannotBeLoadedEndsTheWorkerBeforeHello() throws {
+        struct NoEngine: Error, CustomStringConvertible { let description = "no engine" }
+        let harness = try Harness()
+        try harness.start({ throw NoEngine() })
+        let error = #expect(throws: UnfitWorker.self) { try harness.end() }
         #expect(error?.description == "no engine")
-        #expect(try bench.isSilent())
+        #expect(try harness.isSilent())
     }
 
-    @Test func routerThatRefusesForGoodEndsTheWorker() throws {
-        let bench = try Bench()
-        try bench.startNetwork()
-        _ = try bench.nextHello()
-        try bench.say(.bye(reason: "models of 1.0.0 are served", isFinal: true))
-        let error = #expect(throws: UnfitWorker.self) { try bench.end() }
+    @Test func aFinalByeEndsTheWorkerWithItsReason() throws {
+        let harness = try Harness()
+        try harness.startNetwork()
+        _ = try harness.nextHello()
+        try harness.say(.bye(reason: "models of 1.0.0 are served", isFinal: true))
+        let error = #expect(throws: UnfitWorker.self) { try harness.end() }
         #expect(
             error?.description
-                == "the router at \(bench.endpoint) will not take this worker: models of 1.0.0 are served")
+                == "the router at \(harness.endpoint) will not take this worker: models of 1.0.0 are served")
     }
 
-    @Test func routerOfAnotherVersionEndsTheWorker() throws {
-        let bench = try Bench()
-        try bench.startNetwork()
-        _ = try bench.nextHello()
-        try bench.say([Limits.workerProtocolVersion - 1, 65, 0, 0])
-        let error = #expect(throws: UnfitWorker.self) { try bench.end() }
-        #expect(error?.description.hasPrefix("the router at \(bench.endpoint) will not take this worker: ") == true)
+    @Test func aRouterOfAnotherProtocolVersionEndsTheWorker() throws {
+        let harness = try Harness()
+        try harness.startNetwork()
+        _ = try harness.nextHello()
+        try harness.say([Limits.workerProtocolVersion - 1, 65, 0, 0])
+        let error = #expect(throws: UnfitWorker.self) { try harness.end() }
+        #expect(error?.description.hasPrefix("the router at \(harness.endpoint) will not take this worker: ") == true)
         #expect(error?.description.contains("it speaks version 3 of the worker protocol") == true)
     }
 
-    @Test func routerThatForgotTheWorkerIsGreetedAgain() throws {
-        let bench = try Bench()
-        try bench.startNetwork()
-        let first = try bench.welcome()
-        try bench.say(.resync)
-        #expect(try bench.welcome(epoch: 8) == first)
-        try bench.score(1, [1])
-        #expect(try bench.nextScore().epoch == 8)
-        bench.kill()
-        #expect(try bench.end() == .drained)
+    @Test func resyncMakesTheWorkerRegisterAgain() throws {
+        let harness = try Harness()
+        try harness.startNetwork()
+        let first = try harness.welcome()
+        try harness.say(.resync)
+        #expect(try harness.welcome(epoch: 8) == first)
+        try harness.score(1, [1])
+        #expect(try harness.nextScore().epoch == 8)
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 
-    @Test func routerThatFallsSilentIsCalledAgainOnANewConnection() throws {
-        let bench = try Bench()
-        try bench.startNetwork()
-        try bench.welcome(heartbeat: 10)
-        let old = bench.peer
+    @Test func aSilentRouterIsReconnected() throws {
+        let harness = try Harness()
+        try harness.startNetwork()
+        try harness.welcome(heartbeat: 10)
+        let old = harness.peer
         // Three heartbeats without a message.
-        try bench.welcome(epoch: 8)
-        #expect(bench.peer != old)
-        try bench.score(1, [1])
-        #expect(try bench.nextScore().epoch == 8)
-        bench.kill()
-        #expect(try bench.end() == .drained)
+        try harness.welcome(epoch: 8)
+        #expect(harness.peer != old)
+        try harness.score(1, [1])
+        #expect(try harness.nextScore().epoch == 8)
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 
-    @Test func routerThatComesBackIsGreetedAtOnce() throws {
-        let bench = try Bench()
-        try bench.startNetwork()
-        try bench.welcome()
-        try bench.restart()
-        try bench.welcome(epoch: 8)
-        try bench.score(1, [1])
-        #expect(try bench.nextScore().epoch == 8)
-        bench.kill()
-        #expect(try bench.end() == .drained)
+    @Test func theWorkerRegistersAtOnceWithARestartedRouter() throws {
+        let harness = try Harness()
+        try harness.startNetwork()
+        try harness.welcome()
+        try harness.restart()
+        try harness.welcome(epoch: 8)
+        try harness.score(1, [1])
+        #expect(try harness.nextScore().epoch == 8)
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 
-    @Test func garbageFromARouterIsPassedOver() throws {
-        let bench = try Bench()
-        try bench.startNetwork()
-        try bench.welcome()
-        try bench.say([UInt8]())
-        try bench.say([Limits.workerProtocolVersion])
-        try bench.say([Limits.workerProtocolVersion, 99], [1, 2, 3])
-        try bench.say([Limits.workerProtocolVersion, 66, 1], [1], [2], [3])
-        try bench.score(1, [1])
-        #expect(try bench.nextScore().job == 1)
-        bench.kill()
-        #expect(try bench.end() == .drained)
+    @Test func malformedMessagesOfTheRouterAreIgnored() throws {
+        let harness = try Harness()
+        try harness.startNetwork()
+        try harness.welcome()
+        try harness.say([UInt8]())
+        try harness.say([Limits.workerProtocolVersion])
+        try harness.say([Limits.workerProtocolVersion, 99], [1, 2, 3])
+        try harness.say([Limits.workerProtocolVersion, 66, 1], [1], [2], [3])
+        try harness.score(1, [1])
+        #expect(try harness.nextScore().job == 1)
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 }
