@@ -7,7 +7,7 @@ import Testing
 @Suite struct BenchCommandTests {
     private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: Int64(seconds * 1e9)) }
 
-    @Test func onlyWhatIsAnsweredInTheTimeCounts() {
+    @Test func onlyAnswersWithinTheMeasuredTimeCount() {
         let measurement = Measurement(from: at(2), to: at(12))
         measurement.record("200", from: at(1), to: at(1.9))
         measurement.record("200", from: at(1.9), to: at(2.0))
@@ -27,7 +27,7 @@ import Testing
         #expect(report.json.contains(#""verdicts_per_second":10"#))
     }
 
-    @Test func imagesBeyondTheRoomAndUnreadableOnesAreLeftOutAndCounted() throws {
+    @Test func imagesBeyondTheMemoryLimitAndUnreadableOnesAreSkippedAndCounted() throws {
         let folder = try TemporaryFolder()
         for index in 0..<5 { try folder.write("\(index).jpg", Array(repeating: 0, count: index == 1 ? 101 : 100)) }
         let sources = ImageSearch([FileName(folder.path), FileName("/nowhere.jpg")]).sources
@@ -41,7 +41,7 @@ import Testing
         #expect(BenchLoad(ImageSearch([FileName(folder.path)]).sources, limit: 101).omission == nil)
     }
 
-    @Test func noVerdictIsNoLatency() {
+    @Test func aMeasurementWithoutVerdictsHasNoLatency() {
         let report = Measurement(from: at(0), to: at(1)).report(images: 1, concurrency: 1)
         #expect(report.latencyMs == nil)
         #expect(report.lines == ["1 images, 1 jobs in flight, 1.0 s", "0.0 verdicts/s (0)", "errors: none"])

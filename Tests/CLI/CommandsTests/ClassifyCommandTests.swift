@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func allClassifiedIsZeroAndFullQueueIsAskedAgain() async throws {
+    @Test func exitsWith0WhenAllAreClassifiedEvenAfterAFullQueue() async throws {
         let router = try router()
         for index in 0..<12 { try folder.write("images/\(index).jpg", [index == 6 ? 2 : 0]) }
         #expect(try await classify(["\(folder.path)/images", "--router", endpoint, "--window", "4"]) == 0)
@@ -55,7 +55,7 @@ import Testing
         _ = router
     }
 
-    @Test func someFailedIsOne() async throws {
+    @Test func exitsWith1WhenSomeImagesFail() async throws {
         let router = try router()
         try folder.write("good.jpg", [0])
         try folder.write("bad.png", [1])
@@ -66,7 +66,7 @@ import Testing
         _ = router
     }
 
-    @Test func noServiceIs69() async throws {
+    @Test func exitsWith69WithoutAService() async throws {
         try folder.write("good.jpg", [3])
         let image = "\(folder.path)/good.jpg"
         #expect(try await classify([image, "--router", endpoint]) == 69)
@@ -75,7 +75,7 @@ import Testing
         _ = router
     }
 
-    @Test func usageIsTwo() async throws {
+    @Test func exitsWith2OnUsageErrors() async throws {
         for arguments in [
             [], ["a", "--window", "0"], ["-", "-"], ["a", "--router", "nowhere"], ["a", "--budget-ms", "0"],
         ] {

@@ -10,7 +10,7 @@ import Testing
     /// A shell command for a child that writes its process id when it is ready and ends with status 0 on SIGTERM.
     /// (`sleep` must not inherit the descriptor, otherwise the parent would not notice the child's end.)
     /// It lives for 5 minutes, longer than the test may wait for its turn on a busy machine.
-    private static let obedient =
+    private static let wellBehavedChild =
         "sleep 300 > /dev/null 2>&1 3>&- & trap 'kill $!; exit 0' TERM; echo $$ >&3; wait"
 
     private final class Running {
@@ -38,8 +38,8 @@ import Testing
         }
     }
 
-    @Test func killedChildComesBackAndStopDrains() async throws {
-        let cluster = try Running([Self.obedient, Self.obedient])
+    @Test func aKilledChildIsRestartedAndStopDrainsTheCluster() async throws {
+        let cluster = try Running([Self.wellBehavedChild, Self.wellBehavedChild])
         var killed: String?
         var seen: [Cluster.Notice] = []
         for await notice in cluster.notices {
@@ -58,7 +58,7 @@ import Testing
         #expect(seen.last == .finished(status: 0))
     }
 
-    @Test func secondStopKillsWhoDoesNotListen() async throws {
+    @Test func aSecondStopKillsAChildThatIgnoresTheFirst() async throws {
         let cluster = try Running(["trap '' TERM; echo deaf >&3; sleep 20 3>&-"])
         for await notice in cluster.notices {
             switch notice {
@@ -71,8 +71,8 @@ import Testing
         }
     }
 
-    @Test func missingExecutableIsToldAndStopsAll() async throws {
-        let cluster = try Running([Self.obedient, "exit 127"])
+    @Test func aMissingExecutableIsReportedAndStopsTheCluster() async throws {
+        let cluster = try Running([Self.wellBehavedChild, "exit 127"])
         var last: Cluster.Notice?
         for await notice in cluster.notices { last = notice }
         #expect(last == .finished(status: 1))
@@ -102,7 +102,7 @@ import Testing
                     executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
     }
 
-    @Test func whatIsStartedIsSaidInOneLine() throws {
+    @Test func thePlanIsSummarisedInOneLine() throws {
         func summary(_ environment: [String: String], models: [String], cores: Int) throws -> String {
             ClusterPlan.summary(try ClusterSettings(environment: environment), models: models, cores: cores)
         }
@@ -117,7 +117,7 @@ import Testing
                 == "1 core: 2 workers of the locator with 1 decoding thread, 3 workers of the model a")
     }
 
-    @Test func modelsAreThoseOfTheEnsembleAndMustBeThere() throws {
+    @Test func theModelsOfTheEnsembleAndTheLocatorMustExist() throws {
         let folder = try TemporaryFolder()
         func problem() -> String? {
             do {

@@ -35,7 +35,7 @@ import Testing
         try ImageDecoder().decode(ImageSearch([FileName(path)]).sources[0].read(limit: 1 << 20))
     }
 
-    @Test func oneFileIsDrawnToTheFileOfThatName() throws {
+    @Test func oneImageIsDrawnToTheNamedFile() throws {
         let original = "\(folder.path)/a.jpg"
         for (name, format) in [("out.png", ImageFormat.png), ("deep/er/out.JPG", .jpeg)] {
             let (drawings, sources) = try drawings("\(folder.path)/\(name)", [original])
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func aFoldersImagesAreDrawnToAFolderOfTheSameShape() throws {
+    @Test func aFoldersImagesAreDrawnToAFolderOfTheSameStructure() throws {
         let out = "\(folder.path)/out"
         let (drawings, sources) = try drawings(out, ["\(folder.path)"])
         for source in sources { try drawings.write(source, source.read(limit: 1 << 20), result([])) }
@@ -58,7 +58,7 @@ import Testing
         #expect(try image("\(out)/below/b.png").format == .png)
     }
 
-    @Test func namesThatAreNotUTF8AreKept() throws {
+    @Test func fileNamesThatAreNotUTF8AreKept() throws {
         let name = FileName(bytes: Array("\(folder.path)/b/".utf8) + [0xE9, 0x2E, 0x70, 0x6E, 0x67])
         try folder.write("b/b", TestImages.png(width: 30, height: 40))
         #expect(name.withCString { rename("\(folder.path)/b/b", $0) } == 0)
@@ -68,7 +68,7 @@ import Testing
         #expect(drawn.withCString { access($0, F_OK) } == 0)
     }
 
-    @Test func twoImagesOfOneNameAreRefused() throws {
+    @Test func twoImagesWithTheSameOutputNameAreRefused() throws {
         let arguments = ["\(folder.path)/a.jpg", "\(folder.path)/below/a.jpg"]
         let error = try #require(throws: CommandError.self) { try drawings("\(folder.path)/out", arguments) }
         #expect(error.description.contains("would write both \(arguments[0]) and \(arguments[1])"))
@@ -82,14 +82,14 @@ import Testing
         }
     }
 
-    @Test func whatHasNoVerdictIsNotDrawn() throws {
+    @Test func anImageWithoutAVerdictIsNotDrawn() throws {
         let (drawings, sources) = try drawings("\(folder.path)/out.jpg", ["\(folder.path)/a.jpg"])
         let failed = ResultDocument(id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end"))
         try drawings.write(sources[0], [1, 2, 3], failed)
         #expect(access("\(folder.path)/out.jpg", F_OK) != 0)
     }
 
-    @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
+    @Test func theErrorOfAFailedWriteNamesTheFile() throws {
         let out = "\(folder.path)/a.jpg/out.jpg"
         let (drawings, sources) = try drawings(out, ["\(folder.path)/below/a.jpg"])
         let error = try #require(throws: CommandError.self) {
@@ -98,7 +98,7 @@ import Testing
         #expect(error.description.hasPrefix("cannot write \(out): "))
     }
 
-    @Test func facesAreMarkedWithTheirProbabilityAndTheirAbsenceToo() throws {
+    @Test func facesAndTheirAbsenceAreMarkedWithALabel() throws {
         let image = RGBImage(width: 30, height: 20, pixels: Array(repeating: 0, count: 1800))
         let verdict = try #require(result([]).verdict)
         let nothing = ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: .review, policy: "default")

@@ -33,7 +33,7 @@ import Testing
             search.passedOver.summary == "passed over 4 that are no images: 2 hidden, 1 .txt, 1 without a suffix")
     }
 
-    @Test func whatIsNamedIsTakenAsItIs() {
+    @Test func namedFilesAreTakenWithoutChecks() {
         let (input, notes) = (FileName("-"), FileName("folder/notes.txt"))
         let search = ImageSearch([input, notes])
         #expect(
@@ -48,7 +48,7 @@ import Testing
         "a.webp", "a.HEIC", "a.heif", "a.avif", "a.tif", "a.TIFF", "a.gif", "a.bmp", "a.svg", "a.ico", "a.jxl", "a.jp2",
         "a.psd", "a.dng", "a.CR2", "a.nef", "a.arw", "a.jfif", "a.jpe",
     ])
-    func imageByNameIsFoundThoughItIsNotReadOrEmpty(name: String) throws {
+    func filesWithAnImageSuffixAreFoundEvenIfUnsupportedOrEmpty(name: String) throws {
         try folder.write(name, [])
         #expect(found(search()) == [name] && search().passedOver.summary == nil)
     }
@@ -59,12 +59,12 @@ import Testing
         Array("BM\0\0\0\0\0\0\0\0\u{36}\0\0\0".utf8), [0xFF, 0x0A, 1], Array("8BPS".utf8),
         Array("<svg xmlns='x'/>".utf8), [0xFF, 0xD8, 0xFF, 0xE0],
     ])
-    func imageByItsBeginningIsFoundWhateverItsName(start: [UInt8]) throws {
+    func filesWithAnImageSignatureAreFoundUnderAnyName(start: [UInt8]) throws {
         for name in ["4711", "upload.tmp", "notes.txt"] { try folder.write(name, start) }
         #expect(found(search()) == ["4711", "notes.txt", "upload.tmp"])
     }
 
-    @Test func whatIsNoImageIsCountedByKind() throws {
+    @Test func otherFilesAreCountedByKind() throws {
         for (name, bytes) in [
             ("a.txt", "text"), ("b.TXT", "text"), ("c.json", "{}"), ("d.pdf", "%PDF-1.7"), ("e.zip", "PK\u{3}\u{4}"),
             ("f.mp4", "\0\0\0\u{10}ftypisom"), ("Thumbs.db", "1"), ("README", "text"), (".DS_Store", "1"),
@@ -77,7 +77,7 @@ import Testing
                 + "1 .pdf, 1 .xmp, 1 .zip")
     }
 
-    @Test func countOfManyKindsIsBounded() {
+    @Test func theSummaryListsALimitedNumberOfKinds() {
         var passedOver = PassedOver()
         for number in 10..<40 { passedOver.count(.file(suffix: "k\(number)")) }
         let summary = passedOver.summary ?? ""
@@ -88,7 +88,7 @@ import Testing
         #expect(passedOver.summary == "passed over 1 that is no image: 1 named pipe")
     }
 
-    @Test(.timeLimit(.minutes(1))) func specialFilesAreNeverOpenedAndCounted() throws {
+    @Test(.timeLimit(.minutes(1))) func specialFilesAreCountedButNeverOpened() throws {
         for name in ["pipe", "pipe.jpg"] { #expect(mkfifo("\(folder.path)/\(name)", 0o600) == 0) }
         let descriptor = try listener(at: "\(folder.path)/socket.png")
         defer { close(descriptor) }
@@ -114,7 +114,7 @@ import Testing
         return descriptor
     }
 
-    @Test(.timeLimit(.minutes(1))) func linksAreFollowedToFilesAndNeverToFolders() throws {
+    @Test(.timeLimit(.minutes(1))) func linksAreFollowedToFilesButNotToFolders() throws {
         try folder.write("real/a.jpg", [])
         for (target, name) in [
             ("real", "linked"), ("..", "real/loop"), (".", "real/self"), ("real/a.jpg", "b.jpg"), ("nowhere", "broken"),
@@ -130,7 +130,7 @@ import Testing
         #expect(#expect(throws: ImageSource.ReadError.self) { try broken.read(limit: 1) }?.code == "file_unreadable")
     }
 
-    @Test func whatMayNotBeReadIsToldOfInItsPlace() throws {
+    @Test func unreadableFilesAndFoldersAreReportedInOrder() throws {
         try folder.write("a.jpg", [])
         try folder.write("closed/b.jpg", [])
         try folder.write("notes.txt", [])
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func namesAreBytes() throws {
+    @Test func filesWithNamesThatAreNotUTF8AreRead() throws {
         for name in [[0x63, 0xE9, 0x2E, 0x6A, 0x70, 0x67], [0xFF, 0x2E, 0x70, 0x6E, 0x67]] as [[UInt8]] {
             let path = FileName(bytes: Array("\(folder.path)/".utf8) + name)
             let file = try #require(path.withCString { fopen($0, "w") })

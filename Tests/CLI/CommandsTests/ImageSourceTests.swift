@@ -23,7 +23,7 @@ import Testing
         #expect(error { try named("b").read(limit: 1) }?.message == "cannot read the file: No such file or directory")
     }
 
-    @Test func pipeThatIsNamedIsReadToItsEnd() throws {
+    @Test func aNamedPipeIsReadToItsEnd() throws {
         let path = "\(folder.path)/pipe"
         #expect(mkfifo(path, 0o600) == 0)
         let bytes = (0..<200_000).map { UInt8($0 % 251) }
@@ -37,7 +37,7 @@ import Testing
         writer.join()
     }
 
-    @Test func pipeWithoutAnEndIsGivenUp() throws {
+    @Test func aPipeWithoutAnEndTimesOut() throws {
         let path = "\(folder.path)/pipe"
         #expect(mkfifo(path, 0o600) == 0)
         let late = error { try named("pipe").read(limit: 10, patience: .milliseconds(50)) }
@@ -49,7 +49,7 @@ import Testing
         #expect(error { try named("pipe").read(limit: 10, patience: .milliseconds(50)) }?.code == "file_unreadable")
     }
 
-    @Test func devicesAreBoundedAndSocketsAreNoFiles() throws {
+    @Test func devicesAreReadUpToTheLimitAndReplacedFilesAreRefused() throws {
         let zero = ImageSearch([FileName("/dev/zero")]).sources[0]
         #expect(error { try zero.read(limit: 100_000) }?.code == "image_too_large")
         #expect(try ImageSearch([FileName("/dev/null")]).sources[0].read(limit: 10) == [])

@@ -4,7 +4,7 @@ import Testing
 @testable import Commands
 
 @Suite(.timeLimit(.minutes(5))) struct OrderedWindowTests {
-    @Test func resultsComeInOrderWhateverEndsFirst() async {
+    @Test func resultsAreEmittedInTheOrderOfTheInputs() async {
         // The first job waits for the fifth, the others do not wait.
         let (fifth, continuation) = AsyncStream.makeStream(of: Void.self)
         var emitted: [Int] = []
@@ -36,7 +36,7 @@ import Testing
         #expect(running.withLock(\.most) <= 3)
     }
 
-    @Test func nothingToDoIsNothingDone() async {
+    @Test func anEmptyInputEmitsNothing() async {
         await inOrder([Int](), window: 3) {
             $0
         } emit: { _ in

@@ -4,7 +4,7 @@ import Testing
 @testable import Commands
 
 @Suite struct ReportTests {
-    @Test func statusIsShortAndWhole() {
+    @Test func statusShowsRouterQueueModelsAndWorkers() {
         var counters = StatusReport.Counters()
         counters.accepted = 7
         counters.repliesByStatus = ["422": 1, "200": 6]
@@ -46,7 +46,7 @@ import Testing
             ])
     }
 
-    @Test func modelsAreShownWithWhatTheyReachAndThoseThatNobodyServes() {
+    @Test func modelsAreShownWithTheirMetricsEvenIfNoWorkerServesThem() {
         let report = ModelsReport(
             id: nil,
             models: [

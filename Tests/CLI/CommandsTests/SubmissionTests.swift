@@ -6,7 +6,7 @@ import Testing
 @testable import Commands
 
 @Suite struct SubmissionTests {
-    @Test func optionsSayWhatTheSettingsSay() throws {
+    @Test func optionsAreMadeFromTheSettings() throws {
         let environment = [
             "BIFRONS_BUDGET_MS": "100", "BIFRONS_POLICY": "strict", "BIFRONS_MODELS": "a,b", "BIFRONS_REQUIRE": "all",
             "BIFRONS_PRIORITY": "9",
@@ -19,14 +19,14 @@ import Testing
         #expect(try Submission.options(try ClientSettings(environment: [:])) == ClassifyOptions())
     }
 
-    @Test func settingsThatNoRouterWouldTakeAreRefusedBeforeAnythingIsSent() throws {
+    @Test func invalidSettingsAreRefusedBeforeAnythingIsSent() throws {
         let models = (1...17).map { "m\($0)" }.joined(separator: ",")
         let settings = try ClientSettings(environment: ["BIFRONS_MODELS": models])
         let error = #expect(throws: CommandError.self) { try Submission.options(settings) }
         #expect(error == CommandError("the field 'models' must name 1 to 16 models", status: 2))
     }
 
-    @Test func exitStatusTellsFailuresFromAMissingService() {
+    @Test func theExitStatusDistinguishesFailuresFromAMissingService() {
         func status(_ statuses: [Status]) -> Int32 {
             var tally = Tally()
             for status in statuses { tally.count(status) }
@@ -40,7 +40,7 @@ import Testing
         #expect(status([.unavailable, .unprocessable]) == 1)
     }
 
-    @Test func failuresWithoutAnAnswerAreResultsToo() {
+    @Test func failuresWithoutAnAnswerAreReportedAsResults() {
         let late = Submission.failure(ClientError(.noAnswer, "late"))
         #expect(late.document.status == .timeout)
         #expect(

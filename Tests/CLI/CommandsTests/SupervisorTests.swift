@@ -28,7 +28,7 @@ import Testing
         return supervisor
     }
 
-    @Test func allAreLaunchedAtOnceAndTheirReadinessIsTold() {
+    @Test func allChildrenAreLaunchedAtOnceAndReportedWhenReady() {
         var supervisor = supervisor()
         #expect(supervisor.handle(.start, at: at(0)) == [.launch(0), .launch(1), .launch(2)])
         #expect(supervisor.nextDue == nil)
@@ -41,7 +41,7 @@ import Testing
         #expect(supervisor.handle(.ready(2, ""), at: at(2)) == [.tell("worker b is ready")])
     }
 
-    @Test func deadChildIsRestartedAndTheOthersGoOn() {
+    @Test func aDeadChildIsRestartedAndTheOthersContinue() {
         var supervisor = ready()
         #expect(
             supervisor.handle(.ended(first, .signal(9)), at: at(2))
@@ -52,7 +52,7 @@ import Testing
         #expect(supervisor.nextDue == nil)
     }
 
-    @Test func delaysDoubleUpToTenSecondsAndStartAgainAfterHealth() {
+    @Test func restartDelaysDoubleUpToTenSecondsAndResetAfterStableOperation() {
         var supervisor = ready()
         var now = 2.0
         var delays: [Double] = []
@@ -72,7 +72,7 @@ import Testing
     private static let unfit =
         "worker a ended with status 78: it cannot serve its model; mend that, it is tried again in 60 s"
 
-    @Test func childThatCannotServeItsModelIsTriedAgainSlowlyAndTheOthersGoOn() {
+    @Test func aChildThatCannotServeItsModelIsRestartedEveryMinute() {
         var supervisor = ready()
         var now = 2.0
         // The delay stays the same, however often the child fails.
@@ -91,7 +91,7 @@ import Testing
         #expect(supervisor.handle(.ended(second, .status(0)), at: at(now)) == [.finished(status: 1)])
     }
 
-    @Test func childWhoseModelIsMendedIsAsAnyOther() {
+    @Test func aChildWhoseModelWasRepairedIsTreatedNormallyAgain() {
         var supervisor = ready()
         _ = supervisor.handle(.ended(first, .status(78)), at: at(2))
         _ = supervisor.handle(.due, at: at(62))
@@ -107,7 +107,7 @@ import Testing
         #expect(supervisor.handle(.ended(second, .status(0)), at: at(66)) == [.finished(status: 0)])
     }
 
-    @Test func clusterWithoutAnyWorkerThatCanServeIsKeptAndTriesAllAgain() {
+    @Test func aClusterWithoutAnyServingWorkerKeepsRestartingThem() {
         var supervisor = ready()
         for child in [first, second] { _ = supervisor.handle(.ended(child, .status(78)), at: at(Double(child))) }
         #expect(supervisor.nextDue == at(61))
@@ -121,7 +121,7 @@ import Testing
         #expect(supervisor.nextDue == nil)
     }
 
-    @Test func childThatCannotServeItsModelAtTheFirstStartStopsAll() {
+    @Test func aChildThatCannotServeItsModelAtTheFirstStartStopsTheCluster() {
         var supervisor = supervisor()
         _ = supervisor.handle(.start, at: at(0))
         #expect(
@@ -138,7 +138,7 @@ import Testing
         #expect(supervisor.nextDue == nil)
     }
 
-    @Test func secondStopKills() {
+    @Test func aSecondStopKillsAllChildren() {
         var supervisor = ready()
         _ = supervisor.handle(.stop, at: at(5))
         #expect(supervisor.handle(.stop, at: at(5)) == [.kill(0), .kill(1), .kill(2)])
@@ -148,7 +148,7 @@ import Testing
         #expect(supervisor.handle(.ended(2, .signal(9)), at: at(5)) == [.finished(status: 1)])
     }
 
-    @Test func reloadIsForARouterThatIsReady() {
+    @Test func reloadGoesOnlyToAReadyRouter() {
         var supervisor = supervisor()
         _ = supervisor.handle(.start, at: at(0))
         #expect(supervisor.handle(.reload, at: at(0.5)).isEmpty)
@@ -175,14 +175,14 @@ import Testing
         #expect(supervisor.handle(.ended(second, .status(0)), at: at(7)) == [.finished(status: 1)])
     }
 
-    @Test func childThatWaitsForItsRestartIsNotWaitedFor() {
+    @Test func stopDoesNotWaitForAChildThatAwaitsItsRestart() {
         var supervisor = ready()
         _ = supervisor.handle(.ended(router, .signal(9)), at: at(2))
         #expect(supervisor.handle(.stop, at: at(2.1)) == [.terminate(first), .terminate(second)])
         #expect(supervisor.nextDue == at(14.1))
     }
 
-    @Test func childThatFailsBeforeItWasEverReadyStopsAll() {
+    @Test func aChildThatFailsBeforeItWasReadyStopsTheCluster() {
         var supervisor = supervisor()
         _ = supervisor.handle(.start, at: at(0))
         #expect(
@@ -203,7 +203,7 @@ import Testing
                 == [.tell("worker a ended by signal 9; restarting in 0.2 s")])
     }
 
-    @Test func startThatTakesTooLongIsGivenUp() {
+    @Test func aStartThatTakesTooLongStopsTheCluster() {
         var supervisor = supervisor(startWithin: .seconds(60))
         _ = supervisor.handle(.start, at: at(0))
         _ = supervisor.handle(.ready(0, ""), at: at(1))
@@ -213,7 +213,7 @@ import Testing
                 == [.tell("worker a, worker b did not get ready in time; stopping"), .terminate(router)])
     }
 
-    @Test func stopWithNobodyRunningEndsAtOnce() {
+    @Test func stopWithoutARunningChildEndsAtOnce() {
         var supervisor = Supervisor([.init(name: "router", stage: .router)])
         _ = supervisor.handle(.start, at: at(0))
         _ = supervisor.handle(.ended(0, .signal(9)), at: at(0))

@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test(arguments: [(0.4, "0 s"), (59.4, "59 s"), (61, "1 min 1 s"), (3720, "1 h 2 min"), (90_000, "1 d 1 h")])
-    func timesHaveTwoUnits(_ seconds: Double, _ text: String) {
+    func durationsAreShownInTwoUnits(_ seconds: Double, _ text: String) {
         #expect(span(seconds: seconds) == text)
     }
 
@@ -31,14 +31,14 @@ import Testing
         #expect(word.shellQuoted == quoted)
     }
 
-    @Test func columnsLineUp() {
+    @Test func tableColumnsAreAligned() {
         #expect(
             TextTable.lines(
                 [.init(title: "NAME"), .init(title: "N", isNumber: true)], [["a", "10"], ["long one", "5"]])
                 == ["NAME       N", "a         10", "long one   5"])
     }
 
-    @Test func progressIsABarARateAndATime() {
+    @Test func progressShowsABarARateAndTheRemainingTime() {
         #expect(
             ProgressBar.text(done: 12, total: 48, elapsed: .seconds(4))
                 == "[######------------------] 12/48  3.0/s  12 s left")
@@ -46,13 +46,13 @@ import Testing
         #expect(ProgressBar.text(done: 48, total: 48, elapsed: .seconds(16)).hasSuffix("48/48  3.0/s"))
     }
 
-    @Test func thereIsNoBarInAPipeOrForAFew() {
+    @Test func noProgressBarIsShownInAPipeOrForFewImages() {
         #expect(ProgressBar(total: 1000, isTerminal: false) == nil)
         #expect(ProgressBar(total: 9, isTerminal: true) == nil)
         #expect(ProgressBar(total: 10, isTerminal: true) != nil)
     }
 
-    @Test func whatAFullBufferDoesNotTakeAtOnceIsWrittenLater() throws {
+    @Test func allBytesAreWrittenToANonBlockingDescriptor() throws {
         var ends: [Int32] = [0, 0]
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
         try #require(socketpair(AF_UNIX, type, 0, &ends) == 0)

@@ -21,7 +21,7 @@ import Testing
         )
     }
 
-    @Test func hintPromisesNothingThatTheKeysCannotDo() throws {
+    @Test func hintAsksForAKeyWhenTheFolderHasNoClientKey() throws {
         let folder = try TemporaryFolder()
         try folder.write("keys/router.secret", [])
         #expect(
@@ -29,7 +29,7 @@ import Testing
                 == "submit to tcp://127.0.0.1:5555 with the key of a client or an operator")
     }
 
-    @Test func hintNamesKeysAndProgramFromAnyFolder() throws {
+    @Test func hintGivesAbsolutePathsOfKeysAndProgram() throws {
         let folder = try TemporaryFolder()
         try folder.write("it's keys/client.secret", [])
         try folder.write("bin/bifrons", [])

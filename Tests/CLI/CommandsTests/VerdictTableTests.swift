@@ -17,7 +17,7 @@ import Testing
         return result
     }
 
-    @Test func verdictsStandInColumns() {
+    @Test func verdictsAreAlignedInColumns() {
         #expect(
             [table.header, table.line("a.jpg", verdict)] == [
                 "FILE          VERDICT            AI  ACTION  FACES   resnet  inception      MS",
@@ -25,7 +25,7 @@ import Testing
             ])
     }
 
-    @Test func facesAreCountedAndTheirAbsenceIsTold() {
+    @Test func theNumberOfFacesOrTheirAbsenceIsShown() {
         var result = verdict
         result.faces = []
         #expect(table.line("a.jpg", result).contains("block    none  "))
@@ -33,7 +33,7 @@ import Testing
         #expect(table.line("a.jpg", result).contains("block       1  "))
     }
 
-    @Test func facesThatWereNotScoredAreCountedToo() {
+    @Test func facesThatWereNotScoredAreIncludedInTheCount() {
         var result = verdict
         result.faces = [.init(box: Box(x: 1, y: 2, width: 3, height: 4), aiProbability: 0.5, models: [])]
         result.facesFound = 1
@@ -42,7 +42,7 @@ import Testing
         #expect(table.line("a.jpg", result).contains("block   1 of 40  "))
     }
 
-    @Test func withoutAFaceNothingIsSaid() {
+    @Test func anImageWithoutAFaceHasNoProbability() {
         var result = verdict
         result.verdict = .init(label: .noFace, aiProbability: nil, action: .review, policy: "default")
         (result.faces, result.facesFound) = ([], 0)
@@ -51,19 +51,19 @@ import Testing
                 == "a.jpg         no face             -  review   none        -          -    12.1")
     }
 
-    @Test func errorsAreToldWithStatusAndCode() {
+    @Test func errorsAreShownWithStatusAndCode() {
         let result = ResultDocument(
             id: nil, error: WireError(.unprocessable, code: "image_truncated", "the end is missing"))
         #expect(table.line("folder/b.png", result) == "folder/b.png  error 422 image_truncated: the end is missing")
     }
 
-    @Test func jsonIsTheResultWithTheFile() {
+    @Test func jsonIsTheResultWithTheFileName() {
         let line = VerdictTable.json(FileName("a/\"b\".jpg"), Array(#"{"id":"1"}"#.utf8))
         #expect(line == #"{"file":"a/\"b\".jpg","id":"1"}"#)
         #expect(VerdictTable.json(FileName("a"), Array(" {} ".utf8)) == #"{"file":"a"} "#)
     }
 
-    @Test func nameThatIsNotUTF8IsEscapedAndItsBytesStandBeside() {
+    @Test func aNameThatIsNotUTF8IsEscapedAndAlsoGivenInBase64() {
         let names = [[0x63, 0xE9], [0x63, 0xE8], Array("c\\xE9".utf8)].map { FileName(bytes: $0) }
         let lines = names.map { VerdictTable.json($0, Array("{}".utf8)) }
         #expect(

@@ -30,12 +30,12 @@ import Testing
         Drawing.Mark(x: x, y: y, width: width, height: height, label: label, colour: colour, isDashed: isDashed)
     }
 
-    @Test func aFrameIsOnTheBoxesOwnBorder() {
+    @Test func aFrameIsDrawnOnTheBorderOfItsBox() {
         let image = Drawing.draw([Self.mark(1, 1, 4, 3)], on: Self.blank(6, 5))
         #expect(Self.text(image) == ["......", ".####.", ".#..#.", ".####.", "......"])
     }
 
-    @Test func aPlateStandsAboveItsFrame() {
+    @Test func aLabelIsDrawnAboveItsFrame() {
         let image = Drawing.draw([Self.mark(2, 10, 12, 4, "1%", .calm)], on: Self.blank(16, 16))
         #expect(
             Self.text(image)[0...10] == [
@@ -46,14 +46,14 @@ import Testing
             ])
     }
 
-    @Test func aPlateWithoutRoomAboveStandsBelowOrInTheBox() {
+    @Test func aLabelWithoutRoomAboveIsDrawnBelowOrInsideTheBox() {
         let below = Self.text(Drawing.draw([Self.mark(0, 0, 10, 6, "0")], on: Self.blank(16, 16)))
         #expect(below[6].hasPrefix("#######.") && below[7].contains("o"))
         let inside = Self.text(Drawing.draw([Self.mark(0, 0, 16, 16, "0")], on: Self.blank(16, 16)))
         #expect(inside[2].contains("o") && inside[0] == String(repeating: "#", count: 16))
     }
 
-    @Test func platesKeepOutOfOneAnothersWay() {
+    @Test func labelsDoNotOverlap() {
         let marks = [Self.mark(0, 20, 20, 20, "0"), Self.mark(3, 20, 20, 20, "0", .calm)]
         let lines = Self.text(Drawing.draw(marks, on: Self.blank(50, 50)))
         #expect(lines[12].contains("o") && !lines[12].contains("+"))
@@ -61,14 +61,14 @@ import Testing
     }
 
     @Test(arguments: [(1, 1), (8, 8), (3, 2000), (2000, 3)])
-    func whatIsTooSmallForAPlateHasItsFrameAlone(width: Int, height: Int) {
+    func aBoxTooSmallForALabelHasOnlyItsFrame(width: Int, height: Int) {
         let image = Drawing.draw([Self.mark(0, 0, width, height, "AI 100.0 %")], on: Self.blank(width, height))
         #expect((image.width, image.height) == (width, height))
         #expect(!Self.text(image).joined().contains("o"))
         #expect(Self.text(image)[0].hasPrefix("#"))
     }
 
-    @Test func marksBeyondTheImageAreCut() {
+    @Test func marksAreClippedToTheImage() {
         for mark in [
             Self.mark(-5, -5, 8, 8), Self.mark(4, 4, 100, 100), Self.mark(50, 50, 5, 5), Self.mark(2, 2, 0, 0),
         ] {
@@ -83,7 +83,7 @@ import Testing
         #expect(line == "####....####....####")
     }
 
-    @Test func linesAndLettersGrowWithTheImage() {
+    @Test func linesAndLettersScaleWithTheImage() {
         let lines = Self.text(Drawing.draw([Self.mark(100, 900, 800, 800, "1")], on: Self.blank(1800, 1800)))
         // Lines are six pixels wide, and the dots of letters five pixels.
         #expect(lines[1000].hasPrefix(String(repeating: ".", count: 100) + "######."))
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test(arguments: ImageFormat.allCases)
-    func whatIsWrittenIsReadAgain(format: ImageFormat) throws {
+    func anEncodedImageIsDecodedAgain(format: ImageFormat) throws {
         let pixels = (0..<3600).map { (place: Int) -> UInt8 in UInt8(place / 3 % 40 * 5) }
         let image = RGBImage(width: 40, height: 30, pixels: pixels)
         let decoded = try ImageDecoder().decode(ImageEncoder.encode(image, as: format))

@@ -22,7 +22,7 @@ import Testing
 
     private func client() throws -> BifronsClient { try BifronsClient(BifronsClient.Options(routers: [endpoint])) }
 
-    @Test func firstImage() async throws {
+    @Test func classifiesAFirstImage() async throws {
         let task = Task { [router = endpoint, image = [1, 2, 3] as [UInt8]] in
             // snippet: first
             let client = try BifronsClient(BifronsClient.Options(routers: [router]))
@@ -41,7 +41,7 @@ import Testing
         try await task.value
     }
 
-    @Test func nobodyThere() async throws {
+    @Test func reportsAMissingRouter() async throws {
         var options = BifronsClient.Options(routers: [folder.endpoint("nobody")])
         options.connectTimeout = .milliseconds(20)
         let client = try BifronsClient(options)
@@ -55,7 +55,7 @@ import Testing
         // end
     }
 
-    @Test func manyAtATime() async throws {
+    @Test func classifiesManyImagesConcurrently() async throws {
         let images = (0..<40).map { [UInt8($0)] }
         let client = try client()
         let task = Task {
@@ -79,7 +79,7 @@ import Testing
         #expect(try await task.value.map { $0?.document.attempts } == images.map { Int($0[0]) })
     }
 
-    @Test func deadlineAndPatience() async throws {
+    @Test func retriesAFullServiceWithinItsPatience() async throws {
         let client = try client()
         let image: [UInt8] = [1]
         let task = Task {
@@ -103,7 +103,7 @@ import Testing
         try await task.value
     }
 
-    @Test func durableJob() async throws {
+    @Test func submitsAndFetchesADurableJob() async throws {
         let client = try client()
         @Sendable func judge(_ image: [UInt8]) async throws -> Reply {
             // snippet: durable

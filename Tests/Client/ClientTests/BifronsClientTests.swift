@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func answersInAnotherOrderReachTheirCalls() async throws {
+    @Test func answersOutOfOrderReachTheirCalls() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let tasks = (0..<5).map { index in Task { try await client.classify([UInt8(index)]) } }
@@ -64,7 +64,7 @@ import Testing
         #expect(reply.document.error?.code == "image_corrupt")
     }
 
-    @Test func routerThatNeverAnswersIsAnErrorAfterBudgetAndGrace() async throws {
+    @Test func aCallWithoutAnAnswerFailsAfterBudgetAndGrace() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client(grace: .milliseconds(50))
         let task = Task { try await client.classify([1], try ClassifyOptions(budget: .milliseconds(50))) }
@@ -72,7 +72,7 @@ import Testing
         #expect(await failure(task) == .noAnswer)
     }
 
-    @Test func noRouterIsAnErrorThatSaysWhatToDo() async throws {
+    @Test func aMissingRouterIsAnErrorWithARemedy() async throws {
         let client = try client(connectTimeout: .milliseconds(30))
         let error = await #expect(throws: ClientError.self) { try await client.classify([1]) }
         #expect(error?.code == .noRouter)
@@ -83,7 +83,7 @@ import Testing
         await #expect(throws: ClientError.self) { try await client.ping(timeout: .milliseconds(20)) }
     }
 
-    @Test func callsWaitForARouterThatComesLater() async throws {
+    @Test func callsWaitForARouterThatStartsLater() async throws {
         let client = try client()
         let task = Task { try await client.classify([1]) }
         let router = try ScriptedRouter(endpoint, context)
@@ -91,7 +91,7 @@ import Testing
         #expect(try await task.value.document.status == .ok)
     }
 
-    @Test func callsOfARouterThatDiesGoToTheOneThatReturns() async throws {
+    @Test func callsOfADeadRouterAreSentAgainAfterItsRestart() async throws {
         let client = try client()
         var router: ScriptedRouter? = try ScriptedRouter(endpoint, context)
         let tasks = (0..<3).map { index in
@@ -108,7 +108,7 @@ import Testing
         for (index, task) in tasks.enumerated() { #expect(try await task.value.document.attempts == index) }
     }
 
-    @Test func callsThatNeverReachedTheRouterThatDiedAreSentOnce() async throws {
+    @Test func callsThatNeverReachedADeadRouterAreSentOnlyOnce() async throws {
         let client = try client()
         var router: ScriptedRouter? = try ScriptedRouter(endpoint, context, holding: 1)
         let image = [UInt8](repeating: 1, count: 100_000)
@@ -128,7 +128,7 @@ import Testing
         _ = try await last.value
     }
 
-    @Test func callsOfARouterThatDiesGoToAnother() async throws {
+    @Test func callsOfADeadRouterGoToAnotherRouter() async throws {
         let other = folder.endpoint("other")
         let client = try client([endpoint, other])
         var first: ScriptedRouter? = try ScriptedRouter(endpoint, context)
@@ -141,7 +141,7 @@ import Testing
         #expect(try await task.value.document.status == .ok)
     }
 
-    @Test func routersShareTheLoad() async throws {
+    @Test func callsAreSpreadOverTheRouters() async throws {
         let other = folder.endpoint("other")
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
         let client = try client([endpoint, other])
@@ -171,7 +171,7 @@ import Testing
         for task in tasks { _ = try await task.value }
     }
 
-    @Test func cancelledTaskEndsAndTellsTheRouter() async throws {
+    @Test func aCancelledTaskCancelsItsJobAtTheRouter() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let options = try ClassifyOptions(id: "job")
@@ -198,7 +198,7 @@ import Testing
     }
 
     /// A router would cancel the latest job of an id, which may be another one.
-    @Test func cancelledTaskDoesNotCancelAnotherJobOfItsID() async throws {
+    @Test func aCancelledTaskDoesNotCancelAnotherJobWithTheSameID() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let options = try ClassifyOptions(id: "job")
@@ -216,7 +216,7 @@ import Testing
         #expect(try await next.value.document.status == .ok)
     }
 
-    @Test func fullServiceIsAskedAgainWhenItSaysByTheSameID() async throws {
+    @Test func aRefusedJobIsRetriedWithTheSameIDAtItsRetryTime() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let task = Task { try await client.classify([1], patience: .milliseconds(1)) }
@@ -236,7 +236,7 @@ import Testing
     private static let unknownJob = #"{"status": 404, "error": {"code": "unknown_job", "message": "no such job"}}"#
 
     @Test(arguments: [Verb.fetch, .cancel])
-    func jobIsAskedForAtEveryRouterAndTheOneThatKnowsItAnswers(verb: Verb) async throws {
+    func aJobIsLookedUpAtEveryRouterAndTheOneThatKnowsItAnswers(verb: Verb) async throws {
         let other = folder.endpoint("other")
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
         let client = try client([endpoint, other])
@@ -254,7 +254,7 @@ import Testing
         }
     }
 
-    @Test func jobThatEveryRouterSaysItDoesNotKnowIs404() async throws {
+    @Test func aJobUnknownToEveryRouterIsNotFound() async throws {
         let other = folder.endpoint("other")
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
         let client = try client([endpoint, other])
@@ -264,7 +264,7 @@ import Testing
     }
 
     /// A stored result may have any status. But a router that cannot look up a job has not answered 404.
-    @Test func routerThatCannotLookIsNotOneThatDoesNotKnow() async throws {
+    @Test func aFailedLookupIsNotReportedAsAnUnknownJob() async throws {
         let other = folder.endpoint("other")
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
         let client = try client([endpoint, other])
@@ -278,7 +278,7 @@ import Testing
         }
     }
 
-    @Test func jobMayBeWithARouterThatIsAway() async throws {
+    @Test func aJobUnknownElsewhereMayBeAtADisconnectedRouter() async throws {
         let away = folder.endpoint("away")
         let router = try ScriptedRouter(endpoint, context)
         let client = try client([away, endpoint], connectTimeout: .milliseconds(300))
@@ -295,7 +295,7 @@ import Testing
         #expect(try await known.value == Array(#"{"status": 200}"#.utf8))
     }
 
-    @Test func requestsOfOneKeyGoToOneRouterWhicheverClientHasThem() async throws {
+    @Test func requestsWithOneKeyGoToTheSameRouterFromEveryClient() async throws {
         let other = folder.endpoint("other")
         let endpoints = [endpoint, other]
         let routers = [try ScriptedRouter(endpoint, context), try ScriptedRouter(other, context)]
@@ -319,7 +319,7 @@ import Testing
         }
     }
 
-    @Test func closingEndsTheCallsInFlightAndLaterOnes() async throws {
+    @Test func closingFailsCallsInFlightAndLaterOnes() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let tasks = (0..<3).map { _ in Task { try await client.classify([1]) } }
@@ -330,7 +330,7 @@ import Testing
         client.close()
     }
 
-    @Test func answersThatAreNoneAreDropped() async throws {
+    @Test func malformedMessagesAreDropped() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let task = Task { try await client.classify([1]) }
@@ -353,7 +353,7 @@ import Testing
         #expect(await failure(task) == .malformedAnswer)
     }
 
-    @Test func pingMeasuresTheWay() async throws {
+    @Test func pingMeasuresTheRoundTripTime() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let ping = Task { try await client.ping(timeout: .seconds(5)) }
@@ -364,7 +364,7 @@ import Testing
         #expect(try await ping.value > .zero)
     }
 
-    @Test func pingTellsARouterThatIsBusyFromNone() async throws {
+    @Test func pingDistinguishesABusyRouterFromAMissingOne() async throws {
         let nobody = try client([folder.endpoint("nobody")])
         let none = await #expect(throws: ClientError.self) {
             try await nobody.ping(timeout: .seconds(60), connectTimeout: .milliseconds(20))
@@ -379,7 +379,7 @@ import Testing
     }
 
     @Test(arguments: [Int.min, 0, .max])
-    func budgetThatTheProtocolHasNotIsTheNearest(_ budget: Int) async throws {
+    func anOutOfRangeBudgetIsClamped(_ budget: Int) async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         var header = RequestHeader(verb: .classify)
@@ -392,7 +392,7 @@ import Testing
         _ = try await task.value
     }
 
-    @Test func reportsAreRead() async throws {
+    @Test func statusAndModelsReportsAreDecoded() async throws {
         let router = try ScriptedRouter(endpoint, context)
         let client = try client()
         let models = ModelsReport(
@@ -423,7 +423,7 @@ import Testing
         #expect(error?.description == "the router answers status with 503: going away")
     }
 
-    @Test func imageThatNoRouterWouldTakeIsNotSent() async throws {
+    @Test func anImageOverTheSizeLimitIsNotSent() async throws {
         let client = try client()
         let image = [UInt8](repeating: 0, count: Limits.imageBytes + Limits.frameSlackBytes + 1)
         let reply = try await client.classify(image, try ClassifyOptions(id: "big"))

@@ -37,7 +37,7 @@ import Testing
         #expect(ledger.inFlight == [0])
     }
 
-    @Test func lostCallsWaitAgainBeforeTheOthersInTheirOrder() {
+    @Test func lostCallsWaitAgainInOrderBeforeTheOthers() {
         var ledger = CallLedger(routers: 2)
         for number: UInt64 in 1...4 { ledger.add(call(number), at: start) }
         ledger.dispatch { call, _ in call.number <= 3 ? Int(call.number % 2) : nil }
@@ -53,7 +53,7 @@ import Testing
         #expect(!ledger.hasWaiting(for: 0))
     }
 
-    @Test func lostCallHasTheConnectTimeoutAgainButNotMoreThanItsDeadline() {
+    @Test func aLostCallGetsANewConnectTimeoutWithinItsDeadline() {
         var ledger = CallLedger(routers: 1)
         ledger.add(call(1), at: start)
         ledger.dispatch { _, _ in 0 }
@@ -62,7 +62,7 @@ import Testing
         #expect(ledger.expired(at: at(1000)).count == 1)
     }
 
-    @Test func dispatchStopsAtTheFirstCallThatNobodyTakes() {
+    @Test func dispatchStopsAtTheFirstCallThatNoRouterTakes() {
         var ledger = CallLedger(routers: 1)
         for number: UInt64 in 1...3 { ledger.add(call(number), at: start) }
         var offered = 0
@@ -74,7 +74,7 @@ import Testing
         #expect(ledger.hasWaiting(for: 0))
     }
 
-    @Test func removedCallIsNotOffered() {
+    @Test func aRemovedCallIsNotDispatched() {
         var ledger = CallLedger(routers: 1)
         ledger.add(call(1), at: start)
         #expect(ledger.remove(1) != nil)
@@ -86,7 +86,7 @@ import Testing
         #expect(!ledger.hasWaiting(for: 0))
     }
 
-    @Test func callOfARouterThatIsAwayHoldsNobodyUp() {
+    @Test func aCallForADisconnectedRouterDoesNotBlockOthers() {
         var ledger = CallLedger(routers: 2)
         ledger.add(call(1, router: 0), at: start)
         ledger.add(call(2), at: start)
@@ -106,7 +106,7 @@ import Testing
         #expect(ledger.inFlight == [2, 1])
     }
 
-    @Test func jobsOfOneIDAreKnown() {
+    @Test func findsOtherJobsWithTheSameIDAndOwner() {
         var ledger = CallLedger(routers: 1)
         ledger.add(call(1, id: "a"), at: start)
         ledger.add(call(2, id: "a"), at: start)

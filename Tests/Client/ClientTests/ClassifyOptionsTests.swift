@@ -11,7 +11,7 @@ import Testing
         #expect(ClassifyOptions().durability == .volatile)
     }
 
-    @Test func everyFieldOfTheHeaderCanBeSaid() throws {
+    @Test func everyFieldOfTheHeaderCanBeSet() throws {
         let options = try ClassifyOptions(
             id: "a", models: ["resnet", "resnet"], requirement: .all, policy: "strict", explain: true,
             budget: .milliseconds(100), priority: 9, idempotencyKey: "k", durability: .detached, owner: "ann",
@@ -41,7 +41,7 @@ import Testing
         return error?.message
     }
 
-    @Test func valuesThatARouterWouldRefuseCannotBeMade() {
+    @Test func invalidValuesAreRefused() {
         let long = String(repeating: "k", count: 129)
         #expect(refusal { try ClassifyOptions(id: "") } == "the field 'id' must have 1 to 128 bytes")
         #expect(refusal { try ClassifyOptions(idempotencyKey: long) } != nil)
@@ -54,13 +54,13 @@ import Testing
     @Test(
         arguments: [.zero, .milliseconds(-1), .milliseconds(600_001), .seconds(Int64.min), .seconds(Int64.max)]
             as [Duration])
-    func budgetBeyondItsRangeCannotBeMade(_ budget: Duration) {
+    func aBudgetOutOfRangeIsRefused(_ budget: Duration) {
         #expect(
             refusal { try ClassifyOptions(budget: budget) }
                 == "the field 'budget_ms' must be an integer from 1 to 600000")
     }
 
-    @Test func fractionsOfAMillisecondCountAsAWholeOne() throws {
+    @Test func fractionsOfAMillisecondAreRoundedUp() throws {
         #expect(try ClassifyOptions(budget: .nanoseconds(1)).budget == .milliseconds(1))
         #expect(try ClassifyOptions(budget: .microseconds(1500)).budget == .milliseconds(2))
         #expect(try ClassifyOptions(budget: .seconds(600)).budget == .seconds(600))
@@ -68,7 +68,7 @@ import Testing
 
     /// The text is copied into the header, and must not add fields of its own.
     @Test(arguments: ["", "[]", "{", "7", #"{},"verb":"ping""#, #"{},"metadata":{}"#, "{} {}", " {}"])
-    func metadataIsOneObject(_ text: String) {
+    func metadataOtherThanASingleObjectIsRefused(_ text: String) {
         #expect(refusal { try ClassifyOptions(metadata: text) } != nil)
     }
 }

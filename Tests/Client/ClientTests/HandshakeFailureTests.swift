@@ -32,7 +32,7 @@ import Testing
         return (.server(secretKey: router.secretKey), client(router.publicKey), client(other.publicKey))
     }
 
-    @Test(arguments: ["ipc", "tcp"]) func keysOfOneSideOnlyAreNamed(transport: String) async throws {
+    @Test(arguments: ["ipc", "tcp"]) func keysOnOnlyOneSideAreReported(transport: String) async throws {
         let keys = try keys()
         func endpoint(_ name: String) -> String { transport == "tcp" ? "tcp://127.0.0.1:*" : folder.endpoint(name) }
         let keyed = try ScriptedRouter(endpoint("keyed"), context, curve: keys.router)
@@ -43,7 +43,7 @@ import Testing
         #expect(withKeys?.code == .keysRefused && withKeys?.description.contains("has no keys") == true)
     }
 
-    @Test(arguments: ["ipc", "tcp"]) func greetingTellsTheMechanism(transport: String) throws {
+    @Test(arguments: ["ipc", "tcp"]) func theMechanismIsReadFromTheGreeting(transport: String) throws {
         func endpoint(_ name: String) -> String { transport == "tcp" ? "tcp://127.0.0.1:*" : folder.endpoint(name) }
         let keyed = try ScriptedRouter(endpoint("keyed"), context, curve: try keys().router)
         let keyless = try ScriptedRouter(endpoint("keyless"), context)
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func greetingOfNobodyAndOfOthersIsNone() throws {
+    @Test func endpointsWithoutARouterHaveNoMechanism() throws {
         #expect(Greeting.mechanism(of: folder.endpoint("none"), within: .seconds(20)) == nil)
         #expect(Greeting.mechanism(of: "tcp://127.0.0.1:1", within: .seconds(20)) == nil)
         #expect(Greeting.mechanism(of: "tcp://[::1]:1", within: .seconds(20)) == nil)
@@ -70,7 +70,7 @@ import Testing
         #expect(refused?.code == .keysRefused && refused?.description.contains("router.public must be") == true)
     }
 
-    @Test func whereNobodyListensKeysAreNotTheReason() async throws {
+    @Test func aMissingRouterIsNotReportedAsRefusedKeys() async throws {
         let missing = await error(try client(folder.endpoint("none"), try keys().client))
         #expect(missing?.code == .noRouter && missing?.description.contains("no router answered at") == true)
     }

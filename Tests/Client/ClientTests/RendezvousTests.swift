@@ -17,7 +17,7 @@ import Testing
         for router in routers { #expect((780...1220).contains(counts[router] ?? 0)) }
     }
 
-    @Test func onlyTheKeysOfARouterThatIsGoneMove() {
+    @Test func onlyTheKeysOfARemovedRouterMove() {
         let left = Array(routers.dropLast())
         for key in keys {
             let before = owner(key, routers)
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func keyAndEndpointAreKeptApart() {
+    @Test func theBoundaryBetweenEndpointAndKeyAffectsTheWeight() {
         #expect(Rendezvous.weight(of: "ab", for: "c") != Rendezvous.weight(of: "a", for: "bc"))
     }
 }

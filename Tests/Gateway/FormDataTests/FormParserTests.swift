@@ -31,7 +31,7 @@ import Testing
         return events
     }
 
-    @Test func formIsTakenApartHoweverItIsCut() throws {
+    @Test func aFormIsParsedInPiecesOfAnySize() throws {
         for piece in 1...Self.form.count {
             #expect(
                 try events(Self.form, piece: piece) == [
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func formThatIsCutShortIsNotComplete() throws {
+    @Test func aTruncatedFormIsNotComplete() throws {
         for count in 0..<(Self.form.count - "\r\nepilogue".utf8.count) {
             var parser = try parser()
             _ = try parser.feed(Self.form[..<count])
@@ -55,7 +55,7 @@ import Testing
         ("form-data; name=\"a;b=c\"; filename=\"\"", "a;b=c", ""), ("FORM-DATA ; NAME=f", "f", nil),
         ("form-data; name=\"\"", "", nil),
     ])
-    func headingsAreRead(_ disposition: String, _ name: String, _ fileName: String?) throws {
+    func namesAreReadFromContentDisposition(_ disposition: String, _ name: String, _ fileName: String?) throws {
         #expect(try heading(Array("Content-Disposition: \(disposition)".utf8)) == .init(name: name, fileName: fileName))
     }
 
@@ -96,13 +96,13 @@ import Testing
             ([0x00, 0x80], "\0\u{80}"), ([0x5C, 0x22, 0x5C, 0x5C, 0x5C, 0x61], "\"\\\\a"), ([0x3B, 0x3D], ";="),
             ([0x0D, 0x0A, 0x20, 0x61], "\r\n a"),
         ] as [([UInt8], String)])
-    func bytesOfAFileNameAreRead(_ bytes: [UInt8], _ fileName: String) throws {
+    func fileNamesInAnyEncodingAreRead(_ bytes: [UInt8], _ fileName: String) throws {
         let start = Array("Content-Disposition: form-data; name=\"f\"; filename=\"".utf8)
         #expect(try heading(start + bytes + [UInt8(ascii: "\"")]) == .init(name: "f", fileName: fileName))
     }
 
     @Test(arguments: 0...UInt8.max)
-    func noByteOfAFileNameSpoilsTheForm(_ byte: UInt8) throws {
+    func noByteInAFileNameInvalidatesTheForm(_ byte: UInt8) throws {
         for quote in ["\"", ""] {
             let start = Array("Content-Disposition: form-data; name=f; filename=\(quote)a".utf8)
             let heading = try heading(start + [byte, UInt8(ascii: "b")] + Array(quote.utf8))
@@ -122,7 +122,7 @@ import Testing
         ("Content-Disposition: form-data; name=f\r\nContent-Type: application/json", false),
         ("Content-Disposition: form-data; name=f\r\nContent-Disposition: form-data; name=g; filename=a", false),
     ])
-    func partIsAFileByItsNameOrItsType(_ text: String, _ isFile: Bool) throws {
+    func aPartIsAFileByItsFileNameOrContentType(_ text: String, _ isFile: Bool) throws {
         let heading = try heading(Array(text.utf8))
         #expect(heading?.name == "f")
         #expect(heading?.isFile == isFile)
@@ -133,12 +133,12 @@ import Testing
         "--x\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--x--", "--x##",
         "--x\r\nContent-Disposition: form-data\r\n\r\n",
     ])
-    func whatIsNoFormIsRefused(_ body: String) throws {
+    func malformedFormsAreRefused(_ body: String) throws {
         var parser = try parser()
         #expect(throws: FormParser.FormError.self) { try parser.feed(Array(body.utf8)) }
     }
 
-    @Test func headingsAndPartsAreBounded() throws {
+    @Test func headerSizeAndNumberOfPartsAreLimited() throws {
         var endless = try parser()
         #expect(throws: FormParser.FormError.self) {
             _ = try endless.feed(Array("--x\r\nA: ".utf8))
@@ -152,13 +152,13 @@ import Testing
         }
     }
 
-    @Test func preambleIsPassedOver() throws {
+    @Test func thePreambleIsSkipped() throws {
         let body = Array("preamble".utf8) + Array("\r\n".utf8) + Self.form
         #expect(try events(body, piece: 7).count == 5)
     }
 
     @Test(arguments: ["image/jpeg", "multipart/mixed; boundary=x", "", ";"])
-    func otherTypesAreNoForms(_ contentType: String) throws {
+    func otherContentTypesAreNotForms(_ contentType: String) throws {
         #expect(try FormParser(contentType: contentType) == nil)
     }
 

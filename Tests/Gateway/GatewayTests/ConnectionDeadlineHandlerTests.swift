@@ -65,7 +65,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test func bodyThatKeepsComingMayTakeLonger() throws {
+    @Test func aSteadyBodyMayTakeLonger() throws {
         try receive(head())
         for _ in 0..<30 {
             try receive(.body(ByteBuffer(repeating: 0, count: 20_000)))
@@ -78,7 +78,7 @@ import Testing
         #expect(channel.isActive)
     }
 
-    @Test func answerMayTakeAsLongAsItTakes() throws {
+    @Test func anAnswerHasNoDeadline() throws {
         try receive(head())
         try receive(.end(nil))
         pass(600)
@@ -90,7 +90,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test func refusedClientThatSendsOnIsLeft() throws {
+    @Test func aRefusedClientThatKeepsSendingIsDisconnected() throws {
         try receive(head())
         try receive(.body(ByteBuffer(bytes: [1])))
         try answer()
@@ -102,7 +102,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test func whoAsksFirstIsToldToSendWhatIsNotTooMuch() throws {
+    @Test func expectContinueIsAnsweredOnlyForABodyWithinTheLimit() throws {
         try receive(head([.expect: "100-continue", .contentLength: "1000"]))
         guard case .head(let head)? = try sent().first else { preconditionFailure("nothing was answered") }
         #expect(head.status == .continue)
@@ -126,7 +126,7 @@ import Testing
     private func fail(_ error: HTTPParserError) { channel.pipeline.fireErrorCaught(error) }
 
     @Test(arguments: [(HTTPParserError.headerOverflow, 431), (.invalidMethod, 400), (.unknown, 400)])
-    func malformedHeadIsToldWhyAndTheConnectionEnds(_ error: HTTPParserError, _ status: Int) throws {
+    func aMalformedHeadIsAnsweredWithTheReasonAndTheConnectionEnds(_ error: HTTPParserError, _ status: Int) throws {
         fail(error)
         try answerMalformed()
         let parts = try sent()
@@ -141,7 +141,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test func malformedHeadIsAnsweredInItsTurn() throws {
+    @Test func aMalformedHeadIsAnsweredAfterEarlierRequests() throws {
         try receive(head())
         try receive(.end(nil))
         fail(.invalidMethod)
@@ -159,7 +159,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test func bodyThatCannotBeReadHasItsRequestsAnswer() throws {
+    @Test func aMalformedBodyGetsTheAnswerOfItsRequest() throws {
         try receive(head())
         fail(.invalidChunkSize)
         try answerMalformed()
@@ -191,21 +191,21 @@ import Testing
 
     private func endInput() { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
 
-    @Test func requestIsToldOfItsClientsDeparture() throws {
+    @Test func aRequestIsNotifiedWhenItsClientDisconnects() throws {
         let flag = try watchedRequest()
         #expect(!flag.isSet)
         _ = try channel.finish()
         #expect(flag.isSet)
     }
 
-    @Test func answeredRequestIsToldNothing() throws {
+    @Test func anAnsweredRequestIsNotNotified() throws {
         let flag = try watchedRequest()
         try answer()
         _ = try channel.finish()
         #expect(!flag.isSet)
     }
 
-    @Test func clientThatSendsNothingMoreIsAskedWhetherItIsThereAndAnswered() throws {
+    @Test func aHalfClosedClientIsProbedWith102AndAnswered() throws {
         let flag = try watchedRequest()
         endInput()
         guard case .head(let interim)? = try sent().first else { preconditionFailure("nothing was said") }
@@ -216,7 +216,7 @@ import Testing
         #expect(head.status == .ok)
     }
 
-    @Test func inputThatEndedBeforeTheRequestWasInHandIsNotForgotten() throws {
+    @Test func aClientHalfClosedBeforeItsRequestIsProbedToo() throws {
         endInput()
         #expect(try sent().isEmpty)
         _ = try watchedRequest()

@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 @Suite struct EdgeLimitsTests {
-    @Test func oneAddressIsHeldToItsRequestsAndAnotherIsNot() throws {
+    @Test func requestsAreLimitedPerAddress() throws {
         let limits = EdgeLimits(maxRequests: 2, maxBytes: 10)
         let first = try limits.enter("a")
         var second: EdgeLimits.Place? = try limits.enter("a")
@@ -19,7 +19,7 @@ import Testing
         withExtendedLifetime((first, third)) {}
     }
 
-    @Test func bytesOfAllBodiesAreBounded() throws {
+    @Test func theBytesOfAllBodiesTogetherAreLimited() throws {
         let limits = EdgeLimits(maxRequests: 1, maxBytes: 10)
         try limits.reserve(7)
         #expect(throws: Problem.self) { try limits.reserve(4) }

@@ -20,7 +20,7 @@ import Testing
         ("POST", "/v1/classify", "multipart/form-data; boundary=b", 400, "malformed_form"),
         ("GET", "/nothing", nil, 404, "unknown_path"), ("PUT", "/v1/classify", nil, 405, "method_not_allowed"),
     ])
-    func badRequestIsAProblemWithItsStatus(
+    func aBadRequestIsAnsweredWithAProblemDocument(
         _ method: String, _ path: String, _ type: String?, _ status: Int, _ code: String
     ) async throws {
         let edge = try Edge()
@@ -33,7 +33,7 @@ import Testing
         #expect(edge.router.requests.isEmpty)
     }
 
-    @Test func oneByteMoreThanAnImageMayHaveIsRefused() async throws {
+    @Test func anImageOneByteOverTheLimitIsRefused() async throws {
         let edge = try Edge()
         let image = [UInt8](repeating: 7, count: 20_000_001)
         let refused = try await edge.ask(.post, "/v1/classify", Self.image, body: image)
@@ -46,7 +46,7 @@ import Testing
         #expect(edge.router.requests.map(\.image?.count) == [20_000_000])
     }
 
-    @Test func oneAddressHasOnlySoManyRequests() async throws {
+    @Test func requestsOfOneAddressAreLimited() async throws {
         let edge = try Edge(["BIFRONS_HTTP_CLIENT_REQUESTS": "2"])
         let listeners = [
             try await edge.respond(to: .get, "/v1/events"), try await edge.respond(to: .get, "/v1/events"),
@@ -58,7 +58,7 @@ import Testing
         withExtendedLifetime(listeners) {}
     }
 
-    @Test func pagesOfOtherOriginsAreLetInOnlyWhenNamed() async throws {
+    @Test func onlyConfiguredOriginsAreAllowed() async throws {
         let edge = try Edge(["BIFRONS_CORS_ORIGIN": "https://a.example"])
         let preflight: HTTPFields = [.origin: "https://a.example", .accessControlRequestMethod: "POST"]
         let allowed = try await edge.ask(.options, "/v1/classify", preflight)
@@ -69,7 +69,7 @@ import Testing
         #expect(try await Edge().ask(.options, "/v1/classify", preflight).status == 405)
     }
 
-    @Test func everyAnswerHasItsSecurityFieldsAndItsTrace() async throws {
+    @Test func everyAnswerHasSecurityHeadersAndATrace() async throws {
         let edge = try Edge()
         let trace = "0af7651916cd43dd8448eb211c80319c"
         for path in ["/healthz", "/nothing", "/v1/models"] {
@@ -81,7 +81,7 @@ import Testing
         #expect(edge.logged.contains("trace=\(trace)"))
     }
 
-    @Test func whoAsksMayNotSayWhoTheyAre() async throws {
+    @Test func aClientMayNotNameAnOwner() async throws {
         let path = FileManager.default.temporaryDirectory.path + "/tokens-\(UInt64.random(in: 0 ... .max))"
         let list = "ann \(SHA256.hexDigest(of: Array("token of ann".utf8)))\n"
         #expect(FileManager.default.createFile(atPath: path, contents: Data(list.utf8)))

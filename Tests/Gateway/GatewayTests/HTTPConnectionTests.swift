@@ -19,7 +19,7 @@ import Testing
 
     // MARK: Invalid requests
 
-    @Test func requestOfHTTP11HasOneHostThatIsOne() throws {
+    @Test func anHTTP11RequestNeedsExactlyOneValidHost() throws {
         try Edge.serve { edge in
             let connection = try edge.connect()
             for hosts in [
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func requestOfHTTP10NeedsNoHost() throws {
+    @Test func anHTTP10RequestNeedsNoHost() throws {
         try Edge.serve { edge in
             for (fields, status) in [
                 ("", 200), ("Host: a\r\n", 200), ("Host: a\r\nHost: a\r\n", 400), ("Host: @\r\n", 400),
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func connectionEndsBehindTheAnswerForWhoWantsThat() throws {
+    @Test func theConnectionEndsAfterTheAnswerOnRequest() throws {
         try Edge.serve(["BIFRONS_HTTP_TIMEOUT": "10m"]) { edge in
             for request in [
                 "GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n",
@@ -94,7 +94,7 @@ import Testing
         ("GET /\(String(repeating: "x", count: 16_400)) HTTP/1.1\r\nHost: a\r\n\r\n", 431),
         ("GET / HTTP/1.1\r\n\(String(repeating: "x", count: 16_400))", 431),
     ])
-    func requestThatCannotBeReadIsToldWhy(_ request: String, _ status: Int) throws {
+    func aMalformedRequestIsAnsweredWithTheReason(_ request: String, _ status: Int) throws {
         try Edge.serve { edge in
             let code = status == 431 ? "header_too_large" : "malformed_request"
             let connection = try edge.connect()
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func requestThatEndsTooEarlyIsToldSo() throws {
+    @Test func aTruncatedRequestIsAnsweredWithAProblem() throws {
         try Edge.serve { edge in
             let head = "POST /v1/classify HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n"
             for request in [
@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test func bodyThatCannotBeReadIsToldWhy() throws {
+    @Test func aMalformedBodyIsAnsweredWithTheReason() throws {
         try Edge.serve { edge in
             let head = "POST /v1/classify HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
             let fields = String(repeating: "X: \(String(repeating: "x", count: 400))\r\n", count: 50)
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func slowClientsAreLeftAndOthersServed() throws {
+    @Test func slowClientsAreDisconnectedAndOthersServed() throws {
         try Edge.serve(["BIFRONS_HTTP_TIMEOUT": "2s"]) { edge in
             let silent = try edge.connect()
             let header = try edge.connect()

@@ -9,7 +9,7 @@ import Testing
         "a_b",
         "a%41", "A-1.~!$&'()*+,;=",
     ])
-    func hostsAreTaken(_ host: String) throws {
+    func validHostsAreAccepted(_ host: String) throws {
         #expect(HostField.isValid(host))
         try HostField.check(HTTPRequest(method: .get, scheme: "http", authority: host, path: "/"))
     }
@@ -19,7 +19,7 @@ import Testing
         "[::1]:x", "a[", "[a]b",
         "%", "%4", "%zz", "%ff", "ä", "a\\b", "\"a\"", "<a>", "a|b", "a,\tb",
     ])
-    func whatIsNoHostIsRefused(_ host: String) {
+    func invalidHostsAreRefused(_ host: String) {
         #expect(!HostField.isValid(host))
         let request = HTTPRequest(method: .get, scheme: "http", authority: host, path: "/")
         let problem = #expect(throws: Problem.self) { try HostField.check(request) }
@@ -27,7 +27,7 @@ import Testing
         #expect(problem?.code == "malformed_request")
     }
 
-    @Test func noneAndSeveralAreRefused() {
+    @Test func missingAndRepeatedHostsAreRefused() {
         var request = HTTPRequest(method: .get, scheme: "http", authority: nil, path: "/")
         #expect(throws: Problem.self) { try HostField.check(request) }
         request.authority = "a"

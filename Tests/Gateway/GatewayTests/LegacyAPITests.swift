@@ -8,7 +8,7 @@ import Testing
         (0, "Real", 1), (0.0058, "Real", 0.9942), (0.25, "Real", 0.75), (0.49999, "Real", 0.5), (0.5, "Fake", 0.5),
         (0.912345, "Fake", 0.9123), (1, "Fake", 1),
     ])
-    func confidenceIsAFractionOfWhatIsSaid(probability: Double, result: String, confidence: Double) throws {
+    func confidenceIsTheProbabilityOfTheReportedResult(probability: Double, result: String, confidence: Double) throws {
         let model = Gateway.LegacyResult(probability)
         #expect(model.result == result && model.confidence == confidence)
         let encoder = JSONEncoder()

@@ -24,7 +24,7 @@ import Testing
         return try decoder.decode(Document.self, from: Data(bytes))
     }
 
-    @Test func problemIsADocumentOfItsOwn() throws {
+    @Test func aProblemIsWrittenAsAProblemDocument() throws {
         let problem = Problem(.tooManyRequests, code: "c", "a \"d\"/\n", retryAfter: 1001)
         #expect(
             try read(problem.document)
@@ -36,7 +36,7 @@ import Testing
         #expect(headers[.retryAfter] == "2")
     }
 
-    @Test func failedResultKeepsItsMembers() throws {
+    @Test func aFailedResultKeepsItsMembersInTheProblemDocument() throws {
         var result = ResultDocument(id: "a", error: WireError(.tooManyRequests, code: "queue_full", "full"))
         result.totalMilliseconds = 1.5
         result.retryAfterMilliseconds = 70
@@ -59,13 +59,13 @@ import Testing
         (503, "worker_lost", "1"), (503, "no_router", "1"), (503, "of_a_later_release", "1"), (429, "queue_full", "1"),
         (429, "client_queue_full", "1"), (408, "budget_spent", nil), (422, "quarantined", nil), (504, "no_answer", nil),
     ])
-    func refusalForTheMomentSaysWhenToComeAgain(_ status: Int, _ code: String, _ seconds: String?) throws {
+    func aTemporaryRefusalHasARetryTime(_ status: Int, _ code: String, _ seconds: String?) throws {
         #expect(Problem(.init(code: status), code: code, "").response().headers[.retryAfter] == seconds)
         let result = Array(#"{"status":\#(status),"error":{"code":"\#(code)","message":""}}"#.utf8)
         #expect(try RouterConnection.Answer(result).response.headers[.retryAfter] == seconds)
     }
 
-    @Test func resultIsPassedOnAsItIs() throws {
+    @Test func aResultIsPassedOnUnchanged() throws {
         let answer = try RouterConnection.Answer(Array(#"{"status":206, "x": [1]}"#.utf8))
         #expect(answer.problem == nil)
         #expect(answer.response.status.code == 206)

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 @Suite struct PrometheusTextTests {
-    @Test func samplesAreWrittenAsPrometheusReadsThem() {
+    @Test func samplesAreWrittenInThePrometheusFormat() {
         var text = PrometheusText()
         text.gauge("a_seconds", "Help.", 0.25, ["name": "x\"\\\ny"])
         text.counter("b_total", "More.", 3)
@@ -55,7 +55,7 @@ import Testing
         #expect(text.contains("bifrons_actions_total{action=\"review\"} 1\n"))
     }
 
-    @Test func cropsAreToldBesideTheQueue() {
+    @Test func cropBytesAndTheirLimitAreReported() {
         var report = report(workers: [])
         (report.queue.cropBytes, report.queue.maxCropBytes) = (76_800, 1 << 28)
         let text = GatewayMetrics().text([.init(router: "ipc://a", status: report)], bodyBytes: 0)
@@ -64,7 +64,7 @@ import Testing
     }
 
     /// Its queue is reported like a network's.
-    @Test func theLocatorIsAModelAmongTheModels() {
+    @Test func theLocatorIsReportedLikeAModel() {
         var report = report(workers: [])
         report.models = ["resnet", "locator"].map { name in
             var model = StatusReport.Model(name: name, workers: 1, waiting: 0, inFlight: 2)
@@ -78,7 +78,7 @@ import Testing
         #expect(text.contains("bifrons_model_queue_seconds_sum{model=\"locator\"} 0.003\n"))
     }
 
-    @Test func workersOfOneNameAreToldApart() {
+    @Test func workersWithTheSameNameHaveDistinctSeries() {
         let worker = StatusReport.Worker(
             name: "w", model: "m", version: "1", digest: "d", metrics: [:], state: "ready", credit: 1, inFlight: 0,
             scored: 0, failed: 0, lastHeardMs: 0)
@@ -89,7 +89,7 @@ import Testing
     }
 
     /// Prometheus accepts each family only once, with all its samples together.
-    @Test func severalRoutersAreToldApartWithinEachFamily() {
+    @Test func severalRoutersHaveDistinctSeriesWithinEachFamily() {
         let metrics = GatewayMetrics()
         metrics.count("/v1/classify", .post, .ok, .milliseconds(3))
         let text = metrics.text(

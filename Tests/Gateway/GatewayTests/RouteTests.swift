@@ -6,7 +6,7 @@ import Testing
 @testable import Gateway
 
 @Suite struct RouteTests {
-    @Test func jobsAreNamedByWhatThePathStandsFor() async throws {
+    @Test func jobIDsInPathsArePercentDecoded() async throws {
         let edge = try Edge()
         for method in [HTTPRequest.Method.get, .delete] {
             #expect(try await edge.ask(method, "/v1/jobs/a%2Fb%20c").status == 200)
@@ -21,7 +21,7 @@ import Testing
         "/assets/",
         "/assets/../index.html", "//", "/Status",
     ])
-    func nothingIsElsewhere(_ path: String) async throws {
+    func unknownPathsAreNotFound(_ path: String) async throws {
         let edge = try Edge()
         #expect(!edge.routes.contains { $0.path.leads(to: path) })
         // The target of a request cannot be empty.
@@ -32,7 +32,7 @@ import Testing
         #expect(edge.router.requests.isEmpty)
     }
 
-    @Test func metricsNameFewRoutes() async throws {
+    @Test func metricsGroupPathsByRoute() async throws {
         let edge = try Edge()
         for path in ["/v1/jobs/1", "/v1/jobs/2", "/assets/a", "/v1//jobs/1"] { _ = try await edge.ask(.get, path) }
         let text = try await edge.ask(.get, "/metrics").text
@@ -42,7 +42,7 @@ import Testing
     }
 
     /// The list of methods in a preflight response and in a 405 is derived from the routes.
-    @Test func methodsThatAreNotThereAreToldWhichAre() async throws {
+    @Test func unsupportedMethodsAreAnsweredWithTheAllowedOnes() async throws {
         let edge = try Edge(["BIFRONS_CORS_ORIGIN": "*"])
         for (path, methods) in [
             ("/", "GET, HEAD, POST"), ("/v1/jobs", "POST"), ("/v1/jobs/a", "DELETE, GET, HEAD"),

@@ -10,7 +10,7 @@ import Testing
 
     private static func hash(_ token: String) -> String { SHA256.hexDigest(of: Array(token.utf8)) }
 
-    @Test func bearersOfListedTokensAreKnownByName() throws {
+    @Test func aListedTokenGivesItsOwner() throws {
         let list = try list(
             "# who\n\nmoderation \(Self.hash("secret one"))\n  grafana\t\(Self.hash("two").uppercased())\r\n")
         #expect(list.owner(of: "Bearer secret one") == "moderation")
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [nil, "", "Bearer", "Bearer ", "Bearer three", "Basic one", "one", "Bearer one ", "Bearer  one"])
-    func nobodyElseIs(_ authorization: String?) throws {
+    func anyOtherAuthorizationGivesNoOwner(_ authorization: String?) throws {
         #expect(try list("a \(Self.hash("one"))").owner(of: authorization) == nil)
     }
 
@@ -27,7 +27,7 @@ import Testing
         ("\(String(repeating: "n", count: 129)) \(hash("x"))", "a name of more than 128 bytes"),
         ("a \(hash("x").dropLast())g", "64 hexadecimal"), ("a \(hash("x"))\na \(hash("y"))", "line 2"),
     ])
-    func faultyLinesAreNamed(_ text: String, _ fault: String) {
+    func invalidLinesAreReportedWithTheReason(_ text: String, _ fault: String) {
         let error = #expect(throws: TokenList.ParseError.self) { try list(text) }
         #expect(error?.description.contains(fault) == true)
         #expect(error?.description.contains("list") == true)

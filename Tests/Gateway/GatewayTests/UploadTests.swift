@@ -20,7 +20,7 @@ import Testing
         #expect(answer.text.contains("\"status\":\(status)"))
     }
 
-    @Test func bodyIsAnImageWhateverImageItsTypeNames() async throws {
+    @Test func aBodyOfAnyImageOrBinaryTypeIsAnImage() async throws {
         let image: [UInt8] = [0xFF, 0xD8, 0xFF]
         for type in [
             nil, "", "image/jpeg", "image/png", "IMAGE/WebP; x=y", "image/*", "application/octet-stream",
@@ -43,7 +43,7 @@ import Testing
     }
 
     /// Each part is one file and no field, and the router gets its bytes.
-    @Test func partOfAFormIsAFileHoweverItIsNamed() async throws {
+    @Test func aFormPartIsAFileUnderAnyFileName() async throws {
         let latin1 = Array("Content-Disposition: form-data; name=\"file\"; filename=\"caf".utf8) + [0xE9, 0x22]
         for heading in [
             latin1, Array("Content-Disposition: form-data; name=\"file\"; filename*=utf-8''%D1%82.jpg".utf8),
