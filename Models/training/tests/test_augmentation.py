@@ -15,7 +15,7 @@ def texture(width, height, seed=0):
 
 @pytest.mark.parametrize("size", [(256, 256), (178, 218), (61, 40)])
 @pytest.mark.parametrize("upsampling", [None, True, False])
-def test_views_are_uint8_squares_and_repeat_with_their_seed(size, upsampling):
+def test_views_are_uint8_squares_and_reproducible_by_seed(size, upsampling):
     for seed in range(60):
         first, second = (
             transforms.augment(texture(*size), Crop((0.0, 2.0, 30.5)), np.random.default_rng(seed), 96, upsampling)
@@ -25,7 +25,7 @@ def test_views_are_uint8_squares_and_repeat_with_their_seed(size, upsampling):
         assert np.array_equal(first, second)
 
 
-def test_a_pair_of_equal_images_stays_equal_whatever_is_in_them():
+def test_the_number_of_random_draws_does_not_depend_on_the_content():
     """The chain draws as many random numbers for one image as for another of the same size."""
     for seed in range(40):
         randoms = [np.random.default_rng(seed) for _ in range(2)]
@@ -58,13 +58,13 @@ def test_conditions_keep_the_square_inside_the_image(condition):
         assert x + side <= image.width + 1e-6 and y + side <= image.height + 1e-6
 
 
-def test_closer_is_around_the_same_middle():
+def test_closer_framing_keeps_the_centre():
     image = Image.fromarray(texture(200, 150))
     same, square = changed(image, (60.0, 40.0, 80.0), "framed closer")
     assert same is image and np.allclose(square, (68, 48, 64))
 
 
-def test_a_blurred_face_leaves_its_surroundings():
+def test_blurring_a_face_leaves_its_surroundings_unchanged():
     image = Image.fromarray(texture(100, 100))
     hidden, square = changed(image, (20.0, 20.0, 50.0), "face blurred")
     before, after = np.asarray(image).astype(int), np.asarray(hidden).astype(int)

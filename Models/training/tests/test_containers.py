@@ -48,21 +48,21 @@ def test_a_profile_restores_the_colours():
 
 @pytest.mark.parametrize("primaries", [colour_profiles.BT709, colour_profiles.DISPLAY_P3, colour_profiles.BT2020])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_only_what_is_not_srgb_changes_anything(kind, primaries):
+def test_only_profiles_other_than_srgb_change_pixels(kind, primaries):
     profile = colour_profiles.made(primaries, colour_profiles.SRGB_CURVE).content
     same = np.array_equal(decoded(packed(kind, icc_profile=profile)), decoded(packed(kind)))
     assert same == (primaries == colour_profiles.BT709)
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_a_profile_of_inks_is_applied(plain):
+def test_a_cmyk_profile_is_applied(plain):
     profile = parity_images.ink_profile(plain)
     with_profile = decoded(packed("JPEG", mode="CMYK", icc_profile=profile))
     assert np.abs(with_profile - decoded(packed("JPEG", mode="CMYK"))).mean() > 5
     assert np.array_equal(decoded(packed("JPEG", icc_profile=profile)), decoded(packed("JPEG")))
 
 
-def test_gray_images_take_profiles_of_gray_and_of_colour():
+def test_gray_images_accept_gray_and_colour_profiles():
     linear = colour_profiles.made(colour_profiles.BT709, colour_profiles.power(1.0)).content
     gray = linear.replace(b"RGB ", b"GRAY", 1).replace(b"rTRC", b"kTRC", 1)
     for kind in ("PNG", "JPEG"):
@@ -83,14 +83,14 @@ def test_gray_images_take_profiles_of_gray_and_of_colour():
         ([(b"cICP", bytes((9, 16, 0, 1)))], False),
     ],
 )
-def test_the_most_trusted_chunk_counts(chunks, changes):
+def test_the_colour_chunk_of_highest_precedence_counts(chunks, changes):
     said = PngImagePlugin.PngInfo()
     for chunk in chunks:
         said.add(*chunk)
     assert np.array_equal(decoded(packed("PNG", pnginfo=said)), pixels()) != changes
 
 
-def test_a_segment_that_is_missing_takes_the_profile_along():
+def test_a_profile_with_a_missing_segment_is_ignored():
     profile = EXCHANGED
     parts = [profile[:100], profile[100:300], profile[300:]]
     segments = [
@@ -104,7 +104,7 @@ def test_a_segment_that_is_missing_takes_the_profile_along():
 
 
 @pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
-def test_an_exif_chunk_counts_in_front_of_the_image_data(prefix):
+def test_only_an_intact_exif_chunk_before_the_image_data_counts(prefix):
     flag = Image.Exif()
     flag[0x0112] = 6
     block = prefix + flag.tobytes().removeprefix(b"Exif\0\0")
@@ -118,7 +118,7 @@ def test_an_orientation_in_xmp_is_ignored():
     assert decoded(packed("JPEG", xmp=xmp)).shape == (32, 40, 3)
 
 
-def test_a_damaged_chunk_that_is_not_needed_is_ignored():
+def test_a_damaged_ancillary_chunk_is_ignored():
     assert np.array_equal(decoded(with_chunk(b"tEXt", b"a\0b", damaged=True)), pixels())
     for file in (with_chunk(b"IDAT", b"", damaged=True), with_chunk(b"ABCD", b"")):
         with pytest.raises(OSError, match="damaged"):
@@ -130,7 +130,7 @@ def test_a_png_without_its_end_is_read(cut):
     assert np.array_equal(decoded(packed("PNG")[:-cut]), pixels())
 
 
-def test_a_png_without_its_last_rows_is_not():
+def test_a_png_without_its_last_rows_is_not_read():
     with pytest.raises(OSError, match="truncated"):
         preprocessing.decode(packed("PNG")[:-200])
 

@@ -51,7 +51,7 @@ def test_good_folder_is_read_and_decoded_once(tmp_path):
     assert (tmp_path / "cache" / "pixels.bin").stat().st_mtime_ns == written
 
 
-def test_made_faces_of_another_folder_join_in_and_change_the_cache(tmp_path):
+def test_generated_faces_of_another_folder_are_added_and_change_the_cache(tmp_path):
     folder = lay_out(tmp_path / "faces", ROWS)
     made = lay_out(tmp_path / "made", ["train/ai_generated/n.png,train,ai_generated,made,Made,n"])
     faces = read_catalogue(folder, [made])
@@ -65,7 +65,7 @@ def test_made_faces_of_another_folder_join_in_and_change_the_cache(tmp_path):
         read_catalogue(made)
 
 
-def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
+def test_crops_are_of_the_largest_face_or_the_central_square(tmp_path):
     faces = read_catalogue(lay_out(tmp_path / "faces", ROWS))
     Image.new("RGB", (9, 12)).save(tmp_path / "faces" / faces[1].path)
     cache = PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
@@ -75,7 +75,7 @@ def test_workers_see_the_largest_face_or_the_central_square(tmp_path):
     assert cache.inputs([0, 1], 96).shape == (2, 96, 96, 3)
 
 
-def test_another_locator_finds_the_faces_anew(tmp_path):
+def test_another_locator_invalidates_the_cached_faces(tmp_path):
     faces = read_catalogue(lay_out(tmp_path / "faces", ROWS))
     PixelCache(tmp_path / "faces", tmp_path / "cache", faces, Finder())
     other = Finder()
@@ -83,7 +83,7 @@ def test_another_locator_finds_the_faces_anew(tmp_path):
     assert not PixelCache(tmp_path / "faces", tmp_path / "cache", faces, other).has_face(0)
 
 
-def test_missing_folder_and_missing_table(tmp_path):
+def test_missing_folder_and_missing_table_are_reported(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         read_catalogue(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"faces\.csv is missing"):

@@ -54,7 +54,7 @@ def report(folder) -> dict:
     return summary.make_report(faces, measuring.measure_all(folder, faces, measuring.read_boxes(folder)))
 
 
-def test_the_probe_finds_the_traps_and_the_equalisation_takes_them_away(report):
+def test_the_probe_finds_planted_shortcuts_and_equalisation_removes_them(report):
     before, after = (np.array(report["probe"][when]["auc"]) for when in ("before", "after"))
     assert before.shape == after.shape == (2, 2)
     assert before.min() > 0.9
@@ -69,7 +69,7 @@ def test_copies_across_splits_and_classes_are_found(report):
     assert sum(pair["across_classes"] for pair in pairs.values()) == 2
 
 
-def test_every_source_has_its_row_and_the_findings_name_numbers(report):
+def test_the_report_has_a_row_per_source_and_findings_with_numbers(report):
     rows = {row["source"]: row for row in report["sources"]}
     assert rows["real_a"]["train"] == 30 and rows["real_a"]["val"] == 6
     assert rows["real_b"]["face_share"] == 0.625 and rows["real_b"]["jpeg_quality"] == 89
@@ -77,7 +77,7 @@ def test_every_source_has_its_row_and_the_findings_name_numbers(report):
     assert any("ROC AUC" in text for text in report["findings"])
 
 
-def test_the_command_writes_one_page_that_needs_nothing_else(folder, tmp_path, run_module):
+def test_the_command_writes_one_self_contained_page(folder, tmp_path, run_module):
     out, told = tmp_path / "deep" / "page.html", tmp_path / "findings.json"
     words = ["--data", folder, "--out", out, "--findings", told]
     done = run_module("bifrons_training.data_report", *words)
@@ -105,12 +105,12 @@ def test_unreadable_images_are_all_named(folder, tmp_path, run_module):
     assert all(path in done.stderr for path in bad)
 
 
-def test_a_missing_folder_is_one_sentence(tmp_path, run_module):
+def test_a_missing_folder_is_reported_in_one_sentence(tmp_path, run_module):
     done = run_module("bifrons_training.data_report", "--data", tmp_path / "no", "--out", tmp_path / "page.html")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "does not exist" in done.stderr
 
 
-def test_equalised_faces_have_one_size_and_the_faces_framing():
+def test_equalised_faces_have_equal_size_and_framing():
     image = Image.new("RGB", (300, 200), "black")
     image.paste("white", (100, 50, 160, 110))
     pixels = equalisation.equalise(image, (100, 50, 60, 60))
@@ -118,7 +118,7 @@ def test_equalised_faces_have_one_size_and_the_faces_framing():
     assert equalisation.equalise(image, None).shape == (96, 96, 3)
 
 
-def test_a_grid_of_an_earlier_pass_stands_where_it_was():
+def test_the_jpeg_grid_of_an_earlier_compression_is_located():
     cells = np.random.default_rng(1).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     packed = io.BytesIO()
     Image.fromarray(cells).resize((200, 200), Image.Resampling.BICUBIC).save(packed, "JPEG", quality=10)
@@ -126,7 +126,7 @@ def test_a_grid_of_an_earlier_pass_stands_where_it_was():
     assert int(image_statistics.grid_steps(shifted).argmax()) == 5
 
 
-def test_the_probe_is_at_chance_where_nothing_differs():
+def test_the_probe_is_at_chance_level_without_differences():
     random = np.random.default_rng(2)
     names = [str(n) for n in range(200)]
     value = shortcut_probe.probe(random.normal(size=(200, 15)), random.normal(size=(200, 15)), names, names)

@@ -29,11 +29,11 @@ def imported(file: Path) -> set[str]:
     return names & set(ORDER)
 
 
-def test_every_subpackage_has_a_place():
+def test_every_subpackage_is_in_the_import_order():
     assert {folder.parent.name for folder in PACKAGE.glob("*/__init__.py")} == set(ORDER)
 
 
-def test_a_subpackage_imports_only_from_those_before_it():
+def test_a_subpackage_imports_only_from_earlier_ones():
     for place, name in enumerate(ORDER):
         for file in (PACKAGE / name).glob("*.py"):
             assert imported(file) <= set(ORDER[: place + 1]), file

@@ -64,7 +64,7 @@ def composer(folder) -> Composer:
     return Composer.of(folder, catalogue.divide(folder))
 
 
-def test_a_photograph_is_on_one_side_only(folder):
+def test_a_photograph_is_either_held_out_or_trained_on(folder):
     split = catalogue.divide(folder)
     judged = {scene.group for scene in split.held_out}
     assert len(split.held_out) + len(split.scenes) == 24
@@ -75,13 +75,13 @@ def test_a_photograph_is_on_one_side_only(folder):
     assert not any(crop.path.startswith("val/") for crop in split.crops)
 
 
-def test_a_composition_is_made_by_its_seed(composer):
+def test_a_composition_is_determined_by_its_seed(composer):
     for seed in range(30):
         first, second = composer.compose(seed), composer.compose(seed)
         assert np.array_equal(first.pixels, second.pixels) and np.array_equal(first.boxes, second.boxes)
 
 
-def test_clutter_has_no_faces_and_is_made_by_its_seed(composer):
+def test_clutter_has_no_faces_and_is_determined_by_its_seed(composer):
     for seed in range(60):
         made = composer.clutter(seed, 160)
         assert max(made.pixels.shape[:2]) == 160 and made.pixels.dtype == np.uint8
@@ -89,7 +89,7 @@ def test_clutter_has_no_faces_and_is_made_by_its_seed(composer):
         assert np.array_equal(made.pixels, composer.clutter(seed, 160).pixels)
 
 
-def test_decoys_hide_faces_and_are_none(composer, monkeypatch):
+def test_decoys_may_hide_faces_and_are_not_faces(composer, monkeypatch):
     """A decoy that covers a face removes it from the required ones; a decoy beside a face leaves it unchanged."""
     faces = composition.PlacedFaces(np.array([[10.0, 10, 50, 50]]), np.zeros((1, 5, 2)), np.ones(1))
     black = np.zeros((320, 320, 3), np.uint8)
@@ -104,7 +104,7 @@ def test_decoys_hide_faces_and_are_none(composer, monkeypatch):
     assert 0.2 < np.mean(np.array(shares) == 1) < 0.98
 
 
-def test_boxes_lie_in_the_image_and_landmarks_go_with_them(composer):
+def test_boxes_lie_in_the_image_and_have_landmarks(composer):
     counts = []
     for seed in range(150):
         made = composer.compose(seed)
@@ -118,7 +118,7 @@ def test_boxes_lie_in_the_image_and_landmarks_go_with_them(composer):
     assert max(counts) >= 3 and counts.count(0) >= 5
 
 
-def test_a_turned_faces_box_is_the_one_around_its_ellipse():
+def test_the_box_of_a_turned_face_encloses_its_ellipse():
     random = np.random.default_rng(3)
     for _ in range(50):
         x, y, width, height = random.uniform(5, 80, 4)
@@ -136,7 +136,7 @@ def test_a_turned_faces_box_is_the_one_around_its_ellipse():
         assert np.allclose(box, [*rim.min(axis=0), *rim.max(axis=0)], atol=0.02)
 
 
-def test_similarity_takes_the_source_to_the_target():
+def test_a_similarity_maps_the_source_to_the_target():
     matrix = composition.similarity(2, 30, np.array([3, 4]), np.array([50, 60]), True)
     assert np.allclose(composition.move_points(np.array([3.0, 4.0]), matrix), [50, 60])
     assert np.linalg.det(matrix[:, :2]) == pytest.approx(-4)
@@ -162,7 +162,7 @@ def test_every_face_is_learned_by_cells_of_its_size():
         assert (values[seen, :4] == (7, 9, 7 + side, 9 + side)).all()
 
 
-def test_ignored_faces_are_neither_learned_nor_forbidden():
+def test_ignored_faces_are_neither_positive_nor_negative_targets():
     state, _ = targets.assign(composed((100, 100, 200, 200), ignored=(0,)))
     assert not (state == targets.FACE).any() and (state == targets.IGNORED).sum() > 100
 
@@ -178,7 +178,7 @@ def test_ignored_faces_are_neither_learned_nor_forbidden():
         (lambda text: text.split("\n")[0] + "\n", "lists no faces"),
     ],
 )
-def test_what_is_wrong_with_the_scenes_is_one_sentence(folder, tmp_path, change, words):
+def test_errors_in_the_scenes_table_are_reported_in_one_sentence(folder, tmp_path, change, words):
     (tmp_path / "scenes").symlink_to(folder / "scenes")
     (tmp_path / "scenes.csv").write_text(change((folder / "scenes.csv").read_text()))
     with pytest.raises(DataError, match=words):
@@ -196,7 +196,7 @@ def test_an_unreadable_scene_is_named(folder, tmp_path):
         catalogue.read_pixels(tmp_path, "broken.jpg")
 
 
-def test_faces_stand_at_every_angle_and_many_upright(composer):
+def test_faces_occur_at_every_angle_and_many_upright(composer):
     """The angles are those of the landmarks; mirrored faces have their right and left landmarks exchanged."""
     angles = []
     for seed in range(300):
@@ -209,13 +209,13 @@ def test_faces_stand_at_every_angle_and_many_upright(composer):
 
 
 @pytest.mark.parametrize("degrees", [0, 45, 90, 200, 345])
-def test_a_scene_is_turned_clockwise_for_measuring(composer, degrees):
+def test_a_scene_is_rotated_clockwise_for_measuring(composer, degrees):
     made = composer.rotated(composer.scenes[0], degrees)
     along, across = turning.direction(made.points[0])
     assert np.degrees(np.arctan2(across, along)) % 360 == pytest.approx(degrees, abs=0.01)
 
 
-def test_a_turned_faces_box_keeps_its_middle_and_diagonal():
+def test_the_box_of_a_turned_face_keeps_its_centre_and_diagonal():
     box = np.array([[10.0, 20.0, 40.0, 62.0]])
     for degrees in range(0, 360, 7):
         matrix = composition.similarity(1, degrees, np.array([25, 41]), np.array([25, 41]))
@@ -226,7 +226,7 @@ def test_a_turned_faces_box_keeps_its_middle_and_diagonal():
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("quarters", range(4))
-def test_a_composition_that_is_turned_keeps_its_faces(quarters, mirrored):
+def test_a_turned_composition_keeps_its_faces(quarters, mirrored):
     """A face is a bright box with dark dots as landmarks; the numbers must match the pixels for both."""
     pixels = np.zeros((60, 90, 3), np.uint8)
     pixels[10:40, 20:44] = 200

@@ -13,7 +13,7 @@ def sample(n=4000, scale=1.5, bias=-0.4, seed=1):
     return x, (random.random(n) < metrics.sigmoid(scale * x + bias)).astype(int)
 
 
-def test_roc_auc_counts_pairs_and_ties_half():
+def test_roc_auc_counts_ordered_pairs_and_ties_as_half():
     labels, scores = np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.5, 0.5, 0.4, 0.9])
     pairs = [(s > t) + (s == t) / 2 for s in scores[labels == 1] for t in scores[labels == 0]]
     assert metrics.roc_auc(labels, scores) == pytest.approx(np.mean(pairs))
@@ -29,14 +29,14 @@ def test_equal_error_rate_of_a_perfect_and_a_useless_score():
     assert metrics.equal_error_rate(labels, np.random.default_rng(0).random(1000)) == pytest.approx(0.5, abs=0.05)
 
 
-def test_calibration_error_sees_overconfidence():
+def test_calibration_error_detects_overconfidence():
     x, labels = sample()
     honest = metrics.calibration_error(labels, metrics.sigmoid(1.5 * x - 0.4))
     boastful = metrics.calibration_error(labels, metrics.sigmoid(6 * x - 1.6))
     assert honest < 0.03 < 0.05 < boastful
 
 
-def test_platt_finds_scale_and_bias():
+def test_platt_scaling_recovers_scale_and_bias():
     x, labels = sample(20000)
     (scale,), bias = calibration.fit_logistic(x[:, None], labels)
     prior = np.log(labels.mean() / (1 - labels.mean()))
@@ -64,14 +64,14 @@ def test_blend_has_no_negative_weights():
     assert weights[0] > 0 and weights[1] == 0
 
 
-def test_threshold_lets_through_no_more_than_its_share():
+def test_at_most_the_given_share_of_real_images_exceeds_the_threshold():
     real = np.random.default_rng(3).random(1000)
     for share in (0.05, 0.005):
         above = (real >= calibration.threshold_for(real, share)).mean()
         assert share - 0.0011 <= above <= share
 
 
-def test_bootstrap_interval_holds_the_value():
+def test_bootstrap_interval_contains_the_value():
     x, labels = sample(400)
     measures = {"auc": lambda at: metrics.roc_auc(labels[at], x[at]), "n": lambda at: float(len(at))}
     intervals = metrics.bootstrap(measures, [str(i // 2) for i in range(400)], rounds=200)
@@ -80,13 +80,13 @@ def test_bootstrap_interval_holds_the_value():
     assert intervals["n"] == (400, 400)
 
 
-def test_average_precision_by_hand():
+def test_average_precision_matches_a_hand_computed_value():
     labels, scores = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
     assert metrics.average_precision(labels, scores) == pytest.approx((1 + 2 / 3) / 2)
     assert metrics.average_precision(labels, np.zeros(4)) == pytest.approx(0.5)
 
 
-def test_true_positive_rate_allows_no_more_false_ones_than_asked():
+def test_true_positive_rate_respects_the_allowed_false_positive_rate():
     labels = np.array([0] * 100 + [1] * 4)
     scores = np.concatenate((np.arange(100) / 100, [0.985, 0.995, 0.5, 2.0]))
     assert metrics.true_positive_rate(labels, scores, 0.0) == 0.5

@@ -33,7 +33,7 @@ def reference_row(row: np.ndarray, start: float, length: float, side: int) -> np
         ((1, 2), (0, 0.5, 1)),
     ],
 )
-def test_central_square_may_stand_on_halves(size, box):
+def test_central_square_may_begin_on_half_a_pixel(size, box):
     assert preprocessing.central_square(*size) == box
 
 
@@ -56,16 +56,16 @@ def test_a_faces_square_stays_in_the_image(box, square):
     ("size", "reduction"),
     [((1, 1), 1), ((1279, 10), 1), ((10, 1280), 2), ((4000, 3000), 4), ((5119, 1), 4), ((20000, 10), 8)],
 )
-def test_faces_are_looked_for_where_the_longer_side_has_640_pixels(size, reduction):
+def test_faces_are_located_at_no_less_than_640_pixels_on_the_longer_side(size, reduction):
     assert preprocessing.locating_reduction(*size) == reduction
 
 
 @pytest.mark.parametrize(("size", "fit"), [((640, 480), (320, 240)), ((3, 2), (320, 213)), ((20000, 10), (320, 1))])
-def test_the_longer_side_is_made_the_inputs(size, fit):
+def test_an_image_is_fitted_into_the_input_by_its_longer_side(size, fit):
     assert preprocessing.fitted(*size, 320) == fit
 
 
-def test_without_a_face_the_central_square_is_looked_at():
+def test_an_image_without_a_face_gives_its_central_square():
     assert preprocessing.squares([], 30, 20) == [(5, 0, 20)]
     assert len(preprocessing.squares([(1, 2, 3, 4), (5, 6, 7, 8)], 30, 20)) == 2
 
@@ -79,13 +79,13 @@ def jpeg(width: int, height: int, **options) -> bytes:
 
 @pytest.mark.parametrize("reduction", [1, 2, 4, 8])
 @pytest.mark.parametrize("size", [(401, 299), (17, 3), (1, 1)])
-def test_every_reduction_has_its_size(size, reduction):
+def test_every_reduction_has_the_expected_size(size, reduction):
     decoded = preprocessing.decode(jpeg(*size), reduction)
     assert decoded.image.size == tuple(-(-side // reduction) for side in size)
     assert (decoded.width, decoded.height, decoded.reduction) == (*size, reduction)
 
 
-def test_images_stand_upright():
+def test_images_are_turned_upright_by_their_exif_orientation():
     flag = Image.Exif()
     flag[0x0112] = 6
     decoded = preprocessing.decode(jpeg(1600, 200, exif=flag.tobytes()))
@@ -93,7 +93,7 @@ def test_images_stand_upright():
     assert decoded.image.size == (100, 800)
 
 
-def test_what_is_transparent_stands_on_white():
+def test_transparency_is_blended_onto_white():
     packed = io.BytesIO()
     Image.new("RGBA", (3, 2), (255, 0, 0, 51)).save(packed, "PNG")
     decoded = preprocessing.decode(packed.getvalue())
@@ -110,7 +110,7 @@ def test_small_faces_are_cut_from_a_finer_image():
     assert np.array_equal(views[1], preprocessing.view(preprocessing.decode(file, 1), small, 128))
 
 
-def test_resize_is_the_triangle_filter_of_the_box():
+def test_resize_applies_the_triangle_filter_within_the_box():
     random = np.random.default_rng(0)
     row = random.integers(0, 256, 333)
     image = Image.fromarray(np.repeat(np.repeat(row[None, :, None], 200, 0), 3, 2).astype(np.uint8))
@@ -126,7 +126,7 @@ def test_small_images_are_enlarged():
     assert (preprocessing.resize(image, (0, 0, 20, 20), 128, 128) == 77).all()
 
 
-def test_a_whole_image_stands_at_the_top_left():
+def test_a_whole_image_is_written_at_the_top_left():
     tensor, size = preprocessing.whole(Image.new("RGB", (8, 3), (255, 51, 255)), 4)
     assert size == (4, 2)
     assert (tensor[0, 0, :2] == 2).all() and (tensor[0, :, 2:] == 0).all()
@@ -139,7 +139,7 @@ def test_tensor_is_planar_and_normalised():
     assert np.allclose(tensor[0, :, 5, 7], [-2, 2, (0.2 - 0.5) / 0.25], atol=1e-6)
 
 
-def test_canary_is_the_same_every_time_and_not_square():
+def test_canary_is_reproducible_and_not_square():
     first, second = canary.draw(), canary.draw()
     assert first.size == (263, 256)
     assert np.array_equal(np.asarray(first), np.asarray(second))

@@ -48,7 +48,7 @@ def test_weights_are_fetched_once(index, tmp_path):
         (replace(WEIGHTS, sha256="0" * 64), "has the SHA-256"),
     ],
 )
-def test_what_cannot_be_had_or_is_another_file_is_said_in_one_sentence(index, tmp_path, weights, said):
+def test_missing_and_wrong_weights_are_reported_in_one_sentence(index, tmp_path, weights, said):
     with pytest.raises(TrainingError, match=said) as error:
         fetch(weights, tmp_path / "work")
     assert "\n" not in str(error.value)

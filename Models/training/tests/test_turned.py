@@ -12,7 +12,7 @@ def face(split: str, label: int, source: str, number: int) -> Face:
     return Face(f"{source}/{number}.jpg", split, label, source, "", f"g{number}")
 
 
-def test_faces_are_chosen_from_all_sources_alike():
+def test_faces_are_chosen_evenly_from_all_sources():
     faces = [face("val", 1, source, n) for source, count in (("a", 1), ("b", 9), ("c", 3)) for n in range(count)]
     faces += [face("train", 1, "d", 0), face("val", 0, "e", 0)]
     chosen = turned.chosen(faces, 1, 7)
@@ -22,7 +22,7 @@ def test_faces_are_chosen_from_all_sources_alike():
 
 
 @pytest.mark.parametrize("degrees", [0, 15, 90, 135, 270])
-def test_a_turned_image_is_whole_and_in_the_middle(degrees):
+def test_a_turned_image_is_complete_and_centred(degrees):
     image = Image.new("RGB", (60, 40), "red")
     image.paste("blue", (0, 0, 60, 6))
     canvas = np.asarray(turned.on_canvas(image, degrees)).astype(int)

@@ -24,7 +24,7 @@ def direction(degrees: float) -> Turn:
 
 
 @pytest.mark.parametrize("degrees", range(-179, 181))
-def test_every_angle_is_told(degrees):
+def test_every_angle_is_computed_from_the_landmarks(degrees):
     turn = turning.turn_of(landmarks(degrees))
     nearest = round(degrees / 90)
     if abs(degrees - 90 * nearest) <= 26:
@@ -36,7 +36,7 @@ def test_every_angle_is_told(degrees):
         assert turn == pytest.approx(direction(degrees))
 
 
-def test_the_turn_is_the_one_of_least_squares():
+def test_the_turn_is_the_least_squares_solution():
     random = np.random.default_rng(2)
     for _ in range(200):
         points = landmarks(random.choice((45, 133, -50, -138)), random.uniform(0.01, 50), random.uniform(0, 900, 2))
@@ -48,14 +48,14 @@ def test_the_turn_is_the_one_of_least_squares():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
-def test_landmarks_that_are_no_numbers_turn_nothing(value):
+def test_non_finite_landmarks_give_no_turn(value):
     for place in range(10):
         points = landmarks(50)
         points.flat[place] = value
         assert turning.turn_of(points) == UPRIGHT
 
 
-def test_landmarks_that_are_no_face_turn_nothing():
+def test_landmarks_that_form_no_face_give_no_turn():
     assert turning.turn_of(np.zeros((5, 2))) == UPRIGHT
     assert turning.turn_of(np.full((5, 2), 3.7)) == UPRIGHT
     # In a mirror image the eyes and the corners of the mouth would have to be exchanged.
@@ -70,7 +70,7 @@ def smooth(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("square", [(10.0, 20.5, 60.0), (0.0, 0.0, 100.0), (30.25, 7.5, 20.0)])
-def test_a_whole_quarter_is_the_upright_crop_of_the_turned_image(quarters, square):
+def test_a_quarter_turn_gives_the_upright_crop_of_the_turned_image(quarters, square):
     upright = smooth(140, 100)
     turned = np.rot90(upright, -quarters)
     x, y, side = square
@@ -89,7 +89,7 @@ def decoded(pixels: np.ndarray) -> Decoded:
 
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("square", [(10.0, 20.5, 60.0), (0.0, 0.0, 100.0), (30.25, 7.5, 20.0), (0.0, 0.0, 48.0)])
-def test_the_turned_filter_at_a_whole_quarter_is_the_upright_one(quarters, square):
+def test_the_turned_filter_equals_the_upright_one_at_quarter_turns(quarters, square):
     """They agree up to rounding, because the upright path rounds twice."""
     pixels = smooth(140, 100)
     got = turning.cut(pixels, 1, square, QUARTERS[quarters], 48)
@@ -99,7 +99,7 @@ def test_the_turned_filter_at_a_whole_quarter_is_the_upright_one(quarters, squar
 
 @pytest.mark.parametrize("degrees", [27, 45, 62, 120, 135, -30, -45, -118, -150])
 @pytest.mark.parametrize("side", [24, 60, 150])
-def test_a_turned_images_crop_is_the_upright_ones(degrees, side):
+def test_the_crop_of_a_turned_image_equals_the_upright_crop(degrees, side):
     """A smooth image is rotated about its centre, which stays; its size is smaller or larger than the crop's."""
     pixels = smooth(240, 240, 5)
     image = Image.fromarray(pixels)
@@ -110,7 +110,7 @@ def test_a_turned_images_crop_is_the_upright_ones(degrees, side):
     assert np.abs(got - expected).mean() < 3
 
 
-def test_one_colour_stays_it_beyond_the_image_and_at_any_size():
+def test_an_image_of_one_colour_gives_a_crop_of_that_colour():
     for size in ((1, 1), (3, 200), (90, 61), (1300, 900)):
         pixels = np.full((*size[::-1], 3), (7, 130, 250), np.uint8)
         for side in (1.0, 30.5, float(min(size))):
@@ -118,7 +118,7 @@ def test_one_colour_stays_it_beyond_the_image_and_at_any_size():
             assert (turning.cut(pixels, 1, square, direction(40), 16) == (7, 130, 250)).all()
 
 
-def test_beyond_the_image_its_border_goes_on():
+def test_pixels_beyond_the_image_repeat_its_border():
     pixels = np.zeros((64, 64, 3), np.uint8)
     pixels[:, -1], pixels[:, 0] = 255, 90
     got = turning.cut(pixels, 1, (0.0, 0.0, 64.0), direction(45), 64)
@@ -128,7 +128,7 @@ def test_beyond_the_image_its_border_goes_on():
 
 
 @pytest.mark.parametrize("block", [2, 3, 5])
-def test_large_squares_are_averaged_first(block):
+def test_block_means_average_all_pixels_of_their_block(block):
     pixels = smooth(601, 403, 3)
     means = turning._means(pixels, block)
     assert means.shape == (-(-403 // block), -(-601 // block), 3)
@@ -137,7 +137,7 @@ def test_large_squares_are_averaged_first(block):
         assert np.abs(means[y, x] - part.mean(axis=0)).max() <= 0.5
 
 
-def test_a_turned_faces_square_has_the_side_of_the_upright_one():
+def test_a_turned_faces_square_is_as_large_as_an_upright_faces():
     """An ellipse's upright box keeps its diagonal under rotation; the longer axis of a 4:3 ellipse is 0.8 of it."""
     sides = []
     for degrees in range(0, 180, 5):
@@ -176,7 +176,7 @@ def noise(width: int, height: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("case", CUTS)
-def test_the_bytes_are_those_of_serving(case):
+def test_turned_crops_equal_those_of_serving_byte_for_byte(case):
     (cosine, sine), square, reduction, side, digest = case
     cut = turning.cut(noise(151, 140), reduction, square, Turn(cosine, sine), side)
     assert hashlib.sha256(cut.tobytes()).hexdigest()[:8] == digest

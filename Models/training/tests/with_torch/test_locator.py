@@ -12,13 +12,13 @@ from bifrons_training.locator.targets import assign, tensor
 from bifrons_training.networks import detectors
 
 
-def test_it_costs_at_most_a_fifth_of_a_gigaflop():
+def test_the_locator_costs_at_most_a_fifth_of_a_gigaflop():
     parameters, operations = detectors.cost(network.Locator(), SIDE)
     assert 2 * operations <= 0.2e9
     assert 4 * parameters <= 2 << 20
 
 
-def test_its_cells_are_the_ones_that_workers_read():
+def test_the_locators_output_has_the_cells_that_workers_read():
     cells = network.Locator().eval()(torch.zeros(2, 3, SIDE, SIDE))
     assert cells.shape == (2, 2100, 15)
     assert (cells[..., 1:5] >= 0).all()
@@ -47,7 +47,7 @@ def test_a_few_steps_on_one_image_lower_the_loss():
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_the_exported_file_computes_what_the_network_does(tmp_path):
+def test_the_exported_file_computes_the_same_as_the_network(tmp_path):
     torch.manual_seed(1)
     locator = network.Locator().eval()
     export.export(locator, tmp_path / "model.onnx")
@@ -55,7 +55,7 @@ def test_the_exported_file_computes_what_the_network_does(tmp_path):
     export.prove(locator, tmp_path)
 
 
-def test_a_published_locator_is_taken_up_again(tmp_path):
+def test_a_published_locator_is_restored_for_further_training(tmp_path):
     torch.manual_seed(2)
     locator = network.Locator()
     images = np.random.default_rng(0).standard_normal((6, 3, SIDE, SIDE)).astype(np.float32)
@@ -89,7 +89,7 @@ def test_a_file_of_another_network_is_refused(tmp_path):
         published_weights.restore(tmp_path / "model.onnx", np.zeros((2, 3, SIDE, SIDE), np.float32))
 
 
-def test_a_continued_run_leaves_the_first_layers_as_they_are(tmp_path):
+def test_a_continued_run_freezes_the_first_layers(tmp_path):
     run = training.Run(tmp_path / "locator.pt")
     run.begun_from = "1.0.0"
     run.learn()
@@ -118,7 +118,7 @@ def checkpoint_of_bias(file, bias: float) -> None:
     torch.save({"average": locator.state_dict()}, file)
 
 
-def test_a_miner_keeps_what_the_checkpoint_is_wrong_about(tmp_path, monkeypatch):
+def test_a_miner_keeps_images_that_the_checkpoint_misclassifies(tmp_path, monkeypatch):
     monkeypatch.setattr(hard_negatives, "KEPT", 32)
     monkeypatch.setattr(hard_negatives, "REFRESH", 40)
     random, file = np.random.default_rng(0), tmp_path / "locator.pt"

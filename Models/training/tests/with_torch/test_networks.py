@@ -9,7 +9,7 @@ from bifrons_training.preprocessing import SIDE, normalise
 
 
 @pytest.mark.parametrize("name", detectors.NAMES)
-def test_cost_is_within_what_a_worker_may_spend(name):
+def test_cost_is_within_the_limits_of_a_worker(name):
     parameters, operations = detectors.cost(detectors.build(name))
     assert parameters * 4 < 25 * 2**20
     assert 2 * operations < 2e9
@@ -22,7 +22,7 @@ def test_channels_are_multiples_of_32(name):
 
 
 @pytest.mark.parametrize("name", detectors.NAMES)
-def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
+def test_the_map_averages_to_the_logit_and_folding_the_norms_changes_neither(name):
     torch.manual_seed(0)
     network = detectors.build(name)
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_the_map_explains_the_logit_and_folding_the_norms_changes_neither(name):
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
 
 
-def test_the_image_stands_beside_its_residuals_unchanged():
+def test_residuals_are_appended_to_the_unchanged_image():
     image = torch.from_numpy(normalise(np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)))
     made = layers.Residuals()(image)
     assert made.shape == (1, 12, 40, 40) and torch.equal(made[:, :3], image)
@@ -45,7 +45,7 @@ def test_the_image_stands_beside_its_residuals_unchanged():
     assert flat[:, 3:, 2:-2, 2:-2].abs().max() < 1e-5  # A flat image leaves no residuals.
 
 
-def test_whether_bf16_is_faster_can_be_tried_where_no_gradients_are_wanted():
+def test_bf16_can_be_timed_without_gradients():
     precision.bf16_is_faster.cache_clear()
     with torch.no_grad():
         assert precision.bf16_is_faster() in (False, True)

@@ -31,7 +31,7 @@ def folded(body):
     return body
 
 
-def test_the_resnet_computes_what_its_file_does():
+def test_the_resnet_computes_the_same_as_its_file():
     file = fetch(RESNET50_THIN, DEFAULT_WORK)
     model = onnx.load(file)
     last = [node for node in model.graph.node if node.op_type == "Relu"][-1].output[0]
@@ -46,7 +46,7 @@ def test_the_resnet_computes_what_its_file_does():
     assert np.abs(made - wanted).max() < 1e-4
 
 
-def test_the_efficientnets_norms_know_the_scale_and_order_of_its_input():
+def test_the_efficientnets_norms_match_the_scale_and_order_of_its_input():
     """The file cannot be run, but its first norm tells the mean and the spread that it saw for ordinary images."""
     body, _ = efficientnet_lite0()
     load_efficientnet_lite0(body, fetch(EFFICIENTNET_LITE0, DEFAULT_WORK))
@@ -59,7 +59,7 @@ def test_the_efficientnets_norms_know_the_scale_and_order_of_its_input():
 
 
 @pytest.mark.parametrize("name", pretrained_detectors.NAMES)
-def test_a_detector_begins_as_the_body_with_norms_and_an_open_answer(name):
+def test_a_new_detector_has_finite_features_and_zero_logits(name):
     detector = pretrained_detectors.from_pretrained(name, DEFAULT_WORK, IMAGES).eval()
     x = detectors.network_input(torch.from_numpy(IMAGES))
     with torch.no_grad():
@@ -70,7 +70,7 @@ def test_a_detector_begins_as_the_body_with_norms_and_an_open_answer(name):
     assert features.shape[0] == len(IMAGES) and torch.isfinite(features).all()
 
 
-def test_norms_given_back_to_the_resnet_change_nothing():
+def test_restoring_the_norms_of_the_resnet_changes_nothing():
     body, _ = resnet50_thin()
     load_resnet50_thin(folded(body), fetch(RESNET50_THIN, DEFAULT_WORK))
     detector = pretrained_detectors.from_pretrained("resnet50", DEFAULT_WORK, IMAGES).eval()
@@ -81,7 +81,7 @@ def test_norms_given_back_to_the_resnet_change_nothing():
 
 
 @pytest.mark.parametrize("name", pretrained_detectors.NAMES)
-def test_every_parameter_learns_at_one_rate(name):
+def test_every_parameter_has_exactly_one_learning_rate(name):
     detector = pretrained_detectors.build(name)
     grouped = [
         parameter for _, parameters in pretrained_detectors.layerwise_rates(detector) for parameter in parameters

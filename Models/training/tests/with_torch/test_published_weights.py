@@ -28,7 +28,7 @@ def exported(tmp_path_factory):
     return file, tensor, expected
 
 
-def test_the_network_computes_what_the_file_does(exported):
+def test_the_restored_network_computes_the_same_as_the_file(exported):
     file, tensor, expected = exported
     network = published_weights.restore("inception", file, IMAGES)
     with torch.no_grad():

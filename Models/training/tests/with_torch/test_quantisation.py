@@ -84,7 +84,7 @@ def test_each_precision_has_a_calibration_of_its_own(folder):
     assert list(found.apart) == available()
 
 
-def test_older_instruction_sets_are_tried(folder):
+def test_every_instruction_set_gives_nearly_the_same_logits(folder):
     moves = largest_moves(folder / "model.onnx", IMAGES[:4])
     assert moves.keys() == set(available()) and "SSE41" in moves
     assert max(moves.values()) < 1e-3
@@ -109,7 +109,7 @@ def test_the_front_gives_the_same_residuals_in_int8(folder):
         ({}, 0.0101, "f32"),
     ],
 )
-def test_int8_is_served_when_no_scorer_loses_by_it(worse, apart, chosen):
+def test_int8_is_chosen_only_if_no_metric_worsens_too_much(worse, apart, chosen):
     f32 = {"roc_auc": 0.9, "worst_slice_drop": 0.0, "ece": 0.02}
     fine = {"f32": f32, "int8": f32}
     assert choose({"resnet": fine, "merged": {"f32": f32, "int8": {**f32, **worse}}}, apart) == chosen

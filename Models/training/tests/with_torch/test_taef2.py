@@ -19,13 +19,13 @@ def test_a_round_trip_keeps_size_and_range(tmp_path):
     assert taef2.encoder()(torch.rand(1, 3, 24, 40)).shape == (1, taef2.LATENT, 3, 5)
 
 
-def test_both_halves_have_the_files_tensors():
+def test_encoder_and_decoder_have_the_tensors_of_the_files():
     for part in (taef2.encoder(), taef2.decoder()):
         assert len(part.state_dict()) == 79
         assert sum(value.numel() for value in part.state_dict().values()) == pytest.approx(1.34e6, rel=0.01)
 
 
-def test_missing_and_other_weights_are_said_in_one_sentence(tmp_path):
+def test_missing_and_other_weights_are_reported_in_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"taef2_encoder\.pth does not hold the weights of TAEF2") as error:
         taef2.RoundTrip(tmp_path)
     assert "\n" not in str(error.value)

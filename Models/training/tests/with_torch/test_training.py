@@ -50,20 +50,20 @@ def test_batches_depend_on_seed_and_step_alone():
     assert next(later) == first_batches(4)[3]
 
 
-def test_the_matched_pair_is_drawn_more_often():
+def test_the_matched_pair_of_sources_is_sampled_more_often():
     weights = sampling.sampling_weights(FACES, list(range(600)), 3.0)
     share = sum(w for face, w in zip(FACES, weights, strict=True) if face.source == "zoya_ailab")
     assert weights.sum() == pytest.approx(1) and share == pytest.approx(3 / 5, abs=0.01)
 
 
-def test_mixed_labels_follow_the_area():
+def test_cutmix_labels_follow_the_mixed_area():
     x = torch.zeros(4, 3, 40, 40)
     x[2:] = 1
     mixed, targets = cutmix(x, torch.tensor([0.0, 0, 1, 1]), np.random.default_rng(0))
     assert torch.allclose(mixed.mean((1, 2, 3)), targets, atol=1e-5)
 
 
-def test_faces_keep_their_middle_in_the_surroundings_of_others():
+def test_swapping_surroundings_keeps_the_centres_of_faces():
     x = torch.arange(6.0).reshape(6, 1, 1, 1).expand(6, 3, 40, 40).clone()
     assert torch.equal(swap_surroundings(x, 0.0, np.random.default_rng(0)), x)
     swapped = swap_surroundings(x, 1.0, np.random.default_rng(0))
@@ -72,7 +72,7 @@ def test_faces_keep_their_middle_in_the_surroundings_of_others():
     assert sorted(corners.tolist()) == list(range(6)) and not torch.equal(corners, x[:, 0, 0, 0])
 
 
-def test_an_image_filtered_to_another_ones_spectrum_is_as_sharp_and_still_itself():
+def test_an_image_filtered_to_anothers_spectrum_is_as_sharp_and_keeps_its_content():
     image = np.random.default_rng(0).integers(60, 196, (91, 120, 3), np.uint8)
     made = cv2.GaussianBlur(image, (0, 0), 0.8)
     filtered = spectrum.match_spectrum(image, made)
@@ -98,7 +98,7 @@ class OneImage:
         return Crop((0.0, 0.0, 120.0))
 
 
-def test_a_pair_is_equally_sharp_and_labelled_by_who_made_it():
+def test_both_images_of_a_pair_are_equally_sharp_and_labelled_by_origin():
     one = OneImage()
     views = TrainingViews(one, one, 96)
     treatments = [*ALIKE, *ALIKE.values(), sampling.PLAIN]
@@ -119,7 +119,7 @@ def test_reconstructions_have_the_images_size(kind, depth):
         assert made.shape == image.shape and made.dtype == np.uint8
 
 
-def test_a_run_goes_on_where_it_was(tmp_path):
+def test_a_run_resumes_at_its_saved_step(tmp_path):
     run = Run("resnet", tmp_path, Recipe())
     views = torch.zeros(4, 64, 64, 3, dtype=torch.uint8)
     run.train_step(views, torch.tensor([0.0, 1, 0, 1]), 1e-3)
@@ -130,7 +130,7 @@ def test_a_run_goes_on_where_it_was(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(run.network.parameters(), again.network.parameters(), strict=True))
 
 
-def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
+def test_a_run_can_start_from_the_averaged_weights_of_another(tmp_path):
     first = Run("inception", tmp_path / "first", Recipe())
     for value in first.ema.parameters():
         value.data.fill_(0.25)
@@ -143,7 +143,7 @@ def test_a_run_begins_with_the_average_of_another_and_counts_on(tmp_path):
     assert second.earlier == first.curve and (second.step, second.curve) == (0, [])
 
 
-def test_weights_between_two_trainings_lie_on_the_way():
+def test_weights_are_interpolated_linearly_between_two_runs():
     torch.manual_seed(0)
     begin, end = ({"weight": torch.randn(3, 4), "norm.num_batches_tracked": torch.tensor(n)} for n in (5, 9))
     for share, expected in (
@@ -156,13 +156,13 @@ def test_weights_between_two_trainings_lie_on_the_way():
         assert torch.allclose(mixed["weight"], expected) and mixed["norm.num_batches_tracked"] == 9
 
 
-def test_the_error_of_an_auc_is_hanley_and_mcneils():
+def test_the_standard_error_of_an_auc_is_that_of_hanley_and_mcneil():
     labels = np.array([0] * 50 + [1] * 50)
     assert metrics.standard_error(0.5, labels) == pytest.approx(np.sqrt(101 / (12 * 50 * 50)), rel=0.01)
     assert metrics.standard_error(0.9, labels) < metrics.standard_error(0.7, labels)
 
 
-class Sure(torch.nn.Module):
+class ConstantTeacher(torch.nn.Module):
     """A teacher that always gives the same logit."""
 
     def __init__(self, logit):
@@ -173,7 +173,7 @@ class Sure(torch.nn.Module):
         return torch.full((len(x), 1), self.logit)
 
 
-def test_targets_are_what_teachers_and_labels_say_by_their_shares(tmp_path):
+def test_targets_mix_teachers_and_labels_by_the_distillation_share(tmp_path):
     views = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8)
 
     def loss(label, distillation):
@@ -181,7 +181,7 @@ def test_targets_are_what_teachers_and_labels_say_by_their_shares(tmp_path):
         run = Run("inception3", tmp_path, recipe)
         torch.nn.init.zeros_(run.network.head.weight)
         torch.nn.init.constant_(run.network.head.bias, 2.0)
-        run.teach_by([Sure(1.0), Sure(3.0)])
+        run.teach_by([ConstantTeacher(1.0), ConstantTeacher(3.0)])
         return run.train_step(views, torch.full((8,), label), 1e-3)[0]
 
     def cross_entropy(target):
