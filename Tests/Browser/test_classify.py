@@ -33,7 +33,7 @@ def test_pasted_image_is_classified(home, tmp_path):
     home.verdicts(1)
 
 
-def test_image_is_known_by_its_content_whatever_its_name(home, tmp_path):
+def test_image_is_recognised_by_its_content_not_its_name(home, tmp_path):
     (tmp_path / "notes.txt").write_bytes(images.small(tmp_path).read_bytes())
     home.choose(tmp_path / "notes.txt")
     home.verdicts(1)
@@ -47,7 +47,7 @@ def test_many_images_keep_their_order_and_all_get_a_verdict(home, tmp_path):
     assert home.find("#summary").text == "12 real"
 
 
-def test_no_more_than_four_requests_are_under_way(home, tmp_path):
+def test_at_most_four_requests_are_in_flight(home, tmp_path):
     home.run("""
         window.open_requests = 0;
         window.most_requests = 0;
@@ -63,7 +63,7 @@ def test_no_more_than_four_requests_are_under_way(home, tmp_path):
     assert home.run("return most_requests") == 4
 
 
-def test_upload_shows_how_far_it_is(home):
+def test_upload_shows_its_progress(home):
     home.devtools("Network.enable")
     home.devtools(
         "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=20_000
@@ -91,7 +91,7 @@ def test_face_box_lies_on_the_upright_image(home, tmp_path):
         assert abs(left - 0.34) < 0.04 and abs(top - 0.18) < 0.04
 
 
-def test_image_without_a_face_says_so(home, tmp_path):
+def test_image_without_a_face_is_shown_as_such(home, tmp_path):
     home.choose(images.no_face(tmp_path))
     home.verdicts(1)
     assert "No face was found" in home.find(".notes").text
@@ -121,7 +121,7 @@ def test_image_without_a_face_says_so(home, tmp_path):
     assert "No face" in row and "review" in row.lower() and "%" not in row
 
 
-def test_broken_files_are_told_in_words_beside_the_image(home, tmp_path):
+def test_broken_file_gets_an_explanation_beside_its_image(home, tmp_path):
     for make, words in ((images.truncated, "damaged"), (images.text, "Not a supported image")):
         home.choose(make(tmp_path))
         assert words in home.problem().text
@@ -129,26 +129,26 @@ def test_broken_files_are_told_in_words_beside_the_image(home, tmp_path):
         home.find("#clear").click()
 
 
-def test_too_large_file_is_told_in_words(home, tmp_path):
+def test_too_large_file_gets_an_explanation(home, tmp_path):
     home.choose(images.large(tmp_path))
     assert "too large" in home.problem().text.lower()
 
 
-def test_file_that_is_certainly_no_jpeg_or_png_is_not_sent(home, tmp_path):
+def test_file_in_an_unsupported_format_is_not_sent(home, tmp_path):
     home.choose(images.heic(tmp_path))
     assert "HEIC" in home.problem().text
     sent = home.run("return performance.getEntriesByType('resource').map(({ name }) => name)")
     assert not any("classify" in name for name in sent)
 
 
-def test_one_bad_file_does_not_keep_the_others_from_their_verdicts(home, tmp_path):
+def test_bad_file_does_not_affect_the_verdicts_of_others(home, tmp_path):
     home.choose(images.text(tmp_path), images.small(tmp_path))
     home.verdicts(1)
     home.problem()
     assert home.find("#summary").text == "1 real · 1 failed"
 
 
-def slide(page, value: int):
+def move_slider(page, value: int):
     page.run(
         "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))",
         page.find(".slider input"),
@@ -156,7 +156,7 @@ def slide(page, value: int):
     )
 
 
-def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(home):
+def test_overlay_shows_the_chosen_networks_heat_map_at_the_chosen_opacity(home):
     home.choose(images.portrait())
     home.verdicts(1)
 
@@ -176,13 +176,13 @@ def test_overlay_shows_where_the_chosen_network_looked_as_strongly_as_wanted(hom
     assert all(quarter > 0 for quarter in resnet)
     home.find(".choice input[value=inception]").click()
     assert drawn() != resnet
-    slide(home, 20)
+    move_slider(home, 20)
     assert home.find(".stage canvas").value_of_css_property("opacity") == "0.2"
     home.find(".choice input[value=nothing]").click()
     assert not home.find(".stage canvas").is_displayed()
 
 
-def test_history_survives_a_reload_and_is_forgotten_when_asked(home, cluster, tmp_path):
+def test_history_survives_a_reload_and_is_deleted_on_request(home, cluster, tmp_path):
     home.choose(images.small(tmp_path), images.text(tmp_path))
     home.wait(lambda: len(home.all("#history-rows tr")) == 2, "two rows of history")
     home.open(cluster.address)
@@ -194,7 +194,7 @@ def test_history_survives_a_reload_and_is_forgotten_when_asked(home, cluster, tm
     assert not home.find("#history").is_displayed()
 
 
-def test_exports_hold_every_result_of_the_session(home, tmp_path):
+def test_exports_contain_every_result_of_the_session(home, tmp_path):
     home.choose(images.small(tmp_path, "=1+1.jpg"), images.text(tmp_path), images.no_face(tmp_path))
     home.wait(lambda: len(home.all("#history-rows tr")) == 3, "three rows of history")
 
@@ -221,7 +221,7 @@ def test_exports_hold_every_result_of_the_session(home, tmp_path):
     assert nothing["resnet_result"] == "" and 0 <= float(nothing["resnet_ai_probability"]) <= 1
 
 
-def test_clear_takes_the_images_away_and_keeps_the_history(home, tmp_path):
+def test_clear_removes_the_images_and_keeps_the_history(home, tmp_path):
     home.choose(images.small(tmp_path))
     home.verdicts(1)
     home.find("#clear").click()
@@ -230,7 +230,7 @@ def test_clear_takes_the_images_away_and_keeps_the_history(home, tmp_path):
     assert home.find("#history").is_displayed()
 
 
-def test_router_that_is_down_is_told_in_words_and_its_return_is_noticed(page, tmp_path):
+def test_lost_router_is_explained_and_its_return_is_detected(page, tmp_path):
     with GatewayCluster() as cluster:
         page.open(cluster.address)
         page.wait_text("#service", "2 networks ready")
@@ -244,7 +244,7 @@ def test_router_that_is_down_is_told_in_words_and_its_return_is_noticed(page, tm
         page.verdicts(1)
 
 
-def test_gateway_that_is_gone_is_told_in_words(page, tmp_path):
+def test_lost_gateway_is_explained(page, tmp_path):
     with GatewayCluster() as cluster:
         page.open(cluster.address)
         cluster.gateway.end()
@@ -253,7 +253,7 @@ def test_gateway_that_is_gone_is_told_in_words(page, tmp_path):
         page.wait_text("#service", "No gateway")
 
 
-def test_verdict_without_one_of_the_networks_says_so(page):
+def test_verdict_without_one_of_the_networks_names_it(page):
     with GatewayCluster() as cluster:
         cluster.workers["inception"].end()
         page.open(cluster.address)
@@ -264,7 +264,7 @@ def test_verdict_without_one_of_the_networks_says_so(page):
         assert len(page.all(".models td[data-label]")) == 1
 
 
-def test_busy_service_is_asked_again_until_it_has_answered(page, tmp_path):
+def test_refused_images_are_retried_until_the_service_answers(page, tmp_path):
     with GatewayCluster(router=("--max-jobs", "1")) as cluster:
         page.open(cluster.address)
         page.choose(*[images.small(tmp_path, f"{number}.jpg") for number in range(6)])

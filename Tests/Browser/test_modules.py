@@ -18,19 +18,19 @@ def run(page, module: str, script: str, *arguments):
     )
 
 
-def test_shares_are_never_certain_unless_they_are(home):
+def test_percentages_are_never_rounded_to_certainty(home):
     shares = [0, 0.0004, 0.001, 0.5, 0.9996, 1]
     texts = ["0.0 %", "< 0.1 %", "0.1 %", "50.0 %", "> 99.9 %", "100.0 %"]
     assert run(home, "words", "return args[0].map(it.percent)", shares) == texts
 
 
-def test_times_are_told_in_the_unit_that_fits(home):
+def test_durations_are_shown_in_a_suitable_unit(home):
     times = [0.04, 9.94, 12.4, 999, 1500, 61_000, 3_661_000, 90_000_000]
     texts = ["0.0 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]
     assert run(home, "words", "return args[0].map(it.duration)", times) == texts
 
 
-def test_confidence_is_that_of_what_is_said(home):
+def test_confidence_is_the_probability_of_the_stated_verdict(home):
     answers = run(home, "words", "return args[0].map((share) => it.answer(share))", [0.25, 0.5, 0.75])
     assert [(answer["word"], answer["confidence"]) for answer in answers] == [
         ("Real", 0.75),
@@ -49,7 +49,7 @@ def test_verdict_without_a_face_is_neither_real_nor_ai_generated(home):
     ("probability", "action", "told"),
     [(0.9, "allow", "below the threshold for a review, 98.0 %"), (0.985, "review", ""), (0.1, "allow", "")],
 )
-def test_ai_generated_image_that_is_allowed_says_why(home, probability, action, told):
+def test_allowed_ai_generated_image_states_the_reason(home, probability, action, told):
     result = {
         "verdict": {
             "label": "real" if probability < 0.5 else "ai_generated",
@@ -75,7 +75,7 @@ def test_ai_generated_image_that_is_allowed_says_why(home, probability, action, 
     assert (told in notes) if told else notes == ""
 
 
-def test_table_keeps_what_would_break_it_or_run_in_it(home):
+def test_csv_escapes_special_characters_and_formulas(home):
     names = ['a,"b"\n.jpg', "=cmd()", "-1", "plain.jpg"]
     text = run(
         home,
@@ -105,7 +105,7 @@ def test_table_keeps_what_would_break_it_or_run_in_it(home):
         (b"anything", None),
     ],
 )
-def test_only_what_is_certainly_not_read_is_refused(home, head, format):
+def test_only_known_unsupported_formats_are_refused(home, head, format):
     found = run(home, "formats", "return it.unreadableFormat(new Blob([new Uint8Array(args[0])]))", list(head))
     assert found == format
 
@@ -122,7 +122,7 @@ REPORTS = """
 """
 
 
-def test_rates_and_quantiles_are_those_of_the_last_seconds(home):
+def test_rates_and_quantiles_cover_the_last_seconds(home):
     rate, quantile, growth = run(
         home,
         "samples",
@@ -136,7 +136,7 @@ def test_rates_and_quantiles_are_those_of_the_last_seconds(home):
     assert (rate, quantile, growth) == (2, 15, 120)
 
 
-def test_no_more_than_five_minutes_are_remembered(home):
+def test_samples_are_kept_for_five_minutes(home):
     assert (
         run(
             home,
@@ -151,7 +151,7 @@ def test_no_more_than_five_minutes_are_remembered(home):
     )
 
 
-def test_router_that_started_again_begins_a_new_record(home):
+def test_samples_start_again_after_a_restart_of_the_router(home):
     assert (
         run(
             home,
@@ -168,7 +168,7 @@ def test_router_that_started_again_begins_a_new_record(home):
 
 
 @pytest.mark.parametrize(("turned", "corner"), [(None, 0), (90, 1), (180, 3), (-90, 2)])
-def test_a_heat_map_stands_turned_as_its_face_does(home, turned, corner):
+def test_heat_map_is_drawn_with_the_rotation_of_its_face(home, turned, corner):
     """The strongest cell is the crop's top left one. The image's corners are counted row by row."""
     face = {"maps": {"m": {"square": [0, 0, 100, 100], "width": 2, "height": 2, "data": "/wAAAA=="}}}
     covers = run(
@@ -186,5 +186,5 @@ def test_a_heat_map_stands_turned_as_its_face_does(home, turned, corner):
     assert covers.index(max(covers)) == corner and max(covers) > 200
 
 
-def test_a_turned_face_says_by_how_much(home):
+def test_angles_are_shown_in_whole_degrees(home):
     assert run(home, "words", "return args[0].map(it.degrees)", [90, -47.3, 180]) == ["90°", "-47°", "180°"]

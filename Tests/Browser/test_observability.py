@@ -26,7 +26,7 @@ VARIABLES = {"$__rate_interval": "15s"}
 PATIENCE = 30
 
 
-def test_every_metric_of_rules_and_dashboard_is_one_of_the_gateways(cluster):
+def test_rules_and_dashboard_use_only_metrics_of_the_gateway(cluster):
     assert cluster.classify(images.portrait().read_bytes()) == 200
     text = cluster.ask("GET", "/metrics")[2].decode()
     told = set(re.findall(r"^(bifrons_\w+)", text, re.MULTILINE))
@@ -41,7 +41,7 @@ def test_every_metric_of_rules_and_dashboard_is_one_of_the_gateways(cluster):
     assert asked - told == set()
 
 
-def test_panels_are_told_apart_and_do_not_overlap():
+def test_panels_have_unique_ids_and_do_not_overlap():
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(ids) == len(set(ids)) > 30
     taken: dict[tuple[int, int], str] = {}
@@ -56,7 +56,7 @@ def test_panels_are_told_apart_and_do_not_overlap():
         assert names and len(names) == len(set(names)), panel["title"]
 
 
-def test_everything_asks_the_prometheus_that_was_chosen():
+def test_all_queries_use_the_selected_data_source_and_instance():
     chosen = {"type": "prometheus", "uid": "${datasource}"}
     variables = {variable["name"]: variable for variable in DASHBOARD["templating"]["list"]}
     assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
@@ -134,7 +134,7 @@ def prometheus(cluster, tmp_path_factory):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_panel_shows_data_once_there_was_a_job(prometheus, cluster, target):
+def test_panel_shows_data_after_a_job(prometheus, cluster, target):
     # A rate needs two scrapes with a job between them, and an old job leaves the rate's window.
     def series():
         assert cluster.classify(images.portrait().read_bytes()) == 200
@@ -153,7 +153,7 @@ def test_panel_shows_data_once_there_was_a_job(prometheus, cluster, target):
     assert len(names) == len(set(names))
 
 
-def test_choice_of_the_gateway_and_marks_can_be_asked(prometheus):
+def test_instance_variable_and_annotations_can_be_queried(prometheus):
     variable = next(one for one in DASHBOARD["templating"]["list"] if one["name"] == "instance")
     metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"]["query"]).groups()
     assert prometheus.ask(f"label/{label}/values", **{"match[]": metric}) == [prometheus.instance]
@@ -174,7 +174,7 @@ def test_rules_are_evaluated_and_no_alert_is_raised_for_a_healthy_cluster(promet
     assert {rule["name"] for rule in rules if rule["state"] != "inactive"} <= {"BifronsSlow"}
 
 
-def test_query_that_means_nothing_is_noticed(prometheus):
+def test_invalid_query_is_detected(prometheus):
     with pytest.raises(pytest.fail.Exception, match="parse error"):
         prometheus.query("sum by (")
     assert prometheus.query("bifrons_nothing") == []

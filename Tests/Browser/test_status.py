@@ -4,7 +4,7 @@ from support import images
 from support.cluster import GatewayCluster
 
 
-def test_report_is_live(page, cluster):
+def test_status_page_updates_live(page, cluster):
     page.open(f"{cluster.address}/status")
     page.wait_text("#headline", "All is well")
     assert page.texts("#models h3") == ["resnet", "inception", "locator"]
@@ -24,7 +24,7 @@ def test_report_is_live(page, cluster):
     assert "200 answered" in page.texts("#replies")[0]
 
 
-def test_router_that_is_down_is_said_plainly_and_its_return_is_noticed(page):
+def test_lost_router_is_reported_and_its_return_is_detected(page):
     with GatewayCluster() as cluster:
         page.open(f"{cluster.address}/status")
         page.wait_text("#headline", "All is well")
@@ -46,7 +46,7 @@ def test_network_without_a_worker_is_named(page):
         page.wait_text(".network[data-tone=bad]", "No worker serves it.")
 
 
-def test_cluster_without_a_locator_opens_no_image(page):
+def test_missing_locator_is_reported(page):
     with GatewayCluster() as cluster:
         page.open(f"{cluster.address}/status")
         page.wait_text("#headline", "All is well")

@@ -203,7 +203,7 @@ def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterab
     if answer.status == 422 and kind != "broken" and answer.code != QUARANTINED:
         yield f"a good image is called {answer.code}"
     if answer.code == QUARANTINED:
-        yield from _wrong_convictions(job, answer, work)
+        yield from _wrong_quarantines(job, answer, work)
     if answer.code == CANCELLED:
         yield "it is cancelled, and nobody asked for that"
     if answer.attempts > HANDED_AT_MOST:
@@ -224,7 +224,7 @@ def _faults(job: int, kind: str, answer: history.Answered, work: Work) -> Iterab
                 yield f"it has a score of {model}, no worker of which had it"
 
 
-def _wrong_convictions(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
+def _wrong_quarantines(job: int, answer: history.Answered, work: Work) -> Iterable[str]:
     pool = QUARANTINES.get(answer.message)
     if pool is None:
         yield f"it is quarantined, and does not say of what step: {answer.message}"

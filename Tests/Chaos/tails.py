@@ -163,7 +163,7 @@ class Tails:
         at_once = percentile([answer.seconds for answer in refused], 99)
         self.tell(at_once <= 0.05, f"rejects come at once ({1000 * at_once:.1f} ms at p99, {len(refused)} of them)")
 
-    def obedience(self, capacity: float) -> None:
+    def resends(self, capacity: float) -> None:
         print(f"{OVERLOAD} times the capacity for 2 s, and who is refused comes again when told")
         with Load(self.cluster.endpoint, self.images, BUDGET_MS, obeys=True) as load:
             outcome = load.at_rate(OVERLOAD * capacity, 2)
@@ -195,7 +195,7 @@ class Tails:
                 self.hang(row)
             self.table()
             self.overload()
-            self.obedience(self.peak())
+            self.resends(self.peak())
         finally:
             self.cluster.end()
         return self.is_kept

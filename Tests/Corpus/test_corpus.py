@@ -20,7 +20,7 @@ KNOWN = json.loads((HERE / "corpus.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("title", KNOWN)
-def test_the_answer_is_as_it_was(answers, title):
+def test_the_answer_matches_the_recorded_one(answers, title):
     assert answers.get(title) == KNOWN[title]
 
 

@@ -84,8 +84,8 @@ class Worker:
         frame = struct.pack("<QQH", self.epoch, job, int(status)) + text(code) + text(message)
         self.socket.send(bytes([VERSION, FromWorker.FAIL]) + frame)
 
-    def _locate(self, job: int, wanted: bytes, picture: bytes) -> None:
-        words = picture.decode("latin-1").split(" ", 1)
+    def _locate(self, job: int, wanted: bytes, image: bytes) -> None:
+        words = image.decode("latin-1").split(" ", 1)
         if words[0] == "fail":
             return self._fail(job, words[1].split(" ", 2))
         if words[0] != "faces":

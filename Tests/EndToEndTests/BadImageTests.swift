@@ -12,7 +12,7 @@ extension EndToEndTests {
         /// The statuses that a damaged file may get: an error, or a score if only pixels are damaged.
         static let answersToDamage: Set<Int> = [200, 413, 415, 422]
 
-        @Test func everyBadFileHasItsStatusAndTheNextGoodJobIsAnswered() throws {
+        @Test func everyBadFileGetsItsStatusAndLaterJobsAreAnswered() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
                 func expect(

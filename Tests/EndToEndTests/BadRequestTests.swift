@@ -97,7 +97,7 @@ extension EndToEndTests {
             (1..<frames).map { [UInt8($0)] } + [[]]
         }
 
-        @Test func everyMistakeHasItsStatusAndTheNextGoodJobIsAnswered() throws {
+        @Test func everyMalformedRequestGetsItsStatusAndLaterJobsAreAnswered() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let workers = try cluster.testWorkers()
@@ -123,7 +123,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func everyFormOfEnvelopeComesBack() throws {
+        @Test func everyFormOfEnvelopeIsEchoed() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 for envelope in [[], Self.envelope(1), Self.envelope(2), Self.envelope(8)] {
@@ -135,7 +135,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func bareImageIsAWholeJob() throws {
+        @Test func aBareImageIsACompleteJob() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let workers = try cluster.testWorkers()
@@ -162,7 +162,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func frameFarOverTheLimitCostsOnlyItsConnection() throws {
+        @Test func aFrameFarOverTheLimitEndsOnlyItsConnection() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 try client.send(Frames.classify(Array(repeating: 7, count: 30_000_000)))
@@ -172,7 +172,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func clientsThatSendAndVanishCostNothing() throws {
+        @Test func jobsOfClientsThatDisconnectAreCancelled() throws {
             try Cluster.run { cluster in
                 let workers = try ["resnet", "inception"].map {
                     try cluster.worker(.init("test-\($0)", serving: $0, credit: 256))
@@ -187,7 +187,7 @@ extension EndToEndTests {
                 for _ in 0..<Bounds.patience where status.counters.cancelled < 50 { status = try client.status() }
                 // Jobs whose crops were cut by then are with the workers.
                 for _ in 0..<Bounds.patience where try client.status().models.contains(where: { $0.inFlight > 0 }) {
-                    for worker in workers { try worker.scoreWhatIsThere() }
+                    for worker in workers { try worker.scoreArrivedJobs() }
                 }
                 try expectService(client, workers)
                 status = try client.status()
@@ -197,7 +197,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func clientThatNeverReadsHoldsUpNobody() throws {
+        @Test func aClientThatNeverReadsDoesNotBlockOthers() throws {
             // A router with a short queue also lets few replies wait.
             try Cluster.run(router: ["--max-jobs=1"]) { cluster in
                 var options = SocketOptions()

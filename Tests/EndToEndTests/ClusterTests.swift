@@ -57,7 +57,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func killOfOneOfTwoWorkersUnderLoadIsNoticedByNobody() throws {
+        @Test func killingOneOfTwoWorkersUnderLoadLosesNoJob() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "resnet"]) { cluster in
                 let client = try cluster.client()
                 let (jobs, window) = (60, 8)
@@ -103,7 +103,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func drainEndsWithItsTime() throws {
+        @Test func drainEndsAtItsTimeLimit() throws {
             try Cluster.run(router: ["--drain-time=200ms"]) { cluster in
                 let client = try cluster.client()
                 let workers = try cluster.testWorkers()
@@ -134,7 +134,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func workerThatIsStoppedIsOutOfRotationUntilItGoesOn() throws {
+        @Test func aPausedWorkerIsOutOfRotationUntilItContinues() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 func workers() throws -> Int { try client.status().networks.count }
@@ -189,7 +189,7 @@ extension EndToEndTests {
             ("\"preprocessing\": 3", "\"preprocessing\": 2", "preprocessing is 2, and this build knows version 3"),
             ("\"kind\": \"faces\"", "\"kind\": \"face\"", "output.kind"), ("", "", "cannot be read"),
         ])
-        func locatorWithoutAFittingManifestSaysSo(field: String, other: String, fault: String) throws {
+        func aLocatorWithAnUnsuitableManifestReportsTheReason(field: String, other: String, fault: String) throws {
             let folder = try TemporaryFolder()
             let manifest = Files.text("\(Files.models)/locator/manifest.json").replacing(field, with: other)
             if !field.isEmpty { try Files.write(Array(manifest.utf8), to: "\(folder.path)/manifest.json") }
@@ -202,7 +202,7 @@ extension EndToEndTests {
                 worker.standardError.contains("\(folder.path)/manifest.json") && worker.standardError.contains(fault))
         }
 
-        @Test func workerFindsARouterThatCameBack() throws {
+        @Test func aWorkerReconnectsToARestartedRouter() throws {
             // While there is no router, the worker keeps trying. Once there is one, the worker connects within seconds.
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 cluster.router.signal(SIGKILL)
@@ -214,7 +214,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func fullQueueSaysWhenToComeAgain() throws {
+        @Test func aFullQueueRefusesJobsWithARetryTime() throws {
             try Cluster.run(router: ["--max-jobs=1"]) { cluster in
                 let client = try cluster.client()
                 let workers = try cluster.testWorkers()

@@ -14,7 +14,7 @@ extension EndToEndTests {
             var status: Int
         }
 
-        @Test func classifyTellsOfEveryFileInOrder() throws {
+        @Test func classifyReportsEveryFileInOrder() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 var folder = ""
                 for name in ["a.jpg", "c.jpg", "d.jpg"] {
@@ -33,7 +33,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(5))) func everyImageOfAFolderIsAnsweredForAndNothingHangs() throws {
+        @Test(.timeLimit(.minutes(5))) func classifyReportsEveryImageOfAMixedFolderWithoutHanging() throws {
             struct Named: Decodable {
                 var file: String
                 var status: Int
@@ -74,7 +74,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func pipeOfTheShellIsRead() throws {
+        @Test func classifyReadsAPipeOfTheShell() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let path = try cluster.write(TestImages.jpeg(width: 120, height: 90), to: "a.jpg")
                 let script = "\"$0\" classify --budget-ms=25000 --router=\"$1\" <(cat \"$2\")"
@@ -84,7 +84,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [["status"], ["models"], ["classify", "/dev/null"]])
-        func withoutServiceTheExitStatusSaysSo(command: [String]) throws {
+        func commandsExitWith69WithoutAService(command: [String]) throws {
             let folder = try TemporaryFolder()
             let process = try ChildProcess(
                 Self.bifrons, command + ["--router=ipc://\(folder.path)/none"], name: "bifrons", folder: folder.path,
@@ -93,7 +93,7 @@ extension EndToEndTests {
             #expect(!process.standardError.isEmpty)
         }
 
-        @Test func reportsAndBenchOfARunningService() throws {
+        @Test func statusModelsAndBenchWorkWithARunningService() throws {
             struct Bench: Decodable {
                 var verdicts: Int
                 var errors: [String: Int]
@@ -150,7 +150,7 @@ extension EndToEndTests {
         }
 
         @Test(.enabled(if: !isDefaultRouterThere, "somebody listens at the default router's port"))
-        func classifyWithoutARouterStartsItsOwnAndLeavesNothing() throws {
+        func classifyWithoutARouterRunsATemporaryClusterAndCleansUp() throws {
             let folder = try TemporaryFolder()
             let process = try classifyAlone(in: folder)
             #expect(try process.waitForEnd() == .exit(0), "\(process.standardError)")
@@ -160,7 +160,7 @@ extension EndToEndTests {
         }
 
         @Test(.enabled(if: !isDefaultRouterThere, "somebody listens at the default router's port"))
-        func ctrlCTakesAwayTheOwnClusterToo() throws {
+        func interruptingClassifyAlsoStopsItsTemporaryCluster() throws {
             let folder = try TemporaryFolder()
             let process = try classifyAlone(in: folder)
             try process.wait {
@@ -172,14 +172,14 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [["nope"], ["classify"], ["status", "--router=nowhere"], ["up", "--max-jobs=many"]])
-        func usageErrorsHaveTheirExitStatus(command: [String]) throws {
+        func usageErrorsExitWith2(command: [String]) throws {
             let folder = try TemporaryFolder()
             let process = try ChildProcess(
                 Self.bifrons, command, name: "bifrons", folder: folder.path, diesWithTests: false)
             #expect(try process.waitForEnd() == .exit(2))
         }
 
-        @Test func upServesUntilItIsAskedToStop() throws {
+        @Test func upServesUntilItIsStopped() throws {
             let folder = try TemporaryFolder()
             let context = try Context()
             let clientEndpoint = "ipc://\(folder.path)/clients"

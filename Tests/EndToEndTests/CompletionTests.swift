@@ -17,12 +17,12 @@ extension EndToEndTests {
             return process.standardOutput
         }
 
-        @Test(arguments: programs) func everyProgramTellsItsVersion(program: String) throws {
+        @Test(arguments: programs) func everyProgramPrintsItsVersion(program: String) throws {
             #expect(try Self.output(program, ["--version"], in: TemporaryFolder()) == Release.version + "\n")
         }
 
         @Test(arguments: programs, ["bash", "zsh", "fish"])
-        func scriptsCompleteFilesFoldersAndWords(program: String, shell: String) throws {
+        func completionScriptsCompleteFilesFoldersAndValues(program: String, shell: String) throws {
             let script = try Self.output(program, ["--generate-completion-script", shell], in: TemporaryFolder())
             // What each shell's script contains to complete a file, a folder and one of several words.
             let marks = [
@@ -81,7 +81,7 @@ extension EndToEndTests {
         }
 
         /// Checks the completion of settings whose values are files, folders or one of several words.
-        @Test func everySettingThatNamesAFileOrAFolderIsCompletedAsOne() throws {
+        @Test func settingsForFilesAndFoldersAreCompletedAsSuch() throws {
             for program in Self.programs {
                 let script = try Self.output(program, ["--generate-completion-script", "bash"], in: TemporaryFolder())
                 let options = [

@@ -13,7 +13,7 @@ extension EndToEndTests {
             return try #require(line.flatMap { Int($0.filter(\.isNumber)) }) / 1024
         }
 
-        @Test func aCrowdFindsNoRoomAndThoseWhoAreThereAreServed() throws {
+        @Test func connectionsBeyondTheLimitAreEndedAndExistingClientsServed() throws {
             try Cluster.run(router: ["--max-connections=20"]) { cluster in
                 let client = try cluster.client()
                 let workers = try cluster.testWorkers()
@@ -37,7 +37,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func moreConnectionsThanTheSystemHasDescriptorsForAreRefusedAtTheStart() throws {
+        @Test func theRouterRefusesToStartWithTooFewDescriptorsForItsConnections() throws {
             try Cluster.run { cluster in
                 let router = try cluster.run(
                     "/bin/sh",
@@ -51,7 +51,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aMessageWithoutEndOverTCPEndsItsConnectionAndOthersAreServed() throws {
+        @Test func anEndlessMessageOverTCPEndsItsConnectionAndOthersAreServed() throws {
             try Cluster.run(overTCP: true) { cluster in
                 try ExampleTests.preparePython(cluster)
                 let client = try cluster.client()
@@ -73,7 +73,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func anImageAsLargeAsItMayBeArrivesOverTCP() throws {
+        @Test func anImageOfTheMaximumSizeArrivesOverTCP() throws {
             try Cluster.run(overTCP: true) { cluster in
                 let client = try cluster.client()
                 let workers = try cluster.testWorkers()
@@ -84,7 +84,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aDeafClientCostsABoundedAmountAndThenItsOwnReplies() throws {
+        @Test func aClientThatNeverReadsCostsBoundedMemoryAndLosesItsReplies() throws {
             try Cluster.run { cluster in
                 try ExampleTests.preparePython(cluster)
                 let client = try cluster.client()

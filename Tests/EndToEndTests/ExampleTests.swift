@@ -17,7 +17,7 @@ extension EndToEndTests {
             try #require(process.wait(milliseconds: 0) == .exit(0), "\(process.standardError)")
         }
 
-        @Test func fiveLinesGetAVerdict() throws {
+        @Test func submitExampleGetsAVerdict() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 try Self.preparePython(cluster)
                 let image = try cluster.write(TestImages.jpeg(width: 200, height: 160), to: "image.jpg")
@@ -28,7 +28,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func pipelineTellsOfEveryFile() throws {
+        @Test func pipelineExampleReportsEveryFile() throws {
             // The router takes fewer jobs than the pipeline's window, so the pipeline is refused and must try again.
             try Cluster.run(heartbeat: "500ms", router: ["--max-jobs=3"], workers: ["resnet", "inception"]) {
                 cluster in
@@ -56,7 +56,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func pipelineWithoutARouterSaysSo() throws {
+        @Test func pipelineExampleReportsAMissingRouter() throws {
             try Cluster.run { cluster in
                 try Self.preparePython(cluster)
                 let process = try cluster.run(

@@ -84,7 +84,7 @@ extension EndToEndTests {
             return try #require(reply.document.faces).map(\.box)
         }
 
-        @Test func bothModelsSeeTheSameFacesToThePixel() throws {
+        @Test func bothModelsGetExactlyTheSameFaces() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
                 let images = try [
@@ -105,7 +105,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func eachFaceComesWithAMapOfEachModelWhereItIsAskedFor() throws {
+        @Test func everyFaceHasAHeatMapOfEachModelOnRequest() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
                 let file = try Self.canvas(900, 500, [(-40, -30, 0.8), (420, 60, 0.6)]).file()
@@ -132,7 +132,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func facesAreFoundWhereTheyAre() throws {
+        @Test func facesAreFoundAtTheirPositions() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 func expect(
@@ -154,7 +154,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aFaceCutByTheBorderHasABoxInTheImage() throws {
+        @Test func theBoxOfAFaceAtTheBorderLiesInsideTheImage() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 for place in [(-230, 0, 1.0), (0, -150, 1.0), (150, 250, 1.0)] {
@@ -166,7 +166,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func ofManyFacesTheSixteenLargestAreScored() throws {
+        @Test func theSixteenLargestOfManyFacesAreScored() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
                 // 25 faces, and 100 that are too small for all of them to be found.
@@ -190,7 +190,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func withoutAFaceThatIsSaidAndTheCentralSquareIsScored() throws {
+        @Test func anImageWithoutAFaceIsReportedAsSuchAndItsCentralSquareScored() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let client = try cluster.client()
                 let images: [(String, [UInt8])] = try [
@@ -213,7 +213,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func anUpsideDownImageIsTurnedByItsFlagAlone() throws {
+        @Test func anUpsideDownImageIsTurnedOnlyByItsEXIFOrientation() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 let portrait = try Self.portrait.get()

@@ -21,7 +21,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [path, "/?budget_ms=60000"])
-        func jobOfAClientThatLeavesIsCancelled(path: String) throws {
+        func theJobOfAClientThatDisconnectsIsCancelled(path: String) throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()
@@ -44,7 +44,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func allImagesOfAClientThatLeavesAreCancelled() throws {
+        @Test func allImagesOfAClientThatDisconnectsAreCancelled() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()
@@ -59,7 +59,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func durableJobIsWantedWhoeverLeaves() throws {
+        @Test func aDurableJobContinuesWhenItsClientDisconnects() throws {
             let folder = try TemporaryFolder()
             try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
                 let workers = try cluster.testWorkers()
@@ -75,7 +75,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: ["/v1/classify", "/v1/jobs"])
-        func uploadThatIsBrokenOffIsNoJobAndNoFault(path: String) throws {
+        func anAbortedUploadIsNeitherAJobNorAnError(path: String) throws {
             let folder = try TemporaryFolder()
             try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
                 let workers = try cluster.testWorkers()
@@ -94,7 +94,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func clientThatOnlySendsNothingMoreIsAnswered() throws {
+        @Test func aHalfClosedClientIsAnswered() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let connection = try cluster.startGateway().connect()
@@ -118,7 +118,7 @@ extension EndToEndTests {
         }
 
         /// A client of HTTP/1.0 would take an interim answer for the final one.
-        @Test func clientOfHTTP10GetsTheAnswerOnly() throws {
+        @Test func anHTTP10ClientGetsNoInterimAnswers() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let connection = try cluster.startGateway().connect()

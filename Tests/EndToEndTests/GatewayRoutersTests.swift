@@ -19,7 +19,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func durableJobIsFoundAtWhicheverRouterHasIt() throws {
+        @Test func aDurableJobIsFoundAtEitherRouter() throws {
             try run { first, second, workers in
                 let gateway = try first.startGateway(["--router=\(second.clientEndpoint)"])
                 for (index, cluster) in [first, second].enumerated() {
@@ -59,7 +59,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func oneKeyIsComputedOnceWhicheverGatewayIsAsked() throws {
+        @Test func aKeyIsComputedOnceAcrossGateways() throws {
             try run { first, second, workers in
                 let gateways = [
                     try first.startGateway(["--router=\(second.clientEndpoint)"]),
@@ -88,22 +88,22 @@ extension EndToEndTests {
             }
         }
 
-        @Test func metricsTellTheRoutersApart() throws {
+        @Test func metricsDistinguishTheRouters() throws {
             try run { first, second, _ in
                 let gateway = try first.startGateway(["--router=\(second.clientEndpoint)"])
-                func told() throws -> String { try gateway.ask("GET", "/metrics").text }
+                func metrics() throws -> String { try gateway.ask("GET", "/metrics").text }
                 for cluster in [first, second] {
-                    #expect(try told().contains("\nbifrons_up{router=\"\(cluster.clientEndpoint)\"} 1\n"))
+                    #expect(try metrics().contains("\nbifrons_up{router=\"\(cluster.clientEndpoint)\"} 1\n"))
                 }
-                let path = try first.write(Array(try told().utf8), to: "metrics")
+                let path = try first.write(Array(try metrics().utf8), to: "metrics")
                 let check = try first.run(
                     "/bin/sh", ["-c", "exec \(Files.root)/scripts/promtool check metrics < \(path)"])
                 #expect(try check.waitForEnd() == .exit(0), "\(check.standardOutput) \(check.standardError)")
                 #expect(check.standardError.isEmpty)
                 second.router.signal(SIGKILL)
                 _ = try second.router.waitForEnd()
-                #expect(try told().contains("\nbifrons_up{router=\"\(second.clientEndpoint)\"} 0\n"))
-                #expect(try told().contains("\nbifrons_up{router=\"\(first.clientEndpoint)\"} 1\n"))
+                #expect(try metrics().contains("\nbifrons_up{router=\"\(second.clientEndpoint)\"} 0\n"))
+                #expect(try metrics().contains("\nbifrons_up{router=\"\(first.clientEndpoint)\"} 1\n"))
             }
         }
     }

@@ -22,7 +22,7 @@ extension EndToEndTests {
 
         // MARK: Classifying
 
-        @Test func resultIsTheRoutersOwn() throws {
+        @Test func aResultIsPassedOnFromTheRouter() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let connection = try cluster.startGateway().connect()
@@ -43,7 +43,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func partOfTheModelsIs206AndNoneIsAProblem() throws {
+        @Test func missingModelsGiveAPartialResultOrAProblem() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 let refused = try gateway.ask("POST", "/v1/classify?id=x", Self.image, body: [1])
@@ -59,7 +59,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func formOfSeveralImagesGetsTheirResultsInOrder() throws {
+        @Test func aFormOfSeveralImagesGetsTheirResultsInOrder() throws {
             try Cluster.run(workers: ["resnet", "inception"]) { cluster in
                 let images = (0..<3).map { TestImages.jpeg(width: 64 + $0, height: 64, pattern: .noise(seed: 7)) }
                 var files = images.enumerated().map { ("f", "\($0.offset).jpg", $0.element) }
@@ -76,7 +76,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func refusalOfTheRoutersIsAProblemWithItsStatus() throws {
+        @Test func aRefusalOfTheRouterIsAProblemWithItsStatus() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()
@@ -94,7 +94,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func refusalForTheMomentSaysWhenToComeAgain() throws {
+        @Test func aTemporaryRefusalHasARetryTime() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 let (headers, body) = TestGateway.form([("file", "a.jpg", [1, 2, 3])])
@@ -116,7 +116,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func originalsCallAnswersAsItDid() throws {
+        @Test func theLegacyAPIAnswersInItsOldForm() throws {
             try Cluster.run(workers: ["resnet", "inception"]) { cluster in
                 struct Model: Decodable {
                     let result: String
@@ -160,7 +160,7 @@ extension EndToEndTests {
 
         // MARK: Durable jobs
 
-        @Test func durableJobSurvivesTheGateway() throws {
+        @Test func aDurableJobSurvivesTheDeathOfTheGateway() throws {
             let folder = try TemporaryFolder()
             try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
                 let workers = try cluster.testWorkers()
@@ -206,7 +206,7 @@ extension EndToEndTests {
 
         // MARK: The state of the service
 
-        @Test func readinessSaysWhatIsMissing() throws {
+        @Test func readinessNamesTheMissingWorkers() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 #expect(try gateway.ask("GET", "/healthz").status == 200)
@@ -222,7 +222,7 @@ extension EndToEndTests {
         }
 
         /// Runs Prometheus's own checker on the whole cluster's metrics.
-        @Test func metricsKeepToPrometheussConventions() throws {
+        @Test func metricsPassThePrometheusChecker() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()
@@ -244,7 +244,7 @@ extension EndToEndTests {
 
         /// Sends requests that follow the document's schema and requests that violate it. The answers must be as
         /// documented.
-        @Test func openAPIDocumentIsTrue() throws {
+        @Test func theGatewayConformsToItsOpenAPIDocument() throws {
             let folder = try TemporaryFolder()
             try Cluster.run(router: ["--journal=\(folder.path)"], workers: ["resnet", "inception"]) { cluster in
                 let gateway = try cluster.startGateway()
@@ -265,7 +265,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func reportsAreTheRoutersOwn() throws {
+        @Test func statusAndModelsReportsArePassedOn() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 #expect(try StatusReport.decode(try gateway.ask("GET", "/v1/status").body).queue.jobs == 0)
@@ -276,7 +276,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func eventsComeOnAndTellWhenTheRouterIsGone() throws {
+        @Test func eventsContinueAndReportALostRouter() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 let listeners = try (0..<3).map { _ in try gateway.connect() }
@@ -300,7 +300,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func routerThatIsGoneIs503AndItsReturnIsNoticed() throws {
+        @Test func aLostRouterIsReportedWith503UntilItReturns() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 cluster.router.signal(SIGKILL)
@@ -319,7 +319,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func requestInHandIsAnsweredBeforeTheGatewayStops() throws {
+        @Test func aRequestInFlightIsAnsweredBeforeTheGatewayStops() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try cluster.startGateway()
@@ -335,7 +335,7 @@ extension EndToEndTests {
 
         // MARK: Limits
 
-        @Test func crowdOfConnectionsIsServed() throws {
+        @Test func thousandsOfConnectionsAreServed() throws {
             // Each connection takes a descriptor in this process and one in the gateway.
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
@@ -354,7 +354,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func tokensAreAskedForAndReadAgainOnSIGHUP() throws {
+        @Test func tokensAreRequiredAndReloadedOnSIGHUP() throws {
             try Cluster.run { cluster in
                 // SHA-256 of "one" and of "two".
                 let one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
@@ -383,7 +383,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func portThatIsTakenIsNamed() throws {
+        @Test func aPortInUseIsReported() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()
                 let second = try cluster.run(Files.program("bifrons-gateway"), ["--http-port=\(gateway.port)"])

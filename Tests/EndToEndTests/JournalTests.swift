@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func drainedRouterLeavesWhatIsUnfinishedToTheNext() throws {
+    @Test func jobsLeftByADrainedRouterAreFinishedAfterItsRestart() throws {
         try Cluster.run(router: ["--journal=\(folder.path)", "--drain-time=100ms"]) { cluster in
             let client = try cluster.client()
             var workers = try cluster.testWorkers()
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func cancelIsRemembered() throws {
+    @Test func aCancelledJobStaysCancelledAcrossARestart() throws {
         try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
             let client = try cluster.client()
             let workers = try cluster.testWorkers()
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func unreadableJournalRefusesDurableJobsOnly() throws {
+    @Test func anUnreadableJournalRefusesOnlyDurableJobs() throws {
         let path = folder.path + "/journal.sqlite"
         try Files.write([UInt8](repeating: 0x5A, count: 8192), to: path)
         try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in

@@ -21,7 +21,7 @@ extension EndToEndTests {
             { list in list.split(separator: "\n").filter { !$0.contains(" \(role) ") }.joined(separator: "\n") }
         }
 
-        @Test func theWholeServiceWorksWithKeysAndThePartsHaveTheirOwn() throws {
+        @Test func theWholeServiceWorksWithKeysThatNeverAppearInLogs() throws {
             try Cluster.run(keys: true, heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let image = TestImages.jpeg(width: 120, height: 90)
                 let client = try cluster.client(as: .client)
@@ -46,7 +46,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func nobodyGetsPastTheKeys() throws {
+        @Test func handshakesWithoutAListedKeyAreRefused() throws {
             try Cluster.run(keys: true) { cluster in
                 try ExampleTests.preparePython(cluster)
                 let attacks = try cluster.run(
@@ -65,7 +65,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aRevokedKeyLosesItsRightsAndNobodyElseLosesTheConnection() throws {
+        @Test func aRevokedKeyLosesItsRightsWithoutAffectingOtherConnections() throws {
             try Cluster.run(keys: true) { cluster in
                 let (revoked, other) = (try cluster.client(as: .client), try cluster.client())
                 let ping = Frames.request(#"{"verb":"ping"}"#)
@@ -85,7 +85,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aRevokedWorkerGetsNoJobAndItsJobsGoToOthers() throws {
+        @Test func aRevokedWorkerIsUnregisteredAndLosesItsJobs() throws {
             try Cluster.run(keys: true) { cluster in
                 let worker = try cluster.worker(ScriptedWorker("test", serving: "resnet"))
                 let client = try cluster.client()
@@ -99,7 +99,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aBrokenListKeepsTheOldOneAndAtTheStartItRefuses() throws {
+        @Test func anInvalidAllowListIsIgnoredOnReloadAndRefusedAtTheStart() throws {
             try Cluster.run(keys: true) { cluster in
                 let client = try cluster.client(as: .client)
                 try Self.rewriteList(cluster) { $0 + "nonsense\n" }
@@ -118,7 +118,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func cancellingAnothersJobNeedsTheOperatorsKey() throws {
+        @Test func onlyAnOperatorsKeyMayCancelAnotherClientsJob() throws {
             try Cluster.run(keys: true) { cluster in
                 let workers = try cluster.testWorkers()
                 let (client, boss) = (try cluster.client(as: .client), try cluster.client())
@@ -144,7 +144,7 @@ extension EndToEndTests {
             return (try #require(Int(words[0])), try #require(Int(words[3])))
         }
 
-        @Test func aMessageWithoutEndCannotBeSentByStrangers() throws {
+        @Test func aPeerWithoutKeysCannotSendAnEndlessMessage() throws {
             try Cluster.run(keys: true) { cluster in
                 let (sent, grown) = try Self.endlessMessage(cluster)
                 // Some of it is in system buffers before the router closes the connection.
@@ -154,7 +154,7 @@ extension EndToEndTests {
         }
 
         /// libzmq leaves this open; docs/threat_model.md describes it.
-        @Test func withoutKeysAMessageWithoutEndCostsItsSizeAndOthersAreServed() throws {
+        @Test func withoutKeysAnEndlessMessageCostsItsSizeAndOthersAreServed() throws {
             try Cluster.run { cluster in
                 let (sent, grown) = try Self.endlessMessage(cluster)
                 #expect(sent == 128 && (64...192).contains(grown))
@@ -162,7 +162,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func upWithoutATerminalHandsAHangUpOnToTheRouter() throws {
+        @Test func upWithoutATerminalForwardsSIGHUPToTheRouter() throws {
             let folder = try TemporaryFolder()
             let keys = try KeyFolder.make(at: "\(folder.path)/our keys")
             let context = try Context()
@@ -201,25 +201,25 @@ extension EndToEndTests {
             return process.standardError
         }
 
-        @Test(arguments: [false, true]) func whoHasNoFittingKeysIsToldSo(overTCP: Bool) throws {
+        @Test(arguments: [false, true]) func missingAndUnsuitableKeysAreReported(overTCP: Bool) throws {
             let folder = try TemporaryFolder()
-            let stranger = try KeyFolder.make(at: "\(folder.path)/stranger")
+            let foreign = try KeyFolder.make(at: "\(folder.path)/foreign")
             let unlisted = try KeyFolder.make(at: "\(folder.path)/unlisted")
             try Cluster.run(keys: true, overTCP: overTCP) { cluster in
                 let publicKey = Files.bytes("\(try #require(cluster.keys).path)/router.public")
                 try Files.write(publicKey, to: "\(unlisted.path)/router.public")
                 #expect(try Self.refusal(cluster, nil).contains("wants keys, and this client has none"))
-                #expect(try Self.refusal(cluster, stranger).contains("refuses this client's keys"))
+                #expect(try Self.refusal(cluster, foreign).contains("refuses this client's keys"))
                 // The connection may end before or after the command gives up.
                 #expect(try Self.refusal(cluster, unlisted).contains("its list 'allowed' must have this client's"))
             }
             try Cluster.run(overTCP: overTCP) { cluster in
-                let said = try Self.refusal(cluster, stranger)
+                let said = try Self.refusal(cluster, foreign)
                 #expect(said.contains("has no keys, and this client has"))
             }
         }
 
-        @Test func keygenMakesKeysOnce() throws {
+        @Test func keygenDoesNotOverwriteKeys() throws {
             let folder = try TemporaryFolder()
             func keygen() throws -> ChildProcess {
                 let process = try ChildProcess(

@@ -38,7 +38,7 @@ extension EndToEndTests {
             throw TestClient.NoReply()
         }
 
-        @Test func oneRoutersFloodDoesNotStarveTheOthersJobs() throws {
+        @Test func aFloodAtOneRouterDoesNotStarveTheJobsOfAnother() throws {
             try run(2) { routers in
                 let gate = try ServedWorker.Gate()
                 let worker = try ServedWorker("resnet", routers: routers.map(\.workerEndpoint), maxBatch: 2, gate: gate)
@@ -52,19 +52,19 @@ extension EndToEndTests {
                 try routers[1].router.wait { try routers[1].client().status().models[0].inFlight == 2 }
                 // At most 80 jobs, fewer than the flood has.
                 for _ in 1...40 {
-                    gate.letGo()
+                    gate.releaseBatch()
                     try gate.waitForABatch()
                 }
                 for _ in 1...10 { #expect(try clients[1].receive().status == 200) }
                 let left = try routers[0].client().status().queue.jobs
                 #expect(left >= 20)
-                gate.standOpen()
+                gate.openPermanently()
                 for _ in 1...100 { #expect(try clients[0].receive().status == 200) }
                 withExtendedLifetime(worker) {}
             }
         }
 
-        @Test func deathOfARouterLosesNoDurableJobAndTheOthersGoOn() throws {
+        @Test func theDeathOfARouterLosesNoDurableJobAndTheOthersContinue() throws {
             try run(3) { routers in
                 let endpoints = routers.map(\.workerEndpoint)
                 let gate = try ServedWorker.Gate()
@@ -85,7 +85,7 @@ extension EndToEndTests {
 
                 routers[0].router.signal(SIGKILL)
                 #expect(try routers[0].router.waitForEnd() == .signal(SIGKILL))
-                gate.standOpen()
+                gate.openPermanently()
                 for client in clients.dropFirst() {
                     for number in 1...20 { try client.send(job("\(number)")) }
                     for _ in 1...20 { #expect(try client.receive().status == 200) }
@@ -108,7 +108,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func workerFollowsTheAddressesOfAName() throws {
+        @Test func aWorkerFollowsTheAddressesOfADNSName() throws {
             // One port on several addresses of this machine. The system chooses the port for the first address.
             try Cluster.run(heartbeat: "500ms", router: ["--worker-endpoint=tcp://127.0.0.1:*"], cuts: false) { first in
                 let word = first.router.standardError.split { " \n".contains($0) }

@@ -22,7 +22,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func cropsReachTheNetworksAndFacesTheClient() throws {
+        @Test func cropsReachTheNetworksAndFacesReachTheClient() throws {
             try Self.run { cluster, client in
                 let locator = try cluster.worker(.locator())
                 let networks = try cluster.testWorkers()
@@ -42,7 +42,7 @@ extension EndToEndTests {
         }
 
         /// Tests wrong answers: wrong number, size or specification, or for a job that the worker never had.
-        @Test func wrongCropsAreDroppedAndTheJobGoesToAnother() throws {
+        @Test func wrongCropsAreDroppedAndTheJobGoesToAnotherLocator() throws {
             try Self.run { cluster, client in
                 let network = try cluster.worker(ScriptedWorker("resnet", serving: "resnet"))
                 for number in 0..<6 {
@@ -76,7 +76,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func wrongCropsOfTwoWorkersAreAnError() throws {
+        @Test func wrongCropsOfTwoLocatorsFailTheJob() throws {
             try Self.run { cluster, client in
                 let networks = try cluster.testWorkers()
                 let locators = try ["a", "b"].map { try cluster.worker(.locator($0, credit: 1)) }
@@ -94,7 +94,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func networkThatScoresTooFewCropsFails() throws {
+        @Test func tooFewScoresInBothAttemptsFailTheJob() throws {
             try Self.run { cluster, client in
                 let locator = try cluster.worker(.locator())
                 let network = try cluster.worker(ScriptedWorker("resnet", serving: "resnet"))
@@ -105,7 +105,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func deathBetweenBoxesAndCropsCostsNothing() throws {
+        @Test func aJobSurvivesTheDeathOfItsLocator() throws {
             try Self.run { cluster, client in
                 let networks = try cluster.testWorkers()
                 let first = try cluster.worker(.locator("first"))
@@ -120,7 +120,7 @@ extension EndToEndTests {
         }
 
         /// The crops are sent again; the image is not decoded again.
-        @Test func deadNetworksCropsGoToAnother() throws {
+        @Test func aDeadNetworkWorkersCropsGoToAnotherWorker() throws {
             try Self.run { cluster, client in
                 let locator = try cluster.worker(.locator())
                 let first = try cluster.worker(ScriptedWorker("first", serving: "resnet"))
@@ -153,7 +153,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func modelThatNoLocatorCutsForIsNamed() throws {
+        @Test func aModelThatNoLocatorCanCutForIsNamed() throws {
             try Self.run { cluster, client in
                 let locator = try cluster.worker(.locator())
                 var specification = CropSpecification.sample
@@ -167,7 +167,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func modelWhoseCropsAreTooLargeIsTurnedAwayForGood() throws {
+        @Test func aWorkerWhoseCropsAreTooLargeIsPermanentlyRejected() throws {
             try Self.run { cluster, _ in
                 let specification = CropSpecification(
                     kind: .face(margin: 1), width: 4096, height: 4096, preprocessing: 3)

@@ -9,11 +9,11 @@ extension EndToEndTests {
             ScriptedWorker(name, serving: "resnet", credit: credit)
         }
 
-        @Test func unknownModelIsTurnedAway() throws {
+        @Test func aWorkerOfAnUnknownModelIsRejected() throws {
             try Cluster.run { cluster in
-                let stranger = try cluster.worker(ScriptedWorker("vgg", serving: "vgg"), registered: false)
-                try stranger.send(stranger.script.hello)
-                guard case .bye(let reason, isFinal: false)? = try stranger.receive()?.message else {
+                let unknownPeer = try cluster.worker(ScriptedWorker("vgg", serving: "vgg"), registered: false)
+                try unknownPeer.send(unknownPeer.script.hello)
+                guard case .bye(let reason, isFinal: false)? = try unknownPeer.receive()?.message else {
                     Issue.record("no BYE came")
                     return
                 }
@@ -24,7 +24,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func claimedCreditIsBounded() throws {
+        @Test func anExcessiveCreditIsCapped() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let greedy = try cluster.worker(Self.resnet(credit: .max))
@@ -41,7 +41,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func workerWithoutCreditGetsNothing() throws {
+        @Test func aWorkerWithoutCreditGetsNoJobs() throws {
             try Cluster.run { cluster in
                 let idle = try cluster.worker(Self.resnet("idle", credit: 0))
                 let client = try cluster.client()
@@ -55,7 +55,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func secondAnswerIsDropped() throws {
+        @Test func duplicateAnswersAreDropped() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let worker = try cluster.worker(Self.resnet())
@@ -72,7 +72,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func answersToJobsItNeverHadAreDropped() throws {
+        @Test func answersToJobsOfOtherWorkersAreDropped() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let honest = try cluster.worker(Self.resnet("honest"))
@@ -88,7 +88,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func garbageIsDropped() throws {
+        @Test func malformedMessagesAreDropped() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let worker = try cluster.worker(Self.resnet())
@@ -107,7 +107,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [0, 1, 3, Limits.workerProtocolVersion + 1, .max] as [UInt8])
-        func workerOfAnotherVersionIsToldWhichOneItShouldBe(version: UInt8) throws {
+        func aWorkerOfAnotherProtocolVersionIsToldTheRequiredOne(version: UInt8) throws {
             try Cluster.run { cluster in
                 let worker = try cluster.worker(Self.resnet(), registered: false)
                 try worker.send(bytes: [[version] + worker.script.hello.encoded().dropFirst()])
@@ -123,7 +123,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func enormousMessageCostsTheConnection() throws {
+        @Test func anOversizedMessageEndsTheConnection() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let worker = try cluster.worker(Self.resnet())
@@ -137,15 +137,15 @@ extension EndToEndTests {
 
         @Test func messagesOfAnUnknownPeerAreAnsweredWithResync() throws {
             try Cluster.run { cluster in
-                let stranger = try cluster.worker(Self.resnet(), registered: false)
-                try stranger.send(stranger.script.ping())
-                #expect(try stranger.receive()?.message == .resync)
-                try stranger.register()
+                let unknownPeer = try cluster.worker(Self.resnet(), registered: false)
+                try unknownPeer.send(unknownPeer.script.ping())
+                #expect(try unknownPeer.receive()?.message == .resync)
+                try unknownPeer.register()
                 #expect(try cluster.client().status().counters.strangers == 1)
             }
         }
 
-        @Test func silentWorkerLosesItsJobToAnother() throws {
+        @Test func theJobOfASilentWorkerGoesToAnotherWorker() throws {
             try Cluster.run(heartbeat: "500ms") { cluster in
                 let client = try cluster.client()
                 let silent = try cluster.worker(Self.resnet("silent"))
@@ -166,7 +166,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func deadWorkersJobGoesToAnotherAtOnce() throws {
+        @Test func theJobOfADeadWorkerGoesToAnotherWorkerAtOnce() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let workers = try ["a", "b"].map { try cluster.worker(Self.resnet($0, credit: 1)) }
@@ -237,7 +237,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func answerAfterTheBudgetIsLate() throws {
+        @Test func anAnswerAfterTheBudgetIsCountedAsLate() throws {
             try Cluster.run { cluster in
                 let client = try cluster.client()
                 let slow = try cluster.worker(Self.resnet("slow"))

@@ -33,7 +33,7 @@ extension EndToEndTests {
             try JSONDecoder().decode(ResultDocument.self, from: Data(answer.body))
         }
 
-        @Test(arguments: [false, true]) func jobsAndKeysOfTokensNeverMeet(hasKeys: Bool) throws {
+        @Test(arguments: [false, true]) func jobsAndKeysOfDifferentTokensAreSeparate(hasKeys: Bool) throws {
             let folder = try TemporaryFolder()
             try Cluster.run(keys: hasKeys, router: ["--journal=\(folder.path)"]) { cluster in
                 var workers = try cluster.testWorkers()
@@ -80,7 +80,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func resultOfAnothersKeyIsNeverTheAnswer() throws {
+        @Test func aKeyNeverReturnsTheResultOfAnotherToken() throws {
             try Cluster.run { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try Self.gateway(cluster)
@@ -100,7 +100,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func aTokenHasItsShareAndNotTheGateways() throws {
+        @Test func eachTokenHasItsOwnClientLimits() throws {
             try Cluster.run(router: ["--max-client-jobs=1"]) { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try Self.gateway(cluster)
@@ -116,7 +116,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func whoLeavesIsCancelledAndNobodyElseOfThatID() throws {
+        @Test func aDisconnectionCancelsOnlyTheClientsOwnJobOfAnID() throws {
             try Cluster.run(keys: true) { cluster in
                 let workers = try cluster.testWorkers()
                 let gateway = try Self.gateway(cluster)
@@ -139,7 +139,7 @@ extension EndToEndTests {
 
         // MARK: Keys
 
-        @Test func gatewaysKeyLooksAtTheServiceAndNamesOwnersAndNoOtherDoes() throws {
+        @Test func aGatewaysKeyMayReadTheStatusAndOnlyItMayNameOwners() throws {
             let folder = try TemporaryFolder()
             try Cluster.run(keys: true, router: ["--journal=\(folder.path)"]) { cluster in
                 #expect(try cluster.startGateway().ask("GET", "/v1/status").status == 200)
@@ -156,7 +156,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test func folderWithoutAGatewaysKeyServesAsBeforeButWithTokensSaysWhatIsMissing() throws {
+        @Test func aGatewayNeedsItsOwnKeyOnlyWithTokens() throws {
             try Cluster.run(keys: true) { cluster in
                 let keys = try #require(cluster.keys)
                 unlink("\(keys.path)/gateway.secret")

@@ -48,11 +48,11 @@ def sent(kind="plain", submission=1, job=JOB):
     return Sent(submission, job, kind, 1.0)
 
 
-def test_an_answer_to_each_request_is_right():
+def test_an_answer_to_each_request_is_no_violation():
     assert violations(sent(), verdict(), sent("broken", 2, 18), failure(422, "image_truncated", 2)) == []
 
 
-def test_a_degraded_answer_with_the_probability_of_its_model_is_right():
+def test_a_degraded_answer_with_the_probability_of_its_model_is_no_violation():
     assert violations(sent(), verdict(status=206, models=("beta",))) == []
 
 
@@ -81,7 +81,7 @@ def test_a_wrong_answer_is_a_violation(answer, what):
     assert len(found) == 1 and what in found[0]
 
 
-def test_a_failure_behind_the_cut_names_the_locator_and_one_before_it_does_not():
+def test_only_a_failure_after_the_cutting_names_the_locator():
     late = failure(503, "worker_lost")
     late.locator, late.sha256 = LOCATOR, images.digest(JOB)
     assert violations(sent(), late) == []
@@ -95,7 +95,7 @@ def test_a_verdict_on_a_broken_image_is_a_violation():
     assert len(violations(sent("broken"), verdict())) == 1
 
 
-def test_the_answer_of_a_single_model_where_the_other_one_belongs_is_a_violation():
+def test_the_probability_of_the_wrong_model_is_a_violation():
     wrong = verdict(status=206, models=("beta",), probability=images.probability(JOB, ("alpha",)))
     assert len(violations(sent(), wrong)) == 1
 
@@ -114,14 +114,14 @@ def given(pool, *some, life=1):
     return {(life, f"{pool}-{place}"): [one] for place, one in enumerate(some)}
 
 
-def second_tries(*some):
+def numbered_attempts(*some):
     """Numbers the attempts of workers that got the task one after the other, and returns the workers."""
     for place, one in enumerate(some, 1):
         one.attempts[0] = place
     return some
 
 
-def conviction(pool, answered=2.0, message=None):
+def quarantined_answer(pool, answered=2.0, message=None):
     answer = failure(422, "quarantined")
     answer.message = message or (
         f"2 workers of {pool} died with {WHAT_KILLED[pool]} in their hands; it is not tried again"
@@ -135,8 +135,8 @@ def conviction(pool, answered=2.0, message=None):
 def quarantine(*some, answered=2.0, kind="plain", pool="alpha"):
     """Returns the violations of a quarantine after these workers of the pool had the job."""
     had_it = {} if pool == "locator" else given("locator", hand(1.0))
-    hands = had_it | given(pool, *second_tries(*some))
-    return violations(sent(kind), conviction(pool, answered), hands=hands)
+    hands = had_it | given(pool, *numbered_attempts(*some))
+    return violations(sent(kind), quarantined_answer(pool, answered), hands=hands)
 
 
 def killed(handed, died, **changes):
@@ -144,11 +144,11 @@ def killed(handed, died, **changes):
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_quarantine_after_two_deaths_in_one_step_is_right(pool):
+def test_quarantine_after_two_deaths_in_one_step_is_no_violation(pool):
     assert quarantine(killed(1.1, 1.2), killed(1.3, 1.4), pool=pool) == []
 
 
-def test_quarantine_after_two_deaths_with_the_job_in_hand_is_right():
+def test_quarantine_after_two_deaths_with_the_job_in_flight_is_no_violation():
     # The router waits for them to come back before it reports the quarantine.
     assert quarantine(killed(1.1, 1.2), killed(1.3, 1.4), answered=4.4) == []
     # The router dispatched the job again before it knew of the end.
@@ -192,28 +192,31 @@ def test_quarantine_without_two_deaths_is_a_violation(hands, what):
         assert len(found) == 1 and f"no two workers of {pool} died with it in hand" in found[0], what
 
 
-def test_a_process_dies_once_whatever_connections_it_had():
+def test_two_connections_of_one_process_count_as_one_death():
     life = Life(0.4, 1.8)
     first, second = Hand(0.5, 1.2, life, {REQUEST: JOB}), Hand(1.25, 1.801, life, {REQUEST: JOB})
     first.take(Task(REQUEST << 4, 1, True), 1.1)
     second.take(Task(REQUEST << 4, 2, True), 1.3)
-    assert len(violations(sent(), conviction("locator"), hands={(1, "locator-0"): [first, second]})) == 1
+    assert len(violations(sent(), quarantined_answer("locator"), hands={(1, "locator-0"): [first, second]})) == 1
 
 
-def test_deaths_in_different_steps_or_lives_of_the_router_convict_nobody():
+def test_deaths_in_different_steps_or_router_lifetimes_do_not_justify_a_quarantine():
     had_it = given("locator", hand(1.0))
     for other in (given("beta", killed(1.3, 1.4)), given("alpha", killed(1.3, 1.4), life=2)):
-        found = violations(sent(), conviction("alpha"), hands=had_it | given("alpha", killed(1.1, 1.2)) | other)
+        found = violations(sent(), quarantined_answer("alpha"), hands=had_it | given("alpha", killed(1.1, 1.2)) | other)
         assert len(found) == 1 and "no two workers of alpha died" in found[0]
 
 
-def test_a_quarantine_names_the_step_in_which_two_died():
-    deaths = second_tries(killed(1.1, 1.2), killed(1.3, 1.4))
+def test_a_quarantine_must_name_the_step_of_both_deaths():
+    deaths = numbered_attempts(killed(1.1, 1.2), killed(1.3, 1.4))
     hands = given("locator", hand(1.0)) | given("alpha", *deaths)
-    assert violations(sent(), conviction("alpha"), hands=hands) == []
-    assert any("no two workers of beta died" in text for text in violations(sent(), conviction("beta"), hands=hands))
+    assert violations(sent(), quarantined_answer("alpha"), hands=hands) == []
     assert any(
-        "no two workers of locator died" in text for text in violations(sent(), conviction("locator"), hands=hands)
+        "no two workers of beta died" in text for text in violations(sent(), quarantined_answer("beta"), hands=hands)
+    )
+    assert any(
+        "no two workers of locator died" in text
+        for text in violations(sent(), quarantined_answer("locator"), hands=hands)
     )
     for message in (
         "2 workers of alpha died with this image in their hands; it is not tried again",
@@ -221,28 +224,28 @@ def test_a_quarantine_names_the_step_in_which_two_died():
         "2 workers of gamma died with this image's crops in their hands; it is not tried again",
         "two died",
     ):
-        found = violations(sent(), conviction("alpha", message=message), hands=hands)
+        found = violations(sent(), quarantined_answer("alpha", message=message), hands=hands)
         assert len(found) == 1 and "does not say of what step" in found[0]
 
 
-def test_who_is_quarantined_for_crops_was_cut_and_who_is_for_its_image_was_not():
+def test_a_quarantine_for_crops_names_its_locator_and_one_for_the_image_does_not():
     for pool in POOLS:
-        answer = conviction(pool)
+        answer = quarantined_answer(pool)
         is_cut = answer.locator is not None
         answer.locator, answer.sha256 = (None, "") if is_cut else (LOCATOR, images.digest(JOB))
-        hands = given("locator", hand(1.0)) | given(pool, *second_tries(killed(1.1, 1.2), killed(1.3, 1.4)))
+        hands = given("locator", hand(1.0)) | given(pool, *numbered_attempts(killed(1.1, 1.2), killed(1.3, 1.4)))
         found = violations(sent(), answer, hands=hands)
         assert len(found) == 1 and f"quarantined for workers of {pool}, and the image was cut by" in found[0]
 
 
-def test_connections_are_of_the_process_that_dialled_them():
+def test_connections_are_assigned_to_the_process_that_opened_them():
     lives = [Life(1.0, 2.0), Life(3.0, 4.0)]
     hands = [Hand(0.5), Hand(1.0), Hand(1.9), Hand(2.5), Hand(3.5)]
     assign(hands, lives)
     assert [hand.life for hand in hands] == [None, lives[0], lives[0], lives[0], lives[1]]
 
 
-def test_a_image_that_kills_is_convicted_and_never_judged():
+def test_a_poison_image_may_be_quarantined_but_never_gets_a_verdict():
     for pool in POOLS:
         deaths = (killed(1.1, 1.2, killer=JOB), killed(1.3, 1.4, killer=JOB))
         assert quarantine(*deaths, kind="poison", pool=pool) == []
@@ -251,14 +254,14 @@ def test_a_image_that_kills_is_convicted_and_never_judged():
     assert violations(sent("poison"), failure(408)) == []
 
 
-def test_convictions_are_counted_by_whose_workers_died():
+def test_quarantines_are_counted_by_the_pool_of_the_dead_workers():
     events = [
         sent("poison"),
-        conviction("locator"),
+        quarantined_answer("locator"),
         sent("poison", 2),
-        conviction("beta"),
+        quarantined_answer("beta"),
         sent("plain", 3),
-        conviction("alpha"),
+        quarantined_answer("alpha"),
     ]
     events[3].submission, events[5].submission = 2, 3
     report = checker.check([events], {})
@@ -266,7 +269,7 @@ def test_convictions_are_counted_by_whose_workers_died():
     assert report.codes == {"quarantined": 3}
 
 
-def test_whoever_was_beside_a_image_that_kills_is_not_convicted_with_it():
+def test_a_second_death_caused_by_another_image_does_not_justify_a_quarantine():
     # The first worker may have had the image that kills in flight, too.
     assert quarantine(killed(1.1, 1.2, killer=JOB + 1), killed(1.3, 1.4)) == []
     assert len(quarantine(killed(1.1, 1.2), killed(1.3, 1.4, killer=JOB + 1))) == 1
@@ -276,7 +279,7 @@ def test_a_request_without_an_answer_is_a_violation():
     assert "never answered" in violations(sent())[0]
 
 
-def test_a_lost_connection_excuses_what_was_in_flight_and_nothing_else():
+def test_a_lost_connection_excuses_only_requests_in_flight():
     assert violations(sent(), Lost(1.5)) == []
     assert len(violations(Lost(0.5), sent())) == 1
 
@@ -285,12 +288,12 @@ def test_a_killed_client_needs_no_answer():
     assert violations(sent(), ended=False) == []
 
 
-def test_two_answers_are_a_violation_also_after_a_lost_connection():
+def test_two_answers_are_a_violation_even_after_a_lost_connection():
     assert len(violations(sent(), verdict(), verdict())) == 1
     assert len(violations(sent(), Lost(1.5), verdict(), verdict())) == 1
 
 
-def test_an_answer_to_nothing_is_a_violation():
+def test_an_answer_without_a_request_is_a_violation():
     assert len(violations(verdict(submission=5))) == 1
 
 
@@ -305,7 +308,7 @@ def test_an_acknowledged_job_must_be_found():
     assert violations(*acknowledged, sent("fetch", 2), verdict(2)) == []
 
 
-def test_another_client_may_find_it():
+def test_an_acknowledged_job_may_be_found_by_another_client():
     killed = [sent("durable"), failure(202)]
     successor = [sent("fetch", 1), verdict(1), Ended(9.0)]
     report = checker.check([killed, successor], {})
@@ -329,7 +332,7 @@ def tries(pool, *attempts, life=1, job=JOB, request=REQUEST):
     )
 
 
-def test_a_step_may_be_handed_to_two_workers_in_each_life():
+def test_a_step_may_be_dispatched_twice_in_each_lifetime_of_the_router():
     lives = {name: some for life in (1, 2) for pool in POOLS for name, some in tries(pool, 1, 2, life=life).items()}
     assert violations(sent(), verdict(), hands=lives) == []
     for pool in POOLS:
@@ -338,24 +341,24 @@ def test_a_step_may_be_handed_to_two_workers_in_each_life():
 
 
 @pytest.mark.parametrize("attempts", [(1, 1), (2, 2), (0,), (3,)])
-def test_each_time_is_another_attempt(attempts):
+def test_each_dispatch_must_have_the_next_attempt_number(attempts):
     once = tries("locator", 1) | tries("alpha", 1) | tries("beta", 1)
     found = violations(sent(), verdict(), hands=once | tries("alpha", *attempts))
     assert len(found) == 1 and f"as the attempts {list(attempts)}" in found[0]
 
 
-def test_the_bound_holds_for_images_of_strangers_too():
-    strangers = tries("locator", 1, 2, 2, job=None, request=41)
-    assert any("as the attempts [1, 2, 2]" in text for text in violations(hands=strangers))
+def test_the_limit_of_attempts_also_holds_for_unknown_images():
+    unknown = tries("locator", 1, 2, 2, job=None, request=41)
+    assert any("as the attempts [1, 2, 2]" in text for text in violations(hands=unknown))
 
 
-def test_a_worker_is_handed_its_own_step():
+def test_a_step_dispatched_to_the_wrong_pool_is_a_violation():
     for pool, worker in (("locator", "alpha-0"), ("alpha", "locator-0"), ("alpha", "beta-0")):
         ((_, some),) = tries(pool, 1).items()
         assert any("another step's" in text for text in violations(hands={(1, worker): some}))
 
 
-def test_a_verdict_is_of_workers_that_had_the_job():
+def test_a_verdict_must_come_from_workers_that_had_the_job():
     had_it = {pool: tries(pool, 1) for pool in POOLS}
     assert violations(sent(), verdict(), hands=had_it["locator"] | had_it["alpha"] | had_it["beta"]) == []
     assert "cut by locator-0, which never" in violations(sent(), verdict(), hands=had_it["alpha"] | had_it["beta"])[0]
@@ -365,7 +368,7 @@ def test_a_verdict_is_of_workers_that_had_the_job():
     assert "cut by locator-0, which never" in violations(sent(), verdict(), hands=other)[0]
 
 
-def test_what_is_sent_twice_may_be_handed_on_twice_as_often():
+def test_a_job_sent_twice_may_be_dispatched_twice_as_often():
     twice = [sent("keyed"), Lost(1.5), sent("keyed", 2), verdict(2)]
     once = tries("alpha", 1) | tries("beta", 1) | tries("locator", 1)
 
@@ -381,7 +384,7 @@ def test_what_is_sent_twice_may_be_handed_on_twice_as_often():
     assert len(found) == 1 and "5 times to alpha" in found[0]
 
 
-def test_the_report_counts():
+def test_the_report_counts_jobs_statuses_and_retries():
     report = checker.check(
         [[sent(), verdict(), sent("plain", 2, 18), Lost(2.0), Ended(9.0)]],
         tries("locator", 1) | tries("alpha", 1, 2) | tries("beta", 1),

@@ -124,7 +124,7 @@ def fill(service: Service, way: str, folder: Path):
 
 
 @pytest.mark.parametrize("way", ["closes its socket", "is killed", "ends"])
-def test_jobs_of_a_client_that_goes_away_are_cancelled_and_others_have_their_places(serve, tmp_path, way):
+def test_jobs_of_a_client_that_disconnects_are_cancelled_and_free_their_places(serve, tmp_path, way):
     service = serve(f"--max-jobs={JOBS}")
     other = service.client()
     leave = fill(service, way, tmp_path)
@@ -141,7 +141,7 @@ def test_jobs_of_a_client_that_goes_away_are_cancelled_and_others_have_their_pla
     assert counts == dict.fromkeys(images.POOLS, 1)
 
 
-def test_jobs_of_those_who_stay_are_answered(serve):
+def test_jobs_of_connected_clients_are_answered_when_another_disconnects(serve):
     service = serve()
     leaver, stayer = service.client(), service.client()
     for job in range(JOBS):
@@ -154,7 +154,7 @@ def test_jobs_of_those_who_stay_are_answered(serve):
     assert [stayer.receive()["status"] for _ in range(JOBS)] == [200] * JOBS
 
 
-def test_answers_are_not_mixed_up_by_clients_that_come_and_go(serve):
+def test_answers_reach_their_clients_while_others_connect_and_disconnect(serve):
     service = serve()
     stayer = service.client()
     jobs = 300
@@ -176,7 +176,7 @@ def test_answers_are_not_mixed_up_by_clients_that_come_and_go(serve):
     service.wait_until(lambda status: status["queue"]["jobs"] == 0)
 
 
-def test_a_job_that_another_client_waits_for_goes_on(serve):
+def test_a_job_that_another_client_waits_for_continues(serve):
     service = serve()
     leaver, stayer = service.client(), service.client()
     leaver.send(1, images.image(1), idempotency_key="shared")
@@ -188,7 +188,7 @@ def test_a_job_that_another_client_waits_for_goes_on(serve):
     assert stayer.receive()["status"] == 200
 
 
-def test_a_durable_job_of_a_client_that_goes_away_is_computed_and_found(serve, tmp_path):
+def test_a_durable_job_of_a_client_that_disconnects_is_computed_and_found(serve, tmp_path):
     service = serve(f"--journal={tmp_path / 'journal'}")
     leaver = service.client()
     leaver.send(1, images.image(1))
@@ -259,7 +259,7 @@ def read_until(peer: socket.socket, end: bytes) -> None:
         assert data
 
 
-def test_displaced_connections_that_go_on_and_are_reset_leave_the_router_alive(serve):
+def test_the_router_survives_displaced_connections_that_keep_sending_and_reset(serve):
     service = serve()
     peers = [raw_client(service.cluster.endpoint, b"twin") for _ in range(3)]
     for peer in peers:

@@ -20,12 +20,12 @@ def test_a_history_is_read_as_it_was_written(tmp_path):
     assert list(history.read(tmp_path / "history")) == events
 
 
-def test_a_last_line_that_was_not_finished_is_none(tmp_path):
+def test_an_unfinished_last_line_is_ignored(tmp_path):
     (tmp_path / "history").write_text("X\t1.0\nE\t2.")
     assert list(history.read(tmp_path / "history")) == [Lost(1.0)]
 
 
-def test_an_answer_is_taken_from_the_result():
+def test_an_answer_is_read_from_a_result():
     result = {
         "id": "a",
         "status": 206,
@@ -45,13 +45,13 @@ def test_an_answer_is_taken_from_the_result():
     assert answer.locator == {"worker": "l-1"} and len(fingerprints | {answer.fingerprint}) == 3
 
 
-def test_a_failure_says_what_it_says_in_one_line():
+def test_the_message_of_a_failure_is_joined_into_one_line():
     result = {"id": "a", "status": 422, "error": {"code": "quarantined", "message": "2 workers\tof\nalpha died"}}
     answer = history.answered(3, json.dumps(result).encode(), 1.0)
     assert (answer.code, answer.message, answer.models) == ("quarantined", "2 workers of alpha died", ())
 
 
-def test_a_successor_looks_for_what_was_acknowledged_and_not_seen(tmp_path):
+def test_a_restarted_client_fetches_acknowledged_jobs_without_a_result(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
 
     def write(path, submission, job, kind, status):

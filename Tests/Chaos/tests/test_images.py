@@ -7,7 +7,7 @@ from PIL import Image
 import images
 
 
-def test_a_image_is_a_png_of_its_colour_with_its_number():
+def test_an_image_is_a_png_of_its_jobs_colour_with_its_number():
     image = Image.open(io.BytesIO(images.image(123456)))
     assert image.size == (8, 8) and image.getcolors() == [(64, images.colour(123456))]
     assert image.text == {"bifrons-job": "000000123456"}

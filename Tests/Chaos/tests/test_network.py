@@ -8,7 +8,7 @@ import images
 import network
 
 
-def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():
+def test_a_link_forwards_bytes_records_tasks_and_can_be_cut():
     with socket.create_server(("127.0.0.1", 0)) as server:
         link, port = network.Switchboard().link(server.getsockname()[1])
         told = []
@@ -40,7 +40,7 @@ def test_a_link_passes_bytes_on_notes_what_comes_back_and_can_be_cut():
         assert link.unreadable == []
 
 
-def test_crops_are_of_the_image_that_another_link_saw():
+def test_crops_are_attributed_to_the_image_seen_by_another_link():
     of_requests: dict[int, int] = {}
     told = []
     for said in (START + WELCOME + locate(7, images.image(70)), START + WELCOME + score(7, 2)):
@@ -55,7 +55,7 @@ def test_crops_are_of_the_image_that_another_link_saw():
     assert told == [70, 70]
 
 
-def test_a_router_that_speaks_another_version_is_told_and_passed_on():
+def test_messages_of_another_protocol_version_are_reported_and_forwarded():
     with socket.create_server(("127.0.0.1", 0)) as server:
         link, port = network.Switchboard().link(server.getsockname()[1])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as near:

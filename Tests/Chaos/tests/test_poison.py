@@ -23,7 +23,7 @@ PATIENCE = 40.0
 
 
 @pytest.mark.parametrize("killed", images.POOLS)
-def test_only_the_culprit_is_convicted(tmp_path, killed):
+def test_only_the_poison_image_is_quarantined(tmp_path, killed):
     images.write_models(tmp_path / "models")
     # Jobs that come while all workers of a pool are dead wait, too.
     cluster = Cluster(tmp_path, tmp_path / "models", "--worker-wait=20s", binaries=built("debug"))

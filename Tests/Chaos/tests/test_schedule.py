@@ -11,12 +11,12 @@ PARTIES = {
 }
 
 
-def test_a_seed_decides():
+def test_a_seed_determines_the_schedule():
     assert schedule.make(7, 100, 0.5, PARTIES, True) == schedule.make(7, 100, 0.5, PARTIES, True)
     assert schedule.make(7, 100, 0.5, PARTIES, True) != schedule.make(8, 100, 0.5, PARTIES, True)
 
 
-def test_everything_happens_to_those_whom_it_can_happen_to():
+def test_every_fault_occurs_and_only_at_suitable_targets():
     faults = schedule.make(1, 1000, 0.5, PARTIES, True)
     assert 1500 < len(faults) < 2500 and all(0 < fault.second < 1000 for fault in faults)
     assert {fault.kind for fault in faults} == {
@@ -39,5 +39,5 @@ def test_everything_happens_to_those_whom_it_can_happen_to():
     assert not {"c-0", "c-1"} & {fault.target for fault in faults if fault.kind == "restart"}
 
 
-def test_without_hosts_there_are_no_faults_of_hosts():
+def test_without_hosts_there_are_no_host_faults():
     assert not {fault.kind for fault in schedule.make(1, 1000, 0.5, PARTIES, False)} & set(network.HOST_FAULTS)

@@ -19,7 +19,7 @@ KEPT = slow_images.Measured(
 )
 
 
-def test_promises_that_are_kept():
+def test_kept_guarantees_are_recognised():
     assert all(is_kept for is_kept, _ in slow_images.promises(KEPT))
 
 
@@ -37,12 +37,12 @@ def test_promises_that_are_kept():
         ({"slow": [*KEPT.slow[1:], {"status": 429, "total_ms": 100}]}, "within its budget"),
     ],
 )
-def test_promises_that_are_not_kept(changes, what):
+def test_broken_guarantees_are_reported(changes, what):
     broken = [promise for is_kept, promise in slow_images.promises(replace(KEPT, **changes)) if not is_kept]
     assert len(broken) == 1 and what in broken[0]
 
 
 @pytest.mark.skipif("BIFRONS_SLOW_IMAGES" not in os.environ, reason="takes an idle machine, jpegtran and `make build`")
-def test_small_images_beside_slow_ones(tmp_path):
+def test_the_service_keeps_its_guarantees_for_small_images_beside_slow_ones(tmp_path):
     measured = slow_images.SlowImages(tmp_path, MODELS, built(), seconds=12).measure()
     assert [promise for is_kept, promise in slow_images.promises(measured) if not is_kept] == []

@@ -12,18 +12,18 @@ def rows(grow: float = 0.0, descriptors: float = 0.0):
     ]
 
 
-def test_what_grows_is_told_and_noise_is_not():
+def test_growth_is_reported_and_noise_is_not():
     slopes, problems = soak.judge(rows(), 3600)
     assert abs(slopes["router"]) < 0.3 and problems == []
     slopes, problems = soak.judge(rows(grow=2), 3600)
     assert abs(slopes["router"] - 2) < 0.3 and len(problems) == 1
 
 
-def test_descriptors_that_are_not_closed_are_told():
+def test_descriptor_leaks_are_reported():
     assert len(soak.judge(rows(descriptors=100), 3600)[1]) == 1
 
 
-def test_outliers_are_no_slope():
+def test_outliers_do_not_count_as_growth():
     peaked = [
         (second, name, resident + 50 * (second > 3000 and second % 100 == 0), *others)
         for second, name, resident, *others in rows()

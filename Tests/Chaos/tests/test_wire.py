@@ -20,7 +20,7 @@ def watched(stream: bytes, size: int) -> list:
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100, 1 << 16, 1 << 20])
-def test_tasks_are_told_before_what_comes_with_them_however_the_bytes_are_cut(size):
+def test_tasks_are_reported_before_their_payloads_for_pieces_of_any_size(size):
     image = IMAGE if size > 1 else IMAGE[:300]
     stream = b"".join(
         [
@@ -47,11 +47,11 @@ def test_tasks_are_told_before_what_comes_with_them_however_the_bytes_are_cut(si
     assert [(task.request, task.step) for task in tasks] == [(24, 0), (24, 1), (24, 2), (25, 0)]
 
 
-def test_a_task_is_told_when_its_image_has_not_come_as_a_whole():
+def test_a_task_is_reported_before_its_image_is_complete():
     assert watched(START + locate(24, IMAGE)[:-1], 1 << 20) == [Task(384, 1, True)]
 
 
-def test_numbers_have_64_bits():
+def test_job_numbers_have_64_bits():
     number = (0x0123456789ABCDE << 4) | 9
     assert wire.task(router_bytes.score(number >> 4, 9)[2:17]) == Task(number, 1, False)
 
@@ -59,11 +59,11 @@ def test_numbers_have_64_bits():
 @pytest.mark.parametrize(
     "frame", ["", "04", "0342" + "00" * 20, "0542" + "00" * 20, "0402" + "00" * 20, "0447", "0446" + "00" * 12]
 )
-def test_what_is_not_of_this_version_is_told(frame):
+def test_frames_of_another_version_are_refused(frame):
     with pytest.raises(wire.Unreadable):
         wire.task(bytes.fromhex(frame))
 
 
-def test_what_is_not_zmtp_is_told():
+def test_bytes_that_are_not_zmtp_are_refused():
     with pytest.raises(wire.Unreadable):
         watched(b"HTTP/1.1 400 Bad Request\r\n" + bytes(80), 1 << 16)

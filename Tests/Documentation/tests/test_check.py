@@ -26,18 +26,18 @@ extension RouterCore {
 
 
 @pytest.mark.parametrize("symbol", ["Roster", "Roster.size", "Roster.drop", "RouterCore.admit"])
-def test_what_is_declared_is_found(symbol):
+def test_declared_symbols_are_found(symbol):
     assert check.declares(SWIFT, ".swift", symbol)
 
 
 @pytest.mark.parametrize(
     "symbol", ["Mentioned", "mentioned", "leastLoaded", "Roster.leastLoaded", "RouterCore", "Rost", "Other.drop"]
 )
-def test_what_is_only_mentioned_is_not(symbol):
+def test_symbols_that_are_only_mentioned_are_not_found(symbol):
     assert not check.declares(SWIFT, ".swift", symbol)
 
 
-def test_the_check_names_what_is_wrong_and_where(tmp_path):
+def test_the_check_reports_missing_symbols_files_and_tables(tmp_path):
     page = tmp_path / "page.md"
     (tmp_path / "roster.py").write_text("class Roster:\n    def drop(self): ...\n# def gone\n")
     rows = "| a | `Roster.drop` | `roster.py` |\n| b | `gone` | `roster.py` |\n| c | `Roster` | `other.py` |\n"
@@ -50,7 +50,7 @@ def test_the_check_names_what_is_wrong_and_where(tmp_path):
     assert list(check.check_behaviours(page, tmp_path)) == ["page.md has no table of behaviour, symbol and file"]
 
 
-def test_every_place_that_tells_another_release_is_named(tmp_path):
+def test_every_file_with_another_release_is_reported(tmp_path):
     overlay = "Deploy/kubernetes/overlays/production/kustomization.yaml"
     places = ["Sources/Gateway/Resources/openapi.json", "Deploy/Dockerfile", overlay, "CHANGELOG.md"]
     for place in ["Sources/Shared/BifronsWire/Release.swift", *places]:

@@ -3,11 +3,11 @@
 import pages
 
 
-def test_every_command_is_run_or_excused():
+def test_every_command_is_run_or_has_a_reason_not_to_be():
     assert pages.problems() == []
 
 
-def test_commands_are_found_as_they_are_printed(tmp_path, monkeypatch):
+def test_commands_are_extracted_from_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     (tmp_path / "page.md").write_text(
         'Text with `make it` in it.\n\n    $ bifrons up      # until ctrl-C\n    {"status":200}\n'

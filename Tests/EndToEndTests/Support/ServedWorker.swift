@@ -29,12 +29,12 @@ final class ServedWorker {
         }
 
         /// Lets the batch at the gate pass.
-        func letGo() {
+        func releaseBatch() {
             opened.signal()
         }
 
         /// Lets all batches pass from now on.
-        func standOpen() {
+        func openPermanently() {
             stands.withLock { $0 = true }
             opened.signal()
         }

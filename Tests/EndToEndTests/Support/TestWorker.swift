@@ -72,7 +72,7 @@ final class TestWorker {
     }
 
     /// Scores the jobs that have arrived.
-    func scoreWhatIsThere() throws {
+    func scoreArrivedJobs() throws {
         while let (message, _) = try receive(milliseconds: 1) {
             if case .score(let job) = message { try send(script.score(job.job)) }
         }

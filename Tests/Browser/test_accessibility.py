@@ -17,7 +17,7 @@ def scheme(request, page):
     return request.param
 
 
-def fill(page, cluster, folder):
+def open_filled_page(page, cluster, folder):
     """Gives the page with all of its content: verdicts, a problem, details and the history."""
     page.open(cluster.address)
     page.choose(images.two_faces(folder), images.no_face(folder), images.text(folder))
@@ -28,7 +28,7 @@ def fill(page, cluster, folder):
         details.click()
 
 
-def report(page, cluster):
+def open_status_page(page, cluster):
     page.open(f"{cluster.address}/status")
     page.wait_text("#headline", "All is well")
 
@@ -38,19 +38,19 @@ def violations(page) -> list[str]:
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
-def test_classifying_breaks_no_accessibility_rule(page, cluster, scheme, tmp_path):
+def test_classify_page_breaks_no_accessibility_rule(page, cluster, scheme, tmp_path):
     page.open(cluster.address)
     assert violations(page) == []
-    fill(page, cluster, tmp_path)
+    open_filled_page(page, cluster, tmp_path)
     assert violations(page) == []
 
 
-def test_status_breaks_no_accessibility_rule(page, cluster, scheme):
-    report(page, cluster)
+def test_status_page_breaks_no_accessibility_rule(page, cluster, scheme):
+    open_status_page(page, cluster)
     assert violations(page) == []
 
 
-def test_dark_scheme_is_dark(home):
+def test_dark_scheme_has_a_dark_background(home):
     def lightness() -> int:
         colour = home.find("body").value_of_css_property("background-color")
         return max(map(int, re.findall(r"\d+", colour)[:3]))
@@ -63,11 +63,11 @@ def test_dark_scheme_is_dark(home):
 @pytest.mark.parametrize("width", [360, 1200])
 def test_nothing_is_wider_than_the_window(page, cluster, width, tmp_path):
     page.resize(width)
-    fill(page, cluster, tmp_path)
+    open_filled_page(page, cluster, tmp_path)
     page.choose(images.small(tmp_path, f"{'a_very_long_name' * 8}.jpg"))
     page.verdicts(3)
     assert page.overflow() <= 0
-    report(page, cluster)
+    open_status_page(page, cluster)
     assert page.overflow() <= 0
 
 
@@ -101,8 +101,8 @@ def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
     assert not home.find("#history").is_displayed()
 
 
-def test_focus_can_be_seen_on_everything_that_can_have_it(page, cluster, tmp_path):
-    fill(page, cluster, tmp_path)
+def test_every_focusable_element_shows_its_focus(page, cluster, tmp_path):
+    open_filled_page(page, cluster, tmp_path)
     unseen = page.run("""
         return [...document.querySelectorAll("a[href], button, input, summary")]
             .filter((target) => target.checkVisibility())
@@ -118,19 +118,19 @@ def test_focus_can_be_seen_on_everything_that_can_have_it(page, cluster, tmp_pat
     assert unseen == []
 
 
-def test_verdict_is_not_told_by_colour_alone(page, cluster, tmp_path):
-    fill(page, cluster, tmp_path)
+def test_verdict_is_not_conveyed_by_colour_alone(page, cluster, tmp_path):
+    open_filled_page(page, cluster, tmp_path)
     for part in (".word", ".action", ".models td[data-label]", "#history-rows td[data-label]"):
         assert {element.text.strip() for element in page.shown(part)}.isdisjoint({""}), part
 
 
-def test_motion_is_reduced_when_asked(home):
+def test_motion_is_reduced_on_request(home):
     home.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
     assert home.find("#drop").value_of_css_property("transition-property") in ("none", "all")
     assert home.find("#drop").value_of_css_property("transition-duration") == "0s"
 
 
-def test_token_is_asked_for_and_kept_for_the_session(page, tmp_path):
+def test_token_is_requested_and_kept_for_the_session(page, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(f"tests {hashlib.sha256(b'open sesame').hexdigest()}\n")
     with GatewayCluster(gateway=("--tokens", str(tokens))) as cluster:
