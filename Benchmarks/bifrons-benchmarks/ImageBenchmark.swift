@@ -53,22 +53,18 @@ struct ImageBenchmark: ParsableCommand {
             let decoder = ImageDecoder()
             let cutter = ImageCutter(locator: locator, decoder: decoder)
             let image = try decoder.decode(file, reduction: ImageCutter.locatingReduction)
-            // An image of the input's size, so that almost nothing is resized.
-            let side = locator.manifest.input.width
-            let ready = try decoder.decode(TestImages.png(width: side, height: side))
             let cut = try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) }
             let times = try medians([
                 { _ = try decoder.decode(file, reduction: ImageCutter.locatingReduction) },
                 { _ = try locator.faces(in: image) },
-                { _ = try locator.faces(in: ready) },
                 { _ = SHA256.hexDigest(of: file) },
                 { _ = try file.withUnsafeBytes { try cutter.cut($0, as: [specification]) } },
             ])
-            let (decoding, locating, network, hashing, whole) = (times[0], times[1], times[2], times[3], times[4])
+            let (decoding, locating, hashing, whole) = (times[0], times[1], times[2], times[3])
             print(
                 "\(image.width) × \(image.height), \(file.count / 1000) kB, decoded to 1/\(image.reduction), "
                     + "\(cut.faces.count) faces, medians of \(rounds) in ms: decoding \(rounded(decoding)), "
-                    + "the locator's input \(rounded(locating - network)), its network \(rounded(network)), "
+                    + "locating \(rounded(locating)), "
                     + "cutting (what is left) \(rounded(whole - decoding - locating)), whole \(rounded(whole)); "
                     + "SHA-256 \(rounded(hashing, 3))")
             return (decoding, locating, whole)
