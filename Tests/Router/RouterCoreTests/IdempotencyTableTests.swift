@@ -79,8 +79,8 @@ struct IdempotencyTableTests {
 
     private static let mismatch = "422 idempotency_mismatch"
 
-    /// Headers that ask for something else than `classifyWithKey` does by default, with the name that the error gives the
-    /// difference.
+    /// Headers that ask for something else than `classifyWithKey` does by default, with the name that the error gives
+    /// the difference.
     private static let others: [(String, @Sendable (inout RequestHeader) -> Void)] = [
         ("'models'", { $0.models = ["inception"] }), ("'models'", { $0.models = nil }),
         ("'models'", { $0.models = ["resnet", "inception"] }), ("'require'", { $0.requirement = .all }),
