@@ -49,9 +49,9 @@ struct Cluster {
     }
 }
 
-/// Returns synthetic JPEG files of about `bytes` bytes each, which compress about as well as photographs.
+/// Returns drawn portraits as JPEG files of about `bytes` bytes each, which compress about as well as photographs.
 func benchmarkImages(bytes: Int, count: Int = 8) -> [[UInt8]] {
-    // At quality 90 the scene takes about 0.23 bytes per pixel.
+    // At quality 90 a portrait takes about 0.23 bytes per pixel.
     let side = Int((Double(bytes) / 0.23).squareRoot())
-    return (0..<count).map { TestImages.jpeg(width: side + $0, height: side, subsampled: true) }
+    return (0..<count).map { TestImages.jpeg(width: side + $0, height: side, subsampled: true, pattern: .portrait) }
 }

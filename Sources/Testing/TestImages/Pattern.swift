@@ -20,6 +20,31 @@ package struct Pattern: Sendable {
             : (clamp(x * 160 / max(width, 1) + 20), clamp(y * 200 / max(height, 1) + 20), clamp(90 + (dx ^ dy) / 16))
     }
 
+    /// A drawn head and shoulders in front of gradients, with some grain. The locator finds its face, and is sure of it.
+    package static let portrait = Pattern { x, y, width, height in
+        let grain = Int(hash(x, y, 2) & 15) - 8
+        func clamp(_ value: Int) -> UInt8 { UInt8(min(max(value + grain, 0), 255)) }
+        // In thousandths of the shorter side: the distance from the vertical axis, and the height from the centre.
+        let unit = max(min(width, height), 1)
+        let (u, v) = (abs(x - width / 2) * 1000 / unit, (y - height / 2) * 1000 / unit)
+        func isInside(_ centre: (u: Int, v: Int), _ radius: (u: Int, v: Int)) -> Bool {
+            let (du, dv) = ((u - centre.u) * 1000 / radius.u, (v - centre.v) * 1000 / radius.v)
+            return du * du + dv * dv < 1_000_000
+        }
+        let isMouth = v > 130 && isInside((0, 130), (90, 50))
+        let isBrow = (40...125).contains(u) && (-150 ... -135).contains(v)
+        let isNose = u < 10 && (-20...35).contains(v)
+        let (eye, head) = ((80, -85), (0, -30))
+        if isMouth { return (clamp(176), clamp(76), clamp(80)) }
+        if isInside(eye, (20, 23)) { return (clamp(52), clamp(74), clamp(60)) }
+        if isInside(eye, (43, 23)) { return (clamp(245), clamp(244), clamp(240)) }
+        if isNose { return (clamp(190), clamp(140), clamp(116)) }
+        if isInside(head, (195, 297)), !isBrow { return (clamp(222), clamp(176), clamp(148)) }
+        if isBrow || isInside((0, -156), (219, 242)) { return (clamp(64), clamp(42), clamp(30)) }
+        if isInside((0, 500), (242, 293)) { return (clamp(70), clamp(60), clamp(110)) }
+        return (clamp(x * 115 / max(width, 1) + 60), clamp(y * 77 / max(height, 1) + 90), clamp(170 - v / 16))
+    }
+
     /// Red at the top left, green at the top right, blue at the bottom left, white at the bottom right.
     package static let quadrants = Pattern { x, y, width, height in
         switch (x * 2 < width, y * 2 < height) {

@@ -52,4 +52,16 @@ import Testing
                 try Locator(folder: Self.folder, engine: engine, concurrency: concurrency).faces(in: image) == faces)
         }
     }
+
+    /// The benchmarks measure with these portraits. A face of which the locator is not sure makes it look at the image
+    /// turned, too.
+    @Test(arguments: [(768, 900), (900, 768), (400, 300), (660, 660), (208, 208)])
+    func theLocatorIsSureOfTheFaceOfADrawnPortrait(size: (width: Int, height: Int)) throws {
+        let locator = try Locator(folder: Self.folder, engine: Engine.load())
+        let file = TestImages.jpeg(width: size.width, height: size.height, quality: 85, pattern: .portrait)
+        let faces = try locator.faces(in: try ImageDecoder().decode(file))
+        #expect(faces.count == 1)
+        // The logit of the probability 0.8, the manifest's output.turned.below.
+        #expect(try #require(faces.first).logit > 1.387)
+    }
 }
