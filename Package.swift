@@ -104,7 +104,7 @@ let package = Package(
 
         // A worker.
         module("WorkerCore", in: "Worker", ["BifronsWire"]),
-        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "Hexadecimal"]),
+        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
         module(
             "WorkerService", in: "Worker",
@@ -134,7 +134,7 @@ let package = Package(
             ]),
 
         // C.
-        systemLibrary("CZeroMQ"), systemLibrary("CLinux"), systemLibrary("CCrypto"),
+        systemLibrary("CZeroMQ"), systemLibrary("CLinux"), systemLibrary("CCrypto"), systemLibrary("CWebP"),
         cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
         cModule("CPages"), cModule("CNoLocales"),
 

@@ -17,7 +17,7 @@ let seeds: [String: [[UInt8]]] = [
         Array("multipart/form-data; boundary=\"b\"".utf8),
     ],
     "worker-protocol": workerMessages.map { $0.encoded() } + routerMessages.map { $0.encoded() }
-        + [RouterMessage.refusal(ofVersion: 3), RouterMessage.refusal(ofVersion: 5)],
+        + [RouterMessage.refusal(ofVersion: 3), RouterMessage.refusal(ofVersion: 6)],
     "jpeg": TestImages.JPEGScans.allCases.map { TestImages.jpeg(width: 24, height: 17, scans: $0) }
         + TestImages.JPEGColour.allCases.map { TestImages.jpeg(width: 16, height: 9, colour: $0) } + [
             TestImages.jpeg(width: 40, height: 20, orientation: 6, subsampled: true, restartRows: 1),
@@ -41,6 +41,17 @@ let seeds: [String: [[UInt8]]] = [
             TestImages.png(width: 5, height: 4, colour: .rgba, chunks: chunk) { x, y, channel in
                 60 * x + 9 * y + channel
             }
+        },
+    "webp": TestImages.WebPKind.allCases.flatMap { kind in
+        [TestImages.webp(width: 24, height: 17, kind), TestImages.webp(width: 9, height: 16, kind, orientation: 6)]
+    }
+        + TestImages.WebPKind.allCases.map { kind in
+            let picture = TestImages.pictureChunks(of: TestImages.webp(width: 12, height: 9, kind))
+            let frame = TestImages.webpFrame(x: 4, y: 2, width: 12, height: 9, picture)
+            return TestImages.riff([
+                TestImages.webpHeader(flags: 0x32, width: 20, height: 12), TestImages.webpChunk("ICCP", profiles[0]),
+                TestImages.webpChunk("ANIM", [0, 0, 0, 0, 0, 0]), frame, frame,
+            ])
         },
     "profile": profiles,
 ]

@@ -17,6 +17,7 @@ let targets: [String: Target] = [
     "manifest": manifest,
     "jpeg": decode,
     "png": png,
+    "webp": decode,
     "profile": profile,
 ]
 

@@ -75,6 +75,28 @@ def test_allowed_ai_generated_image_states_the_reason(home, probability, action,
     assert (told in notes) if told else notes == ""
 
 
+@pytest.mark.parametrize("animated", [True, False])
+def test_animation_says_that_only_its_first_frame_was_analysed(home, animated):
+    result = {
+        "verdict": {"label": "no_face", "action": "review", "policy": "default"},
+        "image": {"format": "webp", "animated": animated, "width": 64, "height": 64, "sha256": "0"},
+        "models": [{"name": "resnet", "status": 200, "ai_probability": 0.5}],
+        "faces": [],
+        "faces_found": 0,
+    }
+    notes = run(
+        home,
+        "image",
+        """
+        const card = new it.ImageCard(new File(["x"], "a.webp"), { remove() {}, again() {} });
+        card.showResult(args[0]);
+        return card.find(".notes").textContent;
+    """,
+        result,
+    )
+    assert ("first frame" in notes) == animated
+
+
 def test_csv_escapes_special_characters_and_formulas(home):
     names = ['a,"b"\n.jpg', "=cmd()", "-1", "plain.jpg"]
     text = run(
@@ -96,7 +118,7 @@ def test_csv_escapes_special_characters_and_formulas(home):
         (b"\0\0\0\x18ftypheic", "HEIC"),
         (b"\0\0\0\x1cftypavif", "AVIF"),
         (b"\0\0\0\x20ftypisom", "video"),
-        (b"RIFF\1\2\3\4WEBPVP8 ", "WebP"),
+        (b"RIFF\1\2\3\4WEBPVP8 ", None),
         (b"GIF89a", "GIF"),
         (b"%PDF-1.7", "PDF"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", None),

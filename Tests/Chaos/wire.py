@@ -1,7 +1,7 @@
-"""Reads the tasks that a router sends its workers: ZMTP 3.1, and in it version 4 of the worker protocol.
+"""Reads the tasks that a router sends its workers: ZMTP 3.1, and in it version 5 of the worker protocol.
 
-    LOCATE  4, 66, job, attempt, remaining milliseconds, crop specifications     followed by a frame with the image
-    SCORE   4, 70, job, attempt, remaining milliseconds                          followed by a frame with the crops
+    LOCATE  5, 66, job, attempt, remaining milliseconds, crop specifications     followed by a frame with the image
+    SCORE   5, 70, job, attempt, remaining milliseconds                          followed by a frame with the crops
 
 Integers are little-endian, with 64, 8 and 32 bits. A job's number contains the request's number and, in the lowest four
 bits, the number of its step: 0 for the locator, then the ensemble's models in order.

@@ -96,7 +96,7 @@ class Worker:
         crops = max(faces, 1)
         head = struct.pack("<QQB", self.epoch, job, faces)
         head += b"".join(box + struct.pack("<h", 450 if number == 1 else 0) for number, box in enumerate(boxes))
-        head += struct.pack("<HBII", found, 0, 512, 600) + bytes(range(32)) + wanted[:1]
+        head += struct.pack("<HBBII", found, 0, 0, 512, 600) + bytes(range(32)) + wanted[:1]
         pixels = bytearray(3 * SIDE * SIDE * crops)
         pixels[:: 3 * SIDE * SIDE] = (marks.encode().ljust(crops, b"a"))[:crops]
         for _ in range(wanted[0]):

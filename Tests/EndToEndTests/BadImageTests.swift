@@ -8,6 +8,7 @@ extension EndToEndTests {
     @Suite(.serialized) struct BadImageTests {
         static let jpeg = TestImages.jpeg(width: 200, height: 160)
         static let png = TestImages.png(width: 120, height: 100)
+        static let webp = TestImages.webp(width: 160, height: 120)
 
         /// The statuses that a damaged file may get: an error, or a score if only pixels are damaged.
         static let answersToDamage: Set<Int> = [200, 413, 415, 422]
@@ -45,12 +46,15 @@ extension EndToEndTests {
                     try expect(
                         "PNG cut at \(tenth)0 %", Array(Self.png.prefix(Self.png.count * tenth / 10)), 422,
                         "image_truncated")
+                    try expect(
+                        "WebP cut at \(tenth)0 %", Array(Self.webp.prefix(Self.webp.count * tenth / 10)), 422,
+                        "image_truncated")
                 }
                 let signature = TestImages.pngSignature
                 let apple = signature + TestImages.chunk("CgBI", [0, 0, 0, 0]) + Self.png.dropFirst(signature.count)
                 try expect("Apple's PNG", apple, 422, "image_unsupported", "CgBI")
                 let withoutEnds = [Array(Self.jpeg.dropLast(2)), Array(Self.png.dropLast(12))]
-                for good in [Self.jpeg, Self.png] + withoutEnds {
+                for good in [Self.jpeg, Self.png, Self.webp] + withoutEnds {
                     let reply = try client.ask(Frames.classify(good))
                     #expect(reply.status == 200)
                     #expect(reply.document.verdict != nil)
@@ -60,12 +64,30 @@ extension EndToEndTests {
             }
         }
 
+        @Test func anAnimationsResultSaysThatOnlyItsFirstFrameWasLookedAt() throws {
+            let picture = TestImages.pictureChunks(of: Self.webp)
+            let frame = TestImages.webpFrame(x: 0, y: 0, width: 160, height: 120, picture)
+            let file = TestImages.riff([
+                TestImages.webpHeader(flags: 0x02, width: 200, height: 130),
+                TestImages.webpChunk("ANIM", [0, 0, 0, 0, 0, 0]), frame, frame,
+            ])
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                let client = try cluster.client()
+                for (image, isAnimated, width) in [(file, true, 200), (Self.webp, false, 160)] {
+                    let reply = try client.ask(Frames.classify(image, #""models":["resnet"],"budget_ms":25000"#))
+                    let information = try #require(reply.document.image)
+                    #expect(information.format == .webp && information.width == width)
+                    #expect(information.isAnimated == isAnimated)
+                }
+            }
+        }
+
         @Test func oneFlippedByteIsAnsweredAndKillsNoWorker() throws {
             try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
                 let client = try cluster.client()
                 var random = SeededGenerator(seed: 3)
                 for round in 0..<60 {
-                    var image = round % 2 == 0 ? Self.jpeg : Self.png
+                    var image = [Self.jpeg, Self.png, Self.webp][round % 3]
                     let place = Int.random(in: image.indices, using: &random)
                     image[place] ^= UInt8.random(in: 1...255, using: &random)
                     let reply = try client.ask(Frames.classify(image, #""models":["resnet"],"budget_ms":25000"#))

@@ -46,8 +46,8 @@ extension EndToEndTests {
             }
             try Cluster.run(heartbeat: "500ms", workers: ["resnet", "inception"]) { cluster in
                 let image = TestImages.jpeg(width: 120, height: 90)
-                for name in ["a.jpg", "b.webp", "notes.txt", ".DS_Store"] {
-                    let other = name == "b.webp" ? "RIFF1234WEBP" : "text"
+                for name in ["a.jpg", "b.tiff", "notes.txt", ".DS_Store"] {
+                    let other = name == "b.tiff" ? "II*\0" : "text"
                     _ = try cluster.write(name == "a.jpg" ? image : Array(other.utf8), to: "mixed/\(name)")
                 }
                 let folder = "\(cluster.path)/mixed"

@@ -51,7 +51,7 @@ extension EndToEndTests {
                 }
             }
 
-            func file(as format: ImageFormat = .jpeg) throws -> [UInt8] {
+            func file(as format: ImageEncoder.Format = .jpeg) throws -> [UInt8] {
                 try ImageEncoder.encode(RGBImage(width: width, height: height, pixels: pixels), as: format)
             }
         }

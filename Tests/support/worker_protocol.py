@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-VERSION = 4
+VERSION = 5
 # A job's number contains the request's number and, in this many of its lowest bits, its step: 0 is the locator's.
 STEP_BITS = 4
 

@@ -149,3 +149,87 @@ def test_a_progressive_jpeg_without_its_last_scans_is_not_read():
     for closed in (b"\xff\xd9", b""):
         with pytest.raises(OSError, match="scans are missing"):
             preprocessing.decode(file[: file.rindex(b"\xff\xda")] + closed)
+
+
+ALPHA = np.random.default_rng(6).integers(0, 256, (32, 40, 1), dtype=np.uint8)
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"WEBP" + b"".join(
+        name + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2) for name, data in chunks
+    )
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def picture(values: np.ndarray | None = None) -> tuple[bytes, bytes]:
+    file = packed("WEBP", values, lossless=True)
+    return file[12:16], file[20 : 20 + int.from_bytes(file[16:20], "little")]
+
+
+def extended(flags: int, width: int = 40, height: int = 32) -> tuple[bytes, bytes]:
+    return b"VP8X", bytes((flags, 0, 0, 0)) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+
+
+def frame(x: int, y: int, *chunks: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    place = b"".join(number.to_bytes(3, "little") for number in (x // 2, y // 2, 39, 31, 100))
+    return b"ANMF", place + b"\0" + riff(*chunks)[12:]
+
+
+def test_a_webp_is_exact_and_its_alpha_on_white():
+    assert np.array_equal(decoded(packed("WEBP", lossless=True)), pixels())
+    file = packed("WEBP", np.concatenate((pixels(), ALPHA), axis=2), "RGBA", lossless=True, exact=True)
+    alpha = ALPHA.astype(int)
+    assert np.array_equal(decoded(file), (pixels() * alpha + 255 * (255 - alpha) + 127) // 255)
+
+
+def test_the_first_frame_is_placed_on_a_white_canvas():
+    other = picture(pixels()[::-1])
+    file = riff(
+        extended(0x02, 60, 50), (b"ANIM", bytes(6)), frame(4, 10, (b"abcd", b"x"), picture()), frame(0, 0, other)
+    )
+    expected = np.full((50, 60, 3), 255)
+    expected[10:42, 4:44] = pixels()
+    assert np.array_equal(decoded(file), expected)
+
+
+@pytest.mark.parametrize("flags", [0, 0x08])
+def test_an_exif_chunk_counts_if_it_is_announced(flags):
+    flag = Image.Exif()
+    flag[0x0112] = 6
+    file = riff(extended(flags), picture(), (b"EXIF", flag.tobytes()))
+    assert decoded(file).shape == ((40, 32, 3) if flags else (32, 40, 3))
+
+
+@pytest.mark.parametrize("flags", [0, 0x20])
+def test_a_webps_profile_counts_if_it_is_announced(flags):
+    stored = np.ascontiguousarray(pixels()[..., ::-1])
+    file = riff(extended(flags), (b"ICCP", EXCHANGED), picture(stored))
+    assert np.abs(decoded(file) - (pixels() if flags else stored)).max() <= 1
+
+
+def test_a_webp_that_is_not_whole_is_not_read():
+    file = packed("WEBP", exif=Image.Exif(), quality=80)
+    for count in range(12, len(file)):
+        with pytest.raises(OSError, match="truncated"):
+            preprocessing.decode(file[:count])
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (),
+        ((b"abcd", b""),),
+        (extended(0),),
+        (extended(0x02), picture()),
+        (extended(0x02), (b"ANIM", bytes(6)), frame(2, 0, picture())),
+        (extended(0x02), (b"ANMF", bytes(15))),
+        (extended(0), frame(0, 0, picture())),
+        (extended(0), picture(), picture()),
+        (extended(0), (b"ALPH", b"\0"), picture()),
+        (extended(0), extended(0), picture()),
+        (extended(0, 41), picture()),
+    ],
+)
+def test_a_webp_that_contradicts_itself_is_not_read(chunks):
+    with pytest.raises(OSError, match="corrupt"):
+        preprocessing.decode(riff(*chunks))

@@ -42,9 +42,9 @@ struct Drawings {
         let bytes: [UInt8]
         do {
             let image = try ImageDecoder().decode(image)
-            // The file name determines the format. A name without a known suffix gets the suffix of the image's own
-            // format.
-            let format = Self.format(of: path) ?? image.format
+            // The file name determines the format. A name without a known suffix gets that of a JPEG, if the image is
+            // one, otherwise that of a PNG, which loses nothing.
+            let format = Self.format(of: path) ?? (image.format == .jpeg ? .jpeg : .png)
             if Self.format(of: path) == nil { path.bytes += Array((format == .jpeg ? ".jpg" : ".png").utf8) }
             bytes = try ImageEncoder.encode(
                 Drawing.draw(Self.marks(result.faces ?? [], verdict, image.image), on: image.image), as: format)
@@ -77,7 +77,7 @@ struct Drawings {
 
     private static let slash = UInt8(ascii: "/")
 
-    private static func format(of path: FileName) -> ImageFormat? {
+    private static func format(of path: FileName) -> ImageEncoder.Format? {
         let name = path.text.lowercased()
         if name.hasSuffix(".png") { return .png }
         return name.hasSuffix(".jpg") || name.hasSuffix(".jpeg") ? .jpeg : nil

@@ -5,6 +5,11 @@ package import ImageDecoding
 
 /// Encodes images as JPEG or PNG files.
 package enum ImageEncoder {
+    /// The formats that are written.
+    package enum Format: String, CaseIterable, Sendable {
+        case jpeg, png
+    }
+
     /// The image is too large for its format or for the available memory.
     package struct EncodeError: Error, CustomStringConvertible {
         package let description: String
@@ -16,7 +21,7 @@ package enum ImageEncoder {
     /// Encodes an image.
     ///
     /// - Throws: ``EncodeError`` with the image's size and what to do.
-    package static func encode(_ image: RGBImage, as format: ImageFormat) throws(EncodeError) -> [UInt8] {
+    package static func encode(_ image: RGBImage, as format: Format) throws(EncodeError) -> [UInt8] {
         var (file, count): (UnsafeMutablePointer<UInt8>?, Int) = (nil, 0)
         let (width, height) = (UInt32(clamping: image.width), UInt32(clamping: image.height))
         let isWritten = image.pixels.withUnsafeBufferPointer { pixels in

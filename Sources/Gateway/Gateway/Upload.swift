@@ -55,8 +55,8 @@ struct UploadReader: ~Copyable {
             guard Self.isFile(type) else {
                 throw Problem(
                     .unsupportedMediaType, code: "content_type_unknown",
-                    "the Content-Type is '\(type.prefix(64))'; send the file itself as image/jpeg, image/png or "
-                        + "application/octet-stream, or a form as multipart/form-data")
+                    "the Content-Type is '\(type.prefix(64))'; send the file itself as image/jpeg, image/png, "
+                        + "image/webp or application/octet-stream, or a form as multipart/form-data")
             }
             if let length, length > largestFile { throw tooLarge }
         }

@@ -78,7 +78,8 @@ async function run(job) {
     try {
         const format = await unreadableFormat(job.file);
         if (format) {
-            throw new Problem(415, "image_unknown_format", `This is a ${format} file. The service reads JPEG and PNG.`);
+            throw new Problem(
+                415, "image_unknown_format", `This is a ${format} file. The service reads JPEG, PNG and WebP.`);
         }
         outcome = await classify(job.file, signal, (progress) => job.card.showProgress(progress));
         if (signal.aborted) return;

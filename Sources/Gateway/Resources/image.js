@@ -95,9 +95,10 @@ export class ImageCard {
     }
 
     showNotes(result, policy) {
-        const { faces = [], faces_found: found = 0, models, verdict } = result;
+        const { faces = [], faces_found: found = 0, image, models, verdict } = result;
         const notes = models.filter((model) => model.error)
             .map(({ name, error }) => sentence(`No score from ${name}: ${error.message}`));
+        if (image.animated) notes.push("An animation, of which only the first frame was analysed.");
         if (verdict.label === "ai_generated" && verdict.action === "allow") {
             const from = policy ? `, ${percent(policy.review)}` : "";
             notes.push(`Allowed because the probability is below the threshold for a review${from}.`);

@@ -155,7 +155,7 @@ extension BinaryReader {
         let format = Int(try integer(UInt8.self))
         guard formats.indices.contains(format) else { throw MalformedMessage(reason: "image format \(format)") }
         return ImageInformation(
-            format: formats[format], width: try integer(), height: try integer(),
+            format: formats[format], isAnimated: try flag(), width: try integer(), height: try integer(),
             sha256: Array(try take(Self.digestBytes)))
     }
 

@@ -60,6 +60,7 @@ struct BinaryWriter {
         integer(
             crops.facesFound.map { UInt16(min($0, Int(BinaryReader.notLookedFor) - 1)) } ?? BinaryReader.notLookedFor)
         integer(UInt8(ImageInformation.Format.allCases.firstIndex(of: crops.image.format) ?? 0))
+        integer(UInt8(crops.image.isAnimated ? 1 : 0))
         integer(crops.image.width)
         integer(crops.image.height)
         bytes.append(contentsOf: crops.image.sha256.prefix(BinaryReader.digestBytes))

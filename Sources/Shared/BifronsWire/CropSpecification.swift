@@ -122,10 +122,14 @@ public struct ImageInformation: Hashable, Sendable {
         case jpeg
         /// PNG.
         case png
+        /// WebP, lossy or lossless.
+        case webp
     }
 
     /// The file's format.
     public var format: Format
+    /// Whether the file has further frames; only the first one was looked at.
+    public var isAnimated: Bool
     /// The width of the upright image in pixels.
     public var width: UInt32
     /// The height of the upright image in pixels.
@@ -133,10 +137,11 @@ public struct ImageInformation: Hashable, Sendable {
     /// The 32 bytes of the file's SHA-256.
     public var sha256: [UInt8]
 
-    /// Creates the information from the format, the upright image's size in pixels, and the 32 bytes of the file's
-    /// SHA-256.
-    public init(format: Format, width: UInt32, height: UInt32, sha256: [UInt8]) {
+    /// Creates the information from the format, whether there are further frames, the upright image's size in pixels,
+    /// and the 32 bytes of the file's SHA-256.
+    public init(format: Format, isAnimated: Bool = false, width: UInt32, height: UInt32, sha256: [UInt8]) {
         self.format = format
+        self.isAnimated = isAnimated
         self.width = width
         self.height = height
         self.sha256 = sha256

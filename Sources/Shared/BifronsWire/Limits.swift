@@ -46,7 +46,7 @@ public enum Limits {
     public static let frameSlackBytes = 4 << 20
 
     /// The version byte that opens every message between router and worker.
-    public static let workerProtocolVersion: UInt8 = 4
+    public static let workerProtocolVersion: UInt8 = 5
     /// The most crop specifications of one job, and so the most frames after a CROPS.
     public static let cropSets = 8
     /// The most frames of a message between router and worker: the message and its payload.

@@ -106,7 +106,7 @@ extension HeatMap: Decodable {
 
 extension ImageInformation: Decodable {
     private enum Key: String, CodingKey {
-        case format, width, height, sha256
+        case format, animated, width, height, sha256
     }
 
     /// Decodes the information about a result's image.
@@ -114,6 +114,7 @@ extension ImageInformation: Decodable {
     public init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         format = try fields.decode(Format.self, forKey: .format)
+        isAnimated = try fields.decodeIfPresent(Bool.self, forKey: .animated) ?? false
         width = try fields.decode(UInt32.self, forKey: .width)
         height = try fields.decode(UInt32.self, forKey: .height)
         let digest = [UInt8](hexadecimal: try fields.decode(String.self, forKey: .sha256))

@@ -294,6 +294,7 @@ public struct ResultDocument: Equatable, Sendable {
 
     private static func write(_ image: ImageInformation, _ json: inout JSONWriter) {
         json.member("format", image.format.rawValue)
+        if image.isAnimated { json.member("animated", true) }
         json.member("width", Int(image.width))
         json.member("height", Int(image.height))
         json.key("sha256")

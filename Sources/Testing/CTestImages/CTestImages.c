@@ -4,6 +4,8 @@
 
 #include <jpeglib.h>
 #include <stdlib.h>
+#include <webp/decode.h>
+#include <webp/encode.h>
 
 static int scan_a_component(jpeg_scan_info *script, int components) {
     for (int i = 0; i < components; i++) {
@@ -72,4 +74,15 @@ size_t test_jpeg_encode(test_jpeg_request request, const uint8_t *samples, uint8
     jpeg_finish_compress(&state);
     jpeg_destroy_compress(&state);
     return length;
+}
+
+size_t test_webp_encode(const uint8_t *rgba, uint32_t width, uint32_t height, float quality, uint8_t **file) {
+    int stride = (int)width * 4;
+    *file = NULL;
+    return quality < 0 ? WebPEncodeLosslessRGBA(rgba, (int)width, (int)height, stride, file)
+                       : WebPEncodeRGBA(rgba, (int)width, (int)height, stride, quality, file);
+}
+
+uint8_t *test_webp_decode(const uint8_t *file, size_t count, int *width, int *height) {
+    return WebPDecodeRGBA(file, count, width, height);
 }

@@ -1,4 +1,4 @@
-/// Checks image sizes and memory needs of both formats against the limits.
+/// Checks image sizes and memory needs of every format against the limits.
 struct Budget {
     private let limits: DecodeLimits
 

@@ -20,6 +20,12 @@ struct Bytes {
         return bigEndian ? first << 16 | second : second << 16 | first
     }
 
+    /// Returns a number of three bytes, the lowest first.
+    func uint24(at offset: Int) -> Int? {
+        guard let low = uint16(at: offset, bigEndian: false), let high = self[offset + 2] else { return nil }
+        return Int(high) << 16 | low
+    }
+
     /// Returns the part of `range` that lies within the bytes.
     func slice(_ range: Range<Int>) -> Bytes {
         Bytes(buffer: UnsafeRawBufferPointer(rebasing: buffer[range.clamped(to: 0..<buffer.count)]))

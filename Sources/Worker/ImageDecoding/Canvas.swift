@@ -48,6 +48,7 @@ struct Canvas {
     }
 
     private let pixels: UnsafeMutablePointer<UInt8>
+    private let byteCount: Int
     /// The byte offset of the stored pixel (0, 0), and the byte distances from a pixel to its right and lower
     /// neighbours.
     private let origin: Int
@@ -67,6 +68,7 @@ struct Canvas {
         let (right, down) = (3, 3 * width)
         let (lastColumn, lastRow) = (right * (width - 1), down * (height - 1))
         self.pixels = pixels
+        byteCount = 3 * storedWidth * storedHeight
         (origin, stepX, stepY) =
             switch orientation {
             case .upright: (0, right, down)
@@ -84,6 +86,9 @@ struct Canvas {
     func row(_ y: Int) -> UnsafeMutablePointer<UInt8>? {
         stepX == 3 ? pixels + (origin + y * stepY) : nil
     }
+
+    /// Makes the whole image white.
+    func whiten() { pixels.update(repeating: 255, count: byteCount) }
 
     /// Writes `run.count` pixels of the stored row `y` to their upright positions.
     func place<Layout: PixelLayout>(_ row: UnsafePointer<UInt8>, as layout: Layout.Type, y: Int, _ run: Run) {

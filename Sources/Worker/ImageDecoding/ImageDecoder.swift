@@ -1,10 +1,10 @@
-/// Decodes a JPEG or PNG file to an upright RGB image, or explains in one sentence why it cannot.
+/// Decodes a JPEG, PNG or WebP file to an upright RGB image, or explains in one sentence why it cannot.
 ///
 /// The steps: check the number of bytes → recognise the `Signature` (a 415 names any other format) → read the header
-/// and check the size → decode row by row (`JPEGReader` or `PNGReader`), convert colours to sRGB (`ColourTransform`)
-/// and write each pixel to its upright position (`Canvas`) → check the end of the file. A file that lacks a pixel or
-/// contradicts itself is always an error. Broken metadata is ignored. Equal bytes give equal pixels on every machine.
-/// All memory is freed on every path.
+/// and check the size → decode row by row (`JPEGReader` or `PNGReader`) or at once (`WebPReader`), convert colours to
+/// sRGB (`ColourTransform`) and write each pixel to its upright position (`Canvas`) → check the end of the file. A file
+/// that lacks a pixel or contradicts itself is always an error. Broken metadata is ignored. Of an animation, only the
+/// first frame is decoded. Equal bytes give equal pixels on every machine. All memory is freed on every path.
 package struct ImageDecoder: Sendable {
     package let limits: DecodeLimits
     private let transforms = ColourTransforms()
@@ -18,7 +18,7 @@ package struct ImageDecoder: Sendable {
     /// - Parameters:
     ///   - bytes: The whole file; read only during the call.
     ///   - reduction: Given the upright image's width and height, returns the factor by which a JPEG is to come out
-    ///     smaller: 1, 2, 4 or 8. Decoding smaller is several times faster. A PNG always comes out at full size.
+    ///     smaller: 1, 2, 4 or 8. Decoding smaller is several times faster. Other formats always come out at full size.
     /// - Returns: The upright image in sRGB, with its format and full size.
     /// - Throws: ``DecodeError`` with status 413, 415 or 422.
     package func decode(
@@ -31,7 +31,8 @@ package struct ImageDecoder: Sendable {
         switch Signature(bytes) {
         case .read(.jpeg): return try JPEGReader(bytes, limits: limits, transforms).decode(reduction: reduction)
         case .read(.png): return try PNGReader(bytes, limits: limits, transforms).decode()
-        case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG or a PNG.")
+        case .read(.webp): return try WebPReader(bytes, limits: limits, transforms).decode()
+        case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG, PNG or WebP.")
         }
     }
 

@@ -45,7 +45,9 @@ struct PNGReader: ~Copyable {
             default: throw .corrupt("PNG is corrupt: it has \(channels) channels.")
             }
         }
-        return DecodedImage(format: .png, width: image.width, height: image.height, reduction: 1, image: image)
+        return DecodedImage(
+            format: .png, width: image.width, height: image.height, reduction: 1, isAnimated: structure.isAnimated,
+            image: image)
     }
 
     private func readRows<Layout: PixelLayout>(

@@ -9,6 +9,8 @@ struct PNGStructure {
     private(set) var height = 0
     private(set) var isInterlaced = false
     private(set) var isGray = false
+    /// Whether there are frames of an animation besides the image.
+    private(set) var isAnimated = false
     private(set) var orientation = Orientation.upright
     /// The possible meanings of the colours, the most trusted first.
     private(set) var profiles: [ColourProfile] = []
@@ -68,6 +70,8 @@ struct PNGStructure {
                 hasEXIF = true  // only the first one counts
                 let skipped = chunk.data.has(Self.exif) ? Self.exif.utf8.count : 0
                 orientation = Orientation(tiff: chunk.data.slice(skipped..<chunk.data.count))
+            case "fdAT":
+                isAnimated = true
             case "IEND":
                 guard hasData else { throw .corrupt("PNG is corrupt: it has no image data.") }
                 break walk

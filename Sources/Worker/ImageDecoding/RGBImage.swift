@@ -20,13 +20,14 @@ package struct RGBImage: Hashable, Sendable {
 
 /// The supported file formats.
 package enum ImageFormat: String, CaseIterable, Sendable {
-    case jpeg, png
+    case jpeg, png, webp
 
     /// The format's name in messages.
     var title: String {
         switch self {
         case .jpeg: "JPEG"
         case .png: "PNG"
+        case .webp: "WebP"
         }
     }
 }
@@ -41,6 +42,8 @@ package struct DecodedImage: Sendable {
     /// The factor, 1, 2, 4 or 8, by which `image` is smaller than the full size. Pixel (x, y) of `image` covers the
     /// square of `reduction` pixels a side at (x * reduction, y * reduction). The last column and row may cover less.
     package let reduction: Int
+    /// Whether the file has further frames; `image` is the first one.
+    package var isAnimated = false
     /// The upright image, with each side divided by `reduction` and rounded up.
     package let image: RGBImage
 }

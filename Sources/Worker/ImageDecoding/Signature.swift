@@ -11,6 +11,8 @@ enum Signature: Hashable {
             self = .read(.jpeg)
         } else if bytes.has(PNGStructure.signature.prefix(4)) {
             self = .read(.png)
+        } else if bytes.has("RIFF"), bytes.has("WEBP", at: 8) {
+            self = .read(.webp)
         } else {
             self = .notRead(Self.name(bytes))
         }
@@ -70,10 +72,7 @@ enum Signature: Hashable {
         if bytes.count == 0 { return "nothing, an empty file" }
         if let found = magic.first(where: { bytes.has($0.1) }) { return found.0 }
         if bytes.has("ftyp", at: 4) { return isoMedia(bytes) }
-        if bytes.has("RIFF") {
-            if bytes.has("WEBP", at: 8) { return "a WebP" }
-            return bytes.has("AVI ", at: 8) ? "an AVI video" : "a RIFF file"
-        }
+        if bytes.has("RIFF") { return bytes.has("AVI ", at: 8) ? "an AVI video" : "a RIFF file" }
         // Two letters are too weak a signature, so the pixel offset must be plausible for a BMP too.
         if bytes.has("BM"), let offset = bytes.uint32(at: 10, bigEndian: false), (26...2048).contains(offset) {
             return "a BMP"

@@ -13,6 +13,8 @@ package struct LocatedImage: Sendable {
     }
 
     package var format: ImageFormat
+    /// Whether the file has further frames than the one that was cut.
+    package var isAnimated: Bool
     /// The width in pixels of the upright image at full size.
     package var width: Int
     /// The height in pixels of the upright image at full size.
@@ -95,7 +97,7 @@ package struct ImageCutter: Sendable {
             return LocatedImage.Crops(squares: views[index].map(\.square.rounded), pixels: pixels)
         }
         return LocatedImage(
-            format: image.format, width: image.width, height: image.height, faces: faces,
+            format: image.format, isAnimated: image.isAnimated, width: image.width, height: image.height, faces: faces,
             facesFound: found?.count, crops: crops)
     }
 

@@ -35,8 +35,8 @@ struct Cutting: Sendable {
         do {
             let (cut, sha256) = try hashing { try file.withBytes { try cutter.cut($0, as: specifications) } }
             let image = ImageInformation(
-                format: cut.format, width: UInt32(clamping: cut.width), height: UInt32(clamping: cut.height),
-                sha256: sha256)
+                format: cut.format, isAnimated: cut.isAnimated, width: UInt32(clamping: cut.width),
+                height: UInt32(clamping: cut.height), sha256: sha256)
             let located = WorkerCore.Located(
                 faces: cut.faces, facesFound: cut.facesFound, image: image,
                 sets: cut.sets.map { WorkerMessage.CropSet(squares: $0.squares) })

@@ -39,7 +39,8 @@ private struct LocatorCutter: Cutter {
     func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutImage {
         let cut = try cutter.cut(file, as: specifications.map { CropGeometry($0) })
         return CutImage(
-            format: cut.format == .jpeg ? .jpeg : .png, width: cut.width, height: cut.height,
+            format: ImageInformation.Format(cut.format), isAnimated: cut.isAnimated, width: cut.width,
+            height: cut.height,
             faces: cut.faces.map { face, turn in
                 WorkerMessage.Face(box: Box(face), turned: turn == .upright ? nil : turn.degrees)
             },
@@ -129,6 +130,18 @@ extension CropSpecification {
 extension EvidenceMap {
     init(_ evidence: Evidence) {
         self.init(width: evidence.width, height: evidence.height, cells: evidence.cells)
+    }
+}
+
+extension ImageInformation.Format {
+    /// Creates the format for the wire.
+    init(_ format: ImageFormat) {
+        self =
+            switch format {
+            case .jpeg: .jpeg
+            case .png: .png
+            case .webp: .webp
+            }
     }
 }
 

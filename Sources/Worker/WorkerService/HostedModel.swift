@@ -36,6 +36,8 @@ package protocol Cutter: Sendable {
 /// The crops that were cut out of a file, and what is known of its image.
 package struct CutImage: Sendable {
     package var format: ImageInformation.Format
+    /// Whether the file has further frames than the one that was cut.
+    package var isAnimated: Bool
     /// The width in pixels of the upright image.
     package var width: Int
     /// The height in pixels of the upright image.
@@ -49,10 +51,11 @@ package struct CutImage: Sendable {
     package var sets: [(squares: [Box], pixels: [UInt8])]
 
     package init(
-        format: ImageInformation.Format, width: Int, height: Int, faces: [WorkerMessage.Face], facesFound: Int?,
-        sets: [(squares: [Box], pixels: [UInt8])]
+        format: ImageInformation.Format, isAnimated: Bool = false, width: Int, height: Int,
+        faces: [WorkerMessage.Face], facesFound: Int?, sets: [(squares: [Box], pixels: [UInt8])]
     ) {
         self.format = format
+        self.isAnimated = isAnimated
         self.width = width
         self.height = height
         self.faces = faces

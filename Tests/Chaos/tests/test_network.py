@@ -60,11 +60,11 @@ def test_messages_of_another_protocol_version_are_reported_and_forwarded():
         link, port = network.Switchboard().link(server.getsockname()[1])
         with socket.create_connection(("127.0.0.1", port), timeout=10) as near:
             far, _ = server.accept()
-            said = START + RESYNC.replace(b"\x04\x44", b"\x05\x44") + locate(24, images.image(6))
+            said = START + RESYNC.replace(b"\x05\x44", b"\x06\x44") + locate(24, images.image(6))
             far.sendall(said)
             assert receive(near, len(said)) == said
             far.close()
-    assert len(link.unreadable) == 1 and "version 4" in link.unreadable[0]
+    assert len(link.unreadable) == 1 and "version 5" in link.unreadable[0]
     assert len(link.hands) == 1 and not link.hands[0].numbers
 
 

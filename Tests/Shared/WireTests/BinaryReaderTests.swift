@@ -14,7 +14,8 @@ struct BinaryReaderTests {
     private enum Crops {
         static let faces = 2 + 8 + 8
         static let format = faces + 1 + 2
-        static let sets = format + 1 + 4 + 4 + 32
+        static let animated = format + 1
+        static let sets = animated + 1 + 4 + 4 + 32
         static let squares = sets + 1
     }
 
@@ -52,7 +53,8 @@ struct BinaryReaderTests {
         #expect(try refusal(crops, with: 9, at: Crops.sets) == "9 sets of crops")
         #expect(try refusal(crops, with: 0, at: Crops.squares) == "0 crops")
         #expect(try refusal(crops, with: 17, at: Crops.squares) == "17 crops")
-        #expect(try refusal(crops, with: 2, at: Crops.format) == "image format 2")
+        #expect(try refusal(crops, with: 99, at: Crops.format) == "image format 99")
+        #expect(try refusal(crops, with: 2, at: Crops.animated) == "2 in place of 0 or 1")
         #expect(try refusal(worker.score(1), with: 0, at: Score.crops) == "0 scores")
         #expect(try refusal(worker.score(1), with: 17, at: Score.crops) == "17 scores")
     }

@@ -182,6 +182,18 @@ struct ResultDocumentTests {
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(ResultDocument.self, from: Data(text.utf8)) }
     }
 
+    @Test func onlyAnAnimationSaysSo() throws {
+        var document = ResultDocument(id: nil, status: .ok)
+        let still = ImageInformation(format: .webp, width: 3, height: 4, sha256: Array(repeating: 0, count: 32))
+        let animated = ImageInformation(
+            format: .webp, isAnimated: true, width: 3, height: 4, sha256: Array(repeating: 0, count: 32))
+        for (image, words) in [(still, ""), (animated, #""animated":true,"#)] {
+            document.image = image
+            #expect(document.encoded().text.contains(#"{"format":"webp",\#(words)"width":3,"height":4,"sha256":"00"#))
+            #expect(try JSONDecoder().decode(ResultDocument.self, from: Data(document.encoded())).image == image)
+        }
+    }
+
     @Test func onlyTurnedFacesReportTheirTurn() throws {
         var document = ResultDocument(id: nil, status: .ok)
         let box = Box(x: 1, y: 2, width: 3, height: 4)

@@ -6,7 +6,7 @@ import Testing
 struct WorkerMessagesTests {
     private static let box = Box(x: -5, y: 0, width: .max, height: .min)
     private static let image = ImageInformation(
-        format: .png, width: .max, height: 0, sha256: Array(repeating: 1, count: 32))
+        format: .webp, isAnimated: true, width: .max, height: 0, sha256: Array(repeating: 1, count: 32))
     private static let wide = CropSpecification(kind: .centralSquare, width: .max, height: 1, preprocessing: .max)
     private static let near = CropSpecification(kind: .face(margin: 1), width: 1, height: .max, preprocessing: 0)
 
@@ -177,7 +177,7 @@ struct WorkerMessagesTests {
                 metrics: Dictionary(uniqueKeysWithValues: (0..<40).map { ("\($0)" + text, 1) })))
         let failure = WorkerMessage.fail(.init(epoch: 1, job: 1, error: WireError(.unavailable, code: text, text)))
         // The bytes before the fields that repeat, those fields, and the bytes after them.
-        let crops = (2 + 16 + 1) + 16 * (16 + 2) + (2 + 41 + 1) + 8 * (1 + 16 * 16) + 10
+        let crops = (2 + 16 + 1) + 16 * (16 + 2) + (2 + 42 + 1) + 8 * (1 + 16 * 16) + 10
         let score = (2 + 16 + 1) + 16 * (4 + 2 + 256) + 10
         #expect(WorkerMessage.crops(Self.largestCrops).encoded().count == crops)
         #expect(WorkerMessage.score(Self.largestScore).encoded().count == score)
@@ -194,10 +194,10 @@ struct WorkerMessagesTests {
 // MARK: Other versions
 
 extension WorkerMessagesTests {
-    @Test(arguments: [0, 1, 2, 3, 5, 0xFF] as [UInt8]) func aMessageOfAnotherVersionIsMalformedAndReportsTheVersion(
+    @Test(arguments: [0, 1, 2, 3, 4, 6, 0xFF] as [UInt8]) func aMessageOfAnotherVersionIsMalformedAndReportsTheVersion(
         version: UInt8
     ) {
-        let refused = MalformedMessage(reason: "version \(version), not 4", otherVersion: version)
+        let refused = MalformedMessage(reason: "version \(version), not 5", otherVersion: version)
         for message in Self.fromWorkers {
             #expect(throws: refused) { try decodeWorkerMessage([version] + message.encoded().dropFirst()) }
         }
@@ -208,7 +208,7 @@ extension WorkerMessagesTests {
     }
 
     /// Only bytes that have a version byte can be of another version.
-    @Test(arguments: [[], [4], [4, 0]] as [[UInt8]]) func malformedBytesReportNoOtherVersion(bytes: [UInt8]) {
+    @Test(arguments: [[], [5], [5, 0]] as [[UInt8]]) func malformedBytesReportNoOtherVersion(bytes: [UInt8]) {
         let error = #expect(throws: MalformedMessage.self) { try decodeWorkerMessage(bytes) }
         #expect(error?.otherVersion == nil)
     }
@@ -221,15 +221,15 @@ extension WorkerMessagesTests {
         #expect(bytes.count == 4 + count && count <= 1024)
         let reason = try #require(String(validating: bytes.dropFirst(4), as: UTF8.self))
         #expect(
-            reason == "this router speaks version 4 of the worker protocol and the worker version 3; "
+            reason == "this router speaks version 5 of the worker protocol and the worker version 3; "
                 + "run workers of the router's release, \(Release.version)")
     }
 
-    @Test(arguments: [4, 5, 0xFF] as [UInt8]) func aRefusalIsFinalSinceVersion4(version: UInt8) throws {
+    @Test(arguments: [4, 6, 0xFF] as [UInt8]) func aRefusalIsFinalSinceVersion4(version: UInt8) throws {
         let bytes = RouterMessage.refusal(ofVersion: version)
         #expect(bytes.first == version)
         // Later versions can read it at least as far as this version wrote it.
-        guard case .bye(let reason, isFinal: true) = try decodeRouterMessage([4] + bytes.dropFirst()) else {
+        guard case .bye(let reason, isFinal: true) = try decodeRouterMessage([5] + bytes.dropFirst()) else {
             Issue.record("\(bytes) is no final BYE")
             return
         }
@@ -256,7 +256,7 @@ extension WorkerMessagesTests {
         let job = RouterMessage.Job(job: 32, attempt: 1, remainingMilliseconds: 5000)
         #expect(
             hexadecimal(RouterMessage.locate(job, [Self.ofFaces]).encoded())
-                == "04 42 20 00 00 00 00 00 00 00 01 88 13 00 00 01 01 9a 99 99 99 99 99 f9 "
+                == "05 42 20 00 00 00 00 00 00 00 01 88 13 00 00 01 01 9a 99 99 99 99 99 f9 "
                 + "3f a0 00 a0 00 03 00")
         let sha256: [UInt8] = [
             0x97, 0xe1, 0xc4, 0x8a, 0x09, 0xe1, 0xfd, 0x94, 0xc0, 0x8d, 0xdc, 0x99, 0x17, 0xa8, 0x80, 0x7e, 0xca, 0x02,
@@ -269,8 +269,8 @@ extension WorkerMessagesTests {
             timings: .init(queueMicroseconds: 250, computeMicroseconds: 3912, batch: 1))
         #expect(
             hexadecimal(WorkerMessage.crops(crops).encoded())
-                == "04 08 eb e9 d5 e6 0f 78 2b 49 20 00 00 00 00 00 00 00 01 ab 00 00 00 bc "
-                + "00 00 00 a0 00 00 00 d4 00 00 00 00 00 01 00 00 00 02 00 00 58 02 00 00 "
+                == "05 08 eb e9 d5 e6 0f 78 2b 49 20 00 00 00 00 00 00 00 01 ab 00 00 00 bc "
+                + "00 00 00 a0 00 00 00 d4 00 00 00 00 00 01 00 00 00 00 02 00 00 58 02 00 00 "
                 + "97 e1 c4 8a 09 e1 fd 94 c0 8d dc 99 17 a8 80 7e ca 02 3d 6a b8 29 b1 90 "
                 + "94 f3 84 1f df b5 04 7b 01 01 52 00 00 00 7c 00 00 00 53 01 00 00 53 01 "
                 + "00 00 fa 00 00 00 48 0f 00 00 01 00")
@@ -279,18 +279,18 @@ extension WorkerMessagesTests {
             timings: .init(queueMicroseconds: 180, computeMicroseconds: 9800, batch: 2))
         #expect(
             hexadecimal(WorkerMessage.score(score).encoded())
-                == "04 02 eb e9 d5 e6 0f 78 2b 49 21 00 00 00 00 00 00 00 01 00 00 10 40 00 "
+                == "05 02 eb e9 d5 e6 0f 78 2b 49 21 00 00 00 00 00 00 00 01 00 00 10 40 00 "
                 + "b4 00 00 00 48 26 00 00 02 00")
         let next = RouterMessage.Job(job: 33, attempt: 1, remainingMilliseconds: 4995)
         #expect(
             hexadecimal(RouterMessage.score(next).encoded())
-                == "04 46 21 00 00 00 00 00 00 00 01 83 13 00 00")
+                == "05 46 21 00 00 00 00 00 00 00 01 83 13 00 00")
         let hello = WorkerMessage.Hello(
             role: .locator(preprocessing: 3), model: "locator", version: "2.0.0", digest: "sha256:72c5aa91",
             worker: "locator-02b1", credit: 4, bootID: 0x0112_2334_4556_6778)
         #expect(
             hexadecimal(WorkerMessage.hello(hello).encoded())
-                == "04 01 00 03 00 07 00 6c 6f 63 61 74 6f 72 05 00 32 2e 30 2e 30 0f 00 73 "
+                == "05 01 00 03 00 07 00 6c 6f 63 61 74 6f 72 05 00 32 2e 30 2e 30 0f 00 73 "
                 + "68 61 32 35 36 3a 37 32 63 35 61 61 39 31 0c 00 6c 6f 63 61 74 6f 72 2d "
                 + "30 32 62 31 04 00 00 00 78 67 56 45 34 23 12 01 00")
     }

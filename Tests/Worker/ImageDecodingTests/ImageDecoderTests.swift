@@ -16,20 +16,18 @@ import Testing
         #expect(failure(file, limits: DecodeLimits(bytes: file.count - 1))?.status == 413)
     }
 
-    @Test(arguments: [ImageFormat.jpeg, .png])
+    @Test(arguments: ImageFormat.allCases)
     func anImageOverThePixelLimitIsRefused(format: ImageFormat) throws {
-        let file =
-            format == .jpeg ? TestImages.jpeg(width: 40, height: 30) : TestImages.png(width: 40, height: 30)
+        let file = imageFile(format, width: 40, height: 30)
         #expect(failure(file, limits: DecodeLimits(pixels: 1200)) == nil)
         let error = try #require(failure(file, limits: DecodeLimits(pixels: 1199)))
         #expect(error.status == 413)
         #expect(error.message.contains("40 × 30 pixels"))
     }
 
-    @Test(arguments: [ImageFormat.jpeg, .png])
+    @Test(arguments: ImageFormat.allCases)
     func anImageOverTheTimeLimitIsRefused(format: ImageFormat) throws {
-        let file =
-            format == .jpeg ? TestImages.jpeg(width: 40, height: 30) : TestImages.png(width: 40, height: 30)
+        let file = imageFile(format, width: 40, height: 30)
         for time in [Duration.zero, .seconds(-1)] {
             let error = try #require(failure(file, limits: DecodeLimits(time: time)))
             #expect(error.status == 413)
@@ -37,10 +35,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [ImageFormat.jpeg, .png])
+    @Test(arguments: ImageFormat.allCases)
     func anImageOverTheMemoryLimitIsRefused(format: ImageFormat) throws {
-        let file =
-            format == .jpeg ? TestImages.jpeg(width: 400, height: 300) : TestImages.png(width: 400, height: 300)
+        let file = imageFile(format, width: 400, height: 300)
         #expect(failure(file, limits: DecodeLimits(memory: 1_000_000)) == nil)
         let error = try #require(failure(file, limits: DecodeLimits(memory: 350_000)))
         #expect(error.status == 413)
@@ -52,6 +49,7 @@ import Testing
             TestImages.jpeg(width: 123, height: 77, subsampled: true),
             TestImages.jpeg(width: 123, height: 77, scans: .progressive, orientation: 7),
             TestImages.png(width: 77, height: 123, isInterlaced: true),
+            TestImages.webp(width: 77, height: 123), TestImages.webp(width: 77, height: 123, .losslessAlpha),
         ]
         let expected = try files.map { try decoded($0, reduction: 2).image }
         try await withThrowingTaskGroup(of: [RGBImage].self) { group in

@@ -14,8 +14,7 @@ import Testing
     }
 
     @Test func jpegAndPNGFilesCountAsImages() {
-        #expect(ImageKind.isImage(TestImages.jpeg(width: 8, height: 8)))
-        #expect(ImageKind.isImage(TestImages.png(width: 8, height: 8)))
+        for format in ImageFormat.allCases { #expect(ImageKind.isImage(imageFile(format, width: 8, height: 8))) }
         #expect(!ImageKind.isImage([]))
     }
 }

@@ -225,6 +225,18 @@ import Testing
         }
     }
 
+    @Test func anAnimationIsTheImageThatEveryProgramShows() throws {
+        let still = TestImages.png(width: 9, height: 7)
+        let control = TestImages.chunk("acTL", [0, 0, 0, 1, 0, 0, 0, 0])
+        let frame =
+            TestImages.chunk("fcTL", [UInt8](repeating: 0, count: 26)) + TestImages.chunk("fdAT", [0, 0, 0, 1, 7])
+        let header = TestImages.pngSignature.count + 25
+        let animated = still[..<header] + control + still[header...].dropLast(12) + frame + still.suffix(12)
+        let image = try decoded(Array(animated))
+        #expect(image.isAnimated)
+        #expect(try image.image == decoded(still).image && !decoded(still).isAnimated)
+    }
+
     @Test func applesCgBIVariantIsReportedAsUnsupported() throws {
         let file = TestImages.png(width: 4, height: 4)
         let signature = TestImages.pngSignature.count

@@ -11,6 +11,15 @@ func failure(_ bytes: [UInt8], limits: DecodeLimits = .init(), reduction: Int = 
     }
 }
 
+/// Returns a small file of a format.
+func imageFile(_ format: ImageFormat, width: Int, height: Int) -> [UInt8] {
+    switch format {
+    case .jpeg: TestImages.jpeg(width: width, height: height)
+    case .png: TestImages.png(width: width, height: height)
+    case .webp: TestImages.webp(width: width, height: height)
+    }
+}
+
 func decoded(_ bytes: [UInt8], reduction: Int = 1) throws -> DecodedImage {
     try ImageDecoder().decode(bytes) { _, _ in reduction }
 }

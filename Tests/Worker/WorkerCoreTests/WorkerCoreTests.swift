@@ -62,7 +62,7 @@ import WorkerCore
         #expect(script.at(0, .receivedForeign(0, version: 3)) == [])
         script.at(0, .connected(0))
         let reason =
-            "it speaks version 3 of the worker protocol, and this worker version 4: use the same release of both"
+            "it speaks version 3 of the worker protocol, and this worker version 5: use the same release of both"
         #expect(
             script.at(1, .receivedForeign(0, version: 3)) == [.refused(0, reason: reason), .finished])
     }

@@ -81,7 +81,7 @@ import WorkerService
             return (failure.status, failure.code)
         }
         #expect(try fail(1, Array(png(3).dropLast(30))) == (422, "image_truncated"))
-        #expect(try fail(2, Array("GIF89a, but not really".utf8)) == (415, "image_unknown_format"))
+        #expect(try fail(2, Array("II*\0, but not really".utf8)) == (415, "image_unknown_format"))
         #expect(try fail(3, Array(repeating: 0, count: FakeCutter.imageBytes + 1)) == (413, "image_too_large"))
         #expect(try (400..<500).contains(fail(4, []).status))
         #expect(try fail(5, png(13)) == (503, "inference_failed"))

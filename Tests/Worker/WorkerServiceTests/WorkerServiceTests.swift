@@ -115,7 +115,7 @@ import WorkerService
         try harness.say([Limits.workerProtocolVersion - 1, 65, 0, 0])
         let error = #expect(throws: UnfitWorker.self) { try harness.end() }
         #expect(error?.description.hasPrefix("the router at \(harness.endpoint) will not take this worker: ") == true)
-        #expect(error?.description.contains("it speaks version 3 of the worker protocol") == true)
+        #expect(error?.description.contains("it speaks version 4 of the worker protocol") == true)
     }
 
     @Test func resyncMakesTheWorkerRegisterAgain() throws {

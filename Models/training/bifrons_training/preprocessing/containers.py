@@ -1,20 +1,19 @@
 """Reads the segments of a JPEG and the chunks of a PNG: orientation, colours, and damage outside the pixel data.
 
 Section 1 of docs/preprocessing.md defines it. `JPEGStructure.swift`, `PNGStructure.swift` and `PNGColour.swift` in
-`Sources/Worker/ImageDecoding` are the Swift counterparts.
+`Sources/Worker/ImageDecoding` are the Swift counterparts. The formats of animations are in `first_frames`.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass, field
-from typing import Literal
 
-from bifrons_training.preprocessing import colour_profiles
+from bifrons_training.preprocessing import colour_profiles, first_frames
+from bifrons_training.preprocessing.container import EXIF, Container, orientation
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
+_ICC = b"ICC_PROFILE\0"
 _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
@@ -28,49 +27,13 @@ _CODED_CURVES = {
 }
 
 
-@dataclass
-class Container:
-    """A file in the form in which it is decoded, and what it says about its image."""
-
-    content: bytes
-    orientation: int = 1
-    """The orientation by EXIF's definition, 1…8."""
-    profiles: list[colour_profiles.Profile] = field(default_factory=list)
-    """The profiles that may define the colours, the most trusted first."""
-    ends: bool = True
-    """Whether a JPEG has its end marker; True for a PNG."""
-
-
 def read(content: bytes) -> Container:
     """Parses a file. Raises `OSError` if its structure shows that the image is incomplete or corrupt."""
     if content.startswith(PNG_SIGNATURE):
         return _png(content)
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return first_frames.webp(content)
     return _jpeg(content) if content.startswith(b"\xff\xd8") else Container(content)
-
-
-def orientation(tiff: bytes) -> int:
-    """Returns EXIF tag 0x0112 of the first directory of a TIFF block; 1 for anything but a valid orientation."""
-    orders: dict[bytes, Literal["big", "little"]] = {b"MM\0*": "big", b"II*\0": "little"}
-    order = orders.get(tiff[:4])
-    if order is None:
-        return 1
-
-    def number(offset: int, length: int) -> int:
-        if offset + length > len(tiff):
-            raise IndexError
-        return int.from_bytes(tiff[offset : offset + length], order)
-
-    try:
-        directory = number(4, 4)
-        for entry in range(number(directory, 2)):
-            offset = directory + 2 + entry * 12
-            if number(offset, 2) == 0x0112:
-                length = {3: 2, 4: 4}.get(number(offset + 2, 2), 0)
-                value = number(offset + 8, length) if number(offset + 4, 4) == 1 and length else 1
-                return value if 1 <= value <= 8 else 1
-    except IndexError:
-        pass
-    return 1
 
 
 def _jpeg(content: bytes) -> Container:
@@ -91,9 +54,9 @@ def _jpeg(content: bytes) -> Container:
             if length < 2:
                 break
             segment = content[offset + 4 : offset + 2 + length]
-            if marker == 0xE1 and not has_exif and segment.startswith(_EXIF):
+            if marker == 0xE1 and not has_exif and segment.startswith(EXIF):
                 has_exif = True  # Only the first EXIF segment counts.
-                found.orientation = orientation(segment[len(_EXIF) :])
+                found.orientation = orientation(segment[len(EXIF) :])
             elif marker == 0xE2 and segment.startswith(_ICC):
                 parts.append(segment[len(_ICC) :])
             elif marker == 0xC2:
@@ -162,7 +125,7 @@ def _png(content: bytes) -> Container:
         if (sound and name in _KEPT) or (name == b"IDAT" and not whole):
             kept.append(_chunk(name, data))
         elif sound and b"IDAT" not in seen and name == b"eXIf" and name not in seen:
-            found.orientation = orientation(data.removeprefix(_EXIF))
+            found.orientation = orientation(data.removeprefix(EXIF))
         elif sound and not seen & {b"PLTE", b"IDAT"}:
             _note(colours, name, data)
         if sound or name == b"IDAT":

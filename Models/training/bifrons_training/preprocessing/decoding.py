@@ -1,4 +1,4 @@
-"""From the bytes of a JPEG or PNG to an upright sRGB image: section 1 of docs/preprocessing.md."""
+"""From the bytes of a JPEG, PNG or WebP to an upright sRGB image: section 1 of docs/preprocessing.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Decoded:
 
 
 def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
-    """Decodes a JPEG or PNG; without a `reduction`, at the one used to locate faces. A PNG is never reduced.
+    """Decodes a JPEG, PNG or WebP; without a `reduction`, at the one used to locate faces. Only a JPEG is reduced.
 
     Raises Pillow's errors and `OSError` for files that cannot be read.
     """
@@ -46,8 +46,8 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
 
 
 def _decode(container: containers.Container, reduction: int | None) -> Decoded:
-    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG")) as image:
-        stored = image.size
+    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG", "WEBP")) as image:
+        stored = container.canvas or image.size
         if image.format == "JPEG":
             reduction = reduction or locating_reduction(*stored)
             # Pillow computes libjpeg's scale by dividing the size by the requested one, so this gives exactly
@@ -56,6 +56,9 @@ def _decode(container: containers.Container, reduction: int | None) -> Decoded:
         else:
             reduction = 1
         upright = _rgb(image, container.profiles)
+        if container.canvas:
+            picture, upright = upright, Image.new("RGB", container.canvas, "white")
+            upright.paste(picture, container.place)
         if container.orientation > 1:
             upright = upright.transpose(_TURNS[container.orientation])
         width, height = stored[::-1] if container.orientation >= 5 else stored

@@ -21,6 +21,17 @@ JPEGS: list[dict[str, Any]] = [
     {"mode": "CMYK", "quality": 90},
 ]
 PNGS = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+WEBPS: list[dict[str, Any]] = [
+    {"quality": 80},
+    {"lossless": True},
+    {"quality": 30, "method": 6},
+    {"mode": "RGBA", "quality": 90},
+    {"mode": "RGBA", "lossless": True, "exact": True},
+    {"quality": 60, "frames": 2},
+    {"mode": "RGBA", "lossless": True, "frames": 3},
+]
+WEBP_SIDE = 16383
+"""The longest side of a WebP in pixels."""
 COLOURS = (
     None,
     (colour_profiles.BT709, colour_profiles.SRGB_CURVE),
@@ -104,31 +115,32 @@ def make(folder: Path, portrait: Image.Image, count: int) -> None:
         longest = int(np.exp(random.uniform(np.log(60), np.log(2000 if number % 20 == 0 else 480))))
         size = (longest, max(1, int(longest * random.uniform(0.5, 1))))
         size = size if random.random() < 0.5 else size[::-1]
-        if number < 2 * len(ODD):
-            image = canvas(random, *ODD[number // 2])
-        elif number < 2 * len(ODD) + 2:
+        round_, format_ = divmod(number, 3)
+        if round_ < len(ODD):
+            image = canvas(random, *ODD[round_])
+        elif round_ == len(ODD):
             image = Image.new("RGB", size, "white")
         else:
             image = compose(random, portrait, *size)
         exif = Image.Exif()
         if random.random() < 0.4:
             exif[0x0112] = int(random.integers(1, 9))
-        if number % 2 == 0:
-            options = dict(JPEGS[number // 2 % len(JPEGS)])
+        if format_ == 0:
+            options = dict(JPEGS[round_ % len(JPEGS)])
             image = image.convert(options.pop("mode", "RGB"))
-            options["icc_profile"] = profile(image.mode, number // 2 // len(JPEGS))
+            options["icc_profile"] = profile(image.mode, round_ // len(JPEGS))
             image.save(folder / f"{number:04}.jpg", exif=exif, **options)
+        elif format_ == 1 or max(image.size) > WEBP_SIDE:
+            save_png(random, image, round_, folder / f"{number:04}.png", exif)
         else:
-            save_png(random, image, number // 2, folder / f"{number:04}.png", exif)
+            save_webp(random, image, round_, folder / f"{number:04}.webp", exif)
 
 
 def save_png(random: Random, image: Image.Image, number: int, file: Path, exif: Image.Exif) -> None:
     """Saves one of the kinds of PNG, its colours specified by a profile or in PNG's own way."""
     mode, round_ = PNGS[number % len(PNGS)], number // len(PNGS)
     if mode in ("RGBA", "LA"):
-        alpha = Image.fromarray(random.integers(0, 256, image.size[::-1], dtype=np.uint8))
-        image = image.convert(mode)
-        image.putalpha(alpha)
+        image = translucent(random, image, mode)
     elif mode == "I;16":
         gray = np.asarray(image.convert("L")).astype(np.uint16)
         image = Image.fromarray(gray * 256 + random.integers(0, 256, gray.shape).astype(np.uint16))
@@ -140,3 +152,21 @@ def save_png(random: Random, image: Image.Image, number: int, file: Path, exif: 
         chunks.add(*said)
     kept = profile(mode, round_ // 2) if not round_ % 2 else None
     image.save(file, exif=exif, pnginfo=chunks, icc_profile=kept)
+
+
+def save_webp(random: Random, image: Image.Image, number: int, file: Path, exif: Image.Exif) -> None:
+    """Saves one of the kinds of WebP, its colours specified by a profile."""
+    options = dict(WEBPS[number % len(WEBPS)])
+    if options.pop("mode", "RGB") == "RGBA":
+        image = translucent(random, image, "RGBA")
+    others = [image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)] * (options.pop("frames", 1) - 1)
+    if others:
+        options |= {"save_all": True, "append_images": others, "duration": 100}
+    image.save(file, exif=exif, icc_profile=profile("RGB", number // len(WEBPS)), **options)
+
+
+def translucent(random: Random, image: Image.Image, mode: str) -> Image.Image:
+    """Returns an image in a mode with alpha, each of its pixels more or less transparent."""
+    image = image.convert(mode)
+    image.putalpha(Image.fromarray(random.integers(0, 256, image.size[::-1], dtype=np.uint8)))
+    return image

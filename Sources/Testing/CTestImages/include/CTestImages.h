@@ -1,5 +1,5 @@
-// A JPEG encoder for tests that can write every variant that ImageDecoding must read. Not for production, because
-// libjpeg ends the process on an error.
+// Encoders for tests: a JPEG encoder that can write every variant that ImageDecoding must read, and libwebp's own. Not
+// for production, because libjpeg ends the process on an error.
 #ifndef BIFRONS_CTESTIMAGES_H
 #define BIFRONS_CTESTIMAGES_H
 
@@ -39,5 +39,13 @@ typedef struct {
 /// Encodes a JPEG of `samples`, which have 1 (gray), 3 (RGB) or 4 (CMYK) bytes per pixel. Returns the file's length;
 /// the caller frees `*file`.
 size_t test_jpeg_encode(test_jpeg_request request, const uint8_t *samples, uint8_t **file);
+
+/// Encodes a WebP of `width` × `height` pixels of RGBA; lossless if the quality is negative, with no alpha if all pixels
+/// are opaque. Returns the file's length, 0 on an error; the caller frees `*file`.
+size_t test_webp_encode(const uint8_t *rgba, uint32_t width, uint32_t height, float quality, uint8_t **file);
+
+/// Decodes a WebP to `width` × `height` pixels of RGBA, in one call of libwebp. Returns NULL on an error; the caller
+/// frees the pixels.
+uint8_t *test_webp_decode(const uint8_t *file, size_t count, int *width, int *height);
 
 #endif
