@@ -53,6 +53,12 @@ let seeds: [String: [[UInt8]]] = [
                 TestImages.webpChunk("ANIM", [0, 0, 0, 0, 0, 0]), frame, frame,
             ])
         },
+    "gif": [2, 5, 8].flatMap { bits in
+        [
+            TestImages.gif(width: 24, height: 17, bits: bits, transparent: 1),
+            TestImages.gif(width: 9, height: 16, bits: bits, isInterlaced: true),
+        ]
+    } + [TestImages.gif(width: 90, height: 60, clearsWhenFull: false, others: 1)],
     "profile": profiles,
 ]
 

@@ -18,6 +18,7 @@ let targets: [String: Target] = [
     "jpeg": decode,
     "png": png,
     "webp": decode,
+    "gif": decode,
     "profile": profile,
 ]
 

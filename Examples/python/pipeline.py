@@ -21,6 +21,7 @@ from pathlib import Path
 import zmq
 
 MAGIC = b"BIFRONS1"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 # Seconds that an answer may take beyond its job's budget, for the network.
 GRACE = 2.0
 
@@ -131,7 +132,7 @@ def answers(socket: zmq.Socket, seconds: float) -> bool:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Classify the images of a folder, many at a time.")
-    parser.add_argument("folder", type=Path, help="searched with its subfolders for .jpg, .jpeg, .png and .webp files")
+    parser.add_argument("folder", type=Path, help=f"searched with its subfolders for files of {', '.join(SUFFIXES)}")
     parser.add_argument("--router", default="tcp://127.0.0.1:5555", help="client endpoint (default: %(default)s)")
     parser.add_argument("--window", type=int, default=16, help="most jobs in flight (default: %(default)s)")
     parser.add_argument(
@@ -149,7 +150,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
-    paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"})
+    paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
         socket.sndtimeo = 1000 * 5

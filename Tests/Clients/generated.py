@@ -108,7 +108,7 @@ def errors():
     refused(404, "unknown_model", models="vgg")
     refused(404, "unknown_policy", policy="none")
     refused(413, "image_too_large", bytes(1_000_001))
-    refused(415, "image_unknown_format", b"GIF89a" + bytes(100))
+    refused(415, "image_unknown_format", b"II*\0" + bytes(100))
     refused(422, "image_truncated", good[: len(good) // 2])
     refused(429, "gateway_busy", at=busy)
     refused(401, "token_missing", at=locked)

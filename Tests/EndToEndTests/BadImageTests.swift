@@ -29,8 +29,9 @@ extension EndToEndTests {
                     #expect(reply.document.models.count == 2, "\(what)", sourceLocation: sourceLocation)
                 }
                 try expect("text", Array("This is no image.".utf8), 415, "image_unknown_format")
+                try expect("TIFF", Array("II*\0".utf8) + [8, 0, 0, 0], 415, "image_unknown_format", "TIFF")
                 try expect(
-                    "GIF", Array("GIF89a".utf8) + [1, 0, 1, 0, 0, 0, 0, 0x3B], 415, "image_unknown_format", "GIF")
+                    "GIF without an image", Array("GIF89a".utf8) + [1, 0, 1, 0, 0, 0, 0, 0x3B], 422, "image_corrupt")
                 try expect("PDF", Array("%PDF-1.7\n".utf8), 415, "image_unknown_format", "PDF")
                 let enormous =
                     TestImages.pngSignature + TestImages.pngHeader(width: 100_000, height: 100_000)
@@ -54,7 +55,7 @@ extension EndToEndTests {
                 let apple = signature + TestImages.chunk("CgBI", [0, 0, 0, 0]) + Self.png.dropFirst(signature.count)
                 try expect("Apple's PNG", apple, 422, "image_unsupported", "CgBI")
                 let withoutEnds = [Array(Self.jpeg.dropLast(2)), Array(Self.png.dropLast(12))]
-                for good in [Self.jpeg, Self.png, Self.webp] + withoutEnds {
+                for good in [Self.jpeg, Self.png, Self.webp, TestImages.gif(width: 80, height: 60)] + withoutEnds {
                     let reply = try client.ask(Frames.classify(good))
                     #expect(reply.status == 200)
                     #expect(reply.document.verdict != nil)

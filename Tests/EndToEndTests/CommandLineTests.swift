@@ -21,7 +21,7 @@ extension EndToEndTests {
                     let path = try cluster.write(TestImages.jpeg(width: 120, height: 90), to: "images/\(name)")
                     folder = String(path.dropLast("/\(name)".count))
                 }
-                _ = try cluster.write(Array("GIF89a".utf8), to: "images/b.jpg")
+                _ = try cluster.write(Array("8BPS".utf8), to: "images/b.jpg")
                 let process = try cluster.run(
                     Self.bifrons,
                     ["classify", "--json", "--budget-ms=25000", "--router=\(cluster.clientEndpoint)", folder])

@@ -233,3 +233,65 @@ def test_a_webp_that_is_not_whole_is_not_read():
 def test_a_webp_that_contradicts_itself_is_not_read(chunks):
     with pytest.raises(OSError, match="corrupt"):
         preprocessing.decode(riff(*chunks))
+
+
+def few_colours() -> Image.Image:
+    return Image.fromarray(pixels()).quantize(100)
+
+
+def gif(canvas: tuple[int, int], *blocks: bytes) -> bytes:
+    return b"GIF89a" + canvas[0].to_bytes(2, "little") + canvas[1].to_bytes(2, "little") + bytes(3) + b"".join(blocks)
+
+
+def gif_frame(x: int, y: int, control: bytes = b"", cut: int = 0) -> bytes:
+    """Returns a frame of the few colours with a table of its own."""
+    file = packed("GIF", np.asarray(few_colours().convert("RGB")), "RGB")
+    end = 13 + (3 << (file[10] & 7) + 1)
+    start = file.index(b",", end)
+    place = x.to_bytes(2, "little") + y.to_bytes(2, "little")
+    data = file[start + 10 : -1 - cut]
+    return control + b"," + place + file[start + 5 : start + 9] + bytes((file[10],)) + file[13:end] + data
+
+
+@pytest.mark.parametrize("options", [{}, {"interlace": False}])
+def test_a_gif_is_exact_and_its_transparent_colour_white(options):
+    file = io.BytesIO()
+    few_colours().save(file, "GIF", transparency=7, **options)
+    expected = np.asarray(few_colours().convert("RGB")).copy()
+    expected[np.asarray(few_colours()) == 7] = 255
+    assert np.array_equal(decoded(file.getvalue()), expected)
+
+
+def test_a_gifs_first_frame_is_placed_on_a_canvas_that_holds_it():
+    alone = decoded(gif((40, 32), gif_frame(0, 0), b";"))
+    for canvas, size in (((60, 50), (50, 60)), ((3, 0), (42, 44))):
+        found = decoded(gif(canvas, b"!\xfe\3abc\0", gif_frame(4, 10), gif_frame(0, 0), b";"))
+        expected = np.full((*size, 3), 255)
+        expected[10:42, 4:44] = alone
+        assert np.array_equal(found, expected)
+
+
+def test_a_gif_that_ends_behind_its_first_frame_is_read():
+    whole = decoded(gif((40, 32), gif_frame(0, 0), b";"))
+    for cut in (0, 1):
+        assert np.array_equal(decoded(gif((40, 32), gif_frame(0, 0, cut=cut))), whole)
+    for cut in (5, 100):
+        with pytest.raises(OSError, match="truncated"):
+            preprocessing.decode(gif((40, 32), gif_frame(0, 0, cut=cut)))
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        (),
+        (b";",),
+        (b"?",),
+        (b"!\xfe\3abc\0;",),
+        (b"," + bytes(4) + b"\1\0\1\0\0\2\2\x44\1\0;",),
+        (b"," + bytes(4) + b"\1\0\1\0\x80" + bytes(6) + b"\1\2\x44\1\0;",),
+        (b"," + bytes(4) + b"\1\0\1\0\x80" + bytes(6) + b"\2\2\x54\1\0;",),
+    ],
+)
+def test_a_gif_that_contradicts_itself_is_not_read(blocks):
+    with pytest.raises(OSError, match=r"truncated|corrupt|broken"):
+        preprocessing.decode(gif((1, 1), *blocks))

@@ -11,7 +11,6 @@ export async function unreadableFormat(file) {
         if (/^avi[fs]$/.test(brand)) return "AVIF";
         return "video";
     }
-    if (/^GIF8[79]a$/.test(ascii(head, 0, 6))) return "GIF";
     if (ascii(head, 0, 5) === "%PDF-") return "PDF";
     return undefined;
 }

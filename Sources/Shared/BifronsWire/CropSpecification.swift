@@ -124,6 +124,8 @@ public struct ImageInformation: Hashable, Sendable {
         case png
         /// WebP, lossy or lossless.
         case webp
+        /// GIF.
+        case gif
     }
 
     /// The file's format.

@@ -1,10 +1,11 @@
-/// Decodes a JPEG, PNG or WebP file to an upright RGB image, or explains in one sentence why it cannot.
+/// Decodes a JPEG, PNG, WebP or GIF file to an upright RGB image, or explains in one sentence why it cannot.
 ///
 /// The steps: check the number of bytes → recognise the `Signature` (a 415 names any other format) → read the header
-/// and check the size → decode row by row (`JPEGReader` or `PNGReader`) or at once (`WebPReader`), convert colours to
-/// sRGB (`ColourTransform`) and write each pixel to its upright position (`Canvas`) → check the end of the file. A file
-/// that lacks a pixel or contradicts itself is always an error. Broken metadata is ignored. Of an animation, only the
-/// first frame is decoded. Equal bytes give equal pixels on every machine. All memory is freed on every path.
+/// and check the size → decode row by row (`JPEGReader`, `PNGReader`) or at once (`WebPReader`, `GIFReader`), convert
+/// colours to sRGB (`ColourTransform`) and write each pixel to its upright position (`Canvas`) → check the end of the
+/// file. A file that lacks a pixel or contradicts itself is always an error. Broken metadata is ignored. Of an
+/// animation, only the first frame is decoded. Equal bytes give equal pixels on every machine. All memory is freed on
+/// every path.
 package struct ImageDecoder: Sendable {
     package let limits: DecodeLimits
     private let transforms = ColourTransforms()
@@ -32,7 +33,8 @@ package struct ImageDecoder: Sendable {
         case .read(.jpeg): return try JPEGReader(bytes, limits: limits, transforms).decode(reduction: reduction)
         case .read(.png): return try PNGReader(bytes, limits: limits, transforms).decode()
         case .read(.webp): return try WebPReader(bytes, limits: limits, transforms).decode()
-        case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG, PNG or WebP.")
+        case .read(.gif): return try GIFReader(bytes, limits: limits).decode()
+        case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG, PNG, WebP or GIF.")
         }
     }
 

@@ -6,9 +6,9 @@ package enum ImageKind {
     /// File name extensions of images, in lower case and without the dot.
     package static let suffixes: Set<String> = [
         // Supported formats.
-        "jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng", "webp",
+        "jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng", "webp", "gif",
         // Unsupported formats of the web, phones and programs.
-        "gif", "avif", "avifs", "heic", "heics", "heif", "heifs", "hif", "tif", "tiff", "bmp", "dib", "svg",
+        "avif", "avifs", "heic", "heics", "heif", "heifs", "hif", "tif", "tiff", "bmp", "dib", "svg",
         "svgz",
         "ico", "cur", "icns", "jxl", "jp2", "j2k", "jpf", "jpx", "jpm", "jxr", "wdp", "hdp", "mng", "jng", "psd", "psb",
         "xcf", "tga", "pcx", "pbm", "pgm", "ppm", "pnm", "pam", "qoi", "exr", "hdr", "dds", "fits",
@@ -20,7 +20,7 @@ package enum ImageKind {
 
     /// The names that ``Signature`` gives to images of unsupported formats.
     private static let notRead: Set<String> = [
-        "a GIF", "a JPEG XR", "a TIFF", "a BigTIFF", "a JPEG XL", "a JPEG 2000", "a Windows icon (ICO)",
+        "a JPEG XR", "a TIFF", "a BigTIFF", "a JPEG XL", "a JPEG 2000", "a Windows icon (ICO)",
         "a Windows cursor (CUR)", "an MNG", "a JNG", "a Photoshop file (PSD)", "a GIMP file (XCF)", "a QOI",
         "an OpenEXR",
         "a Radiance image (HDR)", "a DirectDraw surface (DDS)", "a FITS", "an AVIF", "an AVIF sequence", "a HEIC",

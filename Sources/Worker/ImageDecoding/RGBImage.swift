@@ -20,7 +20,7 @@ package struct RGBImage: Hashable, Sendable {
 
 /// The supported file formats.
 package enum ImageFormat: String, CaseIterable, Sendable {
-    case jpeg, png, webp
+    case jpeg, png, webp, gif
 
     /// The format's name in messages.
     var title: String {
@@ -28,6 +28,7 @@ package enum ImageFormat: String, CaseIterable, Sendable {
         case .jpeg: "JPEG"
         case .png: "PNG"
         case .webp: "WebP"
+        case .gif: "GIF"
         }
     }
 }

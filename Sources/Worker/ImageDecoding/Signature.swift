@@ -13,6 +13,8 @@ enum Signature: Hashable {
             self = .read(.png)
         } else if bytes.has("RIFF"), bytes.has("WEBP", at: 8) {
             self = .read(.webp)
+        } else if bytes.has("GIF87a") || bytes.has("GIF89a") {
+            self = .read(.gif)
         } else {
             self = .notRead(Self.name(bytes))
         }
@@ -20,7 +22,6 @@ enum Signature: Hashable {
 
     /// Formats that begin with fixed bytes. A longer prefix comes before any shorter one that it begins with.
     private static let magic: [(String, [UInt8])] = [
-        ("a GIF", Array("GIF8".utf8)),
         ("a PDF", Array("%PDF-".utf8)),
         ("a JPEG XR", [0x49, 0x49, 0xBC]),
         ("a TIFF", Array("II*\0".utf8)),

@@ -141,6 +141,7 @@ extension ImageInformation.Format {
             case .jpeg: .jpeg
             case .png: .png
             case .webp: .webp
+            case .gif: .gif
             }
     }
 }

@@ -188,8 +188,11 @@ import Testing
         let files = [jpeg, progressive, png].map { Array($0[..<($0.count * 9 / 10)]) }
         let picture = TestImages.pictureChunks(of: TestImages.webp(width: 500, height: 400))[0]
         let webp = TestImages.riff([TestImages.webpChunk("VP8 ", Array(picture[8..<picture.count / 2]))])
+        let gif = TestImages.gif(width: 500, height: 400)
         let corrupt = png.replacing(png.count - 40, with: png[png.count - 40] ^ 1)
-        func decodeAll() { for file in files + [webp, corrupt] { #expect(failure(file) != nil) } }
+        func decodeAll() {
+            for file in files + [webp, Array(gif[..<(gif.count / 2)]), corrupt] { #expect(failure(file) != nil) }
+        }
         for _ in 0..<20 { decodeAll() }
         let before = try residentBytes()
         for _ in 0..<200 { decodeAll() }

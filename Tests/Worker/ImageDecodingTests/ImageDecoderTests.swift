@@ -50,6 +50,7 @@ import Testing
             TestImages.jpeg(width: 123, height: 77, scans: .progressive, orientation: 7),
             TestImages.png(width: 77, height: 123, isInterlaced: true),
             TestImages.webp(width: 77, height: 123), TestImages.webp(width: 77, height: 123, .losslessAlpha),
+            TestImages.gif(width: 77, height: 123, isInterlaced: true),
         ]
         let expected = try files.map { try decoded($0, reduction: 2).image }
         try await withThrowingTaskGroup(of: [RGBImage].self) { group in

@@ -17,6 +17,7 @@ func imageFile(_ format: ImageFormat, width: Int, height: Int) -> [UInt8] {
     case .jpeg: TestImages.jpeg(width: width, height: height)
     case .png: TestImages.png(width: width, height: height)
     case .webp: TestImages.webp(width: width, height: height)
+    case .gif: TestImages.gif(width: width, height: height)
     }
 }
 

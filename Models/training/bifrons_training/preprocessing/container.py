@@ -22,6 +22,8 @@ class Container:
     """The profiles that may define the colours, the most trusted first."""
     ends: bool = True
     """Whether a JPEG has its end marker; True for other formats."""
+    colours: int | None = None
+    """The number of colours in a GIF's table; None for other formats."""
     canvas: tuple[int, int] | None = None
     """Width and height of the canvas on which the decoded image is placed; None if it covers it."""
     place: tuple[int, int] = (0, 0)

@@ -33,6 +33,8 @@ def read(content: bytes) -> Container:
         return _png(content)
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return first_frames.webp(content)
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return first_frames.gif(content)
     return _jpeg(content) if content.startswith(b"\xff\xd8") else Container(content)
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a JPEG, PNG or WebP to an upright sRGB image: section 1 of docs/preprocessing.md."""
+"""From the bytes of a JPEG, PNG, WebP or GIF to an upright sRGB image: section 1 of docs/preprocessing.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Decoded:
 
 
 def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
-    """Decodes a JPEG, PNG or WebP; without a `reduction`, at the one used to locate faces. Only a JPEG is reduced.
+    """Decodes a JPEG, PNG, WebP or GIF; without a `reduction`, at the one used to locate faces. Only a JPEG is reduced.
 
     Raises Pillow's errors and `OSError` for files that cannot be read.
     """
@@ -46,7 +46,7 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
 
 
 def _decode(container: containers.Container, reduction: int | None) -> Decoded:
-    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG", "WEBP")) as image:
+    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
         stored = container.canvas or image.size
         if image.format == "JPEG":
             reduction = reduction or locating_reduction(*stored)
@@ -55,6 +55,10 @@ def _decode(container: containers.Container, reduction: int | None) -> Decoded:
             image.draft(None, (stored[0] / reduction, stored[1] / reduction))  # type: ignore[arg-type]
         else:
             reduction = 1
+        if container.colours is not None:
+            used = set(np.unique(np.asarray(image)).tolist()) - {image.info.get("transparency")}
+            if max(used, default=0) >= container.colours:
+                raise OSError("image file is corrupt: it uses a colour that is not in its table")
         upright = _rgb(image, container.profiles)
         if container.canvas:
             picture, upright = upright, Image.new("RGB", container.canvas, "white")

@@ -1,7 +1,7 @@
-"""Takes the first frame out of files that may be animations: a WebP with a single image, and its place on the canvas.
+"""Takes the first frame out of a WebP or a GIF: a file of its own with only that, and its place on the canvas.
 
-Section 1 of docs/preprocessing.md defines it. `WebPStructure.swift` in `Sources/Worker/ImageDecoding` is the Swift
-counterpart.
+Section 1 of docs/preprocessing.md defines it. `WebPStructure.swift` and `GIFStructure.swift` in
+`Sources/Worker/ImageDecoding` are the Swift counterparts.
 """
 
 from __future__ import annotations
@@ -82,3 +82,86 @@ def _webp_file(chunks: list[tuple[bytes, bytes]]) -> tuple[bytes, tuple[int, int
         name + len(data).to_bytes(4, "little") + data + bytes(len(data) % 2) for name, data in pictures
     )
     return b"RIFF" + len(body).to_bytes(4, "little") + body, size
+
+
+def gif(content: bytes) -> Container:
+    """Keeps only the first frame, as a file of its own without a place and with its own table of colours."""
+    if len(content) < 13:
+        raise OSError("image file is truncated")
+    screen = (_short(content, 6), _short(content, 8))
+    table, offset = _table(content, content[10], 13)
+    control = b""
+    while (label := content[offset : offset + 1]) == b"!":
+        if content[offset + 1 : offset + 2] == b"\xf9" and len(content) > offset + 6 and content[offset + 2] >= 4:
+            control = b"!\xf9\x04" + content[offset + 3 : offset + 7] + b"\0"
+        _, offset = _blocks(content, offset + 2)
+    if label != b"," or len(content) < offset + 10:
+        raise OSError("image file is truncated or corrupt: it has no first frame")
+    left, top, width, height = (_short(content, offset + 1 + 2 * index) for index in range(4))
+    flags = content[offset + 9]
+    own, offset = _table(content, flags, offset + 10)
+    table = own or table
+    if not table or not 2 <= (content[offset] if offset < len(content) else 0) <= 8:
+        raise OSError("image file is truncated or corrupt: it has no table of colours, or no pixels")
+    try:
+        data, _ = _blocks(content, offset + 1)
+    except OSError:  # Whether every pixel is there is found out when they are decoded.
+        data = b"".join(_whole_blocks(content, offset + 1))
+    found = Container(_gif_file(width, height, control, flags, table, content[offset : offset + 1], data))
+    canvas = (max(screen[0], left + width), max(screen[1], top + height))
+    found.canvas = None if canvas == (width, height) else canvas
+    found.place = (left, top)
+    found.colours = len(table) // 3
+    return found
+
+
+def _gif_file(width: int, height: int, control: bytes, flags: int, table: bytes, bits: bytes, data: bytes) -> bytes:
+    size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    flags = flags & 0x40 | 0x80 | (len(table) // 3).bit_length() - 2
+    blocks = b"".join(bytes((len(part),)) + part for part in _parts(data, 255))
+    return (
+        b"GIF89a"
+        + size
+        + bytes(3)
+        + control
+        + b","
+        + bytes(4)
+        + size
+        + bytes((flags,))
+        + table
+        + bits
+        + blocks
+        + b"\0;"
+    )
+
+
+def _short(content: bytes, offset: int) -> int:
+    return int.from_bytes(content[offset : offset + 2], "little")
+
+
+def _parts(data: bytes, most: int) -> Iterator[bytes]:
+    return (data[start : start + most] for start in range(0, len(data), most))
+
+
+def _table(content: bytes, flags: int, offset: int) -> tuple[bytes, int]:
+    """Returns the table of colours that flags announce, empty if none, and the offset behind it."""
+    end = offset + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    if end > len(content):
+        raise OSError("image file is truncated")
+    return content[offset:end], end
+
+
+def _whole_blocks(content: bytes, offset: int) -> Iterator[bytes]:
+    """Yields blocks of data up to an empty one, or to the end of the file."""
+    while offset < len(content) and content[offset] > 0:
+        yield content[offset + 1 : offset + 1 + content[offset]]
+        offset += 1 + content[offset]
+
+
+def _blocks(content: bytes, offset: int) -> tuple[bytes, int]:
+    """Returns the data of blocks up to an empty one, and the offset behind that. Raises `OSError` if it is missing."""
+    data = list(_whole_blocks(content, offset))
+    end = offset + sum(1 + len(part) for part in data)
+    if end >= len(content):
+        raise OSError("image file is truncated")
+    return b"".join(data), end + 1

@@ -7,8 +7,8 @@ either `error`, or `width`, `height`, `reduction`, `boxes` ([x, y, width, height
 of an angle by which all landmarks were rotated before use), `turned` (the clockwise rotation of each face in degrees
 according to these landmarks), `views` (a file with the bytes of each square that the ResNet looks at) and
 `probabilities` (of each square, by "model precision"). --make first generates images: portraits of every size, place
-and angle on textures, in every kind of JPEG, PNG and WebP and with every kind of colour profile, and a few odd sizes.
-`Tests/Worker/InferenceTests/ParityTests.swift` does the comparison.
+and angle on textures, in every kind of JPEG, PNG, WebP and GIF and with every kind of colour profile, and a few odd
+sizes. `Tests/Worker/InferenceTests/ParityTests.swift` does the comparison.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bifrons_training.preprocessing.turning import turn_of
 from bifrons_training.publishing.parity_images import make
 from bifrons_training.workspace import MODELS
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 
 TURNS = (
     (1.0, 0.0), (0.8, 0.6), (0.0, 1.0), (-0.6, 0.8), (-1.0, 0.0), (-0.8, -0.6), (0.0, -1.0), (0.6, -0.8),

@@ -32,6 +32,14 @@ WEBPS: list[dict[str, Any]] = [
 ]
 WEBP_SIDE = 16383
 """The longest side of a WebP in pixels."""
+GIFS: list[dict[str, Any]] = [
+    {"colors": 256},
+    {"colors": 20, "interlace": False},
+    {"mode": "L"},
+    {"mode": "1"},
+    {"colors": 100, "transparency": 7},
+    {"colors": 50, "frames": 3},
+]
 COLOURS = (
     None,
     (colour_profiles.BT709, colour_profiles.SRGB_CURVE),
@@ -115,7 +123,7 @@ def make(folder: Path, portrait: Image.Image, count: int) -> None:
         longest = int(np.exp(random.uniform(np.log(60), np.log(2000 if number % 20 == 0 else 480))))
         size = (longest, max(1, int(longest * random.uniform(0.5, 1))))
         size = size if random.random() < 0.5 else size[::-1]
-        round_, format_ = divmod(number, 3)
+        round_, format_ = divmod(number, 4)
         if round_ < len(ODD):
             image = canvas(random, *ODD[round_])
         elif round_ == len(ODD):
@@ -130,6 +138,8 @@ def make(folder: Path, portrait: Image.Image, count: int) -> None:
             image = image.convert(options.pop("mode", "RGB"))
             options["icc_profile"] = profile(image.mode, round_ // len(JPEGS))
             image.save(folder / f"{number:04}.jpg", exif=exif, **options)
+        elif format_ == 3:
+            save_gif(image, round_, folder / f"{number:04}.gif")
         elif format_ == 1 or max(image.size) > WEBP_SIDE:
             save_png(random, image, round_, folder / f"{number:04}.png", exif)
         else:
@@ -159,10 +169,23 @@ def save_webp(random: Random, image: Image.Image, number: int, file: Path, exif:
     options = dict(WEBPS[number % len(WEBPS)])
     if options.pop("mode", "RGB") == "RGBA":
         image = translucent(random, image, "RGBA")
-    others = [image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)] * (options.pop("frames", 1) - 1)
-    if others:
-        options |= {"save_all": True, "append_images": others, "duration": 100}
-    image.save(file, exif=exif, icc_profile=profile("RGB", number // len(WEBPS)), **options)
+    others = further_frames(image, options)
+    image.save(file, exif=exif, icc_profile=profile("RGB", number // len(WEBPS)), **options, **others)
+
+
+def save_gif(image: Image.Image, number: int, file: Path) -> None:
+    """Saves one of the kinds of GIF, of which none specifies colours or an orientation."""
+    options = dict(GIFS[number % len(GIFS)])
+    colours = options.pop("colors", None)
+    image = image.quantize(colours) if colours else image.convert(options.pop("mode"))
+    image.save(file, **further_frames(image, options), **options)
+
+
+def further_frames(image: Image.Image, options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options for the frames of an animation; none if `options`, of which it takes it, have no number."""
+    count = options.pop("frames", 1) - 1
+    others = [image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)] * count
+    return {"save_all": True, "append_images": others, "duration": 100} if others else {}
 
 
 def translucent(random: Random, image: Image.Image, mode: str) -> Image.Image:
