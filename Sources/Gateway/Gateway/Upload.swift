@@ -97,10 +97,6 @@ struct UploadReader: ~Copyable {
             } else {
                 upload.files.append(Upload.File(name: heading.name, fileName: heading.fileName))
             }
-        case .content(let bytes) where isField && fields[fields.count - 1].bytes.isEmpty && Self.isNoText(bytes):
-            isField = false
-            upload.files.append(Upload.File(name: fields.removeLast().name))
-            try append(bytes)
         case .content(let bytes) where isField: try appendToField(bytes)
         case .content(let bytes): try append(bytes)
         case .end: break
@@ -115,10 +111,21 @@ struct UploadReader: ~Copyable {
             || type == "binary/octet-stream"
     }
 
-    /// Whether a part without a file name is a file nevertheless, because its first byte cannot begin UTF-8 text, as in
-    /// JPEG and PNG. Some clients send a file name only on request.
-    private static func isNoText(_ bytes: [UInt8]) -> Bool {
-        bytes.first.map { (0x80...0xC1).contains($0) || $0 >= 0xF5 } == true
+    /// The most bytes from which ``isFile(beginning:)`` tells a file.
+    private static let signatureBytes = 12
+
+    /// Whether a part without a file name is a file nevertheless: its first byte cannot begin UTF-8 text, as in JPEG and
+    /// PNG, or it begins with the signature of a GIF or a WebP. Some clients send a file name only on request.
+    ///
+    /// A text may begin like a GIF or a WebP. But the sizes that come next, lowest byte first, would be larger than any
+    /// image that is taken if there were letters in their place: 8224 pixels a side or half a gigabyte.
+    private static func isFile(beginning bytes: [UInt8]) -> Bool {
+        guard let first = bytes.first else { return false }
+        if (0x80...0xC1).contains(first) || first >= 0xF5 { return true }
+        func isNoLetter(_ index: Int) -> Bool { bytes.count > index && bytes[index] < UInt8(ascii: " ") }
+        let isGIF = bytes.starts(with: "GIF87a".utf8) || bytes.starts(with: "GIF89a".utf8)
+        if isGIF { return isNoLetter(7) || isNoLetter(9) }
+        return bytes.starts(with: "RIFF".utf8) && bytes.dropFirst(8).starts(with: "WEBP".utf8) && isNoLetter(7)
     }
 
     private mutating func append(_ bytes: some Collection<UInt8>) throws(Problem) {
@@ -129,12 +136,25 @@ struct UploadReader: ~Copyable {
         upload.files[last].bytes.append(contentsOf: bytes)
     }
 
+    /// Appends to the last field, which becomes a file if its first bytes are those of one. They may arrive one by one.
     private mutating func appendToField(_ bytes: [UInt8]) throws(Problem) {
+        let last = fields.count - 1
+        if fields[last].bytes.count < Self.signatureBytes {
+            let start = fields[last].bytes + bytes.prefix(Self.signatureBytes)
+            if Self.isFile(beginning: start) {
+                let field = fields.removeLast()
+                isField = false
+                fieldBytes -= field.bytes.count
+                upload.files.append(Upload.File(name: field.name))
+                try append(field.bytes + bytes)
+                return
+            }
+        }
         fieldBytes += bytes.count
         guard fieldBytes <= Self.maxFieldBytes else {
             throw Self.malformed(.init("has more than \(Self.maxFieldBytes) bytes of fields that are no files"))
         }
-        fields[fields.count - 1].bytes += bytes
+        fields[last].bytes += bytes
     }
 
     private var tooLarge: Problem {

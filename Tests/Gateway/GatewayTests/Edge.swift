@@ -54,8 +54,10 @@ final class Edge: ListeningGateway {
     // MARK: Without a server
 
     /// Returns the responder's response to a request, on a connection that stays open until the response is complete.
+    /// - Parameter piece: the bytes of the body that arrive together; nil for all of them.
     func respond(
-        to method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = []
+        to method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = [],
+        piece: Int? = nil
     ) async throws -> Response {
         var headers = headers
         if !body.isEmpty { headers[.contentLength] = "\(body.count)" }
@@ -68,17 +70,28 @@ final class Edge: ListeningGateway {
         let head = HTTPRequest(
             method: method, scheme: "http", authority: "gateway", path: path, headerFields: headers)
         let response = try await responder.respond(
-            to: Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: body))),
+            to: Request(head: head, body: Self.arriving(body, piece)),
             context: GatewayContext(source: .init(channel: channel, logger: gateway.logger)))
         _ = try await channel.finish(acceptAlreadyClosed: true)
         return response
     }
 
+    private static func arriving(_ body: [UInt8], _ piece: Int?) -> RequestBody {
+        guard let piece else { return RequestBody(buffer: ByteBuffer(bytes: body)) }
+        let (pieces, arrival) = AsyncStream.makeStream(of: ByteBuffer.self)
+        for start in stride(from: 0, to: body.count, by: piece) {
+            arrival.yield(ByteBuffer(bytes: body[start..<min(start + piece, body.count)]))
+        }
+        arrival.finish()
+        return RequestBody(asyncSequence: pieces)
+    }
+
     /// Returns the responder's whole response. The response must end.
     func ask(
-        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = []
+        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: [UInt8] = [],
+        piece: Int? = nil
     ) async throws -> Answer {
-        let response = try await respond(to: method, path, headers, body: body)
+        let response = try await respond(to: method, path, headers, body: body, piece: piece)
         let text = BodyText()
         try await response.body.write(text)
         return Answer(status: response.status.code, headers: response.headers, text: text.text)

@@ -65,6 +65,34 @@ import Testing
         }
     }
 
+    /// Some clients send neither a file name nor a type. Then the first bytes tell, also if they arrive one by one.
+    @Test(arguments: [nil, 1, 5]) func aFormPartThatBeginsAsAnImageIsAFile(piece: Int?) async throws {
+        let binary: [UInt8] = [0, 0xFF, 0x0D, 0x0A, 0x2C]
+        let images: [[UInt8]] = [
+            [0xFF, 0xD8, 0xFF], [0x89, 0x50, 0x4E, 0x47], Array("GIF87aa\u{1}aa".utf8), Array("GIF89aaaa\u{1F}".utf8),
+            Array("RIFFaaa\0WEBP".utf8),
+        ]
+        for image in images.map({ $0 + binary }) {
+            let edge = try Edge()
+            let answer = try await edge.ask(.post, Self.path, Self.form, body: Self.part("f", image), piece: piece)
+            #expect(answer.status == 200, "\(image): \(answer.text)")
+            #expect(edge.router.requests.map(\.image) == [image])
+        }
+        for text in ["G", "GIF87a", "GIF89a is a format", "RIFF", "RIFF of WEBP", "a GIF89a"] {
+            let edge = try Edge()
+            let body = Self.part("id", Array(text.utf8)).dropLast("--b--".utf8.count) + Self.part("f", images[0])
+            let answer = try await edge.ask(.post, Self.path, Self.form, body: Array(body), piece: piece)
+            #expect(answer.status == 200, "\(text): \(answer.text)")
+            #expect(edge.router.requests.map(\.header.id) == [text])
+            #expect(edge.router.requests.map(\.image) == [images[0]])
+        }
+    }
+
+    /// Returns a form with one part.
+    private static func part(_ name: String, _ content: [UInt8]) -> [UInt8] {
+        Array("--b\r\nContent-Disposition: form-data; name=\(name)\r\n\r\n".utf8) + content + Array("\r\n--b--".utf8)
+    }
+
     @Test func booleansAreReadInQueryAndForm() async throws {
         func send(_ text: String, inQuery: Bool, to edge: Edge) async throws -> Edge.Answer {
             let (_, body) = Edge.form([("file", "a.jpg", [1, 2, 3])], inQuery ? [:] : ["explain": text])
