@@ -249,9 +249,11 @@ extension EndToEndTests {
             try Cluster.run(router: ["--journal=\(folder.path)"], workers: ["resnet", "inception"]) { cluster in
                 let gateway = try cluster.startGateway()
                 let check = try ChildProcess(
-                    "\(Files.root)/.venv-test/bin/schemathesis",
+                    "/usr/bin/env",
                     [
-                        "run", "\(gateway.url)/openapi.json", "--checks=all",
+                        "SCHEMATHESIS_HOOKS=\(Files.root)/Tests/support/schemathesis_hooks.py",
+                        "\(Files.root)/.venv-test/bin/schemathesis", "run", "\(gateway.url)/openapi.json",
+                        "--checks=all",
                         // The schema accepts any bytes as an image, and a job may end before it is cancelled.
                         "--exclude-checks=positive_data_acceptance,ensure_resource_availability", "--max-examples=15",
                         "--seed=1",
