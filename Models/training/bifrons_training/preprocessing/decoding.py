@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from bifrons_training.preprocessing import colour_profiles, containers
+from bifrons_training.preprocessing.container import Container
 
 LOCATING_SIDE = 640
 """The pixels that the longer side keeps, if the file has them, when faces are located."""
@@ -45,7 +46,7 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
     return first
 
 
-def _decode(container: containers.Container, reduction: int | None) -> Decoded:
+def _decode(container: Container, reduction: int | None) -> Decoded:
     with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
         stored = container.canvas or image.size
         if image.format == "JPEG":
