@@ -201,7 +201,8 @@ def test_exports_contain_every_result_of_the_session(home, tmp_path):
     def exported(name: str) -> str:
         file = home.downloads / name
         home.find(f"#export-{file.suffix[1:]}").click()
-        home.wait(file.is_file, f"download {name}")
+        # Chromium reserves the name with an empty file, and moves the download over it.
+        home.wait(lambda: file.is_file() and file.stat().st_size > 0, f"download {name}")
         content = file.read_text()
         file.unlink()
         return content
