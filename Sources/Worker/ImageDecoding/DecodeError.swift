@@ -21,6 +21,11 @@ package struct DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
         DecodeError(status: 413, code: "image_too_large", message: message)
     }
 
+    /// Returns the error for a file that takes longer to decode than the limits allow.
+    static func outOfTime(_ format: ImageFormat, _ limits: DecodeLimits) -> DecodeError {
+        .tooComplex("\(format.title) takes longer to decode than the limit of \(limits.time): send it smaller.")
+    }
+
     /// Returns the error for a file with more scans than allowed, or that takes longer to decode than allowed.
     static func tooComplex(_ message: String) -> DecodeError {
         DecodeError(status: 413, code: "image_too_complex", message: message)

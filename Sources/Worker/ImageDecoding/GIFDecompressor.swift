@@ -44,14 +44,12 @@ struct GIFDecompressor: ~Copyable {
     mutating func fill(
         _ output: UnsafeMutablePointer<UInt8>, count: Int, within limits: DecodeLimits
     ) throws(DecodeError) {
-        let time = ProcessorTime(most: limits.nanoseconds)
+        let time = ProcessorTime(limits)
         let clear = 1 << numberBits
         var (next, codeBits, codes) = (clear + 2, numberBits + 1, 0)
         var (previous, previousLength, written) = (0, 0, 0)
         while written < count {
-            if codes % Self.portion == 0, time.isSpent {
-                throw .tooComplex("GIF takes longer to decode than the limit of \(limits.time): send it smaller.")
-            }
+            if codes % Self.portion == 0 { try time.check(.gif) }
             codes += 1
             guard let code = readCode(codeBits), code != clear + 1 else {
                 throw .truncated("GIF image data ends after \(written) of \(count) pixels.")

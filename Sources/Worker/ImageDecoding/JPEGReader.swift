@@ -104,8 +104,7 @@ struct JPEGReader: ~Copyable {
         case .unsupported: throw .unsupported("JPEG is of a kind that is not read: \(said).")
         case .tooManyScans:
             throw .tooComplex("JPEG has more scans than the limit of \(limits.scans): save it with fewer.")
-        case .outOfTime:
-            throw .tooComplex("JPEG takes longer to decode than the limit of \(limits.time): send it smaller.")
+        case .outOfTime: throw .outOfTime(.jpeg, limits)
         case .outOfMemory:
             throw .tooLarge("JPEG takes more memory to decode than its limit of \(limits.memory): send it smaller.")
         }

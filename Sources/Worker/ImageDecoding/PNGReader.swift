@@ -75,8 +75,7 @@ struct PNGReader: ~Copyable {
         case .truncated: throw .truncated(structure.cut?.message ?? "PNG image data ends early, \(place()).")
         case .corrupt:
             throw .corrupt("PNG is corrupt \(place()): \(String(cString: bifrons_png_message(handle))).")
-        case .outOfTime:
-            throw .tooComplex("PNG takes longer to decode than the limit of \(limits.time): send it smaller.")
+        case .outOfTime: throw .outOfTime(.png, limits)
         case .outOfMemory:
             throw .tooLarge("PNG takes more memory to decode than its limit of \(limits.memory): send it smaller.")
         }

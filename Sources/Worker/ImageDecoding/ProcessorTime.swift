@@ -1,20 +1,23 @@
 import Glibc
 
-/// The processor time that the calling thread may still use, for decoders that are not interrupted by C code.
+/// The processor time that decoding one file may take, for decoders that no C code interrupts. It counts that of the
+/// thread which creates it.
 struct ProcessorTime {
     private let began: UInt64
-    private let most: UInt64
+    private let limits: DecodeLimits
 
     /// Starts to count.
-    ///
-    /// - Parameter most: The most processor time in nanoseconds.
-    init(most: UInt64) {
+    init(_ limits: DecodeLimits) {
         began = Self.now
-        self.most = most
+        self.limits = limits
     }
 
-    /// Whether the thread has used all of it. Asking is a system call.
-    var isSpent: Bool { Self.now - began >= most }
+    /// Checks that time is left. It takes a system call.
+    ///
+    /// - Throws: ``DecodeError`` if the thread has used as much as the limits allow.
+    func check(_ format: ImageFormat) throws(DecodeError) {
+        guard Self.now - began < limits.nanoseconds else { throw .outOfTime(format, limits) }
+    }
 
     private static var now: UInt64 {
         var time = timespec()

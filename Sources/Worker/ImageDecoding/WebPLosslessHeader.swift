@@ -29,7 +29,7 @@ struct WebPLosslessHeader {
     /// entropy image; encoders write few enough squares.
     ///
     /// - Throws: ``DecodeError`` if the bitstream is damaged, or reading it exceeds the time.
-    mutating func tableBytes(within time: ProcessorTime, of limits: DecodeLimits) throws(DecodeError) -> Int {
+    mutating func tableBytes(within time: ProcessorTime) throws(DecodeError) -> Int {
         var seen = 0
         while try bits.read(1) == 1 {
             let kind = try bits.read(2)
@@ -38,10 +38,10 @@ struct WebPLosslessHeader {
             switch kind {
             case 0, 1:  // prediction, colour: an image with a pixel for each square
                 let side = try 2 + bits.read(3)
-                try skipImage(width: Self.squares(width, side), height: Self.squares(height, side), time, limits)
+                try skipImage(width: Self.squares(width, side), height: Self.squares(height, side), time)
             case 3:  // a palette, whose short indices share pixels
                 let colours = try bits.read(8) + 1
-                try skipImage(width: colours, height: 1, time, limits)
+                try skipImage(width: colours, height: 1, time)
                 width = Self.squares(width, colours > 16 ? 0 : colours > 4 ? 1 : colours > 2 ? 2 : 3)
             default: break
             }
@@ -68,9 +68,7 @@ struct WebPLosslessHeader {
     }
 
     /// Reads an image that belongs to a transform, without keeping its pixels.
-    private mutating func skipImage(
-        width: Int, height: Int, _ time: ProcessorTime, _ limits: DecodeLimits
-    ) throws(DecodeError) {
+    private mutating func skipImage(width: Int, height: Int, _ time: ProcessorTime) throws(DecodeError) {
         let cache = try readCacheBits()
         let green = try WebPPrefixCode(&bits, symbols: 280 + (cache == 0 ? 0 : 1 << cache))
         let red = try WebPPrefixCode(&bits, symbols: 256)
@@ -81,9 +79,7 @@ struct WebPLosslessHeader {
         var codes = 0
         while pixels > 0 {
             codes += 1
-            if codes & 0xFFFF == 0, time.isSpent {
-                throw .tooComplex("WebP takes longer to decode than the limit of \(limits.time): send it smaller.")
-            }
+            if codes & 0xFFFF == 0 { try time.check(.webp) }
             let symbol = try green.read(&bits)
             if symbol < 256 {
                 _ = try red.read(&bits)

@@ -4,16 +4,15 @@ import CWebP
 /// libwebp.
 struct WebPReader {
     private let structure: WebPStructure
-    private let limits: DecodeLimits
+    private let time: ProcessorTime
     private let transforms: ColourTransforms
 
     /// Walks the file's structure and checks its size.
     ///
     /// - Throws: ``DecodeError`` if the file is broken or exceeds a limit.
     init(_ bytes: Bytes, limits: DecodeLimits, _ transforms: ColourTransforms) throws(DecodeError) {
-        let time = ProcessorTime(most: limits.nanoseconds)
+        time = ProcessorTime(limits)
         structure = try WebPStructure(bytes, limits: limits)
-        self.limits = limits
         self.transforms = transforms
         let picture = structure.picture
         let pixels = picture.width * picture.height
@@ -27,7 +26,7 @@ struct WebPReader {
                 .webp, width: structure.width, height: structure.height, workingMemory: working + pixels * 5)
             var header = WebPLosslessHeader(lossless, width: picture.width, height: picture.height)
             // Four bytes for each pixel, and up to three images of at least 4 × 4 times fewer pixels.
-            working += pixels * 5 + (try header.tableBytes(within: time, of: limits))
+            working += pixels * 5 + (try header.tableBytes(within: time))
         }
         try Budget(limits).check(.webp, width: structure.width, height: structure.height, workingMemory: working)
     }
@@ -85,7 +84,6 @@ struct WebPReader {
 
     /// Decodes the picture into memory for its rows.
     private func decode(into pixels: UnsafeMutablePointer<UInt8>) throws(DecodeError) {
-        let time = ProcessorTime(most: limits.nanoseconds)
         let bytes = structure.picture.bytes
         guard let start = bytes.buffer.baseAddress?.assumingMemoryBound(to: UInt8.self),
             let decoder = WebPINewRGB(
@@ -97,11 +95,11 @@ struct WebPReader {
         var status = VP8_STATUS_SUSPENDED
         var count = 0
         while status == VP8_STATUS_SUSPENDED, count < bytes.count {
-            guard !time.isSpent else { throw outOfTime }
+            try time.check(.webp)
             count = min(count + Self.portion, bytes.count)
             status = WebPIUpdate(decoder, start, count)
         }
-        guard !time.isSpent else { throw outOfTime }
+        try time.check(.webp)
         switch status {
         case VP8_STATUS_OK: return
         case VP8_STATUS_SUSPENDED, VP8_STATUS_NOT_ENOUGH_DATA:
@@ -112,9 +110,5 @@ struct WebPReader {
             throw .unsupported("WebP is of a kind that is not read.")
         default: throw .corrupt("WebP is corrupt in its image data.")
         }
-    }
-
-    private var outOfTime: DecodeError {
-        .tooComplex("WebP takes longer to decode than the limit of \(limits.time): send it smaller.")
     }
 }
