@@ -1,5 +1,6 @@
 import ImageDecoding
 import TestImages
+import Testing
 
 /// Returns the error of decoding a file; nil if it is decoded.
 func failure(_ bytes: [UInt8], limits: DecodeLimits = .init(), reduction: Int = 1) -> DecodeError? {
@@ -18,6 +19,26 @@ func imageFile(_ format: ImageFormat, width: Int, height: Int) -> [UInt8] {
     case .png: TestImages.png(width: width, height: height)
     case .webp: TestImages.webp(width: width, height: height)
     case .gif: TestImages.gif(width: width, height: height)
+    }
+}
+
+/// Expects that a file gives an image or an error after any of its bytes was flipped, and the same one twice.
+///
+/// - Parameter isSignature: Whether a file with another byte at an offset is of no known format.
+func expectAnImageOrAnError(whenAnyByteIsFlippedIn file: [UInt8], isSignature: (_ offset: Int) -> Bool) {
+    let decoder = ImageDecoder(limits: DecodeLimits(pixels: 1_000_000))
+    for offset in file.indices {
+        for mask: UInt8 in [0xFF, 0x80, 0x01] {
+            let damaged = file.replacing(offset, with: file[offset] ^ mask)
+            let results = (0..<2).map { _ in
+                Result { () throws(DecodeError) in try decoder.decode(damaged).image }
+            }
+            #expect(results[0] == results[1])
+            if case .failure(let error) = results[0] {
+                let isExpected = isSignature(offset) ? error.status == 415 : [413, 422].contains(error.status)
+                #expect(isExpected, "byte \(offset): \(error)")
+            }
+        }
     }
 }
 
