@@ -4,7 +4,6 @@ struct JPEGStructure {
     /// The ICC profile from the APP2 segments; nil if none is usable.
     private(set) var profile: ColourProfile?
 
-    private static let exif = "Exif\0\0"
     private static let icc = "ICC_PROFILE\0"
 
     /// Walks the segments before the first scan. Segments that make no sense are ignored.
@@ -31,9 +30,9 @@ struct JPEGStructure {
             default:
                 guard let length = bytes.uint16(at: offset + 2), length >= 2 else { break walk }
                 let segment = bytes.slice(offset + 4..<offset + 2 + length)
-                if marker == 0xE1, !hasEXIF, segment.has(Self.exif) {
+                if marker == 0xE1, !hasEXIF, segment.has(Orientation.exifPrefix) {
                     hasEXIF = true  // only the first one counts
-                    orientation = Orientation(tiff: segment.slice(Self.exif.utf8.count..<segment.count))
+                    orientation = Orientation(exif: segment)
                 } else if marker == 0xE2, segment.has(Self.icc) {
                     parts.append(segment.slice(Self.icc.utf8.count..<segment.count))
                 }

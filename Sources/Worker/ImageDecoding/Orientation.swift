@@ -14,6 +14,15 @@ enum Orientation: Int, CaseIterable, Sendable {
     /// Whether the stored rows become upright columns.
     var swapsSides: Bool { rawValue >= 5 }
 
+    /// The bytes before the TIFF block in an EXIF segment of a JPEG. Some programs write them in other formats too.
+    static let exifPrefix = "Exif\0\0"
+
+    /// Reads the tag from an EXIF block, which may begin with ``exifPrefix``. Anything invalid counts as `.upright`.
+    init(exif: Bytes) {
+        let skipped = exif.has(Self.exifPrefix) ? Self.exifPrefix.utf8.count : 0
+        self.init(tiff: exif.slice(skipped..<exif.count))
+    }
+
     /// Reads the tag from the first directory of a TIFF block. Anything invalid counts as `.upright`, because a broken
     /// label does not make an image unreadable.
     init(tiff: Bytes) {

@@ -23,8 +23,6 @@ struct PNGStructure {
     private static let chunkHead = 8
     private static let chunkTail = 4
     private static let headerData = 13
-    /// Some programs write this before the EXIF block, as in a JPEG.
-    private static let exif = "Exif\0\0"
 
     /// The longest side in pixels that libpng accepts.
     private static let longestSide = 1_000_000
@@ -68,8 +66,7 @@ struct PNGStructure {
                 hasData = true
             case "eXIf" where !hasData && !hasEXIF && chunk.isSound:
                 hasEXIF = true  // only the first one counts
-                let skipped = chunk.data.has(Self.exif) ? Self.exif.utf8.count : 0
-                orientation = Orientation(tiff: chunk.data.slice(skipped..<chunk.data.count))
+                orientation = Orientation(exif: chunk.data)
             case "fdAT":
                 isAnimated = true
             case "IEND":

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The processor time that decoding one file may take, for decoders that no C code interrupts. It counts that of the
-/// thread which creates it.
+/// The processor time that decoding one file may take, for decoders that no C code interrupts. Only the thread that
+/// creates it may check it.
 struct ProcessorTime {
     private let began: UInt64
     private let limits: DecodeLimits

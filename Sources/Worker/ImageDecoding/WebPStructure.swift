@@ -23,7 +23,6 @@ struct WebPStructure {
     private static let head = 12
     /// The bytes of a frame before its own chunks: place, size, duration and flags.
     private static let frameHead = 16
-    private static let exif = "Exif\0\0"
 
     /// The flags of a VP8X chunk that are of use here. Like libwebp, this ignores chunks that no flag announces.
     private struct Flags: OptionSet {
@@ -85,8 +84,7 @@ struct WebPStructure {
                 frames += 1
             case "EXIF" where flags.contains(.exif) && !hasEXIF:
                 hasEXIF = true  // only the first one counts
-                let skipped = chunk.data.has(Self.exif) ? Self.exif.utf8.count : 0
-                orientation = Orientation(tiff: chunk.data.slice(skipped..<chunk.data.count))
+                orientation = Orientation(exif: chunk.data)
             case "ICCP" where flags.contains(.profile) && !hasProfile:
                 hasProfile = true
                 if chunk.data.count <= limits.profile { profile = ColourProfile(embedded: chunk.data) }
