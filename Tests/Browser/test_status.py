@@ -18,7 +18,7 @@ def test_status_page_updates_live(page, cluster):
     assert any("No face" in text for text in page.texts("#verdicts li[data-kind=none]"))
     rows = {worker["name"]: f"{worker['scored']:,}" for worker in cluster.status()["workers"]}
     page.wait(
-        lambda: dict(zip(page.texts("#workers th"), page.texts("#workers td:nth-child(5)"), strict=False)) == rows,
+        lambda: dict(zip(page.texts("#workers th"), page.texts("#workers td:nth-child(6)"), strict=False)) == rows,
         str(rows),
     )
     assert "200 answered" in page.texts("#replies")[0]

@@ -69,13 +69,14 @@ struct StatusCommand: AsyncParsableCommand {
                     .init(title: "WORKER"), .init(title: "MODEL"), .init(title: "VERSION"), .init(title: "STATE"),
                     .init(title: "IN FLIGHT", isNumber: true), .init(title: "CREDIT", isNumber: true),
                     .init(title: "ANSWERED", isNumber: true), .init(title: "FAILED", isNumber: true),
-                    .init(title: "HEARD MS AGO", isNumber: true),
+                    .init(title: "HEARD MS AGO", isNumber: true), .init(title: "SANDBOX"),
                 ],
                 report.workers.map {
                     [
                         $0.name.printable, $0.model.printable, $0.version.printable, $0.state.printable,
                         "\($0.inFlight)",
                         "\($0.credit)", "\($0.scored)", "\($0.failed)", fixed($0.lastHeardMs, 0),
+                        $0.sandbox?.printable ?? "",
                     ]
                 })
         }

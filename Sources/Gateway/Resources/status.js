@@ -211,6 +211,7 @@ function workerRow(worker) {
         element("th", { scope: "row" }, worker.name),
         element("td", { class: "wide" }, `${worker.version} `, digest),
         element("td", {}, worker.state),
+        element("td", { class: "wide" }, worker.sandbox ?? "–"),
         element("td", {}, load, element("small", {}, ` ${worker.in_flight} of ${worker.credit}`)),
         number(worker.scored),
         element("td", { class: "number wide" }, worker.failed.toLocaleString("en")),

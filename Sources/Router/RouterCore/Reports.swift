@@ -22,9 +22,10 @@ extension RouterCore {
                 StatusReport.Worker(
                     name: worker.identity.name, model: ensemble.pools[worker.pool],
                     version: worker.identity.version, digest: worker.identity.digest, metrics: worker.metrics,
-                    state: worker.isDraining ? "draining" : "ready", credit: worker.credit,
-                    inFlight: worker.inFlight.count, scored: worker.scored, failed: worker.failed,
-                    computeMs: worker.compute, lastHeardMs: (now - worker.lastHeard).milliseconds)
+                    sandbox: worker.sandbox?.text ?? "off", state: worker.isDraining ? "draining" : "ready",
+                    credit: worker.credit, inFlight: worker.inFlight.count, scored: worker.scored,
+                    failed: worker.failed, computeMs: worker.compute, lastHeardMs: (now - worker.lastHeard).milliseconds
+                )
             },
             latencyMs: statistics.latencyQuantiles, latencyHistogramMs: statistics.latencyHistogram,
             verdicts: statistics.verdicts, counters: statistics.report)

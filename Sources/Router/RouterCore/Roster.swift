@@ -157,8 +157,8 @@ struct Roster {
             Worker(
                 peer: peer, role: hello.role, pool: pool,
                 identity: Worker.Identity(name: hello.worker, version: hello.version, digest: hello.digest),
-                metrics: hello.metrics, epoch: epoch, bootID: hello.bootID, credit: Self.credit(hello.credit),
-                lastHeard: now, stuckSince: now))
+                metrics: hello.metrics, sandbox: hello.sandbox, epoch: epoch, bootID: hello.bootID,
+                credit: Self.credit(hello.credit), lastHeard: now, stuckSince: now))
         pools[pool].load += workers[workers.count - 1].load
         reindex()
         nextCheck = nextCheck ?? now + interval

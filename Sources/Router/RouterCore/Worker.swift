@@ -15,6 +15,8 @@ struct Worker {
     let pool: Int
     let identity: Identity
     let metrics: [String: Double]
+    /// What holds of the worker's sandbox; nil if it has entered none.
+    let sandbox: WorkerMessage.Sandbox?
     let epoch: UInt64
     /// Identifies the worker's process, which has at most one registration.
     let bootID: UInt64

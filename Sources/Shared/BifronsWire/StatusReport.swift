@@ -139,6 +139,9 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var digest: String
         /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
+        /// What holds of the worker's sandbox, such as "landlock 7, seccomp"; "off" if it has entered none, and nil from
+        /// a router of an earlier release.
+        public var sandbox: String?
         /// The worker's state: "ready" or "draining".
         public var state: String
         /// The most jobs that the worker takes at a time.
@@ -156,15 +159,16 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
         /// Creates a worker's state.
         public init(
-            name: String, model: String, version: String, digest: String, metrics: [String: Double], state: String,
-            credit: Int, inFlight: Int, scored: Int, failed: Int, computeMs: Histogram = .ofMilliseconds,
-            lastHeardMs: Double
+            name: String, model: String, version: String, digest: String, metrics: [String: Double],
+            sandbox: String? = nil, state: String, credit: Int, inFlight: Int, scored: Int, failed: Int,
+            computeMs: Histogram = .ofMilliseconds, lastHeardMs: Double
         ) {
             self.name = name
             self.model = model
             self.version = version
             self.digest = digest
             self.metrics = metrics
+            self.sandbox = sandbox
             self.state = state
             self.credit = credit
             self.inFlight = inFlight

@@ -44,11 +44,13 @@ public enum WorkerMessage: Equatable, Sendable {
         public var bootID: UInt64
         /// The model's metrics from its manifest, by name.
         public var metrics: [String: Double]
+        /// What holds of the worker's sandbox; nil if it has entered none.
+        public var sandbox: Sandbox?
 
         /// Creates a registration.
         public init(
             role: Role, model: String, version: String, digest: String, worker: String, credit: UInt32, bootID: UInt64,
-            metrics: [String: Double] = [:]
+            metrics: [String: Double] = [:], sandbox: Sandbox? = nil
         ) {
             self.role = role
             self.model = model
@@ -58,6 +60,34 @@ public enum WorkerMessage: Equatable, Sendable {
             self.credit = credit
             self.bootID = bootID
             self.metrics = metrics
+            self.sandbox = sandbox
+        }
+    }
+
+    /// What holds of the sandbox that a worker has entered. The kernel may lack a part of it.
+    public struct Sandbox: Equatable, Sendable {
+        /// The version of Landlock that restricts the worker; 0 if none does.
+        public var landlock: UInt8
+        /// Whether a filter of system calls (seccomp) restricts the worker.
+        public var seccomp: Bool
+
+        /// Creates a sandbox's state.
+        public init(landlock: UInt8, seccomp: Bool) {
+            self.landlock = landlock
+            self.seccomp = seccomp
+        }
+
+        /// The state in words, such as "landlock 7, seccomp". A part that is missing is named.
+        public var text: String {
+            // Versions before 4 do not restrict TCP ports.
+            let files =
+                switch landlock {
+                case 0: "no Landlock"
+                case 1...3: "landlock \(landlock) (files only)"
+                default: "landlock \(landlock)"
+                }
+            if landlock == 0, !seccomp { return "none" }
+            return "\(files), \(seccomp ? "seccomp" : "no seccomp")"
         }
     }
 

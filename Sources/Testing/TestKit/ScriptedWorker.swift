@@ -9,6 +9,7 @@ package struct ScriptedWorker: Sendable {
     package var version = "1.0.0"
     package var digest = "sha256:00ff"
     package var metrics: [String: Double] = [:]
+    package var sandbox: WorkerMessage.Sandbox?
     package var bootID = UInt64.random(in: .min ... .max)
     /// The epoch of the latest WELCOME.
     package var epoch: UInt64 = 0
@@ -33,8 +34,7 @@ package struct ScriptedWorker: Sendable {
         .hello(
             WorkerMessage.Hello(
                 role: role, model: model, version: version, digest: digest, worker: name, credit: credit,
-                bootID: bootID,
-                metrics: metrics))
+                bootID: bootID, metrics: metrics, sandbox: sandbox))
     }
 
     /// Returns a CROPS with the frames after it.

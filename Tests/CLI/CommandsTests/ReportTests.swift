@@ -22,7 +22,7 @@ import Testing
             workers: [
                 .init(
                     name: "resnet-7f3a", model: "resnet", version: "1.0.0", digest: "sha256:0", metrics: [:],
-                    state: "ready",
+                    sandbox: "landlock 7, seccomp", state: "ready",
                     credit: 16, inFlight: 8, scored: 100, failed: 1, lastHeardMs: 3)
             ],
             latencyMs: .init(count: 7, p50: 10, p90: 20, p99: 30, p999: 40, max: 50), counters: counters)
@@ -39,8 +39,9 @@ import Testing
                 "resnet         1        2          8",
                 "locator        2        0          1",
                 "",
-                "WORKER       MODEL   VERSION  STATE  IN FLIGHT  CREDIT  ANSWERED  FAILED  HEARD MS AGO",
-                "resnet-7f3a  resnet  1.0.0    ready          8      16       100       1             3",
+                "WORKER       MODEL   VERSION  STATE  IN FLIGHT  CREDIT  ANSWERED  FAILED  HEARD MS AGO  SANDBOX",
+                "resnet-7f3a  resnet  1.0.0    ready          8      16       100       1             3  "
+                    + "landlock 7, seccomp",
                 "",
                 "accepted 7, replies 200 6, replies 422 1, workers lost 2",
             ])

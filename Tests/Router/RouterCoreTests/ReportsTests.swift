@@ -11,7 +11,9 @@ struct ReportsTests {
         }
         script.join("r1", credit: 1, metrics: ["roc_auc": 0.97])
         script.join("i1", credit: 8)
-        script.join("l1", credit: 1)
+        var locator = ScriptedWorker.locator("l1", credit: 1)
+        locator.sandbox = WorkerMessage.Sandbox(landlock: 7, seccomp: true)
+        script.join(locator)
         script.wait(.seconds(2))
         script.classify(1, bytes: 10)
         script.cut("l1", 1)
@@ -41,6 +43,7 @@ struct ReportsTests {
         #expect(report.workers.map(\.name) == ["r1", "i1", "l1"])
         #expect(report.workers.map(\.model) == ["resnet", "inception", "locator"])
         #expect(report.workers[0].metrics == ["roc_auc": 0.97])
+        #expect(report.workers.map(\.sandbox) == ["off", "off", "landlock 7, seccomp"])
         #expect(report.workers.map(\.inFlight) == [1, 0, 1])
         #expect(report.workers.map(\.scored) == [0, 1, 2])
         #expect(report.workers.map(\.failed) == [0, 1, 0])

@@ -21,8 +21,9 @@ struct StatusReportTests {
             workers: [
                 StatusReport.Worker(
                     name: "resnet-1", model: "resnet", version: "1.0.0", digest: "sha256:00",
-                    metrics: ["roc_auc": 0.97, "rocAUC": 1, "Mixed_case_Key": 2, "p99_ms": 4], state: "ready",
-                    credit: 8, inFlight: 3, scored: 100, failed: 1, lastHeardMs: 250)
+                    metrics: ["roc_auc": 0.97, "rocAUC": 1, "Mixed_case_Key": 2, "p99_ms": 4],
+                    sandbox: "landlock 7, seccomp", state: "ready", credit: 8, inFlight: 3, scored: 100, failed: 1,
+                    lastHeardMs: 250)
             ],
             latencyMs: StatusReport.Quantiles(count: 7, p50: 1, p90: 2, p99: 3, p999: 4, max: 5), counters: counters)
         report.journal = .init(failure: "the disk is full", unfinished: 3, bytes: 9000, maxBytes: 1 << 30)
@@ -31,6 +32,11 @@ struct StatusReportTests {
 
     @Test func statusIsReadBack() throws {
         #expect(try StatusReport.decode(report.encoded()) == report)
+    }
+
+    @Test func statusOfAnEarlierReleaseHasNoSandbox() throws {
+        let text = report.encoded().text.replacing(#""sandbox":"landlock 7, seccomp","#, with: "")
+        #expect(try StatusReport.decode(Array(text.utf8)).workers.map(\.sandbox) == [nil])
     }
 
     @Test func statusUsesTheFieldNamesOfTheProtocol() {
@@ -47,6 +53,7 @@ struct StatusReportTests {
         }
         #expect(text.contains(#""status":200"#))
         #expect(text.contains(#""state":"failing""#))
+        #expect(text.contains(#""sandbox":"landlock 7, seccomp""#))
         #expect(text.contains(#""rocAUC":1"#), "names of metrics are the users' own")
         #expect(text.contains(#""roc_auc":0.97"#))
     }

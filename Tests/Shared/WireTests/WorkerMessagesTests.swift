@@ -70,7 +70,11 @@ struct WorkerMessagesTests {
             .hello(
                 WorkerMessage.Hello(
                     role: .locator(preprocessing: .max), model: "locator", version: "2", digest: "d", worker: "w",
-                    credit: 1, bootID: 1)),
+                    credit: 1, bootID: 1, sandbox: .init(landlock: 7, seccomp: true))),
+            .hello(
+                WorkerMessage.Hello(
+                    role: .locator(preprocessing: 3), model: "locator", version: "2", digest: "d", worker: "w",
+                    credit: 1, bootID: 1, metrics: ["recall": 0.9], sandbox: .init(landlock: 0, seccomp: false))),
         ] + crops.map { .crops($0) } + scores.map { .score($0) } + [
             .fail(
                 WorkerMessage.Failure(
@@ -188,6 +192,51 @@ struct WorkerMessagesTests {
         #expect(throws: MalformedMessage(reason: "8193 bytes, more than 8192")) {
             try decodeWorkerMessage([UInt8](repeating: 1, count: Limits.workerFrameBytes + 1))
         }
+    }
+}
+
+// MARK: The sandbox
+
+extension WorkerMessagesTests {
+    private func hello(_ metrics: [String: Double]) throws -> WorkerMessage.Hello? {
+        let hello = WorkerMessage.Hello(
+            role: .network(.sample), model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 1,
+            metrics: metrics)
+        guard case .hello(let read) = try decodeWorkerMessage(WorkerMessage.hello(hello).encoded()) else { return nil }
+        return read
+    }
+
+    @Test func theSandboxHasRoomBesideTheMostMetrics() throws {
+        let metrics = Dictionary(uniqueKeysWithValues: (0..<40).map { ("\($0)", Double($0)) })
+        let hello = WorkerMessage.Hello(
+            role: .network(.sample), model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 1,
+            metrics: metrics, sandbox: .init(landlock: 7, seccomp: true))
+        guard case .hello(let read) = try decodeWorkerMessage(WorkerMessage.hello(hello).encoded()) else {
+            throw MalformedMessage(reason: "")
+        }
+        #expect(read.sandbox == .init(landlock: 7, seccomp: true))
+        #expect(read.metrics.count == Limits.metrics - 2)
+    }
+
+    @Test func aModelsMetricsAreNoSandbox() throws {
+        let read = try #require(try hello(["sandbox.landlock": 7, "sandbox.seccomp": 1, "recall": 0.5]))
+        #expect(read.sandbox == nil && read.metrics == ["recall": 0.5])
+    }
+
+    @Test(
+        arguments: [
+            (0, 0, "none"), (0, 1, "no Landlock, seccomp"), (7, 0, "landlock 7, no seccomp"),
+            (7, 1, "landlock 7, seccomp"), (3, 1, "landlock 3 (files only), seccomp"),
+        ] as [(UInt8, Int, String)])
+    func theSandboxIsSaidInWords(landlock: UInt8, seccomp: Int, text: String) {
+        #expect(WorkerMessage.Sandbox(landlock: landlock, seccomp: seccomp == 1).text == text)
+    }
+
+    @Test(arguments: [(-1, 1), (256, 1), (7.5, 1), (7, 2), (7, 0.5)] as [(Double, Double)])
+    func numbersOutOfRangeAreNoSandbox(landlock: Double, seccomp: Double) {
+        var metrics = ["sandbox.landlock": landlock, "sandbox.seccomp": seccomp, "recall": 1]
+        #expect(WorkerMessage.Sandbox(takenFrom: &metrics) == nil)
+        #expect(metrics == ["recall": 1])
     }
 }
 
