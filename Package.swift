@@ -104,6 +104,7 @@ let package = Package(
 
         // A worker.
         module("WorkerCore", in: "Worker", ["BifronsWire"]),
+        module("Sandbox", in: "Worker", ["CSandbox"]),
         module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
         module(
@@ -136,7 +137,7 @@ let package = Package(
         // C.
         systemLibrary("CZeroMQ"), systemLibrary("CLinux"), systemLibrary("CCrypto"), systemLibrary("CWebP"),
         cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
-        cModule("CPages"), cModule("CNoLocales"),
+        cModule("CPages"), cModule("CNoLocales"), cModule("CSandbox"),
 
         program(
             "bifrons-router", ["BifronsWire", "CNoLocales", "ProcessSupport", "RouterService", "Settings", logging]),
@@ -164,6 +165,7 @@ let package = Package(
             "RouterServiceTests", in: "Router",
             ["BifronsWire", "BifronsZeroMQ", "RouterCore", "RouterService", "Settings"]),
         tests("WorkerCoreTests", in: "Worker", ["BifronsWire", "TestKit", "WorkerCore"]),
+        tests("SandboxTests", in: "Worker", ["CSandbox", "Sandbox"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
         tests(
             "InferenceTests", in: "Worker",
