@@ -111,7 +111,7 @@ let package = Package(
             "WorkerService", in: "Worker",
             [
                 "BifronsWire", "BifronsZeroMQ", "Hashing", "Hexadecimal", "ImageDecoding", "Inference", "Keyring",
-                "Reactor", "Settings", "WorkerCore", logging,
+                "Reactor", "Sandbox", "Settings", "WorkerCore", logging,
             ]),
 
         // The HTTP gateway, and the client module that it shares with the command line.
@@ -149,6 +149,12 @@ let package = Package(
         cModule("CTestImages", in: "Testing"),
         module("TestImages", in: "Testing", ["CTestImages"]),
         module("TestKit", in: "Testing", ["BifronsWire"]),
+        .executableTarget(name: "kernel-without", path: "Sources/Testing/kernel-without"),
+        .executableTarget(
+            name: "hostile-worker",
+            dependencies: [
+                "BifronsWire", "ImageDecoding", "ProcessSupport", "Settings", "WorkerService", arguments, logging,
+            ], path: "Sources/Testing/hostile-worker", swiftSettings: strict),
 
         tests("HexadecimalTests", in: "Shared", ["Hexadecimal"]),
         tests("FilesTests", in: "Shared", ["Files"]),
@@ -196,7 +202,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit",
-                "BifronsWire", "WorkerService", "BifronsZeroMQ", logging,
+                "BifronsWire", "Sandbox", "WorkerService", "BifronsZeroMQ", logging, "hostile-worker", "kernel-without",
             ], swiftSettings: strict),
     ]
 )

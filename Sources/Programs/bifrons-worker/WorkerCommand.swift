@@ -27,6 +27,7 @@ struct WorkerCommand: ParsableCommand {
         logger.logLevel = settings.logLevel
         do {
             let service = try WorkerService(settings: settings, logger: logger)
+            service.entersSandbox = true
             service.onWelcome = { [supervision] in supervision.announceReady("serves \($0)") }
             if try service.run() == .abandoned { _exit(EXIT_SUCCESS) }
         } catch let error as UnfitWorker {

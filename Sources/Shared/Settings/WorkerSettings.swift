@@ -1,3 +1,4 @@
+import ArgumentParser
 package import Logging
 import ProcessSupport
 
@@ -41,6 +42,12 @@ package struct WorkerSchema: SettingsSchema {
     package let imageTime = Setting.time(
         "image-time", default: "5s", in: .milliseconds(1) ... .seconds(600),
         "the longest time that decoding one image may take")
+    package let sandbox = Setting(
+        "sandbox", default: SandboxMode.bestEffort.rawValue,
+        "whether the worker gives up all rights that its jobs do not need: as far as the kernel can (best-effort), "
+            + "completely or it ends (required), or not (off)",
+        allowed: "required or best-effort or off", completion: .list(SandboxMode.allCases.map(\.rawValue)),
+        parse: SandboxMode.init(rawValue:))
     package let config = SharedSettings.config
     package let keys = SharedSettings.keys
     package let imageBytes = SharedSettings.imageBytes
@@ -56,6 +63,16 @@ package struct WorkerSchema: SettingsSchema {
         if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.cache/bifrons" }
         return nil
     }
+}
+
+/// Whether a worker enters its sandbox before its first job.
+package enum SandboxMode: String, CaseIterable, Sendable {
+    /// It ends if the kernel lacks a part of the sandbox.
+    case required
+    /// It does without the parts that the kernel lacks.
+    case bestEffort = "best-effort"
+    /// It enters none.
+    case off
 }
 
 /// The command line of `bifrons-worker`.

@@ -8,8 +8,12 @@ internal import WorkerCore
 
 // Performs the core's actions.
 extension WorkerService {
-    /// Starts the threads, connects to the routers and starts resolving names, once the model is ready.
+    /// Enters the sandbox, starts the threads, connects to the routers and starts resolving names, once the model is
+    /// ready.
     func introduce(_ stage: HostedModel) throws {
+        // Before the first socket, because then the threads of libzmq start restricted: they block the signal by which
+        // the sandbox reaches threads.
+        let sandbox = entersSandbox ? try enterSandbox() : nil
         let reports = reports
         switch stage {
         case .locator(let cutter):
@@ -23,7 +27,7 @@ extension WorkerService {
                     $0.perform(scorer, step: $1)
                 })
         }
-        let hello = hello(stage)
+        let hello = hello(stage, sandbox)
         var configuration = WorkerCore.Configuration(
             hello: hello, routers: 0, maxBatch: settings.maxBatch, lanes: settings.decodeThreads)
         configuration.drainTime = settings.drainTime
@@ -38,17 +42,18 @@ extension WorkerService {
             "worker is ready",
             metadata: [
                 "worker": "\(hello.worker)", "model": "\(hello.model)", "version": "\(hello.version)",
-                "digest": "\(hello.digest)", "routers": "\(settings.routers)",
+                "digest": "\(hello.digest)", "routers": "\(settings.routers)", "sandbox": "\(sandbox?.text ?? "off")",
             ])
     }
 
-    private func hello(_ stage: HostedModel) -> WorkerMessage.Hello {
+    private func hello(_ stage: HostedModel, _ sandbox: WorkerMessage.Sandbox?) -> WorkerMessage.Hello {
         let model = stage.identity
         let bootID = UInt64.random(in: .min ... .max)
         let digits = withUnsafeBytes(of: UInt16(truncatingIfNeeded: bootID).bigEndian) { $0.hexadecimal }
         return WorkerMessage.Hello(
             role: stage.role, model: model.name, version: model.version, digest: model.digest,
-            worker: settings.name ?? "\(model.name)-\(digits)", credit: 0, bootID: bootID, metrics: model.metrics)
+            worker: settings.name ?? "\(model.name)-\(digits)", credit: 0, bootID: bootID, metrics: model.metrics,
+            sandbox: sandbox)
     }
 
     /// Tells the core which routers are listed now, and connects to new ones.

@@ -23,6 +23,9 @@ package final class WorkerService {
 
     /// Called on the socket thread with a router's endpoint when that router has accepted the worker.
     package var onWelcome: ((String) -> Void)?
+    /// Whether the process enters the sandbox of its settings once the model is ready, before any job. That concerns all
+    /// of the process and is for good, so only a program whose work is this service may set it.
+    package var entersSandbox = false
 
     let settings: WorkerSettings
     let logger: Logger

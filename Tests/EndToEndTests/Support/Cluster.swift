@@ -90,14 +90,29 @@ final class Cluster {
         if locator != nil { try waitForWorkers([]) }
     }
 
-    func startWorker(of model: String) throws {
+    /// Starts a real worker.
+    ///
+    /// - Parameters:
+    ///   - model: The name of its model.
+    ///   - arguments: Further arguments.
+    ///   - router: The router's endpoint; nil: the cluster's `ipc://` one.
+    ///   - missing: The part of the sandbox that the kernel is made to lack, `landlock` or `seccomp`; nil: none.
+    func startWorker(
+        of model: String, _ arguments: [String] = [], router: String? = nil, without missing: String? = nil
+    ) throws {
+        let words = workerWords(model, arguments, router: router, without: missing)
         workers.append(
-            try ChildProcess(
-                Files.program("bifrons-worker"),
-                [
-                    "--model=\(Files.models)/\(model)", "--router=\(workerEndpoint)",
-                    "--cache-folder=\(Files.root)/.cache/tests",
-                ] + Self.option(keys), name: "worker-\(workers.count)", folder: folder.path))
+            try ChildProcess(words[0], Array(words.dropFirst()), name: "worker-\(workers.count)", folder: folder.path))
+    }
+
+    /// Returns the command line of a real worker, as ``startWorker(of:_:router:without:)`` runs it.
+    func workerWords(
+        _ model: String, _ arguments: [String] = [], router: String? = nil, without missing: String? = nil
+    ) -> [String] {
+        (missing.map { [Files.program("kernel-without"), $0] } ?? []) + [
+            Files.program("bifrons-worker"), "--model=\(Files.models)/\(model)", "--router=\(router ?? workerEndpoint)",
+            "--cache-folder=\(Files.root)/.cache/tests",
+        ] + Self.option(keys) + arguments
     }
 
     /// Waits until workers are registered.

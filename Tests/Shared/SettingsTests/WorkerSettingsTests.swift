@@ -25,6 +25,14 @@ import Testing
         #expect(try worker(["--model", "m"]).routers == ["tcp://127.0.0.1:5556"])
     }
 
+    @Test func workerEntersItsSandboxUnlessToldOtherwise() throws {
+        #expect(try worker(["--model", "m"]).sandbox == .bestEffort)
+        #expect(try worker(["--model", "m", "--sandbox", "required"]).sandbox == .required)
+        #expect(try worker(["--model", "m"], environment: ["BIFRONS_SANDBOX": "off"]).sandbox == .off)
+        let error = #expect(throws: SettingsError.self) { try worker(["--model", "m", "--sandbox", "on"]) }
+        #expect(error?.description == "--sandbox is 'on'; it must be required or best-effort or off")
+    }
+
     @Test func onlyAWorkerAcceptsDNSRouters() throws {
         let followed = try worker(["--model", "m", "--router", "dns://routers:5556", "--resolve-interval", "1s"])
         #expect(followed.routers == ["dns://routers:5556"] && followed.resolveInterval == .seconds(1))
