@@ -65,7 +65,7 @@ extension EndToEndTests {
                     for thread in ["", "library "] {
                         for order in [
                             "open /etc/passwd", "open \(kept)", "write \(kept)", "write \(cluster.path)/new",
-                            "remove \(kept)", "datagram", "raw", "signal 1",
+                            "remove \(kept)", "datagram", "raw", "signal 1", "code",
                         ] {
                             try expect(thread + order, Self.refused)
                         }

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -100,9 +101,8 @@ static const long always[] = {
     // Waiting
     SYS_futex, SYS_ppoll, SYS_pselect6, SYS_epoll_pwait, call_epoll_pwait2, SYS_epoll_ctl, SYS_epoll_create1,
     SYS_eventfd2, SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall,
-    // Memory. The engine compiles a network for each size of batch when it first meets it, so memory may be made
-    // executable.
-    SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk, SYS_membarrier,
+    // Memory
+    SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_membarrier,
     // Threads
     SYS_exit, SYS_exit_group, SYS_set_robust_list, SYS_set_tid_address, SYS_rseq, SYS_gettid, SYS_getpid,
     SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getparam, SYS_sched_getscheduler,
@@ -164,8 +164,19 @@ static void write_sockets(struct writer *writer, bifrons_filter_allowance allowa
     }
 }
 
+static void write_memory(struct writer *writer, bifrons_filter_allowance allowance) {
+    if (allowance.code) {
+        allow(writer, SYS_mmap);
+        allow(writer, SYS_mprotect);
+    } else {
+        allow_if(writer, SYS_mmap, (struct condition){2, false, PROT_EXEC, 0});
+        allow_if(writer, SYS_mprotect, (struct condition){2, false, PROT_EXEC, 0});
+    }
+}
+
 static void write_conditions(struct writer *writer, bifrons_filter_allowance allowance, uint32_t pid) {
     write_sockets(writer, allowance);
+    write_memory(writer, allowance);
     allow_if(writer, SYS_ioctl, (struct condition){1, false, UINT32_MAX, FIONREAD});
     allow_if(writer, SYS_ioctl, (struct condition){1, false, UINT32_MAX, FIONBIO});
     // Flags, no owners of signals and no leases

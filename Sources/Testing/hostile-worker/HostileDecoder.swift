@@ -76,6 +76,7 @@ private enum Attempt {
         case "raw": outcome(socket(AF_INET, Int32(SOCK_RAW.rawValue), 1))
         case "listen": listen()
         case "signal": outcome(kill(pid_t(operand) ?? 1, 0))
+        case "code": code()
         case "thread": thread()
         case "fork": fork()
         case "spawn": spawn()
@@ -113,6 +114,12 @@ private enum Attempt {
         defer { close(socket) }
         let bound = withLoopback(0) { bind(socket, $0, $1) }
         return outcome(bound < 0 ? bound : Glibc.listen(socket, 1))
+    }
+
+    private static func code() -> String {
+        let memory = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        defer { munmap(memory, 4096) }
+        return outcome(mprotect(memory, 4096, PROT_READ | PROT_EXEC))
     }
 
     private static func thread() -> String {

@@ -10,6 +10,8 @@ import Synchronization
 /// compiled network. Further calls wait.
 package final class Locator: Sendable {
     package let manifest: Manifest
+    /// Whether the engine makes code while the locator runs, which it does not for a network with a fixed batch of one.
+    package let makesCode: Bool
     private let preprocessor: Preprocessor
     private let reading: CellReading
     private let slots: [Slot]
@@ -51,6 +53,7 @@ package final class Locator: Sendable {
         reading = CellReading(side: manifest.input.width, score: score, overlap: overlap, turned: turned)
         let network = try Network(
             manifest: manifest, engine: engine, threads: 1, requests: concurrency, cacheFolder: cacheFolder)
+        makesCode = network.makesCode
         slots = try (0..<concurrency).map { _ throws(InferenceError) in try Slot(network) }
     }
 

@@ -53,6 +53,10 @@ final class Network: @unchecked Sendable {
         self.shape = manifest.input.layout == .nchw ? [3, height, width] : [height, width, 3]
     }
 
+    /// Whether the engine makes code while the network runs: it compiles a network of any batch for each size when it
+    /// first meets it, and one of a fixed batch when it is loaded.
+    var makesCode: Bool { batch > 1 }
+
     /// The network's output for some images, one after another.
     struct Answer {
         /// The raw output: `Manifest.valuesPerImage` numbers per image.

@@ -11,14 +11,18 @@ package struct Allowance: Equatable, Sendable {
     package private(set) var names = false
     /// The folders whose files it may read.
     package private(set) var folders: [String] = []
+    /// Whether it may make memory executable.
+    package let code: Bool
 
     /// Creates the allowance of a worker.
     ///
     /// - Parameters:
     ///   - routers: The endpoints of its routers, as its settings have them: `tcp://HOST:PORT`, `dns://NAME:PORT` or
     ///     `ipc://PATH`.
+    ///   - code: Whether it makes code while it serves.
     ///   - resolverFile: The path, without links, of the file with the addresses of the name servers.
-    package init(routers: [String], resolverFile: String) {
+    package init(routers: [String], code: Bool, resolverFile: String) {
+        self.code = code
         for router in routers {
             if router.hasPrefix("ipc://") {
                 unixSockets = true

@@ -30,7 +30,7 @@ package struct Confinement: Equatable, Sendable {
         let filter = bifrons_filter_enter(
             bifrons_filter_allowance(
                 unix_sockets: allowance.unixSockets, tcp: !allowance.ports.isEmpty, udp: allowance.names,
-                reading: allowance.names))
+                reading: allowance.names, code: allowance.code))
         return Confinement(
             version: Int(version), landlock: landlock, filter: filter, needsPorts: !allowance.ports.isEmpty)
     }
@@ -86,11 +86,13 @@ package struct Confinement: Equatable, Sendable {
 extension Allowance {
     /// Creates the allowance of a worker on this machine.
     ///
-    /// - Parameter routers: The endpoints of its routers, as its settings have them.
-    package init(routers: [String]) {
+    /// - Parameters:
+    ///   - routers: The endpoints of its routers, as its settings have them.
+    ///   - code: Whether it makes code while it serves.
+    package init(routers: [String], code: Bool) {
         let path = "/etc/resolv.conf"
         let resolved = realpath(path, nil)
         defer { free(resolved) }
-        self.init(routers: routers, resolverFile: resolved.map { String(cString: $0) } ?? path)
+        self.init(routers: routers, code: code, resolverFile: resolved.map { String(cString: $0) } ?? path)
     }
 }

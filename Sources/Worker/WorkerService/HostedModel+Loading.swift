@@ -21,6 +21,7 @@ extension HostedModel {
 private struct LocatorCutter: Cutter {
     let identity: ModelIdentity
     let preprocessing = UInt16(Manifest.preprocessing)
+    let makesCode: Bool
     private let cutter: ImageCutter
 
     /// Loads the locator and checks it with its canary.
@@ -29,6 +30,7 @@ private struct LocatorCutter: Cutter {
             folder: settings.model, engine: engine, cacheFolder: settings.cacheFolder,
             concurrency: settings.decodeThreads)
         try locator.runCanary()
+        makesCode = locator.makesCode
         let manifest = locator.manifest
         identity = ModelIdentity(
             name: manifest.name, version: manifest.version, digest: "sha256:" + manifest.sha256,

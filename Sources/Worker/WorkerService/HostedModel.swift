@@ -14,6 +14,14 @@ package enum HostedModel: Sendable {
         }
     }
 
+    /// Whether the engine makes code while the worker serves. For a network it always may.
+    var makesCode: Bool {
+        switch self {
+        case .locator(let cutter): cutter.makesCode
+        case .network: true
+        }
+    }
+
     var role: WorkerMessage.Role {
         switch self {
         case .locator(let cutter): .locator(preprocessing: cutter.preprocessing)
@@ -27,10 +35,17 @@ package protocol Cutter: Sendable {
     var identity: ModelIdentity { get }
     /// The version of the preprocessing from file to crop.
     var preprocessing: UInt16 { get }
+    /// Whether the engine makes code while images are cut.
+    var makesCode: Bool { get }
     /// Decodes a file, finds the faces if any specification asks for them, and cuts the crops.
     ///
     /// - Throws: The reason why no crops can be cut out of this file.
     func cut(_ file: UnsafeRawBufferPointer, as specifications: [CropSpecification]) throws -> CutImage
+}
+
+extension Cutter {
+    /// Without an engine there is nothing to compile.
+    package var makesCode: Bool { false }
 }
 
 /// The crops that were cut out of a file, and what is known of its image.

@@ -13,7 +13,7 @@ extension WorkerService {
     func introduce(_ stage: HostedModel) throws {
         // Before the first socket, because then the threads of libzmq start restricted: they block the signal by which
         // the sandbox reaches threads.
-        let sandbox = entersSandbox ? try enterSandbox() : nil
+        let sandbox = entersSandbox ? try enterSandbox(for: stage) : nil
         let reports = reports
         switch stage {
         case .locator(let cutter):

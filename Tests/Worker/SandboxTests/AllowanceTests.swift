@@ -4,7 +4,7 @@ import Testing
 
 struct AllowanceTests {
     private func allowance(_ routers: String..., resolverFile: String = "/etc/resolv.conf") -> Allowance {
-        Allowance(routers: routers, resolverFile: resolverFile)
+        Allowance(routers: routers, code: false, resolverFile: resolverFile)
     }
 
     @Test func routersOfThisMachineTakeUnixSocketsOnly() {

@@ -8,7 +8,8 @@ struct FilterTests {
         private static let architecture: UInt32 = 0xC000_003E
         private static let otherArchitecture: UInt32 = 0x4000_0003
         private static let calls = [
-            "read": 0, "write": 1, "mmap": 9, "sendto": 44, "socket": 41, "connect": 42, "bind": 49, "listen": 50,
+            "read": 0, "write": 1, "mmap": 9, "mprotect": 10, "sendto": 44, "socket": 41, "connect": 42, "bind": 49,
+            "listen": 50,
             "clone": 56, "execve": 59, "kill": 62, "fcntl": 72, "mkdirat": 258, "unlinkat": 263, "ptrace": 101,
             "openat": 257, "prctl": 157, "prlimit64": 302, "io_uring_setup": 425, "bpf": 321, "memfd_create": 319,
         ]
@@ -16,7 +17,8 @@ struct FilterTests {
         private static let architecture: UInt32 = 0xC000_00B7
         private static let otherArchitecture: UInt32 = 0x4000_0028
         private static let calls = [
-            "read": 63, "write": 64, "mmap": 222, "sendto": 206, "socket": 198, "connect": 203, "bind": 200,
+            "read": 63, "write": 64, "mmap": 222, "mprotect": 226, "sendto": 206, "socket": 198, "connect": 203,
+            "bind": 200,
             "listen": 201, "clone": 220, "execve": 221, "kill": 129, "fcntl": 25, "mkdirat": 34, "unlinkat": 35,
             "ptrace": 117, "openat": 56, "prctl": 167, "prlimit64": 261, "io_uring_setup": 425, "bpf": 280,
             "memfd_create": 279,
@@ -29,9 +31,12 @@ struct FilterTests {
         case killed
     }
 
-    private static let ipc = bifrons_filter_allowance(unix_sockets: true, tcp: false, udp: false, reading: false)
-    private static let address = bifrons_filter_allowance(unix_sockets: false, tcp: true, udp: false, reading: false)
-    private static let name = bifrons_filter_allowance(unix_sockets: true, tcp: true, udp: true, reading: true)
+    private static let ipc = bifrons_filter_allowance(
+        unix_sockets: true, tcp: false, udp: false, reading: false, code: false)
+    private static let address = bifrons_filter_allowance(
+        unix_sockets: false, tcp: true, udp: false, reading: false, code: false)
+    private static let name = bifrons_filter_allowance(
+        unix_sockets: true, tcp: true, udp: true, reading: true, code: true)
     private static let pid: Int32 = 1234
 
     /// Runs the filter on a system call, as the kernel's interpreter does (the classic BPF that the filter uses).
@@ -152,6 +157,15 @@ struct FilterTests {
         }
         for allowance in [Self.ipc, Self.address] {
             #expect(try Self.decide(allowance, "openat", 0, 0, read) == .error(EPERM))
+        }
+    }
+
+    @Test func memoryIsMadeExecutableOnlyByWorkersThatMakeCode() throws {
+        let (data, code) = (UInt64(PROT_READ | PROT_WRITE), UInt64(PROT_READ | PROT_WRITE | PROT_EXEC))
+        for call in ["mmap", "mprotect"] {
+            for allowance in [Self.ipc, Self.name] { #expect(try Self.decide(allowance, call, 0, 1, data) == .allowed) }
+            #expect(try Self.decide(Self.name, call, 0, 1, code) == .allowed)
+            #expect(try Self.decide(Self.ipc, call, 0, 1, code) == .error(EPERM))
         }
     }
 

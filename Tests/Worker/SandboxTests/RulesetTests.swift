@@ -3,7 +3,7 @@ import Testing
 @testable import Sandbox
 
 struct RulesetTests {
-    private static let named = Allowance(routers: ["dns://routers:5556"], resolverFile: "/etc/resolv.conf")
+    private static let named = Allowance(routers: ["dns://routers:5556"], code: false, resolverFile: "/etc/resolv.conf")
 
     /// The numbers are those of linux/landlock.h.
     @Test(
@@ -21,7 +21,7 @@ struct RulesetTests {
         #expect(rules.openPorts == [53, 5556])
         #expect(rules.folders == ["/etc"])
         #expect(Ruleset.reading == 0xC)
-        let strict = Ruleset(version: 7, Allowance(routers: ["ipc://a"], resolverFile: "/etc/resolv.conf"))
+        let strict = Ruleset(version: 7, Allowance(routers: ["ipc://a"], code: false, resolverFile: "/etc/resolv.conf"))
         #expect(strict.openPorts.isEmpty && strict.folders.isEmpty)
     }
 

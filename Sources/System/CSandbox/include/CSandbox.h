@@ -65,6 +65,8 @@ typedef struct {
     bool udp;
     /// Opening files for reading.
     bool reading;
+    /// Making memory executable.
+    bool code;
 } bifrons_filter_allowance;
 
 /// The most instructions of a filter.
