@@ -42,6 +42,7 @@ test: build-tests ## build with layering checked, run all tests
 	@scripts/test
 
 build-tests: packages engine ## build what the tests need, with layering checked
+	@scripts/packages libimage-exiftool-perl
 	@scripts/python-environment .venv-test Tests/requirements.txt
 	swift build --build-tests $(layering)
 

@@ -106,6 +106,7 @@ let package = Package(
         module("WorkerCore", in: "Worker", ["BifronsWire"]),
         module("Sandbox", in: "Worker", ["CSandbox"]),
         module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"]),
+        module("Provenance", in: "Worker", ["CCrypto", "CZlib", "Hexadecimal"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
         module(
             "WorkerService", in: "Worker",
@@ -136,6 +137,7 @@ let package = Package(
 
         // C.
         systemLibrary("CZeroMQ"), systemLibrary("CLinux"), systemLibrary("CCrypto"), systemLibrary("CWebP"),
+        systemLibrary("CZlib"),
         cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
         cModule("CPages"), cModule("CNoLocales"), cModule("CSandbox"),
 
@@ -173,6 +175,8 @@ let package = Package(
         tests("WorkerCoreTests", in: "Worker", ["BifronsWire", "TestKit", "WorkerCore"]),
         tests("SandboxTests", in: "Worker", ["CSandbox", "Sandbox"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
+        tests(
+            "ProvenanceTests", in: "Worker", ["CCrypto", "Provenance", "TestImages"], exclude: ["Oracle"]),
         tests(
             "InferenceTests", in: "Worker",
             ["Files", "Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"],
@@ -213,14 +217,14 @@ if Context.environment["BIFRONS_BENCHMARKS"] != nil {
         .executableTarget(
             name: "bifrons-benchmarks",
             dependencies: [
-                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Reactor", "RouterCore",
-                "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Provenance", "Reactor",
+                "RouterCore", "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
             ], path: "Benchmarks/bifrons-benchmarks", swiftSettings: strict))
 }
 if Context.environment["BIFRONS_FUZZING"] != nil {
     package.targets.append(
         .executableTarget(
             name: "bifrons-fuzz",
-            dependencies: ["BifronsWire", "FormData", "ImageDecoding", "Inference", "TestImages"], path: "Fuzzing",
-            swiftSettings: strict))
+            dependencies: ["BifronsWire", "FormData", "ImageDecoding", "Inference", "Provenance", "TestImages"],
+            path: "Fuzzing", swiftSettings: strict))
 }
