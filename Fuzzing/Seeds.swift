@@ -60,7 +60,45 @@ let seeds: [String: [[UInt8]]] = [
         ]
     } + [TestImages.gif(width: 90, height: 60, clearsWhenFull: false, others: 1)],
     "profile": profiles,
+    "provenance": [
+        TestImages.insert(TestImages.segment(0xE1, Array("http://ns.adobe.com/xap/1.0/\0\(packet)".utf8)), into: small),
+        TestImages.insert(TestImages.segment(0xEB, Array("JP\0\u{1}\0\0\0\u{1}".utf8) + store), into: small),
+        TestImages.png(width: 1, height: 1, orientation: 1), TestImages.pngSignature + TestImages.chunk("caBX", store),
+        TestImages.pngSignature + TestImages.chunk("zTXt", Array("parameters\0\0".utf8) + TestImages.zlib([65])),
+        Array("RIFF\u{20}\0\0\0WEBPXMP \u{10}\0\0\0<rdf:Description>".utf8),
+        Array("\0\0\0\u{10}ftypavif\0\0\0\0\0\0\0\u{8}uuid\0\0\0\u{10}meta\0\0\0\0\0\0\0\u{8}iinf".utf8),
+    ],
+    "manifest-store": [store, Array(packet.utf8), TestImages.tiff(orientation: 3)],
 ]
+
+private let small = TestImages.jpeg(width: 8, height: 8)
+
+private let packet = """
+    <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="digitalCapture">
+    <Iptc4xmpExt:AISystemUsed><rdf:Bag><rdf:li>a &amp; b</rdf:li></rdf:Bag></Iptc4xmpExt:AISystemUsed>
+    </rdf:Description></rdf:RDF>
+    """
+
+/// A manifest store without a valid signature.
+private let store = superbox(
+    "c2pa", "c2pa",
+    superbox(
+        "c2ma", "m",
+        superbox(
+            "c2as", "c2pa.assertions",
+            superbox("cbor", "c2pa.actions", box("cbor", [0xA1, 0x67] + "actions".utf8 + [0x80])))
+            + superbox("c2cl", "c2pa.claim", box("cbor", [0xA1, 0x63] + "alg".utf8 + [0x66] + "sha256".utf8))
+            + superbox("c2cs", "c2pa.signature", box("cbor", [0xD2, 0x84, 0x43, 0xA1, 1, 0x26, 0xA0, 0xF6, 0x41, 0]))))
+
+private func superbox(_ kind: String, _ label: String, _ contents: [UInt8]) -> [UInt8] {
+    let identifier = Array(kind.utf8) + [0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71]
+    return box("jumb", box("jumd", identifier + [3] + Array(label.utf8) + [0]) + contents)
+}
+
+private func box(_ type: String, _ payload: [UInt8]) -> [UInt8] {
+    [24, 16, 8, 0].map { UInt8((payload.count + 8) >> $0 & 255) } + Array(type.utf8) + payload
+}
 
 /// Profiles for every kind of image, by matrix and by table.
 private let profiles = [

@@ -1,6 +1,7 @@
 import BifronsWire
 import FormData
 import ImageDecoding
+import Provenance
 import TestImages
 
 @testable import Inference
@@ -20,6 +21,8 @@ let targets: [String: Target] = [
     "webp": decode,
     "gif": decode,
     "profile": profile,
+    "provenance": provenance,
+    "manifest-store": manifestStore,
 ]
 
 /// Decodes a message of frames. Each frame begins with a byte that counts its bytes.
@@ -141,4 +144,26 @@ private func png(_ file: UnsafeRawBufferPointer) {
         rest = rest.dropFirst(12 + data.count)
     }
     mended.withUnsafeBytes(decode)
+}
+
+/// Reads a file's evidence within limits that keep each input short. Nothing that was not signed may be trusted.
+private func provenance(_ file: UnsafeRawBufferPointer) {
+    let limits = ProvenanceLimits(chunks: 64, store: 1 << 20, inflated: 1 << 16, items: 5000, time: .seconds(1))
+    let reader = ProvenanceReader(limits: limits)
+    guard let report = try? reader.read(file, at: 1_700_000_000, processorTime: { .zero }) else { return }
+    precondition(report.trust != .trusted)
+    precondition((report.generator ?? "").utf8.count <= 128 && (report.signer ?? "").utf8.count <= 128)
+    precondition(report.validation.count <= 32)
+    precondition((report.source == nil) == (report.claim == .none && report.digest == nil && report.validation.isEmpty))
+}
+
+/// Reads the input as the manifest store of a PNG, as the JUMBF of a JPEG, and as a packet of XMP.
+private func manifestStore(_ bytes: UnsafeRawBufferPointer) {
+    let store = Array(bytes)
+    let frame = TestImages.pngSignature + TestImages.pngHeader(width: 1, height: 1)
+    let end = TestImages.chunk("IEND", [])
+    (frame + TestImages.chunk("caBX", store) + end).withUnsafeBytes(provenance)
+    let text = Array("XML:com.adobe.xmp\0\0\0\0\0".utf8)
+    (frame + TestImages.chunk("iTXt", text + store) + end).withUnsafeBytes(provenance)
+    (frame + TestImages.chunk("eXIf", store) + end).withUnsafeBytes(provenance)
 }

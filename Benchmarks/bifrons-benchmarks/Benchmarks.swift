@@ -11,7 +11,7 @@ struct Benchmarks: ParsableCommand {
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
             LatencyBenchmark.self, JournalBenchmark.self, GatewayBenchmark.self,
             ImageBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self, FailoverBenchmark.self,
-            ScalingBenchmark.self, ForwarderCommand.self,
+            ProvenanceBenchmark.self, ScalingBenchmark.self, ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
 }
 
