@@ -28,6 +28,7 @@ extension DecodingError {
         case is String.Type: "a string"
         case is Double.Type: "a number"
         case is Int.Type: "an integer"
+        case is Bool.Type: "true or false"
         case is [Any].Type, is [Double].Type: "a list"
         default: "an object"
         }

@@ -51,6 +51,59 @@ package enum Files {
         }
     }
 
+    /// Reads a file piece by piece, so that a large one is never in memory as a whole, and one that another program
+    /// writes at the same time is no danger.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - limit: The most bytes that the file may have.
+    ///   - body: Called with each piece in order; returns whether to read on.
+    /// - Returns: False, with `errno` set, if the file could not be read as far as `body` wanted.
+    package static func forEachPiece(
+        of path: String, limit: Int, _ body: (UnsafeRawBufferPointer) -> Bool
+    ) -> Bool {
+        let done: Bool? = withOpen(path) { descriptor, _ in
+            let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: pieceBytes, alignment: 16)
+            defer { piece.deallocate() }
+            var left = limit
+            while true {
+                let count = Glibc.read(descriptor, piece.baseAddress, piece.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { return nil }
+                guard count <= left else {
+                    errno = EFBIG
+                    return nil
+                }
+                left -= count
+                if count == 0 || !body(UnsafeRawBufferPointer(rebasing: piece[..<count])) { return true }
+            }
+        }
+        return done ?? false
+    }
+
+    private static let pieceBytes = 1 << 18
+
+    /// Returns the names of all that is in a folder, in order; nil, with `errno` set, if it cannot be read: `ENOTDIR`
+    /// if it is no folder, `E2BIG` if it holds more than `limit`.
+    package static func names(in folder: String, limit: Int) -> [String]? {
+        guard let stream = opendir(folder) else { return nil }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else { break }
+            let name = UnsafeRawPointer(entry) + MemoryLayout<dirent>.offset(of: \.d_name)!
+            let text = String(cString: name.assumingMemoryBound(to: CChar.self))
+            if text == "." || text == ".." { continue }
+            guard names.count < limit else {
+                errno = E2BIG
+                return nil
+            }
+            names.append(text)
+        }
+        return errno == 0 ? names.sorted() : nil
+    }
+
     /// Opens a regular file and calls `body` with its descriptor and status; returns nil, with `errno` set, on failure.
     /// `O_NONBLOCK` is needed because opening a named pipe would otherwise wait for its writer.
     private static func withOpen<Value>(_ path: String, _ body: (Int32, stat) -> Value?) -> Value? {

@@ -40,6 +40,43 @@ import Testing
         }
     }
 
+    @Test func aFileIsReadPieceByPiece() throws {
+        try inFolder {
+            let bytes = (0..<700_000).map { UInt8($0 % 251) }
+            let path = try file(bytes)
+            var pieces: [[UInt8]] = []
+            #expect(
+                Files.forEachPiece(of: path, limit: bytes.count) {
+                    pieces.append(Array($0))
+                    return true
+                })
+            #expect(pieces.count > 1)
+            #expect(Array(pieces.joined()) == bytes)
+            pieces = []
+            #expect(
+                Files.forEachPiece(of: path, limit: bytes.count) {
+                    pieces.append(Array($0))
+                    return false
+                })
+            #expect(pieces.count == 1)
+            #expect(!Files.forEachPiece(of: path, limit: bytes.count - 1) { _ in true } && errno == EFBIG)
+            #expect(!Files.forEachPiece(of: folder, limit: 1) { _ in true } && errno == EISDIR)
+            #expect(try Files.forEachPiece(of: file([]), limit: 0) { _ in false })
+        }
+    }
+
+    @Test func aFolderHasNames() throws {
+        try inFolder {
+            #expect(Files.names(in: folder, limit: 0) == [])
+            _ = try file([])
+            #expect(mkdir("\(folder)/another", 0o755) == 0)
+            #expect(Files.names(in: folder, limit: 2) == ["another", "file"])
+            #expect(Files.names(in: folder, limit: 1) == nil && errno == E2BIG)
+            #expect(Files.names(in: "\(folder)/file", limit: 1) == nil && errno == ENOTDIR)
+            #expect(Files.names(in: "\(folder)/none", limit: 1) == nil && errno == ENOENT)
+        }
+    }
+
     @Test func onlyRegularFilesAreRead() {
         inFolder {
             #expect(failure(folder) == EISDIR)
@@ -66,6 +103,7 @@ import Testing
         var name: String
         var count: Int?
         var kind: Kind?
+        var isOpen: Bool?
     }
 
     @Test(
@@ -77,6 +115,7 @@ import Testing
             (#"{"name": 1, "input": {"mean": []}}"#, "name must be a string"),
             (#"{"name": "a", "input": []}"#, "input must be an object"),
             (#"{"name": "a", "input": {"mean": []}, "count": "x"}"#, "count must be an integer"),
+            (#"{"name": "a", "input": {"mean": []}, "isOpen": 1}"#, "isOpen must be true or false"),
             (#"{"name": "a", "input": {"mean": []}, "kind": "flat"}"#, "kind has a value that is not known"),
             ("[]", "the whole must be an object"), ("nothing", nil),
         ] as [(String, String?)])
