@@ -108,6 +108,7 @@ let package = Package(
         module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"]),
         module("Provenance", in: "Worker", ["CCrypto", "CZlib", "Hexadecimal"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
+        module("KnownImages", in: "Worker", ["BifronsWire", "Files", "Hexadecimal", "ImageDecoding"]),
         module(
             "WorkerService", in: "Worker",
             [
@@ -178,6 +179,9 @@ let package = Package(
         tests(
             "ProvenanceTests", in: "Worker", ["CCrypto", "Provenance", "TestImages"], exclude: ["Oracle"]),
         tests(
+            "KnownImagesTests", in: "Worker",
+            ["BifronsWire", "Files", "ImageDecoding", "KnownImages", "TestKit"], exclude: ["Oracle"]),
+        tests(
             "InferenceTests", in: "Worker",
             ["Files", "Hashing", "ImageDecoding", "Inference", "TestImages", "TestKit"],
             exclude: ["Fixtures"]),
@@ -217,7 +221,8 @@ if Context.environment["BIFRONS_BENCHMARKS"] != nil {
         .executableTarget(
             name: "bifrons-benchmarks",
             dependencies: [
-                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Provenance", "Reactor",
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "KnownImages", "Provenance",
+                "Reactor",
                 "RouterCore", "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
             ], path: "Benchmarks/bifrons-benchmarks", swiftSettings: strict))
 }
@@ -225,6 +230,6 @@ if Context.environment["BIFRONS_FUZZING"] != nil {
     package.targets.append(
         .executableTarget(
             name: "bifrons-fuzz",
-            dependencies: ["BifronsWire", "FormData", "ImageDecoding", "Inference", "Provenance", "TestImages"],
+            dependencies: ["BifronsWire", "FormData", "ImageDecoding", "Inference", "KnownImages", "Provenance", "TestImages"],
             path: "Fuzzing", swiftSettings: strict))
 }
