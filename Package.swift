@@ -230,6 +230,8 @@ if Context.environment["BIFRONS_FUZZING"] != nil {
     package.targets.append(
         .executableTarget(
             name: "bifrons-fuzz",
-            dependencies: ["BifronsWire", "FormData", "ImageDecoding", "Inference", "KnownImages", "Provenance", "TestImages"],
+            dependencies: [
+                "BifronsWire", "FormData", "ImageDecoding", "Inference", "KnownImages", "Provenance", "TestImages",
+            ],
             path: "Fuzzing", swiftSettings: strict))
 }

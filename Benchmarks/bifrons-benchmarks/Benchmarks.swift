@@ -10,8 +10,8 @@ struct Benchmarks: ParsableCommand {
         subcommands: [
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
             LatencyBenchmark.self, JournalBenchmark.self, GatewayBenchmark.self,
-            ImageBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self, FailoverBenchmark.self,
-            ProvenanceBenchmark.self, ScalingBenchmark.self, ForwarderCommand.self,
+            ImageBenchmark.self, KnownImagesBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self,
+            FailoverBenchmark.self, ProvenanceBenchmark.self, ScalingBenchmark.self, ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
 }
 
@@ -22,7 +22,7 @@ struct AllBenchmarks: ParsableCommand {
         let runs: [(any ParsableCommand.Type, [String])] = [
             (RouterBenchmark.self, []), (RouterBenchmark.self, ["--image-bytes", "100000"]), (MemoryBenchmark.self, []),
             (JournalBenchmark.self, []), (SaturationBenchmark.self, []), (LatencyBenchmark.self, []),
-            (GatewayBenchmark.self, []), (ImageBenchmark.self, []),
+            (GatewayBenchmark.self, []), (ImageBenchmark.self, []), (KnownImagesBenchmark.self, []),
             (PrecisionBenchmark.self, []), (StartBenchmark.self, []), (FailoverBenchmark.self, []),
         ]
         for (benchmark, arguments) in runs {
