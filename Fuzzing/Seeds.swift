@@ -16,6 +16,16 @@ let seeds: [String: [[UInt8]]] = [
             "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.jpg\"\r\n\r\nA\r\n-\r\n--b--\r\n".utf8),
         Array("multipart/form-data; boundary=\"b\"".utf8),
     ],
+    "banks": [
+        Array(
+            #"{"schema":1,"banks":[{"name":"A","kind":"allow","distance":3,"enabled":false,"files":["a.txt","b"]}]}"#
+                .utf8)
+    ],
+    "signals": [
+        Array(
+            "# a\r\npdq \(String(repeating: "1f", count: 32))\n\nsha256 \(String(repeating: "C", count: 64))\nmd5 1"
+                .utf8)
+    ],
     "worker-protocol": workerMessages.map { $0.encoded() } + routerMessages.map { $0.encoded() }
         + [RouterMessage.refusal(ofVersion: 3), RouterMessage.refusal(ofVersion: 6)],
     "jpeg": TestImages.JPEGScans.allCases.map { TestImages.jpeg(width: 24, height: 17, scans: $0) }

@@ -5,6 +5,7 @@ import Provenance
 import TestImages
 
 @testable import Inference
+@testable import KnownImages
 
 /// A function that is fed any bytes. It must return, and neither crash nor exhaust memory.
 typealias Target = @Sendable (UnsafeRawBufferPointer) -> Void
@@ -16,6 +17,8 @@ let targets: [String: Target] = [
     "worker-protocol": workerProtocol,
     "form": form,
     "manifest": manifest,
+    "banks": banks,
+    "signals": signals,
     "jpeg": decode,
     "png": png,
     "webp": decode,
@@ -109,6 +112,27 @@ private func manifest(_ bytes: UnsafeRawBufferPointer) {
     for precision in [nil, Manifest.Precision.int8] {
         _ = try? Manifest(json: Array(bytes), path: "manifest.json", folder: ".", precision: precision)
     }
+}
+
+private func banks(_ bytes: UnsafeRawBufferPointer) {
+    guard let file = try? BanksFile(json: Array(bytes), path: BanksFile.name) else { return }
+    precondition(file.entries.count <= Banks.maxBanks)
+    precondition(Set(file.entries.map(\.bank.name)).count == file.entries.count)
+    precondition(file.entries.allSatisfy { !$0.files.isEmpty && $0.files.count <= BanksFile.maxFiles })
+}
+
+/// Checks that a signal file gives the same lines in one piece and byte by byte.
+private func signals(_ bytes: UnsafeRawBufferPointer) {
+    func lines(pieces: [UnsafeRawBufferPointer]) -> [SignalLine] {
+        var reader = SignalReader()
+        var lines: [SignalLine] = []
+        for piece in pieces { reader.feed(piece) { lines.append($1) } }
+        reader.finish { lines.append($1) }
+        precondition(reader.lines == lines.count)
+        return lines
+    }
+    precondition(
+        lines(pieces: [bytes]) == lines(pieces: bytes.indices.map { UnsafeRawBufferPointer(rebasing: bytes[$0...$0]) }))
 }
 
 /// Decodes an image, with limits that keep each input under a second.
