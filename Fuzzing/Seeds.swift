@@ -144,6 +144,7 @@ private let workerMessages: [WorkerMessage] = [
     .hello(
         .init(
             role: .locator(preprocessing: 3), model: "l", version: "2", digest: "d", worker: "w", credit: 8, bootID: 3)),
+    .hello(.init(role: .evidence, model: "known", version: "1", digest: "d", worker: "w", credit: 8, bootID: 4)),
     .crops(
         .init(
             epoch: 1, job: 2, faces: [.init(box: box), .init(box: box, turned: -47.3)], facesFound: 3, image: image,
@@ -158,12 +159,28 @@ private let workerMessages: [WorkerMessage] = [
             crops: [
                 .init(logit: 0.5, map: EvidenceMap(width: 2, height: 2, cells: [0, 1, 2, 255])), .init(logit: -3),
             ], timings: timings)),
+    .evidence(
+        .init(
+            epoch: 1, job: 2,
+            report: .provenance(
+                .init(
+                    claim: .aiGenerated, trust: .untrusted, source: .c2pa, generator: "g \"1\"", signer: "s é",
+                    validation: ["claimSignature.validated", "signingCredential.untrusted"],
+                    digest: Array(repeating: 1, count: 32))), timings: timings)),
+    .evidence(
+        .init(
+            epoch: 1, job: 2,
+            report: .known(
+                .init(
+                    quality: 97,
+                    matches: [KnownEvidence.Match(bank: "A_1", bankKind: .allow, distance: 4, item: 17, sha256: false)]
+                        .compactMap(\.self))), timings: timings)),
     .fail(.init(epoch: 1, job: 2, error: WireError(.unprocessable, code: "image_truncated", "it ends early"))),
     .ping(epoch: 1, inFlight: 2, progress: 3), .credit(epoch: 1, jobs: 4), .drain(epoch: 1), .bye(epoch: 1),
 ]
 
 private let routerMessages: [RouterMessage] = [
-    .welcome(epoch: 1, heartbeatMilliseconds: 500), .locate(job, [ofFaces, ofTheMiddle]), .score(job),
+    .welcome(epoch: 1, heartbeatMilliseconds: 500), .locate(job, [ofFaces, ofTheMiddle]), .score(job), .examine(job),
     .pong(epoch: 1), .resync, .bye(reason: "it drains", isFinal: false), .bye(reason: "it is too old", isFinal: true),
 ]
 

@@ -70,6 +70,7 @@ private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
         case .score(let score):
             precondition((1...Limits.faces).contains(score.crops.count))
             precondition(score.crops.allSatisfy { $0.logit.isFinite })
+        case .evidence(let evidence): precondition(isWithinLimits(evidence.report))
         case .fail, .ping, .credit, .drain, .bye: break
         }
     }
@@ -79,6 +80,17 @@ private func workerProtocol(_ bytes: UnsafeRawBufferPointer) {
             precondition((1...Limits.cropSets).contains(specifications.count))
             precondition(specifications.allSatisfy(isWithinLimits))
         }
+    }
+}
+
+private func isWithinLimits(_ report: EvidenceReport) -> Bool {
+    switch report {
+    case .provenance(let evidence):
+        [evidence.generator, evidence.signer].allSatisfy { ($0?.utf8.count ?? 0) <= Limits.evidenceTextBytes }
+            && evidence.validation.count <= Limits.validationCodes && evidence.digest?.count ?? 32 == 32
+    case .known(let evidence):
+        evidence.matches.count <= Limits.knownMatches
+            && evidence.matches.allSatisfy { $0.item >= 0 && $0.bank.utf8.count <= Limits.nameBytes }
     }
 }
 

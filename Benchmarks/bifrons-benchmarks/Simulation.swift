@@ -309,8 +309,8 @@ struct Simulation {
             send(.locate(job, specifications), parameters.imageBytes, from: router, to: peer, after: cost)
         case .score(let peer, let job, _, _):
             send(.score(job), parameters.cropBytes, from: router, to: peer, after: cost)
-        // Actions for durable jobs and for draining, which are not simulated.
-        case .releaseCrops, .acknowledge, .release, .persist, .record, .find, .drained: break
+        // Actions for durable jobs, for draining and for evidence, which are not simulated.
+        case .releaseCrops, .examine, .acknowledge, .release, .persist, .record, .find, .drained: break
         }
     }
 
@@ -341,8 +341,8 @@ struct Simulation {
             case .score(let batch): score(batch, at: index)
             case .reconnect(let router):
                 schedule(.atWorker(index, .connected(router)), after: parameters.networkDelay * 2)
-            // The list of routers never changes.
-            case .leave, .release, .demote, .refused, .finished: break
+            // The list of routers never changes, and no worker finds evidence.
+            case .leave, .examine, .release, .demote, .refused, .finished: break
             }
         }
         if let due = workers[index].core.nextDeadline, due < workers[index].deadline ?? due + .nanoseconds(1) {

@@ -86,7 +86,7 @@ final class StubWorker: Sendable {
                             WorkerMessage.Score(
                                 epoch: epoch, job: job.job, crops: [WorkerMessage.CropScore(logit: 1.5)],
                                 timings: timings)))
-                case .pong, .resync, .bye: break
+                case .examine, .pong, .resync, .bye: break
                 }
             }
             if MonotonicClock.now() >= nextPing {

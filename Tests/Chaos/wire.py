@@ -4,7 +4,8 @@
     SCORE   5, 70, job, attempt, remaining milliseconds                          followed by a frame with the crops
 
 Integers are little-endian, with 64, 8 and 32 bits. A job's number contains the request's number and, in the lowest four
-bits, the number of its step: 0 for the locator, then the ensemble's models in order.
+bits, the number of its step: 0 for the locator, then the ensemble's models in order. (An EXAMINE is no task here: the
+chaos clusters have no evidence workers.)
 """
 
 import struct

@@ -15,6 +15,7 @@ class FromWorker(IntEnum):
     FAIL = 3
     PING = 4
     CROPS = 8
+    EVIDENCE = 9
 
 
 class FromRouter(IntEnum):
@@ -26,3 +27,4 @@ class FromRouter(IntEnum):
     RESYNC = 68
     BYE = 69
     SCORE = 70
+    EXAMINE = 71

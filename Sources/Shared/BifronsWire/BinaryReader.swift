@@ -78,7 +78,12 @@ struct BinaryReader {
 
 extension BinaryReader {
     mutating func role() throws(MalformedMessage) -> WorkerMessage.Role {
-        try flag() ? .network(try specification()) : .locator(preprocessing: try integer())
+        switch try integer(UInt8.self) {
+        case 0: return .locator(preprocessing: try integer())
+        case 1: return .network(try specification())
+        case 2: return .evidence
+        case let role: throw MalformedMessage(reason: "role \(role)")
+        }
     }
 
     mutating func job() throws(MalformedMessage) -> RouterMessage.Job {
@@ -134,6 +139,11 @@ extension BinaryReader {
             crops.append(WorkerMessage.CropScore(logit: logit, map: try map()))
         }
         return WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: try timings())
+    }
+
+    mutating func evidence(epoch: UInt64, job: UInt64) throws(MalformedMessage) -> WorkerMessage.Evidence {
+        let report = try EvidenceReport.decode(try string(limit: Limits.evidenceReportBytes))
+        return WorkerMessage.Evidence(epoch: epoch, job: job, report: report, timings: try timings())
     }
 
     /// Returns the number of faces found, or nil if none were looked for. Checks that it fits the number of faces cut

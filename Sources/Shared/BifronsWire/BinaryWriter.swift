@@ -28,6 +28,7 @@ struct BinaryWriter {
         case .network(let specification):
             integer(UInt8(1))
             write(specification)
+        case .evidence: integer(UInt8(2))
         }
     }
 
@@ -86,6 +87,12 @@ struct BinaryWriter {
             }
         }
         write(score.timings)
+    }
+
+    mutating func write(_ evidence: WorkerMessage.Evidence) {
+        // A report's limits keep its text within the limit of the message, so nothing is cut off.
+        string(evidence.report.encoded(), limit: Limits.evidenceReportBytes)
+        write(evidence.timings)
     }
 
     private mutating func write(_ box: Box) {

@@ -63,6 +63,18 @@ public enum Limits {
     static let turnTenths: ClosedRange<Int16> = -1799...1800
     /// The most cells of a heat map across, and down.
     public static let mapSide = 16
+    /// The most bytes of an EVIDENCE's report, as JSON text.
+    public static let evidenceReportBytes = 4096
+    /// The most bytes of a text in evidence that comes out of an image file.
+    public static let evidenceTextBytes = 128
+    /// The most status codes of one manifest's validation.
+    public static let validationCodes = 32
+    /// The most matches of one image with known images.
+    public static let knownMatches = 24
+    /// The range of the distance between two perceptual hashes, in bits.
+    static let hashDistances = 0...256
+    /// The range of a perceptual hash's quality.
+    static let hashQualities = 0...100
     /// The most metrics of a HELLO.
     public static let metrics = 32
     /// The most bytes of the reason in a FAIL or a BYE.

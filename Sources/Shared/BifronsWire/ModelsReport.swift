@@ -8,14 +8,17 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public var models: [Model]
     /// The locator; nil from routers of earlier releases.
     public var locator: Model?
+    /// The kinds of evidence that the ensemble names, in its order; nil if it names none.
+    public var evidence: [Model]?
     /// The policies that a request may name.
     public var policies: [Policy]
 
     /// Creates a report.
-    public init(id: String?, models: [Model], locator: Model?, policies: [Policy]) {
+    public init(id: String?, models: [Model], locator: Model?, evidence: [Model]? = nil, policies: [Policy]) {
         self.id = id
         self.models = models
         self.locator = locator
+        self.evidence = evidence
         self.policies = policies
     }
 
@@ -23,13 +26,14 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public var modelsAndLocator: [Model] { models + [locator].compactMap(\.self) }
 
     /// The names of the models without workers. The locator comes first, because no model is of use without it.
+    /// Evidence is not among them, because images are judged without it.
     public var namesWithoutWorkers: [String] {
         ((locator.map { [$0] } ?? []) + models).filter { $0.workers == 0 }.map(\.name)
     }
 
-    /// One model, or the locator.
+    /// One model, the locator, or one kind of evidence.
     public struct Model: Codable, Equatable, Sendable {
-        /// The model's name; `locator` for the locator.
+        /// The model's name; `locator` for the locator, and for evidence its kind.
         public var name: String
         /// The number of workers that serve the model.
         public var workers: Int

@@ -3,7 +3,7 @@ internal import Hexadecimal
 
 extension ResultDocument: Decodable {
     private enum Key: String, CodingKey {
-        case id, status, verdict, models, locator, degraded, attempts, faces, maps, image, error
+        case id, status, verdict, models, locator, evidence, degraded, attempts, faces, maps, image, error
         case facesFound = "faces_found"
         case totalMilliseconds = "total_ms"
         case retryAfterMilliseconds = "retry_after_ms"
@@ -18,6 +18,7 @@ extension ResultDocument: Decodable {
         verdict = try fields.decodeIfPresent(Verdict.self, forKey: .verdict)
         models = try fields.decodeIfPresent([ModelResult].self, forKey: .models) ?? []
         locator = try fields.decodeIfPresent(LocatorResult.self, forKey: .locator)
+        evidence = try fields.decodeIfPresent([KnownKind].self, forKey: .evidence)?.compactMap(\.evidence) ?? []
         degraded = try fields.decodeIfPresent(Bool.self, forKey: .degraded) ?? false
         attempts = try fields.decodeIfPresent(Int.self, forKey: .attempts) ?? 0
         totalMilliseconds = try fields.decodeIfPresent(Double.self, forKey: .totalMilliseconds)
@@ -37,6 +38,37 @@ extension ResultDocument: Decodable {
 }
 
 extension Status: Codable {}
+
+/// An entry of a result's evidence. Kinds that this release does not know are skipped: any release may add some.
+private struct KnownKind: Decodable {
+    let evidence: ResultDocument.Evidence?
+
+    private enum Key: String, CodingKey {
+        case kind, status, error
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        guard let kind = EvidenceKind(rawValue: try fields.decode(String.self, forKey: .kind)) else {
+            evidence = nil
+            return
+        }
+        let status = try fields.decode(Status.self, forKey: .status)
+        if let problem = try fields.decodeIfPresent(ResultDocument.Problem.self, forKey: .error) {
+            evidence = ResultDocument.Evidence(
+                kind, failed: WireError(status, code: problem.code, problem.message))
+            return
+        }
+        do {
+            var entry = ResultDocument.Evidence(try EvidenceFields(from: decoder).report())
+            entry.status = status
+            evidence = entry
+        } catch let malformed as MalformedMessage {
+            throw DecodingError.dataCorruptedError(
+                forKey: .kind, in: fields, debugDescription: "the evidence is \(malformed.reason)")
+        }
+    }
+}
 
 extension ResultDocument.Face: Decodable {
     private enum Key: String, CodingKey {

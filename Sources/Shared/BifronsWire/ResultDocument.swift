@@ -12,6 +12,8 @@ public struct ResultDocument: Equatable, Sendable {
     public var models: [ModelResult] = []
     /// The result of the first stage; nil if no locator cut crops out of the image.
     public var locator: LocatorResult?
+    /// One entry for each kind of evidence that the ensemble names, in its order.
+    public var evidence: [Evidence] = []
     /// Whether the verdict lacks a requested model.
     public var degraded = false
     /// The most workers of one model, or of the locator, that the job was dispatched to.
@@ -81,18 +83,64 @@ public struct ResultDocument: Equatable, Sendable {
         public var action: PolicyAction
         /// The name of the policy.
         public var policy: String
+        /// The reasons of the policy's clauses on evidence that changed the action, in the order in which they did.
+        /// ``evidenceMissing`` says that a clause could not be decided.
+        public var reasons: [String]
+
+        /// The reason of a clause that needs evidence which the result does not have.
+        public static let evidenceMissing = "evidence_missing"
 
         /// Creates a verdict. The probability is nil with the label `noFace`.
-        public init(label: Label, aiProbability: Double?, action: PolicyAction, policy: String) {
+        public init(
+            label: Label, aiProbability: Double?, action: PolicyAction, policy: String, reasons: [String] = []
+        ) {
             self.label = label
             self.aiProbability = aiProbability
             self.action = action
             self.policy = policy
+            self.reasons = reasons
         }
 
         private enum CodingKeys: String, CodingKey {
-            case label, action, policy
+            case label, action, policy, reasons
             case aiProbability = "ai_probability"
+        }
+
+        /// Decodes a verdict.
+        /// - Throws: `DecodingError` if a field is missing, has another type or an unknown value.
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            label = try fields.decode(Label.self, forKey: .label)
+            aiProbability = try fields.decodeIfPresent(Double.self, forKey: .aiProbability)
+            action = try fields.decode(PolicyAction.self, forKey: .action)
+            policy = try fields.decode(String.self, forKey: .policy)
+            reasons = try fields.decodeIfPresent([String].self, forKey: .reasons) ?? []
+        }
+    }
+
+    /// The evidence of one kind, or the reason why there is none.
+    public struct Evidence: Equatable, Sendable {
+        /// The kind of evidence.
+        public var kind: EvidenceKind
+        /// ``Status/ok`` with a report; otherwise the status of the failure.
+        public var status: Status
+        /// The evidence; nil after a failure.
+        public var report: EvidenceReport?
+        /// The reason why there is no report; nil with a report.
+        public var error: Problem?
+
+        /// Creates the entry of a report.
+        public init(_ report: EvidenceReport) {
+            kind = report.kind
+            status = .ok
+            self.report = report
+        }
+
+        /// Creates the entry of a failure.
+        public init(_ kind: EvidenceKind, failed error: WireError) {
+            self.kind = kind
+            status = error.status
+            self.error = Problem(error)
         }
     }
 
@@ -222,6 +270,9 @@ public struct ResultDocument: Equatable, Sendable {
                 json.member("attempts", attempts)
             }
             if let locator { json.member("locator") { Self.write(locator, &$0) } }
+            if !evidence.isEmpty {
+                json.member("evidence", evidence) { json, entry in json.object { Self.write(entry, &$0) } }
+            }
             json.member("total_ms", totalMilliseconds, decimals: 3)
             json.member("faces", faces) { json, face in json.object { Self.write(face, &$0) } }
             json.member("faces_found", facesFound)
@@ -239,6 +290,14 @@ public struct ResultDocument: Equatable, Sendable {
         json.member("ai_probability", verdict.aiProbability)
         json.member("action", verdict.action.rawValue)
         json.member("policy", verdict.policy)
+        if !verdict.reasons.isEmpty { json.member("reasons", verdict.reasons) { json, reason in json.string(reason) } }
+    }
+
+    private static func write(_ evidence: Evidence, _ json: inout JSONWriter) {
+        json.member("kind", evidence.kind.rawValue)
+        json.member("status", evidence.status.rawValue)
+        evidence.report?.write(&json)
+        write(evidence.error, &json)
     }
 
     private static func write(_ model: ModelResult, _ json: inout JSONWriter) {

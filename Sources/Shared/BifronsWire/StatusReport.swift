@@ -10,7 +10,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var router: Router
     /// The unanswered jobs.
     public var queue: Queue
-    /// The models of the ensemble, in its order, followed by the locator.
+    /// The models of the ensemble, in its order, followed by the locator and the kinds of evidence.
     public var models: [Model]
     /// The workers on the router's roster.
     public var workers: [Worker]
@@ -93,7 +93,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
-    /// The state of one model, or of the locator.
+    /// The state of one model, of the locator, or of one kind of evidence.
     public struct Model: Codable, Equatable, Sendable {
         /// The model's name; `locator` for the locator.
         public var name: String
@@ -275,7 +275,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var workersLost = 0
         /// The steps of jobs that were dispatched to a second worker.
         public var redispatched = 0
-        /// The jobs that were failed because two workers died of the image or of its crops.
+        /// The jobs that were failed because two workers died of the image or of its crops, and the steps of evidence
+        /// that were given up because two evidence workers died of the image.
         public var quarantined = 0
         /// The jobs that were cancelled.
         public var cancelled = 0

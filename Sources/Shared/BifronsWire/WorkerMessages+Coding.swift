@@ -11,12 +11,14 @@ private enum Tag {
     static let drain: UInt8 = 6
     static let bye: UInt8 = 7
     static let crops: UInt8 = 8
+    static let evidence: UInt8 = 9
     static let welcome: UInt8 = 65
     static let locate: UInt8 = 66
     static let pong: UInt8 = 67
     static let resync: UInt8 = 68
     static let routerBye: UInt8 = 69
     static let scoreCrops: UInt8 = 70
+    static let examine: UInt8 = 71
 }
 
 extension WorkerMessage.Sandbox {
@@ -70,6 +72,11 @@ extension WorkerMessage {
             out.integer(score.epoch)
             out.integer(score.job)
             out.write(score)
+        case .evidence(let evidence):
+            out.header(Tag.evidence)
+            out.integer(evidence.epoch)
+            out.integer(evidence.job)
+            out.write(evidence)
         case .fail(let failure):
             out.header(Tag.fail)
             out.integer(failure.epoch)
@@ -119,6 +126,8 @@ extension WorkerMessage {
             message = .crops(try input.crops(epoch: try input.integer(), job: try input.integer()))
         case Tag.score:
             message = .score(try input.score(epoch: try input.integer(), job: try input.integer()))
+        case Tag.evidence:
+            message = .evidence(try input.evidence(epoch: try input.integer(), job: try input.integer()))
         case Tag.fail:
             message = .fail(
                 Failure(
@@ -157,6 +166,9 @@ extension RouterMessage {
         case .score(let job):
             out.header(Tag.scoreCrops)
             out.write(job)
+        case .examine(let job):
+            out.header(Tag.examine)
+            out.write(job)
         case .pong(let epoch):
             out.header(Tag.pong)
             out.integer(epoch)
@@ -193,6 +205,7 @@ extension RouterMessage {
         case Tag.welcome: message = .welcome(epoch: try input.integer(), heartbeatMilliseconds: try input.integer())
         case Tag.locate: message = .locate(try input.job(), try input.specifications())
         case Tag.scoreCrops: message = .score(try input.job())
+        case Tag.examine: message = .examine(try input.job())
         case Tag.pong: message = .pong(epoch: try input.integer())
         case Tag.resync: message = .resync
         case Tag.routerBye:

@@ -7,6 +7,8 @@ public enum WorkerMessage: Equatable, Sendable {
     case crops(Crops)
     /// Answers a SCORE with the scores of an image's crops.
     case score(Score)
+    /// Answers an EXAMINE with the evidence found about an image.
+    case evidence(Evidence)
     /// Answers a job that the worker could not do.
     case fail(Failure)
     /// A heartbeat, with the number of jobs in flight and a counter that changes when the worker makes progress.
@@ -24,17 +26,20 @@ public enum WorkerMessage: Equatable, Sendable {
         case locator(preprocessing: UInt16)
         /// Scores crops of one specification.
         case network(CropSpecification)
+        /// Finds evidence about images, of the ``EvidenceKind`` that ``Hello/model`` names.
+        case evidence
     }
 
     /// Registers a worker. It is sent after the canary has passed, if the model has one.
     public struct Hello: Equatable, Sendable {
         /// The worker's role.
         public var role: Role
-        /// The name of the worker's model, at most ``Limits/nameBytes`` bytes.
+        /// The name of the worker's model, at most ``Limits/nameBytes`` bytes. For the role `evidence`, the kind of
+        /// evidence.
         public var model: String
         /// The version of the worker's model, at most ``Limits/nameBytes`` bytes.
         public var version: String
-        /// `sha256:` and the hexadecimal digest of the weights.
+        /// `sha256:` and the hexadecimal digest of the weights, or of what the evidence depends on.
         public var digest: String
         /// The worker's name, at most ``Limits/nameBytes`` bytes.
         public var worker: String
@@ -185,6 +190,26 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
+    /// The evidence that a worker found about one image.
+    public struct Evidence: Equatable, Sendable {
+        /// The registration's number from WELCOME.
+        public var epoch: UInt64
+        /// The job's number from the router's message.
+        public var job: UInt64
+        /// The evidence.
+        public var report: EvidenceReport
+        /// How long the job took in the worker.
+        public var timings: Timings
+
+        /// Creates the answer to an EXAMINE.
+        public init(epoch: UInt64, job: UInt64, report: EvidenceReport, timings: Timings) {
+            self.epoch = epoch
+            self.job = job
+            self.report = report
+            self.timings = timings
+        }
+    }
+
     /// How long a job took in the worker. Results report only the computing time; the rest is for those who capture the
     /// traffic.
     public struct Timings: Equatable, Sendable {
@@ -192,7 +217,7 @@ public enum WorkerMessage: Equatable, Sendable {
         public var queueMicroseconds: UInt32
         /// The microseconds from the start of the work to the answer.
         public var computeMicroseconds: UInt32
-        /// The most jobs whose crops were scored in one batch with this job's; 1 from a locator.
+        /// The most jobs whose crops were scored in one batch with this job's; 1 from locators and evidence workers.
         public var batch: UInt16
 
         /// Creates timings from the times in microseconds and the size of the batch.
@@ -221,8 +246,8 @@ public enum WorkerMessage: Equatable, Sendable {
     }
 }
 
-/// A message from a router to a worker: one frame. A LOCATE is followed by the image's frame and a SCORE by a frame of
-/// crops.
+/// A message from a router to a worker: one frame. A LOCATE or an EXAMINE is followed by the image's frame, and a SCORE
+/// by a frame of crops.
 public enum RouterMessage: Equatable, Sendable {
     /// Confirms a registration. `epoch` identifies it, and every later message of the worker carries it.
     case welcome(epoch: UInt64, heartbeatMilliseconds: UInt32)
@@ -231,6 +256,8 @@ public enum RouterMessage: Equatable, Sendable {
     /// Asks a network's worker to score the crops in the frame after the message. The frame's size determines their
     /// number.
     case score(Job)
+    /// Asks an evidence worker what it finds out about the image that follows.
+    case examine(Job)
     /// Answers a heartbeat.
     case pong(epoch: UInt64)
     /// The router does not know this worker, because the router restarted or has given the worker up. Asks for another
@@ -240,7 +267,7 @@ public enum RouterMessage: Equatable, Sendable {
     /// ends.
     case bye(reason: String, isFinal: Bool)
 
-    /// One job, as a LOCATE or a SCORE carries it.
+    /// One job, as a LOCATE, a SCORE or an EXAMINE carries it.
     public struct Job: Equatable, Sendable {
         /// The job's number, which the worker's answer repeats.
         public var job: UInt64

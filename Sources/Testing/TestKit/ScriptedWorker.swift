@@ -30,6 +30,13 @@ package struct ScriptedWorker: Sendable {
             credit: credit)
     }
 
+    /// Returns a worker that finds evidence.
+    package static func examiner(
+        _ kind: EvidenceKind, _ name: String? = nil, credit: UInt32 = 4
+    ) -> ScriptedWorker {
+        ScriptedWorker(name ?? "\(kind.rawValue)-1", serving: kind.rawValue, as: .evidence, credit: credit)
+    }
+
     package var hello: WorkerMessage {
         .hello(
             WorkerMessage.Hello(
@@ -63,6 +70,11 @@ package struct ScriptedWorker: Sendable {
         return .score(WorkerMessage.Score(epoch: epoch, job: job, crops: crops, timings: .sample))
     }
 
+    /// Returns an EVIDENCE.
+    package func evidence(_ job: UInt64, _ report: EvidenceReport) -> WorkerMessage {
+        .evidence(WorkerMessage.Evidence(epoch: epoch, job: job, report: report, timings: .sample))
+    }
+
     package func fail(_ job: UInt64, _ status: Status, code: String = "scripted") -> WorkerMessage {
         .fail(WorkerMessage.Failure(epoch: epoch, job: job, error: WireError(status, code: code, "as the script says")))
     }
@@ -80,6 +92,18 @@ extension ImageInformation {
     /// An image that exists only as its description.
     package static let sample = ImageInformation(
         format: .jpeg, width: 640, height: 480, sha256: (0..<32).map { UInt8($0 * 8) })
+}
+
+extension EvidenceReport {
+    /// An image that says of itself, in a signed manifest, that a model made it.
+    package static let generated = EvidenceReport.provenance(
+        ProvenanceEvidence(
+            claim: .aiGenerated, trust: .trusted, source: .c2pa, generator: "a model", signer: "its maker",
+            validation: ["claimSignature.validated"], digest: Array(repeating: 7, count: 32)))
+    /// An image that says nothing of itself.
+    package static let silent = EvidenceReport.provenance(ProvenanceEvidence(claim: .none, trust: .unsigned))
+    /// An image that no bank has.
+    package static let unknown = EvidenceReport.known(KnownEvidence(quality: 97, matches: []))
 }
 
 extension CropSpecification {

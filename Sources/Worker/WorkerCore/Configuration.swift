@@ -8,7 +8,7 @@ extension WorkerCore {
         package var routers: Int
         /// The most crops that a network worker scores in one batch.
         package var maxBatch: Int
-        /// The number of images that a locator worker processes at once, not counting slow ones.
+        /// The number of images that a locator or evidence worker processes at once, not counting slow ones.
         package var lanes: Int
         /// The most jobs in flight over all routers, not counting slow images. At least 1. Each router is granted an
         /// equal share, and at least one job.
@@ -44,7 +44,7 @@ extension WorkerCore {
         ///   - maxBatch: The most crops of a batch; at least 1.
         ///   - lanes: The number of images processed at once; at least 1.
         ///   - credit: The most jobs in flight. The default, nil, keeps the threads busy: two batches for a network,
-        ///     twice the number of lanes for a locator.
+        ///     twice the number of lanes for the others.
         package init(
             hello: WorkerMessage.Hello, routers: Int = 1, maxBatch: Int = 8, lanes: Int = 1, credit: Int? = nil
         ) {
@@ -55,7 +55,7 @@ extension WorkerCore {
             self.lanes = lanes
             let own =
                 switch hello.role {
-                case .locator: 2 * lanes
+                case .locator, .evidence: 2 * lanes
                 case .network: 2 * maxBatch
                 }
             self.credit = max(1, credit ?? own)
@@ -65,7 +65,7 @@ extension WorkerCore {
         /// because the router may have sent them while slow images had raised its credit.
         var mostCredit: Int {
             switch hello.role {
-            case .locator: credit + slowLanes
+            case .locator, .evidence: credit + slowLanes
             case .network: credit
             }
         }

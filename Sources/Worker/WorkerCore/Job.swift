@@ -8,6 +8,8 @@ struct Job {
         case locate([CropSpecification])
         /// Score this number of crops.
         case score(crops: Int)
+        /// Find evidence about an image.
+        case examine
     }
 
     let token: WorkerCore.Token

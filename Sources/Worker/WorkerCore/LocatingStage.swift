@@ -1,6 +1,7 @@
 internal import BifronsWire
 
-/// The jobs of a locator. One thread processes each image, and each job is answered as soon as its image is done.
+/// The jobs of a locator or of an evidence worker. One thread processes each image, and each job is answered as soon as
+/// its image is done.
 ///
 /// At most `lanes` images are processed at once. An image that takes much longer than usual leaves its lane and
 /// continues beside it, so that a few huge images do not hold up all images behind them.
@@ -52,24 +53,26 @@ struct LocatingStage: WorkerStage {
     }
 
     mutating func take(_ outcome: WorkerCore.Outcome, _ now: Instant) -> StageReport {
-        let (token, located): (WorkerCore.Token, Result<WorkerCore.Located, WireError>)
+        let token: WorkerCore.Token
         switch outcome {
-        case .located(let image, let content): (token, located) = (image, .success(content))
-        case .failed(let image, let error): (token, located) = (image, .failure(error))
+        case .located(let image, _), .examined(let image, _), .failed(let image, _): token = image
         case .scored: return .unexpected
         }
         guard let index = work.firstIndex(where: { $0.job.token == token }) else { return .unexpected }
         let done = work.remove(at: index)
         if !done.isSlow { pace.note(now - done.started, units: 1) }
         var report = StageReport(isExpected: true)
-        switch located {
-        case .success where done.isDisowned: report.released = [token]
-        case .success(let content):
-            let timings = WorkerMessage.Timings(
-                received: done.job.received, started: done.started, answered: now, batch: 1)
-            report.answers = [(done.job, .crops(content, timings))]
-        case .failure(let error):
-            if !done.isDisowned { report.answers = [(done.job, .fail(error))] }
+        if done.isDisowned {
+            if case .located = outcome { report.released = [token] }
+            return report
+        }
+        let timings = WorkerMessage.Timings(
+            received: done.job.received, started: done.started, answered: now, batch: 1)
+        switch outcome {
+        case .located(_, let content): report.answers = [(done.job, .crops(content, timings))]
+        case .examined(_, let content): report.answers = [(done.job, .evidence(content, timings))]
+        case .failed(_, let error): report.answers = [(done.job, .fail(error))]
+        case .scored: break
         }
         return report
     }
@@ -94,9 +97,12 @@ struct LocatingStage: WorkerStage {
         var actions: [WorkerCore.Action] = []
         while work.count - slow < configuration.lanes, !waiting.isEmpty {
             let job = waiting.remove(at: waiting.firstTimely(pace, startingAt: now) ?? 0)
-            guard case .locate(let specifications) = job.task else { continue }
+            switch job.task {
+            case .locate(let specifications): actions.append(.locate(job.token, specifications))
+            case .examine: actions.append(.examine(job.token))
+            case .score: continue
+            }
             work.append(Work(job: job, started: now, nextLook: now + configuration.slowAfter))
-            actions.append(.locate(job.token, specifications))
         }
         return actions
     }

@@ -6,7 +6,7 @@ extension WorkerCore {
     ) {
         let job: RouterMessage.Job
         switch message {
-        case .locate(let content, _), .score(let content): job = content
+        case .locate(let content, _), .score(let content), .examine(let content): job = content
         case .welcome, .pong, .resync, .bye: return
         }
         do throws(WireError) {
@@ -26,7 +26,7 @@ extension WorkerCore {
 
     /// Checks a job against the worker's role and returns its task and the token of its payload.
     ///
-    /// - Throws: A ``WireError`` to send back if the payload is missing or malformed, or the job is meant for the other
+    /// - Throws: A ``WireError`` to send back if the payload is missing or malformed, or the job is meant for another
     ///   role.
     private func task(of message: RouterMessage, _ payload: Payload?) throws(WireError) -> (Job.Task, Token) {
         switch (message, configuration.hello.role) {
@@ -53,13 +53,26 @@ extension WorkerCore {
                 )
             }
             return (.score(crops: crops), payload.token)
-        case (_, .locator):
+        case (.examine, .evidence):
+            guard let payload else {
+                throw WireError(.unavailable, code: "job_incomplete", "the router sent a job without its image")
+            }
+            return (.examine, payload.token)
+        case (.score, .locator):
             throw WireError(
                 .unavailable, code: "job_misdirected", "the router sent crops to a locator, which cuts them out")
+        case (_, .locator):
+            throw WireError(
+                .unavailable, code: "job_misdirected", "the router asked a locator for evidence, which it does not find"
+            )
         case (_, .network):
             throw WireError(
                 .unavailable, code: "job_misdirected",
                 "the router sent an image to a worker of \(configuration.hello.model), which scores crops")
+        case (_, .evidence):
+            throw WireError(
+                .unavailable, code: "job_misdirected",
+                "the router sent a job of another role to a worker that finds evidence (\(configuration.hello.model))")
         }
     }
 
@@ -97,6 +110,9 @@ extension WorkerCore {
         case .score(let crops, let timings):
             actions.append(
                 .send(job.router, .score(.init(epoch: epoch, job: job.id, crops: crops, timings: timings))))
+        case .evidence(let report, let timings):
+            actions.append(
+                .send(job.router, .evidence(.init(epoch: epoch, job: job.id, report: report, timings: timings))))
         case .fail(let error):
             actions.append(.send(job.router, .fail(.init(epoch: epoch, job: job.id, error: error))))
         }

@@ -49,7 +49,7 @@ extension WorkerCore {
             credit = registration.credit
             links[router].state = .registered(registration)
             switch message {
-            case .locate, .score: return accept(message, payload, from: router, registration.epoch, now)
+            case .locate, .score, .examine: return accept(message, payload, from: router, registration.epoch, now)
             case .welcome, .pong, .resync, .bye: break
             }
         case (.greeted(_, let granted), .welcome), (.greeted(_, let granted), .bye): credit = granted
@@ -69,7 +69,7 @@ extension WorkerCore {
             forget(router)
             links[router].state = .connected(helloAt: now + configuration.refusalPause, outcomes: outcomes)
         case .bye(let reason, isFinal: true): refuse(router, reason)
-        case .pong, .locate, .score: break
+        case .pong, .locate, .score, .examine: break
         }
     }
 

@@ -6,6 +6,7 @@ package import BifronsWire
 ///
 ///     locator   LOCATE ─ waiting, the earliest deadline first ─ a lane, one thread to itself ─ CROPS or FAIL
 ///     network   SCORE ─ waiting, the earliest deadline first ─ its crops in one batch or more ─ SCORE or FAIL
+///     evidence  EXAMINE ─ waiting, the earliest deadline first ─ a lane, one thread to itself ─ EVIDENCE or FAIL
 ///
 /// The driver reports each event and its time (``handle(_:at:)``), performs the returned actions in order, and reports
 /// `.deadline` when ``nextDeadline`` is reached. The core guarantees:
@@ -19,8 +20,9 @@ package import BifronsWire
 package struct WorkerCore: Sendable {
     /// A router's index in the worker's list of routers. The index of a router that was left may be reused.
     package typealias Router = Int
-    /// Identifies a job's payload, whose bytes the driver keeps: an image until `.locate`, crops to score until
-    /// `.release`. The crops cut out of an image take over its token, from `.located` until `.send` or `.release`.
+    /// Identifies a job's payload, whose bytes the driver keeps: an image until `.locate` or `.examine`, crops to score
+    /// until `.release`. The crops cut out of an image take over its token, from `.located` until `.send` or
+    /// `.release`.
     package typealias Token = Int
 
     /// What happens to a worker.
@@ -58,6 +60,8 @@ package struct WorkerCore: Sendable {
         /// Cut crops of these specifications out of the image, on a free thread. The outcome is `.located` or
         /// `.failed`.
         case locate(Token, [CropSpecification])
+        /// Find evidence about the image, on a free thread. The outcome is `.examined` or `.failed`.
+        case examine(Token)
         /// The image is slow: lower the priority of its thread until it is done, and let another thread take its place.
         case demote(Token)
         /// Score these crops together, after the batch before. The outcome is `.scored`.
@@ -112,11 +116,13 @@ package struct WorkerCore: Sendable {
         package var crops: Int { parts.reduce(0) { $0 + $1.crops.count } }
     }
 
-    /// What a thread made of a `.locate` or a `.score`.
+    /// What a thread made of a `.locate`, an `.examine` or a `.score`.
     package enum Outcome: Sendable {
         /// Crops were cut out of an image.
         case located(Token, Located)
-        /// No crops can be cut out of an image, for this reason.
+        /// This evidence was found about an image.
+        case examined(Token, EvidenceReport)
+        /// No crops can be cut out of an image, or no evidence can be found, for this reason.
         case failed(Token, WireError)
         /// A batch was scored. The results are in the order of its crops: a score, or the reason why the network gave
         /// none.
@@ -156,7 +162,7 @@ package struct WorkerCore: Sendable {
         self.configuration = configuration
         links = Array(repeating: Link(patience: configuration.welcomePatience), count: configuration.routers)
         switch configuration.hello.role {
-        case .locator: stage = LocatingStage(configuration)
+        case .locator, .evidence: stage = LocatingStage(configuration)
         case .network: stage = ScoringStage(configuration)
         }
     }

@@ -55,6 +55,7 @@ struct StageReport {
 enum Answer {
     case crops(WorkerCore.Located, WorkerMessage.Timings)
     case score([WorkerMessage.CropScore], WorkerMessage.Timings)
+    case evidence(EvidenceReport, WorkerMessage.Timings)
     case fail(WireError)
 }
 

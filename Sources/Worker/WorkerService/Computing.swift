@@ -15,7 +15,9 @@ enum Report: Sendable {
     case broken(any Error)
     /// Crops were cut out of an image: one frame for each specification.
     case located(WorkerCore.Token, WorkerCore.Located, [Frame])
-    /// No crops can be cut out of an image, for this reason.
+    /// This evidence was found about an image.
+    case examined(WorkerCore.Token, EvidenceReport)
+    /// No crops can be cut out of an image, or no evidence can be found, for this reason.
     case failed(WorkerCore.Token, WireError)
     /// A batch was scored: a score or an error for each of its crops, in their order.
     case scored(batch: Int, [Result<WorkerMessage.CropScore, WireError>])
@@ -73,6 +75,21 @@ struct Cutting: Sendable {
     }
 }
 
+/// An order to find evidence about an image. The frame is the one that the socket received.
+struct Examining: Sendable {
+    let token: WorkerCore.Token
+    let file: Frame
+
+    /// Examines the image, and returns an `.examined` or `.failed`.
+    func perform(_ examiner: any Examiner) -> Report {
+        do {
+            return .examined(token, try file.withBytes { try examiner.examine($0) })
+        } catch {
+            return .failed(token, WireError(explaining: error))
+        }
+    }
+}
+
 /// An order to score crops together.
 struct Scoring: Sendable {
     /// The crops of one job, in the frame that the socket received.
@@ -116,6 +133,8 @@ extension WireError {
     fileprivate init(explaining error: any Error) {
         if let error = error as? DecodeError {
             self.init(Status(rawValue: error.status), code: error.code, error.message)
+        } else if let error = error as? WireError {
+            self = error
         } else {
             self.init(.unavailable, code: "inference_failed", "\(error)")
         }

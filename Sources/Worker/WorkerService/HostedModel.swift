@@ -1,16 +1,19 @@
 package import BifronsWire
 
-/// The model that a worker hosts. It defines the worker's role.
+/// What a worker hosts: a model, or what finds evidence. It defines the worker's role.
 package enum HostedModel: Sendable {
     /// A locator: decodes images, finds faces and cuts crops.
     case locator(any Cutter)
     /// A network: scores crops.
     case network(any Scorer)
+    /// What finds one kind of evidence about images.
+    case evidence(any Examiner)
 
     var identity: ModelIdentity {
         switch self {
         case .locator(let cutter): cutter.identity
         case .network(let scorer): scorer.identity
+        case .evidence(let examiner): examiner.identity
         }
     }
 
@@ -26,6 +29,7 @@ package enum HostedModel: Sendable {
         switch self {
         case .locator(let cutter): .locator(preprocessing: cutter.preprocessing)
         case .network(let scorer): .network(scorer.specification)
+        case .evidence: .evidence
         }
     }
 }
@@ -94,6 +98,16 @@ package protocol Scorer: Sendable {
     func score(
         _ crops: UnsafeRawBufferPointer, step: () -> Void
     ) throws -> [Result<WorkerMessage.CropScore, any Error>]
+}
+
+/// Finds one kind of evidence about images. Several threads call it at once.
+package protocol Examiner: Sendable {
+    /// The examiner's description. Its name is the kind of evidence.
+    var identity: ModelIdentity { get }
+    /// Finds what a file says about its image, or what is known of it.
+    ///
+    /// - Throws: The reason why there is no evidence, by preference a `WireError`.
+    func examine(_ file: UnsafeRawBufferPointer) throws -> EvidenceReport
 }
 
 /// The description of a model that a worker gives to routers.

@@ -26,6 +26,11 @@ extension WorkerService {
                 try ComputingThreads(name: "inference", count: 1, reports: reports, broken: { .broken($0) }) {
                     $0.perform(scorer, step: $1)
                 })
+        case .evidence(let examiner):
+            threads = .examining(
+                try ComputingThreads(
+                    name: "examining", count: settings.decodeThreads, reports: reports, broken: { .broken($0) }
+                ) { examining, _ in examining.perform(examiner) })
         }
         let hello = hello(stage, sandbox)
         var configuration = WorkerCore.Configuration(
@@ -83,7 +88,7 @@ extension WorkerService {
         let payloadBytes =
             switch threads {
             case .scoring: Limits.cropSetBytes
-            case .cutting, nil: settings.imageBytes
+            case .cutting, .examining, nil: settings.imageBytes
             }
         return try Connection(to: endpoint, context: context, curve: curve, payloadBytes: payloadBytes)
     }
@@ -94,8 +99,8 @@ extension WorkerService {
             switch action {
             case .send(let router, let message, let crops): send(message, to: router, crops)
             case .locate(let token, let specifications): locate(token, specifications)
-            case .demote(let token):
-                if case .cutting(let threads) = threads { try threads.demote(token) }
+            case .examine(let token): examine(token)
+            case .demote(let token): try demote(token)
             case .score(let batch): score(batch)
             case .release(let token):
                 payloads[token] = nil
@@ -113,6 +118,19 @@ extension WorkerService {
     private func locate(_ token: WorkerCore.Token, _ specifications: [CropSpecification]) {
         guard case .cutting(let threads) = threads, let file = payloads.removeValue(forKey: token) else { return }
         threads.order(Cutting(token: token, file: file, specifications: specifications), number: token)
+    }
+
+    private func examine(_ token: WorkerCore.Token) {
+        guard case .examining(let threads) = threads, let file = payloads.removeValue(forKey: token) else { return }
+        threads.order(Examining(token: token, file: file), number: token)
+    }
+
+    private func demote(_ token: WorkerCore.Token) throws {
+        switch threads {
+        case .cutting(let threads): try threads.demote(token)
+        case .examining(let threads): try threads.demote(token)
+        case .scoring, nil: break
+        }
     }
 
     private func score(_ batch: WorkerCore.Batch) {

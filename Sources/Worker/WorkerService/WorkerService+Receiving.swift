@@ -64,7 +64,7 @@ extension WorkerService {
             guard routers[router]?.refusal != reason else { return }
             routers[router]?.refusal = reason
             logger.warning("router does not accept the worker", metadata: ["router": endpoint, "reason": "\(reason)"])
-        case .locate, .score, .pong: break
+        case .locate, .score, .examine, .pong: break
         }
     }
 
@@ -98,6 +98,9 @@ extension WorkerService {
             note(done: token)
             cut[token] = crops
             try handle(.computed(.located(token, located)), at: now)
+        case .examined(let token, let evidence):
+            note(done: token)
+            try handle(.computed(.examined(token, evidence)), at: now)
         case .failed(let token, let error):
             note(done: token)
             warn(error)
@@ -122,6 +125,7 @@ extension WorkerService {
         switch threads {
         case .cutting(let threads): threads.note(done: number)
         case .scoring(let threads): threads.note(done: number)
+        case .examining(let threads): threads.note(done: number)
         case nil: break
         }
     }

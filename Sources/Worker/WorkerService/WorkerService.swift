@@ -59,15 +59,17 @@ package final class WorkerService {
     let incoming = Message()
     let outgoing = Message()
 
-    /// The computing threads: one for each lane of a locator, one for a network.
+    /// The computing threads: one for each lane of a locator or an evidence worker, one for a network.
     enum Threads {
         case cutting(ComputingThreads<Cutting, Report>)
         case scoring(ComputingThreads<Scoring, Report>)
+        case examining(ComputingThreads<Examining, Report>)
 
         var progress: UInt64 {
             switch self {
             case .cutting(let threads): threads.progress
             case .scoring(let threads): threads.progress
+            case .examining(let threads): threads.progress
             }
         }
 
@@ -76,6 +78,7 @@ package final class WorkerService {
             switch self {
             case .cutting(let threads): threads.computed
             case .scoring: [:]
+            case .examining(let threads): threads.computed
             }
         }
 
@@ -83,6 +86,7 @@ package final class WorkerService {
             switch self {
             case .cutting(let threads): threads.end()
             case .scoring(let threads): threads.end()
+            case .examining(let threads): threads.end()
             }
         }
     }

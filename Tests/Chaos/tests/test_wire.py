@@ -57,7 +57,7 @@ def test_job_numbers_have_64_bits():
 
 
 @pytest.mark.parametrize(
-    "frame", ["", "05", "0442" + "00" * 20, "0642" + "00" * 20, "0502" + "00" * 20, "0547", "0546" + "00" * 12]
+    "frame", ["", "05", "0442" + "00" * 20, "0642" + "00" * 20, "0502" + "00" * 20, "0548", "0546" + "00" * 12]
 )
 def test_frames_of_another_version_are_refused(frame):
     with pytest.raises(wire.Unreadable):

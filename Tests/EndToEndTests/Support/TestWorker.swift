@@ -50,7 +50,7 @@ final class TestWorker {
     func job() throws -> RouterMessage.Job {
         while let (message, _) = try receive() {
             switch message {
-            case .locate(let job, _), .score(let job): return job
+            case .locate(let job, _), .score(let job), .examine(let job): return job
             case .welcome, .pong, .resync, .bye: continue
             }
         }

@@ -134,8 +134,7 @@ struct BinaryReaderTests {
 
     @Test(arguments: [2, 0xFF] as [UInt8]) func aFlagOtherThanZeroOrOneIsMalformed(byte: UInt8) throws {
         let refused = MalformedMessage(reason: "\(byte) in place of 0 or 1")
-        // The role of a HELLO comes after version and type, and the kind of crop after the role.
-        #expect(try refusal(worker.hello, with: byte, at: 2) == refused.reason)
+        // The kind of crop comes after version, type and role.
         #expect(try refusal(worker.hello, with: byte, at: 3) == refused.reason)
         let job = RouterMessage.Job(job: 1, attempt: 1, remainingMilliseconds: 1)
         var locate = RouterMessage.locate(job, [.sample]).encoded()

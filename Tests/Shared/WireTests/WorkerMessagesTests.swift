@@ -75,7 +75,13 @@ struct WorkerMessagesTests {
                 WorkerMessage.Hello(
                     role: .locator(preprocessing: 3), model: "locator", version: "2", digest: "d", worker: "w",
                     credit: 1, bootID: 1, metrics: ["recall": 0.9], sandbox: .init(landlock: 0, seccomp: false))),
-        ] + crops.map { .crops($0) } + scores.map { .score($0) } + [
+            .hello(
+                WorkerMessage.Hello(
+                    role: .evidence, model: "provenance", version: "1", digest: "d", worker: "w", credit: 2, bootID: 2)),
+        ] + crops.map { .crops($0) } + scores.map { .score($0) }
+        + EvidenceReportTests.reports.map {
+            .evidence(WorkerMessage.Evidence(epoch: 1, job: .max, report: $0, timings: .sample))
+        } + [
             .fail(
                 WorkerMessage.Failure(
                     epoch: 3, job: 4,
@@ -95,6 +101,7 @@ struct WorkerMessagesTests {
             RouterMessage.Job(job: 0, attempt: 1, remainingMilliseconds: 0),
             [wide, near, .sample, .centralSample, near, near, near, near]),
         .score(job),
+        .examine(job),
         .pong(epoch: 5),
         .resync,
         .bye(reason: "the ensemble does not name the model 'x'; é", isFinal: false),
@@ -171,6 +178,15 @@ struct WorkerMessagesTests {
     /// libzmq stores a message of up to this size inside its message struct.
     @Test func aScoreMessageFitsIntoLibzmqsMessageStruct() {
         #expect(RouterMessage.score(Self.job).encoded().count == 15)
+        #expect(RouterMessage.examine(Self.job).encoded().count == 15)
+    }
+
+    @Test(arguments: [3, 4, 0xFF] as [UInt8]) func aRoleThatIsNoneIsMalformed(role: UInt8) {
+        let hello = WorkerMessage.hello(
+            .init(role: .evidence, model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 1))
+        var bytes = hello.encoded()
+        bytes[2] = role
+        #expect(throws: MalformedMessage(reason: "role \(role)")) { try decodeWorkerMessage(bytes) }
     }
 
     @Test func theLargestMessagesAreWithinTheSizeLimit() {
@@ -301,7 +317,7 @@ extension WorkerMessagesTests {
     }
 
     /// Any change of these bytes needs a new version of the protocol.
-    @Test func messagesHaveTheBytesShownInTheProtocolDocument() {
+    @Test func messagesHaveTheBytesShownInTheProtocolDocument() throws {
         let job = RouterMessage.Job(job: 32, attempt: 1, remainingMilliseconds: 5000)
         #expect(
             hexadecimal(RouterMessage.locate(job, [Self.ofFaces]).encoded())
@@ -334,6 +350,26 @@ extension WorkerMessagesTests {
         #expect(
             hexadecimal(RouterMessage.score(next).encoded())
                 == "05 46 21 00 00 00 00 00 00 00 01 83 13 00 00")
+        let examine = RouterMessage.Job(job: 35, attempt: 1, remainingMilliseconds: 5000)
+        #expect(
+            hexadecimal(RouterMessage.examine(examine).encoded())
+                == "05 47 23 00 00 00 00 00 00 00 01 88 13 00 00")
+        let report = KnownEvidence(
+            quality: 97,
+            matches: [try #require(.init(bank: "PRESS", bankKind: .allow, distance: 4, item: 17, sha256: false))])
+        let evidence = WorkerMessage.evidence(
+            .init(
+                epoch: Self.epoch, job: 35, report: .known(report),
+                timings: .init(queueMicroseconds: 120, computeMicroseconds: 1500, batch: 1))
+        ).encoded()
+        let json =
+            #"{"kind":"known","quality":97,"matches":[{"bank":"PRESS","bank_kind":"allow","distance":4,"#
+            + #""item":17,"sha256":false}]}"#
+        #expect(
+            hexadecimal(Array(evidence.prefix(20)))
+                == "05 09 eb e9 d5 e6 0f 78 2b 49 23 00 00 00 00 00 00 00 \(hexadecimal([UInt8(json.utf8.count), 0]))")
+        #expect(String(decoding: evidence.dropFirst(20).dropLast(10), as: UTF8.self) == json)
+        #expect(hexadecimal(Array(evidence.suffix(10))) == "78 00 00 00 dc 05 00 00 01 00")
         let hello = WorkerMessage.Hello(
             role: .locator(preprocessing: 3), model: "locator", version: "2.0.0", digest: "sha256:72c5aa91",
             worker: "locator-02b1", credit: 4, bootID: 0x0112_2334_4556_6778)

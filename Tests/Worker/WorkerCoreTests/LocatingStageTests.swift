@@ -194,4 +194,52 @@ import WorkerCore
         #expect(
             script.at(0, .received(0, job, .init(token: 2, byteCount: 9))) == [.release(2), failure(2, malformed)])
     }
+
+    // MARK: Evidence
+
+    private func evidence(_ job: Int, queued: UInt32 = 0, computed: UInt32 = 0) -> WorkerCore.Action {
+        .send(
+            0,
+            .evidence(
+                .init(
+                    epoch: 7, job: UInt64(job), report: .generated,
+                    timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: 1))))
+    }
+
+    @Test func imagesAreExaminedOneByOneInEachLane() {
+        var script = Script.examiner(credit: 8)
+        script.register()
+        #expect(script.examine(1) == [.examine(1)])
+        #expect(script.examine(2, at: 3) == [])
+        #expect(
+            script.at(10, .computed(.examined(1, .generated))) == [evidence(1, computed: 10_000), .examine(2)])
+        let error = WireError(.unprocessable, code: "evidence_too_complex", "it has too many boxes")
+        #expect(script.at(12, .computed(.failed(2, error))) == [failure(2, error)])
+    }
+
+    @Test func anImageThatWaitsTooLongIsNotExamined() {
+        var script = Script.examiner(credit: 8)
+        script.register()
+        script.examine(1)
+        script.examine(2, budget: 20)
+        #expect(script.at(20, .deadline(progress: 1)).prefix(2) == [.release(2), failure(2, spent)])
+    }
+
+    @Test func anExaminerTakesNothingElseAndNobodyElseExamines() {
+        var script = Script.examiner()
+        script.register()
+        let other = WireError(
+            .unavailable, code: "job_misdirected",
+            "the router sent a job of another role to a worker that finds evidence (provenance)")
+        #expect(script.locate(1) == [.release(1), failure(1, other)])
+        #expect(script.score(2) == [.release(2), failure(2, other)])
+        var locator = Script.locator()
+        locator.register()
+        let error = WireError(
+            .unavailable, code: "job_misdirected", "the router asked a locator for evidence, which it does not find")
+        #expect(locator.examine(1) == [.release(1), failure(1, error)])
+        var network = Script.network()
+        network.register()
+        #expect(network.examine(1).first == .release(1))
+    }
 }

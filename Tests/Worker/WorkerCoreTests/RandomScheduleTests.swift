@@ -228,6 +228,7 @@ private struct Simulation {
                 #expect(cutting.contains(token))
                 slow.insert(token)
             case .score(let batch): check(batch)
+            case .examine: Issue.record("this worker finds no evidence")
             case .release(let token):
                 let known = kept.remove(token) != nil || cut.remove(token) != nil
                 #expect(known)
@@ -284,6 +285,7 @@ private struct Simulation {
         case .score(let score):
             #expect(open[Int(score.job)]?.crops == score.crops.count)
             answer(score.job, score.epoch, router)
+        case .evidence: Issue.record("this worker finds no evidence")
         case .fail(let failure): answer(failure.job, failure.epoch, router)
         case .ping(let said, let inFlight, _):
             #expect(said == epoch[router])

@@ -22,6 +22,11 @@ struct Script {
         return Script(configuration)
     }
 
+    /// Returns an evidence worker.
+    static func examiner(lanes: Int = 1, credit: Int? = nil) -> Script {
+        Script(WorkerCore.Configuration(hello: examinerHello, lanes: lanes, credit: credit))
+    }
+
     /// Returns a network.
     static func network(routers: Int = 1, maxBatch: Int = 4, credit: Int? = nil) -> Script {
         Script(
@@ -70,6 +75,13 @@ struct Script {
         return at(milliseconds, .received(router, message, .init(token: job, byteCount: bytes)))
     }
 
+    /// Sends an EXAMINE. The image's token equals the job's number.
+    @discardableResult
+    mutating func examine(_ job: Int, at milliseconds: Int64? = nil, budget: UInt32 = 5000) -> [WorkerCore.Action] {
+        let message = RouterMessage.examine(.init(job: UInt64(job), attempt: 1, remainingMilliseconds: budget))
+        return at(milliseconds, .received(0, message, .init(token: job, byteCount: 9)))
+    }
+
     /// Reports that the thread has scored a batch, with the given logits.
     @discardableResult
     mutating func scored(_ batch: Int, _ logits: [Float], at milliseconds: Int64? = nil) -> [WorkerCore.Action] {
@@ -88,6 +100,10 @@ func hello(_ credit: UInt32, bootID: UInt64 = 42) -> WorkerMessage.Hello {
         role: .locator(preprocessing: CropSpecification.sample.preprocessing), model: "locator", version: "1.0.0",
         digest: "sha256:00", worker: "locator-7f3a", credit: credit, bootID: bootID)
 }
+
+let examinerHello = WorkerMessage.Hello(
+    role: .evidence, model: "provenance", version: "1.0.0", digest: "sha256:00", worker: "provenance-7f3a", credit: 0,
+    bootID: 42)
 
 let networkHello = WorkerMessage.Hello(
     role: .network(.sample), model: "resnet", version: "1.0.0", digest: "sha256:00", worker: "resnet-7f3a", credit: 0,

@@ -108,6 +108,23 @@ struct FakeScorer: Scorer {
     }
 }
 
+/// What finds evidence without reading any: the image's first byte decides.
+struct FakeExaminer: Examiner {
+    let identity = ModelIdentity(name: "provenance", version: "1", digest: "sha256:00")
+
+    func examine(_ file: UnsafeRawBufferPointer) throws -> EvidenceReport {
+        switch file.first {
+        case 1:
+            throw WireError(.unprocessable, code: "evidence_too_complex", "it has too many boxes")
+        case 2: throw Broken()
+        default: return Self.report
+        }
+    }
+
+    static let report = EvidenceReport.provenance(
+        ProvenanceEvidence(claim: .aiGenerated, trust: .unsigned, source: .pngText, generator: "a model"))
+}
+
 /// A router that a test controls, and a worker service on its own thread.
 final class Harness {
     let endpoint: String
@@ -148,6 +165,11 @@ final class Harness {
             $0.decodeThreads = threads
             configure(&$0)
         }
+    }
+
+    /// Starts an evidence worker.
+    func startExaminer() throws {
+        try start({ .evidence(FakeExaminer()) }) { $0.decodeThreads = 2 }
     }
 
     /// Starts a network.
