@@ -1,7 +1,8 @@
 package import BifronsWire
 internal import Glibc
 
-/// The models, how their scores merge, and how policies decide by the merged score: the contents of `ensemble.json`.
+/// The models, how their scores merge, the evidence beside them, and how policies decide: the contents of
+/// `ensemble.json`.
 package struct Ensemble: Sendable {
     /// A logistic blend: probability = sigmoid(bias + Σ weight · calibrated logit) (stacking with a logistic
     /// regression, Wolpert 1992). Each blend is fitted for one subset of the models, so that a verdict without the
@@ -17,23 +18,6 @@ package struct Ensemble: Sendable {
         }
     }
 
-    /// Thresholds on the merged probability, from 0 to 1.
-    package struct Policy: Equatable, Sendable {
-        /// The probability from which on a person should review the image.
-        package var review: Double
-        /// The probability from which on the image is blocked.
-        package var block: Double
-        /// The action for an image in which no face was found.
-        package var noFace: ResultDocument.PolicyAction
-
-        /// - Parameter noFace: by default `.review`, since nothing is known of the image.
-        package init(review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil) {
-            self.review = review
-            self.block = block
-            self.noFace = noFace ?? .review
-        }
-    }
-
     /// The error of an invalid ensemble. The message is one sentence that names the field.
     package struct Invalid: Error, Equatable, Sendable {
         package var message: String
@@ -46,15 +30,25 @@ package struct Ensemble: Sendable {
     private static let locatorName = "locator"
 
     package let models: [String]
-    /// The names of the worker pools: one for each model, followed by the locators' pool.
+    /// The kinds of evidence that are collected about each image besides the models' scores.
+    package let evidence: [EvidenceKind]
+    /// The names of the worker pools: one for each model, followed by the locators' pool and one for each kind of
+    /// evidence.
     let pools: [String]
     package let policies: [String: Policy]
+    /// The checked clauses of each policy.
+    private let rules: [String: [PolicyRule]]
     /// The blends, indexed by the set of models that gave a score, as a bit set.
     private let blends: [[Double]]
 
-    /// - Parameter merge: one blend for every non-empty subset of `models`.
+    /// - Parameters:
+    ///   - models: the names of the models.
+    ///   - merge: one blend for every non-empty subset of `models`.
+    ///   - policies: the policies by name. One is `default`.
+    ///   - evidence: the names of kinds of evidence.
     package init(
-        models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy]
+        models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy],
+        evidence: [String] = []
     ) throws(Invalid) {
         guard (1...Self.maxModels).contains(models.count) else {
             throw Invalid(message: "'models' must name 1 to \(Self.maxModels) models, not \(models.count)")
@@ -70,19 +64,56 @@ package struct Ensemble: Sendable {
             throw Invalid(message: "the name '\(long)' has more than \(Limits.nameBytes) bytes")
         }
         self.models = models
-        pools = models + [Self.locatorName]
+        self.evidence = try Self.evidence(evidence, besides: models)
+        pools = models + [Self.locatorName] + evidence
         self.blends = try Self.blends(models, merge)
         for (name, policy) in policies {
             guard 0 <= policy.review, policy.review <= policy.block, policy.block <= 1 else {
                 throw Invalid(message: "the policy '\(name)' needs 0 <= review <= block <= 1")
             }
         }
-        guard policies["default"] != nil else { throw Invalid(message: "'policies' must have one named 'default'") }
+        guard policies[Limits.defaultPolicy] != nil else {
+            throw Invalid(message: "'policies' must have one named '\(Limits.defaultPolicy)'")
+        }
         self.policies = policies
+        var rules: [String: [PolicyRule]] = [:]
+        for (name, policy) in policies.sorted(by: { $0.key < $1.key }) {
+            let byDefault = name == Limits.defaultPolicy ? Self.defaultClauses(for: self.evidence) : []
+            rules[name] = try PolicyRule.rules(policy.clauses ?? byDefault, of: name, evidence: self.evidence)
+        }
+        self.rules = rules
     }
 
     /// The index of the locators' pool.
     var locator: Int { models.count }
+
+    /// The indices of the evidence workers' pools.
+    var examiners: Range<Int> { models.count + 1..<pools.count }
+
+    /// Returns the kind of evidence that a pool's workers find.
+    ///
+    /// - Precondition: the pool is one of ``examiners``.
+    func evidence(of pool: Int) -> EvidenceKind {
+        evidence[pool - examiners.lowerBound]
+    }
+
+    private static func evidence(
+        _ names: [String], besides models: [String]
+    ) throws(Invalid) -> [EvidenceKind] {
+        var kinds: [EvidenceKind] = []
+        for name in names {
+            guard let kind = EvidenceKind(rawValue: name) else {
+                let known = EvidenceKind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Invalid(message: "'evidence' names '\(name)', which is no kind of evidence; there are \(known)")
+            }
+            guard !kinds.contains(kind) else { throw Invalid(message: "'evidence' must name each kind once") }
+            guard !models.contains(name) else {
+                throw Invalid(message: "'models' must not name '\(name)': the workers for that evidence are called so")
+            }
+            kinds.append(kind)
+        }
+        return kinds
+    }
 
     /// Returns one row for each subset of the models, indexed by its bit set: the bias, then a weight for each model of
     /// the ensemble, zero outside the subset.
@@ -140,17 +171,19 @@ package struct Ensemble: Sendable {
         1 / (1 + exp(-logit))
     }
 
-    /// Returns a policy's verdict on a probability, or on an image without a face if that is nil. Returns nil if the
-    /// policy does not exist.
-    func verdict(_ probability: Double?, policy name: String) -> ResultDocument.Verdict? {
+    /// Returns a policy's verdict on a probability, or on an image without a face if that is nil, and on the evidence.
+    /// Returns nil if the policy does not exist.
+    ///
+    /// Evidence changes the action and never the label or the probability.
+    func verdict(
+        _ probability: Double?, policy name: String, evidence: [ResultDocument.Evidence] = []
+    ) -> ResultDocument.Verdict? {
         guard let policy = policies[name] else { return nil }
-        guard let probability else {
-            return ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: policy.noFace, policy: name)
-        }
-        return ResultDocument.Verdict(
-            label: probability >= 0.5 ? .aiGenerated : .real, aiProbability: probability,
-            action: probability >= policy.block ? .block : probability >= policy.review ? .review : .allow,
-            policy: name)
+        let label = probability.map { $0 >= 0.5 ? ResultDocument.Label.aiGenerated : .real } ?? .noFace
+        var verdict = ResultDocument.Verdict(
+            label: label, aiProbability: probability, action: policy.action(for: probability), policy: name)
+        for rule in rules[name] ?? [] { rule.apply(evidence, to: &verdict) }
+        return verdict
     }
 
     /// Returns a stored result as the answer to another request with its idempotency key: with that request's id and
@@ -162,7 +195,9 @@ package struct Ensemble: Sendable {
         document.id = header.id
         document.metadata = header.metadata
         guard let known = stored.verdict, known.policy != header.policy else { return document }
-        guard var verdict = verdict(known.aiProbability, policy: header.policy) else { return nil }
+        guard var verdict = verdict(known.aiProbability, policy: header.policy, evidence: stored.evidence) else {
+            return nil
+        }
         // The stored probability may have been rounded to one half, so the stored label is kept.
         verdict.label = known.label
         document.verdict = verdict

@@ -3,7 +3,23 @@ import RouterCore
 
 extension Ensemble {
     /// resnet and inception, with numbers that distinguish every subset and every policy.
-    static var sample: Ensemble {
+    static var sample: Ensemble { sample(evidence: []) }
+
+    /// The same with evidence and clauses about it.
+    static var sampleWithEvidence: Ensemble {
+        sample(
+            evidence: ["provenance", "known"],
+            clauses: [
+                Clause(
+                    if: ["provenance.claim": ["ai_generated", "ai_edited"], "provenance.trust": ["trusted"]],
+                    atLeast: .block),
+                Clause(if: ["provenance.claim": ["ai_generated", "ai_edited"]], atLeast: .review, reason: "says-so"),
+                Clause(if: ["known.bank": ["PRESS"]], atMost: .allow),
+            ])
+    }
+
+    /// - Parameter clauses: the clauses of the policy `strict`.
+    private static func sample(evidence: [String], clauses: [Clause]? = nil) -> Ensemble {
         do {
             return try Ensemble(
                 models: ["resnet", "inception"],
@@ -14,10 +30,10 @@ extension Ensemble {
                 ],
                 policies: [
                     "default": Policy(review: 0.5, block: 0.9),
-                    "strict": Policy(review: 0.1, block: 0.2),
+                    "strict": Policy(review: 0.1, block: 0.2, clauses: clauses),
                     "careful": Policy(review: 0.5, block: 0.9, noFace: .block),
                     "easy": Policy(review: 0.5, block: 0.9, noFace: .allow),
-                ])
+                ], evidence: evidence)
         } catch {
             preconditionFailure(error.message)
         }
