@@ -41,6 +41,27 @@ ENSEMBLE = {
     },
 }
 
+WITH_EVIDENCE = ENSEMBLE | {
+    "evidence": list(workers.EVIDENCE),
+    "policies": {
+        "default": {"review": 0.75, "block": 0.875, "no_face": "review"},
+        "strict": {
+            "review": 0.75,
+            "block": 0.875,
+            "no_face": "block",
+            "clauses": [
+                {
+                    "if": {"provenance.claim": "ai_generated", "provenance.trust": ["trusted"]},
+                    "at_least": "block",
+                    "reason": "signed-ai",
+                },
+                {"if": {"provenance.claim": "ai_generated"}, "at_least": "review"},
+                {"if": {"known.bank": "PRESS"}, "at_most": "allow"},
+            ],
+        },
+    },
+}
+
 PASSED_OVER = ("date", "content-length")
 
 WRITTEN = (("GET", "/"), ("GET", "/openapi.json"))
@@ -86,7 +107,7 @@ def told(message: bytes) -> str:
     first = frames[0]
     if first[1] == FromRouter.WELCOME:
         first[2:10] = bytes(8)
-    elif first[1] in (FromRouter.LOCATE, FromRouter.SCORE):
+    elif first[1] in (FromRouter.LOCATE, FromRouter.SCORE, FromRouter.EXAMINE):
         first[11:15] = bytes(4)
     return " ".join(frame.hex() if len(frame) < 100 else f"{len(frame)} bytes" for frame in frames)
 
@@ -94,16 +115,20 @@ def told(message: bytes) -> str:
 class Service(GatewayCluster):
     """A router with a journal, a gateway in front of it, and workers that are scripts."""
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, ensemble: dict[str, object] = ENSEMBLE) -> None:
         (folder / "models").mkdir()
-        (folder / "models/ensemble.json").write_text(json.dumps(ENSEMBLE))
+        (folder / "models/ensemble.json").write_text(json.dumps(ensemble))
+        # The wait is long, so that no answer depends on the speed of the machine.
         router, gateway = [f"--journal={folder / 'journal'}"], ["--cors-origin=http://pages.example"]
+        router.append("--evidence-wait=60s")
         super().__init__(router, gateway, folder / "models", (), binaries)
         self.scripts = [
             workers.Worker("locator", False, self.worker_endpoint),
             workers.Worker("alpha", True, self.worker_endpoint, logit=1.0),
             workers.Worker("beta", True, self.worker_endpoint, logit=-0.5),
         ]
+        if "evidence" in ensemble:
+            self.scripts += [workers.Worker(kind, False, self.worker_endpoint) for kind in workers.EVIDENCE]
         self._running = contextlib.ExitStack()
 
     def wait_until_ready(self) -> None:
@@ -146,7 +171,20 @@ def converse(binaries: Path) -> dict[str, list[str]]:
                 found[f"HTTP: {title}"].append(settled(body, counting=path == "/v1/status"))
         for worker in service.scripts:
             found[f"worker protocol: {worker.model}"] = [told(message) for message in worker.told]
-        return found
+    return found | converse_about_evidence(binaries)
+
+
+def converse_about_evidence(binaries: Path) -> dict[str, list[str]]:
+    """Returns the answers of a service with evidence workers, by the name of the exchange."""
+    found: dict[str, list[str]] = {}
+    with tempfile.TemporaryDirectory() as name, Service(Path(name), binaries, WITH_EVIDENCE) as service:
+        for title, frames in exchanges.EVIDENCE.items():
+            reply = service.ask_frames(frames)
+            found[f"evidence: {title}"] = [settled(frame, title == "status") for frame in reply]
+        for worker in service.scripts:
+            if worker.model in workers.EVIDENCE:
+                found[f"worker protocol: {worker.model}"] = [told(message) for message in worker.told]
+    return found
 
 
 def main() -> int:

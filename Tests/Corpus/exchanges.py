@@ -99,6 +99,28 @@ ZEROMQ: dict[str, list[bytes]] = {
     **{f"the {name} {value!r}": job(FACE, **{name: value}) for name, values in WRONG.items() for value in values},
 }
 
+SIGNED, UNSIGNED = b"faces 1 a say ai_generated trusted", b"faces 1 a say ai_generated unsigned"
+# What is sent to a service that collects evidence.
+EVIDENCE: dict[str, list[bytes]] = {
+    "nothing is said": job(),
+    "signed": job(SIGNED),
+    "signed, a strict policy": job(SIGNED, policy="strict"),
+    "unsigned": job(UNSIGNED),
+    "unsigned, a strict policy": job(UNSIGNED, policy="strict"),
+    "a changed file": job(b"faces 1 a say ai_edited broken"),
+    "an unknown claim": job(b"faces 1 a say real trusted", budget_ms=300),
+    "known": job(b"faces 1 d press", policy="strict"),
+    "too complex": job(b"faces 1 a complex"),
+    "late": job(b"faces 1 a late", budget_ms=300),
+    "a broken picture": job(BROKEN),
+    "an idempotency key": job(SIGNED, id="k1", idempotency_key="key"),
+    "the same with another policy": job(SIGNED, id="k3", idempotency_key="key", policy="strict"),
+    "a durable job": job(SIGNED, id="d1", durable=True),
+    "its result": verb("fetch", id="d1"),
+    "models": verb("models"),
+    "status": verb("status"),
+}
+
 FORM = "multipart/form-data; boundary=b"
 
 

@@ -1,9 +1,12 @@
-"""Workers that answer according to a script: a locator and an ensemble's networks, in the worker protocol.
+"""Workers that answer according to a script, in the worker protocol: a locator, networks, and evidence workers.
 
 The content of an image or a crop decides the answer. An image is text such as `faces 2` or `fail 415
-image_unknown_format not an image`, and the first byte of a crop is the mark that the locator wrote there.
+image_unknown_format not an image`, and the first byte of a crop is the mark that the locator wrote there. After that,
+an image may say `say ai_generated trusted` to the worker for provenance, or `late` or `complex`; and it is known to a
+bank if it has the word `press`.
 """
 
+import json
 import struct
 import threading
 import time
@@ -29,9 +32,15 @@ def specification(margin: float = 1.5) -> bytes:
     return struct.pack("<BdHHH", 1, margin, SIDE, SIDE, 3)
 
 
+EVIDENCE = ("provenance", "known")
+"""The kinds of evidence, which are the names of the workers that find it."""
+
+
 def hello(model: str, network: bool) -> bytes:
     worker, boot = f"{model}-1", int.from_bytes(model.encode()[:8], "little")
     role = b"\x01" + specification() if network else struct.pack("<BH", 0, 3)
+    if model in EVIDENCE:
+        role = b"\x02"
     metric = b"\x01" + text("roc_auc") + struct.pack("<d", 0.5)
     names = text(model) + text("1.0.0") + text(DIGEST) + text(worker)
     return bytes([VERSION, FromWorker.HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
@@ -73,6 +82,8 @@ class Worker:
             self._locate(number, frames[0][15:], frames[1])
         elif kind == FromRouter.SCORE:
             self._score(number, frames[1])
+        elif kind == FromRouter.EXAMINE:
+            self._examine(number, frames[1].decode("latin-1").split())
 
     def beat(self) -> None:
         if self.epoch:
@@ -102,6 +113,24 @@ class Worker:
         for _ in range(wanted[0]):
             head += bytes([crops]) + b"".join(boxes or [struct.pack("<iiii", 0, 0, 512, 512)])
         self.socket.send_multipart([bytes([VERSION, FromWorker.CROPS]) + head + TIMINGS, *[bytes(pixels)] * wanted[0]])
+
+    def _examine(self, job: int, words: list[str]) -> None:
+        report: dict[str, object] = {"kind": self.model}
+        if self.model == "known":
+            match = {"bank": "PRESS", "bank_kind": "allow", "distance": 4, "item": 17, "sha256": False}
+            report |= {"quality": 97, "matches": [match] if "press" in words else []}
+        elif "late" in words:
+            return  # The worker does not answer, so the job's budget ends.
+        elif "complex" in words:
+            return self._fail(job, ["422", "evidence_too_complex", "the script says so"])
+        else:
+            claim, trust = words[words.index("say") + 1 :][:2] if "say" in words else ("none", "unsigned")
+            report |= {"claim": claim, "trust": trust, "validation": [], "synthid": "not_checked"}
+            if trust != "unsigned":
+                report |= {"source": "c2pa", "generator": 'a "model"', "signer": "its maker", "digest": "0f" * 32}
+                report["validation"] = ["claimSignature.validated", "assertion.dataHash.match"]
+        head = struct.pack("<QQ", self.epoch, job)
+        self.socket.send(bytes([VERSION, FromWorker.EVIDENCE]) + head + text(json.dumps(report)) + TIMINGS)
 
     def _score(self, job: int, crops: bytes) -> None:
         marks = crops[:: 3 * SIDE * SIDE]

@@ -2,7 +2,7 @@ internal import BifronsWire
 
 extension Request {
     /// Returns the result of an ended request: the models' scores merged face by face, or the error that stands for
-    /// them.
+    /// them, and the evidence.
     ///
     /// - Parameter overriding: an error that is the result whatever the models have answered.
     func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError? = nil) -> ResultDocument {
@@ -10,7 +10,8 @@ extension Request {
         document.totalMilliseconds = (now - received).milliseconds
         document.image = cut?.crops.image
         document.locator = cut.map(locatorResult)
-        document.attempts = max(earlierAttempts, steps.map(\.attempts).max() ?? 0)
+        document.attempts = max(earlierAttempts, steps[..<scoring.upperBound].map(\.attempts).max() ?? 0)
+        document.evidence = evidence(ensemble)
         let steps = steps[scoring]
         let scores = FaceScores(steps, ensemble, explain: header.explain)
         document.models = steps.map { modelResult($0, ensemble, scores.decisive) }
@@ -28,7 +29,8 @@ extension Request {
             document.facesFound = max(found, faces.count)
         }
         if document.faces?.isEmpty != false { document.maps = scores.squareMaps }
-        document.verdict = ensemble.verdict(scores.decisive?.probability, policy: header.policy)
+        document.verdict = ensemble.verdict(
+            scores.decisive?.probability, policy: header.policy, evidence: document.evidence)
         return document
     }
 

@@ -1,6 +1,7 @@
 internal import BifronsWire
 
-/// The pool of one model's workers, or of the locators: its waiting jobs, its workers and their measured pace.
+/// The pool of one model's workers, of the locators, or of the workers for one kind of evidence: its waiting jobs, its
+/// workers and their measured pace.
 struct ModelPool {
     /// Histograms of the workers' answers since the router's start.
     struct Timings {
@@ -9,7 +10,7 @@ struct ModelPool {
         var batch = StatusReport.Histogram.ofBatches
     }
 
-    /// The name of the model, or `locator`.
+    /// The name of the model, `locator`, or the kind of evidence.
     let name: String
     /// The steps that wait for a worker.
     var queue = WaitingQueue()

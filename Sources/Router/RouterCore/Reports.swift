@@ -36,6 +36,7 @@ extension RouterCore {
         ModelsReport(
             id: id,
             models: ensemble.models.indices.map(served), locator: served(ensemble.locator),
+            evidence: ensemble.evidence.isEmpty ? nil : ensemble.examiners.map(served),
             policies: ensemble.policies.sorted { $0.key < $1.key }.map { name, policy in
                 ModelsReport.Policy(name: name, review: policy.review, block: policy.block, noFace: policy.noFace)
             })

@@ -2,7 +2,8 @@ internal import BifronsWire
 
 /// A worker's job: the request's serial number and the index of one of its steps, packed into one number for the wire.
 struct JobID: Hashable, Comparable {
-    /// The bits of the step index: enough for the locating step and one step for each of `Ensemble.maxModels`.
+    /// The bits of the step index: enough for the locating step and one step for each of `Ensemble.maxModels` and for
+    /// each kind of evidence.
     private static let stepBits: UInt64 = 4
 
     let rawValue: UInt64
@@ -42,10 +43,17 @@ final class Request {
     let bytes: Int
     let received: Instant
     let deadline: Instant
-    /// The locating step, followed by one step for each requested model in the ensemble's order.
+    /// The locating step, followed by one step for each requested model in the ensemble's order, and one for each kind
+    /// of evidence.
     var steps: [Step]
+    /// The indices of the models' steps.
+    let scoring: Range<Int>
     /// The number of models' steps that are not settled.
-    var unsettled: Int
+    private(set) var unsettled: Int
+    /// The number of steps of evidence that are not settled.
+    private(set) var unexamined: Int
+    /// Until when the request waits for evidence; nil before all models' steps are settled.
+    var evidenceBy: Instant?
     private(set) var phase = Phase.admitted
     /// The crops that the locator with the image in flight has to cut.
     var asked: [CropSpecification] = []
@@ -69,10 +77,11 @@ final class Request {
     /// - Parameters:
     ///   - sha256: the image's digest, present with an idempotency key.
     ///   - pools: the locators' pool, followed by the pools of the requested models.
+    ///   - examiners: the pools of the evidence workers.
     init(
         token: RouterCore.Token, header: RequestHeader, principal: Principal = .anybody, sha256: [UInt8]? = nil,
         bytes: Int,
-        received: Instant, pools: [Int], job: UInt64? = nil
+        received: Instant, pools: [Int], examiners: Range<Int> = 0..<0, job: UInt64? = nil
     ) {
         key = header.idempotencyKey.map { ScopedKey(jobOwner: principal.jobOwner, key: $0) }
         content = key.map { _ in KeyedContent(header, sha256: sha256) }
@@ -83,12 +92,14 @@ final class Request {
         self.bytes = bytes
         self.received = received
         deadline = received + .milliseconds(header.budgetMilliseconds)
-        steps = pools.map { Step(pool: $0) }
-        unsettled = pools.count - 1
+        steps = (pools + examiners).map { Step(pool: $0) }
+        scoring = 1..<pools.count
+        unsettled = scoring.count
+        unexamined = examiners.count
     }
 
-    /// The indices of the models' steps.
-    var scoring: Range<Int> { 1..<steps.count }
+    /// The indices of the steps of evidence.
+    var examining: Range<Int> { scoring.upperBound..<steps.count }
 
     /// Until when the image waits to be cut because some models' specifications are unknown: half of the budget.
     var patience: Instant { received + (deadline - received) / 2 }
@@ -102,7 +113,8 @@ final class Request {
     /// Sets the final state of a step.
     func settle(_ index: Int, _ state: Step.State) {
         steps[index].state = state
-        if index != Self.locating { unsettled -= 1 }
+        if scoring.contains(index) { unsettled -= 1 }
+        if examining.contains(index) { unexamined -= 1 }
     }
 
     /// Moves the request to a later phase.
@@ -184,6 +196,8 @@ struct Step {
         case cut
         /// A worker scored these crops, which may not be the request's last ones.
         case scored(WorkerMessage.Score, KeptCrops, frame: Int, worker: Worker.Identity, at: Instant)
+        /// A worker has found this evidence.
+        case examined(EvidenceReport)
         /// The step has failed for good.
         case failed(WireError)
     }
@@ -213,11 +227,12 @@ struct Step {
 
     var isHeld: Bool { if case .held = state { true } else { false } }
     var isWaiting: Bool { if case .waiting = state { true } else { false } }
+    var isRunning: Bool { if case .running = state { true } else { false } }
 
     var isSettled: Bool {
         switch state {
         case .held, .waiting, .running, .confirming: false
-        case .cut, .scored, .failed: true
+        case .cut, .scored, .examined, .failed: true
         }
     }
 }

@@ -1,13 +1,14 @@
 internal import BifronsWire
 
-/// The registered workers, by connection and by pool. A pool holds the workers of one model, or the locators.
+/// The registered workers, by connection and by pool. A pool holds the workers of one model, the locators, or the
+/// workers for one kind of evidence.
 struct Roster {
     /// A worker's index in `workers`, valid until the next `add` or `remove`.
     typealias Slot = Int
 
     private(set) var workers: [Worker] = []
     private var slots: [RouterCore.Peer: Slot] = [:]
-    /// One pool for each model of the ensemble, followed by the locators' pool.
+    /// One pool for each model of the ensemble, followed by the locators' pool and one for each kind of evidence.
     var pools: [ModelPool]
     /// The preprocessing versions by which the locators that are not draining cut. Without such a locator, the last
     /// known versions.
@@ -247,6 +248,7 @@ struct Roster {
                 if !isKnown { specifications[worker.pool].append(specification) }
             case .locator(let preprocessing):
                 if !preprocessings.contains(preprocessing) { preprocessings.append(preprocessing) }
+            case .evidence: break
             }
         }
         for pool in specifications.indices where !specifications[pool].isEmpty {

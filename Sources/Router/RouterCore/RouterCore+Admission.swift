@@ -79,10 +79,10 @@ extension RouterCore {
         return max(.zero, wait - configuration.priorityStep * steps)
     }
 
-    /// Returns the jobs per second of the slowest pool. Without a measured backlog it is the rate of answers while
-    /// there was work.
+    /// Returns the jobs per second of the slowest pool that verdicts wait for. Without a measured backlog it is the
+    /// rate of answers while there was work.
     func pace(at now: Instant) -> Double {
-        roster.pools.compactMap(\.perSecond).min() ?? statistics.answersPerBusySecond(at: now)
+        roster.pools[...ensemble.locator].compactMap(\.perSecond).min() ?? statistics.answersPerBusySecond(at: now)
     }
 
     /// Returns the indices of the requested models.

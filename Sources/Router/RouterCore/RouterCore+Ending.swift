@@ -3,7 +3,7 @@ internal import HeapModule
 
 /// How a request reaches its result.
 enum Ending {
-    /// Every model of the request has given a score or failed.
+    /// Every model of the request has given a score or failed. Evidence that is missing is late.
     case settled
     /// The request stops waiting, and the models without a score fail with this error. The other scores may still
     /// suffice.
@@ -70,11 +70,11 @@ extension RouterCore {
         for index in request.scoring where request.steps[index].isHeld { request.settle(index, .failed(error)) }
     }
 
-    /// Ends the request if all of its models' steps are settled.
+    /// Ends the request if all of its models' steps are settled and it need not wait for evidence.
     mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
         guard ledger.contains(serial) else { return }
         let request = ledger[serial]
-        if request.unsettled == 0 { end(serial, .settled, now) } else { releaseOutdated(request) }
+        if request.unsettled == 0 { endIfExamined(serial, now) } else { releaseOutdated(request) }
     }
 
     /// Ends a request. Nothing else removes requests from the ledger.
@@ -112,12 +112,16 @@ extension RouterCore {
     /// Returns the result of a request that ended like this.
     private func result(of request: Request, _ ending: Ending, _ now: Instant) -> ResultDocument {
         switch ending {
-        case .settled: return request.result(ensemble, at: now)
+        case .settled:
+            request.failUnexamined()
+            return request.result(ensemble, at: now)
         case .interrupted(let error):
             request.failUnsettled(error)
+            request.failUnexamined()
             return request.result(ensemble, at: now)
         case .failed(let error):
             request.failUnsettled(error)
+            request.failUnexamined(error)
             return request.result(ensemble, at: now, overriding: error)
         case .known(let document), .stored(let document):
             return copy(document, for: request.header, after: now - request.received)

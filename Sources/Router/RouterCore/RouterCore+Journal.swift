@@ -135,7 +135,7 @@ extension RouterCore {
         }
         let request = Request(
             token: token, header: header, principal: principal, sha256: sha256, bytes: bytes, received: now,
-            pools: [ensemble.locator] + ((try? models.get()) ?? []), job: job)
+            pools: [ensemble.locator] + ((try? models.get()) ?? []), examiners: ensemble.examiners, job: job)
         (request.isJournalled, request.isAcknowledged, request.isRecovered) = (true, true, true)
         let serial = enter(request)
         switch models {

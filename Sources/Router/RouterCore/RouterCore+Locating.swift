@@ -48,6 +48,7 @@ extension RouterCore {
     mutating func isFeasible(_ job: JobID, _ now: Instant) -> Bool {
         let request = ledger[job.serial]
         if job.step == Request.locating { return plan(job.serial, request, now) }
+        if request.examining.contains(job.step) { return true }
         // Almost always there is a single specification, and the image was cut for it.
         let wanted = roster.pools[request.steps[job.step].pool].specifications
         if let cut = request.cut, cut.isKept, wanted.contains(where: cut.specifications.contains) { return true }

@@ -122,7 +122,7 @@ extension RouterCore {
         let job = header.durable ? jobSeed &+ ledger.upcoming : nil
         let request = Request(
             token: token, header: header, principal: principal, sha256: image?.sha256, bytes: totalBytes, received: now,
-            pools: [ensemble.locator] + models, job: job)
+            pools: [ensemble.locator] + models, examiners: ensemble.examiners, job: job)
         let serial = enter(request)
         if let job {
             let sha256 = request.content?.sha256

@@ -3,17 +3,18 @@ internal import HeapModule
 
 /// The scheduling of jobs in the ledger, up to their dispatch to workers.
 extension RouterCore {
-    /// Starts a request: enqueues its image for a locator, whose crops are scored afterwards.
+    /// Starts a request: enqueues its image for a locator, whose crops are scored afterwards, and for the evidence
+    /// workers.
     ///
-    /// The step of a pool without workers fails when the wait for its first worker is over. By default that is at once,
-    /// so that a missing model does not hold up the others.
+    /// The step of a model's pool without workers fails when the wait for its first worker is over. By default that is
+    /// at once, so that a missing model does not hold up the others.
     mutating func start(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
         request.advance(to: .computing)
         // A durable job may have been acknowledged. It must not fail because all workers have left since its admission.
         let isPatient = request.isRecovered || (request.isJournalled && !isServed(request))
         let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
-        for index in request.steps.indices where !roster.hasWorker(of: request.steps[index].pool) {
+        for index in 0..<request.scoring.upperBound where !roster.hasWorker(of: request.steps[index].pool) {
             if waitEnds > now {
                 request.steps[index].workerBy = waitEnds
             } else if !request.steps[index].isSettled {
@@ -27,6 +28,7 @@ extension RouterCore {
         if request.steps[Request.locating].isHeld, now < request.patience, request.patience < waitEnds {
             deadlines.insert(Deadline(instant: request.patience, serial: serial))
         }
+        examine(serial, now)
         endIfSettled(serial, now)
     }
 
@@ -180,6 +182,7 @@ extension RouterCore {
             return roster.preprocessings.count == 1
                 ? .all : .cutting(preprocessing: request.asked.first?.preprocessing ?? 0)
         }
+        guard request.scoring.contains(job.step) else { return .all }
         guard let cut = request.cut, roster.pools[request.steps[job.step].pool].specifications.count > 1 else {
             return .all
         }
@@ -195,7 +198,7 @@ extension RouterCore {
         var given: (cut: KeptCrops, frame: Int)?
         if job.step == Request.locating {
             guard reserveRoom(for: request) else { return false }
-        } else {
+        } else if request.scoring.contains(job.step) {
             guard let cut = request.cut, let frame = cut.frame(for: roster[slot]) else { return false }
             given = (cut, frame)
         }
@@ -209,6 +212,8 @@ extension RouterCore {
             remainingMilliseconds: UInt32(clamping: (request.deadline - now).nanoseconds / 1_000_000))
         if let (cut, frame) = given {
             actions.append(.score(peer, message, crops: cut.token, frame: frame))
+        } else if request.examining.contains(job.step) {
+            actions.append(.examine(peer, message, image: request.token))
         } else {
             actions.append(.locate(peer, message, request.asked, image: request.token))
         }

@@ -12,6 +12,7 @@ extension RouterCore {
         // CROPS with frames come as an event of their own.
         case .crops: statistics.counters.malformedMessages += 1
         case .score(let score): receive(score, slot, now)
+        case .evidence(let evidence): receive(evidence, slot, now)
         case .fail(let failure): fail(failure, slot, now)
         case .ping(let epoch, _, let progress):
             guard epoch == roster[slot].epoch else {
@@ -87,7 +88,7 @@ extension RouterCore {
             actions.append(.send(peer, .bye(reason: "the router is stopping", isFinal: false)))
             return
         }
-        let isFirst = pool != ensemble.locator && roster.pools[pool].specifications.isEmpty
+        let isFirst = ensemble.models.indices.contains(pool) && roster.pools[pool].specifications.isEmpty
         let epoch = roster.add(hello, peer: peer, pool: pool, at: now, checkEvery: configuration.heartbeat)
         actions.append(
             .send(
@@ -109,7 +110,12 @@ extension RouterCore {
 
     /// The pool that a new worker belongs to.
     private func pool(for hello: WorkerMessage.Hello) -> Result<Int, Refusal> {
-        guard case .network(let specification) = hello.role else { return .success(ensemble.locator) }
+        let specification: CropSpecification
+        switch hello.role {
+        case .locator: return .success(ensemble.locator)
+        case .evidence: return examiners(of: hello.model)
+        case .network(let wanted): specification = wanted
+        }
         guard let model = ensemble.models.firstIndex(of: hello.model) else {
             let known = ensemble.models.joined(separator: ", ")
             return .failure(Refusal(reason: "the ensemble does not name the model '\(hello.model)'; it names \(known)"))
@@ -124,8 +130,16 @@ extension RouterCore {
         return .success(model)
     }
 
+    /// The pool of the workers for one kind of evidence.
+    private func examiners(of kind: String) -> Result<Int, Refusal> {
+        if let pool = ensemble.examiners.first(where: { ensemble.pools[$0] == kind }) { return .success(pool) }
+        let known = ensemble.evidence.map(\.rawValue).joined(separator: ", ")
+        let named = known.isEmpty ? "none" : known
+        return .failure(Refusal(reason: "the ensemble does not name the evidence '\(kind)'; it names \(named)"))
+    }
+
     /// Removes the answered job from the worker's jobs in flight and returns it. Returns nil if the answer is dropped,
-    /// because it is unknown or its request has ended.
+    /// because it is unknown or nothing waits for it any more.
     mutating func take(
         _ rawJob: UInt64, epoch: UInt64, from slot: Roster.Slot, computing: Duration? = nil, _ now: Instant
     ) -> JobID? {
@@ -136,12 +150,17 @@ extension RouterCore {
         }
         let pool = roster[slot].pool
         roster.pools[pool].noteAnswer(computing: computing, at: now)
-        guard ledger.contains(job.serial) else {
+        guard isAwaited(job) else {
             statistics.counters.late += 1
             dispatch(pool, now)
             return nil
         }
         return job
+    }
+
+    /// Whether a worker's answer to a job that it has in flight is still of use.
+    private func isAwaited(_ job: JobID) -> Bool {
+        ledger.contains(job.serial) && ledger[job.serial].steps[job.step].isRunning
     }
 
     /// Processes a worker's failure of a job.
@@ -192,7 +211,7 @@ extension RouterCore {
     /// Enqueues the jobs that a removed worker had in flight for another worker, or ends them if they have no attempt
     /// left.
     private mutating func takeBack(from worker: Worker, _ loss: Loss?, _ now: Instant) {
-        for job in worker.inFlight.sorted() where ledger.contains(job.serial) {
+        for job in worker.inFlight.sorted() where isAwaited(job) {
             let request = ledger[job.serial]
             if job.step == Request.locating { returnRoom(of: request) }
             if let loss { request.steps[job.step].losses.append(loss) }
@@ -204,6 +223,9 @@ extension RouterCore {
                 request.steps[job.step].workerBy = end
                 if let end { deadlines.insert(Deadline(instant: end, serial: job.serial)) }
                 enqueue(job.serial, job.step)
+            } else if step.deaths.count >= Step.maxAttempts, request.examining.contains(job.step) {
+                quarantineEvidence(job.serial, job.step)
+                endIfSettled(job.serial, now)
             } else if step.deaths.count >= Step.maxAttempts,
                 request.deadline >= now + configuration.deathConfirmation
             {

@@ -19,6 +19,7 @@ internal import HeapModule
 /// - No step is dispatched to more than two workers.
 /// - Crops never take more memory than `maxCropBytes`.
 /// - No request outlives its budget, except for the one write of a durable result.
+/// - Evidence never changes a probability, and delays no reply by more than `evidenceWait`.
 package struct RouterCore {
     /// Identifies a request between the core and its driver. The driver keeps the envelope and the image under this
     /// token until the reply.
@@ -74,6 +75,9 @@ package struct RouterCore {
         /// How long a job whose worker was lost without dying waits, within its budget, for another worker of the
         /// model.
         package var rejoinWait = Duration.seconds(3)
+        /// How long a request whose models are settled waits, within its budget, for evidence. With zero it does not
+        /// wait.
+        package var evidenceWait = Duration.milliseconds(100)
         /// How long after its connection ended a worker that has not reconnected counts as dead. This is longer than
         /// the pause of a live worker between two dials (`SocketOptions.reconnectMaximum`). A job whose budget ends
         /// earlier is not blamed.
@@ -151,6 +155,8 @@ package struct RouterCore {
         case locate(Peer, RouterMessage.Job, [CropSpecification], image: Token)
         /// Sends a job to a network's worker. The crops are the frame with this index of the token's frames.
         case score(Peer, RouterMessage.Job, crops: CropsToken, frame: Int)
+        /// Sends a job to an evidence worker. The token stands for the image.
+        case examine(Peer, RouterMessage.Job, image: Token)
         /// Drops these crops' frames.
         case releaseCrops(CropsToken)
         /// Every job is answered after `.drain`: the driver may stop.

@@ -17,6 +17,7 @@ extension RouterCore.Configuration {
         hangTimeout = settings.hangTimeout
         workerWait = settings.workerWait
         rejoinWait = settings.rejoinWait
+        evidenceWait = settings.evidenceWait
         idempotencyRetention = settings.idempotencyRetention
         keepsJournal = settings.journal != nil
     }

@@ -34,16 +34,21 @@ extension RouterService {
             case .find(let token, let id, let jobOwner): journal?.find(id, of: jobOwner, for: token)
             case .send(let peer, let message): send(message, to: peer)
             case .locate(let peer, let job, let specifications, let token):
-                send(.locate(job, specifications), to: peer) { outgoing in
-                    guard let image = pending.request(token)?.image else { return }
-                    outgoing.append(sharing: pending.message(token), at: image)
-                }
+                send(.locate(job, specifications), to: peer) { appendImage(of: token, to: $0) }
+            case .examine(let peer, let job, let token):
+                send(.examine(job), to: peer) { appendImage(of: token, to: $0) }
             case .score(let peer, let job, let token, let frame):
                 send(.score(job), to: peer) { $0.append(crops.frame(frame, of: token)) }
             case .releaseCrops(let token): crops.release(token)
             case .drained: isDrained = true
             }
         }
+    }
+
+    /// Appends the image of the request with this token, by reference.
+    private func appendImage(of token: RouterCore.Token, to outgoing: Message) {
+        guard let image = pending.request(token)?.image else { return }
+        outgoing.append(sharing: pending.message(token), at: image)
     }
 
     /// Sends the reply of the request with this token.

@@ -38,6 +38,9 @@ package struct RouterSchema: SettingsSchema {
     package let rejoinWait = Setting.time(
         "rejoin-wait", default: "3s", in: .zero ... .seconds(600),
         "how long a job whose worker fell silent or hung waits, within its budget, for a worker of the model; then 503")
+    package let evidenceWait = Setting.time(
+        "evidence-wait", default: "100ms", in: .zero ... .seconds(600),
+        "how long a verdict waits, within the job's budget, for evidence that is late; 0s: not at all")
     package let idempotencyRetention = Setting.time(
         "idempotency-retention", default: "10m", in: .zero ... .seconds(86_400),
         "how long a result is kept for requests with the same idempotency_key")

@@ -22,6 +22,7 @@ package enum HostedModel: Sendable {
         switch self {
         case .locator(let cutter): cutter.makesCode
         case .network: true
+        case .evidence: false
         }
     }
 

@@ -4,9 +4,9 @@ import Testing
 @testable import RouterCore
 
 struct LedgerTests {
-    @Test func aJobIDEncodesTheLocatorAndEveryModelOfAnEnsemble() {
+    @Test func aJobIDEncodesTheLocatorEveryModelOfAnEnsembleAndItsEvidence() {
         for serial: UInt64 in [1, 2, 1 << 40] {
-            for step in 0...Ensemble.maxModels {
+            for step in 0...Ensemble.maxModels + EvidenceKind.allCases.count {
                 let job = JobID(serial: serial, step: step)
                 #expect(job.serial == serial)
                 #expect(job.step == step)

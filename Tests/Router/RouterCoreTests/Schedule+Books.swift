@@ -47,12 +47,53 @@ extension Schedule {
             try check(image.sha256 == sha256, "the key is answered with another image's result")
         }
         if let verdict = document.verdict {
-            let decided = core.ensemble.verdict(verdict.aiProbability, policy: request.header.policy)
+            let decided = core.ensemble.verdict(
+                verdict.aiProbability, policy: request.header.policy, evidence: document.evidence)
             try check(verdict == decided, "\(verdict) is not what the policy \(request.header.policy) says")
         }
         // A follower's result reports its leader's attempts, so only requests without a key can be checked.
         if request.header.idempotencyKey == nil, document.attempts > 0 {
-            try check(document.attempts == request.executions.values.max(), "attempts is \(document.attempts)")
+            let executions = request.executions.filter { !$0.key.isOfEvidence }.values.max()
+            try check(document.attempts == executions, "attempts is \(document.attempts)")
+        }
+        try checkEvidence(document, request)
+    }
+
+    private mutating func checkEvidence(_ document: ResultDocument, _ request: Open) throws {
+        // Refusals, and results that the journal found, have none.
+        guard !document.models.isEmpty else { return }
+        try check(
+            document.evidence.map(\.kind) == core.ensemble.evidence, "the evidence is \(document.evidence.map(\.kind))")
+        for entry in document.evidence {
+            try check((entry.report != nil) == (entry.status == .ok), "evidence of \(entry.status) without a report")
+            try check((entry.report == nil) == (entry.error != nil), "evidence of \(entry.status) without a reason")
+            try check(entry.report.map { $0.kind == entry.kind } ?? true, "evidence of another kind")
+            seen["evidence " + (entry.error?.code ?? "found"), default: 0] += 1
+            // A follower's result has its leader's evidence, and a quarantined job says nothing of its evidence.
+            guard request.header.idempotencyKey == nil, document.error?.code != "quarantined" else { continue }
+            try check(
+                (entry.error?.code == "quarantined") == request.evidenceKilled.contains(entry.kind.rawValue),
+                "workers of \(request.evidenceKilled) died, and \(entry.kind) is \(entry.error?.code ?? "found")")
+        }
+        for reason in document.verdict?.reasons ?? [] {
+            seen[reason == "evidence_missing" ? reason : "decided by evidence", default: 0] += 1
+        }
+    }
+
+    /// Checks that no job whose models are settled waits longer than its share for evidence, and that it waits for
+    /// nothing else.
+    mutating func checkWaits() throws {
+        for serial in core.ledger.serials {
+            let request = core.ledger[serial]
+            guard request.phase == .computing, request.unsettled == 0 else { continue }
+            let since = open[request.token]?.settledAt ?? now
+            open[request.token]?.settledAt = since
+            let end = min(since + configuration.evidenceWait, request.deadline)
+            try check(now < end, "\(request.token) waits for evidence since \(since)")
+            try check(core.nextDeadline.map { $0 <= end } ?? false, "no timer ends the wait of \(request.token)")
+            try check(request.unexamined > 0, "\(request.token) waits for nothing")
+            try check(request.cutBytes == 0 && request.reservedBytes == 0, "\(request.token) keeps crops in vain")
+            seen["waiting for evidence", default: 0] += 1
         }
     }
 
@@ -83,7 +124,12 @@ extension Schedule {
             bytes += cut.bytes
         }
         try check(Set(kept.values.map(\.token)).count == kept.count, "an image has two sets of crops")
-        for held in peers.values.flatMap(\.held.values) where open[held.token]?.isJob == true {
+        var cutting: Set<Int> = []
+        for serial in core.ledger.serials where core.ledger[serial].steps[Request.locating].isRunning {
+            cutting.insert(core.ledger[serial].token)
+        }
+        // The room for the crops of a job whose models are settled is free before its locator has answered.
+        for held in peers.values.flatMap(\.held.values) where cutting.contains(held.token) {
             bytes += held.asked.reduce(0) { $0 + $1.cropBytes * ($1.needsFaces ? Limits.faces : 1) }
         }
         try check(core.cropBytes == bytes, "\(core.cropBytes) bytes of crops, not \(bytes)")
@@ -145,6 +191,7 @@ extension Schedule {
         switch peer.worker.role {
         case .locator(let preprocessing): core.preprocessing(for: request) == preprocessing
         case .network(let specification): request.cut?.specifications.contains(specification) == true
+        case .evidence: true
         }
     }
 

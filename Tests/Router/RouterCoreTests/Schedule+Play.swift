@@ -79,8 +79,10 @@ extension Schedule {
         let onTrial = peers.values.filter { peer in
             peer.held.values.contains { open[$0.token]?.suspectIn.contains($0.step) == true }
         }
-        let networks = onTrial.filter { $0.worker.model != "locator" }
-        let suspected = (networks.isEmpty ? onTrial : networks).map(\.id).min { $0.routingID < $1.routingID }
+        let networks = onTrial.filter { $0.worker.model != "locator" && $0.worker.role != .evidence }
+        let suspected = (networks.isEmpty || random.chance(0.25) ? onTrial : networks).map(\.id).min {
+            $0.routingID < $1.routingID
+        }
         let busiest = random.chance(0.5) ? busiest() : randomPeer()
         guard let peer = random.chance(0.9) ? suspected ?? busiest : busiest else { return }
         let others: [RouterCore.Loss] = [.unreachable, .revoked]
@@ -116,30 +118,60 @@ extension Schedule {
         let busy = peers.values.filter { !$0.held.isEmpty && !isPaused($0.id) }.sorted {
             $0.id.routingID < $1.id.routingID
         }
-        guard let peer = busy.randomElement(using: &random) else { return }
+        // Evidence would nearly always be late if it came as seldom as anything else.
+        let examiners = busy.filter { $0.worker.role == .evidence }
+        let chosen = examiners.isEmpty || random.chance(0.7) ? busy : examiners
+        guard let peer = chosen.randomElement(using: &random) else { return }
         let job = peer.held.keys.sorted().randomElement(using: &random)!
         let failures: [Status] = [
             .unavailable, Status(rawValue: 500), .unprocessable, .tooLarge, .ok, Status(rawValue: 7),
         ]
+        let right: UInt64 = peer.worker.role == .evidence ? 70 : 84
         switch random.next() % 100 {
-        case 0..<84: try handle(rightAnswer(job, peer))
-        case 84..<88: try handle(wrongAnswer(job, peer))
+        case 0..<right: try handle(rightAnswer(job, peer))
+        case right..<88: try handle(wrongAnswer(job, peer))
         default: try handle(.worker(peer.id, peer.worker.fail(job, failures.randomElement(using: &random)!)))
         }
     }
 
     private mutating func rightAnswer(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
-        guard let held = peer.held[job], case .scoring = held.step else { return crops(job, peer) }
-        return score(job, peer, crops: held.crops)
+        switch peer.held[job]?.step {
+        case .scoring?: return score(job, peer, crops: peer.held[job]?.crops ?? 0)
+        case .examining(let kind)?: return evidence(job, peer, kind)
+        case .cutting?, nil: return crops(job, peer)
+        }
+    }
+
+    /// Returns evidence of this kind: a claim with any trust, or a match with any bank.
+    private mutating func evidence(_ job: UInt64, _ peer: Peer, _ kind: String) -> RouterCore.Event {
+        let report: EvidenceReport
+        if kind == "provenance" {
+            let claim = random.chance(0.7) ? .aiGenerated : ProvenanceEvidence.Claim.none
+            report = .provenance(
+                ProvenanceEvidence(claim: claim, trust: .allCases.randomElement(using: &random)!))
+        } else {
+            let match = KnownEvidence.Match(
+                bank: random.chance(0.5) ? "PRESS" : "A", bankKind: .allCases.randomElement(using: &random)!,
+                distance: 1, item: 1, sha256: false)
+            report = .known(
+                KnownEvidence(quality: 80, matches: random.chance(0.5) ? [match].compactMap(\.self) : []))
+        }
+        return .worker(peer.id, peer.worker.evidence(job, report))
     }
 
     /// Returns an answer of the wrong kind, or one that does not match the job.
     private mutating func wrongAnswer(_ job: UInt64, _ peer: Peer) -> RouterCore.Event {
         let isLocator = peer.worker.model == "locator"
+        if random.chance(0.2) { return .worker(peer.id, peer.worker.evidence(job, wrongEvidence(peer))) }
         if random.chance(0.3) { return isLocator ? wrongScore(job, peer, crops: 1) : wrongCrops(job, peer) }
         if isLocator { return wrongCrops(job, peer) }
         let crops = peer.held[job]?.crops ?? 0
-        return wrongScore(job, peer, crops: crops == 1 || random.chance(0.5) ? crops + 1 : crops - 1)
+        return wrongScore(job, peer, crops: crops <= 1 || random.chance(0.5) ? crops + 1 : crops - 1)
+    }
+
+    /// Returns evidence of a kind that the worker does not find.
+    private func wrongEvidence(_ peer: Peer) -> EvidenceReport {
+        peer.worker.model == "provenance" ? .unknown : .silent
     }
 
     private mutating func score(_ job: UInt64, _ peer: Peer, crops: Int) -> RouterCore.Event {
@@ -229,8 +261,15 @@ extension Schedule {
         if let peer = randomPeer(), !isPaused(peer) { try handle(.worker(peer, ping(from: peer))) }
     }
 
+    /// Registers a new worker.
+    mutating func join(_ worker: ScriptedWorker) throws {
+        let id = RouterCore.Peer(routingID: nextPeer)
+        nextPeer += 1
+        try handle(.worker(id, worker.hello))
+    }
+
     mutating func join() throws {
-        if peers.count < 12 || random.chance(0.3) {
+        if peers.count < 14 || random.chance(0.3) {
             let id = RouterCore.Peer(routingID: nextPeer)
             nextPeer += 1
             try handle(.worker(id, newWorker("w\(id.routingID)").hello))
@@ -264,6 +303,7 @@ extension Schedule {
         case 7..<14:
             worker.model = "locator"
             worker.role = .locator(preprocessing: version)
+        case 14..<16: worker = .examiner(random.chance(0.7) ? .provenance : .known, name, credit: credit)
         default: break
         }
         return worker
@@ -300,6 +340,7 @@ extension Schedule {
             // CROPS without frames.
             guard case .crops(_, let crops, _, _) = wrongCrops(job, peer) else { preconditionFailure("no crops") }
             try handle(.worker(peer.id, .crops(crops)))
+        case 8: try handle(.worker(peer.id, peer.worker.evidence(job, wrongEvidence(peer))))
         default: try handle(.worker(peer.id, peer.worker.fail(job, .unavailable)))
         }
     }

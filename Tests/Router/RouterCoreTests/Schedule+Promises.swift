@@ -23,6 +23,7 @@ extension Schedule {
         let actions = core.handle(event, at: now)
         if core.roster.pools.map(\.specifications) != wanted { changes += 1 }
         for action in actions { try take(action, event) }
+        try checkWaits()
         if case .crops(_, _, _, let crops) = event {
             try check(!isRefused || kept[crops] == nil, "the crops \(crops) do not fit and are kept")
         }
@@ -50,6 +51,7 @@ extension Schedule {
             peer.lastHeard = now
             switch message {
             case .score(let score) where score.epoch == peer.worker.epoch: _ = finish(score.job, &peer)
+            case .evidence(let evidence) where evidence.epoch == peer.worker.epoch: _ = finish(evidence.job, &peer)
             case .fail(let failure) where failure.epoch == peer.worker.epoch: _ = finish(failure.job, &peer)
             case .ping(peer.worker.epoch, _, let progress) where progress != peer.toldProgress:
                 peer.toldProgress = progress
@@ -80,6 +82,11 @@ extension Schedule {
             for held in peer.held.values {
                 open[held.token]?.deaths[held.step, default: []].insert(peer.worker.bootID)
                 open[held.token]?.suspectIn.insert(held.step)
+                if case .examining(let kind) = held.step, open[held.token]?.isJob == true,
+                    open[held.token]?.deaths[held.step]?.count == 2
+                {
+                    open[held.token]?.evidenceKilled.insert(kind)
+                }
             }
         case .clientsGone, .malformedMessage, .deadline, .drain, .abandon: break
         }
@@ -94,10 +101,15 @@ extension Schedule {
             past += peer.held.keys
             peers[peer.id] = nil
         }
-        for token in open.keys {
+        // The core ends what is overdue before it hears that the worker is back.
+        let overdue = core.ledger.serials.map { core.ledger[$0] }.filter { request in
+            request.steps.contains { if case .confirming(let end) = $0.state { end <= now } else { false } }
+        }.map(\.token)
+        for token in open.keys where !overdue.contains(token) {
             for step in open[token]!.deaths.keys { open[token]?.deaths[step]?.remove(hello.bootID) }
         }
         guard hello.model != "vgg", !isTooLarge(hello), !isDrained else { return }
+        if hello.role == .evidence, !core.ensemble.pools.contains(hello.model) { return }
         var worker = ScriptedWorker(hello.worker, serving: hello.model, as: hello.role, credit: hello.credit)
         worker.bootID = hello.bootID
         peers[id] = Peer(
@@ -208,6 +220,12 @@ extension Schedule {
                 "\(id) gets crops of \(cut.specifications[frame])")
             let held = Held(token: token, step: .scoring(model), crops: cut.crops[frame])
             try handOut(job, held, to: id)
+        case .examine(let id, let job, let token):
+            let kind = try demand(peers[id], "\(id) is no worker").worker.model
+            try check(peers[id]?.worker.role == .evidence, "\(id) is asked for evidence")
+            let held = Held(token: token, step: .examining(kind))
+            try handOut(job, held, to: id)
+            if job.attempt > 1 { seen["evidence sent again", default: 0] += 1 }
         case .releaseCrops(let crops):
             try check(kept.removeValue(forKey: crops) != nil, "the crops \(crops) are let go twice")
         case .send(let id, .welcome(let epoch, _)): peers[id]?.worker.epoch = epoch

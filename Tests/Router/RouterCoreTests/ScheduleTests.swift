@@ -8,7 +8,7 @@ import Testing
 ///
 /// A failure reports the seed and the event. The same seed replays it.
 struct ScheduleTests {
-    static let seeds: [UInt64] = [1, 2, 3, 0xB1F2, 20_250_101]
+    static let seeds: [UInt64] = [1, 2, 4, 7, 20_250_101]
 
     @Test(.ownThread, arguments: seeds) func keepsItsGuaranteesInRandomSchedules(seed: UInt64) throws {
         var schedule = Schedule(seed: seed)
@@ -30,6 +30,9 @@ struct Schedule {
     enum Stage: Hashable {
         case cutting(Int)
         case scoring(String)
+        case examining(String)
+
+        var isOfEvidence: Bool { if case .examining = self { true } else { false } }
     }
 
     /// A request that waits for its reply.
@@ -45,6 +48,10 @@ struct Schedule {
         var deaths: [Stage: Set<UInt64>] = [:]
         /// The steps of which a worker may have died.
         var suspectIn: Set<Stage> = []
+        /// The steps of evidence that two workers died of.
+        var evidenceKilled: Set<String> = []
+        /// When all of the job's models were settled; nil before.
+        var settledAt: Instant?
         /// The number of times that the image was cut.
         var cuts = 0
         /// The value of `changes` when the image was last dispatched for its first cut.
@@ -139,6 +146,7 @@ struct Schedule {
 
     mutating func runRouterOnce(events count: Int) throws {
         begin()
+        for kind in core.ensemble.evidence { try join(.examiner(kind, "first of \(kind.rawValue)")) }
         for _ in 0..<count { try step() }
         try handle(.drain)
         if random.chance(0.5) {
@@ -170,12 +178,14 @@ struct Schedule {
         configuration.rejoinWait = .milliseconds(500)
         configuration.deathConfirmation = .milliseconds(200)
         configuration.workerWait = runs % 2 == 0 ? .zero : .milliseconds(300)
+        configuration.evidenceWait = .milliseconds([100, 0, 30][runs % 3])
         configuration.idempotencyRetention = .seconds(2)
         configuration.idempotencyEntries = 5
         configuration.keepsJournal = runs % 4 != 0
         now = Instant(nanoseconds: Int64.random(in: 0...1 << 40, using: &random))
         core = RouterCore(
-            configuration: configuration, ensemble: .sample, epochSeed: random.next(), at: now)
+            configuration: configuration, ensemble: runs % 4 == 3 ? .sample : .sampleWithEvidence,
+            epochSeed: random.next(), at: now)
         (peers, kept, replies, isDrained) = ([:], [:], 0, false)
         (gone, pausedUntil) = ([], [:])
         (orders, tokens, recorded) = ([], [:], [])
@@ -195,7 +205,9 @@ struct Schedule {
         for what in [
             "crops_unavailable", "crops_too_large", "answer_malformed", "worker_lost", "no_worker", "cut again",
             "quarantined image", "quarantined crops", "no room", "sent away for good", "crops sent again",
-            "scored from second crops",
+            "scored from second crops", "evidence found", "evidence evidence_late", "evidence no_worker",
+            "evidence quarantined", "evidence worker_lost", "evidence answer_malformed", "evidence_missing",
+            "decided by evidence", "evidence sent again", "waiting for evidence",
         ] { seen[what, default: 0] += 0 }
     }
 

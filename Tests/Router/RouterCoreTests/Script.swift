@@ -6,9 +6,9 @@ import Testing
 /// Drives a router core with a clock and scripted workers, and describes its actions in words, so that a test reads as
 /// the course of a job.
 ///
-/// A worker's name tells what it serves: "r1" serves resnet, "i1" serves inception, and "l1" is a locator. By default a
-/// script begins with the locator "l0". It cuts each image at once and its messages are not described, so that tests of
-/// one stage need not handle the other.
+/// A worker's name tells what it serves: "r1" serves resnet, "i1" serves inception, "l1" is a locator, "p1" finds
+/// provenance, and "k1" known images. By default a script begins with the locator "l0". It cuts each image at once and
+/// its messages are not described, so that tests of one stage need not handle the other.
 struct Script {
     typealias Token = RouterCore.Token
     typealias CropsToken = RouterCore.CropsToken
@@ -189,6 +189,8 @@ struct Script {
         if name.hasPrefix("l") {
             worker = .locator(name, credit: credit)
             worker.role = .locator(preprocessing: preprocessing)
+        } else if name.hasPrefix("p") || name.hasPrefix("k") {
+            worker = .examiner(name.hasPrefix("p") ? .provenance : .known, name, credit: credit)
         } else {
             worker = ScriptedWorker(
                 name, serving: name.hasPrefix("r") ? "resnet" : "inception", as: .network(specification), credit: credit
@@ -224,6 +226,12 @@ struct Script {
         _ name: String, _ token: Token, logits: [Float], maps: [EvidenceMap?]? = nil
     ) -> [String] {
         say(name, self[name].score(job(name, token), logits: logits, maps: maps))
+    }
+
+    /// Sends the evidence that a worker found.
+    @discardableResult
+    mutating func examine(_ name: String, _ token: Token, _ report: EvidenceReport) -> [String] {
+        say(name, self[name].evidence(job(name, token), report))
     }
 
     /// Sends the crops that a locator was asked for.
@@ -287,6 +295,9 @@ struct Script {
         guard let job = jobs[name]?[token] else { preconditionFailure("\(name) was not handed \(token)") }
         return job
     }
+
+    /// Whether the worker, since its last HELLO, has been given a job of the request.
+    func hasJob(_ name: String, _ token: Token) -> Bool { jobs[name]?[token] != nil }
 
     // MARK: Time
 
@@ -364,6 +375,9 @@ struct Script {
             #expect((0..<Limits.cropSets).contains(frame))
             jobs[name(peer), default: [:]][token] = job.job
             return "job \(token) to \(name(peer))" + (job.attempt > 1 ? ", attempt \(job.attempt)" : "")
+        case .examine(let peer, let job, let token):
+            jobs[name(peer), default: [:]][token] = job.job
+            return "evidence \(token) to \(name(peer))" + (job.attempt > 1 ? ", attempt \(job.attempt)" : "")
         case .releaseCrops(let crops):
             if kept.removeValue(forKey: crops) == nil { Issue.record("the crops \(crops) are let go twice") }
             return nil
@@ -374,7 +388,7 @@ struct Script {
         case .send(_, .pong): return nil
         case .send(let peer, .resync): return "resync \(name(peer))"
         case .send(let peer, .bye): return "bye \(name(peer))"
-        case .send(_, .locate), .send(_, .score):
+        case .send(_, .locate), .send(_, .score), .send(_, .examine):
             preconditionFailure("a job has an image or crops: it is an action of its own")
         case .acknowledge(let token, .result(let document)):
             replies[token] = .result(document)
