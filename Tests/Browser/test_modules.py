@@ -97,6 +97,92 @@ def test_animation_says_that_only_its_first_frame_was_analysed(home, animated):
     assert ("first frame" in notes) == animated
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            {"claim": "ai_generated", "trust": "untrusted", "generator": "Painter 3", "signer": "Painters Ltd"},
+            "Says of itself: AI-generated, made with Painter 3, signed by Painters Ltd, chain not trusted.",
+        ),
+        ({"claim": "ai_edited", "trust": "trusted"}, "Says of itself: edited with AI, signed."),
+        (
+            {"claim": "captured", "trust": "broken", "signer": "A"},
+            "Says of itself: captured by a camera, signature broken: changed after it was signed.",
+        ),
+        ({"claim": "ai_generated", "trust": "unsigned"}, "Says of itself: AI-generated, not signed."),
+        ({"claim": "none", "trust": "unsigned"}, "Says nothing of itself."),
+        ({"claim": "none", "trust": "trusted"}, "Says of itself: nothing of how it was made, signed."),
+        (
+            {"status": 503, "error": {"message": "no worker serves provenance"}},
+            "Provenance: no worker serves provenance.",
+        ),
+        ({"kind": "known", "matches": []}, "In no bank of known images."),
+        (
+            {"kind": "known", "matches": [{"bank": "PRESS", "bank_kind": "allow", "distance": 4, "sha256": False}]},
+            "Known image: PRESS (allow), distance 4.",
+        ),
+        ({"kind": "watermark"}, None),
+    ],
+)
+def test_evidence_is_shown_in_words(home, entry, told):
+    words = run(home, "words", "return it.evidenceWords(args[0])", {"kind": "provenance", "status": 200} | entry)
+    assert words == ([told] if told else [])
+
+
+def test_card_shows_the_evidence_and_what_its_absence_means(home):
+    signer = "<b>Painters</b>"
+    result = {
+        "verdict": {
+            "label": "real",
+            "ai_probability": 0.1,
+            "action": "review",
+            "policy": "default",
+            "reasons": ["provenance", "evidence_missing"],
+        },
+        "image": {"format": "png", "width": 64, "height": 64, "sha256": "0"},
+        "models": [{"name": "resnet", "status": 200, "ai_probability": 0.1}],
+        "faces": [],
+        "faces_found": 0,
+        "evidence": [
+            {
+                "kind": "provenance",
+                "status": 200,
+                "claim": "ai_generated",
+                "trust": "untrusted",
+                "source": "c2pa",
+                "signer": signer,
+                "validation": ["signingCredential.untrusted"],
+                "digest": "ab",
+            },
+            {"kind": "known", "status": 408, "error": {"code": "evidence_late", "message": "it is late"}},
+        ],
+    }
+    shown = run(
+        home,
+        "image",
+        """
+        const card = new it.ImageCard(new File(["x"], "a.png"), { remove() {}, again() {} });
+        const text = (selector) => card.find(selector).textContent;
+        card.showResult(args[0]);
+        const evidence = [...card.element.querySelectorAll(".evidence li")].map((item) => item.textContent);
+        const first = [card.find(".evidence").hidden, evidence, text(".evidence p"), text(".notes"), text("dl")];
+        card.showResult({ ...args[0], evidence: undefined });
+        return [...first, card.find(".evidence").hidden];
+    """,
+        result,
+    )
+    hidden, evidence, absence, notes, details, hidden_without = shown
+    assert (hidden, hidden_without) == (False, True)
+    assert evidence == [
+        f"Says of itself: AI-generated, signed by {signer}, chain not trusted.",
+        "Known images: it is late.",
+    ]
+    assert "may be AI-generated all the same" in absence and "SynthID" in absence
+    assert "Evidence decided the action: provenance." in notes
+    assert "The policy asks for evidence that is missing." in notes
+    assert "c2pa sha256:ab" in details and "signingCredential.untrusted" in details
+
+
 def test_csv_escapes_special_characters_and_formulas(home):
     names = ['a,"b"\n.jpg', "=cmd()", "-1", "plain.jpg"]
     text = run(

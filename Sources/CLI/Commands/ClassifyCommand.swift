@@ -87,6 +87,7 @@ struct ClassifyCommand: AsyncParsableCommand {
             table = made
         }
         var undrawn = 0
+        var hasEvidence = false
         await inOrder(sources, window: window) { source in
             do {
                 let image = try source.read(limit: limit)
@@ -102,13 +103,16 @@ struct ClassifyCommand: AsyncParsableCommand {
         } emit: { result in
             tally.count(result.document.status)
             bar?.clear()
-            printLine(table?.line(result.name.text, result.document) ?? VerdictTable.json(result.name, result.bytes))
+            let lines = table?.lines(result.name.text, result.document)
+            for line in lines ?? [VerdictTable.json(result.name, result.bytes)] { printLine(line) }
+            hasEvidence = hasEvidence || !result.document.evidence.isEmpty
             if let problem = result.undrawn {
                 undrawn += 1
                 printError("bifrons: \(problem)")
             }
         }
         bar?.clear()
+        if hasEvidence, !json { printError("bifrons: \(EvidenceText.absence)") }
         if sources.count > 1, !json {
             let seconds = (MonotonicClock.now() - start) / .seconds(1)
             printError(

@@ -34,7 +34,7 @@ struct ModelsCommand: AsyncParsableCommand {
     }
 
     static func lines(_ report: ModelsReport) -> [String] {
-        let models = report.modelsAndLocator.flatMap { model in
+        let models = (report.modelsAndLocator + (report.evidence ?? [])).flatMap { model in
             model.served.isEmpty
                 ? [[model.name.printable, "-", "0", "-", "no worker serves it"]]
                 : model.served.map { served in

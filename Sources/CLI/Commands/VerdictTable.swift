@@ -47,6 +47,13 @@ struct VerdictTable {
             ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"])
     }
 
+    /// Returns the line of an image, and below it a line for each piece of evidence about it.
+    func lines(_ name: String, _ result: ResultDocument) -> [String] {
+        let reasons = result.verdict?.reasons ?? []
+        let decided = reasons.isEmpty ? [] : ["decided by: \(reasons.joined(separator: ", ").printable)"]
+        return [line(name, result)] + (EvidenceText.lines(result.evidence) + decided).map { "    " + $0 }
+    }
+
     private static func word(_ label: ResultDocument.Label) -> String {
         switch label {
         case .real: "real"

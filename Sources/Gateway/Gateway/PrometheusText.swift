@@ -154,7 +154,7 @@ extension PrometheusText {
     }
 
     private mutating func write(_ models: [StatusReport.Model]) {
-        family("bifrons_model_workers", .gauge, "Workers of a model, or of the locator.")
+        family("bifrons_model_workers", .gauge, "Workers of a model, of the locator, or of a kind of evidence.")
         for model in models { sample("bifrons_model_workers", Double(model.workers), ["model": model.name]) }
         family("bifrons_model_waiting_jobs", .gauge, "Jobs that wait for a worker of the model.")
         for model in models { sample("bifrons_model_waiting_jobs", Double(model.waiting), ["model": model.name]) }

@@ -4,12 +4,15 @@ import { byId, element } from "./dom.js";
 import { drawBoxes, drawHeat, mappedModels } from "./overlay.js";
 import { drawScale } from "./scale.js";
 import {
-    answer, count, degrees, duration, percent, percentOrDash, problemTitle, sentence, size, verdictAnswer,
+    absenceOfEvidence, answer, count, degrees, duration, evidenceWords, percent, percentOrDash, problemTitle, sentence,
+    size, verdictAnswer,
 } from "./words.js";
 
 const thumbnailSide = 80;
 // Shapes distinguish the labels without colour. The ring around them is solid or dashed (style.css).
 const marks = { real: "M10 16.5l4.5 4.5 8-9.5", ai_generated: "M11 11l10 10M21 11l-10 10", none: "M10 16h12" };
+// The reason of a verdict whose policy needs evidence that the result does not have.
+const evidenceMissing = "evidence_missing";
 const mostSuspicious = "the verdict is that of the most suspicious face.";
 let cards = 0;
 
@@ -86,6 +89,7 @@ export class ImageCard {
         this.find(".scale").hidden = label === "none";
         if (label !== "none") drawScale(this.find(".scale"), result, policy);
         this.showNotes(result, policy);
+        this.showEvidence(result);
         // The networks' scores of an image without a face appear only in the details.
         const row = (model) => modelRow(model, label === "none" ? { label, word } : answer(model.ai_probability));
         this.find(".models tbody").replaceChildren(...result.models.map(row));
@@ -99,7 +103,11 @@ export class ImageCard {
         const notes = models.filter((model) => model.error)
             .map(({ name, error }) => sentence(`No score from ${name}: ${error.message}`));
         if (image.animated) notes.push("An animation, of which only the first frame was analysed.");
-        if (verdict.label === "ai_generated" && verdict.action === "allow") {
+        const { reasons = [] } = verdict;
+        const deciding = reasons.filter((reason) => reason !== evidenceMissing);
+        if (deciding.length > 0) notes.push(`Evidence decided the action: ${deciding.join(", ")}.`);
+        if (reasons.includes(evidenceMissing)) notes.push("The policy asks for evidence that is missing.");
+        if (verdict.label === "ai_generated" && verdict.action === "allow" && deciding.length === 0) {
             const from = policy ? `, ${percent(policy.review)}` : "";
             notes.push(`Allowed because the probability is below the threshold for a review${from}.`);
         }
@@ -112,6 +120,14 @@ export class ImageCard {
         }
         this.find(".notes").hidden = notes.length === 0;
         this.find(".notes").textContent = notes.join(" ");
+    }
+
+    showEvidence({ evidence = [] }) {
+        const part = this.find(".evidence");
+        part.hidden = evidence.length === 0;
+        part.querySelector("ul").replaceChildren(
+            ...evidence.flatMap(evidenceWords).map((text) => element("li", {}, text)));
+        part.querySelector("p").textContent = absenceOfEvidence;
     }
 
     showOverlay(result) {
@@ -195,6 +211,7 @@ function details(result) {
     return [
         ["AI probability", percentOrDash(result.verdict.ai_probability)],
         ["Policy", `${result.verdict.policy}: ${result.verdict.action}`],
+        ...evidenceDetails(result.evidence ?? []),
         ["Faces", ...(faces.length > 0 ? faces : [result.faces ? "none found" : "not searched for"])],
         ...(result.verdict.label === "no_face" ? [["Middle of the image", ...middle]] : []),
         ["Time", `${duration(result.total_ms)} in the service`, ...stages.map((stage) =>
@@ -204,4 +221,11 @@ function details(result) {
         ["Image", `sha256:${result.image.sha256}`],
         ["Job", result.id],
     ];
+}
+
+/** Returns the terms and texts of the evidence that its sentences leave out. */
+function evidenceDetails(evidence) {
+    const manifests = evidence.filter((entry) => entry.kind === "provenance" && entry.digest);
+    return manifests.length === 0 ? [] : [["Manifest", ...manifests.flatMap(({ source, digest, validation = [] }) =>
+        [`${source ?? "c2pa"} sha256:${digest}`, ...validation])]];
 }

@@ -11,6 +11,8 @@ import { count, duration, sentence, size } from "./words.js";
 const silence = 5000;
 /** The locator's name; the report lists it after the networks. */
 const locatorName = "locator";
+/** The kinds of evidence; the report lists those of the ensemble after the locator. */
+const evidenceKinds = ["provenance", "known"];
 const samples = new Samples();
 let lastReport;
 
@@ -72,7 +74,8 @@ function showDown(headline, reason) {
 
 function showState(report) {
     const { router, queue, workers } = report;
-    const networks = report.models.filter((model) => model.name !== locatorName);
+    const networks = report.models.filter(({ name }) => name !== locatorName && !evidenceKinds.includes(name));
+    const unseen = report.models.filter(({ name, workers }) => evidenceKinds.includes(name) && workers === 0);
     const without = networks.filter((model) => model.workers === 0).map((model) => model.name);
     const isBlind = report.models.some((model) => model.name === locatorName && model.workers === 0);
     const isRefusing = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
@@ -84,7 +87,10 @@ function showState(report) {
     else if (isBlind) bad("Locator unavailable", "No worker can decode images and find faces.", "No locator");
     else if (without.length > 0) bad(`Unavailable: ${without.join(" and ")}`, "The others still answer.", "Degraded");
     else if (isRefusing) bad("Refusing jobs", "The load exceeds the limits.", "Busy");
-    else tell("good", "All is well", facts, "Live");
+    else if (unseen.length > 0) {
+        const kinds = unseen.map((model) => model.name).join(" and ");
+        tell("good", `No evidence of ${kinds}`, `Images are judged without it. ${facts}`, "Live");
+    } else tell("good", "All is well", facts, "Live");
 }
 
 // The report

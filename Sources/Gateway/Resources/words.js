@@ -52,6 +52,34 @@ export function verdictAnswer({ label, ai_probability: probability }) {
 /** Returns a fraction as per cent, or a dash if it is undefined. */
 export const percentOrDash = (share) => (share === undefined ? "–" : percent(share));
 
+/** What people must know to read the absence of evidence. */
+export const absenceOfEvidence = "An image that says nothing of itself may be AI-generated all the same. "
+    + "SynthID watermarks are not checked.";
+
+const claims = {
+    ai_generated: "AI-generated", ai_edited: "edited with AI", captured: "captured by a camera",
+    none: "nothing of how it was made",
+};
+
+/** Returns what an entry of a result's evidence says, as sentences. */
+export function evidenceWords({ kind, claim, trust, generator, signer, matches = [], error }) {
+    if (error) return [sentence(`${kind === "known" ? "Known images" : "Provenance"}: ${error.message}`)];
+    if (kind === "known") {
+        if (matches.length === 0) return ["In no bank of known images."];
+        return matches.map((match) => `Known image: ${match.bank} (${match.bank_kind}), `
+            + `${match.sha256 ? "the same file" : `distance ${match.distance}`}.`);
+    }
+    if (kind !== "provenance") return [];
+    if (claim === "none" && trust === "unsigned") return ["Says nothing of itself."];
+    const signed = signer ? `signed by ${signer}` : "signed";
+    const signature = {
+        trusted: signed, untrusted: `${signed}, chain not trusted`,
+        broken: "signature broken: changed after it was signed", unsigned: "not signed",
+    }[trust];
+    const maker = generator ? `, made with ${generator}` : "";
+    return [`Says of itself: ${claims[claim] ?? claim}${maker}, ${signature ?? trust}.`];
+}
+
 const titles = {
     0: "No answer",
     400: "The request is malformed",

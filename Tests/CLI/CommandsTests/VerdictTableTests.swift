@@ -57,6 +57,63 @@ import Testing
         #expect(table.line("folder/b.png", result) == "folder/b.png  error 422 image_truncated: the end is missing")
     }
 
+    // MARK: Evidence
+
+    private func lines(_ evidence: [ResultDocument.Evidence], reasons: [String] = []) -> [String] {
+        var result = verdict
+        result.evidence = evidence
+        result.verdict?.reasons = reasons
+        let lines = table.lines("a.jpg", result)
+        #expect(lines.first == table.line("a.jpg", result))
+        return Array(lines.dropFirst())
+    }
+
+    private func provenance(
+        _ claim: ProvenanceEvidence.Claim, _ trust: ProvenanceEvidence.Trust, generator: String? = nil,
+        signer: String? = nil
+    ) -> [String] {
+        lines([
+            .init(.provenance(.init(claim: claim, trust: trust, generator: generator, signer: signer)))
+        ])
+    }
+
+    @Test func whatAFileSaysOfItselfStandsBelowItsVerdict() {
+        #expect(
+            provenance(.aiGenerated, .untrusted, generator: "Painter 3", signer: "Painters Ltd")
+                == [
+                    "    says of itself: AI-generated, made with Painter 3, signed by Painters Ltd, chain not trusted"
+                ])
+        #expect(
+            provenance(.aiEdited, .trusted, signer: "Camera Inc")
+                == ["    says of itself: edited with AI, signed by Camera Inc"])
+        #expect(provenance(.captured, .trusted) == ["    says of itself: captured by a camera, signed"])
+        #expect(provenance(.aiGenerated, .unsigned) == ["    says of itself: AI-generated, not signed"])
+        #expect(
+            provenance(.none, .broken, signer: "A")
+                == [
+                    "    says of itself: nothing of how it was made, signature broken: changed after it was signed"
+                ])
+        #expect(provenance(.none, .unsigned) == [])
+    }
+
+    @Test func knownImagesAndMissingEvidenceStandBelowTheVerdict() throws {
+        let matches = [
+            KnownEvidence.Match(bank: "PRESS", bankKind: .allow, distance: 4, item: 17, sha256: false),
+            KnownEvidence.Match(bank: "BAD_1", bankKind: .block, distance: 0, item: 2, sha256: true),
+        ].compactMap(\.self)
+        let late = WireError(.timeout, code: "evidence_late", "the verdict did not wait")
+        #expect(
+            lines(
+                [.init(.known(.init(quality: 90, matches: matches))), .init(.provenance, failed: late)],
+                reasons: ["known", "evidence_missing"])
+                == [
+                    "    known image: PRESS (allow), item 17, distance 4",
+                    "    known image: BAD_1 (block), item 2, the same file",
+                    "    provenance is missing: the verdict did not wait",
+                    "    decided by: known, evidence_missing",
+                ])
+    }
+
     @Test func jsonIsTheResultWithTheFileName() {
         let line = VerdictTable.json(FileName("a/\"b\".jpg"), Array(#"{"id":"1"}"#.utf8))
         #expect(line == #"{"file":"a/\"b\".jpg","id":"1"}"#)
