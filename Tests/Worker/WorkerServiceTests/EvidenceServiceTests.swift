@@ -6,31 +6,31 @@ import WorkerService
 /// Tests an evidence worker from a router's side, over ipc. Only what finds the evidence is fake.
 @Suite struct EvidenceServiceTests {
     @Test func introducesItselfByItsKindOfEvidence() throws {
-        let bench = try Bench()
-        try bench.startExaminer()
-        let hello = try bench.nextHello()
+        let harness = try Harness()
+        try harness.startExaminer()
+        let hello = try harness.nextHello()
         #expect(hello.role == .evidence && hello.model == "provenance" && hello.credit == 4)
-        bench.kill()
-        #expect(try bench.end() == .drained)
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 
     @Test func everyImageHasItsEvidenceOrAReason() throws {
-        let bench = try Bench()
-        try bench.startExaminer()
-        try bench.welcome(epoch: 9)
+        let harness = try Harness()
+        try harness.startExaminer()
+        try harness.welcome(epoch: 9)
         func examine(_ job: UInt64, _ image: [UInt8]) throws {
-            try bench.say(.examine(.init(job: job, attempt: 1, remainingMilliseconds: 60_000)), image)
+            try harness.say(.examine(.init(job: job, attempt: 1, remainingMilliseconds: 60_000)), image)
         }
         try examine(5, [0, 7])
-        guard case .evidence(let evidence) = try bench.next() else { throw Bench.Unexpected() }
+        guard case .evidence(let evidence) = try harness.next() else { throw Bench.Unexpected() }
         #expect(evidence.epoch == 9 && evidence.job == 5 && evidence.report == FakeExaminer.report)
         try examine(6, [1])
-        #expect(try bench.nextFailure() == (6, 422, "evidence_too_complex"))
+        #expect(try harness.nextFailure() == (6, 422, "evidence_too_complex"))
         try examine(7, [2])
-        #expect(try bench.nextFailure() == (7, 503, "inference_failed"))
-        try bench.say(.examine(.init(job: 8, attempt: 1, remainingMilliseconds: 60_000)))
-        #expect(try bench.nextFailure() == (8, 503, "job_incomplete"))
-        bench.kill()
-        #expect(try bench.end() == .drained)
+        #expect(try harness.nextFailure() == (7, 503, "inference_failed"))
+        try harness.say(.examine(.init(job: 8, attempt: 1, remainingMilliseconds: 60_000)))
+        #expect(try harness.nextFailure() == (8, 503, "job_incomplete"))
+        harness.kill()
+        #expect(try harness.end() == .drained)
     }
 }
