@@ -43,7 +43,7 @@ def hello(model: str, network: bool) -> bytes:
         role = b"\x02"
     metric = b"\x01" + text("roc_auc") + struct.pack("<d", 0.5)
     names = text(model) + text("1.0.0") + text(DIGEST) + text(worker)
-    return bytes([VERSION, FromWorker.HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric
+    return bytes([VERSION, FromWorker.HELLO]) + role + names + struct.pack("<IQ", 8, boot) + metric + b"\x00"
 
 
 @dataclass

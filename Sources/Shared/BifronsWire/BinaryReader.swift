@@ -51,6 +51,12 @@ struct BinaryReader {
         return metrics.filter { $0.value.isFinite }
     }
 
+    /// Returns what holds of a worker's sandbox; nil if it has entered none.
+    mutating func sandbox() throws(MalformedMessage) -> WorkerMessage.Sandbox? {
+        guard try flag() else { return nil }
+        return WorkerMessage.Sandbox(landlock: try integer(), seccomp: try flag())
+    }
+
     /// Checks that no bytes are left.
     func end() throws(MalformedMessage) {
         guard offset == bytes.count else {

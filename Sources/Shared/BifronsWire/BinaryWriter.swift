@@ -32,6 +32,13 @@ struct BinaryWriter {
         }
     }
 
+    mutating func write(_ sandbox: WorkerMessage.Sandbox?) {
+        integer(UInt8(sandbox == nil ? 0 : 1))
+        guard let sandbox else { return }
+        integer(sandbox.landlock)
+        integer(UInt8(sandbox.seccomp ? 1 : 0))
+    }
+
     mutating func write(_ specification: CropSpecification) {
         switch specification.kind {
         case .centralSquare: integer(UInt8(0))

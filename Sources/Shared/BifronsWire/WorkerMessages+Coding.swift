@@ -21,25 +21,6 @@ private enum Tag {
     static let examine: UInt8 = 71
 }
 
-extension WorkerMessage.Sandbox {
-    /// The names of the metrics of a HELLO that stand for the sandbox, which keeps the protocol's version.
-    static let names = ["sandbox.landlock", "sandbox.seccomp"]
-
-    /// The sandbox as metrics of a HELLO.
-    var metrics: [(String, Double)] {
-        [(Self.names[0], Double(landlock)), (Self.names[1], seccomp ? 1 : 0)]
-    }
-
-    /// Removes the sandbox from the metrics of a HELLO; nil if they do not have it.
-    init?(takenFrom metrics: inout [String: Double]) {
-        let values = Self.names.map { metrics.removeValue(forKey: $0) }
-        guard let version = values[0], let filter = values[1], let landlock = UInt8(exactly: version),
-            filter == 0 || filter == 1
-        else { return nil }
-        self.init(landlock: landlock, seccomp: filter == 1)
-    }
-}
-
 extension WorkerMessage {
     /// Returns the message's first frame.
     public func encoded() -> [UInt8] {
@@ -54,14 +35,13 @@ extension WorkerMessage {
             out.string(hello.worker, limit: Limits.nameBytes)
             out.integer(hello.credit)
             out.integer(hello.bootID)
-            let sandbox = hello.sandbox?.metrics ?? []
-            let own = hello.metrics.filter { !WorkerMessage.Sandbox.names.contains($0.key) }.sorted { $0.key < $1.key }
-            let metrics = sandbox + own.map { ($0.key, $0.value) }.prefix(Limits.metrics - sandbox.count)
+            let metrics = hello.metrics.sorted { $0.key < $1.key }.prefix(Limits.metrics)
             out.integer(UInt8(metrics.count))
             for (name, value) in metrics {
                 out.string(name, limit: Limits.nameBytes)
                 out.integer(value.bitPattern)
             }
+            out.write(hello.sandbox)
         case .crops(let crops):
             out.header(Tag.crops)
             out.integer(crops.epoch)
@@ -114,14 +94,14 @@ extension WorkerMessage {
         let message: WorkerMessage
         switch try input.header() {
         case Tag.hello:
-            var hello = Hello(
-                role: try input.role(), model: try input.string(limit: Limits.nameBytes),
-                version: try input.string(limit: Limits.nameBytes),
-                digest: try input.string(limit: Limits.identifierBytes),
-                worker: try input.string(limit: Limits.nameBytes),
-                credit: try input.integer(), bootID: try input.integer(), metrics: try input.metrics())
-            hello.sandbox = Sandbox(takenFrom: &hello.metrics)
-            message = .hello(hello)
+            message = .hello(
+                Hello(
+                    role: try input.role(), model: try input.string(limit: Limits.nameBytes),
+                    version: try input.string(limit: Limits.nameBytes),
+                    digest: try input.string(limit: Limits.identifierBytes),
+                    worker: try input.string(limit: Limits.nameBytes),
+                    credit: try input.integer(), bootID: try input.integer(), metrics: try input.metrics(),
+                    sandbox: try input.sandbox()))
         case Tag.crops:
             message = .crops(try input.crops(epoch: try input.integer(), job: try input.integer()))
         case Tag.score:

@@ -214,29 +214,27 @@ struct WorkerMessagesTests {
 // MARK: The sandbox
 
 extension WorkerMessagesTests {
-    private func hello(_ metrics: [String: Double]) throws -> WorkerMessage.Hello? {
-        let hello = WorkerMessage.Hello(
-            role: .network(.sample), model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 1,
-            metrics: metrics)
-        guard case .hello(let read) = try decodeWorkerMessage(WorkerMessage.hello(hello).encoded()) else { return nil }
-        return read
+    private func hello(_ sandbox: WorkerMessage.Sandbox?) -> [UInt8] {
+        WorkerMessage.hello(
+            .init(
+                role: .network(.sample), model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 1,
+                metrics: ["recall": 0.5], sandbox: sandbox)
+        ).encoded()
     }
 
-    @Test func theSandboxHasRoomBesideTheMostMetrics() throws {
-        let metrics = Dictionary(uniqueKeysWithValues: (0..<40).map { ("\($0)", Double($0)) })
-        let hello = WorkerMessage.Hello(
-            role: .network(.sample), model: "m", version: "1", digest: "d", worker: "w", credit: 1, bootID: 1,
-            metrics: metrics, sandbox: .init(landlock: 7, seccomp: true))
-        guard case .hello(let read) = try decodeWorkerMessage(WorkerMessage.hello(hello).encoded()) else {
-            throw MalformedMessage(reason: "")
+    @Test func theSandboxIsTheLastFieldOfAHello() {
+        #expect(hello(nil).last == 0)
+        #expect(hello(.init(landlock: 0, seccomp: false)).suffix(3) == [1, 0, 0])
+        #expect(hello(.init(landlock: 255, seccomp: true)).suffix(3) == [1, 255, 1])
+    }
+
+    @Test func aSandboxThatIsNeitherEnteredNorNotIsMalformed() {
+        var bytes = hello(nil)
+        bytes[bytes.count - 1] = 2
+        #expect(throws: MalformedMessage(reason: "2 in place of 0 or 1")) { try decodeWorkerMessage(bytes) }
+        #expect(throws: MalformedMessage.self) {
+            try decodeWorkerMessage(Array(hello(.init(landlock: 7, seccomp: true)).dropLast()))
         }
-        #expect(read.sandbox == .init(landlock: 7, seccomp: true))
-        #expect(read.metrics.count == Limits.metrics - 2)
-    }
-
-    @Test func aModelsMetricsAreNoSandbox() throws {
-        let read = try #require(try hello(["sandbox.landlock": 7, "sandbox.seccomp": 1, "recall": 0.5]))
-        #expect(read.sandbox == nil && read.metrics == ["recall": 0.5])
     }
 
     @Test(
@@ -246,13 +244,6 @@ extension WorkerMessagesTests {
         ] as [(UInt8, Int, String)])
     func theSandboxIsSaidInWords(landlock: UInt8, seccomp: Int, text: String) {
         #expect(WorkerMessage.Sandbox(landlock: landlock, seccomp: seccomp == 1).text == text)
-    }
-
-    @Test(arguments: [(-1, 1), (256, 1), (7.5, 1), (7, 2), (7, 0.5)] as [(Double, Double)])
-    func numbersOutOfRangeAreNoSandbox(landlock: Double, seccomp: Double) {
-        var metrics = ["sandbox.landlock": landlock, "sandbox.seccomp": seccomp, "recall": 1]
-        #expect(WorkerMessage.Sandbox(takenFrom: &metrics) == nil)
-        #expect(metrics == ["recall": 1])
     }
 }
 
@@ -372,11 +363,12 @@ extension WorkerMessagesTests {
         #expect(hexadecimal(Array(evidence.suffix(10))) == "78 00 00 00 dc 05 00 00 01 00")
         let hello = WorkerMessage.Hello(
             role: .locator(preprocessing: 3), model: "locator", version: "2.0.0", digest: "sha256:72c5aa91",
-            worker: "locator-02b1", credit: 4, bootID: 0x0112_2334_4556_6778)
+            worker: "locator-02b1", credit: 4, bootID: 0x0112_2334_4556_6778,
+            sandbox: .init(landlock: 7, seccomp: true))
         #expect(
             hexadecimal(WorkerMessage.hello(hello).encoded())
                 == "05 01 00 03 00 07 00 6c 6f 63 61 74 6f 72 05 00 32 2e 30 2e 30 0f 00 73 "
                 + "68 61 32 35 36 3a 37 32 63 35 61 61 39 31 0c 00 6c 6f 63 61 74 6f 72 2d "
-                + "30 32 62 31 04 00 00 00 78 67 56 45 34 23 12 01 00")
+                + "30 32 62 31 04 00 00 00 78 67 56 45 34 23 12 01 00 01 07 01")
     }
 }
