@@ -152,6 +152,7 @@ let package = Package(
         cModule("CTestImages", in: "Testing"),
         module("TestImages", in: "Testing", ["CTestImages"]),
         module("TestKit", in: "Testing", ["BifronsWire"]),
+        module("TestManifests", in: "Testing", ["CCrypto", "TestImages"]),
         .executableTarget(name: "kernel-without", path: "Sources/Testing/kernel-without"),
         .executableTarget(
             name: "hostile-worker",
@@ -177,7 +178,7 @@ let package = Package(
         tests("SandboxTests", in: "Worker", ["CSandbox", "Sandbox"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
         tests(
-            "ProvenanceTests", in: "Worker", ["CCrypto", "Provenance", "TestImages"], exclude: ["Oracle"]),
+            "ProvenanceTests", in: "Worker", ["Provenance", "TestImages", "TestManifests"], exclude: ["Oracle"]),
         tests(
             "KnownImagesTests", in: "Worker",
             ["BifronsWire", "Files", "ImageDecoding", "KnownImages", "TestKit"], exclude: ["Oracle"]),

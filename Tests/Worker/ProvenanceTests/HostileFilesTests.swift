@@ -1,5 +1,6 @@
 import Provenance
 import TestImages
+import TestManifests
 import Testing
 
 /// Tests files that contradict themselves, are cut off, or would take too long.

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import TestImages
+import TestManifests
 import Testing
 
 @testable import Provenance

@@ -1,5 +1,6 @@
 import Provenance
 import TestImages
+import TestManifests
 import Testing
 
 /// Tests manifests that are signed with certificates of the tests.

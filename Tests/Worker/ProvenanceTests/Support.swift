@@ -1,9 +1,7 @@
 import Provenance
 import TestImages
+import TestManifests
 import Testing
-
-/// A time within the validity of the tests' certificates: 14 November 2023.
-let present = 1_700_000_000
 
 /// Reads the evidence of a file by a clock that stands still.
 func report(
@@ -25,9 +23,6 @@ func excess(_ file: [UInt8], limits: ProvenanceLimits = .init()) -> String? {
         return "\(error)"
     }
 }
-
-let plainJPEG = TestImages.jpeg(width: 24, height: 20)
-let plainPNG = TestImages.png(width: 24, height: 20)
 
 /// Returns a PNG with further chunks before its image data.
 func png(_ chunks: [UInt8]) -> [UInt8] {
@@ -97,20 +92,3 @@ func tiff(_ texts: [Int: [UInt8]], comment: [UInt8] = [], bigEndian: Bool = fals
     let head: [UInt8] = bigEndian ? Array("MM".utf8) + [0, 42] : Array("II".utf8) + [42, 0]
     return head + number(8, 4) + directory + data + inner + number(0, 4) + comment
 }
-
-/// Returns a WebP of chunks, with an image of which only the frame exists.
-func webPFile(_ chunks: [(String, [UInt8])]) -> [UInt8] {
-    var body: [UInt8] = []
-    for (name, data) in [("VP8L", [0x2F, 0, 0, 0, 0])] + chunks {
-        body += Array(name.utf8) + little(data.count) + data
-        if data.count % 2 == 1 { body.append(0) }
-    }
-    return Array("RIFF".utf8) + little(body.count + 4) + Array("WEBP".utf8) + body
-}
-
-func little(_ value: Int) -> [UInt8] { [0, 8, 16, 24].map { UInt8(value >> $0 & 255) } }
-func big(_ value: Int) -> [UInt8] { little(value).reversed() }
-func big16(_ value: Int) -> [UInt8] { big(value).suffix(2) }
-
-/// Returns a box of an ISO media file or of JUMBF.
-func box(_ type: String, _ payload: [UInt8]) -> [UInt8] { big(payload.count + 8) + Array(type.utf8) + payload }

@@ -1,5 +1,6 @@
 import Provenance
 import TestImages
+import TestManifests
 import Testing
 
 /// Tests the markers that anyone can write.

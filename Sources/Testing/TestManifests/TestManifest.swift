@@ -1,43 +1,57 @@
-import TestImages
+internal import TestImages
 
 /// A manifest that the tests write.
-struct TestManifest {
-    var label = "urn:c2pa:11111111-1111-4111-8111-111111111111"
-    var isUpdate = false
-    var version = 2
-    var actions: [Item] = [Self.created]
+package struct TestManifest {
+    package var label = "urn:c2pa:11111111-1111-4111-8111-111111111111"
+    package var isUpdate = false
+    package var version = 2
+    package var actions: [Item] = [Self.created]
     /// Further assertions, of CBOR.
-    var assertions: [(label: String, content: Item)] = []
+    package var assertions: [(label: String, content: Item)] = []
     /// Further assertions, of JSON.
-    var documents: [(label: String, content: String)] = []
-    var generator = "Test camera"
-    var signer: TestSigner
-    var stamp: TestStamp?
+    package var documents: [(label: String, content: String)] = []
+    package var generator = "Test camera"
+    package var signer: TestSigner
+    package var stamp: TestStamp?
     /// Changes the assertion store after it was hashed.
-    var damage: (inout [[UInt8]]) -> Void = { _ in }
+    package var damage: (inout [[UInt8]]) -> Void = { _ in }
+
+    package init(
+        label: String = "urn:c2pa:11111111-1111-4111-8111-111111111111", isUpdate: Bool = false, version: Int = 2,
+        actions: [Item] = [TestManifest.created], assertions: [(label: String, content: Item)] = [], signer: TestSigner,
+        stamp: TestStamp? = nil
+    ) {
+        self.label = label
+        self.isUpdate = isUpdate
+        self.version = version
+        self.actions = actions
+        self.assertions = assertions
+        self.signer = signer
+        self.stamp = stamp
+    }
 
     /// A manifest whose picture was made in one way.
-    static func created(_ term: String, by signer: TestSigner) -> TestManifest {
+    package static func created(_ term: String, by signer: TestSigner) -> TestManifest {
         var manifest = TestManifest(signer: signer)
         manifest.actions = [["action": "c2pa.created", "digitalSourceType": .text(vocabulary + term)]]
         return manifest
     }
 
     /// An action that says nothing about how.
-    static var created: Item {
+    package static var created: Item {
         ["action": "c2pa.created", "digitalSourceType": "http://c2pa.org/digitalsourcetype/empty"]
     }
 
-    static let vocabulary = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+    package static let vocabulary = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
     /// Returns a superbox.
-    static func superbox(_ kind: String, _ label: String, _ contents: [UInt8]) -> [UInt8] {
+    package static func superbox(_ kind: String, _ label: String, _ contents: [UInt8]) -> [UInt8] {
         let identifier = Array(kind.utf8) + [0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xAA, 0x00, 0x38, 0x9B, 0x71]
         return box("jumb", box("jumd", identifier + [3] + Array(label.utf8) + [0]) + contents)
     }
 
     /// Returns the manifest's box with a hard binding, if that is given.
-    func encoded(binding: (label: String, content: Item)?) throws -> [UInt8] {
+    package func encoded(binding: (label: String, content: Item)?) throws -> [UInt8] {
         var all = assertions
         if !actions.isEmpty { all.insert(("c2pa.actions.v2", ["actions": .array(actions)]), at: 0) }
         if let binding { all.append(binding) }
@@ -65,7 +79,7 @@ struct TestManifest {
     }
 
     /// Returns the assertion of an ingredient whose manifest is given as it is encoded.
-    static func ingredient(
+    package static func ingredient(
         _ relationship: String, _ label: String, _ encoded: [UInt8]
     ) -> (label: String, content: Item) {
         let reference = Item.map([
@@ -76,11 +90,11 @@ struct TestManifest {
 }
 
 /// A kind of file that can hold a manifest store.
-enum TestFile: CaseIterable {
+package enum TestFile: CaseIterable {
     case jpeg, jpegAtEnd, png, webP, avif
 
     /// Returns the file with a store, and the range of the bytes that it takes.
-    func embed(_ store: [UInt8]) -> (file: [UInt8], range: Range<Int>) {
+    package func embed(_ store: [UInt8]) -> (file: [UInt8], range: Range<Int>) {
         switch self {
         case .jpeg, .jpegAtEnd:
             let offset = self == .jpeg ? 2 : plainJPEG.count - 2
@@ -89,7 +103,7 @@ enum TestFile: CaseIterable {
         case .png:
             let chunk = TestImages.chunk("caBX", store)
             let offset = TestImages.pngSignature.count + 25
-            return (pngWith(chunk), offset..<offset + chunk.count)
+            return (pngWith(chunk, in: plainPNG), offset..<offset + chunk.count)
         case .webP:
             let start = webPFile([]).count
             let file = webPFile([("C2PA", store)])
@@ -106,7 +120,7 @@ enum TestFile: CaseIterable {
     }
 
     /// Returns the APP11 segments for a store.
-    static func segments(_ store: [UInt8], instance: Int = 0x0211, partLength: Int = 64_000) -> [[UInt8]] {
+    package static func segments(_ store: [UInt8], instance: Int = 0x0211, partLength: Int = 64_000) -> [[UInt8]] {
         stride(from: 0, to: store.count, by: partLength).enumerated().map { index, offset in
             let part = store[offset..<min(offset + partLength, store.count)]
             let head = Array("JP".utf8) + big16(instance) + big(index + 1)
@@ -117,7 +131,8 @@ enum TestFile: CaseIterable {
     /// Returns the file signed, with the last manifest bound to it.
     ///
     /// - Parameter store: Returns the manifests' boxes for a binding.
-    func signed(_ manifests: (_ binding: (label: String, content: Item)) throws -> [[UInt8]]) throws -> [UInt8] {
+    package func signed(_ manifests: (_ binding: (label: String, content: Item)) throws -> [[UInt8]]) throws -> [UInt8]
+    {
         func store(_ range: Range<Int>, _ hash: [UInt8]) throws -> [UInt8] {
             TestManifest.superbox("c2pa", "c2pa", Array(try manifests(binding(range, hash)).joined()))
         }
@@ -130,7 +145,7 @@ enum TestFile: CaseIterable {
         return result.file
     }
 
-    func signed(_ manifest: TestManifest) throws -> [UInt8] {
+    package func signed(_ manifest: TestManifest) throws -> [UInt8] {
         try signed { [try manifest.encoded(binding: $0)] }
     }
 
@@ -160,4 +175,7 @@ enum TestFile: CaseIterable {
     }
 }
 
-private func pngWith(_ chunk: [UInt8]) -> [UInt8] { png(chunk) }
+private func pngWith(_ chunk: [UInt8], in png: [UInt8]) -> [UInt8] {
+    let header = TestImages.pngSignature.count + 25
+    return png[..<header] + chunk + png[header...]
+}

@@ -1,24 +1,23 @@
-import CCrypto
-import FoundationEssentials
-import Testing
+internal import CCrypto
+internal import FoundationEssentials
 
 /// A key and a certificate that the tests make with libcrypto.
-final class TestSigner: @unchecked Sendable {
+package final class TestSigner: @unchecked Sendable {
     // Nothing changes after `init`; libcrypto's objects may be read by several threads.
-    enum Kind: CaseIterable { case p256, p384, p521, rsa, ed25519 }
+    package enum Kind: CaseIterable { case p256, p384, p521, rsa, ed25519 }
 
-    let kind: Kind
-    let key: OpaquePointer
-    let certificate: OpaquePointer
+    package let kind: Kind
+    package let key: OpaquePointer
+    package let certificate: OpaquePointer
     /// The certificates that go into a signature, the signer's first.
-    let chain: [[UInt8]]
+    package let chain: [[UInt8]]
 
     /// Extensions that a certificate gets, by libcrypto's names and notation.
-    static let signerExtensions: [(Int32, String)] = [
+    package static let signerExtensions: [(Int32, String)] = [
         (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
         (NID_ext_key_usage, "emailProtection"), (NID_authority_key_identifier, "keyid:always"),
     ]
-    static let authorityExtensions: [(Int32, String)] = [
+    package static let authorityExtensions: [(Int32, String)] = [
         (NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,keyCertSign,cRLSign"),
         (NID_subject_key_identifier, "hash"),
     ]
@@ -29,13 +28,13 @@ final class TestSigner: @unchecked Sendable {
     ///   - issuer: Who signs it; nil if it signs itself.
     ///   - issuerName: An organisation that it names as its issuer, in the place of the true one.
     ///   - validity: When it is valid, in seconds since 1970.
-    init(
+    package init(
         _ kind: Kind = .p256, organisation: String, issuer: TestSigner? = nil, issuerName: String? = nil,
         validity: Range<Int> = present - 1000..<present + 1000, extensions: [(Int32, String)] = signerExtensions
     ) throws {
         self.kind = kind
         key = try Self.makeKey(kind)
-        let certificate = try #require(X509_new())
+        let certificate = try made(X509_new())
         self.certificate = certificate
         X509_set_version(certificate, 2)
         ASN1_INTEGER_set(X509_get_serialNumber(certificate), Int.random(in: 1..<1_000_000_000))
@@ -59,7 +58,7 @@ final class TestSigner: @unchecked Sendable {
         let signer = issuer ?? nil
         let signingKey = signer?.key ?? key
         let digest = (signer?.kind ?? kind) == .ed25519 ? nil : EVP_sha256()
-        try #require(X509_sign(certificate, signingKey, digest) > 0)
+        try check(X509_sign(certificate, signingKey, digest) > 0)
         chain = [Self.der(certificate)] + (issuer?.intermediates ?? [])
     }
 
@@ -74,13 +73,13 @@ final class TestSigner: @unchecked Sendable {
         X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0
     }
 
-    var pem: [UInt8] {
+    package var pem: [UInt8] {
         let lines = Data(chain[0]).base64EncodedString(options: .lineLength64Characters)
         return Array("-----BEGIN CERTIFICATE-----\n\(lines)\n-----END CERTIFICATE-----\n".utf8)
     }
 
     private static func name(_ organisation: String) throws -> OpaquePointer {
-        let name = try #require(X509_NAME_new())
+        let name = try made(X509_NAME_new())
         for (field, value) in [("O", organisation), ("CN", "test")] {
             X509_NAME_add_entry_by_txt(name, field, Int32(MBSTRING_UTF8), value, -1, -1, 0)
         }
@@ -94,9 +93,9 @@ final class TestSigner: @unchecked Sendable {
             case .rsa: EVP_PKEY_RSA
             case .ed25519: EVP_PKEY_ED25519
             }
-        let context = try #require(EVP_PKEY_CTX_new_id(type, nil))
+        let context = try made(EVP_PKEY_CTX_new_id(type, nil))
         defer { EVP_PKEY_CTX_free(context) }
-        try #require(EVP_PKEY_keygen_init(context) == 1)
+        try check(EVP_PKEY_keygen_init(context) == 1)
         switch kind {
         case .p256: EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context, NID_X9_62_prime256v1)
         case .p384: EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context, NID_secp384r1)
@@ -105,8 +104,8 @@ final class TestSigner: @unchecked Sendable {
         case .ed25519: break
         }
         var key: OpaquePointer?
-        try #require(EVP_PKEY_keygen(context, &key) == 1)
-        return try #require(key)
+        try check(EVP_PKEY_keygen(context, &key) == 1)
+        return try made(key)
     }
 
     private static func der(_ certificate: OpaquePointer) -> [UInt8] {
@@ -120,7 +119,7 @@ final class TestSigner: @unchecked Sendable {
 
     // MARK: Signing
 
-    var algorithm: Int {
+    package var algorithm: Int {
         switch kind {
         case .p256: -7
         case .p384: -35
@@ -131,7 +130,7 @@ final class TestSigner: @unchecked Sendable {
     }
 
     /// Returns the COSE signature of a claim, perhaps with a time stamp of an authority, in the older or newer header.
-    func sign(_ claim: [UInt8], stamp: TestStamp? = nil) throws -> [UInt8] {
+    package func sign(_ claim: [UInt8], stamp: TestStamp? = nil) throws -> [UInt8] {
         let header = Item.map([(1, .int(algorithm)), (33, .array(chain.map { .bytes($0) }))]).encoded
         func structure(_ name: String, _ payload: [UInt8]) -> [UInt8] {
             Item.array([.text(name), .bytes(header), .bytes([]), .bytes(payload)]).encoded
@@ -147,7 +146,7 @@ final class TestSigner: @unchecked Sendable {
     }
 
     private func raw(_ bytes: [UInt8]) throws -> [UInt8] {
-        let context = try #require(EVP_MD_CTX_new())
+        let context = try made(EVP_MD_CTX_new())
         defer { EVP_MD_CTX_free(context) }
         let digest =
             switch kind {
@@ -157,15 +156,15 @@ final class TestSigner: @unchecked Sendable {
             case .ed25519: OpaquePointer?.none
             }
         var options: OpaquePointer?
-        try #require(EVP_DigestSignInit(context, &options, digest, nil, key) == 1)
+        try check(EVP_DigestSignInit(context, &options, digest, nil, key) == 1)
         if kind == .rsa {
             EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING)
             EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST)
         }
         var count = 0
-        try #require(EVP_DigestSign(context, nil, &count, bytes, bytes.count) == 1)
+        try check(EVP_DigestSign(context, nil, &count, bytes, bytes.count) == 1)
         var signature = [UInt8](repeating: 0, count: count)
-        try #require(EVP_DigestSign(context, &signature, &count, bytes, bytes.count) == 1)
+        try check(EVP_DigestSign(context, &signature, &count, bytes, bytes.count) == 1)
         signature.removeLast(signature.count - count)
         return switch kind {
         case .p256: Self.plain(signature, 32)
@@ -190,25 +189,35 @@ final class TestSigner: @unchecked Sendable {
 }
 
 /// A time stamp (RFC 3161) that the tests make with libcrypto.
-struct TestStamp {
-    var authority: TestSigner
+package struct TestStamp {
+    package var authority: TestSigner
     /// In seconds since 1970.
-    var time = present
-    var isOld = false
-    var damage: ([UInt8]) -> [UInt8] = { $0 }
+    package var time = present
+    package var isOld = false
+    package var damage: ([UInt8]) -> [UInt8] = { $0 }
 
-    static let extensions: [(Int32, String)] = [
+    package init(
+        authority: TestSigner, time: Int = present, isOld: Bool = false,
+        damage: @escaping ([UInt8]) -> [UInt8] = { $0 }
+    ) {
+        self.authority = authority
+        self.time = time
+        self.isOld = isOld
+        self.damage = damage
+    }
+
+    package static let extensions: [(Int32, String)] = [
         (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
         (NID_ext_key_usage, "critical,timeStamping"), (NID_authority_key_identifier, "keyid:always"),
     ]
 
     /// Returns the authority's response for the older header, and only its token for the newer.
-    func token(of bytes: [UInt8]) throws -> [UInt8] {
-        let request = try #require(TS_REQ_new())
-        let imprint = try #require(TS_MSG_IMPRINT_new())
-        let algorithm = try #require(X509_ALGOR_new())
-        let context = try #require(TS_RESP_CTX_new())
-        let input = try #require(BIO_new(BIO_s_mem()))
+    package func token(of bytes: [UInt8]) throws -> [UInt8] {
+        let request = try made(TS_REQ_new())
+        let imprint = try made(TS_MSG_IMPRINT_new())
+        let algorithm = try made(X509_ALGOR_new())
+        let context = try made(TS_RESP_CTX_new())
+        let input = try made(BIO_new(BIO_s_mem()))
         defer {
             TS_REQ_free(request)
             TS_MSG_IMPRINT_free(imprint)
@@ -240,9 +249,9 @@ struct TestStamp {
                     microseconds?.pointee = 0
                     return 1
                 }, pointer)
-            let response = try #require(TS_RESP_create_response(context, input))
+            let response = try made(TS_RESP_create_response(context, input))
             defer { TS_RESP_free(response) }
-            let token = try #require(TS_RESP_get_token(response))
+            let token = try made(TS_RESP_get_token(response))
             return isOld
                 ? written(i2d_TS_RESP(response, nil)) { i2d_TS_RESP(response, &$0) }
                 : written(i2d_PKCS7(token, nil)) { i2d_PKCS7(token, &$0) }
@@ -260,8 +269,21 @@ struct TestStamp {
 }
 
 /// Returns the digest of bytes by libcrypto.
-func sha256(_ bytes: [UInt8]) -> [UInt8] {
+package func sha256(_ bytes: [UInt8]) -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil)
     return digest
+}
+
+/// The error when libcrypto refuses something.
+struct CryptoFailure: Error {}
+
+/// Returns what libcrypto has made.
+private func made<Value>(_ value: Value?) throws -> Value {
+    guard let value else { throw CryptoFailure() }
+    return value
+}
+
+private func check(_ isDone: Bool) throws {
+    guard isDone else { throw CryptoFailure() }
 }

@@ -1,5 +1,5 @@
 /// A value to be written as CBOR.
-indirect enum Item: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral,
+package indirect enum Item: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByArrayLiteral,
     ExpressibleByDictionaryLiteral
 {
     case int(Int)
@@ -11,12 +11,12 @@ indirect enum Item: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Exp
     case null
     case bool(Bool)
 
-    init(stringLiteral value: String) { self = .text(value) }
-    init(integerLiteral value: Int) { self = .int(value) }
-    init(arrayLiteral elements: Item...) { self = .array(elements) }
-    init(dictionaryLiteral elements: (Item, Item)...) { self = .map(elements) }
+    package init(stringLiteral value: String) { self = .text(value) }
+    package init(integerLiteral value: Int) { self = .int(value) }
+    package init(arrayLiteral elements: Item...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (Item, Item)...) { self = .map(elements) }
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         switch self {
         case .int(let number): number >= 0 ? Self.head(0, number) : Self.head(1, -1 - number)
         case .text(let text): Self.head(3, text.utf8.count) + text.utf8
