@@ -108,12 +108,12 @@ let package = Package(
         module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"]),
         module("Provenance", in: "Worker", ["CCrypto", "CZlib", "Hexadecimal"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
-        module("KnownImages", in: "Worker", ["BifronsWire", "Files", "Hexadecimal", "ImageDecoding"]),
+        module("KnownImages", in: "Worker", ["BifronsWire", "Files", "Hashing", "Hexadecimal", "ImageDecoding"]),
         module(
             "WorkerService", in: "Worker",
             [
-                "BifronsWire", "BifronsZeroMQ", "Hashing", "Hexadecimal", "ImageDecoding", "Inference", "Keyring",
-                "Reactor", "Sandbox", "Settings", "WorkerCore", logging,
+                "BifronsWire", "BifronsZeroMQ", "Files", "Hashing", "Hexadecimal", "ImageDecoding", "Inference",
+                "Keyring", "KnownImages", "Provenance", "Reactor", "Sandbox", "Settings", "WorkerCore", logging,
             ]),
 
         // The HTTP gateway, and the client module that it shares with the command line.
@@ -189,8 +189,9 @@ let package = Package(
         tests(
             "WorkerServiceTests", in: "Worker",
             [
-                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "Reactor", "Settings",
-                "TestImages", "WorkerService", logging,
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "Hexadecimal", "ImageDecoding", "Inference", "KnownImages",
+                "Provenance", "Reactor", "Settings", "TestImages", "TestManifests", "WorkerService", inMemoryLogging,
+                logging,
             ]),
         tests("ClientTests", in: "Client", ["BifronsClient", "BifronsWire", "BifronsZeroMQ", "Reactor"]),
         tests("FormDataTests", in: "Gateway", ["FormData"]),
@@ -210,8 +211,10 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "Reactor", "Settings", "TestImages", "TestKit",
-                "BifronsWire", "Sandbox", "WorkerService", "BifronsZeroMQ", logging, "hostile-worker", "kernel-without",
+                "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "KnownImages", "Reactor", "Settings",
+                "TestImages",
+                "TestKit", "TestManifests", "BifronsWire", "Sandbox", "WorkerService", "BifronsZeroMQ", logging,
+                "hostile-worker", "kernel-without",
             ], swiftSettings: strict),
     ]
 )

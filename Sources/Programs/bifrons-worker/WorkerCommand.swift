@@ -10,7 +10,11 @@ import WorkerService
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bifrons-worker",
-        abstract: "Serves one model: a locator crops the faces of images, or a network scores such crops.",
+        abstract: """
+            Serves one model: a locator crops the faces of images, or a network scores such crops. Or finds one kind \
+            of evidence about images.
+            """,
+        discussion: "SIGHUP makes a worker of known images read its banks again.",
         version: Release.version)
 
     @OptionGroup var options: WorkerOptions

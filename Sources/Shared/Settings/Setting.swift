@@ -95,7 +95,7 @@ package struct Setting<Value: Sendable>: DeclaredSetting {
 
     func value(in layers: SettingsLayers) throws(SettingsError) -> Value {
         let name = description.name
-        if let (texts, place) = layers.find(description) {
+        if let (texts, place, _) = layers.find(description) {
             if let value = parse(texts) { return value }
             throw SettingsError(
                 setting: name, "\(place) is '\(texts.joined(separator: ","))'; it must be \(description.allowed)")

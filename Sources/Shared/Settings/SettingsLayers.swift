@@ -47,13 +47,14 @@ struct SettingsLayers: Sendable {
             Layer(provider: Self.provider(try SettingsFile.read(path)), place: { "'\($0.name)' in \(path)" }))
     }
 
-    /// Returns the texts of a setting and the place where they are set, or nil if it is not set.
-    func find(_ setting: SettingDescription) -> (texts: [String], place: String)? {
-        for layer in layers {
+    /// Returns the texts of a setting, the place where they are set, and the rank of that source, 0 for the highest
+    /// precedence; nil if it is not set.
+    func find(_ setting: SettingDescription) -> (texts: [String], place: String, rank: Int)? {
+        for (rank, layer) in layers.enumerated() {
             let key = AbsoluteConfigKey(layer.prefix + [setting.name])
             switch try? layer.provider.value(forKey: key, type: layer.type).value?.content {
-            case .string(let text)?: return ([text], layer.place(setting))
-            case .stringArray(let texts)?: return (texts, layer.place(setting))
+            case .string(let text)?: return ([text], layer.place(setting), rank)
+            case .stringArray(let texts)?: return (texts, layer.place(setting), rank)
             default: continue
             }
         }

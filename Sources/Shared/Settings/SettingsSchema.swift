@@ -66,6 +66,12 @@ package struct SettingValues<Schema: SettingsSchema>: Sendable {
         layers.find(schema[keyPath: path].description) != nil
     }
 
+    /// Returns the place where a setting is set, and the rank of that source, 0 for the highest precedence; nil if it is
+    /// not set.
+    func source(of path: KeyPath<Schema, Setting<some Sendable>>) -> (place: String, rank: Int)? {
+        layers.find(schema[keyPath: path].description).map { ($0.place, $0.rank) }
+    }
+
     /// Returns an error whose sentence begins with the place and the value of a setting, and continues with `rest`.
     func mistake<Value>(_ path: KeyPath<Schema, Setting<Value>>, _ rest: String) -> SettingsError {
         let setting = schema[keyPath: path].description

@@ -15,14 +15,24 @@ package struct WorkerSchema: SettingsSchema {
     ).individual
     package let model = Setting.folder(
         "model", "the folder of the model that the worker serves, a locator's or a network's"
-    ).individual
+    ).optional.individual
+    package let evidence = Setting.choice(
+        "evidence", of: ["provenance", "known"], "the kind of evidence that the worker finds, in the place of a model"
+    ).optional.individual
+    package let trust = Setting.file(
+        "trust",
+        "a PEM file of the certificates whose signatures 'provenance' trusts (default: none, so that nothing is trusted)"
+    ).optional
+    package let banks = Setting.folder(
+        "banks", "the folder of banks.json, in which 'known' looks images up"
+    ).optional
     package let name = Setting.name("name", "the worker's name in results (default: made from the model's name)")
         .optional.individual
     package let threads = Setting.count(
         "threads", default: 1, in: 1...256, "the number of threads with which a network computes a batch")
     package let decodeThreads = Setting.count(
         "decode-threads", in: 1...256,
-        "the number of threads with which a locator decodes images, one image each (default: one for each usable core)"
+        "the number of threads with which a locator decodes images or evidence is found, one image each (default: one for each usable core)"
     ).otherwise { _ in Processors.usable }
     package let maxBatch = Setting.count("max-batch", default: 8, in: 1...64, "the most faces that are scored together")
     package let precision = Setting.choice(
@@ -56,12 +66,66 @@ package struct WorkerSchema: SettingsSchema {
 
     package init() {}
 
+    package static func check(_ values: SettingValues<WorkerSchema>) throws(SettingsError) {
+        _ = try values.task()
+    }
+
     /// Returns the folder according to the XDG Base Directory Specification, which says to ignore relative paths; nil
     /// if the environment has neither variable.
     private static func defaultCacheFolder(_ environment: [String: String]) -> String? {
         if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") { return folder + "/bifrons" }
         if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.cache/bifrons" }
         return nil
+    }
+}
+
+/// What a worker does.
+package enum WorkerTask: Equatable, Sendable {
+    /// It serves the model in this folder.
+    case model(String)
+    /// It reads what images' files say about their own origin. `trust` is a PEM file of trusted certificates; nil: none
+    /// is trusted.
+    case provenance(trust: String?)
+    /// It looks images up in the banks of this folder.
+    case known(banks: String)
+
+    /// Whether SIGHUP makes the worker read its files again. Other workers are ended by that signal.
+    package var reloads: Bool {
+        if case .known = self { true } else { false }
+    }
+}
+
+extension SettingValues<WorkerSchema> {
+    /// Returns what the worker does: serve a model, or find one kind of evidence. If both are set, the one in the
+    /// source of higher precedence counts.
+    ///
+    /// - Throws: An error if neither is set, both are set in one source, or the evidence lacks a setting.
+    package func task() throws(SettingsError) -> WorkerTask {
+        let (ofModel, ofEvidence) = (source(of: \.model), source(of: \.evidence))
+        if let folder = self.model, let kind = self.evidence, let ofModel, let ofEvidence,
+            ofModel.rank == ofEvidence.rank
+        {
+            throw SettingsError(
+                setting: "evidence",
+                "\(ofEvidence.place) is '\(kind)' and \(ofModel.place) is '\(folder)', but a worker does one or the "
+                    + "other; remove one of them")
+        }
+        let isExamining = ofEvidence.map { evidence in ofModel.map { evidence.rank < $0.rank } ?? true } ?? false
+        switch (isExamining ? self.evidence : nil, self.model) {
+        case ("known", _):
+            if let banks = self.banks { return .known(banks: banks) }
+            throw SettingsError(
+                setting: "banks",
+                "\(ofEvidence?.place ?? "evidence") is 'known', which needs the folder of banks.json; give --banks, "
+                    + "BIFRONS_BANKS or 'banks' in the file of --config")
+        case (_?, _): return .provenance(trust: self.trust)
+        case (nil, let folder?): return .model(folder)
+        case (nil, nil):
+            throw SettingsError(
+                setting: "model",
+                "neither a model nor a kind of evidence is set; give --model or --evidence, BIFRONS_MODEL or "
+                    + "BIFRONS_EVIDENCE, or 'model' or 'evidence' in the file of --config")
+        }
     }
 }
 

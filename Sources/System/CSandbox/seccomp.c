@@ -188,6 +188,7 @@ static void write_conditions(struct writer *writer, bifrons_filter_allowance all
     if (allowance.reading) {
         uint32_t writing = O_ACCMODE | O_CREAT | O_TRUNC | create_unnamed;
         allow_if(writer, SYS_openat, (struct condition){2, false, writing, 0});
+        allow(writer, SYS_getdents64);
     }
     // Asking for a limit, without a new one
     struct condition asks[] = {{2, false, UINT32_MAX, 0}, {2, true, UINT32_MAX, 0}};

@@ -1,3 +1,5 @@
+internal import Hashing
+
 /// All banks of an operator, loaded and indexed. The value is immutable: to reload, load a new value and replace the
 /// old one.
 ///
@@ -67,6 +69,31 @@ package struct Banks: Sendable {
             let file = filesOfBank[bank].last(where: { $0.linesBefore < item })
         else { return nil }
         return (file.path, item - file.linesBefore)
+    }
+
+    /// The folders of all signal files, including those of disabled banks, in order and each once.
+    package var folders: [String] {
+        Set(filesOfBank.joined().map { file in file.path.lastIndex(of: "/").map { String(file.path[..<$0]) } ?? "." })
+            .sorted()
+    }
+
+    /// The SHA-256, in 64 hexadecimal digits, of all that lookups depend on: the declarations of the banks, and the
+    /// signals of the enabled ones with their item numbers.
+    package var digest: String {
+        var parts: [[UInt8]] = []
+        func add<Element>(_ values: [Element]) {
+            parts.append(values.withUnsafeBytes { SHA256.digest(of: $0) })
+        }
+        for bank in banks {
+            add(Array("\(bank.name) \(bank.kind.rawValue) \(bank.distance) \(bank.isEnabled)".utf8))
+        }
+        add(index.hashes)
+        add(items)
+        add(firsts)
+        add(digests)
+        add(digestItems)
+        add(digestsOfBank.map(\.count))
+        return SHA256.hexDigest(of: Array(parts.joined()))
     }
 
     /// Returns the bank of a hash of the index.

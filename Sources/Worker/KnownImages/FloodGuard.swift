@@ -72,8 +72,8 @@ package struct FloodGuard: Sendable {
         package var description: String {
             """
             item \(item) of the bank \(bank) matched \(Int(recent)) times in about a minute, usually \
-            \((usual * 10).rounded() / 10) times, so its matches go to review; look at a few of them, then remove the \
-            item or end its quarantine
+            \((usual * 10).rounded() / 10) times, so its matches go to review; look at a few of them, and remove the \
+            item if they are wrong
             """
         }
     }

@@ -22,6 +22,9 @@ package struct PDQ: Hashable, Sendable {
     /// The amount of detail in the image, from 0 (plain) to 100.
     package let quality: Int
 
+    /// What stands for the hash of an image that has none. It matches nothing.
+    package static let none = PDQ(hash: Bits256(words: .zero), quality: 0)
+
     package init(hash: Bits256, quality: Int) {
         self.hash = hash
         self.quality = quality

@@ -48,10 +48,10 @@ package final class TrustAnchors: @unchecked Sendable {
         BIO_free(input)
         ERR_clear_error()
         guard count > 0 else {
-            throw TrustListError(message: "Trust list holds no certificate in PEM.")
+            throw TrustListError(message: "it has no certificate in PEM")
         }
         guard isAtEnd else {
-            throw TrustListError(message: "Trust list is damaged behind its certificate number \(count).")
+            throw TrustListError(message: "it is damaged behind its certificate number \(count)")
         }
     }
 
@@ -99,7 +99,7 @@ extension TrustAnchors {
 
 /// The reason why a list of trusted certificates cannot be used.
 package struct TrustListError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// One sentence for people.
+    /// What is wrong, as a clause for people.
     package let message: String
     package var description: String { message }
 }

@@ -1,4 +1,5 @@
-/// What a worker may still reach in its sandbox. It follows from the routers that the worker was given.
+/// What a worker may still reach in its sandbox. It follows from the routers that the worker was given, and from what it
+/// reads again while it serves.
 package struct Allowance: Equatable, Sendable {
     /// The port of DNS over TCP.
     private static let domainPort: UInt16 = 53
@@ -7,10 +8,10 @@ package struct Allowance: Equatable, Sendable {
     package private(set) var ports: Set<UInt16> = []
     /// Whether it may connect to Unix sockets.
     package private(set) var unixSockets = false
-    /// Whether it may ask for the addresses of names, which takes UDP sockets and the files in ``folders``.
+    /// Whether it may ask for the addresses of names, which takes UDP sockets and the folder `/etc`.
     package private(set) var names = false
     /// The folders whose files it may read.
-    package private(set) var folders: [String] = []
+    package private(set) var folders: [String]
     /// Whether it may make memory executable.
     package let code: Bool
 
@@ -20,9 +21,11 @@ package struct Allowance: Equatable, Sendable {
     ///   - routers: The endpoints of its routers, as its settings have them: `tcp://HOST:PORT`, `dns://NAME:PORT` or
     ///     `ipc://PATH`.
     ///   - code: Whether it makes code while it serves.
+    ///   - folders: The folders whose files it reads again while it serves.
     ///   - resolverFile: The path, without links, of the file with the addresses of the name servers.
-    package init(routers: [String], code: Bool, resolverFile: String) {
+    package init(routers: [String], code: Bool, folders: [String] = [], resolverFile: String) {
         self.code = code
+        self.folders = folders
         for router in routers {
             if router.hasPrefix("ipc://") {
                 unixSockets = true
@@ -39,9 +42,9 @@ package struct Allowance: Equatable, Sendable {
         ports.insert(Self.domainPort)
         // The whole folder, because these files are replaced when the network changes, and the rules are about files,
         // not names.
-        folders = ["/etc"]
+        self.folders.append("/etc")
         if let slash = resolverFile.lastIndex(of: "/"), !resolverFile.hasPrefix("/etc/") {
-            folders.append(String(resolverFile[..<slash]))
+            self.folders.append(String(resolverFile[..<slash]))
         }
     }
 

@@ -30,7 +30,7 @@ package struct Confinement: Equatable, Sendable {
         let filter = bifrons_filter_enter(
             bifrons_filter_allowance(
                 unix_sockets: allowance.unixSockets, tcp: !allowance.ports.isEmpty, udp: allowance.names,
-                reading: allowance.names, code: allowance.code))
+                reading: !allowance.folders.isEmpty, code: allowance.code))
         return Confinement(
             version: Int(version), landlock: landlock, filter: filter, needsPorts: !allowance.ports.isEmpty)
     }
@@ -89,10 +89,13 @@ extension Allowance {
     /// - Parameters:
     ///   - routers: The endpoints of its routers, as its settings have them.
     ///   - code: Whether it makes code while it serves.
-    package init(routers: [String], code: Bool) {
+    ///   - folders: The folders whose files it reads again while it serves.
+    package init(routers: [String], code: Bool, folders: [String] = []) {
         let path = "/etc/resolv.conf"
         let resolved = realpath(path, nil)
         defer { free(resolved) }
-        self.init(routers: routers, code: code, resolverFile: resolved.map { String(cString: $0) } ?? path)
+        self.init(
+            routers: routers, code: code, folders: folders,
+            resolverFile: resolved.map { String(cString: $0) } ?? path)
     }
 }

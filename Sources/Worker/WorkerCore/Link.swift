@@ -59,6 +59,8 @@ struct Link {
     /// Whether the router is in the list. The core leaves an unlisted router when its connection ends.
     var isListed = true
     var state = State.disconnected
+    /// The core's count of descriptions when the last HELLO was sent.
+    var descriptions = 0
     /// How long the next HELLO may wait for an answer.
     var patience: Duration
 

@@ -37,6 +37,7 @@ extension WorkerCore {
             // other.
             hello.bootID &+= UInt64(router)
             links[router].state = .greeted(until: now + links[router].patience, credit: credit)
+            links[router].descriptions = descriptions
             actions.append(.send(router, .hello(hello)))
         }
     }
@@ -88,6 +89,15 @@ extension WorkerCore {
         links[router].patience = configuration.welcomePatience
         links[router].state = .registered(
             Link.Registration(epoch: epoch, heartbeatMilliseconds: heartbeat, credit: credit, at: now))
+        reintroduce(router, now)
+    }
+
+    /// Registers anew with a router whose registration has an old description. The router gives the jobs in hand to
+    /// this worker again, or to another. While the worker drains, the registration stays as it is.
+    mutating func reintroduce(_ router: Router, _ now: Instant) {
+        guard drainEnds == nil, links[router].isRegistered, links[router].descriptions != descriptions else { return }
+        forget(router)
+        links[router].state = .connected(helloAt: now, outcomes: outcomes)
     }
 
     /// Ends a registration and drops its jobs. The router has given them to another worker, or it is gone together with

@@ -47,6 +47,8 @@ package struct WorkerCore: Sendable {
         /// `progress` is a counter that changes while the threads work and stops when they hang. `computed` is the
         /// processor time that each image in work has used.
         case deadline(progress: UInt64, computed: [Token: Duration] = [:])
+        /// What the worker's evidence depends on has changed. The worker registers with this digest anew.
+        case redescribed(digest: String)
         /// Accept no new jobs, answer those in flight, then say BYE. `.finished` follows within the drain time.
         case drain
         /// Say BYE at once. The routers give the jobs in flight to other workers.
@@ -148,7 +150,9 @@ package struct WorkerCore: Sendable {
         }
     }
 
-    let configuration: Configuration
+    private(set) var configuration: Configuration
+    /// How often ``Event/redescribed(digest:)`` has changed the HELLO.
+    private(set) var descriptions = 0
     var links: [Link]
     var stage: any WorkerStage
     /// The number of expected outcomes reported so far.
@@ -210,6 +214,11 @@ package struct WorkerCore: Sendable {
         case .deadline(let progress, let computed):
             actions += stage.keepTime(computed, now)
             keepTime(progress, now)
+        case .redescribed(let digest):
+            guard digest != configuration.hello.digest else { break }
+            configuration.hello.digest = digest
+            descriptions += 1
+            for router in links.indices { reintroduce(router, now) }
         case .drain: drain(now)
         case .abandon: leave()
         }

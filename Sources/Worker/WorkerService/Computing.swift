@@ -2,6 +2,7 @@ internal import BifronsWire
 internal import BifronsZeroMQ
 internal import Hashing
 internal import ImageDecoding
+internal import Provenance
 internal import Reactor
 internal import WorkerCore
 
@@ -17,6 +18,8 @@ enum Report: Sendable {
     case located(WorkerCore.Token, WorkerCore.Located, [Frame])
     /// This evidence was found about an image.
     case examined(WorkerCore.Token, EvidenceReport)
+    /// What the evidence depends on was read again.
+    case reloaded
     /// No crops can be cut out of an image, or no evidence can be found, for this reason.
     case failed(WorkerCore.Token, WireError)
     /// A batch was scored: a score or an error for each of its crops, in their order.
@@ -133,6 +136,8 @@ extension WireError {
     fileprivate init(explaining error: any Error) {
         if let error = error as? DecodeError {
             self.init(Status(rawValue: error.status), code: error.code, error.message)
+        } else if let error = error as? EvidenceError {
+            self.init(.unprocessable, code: "evidence_too_complex", error.message)
         } else if let error = error as? WireError {
             self = error
         } else {

@@ -5,15 +5,22 @@ internal import Logging
 internal import Settings
 
 extension HostedModel {
-    /// Loads the model of the settings: a locator if its manifest's output is faces, otherwise a network.
+    /// Loads what the settings ask for: a locator if the model's output is faces, otherwise a network; or what finds a
+    /// kind of evidence.
     ///
-    /// - Throws: The reason why this model cannot be served here.
+    /// - Throws: The reason why this worker cannot serve here.
     static func load(_ settings: WorkerSettings, logger: Logger) throws -> HostedModel {
-        let engine = try Engine.load()
-        if case .faces = try Manifest.load(folder: settings.model).output.kind {
-            return .locator(try LocatorCutter(settings, engine))
+        switch try settings.task() {
+        case .provenance(let trust): return .evidence(try ProvenanceExaminer(trust: trust))
+        case .known(let folder):
+            return .evidence(try KnownExaminer(folder: folder, limits: settings.decodeLimits, logger: logger))
+        case .model(let folder):
+            let engine = try Engine.load()
+            if case .faces = try Manifest.load(folder: folder).output.kind {
+                return .locator(try LocatorCutter(folder, settings, engine))
+            }
+            return .network(try ModelScorer(folder, settings, engine, logger))
         }
-        return .network(try ModelScorer(settings, engine, logger))
     }
 }
 
@@ -25,9 +32,9 @@ private struct LocatorCutter: Cutter {
     private let cutter: ImageCutter
 
     /// Loads the locator and checks it with its canary.
-    init(_ settings: WorkerSettings, _ engine: Engine) throws {
+    init(_ folder: String, _ settings: WorkerSettings, _ engine: Engine) throws {
         let locator = try Locator(
-            folder: settings.model, engine: engine, cacheFolder: settings.cacheFolder,
+            folder: folder, engine: engine, cacheFolder: settings.cacheFolder,
             concurrency: settings.decodeThreads)
         try locator.runCanary()
         makesCode = locator.makesCode
@@ -57,9 +64,9 @@ private struct ModelScorer: Scorer {
     private let model: Model
 
     /// Loads the model and checks it with its canary.
-    init(_ settings: WorkerSettings, _ engine: Engine, _ logger: Logger) throws {
+    init(_ folder: String, _ settings: WorkerSettings, _ engine: Engine, _ logger: Logger) throws {
         model = try Model(
-            folder: settings.model, engine: engine,
+            folder: folder, engine: engine,
             precision: settings.precision.flatMap(Manifest.Precision.init(rawValue:)), threads: settings.threads,
             cacheFolder: settings.cacheFolder, maximumBatch: settings.maxBatch)
         if case .failed(let reason) = model.cacheUse {
@@ -67,7 +74,7 @@ private struct ModelScorer: Scorer {
         }
         try model.runCanary()
         let manifest = model.manifest
-        specification = try CropSpecification(manifest.cropGeometry, folder: settings.model)
+        specification = try CropSpecification(manifest.cropGeometry, folder: folder)
         identity = ModelIdentity(
             name: manifest.name, version: manifest.version, digest: model.digest, metrics: manifest.metrics)
     }

@@ -26,6 +26,11 @@ package enum HostedModel: Sendable {
         }
     }
 
+    /// The folders whose files are read again while the worker serves.
+    var folders: [String] {
+        if case .evidence(let examiner) = self { examiner.folders } else { [] }
+    }
+
     var role: WorkerMessage.Role {
         switch self {
         case .locator(let cutter): .locator(preprocessing: cutter.preprocessing)
@@ -103,12 +108,23 @@ package protocol Scorer: Sendable {
 
 /// Finds one kind of evidence about images. Several threads call it at once.
 package protocol Examiner: Sendable {
-    /// The examiner's description. Its name is the kind of evidence.
+    /// The examiner's description. Its name is the kind of evidence. ``reload()`` may change the digest.
     var identity: ModelIdentity { get }
+    /// The folders whose files ``reload()`` reads.
+    var folders: [String] { get }
+    /// Reads again what the evidence depends on, if that may change while the worker serves. A mistake in it is logged
+    /// and changes nothing. Only one thread calls it at a time, also while others examine images.
+    func reload()
     /// Finds what a file says about its image, or what is known of it.
     ///
     /// - Throws: The reason why there is no evidence, by preference a `WireError`.
     func examine(_ file: UnsafeRawBufferPointer) throws -> EvidenceReport
+}
+
+extension Examiner {
+    /// Most evidence depends only on the image.
+    package var folders: [String] { [] }
+    package func reload() {}
 }
 
 /// The description of a model that a worker gives to routers.

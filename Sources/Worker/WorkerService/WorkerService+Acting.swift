@@ -27,6 +27,7 @@ extension WorkerService {
                     $0.perform(scorer, step: $1)
                 })
         case .evidence(let examiner):
+            self.examiner = examiner
             threads = .examining(
                 try ComputingThreads(
                     name: "examining", count: settings.decodeThreads, reports: reports, broken: { .broken($0) }
@@ -38,6 +39,7 @@ extension WorkerService {
         configuration.drainTime = settings.drainTime
         core = WorkerCore(configuration)
         try follow()
+        try reloadIfWanted()
         let names = settings.routers.compactMap(Resolver.Endpoint.init)
         if !names.isEmpty {
             let resolver = try Resolver(names, every: settings.resolveInterval, lookup)

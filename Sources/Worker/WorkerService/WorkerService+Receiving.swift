@@ -101,6 +101,7 @@ extension WorkerService {
         case .examined(let token, let evidence):
             note(done: token)
             try handle(.computed(.examined(token, evidence)), at: now)
+        case .reloaded: try finishReload(at: now)
         case .failed(let token, let error):
             note(done: token)
             warn(error)
@@ -130,10 +131,15 @@ extension WorkerService {
         }
     }
 
-    /// Handles signals: the first one drains, a second one abandons the jobs. Before the model is ready one signal
-    /// suffices.
+    /// Handles signals: SIGHUP reloads, the first other one drains, a second one abandons the jobs. Before the model is
+    /// ready one signal suffices.
     func receiveSignals() throws {
-        while signals.receive() != nil {
+        while let signal = signals.receive() {
+            if signal == .hangUp {
+                isReloadWanted = true
+                try reloadIfWanted()
+                continue
+            }
             guard core != nil else {
                 isFinished = true
                 return

@@ -16,7 +16,7 @@ package final class WorkerService {
         /// All jobs were answered.
         case drained
         /// The threads were not waited for: the drain time was over, a second signal arrived, or the model was still
-        /// loading. They are still running, so exit with `_exit`, which does not free the engine's memory while they
+        /// loading, or banks again. They are still running, so exit with `_exit`, which does not free the engine's memory while they
         /// use it.
         case abandoned
     }
@@ -47,6 +47,12 @@ package final class WorkerService {
     var resolved: [Resolver.Endpoint: [String]] = [:]
     /// The core; nil until the model is ready.
     var core: WorkerCore?
+    /// What finds the evidence; nil for a locator or a network, and until it is ready.
+    var examiner: (any Examiner)?
+    /// Whether a signal has asked for a reload that has not begun.
+    var isReloadWanted = false
+    /// The thread that reloads; nil when there is none.
+    var reloading: PlatformThread?
     /// The payloads of jobs.
     var payloads: [WorkerCore.Token: Frame] = [:]
     /// The crops that were cut out and not sent yet, by the image's token.
@@ -131,7 +137,8 @@ package final class WorkerService {
         self.lookup = lookup ?? Resolver.system
         curve = try settings.keys.map { try KeyFolder($0).client(.worker) } ?? .none
         // Signals first, because the threads of libzmq, of the engine and of this program inherit the mask.
-        signals = try SignalDescriptor([.terminate, .interrupt])
+        let reloads = try settings.task().reloads
+        signals = try SignalDescriptor(reloads ? [.terminate, .interrupt, .hangUp] : [.terminate, .interrupt])
         context = try Context()
         let reports = try Mailbox<Report>()
         self.reports = reports
@@ -174,6 +181,10 @@ package final class WorkerService {
         if let refusal { throw refusal }
         guard let core else {
             logger.info("worker was stopped before its model was ready")
+            return .abandoned
+        }
+        guard reloading == nil else {
+            logger.info("worker exits while it reads its files again")
             return .abandoned
         }
         guard core.jobsInHand == 0 else {

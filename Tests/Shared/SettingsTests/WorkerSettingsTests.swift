@@ -9,12 +9,42 @@ import Testing
         try WorkerSettings(WorkerOptions.parse(arguments).given, environment: environment)
     }
 
-    @Test func workerNeedsAModel() {
+    @Test func workerNeedsAModelOrAKindOfEvidence() {
         let error = #expect(throws: SettingsError.self) { try worker([]) }
         #expect(
             error?.description
-                == "no model is set (the folder of the model that the worker serves, a locator's or a network's); give --model, BIFRONS_MODEL or "
-                + "'model' in the file of --config")
+                == "neither a model nor a kind of evidence is set; give --model or --evidence, BIFRONS_MODEL or "
+                + "BIFRONS_EVIDENCE, or 'model' or 'evidence' in the file of --config")
+    }
+
+    @Test func workerServesAModelOrFindsOneKindOfEvidence() throws {
+        #expect(try worker(["--model", "m"]).task() == .model("m"))
+        #expect(try worker(["--evidence", "provenance"]).task() == .provenance(trust: nil))
+        #expect(try worker(["--evidence", "provenance", "--trust", "t"]).task() == .provenance(trust: "t"))
+        #expect(try worker(["--evidence", "known", "--banks", "b"]).task() == .known(banks: "b"))
+        // 'bifrons up' gives all its workers the same settings.
+        #expect(try worker(["--model", "m", "--trust", "t", "--banks", "b"]).task() == .model("m"))
+        let kind = #expect(throws: SettingsError.self) { try worker(["--evidence", "seal"]) }
+        #expect(kind?.description == "--evidence is 'seal'; it must be provenance or known")
+        let banks = #expect(throws: SettingsError.self) {
+            try worker([], environment: ["BIFRONS_EVIDENCE": "known"])
+        }
+        #expect(
+            banks?.description
+                == "BIFRONS_EVIDENCE in the environment is 'known', which needs the folder of banks.json; give --banks, "
+                + "BIFRONS_BANKS or 'banks' in the file of --config")
+    }
+
+    @Test func modelAndEvidenceContradictEachOtherOnlyInOneSource() throws {
+        let error = #expect(throws: SettingsError.self) { try worker(["--model", "m", "--evidence", "provenance"]) }
+        #expect(
+            error?.description
+                == "--evidence is 'provenance' and --model is 'm', but a worker does one or the other; remove one of them"
+        )
+        #expect(
+            try worker(["--evidence", "provenance"], environment: ["BIFRONS_MODEL": "m"]).task()
+                == .provenance(trust: nil))
+        #expect(try worker(["--model", "m"], environment: ["BIFRONS_EVIDENCE": "known"]).task() == .model("m"))
     }
 
     @Test func severalRoutersMayBeGiven() throws {

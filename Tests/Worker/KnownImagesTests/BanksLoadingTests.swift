@@ -37,6 +37,38 @@ struct BanksLoadingTests {
         }
     }
 
+    @Test func foldersAreThoseOfAllFiles() throws {
+        let (own, other) = (try Folder(), try Folder())
+        try other.write("b.txt", "")
+        try own.write("more/1.txt", "")
+        try own.write("a.txt", "")
+        try own.write("banks.json", Self.json(Self.bank(files: #""\#(other.path)/b.txt", "more", "a.txt""#)))
+        #expect(
+            try Banks.load(folder: own.path).folders == [own.path, "\(own.path)/more", other.path].sorted())
+    }
+
+    @Test func digestChangesWithEverythingThatMattersAndNothingElse() throws {
+        let folder = try folder(Self.json(Self.bank() + "," + Self.bank(name: "B", more: #""enabled": false, "#)))
+        func digest() throws -> String { try Banks.load(folder: folder.path).digest }
+        let first = try digest()
+        #expect(first.count == 64)
+        try folder.write("a.txt", "pdq \(Self.digits(1))\n# the same signal in the same line\n")
+        #expect(try digest() == first)
+        var seen: Set = [first]
+        for text in ["pdq \(Self.digits(2))", "sha256 \(Self.digits(1))", "\npdq \(Self.digits(1))", ""] {
+            try folder.write("a.txt", text)
+            #expect(seen.insert(try digest()).inserted, "\(text)")
+        }
+        try folder.write("a.txt", "pdq \(Self.digits(1))")
+        for bank in [
+            Self.bank(name: "C"), Self.bank(kind: "allow"), Self.bank(more: #""distance": 4, "#),
+            Self.bank(more: #""enabled": false, "#),
+        ] {
+            try folder.write("banks.json", Self.json(bank))
+            #expect(seen.insert(try digest()).inserted, "\(bank)")
+        }
+    }
+
     @Test func banksHaveFilesAndFolders() throws {
         let folder = try folder(
             Self.json(

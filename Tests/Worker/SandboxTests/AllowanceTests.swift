@@ -29,6 +29,14 @@ struct AllowanceTests {
         #expect(allowance.folders == ["/etc"])
     }
 
+    @Test func foldersThatAreReadAgainStayReadable() {
+        let known = Allowance(
+            routers: ["ipc://a"], code: false, folders: ["/srv/banks"], resolverFile: "/etc/resolv.conf")
+        #expect(known.folders == ["/srv/banks"] && !known.names && known.ports.isEmpty)
+        let named = Allowance(routers: ["dns://a:1"], code: false, folders: ["/srv/banks"], resolverFile: "/etc/r")
+        #expect(named.folders == ["/srv/banks", "/etc"])
+    }
+
     @Test func addressesOfNameServersMayBeInAFolderOfAService() {
         let file = "/run/systemd/resolve/stub-resolv.conf"
         #expect(allowance("dns://a:1", resolverFile: file).folders == ["/etc", "/run/systemd/resolve"])

@@ -11,7 +11,8 @@ struct FilterTests {
             "read": 0, "write": 1, "mmap": 9, "mprotect": 10, "sendto": 44, "socket": 41, "connect": 42, "bind": 49,
             "listen": 50,
             "clone": 56, "execve": 59, "kill": 62, "fcntl": 72, "mkdirat": 258, "unlinkat": 263, "ptrace": 101,
-            "openat": 257, "prctl": 157, "prlimit64": 302, "io_uring_setup": 425, "bpf": 321, "memfd_create": 319,
+            "openat": 257, "getdents64": 217, "prctl": 157, "prlimit64": 302, "io_uring_setup": 425, "bpf": 321,
+            "memfd_create": 319,
         ]
     #else
         private static let architecture: UInt32 = 0xC000_00B7
@@ -20,7 +21,8 @@ struct FilterTests {
             "read": 63, "write": 64, "mmap": 222, "mprotect": 226, "sendto": 206, "socket": 198, "connect": 203,
             "bind": 200,
             "listen": 201, "clone": 220, "execve": 221, "kill": 129, "fcntl": 25, "mkdirat": 34, "unlinkat": 35,
-            "ptrace": 117, "openat": 56, "prctl": 167, "prlimit64": 261, "io_uring_setup": 425, "bpf": 280,
+            "ptrace": 117, "openat": 56, "getdents64": 61, "prctl": 167, "prlimit64": 261, "io_uring_setup": 425,
+            "bpf": 280,
             "memfd_create": 279,
         ]
     #endif
@@ -152,11 +154,13 @@ struct FilterTests {
             UInt64(O_RDONLY | O_CLOEXEC), UInt64(O_WRONLY), UInt64(O_CREAT), UInt64(O_TRUNC)
         )
         #expect(try Self.decide(Self.name, "openat", 0, 0, read) == .allowed)
+        #expect(try Self.decide(Self.name, "getdents64") == .allowed)
         for flags in [write, UInt64(O_RDWR), create, truncate, 0o20000000] {
             #expect(try Self.decide(Self.name, "openat", 0, 0, flags) == .error(EPERM), "\(flags)")
         }
         for allowance in [Self.ipc, Self.address] {
             #expect(try Self.decide(allowance, "openat", 0, 0, read) == .error(EPERM))
+            #expect(try Self.decide(allowance, "getdents64") == .error(EPERM))
         }
     }
 

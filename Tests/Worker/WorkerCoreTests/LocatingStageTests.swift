@@ -206,6 +206,38 @@ import WorkerCore
                     timings: .init(queueMicroseconds: queued, computeMicroseconds: computed, batch: 1))))
     }
 
+    private func greeting(_ digest: String) -> WorkerCore.Action {
+        var hello = examinerHello
+        hello.credit = 2
+        hello.digest = digest
+        return .send(0, .hello(hello))
+    }
+
+    @Test func anExaminerWhoseFilesHaveChangedRegistersAnewAfterTheImageInWork() {
+        var script = Script.examiner()
+        script.register()
+        script.examine(1)
+        script.examine(2)
+        #expect(script.at(10, .redescribed(digest: "sha256:00")) == [])
+        #expect(script.at(10, .redescribed(digest: "sha256:01")) == [.release(2)])
+        #expect(script.examine(3) == [.release(3)])
+        #expect(script.at(20, .computed(.examined(1, .generated))) == [greeting("sha256:01")])
+        let welcome = RouterMessage.welcome(epoch: 8, heartbeatMilliseconds: 100)
+        #expect(script.at(21, .received(0, welcome, nil)) == [])
+        #expect(script.examine(1, at: 22) == [.examine(1)])
+    }
+
+    @Test func anExaminerWhoseFilesChangeWhileItRegistersDoesSoAnew() {
+        var script = Script.examiner()
+        #expect(script.at(0, .connected(0)) == [greeting("sha256:00")])
+        #expect(script.at(1, .redescribed(digest: "sha256:01")) == [])
+        let welcome = RouterMessage.welcome(epoch: 7, heartbeatMilliseconds: 100)
+        #expect(script.at(2, .received(0, welcome, nil)) == [greeting("sha256:01")])
+        #expect(script.at(3, .received(0, welcome, nil)) == [])
+        script.at(4, .drain)
+        #expect(script.at(5, .redescribed(digest: "sha256:02")) == [])
+    }
+
     @Test func imagesAreExaminedOneByOneInEachLane() {
         var script = Script.examiner(credit: 8)
         script.register()

@@ -43,6 +43,9 @@ private struct Simulation {
     private var epoch: [UInt64?]
     private var hasHello: [Bool]
     private var granted: [Int]
+    /// How often the worker's description has changed, now and at the last HELLO to each router.
+    private var description = 0
+    private var told: [Int]
     private var nextEpoch: UInt64 = 1
     private var nextToken = 1
     /// The jobs that the worker must still answer.
@@ -74,6 +77,7 @@ private struct Simulation {
         epoch = Array(repeating: nil, count: routers)
         hasHello = Array(repeating: false, count: routers)
         granted = Array(repeating: 0, count: routers)
+        told = granted
     }
 
     mutating func step() {
@@ -106,6 +110,7 @@ private struct Simulation {
             handle(.received(router, .bye(reason: "not today", isFinal: false), nil))
         case 87: handle(.computed(.scored(batch: -1, [])))
         case 88: handle(.computed(.failed(-1, spent)))
+        case 89: describe()
         default: handle(.received(router, .pong(epoch: epoch[router] ?? 0), nil))
         }
     }
@@ -136,6 +141,7 @@ private struct Simulation {
             epoch.append(nil)
             hasHello.append(false)
             granted.append(0)
+            told.append(0)
         }
         guard isUsed[place] else {
             (isListed[place], isUsed[place]) = (true, true)
@@ -160,9 +166,21 @@ private struct Simulation {
 
     private mutating func welcome(_ router: Int) {
         hasHello[router] = false
-        epoch[router] = nextEpoch
+        // A worker whose description has changed meanwhile registers anew at once.
+        epoch[router] = told[router] == description ? nextEpoch : nil
+        let message = RouterMessage.welcome(epoch: nextEpoch, heartbeatMilliseconds: 50)
         nextEpoch += 1
-        handle(.received(router, .welcome(epoch: epoch[router] ?? 0, heartbeatMilliseconds: 50), nil))
+        handle(.received(router, message, nil))
+    }
+
+    /// Changes the worker's description, upon which it ends all its registrations.
+    private mutating func describe() {
+        description += 1
+        for router in epoch.indices where epoch[router] != nil {
+            epoch[router] = nil
+            drop(router)
+        }
+        handle(.redescribed(digest: "sha256:\(description)"))
     }
 
     private mutating func sendJob(_ router: Int) {
@@ -280,6 +298,8 @@ private struct Simulation {
         case .hello(let hello):
             #expect(isConnected[router] && epoch[router] == nil && !hasHello[router])
             hasHello[router] = true
+            told[router] = description
+            if description > 0 { #expect(hello.digest == "sha256:\(description)") }
             granted[router] = Int(hello.credit)
         case .crops(let crops): answer(crops.job, crops.epoch, router)
         case .score(let score):

@@ -1,4 +1,5 @@
 import BifronsWire
+import Glibc
 import Settings
 import Testing
 import WorkerService
@@ -14,6 +15,39 @@ import WorkerService
         #expect(try harness.end() == .drained)
     }
 
+    @Test func hangUpReadsTheFilesAgainAndRegistersTheWorkerAnew() throws {
+        let harness = try Harness()
+        let examiner = try ReloadingExaminer()
+        try harness.startExaminer(examiner)
+        #expect(try harness.welcome(epoch: 1).digest == "sha256:0")
+        harness.kill(SIGHUP)
+        try examiner.gate.waitUntilReached()
+        // Images are examined meanwhile, and a second signal waits.
+        harness.kill(SIGHUP)
+        try harness.say(.examine(.init(job: 5, attempt: 1, remainingMilliseconds: 60_000)), [0])
+        guard case .evidence(let evidence) = try harness.next() else { throw Harness.Unexpected() }
+        #expect(evidence.epoch == 1)
+        examiner.gate.open()
+        #expect(try harness.welcome(epoch: 2).digest == "sha256:1")
+        try examiner.gate.waitUntilReached()
+        examiner.gate.open()
+        #expect(try harness.welcome(epoch: 3).digest == "sha256:2")
+        harness.kill()
+        #expect(try harness.end() == .drained)
+    }
+
+    @Test func aWorkerThatReadsItsFilesDoesNotWaitForThemAtItsEnd() throws {
+        let harness = try Harness()
+        let examiner = try ReloadingExaminer()
+        try harness.startExaminer(examiner)
+        try harness.welcome()
+        harness.kill(SIGHUP)
+        try examiner.gate.waitUntilReached()
+        harness.kill()
+        #expect(try harness.end() == .abandoned)
+        examiner.gate.open()
+    }
+
     @Test func everyImageHasItsEvidenceOrAReason() throws {
         let harness = try Harness()
         try harness.startExaminer()
@@ -22,7 +56,7 @@ import WorkerService
             try harness.say(.examine(.init(job: job, attempt: 1, remainingMilliseconds: 60_000)), image)
         }
         try examine(5, [0, 7])
-        guard case .evidence(let evidence) = try harness.next() else { throw Bench.Unexpected() }
+        guard case .evidence(let evidence) = try harness.next() else { throw Harness.Unexpected() }
         #expect(evidence.epoch == 9 && evidence.job == 5 && evidence.report == FakeExaminer.report)
         try examine(6, [1])
         #expect(try harness.nextFailure() == (6, 422, "evidence_too_complex"))

@@ -125,6 +125,28 @@ struct FakeExaminer: Examiner {
         ProvenanceEvidence(claim: .aiGenerated, trust: .unsigned, source: .pngText, generator: "a model"))
 }
 
+/// What reads files again: its digest counts how often it has.
+final class ReloadingExaminer: Examiner {
+    private let reloads = Atomic(0)
+    /// Holds up every reload.
+    let gate: Gate
+
+    init() throws {
+        gate = try Gate()
+    }
+
+    var identity: ModelIdentity {
+        ModelIdentity(name: "known", version: "1", digest: "sha256:\(reloads.load(ordering: .acquiring))")
+    }
+
+    func examine(_ file: UnsafeRawBufferPointer) throws -> EvidenceReport { FakeExaminer.report }
+
+    func reload() {
+        try? gate.pass()
+        reloads.add(1, ordering: .acquiringAndReleasing)
+    }
+}
+
 /// A router that a test controls, and a worker service on its own thread.
 final class Harness {
     let endpoint: String
@@ -168,19 +190,22 @@ final class Harness {
     }
 
     /// Starts an evidence worker.
-    func startExaminer() throws {
-        try start({ .evidence(FakeExaminer()) }) { $0.decodeThreads = 2 }
+    func startExaminer(_ examiner: any Examiner = FakeExaminer()) throws {
+        let environment = ["BIFRONS_EVIDENCE": "known", "BIFRONS_BANKS": "a fake"]
+        try start({ .evidence(examiner) }, environment) { $0.decodeThreads = 2 }
     }
 
     /// Starts a network.
     func startNetwork(gate: Gate? = nil, _ configure: (inout WorkerSettings) -> Void = { _ in }) throws {
-        try start({ .network(FakeScorer(gate: gate)) }, configure)
+        try start({ .network(FakeScorer(gate: gate)) }, configure: configure)
     }
 
     func start(
-        _ load: @escaping @Sendable () throws -> HostedModel, _ configure: (inout WorkerSettings) -> Void = { _ in }
+        _ load: @escaping @Sendable () throws -> HostedModel,
+        _ environment: [String: String] = ["BIFRONS_MODEL": "a fake"],
+        configure: (inout WorkerSettings) -> Void = { _ in }
     ) throws {
-        var settings = try WorkerSettings(environment: ["BIFRONS_MODEL": "a fake"])
+        var settings = try WorkerSettings(environment: environment)
         settings.routers = [endpoint]
         configure(&settings)
         let started = try WakeUp()

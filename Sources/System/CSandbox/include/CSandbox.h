@@ -63,7 +63,7 @@ typedef struct {
     bool tcp;
     /// Making UDP sockets, which asking for the addresses of names needs.
     bool udp;
-    /// Opening files for reading.
+    /// Opening files for reading, and listing folders.
     bool reading;
     /// Making memory executable.
     bool code;
