@@ -1,9 +1,21 @@
+import BifronsWire
 import BifronsZeroMQ
 import FoundationEssentials
 import Glibc
 import ProcessSupport
 import Reactor
 import Settings
+
+/// What a cluster serves, by its `ensemble.json`.
+struct ClusterEnsemble: Equatable {
+    /// The names of the models.
+    var models: [String]
+    /// The kinds of evidence.
+    var evidence: [String] = []
+
+    /// Whether a worker of known images is among the cluster's.
+    var hasKnownImages: Bool { evidence.contains(EvidenceKind.known.rawValue) }
+}
 
 /// The commands of a router, its workers and a gateway as child processes.
 struct ClusterPlan: Equatable {
@@ -12,30 +24,37 @@ struct ClusterPlan: Equatable {
 
     var children: [(child: Supervisor.Child, command: ChildCommand)]
 
-    /// Plans one router, workers of the locator and of each model, and a gateway if the settings ask for one.
+    /// Plans one router, workers of the locator and of each model, one worker for each kind of evidence, and a gateway
+    /// if the settings ask for one.
     ///
     /// - Parameters:
     ///   - settings: The settings, which also give the numbers of workers.
-    ///   - models: The models that `ensemble.json` names.
+    ///   - ensemble: The models and kinds of evidence that `ensemble.json` names.
     ///   - folder: The folder of the executables.
-    init(_ settings: ClusterSettings, models: [String], executables folder: String) {
+    init(_ settings: ClusterSettings, _ ensemble: ClusterEnsemble, executables folder: String) {
         children = [
             (
-                Supervisor.Child(name: "router", stage: .router),
+                Supervisor.Child(name: "router", stage: .router, reloads: settings.router.keys != nil),
                 ChildCommand(executable: "\(folder)/bifrons-router", arguments: settings.routerArguments)
             )
         ]
-        let counts = [(Self.locator, settings.locatorWorkers)] + models.map { ($0, settings.workersPerModel) }
+        func addWorker(_ name: String, _ task: String, reloads: Bool = false) {
+            let own = [task, "--router=\(settings.workerPeer)"]
+            children.append(
+                (
+                    Supervisor.Child(name: "worker \(name)", stage: .workers, reloads: reloads),
+                    ChildCommand(executable: "\(folder)/bifrons-worker", arguments: settings.workerArguments + own)
+                ))
+        }
+        let counts = [(Self.locator, settings.locatorWorkers)] + ensemble.models.map { ($0, settings.workersPerModel) }
         for (model, count) in counts {
             for number in 1...count {
-                let name = count == 1 ? "worker \(model)" : "worker \(model) \(number)"
-                let own = ["--model=\(settings.router.modelsFolder)/\(model)", "--router=\(settings.workerPeer)"]
-                children.append(
-                    (
-                        Supervisor.Child(name: name, stage: .workers),
-                        ChildCommand(executable: "\(folder)/bifrons-worker", arguments: settings.workerArguments + own)
-                    ))
+                addWorker(
+                    count == 1 ? model : "\(model) \(number)", "--model=\(settings.router.modelsFolder)/\(model)")
             }
+        }
+        for kind in ensemble.evidence {
+            addWorker(kind, "--evidence=\(kind)", reloads: kind == EvidenceKind.known.rawValue)
         }
         if let arguments = settings.gatewayArguments {
             children.append(
@@ -53,24 +72,31 @@ struct ClusterPlan: Equatable {
     }
 
     /// Returns one line that describes what is started: "2 cores: 1 worker of the locator with 2 decoding threads, 1
-    /// worker of each of 2 models".
-    static func summary(_ settings: ClusterSettings, models: [String], cores: Int = Processors.usable) -> String {
+    /// worker of each of 2 models, 1 worker for provenance".
+    static func summary(
+        _ settings: ClusterSettings, _ ensemble: ClusterEnsemble, cores: Int = Processors.usable
+    ) -> String {
         func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+        let models = ensemble.models
+        let evidence = ensemble.evidence.map { ", 1 worker for \($0)" }.joined()
         let of = models.count == 1 ? "of the model \(models[0])" : "of each of \(models.count) models"
         return """
             \(counted(cores, "core")): \(counted(settings.locatorWorkers, "worker")) of the locator with \
-            \(counted(settings.decodeThreads, "decoding thread")), \(counted(settings.workersPerModel, "worker")) \(of)
+            \(counted(settings.decodeThreads, "decoding thread")), \(counted(settings.workersPerModel, "worker")) \(of)\
+            \(evidence)
             """
     }
 
-    /// Returns the models that a folder's `ensemble.json` names.
+    /// Returns the models and the kinds of evidence that `ensemble.json` in the folder of models names.
     ///
-    /// - Throws: ``CommandError`` if the file is missing or malformed, or a manifest of a model or of the locator is
-    ///   missing.
-    static func models(in folder: String) throws(CommandError) -> [String] {
+    /// - Throws: ``CommandError`` if the file is missing or malformed, a manifest of a model or of the locator is
+    ///   missing, or there are no banks for known images.
+    static func ensemble(_ settings: ClusterSettings) throws(CommandError) -> ClusterEnsemble {
         struct Ensemble: Decodable {
             let models: [String]
+            let evidence: [String]?
         }
+        let folder = settings.router.modelsFolder
         let path = "\(folder)/ensemble.json"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandError("cannot read \(path); run where it is, or set BIFRONS_MODELS_FOLDER")
@@ -87,7 +113,18 @@ struct ClusterPlan: Equatable {
                 "\(folder)/\(locator)/manifest.json does not exist: without a locator nothing finds the faces; put its folder there"
             )
         }
-        return ensemble.models
+        let named = ClusterEnsemble(models: ensemble.models, evidence: ensemble.evidence ?? [])
+        // The router refuses a kind that it does not know, and no worker could find such evidence.
+        if let kind = named.evidence.first(where: { EvidenceKind(rawValue: $0) == nil }) {
+            let known = EvidenceKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw CommandError("\(path) names the evidence '\(kind)', which does not exist; name some of \(known)")
+        }
+        guard settings.banks != nil || !named.hasKnownImages else {
+            throw CommandError(
+                "\(path) names the evidence 'known', which needs the folder of banks.json; give --banks, BIFRONS_BANKS or "
+                    + "'banks' in the file of --config")
+        }
+        return named
     }
 
     /// Returns the folder of the running executable, which also holds the other executables.

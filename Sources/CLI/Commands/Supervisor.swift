@@ -15,6 +15,8 @@ struct Supervisor {
     struct Child: Equatable {
         let name: String
         let stage: Stage
+        /// Whether SIGHUP makes it read its files again. It ends another child.
+        var reloads = false
     }
 
     /// How a process ended.
@@ -38,7 +40,7 @@ struct Supervisor {
         case ended(Int, End)
         /// The cluster must end: drained at the first stop, killed at the second.
         case stop
-        /// The allow-list has changed.
+        /// The allow-list or the banks have changed.
         case reload
         /// ``nextDue`` was reached.
         case due
@@ -142,8 +144,8 @@ struct Supervisor {
             case .killing, .finished: return []
             }
         case .reload:
-            // A child that is not ready has not read the allow-list yet, and the signal would end it.
-            return children.indices.filter { children[$0].stage == .router && isRunning($0) && wasReady[$0] }
+            // A child that was never ready may not handle the signal yet, which would end it, and reads its files later.
+            return children.indices.filter { children[$0].reloads && isRunning($0) && wasReady[$0] }
                 .map { .reload($0) }
         case .due: return due(at: now)
         }

@@ -31,15 +31,15 @@ final class TemporaryCluster: Sendable {
         var isStarted = false
         defer { if !isStarted { rmdir(folder) } }
         let settings = try ClusterSettings.temporary(folder: folder, given)
-        let models: [String]
+        let ensemble: ClusterEnsemble
         do {
-            models = try ClusterPlan.models(in: settings.router.modelsFolder)
+            ensemble = try ClusterPlan.ensemble(settings)
         } catch {
             throw CommandError(
                 "no router answered, and none can be started: \(error.description)",
                 status: EX_UNAVAILABLE)
         }
-        let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
+        let plan = ClusterPlan(settings, ensemble, executables: try ClusterPlan.executables())
         var timing = Supervisor.Timing()
         timing.patience = settings.router.drainTime + .seconds(2)
         timing.startWithin = .seconds(60)

@@ -7,11 +7,14 @@ import Settings
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
-        abstract: "Runs a router, a gateway, and workers of the locator and every model, and keeps them running.",
+        abstract: """
+            Runs a router, a gateway, and workers of the locator, every model and every kind of evidence, and keeps \
+            them running.
+            """,
         discussion: """
             ctrl-C drains: it stops the programs after they have answered the jobs in flight. A second ctrl-C stops \
-            them at once. With keys and without a terminal, for instance under a service manager, SIGHUP makes the \
-            router read the list of keys again.
+            them at once. With keys or banks of known images, and without a terminal, for instance under a service \
+            manager, SIGHUP makes the router read the list of keys and the workers read the banks again.
             """)
 
     @OptionGroup var options: ClusterOptions
@@ -19,9 +22,9 @@ struct UpCommand: ParsableCommand {
     func run() throws {
         try CommandError.report {
             let settings = try ClusterSettings(options.given)
-            let models = try ClusterPlan.models(in: settings.router.modelsFolder)
-            let plan = ClusterPlan(settings, models: models, executables: try ClusterPlan.executables())
-            printLine(ClusterPlan.summary(settings, models: models))
+            let ensemble = try ClusterPlan.ensemble(settings)
+            let plan = ClusterPlan(settings, ensemble, executables: try ClusterPlan.executables())
+            printLine(ClusterPlan.summary(settings, ensemble))
             let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
             var timing = Supervisor.Timing()
             timing.patience = settings.router.drainTime + .seconds(2)
@@ -33,7 +36,7 @@ struct UpCommand: ParsableCommand {
                 }
             }
             // A closing terminal sends SIGHUP too, which means that the cluster should stop.
-            let canReload = settings.router.keys != nil && !Self.hasTerminal
+            let canReload = plan.children.contains { $0.child.reloads } && !Self.hasTerminal
             let status = try cluster.run(orders: signals.descriptor) {
                 var orders: [Supervisor.Event] = []
                 while let signal = signals.receive() {

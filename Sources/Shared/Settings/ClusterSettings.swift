@@ -26,8 +26,10 @@ package struct ClusterSettings: Sendable {
     package let workersPerModel: Int
     /// The number of workers of the locator, at least 1.
     package let locatorWorkers: Int
-    /// The number of threads of each of the locator's workers.
+    /// The number of threads of each worker of the locator, and of each that finds evidence.
     package let decodeThreads: Int
+    /// The folder of banks of known images; nil if none is set.
+    package let banks: String?
     /// The router's settings, some of which the supervisor itself needs.
     package let router: RouterSettings
     /// The endpoint to which clients on this machine connect.
@@ -36,7 +38,7 @@ package struct ClusterSettings: Sendable {
     package let workerPeer: String
     /// The arguments to pass to the router. The children read the environment and the file of `--config` themselves.
     package let routerArguments: [String]
-    /// The arguments to pass to every worker, besides its model and the router's endpoint.
+    /// The arguments to pass to every worker, besides its model or kind of evidence and the router's endpoint.
     package let workerArguments: [String]
     /// The arguments to pass to the gateway, besides the router's endpoint; nil if there is no gateway.
     package private(set) var gatewayArguments: [String]?
@@ -64,6 +66,7 @@ package struct ClusterSettings: Sendable {
         _ = try GatewaySettings(layers)
         locatorWorkers = own.locatorWorkers
         decodeThreads = workers.decodeThreads
+        banks = workers.banks
         // With a single worker of each model, cores would be idle while the slowest model's worker is busy. The system
         // decides which worker runs on which core.
         workersPerModel = own.workers ?? max(1, min(256, Processors.usable / workers.threads))

@@ -19,7 +19,7 @@ import Testing
         let thread: PlatformThread
 
         init(_ scripts: [String]) throws {
-            var plan = ClusterPlan(try ClusterSettings(environment: [:]), models: [], executables: "")
+            var plan = ClusterPlan(try ClusterSettings(environment: [:]), .init(models: []), executables: "")
             plan.children = scripts.enumerated().map { index, script in
                 (
                     .init(name: index == 0 ? "router" : "worker \(index)", stage: index == 0 ? .router : .workers),
@@ -86,25 +86,32 @@ import Testing
         )
     }
 
-    @Test func planHasARouterWorkersForTheLocatorAndEveryModelAndAGateway() throws {
+    @Test func planHasARouterWorkersForTheLocatorEveryModelAndKindOfEvidenceAndAGateway() throws {
         let settings = try ClusterSettings(environment: [
             "BIFRONS_WORKERS": "2", "BIFRONS_WORKER_ENDPOINT": "ipc:///w", "BIFRONS_DECODE_THREADS": "1",
         ])
-        let plan = ClusterPlan(settings, models: ["a", "b"], executables: "/bin")
+        let ensemble = ClusterEnsemble(models: ["a", "b"], evidence: ["provenance", "known"])
+        let plan = ClusterPlan(settings, ensemble, executables: "/bin")
         #expect(
             plan.children.map(\.child.name)
                 == [
-                    "router", "worker locator", "worker a 1", "worker a 2", "worker b 1", "worker b 2", "gateway",
+                    "router", "worker locator", "worker a 1", "worker a 2", "worker b 1", "worker b 2",
+                    "worker provenance", "worker known", "gateway",
                 ])
+        #expect(plan.children.filter { $0.child.reloads }.map(\.child.name) == ["worker known"])
         #expect(
             plan.children[5].command
                 == ChildCommand(
                     executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
+        #expect(plan.children[7].command.arguments == ["--evidence=known", "--router=ipc:///w"])
     }
 
     @Test func thePlanIsSummarisedInOneLine() throws {
-        func summary(_ environment: [String: String], models: [String], cores: Int) throws -> String {
-            ClusterPlan.summary(try ClusterSettings(environment: environment), models: models, cores: cores)
+        func summary(
+            _ environment: [String: String], models: [String], evidence: [String] = [], cores: Int
+        ) throws -> String {
+            let ensemble = ClusterEnsemble(models: models, evidence: evidence)
+            return ClusterPlan.summary(try ClusterSettings(environment: environment), ensemble, cores: cores)
         }
         #expect(
             try summary(["BIFRONS_DECODE_THREADS": "2", "BIFRONS_WORKERS": "1"], models: ["a", "b"], cores: 2)
@@ -113,18 +120,23 @@ import Testing
             "BIFRONS_DECODE_THREADS": "1", "BIFRONS_WORKERS": "3", "BIFRONS_LOCATOR_WORKERS": "2",
         ]
         #expect(
-            try summary(environment, models: ["a"], cores: 1)
-                == "1 core: 2 workers of the locator with 1 decoding thread, 3 workers of the model a")
+            try summary(environment, models: ["a"], evidence: ["known"], cores: 1)
+                == "1 core: 2 workers of the locator with 1 decoding thread, 3 workers of the model a, 1 worker for known"
+        )
     }
 
     @Test func theModelsOfTheEnsembleAndTheLocatorMustExist() throws {
         let folder = try TemporaryFolder()
+        var environment = ["BIFRONS_MODELS_FOLDER": folder.path]
+        func ensemble() throws -> ClusterEnsemble {
+            try ClusterPlan.ensemble(try ClusterSettings(environment: environment))
+        }
         func problem() -> String? {
             do {
-                _ = try ClusterPlan.models(in: folder.path)
+                _ = try ensemble()
                 return nil
             } catch {
-                return error.description
+                return "\(error)"
             }
         }
         #expect(
@@ -137,6 +149,12 @@ import Testing
         try folder.write("a/manifest.json", [])
         #expect(problem()?.hasPrefix("\(folder.path)/locator/manifest.json does not exist") == true)
         try folder.write("locator/manifest.json", [])
-        #expect(try ClusterPlan.models(in: folder.path) == ["a"])
+        #expect(try ensemble() == ClusterEnsemble(models: ["a"]))
+        try folder.write("ensemble.json", Array(#"{"models": ["a"], "evidence": ["seal"]}"#.utf8))
+        #expect(problem()?.contains("names the evidence 'seal', which does not exist; name some of provenance") == true)
+        try folder.write("ensemble.json", Array(#"{"models": ["a"], "evidence": ["provenance", "known"]}"#.utf8))
+        #expect(problem()?.contains("needs the folder of banks.json; give --banks") == true)
+        environment["BIFRONS_BANKS"] = "banks"
+        #expect(try ensemble().evidence == ["provenance", "known"])
     }
 }

@@ -15,7 +15,7 @@ import Testing
         timing.startWithin = startWithin
         return Supervisor(
             [
-                .init(name: "router", stage: .router), .init(name: "worker a", stage: .workers),
+                .init(name: "router", stage: .router, reloads: true), .init(name: "worker a", stage: .workers),
                 .init(name: "worker b", stage: .workers),
             ], timing: timing)
     }
@@ -148,7 +148,7 @@ import Testing
         #expect(supervisor.handle(.ended(2, .signal(9)), at: at(5)) == [.finished(status: 1)])
     }
 
-    @Test func reloadGoesOnlyToAReadyRouter() {
+    @Test func reloadGoesOnlyToReadyChildrenThatReload() {
         var supervisor = supervisor()
         _ = supervisor.handle(.start, at: at(0))
         #expect(supervisor.handle(.reload, at: at(0.5)).isEmpty)

@@ -14,11 +14,15 @@ import Testing
         let settings = try cluster([
             "--workers", "2", "--locator-workers", "3", "--decode-threads", "4", "--client-endpoint", "ipc:///tmp/a",
             "--insecure", "--threads", "2", "--log-level",
-            "debug", "--http-port", "0",
+            "debug", "--http-port", "0", "--banks", "b", "--trust", "t.pem",
         ])
         #expect(settings.workersPerModel == 2 && settings.locatorWorkers == 3 && settings.decodeThreads == 4)
         #expect(settings.routerArguments == ["--client-endpoint=ipc:///tmp/a", "--insecure", "--log-level=debug"])
-        #expect(settings.workerArguments == ["--threads=2", "--decode-threads=4", "--log-level=debug"])
+        #expect(
+            settings.workerArguments == [
+                "--trust=t.pem", "--banks=b", "--threads=2", "--decode-threads=4", "--log-level=debug",
+            ])
+        #expect(settings.banks == "b")
         #expect(settings.gatewayArguments == ["--http-port=0", "--insecure", "--log-level=debug"])
         // The children must read the same values from the arguments that 'up' passes on.
         let router = try RouterSettings(RouterOptions.parse(settings.routerArguments).given, environment: [:])
@@ -29,7 +33,7 @@ import Testing
         #expect(worker.threads == 2 && worker.decodeThreads == 4)
     }
 
-    @Test(arguments: ["--model", "--router", "--name", "--resolve-interval"])
+    @Test(arguments: ["--model", "--evidence", "--router", "--name", "--resolve-interval"])
     func upRefusesOptionsThatItSetsForEachChild(option: String) {
         #expect(throws: (any Error).self) { try ClusterOptions.parse([option, "1s"]) }
     }
