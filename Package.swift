@@ -211,9 +211,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "KnownImages", "Reactor", "Settings",
-                "TestImages",
-                "TestKit", "TestManifests", "BifronsWire", "Sandbox", "WorkerService", "BifronsZeroMQ", logging,
+                "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "ImageDrawing", "Keyring", "KnownImages",
+                "Reactor", "Sandbox", "Settings", "TestImages", "TestKit", "TestManifests", "WorkerService", logging,
                 "hostile-worker", "kernel-without",
             ], swiftSettings: strict),
     ]

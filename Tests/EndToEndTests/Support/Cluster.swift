@@ -105,6 +105,14 @@ final class Cluster {
             try ChildProcess(words[0], Array(words.dropFirst()), name: "worker-\(workers.count)", folder: folder.path))
     }
 
+    /// Starts a real worker that finds evidence.
+    func startExaminer(of kind: EvidenceKind, _ arguments: [String] = []) throws {
+        let words = ["--evidence=\(kind.rawValue)", "--router=\(workerEndpoint)"] + Self.option(keys) + arguments
+        workers.append(
+            try ChildProcess(
+                Files.program("bifrons-worker"), words, name: "worker-\(workers.count)", folder: folder.path))
+    }
+
     /// Returns the command line of a real worker, as ``startWorker(of:_:router:without:)`` runs it.
     func workerWords(
         _ model: String, _ arguments: [String] = [], router: String? = nil, without missing: String? = nil

@@ -64,7 +64,9 @@ final class TemporaryFolder {
         Self.remove(path)
     }
 
+    /// Removes a file, a link or a folder with its contents; never what a link leads to.
     private static func remove(_ path: String) {
+        guard Glibc.remove(path) != 0 else { return }
         for name in Files.names(in: path) { remove(path + "/" + name) }
         Glibc.remove(path)
     }
