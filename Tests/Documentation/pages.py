@@ -219,6 +219,11 @@ NOT_RUN = [
         "needs root and systemd; make deploy-test",
     ),
     (
+        r"docs/evidence\.md",
+        r"bifrons-worker --evidence |cp |kill ",
+        "needs certificates and banks; EvidenceWorkerTests runs such workers",
+    ),
+    (
         r"docs/preprocessing\.md",
         r"BIFRONS_PARITY_IMAGES=FOLDER swift test",
         "needs a folder of images and a debug build",
