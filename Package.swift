@@ -225,8 +225,7 @@ if Context.environment["BIFRONS_BENCHMARKS"] != nil {
             name: "bifrons-benchmarks",
             dependencies: [
                 "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "KnownImages", "Provenance",
-                "Reactor",
-                "RouterCore", "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
+                "Reactor", "RouterCore", "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
             ], path: "Benchmarks/bifrons-benchmarks", swiftSettings: strict))
 }
 if Context.environment["BIFRONS_FUZZING"] != nil {
