@@ -153,4 +153,4 @@ deploy-test: ## run the deployment files for real: Compose, systemd, Swarm, Kube
 	@scripts/deploy-test-kubernetes
 
 clean: ## remove build outputs; fetched packages stay
-	rm -rf .build .build-fuzz .build-tsan .build-asan
+	rm -rf .build .build-fuzz .build-minimal .build-tsan .build-asan

@@ -12,6 +12,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// AVIF and HEIC can be left out: `swift build --disable-default-traits`.
+let heif = ["CDav1d", "CDe265"].map { Target.Dependency.target(name: $0, condition: .when(traits: ["HEIF"])) }
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
@@ -65,6 +67,10 @@ let package = Package(
         .library(name: "BifronsClient", targets: ["BifronsClient"]),
         .library(name: "BifronsWire", targets: ["BifronsWire"]),
     ],
+    traits: [
+        .trait(name: "HEIF", description: "Reads AVIF and HEIC, by dav1d and libde265."),
+        .default(enabledTraits: ["HEIF"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -105,7 +111,7 @@ let package = Package(
         // A worker.
         module("WorkerCore", in: "Worker", ["BifronsWire"]),
         module("Sandbox", in: "Worker", ["CSandbox"]),
-        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"]),
+        module("ImageDecoding", in: "Worker", ["CJPEG", "CLCMS", "CPNG", "CWebP", "Hexadecimal"] + heif),
         module("Provenance", in: "Worker", ["CCrypto", "CZlib", "Hexadecimal"]),
         module("Inference", in: "Worker", ["COpenVINO", "CResampling", "Files", "Hashing", "ImageDecoding"]),
         module("KnownImages", in: "Worker", ["BifronsWire", "Files", "Hashing", "Hexadecimal", "ImageDecoding"]),
@@ -138,7 +144,7 @@ let package = Package(
 
         // C.
         systemLibrary("CZeroMQ"), systemLibrary("CLinux"), systemLibrary("CCrypto"), systemLibrary("CWebP"),
-        systemLibrary("CZlib"),
+        systemLibrary("CZlib"), systemLibrary("CDav1d"), systemLibrary("CDe265"),
         cModule("CJPEG"), cModule("CPNG"), cModule("CLCMS"), cModule("COpenVINO"), cModule("CResampling"),
         cModule("CPages"), cModule("CNoLocales"), cModule("CSandbox"),
 
@@ -149,7 +155,10 @@ let package = Package(
         program("bifrons", ["Commands", "ProcessSupport"]),
 
         // Used only by tests and benchmarks.
-        cModule("CTestImages", in: "Testing"),
+        .target(
+            name: "CTestImages", path: "Sources/Testing/CTestImages",
+            cSettings: [.define("HEIF", .when(traits: ["HEIF"]))],
+            linkerSettings: [.linkedLibrary("heif", .when(traits: ["HEIF"]))]),
         module("TestImages", in: "Testing", ["CTestImages"]),
         module("TestKit", in: "Testing", ["BifronsWire"]),
         module("TestManifests", in: "Testing", ["CCrypto", "TestImages"]),

@@ -69,6 +69,9 @@ let seeds: [String: [[UInt8]]] = [
             TestImages.gif(width: 9, height: 16, bits: bits, isInterlaced: true),
         ]
     } + [TestImages.gif(width: 90, height: 60, clearsWhenFull: false, others: 1)],
+    "heif": [false, true].flatMap { isHEVC in
+        [false, true].map { TestImages.heif(width: 24, height: 18, isHEVC: isHEVC, hasAlpha: $0) }
+    },
     "profile": profiles,
     "provenance": [
         TestImages.insert(TestImages.segment(0xE1, Array("http://ns.adobe.com/xap/1.0/\0\(packet)".utf8)), into: small),

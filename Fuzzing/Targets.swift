@@ -23,6 +23,7 @@ let targets: [String: Target] = [
     "png": png,
     "webp": decode,
     "gif": decode,
+    "heif": decode,
     "profile": profile,
     "provenance": provenance,
     "manifest-store": manifestStore,

@@ -21,7 +21,7 @@ from pathlib import Path
 import zmq
 
 MAGIC = b"BIFRONS1"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".heic")
 # Seconds that an answer may take beyond its job's budget, for the network.
 GRACE = 2.0
 

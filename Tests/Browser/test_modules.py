@@ -201,8 +201,8 @@ def test_csv_escapes_special_characters_and_formulas(home):
 @pytest.mark.parametrize(
     ("head", "format"),
     [
-        (b"\0\0\0\x18ftypheic", "HEIC"),
-        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"\0\0\0\x18ftypheic", None),
+        (b"\0\0\0\x1cftypavif", None),
         (b"\0\0\0\x20ftypisom", "video"),
         (b"RIFF\1\2\3\4WEBPVP8 ", None),
         (b"GIF89a", None),

@@ -9,6 +9,14 @@ extension EndToEndTests {
         static let jpeg = TestImages.jpeg(width: 200, height: 160)
         static let png = TestImages.png(width: 120, height: 100)
         static let webp = TestImages.webp(width: 160, height: 120)
+        /// An intact file of each format that this build reads.
+        static let intact = {
+            var files = [jpeg, png, webp, TestImages.gif(width: 80, height: 60)]
+            #if HEIF
+                files += [false, true].map { TestImages.heif(width: 96, height: 80, isHEVC: $0) }
+            #endif
+            return files
+        }()
 
         /// The statuses that a damaged file may get: an error, or a score if only pixels are damaged.
         static let answersToDamage: Set<Int> = [200, 413, 415, 422]
@@ -55,7 +63,7 @@ extension EndToEndTests {
                 let apple = signature + TestImages.chunk("CgBI", [0, 0, 0, 0]) + Self.png.dropFirst(signature.count)
                 try expect("Apple's PNG", apple, 422, "image_unsupported", "CgBI")
                 let withoutEnds = [Array(Self.jpeg.dropLast(2)), Array(Self.png.dropLast(12))]
-                for good in [Self.jpeg, Self.png, Self.webp, TestImages.gif(width: 80, height: 60)] + withoutEnds {
+                for good in Self.intact + withoutEnds {
                     let reply = try client.ask(Frames.classify(good))
                     #expect(reply.status == 200)
                     #expect(reply.document.verdict != nil)
@@ -88,7 +96,7 @@ extension EndToEndTests {
                 let client = try cluster.client()
                 var random = SeededGenerator(seed: 3)
                 for round in 0..<60 {
-                    var image = [Self.jpeg, Self.png, Self.webp][round % 3]
+                    var image = Self.intact[round % Self.intact.count]
                     let place = Int.random(in: image.indices, using: &random)
                     image[place] ^= UInt8.random(in: 1...255, using: &random)
                     let reply = try client.ask(Frames.classify(image, #""models":["resnet"],"budget_ms":25000"#))

@@ -70,9 +70,9 @@ def text(folder: Path) -> Path:
     return _written(folder / "text.jpg", b"not an image\n")
 
 
-def heic(folder: Path) -> Path:
-    """Writes the beginning of an HEIC file, as phones make them."""
-    return _written(folder / "phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+def video(folder: Path) -> Path:
+    """Writes the beginning of an MP4 file."""
+    return _written(folder / "video.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isommp41")
 
 
 def large(folder: Path, size: int = 20_000_001) -> Path:

@@ -56,7 +56,8 @@ struct UploadReader: ~Copyable {
                 throw Problem(
                     .unsupportedMediaType, code: "content_type_unknown",
                     "the Content-Type is '\(type.prefix(64))'; send the file itself as image/jpeg, image/png, "
-                        + "image/webp, image/gif or application/octet-stream, or a form as multipart/form-data")
+                        + "image/webp, image/gif, image/avif, image/heic or application/octet-stream, or a form as multipart/form-data"
+                )
             }
             if let length, length > largestFile { throw tooLarge }
         }

@@ -79,7 +79,7 @@ async function run(job) {
         const format = await unreadableFormat(job.file);
         if (format) {
             throw new Problem(
-                415, "image_unknown_format", `This is a ${format} file. The service reads JPEG, PNG, WebP and GIF.`);
+                415, "image_unknown_format", `This is a ${format} file. The service reads JPEG, PNG, WebP, GIF, AVIF and HEIC.`);
         }
         outcome = await classify(job.file, signal, (progress) => job.card.showProgress(progress));
         if (signal.aborted) return;

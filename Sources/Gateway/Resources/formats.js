@@ -5,12 +5,8 @@ const ascii = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, t
 /** Returns the name of a file's format if the service certainly does not support it; otherwise undefined. */
 export async function unreadableFormat(file) {
     const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
-    if (ascii(head, 4, 8) === "ftyp") {
-        const brand = ascii(head, 8, 12);
-        if (/^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/.test(brand)) return "HEIC";
-        if (/^avi[fs]$/.test(brand)) return "AVIF";
-        return "video";
-    }
+    const images = /^(hei[cmsx]|hev[cx]|mif1|msf1|avi[fs])$/;
+    if (ascii(head, 4, 8) === "ftyp" && !images.test(ascii(head, 8, 12))) return "video";
     if (ascii(head, 0, 5) === "%PDF-") return "PDF";
     return undefined;
 }

@@ -126,6 +126,10 @@ public struct ImageInformation: Hashable, Sendable {
         case webp
         /// GIF.
         case gif
+        /// AVIF.
+        case avif
+        /// HEIC.
+        case heic
     }
 
     /// The file's format.

@@ -23,6 +23,17 @@ enum RGBAOnWhiteLayout: PixelLayout {
     }
 }
 
+/// RGBA with alpha premultiplied, composited on white.
+enum PremultipliedOnWhiteLayout: PixelLayout {
+    static let channels = 4
+
+    @inline(__always)
+    static func rgb(_ pixel: UnsafePointer<UInt8>) -> (UInt8, UInt8, UInt8) {
+        func composite(_ value: UInt8) -> UInt8 { UInt8(min(UInt32(value) + 255 - UInt32(pixel[3]), 255)) }
+        return (composite(pixel[0]), composite(pixel[1]), composite(pixel[2]))
+    }
+}
+
 /// Inverted CMYK, where 255 means no ink. Adobe's programs write this, and CMYK files on the web mean it even without
 /// Adobe's marker, so browsers and Pillow always read them this way. Converts without a profile: red is the light that
 /// cyan and black let through.

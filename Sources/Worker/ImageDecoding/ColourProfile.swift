@@ -91,6 +91,16 @@ struct ColourProfile: Hashable, Sendable {
 }
 
 extension ColourProfile {
+    /// Creates the profile for code points of ITU-T H.273; nil unless they describe a space of standard dynamic range.
+    init?(codedPrimaries: UInt8, transfer: UInt8) {
+        let primaries: [UInt8: Primaries] = [1: .bt709, 9: .bt2020, 12: .displayP3]
+        let curves: [UInt8: Curve] = [
+            1: .bt709, 4: .power(2.2), 5: .power(2.8), 6: .bt709, 8: .power(1), 13: .sRGB, 14: .bt709, 15: .bt709,
+        ]
+        guard let colours = primaries[codedPrimaries], let curve = curves[transfer] else { return nil }
+        self.init(colours, curve)
+    }
+
     /// The function that converts stored values to linear light; both range from 0 to 1.
     enum Curve: Hashable, Sendable {
         case sRGB

@@ -1,11 +1,11 @@
-/// Decodes a JPEG, PNG, WebP or GIF file to an upright RGB image, or explains in one sentence why it cannot.
+/// Decodes a JPEG, PNG, WebP, GIF, AVIF or HEIC file to an upright RGB image, or explains in one sentence why it cannot.
 ///
 /// The steps: check the number of bytes → recognise the `Signature` (a 415 names any other format) → read the header
-/// and check the size → decode row by row (`JPEGReader`, `PNGReader`) or at once (`WebPReader`, `GIFReader`), convert
-/// colours to sRGB (`ColourTransform`) and write each pixel to its upright position (`Canvas`) → check the end of the
-/// file. A file that lacks a pixel or contradicts itself is always an error. Broken metadata is ignored. Of an
-/// animation, only the first frame is decoded. Equal bytes give equal pixels on every machine. All memory is freed on
-/// every path.
+/// and check the size → decode row by row (`JPEGReader`, `PNGReader`) or at once (`WebPReader`, `GIFReader`,
+/// `HEIFReader`), convert colours to sRGB (`ColourTransform`) and write each pixel to its upright position (`Canvas`) →
+/// check the end of the file. A file that lacks a pixel or contradicts itself is always an error. Broken metadata is
+/// ignored. Of an animation, only the first frame is decoded. Equal bytes give equal pixels on every machine. All memory
+/// is freed on every path.
 package struct ImageDecoder: Sendable {
     package let limits: DecodeLimits
     private let transforms = ColourTransforms()
@@ -34,9 +34,23 @@ package struct ImageDecoder: Sendable {
         case .read(.png): return try PNGReader(bytes, limits: limits, transforms).decode()
         case .read(.webp): return try WebPReader(bytes, limits: limits, transforms).decode()
         case .read(.gif): return try GIFReader(bytes, limits: limits).decode()
-        case .notRead(let found): throw .unknownFormat("This is \(found): send a JPEG, PNG, WebP or GIF.")
+        case .read(let format):
+            #if HEIF
+                return try HEIFReader(bytes, format, limits: limits, transforms).decode()
+            #else
+                throw .unknownFormat(
+                    "\(format.title) is not read by this build of Bifrons, made without its trait HEIF: \(Self.advice)."
+                )
+            #endif
+        case .notRead(let found): throw .unknownFormat("This is \(found): \(Self.advice).")
         }
     }
+
+    /// What to do with a file of another format.
+    private static let advice: String = {
+        let titles = ImageFormat.read.map(\.title)
+        return "send a \(titles.dropLast().joined(separator: ", ")) or \(titles[titles.count - 1])"
+    }()
 
     /// Decodes a file from an array. See the other overload for `reduction`.
     ///

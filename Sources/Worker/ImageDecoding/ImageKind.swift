@@ -6,9 +6,9 @@ package enum ImageKind {
     /// File name extensions of images, in lower case and without the dot.
     package static let suffixes: Set<String> = [
         // Supported formats.
-        "jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng", "webp", "gif",
+        "jpg", "jpeg", "jpe", "jfif", "pjpeg", "png", "apng", "webp", "gif", "avif", "avifs", "heic", "heics",
         // Unsupported formats of the web, phones and programs.
-        "avif", "avifs", "heic", "heics", "heif", "heifs", "hif", "tif", "tiff", "bmp", "dib", "svg",
+        "heif", "heifs", "hif", "tif", "tiff", "bmp", "dib", "svg",
         "svgz",
         "ico", "cur", "icns", "jxl", "jp2", "j2k", "jpf", "jpx", "jpm", "jxr", "wdp", "hdp", "mng", "jng", "psd", "psb",
         "xcf", "tga", "pcx", "pbm", "pgm", "ppm", "pnm", "pam", "qoi", "exr", "hdr", "dds", "fits",
@@ -23,8 +23,8 @@ package enum ImageKind {
         "a JPEG XR", "a TIFF", "a BigTIFF", "a JPEG XL", "a JPEG 2000", "a Windows icon (ICO)",
         "a Windows cursor (CUR)", "an MNG", "a JNG", "a Photoshop file (PSD)", "a GIMP file (XCF)", "a QOI",
         "an OpenEXR",
-        "a Radiance image (HDR)", "a DirectDraw surface (DDS)", "a FITS", "an AVIF", "an AVIF sequence", "a HEIC",
-        "a HEIC sequence", "a HEIF", "a Canon raw file (CR3)", "a BMP", "a Netpbm image", "an SVG",
+        "a Radiance image (HDR)", "a DirectDraw surface (DDS)", "a FITS",
+        "a HEIF", "a Canon raw file (CR3)", "a BMP", "a Netpbm image", "an SVG",
     ]
 
     /// Returns whether a file that starts with these bytes is an image.

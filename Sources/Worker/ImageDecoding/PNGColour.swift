@@ -63,14 +63,7 @@ struct PNGColour {
     /// Returns the profile for ITU-T H.273 code points; nil unless they describe full-range RGB in a space of standard
     /// dynamic range.
     private static func profile(_ codes: [UInt8]) -> ColourProfile? {
-        let primaries: [UInt8: ColourProfile.Primaries] = [1: .bt709, 9: .bt2020, 12: .displayP3]
-        let curves: [UInt8: ColourProfile.Curve] = [
-            1: .bt709, 4: .power(2.2), 5: .power(2.8), 6: .bt709, 8: .power(1), 13: .sRGB, 14: .bt709, 15: .bt709,
-        ]
-        guard codes[2] == 0, codes[3] == 1, let colours = primaries[codes[0]], let curve = curves[codes[1]] else {
-            return nil
-        }
-        return ColourProfile(colours, curve)
+        codes[2] == 0 && codes[3] == 1 ? ColourProfile(codedPrimaries: codes[0], transfer: codes[1]) : nil
     }
 
     /// Returns the profile of an iCCP chunk: a name, a zero byte, the compression method, and the compressed profile.

@@ -20,7 +20,16 @@ package struct RGBImage: Hashable, Sendable {
 
 /// The supported file formats.
 package enum ImageFormat: String, CaseIterable, Sendable {
-    case jpeg, png, webp, gif
+    case jpeg, png, webp, gif, avif, heic
+
+    /// The formats that this build reads: all, unless the package's trait HEIF was left out.
+    package static let read: [ImageFormat] = {
+        #if HEIF
+            allCases
+        #else
+            allCases.filter { $0 != .avif && $0 != .heic }
+        #endif
+    }()
 
     /// The format's name in messages.
     var title: String {
@@ -29,6 +38,8 @@ package enum ImageFormat: String, CaseIterable, Sendable {
         case .png: "PNG"
         case .webp: "WebP"
         case .gif: "GIF"
+        case .avif: "AVIF"
+        case .heic: "HEIC"
         }
     }
 }

@@ -15,6 +15,8 @@ enum Signature: Hashable {
             self = .read(.webp)
         } else if bytes.has("GIF87a") || bytes.has("GIF89a") {
             self = .read(.gif)
+        } else if bytes.has("ftyp", at: 4), let format = Self.heif(bytes) {
+            self = .read(format)
         } else {
             self = .notRead(Self.name(bytes))
         }
@@ -61,12 +63,15 @@ enum Signature: Hashable {
         ("a data URL, not the bytes it stands for", Array("data:".utf8)),
     ]
 
-    /// The brands of ISO base media files (ISO 14496-12, `ftyp`) and their names. Files of other brands count as MP4
-    /// videos.
+    /// The brands of ISO base media files (ISO 14496-12, `ftyp`) whose images are read.
+    private static let images: [String: ImageFormat] = [
+        "avif": .avif, "avis": .avif, "heic": .heic, "heix": .heic, "heim": .heic, "heis": .heic, "hevc": .heic,
+        "hevx": .heic,
+    ]
+
+    /// Further brands and their names. Files of other brands count as MP4 videos.
     private static let brands = [
-        "avif": "an AVIF", "avis": "an AVIF sequence", "heic": "a HEIC", "heix": "a HEIC", "heim": "a HEIC",
-        "heis": "a HEIC", "hevc": "a HEIC sequence", "hevx": "a HEIC sequence", "mif1": "a HEIF", "msf1": "a HEIF",
-        "crx ": "a Canon raw file (CR3)", "qt  ": "a QuickTime video",
+        "mif1": "a HEIF", "msf1": "a HEIF", "crx ": "a Canon raw file (CR3)", "qt  ": "a QuickTime video",
     ]
 
     private static func name(_ bytes: Bytes) -> String {
@@ -84,18 +89,25 @@ enum Signature: Hashable {
         return text(bytes) ?? "of no format that is known here; it begins with \(digits(bytes.slice(0..<8)))"
     }
 
-    /// Returns the name for the major brand. If that is a general one, returns the name for the first compatible brand
-    /// that is more specific.
+    /// Returns the format by the first brand that has one, the major brand or a compatible one; nil if none has, or the
+    /// major brand is another known one.
+    private static func heif(_ bytes: Bytes) -> ImageFormat? {
+        let found = isoBrands(bytes)
+        guard let first = found.first, images[first] != nil || ["mif1", "msf1"].contains(first) else { return nil }
+        return found.lazy.compactMap { images[$0] }.first
+    }
+
+    /// Returns the name for the first brand that has one.
     private static func isoMedia(_ bytes: Bytes) -> String {
+        isoBrands(bytes).lazy.compactMap { brands[$0] }.first ?? "an MP4 video"
+    }
+
+    /// Returns the major brand and the compatible ones.
+    private static func isoBrands(_ bytes: Bytes) -> [String] {
         let end = min(bytes.uint32(at: 0) ?? 0, bytes.count, 256)
-        var general: String?
-        for offset in [8] + Array(stride(from: 16, to: end - 3, by: 4)) {
-            let brand = String(decoding: bytes.slice(offset..<offset + 4).buffer, as: UTF8.self)
-            guard let name = brands[brand] else { continue }
-            if name != "a HEIF" { return name }
-            general = name
+        return ([8] + Array(stride(from: 16, to: end - 3, by: 4))).map { offset in
+            String(decoding: bytes.slice(offset..<offset + 4).buffer, as: UTF8.self)
         }
-        return general ?? "an MP4 video"
     }
 
     /// Returns a name for the apparent kind of text; nil if the first bytes are not text.

@@ -151,6 +151,8 @@ extension ImageInformation.Format {
             case .png: .png
             case .webp: .webp
             case .gif: .gif
+            case .avif: .avif
+            case .heic: .heic
             }
     }
 }

@@ -16,16 +16,16 @@ import Testing
         #expect(failure(file, limits: DecodeLimits(bytes: file.count - 1))?.status == 413)
     }
 
-    @Test(arguments: ImageFormat.allCases)
+    @Test(arguments: ImageFormat.read)
     func anImageOverThePixelLimitIsRefused(format: ImageFormat) throws {
-        let file = imageFile(format, width: 40, height: 30)
-        #expect(failure(file, limits: DecodeLimits(pixels: 1200)) == nil)
-        let error = try #require(failure(file, limits: DecodeLimits(pixels: 1199)))
+        let file = imageFile(format, width: 80, height: 64)
+        #expect(failure(file, limits: DecodeLimits(pixels: 5120)) == nil)
+        let error = try #require(failure(file, limits: DecodeLimits(pixels: 5119)))
         #expect(error.status == 413)
-        #expect(error.message.contains("40 × 30 pixels"))
+        #expect(error.message.contains("80 × 64 pixels"))
     }
 
-    @Test(arguments: ImageFormat.allCases)
+    @Test(arguments: ImageFormat.read)
     func anImageOverTheTimeLimitIsRefused(format: ImageFormat) throws {
         let file = imageFile(format, width: 40, height: 30)
         for time in [Duration.zero, .seconds(-1)] {
@@ -35,10 +35,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ImageFormat.allCases)
+    @Test(arguments: ImageFormat.read)
     func anImageOverTheMemoryLimitIsRefused(format: ImageFormat) throws {
         let file = imageFile(format, width: 400, height: 300)
-        #expect(failure(file, limits: DecodeLimits(memory: 1_000_000)) == nil)
+        #expect(failure(file, limits: DecodeLimits(memory: 6_000_000)) == nil)
         let error = try #require(failure(file, limits: DecodeLimits(memory: 350_000)))
         #expect(error.status == 413)
         #expect(error.code == "image_too_large")

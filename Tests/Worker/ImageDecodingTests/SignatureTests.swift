@@ -12,11 +12,7 @@ import Testing
     static let files: [(String, [UInt8])] = [
         ("AVI", Array("RIFF".utf8) + [1, 2, 3, 4] + Array("AVI LIST".utf8)),
         ("RIFF", Array("RIFF".utf8) + [1, 2, 3, 4] + Array("WAVE".utf8)),
-        ("HEIC", media("heic", "mif1", "heic")),
-        ("HEIC", media("mif1", "mif1", "heic")),
         ("HEIF", media("mif1", "mif1")),
-        ("AVIF", media("avif", "mif1")),
-        ("AVIF", media("mif1", "avif")),
         ("MP4", media("isom", "mp41")),
         ("MP4", Array("\0\0\0\0ftyp".utf8)),
         ("QuickTime", media("qt  ")),

@@ -176,6 +176,28 @@ import Testing
         #expect(counts.exact > 190)
     }
 
+    #if HEIF
+        /// Python's libraries convert planes to RGB in ways of their own.
+        @Test func avifAndHEICComeOutNearlyAsInPython() throws {
+            let folder = try ModelFolder()
+            _ = try Self.output(
+                """
+                cd '\(Self.root)' && scripts/python-environment .venv-test Tests/requirements.txt && \
+                PYTHONPATH=Models/training .venv-test/bin/python -m bifrons_training.publishing.parity_heif \
+                --out '\(folder.path)' --portrait '\(Self.portrait())'
+                """)
+            let formats = Array(repeating: "avif", count: 5) + Array(repeating: "heic", count: 4)
+            for (number, format) in formats.enumerated() {
+                let path = "\(folder.path)/\(number).\(format)"
+                let file = try #require(Files.contents(of: path, limit: 1 << 24))
+                let expected = try #require(Files.contents(of: path + ".rgb", limit: 1 << 24))
+                let image = try ImageDecoder().decode(file).image
+                try #require(image.pixels.count == expected.count, "\(path)")
+                #expect(Self.distance(image.pixels, expected) < 1.5 / 255, "\(path)")
+            }
+        }
+    #endif
+
     @Test(.enabled(if: getenv("BIFRONS_PARITY_IMAGES") != nil))
     func trainingAndServingMakeTheSameCropsAndScoresOfGivenImages() async throws {
         let images = String(cString: getenv("BIFRONS_PARITY_IMAGES"))

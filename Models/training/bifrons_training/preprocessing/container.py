@@ -18,6 +18,8 @@ class Container:
     content: bytes
     orientation: int = 1
     """The orientation by EXIF's definition, 1…8."""
+    is_heif: bool = False
+    """Whether the library that decodes the file tells the orientation and the profile."""
     profiles: list[colour_profiles.Profile] = field(default_factory=list)
     """The profiles that may define the colours, the most trusted first."""
     ends: bool = True

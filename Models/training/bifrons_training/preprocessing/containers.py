@@ -35,6 +35,8 @@ def read(content: bytes) -> Container:
         return first_frames.webp(content)
     if content.startswith((b"GIF87a", b"GIF89a")):
         return first_frames.gif(content)
+    if content[4:8] == b"ftyp":
+        return first_frames.heif(content)
     return _jpeg(content) if content.startswith(b"\xff\xd8") else Container(content)
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a JPEG, PNG, WebP or GIF to an upright sRGB image: section 1 of docs/preprocessing.md."""
+"""From the bytes of an image file to an upright sRGB image: section 1 of docs/preprocessing.md."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from bifrons_training.preprocessing import colour_profiles, containers
 from bifrons_training.preprocessing.container import Container
+
+pillow_heif.register_heif_opener()
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")
+"""The formats by Pillow's names; HEIC is one kind of HEIF."""
 
 LOCATING_SIDE = 640
 """The pixels that the longer side keeps, if the file has them, when faces are located."""
@@ -28,7 +34,7 @@ class Decoded:
 
 
 def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
-    """Decodes a JPEG, PNG, WebP or GIF; without a `reduction`, at the one used to locate faces. Only a JPEG is reduced.
+    """Decodes an image file; without a `reduction`, at the one used to locate faces. Only a JPEG is reduced.
 
     Raises Pillow's errors and `OSError` for files that cannot be read.
     """
@@ -47,8 +53,10 @@ def decode(file: Path | bytes, reduction: int | None = None) -> Decoded:
 
 
 def _decode(container: Container, reduction: int | None) -> Decoded:
-    with Image.open(io.BytesIO(container.content), formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
+    with Image.open(io.BytesIO(container.content), formats=FORMATS) as image:
         stored = container.canvas or image.size
+        if container.is_heif:
+            _read_heif(container, image)
         if image.format == "JPEG":
             reduction = reduction or locating_reduction(*stored)
             # Pillow computes libjpeg's scale by dividing the size by the requested one, so this gives exactly
@@ -68,6 +76,13 @@ def _decode(container: Container, reduction: int | None) -> Decoded:
             upright = upright.transpose(_TURNS[container.orientation])
         width, height = stored[::-1] if container.orientation >= 5 else stored
         return Decoded(upright, width, height, reduction)
+
+
+def _read_heif(container: Container, image: Image.Image) -> None:
+    """Takes the orientation and the profile from the library: Pillow states an AVIF's own transforms as EXIF would."""
+    container.orientation = image.getexif().get(0x0112, 1)
+    profile = colour_profiles.embedded(image.info.get("icc_profile") or b"")
+    container.profiles = [profile] if profile else []
 
 
 _TURNS = {

@@ -84,6 +84,21 @@ def _webp_file(chunks: list[tuple[bytes, bytes]]) -> tuple[bytes, tuple[int, int
     return b"RIFF" + len(body).to_bytes(4, "little") + body, size
 
 
+def heif(content: bytes) -> Container:
+    """Checks that no outermost box of an AVIF or HEIC is cut off; the libraries read what is in them."""
+    offset = 0
+    while offset < len(content):
+        length, head = int.from_bytes(content[offset : offset + 4], "big"), 8
+        if length == 1:
+            length, head = int.from_bytes(content[offset + 8 : offset + 16], "big"), 16
+        elif length == 0:
+            length = len(content) - offset
+        if length < head or offset + length > len(content):
+            raise OSError("image file is truncated or corrupt: a box is not whole")
+        offset += length
+    return Container(content, is_heif=True)
+
+
 def gif(content: bytes) -> Container:
     """Keeps only the first frame, as a file of its own without a place and with its own table of colours."""
     if len(content) < 13:

@@ -48,4 +48,24 @@ size_t test_webp_encode(const uint8_t *rgba, uint32_t width, uint32_t height, fl
 /// frees the pixels.
 uint8_t *test_webp_decode(const uint8_t *file, size_t count, int *width, int *height);
 
+typedef struct {
+    uint32_t width, height;
+    /// Whether the samples are red, green, blue and alpha, instead of the first three.
+    _Bool has_alpha;
+    /// Whether HEVC compresses the pixels, instead of AV1.
+    _Bool is_hevc;
+    /// 8, 10 or 12; samples of more than 8 bits have two bytes, the lower one first.
+    int bits;
+    /// 420, 422 or 444.
+    int chroma;
+    int quality;
+    /// An ICC profile, or NULL.
+    const uint8_t *profile;
+    size_t profile_length;
+} test_heif_request;
+
+/// Encodes an AVIF or HEIC; only in builds with the trait HEIF. Returns the file's length, 0 on an error; the caller
+/// frees `*file`.
+size_t test_heif_encode(test_heif_request request, const uint8_t *samples, uint8_t **file);
+
 #endif
