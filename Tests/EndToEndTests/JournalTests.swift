@@ -36,11 +36,13 @@ import Testing
             let client = try cluster.client()
             let ids = (1...20).map { "job \($0)" }
             var workers = try cluster.testWorkers()
-            for id in ids { #expect(try client.ask(durable(id)).status == 202) }
-            // The first job has its result, the others are with the workers or in the queue.
+            // The first job has its result, the others are with the workers or in the queue. It goes alone, because the
+            // locator has two threads, so that jobs may overtake each other.
+            #expect(try client.ask(durable(ids[0])).status == 202)
             for worker in workers { try worker.scoreNextJob() }
             let first = try result(of: ids[0], client)
             #expect(first.status == 200)
+            for id in ids.dropFirst() { #expect(try client.ask(durable(id)).status == 202) }
             #expect(try client.ask(fetch(ids[1])).status == 202)
 
             cluster.router.signal(SIGKILL)
