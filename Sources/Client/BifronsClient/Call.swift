@@ -67,7 +67,7 @@ struct CallLedger {
     func hasJob(like header: RequestHeader) -> Bool {
         entries.values.contains {
             let other = $0.call.header
-            return other.verb == .classify && other.id == header.id && other.owner == header.owner
+            return other.verb.isJob && other.id == header.id && other.owner == header.owner
         }
     }
 

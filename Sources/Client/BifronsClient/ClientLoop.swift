@@ -203,7 +203,7 @@ final class ClientLoop {
     private func cancel(_ number: UInt64) throws(ZeroMQError) {
         guard let (call, place) = ledger.remove(number) else { return }
         call.end(.cancelled)
-        guard case .sent(let router) = place, call.header.verb == .classify else { return }
+        guard case .sent(let router) = place, call.header.verb.isJob else { return }
         // The router would cancel the latest job of this id, which is another one.
         guard !ledger.hasJob(like: call.header) else { return }
         // The answers to this and to the job itself match no call and are dropped. So this need not be delivered

@@ -21,6 +21,10 @@ extension Request {
             document.error = ResultDocument.Problem(error)
             return document
         }
+        guard !scoring.isEmpty else {
+            document.failWithoutEvidence()
+            return document
+        }
         document.status = failures.isEmpty ? .ok : .partial
         document.degraded = !failures.isEmpty
         if let found = scores.facesFound {
@@ -70,6 +74,16 @@ extension Request {
         result.computeMilliseconds = compute
         result.queueMilliseconds = max(0, (answered - cut.at).milliseconds - compute)
         return result
+    }
+}
+
+extension ResultDocument {
+    /// Takes over the first error of the evidence if no evidence has been found.
+    fileprivate mutating func failWithoutEvidence() {
+        guard !evidence.contains(where: { $0.status == .ok }), let failed = evidence.first(where: { $0.error != nil })
+        else { return }
+        status = failed.status
+        error = failed.error
     }
 }
 

@@ -43,8 +43,8 @@ final class Request {
     let bytes: Int
     let received: Instant
     let deadline: Instant
-    /// The locating step, followed by one step for each requested model in the ensemble's order, and one for each kind
-    /// of evidence.
+    /// The locating step, followed by one step for each requested model in the ensemble's order (for none, if only
+    /// evidence is asked for), and one for each kind of evidence.
     var steps: [Step]
     /// The indices of the models' steps.
     let scoring: Range<Int>
@@ -94,6 +94,8 @@ final class Request {
         deadline = received + .milliseconds(header.budgetMilliseconds)
         steps = (pools + examiners).map { Step(pool: $0) }
         scoring = 1..<pools.count
+        // Without models, nothing needs crops.
+        if scoring.isEmpty { steps[Self.locating].state = .cut }
         unsettled = scoring.count
         unexamined = examiners.count
     }

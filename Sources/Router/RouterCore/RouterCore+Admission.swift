@@ -34,15 +34,8 @@ extension RouterCore {
                 .tooLarge, code: "image_too_large",
                 "the image has \(imageBytes) bytes; at most \(configuration.imageBytes) are taken")
         }
-        let models = try modelsAsked(header)
-        let served = models.filter { roster.hasWorker(of: $0) }
-        let canLocate = roster.hasWorker(of: ensemble.locator)
-        let isEnough = header.requirement == .any ? !served.isEmpty : served.count == models.count
-        guard canLocate && isEnough || configuration.workerWait > .zero else {
-            let missing = (canLocate ? models.filter { !served.contains($0) } : [ensemble.locator])
-                .map { ensemble.pools[$0] }
-            throw WireError(.unavailable, code: "no_worker", "no worker serves \(missing.joined(separator: ", "))")
-        }
+        let models = header.verb == .examine ? [] : try modelsAsked(header)
+        let pools = header.verb == .examine ? try examinersServed() : try poolsServed(models, header)
         let bytes = ledger.bytes + recordingBytes
         let reserved =
             isTurn ? 0 : min(admission.placesHeld, Int(Double(configuration.maxJobs) * Self.reservedShare))
@@ -57,7 +50,7 @@ extension RouterCore {
                 .tooManyRequests, code: "client_queue_full",
                 "this client has \(load.jobs) jobs and \(load.bytes) bytes without an answer; wait for some first")
         }
-        let wait = ([ensemble.locator] + served).map { expectedTime(header, $0) }.max() ?? .zero
+        let wait = pools.map { expectedTime(header, $0) }.max() ?? .zero
         let share = isTurn ? Self.budgetShareInTurn : Self.budgetShare
         guard wait <= .milliseconds(header.budgetMilliseconds) * share else {
             throw WireError(
@@ -68,11 +61,37 @@ extension RouterCore {
         return models
     }
 
+    /// Returns the pools with a worker that a verdict needs: the locators', and those of the requested models.
+    ///
+    /// - Throws: the error to refuse the request with if there are too few, and jobs do not wait for workers.
+    private func poolsServed(_ models: [Int], _ header: RequestHeader) throws(WireError) -> [Int] {
+        let served = models.filter { roster.hasWorker(of: $0) }
+        let canLocate = roster.hasWorker(of: ensemble.locator)
+        let isEnough = header.requirement == .any ? !served.isEmpty : served.count == models.count
+        guard canLocate && isEnough || configuration.workerWait > .zero else {
+            throw noWorker(for: canLocate ? models.filter { !served.contains($0) } : [ensemble.locator])
+        }
+        return [ensemble.locator] + served
+    }
+
+    /// Returns the pools of evidence that have a worker.
+    ///
+    /// - Throws: the error to refuse the request with if there are none.
+    private func examinersServed() throws(WireError) -> [Int] {
+        guard !ensemble.examiners.isEmpty else {
+            throw WireError(
+                .notFound, code: "no_evidence", "this ensemble names no evidence; name some in ensemble.json")
+        }
+        let served = ensemble.examiners.filter { roster.hasWorker(of: $0) }
+        guard !served.isEmpty else { throw noWorker(for: Array(ensemble.examiners)) }
+        return served
+    }
+
     /// Returns the expected time until one pool has done its step of a new job: zero without a backlog. The jobs
     /// waiting and in flight there go first, and so do those of the locators, whose crops will arrive before long.
     func expectedTime(_ header: RequestHeader, _ pool: Int) -> Duration {
         let locators = roster.pools[ensemble.locator]
-        let others = pool == ensemble.locator ? 0 : locators.waiting + locators.load.inFlight
+        let others = pool < ensemble.locator ? locators.waiting + locators.load.inFlight : 0
         let wait = roster.pools[pool].expectedTime(behind: others)
         // As in `enqueue`, each step of priority overtakes the jobs that came up to `priorityStep` earlier.
         let steps = header.priority - Limits.defaultPriority

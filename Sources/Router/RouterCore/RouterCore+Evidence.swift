@@ -13,16 +13,17 @@ extension RouterCore {
                 enqueue(serial, index)
                 dispatch(pool, now)
             } else {
-                fail(serial, index, noWorker(for: pool))
+                fail(serial, index, noWorker(for: [pool]))
             }
         }
     }
 
     /// Ends a request whose models are settled if its evidence is settled, too, or its share of time is over. Otherwise
-    /// the request waits.
+    /// the request waits. A request for evidence alone waits for its whole budget.
     mutating func endIfExamined(_ serial: UInt64, _ now: Instant) {
         let request = ledger[serial]
-        let end = request.evidenceBy ?? min(now + configuration.evidenceWait, request.deadline)
+        let share = request.scoring.isEmpty ? request.deadline : min(now + configuration.evidenceWait, request.deadline)
+        let end = request.evidenceBy ?? share
         guard request.unexamined > 0, now < end else { return self.end(serial, .settled, now) }
         guard request.evidenceBy == nil else { return }
         request.evidenceBy = end

@@ -40,7 +40,7 @@ extension RouterCore {
                 return refuse(token, nil, WireError(.badRequest, code: "malformed_header", message))
             }
             if header.verb == .cancel { cancel(token, id, principal, now) } else { fetch(token, id, principal) }
-        case .classify: classify(token, header, image, totalBytes: totalBytes, principal, now)
+        case .classify, .examine: submit(token, header, image, totalBytes: totalBytes, principal, now)
         }
     }
 
@@ -85,7 +85,7 @@ extension RouterCore {
     }
 
     /// Admits a job, answers it from a known result, or refuses it.
-    mutating func classify(
+    mutating func submit(
         _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ principal: Principal,
         _ now: Instant
     ) {

@@ -14,11 +14,12 @@ extension RouterCore {
         // A durable job may have been acknowledged. It must not fail because all workers have left since its admission.
         let isPatient = request.isRecovered || (request.isJournalled && !isServed(request))
         let waitEnds = isPatient ? request.deadline : request.received + configuration.workerWait
-        for index in 0..<request.scoring.upperBound where !roster.hasWorker(of: request.steps[index].pool) {
+        let needed = (0..<request.scoring.upperBound).filter { !request.steps[$0].isSettled }
+        for index in needed where !roster.hasWorker(of: request.steps[index].pool) {
             if waitEnds > now {
                 request.steps[index].workerBy = waitEnds
             } else if !request.steps[index].isSettled {
-                fail(serial, index, noWorker(for: request.steps[index].pool))
+                fail(serial, index, noWorker(for: [request.steps[index].pool]))
             }
         }
         if waitEnds < request.deadline, request.steps.contains(where: { $0.workerBy != nil }) {
@@ -53,7 +54,7 @@ extension RouterCore {
                     !mayBeServed(step, now)
                 else { continue }
                 if step.isWaiting { noteStale(step) }
-                fail(serial, index, step.attempts > 0 ? workerLost(step) : noWorker(for: step.pool))
+                fail(serial, index, step.attempts > 0 ? workerLost(step) : noWorker(for: [step.pool]))
             case .confirming(let end) where end <= now: return quarantine(serial, index, now)
             default: continue
             }
@@ -70,8 +71,9 @@ extension RouterCore {
     }
 
     /// Returns the error of a step whose pool has no worker.
-    func noWorker(for pool: Int) -> WireError {
-        WireError(.unavailable, code: "no_worker", "no worker serves \(ensemble.pools[pool])")
+    func noWorker(for pools: [Int]) -> WireError {
+        let names = pools.map { ensemble.pools[$0] }.joined(separator: ", ")
+        return WireError(.unavailable, code: "no_worker", "no worker serves \(names)")
     }
 
     /// Adds a step to its pool's waiting queue.

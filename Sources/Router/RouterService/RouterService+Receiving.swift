@@ -56,7 +56,7 @@ extension RouterService {
             case .failure(let refused): return .malformedRequest(token, id: refused.id, refused.error)
             }
         }
-        if header.id == nil, header.verb == .classify {
+        if header.id == nil, header.verb.isJob {
             var time = timespec()
             clock_gettime(CLOCK_REALTIME, &time)
             let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -2,6 +2,8 @@
 public enum Verb: String, Hashable, Sendable, CaseIterable {
     /// Asks for a verdict on an image.
     case classify
+    /// Asks for the evidence about an image alone, without a verdict.
+    case examine
     /// Asks for the router's state.
     case status
     /// Asks for the ensemble's models and policies, and the workers that serve them.
@@ -12,6 +14,9 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case cancel
     /// Asks for an immediate answer, to check that the router is there.
     case ping
+
+    /// Whether the verb submits a job about an image.
+    package var isJob: Bool { self == .classify || self == .examine }
 }
 
 /// The header frame of a version 1 request, with defaults filled in.
@@ -151,6 +156,9 @@ private struct HeaderFields {
         }
         try json.end()
         if !hasVerb { refuse("the header has no field 'verb'") }
+        if header.verb == .examine, header.durable || header.idempotencyKey != nil {
+            refuse("the verb 'examine' takes neither 'durable' nor 'idempotency_key': send the job again instead")
+        }
     }
 
     private mutating func readField(_ key: String, _ json: inout JSONReader) throws {

@@ -63,6 +63,14 @@ package struct Banks: Sendable {
         return KnownImageReport(pdq: pdq, matches: hits.map { match($0, quality: pdq.quality) })
     }
 
+    /// Looks up a signal in all enabled banks.
+    package func report(on signal: Signal) -> KnownImageReport {
+        switch signal.kind {
+        case .pdq: report(on: PDQ(hash: signal.bits, quality: 100))
+        case .sha256: report(on: .none, sha256: signal.bits)
+        }
+    }
+
     /// Returns the file and the line number, from 1, of an item; nil if the bank has no such line.
     package func source(ofItem item: Int, inBank name: String) -> (file: String, line: Int)? {
         guard let bank = banks.firstIndex(where: { $0.name == name }), item >= 1,

@@ -123,3 +123,11 @@ struct SignalReader {
         body(lines, SignalLine(isMarked ? UnsafeRawBufferPointer(rebasing: line[3...]) : line))
     }
 }
+
+extension Signal {
+    /// Creates the signal of a line of a signal file, without its newline; nil if the line has none.
+    package init?(line: UnsafeRawBufferPointer) {
+        guard case .signal(let signal) = SignalLine(line) else { return nil }
+        self = signal
+    }
+}

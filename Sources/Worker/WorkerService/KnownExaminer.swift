@@ -6,7 +6,8 @@ internal import Logging
 internal import Reactor
 internal import Synchronization
 
-/// Looks images up in the operator's banks of known images.
+/// Looks images up in the operator's banks of known images. In the place of an image there may be a signal in the form
+/// of the banks' files, such as `pdq` and 64 hexadecimal digits.
 final class KnownExaminer: Examiner {
     private struct State {
         var banks: Banks
@@ -68,18 +69,24 @@ final class KnownExaminer: Examiner {
 
     func examine(_ file: UnsafeRawBufferPointer) throws -> EvidenceReport {
         let banks = state.withLock { $0.banks }
+        if let signal = Signal(line: file) { return evidence(banks.report(on: signal), quality: nil) }
         let sha256 = Bits256(bytes: SHA256.digest(of: file))
         let pdq = Result { () throws(DecodeError) in
             PDQ(of: try decoder.decode(file, reduction: PDQ.reduction).image)
         }
         // A file that cannot be decoded may still be known by its digest.
-        var report = banks.report(on: (try? pdq.get()) ?? .none, sha256: sha256)
+        let report = banks.report(on: (try? pdq.get()) ?? .none, sha256: sha256)
         if case .failure(let error) = pdq, report.matches.isEmpty { throw error }
+        return evidence(report, quality: try? pdq.get().quality)
+    }
+
+    /// Returns a report as evidence, with the matches of items in quarantine as ones for review.
+    private func evidence(_ report: KnownImageReport, quality: Int?) -> EvidenceReport {
+        var report = report
         let now = MonotonicClock.now()
         for alert in state.withLock({ $0.flood.judge(&report, at: now) }) {
             logger.warning("a known image matches too often", metadata: ["alert": "\(alert)"])
         }
-        let quality = try? pdq.get().quality
         return .known(KnownEvidence(quality: quality, matches: report.matches.compactMap { .init($0) }))
     }
 }

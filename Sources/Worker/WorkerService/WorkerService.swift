@@ -16,8 +16,8 @@ package final class WorkerService {
         /// All jobs were answered.
         case drained
         /// The threads were not waited for: the drain time was over, a second signal arrived, or the model was still
-        /// loading, or banks again. They are still running, so exit with `_exit`, which does not free the engine's memory while they
-        /// use it.
+        /// loading, or banks again. They are still running, so exit with `_exit`, which does not free the engine's
+        /// memory while they use it.
         case abandoned
     }
 

@@ -83,6 +83,53 @@ struct EvidenceTests {
         }
     }
 
+    // MARK: Evidence alone
+
+    @Test func evidenceAloneNeedsNoNetworkAndHasTheWholeBudget() throws {
+        var script = script(["p1", "k1"])
+        #expect(
+            script.classify(1) { $0.verb = .examine } == ["evidence 1 to p1", "evidence 1 to k1"])
+        #expect(script.examine("k1", 1, .unknown) == [])
+        #expect(script.wait(.milliseconds(4999)) == [])
+        #expect(script.examine("p1", 1, .generated) == ["reply 1: 200"])
+        let document = try #require(script.document(1))
+        #expect(document.evidence.map(\.report) == [.generated, .unknown])
+        #expect(document.verdict == nil && document.models.isEmpty && document.faces == nil && !document.degraded)
+        #expect(script.workersStatus.allSatisfy { $0.inFlight == 0 })
+    }
+
+    @Test func evidenceAloneFailsOnlyIfNoneIsFound() {
+        var script = script(["p1", "k1"])
+        for (token, found) in [(1, true), (2, false)] {
+            script.classify(token) { ($0.verb, $0.budgetMilliseconds) = (.examine, 50) }
+            if found { script.examine("p1", token, .silent) }
+        }
+        #expect(script.wait(.milliseconds(50)) == ["reply 1: 200", "reply 2: 408 evidence_late"])
+        #expect(codes(script.document(1)) == ["provenance 200", "known 408 evidence_late"])
+        #expect(codes(script.document(2)) == ["provenance 408 evidence_late", "known 408 evidence_late"])
+    }
+
+    @Test func evidenceAloneIsRefusedWithoutItsWorkersOrItsKinds() {
+        var script = script(["r1", "i1"])
+        #expect(script.classify(1) { $0.verb = .examine } == ["reply 1: 503 no_worker"])
+        script.join("k1")
+        script.classify(2) { $0.verb = .examine }
+        #expect(script.examine("k1", 2, .unknown) == ["reply 2: 200"])
+        #expect(codes(script.document(2)) == ["provenance 503 no_worker", "known 200"])
+        var plain = Script()
+        #expect(plain.classify(1) { $0.verb = .examine } == ["reply 1: 404 no_evidence"])
+    }
+
+    @Test func evidenceAloneIsGivenUpAfterTwoDeathsAndCancelled() {
+        var script = script(["p1", "p2"])
+        script.classify(1) { $0.verb = .examine }
+        script.lose("p1")
+        #expect(script.lose("p2") == ["reply 1: 422 quarantined"])
+        script.join("k1")
+        script.classify(2) { $0.verb = .examine }
+        #expect(script.ask(3, .cancel, id: "job 2") == ["reply 2: 408 cancelled", "reply 3: 200"])
+    }
+
     // MARK: Waiting
 
     @Test func aVerdictWaitsForEvidenceForItsShareOnly() throws {

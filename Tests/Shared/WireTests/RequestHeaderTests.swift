@@ -73,6 +73,16 @@ struct RequestHeaderTests {
         #expect(try decodeHeader(#"{"verb":"ping","metadata":\#(metadata)}"#).metadata == Array(metadata.utf8))
     }
 
+    @Test(arguments: [#""durable":true"#, #""idempotency_key":"k""#])
+    func evidenceAloneIsNeitherDurableNorHasAKey(field: String) throws {
+        let refused = try refusal(#"{"verb":"examine",\#(field)}"#)
+        #expect(refused.error.code == "malformed_header")
+        #expect(
+            refused.error.message
+                == "the verb 'examine' takes neither 'durable' nor 'idempotency_key': send the job again instead")
+        #expect(try decodeHeader(#"{"verb":"examine","durable":false}"#).verb == .examine)
+    }
+
     // MARK: Limits
 
     @Test(arguments: [
@@ -264,6 +274,7 @@ struct RequestHeaderTests {
             header.requirement = random.chance(0.5) ? .all : .any
             header.policy = identifier(&random)
             header.durable = random.chance(0.5)
+            if header.verb == .examine { (header.durable, header.idempotencyKey) = (false, nil) }
             header.wait = random.chance(0.5)
             header.explain = random.chance(0.5)
             #expect(try decodeHeader(header.encoded()) == header)

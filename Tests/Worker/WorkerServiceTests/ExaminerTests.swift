@@ -146,6 +146,21 @@ import Testing
         #expect(try #require(plain.quality) < PDQ.minimumQuality)
     }
 
+    @Test func aSignalInThePlaceOfAnImageIsLookedUp() throws {
+        let hash = try Self.hash(Self.detailed).hash
+        let digest = sha256(Self.plain).hexadecimal
+        let examiner = try examiner(banks("pdq \(hash)\nsha256 \(digest)\n"))
+        for (line, items) in [
+            ("pdq \(hash)", [1]), ("sha256 \(digest)", [2]), ("pdq \(digest)", []), ("sha256 \(hash)", []),
+        ] {
+            let found = try known(examiner, Array(line.utf8))
+            #expect(found.quality == nil && found.matches.map(\.item) == items)
+        }
+        for line in ["pdq \(hash)0", "md5 \(hash)", "pdq \(hash)\npdq \(hash)"] {
+            #expect(throws: DecodeError.self) { try known(examiner, Array(line.utf8)) }
+        }
+    }
+
     @Test func aFileThatCannotBeDecodedIsFoundByItsDigestOnly() throws {
         let broken = Array(Self.detailed.dropLast(40))
         let examiner = try examiner(banks("sha256 \(sha256(broken).hexadecimal)"))
