@@ -4,6 +4,7 @@ import ImageDecoding
 import KnownImages
 import Sandbox
 import TestImages
+import TestKit
 import TestManifests
 import Testing
 
@@ -213,6 +214,31 @@ extension EndToEndTests {
                 #expect(digest(try client.status()) == second)
                 worker.signal(SIGTERM)
                 #expect(try worker.waitForEnd() == .exit(0))
+            }
+        }
+
+        @Test func lookupsNeedNoNetworkAndGiveWhatHMAsClientsExpect() throws {
+            let image = TestImages.png(width: 240, height: 200, pattern: Self.mosaic)
+            let hash = PDQ(of: try ImageDecoder().decode(image).image).hash
+            try write("pdq \(hash)\n")
+            try Cluster.run(router: ["--models-folder=\(folder.path)", "--evidence-wait=60s"]) { cluster in
+                try cluster.startExaminer(of: .known, Self.sandbox + ["--banks=\(folder.path)/banks"])
+                let client = try cluster.client()
+                try client.waitForStatus { status in status.workers.contains { $0.model == "known" } }
+                let gateway = try cluster.startGateway()
+                let matches = #"{"SPAM":[{"bank_content_id":1,"distance":"0"}]}"#
+                let signal = try gateway.ask("GET", "/m/lookup?signal_type=pdq&signal=\(hash)")
+                #expect(signal.status == 200 && signal.text == matches)
+                let posted = try gateway.ask("POST", "/m/lookup", ["Content-Type: image/png"], body: image)
+                #expect(posted.status == 200 && posted.text == #"{"pdq":\#(matches),"sha256":{}}"#, "\(posted.text)")
+                let other = try gateway.ask("GET", "/m/raw_lookup?signal_type=sha256&signal=\(hash)")
+                #expect(other.status == 200 && other.text == #"{"matches":[]}"#)
+                let broken = try gateway.ask("POST", "/m/lookup", ["Content-Type: image/png"], body: Array(image.dropLast(99)))
+                #expect(broken.status == 422 && broken.text.contains("image_truncated"), "\(broken.text)")
+
+                let examined = try client.ask(Frames.request(#"{"verb":"examine"}"#, image: image)).document
+                #expect(examined.status == .ok && examined.verdict == nil && examined.models.isEmpty)
+                #expect(codes(examined) == ["provenance 503 no_worker", "known 200"])
             }
         }
 

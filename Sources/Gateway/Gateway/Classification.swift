@@ -68,7 +68,7 @@ extension Gateway {
 
     /// Returns the decoded fields of the request's query. A plus sign stands for a space, as in forms. (Hummingbird's
     /// `queryParameters` does not decode plus signs, and keeps text that cannot be decoded.)
-    private func queryFields(_ request: Request) throws(Problem) -> [(name: String, text: String)] {
+    func queryFields(_ request: Request) throws(Problem) -> [(name: String, text: String)] {
         var fields: [(name: String, text: String)] = []
         for pair in (request.uri.query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -95,7 +95,7 @@ extension Gateway {
         }
     }
 
-    private static let fileMissing = Problem(
+    static let fileMissing = Problem(
         .badRequest, code: "image_missing",
         "there is no image; send it as the body, or as a file of a form (a part with a filename)")
 }

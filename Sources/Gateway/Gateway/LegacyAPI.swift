@@ -48,7 +48,7 @@ extension Gateway {
         return response
     }
 
-    private static func encode(_ value: some Encodable) -> [UInt8] {
+    static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         // Encoding strings and finite numbers cannot fail.

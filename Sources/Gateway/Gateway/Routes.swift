@@ -43,6 +43,9 @@ extension Gateway {
         api.get("/v1/models") { _, _ in try await router.ask(RequestHeader(verb: .models)).response }
         api.get("/v1/status") { _, _ in try await router.ask(RequestHeader(verb: .status)).response }
         api.get("/v1/events") { _, _ in await events() }
+        api.get("/m/lookup") { request, context in try await lookUpKnown(request, for: context.caller) }
+        api.get("/m/raw_lookup") { request, context in try await lookUpKnownRaw(request, for: context.caller) }
+        api.post("/m/lookup") { request, context in try await lookUpKnownImage(request, for: context.caller) }
         api.post("/") { request, context in
             try await context.client.whileConnected { try await classifyForLegacyAPI(request, for: context.caller) }
         }
