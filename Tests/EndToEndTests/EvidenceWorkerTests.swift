@@ -233,7 +233,8 @@ extension EndToEndTests {
                 #expect(posted.status == 200 && posted.text == #"{"pdq":\#(matches),"sha256":{}}"#, "\(posted.text)")
                 let other = try gateway.ask("GET", "/m/raw_lookup?signal_type=sha256&signal=\(hash)")
                 #expect(other.status == 200 && other.text == #"{"matches":[]}"#)
-                let broken = try gateway.ask("POST", "/m/lookup", ["Content-Type: image/png"], body: Array(image.dropLast(99)))
+                let cut = Array(image.dropLast(99))
+                let broken = try gateway.ask("POST", "/m/lookup", ["Content-Type: image/png"], body: cut)
                 #expect(broken.status == 422 && broken.text.contains("image_truncated"), "\(broken.text)")
 
                 let examined = try client.ask(Frames.request(#"{"verb":"examine"}"#, image: image)).document
