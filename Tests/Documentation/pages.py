@@ -224,6 +224,11 @@ NOT_RUN = [
         "needs certificates and banks; EvidenceWorkerTests runs such workers",
     ),
     (
+        r"docs/known-images\.md",
+        r"curl 'http://127\.0\.0\.1:5000/m/lookup",
+        "needs banks; EvidenceWorkerTests asks a gateway for lookups",
+    ),
+    (
         r"docs/preprocessing\.md",
         r"BIFRONS_PARITY_IMAGES=FOLDER swift test",
         "needs a folder of images and a debug build",
