@@ -15,16 +15,22 @@ package struct Bank: Hashable, Sendable {
     package let distance: Int
     /// Whether images are looked up in the bank. The files of a disabled bank are checked, too.
     package let isEnabled: Bool
+    /// The signals that the operator found to be right, however often they match (see ``FloodGuard``).
+    package let verified: Set<Signal>
 
     /// Creates a bank.
     ///
     /// - Precondition: `distance` is 0 to 31.
-    package init(name: String, kind: Kind, distance: Int = HashIndex.maxDistance, isEnabled: Bool = true) {
+    package init(
+        name: String, kind: Kind, distance: Int = HashIndex.maxDistance, isEnabled: Bool = true,
+        verified: Set<Signal> = []
+    ) {
         precondition((0...HashIndex.maxDistance).contains(distance))
         self.name = name
         self.kind = kind
         self.distance = distance
         self.isEnabled = isEnabled
+        self.verified = verified
     }
 
     /// Returns whether a text can be a bank's name.

@@ -94,6 +94,7 @@ package struct Banks: Sendable {
         }
         for bank in banks {
             add(Array("\(bank.name) \(bank.kind.rawValue) \(bank.distance) \(bank.isEnabled)".utf8))
+            add(Array(bank.verified.map { "\($0.kind.rawValue) \($0.bits)" }.sorted().joined(separator: ",").utf8))
         }
         add(index.hashes)
         add(items)
@@ -132,9 +133,10 @@ package struct Banks: Sendable {
         let (bits, item) =
             hit.isSHA256
             ? (digests[hit.position], digestItems[hit.position]) : (index.hashes[hit.position], items[hit.position])
+        let signal = Signal(hit.isSHA256 ? .sha256 : .pdq, bits)
         return KnownImageReport.Match(
             bank: bank.name, kind: bank.kind, distance: hit.distance, quality: quality, item: Int(item),
-            signal: Signal(hit.isSHA256 ? .sha256 : .pdq, bits), quarantine: nil)
+            signal: signal, isVerified: bank.verified.contains(signal), quarantine: nil)
     }
 }
 

@@ -65,13 +65,14 @@ struct BanksFile {
 
     /// The fields of a bank before their values are checked.
     private struct Fields: Decodable {
-        enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, distance, enabled, files }
+        enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, distance, enabled, files, verified }
 
         var name: String
         var kind: String
         var distance: Double
         var enabled: Bool
         var files: [String]
+        var verified: [String]
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(onlyOf: CodingKeys.self)
@@ -80,6 +81,7 @@ struct BanksFile {
             distance = try values.decodeIfPresent(Double.self, forKey: .distance) ?? Double(HashIndex.maxDistance)
             enabled = try values.decodeIfPresent(Bool.self, forKey: .enabled) ?? true
             files = try values.decode([String].self, forKey: .files)
+            verified = try values.decodeIfPresent([String].self, forKey: .verified) ?? []
         }
 
         /// Checks the values. Returns nil after adding the problems if any is wrong.
@@ -117,9 +119,16 @@ struct BanksFile {
             } else if Set(files).count < files.count {
                 problems.add("'\(field).files' of \(path) has a path twice; name each file once")
             }
+            let signals = verified.map { line in Array(line.utf8).withUnsafeBytes { Signal(line: $0) } }
+            if let number = signals.firstIndex(of: nil) {
+                problems.add(
+                    "'\(field).verified[\(number)]' of \(path) is no signal; write 'pdq' or 'sha256' and 64 hexadecimal "
+                        + "digits, as in the bank's file")
+            }
             guard problems.problems.count == before, let read, let bits else { return nil }
-            return Entry(
-                bank: Bank(name: name, kind: read, distance: bits, isEnabled: enabled), files: files)
+            let bank = Bank(
+                name: name, kind: read, distance: bits, isEnabled: enabled, verified: Set(signals.compactMap(\.self)))
+            return Entry(bank: bank, files: files)
         }
     }
 }

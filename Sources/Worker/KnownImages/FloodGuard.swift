@@ -11,8 +11,9 @@ import Glibc
 ///     recent > max(floor, factor * past * 1 min / 1 day)
 ///
 /// The matches of a quarantined item have the kind `review`, and only a few of them per hour go to the reviewers. There
-/// is one alert for each quarantine. It ends one hour after the limit was last exceeded, or when an operator ends it.
-/// Matches during a quarantine do not count as past, so a flood does not raise the limit by lasting long.
+/// is one alert for each quarantine. It ends one hour after the limit was last exceeded. Matches during a quarantine do
+/// not count as past, so a flood does not raise the limit by lasting long. An item that the operator verified
+/// (``Bank/verified``) never goes into quarantine.
 ///
 /// The guard is a state machine: its caller passes the times in. It tracks a bounded number of items. When there are
 /// more, it removes the half whose last match is longest ago, quarantined items last. A removed item starts again
@@ -73,7 +74,7 @@ package struct FloodGuard: Sendable {
             """
             item \(item) of the bank \(bank) matched \(Int(recent)) times in about a minute, usually \
             \((usual * 10).rounded() / 10) times, so its matches go to review; look at a few of them, and remove the \
-            item if they are wrong
+            item if they are wrong, or name it in 'verified' of banks.json if they are right
             """
         }
     }
@@ -116,7 +117,7 @@ package struct FloodGuard: Sendable {
     /// - Returns: An alert for each item that is quarantined because of this report.
     package mutating func judge(_ report: inout KnownImageReport, at now: Instant) -> [Alert] {
         var alerts: [Alert] = []
-        for index in report.matches.indices {
+        for index in report.matches.indices where !report.matches[index].isVerified {
             let match = report.matches[index]
             let item = Item(bank: match.bank, signal: match.signal)
             let known = states[item]
@@ -135,18 +136,6 @@ package struct FloodGuard: Sendable {
             states[item] = state
         }
         return alerts
-    }
-
-    /// Ends the quarantine of an item whose matches an operator found to be right. Its current rate becomes its usual
-    /// rate.
-    ///
-    /// - Returns: Whether the item was in quarantine.
-    package mutating func release(_ item: Item, at now: Instant) -> Bool {
-        guard var state = states[item], let end = state.quarantinedUntil, now < end else { return false }
-        state.quarantinedUntil = nil
-        state.past = max(state.past, state.recent * seconds(rule.past) / Self.minute)
-        states[item] = state
-        return true
     }
 
     /// Counts a match.

@@ -18,6 +18,8 @@ package struct KnownImageReport: Hashable, Sendable {
         package let item: Int
         /// The signal of the bank. Only the operator may see it, because it reveals the content of the bank.
         package let signal: Signal
+        /// Whether the operator verified the signal, so that it never goes into quarantine.
+        package var isVerified = false
         /// How the match is treated if its item is in quarantine (see ``FloodGuard``); nil: the item is not.
         package internal(set) var quarantine: Quarantine?
 

@@ -137,6 +137,10 @@ struct BanksLoadingTests {
             json(bank(more: #""distance": 32, "#)),
             ["'banks[0].distance' of banks.json is 32; write a whole number from 0 to 31"]
         ),
+        (
+            json(bank(more: #""verified": ["pdq \#(String(repeating: "f", count: 64))", "pdq f00"], "#)),
+            ["'banks[0].verified[1]' of banks.json is no signal; write 'pdq' or 'sha256' and 64 hexadecimal digits"]
+        ),
         (json(bank(more: #""distance": -1, "#)), ["'banks[0].distance' of banks.json is -1; write"]),
         (json(bank(name: "")), ["'banks[0].name' of banks.json is not a name; write 1 to 64 of"]),
         (json(bank(name: "press")), ["'banks[0].name' of banks.json is not a name"]),

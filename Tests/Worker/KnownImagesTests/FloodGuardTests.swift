@@ -122,18 +122,27 @@ struct FloodGuardTests {
         #expect(outcome.sampled == 40)
     }
 
-    @Test func anOperatorCanEndAQuarantine() {
+    @Test func anItemThatTheOperatorVerifiedIsNeverQuarantined() throws {
+        let bank = Bank(name: "A", kind: .block, verified: [signal(1)])
+        var builder = Banks.Builder(maxItems: 9)
+        builder.begin(bank)
+        builder.beginFile("a.txt")
+        for (line, number) in [1, 1 << 40 - 1].enumerated() {
+            let isAdded = builder.add(signal(number), line: line + 1)
+            #expect(isAdded)
+        }
+        let banks = builder.indexed()
         var flood = FloodGuard()
-        let item = FloodGuard.Item(bank: "A", signal: signal(1))
-        let isReleasedEarly = flood.release(item, at: time(0))
-        #expect(!isReleasedEarly)
-        #expect(run(&flood, from: 0, seconds: 600, perMinute: 1000).alerts.count == 1)
-        let areReleased = [flood.release(item, at: time(600)), flood.release(item, at: time(600))]
-        #expect(areReleased == [true, false])
-        // What it was released with is usual now.
-        let outcome = run(&flood, from: 600, seconds: 600, perMinute: 2000)
-        #expect(outcome.alerts.isEmpty && outcome.kinds == [.block: 20_000])
-        #expect(run(&flood, from: 1200, seconds: 30, perMinute: 50_000).alerts.count == 1)
+        for (number, kind) in [(1, Bank.Kind.block), (1 << 40 - 1, .review)] {
+            var last: KnownImageReport.Match?
+            for match in 0..<100 {
+                var report = banks.report(on: signal(number))
+                _ = flood.judge(&report, at: time(Double(match) / 10))
+                last = report.matches.first
+            }
+            #expect(last?.kind == kind, "\(number)")
+        }
+        #expect(flood.quarantined(at: time(11)).map(\.signal) == [signal(1 << 40 - 1)])
     }
 
     @Test func theNumberOfItemsIsBounded() {
