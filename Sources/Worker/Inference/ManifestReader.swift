@@ -94,16 +94,7 @@ extension Manifest {
     /// - Throws: ``InferenceError`` that names the file, the field, its value and what it must be.
     init(json: [UInt8], path: String, folder: String, precision: Precision? = nil) throws(InferenceError) {
         let check = FieldCheck(path: path)
-        // The versions are checked first, because the fields of another schema may differ.
-        let version = try check.decode(ManifestFields.Version.self, json)
-        guard version.schema == Double(Manifest.schema) else {
-            throw check.failure("schema", check.text(version.schema), "this build reads schema \(Manifest.schema)")
-        }
-        guard version.preprocessing == Double(Manifest.preprocessing) else {
-            throw check.failure(
-                "preprocessing", check.text(version.preprocessing),
-                "this build knows version \(Manifest.preprocessing); use the release that the model was made for")
-        }
+        try check.versions(json)  // First, because the fields of another schema may differ.
         let fields = try check.decode(ManifestFields.self, json)
 
         self.folder = folder
@@ -140,15 +131,7 @@ extension Manifest {
             name: try fields.output.name.map { name throws(InferenceError) in try check.text("output.name", name) },
             kind: try check.outputKind(fields.output),
             map: try fields.output.map.map { name throws(InferenceError) in try check.text("output.map", name) })
-        if case .faces = output.kind {
-            try check.locator(crop: crop, input: input)
-            guard output.map == nil else {
-                throw check.failure("output.map", "given", "a locator, of the output.kind faces, has no map")
-            }
-        } else if crop == .whole {
-            throw check.failure(
-                "crop.kind", "\"whole\"", "only a locator, of the output.kind faces, looks at the whole")
-        }
+        try check.purpose(crop: crop, input: input, output: output)
         let quantisedLogit = try fields.int8?.canaryLogit.map { logit throws(InferenceError) in
             try check.finite("int8.canary_logit", logit)
         }
@@ -184,6 +167,19 @@ private struct FieldCheck {
         } catch {
             throw InferenceError(
                 .manifestInvalid, "\(path) is not JSON: write it as docs/models.md shows", cause: error)
+        }
+    }
+
+    /// Checks the versions of the schema and of the preprocessing.
+    func versions(_ json: [UInt8]) throws(InferenceError) {
+        let version = try decode(ManifestFields.Version.self, json)
+        guard version.schema == Double(Manifest.schema) else {
+            throw failure("schema", text(version.schema), "this build reads schema \(Manifest.schema)")
+        }
+        guard version.preprocessing == Double(Manifest.preprocessing) else {
+            throw failure(
+                "preprocessing", text(version.preprocessing),
+                "this build knows version \(Manifest.preprocessing); use the release that the model was made for")
         }
     }
 
@@ -346,8 +342,18 @@ private struct FieldCheck {
         }
     }
 
-    /// Checks the other fields of a locator.
-    func locator(crop: Manifest.Crop, input: Manifest.Input) throws(InferenceError) {
+    /// Checks that the fields suit a locator if the output is faces, and otherwise a network that scores.
+    func purpose(crop: Manifest.Crop, input: Manifest.Input, output: Manifest.Output) throws(InferenceError) {
+        guard case .faces = output.kind else {
+            if crop == .whole {
+                throw failure(
+                    "crop.kind", "\"whole\"", "only a locator, of the output.kind faces, looks at the whole")
+            }
+            return
+        }
+        guard output.map == nil else {
+            throw failure("output.map", "given", "a locator, of the output.kind faces, has no map")
+        }
         guard crop == .whole else {
             throw failure("crop.kind", "not \"whole\"", "a locator, of the output.kind faces, looks at the whole")
         }
