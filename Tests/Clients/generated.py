@@ -45,14 +45,14 @@ def call(operation: str, status: int, model: type, *arguments, at: str = gateway
     client = keywords.pop("client", None) or Client(at, raise_on_unexpected_status=True, timeout=60)
     api = importlib.import_module(f"bifrons_client.api.default.{operation}")
     answer = api.sync_detailed(*arguments, client=client, **keywords)
-    told = f"{operation}: {answer.status_code}, {answer.content.decode()}"
-    assert answer.status_code == status, told
-    assert type(answer.parsed) is model, told
+    answered = f"{operation}: {answer.status_code}, {answer.content.decode()}"
+    assert answer.status_code == status, answered
+    assert type(answer.parsed) is model, answered
     if model is models.Problem:
-        assert answer.parsed.status == status and answer.parsed.detail and answer.parsed.code, told
-        assert answer.headers["Content-Type"] == "application/problem+json", told
+        assert answer.parsed.status == status and answer.parsed.detail and answer.parsed.code, answered
+        assert answer.headers["Content-Type"] == "application/problem+json", answered
     if status in (429, 503):
-        assert int(answer.headers["Retry-After"]) > 0, told
+        assert int(answer.headers["Retry-After"]) > 0, answered
     return answer.parsed
 
 

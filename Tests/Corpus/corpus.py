@@ -96,7 +96,7 @@ def metric_names(document: bytes) -> str:
     return "\n".join([*(line for line in lines if line.startswith("#")), *sorted(samples)])
 
 
-def told(message: bytes) -> str:
+def shown(message: bytes) -> str:
     """Returns a router's message to a worker in hexadecimal, without its epoch and the remaining time."""
     frames: list[bytearray] = []
     at = 0
@@ -170,7 +170,7 @@ def converse(binaries: Path) -> dict[str, list[str]]:
             elif (method, path) not in WRITTEN:
                 found[f"HTTP: {title}"].append(settled(body, counting=path == "/v1/status"))
         for worker in service.scripts:
-            found[f"worker protocol: {worker.model}"] = [told(message) for message in worker.told]
+            found[f"worker protocol: {worker.model}"] = [shown(message) for message in worker.received]
     return found | converse_about_evidence(binaries)
 
 
@@ -183,7 +183,7 @@ def converse_about_evidence(binaries: Path) -> dict[str, list[str]]:
             found[f"evidence: {title}"] = [settled(frame, title == "status") for frame in reply]
         for worker in service.scripts:
             if worker.model in workers.EVIDENCE:
-                found[f"worker protocol: {worker.model}"] = [told(message) for message in worker.told]
+                found[f"worker protocol: {worker.model}"] = [shown(message) for message in worker.received]
     return found
 
 

@@ -54,7 +54,7 @@ class Worker:
     network: bool
     endpoint: str
     logit: float = 0.0
-    told: list[bytes] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
     """The router's messages, except PONGs. The length of each frame precedes it."""
     epoch: int = 0
     progress: int = 0
@@ -72,7 +72,7 @@ class Worker:
         kind = frames[0][1]
         if kind == FromRouter.PONG:
             return
-        self.told.append(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
+        self.received.append(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
         # This is the epoch in a WELCOME, and the job's number in a task.
         number = int.from_bytes(frames[0][2:10], "little")
         if kind == FromRouter.WELCOME:

@@ -19,7 +19,7 @@ def comparison(tmp_path, monkeypatch):
     return compare.Comparison(options, tmp_path)
 
 
-def test_rounds_that_are_there_are_taken_over(comparison, tmp_path):
+def test_rounds_already_measured_are_kept(comparison, tmp_path):
     assert comparison.resume(tmp_path, MACHINE) == 0
     row = Measurement(0, "mosec", "HTTP", "portrait", 1, 20.5, 48.0, 60.0, 99)
     comparison.measurements, comparison.errors = [row], ["an answer was wrong"]

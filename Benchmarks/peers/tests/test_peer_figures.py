@@ -21,7 +21,7 @@ def measured(
     return Measurement(round, system, interface, scene, in_flight, per_second, p50, p99, 100, setting)
 
 
-def test_spread_is_the_median_the_least_and_the_greatest():
+def test_spread_has_median_minimum_and_maximum():
     assert spread([5, 1, 4]) == Spread(4, 1, 5)
     assert spread([3, 1]) == Spread(2, 1, 3)
 
@@ -30,11 +30,11 @@ def test_spread_is_the_median_the_least_and_the_greatest():
     ("count", "percent", "expected"),
     [(1, 50, 1), (1, 99, 1), (2, 50, 1), (100, 99, 99), (101, 99, 100), (1000, 50, 500)],
 )
-def test_percentile_is_a_number_that_was_measured(count: int, percent: float, expected: float):
+def test_percentile_is_a_measured_value(count: int, percent: float, expected: float):
     assert percentile([float(n) for n in range(1, count + 1)], percent) == expected
 
 
-def test_ratio_is_taken_within_a_round_against_the_best_of_it():
+def test_ratio_compares_with_the_best_of_the_same_round():
     rounds = Rounds(
         [
             measured(0, "ours", 30),
@@ -51,7 +51,7 @@ def test_ratio_is_taken_within_a_round_against_the_best_of_it():
     assert ratio(of[0], of[1:], rate, min) == Spread((3 + 15 / 8) / 2, 15 / 8, 3)
 
 
-def test_ratio_leaves_out_rounds_in_which_one_is_missing():
+def test_ratio_ignores_incomplete_rounds():
     rounds = Rounds([measured(0, "ours", 30), measured(0, "a", 10), measured(1, "ours", 99), measured(2, "a", 1)])
     ours, theirs = (rounds.of(name, "HTTP", "portrait", 32) for name in ("ours", "a"))
     assert ratio(ours, [theirs], rate, max) == Spread(3, 3, 3)
@@ -60,7 +60,7 @@ def test_ratio_leaves_out_rounds_in_which_one_is_missing():
     assert ratio({}, [theirs], median_ms, min) is None
 
 
-def test_loads_of_other_kinds_are_kept_apart():
+def test_loads_of_different_kinds_are_not_mixed():
     rounds = Rounds(
         [
             measured(0, "ours", 1),
@@ -76,7 +76,7 @@ def test_loads_of_other_kinds_are_kept_apart():
     assert rounds.of("ours", "HTTP", "large", 32) == {}
 
 
-def test_tail_is_the_ratio_within_each_load():
+def test_tail_is_the_ratio_of_percentiles_within_a_load():
     rounds = Rounds([measured(0, "ours", p50=20, p99=30), measured(1, "ours", p50=10, p99=40)])
     assert tail(rounds.of("ours", "HTTP", "portrait", 32)) == Spread(2.75, 1.5, 4)
     assert tail({}) is None
@@ -101,16 +101,16 @@ def run(ours: float, int8: float, peer: float, locating: float, p50: float, tail
     )
 
 
-def test_promises_at_their_bounds_are_kept():
+def test_promise_met_exactly_is_kept():
     kept = promises(run(100, 200, 100, 80, 21, (30, 30)))
     assert [promise.kept for promise in kept] == [True] * 6
     assert [promise.measured.median for promise in kept] == [1, 1.25, 2, 1.05, 1.5, 1.5]
 
 
-def test_promises_that_are_missed_are_told():
+def test_missed_promises_are_reported():
     missed = promises(run(99, 199, 100, 80, 21.2, (31, 40)))
     assert [promise.kept for promise in missed] == [False] * 6
 
 
-def test_promises_about_what_was_not_measured_are_left_out():
+def test_promises_without_measurements_are_omitted():
     assert promises(Rounds([measured(0, "bifrons-f32", interface="ZeroMQ")])) == []

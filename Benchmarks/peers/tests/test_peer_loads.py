@@ -39,7 +39,7 @@ def answering(endpoint: str, reply: dict) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
+def test_load_keeps_the_requested_number_of_jobs_in_flight(tmp_path: Path):
     endpoint = f"ipc://{tmp_path}/router"
     with answering(endpoint, {"status": 200, "verdict": {"label": "real"}}) as waiting:
         outcome = ZeroMQInterface(endpoint).load(b"image", 8, 1, tmp_path)
@@ -49,7 +49,7 @@ def test_as_many_jobs_as_wanted_are_in_flight(tmp_path: Path):
 
 
 @pytest.mark.parametrize("reply", [{"status": 206, "verdict": {"label": "real"}}, {"status": 200}, {"status": 429}])
-def test_answer_without_a_whole_verdict_ends_the_load(tmp_path: Path, reply: dict):
+def test_incomplete_verdict_ends_the_load(tmp_path: Path, reply: dict):
     endpoint = f"ipc://{tmp_path}/router"
     with answering(endpoint, reply), pytest.raises(LoadError, match="answers"):
         ZeroMQInterface(endpoint).load(b"image", 2, 1, tmp_path)

@@ -7,7 +7,7 @@ from PIL import Image
 from scenes import scenes
 
 
-def test_images_are_of_the_sizes_that_are_promised_and_the_same_every_time():
+def test_images_have_their_documented_sizes_and_are_reproducible():
     portrait, large, group = scenes()
     assert [scene.jpeg for scene in scenes()] == [portrait.jpeg, large.jpeg, group.jpeg]
     assert 100_000 < len(portrait.jpeg) < 150_000

@@ -41,7 +41,7 @@ def test_cell_has_the_median_and_the_spread(measured, expected):
     assert tables.cell(measured) == expected
 
 
-def test_page_says_of_each_system_where_it_looks_and_shows_losses():
+def test_page_says_which_region_each_system_scores_and_shows_losses():
     rates = {"bifrons-f32": 40.0, "mosec": 80.0, "litserve": 84.0, "mosec-locating": 40.0}
     page = tables.page(a_run(rates), known(["f32"]), SCENES, "Two cores")
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in page.splitlines()}
@@ -56,13 +56,13 @@ def test_page_has_a_dash_for_what_was_not_measured():
     assert "| Flask, the original's networks, by HTTP | all of it, shrunk | - | - | - | - | - |" in page
 
 
-def test_every_row_of_a_table_has_the_cells_of_its_head():
+def test_every_row_has_as_many_cells_as_the_header():
     page = tables.page(a_run({"bifrons-f32": 40, "mosec": 80}), known(["f32"]), SCENES, "Two cores")
     for table in page.split("\n\n")[1:]:
         assert len({line.count("|") for line in table.splitlines()}) == 1, table
 
 
-def test_image_is_the_same_for_the_same_run_and_has_no_background(tmp_path: Path):
+def test_chart_is_reproducible_and_has_a_transparent_background(tmp_path: Path):
     rounds = a_run({"bifrons-f32": 40, "mosec": 80})
     first, second = tmp_path / "first.svg", tmp_path / "second.svg"
     for path in (first, second):
