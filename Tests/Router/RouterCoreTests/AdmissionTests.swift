@@ -128,7 +128,7 @@ struct AdmissionTests {
         #expect((50...70).contains(wait), "\(wait)")
     }
 
-    /// Returns a queue full with eight jobs, and how long a ninth job, with the id "late", was told to wait.
+    /// Returns a queue full with eight jobs, and how long a ninth job, with the id "late", was lines to wait.
     private func full() -> (script: Script, wait: Duration) {
         var script = Script { $0.maxJobs = 8 }
         script.join("r1", credit: 1)

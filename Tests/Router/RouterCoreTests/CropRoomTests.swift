@@ -82,7 +82,7 @@ struct CropRoomTests: CropScripts {
         #expect(classifyResnet(&script, 2) == [])
         let isLocated = ["score", "fail"].contains(end)
         if isLocated { script.cut("l1", 1, faces: [face]) }
-        let told =
+        let lines =
             switch end {
             case "score": script.score("r1", 1)
             case "fail": script.fail("r1", 1, .unprocessable)
@@ -93,7 +93,7 @@ struct CropRoomTests: CropScripts {
             }
         // The earlier job goes first, even if another locator has to cut its image.
         let next = end == "locator leaves" ? "image 1 to l2, attempt 2" : "image 2 to l2"
-        #expect(told.last == next, "\(told)")
+        #expect(lines.last == next, "\(lines)")
         #expect(script.core.cropBytes == 192)
     }
 

@@ -380,7 +380,7 @@ struct EvidenceTests {
 
     @Test func workersOfTheSameKindShareTheLoad() {
         var script = script(["r1", "i1", "p1", "p2", "k1"])
-        let told = (1...2).flatMap { script.classify($0) }
-        #expect(told.contains("evidence 1 to p1") && told.contains("evidence 2 to p2"))
+        let lines = (1...2).flatMap { script.classify($0) }
+        #expect(lines.contains("evidence 1 to p1") && lines.contains("evidence 2 to p2"))
     }
 }

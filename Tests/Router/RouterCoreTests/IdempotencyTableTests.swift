@@ -150,8 +150,8 @@ struct IdempotencyTableTests {
         for (token, bytes, reply) in [
             (2, nil, "400 image_missing"), (3, 0, "422 image_empty"), (4, 1 << 30, "413 image_too_large"),
         ] as [(Int, Int?, String)] {
-            let told = script.classify(token, bytes: bytes) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) }
-            #expect(told == ["reply \(token): \(reply)"])
+            let lines = script.classify(token, bytes: bytes) { ($0.idempotencyKey, $0.models) = ("k", ["resnet"]) }
+            #expect(lines == ["reply \(token): \(reply)"])
         }
     }
 
@@ -194,10 +194,10 @@ struct IdempotencyTableTests {
         #expect(classifyWithKey(&script, 2) { $0.policy = "none" } == ["reply 2: 404 unknown_policy"])
         _ = script.classify(3) { ($0.idempotencyKey, $0.models) = ("broken", ["resnet"]) }
         script.fail("r1", 3, .unprocessable, code: "image_truncated")
-        let told = script.classify(4) {
+        let lines = script.classify(4) {
             ($0.idempotencyKey, $0.models, $0.policy) = ("broken", ["resnet"], "strict")
         }
-        #expect(told == ["reply 4: 422 image_truncated"])
+        #expect(lines == ["reply 4: 422 image_truncated"])
     }
 
     @Test func aResultExpiresAfterItsRetention() {

@@ -69,13 +69,13 @@ struct LossTests {
         for name in names { script.join(name, credit: 16) }
         script.classifyResnet(1...10)
         script.silent = Set(names)
-        var told = script.wait(.milliseconds(2500))
-        #expect(told.allSatisfy { $0.hasPrefix("resync") } && told.count == workers, "\(told)")
+        var lines = script.wait(.milliseconds(2500))
+        #expect(lines.allSatisfy { $0.hasPrefix("resync") } && lines.count == workers, "\(lines)")
         script.silent = []
-        told = names.flatMap { script.reconnect($0) }
-        #expect(told.filter { $0.hasSuffix("attempt 2") }.count == 10, "\(told)")
+        lines = names.flatMap { script.reconnect($0) }
+        #expect(lines.filter { $0.hasSuffix("attempt 2") }.count == 10, "\(lines)")
         for token in 1...10 {
-            for name in names where told.contains("job \(token) to \(name), attempt 2") { script.score(name, token) }
+            for name in names where lines.contains("job \(token) to \(name), attempt 2") { script.score(name, token) }
             #expect(script.document(token)?.status == .ok)
         }
         #expect(script.status.counters.quarantined == 0)
@@ -90,8 +90,8 @@ struct LossTests {
         }
         script.silent = ["r1", "r2", "r3"]
         script.classifyResnet(1...6)
-        let told = script.wait(.seconds(2))
-        #expect(told == ["resync r1", "resync r2", "resync r3"])
+        let lines = script.wait(.seconds(2))
+        #expect(lines == ["resync r1", "resync r2", "resync r3"])
     }
 
     @Test func aJobOfASilentWorkerFailsAfterTheRejoinWait() throws {

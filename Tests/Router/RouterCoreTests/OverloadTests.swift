@@ -98,7 +98,7 @@ private struct LoadSimulation {
     private(set) var inTime = 0
     private(set) var failed = 0
     private(set) var refused = 0
-    /// Whether refused clients send their jobs again when they were told to.
+    /// Whether refused clients send their jobs again when they were lines to.
     var honoursRetryTimes = false
     /// The number of jobs that were sent again.
     private(set) var resent = 0

@@ -368,13 +368,13 @@ struct RouterCoreTests {
             script.join("r2", credit: 0)
             script.classify(1) { $0.models = ["resnet"] }
             #expect(script.fail("r1", 1, .unavailable) == [])
-            let told =
+            let lines =
                 switch leave {
                 case "bye": script.say("r2", script["r2"].bye)
                 case "drain": script.say("r2", script["r2"].drain)
                 default: script.lose("r2")
                 }
-            #expect(told == ["job 1 to r1, attempt 2"], "\(leave)")
+            #expect(lines == ["job 1 to r1, attempt 2"], "\(leave)")
         }
     }
 

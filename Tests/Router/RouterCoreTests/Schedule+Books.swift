@@ -8,7 +8,8 @@ extension Schedule {
     mutating func checkResult(_ document: ResultDocument, _ request: Open) throws {
         try check(
             document.id == request.header.id, "\(request.header.id ?? "nil") is answered as \(document.id ?? "nil")")
-        guard request.header.verb == .classify else { return }
+        guard request.header.verb.isJob else { return }
+        if request.header.verb == .examine { return try checkExamined(document, request) }
         try check(
             !document.status.isSuccess || !request.header.durable || request.isPersisted,
             "\(request.header.id ?? "nil") is answered and not on disk")
@@ -80,6 +81,20 @@ extension Schedule {
         }
     }
 
+    /// Checks the result of a request for evidence alone.
+    private mutating func checkExamined(_ document: ResultDocument, _ request: Open) throws {
+        let isFound = document.evidence.contains { $0.status == .ok }
+        // Evidence that was found in time does not save a request that the client or the router gives up.
+        let isGivenUp = ["cancelled", "draining"].contains(document.error?.code)
+        try check((document.status == .ok) == (isFound && !isGivenUp), "\(document.status) and its evidence disagree")
+        try check((document.error == nil) == (document.status == .ok), "\(document.status) and its error disagree")
+        try check(document.verdict == nil && document.models.isEmpty, "evidence alone comes with a verdict")
+        try check(document.image == nil && document.locator == nil, "an image was cut for evidence alone")
+        try check(!request.executions.keys.contains { !$0.isOfEvidence }, "more than evidence was computed")
+        seen[isFound ? "examined" : "examined in vain", default: 0] += 1
+        try checkEvidence(document, request)
+    }
+
     /// Checks that no job whose models are settled waits longer than its share for evidence, and that it waits for
     /// nothing else.
     mutating func checkWaits() throws {
@@ -88,7 +103,8 @@ extension Schedule {
             guard request.phase == .computing, request.unsettled == 0 else { continue }
             let since = open[request.token]?.settledAt ?? now
             open[request.token]?.settledAt = since
-            let end = min(since + configuration.evidenceWait, request.deadline)
+            let share = request.scoring.isEmpty ? request.deadline : since + configuration.evidenceWait
+            let end = min(share, request.deadline)
             try check(now < end, "\(request.token) waits for evidence since \(since)")
             try check(core.nextDeadline.map { $0 <= end } ?? false, "no timer ends the wait of \(request.token)")
             try check(request.unexamined > 0, "\(request.token) waits for nothing")
@@ -229,21 +245,21 @@ extension Schedule {
             leaders[key, default: 0] += core.idempotency.isLeader(serial, of: key) ? 1 : 0
         }
         try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")
-        for (pool, told) in report.models.enumerated() {
+        for (pool, model) in report.models.enumerated() {
             var waiting: [(request: Request, step: Step)] = []
             for request in core.ledger.serials.map({ core.ledger[$0] }) {
                 for step in request.steps where step.pool == pool && step.isWaiting { waiting.append((request, step)) }
             }
             // Held steps count as waiting only for a pool without workers.
-            let isServed = peers.values.contains { $0.worker.model == told.name && !$0.isDraining }
+            let isServed = peers.values.contains { $0.worker.model == model.name && !$0.isDraining }
             let held = core.ledger.serials.count { serial in
                 let request = core.ledger[serial]
                 return request.phase == .computing && request.steps.contains { $0.pool == pool && $0.isHeld }
             }
             let expected = waiting.count + (isServed ? 0 : held)
-            try check(told.waiting == expected, "\(told.waiting) wait for \(told.name), not \(expected)")
-            let inHand = peers.values.filter { $0.worker.model == told.name }.reduce(0) { $0 + $1.held.count }
-            try check(told.inFlight == inHand, "\(told.inFlight) are in flight for \(told.name), not \(inHand)")
+            try check(model.waiting == expected, "\(model.waiting) wait for \(model.name), not \(expected)")
+            let inHand = peers.values.filter { $0.worker.model == model.name }.reduce(0) { $0 + $1.held.count }
+            try check(model.inFlight == inHand, "\(model.inFlight) are in flight for \(model.name), not \(inHand)")
             try checkNoStepWaitsWithoutReason(pool, waiting)
         }
     }

@@ -57,7 +57,9 @@ extension Schedule {
         if random.chance(0.02) { header.models = ["vgg"] }
         header.policy = random.chance(0.02) ? "none" : ["default", "strict", "easy"].randomElement(using: &random)!
         setOwner(&header)
-        if random.chance(0.3) { header.durable = true }
+        let isExamined = random.chance(0.05)
+        if isExamined { (header.verb, header.idempotencyKey) = (.examine, nil) }
+        if !isExamined && random.chance(0.3) { header.durable = true }
         if random.chance(0.5) { header.wait = false }
         let bytes: Int? =
             random.chance(0.02) ? nil : Int.random(in: random.chance(0.9) ? 1...2000 : 0...6000, using: &random)

@@ -105,7 +105,7 @@ extension Schedule {
         let overdue = core.ledger.serials.map { core.ledger[$0] }.filter { request in
             request.steps.contains { if case .confirming(let end) = $0.state { end <= now } else { false } }
         }.map(\.token)
-        for token in open.keys where !overdue.contains(token) {
+        for token in open.keys where !overdue.contains(token) && open[token]?.isRecording == false {
             for step in open[token]!.deaths.keys { open[token]?.deaths[step]?.remove(hello.bootID) }
         }
         guard hello.model != "vgg", !isTooLarge(hello), !isDrained else { return }

@@ -280,9 +280,9 @@ struct Script {
     /// Reports that a worker is lost, by default because its connection ended. A later `join` uses a new connection.
     @discardableResult
     mutating func lose(_ name: String, _ loss: RouterCore.Loss = .connectionEnded) -> [String] {
-        let told = handle(.lost(peer(name), loss))
+        let lines = handle(.lost(peer(name), loss))
         peers[name] = nil
-        return told
+        return lines
     }
 
     /// The worker of that name, with the epoch of its latest WELCOME.
@@ -305,21 +305,21 @@ struct Script {
     @discardableResult
     mutating func wait(_ duration: Duration) -> [String] {
         let end = now + duration
-        var told: [String] = []
+        var lines: [String] = []
         while true {
             let deadline = core.nextDeadline.map { max(now, $0) } ?? end + .seconds(1)
             guard min(deadline, nextBeat) <= end else { break }
             if nextBeat <= deadline {
                 now = max(now, nextBeat)
-                told += beat()
+                lines += beat()
             } else {
                 now = deadline
-                told += handle(.deadline)
+                lines += handle(.deadline)
                 precondition(core.nextDeadline.map { $0 > now } ?? true, "a timer that has rung is set again")
             }
         }
         now = end
-        return told
+        return lines
     }
 
     /// Advances the clock without reporting any deadline.
@@ -330,11 +330,11 @@ struct Script {
     private mutating func beat() -> [String] {
         nextBeat = now + .milliseconds(500)
         progress += 1
-        var told: [String] = []
+        var lines: [String] = []
         for name in peers.keys.sorted() where !silent.contains(name) && workers[name] != nil {
-            told += handle(.worker(peer(name), self[name].ping(progress: hung.contains(name) ? 0 : progress)))
+            lines += handle(.worker(peer(name), self[name].ping(progress: hung.contains(name) ? 0 : progress)))
         }
-        return told
+        return lines
     }
 
     // MARK: Describing actions
@@ -344,13 +344,13 @@ struct Script {
     @discardableResult
     mutating func handle(_ event: RouterCore.Event) -> [String] {
         var actions = core.handle(event, at: now)
-        var told = actions.compactMap { describe($0) }
+        var lines = actions.compactMap { describe($0) }
         while !uncut.isEmpty {
-            told += cut(Self.automaton, uncut.removeFirst(), faces: faces, facesFound: facesFound)
+            lines += cut(Self.automaton, uncut.removeFirst(), faces: faces, facesFound: facesFound)
             actions += lastActions
         }
         lastActions = actions
-        return told
+        return lines
     }
 
     private mutating func describe(_ action: RouterCore.Action) -> String? {

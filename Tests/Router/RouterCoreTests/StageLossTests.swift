@@ -50,8 +50,8 @@ struct StageLossTests {
             if isHung { script.hung = ["l1"] } else { script.silent = ["l1"] }
             script.classifyResnet(1...1)
             script.join("l2")
-            let told = script.wait(isHung ? .milliseconds(10_300) : .milliseconds(1500))
-            #expect(told == ["resync l1", "image 1 to l2, attempt 2"])
+            let lines = script.wait(isHung ? .milliseconds(10_300) : .milliseconds(1500))
+            #expect(lines == ["resync l1", "image 1 to l2, attempt 2"])
         }
     }
 
@@ -178,8 +178,8 @@ struct StageLossTests {
             holds["\(kind)\(started)"] = []
             return script.join("\(kind)\(started)", credit: 16)
         }
-        func note(_ told: [String]) {
-            for line in told where line.hasPrefix("job ") || line.hasPrefix("image ") {
+        func note(_ lines: [String]) {
+            for line in lines where line.hasPrefix("job ") || line.hasPrefix("image ") {
                 let words = line.split { " ,".contains($0) }
                 holds[String(words[3])]?.append(Int(words[1])!)
             }

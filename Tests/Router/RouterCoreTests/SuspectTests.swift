@@ -163,8 +163,8 @@ struct SuspectTests {
             holds["\(model)\(started)"] = []
             return script.join("\(model)\(started)", credit: 16)
         }
-        func note(_ told: [String]) {
-            for line in told where line.hasPrefix("job ") {
+        func note(_ lines: [String]) {
+            for line in lines where line.hasPrefix("job ") {
                 let words = line.split { " ,".contains($0) }
                 holds[String(words[3])]?.append(Int(words[1])!)
             }

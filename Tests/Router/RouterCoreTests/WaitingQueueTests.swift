@@ -8,11 +8,11 @@ struct WaitingQueueTests {
     /// Returns the jobs that waited for one worker, in the order in which it got them.
     private func order(_ script: inout Script, _ tokens: [Int]) -> [Int] {
         var order: [Int] = []
-        var told = script.say("r1", script["r1"].credit(1))
+        var lines = script.say("r1", script["r1"].credit(1))
         for _ in tokens {
-            guard let words = told.last?.split(separator: " "), words[0] == "job" else { break }
+            guard let words = lines.last?.split(separator: " "), words[0] == "job" else { break }
             order.append(Int(words[1])!)
-            told = script.score("r1", order.last!)
+            lines = script.score("r1", order.last!)
         }
         return order
     }
