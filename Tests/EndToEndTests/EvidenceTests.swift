@@ -9,7 +9,7 @@ import Testing
 
     init() throws {
         folder = try TemporaryFolder()
-        let ensemble = Files.text("\(Files.models)/ensemble.json")
+        let ensemble = Files.ensembleWithoutEvidence
             .replacing(#""policies""#, with: #""evidence": ["provenance", "known"], "policies""#)
             .replacing(
                 #""default": {"#,

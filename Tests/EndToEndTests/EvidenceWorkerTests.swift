@@ -20,7 +20,7 @@ extension EndToEndTests {
         init() throws {
             folder = try TemporaryFolder()
             // The networks alone allow everything, so that only evidence decides.
-            let ensemble = Files.text("\(Files.models)/ensemble.json")
+            let ensemble = Files.ensembleWithoutEvidence
                 .replacing(#""policies""#, with: #""evidence": ["provenance", "known"], "policies""#)
                 .replacing(
                     #""default": {"#,

@@ -75,7 +75,7 @@ import Testing
         throws
     {
         let folder = try TemporaryFolder()
-        let ensemble = Files.text("\(Files.models)/ensemble.json").replacing(
+        let ensemble = Files.ensembleWithoutEvidence.replacing(
             #""default": {"#,
             with: #""lax": {"review": 1, "block": 1, "no_face": "allow"}, "default": {"#)
         try Files.write(Array(ensemble.utf8), to: "\(folder.path)/ensemble.json")

@@ -29,11 +29,12 @@ final class Cluster {
         folder = try TemporaryFolder()
         context = try Context()
         keys = hasKeys ? try KeyFolder.make(at: "\(folder.path)/keys") : nil
+        try Files.write(Array(Files.ensembleWithoutEvidence.utf8), to: "\(folder.path)/ensemble.json")
         clientEndpoint = overTCP ? "tcp://127.0.0.1:*" : "ipc://\(folder.path)/clients"
         self.routerArguments =
             [
                 "--client-endpoint=\(clientEndpoint)",
-                "--worker-endpoint=ipc://\(folder.path)/workers", "--models-folder=\(Files.models)",
+                "--worker-endpoint=ipc://\(folder.path)/workers", "--models-folder=\(folder.path)",
             ] + Self.option(keys) + routerArguments
         router = try ChildProcess(
             Files.program("bifrons-router"), self.routerArguments, name: "router", folder: folder.path)

@@ -6,6 +6,9 @@ enum Files {
     /// The repository's root.
     static let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
     static let models = root + "/Models"
+    /// The published ensemble.json without its evidence, so that only tests that are about evidence need workers for it.
+    static let ensembleWithoutEvidence = text("\(models)/ensemble.json")
+        .replacing(/"evidence": \[[^\]]*\],\s*/, with: "")
     static let python = root + "/.venv-test/bin/python"
 
     /// Returns the path of one of the programs, which are built beside the tests.
