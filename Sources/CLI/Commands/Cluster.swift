@@ -87,7 +87,7 @@ struct ClusterPlan: Equatable {
             """
     }
 
-    /// Returns the models and the kinds of evidence that `ensemble.json` in the folder of models names.
+    /// Returns the models and the kinds of evidence that the ensemble file names.
     ///
     /// - Throws: ``CommandError`` if the file is missing or malformed, a manifest of a model or of the locator is
     ///   missing, or there are no banks for known images.
@@ -97,9 +97,9 @@ struct ClusterPlan: Equatable {
             let evidence: [String]?
         }
         let folder = settings.router.modelsFolder
-        let path = "\(folder)/ensemble.json"
+        let path = settings.router.ensemblePath
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandError("cannot read \(path); run where it is, or set BIFRONS_MODELS_FOLDER")
+            throw CommandError("cannot read \(path); run where it is, or set BIFRONS_MODELS_FOLDER or BIFRONS_ENSEMBLE")
         }
         guard let ensemble = try? JSONDecoder().decode(Ensemble.self, from: data), !ensemble.models.isEmpty else {
             throw CommandError("\(path) is not an ensemble: the field 'models' must name at least one")

@@ -46,7 +46,8 @@ enum EnsembleFile {
             throw RouterServiceError("the ensemble file \(path) is wrong: \(error.complaint ?? "it is not JSON")")
         } catch {
             throw RouterServiceError(
-                "the ensemble file \(path) cannot be read; name the folder that holds ensemble.json with --models-folder"
+                "the ensemble file \(path) cannot be read; name the folder that holds it with --models-folder, or the file "
+                    + "with --ensemble"
             )
         }
     }

@@ -119,7 +119,7 @@ package final class RouterService {
             bounds: ConnectionGuard.Bounds(
                 connections: settings.maxConnections, messageBytes: Limits.workerFrameBytes + settings.maxCropBytes,
                 totalBytes: settings.maxBytes))
-        let ensemble = try EnsembleFile.load("\(settings.modelsFolder)/ensemble.json")
+        let ensemble = try EnsembleFile.load(settings.ensemblePath)
         journal = try settings.journal.map { path in
             try Journal(
                 path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention,

@@ -8,7 +8,10 @@ package struct RouterSchema: SettingsSchema {
     package let workerEndpoint = Setting.endpoint(
         "worker-endpoint", default: "tcp://127.0.0.1:5556", .bind, "where the router listens for workers")
     package let modelsFolder = Setting.folder(
-        "models-folder", default: "Models", "the folder that holds ensemble.json and the models")
+        "models-folder", default: "Models", "the folder that holds the models and the ensemble file")
+    package let ensemble = Setting.file(
+        "ensemble", default: "ensemble.json",
+        "the file in models-folder, or elsewhere with an absolute path, that names the models and says how to merge them")
     package let maxJobs = Setting.count(
         "max-jobs", default: 4096, in: 1...1_000_000, "the most unanswered jobs in the router; further jobs get 429")
     package let maxBytes = Setting.bytes(
@@ -86,3 +89,10 @@ package struct RouterSchema: SettingsSchema {
 package typealias RouterOptions = SettingOptions<RouterSchema>
 /// The settings of `bifrons-router`, validated.
 package typealias RouterSettings = SettingValues<RouterSchema>
+
+extension RouterSettings {
+    /// The path of the ensemble file.
+    package var ensemblePath: String {
+        self.ensemble.hasPrefix("/") ? self.ensemble : "\(self.modelsFolder)/\(self.ensemble)"
+    }
+}

@@ -130,8 +130,8 @@ extension Setting<String> {
     }
 
     /// Returns a setting whose value is a file's path, which need not exist.
-    static func file(_ name: String, _ meaning: String) -> Setting {
-        Setting(name, default: nil, meaning, allowed: "a text", completion: .file()) { $0.isEmpty ? nil : $0 }
+    static func file(_ name: String, default text: String? = nil, _ meaning: String) -> Setting {
+        Setting(name, default: text, meaning, allowed: "a text", completion: .file()) { $0.isEmpty ? nil : $0 }
     }
 
     /// Returns a setting whose value is a folder's path, which need not exist.

@@ -139,9 +139,8 @@ import Testing
                 return "\(error)"
             }
         }
-        #expect(
-            problem()?.hasPrefix(
-                "cannot read \(folder.path)/ensemble.json; run where it is, or set BIFRONS_MODELS_FOLDER") == true)
+        let unreadable = "cannot read \(folder.path)/ensemble.json; run where it is, or set BIFRONS_MODELS_FOLDER or"
+        #expect(problem()?.hasPrefix(unreadable) == true)
         try folder.write("ensemble.json", Array("{}".utf8))
         #expect(problem()?.contains("is not an ensemble") == true)
         try folder.write("ensemble.json", Array(#"{"models": ["a"]}"#.utf8))
@@ -156,5 +155,10 @@ import Testing
         #expect(problem()?.contains("needs the folder of banks.json; give --banks") == true)
         environment["BIFRONS_BANKS"] = "banks"
         #expect(try ensemble().evidence == ["provenance", "known"])
+        try folder.write("other.json", Array(#"{"models": ["a"]}"#.utf8))
+        for name in ["other.json", "\(folder.path)/other.json"] {
+            environment["BIFRONS_ENSEMBLE"] = name
+            #expect(try ensemble() == ClusterEnsemble(models: ["a"]))
+        }
     }
 }
