@@ -107,11 +107,18 @@ final class Cluster {
     }
 
     /// Starts a real worker that finds evidence.
-    func startExaminer(of kind: EvidenceKind, _ arguments: [String] = []) throws {
-        let words = ["--evidence=\(kind.rawValue)", "--router=\(workerEndpoint)"] + Self.option(keys) + arguments
+    ///
+    /// - Parameters:
+    ///   - kind: What it finds.
+    ///   - arguments: Further arguments.
+    ///   - wrapper: A command that replaces itself with the worker; empty: none.
+    func startExaminer(of kind: EvidenceKind, _ arguments: [String] = [], in wrapper: [String] = []) throws {
+        let words =
+            wrapper + [
+                Files.program("bifrons-worker"), "--evidence=\(kind.rawValue)", "--router=\(workerEndpoint)",
+            ] + Self.option(keys) + arguments
         workers.append(
-            try ChildProcess(
-                Files.program("bifrons-worker"), words, name: "worker-\(workers.count)", folder: folder.path))
+            try ChildProcess(words[0], Array(words.dropFirst()), name: "worker-\(workers.count)", folder: folder.path))
     }
 
     /// Returns the command line of a real worker, as ``startWorker(of:_:router:without:)`` runs it.
