@@ -11,7 +11,8 @@ struct Benchmarks: ParsableCommand {
             AllBenchmarks.self, RouterBenchmark.self, MemoryBenchmark.self, SaturationBenchmark.self,
             LatencyBenchmark.self, JournalBenchmark.self, GatewayBenchmark.self,
             ImageBenchmark.self, KnownImagesBenchmark.self, PrecisionBenchmark.self, StartBenchmark.self,
-            FailoverBenchmark.self, ProvenanceBenchmark.self, ScalingBenchmark.self, ForwarderCommand.self,
+            DecodingBenchmark.self, FailoverBenchmark.self, ProvenanceBenchmark.self, ScalingBenchmark.self,
+            ForwarderCommand.self,
         ], defaultSubcommand: AllBenchmarks.self)
 }
 
