@@ -52,7 +52,9 @@ struct HEIFRows {
     private var luma: [Int32]
     /// Both components of chroma, 16 times as large as their samples.
     private var chroma: [[Int32]]
-    private var blended: [Int32]
+    /// The nearer and the farther row of a plane of chroma.
+    private var near: [Int32]
+    private var far: [Int32]
     /// What a unit of luma, and one of 16 times chroma for each of red, green and blue, adds, and what is added in the
     /// end; in units of 2⁻²⁰.
     private let lumaFactor: Int32
@@ -70,7 +72,8 @@ struct HEIFRows {
         self.planes = planes
         luma = Array(repeating: 0, count: planes.luma.width)
         chroma = Array(repeating: luma, count: planes.chroma.count)
-        blended = Array(repeating: 0, count: planes.chroma.first?.width ?? 0)
+        near = Array(repeating: 0, count: planes.chroma.first?.width ?? 0)
+        far = near
         let unit = Double(1 << (planes.bits - 8))
         let most = Double(1 << planes.bits - 1)
         let (black, range, chromaRange): (Double, Double, Double) =
@@ -94,7 +97,7 @@ struct HEIFRows {
         Self.read(planes.luma, y, bits: planes.bits, into: &luma)
         for index in chroma.indices {
             Self.spread(
-                planes.chroma[index], y, bits: planes.bits, over: planes.luma, by: &blended, into: &chroma[index])
+                planes.chroma[index], y, bits: planes.bits, over: planes.luma, by: &near, &far, into: &chroma[index])
         }
         if chroma.isEmpty {
             for x in luma.indices {
@@ -108,7 +111,8 @@ struct HEIFRows {
                 row[x * channels + 2] = Self.byte(chroma[0][x] / 16 &* lumaFactor &+ offsets[2])
             }
         } else {
-            convert(to: row, channels)
+            // A constant distance lets the compiler do several pixels at once.
+            if channels == 3 { convert(to: row, 3) } else { convert(to: row, channels) }
         }
     }
 
@@ -124,6 +128,7 @@ struct HEIFRows {
         }
     }
 
+    @inline(__always)
     private func convert(to row: UnsafeMutablePointer<UInt8>, _ channels: Int) {
         let (red, greenOfBlue, greenOfRed, blue) = (redFactors[0], blueFactors[1], redFactors[1], blueFactors[2])
         let (toRed, toGreen, toBlue) = (offsets[0], offsets[1], offsets[2])
@@ -148,11 +153,12 @@ struct HEIFRows {
     private static func read(_ plane: HEIFPlanes.Plane, _ y: Int, bits: Int, into samples: inout [Int32]) {
         let start = plane.start + y * plane.stride
         samples.withUnsafeMutableBufferPointer { samples in
+            let samples = UnsafeMutableBufferPointer(rebasing: samples[..<plane.width])
             if bits == 8 {
                 let from = start.assumingMemoryBound(to: UInt8.self)
-                for x in 0..<plane.width { samples[x] = Int32(from[x]) }
+                for x in samples.indices { samples[x] = Int32(from[x]) }
             } else {
-                for x in 0..<plane.width {
+                for x in samples.indices {
                     samples[x] = Int32(start.loadUnaligned(fromByteOffset: 2 * x, as: UInt16.self))
                 }
             }
@@ -161,31 +167,43 @@ struct HEIFRows {
 
     /// Reads a row of chroma at the size of luma, 16 times as large.
     private static func spread(
-        _ plane: HEIFPlanes.Plane, _ y: Int, bits: Int, over luma: HEIFPlanes.Plane, by blended: inout [Int32],
-        into samples: inout [Int32]
+        _ plane: HEIFPlanes.Plane, _ y: Int, bits: Int, over luma: HEIFPlanes.Plane, by near: inout [Int32],
+        _ far: inout [Int32], into samples: inout [Int32]
     ) {
         let isLow = plane.height < luma.height
-        let near = isLow ? y >> 1 : y
-        let far = isLow ? min(max(near + (y & 1 == 1 ? 1 : -1), 0), plane.height - 1) : y
-        read(plane, near, bits: bits, into: &blended)
-        if near == far {
-            for x in blended.indices { blended[x] &*= 4 }
-        } else {
-            var other = blended
-            read(plane, far, bits: bits, into: &other)
-            for x in blended.indices { blended[x] = blended[x] &* 3 &+ other[x] }
-        }
-        guard plane.width < luma.width else {
-            for x in samples.indices { samples[x] = blended[x] &* 4 }
-            return
-        }
-        let last = plane.width - 1
-        blended.withUnsafeBufferPointer { blended in
-            for x in samples.indices {
-                let near = x >> 1
-                let far = min(max(near + (x & 1 == 1 ? 1 : -1), 0), last)
-                samples[x] = blended[near] &* 3 &+ blended[far]
+        let nearest = isLow ? y >> 1 : y
+        let next = isLow ? min(max(nearest + (y & 1 == 1 ? 1 : -1), 0), plane.height - 1) : y
+        read(plane, nearest, bits: bits, into: &near)
+        if next != nearest { read(plane, next, bits: bits, into: &far) }
+        near.withUnsafeMutableBufferPointer { blended in
+            far.withUnsafeBufferPointer { far in
+                let other = next == nearest ? UnsafeBufferPointer(blended) : far
+                for x in blended.indices { blended[x] = blended[x] &* 3 &+ other[x] }
+            }
+            samples.withUnsafeMutableBufferPointer { samples in
+                if plane.width < luma.width {
+                    widen(UnsafeBufferPointer(blended), into: samples)
+                } else {
+                    for x in samples.indices { samples[x] = blended[x] &* 4 }
+                }
             }
         }
+    }
+
+    /// Makes two samples of each, one nearer to its left and one nearer to its right neighbour.
+    private static func widen(_ blended: UnsafeBufferPointer<Int32>, into samples: UnsafeMutableBufferPointer<Int32>) {
+        let last = blended.count - 1
+        func pair(_ x: Int, _ left: Int, _ right: Int) {
+            samples[2 * x] = blended[x] &* 3 &+ blended[left]
+            if 2 * x + 1 < samples.count { samples[2 * x + 1] = blended[x] &* 3 &+ blended[right] }
+        }
+        pair(0, 0, min(1, last))
+        // The ends have one neighbour, so that this loop needs no condition.
+        for x in 1..<max(1, last) {
+            let middle = blended[x] &* 3
+            samples[2 * x] = middle &+ blended[x - 1]
+            samples[2 * x + 1] = middle &+ blended[x + 1]
+        }
+        if last > 0 { pair(last, last - 1, last) }
     }
 }
