@@ -35,8 +35,22 @@ GENERATORS = {
 }
 """Generator families by source. Sources with several generators are missing: `family` uses the generator's name."""
 
-WATCHED = ("congress_us", "aigame_multi", "FLUX1pro")
-"""Sources, and one generator, that never train. They decide when a training stops and test it (see `is_watched`)."""
+WATCHED = (
+    "congress_us",
+    "portraits_600",
+    "celebahq",
+    "team_oss",
+    "aigame_multi",
+    "oliva_game",
+    "ai_or_not",
+    "flux_occupations",
+    "FLUX1pro",
+)
+"""Sources, and one generator, that never train. They choose the weights, and calibrations and thresholds are fitted on
+them (see `is_watched`): of four of them the images are real, of six generated."""
+
+SEALED = ("all_ages", "kirti_openforensics", "sg2ada", "facechain", "headshots")
+"""Sources that neither train nor choose anything: only the final report measures them (see `is_sealed`)."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,11 @@ def family(face: Face) -> str:
 def is_watched(face: Face) -> bool:
     """Whether a face never trains and instead shows when a training stops to improve on unseen sources."""
     return face.source in WATCHED or face.generator in WATCHED
+
+
+def is_sealed(face: Face) -> bool:
+    """Whether a face is kept for the final report alone."""
+    return face.source in SEALED
 
 
 def group_key(face: Face) -> str:
