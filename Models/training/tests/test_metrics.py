@@ -30,18 +30,46 @@ def test_equal_error_rate_of_a_perfect_and_a_useless_score():
 
 
 def test_calibration_error_detects_overconfidence():
-    x, labels = sample()
-    honest = metrics.calibration_error(labels, metrics.sigmoid(1.5 * x - 0.4))
-    boastful = metrics.calibration_error(labels, metrics.sigmoid(6 * x - 1.6))
+    x, labels = sample(8000)
+    (scale,), bias = calibration.fit_logistic(x[:, None], labels)
+    honest, boastful = (metrics.calibration_error(labels, metrics.sigmoid(k * (scale * x + bias))) for k in (1, 4))
     assert honest < 0.03 < 0.05 < boastful
 
 
-def test_platt_scaling_recovers_scale_and_bias():
+@pytest.mark.parametrize("prior", [metrics.PRIOR, 0.5])
+def test_platt_scaling_recovers_scale_and_bias_under_the_prior(prior):
     x, labels = sample(20000)
-    (scale,), bias = calibration.fit_logistic(x[:, None], labels)
-    prior = np.log(labels.mean() / (1 - labels.mean()))
+    (scale,), bias = calibration.fit_logistic(x[:, None], labels, prior)
+    found, wanted = (np.log(share / (1 - share)) for share in (labels.mean(), prior))
     assert scale == pytest.approx(1.5, abs=0.08)
-    assert bias == pytest.approx(-0.4 - prior, abs=0.08)
+    assert bias == pytest.approx(-0.4 - found + wanted, abs=0.08)
+
+
+def test_probabilities_are_calibrated_for_a_stream_with_the_prior():
+    x, labels = sample(40000)
+    (scale,), bias = calibration.fit_logistic(x[:, None], labels)
+    probabilities = metrics.sigmoid(scale * x + bias)
+    assert metrics.calibration_error(labels, probabilities) < 0.01
+    generated, real = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    share = metrics.PRIOR / (1 - metrics.PRIOR)
+    stream = np.concatenate((real, generated[: int(len(real) * share)]))
+    assert probabilities[stream].mean() == pytest.approx(metrics.PRIOR, abs=0.01)
+    assert labels[stream][probabilities[stream] > 0.8].mean() == pytest.approx(
+        probabilities[stream][probabilities[stream] > 0.8].mean(), abs=0.02
+    )
+
+
+def test_the_calibration_error_does_not_depend_on_how_many_images_of_a_class_there_are():
+    x, labels = sample()
+    probabilities = metrics.sigmoid(x)
+    more = np.concatenate((np.arange(len(x)), *[np.flatnonzero(labels == 1)] * 3))
+    once = metrics.calibration_error(labels, probabilities)
+    assert metrics.calibration_error(labels[more], probabilities[more]) == pytest.approx(once)
+
+
+def test_wilsons_interval_matches_published_values_and_stays_in_range():
+    assert metrics.share_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert metrics.share_interval(0, 20) == pytest.approx((0, 0.1611), abs=1e-4)
 
 
 def test_fitting_twice_changes_nothing():

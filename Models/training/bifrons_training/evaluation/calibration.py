@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from bifrons_training.evaluation.metrics import sigmoid
+from bifrons_training.evaluation.metrics import PRIOR, prior_weights, sigmoid
 
 
-def fit_logistic(features: np.ndarray, labels: np.ndarray, ridge: float = 1e-6) -> tuple[list[float], float]:
+def fit_logistic(
+    features: np.ndarray, labels: np.ndarray, prior: float = PRIOR, ridge: float = 1e-6
+) -> tuple[list[float], float]:
     """Fits a logistic regression to features [n, k] by Newton's method; returns (weights, bias).
 
-    Both classes have equal weight, so probabilities hold for a stream in which half of the faces are generated. Targets
+    The classes are weighted so that probabilities hold for a stream of which the share `prior` is generated. Targets
     are Platt's (1999), (n+ + 1) / (n+ + 2) and 1 / (n- + 2), which keep the fit finite on perfectly separated data.
     """
     positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
     targets = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
-    weights = np.where(labels == 1, 0.5 / positive, 0.5 / negative)
+    weights = prior_weights(labels, prior)
     design = np.column_stack([features, np.ones(len(labels))]).astype(np.float64)
 
     def cost(at: np.ndarray) -> float:
@@ -36,11 +38,11 @@ def fit_logistic(features: np.ndarray, labels: np.ndarray, ridge: float = 1e-6) 
     return [float(w) for w in parameters[:-1]], float(parameters[-1])
 
 
-def fit_blend(features: np.ndarray, labels: np.ndarray) -> tuple[list[float], float]:
+def fit_blend(features: np.ndarray, labels: np.ndarray, prior: float = PRIOR) -> tuple[list[float], float]:
     """Fits a logistic regression without negative weights, so that no model's higher logit lowers the merged logit."""
     kept = list(range(features.shape[1]))
     while True:
-        weights, bias = fit_logistic(features[:, kept], labels)
+        weights, bias = fit_logistic(features[:, kept], labels, prior)
         if min(weights) >= 0 or len(kept) == 1:
             break
         kept.pop(int(np.argmin(weights)))

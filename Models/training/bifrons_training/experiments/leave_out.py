@@ -44,6 +44,9 @@ RUNS = (
 )
 """The families that each run leaves out together (see `data.catalogue.family`)."""
 
+EVEN = 0.5
+"""The prior of these calibrations: that of all results so far, which can then be compared."""
+
 ABLATED = "inception"
 RESULTS = TRAINING / "leave_out.json"
 ABLATION = TRAINING / "ablation.json"
@@ -69,11 +72,11 @@ def judge(cache: PixelCache, splits: Splits, checkpoints: dict[str, Path]) -> di
     for name, checkpoint in checkpoints.items():
         network = load_best(name, checkpoint)
         raw = {part: predict(network, values) for part, values in images.items()}
-        (scale,), bias = calibration.fit_logistic(raw["calibration"][:, None], labels["calibration"])
+        (scale,), bias = calibration.fit_logistic(raw["calibration"][:, None], labels["calibration"], EVEN)
         logits[name] = {part: scale * values + bias for part, values in raw.items()}
     if len(logits) > 1:
         together = {part: np.column_stack([logits[name][part] for name in checkpoints]) for part in parts}
-        weights, bias = calibration.fit_blend(together["calibration"], labels["calibration"])
+        weights, bias = calibration.fit_blend(together["calibration"], labels["calibration"], EVEN)
         logits["merged"] = {part: values @ weights + bias for part, values in together.items()}
     families = np.array([family(cache.faces[p]) for p in splits.left_out])
     report: dict[str, Any] = {}
