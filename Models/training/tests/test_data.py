@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bifrons_training.data.catalogue import Face, family, read_catalogue
+from bifrons_training.data.catalogue import SEALED, TRAINED_BEFORE, WATCHED, Face, family, read_catalogue
 from bifrons_training.data.pixel_cache import PixelCache
 from bifrons_training.data.splits import Splits
 from bifrons_training.errors import DataError
@@ -152,3 +152,29 @@ def test_families_are_left_out_whole_and_watched_sources_never_train():
     assert splits.watched == list(range(40, 60))
     assert all(family(faces[p]) == "SDXL" for p in splits.train + splits.calibration)
     assert not splits.validation and not Splits.of(faces).left_out
+
+
+def test_sealed_sources_are_in_no_other_part_and_watched_ones_do_not_train():
+    sources = ("cam", *SEALED, *WATCHED)
+    faces = [
+        Face(f"{n}.jpg", ("train", "val")[n % 5 == 0], n % 2, sources[n % len(sources)], "", f"g{n}")
+        for n in range(900)
+    ]
+    faces.append(Face("both.jpg", "train", 1, SEALED[0], WATCHED[-1], "both"))
+    splits = Splits.of(faces)
+    parts = (splits.train, splits.calibration, splits.validation, splits.watched, splits.sealed)
+    assert sorted(p for part in parts for p in part) == list(range(len(faces)))
+    assert {faces[p].source for p in splits.sealed} == set(SEALED)
+    assert {faces[p].source for p in splits.watched} == set(WATCHED)
+    assert not set(SEALED) & set(WATCHED) and set(TRAINED_BEFORE) <= {*SEALED, *WATCHED}
+
+
+def test_age_and_original_size_are_read_and_do_not_change_the_cache(tmp_path):
+    folder = lay_out(tmp_path, ROWS)
+    plain = read_catalogue(folder)
+    ends = [",312,351,76", ",,,", ",90,80,", ",300,300,5", ",300,300,"]
+    lines = [row + end for row, end in zip(ROWS, ends, strict=True)]
+    (folder / "faces.csv").write_text("\n".join([f"{HEAD},original_width,original_height,age", *lines]) + "\n")
+    faces = read_catalogue(folder)
+    assert [(face.age, face.original) for face in faces] == [(76, 312), (None, None), (None, 80), (5, 300), (None, 300)]
+    assert list(map(repr, faces)) == list(map(repr, plain))

@@ -12,9 +12,10 @@ from bifrons_training.data.catalogue import Face, family, is_held_out, is_sealed
 class Splits:
     """Catalogue positions by purpose.
 
-    `train` trains, `calibration` (held-out groups of the train split) calibrates and `validation` (the val split)
-    evaluates. `watched` are the images of both splits of sources that never train; `sealed` those of sources that only
-    the final report measures. `left_out` are the images of both splits that a leave-out run keeps from all other parts.
+    `train` trains, `calibration` (held-out groups of the train split) shows how a training goes and `validation` (the
+    val split) evaluates. `watched` are the images of both splits of sources that never train: they choose weights, and
+    calibrate what is published. `sealed` are those of sources that only the final report measures. `left_out` are the
+    images of both splits that a leave-out run keeps from all other parts.
     """
 
     train: list[int]
