@@ -30,14 +30,17 @@ from bifrons_training.preprocessing import Decoded, view
 from bifrons_training.workspace import DEFAULT_WORK, MODELS, open_cache
 
 
-def condition_views(cache: PixelCache, positions: list[int], condition: str) -> np.ndarray:
-    """Returns the images' squares after a condition, as workers would crop them: [n, SIDE, SIDE, 3] uint8."""
-    views = []
+def condition_logits(
+    published: Published, cache: PixelCache, positions: list[int], condition: str
+) -> dict[str, np.ndarray]:
+    """Returns each scorer's calibrated logits of the images' squares after a condition, cropped as workers would."""
+    views: dict[int, list[np.ndarray]] = {side: [] for side in published.sides.values()}
     for position in positions:
         square, turn = cache.crop(position)
         image, square = changed(cache.image(position), square, condition)
-        views.append(view(Decoded(image, *image.size, 1), square, turn=turn))
-    return np.stack(views)
+        for side, made in views.items():
+            made.append(view(Decoded(image, *image.size, 1), square, side, turn))
+    return published.logits({side: np.stack(made) for side, made in views.items()})
 
 
 def never_trained(published: Published, cache: PixelCache, positions: list[int]) -> dict[str, dict[str, Any]]:
@@ -46,7 +49,7 @@ def never_trained(published: Published, cache: PixelCache, positions: list[int])
     parts = [(part_name(label, name), inside) for label, name, inside in slices(faces)]
     rows: dict[str, dict[str, Any]] = {name: {"n": int(inside.sum()), "called_generated": {}} for name, inside in parts}
     for condition in ("as it is", *VIEWS) if faces else ():
-        logits = published.logits(condition_views(cache, positions, condition))
+        logits = condition_logits(published, cache, positions, condition)
         for name, inside in parts:
             shares = {scorer: round(float((values[inside] > 0).mean()), 4) for scorer, values in logits.items()}
             rows[name]["called_generated"][condition] = shares
@@ -66,10 +69,10 @@ def evaluate(models: Path, cache: PixelCache, splits: Splits, precisions: dict[s
     published = Published(models)
     found: dict[str, Any] = {"conditions": {}, "precisions": precisions}
     for condition in CONDITIONS:
-        logits = published.logits(condition_views(cache, positions, condition))
+        logits = condition_logits(published, cache, positions, condition)
         if condition == "as it is":
             for name, values in logits.items():
-                policy = published.ensemble["policies"]["default"]
+                policy = published.ensembles["merged"]["policies"]["default"]
                 thresholds = {action: policy[action] for action in ("review", "block")}
                 found[name] = measure(faces, values, thresholds if name == "merged" else None)
             found["agreement"] = agreement(labels, logits, published.names)
@@ -134,12 +137,13 @@ def main() -> int:
     publish(options.models, found)
     if options.sheets:
         options.sheets.mkdir(parents=True, exist_ok=True)
-        images = cache.inputs(positions)
         published = Published(options.models)
+        images = {side: cache.inputs(positions, side) for side in set(published.sides.values())}
         logits = published.logits(images)
-        for name in published.names:
-            labels = np.array([cache.faces[p].label for p in positions])
-            report_plots.sheet(options.sheets / f"{name}.png", images, labels, logits[name], published.scorers[name])
+        labels = np.array([cache.faces[p].label for p in positions])
+        for name, side in published.sides.items():
+            sheet = options.sheets / f"{name}.png"
+            report_plots.sheet(sheet, images[side], labels, logits[name], published.scorers[name])
     print(table(found))
     return 0
 

@@ -21,17 +21,20 @@ class Scorer:
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
         }
-        self._model = core.compile_model(core.read_model(file), "CPU", settings)
+        network = core.read_model(file)
+        self.side: int = network.input(0).partial_shape[3].get_length()
+        """The side of the input in pixels."""
+        self._model = core.compile_model(network, "CPU", settings)
 
     def tensor_logits(self, tensor: np.ndarray) -> np.ndarray:
-        """Returns the raw logits [n] of a normalised tensor [n, 3, SIDE, SIDE]."""
+        """Returns the raw logits [n] of a normalised tensor [n, 3, side, side]."""
         return np.array(self._model([tensor])["logit"]).reshape(-1)
 
     def logits(self, images: np.ndarray, batch: int = 8) -> np.ndarray:
-        """Returns the raw logits [n] of images [n, SIDE, SIDE, 3] uint8, computed in batches."""
+        """Returns the raw logits [n] of images [n, side, side, 3] uint8, computed in batches."""
         starts = range(0, len(images), batch)
         return np.concatenate([self.tensor_logits(preprocessing.normalise(images[i : i + batch])) for i in starts])
 
     def maps(self, images: np.ndarray) -> np.ndarray:
-        """Returns activation maps [n, h, w] of images [n, SIDE, SIDE, 3] uint8; a map's mean is the raw logit."""
+        """Returns activation maps [n, h, w] of images [n, side, side, 3] uint8; a map's mean is the raw logit."""
         return np.concatenate([self._model([preprocessing.normalise(image[None])])["map"] for image in images])

@@ -86,10 +86,12 @@ def logits(locator: Locator, published: Published, image: Image.Image, upright: 
     """Returns the highest merged logit over the faces of an image, and whether a face was found."""
     decoded = Decoded(image, *image.size, 1)
     stances = [(box, UPRIGHT if upright else turn) for box, turn in locator.stances(decoded)]
-    views = [
-        preprocessing.view(decoded, crop.square, turn=crop.turn) for crop in preprocessing.crops(stances, *image.size)
-    ]
-    return float(published.logits(np.stack(views))["merged"].max()), bool(stances)
+    crops = preprocessing.crops(stances, *image.size)
+    views = {
+        side: np.stack([preprocessing.view(decoded, crop.square, side, crop.turn) for crop in crops])
+        for side in set(published.sides.values())
+    }
+    return float(published.logits(views)["merged"].max()), bool(stances)
 
 
 def measure(data: Path, models: Path, count: int, upright: bool) -> dict[int, Row]:

@@ -1,7 +1,7 @@
 """Pretrained backbones: a ResNet-50 of half the width, and EfficientNet-Lite0.
 
-Both take images as Bifrons normalises them, [N, 3, SIDE, SIDE] in -2…2, and return the features of several stages,
-average-pooled to the last stage's grid: [N, FEATURES, SIDE / 32, SIDE / 32]. The artefacts of generators are fine, and
+Both take images as Bifrons normalises them, [N, 3, side, side] in -2…2, and return the features of several stages,
+average-pooled to the last stage's grid: [N, FEATURES, side / 32, side / 32]. The artefacts of generators are fine, and
 the late stages, trained to recognise objects, discard much of them. Both stems also see the image's residuals, through
 weights that start at zero.
 """
@@ -30,7 +30,7 @@ class Stages(nn.Module):
         """The indices of the stages whose features are returned."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps images [N, 3, SIDE, SIDE] to the pooled features of the chosen stages, [N, C, SIDE / 32, SIDE / 32]."""
+        """Maps images [N, 3, side, side] to the pooled features of the chosen stages, [N, C, side / 32, side / 32]."""
         grid = x.shape[-1] // 32
         x = self.stem(x)
         features = []

@@ -1,4 +1,4 @@
-"""The networks that start from random weights. They map [N, 3, SIDE, SIDE] to logits [N, 1]: positive is AI-generated.
+"""The networks that start from random weights. They map [N, 3, side, side] to logits [N, 1]: positive is AI-generated.
 
 Besides the image all see its prediction residuals, the noise in which cameras and generators differ. The two published
 ones make different errors because they pool and compare differently: the ResNet averages and adds, the Inception takes
@@ -16,7 +16,10 @@ from bifrons_training.networks.layers import ConvBN, Residuals, Stem
 from bifrons_training.preprocessing import MEAN, SIDE, STD
 
 NAMES = ("resnet", "inception")
-"""The published networks."""
+"""The published networks that start from random weights, and that `make_models` trains."""
+
+SIDES = {"efficientnet": 192}
+"""The side of a network's input in pixels, where it is not `preprocessing.SIDE`."""
 
 
 class Standardised(nn.Module):
@@ -46,7 +49,7 @@ class Detector(nn.Module):
         self.head = nn.Linear(features, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps images [N, 3, SIDE, SIDE] to logits [N, 1]."""
+        """Maps images [N, 3, side, side] to logits [N, 1]."""
         return self.head(self.dropout(self.body(x).mean((2, 3))))
 
     def explained(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,6 +179,11 @@ def network_input(batch: Tensor) -> Tensor:
     mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
     return (values / 255 - mean) / std
+
+
+def side_of(name: str) -> int:
+    """Returns the side of a network's input in pixels."""
+    return SIDES.get(name, SIDE)
 
 
 def fold_norms(network: Detector) -> Detector:

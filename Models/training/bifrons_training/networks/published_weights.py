@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, Tensor]:
 
 
 def restore(name: str, file: Path, images: np.ndarray) -> detectors.Detector:
-    """Returns the network `name` with the weights of `file`, its norms set by `images` [n, SIDE, SIDE, 3] uint8.
+    """Returns the network `name` with the weights of `file`, its norms set by `images` [n, side, side, 3] uint8.
 
     Raises `DataError` if the file holds another network.
     """

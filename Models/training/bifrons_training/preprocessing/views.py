@@ -15,7 +15,7 @@ from bifrons_training.preprocessing.turning import UPRIGHT, Square, Turn
 
 VERSION = 3
 SIDE = 160
-"""The side of a detector's square input in pixels."""
+"""The usual side of a detector's square input in pixels (see `networks.detectors.SIDES`)."""
 
 
 MEAN = (0.5, 0.5, 0.5)
@@ -79,7 +79,7 @@ def normalise(values: np.ndarray) -> np.ndarray:
     return np.stack(planes, axis=-3)
 
 
-def tensor(image: Image.Image) -> np.ndarray:
-    """Returns the central square of an image as a detector's input [1, 3, SIDE, SIDE] float32; canaries use it."""
+def tensor(image: Image.Image, side: int = SIDE) -> np.ndarray:
+    """Returns the central square of an image as a detector's input [1, 3, side, side] float32; canaries use it."""
     decoded = Decoded(image.convert("RGB"), *image.size, 1)
-    return normalise(view(decoded, central_square(*image.size)))[None]
+    return normalise(view(decoded, central_square(*image.size), side))[None]

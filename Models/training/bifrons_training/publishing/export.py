@@ -34,17 +34,18 @@ class Explained(nn.Module):
         self.network = network
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Maps images [N, 3, SIDE, SIDE] to logits and activation maps."""
+        """Maps images [N, 3, side, side] to logits and activation maps."""
         return self.network.explained(x)
 
 
 def export(network: detectors.Detector, file: Path, images: np.ndarray) -> None:
     """Writes one ONNX file with weights inside, norms folded and a free batch size, and verifies it against `network`.
 
-    Both score `images` [n, SIDE, SIDE, 3] uint8 and noise. Raises `ExportError` if OpenVINO in f32 and PyTorch differ
-    by more than `TOLERANCE` in a logit of noise, or by more than `PROBABILITY_TOLERANCE` in a probability of an image.
+    Both score `images` [n, side, side, 3] uint8, whose side becomes that of the file's input, and noise. Raises
+    `ExportError` if OpenVINO in f32 and PyTorch differ by more than `TOLERANCE` in a logit of noise, or by more than
+    `PROBABILITY_TOLERANCE` in a probability of an image.
     """
-    side = preprocessing.SIDE
+    side = images.shape[1]
     random = np.random.default_rng(3)
     probes = {n: random.standard_normal((n, 3, side, side)).astype(np.float32) for n in (1, 8)}
     with torch.no_grad():

@@ -32,20 +32,21 @@ def write_folder(
     """Writes canary.png and manifest.json beside model.onnx and model.int8.onnx in `folder`.
 
     `lines` holds the scale and bias of the calibration for "f32" and "int8". The canary's logits are computed with the
-    files themselves.
+    files themselves, which also have the side of the input.
     """
     image = canary.draw()
     image.save(folder / "canary.png", optimize=True)
 
+    side = Scorer(folder / "model.onnx").side
+
     def served(file: str, line: tuple[float, float]) -> tuple[dict[str, str], dict[str, float], float]:
         scale, bias = line
-        logit = float(Scorer(folder / file).tensor_logits(preprocessing.tensor(image))[0]) * scale + bias
+        logit = float(Scorer(folder / file).tensor_logits(preprocessing.tensor(image, side))[0]) * scale + bias
         network = {"file": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
         return network, {"scale": scale, "bias": bias}, round(logit, 5)
 
     plain, plain_line, plain_logit = served("model.onnx", lines["f32"])
     quantised, quantised_line, quantised_logit = served("model.int8.onnx", lines["int8"])
-    side = preprocessing.SIDE
     manifest = {
         "schema": 1,
         "name": name,

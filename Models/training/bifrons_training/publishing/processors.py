@@ -32,7 +32,7 @@ def available(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
 def largest_moves(file: Path, images: np.ndarray) -> dict[str, float]:
     """Returns the largest difference of a raw logit from this processor's own, for each available instruction set.
 
-    `images` are [n, SIDE, SIDE, 3] uint8.
+    `images` are [n, side, side, 3] uint8.
     """
     usual = Scorer(file, threads=1).logits(images)
     return {name: float(np.abs(_logits(name, file, images) - usual).max()) for name in available()}

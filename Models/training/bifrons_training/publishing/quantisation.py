@@ -80,7 +80,7 @@ def quantise_front(network: onnx.ModelProto) -> None:
 def quantise(file: Path, out: Path, images: np.ndarray) -> None:
     """Writes the network `file` in int8 to `out`.
 
-    `images` [n, SIDE, SIDE, 3] uint8 are training images that determine the ranges of the activations. The ranges
+    `images` [n, side, side, 3] uint8 are training images that determine the ranges of the activations. The ranges
     minimise the loss over a histogram, because the rare extremes of an activation would cost all other values their
     resolution.
     """

@@ -33,6 +33,7 @@ class Recipe:
     distillation: float = 0.5
     """The weight of the teachers' mean probability in a target, if there are teachers; the label has the rest."""
     side: int = preprocessing.SIDE
+    """The side of the input in pixels; `training.train` takes the network's own."""
     batch: int = 48
     leave_out: tuple[str, ...] = ()
 

@@ -72,7 +72,7 @@ class Run:
         self.ema.load_state_dict(state)
 
     def load_published(self, folder: Path, images: np.ndarray) -> None:
-        """Loads the weights of a published model folder; `images` [n, SIDE, SIDE, 3] uint8 set the norms."""
+        """Loads the weights of a published model folder; `images` [n, side, side, 3] uint8 set the norms."""
         state = published_weights.restore(self.name, folder / "model.onnx", images).state_dict()
         self.network.load_state_dict(state)
         self.ema.load_state_dict(state)
@@ -98,6 +98,7 @@ class Run:
     def save(self) -> None:
         """Writes the checkpoint atomically, and the curve as CSV beside it."""
         state = {
+            "side": self.recipe.side,
             "network": self.network.state_dict(),
             "average": self.ema.state_dict(),
             "best": self.best,
@@ -162,6 +163,12 @@ class Run:
         with mixed_precision(x.device.type):
             logits = torch.stack([teacher(x).float().flatten() for teacher in self.teachers])
         return logits.mean(0).sigmoid()
+
+
+def side_of(name: str, checkpoint: Path) -> int:
+    """Returns the side of the input that a checkpoint's network was trained with; older checkpoints do not store it."""
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    return int(state.get("side", detectors.side_of(name)))
 
 
 def load_best(name: str, checkpoint: Path) -> detectors.Detector:

@@ -21,7 +21,7 @@ import torch
 from bifrons_training.augmentation.reconstructions import Reconstructions
 from bifrons_training.data.splits import Splits
 from bifrons_training.errors import program
-from bifrons_training.networks import pretrained_detectors
+from bifrons_training.networks import detectors, pretrained_detectors
 from bifrons_training.processes import keep_freed_memory
 from bifrons_training.training.loop import train
 from bifrons_training.training.recipe import DEFAULT_MINUTES, SEEDS, Recipe
@@ -70,7 +70,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--surroundings", type=float, default=plain.surroundings, help="share of faces in other surroundings, 0 to 1"
     )
-    parser.add_argument("--side", type=int, default=plain.side, help="side of the input in pixels")
+    parser.add_argument("--side", type=int, help="side of the input in pixels (default: that of the network)")
     return parser.parse_args()
 
 
@@ -107,7 +107,7 @@ def main() -> int:
         mixing=options.mixing,
         surroundings=options.surroundings,
         distillation=options.distillation,
-        side=options.side,
+        side=options.side or detectors.side_of(options.model),
         batch=options.batch,
         leave_out=tuple(options.leave_out),
     )
