@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bifrons_training.data.catalogue import TRAINED_BEFORE
+from bifrons_training.evaluation.conditions import VIEWS
+from bifrons_training.evaluation.metrics import PRIOR
 from bifrons_training.evaluation.report_plots import plot
+from bifrons_training.evaluation.report_strangers import kinds_text, percent, scorers, sealed_text
 from bifrons_training.files import write_text
 from bifrons_training.workspace import TRAINING
 
@@ -21,16 +25,6 @@ MEASURES = {
     "tpr_at_1_fpr": "TPR at 1 % FPR",
     "ece": "ECE",
 }
-
-
-def percent(value: float) -> str:
-    """Formats a share as a percentage: 0.0123 as "1.2 %"."""
-    return f"{100 * value:.1f} %"
-
-
-def scorers(found: dict[str, Any]) -> list[str]:
-    """Returns the names of the scorers: the models and the merge."""
-    return [name for name, part in found.items() if isinstance(part, dict) and "all" in part]
 
 
 def head_rows(parts: dict[str, dict[str, Any]]) -> str:
@@ -58,15 +52,12 @@ def source_rows(values: dict[str, Any]) -> str:
 
 
 def condition_rows(found: dict[str, Any]) -> str:
-    """Returns a table with a row for each condition: per scorer, the AUC of all sources and of the honest pair."""
+    """Returns a table with a row for each condition: per scorer, both ROC AUCs and the real images called generated."""
     names = scorers(found)
-    lines = [
-        "| condition | " + " | ".join(f"{n}: all | matched pair | real called generated" for n in names) + " |",
-        "|---" * (3 * len(names) + 1) + "|",
-    ]
+    lines = [f"| condition | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for condition, row in found["conditions"].items():
         cells = [
-            f"{row[n]['roc_auc']:.3f} | {row[n]['roc_auc_honest_pair']:.3f} | {percent(row[n]['false_positives'])}"
+            f"{row[n]['roc_auc']:.3f}, {row[n]['roc_auc_honest_pair']:.3f}, {percent(row[n]['false_positives'])}"
             for n in names
         ]
         lines.append(f"| {condition} | {' | '.join(cells)} |")
@@ -78,10 +69,10 @@ def never_trained_rows(found: dict[str, Any]) -> str:
     names = scorers(found)
     rows = found["never_trained"]
     conditions = list(next(iter(rows.values()))["called_generated"]) if rows else []
-    titles = [f"{condition}: {', '.join(names)}" for condition in conditions]
-    lines = [f"| source | n | {' | '.join(titles)} |", "|---" * (len(titles) + 2) + "|"]
+    lines = [f"| source | n | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
     for source, row in rows.items():
-        cells = [", ".join(percent(shares[name]) for name in names) for shares in row["called_generated"].values()]
+        shares = row["called_generated"]
+        cells = [", ".join(percent(shares[condition][name]) for condition in conditions) for name in names]
         lines.append(f"| {source} | {row['n']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -105,13 +96,14 @@ def precision_text(found: dict[str, Any]) -> str:
         f"{name}: {', '.join(f'{move:.4f} with {instructions}' for instructions, move in moves.items())}"
         for name, moves in formats["apart"].items()
     )
-    return f"""Workers serve {formats["served"]} unless another precision is set. Each precision has a calibration of its own, fitted on the same held-out
-groups. Merge and thresholds are fitted to the precision that is served.
+    served = ", ".join(f"{name} in {precision}" for name, precision in formats["served"].items())
+    return f"""Workers serve {served}, unless another precision is set. Each precision has a calibration of its own, fitted on the same
+images. Merges and thresholds are fitted to the precisions that are served.
 
 {table}
 
 The calibrated logits of int8 were computed again with oneDNN restricted to older instruction sets (`ONEDNN_MAX_CPU_ISA`) that
-the processor of this run supports. Their largest distance from the usual logits: {apart}."""
+the processor of this run supports, for {formats["apart_images"]} of the validation images. Their largest distance from the usual logits: {apart}."""
 
 
 def left_out_tables(runs: list[dict[str, Any]]) -> str:
@@ -150,7 +142,7 @@ def leave_out_text(file: Path = TRAINING / "leave_out.json") -> str:
 
 For these numbers, the networks were trained again without two families of real sources and two of generators at a time, for
 {runs[0]["minutes"]:g} minutes and {views:.0f} thousand views for each network (the published ones have seen more). They were calibrated
-without these families and tested on all images of them. The ROC AUC of a generator is against the real images of the validation
+without these families, at an even prior, and tested on all images of them. The ROC AUC of a generator is against the real images of the validation
 split. Its mean over the generators, merged, is {np.mean(merged):.3f}, the worst {min(merged):.3f}. Made by `python -m bifrons_training.experiments.leave_out --data FOLDER`.
 
 {left_out_tables(runs)}
@@ -175,17 +167,31 @@ AUC over the generators left out is {", ".join(means)}. Made by
 
 
 def merge_text(found: dict[str, Any]) -> str:
-    """Returns the section on what the merge gains over the better model, and how the models' errors correlate."""
-    names = scorers(found)
+    """Returns the section on what each merge gains over its better model, and how the first models' errors correlate."""
     both = found["agreement"]
-    alone = max(found[name]["all"]["roc_auc"] for name in names if name != "merged")
-    alone_honest = max(found[name]["honest_pair"]["roc_auc"] for name in names if name != "merged")
-    return f"""## What the merge gains
+    gains = []
+    for name, models in merges(found).items():
+        best, best_honest = (max(found[m][part]["roc_auc"] for m in models) for part in ("all", "honest_pair"))
+        gains.append(
+            f"{name} ({', '.join(models)}) has a ROC AUC of {found[name]['all']['roc_auc']:.3f}, its best model alone {best:.3f}; on the\n"
+            f"matched pair they have {found[name]['honest_pair']['roc_auc']:.3f} and {best_honest:.3f}."
+        )
+    return f"""## What merging gains
 
-The merge has a ROC AUC of {found["merged"]["all"]["roc_auc"]:.3f}, the better model alone {alone:.3f}; on the matched pair they have
-{found["merged"]["honest_pair"]["roc_auc"]:.3f} and {alone_honest:.3f}. The models' residuals (probability minus truth) have a correlation
-of {both["residual_correlation"]:.2f}. The first model misjudges {percent(both["wrong_first"])} of the images, the second {percent(both["wrong_second"])}, and both
-misjudge {percent(both["wrong_both"])}; with independent errors it would be {percent(both["wrong_both_if_independent"])}."""
+{" ".join(gains)}
+The residuals (probability minus truth) of the first two models have a correlation of {both["residual_correlation"]:.2f}. The first model misjudges
+{percent(both["wrong_first"])} of the images, the second {percent(both["wrong_second"])}, and both misjudge {percent(both["wrong_both"])}; with independent errors it would be
+{percent(both["wrong_both_if_independent"])}."""
+
+
+def merges(found: dict[str, Any]) -> dict[str, list[str]]:
+    """Returns the models of each merge: those before it among the scorers."""
+    names = scorers(found)
+    return {
+        name: [m for m in names[:place] if not m.startswith("merged")]
+        for place, name in enumerate(names)
+        if name.startswith("merged")
+    }
 
 
 def text(found: dict[str, Any]) -> str:
@@ -194,15 +200,18 @@ def text(found: dict[str, Any]) -> str:
     sections = [
         f"""# Evaluation
 
-Made by `python -m bifrons_training.evaluation.evaluate_models --data FOLDER` with the published files, on the validation split:
-groups that no training saw, of sources that the trainings did see. Intervals are 95 %, from drawing groups with replacement 500
-times. All numbers are in [metrics.json](metrics.json).
+Made by `python -m bifrons_training.evaluation.evaluate_models --data FOLDER` with the published files. Unless a section says
+otherwise, the images are those of the validation split: groups that no training saw, mostly of sources that the trainings did
+see (the cards name them). Intervals are 95 %, from drawing groups with replacement 500 times. Probabilities and calibration
+errors (ECE) are for a stream of which {100 * PRIOR:.0f} % is generated. {"; ".join(f"{name} is the merge of {', '.join(models)}" for name, models in merges(found).items())}. All
+numbers are in [metrics.json](metrics.json).
 
+{sealed_text(found)}
+{kinds_text(found)}
 ## The matched pair
 
-The matched pair (`honest_pair` in the metrics) are FFHQ photographs and StyleGAN1 faces of one size, framing and JPEG history:
-the only images here whose label does not follow from the format. These numbers are the most meaningful. Expect no more on cameras
-and generators that are not listed below.
+The matched pair (`honest_pair` in the metrics) are FFHQ photographs and StyleGAN1 faces of one size, framing and JPEG history,
+so the label does not follow from the format.
 
 {head_rows({name: found[name]["honest_pair"] for name in names})}
 
@@ -220,16 +229,17 @@ The longer side of every image is scaled to 128 px, then the image is saved as J
 
 ## Under changes
 
-"Framed closer" means 0.8 of the square's side. With the face blurred beyond recognition, only background and composition are
-left, which should say nothing: a ROC AUC of 0.5.
+Each cell has the ROC AUC of all sources, that of the matched pair, and the share of real images called generated, on every second
+validation image ({found["changed"]["real"]} real, {found["changed"]["ai_generated"]} generated). "Framed closer" means 0.8 of the square's side. With the face blurred beyond
+recognition, only background and composition are left, which should say nothing: a ROC AUC of 0.5.
 
 {condition_rows(found)}
 
-## Sources that were never trained on
+## Watched sources
 
-The table has the share of images called generated at 0.5. Weights are chosen by their ROC AUC over these sources and the matched
-pair, so the numbers are slightly optimistic. The images of sfhq_t2i are from FLUX1pro; images of other FLUX networks from the
-same collection were trained on.
+The table has the share of images called generated at 0.5 ({", ".join(("as it is", *VIEWS))}). The trainings saw none of these sources, except
+that resnet and inception were trained on {TRAINED_BEFORE[0]}. Weights were chosen by the ROC AUC over these sources and the matched pair,
+and calibrations, merges and thresholds are fitted on them (without {TRAINED_BEFORE[0]}), so the numbers are optimistic.
 
 {never_trained_rows(found)}
 
@@ -239,10 +249,10 @@ same collection were trained on.
 """
     ]
     sections += [leave_out_text(), ablation_text()]
-    for name in names:
-        sections.append(
-            f"## {name} by source\n\n![ROC and reliability of {name}]({name}.png)\n\n{source_rows(found[name])}\n"
-        )
+    sections += [
+        f"## {name} by source\n\n![ROC and reliability of {name}]({name}.png)\n\n{source_rows(found[name])}\n"
+        for name in names
+    ]
     return "\n".join(section for section in sections if section)
 
 
