@@ -2,12 +2,13 @@
 
     python -m bifrons_training.make_models --data FOLDER
 
-Validates the data, trains both networks side by side, calibrates them on held-out groups, exports and verifies the ONNX
-files, evaluates them on the validation split and writes the cards. An interrupted run resumes when it is started again,
-and a finished one only publishes again. `--go-on` starts from the published weights instead of from scratch.
+Validates the data, trains the ResNet and the Inception side by side, calibrates them on sources that never train,
+exports and verifies the ONNX files, evaluates them and writes the cards. An interrupted run resumes when it is started
+again, and a finished one only publishes again. `--go-on` starts from the published weights instead of from scratch.
 `--publish-only` publishes the current checkpoints and keeps the published network where there is no checkpoint, for
-example because its training brought no gain. `--recalibrate` keeps both networks and repeats the remaining steps, after
-a change of the locator or the preprocessing. The locator comes from `make_locator`.
+example because its training brought no gain. `--recalibrate` keeps all networks and repeats the remaining steps, after
+a change of the locator or the preprocessing. The locator comes from `make_locator`, and the checkpoint of the
+EfficientNet, which is optional, from `training.train --model efficientnet`.
 """
 
 from __future__ import annotations
@@ -17,29 +18,40 @@ import itertools
 import json
 import shutil
 import sys
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bifrons_training.augmentation.reconstructions import Reconstructions
+from bifrons_training.data.catalogue import Face, trained_before
 from bifrons_training.data.pixel_cache import PixelCache
 from bifrons_training.data.splits import Splits
 from bifrons_training.errors import DataError, program
 from bifrons_training.evaluation import calibration, evaluate_models, measurement, metrics, served_models
+from bifrons_training.evaluation.scorer import Scorer
 from bifrons_training.files import replace_folder, write_text
 from bifrons_training.networks import detectors
 from bifrons_training.processes import train_side_by_side
 from bifrons_training.publishing import cards, precisions
 from bifrons_training.publishing.export import export
 from bifrons_training.publishing.manifest import write_folder
+from bifrons_training.publishing.precisions import measured
 from bifrons_training.publishing.quantisation import SUBSET, quantise
 from bifrons_training.training import curves
 from bifrons_training.training.recipe import DEFAULT_MINUTES
-from bifrons_training.training.run import load_best
+from bifrons_training.training.run import load_best, side_of
 from bifrons_training.workspace import DEFAULT_WORK, MODELS, open_cache
 
-VERSIONS = {"resnet": "2.3.1", "inception": "2.2.1"}
+VERSIONS = {"resnet": "2.3.1", "inception": "2.2.1", "efficientnet": "1.0.0"}
+OPTION = "efficientnet"
+"""The model that only the larger ensemble has. It is published where it has a checkpoint or is published already."""
+
+PROOF = 200
+"""The number of validation images for which an exported network must compute the same as in PyTorch."""
+
 REVIEW, BLOCK = 0.01, 0.001
 """The shares of real images that the policy `default` may send to review (or above) and to block."""
 
@@ -55,7 +67,7 @@ def train_both(options: argparse.Namespace) -> bool:
 
 
 def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
-    """Returns ensemble.json, a blend for every subset and the thresholds, from calibrated logits of held-out images."""
+    """Returns an ensemble file's contents, a blend for every subset and the thresholds, from calibrated logits."""
     merge = []
     for size in range(1, len(logits) + 1):
         for subset in itertools.combinations(logits, size):
@@ -72,80 +84,118 @@ def fit_ensemble(logits: dict[str, np.ndarray], labels: np.ndarray) -> dict[str,
     return ensemble
 
 
+def ensemble_models(available: Collection[str]) -> dict[str, list[str]]:
+    """Returns the models of each ensemble whose models are all `available`, by the name of its merge."""
+    pair = list(detectors.NAMES)
+    wanted = dict(zip(served_models.ENSEMBLES, (pair, [*pair, OPTION]), strict=True))
+    return {merge: names for merge, names in wanted.items() if set(names) <= set(available)}
+
+
 def checkpoints(work: Path) -> dict[str, Path]:
     """Returns the checkpoints that exist in `work`, by network."""
-    places = {name: work / f"{name}.pt" for name in detectors.NAMES}
+    places = {name: work / f"{name}.pt" for name in VERSIONS}
     return {name: place for name, place in places.items() if place.is_file()}
 
 
 def lay_out(name: str, models: Path, checkpoint: Path | None, new: Path, cache: PixelCache, splits: Splits) -> None:
-    """Puts the networks and the training curve into the folder `new`, from the checkpoint or else as published.
-
-    The int8 network is quantised again in either case.
-    """
+    """Puts the networks and the training curve into the folder `new`, from the checkpoint or else as published."""
     if checkpoint is None:
-        for file in ("model.onnx", "training.csv", "training.png"):
+        for file in ("model.onnx", "model.int8.onnx", "training.csv", "training.png"):
             shutil.copyfile(models / name / file, new / file)
-    else:
-        export(
-            load_best(name, checkpoint),
-            new / "model.onnx",
-            cache.inputs(splits.validation[:: max(1, len(splits.validation) // 200)][:200]),
-        )
-        shutil.copyfile(checkpoint.with_suffix(".csv"), new / "training.csv")
-        curves.plot_curve(name, curves.read_curve(new / "training.csv"), new / "training.png")
+        return
+    side = side_of(name, checkpoint)
+    proof = splits.validation[:: max(1, len(splits.validation) // PROOF)][:PROOF]
+    export(load_best(name, checkpoint), new / "model.onnx", cache.inputs(proof, side))
+    shutil.copyfile(checkpoint.with_suffix(".csv"), new / "training.csv")
+    curves.plot_curve(name, curves.read_curve(new / "training.csv"), new / "training.png")
     random = np.random.default_rng(8)
     ranges = random.choice(splits.train, min(SUBSET, len(splits.train)), replace=False)
-    quantise(new / "model.onnx", new / "model.int8.onnx", cache.inputs([int(p) for p in ranges]))
+    quantise(new / "model.onnx", new / "model.int8.onnx", cache.inputs([int(p) for p in ranges], side))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is served, and how it was decided."""
+
+    served: dict[str, str]
+    """The precision of each model."""
+    ensembles: dict[str, dict[str, Any]]
+    """The contents of each ensemble file, by the name of the merge."""
+    compared: dict[str, dict[str, Any]]
+    """The comparison of the precisions for each model and merge."""
+
+
+def fit(found: dict[str, precisions.Calibrated], labels: np.ndarray, judged: list[Face]) -> Fitted:
+    """Chooses each model's precision and fits the ensembles to it.
+
+    `labels` are those of the images that calibrate, `judged` the validation faces. The models that an ensemble adds get
+    int8 if it costs neither them nor their merge more than allowed.
+    """
+    fitted = Fitted({}, {}, {})
+    for merge, names in ensemble_models(found).items():
+        held_out, validation = (
+            {precision: {name: getattr(found[name], part)[precision] for name in names} for precision in measured()}
+            for part in ("held_out", "validation")
+        )
+        merged = {
+            precision: served_models.merged_logits(fit_ensemble(held_out[precision], labels), logits)
+            for precision, logits in validation.items()
+        }
+        added = [name for name in names if name not in fitted.served]
+        compared = {name: precisions.compare(judged, found[name].validation) for name in added}
+        compared[merge] = precisions.compare(judged, merged)
+        apart = max(move for name in added for move in found[name].apart.values())
+        fitted.served.update(dict.fromkeys(added, precisions.choose(compared, apart)))
+        fitted.compared.update(compared)
+        logits = {name: found[name].held_out[fitted.served[name]] for name in names}
+        fitted.ensembles[merge] = fit_ensemble(logits, labels)
+    return fitted
 
 
 def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Splits) -> dict[str, Any]:
-    """Publishes both folders, ensemble.json, the evaluation report and the cards; returns the report.
+    """Publishes the models' folders, the ensemble files, the evaluation report and the cards; returns the report.
 
-    `trained` maps networks to checkpoints; a network without one keeps its published weights.
+    `trained` maps networks to checkpoints; a network without one keeps its published networks.
     """
-    held_out, validation = cache.inputs(splits.calibration), cache.inputs(splits.validation)
-    labels = np.array([cache.faces[p].label for p in splits.calibration])
+    calibrating = [p for p in splits.watched if not trained_before(cache.faces[p])]
+    labels = np.array([cache.faces[p].label for p in calibrating])
+    if set(labels.tolist()) != {0, 1}:
+        raise DataError("faces.csv needs real and generated images of sources in catalogue.WATCHED: they calibrate")
     judged = [cache.faces[p] for p in splits.validation]
-    sizes = {
-        "calibration": len(splits.calibration),
-        "calibration_real": int((labels == 0).sum()),
-        "validation": len(splits.validation),
-    }
     found: dict[str, precisions.Calibrated] = {}
-    for name in detectors.NAMES:
+    for name in VERSIONS:
+        if name == OPTION and name not in trained and not (models / name / "manifest.json").is_file():
+            continue
         new = models / f".{name}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         lay_out(name, models, trained.get(name), new, cache, splits)
-        found[name] = precisions.calibrate(new, held_out, labels, validation)
-    ensembles = {
-        precision: fit_ensemble({name: part.held_out[precision] for name, part in found.items()}, labels)
-        for precision in precisions.measured()
-    }
-    compared = {name: precisions.compare(judged, part.validation) for name, part in found.items()}
-    merged = {
-        precision: served_models.merged_logits(
-            ensemble, {name: part.validation[precision] for name, part in found.items()}
-        )
-        for precision, ensemble in ensembles.items()
-    }
-    compared["merged"] = precisions.compare(judged, merged)
-    precision = precisions.choose(compared, max(move for part in found.values() for move in part.apart.values()))
+        side = Scorer(new / "model.onnx").side
+        views = cache.inputs(calibrating, side), cache.inputs(splits.validation, side)
+        found[name] = precisions.calibrate(new, views[0], labels, views[1])
+    fitted = fit(found, labels, judged)
     for name, part in found.items():
         new = models / f".{name}.new"
-        metrics = cards.head_metrics(measurement.measure(judged, part.validation[precision]))
+        precision = fitted.served[name]
+        numbers = cards.head_metrics(measurement.measure(judged, part.validation[precision]))
         if name in trained:
-            training = cards.training_paragraph(len(splits.train), curves.read_curve(new / "training.csv"))
+            training = cards.training_paragraph(name, [cache.faces[p] for p in splits.train], new / "training.csv")
         else:
             training = json.loads((models / name / "manifest.json").read_text())["training"]
-        write_folder(new, name, VERSIONS[name], part.lines, training, metrics, precision)
+        write_folder(new, name, VERSIONS[name], part.lines, training, numbers, precision)
         replace_folder(new, models / name)
-    write_text(models / "ensemble.json", json.dumps(ensembles[precision], indent=2) + "\n")
-    apart = {name: part.apart for name, part in found.items()}
-    formats = {"served": precision, "compared": compared, "apart": apart}
+    for merge, ensemble in fitted.ensembles.items():
+        write_text(models / served_models.ENSEMBLES[merge], json.dumps(ensemble, indent=2) + "\n")
+    formats = {
+        "served": fitted.served,
+        "compared": fitted.compared,
+        "apart": {name: part.apart for name, part in found.items()},
+        "apart_images": len(precisions.some(np.arange(len(judged)))),
+    }
     report = evaluate_models.evaluate(models, cache, splits, formats)
     evaluate_models.publish(models, report)
+    real = int((labels == 0).sum())
+    sizes = {"calibration": len(labels), "calibration_real": real, "validation": len(judged)}
     cards.write_cards(models, report, sizes)
     return report
 

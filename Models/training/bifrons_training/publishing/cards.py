@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bifrons_training.data.catalogue import HONEST_SOURCE
-from bifrons_training.evaluation.report import head_rows, percent, source_rows
+from bifrons_training.data.catalogue import HONEST_SOURCE, TRAINED_BEFORE, WATCHED, Face, family
+from bifrons_training.evaluation.metrics import PRIOR
+from bifrons_training.evaluation.report import head_rows, source_rows
+from bifrons_training.evaluation.report_strangers import percent, weak_kinds
+from bifrons_training.evaluation.served_models import ENSEMBLES, read_ensembles
 from bifrons_training.files import write_text
 from bifrons_training.networks import detectors
-from bifrons_training.preprocessing import MARGIN, SIDE
+from bifrons_training.preprocessing import MARGIN
 from bifrons_training.publishing.manifest import LICENCE
+from bifrons_training.training.curves import read_curve
+from bifrons_training.training.run import build
 from bifrons_training.workspace import TRAINING
 
 WHAT = {
@@ -23,18 +29,34 @@ WHAT = {
     "the output of fixed high-pass filters (Fridrich and Kodovsky 2012), because cameras and generators differ in their "
     "noise. It has a stem of three convolutions, then four blocks of four parallel paths (1x1; 3x3; 5x5 as two 3x3; pooling), "
     "each first reduced by 1x1 convolutions, and batch norm throughout.",
+    "efficientnet": "An EfficientNet-Lite0 (Tan and Le 2019), which began with weights trained on ImageNet. Its stem also sees the "
+    "output of fixed high-pass filters (Fridrich and Kodovsky 2012), and its head the features of five stages, because late "
+    "stages discard the fine traces of generators.",
 }
 
 
-def training_paragraph(images: int, rows: list[dict[str, str]]) -> str:
-    """Returns the training paragraph for manifest and card, from the number of images and the curve's `rows`."""
+def families(faces: list[Face], fewest: int = 10) -> str:
+    """Returns the names of the families of faces, the largest first, and the number of those of few faces."""
+    counts = Counter(family(face) for face in faces).most_common()
+    names = [name for name, count in counts if count >= fewest]
+    rest = f" and {len(counts) - len(names)} more with fewer than {fewest} faces each"
+    return ", ".join(names) + (rest if len(names) < len(counts) else "")
+
+
+def training_paragraph(name: str, faces: list[Face], curve: Path) -> str:
+    """Returns the training paragraph for manifest and card, from the training faces and the training's curve."""
+    rows = read_curve(curve)
     seen = int(rows[-1]["images"]) if rows else 0
     minutes = float(rows[-1]["minutes"]) if rows else 0.0
+    real, generated = (families([face for face in faces if face.label == label]) for label in (0, 1))
+    made = (
+        "; and reconstructions of the real ones by small decoders (nearest, transposed convolution, pixel shuffle, bilinear)"
+        if name in detectors.NAMES
+        else ""
+    )
     return (
-        f"{images} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from "
-        "FFHQ, Unsplash and Pixabay portraits, CelebA, UTKFace, LFW, OpenForensics and staff portraits; generated ones "
-        "from StyleGAN 1 and 2 (among them thispersondoesnotexist), generated.photos, Stable Diffusion 2.1, SDXL and FLUX; "
-        "and reconstructions of the real ones by small decoders (nearest, transposed convolution, pixel shuffle, bilinear). "
+        f"{len(faces)} face crops (1.6 times the face box, at most 256 px, all JPEG quality 89): real ones from the sources "
+        f"{real}; generated ones from {generated}{made}. "
         f"{seen} augmented views in {minutes:.0f} minutes (bf16 where it is faster, averaged weights), classes balanced, the "
         "same augmentation for both classes."
     )
@@ -68,17 +90,17 @@ def limits(report: dict[str, Any]) -> str:
     return f"""## Limitations
 
 - It judges faces. Its score for the central square of an image without a face means nothing. On the validation split
-  the locator found no face in {percent(report["merged"]["without_face"]["real"])} of the real and {percent(report["merged"]["without_face"]["ai_generated"])} of the generated images.
+  the locator found no face in {percent(report["without_face"]["real"])} of the real and {percent(report["without_face"]["ai_generated"])} of the generated images.
 - Small faces are enlarged to its input and carry few traces of their origin. It was not measured below about 80 px.
 - Among real images, it most often takes sharp, well-lit photographs of high resolution for generated ones: see
   {HONEST_SOURCE} (FFHQ) above.
-- Generators newer than the list above, face swaps and retouched photographs were neither trained on nor measured. The
-  evaluation has its results on sources and generators left out of a training. On new cameras, false alarms can be more
-  frequent than above.
+- Face swaps and retouched photographs were neither trained on nor measured. Newer generators, and cameras unlike those
+  above, can have results worse than on the sealed sources.
 - Screenshots, strong compression, scans, filters and make-up apps change the score in either direction.
-- The images are not balanced by age, skin and sex, and error rates by group were not measured.
-- The calibration holds for images like those above, half of them generated. Where generated images are rare, the share
-  of true alarms among all alarms is far lower than the probability suggests.
+- The images are not balanced by age, skin and sex. Error rates by age are in the evaluation; those by skin and sex were
+  not measured.
+- The calibration holds for images like those that it was fitted on, {100 * PRIOR:.0f} % of them generated. Where generated images are
+  rarer, the share of true alarms among all alarms is lower than the probability suggests.
 
 ## Intended use
 
@@ -91,31 +113,56 @@ identify or refuse anybody without review by a person, as evidence, or for image
 """
 
 
+def calibrated_on(sizes: dict[str, int]) -> str:
+    """Returns a description of the images that calibrate the models."""
+    sources = ", ".join(source for source in WATCHED if source not in TRAINED_BEFORE)
+    return f"{sizes['calibration']} images of sources on which no model was trained ({sources})"
+
+
+def summary(report: dict[str, Any], name: str) -> str:
+    """Returns the first paragraph of a card: the verdict on a scorer, and where it is weak."""
+    sealed = report.get("sealed", {}).get("scorers", {}).get(name)
+    parts = ["It is better than chance, but **not good enough to decide about anybody**."]
+    if sealed:
+        low, high = sealed["roc_auc_95"]
+        called = sealed["called_generated"]
+        parts.append(
+            f"On sealed sources, on which nothing was trained or fitted, its ROC AUC is {sealed['roc_auc']:.3f} ({low:.3f} to "
+            f"{high:.3f}); at 0.5 it calls {percent(called['false_positives'])} of the real faces generated and finds "
+            f"{percent(called['true_positives'])} of the generated ones."
+        )
+    weak = weak_kinds(report, name)
+    if weak:
+        parts.append(f"It calls more of these real faces generated than of others: {'; '.join(weak)}.")
+    return " ".join(parts)
+
+
 def card(name: str, report: dict[str, Any], sizes: dict[str, int], manifest: dict[str, Any]) -> str:
     """Returns the text of a model card."""
     values = report[name]
-    parameters, operations = detectors.cost(detectors.build(name))
+    side = manifest["input"]["width"]
+    parameters, operations = detectors.cost(build(name), side)
     honest, everything, equalised = values["honest_pair"], values["all"], report["equalised"][name]
-    served, precisions = report["precisions"]["served"], report["precisions"]["compared"][name]
+    served, precisions = report["precisions"]["served"][name], report["precisions"]["compared"][name]
     return f"""# {name} {manifest["version"]}
+
+{summary(report, name)}
 
 {WHAT[name]} Global average pooling leads to one logit; the same weights give the class-activation map (Zhou et al. 2016),
 which is the second output.
 
-{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {SIDE}x{SIDE} RGB, the square of {MARGIN}
+{parameters / 1e6:.2f} M parameters, {2 * operations / 1e9:.2f} GFLOP an image. Input: {side}x{side} RGB, the square of {MARGIN}
 times the face's box around each face that the [locator](../locator/README.md) finds, or the central square without a face
 ([preprocessing version 3](../../docs/preprocessing.md)). Output: one logit. After the manifest's calibration, it is the logit
-of the probability that the face is AI-generated, for a stream of which half is generated. `model.onnx` computes in f32;
+of the probability that the face is AI-generated, for a stream of which {100 * PRIOR:.0f} % is generated. `model.onnx` computes in f32;
 `model.int8.onnx` is the same network in int8 with a calibration of its own. In f32 and int8, they have ROC AUC {precisions["f32"]["roc_auc"]:.4f} and
 {precisions["int8"]["roc_auc"]:.4f}, ECE {precisions["f32"]["ece"]:.4f} and {precisions["int8"]["ece"]:.4f}. Workers serve {served} unless another
 precision is set.
 
-It is much better than chance, but **not good enough to decide about anybody**.
-
 ## Measured performance
 
-Measured on the validation split (groups that it never saw, of sources that it did see), with the file that is served, and with
-95 % intervals:
+Measured on the validation split (groups that it never saw, mostly of sources that it did see), with the file that is served,
+and with 95 % intervals:
 
 {head_rows({"**matched pair** (FFHQ, StyleGAN1)": honest, "all sources": everything, "all sources, equalised": equalised})}
 
@@ -128,75 +175,87 @@ generators that are not listed here, expect numbers nearer to the first column, 
 
 ![ROC and reliability](../evaluation/{name}.png)
 
-The [evaluation](../evaluation/README.md) has all numbers, including those under compression and blur, with sources and
-generators left out, and in other number formats.
+The [evaluation](../evaluation/README.md) has all numbers, including those on sealed sources, by kind of face, under compression
+and blur, and in other number formats.
 
 ![curves](training.png)
 
-The points of the curve are in [training.csv](training.csv). Its AUCs are on the groups kept for calibration and on sources
-that are never trained on, not on the validation split.
+The points of the curve are in [training.csv](training.csv). Its AUCs are on groups kept out of the training and on the
+watched sources, which are never trained on, not on the validation split.
 
 ## What it was trained on
 
-{manifest["training"]} {sizes["calibration"]} images of other groups were used to calibrate it, and {sizes["validation"]} to measure it.
+{manifest["training"]} It was calibrated on {calibrated_on(sizes)}, and measured on {sizes["validation"]} of the validation split.
 {data_findings()}
 {limits(report)}"""
 
 
-def overview(report: dict[str, Any], ensemble: dict[str, Any], sizes: dict[str, int]) -> str:
-    """Returns the text of Models/README.md on the merge and the policies."""
-    merged = report["merged"]
+def merge_text(merge: str, report: dict[str, Any], ensemble: dict[str, Any]) -> str:
+    """Returns the section of Models/README.md on one ensemble: its blend, its performance and its policy."""
+    values, sealed = report[merge], report.get("sealed", {}).get("scorers", {}).get(merge)
     blend = next(m for m in ensemble["merge"] if len(m["models"]) == len(ensemble["models"]))
     terms = " + ".join(f"{w:.3f} x {m}" for m, w in zip(blend["models"], blend["weights"], strict=True))
     policy = ensemble["policies"]["default"]
-    lines = "\n".join(
-        f"| {action} | {policy[action]:.3f} | {percent(merged[action]['false_positives'])} "
-        f"| {percent(merged[action]['true_positives'])} |"
-        for action in ("review", "block")
-    )
-    return f"""# Models
+    lines = []
+    for action in ("review", "block"):
+        cells = [percent(values[action][share]) for share in ("false_positives", "true_positives")]
+        if sealed:
+            low, high = sealed[action]["false_positives_95"]
+            cells.append(f"{percent(sealed[action]['false_positives'])} ({100 * low:.1f} to {100 * high:.1f})")
+            cells.append(percent(sealed[action]["true_positives"]))
+        lines.append(f"| {action} | {policy[action]:.3f} | {' | '.join(cells)} |")
+    titles = ["of the real", "of the generated"] + (["of the sealed real", "of the sealed generated"] if sealed else [])
+    rows = "\n".join([f"| action | from | {' | '.join(titles)} |", "|---" * (len(titles) + 2) + "|", *lines])
+    return f"""## {merge}: `{ENSEMBLES[merge]}`
 
-This folder has one folder for each model (`manifest.json`, `model.onnx`, `model.int8.onnx`, its card) and `ensemble.json`,
-which says how scores are merged. The cards of the two networks ([resnet](resnet/README.md),
-[inception](inception/README.md)) give their measured performance and say what they must not be used for. The
-[locator](locator/README.md) finds the faces that they score. [training/](training/README.md) makes all of these files again.
+{summary(report, merge)}
 
-## The merge
+The blend of all its models is {blend["bias"]:.3f} + {terms}. On the validation split:
 
-`probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models. Like
-each model's own calibration, it is fitted on {sizes["calibration"]} images of groups that were kept out of the training. For
-both models together, it is {blend["bias"]:.3f} + {terms}. On the validation split:
+{head_rows({"**matched pair**": values["honest_pair"], "all sources": values["all"]})}
 
-{head_rows({"**matched pair**": merged["honest_pair"], "all sources": merged["all"]})}
+![ROC and reliability](evaluation/{merge}.png)
 
-![ROC and reliability](evaluation/merged.png)
-
-The [evaluation](evaluation/README.md) has all measurements of each model and the merge.
-
-## The policies
-
-The thresholds of `default` were chosen on the real images of the same held-out groups, so that 1 % of them are
-reviewed or blocked and 0.1 % are blocked. (There are {sizes["calibration_real"]} such images, so the second threshold depends on the one
-or two that look most generated, and is rough.) On the validation split:
-
-| action | probability from | of the real | of the generated |
-|---|---|---|---|
-{lines}
-
-Nothing is known about an image without a face: `no_face` is `{policy["no_face"]}`, whatever the scores are.
-
-These images are from the sources that the models were trained on. On others, the share of real images above the thresholds
-is higher. Measure it on your own images before `block` blocks anything, and set your own thresholds in `ensemble.json`.
+{rows}
 """
 
 
+def overview(report: dict[str, Any], ensembles: dict[str, dict[str, Any]], sizes: dict[str, int]) -> str:
+    """Returns the text of Models/README.md on the merges and the policies."""
+    names = dict.fromkeys(name for ensemble in ensembles.values() for name in ensemble["models"])
+    linked = ", ".join(f"[{name}]({name}/README.md)" for name in names)
+    files = " and ".join(f"`{ENSEMBLES[merge]}`" for merge in ensembles)
+    sections = "\n".join(merge_text(merge, report, ensemble) for merge, ensemble in ensembles.items())
+    return f"""# Models
+
+This folder has one folder for each model (`manifest.json`, `model.onnx`, `model.int8.onnx`, its card) and {files}, which say how
+scores are merged. The cards of the networks ({linked}) give their measured performance and say what they must not be used for.
+The [locator](locator/README.md) finds the faces that they score. [training/](training/README.md) makes all of these files again.
+
+`ensemble.json` is what is served. To serve another ensemble, copy this folder and put that file in the place of `ensemble.json`.
+
+## How scores merge
+
+`probability = sigmoid(bias + sum of weight x calibrated logit)`: a logistic regression for every subset of the models, like each
+model's own calibration. They are fitted on {calibrated_on(sizes)} and hold for a stream of which {100 * PRIOR:.0f} % is
+generated.
+
+The thresholds of the policy `default` were chosen on the real ones of these images, so that 1 % of them are reviewed or blocked
+and 0.1 % are blocked. (There are {sizes["calibration_real"]} such images, so the second threshold depends on the one or two that look most
+generated, and is rough.) Nothing is known about an image without a face: `no_face` is `review`, whatever the scores are. Sealed
+images are of sources on which nothing was trained or fitted: expect shares like theirs, or worse. Measure them on your own
+images before `block` blocks anything, and set your own thresholds. The [evaluation](evaluation/README.md) has all measurements.
+
+{sections}"""
+
+
 def write_cards(models: Path, report: dict[str, Any], sizes: dict[str, int]) -> None:
-    """Writes Models/README.md and both model cards."""
-    ensemble = json.loads((models / "ensemble.json").read_text())
-    for name in ensemble["models"]:
+    """Writes Models/README.md and the cards of all models."""
+    ensembles = read_ensembles(models)
+    for name in {name for ensemble in ensembles.values() for name in ensemble["models"]}:
         manifest = json.loads((models / name / "manifest.json").read_text())
         write_text(models / name / "README.md", fill_paragraphs(card(name, report, sizes, manifest)))
-    write_text(models / "README.md", fill_paragraphs(overview(report, ensemble, sizes)))
+    write_text(models / "README.md", fill_paragraphs(overview(report, ensembles, sizes)))
 
 
 def head_metrics(values: dict[str, Any]) -> dict[str, float]:
