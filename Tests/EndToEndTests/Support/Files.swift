@@ -64,13 +64,22 @@ final class TemporaryFolder {
     }
 
     deinit {
-        Self.remove(path)
+        Self.remove(Array(path.utf8CString.dropLast()))
     }
 
-    /// Removes a file, a link or a folder with its contents; never what a link leads to.
-    private static func remove(_ path: String) {
-        guard Glibc.remove(path) != 0 else { return }
-        for name in Files.names(in: path) { remove(path + "/" + name) }
-        Glibc.remove(path)
+    /// Removes a file, a link or a folder with its contents; never what a link leads to. Names need not be UTF-8.
+    private static func remove(_ path: [CChar]) {
+        let terminated = path + [0]
+        guard Glibc.remove(terminated) != 0, let folder = opendir(terminated) else { return }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { start in
+                    Array(UnsafeBufferPointer(start: start, count: strlen(start)))
+                }
+            }
+            if name != [46], name != [46, 46] { remove(path + [47] + name) }
+        }
+        closedir(folder)
+        Glibc.remove(terminated)
     }
 }
