@@ -45,7 +45,7 @@ from bifrons_training.training.recipe import DEFAULT_MINUTES
 from bifrons_training.training.run import load_best, side_of
 from bifrons_training.workspace import DEFAULT_WORK, MODELS, open_cache
 
-VERSIONS = {"resnet": "2.3.2", "inception": "2.2.2", "efficientnet": "1.0.0"}
+VERSIONS = {"resnet": "2.4.0", "inception": "2.3.0", "efficientnet": "1.0.0"}
 OPTION = "efficientnet"
 """The model that only the larger ensemble has. It is published where it has a checkpoint or is published already."""
 

@@ -18,7 +18,7 @@ from bifrons_training.preprocessing import MEAN, SIDE, STD
 NAMES = ("resnet", "inception")
 """The published networks that start from random weights, and that `make_models` trains."""
 
-SIDES = {"efficientnet": 192}
+SIDES = {"resnet": 192, "inception": 192, "efficientnet": 192}
 """The side of a network's input in pixels, where it is not `preprocessing.SIDE`."""
 
 
