@@ -47,11 +47,14 @@ struct VerdictTable {
             ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"])
     }
 
-    /// Returns the line of an image, and below it a line for each piece of evidence about it.
+    /// Returns the line of an image, and below it one that says if it is an animation, and one for each piece of
+    /// evidence about it.
     func lines(_ name: String, _ result: ResultDocument) -> [String] {
+        let isAnimated = result.image?.isAnimated == true
+        let animation = isAnimated ? ["an animation, of which only the first frame was looked at"] : []
         let reasons = result.verdict?.reasons ?? []
         let decided = reasons.isEmpty ? [] : ["decided by: \(reasons.joined(separator: ", ").printable)"]
-        return [line(name, result)] + (EvidenceText.lines(result.evidence) + decided).map { "    " + $0 }
+        return [line(name, result)] + (animation + EvidenceText.lines(result.evidence) + decided).map { "    " + $0 }
     }
 
     private static func word(_ label: ResultDocument.Label) -> String {

@@ -114,6 +114,16 @@ import Testing
                 ])
     }
 
+    @Test func anAnimationIsSaidToBeOne() {
+        var result = verdict
+        for isAnimated in [false, true] {
+            result.image = ImageInformation(
+                format: .gif, isAnimated: isAnimated, width: 9, height: 9, sha256: [UInt8](repeating: 0, count: 32))
+            let expected = isAnimated ? ["    an animation, of which only the first frame was looked at"] : []
+            #expect(Array(table.lines("a.gif", result).dropFirst()) == expected)
+        }
+    }
+
     @Test func jsonIsTheResultWithTheFileName() {
         let line = VerdictTable.json(FileName("a/\"b\".jpg"), Array(#"{"id":"1"}"#.utf8))
         #expect(line == #"{"file":"a/\"b\".jpg","id":"1"}"#)
