@@ -110,7 +110,7 @@ class GatewayCluster(Cluster):
     Args:
         router: Further options of the router.
         gateway: Further options of the gateway.
-        models: The folder of the models.
+        models: The folder of the models. Of the published ones, the ensemble is served without its evidence.
         workers: The models that get a worker.
         binaries: The folder of the executables; by default, that of the release build.
     """
@@ -124,7 +124,14 @@ class GatewayCluster(Cluster):
         binaries: Path | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="bifrons-cluster.")
-        super().__init__(Path(self._temporary.name), models, *router, binaries=binaries)
+        folder = Path(self._temporary.name)
+        if models == MODELS:
+            # Only tests that are about evidence need workers for it.
+            ensemble = json.loads((models / "ensemble.json").read_text())
+            del ensemble["evidence"]
+            (folder / "ensemble.json").write_text(json.dumps(ensemble))
+            router = (*router, f"--ensemble={folder / 'ensemble.json'}")
+        super().__init__(folder, models, *router, binaries=binaries)
         # Without a cache folder of its own, a worker finds models in the place where all programs keep compiled ones.
         self.worker_options = []
         self.gateway = self._program("gateway", f"--router={self.endpoint}", "--http-port=0", *gateway)
