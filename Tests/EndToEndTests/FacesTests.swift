@@ -115,8 +115,9 @@ extension EndToEndTests {
                 for face in faces {
                     #expect(face.maps.keys.sorted() == ["inception", "resnet"])
                     for map in face.maps.values {
-                        #expect(
-                            map.evidence.width == 10 && map.evidence.height == 10 && map.evidence.cells.max() == 255)
+                        // A cell is a sixteenth of the input's side.
+                        #expect(map.evidence.width == 12 && map.evidence.height == 12)
+                        #expect(map.evidence.cells.max() == 255)
                         let (box, square) = (face.box, map.square)
                         #expect(square.x >= 0 && square.x + square.width <= 900 && square.y >= 0)
                         #expect(square.width > max(box.width, box.height) && square.width == square.height)
