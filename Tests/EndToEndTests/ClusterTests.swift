@@ -121,6 +121,8 @@ extension EndToEndTests {
                 let client = try cluster.client()
                 for image in Self.images { try client.send(Frames.classify(image, #""models":["resnet"]"#)) }
                 #expect(try client.receive().status == 200)
+                // Without a worker, a job that the router has not read yet would be refused.
+                try cluster.client().waitForStatus { $0.counters.accepted == Self.images.count }
                 cluster.workers[0].signal(SIGTERM)
                 // Its jobs in flight are answered. The others have no worker and end when their budget is spent.
                 for _ in Self.images.dropFirst() {
