@@ -76,7 +76,10 @@
         @Test(arguments: [ImageFormat.avif, .heic]) func aFlippedByteGivesAnImageOrAnError(format: ImageFormat) throws {
             // A changed brand may be one of the same kind.
             let file = Self.file(format, width: 16, height: 16)
-            expectAnImageOrAnError(whenAnyByteIsFlippedIn: file) { $0 < 64 ? nil : false }
+            // libde265 1.0 decodes some damaged pictures with memory that it has not written, and does not warn of it.
+            expectAnImageOrAnError(whenAnyByteIsFlippedIn: file, isReproducible: format != .heic) {
+                $0 < 64 ? nil : false
+            }
         }
 
         @Test func aSequenceWithoutAnImageIsNamed() throws {
