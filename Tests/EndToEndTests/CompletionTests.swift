@@ -85,7 +85,8 @@ extension EndToEndTests {
             for program in Self.programs {
                 let script = try Self.output(program, ["--generate-completion-script", "bash"], in: TemporaryFolder())
                 let options = [
-                    "config": "-f", "ensemble": "-f", "keys": "-d", "models-folder": "-d", "journal": "-f", "model": "-d",
+                    "config": "-f", "ensemble": "-f", "keys": "-d", "models-folder": "-d", "journal": "-f",
+                    "model": "-d",
                     "cache-folder": "-d", "tokens": "-f",
                 ]
                 for (name, kind) in options where script.contains("'--\(name)')") {

@@ -93,7 +93,8 @@ extension EndToEndTests {
         @Test func theKernelCountsAnAttempt() throws {
             let attempt = "exec 3<>/dev/tcp/192.0.2.1/9; cat /proc/self/net/snmp"
             let shell = try ChildProcess(
-                NetworkNamespace.command[0], Array(NetworkNamespace.command.dropFirst()) + ["/bin/bash", "-c", attempt], name: "shell",
+                NetworkNamespace.command[0],
+                Array(NetworkNamespace.command.dropFirst()) + ["/bin/bash", "-c", attempt], name: "shell",
                 folder: folder.path, diesWithTests: false)
             _ = try shell.waitForEnd()
             let lines = shell.standardOutput.split(separator: "\n").filter { $0.hasPrefix("Ip:") }

@@ -11,7 +11,8 @@ package struct RouterSchema: SettingsSchema {
         "models-folder", default: "Models", "the folder that holds the models and the ensemble file")
     package let ensemble = Setting.file(
         "ensemble", default: "ensemble.json",
-        "the file in models-folder, or elsewhere with an absolute path, that names the models and says how to merge them")
+        "the file in models-folder, or elsewhere with an absolute path, that names the models and says how to merge them"
+    )
     package let maxJobs = Setting.count(
         "max-jobs", default: 4096, in: 1...1_000_000, "the most unanswered jobs in the router; further jobs get 429")
     package let maxBytes = Setting.bytes(
