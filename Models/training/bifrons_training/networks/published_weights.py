@@ -33,23 +33,31 @@ def read(file: Path) -> dict[str, Tensor]:
     return weights
 
 
+def load(network: detectors.Detector, file: Path) -> detectors.Detector:
+    """Returns `network` in eval mode, with its norms folded, and with the weights of `file`.
+
+    Raises `DataError` if the file holds another network.
+    """
+    folded = detectors.fold_norms(network.eval())
+    constants = {path for path, _ in folded.named_buffers()} - folded.state_dict().keys()
+    weights = {path: value for path, value in read(file).items() if path not in constants}
+    if {key: value.shape for key, value in folded.state_dict().items()} != {
+        key: value.shape for key, value in weights.items()
+    }:
+        raise DataError(f"{file} does not hold the weights of the current {file.parent.name}: train without it")
+    folded.load_state_dict(weights)
+    return folded
+
+
 def restore(name: str, file: Path, images: np.ndarray) -> detectors.Detector:
     """Returns the network `name` with the weights of `file`, its norms set by `images` [n, side, side, 3] uint8.
 
     Raises `DataError` if the file holds another network.
     """
-    weights = read(file)
-    folded = detectors.fold_norms(detectors.build(name).eval())
-    if {key: value.shape for key, value in folded.state_dict().items()} != {
-        key: value.shape for key, value in weights.items()
-    }:
-        raise DataError(f"{file} does not hold the weights of the current {name}: train without it")
-    folded.load_state_dict(weights)
+    folded = load(detectors.build(name), file)
     network = detectors.build(name)
     unfold(folded, network, images)
-    with torch.no_grad():
-        network.head.weight.copy_(weights["head.weight"])
-        network.head.bias.copy_(weights["head.bias"])
+    network.head.load_state_dict(folded.head.state_dict())
     network.eval()
     return network
 

@@ -21,11 +21,11 @@ import torch
 from bifrons_training.augmentation.reconstructions import Reconstructions
 from bifrons_training.data.splits import Splits
 from bifrons_training.errors import program
-from bifrons_training.networks import detectors, pretrained_detectors
+from bifrons_training.networks import detectors, pretrained_detectors, published_weights
 from bifrons_training.processes import keep_freed_memory
 from bifrons_training.training.loop import train
 from bifrons_training.training.recipe import DEFAULT_MINUTES, SEEDS, Recipe
-from bifrons_training.training.run import Run, load_best
+from bifrons_training.training.run import Run, build, load_best
 from bifrons_training.workspace import DEFAULT_WORK, open_cache
 
 NORM_IMAGES = 256
@@ -57,7 +57,11 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--run", type=Path, help="folder for checkpoint and curve (default: --work)")
     parser.add_argument(
-        "--teachers", type=Path, nargs="*", default=[], help="checkpoints NAME.pt of finished runs to distil from"
+        "--teachers",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="checkpoints NAME.pt of finished runs, or folders NAME of published models, to distil from",
     )
     parser.add_argument("--distillation", type=float, default=plain.distillation, help="the teachers' weight in 0…1")
     parser.add_argument("--leave-out", nargs="*", default=[], help="families of sources or generators to leave out")
@@ -93,6 +97,13 @@ def start(run: Run, options: argparse.Namespace, norm_images: np.ndarray) -> Non
         run.load_pretrained(options.work, norm_images)
 
 
+def load_teacher(teacher: Path) -> detectors.Detector:
+    """Returns the network of a checkpoint NAME.pt or of a published model's folder NAME, in eval mode."""
+    if teacher.is_dir():
+        return published_weights.load(build(teacher.name), teacher / "model.onnx")
+    return load_best(teacher.stem, teacher)
+
+
 @program
 def main() -> int:
     """Trains one network. Returns the exit status."""
@@ -112,7 +123,7 @@ def main() -> int:
         leave_out=tuple(options.leave_out),
     )
     run = Run(options.model, options.run or options.work, recipe)
-    run.teach_by([load_best(teacher.stem, teacher) for teacher in options.teachers])
+    run.teach_by([load_teacher(teacher) for teacher in options.teachers])
     calibration = Splits.of(cache.faces, recipe.leave_out).calibration
     start(run, options, cache.inputs(calibration[:: max(1, len(calibration) // NORM_IMAGES)], recipe.side))
     if not run.finished:

@@ -41,5 +41,5 @@ def test_the_restored_network_computes_the_same_as_the_file(exported):
 
 
 def test_another_network_is_refused(exported):
-    with pytest.raises(DataError, match="weights of the current resnet"):
+    with pytest.raises(DataError, match="does not hold the weights"):
         published_weights.restore("resnet", exported[0], IMAGES)
