@@ -1,6 +1,7 @@
 """Compares Bifrons with other servers of the same networks; writes tables, a chart and the raw numbers.
 
-    python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--out FOLDER] [--go-on]
+    python compare.py [--rounds 5] [--seconds 5] [--precisions f32,int8] [--systems NAME,...] [--scenes NAME,...]
+                      [--out FOLDER] [--go-on]
 
 Each round starts, checks, measures and stops every system in turn, so that noise on the machine affects all of them
 alike. The results are written after each round; `--go-on` adds the missing rounds to existing results. The exit status
@@ -44,7 +45,7 @@ class Comparison:
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._seconds, self._warm_up = options.seconds, options.warm_up
         self._binaries, self._folder = options.bin, folder
-        self._scenes = scenes.scenes()
+        self._scenes = [scene for scene in scenes.scenes() if scene.name in (options.scenes or scenes.NAMES)]
         self._systems = {system.name: system for system in known(options.precisions)}
         wanted = options.systems or self._systems
         self.chosen = [system for system in self._systems.values() if system.name in wanted]
@@ -96,7 +97,7 @@ class Comparison:
 
     def _measure_tails(self, number: int) -> None:
         """Measures Bifrons with one job in flight, first alone and then while mosec and LitServe run idle."""
-        portrait = dataclasses.replace(self._scenes[0], name="tails")
+        portrait = dataclasses.replace(scenes.scenes()[0], name="tails")
         seconds = self._seconds * TAIL_LENGTH
         mosec, litserve = (self._systems[name] for name in CROP_CENTRE)
         with self._start(self._systems["bifrons-f32"]) as ours:
@@ -202,6 +203,11 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--systems", type=lambda text: text.split(","), help="systems to measure, separated by commas (default: all)"
     )
+    parser.add_argument(
+        "--scenes",
+        type=lambda text: text.split(","),
+        help=f"images to measure with, separated by commas (default: {','.join(scenes.NAMES)})",
+    )
     parser.add_argument("--bin", type=Path, default=built(), help="folder of the Bifrons executables")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache/peers", help="folder for the results")
     parser.add_argument(
@@ -211,6 +217,8 @@ def options() -> argparse.Namespace:
     names = [system.name for system in known(given.precisions)]
     if unknown := set(given.systems or ()).difference(names):
         parser.error(f"unknown system {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
+    if unknown := set(given.scenes or ()).difference(scenes.NAMES):
+        parser.error(f"unknown scene {', '.join(sorted(unknown))}: choose from {', '.join(scenes.NAMES)}")
     if min(given.rounds, given.seconds, given.warm_up) < 1:
         parser.error("--rounds, --seconds and --warm-up must be at least 1")
     return given

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mosec import Server, Worker
 
-from onnx_pair import BATCH, MODELS, Pair, answer
+from onnx_pair import BATCH, INPUT, MODELS, Pair, answer
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "Models/training"))
 
@@ -27,7 +27,7 @@ class Locating(Worker):
         decoded = preprocessing.decode(data)
         faces = self.locator.stances(decoded)
         crops = preprocessing.crops(faces, decoded.width, decoded.height)
-        views = preprocessing.views(data, decoded, crops)
+        views = preprocessing.views(data, decoded, crops, INPUT["width"])
         return [box for box, _ in faces], preprocessing.normalise(np.stack(views))
 
 

@@ -12,6 +12,9 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from support.images import face, jpeg
 
 
+NAMES = ("portrait", "large", "group")
+
+
 @dataclass(frozen=True)
 class Scene:
     name: str
