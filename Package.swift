@@ -99,13 +99,14 @@ let package = Package(
         module("Hashing", in: "Shared", ["CCrypto", "Hexadecimal"]),
 
         // The router.
-        module("RouterCore", in: "Router", ["BifronsWire", deque, heap, histogram]),
-        module("Journal", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Reactor", grdb]),
+        module("Decisions", in: "Router", ["BifronsWire", "Files", "Hashing", "Hexadecimal"]),
+        module("RouterCore", in: "Router", ["BifronsWire", "Decisions", "Hexadecimal", deque, heap, histogram]),
+        module("Journal", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Decisions", "Reactor", grdb]),
         module(
             "RouterService", in: "Router",
             [
-                "BifronsWire", "BifronsZeroMQ", "Files", "Hashing", "Journal", "Keyring", "Reactor", "RouterCore",
-                "Settings", logging,
+                "BifronsWire", "BifronsZeroMQ", "Decisions", "Files", "Hashing", "Hexadecimal", "Journal", "Keyring",
+                "Reactor", "RouterCore", "Settings", logging,
             ]),
 
         // A worker.
@@ -138,7 +139,7 @@ let package = Package(
         module(
             "Commands", in: "CLI",
             [
-                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "ImageDecoding", "ImageDrawing", "Keyring",
+                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "Files", "ImageDecoding", "ImageDrawing", "Keyring",
                 "ProcessSupport", "Reactor", "Settings", arguments, histogram,
             ]),
 
@@ -178,11 +179,12 @@ let package = Package(
         tests("ProcessSupportTests", in: "Shared", ["ProcessSupport", arguments]),
         tests("SettingsTests", in: "Shared", ["ProcessSupport", "Settings", arguments, logging]),
         tests("HashingTests", in: "Shared", ["Hashing"]),
-        tests("RouterCoreTests", in: "Router", ["BifronsWire", "RouterCore", "TestKit"]),
-        tests("JournalTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Journal", "Reactor", grdb]),
+        tests("DecisionsTests", in: "Router", ["BifronsWire", "Decisions", "TestKit"]),
+        tests("RouterCoreTests", in: "Router", ["BifronsWire", "Decisions", "RouterCore", "TestKit"]),
+        tests("JournalTests", in: "Router", ["BifronsWire", "BifronsZeroMQ", "Decisions", "Journal", "Reactor", grdb]),
         tests(
             "RouterServiceTests", in: "Router",
-            ["BifronsWire", "BifronsZeroMQ", "RouterCore", "RouterService", "Settings"]),
+            ["BifronsWire", "BifronsZeroMQ", "Decisions", "RouterCore", "RouterService", "Settings"]),
         tests("WorkerCoreTests", in: "Worker", ["BifronsWire", "TestKit", "WorkerCore"]),
         tests("SandboxTests", in: "Worker", ["CSandbox", "Sandbox"]),
         tests("ImageDecodingTests", in: "Worker", ["ImageDecoding", "TestImages"]),
@@ -234,7 +236,7 @@ if Context.environment["BIFRONS_BENCHMARKS"] != nil {
             name: "bifrons-benchmarks",
             dependencies: [
                 "BifronsWire", "BifronsZeroMQ", "Hashing", "ImageDecoding", "Inference", "KnownImages", "Provenance",
-                "Reactor", "RouterCore", "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
+                "Decisions", "Reactor", "RouterCore", "TestImages", "TestKit", "WorkerCore", arguments, heap, histogram,
             ], path: "Benchmarks/bifrons-benchmarks", swiftSettings: strict))
 }
 if Context.environment["BIFRONS_FUZZING"] != nil {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Decisions
 import Foundation
 import RouterCore
 
@@ -85,6 +86,6 @@ struct ScalingBenchmark: ParsableCommand {
         return try Ensemble(
             models: models,
             merge: models.map { ([$0], Ensemble.Blend(bias: 0, weights: [1])) } + [(models, half)],
-            policies: ["default": Ensemble.Policy(review: 0.5, block: 0.9)])
+            policies: ["default": Policy(review: 0.5, block: 0.9)])
     }
 }

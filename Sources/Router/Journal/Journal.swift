@@ -1,12 +1,13 @@
 package import BifronsWire
 package import BifronsZeroMQ
+package import Decisions
 internal import FoundationEssentials
 internal import GRDB
 internal import Glibc
 package import Reactor
 internal import Synchronization
 
-/// The durable jobs and their results on disk, written by a thread of its own.
+/// The durable jobs and their results, and the decision ledger, on disk, written by a thread of its own.
 ///
 /// The thread writes all orders that have come since its last commit in one transaction (group commit). So a disk that
 /// takes milliseconds to confirm a write still confirms thousands of jobs per second. The outcome of each order comes
@@ -23,15 +24,21 @@ package final class Journal: Sendable {
         package var image: Frame
     }
 
-    /// Returns a stored result as the answer to another job with its idempotency key, or nil if it cannot be one.
-    package typealias Answer = @Sendable (ResultDocument, RequestHeader) -> ResultDocument?
+    /// Returns a stored result as the answer to another job of this owner with its idempotency key, or nil if it cannot
+    /// be one.
+    typealias Answer = (ResultDocument, RequestHeader, JobOwner) -> ResultDocument?
 
     /// A message from the journal's thread.
     package enum Mail: Sendable {
         /// The outcome of `persist`.
         case persisted(job: UInt64, JournalOutcome)
-        /// The outcome of `record`: the result is on disk, or the write failed and will be retried.
+        /// The outcome of `record`: the result is on disk, or the write failed and will be retried. Or that of `decide`,
+        /// under the decision's number; a failed one is not retried.
         case recorded(job: UInt64, failure: String?)
+        /// The outcome of `ask`.
+        case answered(token: Int, LedgerAnswer)
+        /// The stored policies with those of the ensemble file. Sent once, before `.recovered`.
+        case policies(PolicyBook)
         /// The lookup result of `find`.
         case found(token: Int, JournalLookupResult)
         /// The unfinished jobs of earlier runs. Sent once, before all other mail from a journal that can be read.
@@ -46,13 +53,24 @@ package final class Journal: Sendable {
     package let mail: Mailbox<Mail>
 
     /// The size that the journal's thread writes and others read.
-    fileprivate final class Size: Sendable {
+    final class Size: Sendable {
         let bytes = Atomic(0)
+        let head = Mutex<Head?>(nil)
     }
 
-    fileprivate enum Order: Sendable {
+    /// The end of the decision ledger's hash chain.
+    package struct Head: Equatable, Sendable {
+        /// The number of decisions recorded since the ledger began.
+        package var sequence: Int64
+        /// The last decision's hash, 32 bytes; zeros before the first.
+        package var hash: [UInt8]
+    }
+
+    enum Order: Sendable {
         case persist(job: UInt64, RequestHeader, key: String?, sha256: [UInt8]?, Frame)
-        case record(job: UInt64, ResultDocument)
+        case record(job: UInt64, ResultDocument, Decision?)
+        case decide(Decision)
+        case ask(token: Int, LedgerQuestion)
         case find(token: Int, id: String, of: JobOwner?)
         case close
     }
@@ -69,11 +87,12 @@ package final class Journal: Sendable {
     ///   - path: a file, created if it is missing; or a folder, for the file `journal.sqlite` in it.
     ///   - maxBytes: the most bytes that jobs and results may take on disk before jobs are refused.
     ///   - retention: how long a result is kept.
-    ///   - answer: turns a stored result into the answer to another job with its idempotency key.
+    ///   - decisionRetention: how long a decision is kept.
+    ///   - ensemble: the models and the policies of the ensemble file.
     ///   - clock: returns the milliseconds since 1970. Results outlive the process, so a monotonic clock does not do.
     /// - Throws: an error if the file is from a newer release.
     package init(
-        path: String, maxBytes: Int, retention: Duration, answer: @escaping Answer,
+        path: String, maxBytes: Int, retention: Duration, decisionRetention: Duration, ensemble: Ensemble,
         clock: @escaping @Sendable () -> Int64 = Journal.wallClock
     ) throws {
         let mail = try Mailbox<Mail>()
@@ -82,8 +101,9 @@ package final class Journal: Sendable {
         (self.mail, self.orders, self.size) = (mail, orders, size)
         let file = Self.isFolder(path) ? path + "/journal.sqlite" : path
         var writer = Writer(
-            path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds), answer: answer, clock: clock,
-            mail: mail, size: size)
+            path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds),
+            decisionRetention: Int64(decisionRetention.milliseconds), ensemble: ensemble, clock: clock, mail: mail,
+            size: size)
         try writer.open()
         thread = try PlatformThread(name: "journal") { [writer] in
             var writer = writer
@@ -109,9 +129,19 @@ package final class Journal: Sendable {
         orders.post(.persist(job: job, header, key: key, sha256: sha256, image))
     }
 
-    /// Writes a job's result to disk. `.recorded` follows.
-    package func record(_ job: UInt64, _ document: ResultDocument) {
-        orders.post(.record(job: job, document))
+    /// Writes a job's result to disk, with its decision. `.recorded` follows.
+    package func record(_ job: UInt64, _ document: ResultDocument, _ decision: Decision? = nil) {
+        orders.post(.record(job: job, document, decision))
+    }
+
+    /// Writes a decision to the ledger. `.recorded` follows, under the decision's number.
+    package func decide(_ decision: Decision) {
+        orders.post(.decide(decision))
+    }
+
+    /// Asks the decision ledger. `.answered` follows.
+    package func ask(_ question: LedgerQuestion, for token: Int) {
+        orders.post(.ask(token: token, question))
     }
 
     /// Looks up the latest job with an id that belongs to the owner, or to anybody if the owner is nil. `.found`
@@ -122,6 +152,9 @@ package final class Journal: Sendable {
 
     /// The bytes of jobs and results on disk, as of the last transaction.
     package var bytes: Int { size.bytes.load(ordering: .relaxed) }
+
+    /// The end of the ledger's hash chain, as of the last transaction; nil before the file could be read.
+    package var head: Head? { size.head.withLock { $0 } }
 
     /// Ends the thread after all orders given so far.
     package func close() {
@@ -148,180 +181,5 @@ package struct JournalError: Error, CustomStringConvertible, Sendable {
 
     init(_ description: String) {
         self.description = description
-    }
-}
-
-/// The work of the journal's thread.
-// @unchecked: made on the opener's thread, handed to the journal's thread before that starts, and used only there.
-private struct Writer: @unchecked Sendable {
-    /// The most results deleted at a time, so that a deletion holds up no order for long.
-    private static let expiredAtOnce = 1000
-    /// The milliseconds between two attempts to use a failing disk.
-    private static let retry = 1000
-    /// The milliseconds between two searches for expired results.
-    private static let expiry = 10_000
-
-    private let path: String
-    private let maxBytes: Int
-    private let retention: Int64
-    private let answer: Journal.Answer
-    private let clock: @Sendable () -> Int64
-    private let mail: Mailbox<Journal.Mail>
-    private let size: Journal.Size
-    private var store: JournalStore?
-    private var hasRecovered = false
-    private var failure: String?
-    private var expireNext: Int64 = 0
-    /// Results that the disk did not take, oldest first. No job is stored meanwhile, so they are few.
-    private var unwritten: [Journal.Order] = []
-
-    init(
-        path: String, maxBytes: Int, retention: Int64, answer: @escaping Journal.Answer,
-        clock: @escaping @Sendable () -> Int64, mail: Mailbox<Journal.Mail>, size: Journal.Size
-    ) {
-        self.path = path
-        self.maxBytes = maxBytes
-        self.retention = retention
-        self.answer = answer
-        self.clock = clock
-        self.mail = mail
-        self.size = size
-    }
-
-    /// The milliseconds until the thread has work without an order.
-    var patience: Int { failure == nil ? Self.expiry : Self.retry }
-
-    /// Opens the file. Only a file from a newer release is an error; other failures are retried later.
-    mutating func open() throws(JournalError) {
-        do {
-            try connect()
-        } catch let error as JournalError {
-            throw error
-        } catch {
-            note(failure: Self.reason(error))
-        }
-    }
-
-    private mutating func connect() throws {
-        guard store == nil else { return }
-        let opened = try JournalStore(path: path, maxBytes: maxBytes, answer: answer)
-        if !hasRecovered {
-            let now = clock()
-            let rows = try opened.transaction { try $0.unfinished(now: now, cutoff: now - retention) }
-            hasRecovered = true
-            mail.post(
-                .recovered(
-                    rows.map { row in
-                        Journal.Unfinished(
-                            job: row.job, header: row.header, key: row.key, sha256: row.sha256,
-                            image: row.image.withUnsafeBytes { Frame($0) })
-                    }))
-        }
-        store = opened
-        noteSize()
-    }
-
-    /// Executes the orders, after the results that are still unwritten.
-    ///
-    /// - Returns: whether more orders may follow, that is, whether none was `.close`.
-    mutating func obey(_ orders: [Journal.Order]) -> Bool {
-        let earlier = unwritten
-        unwritten = []
-        write(earlier, isRetry: true)
-        write(orders.filter { if case .close = $0 { false } else { true } }, isRetry: false)
-        if failure == nil { expire() }
-        return !orders.contains { if case .close = $0 { true } else { false } }
-    }
-
-    /// Executes the orders in one transaction. If it fails, the results among them are retried in a transaction of
-    /// their own, which needs no additional room on disk.
-    private mutating func write(_ orders: [Journal.Order], isRetry: Bool) {
-        // Without orders, only a lost connection to the file has to be reopened.
-        guard !orders.isEmpty || store == nil else { return }
-        do {
-            try connect()
-            let now = clock()
-            var used = 0
-            let answers = try store?.transaction { transaction in
-                try orders.compactMap { try perform($0, transaction, used: &used, now: now) }
-            }
-            noteSize()
-            if unwritten.isEmpty { note(failure: nil) }
-            // A result's outcome was already mailed at the first attempt.
-            if !isRetry { for answer in answers ?? [] { mail.post(answer) } }
-        } catch {
-            let reason = Self.reason(error)
-            // A full disk leaves the connection usable. After any other error the next attempt reopens it.
-            if (error as? DatabaseError)?.resultCode != .SQLITE_FULL { store = nil }
-            note(failure: reason)
-            let results = orders.filter { if case .record = $0 { true } else { false } }
-            refuse(orders, reason, isRetry: isRetry, keepingResults: results.count == orders.count)
-            if results.count < orders.count { write(results, isRetry: isRetry) }
-        }
-    }
-
-    private func perform(
-        _ order: Journal.Order, _ transaction: borrowing Transaction, used: inout Int, now: Int64
-    ) throws -> Journal.Mail? {
-        switch order {
-        case .persist(let job, let header, let key, let sha256, let image):
-            let data = image.withBytes { Data($0) }
-            let outcome = try transaction.insert(
-                JournalStore.Row(job: job, header: header, key: key, sha256: sha256, image: data), used: &used,
-                now: now,
-                cutoff: now - retention)
-            return .persisted(job: job, outcome)
-        case .record(let job, let document):
-            try transaction.setResult(job, document, now: now)
-            return .recorded(job: job, failure: nil)
-        case .find(let token, let id, let jobOwner):
-            return .found(token: token, try transaction.find(id, of: jobOwner, cutoff: now - retention))
-        case .close: return nil
-        }
-    }
-
-    /// Mails the failure of orders whose transaction failed, and keeps the results for a retry if `keepingResults`.
-    private mutating func refuse(_ orders: [Journal.Order], _ reason: String, isRetry: Bool, keepingResults: Bool) {
-        for order in orders {
-            switch order {
-            case .persist(let job, _, _, _, _): mail.post(.persisted(job: job, .failed(reason)))
-            case .record(let job, _):
-                guard keepingResults else { continue }
-                unwritten.append(order)
-                if !isRetry { mail.post(.recorded(job: job, failure: reason)) }
-            case .find(let token, _, _): mail.post(.found(token: token, .failed(reason)))
-            case .close: break
-            }
-        }
-    }
-
-    private mutating func expire() {
-        let now = clock()
-        guard now >= expireNext else { return }
-        do {
-            let cutoff = now - retention
-            let count = try store?.transaction { try $0.expire(cutoff: cutoff, atMost: Self.expiredAtOnce) }
-            noteSize()
-            // More results have expired: they are deleted after the next orders.
-            expireNext = (count ?? 0) == Self.expiredAtOnce ? now : now + Int64(Self.expiry)
-        } catch {
-            expireNext = now + Int64(Self.expiry)
-            note(failure: Self.reason(error))
-        }
-    }
-
-    private func noteSize() {
-        if let bytes = try? store?.bytesInUse() { size.bytes.store(bytes, ordering: .relaxed) }
-    }
-
-    private mutating func note(failure reason: String?) {
-        if let reason, failure == nil { mail.post(.failing("\(path): \(reason)")) }
-        if reason == nil, failure != nil { mail.post(.working) }
-        failure = reason
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? DatabaseError else { return "\(error)" }
-        return error.message ?? "SQLite says \(error.resultCode)"
     }
 }

@@ -21,18 +21,15 @@ final class JournalStore {
     private let path: String
     private let queue: DatabaseQueue
     private let maxBytes: Int
-    private let answer: Journal.Answer
 
     /// Opens the file, creates it if it is missing, and migrates an older one.
     ///
     /// - Parameters:
     ///   - maxBytes: the most bytes in use, beyond which `insert` refuses jobs.
-    ///   - answer: turns a stored result into the answer to another job with its idempotency key.
     /// - Throws: a `JournalError` if the file is from a newer release; SQLite's error if it cannot be used.
-    init(path: String, maxBytes: Int, answer: @escaping Journal.Answer) throws {
+    init(path: String, maxBytes: Int) throws {
         self.path = path
         self.maxBytes = maxBytes
-        self.answer = answer
         queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             // Two routers with one journal would compute each other's jobs.
@@ -41,6 +38,8 @@ final class JournalStore {
             // A commit must be on disk when it returns.
             try db.execute(sql: "PRAGMA synchronous = FULL")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+            // What is deleted must be gone: an erasure cannot rewrite the whole file.
+            try db.execute(sql: "PRAGMA secure_delete = ON")
         }
         let newest = try queue.read { db in try Schema.migrator.appliedIdentifiers(db).compactMap(Int.init).max() ?? 0 }
         guard newest <= Schema.version else {
@@ -52,21 +51,35 @@ final class JournalStore {
     }
 
     /// Runs `body` as one transaction. All of it is on disk when this returns, and none of it if this throws.
-    func transaction<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
-        try queue.write { db in
-            try body(Transaction(db: db, room: maxBytes - Self.bytesInUse(db), answer: answer))
+    ///
+    /// - Parameter answer: turns a stored result into the answer to another job with its idempotency key.
+    func transaction<Value>(
+        answer: Journal.Answer = { _, _, _ in nil }, _ body: (borrowing Transaction) throws -> Value
+    ) throws -> Value {
+        try withoutActuallyEscaping(answer) { answer in
+            try queue.write { db in
+                try body(Transaction(db: db, room: maxBytes - Self.bytesInUse(db), answer: answer))
+            }
         }
     }
 
-    /// Returns the bytes that jobs and results take.
-    func bytesInUse() throws -> Int {
-        try queue.read(Self.bytesInUse)
+    /// Moves everything from the write-ahead log into the file and empties the log, so that nothing deleted is left.
+    func emptyLog() throws {
+        try queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
     }
 
-    /// Returns the bytes of the file's used pages. Free pages are reused.
+    /// Returns the bytes that jobs and results take, and the head of the ledger.
+    func extent() throws -> (bytes: Int, head: Journal.Head) {
+        try transaction { transaction in
+            let (sequence, hash) = try transaction.head()
+            return (try Self.bytesInUse(transaction.db), Journal.Head(sequence: sequence, hash: hash))
+        }
+    }
+
+    /// Returns the bytes of the jobs' headers, images and results. Decisions are not among them: those have a retention
+    /// and no limit, because a full ledger would end the service.
     private static func bytesInUse(_ db: Database) throws -> Int {
-        func pragma(_ name: String) throws -> Int { try Int.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
-        return try (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
+        try Int.fetchOne(db.cachedStatement(sql: "SELECT job_bytes FROM totals")) ?? 0
     }
 
     /// For tests: limits the file to this number of pages, as a full disk would.
@@ -77,7 +90,7 @@ final class JournalStore {
 
 /// A transaction in progress.
 struct Transaction: ~Copyable {
-    private let db: Database
+    let db: Database
     /// The bytes of images that still fit.
     private let room: Int
     private let answer: Journal.Answer
@@ -102,12 +115,14 @@ struct Transaction: ~Copyable {
         }
         try db.cachedStatement(
             sql: """
-                INSERT INTO jobs (job, id, owner, on_behalf_of, idempotency_key, sha256, header, image)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO jobs
+                (job, id, owner, on_behalf_of, idempotency_key, sha256, header, image, subject_type, subject_id)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             Int64(bitPattern: job.job), job.header.id, job.key, job.header.owner, job.header.idempotencyKey,
             job.sha256.map { Data($0) }, Data(job.header.encoded()), known == nil ? job.image : nil,
+            job.header.subject?.type, job.header.subject?.id,
         ])
         guard let known else { return .stored }
         try setResult(job.job, known, now: now)
@@ -208,7 +223,7 @@ struct Transaction: ~Copyable {
                     WHERE idempotency_key = ? AND owner IS ? AND on_behalf_of IS ? AND lasts AND finished > ?
                     ORDER BY sequence DESC LIMIT 1
                     """), arguments: [key, job.key, job.header.owner, cutoff]
-        ).flatMap { answer(try Self.document($0), job.header) }
+        ).flatMap { answer(try Self.document($0), job.header, JobOwner(key: job.key, owner: job.header.owner)) }
     }
 
     private static func document(_ bytes: Data) throws -> ResultDocument {
@@ -217,44 +232,5 @@ struct Transaction: ~Copyable {
 
     private static func header(_ bytes: Data) throws -> RequestHeader {
         try RequestHeader.decode(Array(bytes))
-    }
-}
-
-/// The layout of the file. A released migration is never changed; a new one is added instead.
-private enum Schema {
-    static let version = 2
-
-    /// The migrations, each named by the version that it leads to.
-    static var migrator: DatabaseMigrator {
-        var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { db in
-            try db.execute(
-                sql: """
-                    CREATE TABLE jobs (
-                        sequence INTEGER PRIMARY KEY,
-                        job INTEGER NOT NULL UNIQUE,   -- the router's number for it
-                        id TEXT,
-                        owner TEXT,                    -- the name of the key that it came with
-                        idempotency_key TEXT,
-                        header BLOB NOT NULL,          -- as the client protocol has it
-                        image BLOB,                    -- until there is a result
-                        result BLOB,
-                        finished INTEGER,              -- milliseconds since 1970
-                        lasts INTEGER                  -- whether the result answers for the key
-                    );
-                    CREATE INDEX jobs_by_id ON jobs (id, sequence);
-                    CREATE INDEX jobs_by_key ON jobs (idempotency_key, sequence) WHERE idempotency_key IS NOT NULL;
-                    CREATE INDEX jobs_by_age ON jobs (finished) WHERE finished IS NOT NULL;
-                    CREATE INDEX jobs_unfinished ON jobs (sequence) WHERE result IS NULL;
-                    """)
-        }
-        migrator.registerMigration("2") { db in
-            try db.execute(
-                sql: """
-                    ALTER TABLE jobs ADD COLUMN on_behalf_of TEXT;  -- the header's owner
-                    ALTER TABLE jobs ADD COLUMN sha256 BLOB;        -- the image's, of jobs with an idempotency key
-                    """)
-        }
-        return migrator
     }
 }

@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 internal import DequeModule
 
 /// The idempotency keys in use. Each has either a request that computes its result, or that result.
@@ -31,12 +32,12 @@ struct IdempotencyTable {
 
     /// Returns true if the request leads and has to compute the key's result, false if it follows another request that
     /// does.
-    mutating func join(_ key: ScopedKey, _ serial: UInt64, _ ledger: Ledger) -> Bool {
+    mutating func join(_ key: ScopedKey, _ serial: UInt64, _ requests: RequestTable) -> Bool {
         guard case .computing(let leader, var followers)? = entries.removeValue(forKey: key) else {
             entries[key] = .computing(leader: serial, followers: [])
             return true
         }
-        if followers.count > ledger.count { followers.removeAll { !ledger.contains($0) } }
+        if followers.count > requests.count { followers.removeAll { !requests.contains($0) } }
         followers.append(serial)
         entries[key] = .computing(leader: leader, followers: followers)
         return false
@@ -50,10 +51,10 @@ struct IdempotencyTable {
 
     /// Makes the first unfinished follower the new leader, after the leader ended without a lasting result. Returns its
     /// serial number, or nil without a follower.
-    mutating func promote(_ key: ScopedKey, _ ledger: Ledger) -> UInt64? {
+    mutating func promote(_ key: ScopedKey, _ requests: RequestTable) -> UInt64? {
         guard case .computing(_, var followers)? = entries.removeValue(forKey: key) else { return nil }
         while let heir = followers.popFirst() {
-            guard ledger.contains(heir) else { continue }
+            guard requests.contains(heir) else { continue }
             entries[key] = .computing(leader: heir, followers: followers)
             return heir
         }
@@ -76,6 +77,17 @@ struct IdempotencyTable {
         entries[key] = .result(kept, content, expires: now + retention)
         stored.append(key)
         return Array(followers)
+    }
+
+    /// Forgets the results of a subject.
+    mutating func forget(_ subject: Subject, of tenants: Tenants) {
+        stored.removeAll { key in
+            guard case .result(_, let content, _)? = entries[key], content.subject == subject,
+                tenants.include(key.jobOwner.tenant)
+            else { return false }
+            entries[key] = nil
+            return true
+        }
     }
 
     private mutating func forgetOldest() {

@@ -1,11 +1,23 @@
 internal import BifronsWire
+internal import Decisions
+internal import Hexadecimal
+
+/// The result of a request, and the decision that its verdict is; nil without a verdict.
+struct Outcome {
+    var document: ResultDocument
+    var decision: Decision?
+}
 
 extension Request {
-    /// Returns the result of an ended request: the models' scores merged face by face, or the error that stands for
+    /// Returns the outcome of an ended request: the models' scores merged face by face, or the error that stands for
     /// them, and the evidence.
     ///
-    /// - Parameter overriding: an error that is the result whatever the models have answered.
-    func result(_ ensemble: Ensemble, at now: Instant, overriding error: WireError? = nil) -> ResultDocument {
+    /// - Parameters:
+    ///   - policies: the policies, of which the active version of the requested one decides.
+    ///   - overriding: an error that is the result whatever the models have answered.
+    func outcome(
+        _ ensemble: Ensemble, _ policies: PolicyBook, at now: Instant, overriding error: WireError? = nil
+    ) -> Outcome {
         var document = ResultDocument(to: header, status: .ok)
         document.totalMilliseconds = (now - received).milliseconds
         document.image = cut?.crops.image
@@ -19,11 +31,11 @@ extension Request {
         if let error = error ?? decidingError(failures) {
             document.status = error.status
             document.error = ResultDocument.Problem(error)
-            return document
+            return Outcome(document: document)
         }
-        guard !scoring.isEmpty else {
+        guard !scoring.isEmpty, let policy = policies.active(header.policy, for: principal.jobOwner.tenant) else {
             document.failWithoutEvidence()
-            return document
+            return Outcome(document: document)
         }
         document.status = failures.isEmpty ? .ok : .partial
         document.degraded = !failures.isEmpty
@@ -33,9 +45,34 @@ extension Request {
             document.facesFound = max(found, faces.count)
         }
         if document.faces?.isEmpty != false { document.maps = scores.squareMaps }
-        document.verdict = ensemble.verdict(
-            scores.decisive?.probability, policy: header.policy, evidence: document.evidence)
-        return document
+        let evidence = document.evidence.map(EvidenceFacts.init)
+        let verdict = policy.verdict(
+            scores.decisive?.probability, isDegraded: document.degraded, evidence: evidence)
+        document.verdict = verdict
+        var decision = decision(verdict, scores, evidence, document, ensemble)
+        decision.body.shadow = policy.policy.shadow.compactMap { policies[$0] }.map { shadow in
+            Decision.Body.Shadow(
+                shadow.reference,
+                shadow.verdict(scores.decisive?.probability, isDegraded: document.degraded, evidence: evidence))
+        }
+        return Outcome(document: document, decision: decision)
+    }
+
+    /// Returns the decision for the ledger, without the shadow policies.
+    private func decision(
+        _ verdict: ResultDocument.Verdict, _ scores: FaceScores, _ evidence: [EvidenceFacts],
+        _ document: ResultDocument, _ ensemble: Ensemble
+    ) -> Decision {
+        let body = Decision.Body(
+            document, verdict,
+            regions: scores.regions.map {
+                Decision.Body.Region(isFace: $0.box != nil, turned: $0.turned, logits: $0.logits)
+            }, merge: ensemble.merge.digest, evidence: evidence)
+        let boxes = scores.regions.map { $0.box.map { [$0.x, $0.y, $0.width, $0.height].map(Int.init) } }
+        let personal = Decision.Personal(
+            subject: header.subject, request: document.id, sha256: document.image?.sha256.hexadecimal, boxes: boxes,
+            evidence: document.evidence.map(\.text))
+        return Decision(number: number, tenant: principal.jobOwner.tenant, body: body, personal: personal)
     }
 
     /// Returns the error that stands for the whole request, or nil if the scores suffice for a verdict.
@@ -68,7 +105,7 @@ extension Request {
         result.digest = worker.digest
         result.worker = worker.name
         let logit = decisive?.logits[step.pool] ?? score.crops.map(\.logit).max()
-        result.aiProbability = logit.map { Ensemble.sigmoid(Double($0)) }
+        result.aiProbability = logit.map { Merge.sigmoid(Double($0)) }
         // All time that was not spent computing was waiting: in the router, on the way or in the worker.
         let compute = Double(score.timings.computeMicroseconds) / 1000
         result.computeMilliseconds = compute
@@ -111,7 +148,7 @@ private struct FaceScores {
         var maps: [String: HeatMap] = [:]
     }
 
-    private let regions: [Region]
+    let regions: [Region]
     /// The most faces found in the image; nil if no model looked for any.
     let facesFound: Int?
     /// Each model's heat map of the central square by the model's name; empty unless maps were asked for.
@@ -152,7 +189,9 @@ private struct FaceScores {
                 regions[index].maps[ensemble.models[step.pool]] = map
             }
         }
-        for index in regions.indices { regions[index].probability = ensemble.probability(regions[index].logits) }
+        for index in regions.indices {
+            regions[index].probability = ensemble.merge.probability(regions[index].logits)
+        }
         self.regions = regions
         self.facesFound = facesFound
         self.squareMaps = squareMaps
@@ -171,7 +210,7 @@ private struct FaceScores {
         regions.compactMap { region in
             region.box.map { box in
                 let models = zip(ensemble.models, region.logits).compactMap { name, logit in
-                    logit.map { (name: name, aiProbability: Ensemble.sigmoid(Double($0))) }
+                    logit.map { (name: name, aiProbability: Merge.sigmoid(Double($0))) }
                 }
                 return ResultDocument.Face(
                     box: box, turned: region.turned, aiProbability: region.probability, models: models,

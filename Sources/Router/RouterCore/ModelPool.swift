@@ -36,11 +36,11 @@ struct ModelPool {
     /// The number of steps that wait for a worker.
     var waiting: Int { queue.count + suspects.count }
 
-    mutating func enqueue(_ entry: WaitingQueue.Entry, isSuspect: Bool, _ ledger: Ledger) {
+    mutating func enqueue(_ entry: WaitingQueue.Entry, isSuspect: Bool, _ requests: RequestTable) {
         if isSuspect {
-            suspects.add(entry, ledger)
+            suspects.add(entry, requests)
         } else {
-            queue.add(entry, ledger)
+            queue.add(entry, requests)
         }
     }
 

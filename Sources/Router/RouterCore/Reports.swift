@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 
 extension RouterCore {
     /// Returns the answer to the verb `status`.
@@ -9,9 +10,9 @@ extension RouterCore {
                 version: configuration.version, uptimeS: (now - statistics.start).milliseconds / 1000,
                 draining: isDraining, answersPerSecond: statistics.answersPerSecond(at: now)),
             queue: StatusReport.Queue(
-                jobs: jobsInHand, maxJobs: configuration.maxJobs, bytes: ledger.bytes + recordingBytes,
+                jobs: jobsInHand, maxJobs: configuration.maxJobs, bytes: requests.bytes + recordingBytes,
                 maxBytes: configuration.maxBytes, cropBytes: cropBytes, maxCropBytes: configuration.maxCropBytes,
-                oldestMs: ledger.oldest.map { (now - $0).milliseconds }),
+                oldestMs: requests.oldest.map { (now - $0).milliseconds }),
             models: zip(roster.pools.indices, roster.pools).map { index, pool in
                 StatusReport.Model(
                     name: pool.name, workers: pool.slots.count, waiting: pool.waiting + heldCount(of: index),
@@ -37,8 +38,10 @@ extension RouterCore {
             id: id,
             models: ensemble.models.indices.map(served), locator: served(ensemble.locator),
             evidence: ensemble.evidence.isEmpty ? nil : ensemble.examiners.map(served),
-            policies: ensemble.policies.sorted { $0.key < $1.key }.map { name, policy in
-                ModelsReport.Policy(name: name, review: policy.review, block: policy.block, noFace: policy.noFace)
+            policies: policies.names.compactMap { policies.active($0, for: nil) }.map { version in
+                ModelsReport.Policy(
+                    name: version.name, version: version.version, review: version.policy.review,
+                    block: version.policy.block, noFace: version.policy.noFace)
             })
     }
 
@@ -65,8 +68,8 @@ extension RouterCore {
     /// that starts workers on demand reads this.
     private func heldCount(of pool: Int) -> Int {
         guard !roster.hasWorker(of: pool) else { return 0 }
-        return ledger.serials.count { serial in
-            let request = ledger[serial]
+        return requests.serials.count { serial in
+            let request = requests[serial]
             return request.phase == .computing && request.steps.contains { $0.pool == pool && $0.isHeld }
         }
     }

@@ -26,7 +26,7 @@ struct JobID: Hashable, Comparable {
 
 /// A request without an answer.
 ///
-/// This is a class because the ledger looks it up many times per job, and each copy of a struct would count the
+/// This is a class because the table of requests looks it up many times per job, and each copy of a struct would count the
 /// references of all its members.
 final class Request {
     /// The index of the locating step, in which a locator cuts crops out of the image.
@@ -65,8 +65,10 @@ final class Request {
     var isCutAgain = false
     /// The number of workers that the first locating step was dispatched to; 0 unless the image is cut a second time.
     var earlierAttempts = 0
+    /// The router's number for the request, which the decision ledger uses, too.
+    let number: UInt64
     /// The journal's number of a durable job; nil for other jobs.
-    let job: UInt64?
+    var job: UInt64? { header.durable ? number : nil }
     /// Whether the job is on disk.
     var isJournalled = false
     /// Whether the client already has its reply, because the job is on disk. The result then goes to the journal only.
@@ -81,12 +83,12 @@ final class Request {
     init(
         token: RouterCore.Token, header: RequestHeader, principal: Principal = .anybody, sha256: [UInt8]? = nil,
         bytes: Int,
-        received: Instant, pools: [Int], examiners: Range<Int> = 0..<0, job: UInt64? = nil
+        received: Instant, pools: [Int], examiners: Range<Int> = 0..<0, number: UInt64 = 0
     ) {
         key = header.idempotencyKey.map { ScopedKey(jobOwner: principal.jobOwner, key: $0) }
         content = key.map { _ in KeyedContent(header, sha256: sha256) }
         self.token = token
-        self.job = job
+        self.number = number
         self.header = header
         self.principal = principal
         self.bytes = bytes

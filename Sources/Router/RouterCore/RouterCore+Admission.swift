@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 
 /// The admission of jobs.
 extension RouterCore {
@@ -36,7 +37,7 @@ extension RouterCore {
         }
         let models = header.verb == .examine ? [] : try modelsAsked(header)
         let pools = header.verb == .examine ? try examinersServed() : try poolsServed(models, header)
-        let bytes = ledger.bytes + recordingBytes
+        let bytes = requests.bytes + recordingBytes
         let reserved =
             isTurn ? 0 : min(admission.placesHeld, Int(Double(configuration.maxJobs) * Self.reservedShare))
         guard jobsInHand < configuration.maxJobs - reserved, bytes + totalBytes <= configuration.maxBytes else {
@@ -44,7 +45,7 @@ extension RouterCore {
                 .tooManyRequests, code: "queue_full",
                 "the queue is full with \(jobsInHand) jobs and \(bytes) bytes; try again later")
         }
-        let load = ledger.load(of: identity)
+        let load = requests.load(of: identity)
         guard load.jobs < configuration.maxClientJobs, load.bytes + totalBytes <= configuration.maxClientBytes else {
             throw WireError(
                 .tooManyRequests, code: "client_queue_full",
@@ -108,12 +109,7 @@ extension RouterCore {
     ///
     /// - Throws: an error if the ensemble has no such model or policy.
     func modelsAsked(_ header: RequestHeader) throws(WireError) -> [Int] {
-        guard ensemble.policies[header.policy] != nil else {
-            let known = ensemble.policies.keys.sorted().joined(separator: ", ")
-            throw WireError(
-                .notFound, code: "unknown_policy",
-                "there is no policy '\(header.policy.prefix(64))'; there are \(known)")
-        }
+        guard policies.versions(of: header.policy) != nil else { throw policies.unknown(header.policy) }
         guard let names = header.models else { return Array(ensemble.models.indices) }
         var models: [Int] = []
         for name in names {

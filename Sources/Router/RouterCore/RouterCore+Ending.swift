@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 internal import HeapModule
 
 /// How a request reaches its result.
@@ -24,16 +25,16 @@ extension RouterCore {
     mutating func endOverdue(_ now: Instant) {
         while let next = deadlines.min, next.instant <= now {
             deadlines.removeMin()
-            guard ledger.contains(next.serial) else { continue }
+            guard requests.contains(next.serial) else { continue }
             endWait(next.serial, now)
-            guard ledger.contains(next.serial), ledger[next.serial].deadline <= now else { continue }
-            let budget = ledger[next.serial].header.budgetMilliseconds
+            guard requests.contains(next.serial), requests[next.serial].deadline <= now else { continue }
+            let budget = requests[next.serial].header.budgetMilliseconds
             let error = WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent")
             end(next.serial, .interrupted(error), now)
         }
         // Entries of answered requests stay until their time. This bounds how many of them there are.
-        if deadlines.count > 2 * ledger.count + 1024 {
-            deadlines = Heap(deadlines.unordered.filter { ledger.contains($0.serial) })
+        if deadlines.count > 2 * requests.count + 1024 {
+            deadlines = Heap(deadlines.unordered.filter { requests.contains($0.serial) })
         }
     }
 
@@ -56,7 +57,7 @@ extension RouterCore {
         isDraining = true
         isAbandoned = true
         let error = WireError(.unavailable, code: "draining", "the router stopped before the job was done")
-        for serial in ledger.serials where ledger.contains(serial) { end(serial, .failed(error), now) }
+        for serial in requests.serials where requests.contains(serial) { end(serial, .failed(error), now) }
         abandonJournal(now)
     }
 
@@ -64,7 +65,7 @@ extension RouterCore {
 
     /// Fails a step. A failed locating step also fails every step that waits for its crops.
     mutating func fail(_ serial: UInt64, _ index: Int, _ error: WireError) {
-        let request = ledger[serial]
+        let request = requests[serial]
         request.settle(index, .failed(error))
         guard index == Request.locating else { return }
         for index in request.scoring where request.steps[index].isHeld { request.settle(index, .failed(error)) }
@@ -72,28 +73,33 @@ extension RouterCore {
 
     /// Ends the request if all of its models' steps are settled and it need not wait for evidence.
     mutating func endIfSettled(_ serial: UInt64, _ now: Instant) {
-        guard ledger.contains(serial) else { return }
-        let request = ledger[serial]
+        guard requests.contains(serial) else { return }
+        let request = requests[serial]
         if request.unsettled == 0 { endIfExamined(serial, now) } else { releaseOutdated(request) }
     }
 
-    /// Ends a request. Nothing else removes requests from the ledger.
+    /// Ends a request. Nothing else removes requests from the table.
     ///
     /// A durable job's result goes to the journal before the client gets it. Requests that wait for it under the same
     /// idempotency key get it too.
     mutating func end(_ serial: UInt64, _ ending: Ending, _ now: Instant) {
-        let request = ledger.remove(serial)
+        let request = requests.remove(serial)
         let freed = withdraw(request)
-        let document = result(of: request, ending, now)
+        var outcome = outcome(of: request, ending, now)
+        if !configuration.keepsJournal || isAbandoned { outcome.decision = nil }
+        outcome.document.decision = outcome.decision?.id ?? outcome.document.decision
         if let job = request.job, !isAbandoned, ending.isForJournal {
-            record(job, request, document, now)
+            record(job, serial, request, outcome.document, outcome.decision, now)
+        } else if let decision = outcome.decision {
+            decide(decision, serial, request, outcome.document, now)
         } else {
-            answer(request, document, now)
+            answer(request, outcome.document, now)
+            passOn(outcome.document, of: serial, request, now)
         }
-        passOn(document, of: serial, request, now)
-        while let next = deadlines.min, !ledger.contains(next.serial) { deadlines.removeMin() }
-        if ledger.isEmpty { statistics.noteIdleness(at: now) }
-        for pool in freed { dispatch(pool, now) }
+        while let next = deadlines.min, !requests.contains(next.serial) { deadlines.removeMin() }
+        if requests.isEmpty { statistics.noteIdleness(at: now) }
+        // Not at once: further requests may be about to end.
+        dispatchDue += freed
     }
 
     /// Removes an ended request's steps from the queues and releases its crops.
@@ -109,38 +115,39 @@ extension RouterCore {
         return waiting.filter(\.isSuspect).map(\.pool)
     }
 
-    /// Returns the result of a request that ended like this.
-    private func result(of request: Request, _ ending: Ending, _ now: Instant) -> ResultDocument {
+    /// Returns the outcome of a request that ended like this.
+    private func outcome(of request: Request, _ ending: Ending, _ now: Instant) -> Outcome {
         switch ending {
         case .settled:
             request.failUnexamined()
-            return request.result(ensemble, at: now)
+            return request.outcome(ensemble, policies, at: now)
         case .interrupted(let error):
             request.failUnsettled(error)
             request.failUnexamined()
-            return request.result(ensemble, at: now)
+            return request.outcome(ensemble, policies, at: now)
         case .failed(let error):
             request.failUnsettled(error)
             request.failUnexamined(error)
-            return request.result(ensemble, at: now, overriding: error)
+            return request.outcome(ensemble, policies, at: now, overriding: error)
         case .known(let document), .stored(let document):
-            return copy(document, for: request.header, after: now - request.received)
+            return Outcome(
+                document: copy(document, for: request.header, request.principal, after: now - request.received))
         case .rejected(let error):
-            return ResultDocument(to: request.header, error: error)
+            return Outcome(document: ResultDocument(to: request.header, error: error))
         }
     }
 
     /// Ends the requests that follow this one if the result is final. Otherwise the first follower computes its own
     /// result.
-    private mutating func passOn(_ document: ResultDocument, of serial: UInt64, _ request: Request, _ now: Instant) {
+    mutating func passOn(_ document: ResultDocument, of serial: UInt64, _ request: Request, _ now: Instant) {
         guard let key = request.key, let content = request.content, idempotency.isLeader(serial, of: key) else {
             return
         }
         if document.status.isFinal {
-            for follower in idempotency.store(document, for: key, content, at: now) where ledger.contains(follower) {
+            for follower in idempotency.store(document, for: key, content, at: now) where requests.contains(follower) {
                 end(follower, .known(document), now)
             }
-        } else if let heir = idempotency.promote(key, ledger) {
+        } else if let heir = idempotency.promote(key, requests) {
             promoted.append(heir)
         }
     }

@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 internal import HeapModule
 
 /// Evidence about an image besides the models' scores. It stays outside of the merge: a request never fails for lack of
@@ -6,7 +7,7 @@ internal import HeapModule
 extension RouterCore {
     /// Enqueues the steps of evidence of a request that starts. Those without a worker fail at once.
     mutating func examine(_ serial: UInt64, _ now: Instant) {
-        let request = ledger[serial]
+        let request = requests[serial]
         for index in request.examining {
             let pool = request.steps[index].pool
             if roster.hasWorker(of: pool) {
@@ -21,7 +22,7 @@ extension RouterCore {
     /// Ends a request whose models are settled if its evidence is settled, too, or its share of time is over. Otherwise
     /// the request waits. A request for evidence alone waits for its whole budget.
     mutating func endIfExamined(_ serial: UInt64, _ now: Instant) {
-        let request = ledger[serial]
+        let request = requests[serial]
         let share = request.scoring.isEmpty ? request.deadline : min(now + configuration.evidenceWait, request.deadline)
         let end = request.evidenceBy ?? share
         guard request.unexamined > 0, now < end else { return self.end(serial, .settled, now) }
@@ -41,7 +42,7 @@ extension RouterCore {
             locatingIsDue = true
         }
         if let cut = request.cut, cut.isKept {
-            ledger.forgetCut(of: request)
+            requests.forgetCut(of: request)
             release(cut)
         }
     }
@@ -50,7 +51,7 @@ extension RouterCore {
     mutating func receive(_ evidence: WorkerMessage.Evidence, _ slot: Roster.Slot, _ now: Instant) {
         let computing = Duration.microseconds(Int64(evidence.timings.computeMicroseconds))
         guard let job = take(evidence.job, epoch: evidence.epoch, from: slot, computing: computing, now) else { return }
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         guard request.examining.contains(job.step),
             evidence.report.kind == ensemble.evidence(of: request.steps[job.step].pool)
         else { return retry(job, answerMalformed(slot), slot, now) }
@@ -63,7 +64,7 @@ extension RouterCore {
     /// Fails a step of evidence with which two workers died. Unlike a job's own quarantine, it does not wait for the
     /// workers to come back: the request would be answered by then.
     mutating func quarantineEvidence(_ serial: UInt64, _ index: Int) {
-        let step = ledger[serial].steps[index]
+        let step = requests[serial].steps[index]
         statistics.counters.quarantined += 1
         let message =
             "\(step.deaths.count) workers of \(ensemble.pools[step.pool]) died with this image in their hands; "

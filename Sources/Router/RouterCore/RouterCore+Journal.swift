@@ -1,9 +1,12 @@
 internal import BifronsWire
+internal import Decisions
 
-/// A durable job whose result is being written to disk, and the clients that wait for that.
+/// A result or a decision that is being written to disk, and the clients that wait for that.
 struct Recording {
-    /// The client that waits for the result.
-    var waiting: (request: Request, document: ResultDocument)?
+    /// The client that waits for the result, and the request's serial number.
+    var waiting: (serial: UInt64, request: Request, document: ResultDocument)?
+    /// Whether nobody may learn of the result before its decision is on disk.
+    var isRequired = false
     /// The clients that cancelled the job, with the id that they named.
     var cancels: [(token: RouterCore.Token, id: String)] = []
 }
@@ -19,8 +22,8 @@ extension RouterCore {
     /// Processes the journal's answer to a `.persist`: the job is on disk, or never will be.
     mutating func persisted(_ serial: UInt64, _ outcome: JournalOutcome, _ now: Instant) {
         // The job's budget may have ended, or it was cancelled.
-        guard ledger.contains(serial) else { return }
-        let request = ledger[serial]
+        guard requests.contains(serial) else { return }
+        let request = requests[serial]
         switch outcome {
         case .stored:
             request.isJournalled = true
@@ -42,27 +45,52 @@ extension RouterCore {
         actions.append(.acknowledge(request.token, .result(ResultDocument(to: request.header, status: .accepted))))
     }
 
-    /// Writes a durable job's result to the journal. A client that waits is answered when that is done.
-    mutating func record(_ job: UInt64, _ request: Request, _ document: ResultDocument, _ now: Instant) {
-        actions.append(.record(job: job, document))
-        if request.isJournalled, !request.isAcknowledged {
-            request.advance(to: .recording)
-            recording[job] = Recording(waiting: (request, document))
-            recordingBytes += request.bytes
+    /// Writes a durable job's result to the journal, with its decision. A client that waits is answered when that is
+    /// done.
+    mutating func record(
+        _ job: UInt64, _ serial: UInt64, _ request: Request, _ document: ResultDocument, _ decision: Decision?,
+        _ now: Instant
+    ) {
+        actions.append(.record(job: job, document, decision))
+        let isRequired = decision.map { mustBeRecorded($0) } ?? false
+        if request.isJournalled, isRequired || !request.isAcknowledged {
+            hold(serial, request, document, isRequired: isRequired)
         } else {
             // An acknowledged client waits for nothing, and a job that ended before it was on disk was promised
             // nothing.
             recording[job] = Recording()
             answer(request, document, now)
         }
+        if !isRequired { passOn(document, of: serial, request, now) }
     }
 
-    /// Answers the clients that waited for a result to be on disk.
-    mutating func recorded(_ job: UInt64, _ failure: String?, _ now: Instant) {
-        guard let recording = recording.removeValue(forKey: job) else { return }
-        if let (request, document) = recording.waiting {
+    /// Keeps a request's answer back until its result or decision is on disk.
+    mutating func hold(_ serial: UInt64, _ request: Request, _ document: ResultDocument, isRequired: Bool) {
+        request.advance(to: .recording)
+        recording[request.number] = Recording(waiting: (serial, request, document), isRequired: isRequired)
+        recordingBytes += request.bytes
+        if isRequired, let key = request.key { heldContents[key] = request.content }
+    }
+
+    /// Answers the client that waited for a result or a decision to be on disk.
+    mutating func recorded(_ number: UInt64, _ failure: String?, _ now: Instant) {
+        isJournalFailing = failure != nil
+        guard let recording = recording.removeValue(forKey: number) else {
+            // Nobody waited for this decision.
+            decisionsAhead = max(0, decisionsAhead - 1)
+            if failure != nil { statistics.counters.unrecorded? += 1 }
+            return
+        }
+        if let (serial, request, document) = recording.waiting {
             recordingBytes -= request.bytes
+            if let key = request.key { heldContents[key] = nil }
+            var document = document
+            if let failure, recording.isRequired {
+                statistics.counters.unrecorded? += 1
+                document = ResultDocument(to: request.header, error: Self.journalFailure(failure))
+            }
             answer(request, document, now)
+            if recording.isRequired { passOn(document, of: serial, request, now) }
         }
         for (token, id) in recording.cancels {
             if let failure {
@@ -135,7 +163,7 @@ extension RouterCore {
         }
         let request = Request(
             token: token, header: header, principal: principal, sha256: sha256, bytes: bytes, received: now,
-            pools: [ensemble.locator] + ((try? models.get()) ?? []), examiners: ensemble.examiners, job: job)
+            pools: [ensemble.locator] + ((try? models.get()) ?? []), examiners: ensemble.examiners, number: job)
         (request.isJournalled, request.isAcknowledged, request.isRecovered) = (true, true, true)
         let serial = enter(request)
         switch models {
@@ -149,13 +177,14 @@ extension RouterCore {
         for job in recording.keys.sorted() { recorded(job, "the router is stopping", now) }
         for (token, id) in fetching.sorted(by: { $0.key < $1.key }) { refuse(token, id, Self.stopped) }
         fetching = [:]
+        abandonQuestions()
     }
 
-    private static var stopped: WireError {
+    static var stopped: WireError {
         WireError(.unavailable, code: "draining", "the router stopped before the journal answered; ask again")
     }
 
-    private static func journalFailure(_ reason: String) -> WireError {
+    static func journalFailure(_ reason: String) -> WireError {
         WireError(
             .unavailable, code: "journal_unavailable",
             "the journal cannot be used now: \(reason); try again later, or send jobs without 'durable'")

@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 
 /// The first stage: which crops are cut out of an image, and how they arrive.
 extension RouterCore {
@@ -7,7 +8,7 @@ extension RouterCore {
     /// The networks' workers say in their HELLOs which crops they want, and some models may not have had a worker yet.
     /// After half of its budget the image is cut for the known models, and again if workers of others register later.
     mutating func locate(_ serial: UInt64, _ now: Instant) {
-        let request = ledger[serial]
+        let request = requests[serial]
         guard request.phase == .computing, request.steps[Request.locating].isHeld else { return }
         var (known, unknown) = (0, 0)
         for index in request.scoring where !request.steps[index].isSettled {
@@ -21,7 +22,7 @@ extension RouterCore {
     /// Enqueues held images after the first worker of a model has registered: they may have waited for its
     /// specification.
     mutating func locateHeld(_ now: Instant) {
-        for serial in ledger.serials { locate(serial, now) }
+        for serial in requests.serials { locate(serial, now) }
     }
 
     // MARK: Choosing crops
@@ -46,7 +47,7 @@ extension RouterCore {
     /// Whether any registered worker, busy or not, can do the step, which was taken from its queue. If not, the step
     /// has ended or waits for other crops.
     mutating func isFeasible(_ job: JobID, _ now: Instant) -> Bool {
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         if job.step == Request.locating { return plan(job.serial, request, now) }
         if request.examining.contains(job.step) { return true }
         // Almost always there is a single specification, and the image was cut for it.
@@ -138,7 +139,7 @@ extension RouterCore {
     /// Cuts the image again because the model's workers want other crops by now. A request gets one such second cut,
     /// which does not count as an execution of the model's step.
     private mutating func cutAgain(_ job: JobID, _ now: Instant) {
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         request.steps[job.step].state = .held
         if request.steps[Request.locating].isSettled {
             guard !request.isCutAgain else {
@@ -191,7 +192,7 @@ extension RouterCore {
         guard let cut = request.cut, cut.isKept, !request.steps[Request.locating].isSettled,
             request.scoring.allSatisfy({ request.steps[$0].isHeld || request.steps[$0].isSettled })
         else { return }
-        ledger.forgetCut(of: request)
+        requests.forgetCut(of: request)
         release(cut)
     }
 
@@ -206,7 +207,7 @@ extension RouterCore {
         guard let job = take(crops.job, epoch: crops.epoch, from: slot, computing: computing, now) else {
             return actions.append(.releaseCrops(token))
         }
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         guard job.step == Request.locating, Self.fits(crops, frames, request.asked) else {
             actions.append(.releaseCrops(token))
             return retry(job, answerMalformed(slot), slot, now)
@@ -218,7 +219,7 @@ extension RouterCore {
         returnRoom(of: request)
         cropBytes += cut.bytes
         let earlier = request.cut
-        ledger.keep(cut, for: request)
+        requests.keep(cut, for: request)
         if let earlier { release(earlier) }
         request.settle(Request.locating, .cut)
         for index in request.scoring where request.steps[index].isHeld { enqueue(job.serial, index) }

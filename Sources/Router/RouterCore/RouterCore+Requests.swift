@@ -1,7 +1,8 @@
 internal import BifronsWire
+internal import Decisions
 internal import HeapModule
 
-/// The requests of clients, up to a job's entry in the ledger.
+/// The requests of clients, up to a job's entry in the table of requests.
 extension RouterCore {
     /// The size and digest of an image frame.
     struct Image {
@@ -11,8 +12,8 @@ extension RouterCore {
 
     /// Processes a well-formed request of any verb.
     mutating func request(
-        _ token: Token, _ header: RequestHeader, _ image: Image?, totalBytes: Int, _ principal: Principal,
-        _ now: Instant
+        _ token: Token, _ header: RequestHeader, _ image: Image?, body: [UInt8], totalBytes: Int,
+        _ principal: Principal, _ now: Instant
     ) {
         guard principal.rights != .none else {
             return refuse(token, header.id, .notAllowed("your key may not ask this"))
@@ -41,6 +42,8 @@ extension RouterCore {
             }
             if header.verb == .cancel { cancel(token, id, principal, now) } else { fetch(token, id, principal) }
         case .classify, .examine: submit(token, header, image, totalBytes: totalBytes, principal, now)
+        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .decisions, .replay, .verify, .erase:
+            askAboutDecisions(token, header, body, principal, now)
         }
     }
 
@@ -54,16 +57,16 @@ extension RouterCore {
 
     /// Cancels an unfinished job for a client that asks for it by id.
     mutating func cancel(_ token: Token, _ id: String, _ principal: Principal, _ now: Instant) {
-        guard let serial = ledger.serial(ofID: id, of: principal.reachesAll ? nil : principal.jobOwner) else {
+        guard let serial = requests.serial(ofID: id, of: principal.reachesAll ? nil : principal.jobOwner) else {
             // A gateway's clients must not learn of each other's jobs.
-            if principal.rights == .client, ledger.serial(ofID: id) != nil {
+            if principal.rights == .client, requests.serial(ofID: id) != nil {
                 return refuse(token, id, .notAllowed("cancelling another's job needs an operator's key"))
             }
             let message = "no unfinished job has the id '\(id)'"
             return refuse(token, id, WireError(.notFound, code: "unknown_job", message))
         }
         statistics.counters.cancelled += 1
-        let job = ledger[serial].job
+        let job = requests[serial].job
         end(serial, .failed(WireError(.timeout, code: "cancelled", "the job was cancelled")), now)
         if let job {
             recording[job]?.cancels.append((token, id))
@@ -75,8 +78,8 @@ extension RouterCore {
 
     /// Cancels the requests whose clients are gone. Durable jobs continue.
     mutating func cancel(_ tokens: Set<Token>, _ now: Instant) {
-        for serial in ledger.serials where ledger.contains(serial) {
-            let request = ledger[serial]
+        for serial in requests.serials where requests.contains(serial) {
+            let request = requests[serial]
             guard tokens.contains(request.token), request.job == nil else { continue }
             statistics.counters.cancelled += 1
             let error = WireError(.timeout, code: "cancelled", "the client's connection ended before the job was done")
@@ -119,12 +122,12 @@ extension RouterCore {
         statistics.counters.accepted += 1
         statistics.counters.bytesReceived += totalBytes
         statistics.noteWork(at: now)
-        let job = header.durable ? jobSeed &+ ledger.upcoming : nil
         let request = Request(
             token: token, header: header, principal: principal, sha256: image?.sha256, bytes: totalBytes, received: now,
-            pools: [ensemble.locator] + models, examiners: ensemble.examiners, job: job)
+            pools: [ensemble.locator] + models, examiners: ensemble.examiners,
+            number: jobSeed &+ requests.upcoming)
         let serial = enter(request)
-        if let job {
+        if let job = request.job {
             let sha256 = request.content?.sha256
             actions.append(.persist(token, job: job, header, key: principal.jobOwner.key, sha256: sha256))
         } else {
@@ -148,28 +151,31 @@ extension RouterCore {
         guard !header.durable, let known = idempotency.result(for: scoped, at: now) else { return nil }
         // The request's policy may differ from the stored result's, and must exist.
         _ = try modelsAsked(header)
-        return copy(known.document, for: header, after: .zero)
+        return copy(known.document, for: header, principal, after: .zero)
     }
 
     /// Returns the error for a request with this content if its idempotency key already stands for another content; nil
     /// otherwise.
     mutating func conflict(_ key: ScopedKey, _ content: KeyedContent, _ now: Instant) -> WireError? {
-        let known = ledger.content(of: key) ?? idempotency.result(for: key, at: now)?.content
+        let known =
+            requests.content(of: key) ?? heldContents[key] ?? idempotency.result(for: key, at: now)?.content
         return known.flatMap { content.conflict(with: $0) }
     }
 
     /// Returns a result as the answer to another request with the same idempotency key, decided by that request's
     /// policy.
-    func copy(_ document: ResultDocument, for header: RequestHeader, after duration: Duration) -> ResultDocument {
+    func copy(
+        _ document: ResultDocument, for header: RequestHeader, _ principal: Principal, after duration: Duration
+    ) -> ResultDocument {
         // The policy is known: admission refuses unknown ones.
-        var copy = ensemble.answer(document, to: header) ?? document
+        var copy = policies.answer(document, to: header, for: principal.jobOwner.tenant) ?? document
         copy.totalMilliseconds = duration.milliseconds
         return copy
     }
 
-    /// Adds a request to the ledger and starts its budget. Returns its serial number.
+    /// Adds a request to the table and starts its budget. Returns its serial number.
     mutating func enter(_ request: Request) -> UInt64 {
-        let serial = ledger.add(request)
+        let serial = requests.add(request)
         deadlines.insert(Deadline(instant: request.deadline, serial: serial))
         return serial
     }
@@ -177,22 +183,22 @@ extension RouterCore {
     /// Starts computing the request's result, unless the result is known or another request with the same idempotency
     /// key computes it.
     mutating func begin(_ serial: UInt64, _ now: Instant) {
-        guard let key = ledger[serial].key else { return start(serial, now) }
+        guard let key = requests[serial].key else { return start(serial, now) }
         if let result = idempotency.result(for: key, at: now)?.document {
             statistics.counters.deduplicated += 1
             end(serial, .known(result), now)
-        } else if idempotency.join(key, serial, ledger) {
+        } else if idempotency.join(key, serial, requests) {
             start(serial, now)
         } else {
             statistics.counters.deduplicated += 1
-            ledger[serial].advance(to: .following)
+            requests[serial].advance(to: .following)
         }
     }
 }
 
 extension WireError {
     /// Returns the error for a known sender that lacks the right to ask this.
-    fileprivate static func notAllowed(_ message: String) -> WireError {
+    static func notAllowed(_ message: String) -> WireError {
         WireError(.badRequest, code: "not_allowed", message)
     }
 }

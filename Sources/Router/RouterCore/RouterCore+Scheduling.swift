@@ -1,7 +1,8 @@
 internal import BifronsWire
+internal import Decisions
 internal import HeapModule
 
-/// The scheduling of jobs in the ledger, up to their dispatch to workers.
+/// The scheduling of admitted jobs, up to their dispatch to workers.
 extension RouterCore {
     /// Starts a request: enqueues its image for a locator, whose crops are scored afterwards, and for the evidence
     /// workers.
@@ -9,7 +10,7 @@ extension RouterCore {
     /// The step of a model's pool without workers fails when the wait for its first worker is over. By default that is
     /// at once, so that a missing model does not hold up the others.
     mutating func start(_ serial: UInt64, _ now: Instant) {
-        let request = ledger[serial]
+        let request = requests[serial]
         request.advance(to: .computing)
         // A durable job may have been acknowledged. It must not fail because all workers have left since its admission.
         let isPatient = request.isRecovered || (request.isJournalled && !isServed(request))
@@ -43,7 +44,7 @@ extension RouterCore {
     /// Ends the waits of the request that are over: steps whose pool has no worker fail, and a confirmed suspect is
     /// quarantined.
     mutating func endWait(_ serial: UInt64, _ now: Instant) {
-        let request = ledger[serial]
+        let request = requests[serial]
         for index in request.steps.indices {
             // A failure of the locating step may have changed the state of later steps.
             let step = request.steps[index]
@@ -78,7 +79,7 @@ extension RouterCore {
 
     /// Adds a step to its pool's waiting queue.
     mutating func enqueue(_ serial: UInt64, _ index: Int) {
-        let request = ledger[serial]
+        let request = requests[serial]
         request.steps[index].state = .waiting
         let step = request.steps[index]
         // The turn is a virtual time: the moment of receipt, later for each step of lower priority. So it needs no
@@ -86,7 +87,7 @@ extension RouterCore {
         let steps = Int64(Limits.priorities.upperBound - request.header.priority)
         let turn = request.received.nanoseconds + steps * configuration.priorityStep.nanoseconds
         let entry = WaitingQueue.Entry(turn: turn, job: JobID(serial: serial, step: index))
-        roster.pools[step.pool].enqueue(entry, isSuspect: step.isSuspect, ledger)
+        roster.pools[step.pool].enqueue(entry, isSuspect: step.isSuspect, requests)
     }
 
     /// Notes that a waiting step has ended without a dispatch.
@@ -112,7 +113,7 @@ extension RouterCore {
             var passedOver: [WaitingQueue.Entry] = []
             while !roster.pools[pool].queue.isEmpty, passedOver.count < Self.mostPassedOver,
                 let free = roster.leastLoaded(of: pool, heardSince: lately),
-                let entry = roster.pools[pool].queue.next(ledger)
+                let entry = roster.pools[pool].queue.next(requests)
             {
                 guard isFeasible(entry.job, now) else { continue }
                 guard let slot = worker(for: entry.job, of: pool, heardSince: lately, free: free) else {
@@ -124,7 +125,7 @@ extension RouterCore {
                     break
                 }
             }
-            for entry in passedOver { roster.pools[pool].queue.add(entry, ledger) }
+            for entry in passedOver { roster.pools[pool].queue.add(entry, requests) }
         }
         roster.pools[pool].noteBacklog(at: now)
     }
@@ -141,7 +142,7 @@ extension RouterCore {
         var unmet: [Fitness] = []
         var hasRoom = true
         search: while hasRoom, passedOver.count < Self.mostPassedOver, roster.hasWorker(of: pool),
-            let entry = roster.pools[pool].suspects.next(ledger)
+            let entry = roster.pools[pool].suspects.next(requests)
         {
             guard isFeasible(entry.job, now) else { continue }
             let fit = fitness(for: entry.job)
@@ -157,7 +158,7 @@ extension RouterCore {
             // Where all workers are fit, a suspect without a worker leaves none to the other suspects.
             if case .all = fit { break search }
         }
-        for entry in passedOver { roster.pools[pool].suspects.add(entry, ledger) }
+        for entry in passedOver { roster.pools[pool].suspects.add(entry, requests) }
         roster.reserve(of: pool, for: roster.pools[pool].suspects.count, fit: unmet, heardSince: lately)
         return hasRoom
     }
@@ -168,7 +169,7 @@ extension RouterCore {
     private func worker(
         for job: JobID, of pool: Int, heardSince lately: Instant, free: Roster.Slot
     ) -> Roster.Slot? {
-        let step = ledger[job.serial].steps[job.step]
+        let step = requests[job.serial].steps[job.step]
         let fit = fitness(for: job)
         if step.attempts > 0 {
             return roster.leastLoaded(of: pool, heardSince: lately, avoiding: step.avoids, fit: fit)
@@ -179,7 +180,7 @@ extension RouterCore {
 
     /// Returns which workers of its pool can do the step, which must be feasible.
     private func fitness(for job: JobID) -> Fitness {
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         if job.step == Request.locating {
             return roster.preprocessings.count == 1
                 ? .all : .cutting(preprocessing: request.asked.first?.preprocessing ?? 0)
@@ -196,7 +197,7 @@ extension RouterCore {
     /// - Returns: false if there is no room now for the crops of a locating step, or no frame that the worker can
     ///   score.
     private mutating func hand(_ job: JobID, to slot: Roster.Slot, _ now: Instant) -> Bool {
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         var given: (cut: KeptCrops, frame: Int)?
         if job.step == Request.locating {
             guard reserveRoom(for: request) else { return false }

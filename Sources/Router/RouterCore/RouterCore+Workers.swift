@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Decisions
 internal import HeapModule
 
 /// The messages of workers, and what happens to the jobs of lost workers.
@@ -54,7 +55,7 @@ extension RouterCore {
             return nil
         }
         // Retries and suspects wait for a worker that is heard of.
-        if roster[slot].lastHeard < heardLately(now) { heardAgain.append(roster[slot].pool) }
+        if roster[slot].lastHeard < heardLately(now) { dispatchDue.append(roster[slot].pool) }
         roster[slot].lastHeard = now
         return slot
     }
@@ -62,7 +63,7 @@ extension RouterCore {
     private mutating func receive(_ score: WorkerMessage.Score, _ slot: Roster.Slot, _ now: Instant) {
         let computing = Duration.microseconds(Int64(score.timings.computeMicroseconds))
         guard let job = take(score.job, epoch: score.epoch, from: slot, computing: computing, now) else { return }
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         guard let (cut, frame) = request.steps[job.step].given,
             score.crops.count == cut.crops.sets[frame].squares.count
         else { return retry(job, answerMalformed(slot), slot, now) }
@@ -160,7 +161,7 @@ extension RouterCore {
 
     /// Whether a worker's answer to a job that it has in flight is still of use.
     private func isAwaited(_ job: JobID) -> Bool {
-        ledger.contains(job.serial) && ledger[job.serial].steps[job.step].isRunning
+        requests.contains(job.serial) && requests[job.serial].steps[job.step].isRunning
     }
 
     /// Processes a worker's failure of a job.
@@ -172,7 +173,7 @@ extension RouterCore {
     /// Retries a step at which a worker failed if another worker may succeed; otherwise the step fails.
     mutating func retry(_ job: JobID, _ error: WireError, _ slot: Roster.Slot, _ now: Instant) {
         roster[slot].failed += 1
-        let request = ledger[job.serial]
+        let request = requests[job.serial]
         if job.step == Request.locating { returnRoom(of: request) }
         let step = request.steps[job.step]
         var error = error
@@ -212,7 +213,7 @@ extension RouterCore {
     /// left.
     private mutating func takeBack(from worker: Worker, _ loss: Loss?, _ now: Instant) {
         for job in worker.inFlight.sorted() where isAwaited(job) {
-            let request = ledger[job.serial]
+            let request = requests[job.serial]
             if job.step == Request.locating { returnRoom(of: request) }
             if let loss { request.steps[job.step].losses.append(loss) }
             if loss == .connectionEnded { request.steps[job.step].deaths.append(worker.bootID) }
@@ -250,8 +251,8 @@ extension RouterCore {
 
     /// Clears the steps that are blamed for a worker's death: the worker has come back, so no job killed it.
     private mutating func acquit(jobsOf bootID: UInt64, _ now: Instant) {
-        for serial in ledger.serials where ledger.contains(serial) {
-            let request = ledger[serial]
+        for serial in requests.serials where requests.contains(serial) {
+            let request = requests[serial]
             for index in request.steps.indices where request.steps[index].deaths.contains(bootID) {
                 request.steps[index].deaths.removeAll { $0 == bootID }
                 if case .confirming = request.steps[index].state {
@@ -264,7 +265,7 @@ extension RouterCore {
 
     /// Ends the request of a step with which two workers died.
     mutating func quarantine(_ serial: UInt64, _ index: Int, _ now: Instant) {
-        let step = ledger[serial].steps[index]
+        let step = requests[serial].steps[index]
         statistics.counters.quarantined += 1
         let name = ensemble.pools[step.pool]
         let what = index == Request.locating ? "this image" : "this image's crops"

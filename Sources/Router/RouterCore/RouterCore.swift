@@ -1,11 +1,12 @@
 package import BifronsWire
+package import Decisions
 internal import HeapModule
 
 /// The router's state machine: all its rules, without a socket, a clock or a thread.
 ///
 /// The pipeline of a job:
 ///
-///     request ─ admission ─ ledger ─ locator queue ─ worker ─ crops ─┬─ queue A ─ worker ─ scores ─┐
+///     request ─ admission ─ table ─ locator queue ─ worker ─ crops ─┬─ queue A ─ worker ─ scores ─┐
 ///                                                                    └─ queue B ─ worker ─ scores ─┴─ merge ─ reply
 ///
 /// Each passage through a queue to a worker with free credit is a step of the job. Only the first step decodes the
@@ -94,14 +95,20 @@ package struct RouterCore {
     package enum Event {
         /// A well-formed request. `imageBytes` is nil without an image frame. `sha256` is the image's digest, required
         /// with an idempotency key. `totalBytes` is what the message holds until the reply.
+        /// `body` is what a request about decisions has in place of the image.
         case request(
-            Token, RequestHeader, imageBytes: Int?, sha256: [UInt8]? = nil, totalBytes: Int, from: Principal = .anybody)
+            Token, RequestHeader, imageBytes: Int?, sha256: [UInt8]? = nil, body: [UInt8] = [], totalBytes: Int,
+            from: Principal = .anybody)
         /// A request that could not be decoded, with its id if that was readable.
         case malformedRequest(Token, id: String?, WireError)
         /// The outcome of a `.persist`.
         case persisted(job: UInt64, JournalOutcome)
-        /// The outcome of a `.record`. After a failure the journal retries on its own.
+        /// The outcome of a `.record` or a `.decide`. After a failure of a `.record` the journal retries on its own.
         case recorded(job: UInt64, failure: String?)
+        /// The outcome of an `.ask`.
+        case answered(Token, LedgerAnswer)
+        /// The policies that the journal had stored, with those that the ensemble file adds.
+        case policies(PolicyBook)
         /// The outcome of a `.find`.
         case found(Token, JournalLookupResult)
         /// A durable job without a result, left by an earlier run of the router. The token stands for its image. `key`
@@ -129,6 +136,7 @@ package struct RouterCore {
     /// The content of a reply to a client.
     package enum Reply: Equatable, Sendable {
         case result(ResultDocument)
+        case decisions(DecisionReply)
         case status(StatusReport)
         case models(ModelsReport)
     }
@@ -144,8 +152,12 @@ package struct RouterCore {
         /// Writes a durable job and the token's image to disk. `.persisted` reports the outcome. `key` is the name of
         /// the CURVE key with which the job was submitted. The digest is the image's, present with an idempotency key.
         case persist(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil)
-        /// Writes a durable job's result to disk, after the job. `.recorded` reports the outcome.
-        case record(job: UInt64, ResultDocument)
+        /// Writes a durable job's result to disk, after the job, with its decision. `.recorded` reports the outcome.
+        case record(job: UInt64, ResultDocument, Decision? = nil)
+        /// Writes a decision to the ledger. `.recorded` reports the outcome under the decision's number.
+        case decide(Decision)
+        /// Asks the decision ledger. `.answered` follows.
+        case ask(Token, LedgerQuestion)
         /// Looks up the latest durable job with this id that belongs to the owner, or to anybody if the owner is nil.
         /// `.found` reports the lookup result.
         case find(Token, id: String, of: JobOwner?)
@@ -165,13 +177,23 @@ package struct RouterCore {
 
     let configuration: Configuration
     let ensemble: Ensemble
-    var ledger = Ledger()
+    var requests = RequestTable()
     var roster: Roster
     var idempotency: IdempotencyTable
     /// Durable jobs whose results are being written to disk.
     var recording: [UInt64: Recording] = [:]
     /// The bytes of the messages that the jobs in `recording` hold.
     var recordingBytes = 0
+    /// The policies, and which of them decide.
+    var policies: PolicyBook
+    /// The content of idempotency keys whose results are kept back until their decisions are on disk.
+    var heldContents: [ScopedKey: KeyedContent] = [:]
+    /// Whether the journal has failed at its last write.
+    var isJournalFailing = false
+    /// The decisions that are being written to disk and that nobody waits for.
+    var decisionsAhead = 0
+    /// Clients that wait for the decision ledger.
+    var asking: [Token: Question] = [:]
     /// Clients that wait for a lookup in the journal, with the id that they asked for.
     var fetching: [Token: String] = [:]
     /// The journal's number of this run's first job, less one. It is random, so that the numbers of two runs do not
@@ -185,8 +207,9 @@ package struct RouterCore {
     var cropBytes = 0
     /// Whether the event in progress must be followed by a dispatch to the locators.
     var locatingIsDue = false
-    /// Pools in which a silent worker was heard of again. They are dispatched after the event in progress.
-    var heardAgain: [Int] = []
+    /// Pools that must be dispatched after the event in progress: a silent worker was heard of again, or a worker that
+    /// was reserved for a request is free.
+    var dispatchDue: [Int] = []
     /// Requests whose idempotency leader ended without a lasting result. They start after the event in progress.
     var promoted: [UInt64] = []
     var isDraining = false
@@ -200,6 +223,7 @@ package struct RouterCore {
     package init(configuration: Configuration, ensemble: Ensemble, epochSeed: UInt64, at now: Instant) {
         self.configuration = configuration
         self.ensemble = ensemble
+        policies = PolicyBook(ensemble)
         jobSeed = epochSeed
         roster = Roster(pools: ensemble.pools, epochSeed: epochSeed)
         idempotency = IdempotencyTable(
@@ -216,9 +240,9 @@ package struct RouterCore {
     }
 
     /// The number of jobs whose result is neither with the client nor on disk.
-    package var jobsInHand: Int { ledger.count + recording.count }
+    package var jobsInHand: Int { requests.count + recording.count }
     /// The number of durable jobs on disk without a result on disk.
-    package var jobsUnfinishedOnDisk: Int { ledger.journalled + recording.count }
+    package var jobsUnfinishedOnDisk: Int { requests.journalled + recording.count }
 
     /// Counts a reply that its client did not take.
     package mutating func noteUndelivered() {
@@ -230,14 +254,16 @@ package struct RouterCore {
         actions = []
         endOverdue(now)
         switch event {
-        case .request(let token, let header, let imageBytes, let sha256, let totalBytes, let principal):
+        case .request(let token, let header, let imageBytes, let sha256, let body, let totalBytes, let principal):
             let image = imageBytes.map { Image(bytes: $0, sha256: sha256) }
-            request(token, header, image, totalBytes: totalBytes, principal, now)
+            request(token, header, image, body: body, totalBytes: totalBytes, principal, now)
         case .malformedRequest(let token, let id, let error):
             statistics.counters.malformedRequests += 1
             refuse(token, id, error)
         case .persisted(let job, let outcome): persisted(job &- jobSeed, outcome, now)
         case .recorded(let job, let failure): recorded(job, failure, now)
+        case .answered(let token, let answer): answered(token, answer, now)
+        case .policies(let book): policies = book
         case .found(let token, let lookup): found(token, lookup)
         case .recovered(let token, let job, let header, let key, let sha256, let bytes):
             recover(token, job, header, key: key, sha256: sha256, bytes: bytes, now)
@@ -250,15 +276,15 @@ package struct RouterCore {
         case .drain: isDraining = true
         case .abandon: abandon(now)
         }
-        while let pool = heardAgain.popLast() { dispatch(pool, now) }
+        while let pool = dispatchDue.popLast() { dispatch(pool, now) }
         while locatingIsDue || !promoted.isEmpty {
-            if let serial = promoted.popLast(), ledger.contains(serial) { start(serial, now) }
+            if let serial = promoted.popLast(), requests.contains(serial) { start(serial, now) }
             if locatingIsDue {
                 locatingIsDue = false
                 dispatch(ensemble.locator, now)
             }
         }
-        if isDraining, !isDrained, ledger.isEmpty, recording.isEmpty, fetching.isEmpty {
+        if isDraining, !isDrained, requests.isEmpty, recording.isEmpty, fetching.isEmpty, asking.isEmpty {
             isDrained = true
             for worker in roster.workers {
                 actions.append(.send(worker.peer, .bye(reason: "the router is stopping", isFinal: false)))

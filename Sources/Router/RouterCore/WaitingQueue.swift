@@ -19,9 +19,9 @@ struct WaitingQueue {
     var count: Int { heap.count - stale }
     var isEmpty: Bool { count == 0 }
 
-    mutating func add(_ entry: Entry, _ ledger: Ledger) {
+    mutating func add(_ entry: Entry, _ requests: RequestTable) {
         if stale > count + 64 {
-            heap = Heap(heap.unordered.filter { ledger.isWaiting($0.job) })
+            heap = Heap(heap.unordered.filter { requests.isWaiting($0.job) })
             stale = 0
         }
         heap.insert(entry)
@@ -33,9 +33,9 @@ struct WaitingQueue {
     }
 
     /// Removes and returns the entry whose turn it is, or nil if the queue is empty.
-    mutating func next(_ ledger: Ledger) -> Entry? {
+    mutating func next(_ requests: RequestTable) -> Entry? {
         while let entry = heap.popMin() {
-            if ledger.isWaiting(entry.job) { return entry }
+            if requests.isWaiting(entry.job) { return entry }
             stale -= 1
         }
         return nil

@@ -1,5 +1,6 @@
 internal import BifronsWire
 internal import BifronsZeroMQ
+internal import Hexadecimal
 internal import Journal
 internal import Logging
 internal import Reactor
@@ -30,7 +31,9 @@ extension RouterService {
             case .release(let token): pending.release(token)
             case .persist(let token, let job, let header, let key, let sha256):
                 persist(job, header, key: key, sha256: sha256, token)
-            case .record(let job, let document): journal?.record(job, document)
+            case .record(let job, let document, let decision): journal?.record(job, document, decision)
+            case .decide(let decision): journal?.decide(decision)
+            case .ask(let token, let question): journal?.ask(question, for: token)
             case .find(let token, let id, let jobOwner): journal?.find(id, of: jobOwner, for: token)
             case .send(let peer, let message): send(message, to: peer)
             case .locate(let peer, let job, let specifications, let token):
@@ -64,6 +67,7 @@ extension RouterService {
             report.journal = journalReport
             outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
+        case .decisions(let reply): outgoing.append(reply.encoded())
         }
         // A client that is gone or does not read loses its reply, so that no other client waits for it.
         do {
@@ -75,9 +79,12 @@ extension RouterService {
 
     private var journalReport: StatusReport.Journal? {
         journal.map {
-            StatusReport.Journal(
+            var report = StatusReport.Journal(
                 failure: journalFailure, unfinished: core.jobsUnfinishedOnDisk, bytes: $0.bytes,
                 maxBytes: settings.journalBytes)
+            report.decisions = $0.head.map { Int($0.sequence) }
+            report.head = $0.head.map(\.hash.hexadecimal)
+            return report
         }
     }
 

@@ -1,5 +1,6 @@
 internal import BifronsWire
 internal import BifronsZeroMQ
+internal import Decisions
 internal import Glibc
 internal import Hashing
 internal import Journal
@@ -62,9 +63,26 @@ extension RouterService {
             let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
             header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
+        if header.verb.isAboutDecisions { return question(token, header, image, in: message) }
         let imageBytes = image.map { message.byteCount(at: $0) }
         return .request(
             token, header, imageBytes: imageBytes, sha256: digest(of: image, in: message, header),
+            totalBytes: message.totalBytes, from: principal(of: message))
+    }
+
+    /// Returns the event of a request about policies or decisions, whose frame behind the header is JSON.
+    private func question(
+        _ token: RouterCore.Token, _ header: RequestHeader, _ body: Int?, in message: Message
+    ) -> RouterCore.Event {
+        let bytes = body.map { message.byteCount(at: $0) } ?? 0
+        guard bytes <= Limits.headerBytes else {
+            let error = WireError(
+                .tooLarge, code: "body_too_large",
+                "the body has \(bytes) bytes; at most \(Limits.headerBytes) are read")
+            return .malformedRequest(token, id: header.id, error)
+        }
+        return .request(
+            token, header, imageBytes: nil, body: body.map { message.withBytes(at: $0) { Array($0) } } ?? [],
             totalBytes: message.totalBytes, from: principal(of: message))
     }
 
@@ -145,6 +163,10 @@ extension RouterService {
             case .persisted(let job, let outcome): handle(.persisted(job: job, outcome), at: now)
             case .recorded(let job, let failure): handle(.recorded(job: job, failure: failure), at: now)
             case .found(let token, let found): handle(.found(token, found), at: now)
+            case .answered(let token, let answer): handle(.answered(token, answer), at: now)
+            case .policies(let book):
+                if let (shadow, version) = book.missingShadow { warnAbout(shadow, of: version) }
+                handle(.policies(book), at: now)
             case .recovered(let jobs):
                 logger.info("journal is open", metadata: ["unfinished": "\(jobs.count)"])
                 for job in jobs {
@@ -161,6 +183,11 @@ extension RouterService {
                 logger.info("journal works again")
             }
         }
+    }
+
+    private func warnAbout(_ shadow: PolicyReference, of version: PolicyReference) {
+        logger.warning(
+            "shadow policy does not exist and is left out", metadata: ["shadow": "\(shadow)", "policy": "\(version)"])
     }
 
     /// Handles signals: SIGHUP reloads the allow-list, the first other signal starts the drain, and a further one

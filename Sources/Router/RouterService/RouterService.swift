@@ -123,7 +123,7 @@ package final class RouterService {
         journal = try settings.journal.map { path in
             try Journal(
                 path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention,
-                answer: { ensemble.answer($0, to: $1) })
+                decisionRetention: settings.decisionRetention, ensemble: ensemble)
         }
         core = RouterCore(
             configuration: RouterCore.Configuration(settings), ensemble: ensemble,
@@ -132,6 +132,8 @@ package final class RouterService {
 
     /// Serves until a signal ends it and everything in flight is answered.
     package func run() throws {
+        // The stored policies decide from the first job on.
+        receiveFromJournal()
         logger.info(
             "router is ready",
             metadata: [

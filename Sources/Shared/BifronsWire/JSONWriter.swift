@@ -3,26 +3,28 @@ internal import Hexadecimal
 
 /// Appends JSON to a byte array without intermediate values: the router writes a result for every job on its only
 /// thread.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+package struct JSONWriter {
+    package private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    init(capacity: Int = 1024) {
+    package init(capacity: Int = 1024) {
         bytes.reserveCapacity(capacity)
     }
 
-    mutating func object(_ body: (inout JSONWriter) -> Void) {
+    package mutating func object(_ body: (inout JSONWriter) -> Void) {
         container(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
     }
 
-    mutating func array<Element>(_ elements: some Sequence<Element>, _ body: (inout JSONWriter, Element) -> Void) {
+    package mutating func array<Element>(
+        _ elements: some Sequence<Element>, _ body: (inout JSONWriter, Element) -> Void
+    ) {
         container(UInt8(ascii: "["), UInt8(ascii: "]")) { writer in
             for element in elements { body(&writer, element) }
         }
     }
 
     /// Writes a key that needs no escapes.
-    mutating func key(_ name: StaticString) {
+    package mutating func key(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
         bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
@@ -31,7 +33,7 @@ struct JSONWriter {
         needsComma = false
     }
 
-    mutating func key(escaping name: String) {
+    package mutating func key(escaping name: String) {
         string(name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
@@ -39,37 +41,37 @@ struct JSONWriter {
 
     // MARK: Members of an object. A nil value writes nothing.
 
-    mutating func member(_ name: StaticString, _ value: String?) {
+    package mutating func member(_ name: StaticString, _ value: String?) {
         guard let value else { return }
         key(name)
         string(value)
     }
 
-    mutating func member(_ name: StaticString, _ value: Int?) {
+    package mutating func member(_ name: StaticString, _ value: Int?) {
         guard let value else { return }
         key(name)
         integer(value)
     }
 
-    mutating func member(_ name: StaticString, _ value: Double?, decimals: Int = 6) {
+    package mutating func member(_ name: StaticString, _ value: Double?, decimals: Int = 6) {
         guard let value else { return }
         key(name)
         number(value, decimals: decimals)
     }
 
-    mutating func member(_ name: StaticString, _ value: Bool) {
+    package mutating func member(_ name: StaticString, _ value: Bool) {
         key(name)
         boolean(value)
     }
 
     /// Writes a member whose value is already JSON.
-    mutating func member(_ name: StaticString, raw value: [UInt8]?) {
+    package mutating func member(_ name: StaticString, raw value: [UInt8]?) {
         guard let value else { return }
         key(name)
         raw(value)
     }
 
-    mutating func member<Element>(
+    package mutating func member<Element>(
         _ name: StaticString, _ elements: [Element]?, _ body: (inout JSONWriter, Element) -> Void
     ) {
         guard let elements else { return }
@@ -77,14 +79,14 @@ struct JSONWriter {
         array(elements, body)
     }
 
-    mutating func member(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
+    package mutating func member(_ name: StaticString, _ body: (inout JSONWriter) -> Void) {
         key(name)
         object(body)
     }
 
     // MARK: Values
 
-    mutating func string(_ value: String) {
+    package mutating func string(_ value: String) {
         separate()
         var value = value
         bytes.append(UInt8(ascii: "\""))
@@ -102,7 +104,7 @@ struct JSONWriter {
     }
 
     /// Writes a string of two hexadecimal digits per byte.
-    mutating func hexadecimal(_ value: [UInt8]) {
+    package mutating func hexadecimal(_ value: [UInt8]) {
         separate()
         bytes.append(UInt8(ascii: "\""))
         for byte in value { bytes.append(hexadecimal: byte) }
@@ -110,23 +112,23 @@ struct JSONWriter {
     }
 
     /// Writes the bytes as a string in base 64.
-    mutating func base64(_ value: [UInt8]) {
+    package mutating func base64(_ value: [UInt8]) {
         string(Data(value).base64EncodedString())
     }
 
     /// Writes `[x, y, width, height]`.
-    mutating func box(_ value: Box) {
+    package mutating func box(_ value: Box) {
         array([value.x, value.y, value.width, value.height]) { $0.integer(Int($1)) }
     }
 
-    mutating func integer(_ value: Int) {
+    package mutating func integer(_ value: Int) {
         separate()
         if value < 0 { bytes.append(UInt8(ascii: "-")) }
         appendDigits(value.magnitude)
     }
 
     /// Writes a number rounded to at most `decimals` digits after the point. A number that is not finite becomes null.
-    mutating func number(_ value: Double, decimals: Int = 6) {
+    package mutating func number(_ value: Double, decimals: Int = 6) {
         separate()
         guard value.isFinite else { return bytes.append(contentsOf: "null".utf8) }
         let unit = Self.powersOfTen[decimals]
@@ -146,13 +148,13 @@ struct JSONWriter {
         }
     }
 
-    mutating func boolean(_ value: Bool) {
+    package mutating func boolean(_ value: Bool) {
         separate()
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
     }
 
     /// Writes a value that is already JSON.
-    mutating func raw(_ value: [UInt8]) {
+    package mutating func raw(_ value: [UInt8]) {
         separate()
         bytes.append(contentsOf: value)
     }

@@ -26,6 +26,8 @@ public struct KeyedContent: Equatable, Sendable {
     public var requirement: RequestHeader.Requirement
     /// Whether the request asks for heat maps.
     public var explain: Bool
+    /// The image's subject. Keys with different subjects do not conflict; an erasure finds the result by it.
+    public var subject: Subject?
 
     /// Creates the content of a request from its header and its image.
     /// - Parameters:
@@ -36,6 +38,7 @@ public struct KeyedContent: Equatable, Sendable {
         models = header.models?.sorted()
         requirement = header.requirement
         explain = header.explain
+        subject = header.subject
     }
 
     /// Returns the error for a request with this content whose key stands for `known`, or nil if the contents match.

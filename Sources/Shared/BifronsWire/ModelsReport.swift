@@ -72,6 +72,9 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public struct Policy: Codable, Equatable, Sendable {
         /// The policy's name.
         public var name: String
+        /// The number of the version that decides for tenants without one of their own; nil from routers of earlier
+        /// releases.
+        public var version: Int?
         /// The probability from which on a person should look at an image, from 0 to 1.
         public var review: Double
         /// The probability from which on an image must not pass, from 0 to 1 and at least ``review``.
@@ -80,8 +83,11 @@ public struct ModelsReport: Codable, Equatable, Sendable {
         public var noFace: ResultDocument.PolicyAction
 
         /// Creates a policy from its name, its two thresholds and its action for images without a face.
-        public init(name: String, review: Double, block: Double, noFace: ResultDocument.PolicyAction) {
+        public init(
+            name: String, version: Int? = nil, review: Double, block: Double, noFace: ResultDocument.PolicyAction
+        ) {
             self.name = name
+            self.version = version
             self.review = review
             self.block = block
             self.noFace = noFace

@@ -3,7 +3,7 @@ extension RequestHeader {
     /// are those of the header's JSON fields.
     ///
     /// Numbers are written in digits, booleans as `true`, `false`, `1` or `0` in any case, `models` as names separated
-    /// by commas, `metadata` as JSON.
+    /// by commas, `metadata` and `subject` as JSON.
     ///
     /// - Throws: The error with which a router would answer the same header.
     public init(verb: Verb, fields: [(name: String, text: String)]) throws(Refused) {
@@ -45,7 +45,7 @@ extension RequestHeader {
         case "models":
             // An empty text gives an empty list, which decoding refuses.
             json.array(text.split(separator: ",", omittingEmptySubsequences: text.isEmpty)) { $0.string(String($1)) }
-        case "metadata": if isObject(text) { json.raw(Array(text.utf8)) } else { json.string(text) }
+        case "metadata", "subject": if isObject(text) { json.raw(Array(text.utf8)) } else { json.string(text) }
         default: json.string(text)
         }
     }

@@ -14,9 +14,33 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case cancel
     /// Asks for an immediate answer, to check that the router is there.
     case ping
+    /// Asks for all policies, or for all versions of one.
+    case policies
+    /// Stores a version of a policy.
+    case putPolicy = "put_policy"
+    /// Makes a version of a policy decide.
+    case activatePolicy = "activate_policy"
+    /// Asks what a draft of a policy would have decided.
+    case tryPolicy = "try_policy"
+    /// Asks for a page of the decision ledger.
+    case decisions
+    /// Asks for one decision, computed again from what is stored.
+    case replay
+    /// Checks the hash chain of the decision ledger.
+    case verify
+    /// Removes what the router keeps about a subject.
+    case erase
 
     /// Whether the verb submits a job about an image.
     package var isJob: Bool { self == .classify || self == .examine }
+
+    /// Whether the verb is about policies and the decision ledger. The frame behind its header is JSON, not an image.
+    package var isAboutDecisions: Bool {
+        switch self {
+        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .decisions, .replay, .verify, .erase: true
+        case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
+        }
+    }
 }
 
 /// The header frame of a version 1 request, with defaults filled in.
@@ -56,6 +80,10 @@ public struct RequestHeader: Equatable, Sendable {
     public var owner: String?
     /// Whether the result should include each model's heat map of each face.
     public var explain = false
+    /// The person or thing whose image it is. An erasure names the same.
+    public var subject: Subject?
+    /// The digest that the policy's version must have, for changes of policies; nil if it does not matter.
+    public var ifMatch: String?
     /// The JSON text of the `metadata` object, as the client wrote it.
     public var metadata: [UInt8]?
 
@@ -119,6 +147,13 @@ public struct RequestHeader: Equatable, Sendable {
             json.member("idempotency_key", idempotencyKey)
             json.member("owner", owner)
             if explain { json.member("explain", true) }
+            if let subject {
+                json.member("subject") { json in
+                    json.member("type", subject.type)
+                    json.member("id", subject.id)
+                }
+            }
+            json.member("if_match", ifMatch)
             json.member("metadata", raw: metadata)
         }
         return json.bytes
@@ -193,6 +228,8 @@ private struct HeaderFields {
         case "durable": if let value = try boolean(key, &json) { header.durable = value }
         case "wait": if let value = try boolean(key, &json) { header.wait = value }
         case "explain": if let value = try boolean(key, &json) { header.explain = value }
+        case "subject": header.subject = try subject(key, &json)
+        case "if_match": header.ifMatch = try identifier(key, &json)
         case "metadata":
             guard try expect(.object, key, "an object", &json) else { return }
             let raw = try json.skipValue()
@@ -229,6 +266,26 @@ private struct HeaderFields {
             return nil
         }
         return value
+    }
+
+    private mutating func subject(_ key: String, _ json: inout JSONReader) throws -> Subject? {
+        guard try expect(.object, key, "an object with 'type' and 'id'", &json) else { return nil }
+        var (type, id): (String?, String?)
+        try json.open(.object)
+        var isFirst = true
+        while let name = try json.nextMember(isFirst: isFirst) {
+            isFirst = false
+            switch name {
+            case "type": type = try identifier("subject.type", &json)
+            case "id": id = try identifier("subject.id", &json)
+            default: _ = try json.skipValue()
+            }
+        }
+        guard let type, let id else {
+            refuse("the field 'subject' must be an object with 'type' and 'id'")
+            return nil
+        }
+        return Subject(type: type, id: id)
     }
 
     private mutating func integer(

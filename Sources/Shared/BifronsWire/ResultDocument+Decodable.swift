@@ -3,7 +3,8 @@ internal import Hexadecimal
 
 extension ResultDocument: Decodable {
     private enum Key: String, CodingKey {
-        case id, status, verdict, models, locator, evidence, degraded, attempts, faces, maps, image, error
+        case id, status, verdict, models, locator, evidence, degraded, attempts, faces, maps, image, decision, error
+        case isRecorded = "recorded"
         case facesFound = "faces_found"
         case totalMilliseconds = "total_ms"
         case retryAfterMilliseconds = "retry_after_ms"
@@ -26,6 +27,8 @@ extension ResultDocument: Decodable {
         facesFound = try fields.decodeIfPresent(Int.self, forKey: .facesFound)
         maps = try fields.decodeIfPresent([String: HeatMap].self, forKey: .maps) ?? [:]
         image = try fields.decodeIfPresent(ImageInformation.self, forKey: .image)
+        decision = try fields.decodeIfPresent(String.self, forKey: .decision)
+        isRecorded = try fields.decodeIfPresent(Bool.self, forKey: .isRecorded)
         error = try fields.decodeIfPresent(Problem.self, forKey: .error)
         retryAfterMilliseconds = try fields.decodeIfPresent(Int.self, forKey: .retryAfterMilliseconds)
     }

@@ -33,6 +33,10 @@ public struct ResultDocument: Equatable, Sendable {
     public var metadata: [UInt8]?
     /// The reason why the request failed; nil after a success.
     public var error: Problem?
+    /// The id of the decision in the router's decision ledger; nil if it keeps none.
+    public var decision: String?
+    /// False if the decision could not be recorded and the policy allows an answer without that; nil otherwise.
+    public var isRecorded: Bool?
     /// With status 429: the milliseconds after which a retry is likely to be admitted.
     public var retryAfterMilliseconds: Int?
 
@@ -83,12 +87,19 @@ public struct ResultDocument: Equatable, Sendable {
         public var action: PolicyAction
         /// The name of the policy.
         public var policy: String
+        /// The number of the policy's version, from 1; nil from routers of earlier releases.
+        public var policyVersion: Int?
+        /// `sha256:` and the hexadecimal digest of the policy's version; nil from routers of earlier releases.
+        public var policyDigest: String?
         /// The reasons of the policy's clauses on evidence that changed the action, in the order in which they did.
         /// ``evidenceMissing`` says that a clause could not be decided.
         public var reasons: [String]
 
         /// The reason of a clause that needs evidence which the result does not have.
         public static let evidenceMissing = "evidence_missing"
+
+        /// The reason of an action that is stricter because the verdict lacks a requested model.
+        public static let degraded = "degraded"
 
         /// Creates a verdict. The probability is nil with the label `noFace`.
         public init(
@@ -104,6 +115,8 @@ public struct ResultDocument: Equatable, Sendable {
         private enum CodingKeys: String, CodingKey {
             case label, action, policy, reasons
             case aiProbability = "ai_probability"
+            case policyVersion = "policy_version"
+            case policyDigest = "policy_digest"
         }
 
         /// Decodes a verdict.
@@ -114,6 +127,8 @@ public struct ResultDocument: Equatable, Sendable {
             aiProbability = try fields.decodeIfPresent(Double.self, forKey: .aiProbability)
             action = try fields.decode(PolicyAction.self, forKey: .action)
             policy = try fields.decode(String.self, forKey: .policy)
+            policyVersion = try fields.decodeIfPresent(Int.self, forKey: .policyVersion)
+            policyDigest = try fields.decodeIfPresent(String.self, forKey: .policyDigest)
             reasons = try fields.decodeIfPresent([String].self, forKey: .reasons) ?? []
         }
     }
@@ -134,6 +149,13 @@ public struct ResultDocument: Equatable, Sendable {
             kind = report.kind
             status = .ok
             self.report = report
+        }
+
+        /// The entry as JSON text.
+        package var text: String {
+            var json = JSONWriter(capacity: 256)
+            json.object { ResultDocument.write(self, &$0) }
+            return String(decoding: json.bytes, as: UTF8.self)
         }
 
         /// Creates the entry of a failure.
@@ -278,6 +300,8 @@ public struct ResultDocument: Equatable, Sendable {
             json.member("faces_found", facesFound)
             Self.write(maps, &json)
             if let image { json.member("image") { Self.write(image, &$0) } }
+            json.member("decision", decision)
+            if let isRecorded { json.member("recorded", isRecorded) }
             json.member("metadata", raw: metadata)
             Self.write(error, &json)
             json.member("retry_after_ms", retryAfterMilliseconds)
@@ -290,10 +314,12 @@ public struct ResultDocument: Equatable, Sendable {
         json.member("ai_probability", verdict.aiProbability)
         json.member("action", verdict.action.rawValue)
         json.member("policy", verdict.policy)
+        json.member("policy_version", verdict.policyVersion)
+        json.member("policy_digest", verdict.policyDigest)
         if !verdict.reasons.isEmpty { json.member("reasons", verdict.reasons) { json, reason in json.string(reason) } }
     }
 
-    private static func write(_ evidence: Evidence, _ json: inout JSONWriter) {
+    fileprivate static func write(_ evidence: Evidence, _ json: inout JSONWriter) {
         json.member("kind", evidence.kind.rawValue)
         json.member("status", evidence.status.rawValue)
         evidence.report?.write(&json)

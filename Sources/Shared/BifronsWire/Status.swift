@@ -10,16 +10,20 @@ public struct Status: RawRepresentable, Hashable, Sendable {
 
     /// Every requested model gave a score.
     public static let ok = Status(rawValue: 200)
+    /// A version of a policy was stored.
+    public static let created = Status(rawValue: 201)
     /// A durable job is in the journal.
     public static let accepted = Status(rawValue: 202)
     /// Some of the requested models gave a score, but not all.
     public static let partial = Status(rawValue: 206)
     /// The frames or the header are malformed.
     public static let badRequest = Status(rawValue: 400)
-    /// The model, policy, verb or job id is unknown.
+    /// The model, policy, verb, job or decision is unknown.
     public static let notFound = Status(rawValue: 404)
     /// The budget ended, or the job was cancelled.
     public static let timeout = Status(rawValue: 408)
+    /// The policy has changed since the client read it.
+    public static let preconditionFailed = Status(rawValue: 412)
     /// The image exceeds the limit of bytes or pixels.
     public static let tooLarge = Status(rawValue: 413)
     /// The image's format is not supported.

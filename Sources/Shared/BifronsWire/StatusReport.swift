@@ -217,6 +217,10 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var bytes: Int
         /// The most bytes that jobs and results may take on disk.
         public var maxBytes: Int
+        /// The number of decisions that the ledger has recorded since it began; nil from routers of earlier releases.
+        public var decisions: Int?
+        /// The hash of the last decision, in hexadecimal digits: the head of the hash chain.
+        public var head: String?
 
         /// Creates a journal's state, which is "failing" if a failure is given and "ok" if not.
         public init(failure: String?, unfinished: Int, bytes: Int, maxBytes: Int) {
@@ -260,6 +264,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var bytesReceived = 0
         /// The replies that a client did not take, because it is gone or too many replies wait for it.
         public var undelivered = 0
+        /// The decisions that could not be written to the ledger; nil from routers of earlier releases.
+        public var unrecorded: Int? = 0
         /// The requests that could not be decoded.
         public var malformedRequests = 0
         /// The messages from workers that could not be decoded.

@@ -57,6 +57,9 @@ package struct RouterSchema: SettingsSchema {
     package let resultRetention = Setting.time(
         "result-retention", default: "24h", in: .seconds(1) ... .seconds(31_536_000),
         "how long a durable job's result is kept, for fetch and for requests with its idempotency_key")
+    package let decisionRetention = Setting.time(
+        "decision-retention", default: "4320h", in: .seconds(1) ... .seconds(315_360_000),
+        "how long a decision is kept in the ledger, which a router with a journal has")
     package let insecure = SharedSettings.insecure
     package let config = SharedSettings.config
     package let keys = SharedSettings.keys

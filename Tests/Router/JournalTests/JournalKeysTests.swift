@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import FoundationEssentials
 import GRDB
 import Testing
@@ -95,6 +96,7 @@ import Testing
 
     @Test func recordsTheVerdictOfEachJobsOwnPolicyForASharedKey() throws {
         let fixture = try JournalFixture()
+        let ensemble = try Ensemble.ofJournals()
         var known = result("a")
         known.verdict = .init(label: .real, aiProbability: 0.125, action: .allow, policy: "default")
         func asked(_ id: String, _ policy: String, _ key: String = "k") -> RequestHeader {
@@ -105,7 +107,8 @@ import Testing
         func expected(_ id: String) -> ResultDocument {
             var document = result(id)
             document.verdict = known.verdict
-            document.verdict?.policy = "strict"
+            let strict = ensemble.policies["strict"]
+            document.verdict = strict?.verdict(0.125, isDegraded: false, evidence: [])
             return document
         }
         do {

@@ -64,7 +64,7 @@ import Testing
 
     @Test func storesAllJobsOfATransactionOrNone() throws {
         let fixture = try JournalFixture()
-        let store = try JournalStore(path: fixture.path, maxBytes: 1 << 30, answer: answerByPolicy)
+        let store = try fixture.openStore()
         // The orders are one transaction: all of them are stored, or none.
         struct Stop: Error {}
         #expect(throws: Stop.self) {
@@ -127,7 +127,7 @@ import Testing
 
     @Test func aFullDiskRefusesJobsButStillTakesResults() throws {
         let fixture = try JournalFixture()
-        let store = try JournalStore(path: fixture.path, maxBytes: 1 << 30, answer: answerByPolicy)
+        let store = try fixture.openStore()
         try store.transaction { transaction in
             var used = 0
             _ = try transaction.insert(
@@ -148,14 +148,14 @@ import Testing
 
     @Test func refusesAJournalOfANewerReleaseAndNamesItsVersion() throws {
         let fixture = try JournalFixture()
-        _ = try JournalStore(path: fixture.path, maxBytes: 1 << 30, answer: answerByPolicy)
+        _ = try fixture.openStore()
         try DatabaseQueue(path: fixture.path).write { db in
-            try db.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('3')")
+            try db.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('4')")
         }
         let error = #expect(throws: JournalError.self) { _ = try fixture.open() }
         #expect(
             error?.description
-                == "the journal \(fixture.path) is of version 3 and this release reads up to 2; "
+                == "the journal \(fixture.path) is of version 4 and this release reads up to 3; "
                 + "start a newer release, or name another file with --journal")
     }
 

@@ -1,5 +1,6 @@
 import BifronsWire
 import BifronsZeroMQ
+import Decisions
 import FoundationEssentials
 import Reactor
 import Synchronization
@@ -27,13 +28,16 @@ final class JournalFixture {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    func open(maxBytes: Int = 1 << 30) throws -> JournalDriver {
+    func open(maxBytes: Int = 1 << 30, _ ensemble: Ensemble? = nil) throws -> JournalDriver {
         let clock = clock
         return JournalDriver(
             try Journal(
-                path: folder, maxBytes: maxBytes, retention: .seconds(60), answer: answerByPolicy,
-                clock: { clock.now() }))
+                path: folder, maxBytes: maxBytes, retention: .seconds(60), decisionRetention: .seconds(3600),
+                ensemble: try ensemble ?? .ofJournals(), clock: { clock.now() }))
     }
+
+    /// Opens the file as the journal's thread does.
+    func openStore() throws -> JournalStore { try JournalStore(path: path, maxBytes: 1 << 30) }
 }
 
 /// Reads a journal's mail item by item, and closes the journal at the end.
@@ -55,8 +59,24 @@ final class JournalDriver {
     }
 
     func recovered() throws -> [Journal.Unfinished] {
-        guard case .recovered(let jobs) = try next() else { throw Unexpected() }
-        return jobs
+        while true { if case .recovered(let jobs) = try next() { return jobs } }
+    }
+
+    /// The policies that the journal began with.
+    func policies() throws -> PolicyBook {
+        guard case .policies(let book) = try next() else { throw Unexpected() }
+        return book
+    }
+
+    /// Writes a decision, and returns why that failed.
+    func decide(_ decision: Decision) throws -> String? {
+        journal.decide(decision)
+        while true { if case .recorded(decision.number, let failure) = try next() { return failure } }
+    }
+
+    func ask(_ question: LedgerQuestion) throws -> LedgerAnswer {
+        journal.ask(question, for: 9)
+        while true { if case .answered(9, let answer) = try next() { return answer } }
     }
 
     func persist(
@@ -83,12 +103,16 @@ final class JournalDriver {
 /// Returns a stand-in for a digest: the image's first byte, 32 times.
 func digest(_ image: [UInt8]) -> [UInt8] { Array(repeating: image.first ?? 0, count: 32) }
 
-/// Answers as a router does by an ensemble with any policy except `unknown`.
-@Sendable func answerByPolicy(_ stored: ResultDocument, _ header: RequestHeader) -> ResultDocument? {
-    var document = stored
-    (document.id, document.metadata) = (header.id, header.metadata)
-    document.verdict?.policy = header.policy
-    return header.policy == "unknown" ? nil : document
+extension Ensemble {
+    /// One model, and the policies that the tests name.
+    static func ofJournals(review: Double = 0.5) throws -> Ensemble {
+        try Ensemble(
+            models: ["a"], merge: [(["a"], Blend(bias: 0, weights: [1]))],
+            policies: [
+                "default": Policy(review: review, block: 0.9), "strict": Policy(review: 0.1, block: 0.2),
+                "lenient": Policy(review: 0.8, block: 1),
+            ])
+    }
 }
 
 func header(_ id: String, key: String? = nil, owner: String? = nil) -> RequestHeader {

@@ -14,7 +14,7 @@ struct CropTests: CropScripts {
         #expect(script.asked("l1", 1) == [narrow, wide])
         #expect(script.cut("l1", 1, faces: [face]) == ["job 1 to r1", "image 2 to l1"])
         #expect(script.cut("l1", 2, faces: [face]) == ["job 2 to r2", "image 3 to l1"])
-        let frames = [script.core.ledger[1], script.core.ledger[2]].map { $0.steps[1].given?.frame }
+        let frames = [script.core.requests[1], script.core.requests[2]].map { $0.steps[1].given?.frame }
         #expect(frames == [0, 1])
         // Each frame fits one of the workers. The third job goes to the first worker that is free.
         #expect(script.cut("l1", 3, faces: [face]) == [])

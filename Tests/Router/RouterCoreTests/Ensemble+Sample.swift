@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import RouterCore
 
 extension Ensemble {
@@ -10,16 +11,17 @@ extension Ensemble {
         sample(
             evidence: ["provenance", "known"],
             clauses: [
-                Clause(
+                Policy.Clause(
                     if: ["provenance.claim": ["ai_generated", "ai_edited"], "provenance.trust": ["trusted"]],
                     atLeast: .block),
-                Clause(if: ["provenance.claim": ["ai_generated", "ai_edited"]], atLeast: .review, reason: "says-so"),
-                Clause(if: ["known.bank": ["PRESS"]], atMost: .allow),
+                Policy.Clause(
+                    if: ["provenance.claim": ["ai_generated", "ai_edited"]], atLeast: .review, reason: "says-so"),
+                Policy.Clause(if: ["known.bank": ["PRESS"]], atMost: .allow),
             ])
     }
 
     /// - Parameter clauses: the clauses of the policy `strict`.
-    private static func sample(evidence: [String], clauses: [Clause]? = nil) -> Ensemble {
+    private static func sample(evidence: [String], clauses: [Policy.Clause]? = nil) -> Ensemble {
         do {
             return try Ensemble(
                 models: ["resnet", "inception"],
@@ -33,6 +35,7 @@ extension Ensemble {
                     "strict": Policy(review: 0.1, block: 0.2, clauses: clauses),
                     "careful": Policy(review: 0.5, block: 0.9, noFace: .block),
                     "easy": Policy(review: 0.5, block: 0.9, noFace: .allow),
+                    "audited": Policy(review: 0.5, block: 0.9, record: .required),
                 ], evidence: evidence)
         } catch {
             preconditionFailure(error.message)

@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import RouterCore
 import TestKit
 import Testing

@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import TestKit
 import Testing
 
@@ -68,7 +69,7 @@ struct IdempotencyTableTests {
         document.metadata = Array("{}".utf8)
         let key = ScopedKey(jobOwner: JobOwner(key: nil), key: "k")
         let content = KeyedContent(RequestHeader(verb: .classify), sha256: [1])
-        _ = table.join(key, 1, Ledger())
+        _ = table.join(key, 1, RequestTable())
         _ = table.store(document, for: key, content, at: now)
         let kept = table.result(for: key, at: now)
         #expect(kept?.document == ResultDocument(id: nil, status: .ok))
@@ -183,7 +184,7 @@ struct IdempotencyTableTests {
         ] {
             _ = classifyWithKey(&script, token) { $0.policy = policy }
             let verdict = ResultDocument.Verdict(label: .noFace, aiProbability: nil, action: action, policy: policy)
-            #expect(script.document(token)?.verdict == verdict)
+            #expect(script.document(token)?.verdict?.unversioned == verdict)
         }
     }
 

@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import Glibc
 import RouterCore
 import TestKit
@@ -209,7 +210,7 @@ struct MergeTests {
         #expect(script.score("i1", 1, logit: 1) == ["reply 1: 200"])
         let result = try #require(script.document(1))
         #expect(
-            result.verdict
+            result.verdict?.unversioned
                 == ResultDocument.Verdict(
                     label: .noFace, aiProbability: nil, action: policy.value, policy: policy.key))
         #expect(result.faces == [] && result.facesFound == 0)

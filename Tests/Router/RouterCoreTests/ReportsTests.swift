@@ -147,7 +147,7 @@ struct ReportsTests {
             ])
         let served = ModelsReport.Served(version: "1.0.0", digest: "sha256:00ff", metrics: [:], workers: 1)
         #expect(report.locator == ModelsReport.Model(name: "locator", workers: 1, served: [served]))
-        #expect(report.policies.map(\.name) == ["careful", "default", "easy", "strict"])
-        #expect(report.policies[0].noFace == .block)
+        #expect(report.policies.map(\.name) == ["audited", "careful", "default", "easy", "strict"])
+        #expect(report.policies[1].noFace == .block)
     }
 }

@@ -1,4 +1,6 @@
 import BifronsWire
+import Decisions
+import TestKit
 import Testing
 
 @testable import RouterCore
@@ -243,7 +245,7 @@ struct RouterCoreJournalTests {
         known.verdict = .init(label: .real, aiProbability: 0.15, action: .allow, policy: "default")
         script.persisted(1, .known(known))
         #expect(
-            script.document(1)?.verdict
+            script.document(1)?.verdict?.unversioned
                 == .init(label: .real, aiProbability: 0.15, action: .review, policy: "strict"))
     }
 

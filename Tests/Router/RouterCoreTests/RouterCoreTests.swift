@@ -68,7 +68,8 @@ struct RouterCoreTests {
         #expect(script.classify(3, bytes: Limits.imageBytes + 1) == ["reply 3: 413 image_too_large"])
         #expect(script.classify(4) { $0.policy = "none" } == ["reply 4: 404 unknown_policy"])
         #expect(
-            script.document(4)?.error?.message == "there is no policy 'none'; there are careful, default, easy, strict")
+            script.document(4)?.error?.message
+                == "there is no policy 'none'; there are audited, careful, default, easy, strict")
         #expect(script.classify(5) { $0.models = ["resnet", "vgg"] } == ["reply 5: 404 unknown_model"])
         #expect(script.classify(6) { $0.durable = true } == ["reply 6: 503 journal_unavailable"])
         #expect(script.core.jobsInHand == 0)

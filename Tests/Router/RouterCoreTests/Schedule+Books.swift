@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import TestKit
 
 @testable import RouterCore
@@ -48,8 +49,10 @@ extension Schedule {
             try check(image.sha256 == sha256, "the key is answered with another image's result")
         }
         if let verdict = document.verdict {
-            let decided = core.ensemble.verdict(
-                verdict.aiProbability, policy: request.header.policy, evidence: document.evidence)
+            let policy = core.policies.active(request.header.policy, for: request.header.owner)
+            let decided = policy?.verdict(
+                verdict.aiProbability, isDegraded: document.degraded,
+                evidence: document.evidence.map(EvidenceFacts.init))
             try check(verdict == decided, "\(verdict) is not what the policy \(request.header.policy) says")
         }
         // A follower's result reports its leader's attempts, so only requests without a key can be checked.
@@ -98,8 +101,8 @@ extension Schedule {
     /// Checks that no job whose models are settled waits longer than its share for evidence, and that it waits for
     /// nothing else.
     mutating func checkWaits() throws {
-        for serial in core.ledger.serials {
-            let request = core.ledger[serial]
+        for serial in core.requests.serials {
+            let request = core.requests[serial]
             guard request.phase == .computing, request.unsettled == 0 else { continue }
             let since = open[request.token]?.settledAt ?? now
             open[request.token]?.settledAt = since
@@ -115,10 +118,10 @@ extension Schedule {
 
     func checkAccounting() throws {
         let jobs = open.values.filter(\.isJob)
-        try check(core.ledger.count == jobs.count, "\(core.ledger.count) jobs, not \(jobs.count) without a result")
+        try check(core.requests.count == jobs.count, "\(core.requests.count) jobs, not \(jobs.count) without a result")
         try check(core.jobsInHand <= configuration.maxJobs, "more jobs than the queue holds")
         let bytes = jobs.reduce(0) { $0 + $1.bytes }
-        try check(core.ledger.bytes == bytes, "\(core.ledger.bytes) bytes, not \(bytes)")
+        try check(core.requests.bytes == bytes, "\(core.requests.bytes) bytes, not \(bytes)")
         let kept = open.values.filter(\.isRecording).reduce(0) { $0 + $1.bytes }
         try check(
             core.recordingBytes == kept && bytes + kept <= configuration.maxBytes,
@@ -141,8 +144,8 @@ extension Schedule {
         }
         try check(Set(kept.values.map(\.token)).count == kept.count, "an image has two sets of crops")
         var cutting: Set<Int> = []
-        for serial in core.ledger.serials where core.ledger[serial].steps[Request.locating].isRunning {
-            cutting.insert(core.ledger[serial].token)
+        for serial in core.requests.serials where core.requests[serial].steps[Request.locating].isRunning {
+            cutting.insert(core.requests[serial].token)
         }
         // The room for the crops of a job whose models are settled is free before its locator has answered.
         for held in peers.values.flatMap(\.held.values) where cutting.contains(held.token) {
@@ -157,7 +160,7 @@ extension Schedule {
         for owner in [nil, "ann", "bob"] {
             let jobs = open.filter { $0.value.isJob && $0.value.header.owner == owner }
             let crops = kept.values.filter { $0.token.map { jobs[$0] != nil } ?? false }
-            let load = core.ledger.load(of: Principal.anybody.acting(for: owner).identity)
+            let load = core.requests.load(of: Principal.anybody.acting(for: owner).identity)
             let bytes = jobs.values.reduce(0) { $0 + $1.bytes } + crops.reduce(0) { $0 + $1.bytes }
             try check(load.jobs == jobs.count, "\(owner ?? "nobody") has \(load.jobs) jobs, not \(jobs.count)")
             try check(load.bytes == bytes, "\(owner ?? "nobody") has \(load.bytes) bytes, not \(bytes)")
@@ -238,22 +241,24 @@ extension Schedule {
         try checkLoads()
         // A request that follows another one follows one that is being computed.
         var leaders: [ScopedKey: Int] = [:]
-        for serial in core.ledger.serials {
-            let request = core.ledger[serial]
+        for serial in core.requests.serials {
+            let request = core.requests[serial]
             try checkHeld(request)
             guard let key = request.key, request.job == nil || request.isJournalled else { continue }
             leaders[key, default: 0] += core.idempotency.isLeader(serial, of: key) ? 1 : 0
         }
+        // While its leader's decision is being written, nobody computes a key.
+        for key in core.heldContents.keys { leaders[key, default: 0] += 1 }
         try check(leaders.values.allSatisfy { $0 == 1 }, "keys and how many compute them: \(leaders)")
         for (pool, model) in report.models.enumerated() {
             var waiting: [(request: Request, step: Step)] = []
-            for request in core.ledger.serials.map({ core.ledger[$0] }) {
+            for request in core.requests.serials.map({ core.requests[$0] }) {
                 for step in request.steps where step.pool == pool && step.isWaiting { waiting.append((request, step)) }
             }
             // Held steps count as waiting only for a pool without workers.
             let isServed = peers.values.contains { $0.worker.model == model.name && !$0.isDraining }
-            let held = core.ledger.serials.count { serial in
-                let request = core.ledger[serial]
+            let held = core.requests.serials.count { serial in
+                let request = core.requests[serial]
                 return request.phase == .computing && request.steps.contains { $0.pool == pool && $0.isHeld }
             }
             let expected = waiting.count + (isServed ? 0 : held)

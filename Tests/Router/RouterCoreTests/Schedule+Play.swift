@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import TestKit
 
 @testable import RouterCore
@@ -15,7 +16,11 @@ extension Schedule {
             let fate = random.next() % 10
             try handle(
                 .persisted(job: job, fate == 0 ? .failed("scripted") : fate == 1 ? .known(failure) : .stored))
-        case .record(let job): try handle(.recorded(job: job, failure: random.chance(0.1) ? "scripted" : nil))
+        case .record(let job), .decide(let job):
+            try handle(.recorded(job: job, failure: random.chance(0.1) ? "scripted" : nil))
+        case .ask(let token):
+            let answers: [LedgerAnswer] = [.members(Array("{}".utf8)), .unknown, .failed("scripted")]
+            try handle(.answered(token, answers.randomElement(using: &random)!))
         case .find(let token):
             failure.id = open[token]?.header.id
             let findings: [JournalLookupResult] = [.result(failure), .running, .unknown, .failed("scripted")]
@@ -26,7 +31,7 @@ extension Schedule {
     mutating func recover() throws {
         // The jobs of an earlier run fitted into its limits, so they fit now.
         guard configuration.keepsJournal, core.jobsInHand < configuration.maxJobs,
-            core.ledger.bytes + core.recordingBytes + 100 <= configuration.maxBytes
+            core.requests.bytes + core.recordingBytes + 100 <= configuration.maxBytes
         else { return }
         var header = RequestHeader(verb: .classify, id: anyID())
         header.durable = true
@@ -55,7 +60,8 @@ extension Schedule {
         if random.chance(0.3) { header.idempotencyKey = "k\(Int.random(in: 0...4, using: &random))" }
         if random.chance(0.1) { header.metadata = Array("{}".utf8) }
         if random.chance(0.02) { header.models = ["vgg"] }
-        header.policy = random.chance(0.02) ? "none" : ["default", "strict", "easy"].randomElement(using: &random)!
+        header.policy =
+            random.chance(0.02) ? "none" : ["default", "strict", "easy", "audited"].randomElement(using: &random)!
         setOwner(&header)
         let isExamined = random.chance(0.05)
         if isExamined { (header.verb, header.idempotencyKey) = (.examine, nil) }

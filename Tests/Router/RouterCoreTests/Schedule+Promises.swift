@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import TestKit
 
 @testable import RouterCore
@@ -19,7 +20,7 @@ extension Schedule {
     mutating func handle(_ event: RouterCore.Event) throws {
         events += 1
         let isRefused = try expect(event)
-        let wanted = core.roster.pools.map(\.specifications)
+        wanted = core.roster.pools.map(\.specifications)
         let actions = core.handle(event, at: now)
         if core.roster.pools.map(\.specifications) != wanted { changes += 1 }
         for action in actions { try take(action, event) }
@@ -37,8 +38,10 @@ extension Schedule {
     /// - Returns: whether the event brings crops that the core must not keep.
     private mutating func expect(_ event: RouterCore.Event) throws -> Bool {
         switch event {
-        case .request(let token, let header, _, let sha256, let bytes, _):
+        case .request(let token, let header, _, let sha256, _, let bytes, _):
             nextToken += 1
+            // The number of a request that is refused goes to the next one.
+            numbers[core.jobSeed &+ core.requests.upcoming] = token
             open[token] = Open(
                 header: header, bytes: bytes, sha256: sha256, deadline: now + .milliseconds(header.budgetMilliseconds))
         case .malformedRequest(let token, _, _):
@@ -66,6 +69,8 @@ extension Schedule {
             peers[id] = peer
         case .persisted(let job, .stored), .persisted(let job, .known):
             if let token = tokens[job] { open[token]?.isPersisted = true }
+        case .policies, .answered: break
+        case .recorded(let job, nil): unrecorded.remove(Decision.id(job))
         case .recovered(let token, let job, let header, _, let sha256, let bytes):
             nextToken += 1
             var request = Open(
@@ -102,7 +107,7 @@ extension Schedule {
             peers[peer.id] = nil
         }
         // The core ends what is overdue before it hears that the worker is back.
-        let overdue = core.ledger.serials.map { core.ledger[$0] }.filter { request in
+        let overdue = core.requests.serials.map { core.requests[$0] }.filter { request in
             request.steps.contains { if case .confirming(let end) = $0.state { end <= now } else { false } }
         }.map(\.token)
         for token in open.keys where !overdue.contains(token) && open[token]?.isRecording == false {
@@ -170,7 +175,11 @@ extension Schedule {
             try check(!request.isAcknowledged, "\(token) is answered twice")
             if case .result(let document) = reply {
                 try checkResult(document, request)
-                if case .request(let asked, let header, _, _, _, _) = event, let owner = header.owner, asked != token,
+                if document.verdict != nil, let id = document.decision {
+                    try check(!unrecorded.contains(id), "\(token) learns of a decision that is not on disk")
+                }
+                if case .request(let asked, let header, _, _, _, _, _) = event, let owner = header.owner,
+                    asked != token,
                     document.error?.code == "cancelled"
                 {
                     try check(request.header.owner == owner, "\(owner) cancels the job of another")
@@ -192,7 +201,18 @@ extension Schedule {
             try check(open[token]?.sha256 == sha256, "\(token) has another image")
             try check(tokens.updateValue(token, forKey: job) == nil, "\(job) is the number of two jobs")
             orders.append(.persist(job))
-        case .record(let job, let document):
+        case .decide(let decision):
+            let token = try demand(numbers[decision.number], "\(decision.id) is no request's")
+            if decision.body.policy == "audited" {
+                unrecorded.insert(decision.id)
+                open[token]?.isRecording = true
+            }
+            orders.append(.decide(decision.number))
+        case .ask(let token, _):
+            try check(open[token]?.header.verb.isAboutDecisions == true, "\(token) did not ask about decisions")
+            orders.append(.ask(token))
+        case .record(let job, let document, let decision):
+            if let decision, decision.body.policy == "audited" { unrecorded.insert(decision.id) }
             try check(recorded.insert(job).inserted, "\(job) has two results")
             guard let token = tokens[job], let request = open[token] else {
                 throw Violation(description: "seed \(seed), event \(events): \(job) was answered before its result")
@@ -288,7 +308,7 @@ extension Schedule {
     }
 
     /// Checks that a locator is asked only for crops that its version cuts, each once, and that a worker of one of the
-    /// job's models wants or wanted last.
+    /// job's models wants, wanted last, or wanted before the event: an event first ends what is overdue.
     private func checkAsked(_ asked: [CropSpecification], _ token: Int, _ id: RouterCore.Peer) throws {
         let request = try demand(open[token], "\(token) was replied to before this job")
         let peer = try demand(peers[id], "\(id) is no worker")
@@ -300,10 +320,12 @@ extension Schedule {
             request.cuts == 0 || request.cutAmong != changes, "\(token) is cut again though the networks are the same")
         let models = request.header.models ?? core.ensemble.models
         for specification in asked {
-            let wanted = models.contains { model in
-                core.roster.pools[core.ensemble.models.firstIndex(of: model)!].specifications.contains(specification)
+            let isWanted = models.contains { model in
+                let pool = core.ensemble.models.firstIndex(of: model)!
+                return core.roster.pools[pool].specifications.contains(specification)
+                    || wanted[pool].contains(specification)
             }
-            try check(wanted, "nobody wants \(specification)")
+            try check(isWanted, "nobody wants \(specification)")
         }
     }
 }

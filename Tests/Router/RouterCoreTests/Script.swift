@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import RouterCore
 import TestKit
 import Testing
@@ -27,6 +28,10 @@ struct Script {
     private(set) var journalled: [Token: UInt64] = [:]
     /// The results written to the journal, by the same number.
     private(set) var recorded: [UInt64: ResultDocument] = [:]
+    /// The decisions that went to the ledger, in order.
+    private(set) var decided: [Decision] = []
+    /// What the ledger was asked, by the token of the request.
+    private(set) var questions: [Token: LedgerQuestion] = [:]
     private(set) var replies: [Token: RouterCore.Reply] = [:]
     /// The core's actions at the last event.
     private(set) var lastActions: [RouterCore.Action] = []
@@ -80,6 +85,24 @@ struct Script {
     }
 
     // MARK: Clients
+
+    /// Sends a request about policies or decisions.
+    @discardableResult
+    mutating func ask(
+        _ token: Token, _ verb: Verb, body: String, from principal: Principal = .anybody,
+        _ change: (inout RequestHeader) -> Void = { _ in }
+    ) -> [String] {
+        var header = RequestHeader(verb: verb)
+        change(&header)
+        return handle(
+            .request(token, header, imageBytes: nil, body: Array(body.utf8), totalBytes: 0, from: principal))
+    }
+
+    /// The members of the answer to a request about policies or decisions.
+    func members(_ token: Token) -> String? {
+        guard case .decisions(let reply)? = replies[token] else { return nil }
+        return String(decoding: reply.members, as: UTF8.self)
+    }
 
     /// Sends a job.
     ///
@@ -398,8 +421,15 @@ struct Script {
         case .persist(let token, let job, _, _, _):
             journalled[token] = job
             return "persist \(token)"
-        case .record(let job, let document):
+        case .decide(let decision):
+            decided.append(decision)
+            return nil
+        case .ask(let token, let question):
+            questions[token] = question
+            return "ask \(token)"
+        case .record(let job, let document, let decision):
             recorded[job] = document
+            if let decision { decided.append(decision) }
             let token = journalled.first { $0.value == job }?.key
             return "record \(token.map(String.init) ?? "?"): \(document.status.rawValue)"
         case .find(let token, let id, let jobOwner):

@@ -149,7 +149,7 @@ struct SuspectTests {
         script.classifyResnet(1...2)
         script.lose("r1")
         script.classifyResnet(3...3)
-        #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "job 3 to r2", "reply 9: 200"])
+        #expect(script.ask(9, .cancel, id: "job 1") == ["reply 1: 408 cancelled", "reply 9: 200", "job 3 to r2"])
     }
 
     /// Two workers of each model, restarted when they die, and one image that kills every worker that gets it.

@@ -1,6 +1,6 @@
 import BifronsWire
+import Decisions
 import FoundationEssentials
-import RouterCore
 import Testing
 
 @testable import RouterService
@@ -13,6 +13,13 @@ struct EnsembleFileTests {
          "policies": {"default": {"review": 0.5, "block": 0.9}, "strict": {"review": 0.1, "block": 0.5, "no_face": "block"}}}
         """
 
+    /// A policy with clauses, as every checked one has.
+    private static func policy(
+        review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil
+    ) -> Policy {
+        Policy(review: review, block: block, noFace: noFace, clauses: [])
+    }
+
     private func load(_ text: String) throws -> Ensemble {
         let path = FileManager.default.temporaryDirectory.path + "/ensemble-\(UInt64.random(in: 0 ... .max)).json"
         try Data(text.utf8).write(to: URL(filePath: path))
@@ -23,9 +30,9 @@ struct EnsembleFileTests {
     @Test func goodFileGivesModelsAndPolicies() throws {
         let ensemble = try load(Self.good)
         #expect(ensemble.models == ["a", "b"])
-        #expect(ensemble.policies["default"] == Ensemble.Policy(review: 0.5, block: 0.9))
-        #expect(ensemble.policies["default"] == Ensemble.Policy(review: 0.5, block: 0.9, noFace: .review))
-        #expect(ensemble.policies["strict"] == Ensemble.Policy(review: 0.1, block: 0.5, noFace: .block))
+        #expect(ensemble.policies["default"]?.policy == Self.policy(review: 0.5, block: 0.9))
+        #expect(ensemble.policies["default"]?.policy == Self.policy(review: 0.5, block: 0.9, noFace: .review))
+        #expect(ensemble.policies["strict"]?.policy == Self.policy(review: 0.1, block: 0.5, noFace: .block))
     }
 
     @Test(arguments: [
@@ -37,7 +44,7 @@ struct EnsembleFileTests {
         ("{\"models\": [\"b\"], \"bias\": 0.5, \"weights\": [2]},", "", "'merge' has no blend for b"),
         (
             "\"no_face\": \"block\"", "\"noface\": \"block\"",
-            "policies.strict has an unknown field 'noface'; it may have review, block, clauses, no_face"
+            "policies.strict has an unknown field 'noface'; it may have review, block, clauses, degraded, shadow, record, no_face"
         ),
         ("\"default\"", "\"lenient\"", "'policies' must have one named 'default'"),
         ("\"block\": 0.9", "\"block\": 0.4", "the policy 'default' needs 0 <= review <= block <= 1"),
@@ -71,13 +78,13 @@ struct EnsembleFileTests {
         let ensemble = try load(Self.withEvidence)
         #expect(ensemble.evidence == [.provenance, .known])
         #expect(
-            ensemble.policies["default"]?.clauses == [
-                Ensemble.Clause(
+            ensemble.policies["default"]?.policy.clauses == [
+                Policy.Clause(
                     if: ["provenance.claim": ["ai_generated"], "provenance.trust": ["trusted", "untrusted"]],
                     atLeast: .block, reason: "signed"),
-                Ensemble.Clause(if: ["known.bank_kind": ["allow"]], atMost: .allow),
+                Policy.Clause(if: ["known.bank_kind": ["allow"]], atMost: .allow),
             ])
-        #expect(ensemble.policies["strict"]?.clauses == nil)
+        #expect(ensemble.policies["strict"]?.policy.clauses == [])
         #expect(try load(Self.good).evidence == [])
     }
 

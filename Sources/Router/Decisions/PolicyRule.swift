@@ -41,37 +41,28 @@ struct PolicyRule: Sendable {
     }
 
     /// Whether evidence meets the clause; nil if that cannot be told because evidence is missing.
-    private func isMet(by evidence: [ResultDocument.Evidence]) -> Bool? {
+    private func isMet(by evidence: [EvidenceFacts]) -> Bool? {
         var isMissing = false
         for (kind, conditions) in conditions {
-            guard let report = evidence.first(where: { $0.kind == kind })?.report else {
+            guard let facts = evidence.first(where: { $0.kind == kind.rawValue }), facts.isPresent else {
                 isMissing = true
                 continue
             }
-            if !Self.meets(report, conditions) { return false }
+            if !Self.meets(facts, conditions) { return false }
         }
         return isMissing ? nil : true
     }
 
-    private static func meets(_ report: EvidenceReport, _ conditions: [Condition]) -> Bool {
-        switch report {
-        case .provenance(let evidence):
-            return conditions.allSatisfy { condition in
+    /// Whether evidence of one kind meets the conditions on that kind. Those on known images must be met by one match.
+    private static func meets(_ facts: EvidenceFacts, _ conditions: [Condition]) -> Bool {
+        (facts.matches?.map { Optional($0) } ?? (facts.claim == nil ? [] : [nil])).contains { match in
+            conditions.allSatisfy { condition in
                 switch condition.field {
-                case .claim: condition.isMet(by: evidence.claim.rawValue)
-                case .trust: condition.isMet(by: evidence.trust.rawValue)
-                case .source: condition.isMet(by: evidence.source?.rawValue)
-                case .bank, .bankKind: false
-                }
-            }
-        case .known(let evidence):
-            return evidence.matches.contains { match in
-                conditions.allSatisfy { condition in
-                    switch condition.field {
-                    case .bank: condition.isMet(by: match.bank)
-                    case .bankKind: condition.isMet(by: match.bankKind.rawValue)
-                    case .claim, .trust, .source: false
-                    }
+                case .claim: condition.isMet(by: facts.claim)
+                case .trust: condition.isMet(by: facts.trust)
+                case .source: condition.isMet(by: facts.source)
+                case .bank: condition.isMet(by: match?.bank)
+                case .bankKind: condition.isMet(by: match?.bankKind)
                 }
             }
         }
@@ -84,14 +75,14 @@ struct PolicyRule: Sendable {
 
     /// Changes the verdict's action if the evidence meets the clause. A clause that would change nothing leaves no
     /// reason.
-    func apply(_ evidence: [ResultDocument.Evidence], to verdict: inout ResultDocument.Verdict) {
+    func apply(_ evidence: [EvidenceFacts], to verdict: inout ResultDocument.Verdict) {
         let action = min(max(verdict.action, atLeast), atMost)
         guard action != verdict.action, let reason = reason(evidence) else { return }
         if reason != ResultDocument.Verdict.evidenceMissing { verdict.action = action }
         if !verdict.reasons.contains(reason) { verdict.reasons.append(reason) }
     }
 
-    private func reason(_ evidence: [ResultDocument.Evidence]) -> String? {
+    private func reason(_ evidence: [EvidenceFacts]) -> String? {
         switch isMet(by: evidence) {
         case true?: reason
         case false?: nil
@@ -105,38 +96,40 @@ struct PolicyRule: Sendable {
 extension PolicyRule {
     /// The most clauses of a policy.
     private static let mostClauses = 64
+    /// The reasons that are not of a clause.
+    private static let reserved = [ResultDocument.Verdict.evidenceMissing, ResultDocument.Verdict.degraded]
 
     /// Checks the clauses of a policy.
     ///
     /// - Parameters:
     ///   - clauses: the clauses as they are written.
-    ///   - policy: the policy's name.
+    ///   - place: the place of the policy in its file, for errors.
     ///   - evidence: the kinds of evidence that the ensemble names.
     static func rules(
-        _ clauses: [Ensemble.Clause], of policy: String, evidence: [EvidenceKind]
+        _ clauses: [Policy.Clause], of place: String, evidence: [EvidenceKind]
     ) throws(Ensemble.Invalid) -> [PolicyRule] {
         guard clauses.count <= mostClauses else {
             throw Ensemble.Invalid(
-                message: "policies.\(policy).clauses has \(clauses.count) clauses, more than \(mostClauses)")
+                message: "\(place).clauses has \(clauses.count) clauses, more than \(mostClauses)")
         }
         var rules: [PolicyRule] = []
         for (index, clause) in clauses.enumerated() {
             rules.append(
-                try PolicyRule(clause, path: "policies.\(policy).clauses[\(index)]", evidence: evidence))
+                try PolicyRule(clause, path: "\(place).clauses[\(index)]", evidence: evidence))
         }
         return rules
     }
 
     /// - Parameter path: the place of the clause in the file, for errors.
-    private init(_ clause: Ensemble.Clause, path: String, evidence: [EvidenceKind]) throws(Ensemble.Invalid) {
+    private init(_ clause: Policy.Clause, path: String, evidence: [EvidenceKind]) throws(Ensemble.Invalid) {
         let conditions = try Self.conditions(clause.conditions, path: "\(path).if", evidence: evidence)
         let kinds = EvidenceKind.allCases.filter { kind in conditions.contains { $0.field.kind == kind } }
         self.conditions = kinds.map { kind in (kind, conditions.filter { $0.field.kind == kind }) }
         reason = clause.reason ?? kinds[0].rawValue
-        guard Self.isReason(reason), reason != ResultDocument.Verdict.evidenceMissing else {
+        guard Self.isReason(reason), !Self.reserved.contains(reason) else {
             throw Ensemble.Invalid(
                 message: "\(path).reason must have 1 to \(Limits.nameBytes) lower-case letters, digits, - and _, and "
-                    + "not be '\(ResultDocument.Verdict.evidenceMissing)'")
+                    + "be none of \(Self.reserved.joined(separator: ", "))")
         }
         switch (clause.atLeast, clause.atMost) {
         case (let bound?, nil):

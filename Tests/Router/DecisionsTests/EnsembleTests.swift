@@ -1,19 +1,19 @@
 import BifronsWire
+import Decisions
+import TestKit
 import Testing
 
-@testable import RouterCore
-
 struct EnsembleTests {
-    private typealias Merge = [(models: [String], blend: Ensemble.Blend)]
+    private typealias Blends = [(models: [String], blend: Ensemble.Blend)]
 
-    private let full: Merge = [
+    private let full: Blends = [
         (["a"], Ensemble.Blend(bias: 0, weights: [1])), (["b"], Ensemble.Blend(bias: 0, weights: [1])),
         (["b", "a"], Ensemble.Blend(bias: 1, weights: [2, 3])),
     ]
-    private let policies = ["default": Ensemble.Policy(review: 0.5, block: 0.9)]
+    private let policies = ["default": Policy(review: 0.5, block: 0.9)]
 
     private func problem(
-        models: [String] = ["a", "b"], merge: Merge? = nil, policies: [String: Ensemble.Policy]? = nil
+        models: [String] = ["a", "b"], merge: Blends? = nil, policies: [String: Policy]? = nil
     ) throws -> String {
         try #require(throws: Ensemble.Invalid.self) {
             try Ensemble(models: models, merge: merge ?? full, policies: policies ?? self.policies)
@@ -23,8 +23,8 @@ struct EnsembleTests {
     @Test func weightsApplyToTheirModelsInAnyOrder() throws {
         let ensemble = try Ensemble(models: ["a", "b"], merge: full, policies: policies)
         // 1 + 2 · b + 3 · a
-        #expect(ensemble.probability([0.5, -0.25]) == Ensemble.sigmoid(1 + 2 * -0.25 + 3 * 0.5))
-        #expect(ensemble.probability([0.5, nil]) == Ensemble.sigmoid(0.5))
+        #expect(ensemble.merge.probability([0.5, -0.25]) == Merge.sigmoid(1 + 2 * -0.25 + 3 * 0.5))
+        #expect(ensemble.merge.probability([0.5, nil]) == Merge.sigmoid(0.5))
     }
 
     @Test func requiresOneToEightDistinctModels() throws {
@@ -62,7 +62,7 @@ struct EnsembleTests {
 
     @Test(arguments: [(0.9, 0.5), (-0.1, 0.5), (0.5, 1.1), (.nan, 0.5), (0.5, .nan)] as [(Double, Double)])
     func refusesThresholdsOutOfRangeOrOrder(review: Double, block: Double) throws {
-        let odd = ["default": Ensemble.Policy(review: review, block: block)]
+        let odd = ["default": Policy(review: review, block: block)]
         #expect(try problem(policies: odd).contains("'default'"))
     }
 
@@ -82,8 +82,8 @@ struct EnsembleTests {
     }
 
     @Test func anImageWithoutAFaceGoesToReviewUnlessThePolicySaysOtherwise() {
-        #expect(Ensemble.Policy(review: 0.5, block: 0.9).noFace == .review)
-        #expect(Ensemble.Policy(review: 0.5, block: 0.9, noFace: .allow).noFace == .allow)
+        #expect(Policy(review: 0.5, block: 0.9).noFace == .review)
+        #expect(Policy(review: 0.5, block: 0.9, noFace: .allow).noFace == .allow)
     }
 
     // MARK: Stored results
@@ -111,14 +111,14 @@ struct EnsembleTests {
     func aStoredResultIsDecidedAgainByTheRequestedPolicy(
         policy: String, probability: Double?, label: ResultDocument.Label, action: ResultDocument.PolicyAction
     ) throws {
-        let strict = Ensemble.Policy(review: 0.1, block: 0.2, noFace: .allow)
+        let strict = Policy(review: 0.1, block: 0.2, noFace: .allow)
         let ensemble = try Ensemble(
             models: ["a", "b"], merge: full, policies: policies.merging(["strict": strict]) { $1 })
         let verdict = ResultDocument.Verdict(
             label: label, aiProbability: probability, action: .allow, policy: "default")
         let answer = try #require(ensemble.answer(stored(verdict), to: header(policy: policy)))
         #expect(
-            answer.verdict
+            answer.verdict?.unversioned
                 == ResultDocument.Verdict(label: label, aiProbability: probability, action: action, policy: policy))
         #expect(answer.id == "second" && answer.metadata == nil && answer.attempts == 2)
     }

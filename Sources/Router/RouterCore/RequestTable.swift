@@ -1,7 +1,7 @@
 internal import BifronsWire
 
 /// The unanswered requests, by serial number.
-struct Ledger {
+struct RequestTable {
     private var requests: [UInt64: Request] = [:]
     /// The latest request with each id.
     private var serialsByID: [String: UInt64] = [:]
@@ -55,7 +55,7 @@ struct Ledger {
         contents[key]?.content
     }
 
-    /// The request with this serial number, which must be in the ledger.
+    /// The request with this serial number, which must be in the table.
     subscript(serial: UInt64) -> Request {
         requests[serial]!
     }
@@ -75,7 +75,7 @@ struct Ledger {
         return serial
     }
 
-    /// Removes a request, which must be in the ledger, and returns it.
+    /// Removes a request, which must be in the table, and returns it.
     mutating func remove(_ serial: UInt64) -> Request {
         let request = requests.removeValue(forKey: serial)!
         if let id = request.header.id { forget(id, serial) }

@@ -1,7 +1,6 @@
 package import BifronsWire
-internal import Glibc
 
-/// The models, how their scores merge, the evidence beside them, and how policies decide: the contents of
+/// The models, how their scores merge, the evidence beside them, and the first version of each policy: the contents of
 /// `ensemble.json`.
 package struct Ensemble: Sendable {
     /// A logistic blend: probability = sigmoid(bias + Σ weight · calibrated logit) (stacking with a logistic
@@ -34,12 +33,11 @@ package struct Ensemble: Sendable {
     package let evidence: [EvidenceKind]
     /// The names of the worker pools: one for each model, followed by the locators' pool and one for each kind of
     /// evidence.
-    let pools: [String]
-    package let policies: [String: Policy]
-    /// The checked clauses of each policy.
-    private let rules: [String: [PolicyRule]]
-    /// The blends, indexed by the set of models that gave a score, as a bit set.
-    private let blends: [[Double]]
+    package let pools: [String]
+    /// The first version of each policy, by the policy's name.
+    package let policies: [String: PolicyVersion]
+    /// How scores merge.
+    package let merge: Merge
 
     /// - Parameters:
     ///   - models: the names of the models.
@@ -66,34 +64,28 @@ package struct Ensemble: Sendable {
         self.models = models
         self.evidence = try Self.evidence(evidence, besides: models)
         pools = models + [Self.locatorName] + evidence
-        self.blends = try Self.blends(models, merge)
-        for (name, policy) in policies {
-            guard 0 <= policy.review, policy.review <= policy.block, policy.block <= 1 else {
-                throw Invalid(message: "the policy '\(name)' needs 0 <= review <= block <= 1")
-            }
-        }
+        self.merge = Merge(models: models, blends: try Self.blends(models, merge))
         guard policies[Limits.defaultPolicy] != nil else {
             throw Invalid(message: "'policies' must have one named '\(Limits.defaultPolicy)'")
         }
-        self.policies = policies
-        var rules: [String: [PolicyRule]] = [:]
+        var versions: [String: PolicyVersion] = [:]
         for (name, policy) in policies.sorted(by: { $0.key < $1.key }) {
-            let byDefault = name == Limits.defaultPolicy ? Self.defaultClauses(for: self.evidence) : []
-            rules[name] = try PolicyRule.rules(policy.clauses ?? byDefault, of: name, evidence: self.evidence)
+            versions[name] = try PolicyVersion(
+                name, 1, policy, evidence: self.evidence, place: "policies.\(name)")
         }
-        self.rules = rules
+        self.policies = versions
     }
 
     /// The index of the locators' pool.
-    var locator: Int { models.count }
+    package var locator: Int { models.count }
 
     /// The indices of the evidence workers' pools.
-    var examiners: Range<Int> { models.count + 1..<pools.count }
+    package var examiners: Range<Int> { models.count + 1..<pools.count }
 
     /// Returns the kind of evidence that a pool's workers find.
     ///
     /// - Precondition: the pool is one of ``examiners``.
-    func evidence(of pool: Int) -> EvidenceKind {
+    package func evidence(of pool: Int) -> EvidenceKind {
         evidence[pool - examiners.lowerBound]
     }
 
@@ -150,57 +142,5 @@ package struct Ensemble: Sendable {
             throw Invalid(message: "'merge' has no blend for \(subset.joined(separator: "+"))")
         }
         return blends
-    }
-
-    /// Returns the calibrated probability, from 0 to 1, that a face is AI-generated.
-    ///
-    /// - Parameter logits: the calibrated logit of each model of the ensemble, nil for models without a score; not all
-    ///   nil.
-    func probability(_ logits: [Float?]) -> Double {
-        var members = 0
-        for (index, logit) in logits.enumerated() where logit != nil { members |= 1 << index }
-        let row = blends[members]
-        var sum = row[0]
-        for (index, logit) in logits.enumerated() {
-            if let logit { sum += row[1 + index] * Double(logit) }
-        }
-        return Self.sigmoid(sum)
-    }
-
-    static func sigmoid(_ logit: Double) -> Double {
-        1 / (1 + exp(-logit))
-    }
-
-    /// Returns a policy's verdict on a probability, or on an image without a face if that is nil, and on the evidence.
-    /// Returns nil if the policy does not exist.
-    ///
-    /// Evidence changes the action and never the label or the probability.
-    func verdict(
-        _ probability: Double?, policy name: String, evidence: [ResultDocument.Evidence] = []
-    ) -> ResultDocument.Verdict? {
-        guard let policy = policies[name] else { return nil }
-        let label = probability.map { $0 >= 0.5 ? ResultDocument.Label.aiGenerated : .real } ?? .noFace
-        var verdict = ResultDocument.Verdict(
-            label: label, aiProbability: probability, action: policy.action(for: probability), policy: name)
-        for rule in rules[name] ?? [] { rule.apply(evidence, to: &verdict) }
-        return verdict
-    }
-
-    /// Returns a stored result as the answer to another request with its idempotency key: with that request's id and
-    /// metadata, and decided by its policy.
-    ///
-    /// - Returns: nil if the policy does not exist.
-    package func answer(_ stored: ResultDocument, to header: RequestHeader) -> ResultDocument? {
-        var document = stored
-        document.id = header.id
-        document.metadata = header.metadata
-        guard let known = stored.verdict, known.policy != header.policy else { return document }
-        guard var verdict = verdict(known.aiProbability, policy: header.policy, evidence: stored.evidence) else {
-            return nil
-        }
-        // The stored probability may have been rounded to one half, so the stored label is kept.
-        verdict.label = known.label
-        document.verdict = verdict
-        return document
     }
 }

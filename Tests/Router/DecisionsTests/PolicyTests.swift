@@ -1,25 +1,24 @@
 import BifronsWire
+import Decisions
 import TestKit
 import Testing
 
-@testable import RouterCore
-
 /// Clauses of policies: which ones are accepted, and what they do to an action.
 struct PolicyTests {
-    private typealias Clause = Ensemble.Clause
+    private typealias Clause = Policy.Clause
 
     private func ensemble(
-        _ clauses: [Ensemble.Clause]?, evidence: [String] = ["provenance", "known"], models: [String] = ["a"]
+        _ clauses: [Policy.Clause]?, evidence: [String] = ["provenance", "known"], models: [String] = ["a"]
     ) throws(Ensemble.Invalid) -> Ensemble {
         try Ensemble(
             models: models, merge: [(["a"], Ensemble.Blend(bias: 0, weights: [1]))],
             policies: [
-                "default": Ensemble.Policy(review: 0.5, block: 0.9, clauses: clauses),
-                "plain": Ensemble.Policy(review: 0.5, block: 0.9),
+                "default": Policy(review: 0.5, block: 0.9, clauses: clauses),
+                "plain": Policy(review: 0.5, block: 0.9),
             ], evidence: evidence)
     }
 
-    private func problem(_ clause: Ensemble.Clause, evidence: [String] = ["provenance", "known"]) throws -> String {
+    private func problem(_ clause: Policy.Clause, evidence: [String] = ["provenance", "known"]) throws -> String {
         try #require(throws: Ensemble.Invalid.self) { try ensemble([clause], evidence: evidence) }.message
     }
 
@@ -247,7 +246,7 @@ struct PolicyTests {
         stored.evidence = [provenance(.aiGenerated, .unsigned), known([])]
         let answer = ensemble.answer(stored, to: RequestHeader(verb: .classify, id: "second"))
         #expect(
-            answer?.verdict
+            answer?.verdict?.unversioned
                 == ResultDocument.Verdict(
                     label: .real, aiProbability: 0.1, action: .review, policy: "default", reasons: ["provenance"]))
         #expect(answer?.evidence == stored.evidence)

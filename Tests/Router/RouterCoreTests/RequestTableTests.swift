@@ -1,9 +1,10 @@
 import BifronsWire
+import Decisions
 import Testing
 
 @testable import RouterCore
 
-struct LedgerTests {
+struct RequestTableTests {
     @Test func aJobIDEncodesTheLocatorEveryModelOfAnEnsembleAndItsEvidence() {
         for serial: UInt64 in [1, 2, 1 << 40] {
             for step in 0...Ensemble.maxModels + EvidenceKind.allCases.count {
@@ -27,33 +28,33 @@ struct LedgerTests {
     }
 
     @Test func anIDRefersToItsLatestJobOverallAndPerOwner() {
-        var ledger = Ledger()
+        var table = RequestTable()
         let ann = Principal(.key("ann"), .client)
-        let serials = [ann, .anybody, ann, .anybody].map { ledger.add(request("a", $0)) }
-        _ = ledger.add(request(nil, ann))
-        #expect(ledger.serial(ofID: "a") == serials[3])
-        #expect(ledger.serial(ofID: "a", of: ann.jobOwner) == serials[2])
-        #expect(ledger.serial(ofID: "b") == nil)
-        #expect(ledger.serial(ofID: "a", of: JobOwner(key: "bob")) == nil)
-        _ = ledger.remove(serials[2])
-        #expect(ledger.serial(ofID: "a", of: ann.jobOwner) == serials[0])
-        _ = ledger.remove(serials[3])
-        #expect(ledger.serial(ofID: "a") == serials[1])
-        _ = ledger.remove(serials[0])
-        #expect(ledger.serial(ofID: "a", of: ann.jobOwner) == nil)
-        _ = ledger.remove(serials[1])
-        #expect(ledger.serial(ofID: "a") == nil)
+        let serials = [ann, .anybody, ann, .anybody].map { table.add(request("a", $0)) }
+        _ = table.add(request(nil, ann))
+        #expect(table.serial(ofID: "a") == serials[3])
+        #expect(table.serial(ofID: "a", of: ann.jobOwner) == serials[2])
+        #expect(table.serial(ofID: "b") == nil)
+        #expect(table.serial(ofID: "a", of: JobOwner(key: "bob")) == nil)
+        _ = table.remove(serials[2])
+        #expect(table.serial(ofID: "a", of: ann.jobOwner) == serials[0])
+        _ = table.remove(serials[3])
+        #expect(table.serial(ofID: "a") == serials[1])
+        _ = table.remove(serials[0])
+        #expect(table.serial(ofID: "a", of: ann.jobOwner) == nil)
+        _ = table.remove(serials[1])
+        #expect(table.serial(ofID: "a") == nil)
     }
 
     @Test func aKeyKeepsItsContentUntilItsLastRequestIsRemoved() {
-        var ledger = Ledger()
+        var table = RequestTable()
         let (first, second) = (request("a", key: "k"), request("b", key: "k"))
         let key = ScopedKey(jobOwner: JobOwner(key: nil), key: "k")
-        let serials = [first, second].map { ledger.add($0) }
-        _ = ledger.remove(serials[0])
-        #expect(ledger.content(of: key) == first.content)
-        #expect(ledger.content(of: ScopedKey(jobOwner: JobOwner(key: "ann"), key: "k")) == nil)
-        _ = ledger.remove(serials[1])
-        #expect(ledger.content(of: key) == nil)
+        let serials = [first, second].map { table.add($0) }
+        _ = table.remove(serials[0])
+        #expect(table.content(of: key) == first.content)
+        #expect(table.content(of: ScopedKey(jobOwner: JobOwner(key: "ann"), key: "k")) == nil)
+        _ = table.remove(serials[1])
+        #expect(table.content(of: key) == nil)
     }
 }

@@ -1,0 +1,81 @@
+package import BifronsWire
+
+/// What the router asks of the decision ledger, which another thread keeps.
+package enum LedgerQuestion: Equatable, Sendable {
+    /// Stores the next version of a policy.
+    case store(PolicyVersion, note: LedgerNote)
+    /// Stores an activation.
+    case activate(PolicyBook.Activation, note: LedgerNote)
+    /// Asks for a page of decisions.
+    case page(DecisionQuery)
+    /// Asks for one decision, with what its computation gives today.
+    case replay(number: UInt64, tenant: Tenants)
+    /// Tries a policy on the decisions of a query, as many as its limit.
+    case attempt(PolicyVersion, DecisionQuery)
+    /// Checks the chain from a decision on, as far as the limit.
+    case verify(from: Int64, limit: Int)
+    /// Removes what points to a subject.
+    case erase(Subject, Tenants)
+}
+
+/// What is said about a change: who made it, and why.
+package struct LedgerNote: Equatable, Sendable {
+    package var author: String?
+    package var text: String?
+
+    package init(author: String?, text: String? = nil) {
+        self.author = author
+        self.text = text
+    }
+}
+
+/// Whose decisions a question is about.
+package enum Tenants: Equatable, Sendable {
+    case all
+    /// Those of one tenant; nil stands for the clients without a name.
+    case one(String?)
+}
+
+/// Which decisions a page has: all that match, from a place in the ledger on.
+package struct DecisionQuery: Equatable, Sendable {
+    /// The most decisions of one page.
+    package static let mostDecisions = 1000
+
+    /// The sequence number behind which the page begins; 0 for the beginning.
+    package var since: Int64
+    /// The last sequence number; nil for the end.
+    package var until: Int64?
+    package var limit: Int
+    package var tenants: Tenants
+    package var action: ResultDocument.PolicyAction?
+    package var subject: Subject?
+    /// Whether the page goes backwards: from before `since`, or from the end with 0.
+    package var isBackward: Bool
+
+    package init(
+        since: Int64 = 0, until: Int64? = nil, limit: Int = 100, tenants: Tenants = .all,
+        action: ResultDocument.PolicyAction? = nil, subject: Subject? = nil, isBackward: Bool = false
+    ) {
+        self.since = since
+        self.until = until
+        self.limit = limit
+        self.tenants = tenants
+        self.action = action
+        self.subject = subject
+        self.isBackward = isBackward
+    }
+}
+
+/// The ledger's answer to a question.
+package enum LedgerAnswer: Equatable, Sendable {
+    /// The version or activation is on disk.
+    case stored
+    /// The members of the reply, as the JSON text of an object.
+    case members([UInt8])
+    /// The outcome of a part of a trial, and where the next part begins; nil at the end.
+    case attempted(PolicyTrial, next: Int64?)
+    /// There is no such decision.
+    case unknown
+    /// The ledger cannot answer now. The reason completes "the journal cannot be used now: …".
+    case failed(String)
+}
