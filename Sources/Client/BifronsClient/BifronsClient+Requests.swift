@@ -7,8 +7,8 @@ import Synchronization
 
 extension BifronsClient {
     /// Sends any request of the client protocol and waits for its answer. A gateway uses this, for example. With
-    /// several routers, `fetch` and `cancel` ask all of them: the answer is that of the router that knows the job, and
-    /// is 404 only if every router says so.
+    /// several routers, `fetch`, `cancel` and `replay` ask all of them: the answer is that of the router that knows the
+    /// job or the decision, and is 404 only if every router says so.
     /// - Parameters:
     ///   - header: the request's header. It is sent with the remaining budget, and with a generated id if it has none.
     ///     A budget outside `Limits.budgetMilliseconds` is clamped to that range.
@@ -16,7 +16,7 @@ extension BifronsClient {
     /// - Returns: the result frame.
     /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
-        let isOfAJob = header.verb == .fetch || header.verb == .cancel
+        let isOfAJob = [.fetch, .cancel, .replay].contains(header.verb)
         return isOfAJob && routers.count > 1
             ? try await requestOfJob(header) : try await request(header, image: image, router: nil)
     }
@@ -58,7 +58,7 @@ extension BifronsClient {
             var failures: [Int: ClientError] = [:]
             for try await (router, answer) in group {
                 switch answer {
-                case .success((let bytes, "unknown_job")): unknown = bytes
+                case .success((let bytes, "unknown_job")), .success((let bytes, "unknown_decision")): unknown = bytes
                 // The router may have the job, but cannot look it up now.
                 case .success((let bytes, "journal_unavailable")), .success((let bytes, "queue_full")): unsure = bytes
                 case .success((let bytes, _)):

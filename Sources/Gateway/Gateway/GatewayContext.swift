@@ -6,6 +6,7 @@ internal import Synchronization
 struct GatewayContext: RequestContext {
     private final class Caller: Sendable {
         let name = Mutex<String?>(nil)
+        let isOperator = Mutex(false)
     }
 
     var coreContext: CoreRequestContextStorage
@@ -15,6 +16,13 @@ struct GatewayContext: RequestContext {
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         client = ClientConnection(source.channel)
+    }
+
+    /// Whether the request may ask about all tenants and change policies: it bears an operator's token, or the gateway
+    /// has no token list.
+    var isOperator: Bool {
+        get { caller == nil || found.isOperator.withLock { $0 } }
+        nonmutating set { found.isOperator.withLock { $0 = newValue } }
     }
 
     /// The name of the token that the request bears; nil if no token was checked.

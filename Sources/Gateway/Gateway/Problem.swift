@@ -129,7 +129,8 @@ struct ProblemMiddleware: RouterMiddleware {
 extension HTTPResponse.Status {
     /// The router protocol's statuses with their HTTP phrases, which a bare code lacks.
     private static let known: [HTTPResponse.Status] = [
-        .ok, .accepted, .partialContent, .badRequest, .notFound, .requestTimeout, .contentTooLarge,
+        .ok, .created, .accepted, .partialContent, .badRequest, .notFound, .requestTimeout, .preconditionFailed,
+        .contentTooLarge,
         .unsupportedMediaType, .unprocessableContent, .tooManyRequests, .serviceUnavailable,
     ]
 

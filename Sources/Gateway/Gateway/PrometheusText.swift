@@ -145,6 +145,10 @@ extension PrometheusText {
         counter("bifrons_jobs_quarantined_total", "Jobs of a step of which two workers died.", counters.quarantined)
         counter("bifrons_workers_lost_total", "Workers that died, hung or fell silent.", counters.workersLost)
         counter("bifrons_replies_undelivered_total", "Replies that a client did not take.", counters.undelivered)
+        if let unrecorded = counters.unrecorded {
+            counter(
+                "bifrons_decisions_unrecorded_total", "Decisions that could not be written to the ledger.", unrecorded)
+        }
         counter("bifrons_requests_malformed_total", "Requests that could not be read.", counters.malformedRequests)
         counter(
             "bifrons_messages_malformed_total", "Workers' messages that could not be read.", counters.malformedMessages)

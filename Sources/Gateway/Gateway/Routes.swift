@@ -43,6 +43,16 @@ extension Gateway {
         api.get("/v1/models") { _, _ in try await router.ask(RequestHeader(verb: .models)).response }
         api.get("/v1/status") { _, _ in try await router.ask(RequestHeader(verb: .status)).response }
         api.get("/v1/events") { _, _ in await events() }
+        api.get("/v1/policies") { _, context in try await policies(context) }
+        api.get("/v1/policies/{name}") { _, context in try await policies(context) }
+        api.put("/v1/policies/{name}") { request, context in try await putPolicy(request, context) }
+        api.post("/v1/policies/{name}/activate") { request, context in try await activatePolicy(request, context) }
+        api.post("/v1/policies/try") { request, context in try await tryPolicy(request, context) }
+        api.get("/v1/decisions") { request, context in try await decisions(request, context) }
+        api.get("/v1/decisions/{id}") { _, context in try await decision(context) }
+        api.post("/v1/decisions/{id}/replay") { _, context in try await decision(context) }
+        api.post("/v1/decisions/verify") { request, context in try await verifyDecisions(request, context) }
+        api.delete("/v1/subjects/{type}/{id}") { _, context in try await eraseSubject(context) }
         api.get("/m/lookup") { request, context in try await lookUpKnown(request, for: context.caller) }
         api.get("/m/raw_lookup") { request, context in try await lookUpKnownRaw(request, for: context.caller) }
         api.post("/m/lookup") { request, context in try await lookUpKnownImage(request, for: context.caller) }

@@ -11,7 +11,8 @@ internal import Synchronization
 /// not stored.
 ///
 /// The file has lines of the form `NAME HASH`: the owner of the token, who also owns the jobs submitted with it, and
-/// the hash in 64 hexadecimal digits. Empty lines and lines that begin with `#` are ignored. Tokens must be long and
+/// the hash in 64 hexadecimal digits. A third word, `operator`, allows its bearer to change policies and to see the
+/// decisions of all. Empty lines and lines that begin with `#` are ignored. Tokens must be long and
 /// random (`openssl rand -hex 32`); a slow hash could not make guessable ones safe.
 struct TokenList: Equatable, Sendable {
     /// An error that says which list cannot be used, at which line, and why.
@@ -25,7 +26,18 @@ struct TokenList: Equatable, Sendable {
     private struct Entry: Equatable {
         let name: String
         let hash: [UInt8]
+        let isOperator: Bool
     }
+
+    /// The bearer of a token.
+    struct Bearer: Equatable {
+        let name: String
+        /// Whether the bearer may ask about all tenants and change policies.
+        let isOperator: Bool
+    }
+
+    /// The third word of an operator's line.
+    private static let operatorWord = "operator"
 
     private let entries: [Entry]
 
@@ -35,12 +47,16 @@ struct TokenList: Equatable, Sendable {
         var entries: [Entry] = []
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             func wrong(_ what: String) -> ParseError {
-                ParseError(description: "line \(index + 1) of \(source) \(what); write NAME SHA256-OF-THE-TOKEN")
+                ParseError(
+                    description: "line \(index + 1) of \(source) \(what); write NAME SHA256-OF-THE-TOKEN [operator]")
             }
             guard let text = String(validating: line, as: UTF8.self) else { throw wrong("is not UTF-8") }
             let words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n" }
             guard let name = words.first, !name.hasPrefix("#") else { continue }
-            guard words.count == 2 else { throw wrong("has \(words.count) words") }
+            guard words.count == 2 || words.count == 3 else { throw wrong("has \(words.count) words") }
+            guard words.count == 2 || words[2] == Self.operatorWord else {
+                throw wrong("has '\(words[2].prefix(32))' behind the hash, where only '\(Self.operatorWord)' may stand")
+            }
             guard let hash = [UInt8](hexadecimal: words[1]), hash.count == SHA256.byteCount else {
                 throw wrong("has no hash of 64 hexadecimal digits")
             }
@@ -48,7 +64,7 @@ struct TokenList: Equatable, Sendable {
                 throw wrong("has a name of more than \(Limits.identifierBytes) bytes")
             }
             guard !entries.contains(where: { $0.name == name }) else { throw wrong("has the name of another line") }
-            entries.append(Entry(name: String(name), hash: hash))
+            entries.append(Entry(name: String(name), hash: hash, isOperator: words.count == 3))
         }
         self.entries = entries
     }
@@ -64,20 +80,20 @@ struct TokenList: Equatable, Sendable {
         try self.init(parsing: bytes, source: path)
     }
 
-    /// Returns the name of the token in the value of an `Authorization` field; nil if the list does not have it.
+    /// Returns the bearer of the token in the value of an `Authorization` field; nil if the list does not have it.
     ///
     /// Always compares every byte of every entry, so that the time taken does not reveal how close a guess was.
-    func owner(of authorization: String?) -> String? {
+    func bearer(of authorization: String?) -> Bearer? {
         guard let words = authorization?.split(separator: " ", maxSplits: 1), words.count == 2,
             words[0].lowercased() == "bearer"
         else { return nil }
         let hash = Array(words[1].utf8).withUnsafeBytes { SHA256.digest(of: $0) }
-        var owner: String?
+        var bearer: Bearer?
         for entry in entries {
             let difference = zip(entry.hash, hash).reduce(0) { $0 | ($1.0 ^ $1.1) }
-            if difference == 0 { owner = entry.name }
+            if difference == 0 { bearer = Bearer(name: entry.name, isOperator: entry.isOperator) }
         }
-        return owner
+        return bearer
     }
 }
 
@@ -91,8 +107,8 @@ final class TokenFile: Sendable {
         list = Mutex(try TokenList(path: path))
     }
 
-    func owner(of authorization: String?) -> String? {
-        list.withLock { $0 }.owner(of: authorization)
+    func bearer(of authorization: String?) -> TokenList.Bearer? {
+        list.withLock { $0 }.bearer(of: authorization)
     }
 
     /// Reads the file again. Keeps the old list if the new one cannot be used.
@@ -107,14 +123,15 @@ struct TokenMiddleware: RouterMiddleware {
     let tokens: TokenFile
 
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
-        guard let owner = tokens.owner(of: request.headers[.authorization]) else {
+        guard let bearer = tokens.bearer(of: request.headers[.authorization]) else {
             var problem = Problem(
                 .unauthorized, code: "token_missing",
                 "this needs a token of the gateway's list; send it as 'Authorization: Bearer TOKEN'")
             problem.headers[.wwwAuthenticate] = "Bearer"
             throw problem
         }
-        context.caller = owner
+        context.caller = bearer.name
+        context.isOperator = bearer.isOperator
         return try await next(request, context)
     }
 }

@@ -10,9 +10,12 @@ extension RouterPath {
         return path.first == "/" && segments.count == count
             && zip(self, segments).allSatisfy { element, segment in
                 !segment.isEmpty && element ~= segment
-                    && (element != .capture("id") || PercentEncoding.decode(segment) != nil)
+                    && (!element.isCapture || PercentEncoding.decode(segment) != nil)
             }
     }
+
+    /// Whether the route is of one path only.
+    var isLiteral: Bool { !contains { $0.isCapture } }
 }
 
 /// Refuses requests whose host or path a proxy and the gateway could interpret differently.
@@ -38,7 +41,10 @@ struct UnmatchedRouteMiddleware: RouterMiddleware {
     }
 
     func handle(_ request: Request, context: GatewayContext, next: Next) async throws -> Response {
-        let methods = routes.filter { $0.path.leads(to: request.uri.path) }.map { $0.method }
+        let leading = routes.filter { $0.path.leads(to: request.uri.path) }
+        // As in the router, a path of its own hides one with a capture: `/v1/policies/try` is no policy.
+        let literal = leading.filter(\.path.isLiteral)
+        let methods = (literal.isEmpty ? leading : literal).map { $0.method }
         guard !methods.isEmpty else { throw Problem.nothing(at: request.uri.path) }
         if request.method == .options, origins.allowed(request) != nil { return origins.preflight(methods) }
         let list = (methods + (methods.contains(.get) ? [.head] : [])).list
@@ -47,6 +53,11 @@ struct UnmatchedRouteMiddleware: RouterMiddleware {
         problem.headers[.allow] = list
         throw problem
     }
+}
+
+extension RouterPath.Element {
+    /// Whether the element is written `{NAME}`.
+    fileprivate var isCapture: Bool { description.hasPrefix("{") }
 }
 
 extension Problem {

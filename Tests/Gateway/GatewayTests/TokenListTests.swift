@@ -13,17 +13,24 @@ import Testing
     @Test func aListedTokenGivesItsOwner() throws {
         let list = try list(
             "# who\n\nmoderation \(Self.hash("secret one"))\n  grafana\t\(Self.hash("two").uppercased())\r\n")
-        #expect(list.owner(of: "Bearer secret one") == "moderation")
-        #expect(list.owner(of: "bearer two") == "grafana")
+        #expect(list.bearer(of: "Bearer secret one")?.name == "moderation")
+        #expect(list.bearer(of: "bearer two")?.name == "grafana")
+    }
+
+    @Test func theThirdWordMakesAnOperator() throws {
+        let list = try list("root \(Self.hash("one")) operator\nshop \(Self.hash("two"))")
+        #expect(list.bearer(of: "Bearer one") == .init(name: "root", isOperator: true))
+        #expect(list.bearer(of: "Bearer two") == .init(name: "shop", isOperator: false))
     }
 
     @Test(arguments: [nil, "", "Bearer", "Bearer ", "Bearer three", "Basic one", "one", "Bearer one ", "Bearer  one"])
     func anyOtherAuthorizationGivesNoOwner(_ authorization: String?) throws {
-        #expect(try list("a \(Self.hash("one"))").owner(of: authorization) == nil)
+        #expect(try list("a \(Self.hash("one"))").bearer(of: authorization) == nil)
     }
 
     @Test(arguments: [
-        ("a", "1 words"), ("a b c", "3 words"), ("a 00ff", "64 hexadecimal"),
+        ("a", "1 words"), ("a b c d", "4 words"), ("a \(hash("x")) root", "only 'operator' may stand"),
+        ("a 00ff", "64 hexadecimal"),
         ("\(String(repeating: "n", count: 129)) \(hash("x"))", "a name of more than 128 bytes"),
         ("a \(hash("x").dropLast())g", "64 hexadecimal"), ("a \(hash("x"))\na \(hash("y"))", "line 2"),
     ])

@@ -1,0 +1,129 @@
+import BifronsWire
+import FoundationEssentials
+import Glibc
+import Hashing
+import TestKit
+import Testing
+
+extension EndToEndTests {
+    /// Tests the decision ledger and the versions of policies through the real router and gateway.
+    @Suite(.serialized) struct DecisionLedgerTests {
+        private static let marker = "person-4711-marker"
+
+        /// Starts a gateway with tokens for ann, bob and an operator.
+        private static func gateway(_ cluster: Cluster) throws -> TestGateway {
+            let lines = [("ann", ""), ("bob", ""), ("root", " operator")].map { name, role in
+                "\(name) \(SHA256.hexDigest(of: Array("token of \(name)".utf8)))\(role)\n"
+            }
+            let tokens = try cluster.write(Array(lines.joined().utf8), to: "tokens")
+            return try cluster.startGateway(["--tokens=\(tokens)"])
+        }
+
+        private static func ask(
+            _ gateway: TestGateway, _ name: String, _ method: String, _ path: String, _ body: String = "",
+            _ headers: [String] = []
+        ) throws -> HTTPConnection.Answer {
+            try gateway.ask(
+                method, path, ["Authorization: Bearer token of \(name)"] + headers, body: Array(body.utf8))
+        }
+
+        /// Classifies an image of ann's or bob's with scripted workers and returns the answer.
+        private static func classify(
+            _ gateway: TestGateway, _ workers: [TestWorker], _ name: String, _ query: String = ""
+        ) throws -> ResultDocument {
+            let connection = try gateway.connect()
+            try connection.send(
+                "POST", "/v1/classify?budget_ms=60000\(query)",
+                ["Authorization: Bearer token of \(name)", "Content-Type: image/jpeg"], body: [1, 2, 3])
+            for worker in workers { try worker.scoreNextJob() }
+            let answer = try connection.receive()
+            #expect(answer.status == 200, "\(answer.text)")
+            return try JSONDecoder().decode(ResultDocument.self, from: Data(answer.body))
+        }
+
+        private static let subject = #"&subject=%7B%22type%22:%22user%22,%22id%22:%22\#(marker)%22%7D"#
+
+        @Test func decisionsAreKeptTriedReplayedAndErased() throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+                var workers = try cluster.testWorkers()
+                var gateway = try Self.gateway(cluster)
+                let first = try Self.classify(gateway, workers, "ann", Self.subject)
+                let second = try Self.classify(gateway, workers, "bob")
+                let id = try #require(first.decision)
+                #expect(first.verdict?.policyVersion == 1)
+
+                // Each token sees its own, the operator sees all.
+                for (name, expected) in [("ann", [id]), ("bob", [second.decision]), ("root", [id, second.decision])] {
+                    let page = try Self.ask(gateway, name, "GET", "/v1/decisions")
+                    for decision in [id, second.decision] {
+                        #expect(page.text.contains(decision ?? "?") == expected.contains(decision), "\(name)")
+                    }
+                }
+                #expect(try Self.ask(gateway, "bob", "GET", "/v1/decisions/\(id)").status == 404)
+                #expect(try Self.ask(gateway, "ann", "GET", "/v1/decisions/\(id)").text.contains(#""same":true"#))
+
+                // A stricter version is tried, stored and activated, and the next verdict is its.
+                let draft = #"{"review": 0.0, "block": 0.0}"#
+                let trial = try Self.ask(gateway, "root", "POST", "/v1/policies/try", #"{"policy": \#(draft)}"#)
+                #expect(trial.status == 200 && trial.text.contains(#""block":"#), "\(trial.text)")
+                #expect(try Self.ask(gateway, "ann", "PUT", "/v1/policies/default", draft).status == 400)
+                let stored = try Self.ask(gateway, "root", "PUT", "/v1/policies/default", draft)
+                #expect(stored.status == 201 && stored.text.contains(#""version":2"#), "\(stored.text)")
+                let late = try Self.ask(
+                    gateway, "root", "PUT", "/v1/policies/default", draft, [#"If-Match: "sha256:0""#])
+                #expect(late.status == 412 && late.text.contains("policy_changed"), "\(late.text)")
+                let path = "/v1/policies/default/activate"
+                #expect(try Self.ask(gateway, "root", "POST", path, #"{"version": 2}"#).status == 200)
+                let third = try Self.classify(gateway, workers, "ann")
+                #expect(third.verdict?.policyVersion == 2 && third.verdict?.action == .block)
+
+                // An answer by `best_effort` does not wait for the disk, but the ledger answers in order.
+                #expect(
+                    try Self.ask(gateway, "root", "GET", "/v1/decisions?order=newest&limit=1").text
+                        .contains(third.decision ?? "?"))
+
+                // After kill -9 everything is as it was.
+                cluster.router.signal(SIGKILL)
+                gateway.process.signal(SIGKILL)
+                _ = try (cluster.router.waitForEnd(), gateway.process.waitForEnd())
+                workers = []
+                try cluster.restartRouter()
+                _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
+                gateway = try Self.gateway(cluster)
+                workers = try cluster.testWorkers()
+                #expect(try Self.classify(gateway, workers, "bob").verdict?.policyVersion == 2)
+                let checked = try Self.ask(gateway, "root", "POST", "/v1/decisions/verify")
+                #expect(checked.text.contains(#""checked":4"#) && !checked.text.contains("problem"), "\(checked.text)")
+                let csv = try Self.ask(gateway, "root", "GET", "/v1/decisions?format=csv")
+                #expect(csv.text.split(separator: "\r\n").count == 5, "\(csv.text)")
+                #expect(csv.text.contains(Self.marker))
+
+                // Nothing of an erased subject is left in any file.
+                func files() -> [String] {
+                    Files.names(in: folder.path).filter { Files.text("\(folder.path)/\($0)").contains(Self.marker) }
+                }
+                #expect(!files().isEmpty)
+                #expect(
+                    try Self.ask(gateway, "bob", "DELETE", "/v1/subjects/user/\(Self.marker)").text.contains(
+                        #""decisions":0"#))
+                let erased = try Self.ask(gateway, "ann", "DELETE", "/v1/subjects/user/\(Self.marker)")
+                #expect(erased.status == 200 && erased.text.contains(#""decisions":1"#), "\(erased.text)")
+                #expect(files() == [])
+                #expect(try Self.ask(gateway, "root", "POST", "/v1/decisions/verify").text.contains(#""checked":4"#))
+                #expect(try Self.ask(gateway, "ann", "GET", "/v1/decisions/\(id)").text.contains(#""kind":"erase""#))
+            }
+        }
+
+        @Test func withoutAJournalPoliciesAreShownAndCannotBeChanged() throws {
+            try Cluster.run { cluster in
+                let gateway = try cluster.startGateway()
+                let policies = try gateway.ask("GET", "/v1/policies/default", [], body: [])
+                #expect(policies.status == 200 && policies.text.contains(#""version":1"#), "\(policies.text)")
+                let stored = try gateway.ask(
+                    "PUT", "/v1/policies/default", [], body: Array(#"{"review": 0.1, "block": 0.2}"#.utf8))
+                #expect(stored.status == 503 && stored.text.contains("--journal"), "\(stored.text)")
+            }
+        }
+    }
+}
