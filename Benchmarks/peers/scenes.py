@@ -11,6 +11,8 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from support.images import face, jpeg
 
+NAMES = ("portrait", "large", "group")
+
 
 NAMES = ("portrait", "large", "group")
 

@@ -93,6 +93,7 @@ class Step:
 
 
 README, HTTP, EXAMPLES, PROTOCOL = "README.md", "docs/http.md", "Examples/python/README.md", "docs/protocol.md"
+DECISIONS = "docs/decisions.md"
 PATH = Step(README, 'export PATH="$PWD/.build/release:$PATH"')
 READY = r"submit to tcp://127\.0\.0\.1:5555"
 VERDICT = r'"verdict":\{"label":"'
@@ -155,6 +156,30 @@ SCENES = [
             replace={"1x8v0-1": "{job}"},
             expect=r'"status":(200|404)',
         ),
+        Step(
+            DECISIONS,
+            """curl -X PUT -d '{"review": 0.2, "block": 0.8}' http://127.0.0.1:5000/v1/policies/default""",
+            expect=r'"status":201.*"version":2',
+        ),
+        Step(
+            DECISIONS,
+            """curl -d '{"version": 2}' http://127.0.0.1:5000/v1/policies/default/activate""",
+            expect=r'"status":200.*"version":2',
+        ),
+        Step(
+            DECISIONS,
+            """curl -d '{"policy": {"review": 0.2, "block": 0.8}}' http://127.0.0.1:5000/v1/policies/try""",
+            expect=r'"count":[1-9].*"matrix":\{',
+        ),
+        Step(
+            DECISIONS,
+            "curl 'http://127.0.0.1:5000/v1/decisions?action=block&order=newest&limit=10'",
+            expect=r'"decisions":\[',
+        ),
+        Step(
+            DECISIONS, "curl -X POST http://127.0.0.1:5000/v1/decisions/verify", expect=r'"status":200,"checked":[1-9]'
+        ),
+        Step(DECISIONS, "curl -X DELETE http://127.0.0.1:5000/v1/subjects/user/4711", expect=r'"receipt":"erasure-'),
         Step(HTTP, "curl -F file=@face.jpg http://127.0.0.1:5000/", expect=r'"model1":\{'),
         Step(
             README,

@@ -15,7 +15,7 @@ MACHINE = "2 cores of a test"
 @pytest.fixture
 def comparison(tmp_path, monkeypatch):
     monkeypatch.setattr(compare, "PACKAGES", ("pytest",))
-    options = argparse.Namespace(seconds=5, warm_up=1, bin=tmp_path, precisions=["f32"], systems=["mosec"])
+    options = argparse.Namespace(scenes=None, seconds=5, warm_up=1, bin=tmp_path, precisions=["f32"], systems=["mosec"])
     return compare.Comparison(options, tmp_path)
 
 
