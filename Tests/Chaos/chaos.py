@@ -28,6 +28,7 @@ import client
 import hands
 import history
 import images
+import ledger
 import network
 import schedule
 from poison import Poison
@@ -56,6 +57,7 @@ class Chaos:
         self.life = 0
         self.hands: checker.Hands = {}
         self.done: Counter[str] = Counter()
+        self.decisions = 0
         self.poison = Poison(self.cluster.endpoint, folder / "poison.history", self.cluster.workers, lambda: self.life)
         for pool in images.POOLS:
             for number in range(options.workers):
@@ -244,6 +246,8 @@ class Chaos:
         ]
         with Client(self.cluster.endpoint) as asking:
             last = asking.ask({"verb": "classify"}, images.image(0))
+            self.decisions, broken = ledger.check(asking, self.choose)
+        problems += broken
         problems += [
             f"on its way to {name}: {text}" for name in self.cluster.workers for text in self.links[name].unreadable
         ]
@@ -267,6 +271,7 @@ def summary(chaos: Chaos, report: checker.Report, seconds: float) -> Document:
         "lost_with_connections": report.lost_with_connections,
         "acknowledged": report.acknowledged,
         "found": report.found,
+        "decisions": chaos.decisions,
         "handed_to_a_second_worker": report.second_tries,
         "quarantined": dict(report.quarantined),
         "convicted": dict(report.convicted),
