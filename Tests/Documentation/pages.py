@@ -179,6 +179,11 @@ SCENES = [
         Step(
             DECISIONS, "curl -X POST http://127.0.0.1:5000/v1/decisions/verify", expect=r'"status":200,"checked":[1-9]'
         ),
+        Step(
+            DECISIONS,
+            "curl 'http://127.0.0.1:5000/v1/statements?category=STATEMENT_CATEGORY_SCAMS_AND_FRAUD'",
+            expect=r'"statements":\[',
+        ),
         Step(DECISIONS, "curl -X DELETE http://127.0.0.1:5000/v1/subjects/user/4711", expect=r'"receipt":"erasure-'),
         Step(HTTP, "curl -F file=@face.jpg http://127.0.0.1:5000/", expect=r'"model1":\{'),
         Step(

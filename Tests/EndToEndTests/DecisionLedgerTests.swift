@@ -95,6 +95,14 @@ extension EndToEndTests {
                 #expect(try Self.classify(gateway, workers, "bob").verdict?.policyVersion == 2)
                 let checked = try Self.ask(gateway, "root", "POST", "/v1/decisions/verify")
                 #expect(checked.text.contains(#""checked":4"#) && !checked.text.contains("problem"), "\(checked.text)")
+                let blocked = try #require(third.decision)
+                let statement = try Self.ask(gateway, "ann", "GET", "/v1/decisions/\(blocked)/statement")
+                #expect(
+                    statement.status == 200 && statement.text.contains(#""puid":"\#(blocked)""#), "\(statement.text)")
+                #expect(try Self.ask(gateway, "ann", "GET", "/v1/decisions/\(id)/statement").status == 409)
+                let batch = try Self.ask(gateway, "ann", "GET", "/v1/statements?category=STATEMENT_CATEGORY_SELF_HARM")
+                #expect(
+                    batch.text.contains(#""puid":"\#(blocked)""#) && batch.text.contains("SELF_HARM"), "\(batch.text)")
                 let csv = try Self.ask(gateway, "root", "GET", "/v1/decisions?format=csv")
                 #expect(csv.text.split(separator: "\r\n").count == 5, "\(csv.text)")
                 #expect(csv.text.contains(Self.marker))

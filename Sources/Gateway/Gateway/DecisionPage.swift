@@ -12,7 +12,7 @@ struct DecisionPage {
 
     /// Where the next page begins; nil at the end of the ledger.
     let next: Int64?
-    private let decisions: [Decision]
+    let decisions: [DecisionRecord]
     private let texts: [[UInt8]]
 
     /// - Throws: `DecodingError` if the bytes are not the router's answer.
@@ -43,51 +43,8 @@ struct DecisionPage {
     }
 
     private struct Page: Decodable {
-        var decisions: [Decision]
+        var decisions: [DecisionRecord]
         var next: Int64?
-    }
-
-    private struct Decision: Decodable {
-        struct Body: Decodable {
-            struct Region: Decodable { var face: Bool }
-            var format: String?
-            var width: Int?
-            var height: Int?
-            var regions: [Region]
-            var facesFound: Int?
-            var label: String
-            var probability: String?
-            var action: String
-            var reasons: [String]
-            var policy: String
-            var policyVersion: Int
-            var degraded: Bool
-        }
-
-        struct Personal: Decodable {
-            var subject: Subject?
-            var request: String?
-            var sha256: String?
-        }
-
-        var id: String
-        var sequence: Int64
-        var time: String
-        var tenant: String?
-        var body: Body
-        var personal: Personal?
-
-        var row: [String] {
-            let probability = body.probability.flatMap { UInt64($0, radix: 16) }.map { Double(bitPattern: $0) }
-            let fields: [String?] = [
-                id, "\(sequence)", time, tenant, personal?.subject?.type, personal?.subject?.id, personal?.request,
-                personal?.sha256, body.format, body.width.map(String.init), body.height.map(String.init),
-                "\(body.regions.count(where: \.face))", body.facesFound.map(String.init), body.label,
-                probability.map { "\($0)" }, body.action, body.reasons.joined(separator: " "), body.policy,
-                "\(body.policyVersion)", body.degraded ? "true" : "false", personal == nil ? "true" : "false",
-            ]
-            return fields.map { $0 ?? "" }
-        }
     }
 
     /// Returns the text of each element of the member `decisions`, which is the last or last but one of the object.
@@ -114,5 +71,19 @@ struct DecisionPage {
             }
         }
         return texts
+    }
+}
+
+extension DecisionRecord {
+    /// The values of the CSV columns.
+    fileprivate var row: [String] {
+        let fields: [String?] = [
+            id, "\(sequence)", time, tenant, personal?.subject?.type, personal?.subject?.id, personal?.request,
+            personal?.sha256, body.format, body.width.map(String.init), body.height.map(String.init),
+            "\(body.regions.count(where: \.face))", body.facesFound.map(String.init), body.label,
+            body.exactProbability.map { "\($0)" }, body.action, body.reasons.joined(separator: " "), body.policy,
+            "\(body.policyVersion)", body.degraded ? "true" : "false", personal == nil ? "true" : "false",
+        ]
+        return fields.map { $0 ?? "" }
     }
 }

@@ -68,6 +68,69 @@ extension Gateway {
         return try await router.ask(header).response
     }
 
+    /// Handles `GET /v1/decisions/ID/statement`.
+    func statement(_ request: Request, _ context: GatewayContext) async throws -> Response {
+        let options = try Self.statementOptions(try queryFields(request))
+        var header = header(.replay, context)
+        header.id = try Self.decoded(context.parameters.get("id") ?? "")
+        let answer = try await router.ask(header)
+        guard answer.problem == nil else { return answer.response }
+        guard let statement = Statement(try Self.decode(Replay.self, answer.bytes).decision, options) else {
+            throw Problem(
+                .conflict, code: "nothing_restricted",
+                "the decision does not block the image, so there is no restriction to give reasons for")
+        }
+        return .json(Self.json(statement))
+    }
+
+    /// Handles `GET /v1/statements`: the drafts for a page of blocked images, as the database takes them at a time.
+    func statements(_ request: Request, _ context: GatewayContext) async throws -> Response {
+        var fields = try queryFields(request)
+        let pages = fields.filter { ["since", "until", "tenant"].contains($0.name) }
+        fields.removeAll { ["since", "until", "tenant", "router"].contains($0.name) }
+        let options = try Self.statementOptions(fields)
+        let page = Dictionary(pages.map { ($0.name, $0.text) }) { $1 }
+            .merging(["action": "block", "limit": "\(Statement.mostAtOnce)"]) { $1 }
+        let answer = try await router.ask(
+            header(.decisions, context), image: try Self.pageBody(page), router: try router(request))
+        guard answer.problem == nil else { return answer.response }
+        let found = try DecisionPage(answer.bytes)
+        let batch = Batch(statements: found.decisions.compactMap { Statement($0, options) }, next: found.next)
+        return .json(Self.json(batch))
+    }
+
+    private struct Batch: Encodable {
+        var statements: [Statement]
+        var next: Int64?
+    }
+
+    private struct Replay: Decodable {
+        var decision: DecisionRecord
+    }
+
+    private static func statementOptions(
+        _ fields: [(name: String, text: String)]
+    ) throws(Problem) -> Statement.Options {
+        var options = Statement.Options()
+        for (name, text) in fields {
+            switch name {
+            case "category" where Statement.categories.contains(text): options.category = text
+            case "ground" where (1...500).contains(text.count): options.ground = text
+            case "explanation" where (1...2000).contains(text.count): options.explanation = text
+            case "content_date" where text.wholeMatch(of: /[0-9]{4}-[0-9]{2}-[0-9]{2}/) != nil:
+                options.contentDate = text
+            case "category", "ground", "explanation", "content_date":
+                throw Problem(
+                    .badRequest, code: "malformed_query",
+                    "'\(name)' is wrong: a category is one of the database's, a ground has 1 to 500 and an explanation "
+                        + "1 to 2000 characters, and a content_date is written YYYY-MM-DD")
+            default:
+                throw Problem(.badRequest, code: "malformed_query", "there is no parameter '\(name.prefix(64))'")
+            }
+        }
+        return options
+    }
+
     /// Handles `POST /v1/decisions/verify`.
     func verifyDecisions(_ request: Request, _ context: GatewayContext) async throws -> Response {
         try await ask(.verify, context, body: try await jsonBody(request), router: try router(request))
@@ -184,6 +247,12 @@ extension Gateway {
             case .subject(let value): try single.encode(value)
             }
         }
+    }
+
+    private static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> Value {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: Data(bytes))
     }
 
     private static func json(_ value: some Encodable) -> [UInt8] {

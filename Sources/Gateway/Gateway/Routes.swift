@@ -51,6 +51,8 @@ extension Gateway {
         api.get("/v1/decisions") { request, context in try await decisions(request, context) }
         api.get("/v1/decisions/{id}") { _, context in try await decision(context) }
         api.post("/v1/decisions/{id}/replay") { _, context in try await decision(context) }
+        api.get("/v1/decisions/{id}/statement") { request, context in try await statement(request, context) }
+        api.get("/v1/statements") { request, context in try await statements(request, context) }
         api.post("/v1/decisions/verify") { request, context in try await verifyDecisions(request, context) }
         api.delete("/v1/subjects/{type}/{id}") { _, context in try await eraseSubject(context) }
         api.get("/m/lookup") { request, context in try await lookUpKnown(request, for: context.caller) }
