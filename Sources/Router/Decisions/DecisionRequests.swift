@@ -28,7 +28,22 @@ package struct ActivationRequest: Decodable, Sendable {
 
 /// The body of `try_policy`.
 package struct TrialRequest: Decodable, Sendable {
-    package var policy: Policy
+    /// The policy to try: a draft, or a version that is stored already.
+    package enum Tried: Decodable, Sendable {
+        case draft(Policy)
+        case version(PolicyReference)
+
+        package init(from decoder: any Decoder) throws {
+            let single = try decoder.singleValueContainer()
+            if (try? single.decode(String.self)) != nil {
+                self = .version(try single.decode(PolicyReference.self))
+            } else {
+                self = .draft(try Policy(from: decoder))
+            }
+        }
+    }
+
+    package var policy: Tried
     package var since: Int64?
     package var until: Int64?
     package var tenant: String?

@@ -35,6 +35,8 @@ package struct PolicyTrial: Codable, Equatable, Sendable {
 
     /// The number of decisions tried.
     package private(set) var count = 0
+    /// The number of those whose action stays the same.
+    package private(set) var agreed = 0
     package private(set) var matrix: Matrix = [:]
     package private(set) var byTenant: [String: Matrix] = [:]
     /// The ids of some decisions whose action changes, by the change (`allow>review`), the first ones of the ledger.
@@ -45,7 +47,7 @@ package struct PolicyTrial: Codable, Equatable, Sendable {
     package init() {}
 
     private enum CodingKeys: String, CodingKey {
-        case count, matrix, examples, skipped
+        case count, agreed, matrix, examples, skipped
         case byTenant = "by_tenant"
     }
 
@@ -53,6 +55,7 @@ package struct PolicyTrial: Codable, Equatable, Sendable {
     package mutating func add(_ decision: Decision, would action: ResultDocument.PolicyAction) {
         let (was, would) = (decision.body.action.rawValue, action.rawValue)
         count += 1
+        if was == would { agreed += 1 }
         matrix[was, default: [:]][would, default: 0] += 1
         byTenant[decision.tenant ?? "", default: [:]][was, default: [:]][would, default: 0] += 1
         guard was != would, examples["\(was)>\(would)", default: []].count < Self.mostExamples else { return }
@@ -65,6 +68,7 @@ package struct PolicyTrial: Codable, Equatable, Sendable {
     /// Adds the counts and examples of a later part.
     package mutating func add(_ later: PolicyTrial) {
         count += later.count
+        agreed += later.agreed
         skipped += later.skipped
         Self.add(later.matrix, to: &matrix)
         for (tenant, matrix) in later.byTenant { Self.add(matrix, to: &byTenant[tenant, default: [:]]) }

@@ -94,7 +94,7 @@ extension RouterCore {
         case .tryPolicy:
             let request = try TrialRequest.decode(body: body)
             try check(request.subject)
-            let draft = try draft(header.policy, request.policy)
+            let draft = try tried(request.policy, as: header.policy)
             let query = DecisionQuery(
                 since: try Self.sequence(request.since, "since") ?? 0,
                 until: try Self.sequence(request.until, "until"), limit: Self.decisionsAtOnce,
@@ -143,12 +143,18 @@ extension RouterCore {
         return number
     }
 
-    /// Returns a draft as a version that does not exist.
-    private func draft(_ name: String, _ policy: Policy) throws(WireError) -> PolicyVersion {
-        do throws(Ensemble.Invalid) {
-            return try PolicyVersion(name, 1, policy, evidence: ensemble.evidence)
-        } catch {
-            throw WireError(.unprocessable, code: "policy_invalid", error.message)
+    /// Returns the version to try: a stored one, or a draft as the version of a policy of this name.
+    private func tried(_ tried: TrialRequest.Tried, as name: String) throws(WireError) -> PolicyVersion {
+        switch tried {
+        case .version(let reference):
+            if let version = policies[reference] { return version }
+            throw WireError(.notFound, code: "unknown_policy", "there is no version '\(reference)' of a policy")
+        case .draft(let policy):
+            do throws(Ensemble.Invalid) {
+                return try PolicyVersion(name, 1, policy, evidence: ensemble.evidence)
+            } catch {
+                throw WireError(.unprocessable, code: "policy_invalid", error.message)
+            }
         }
     }
 

@@ -227,6 +227,17 @@ struct DecisionTests {
         #expect(script.members(1)?.contains(#""skipped":2"#) == true)
     }
 
+    @Test func aStoredVersionCanBeTried() {
+        var script = script()
+        #expect(script.ask(1, .tryPolicy, body: #"{"policy": "strict@1"}"#) == ["ask 1"])
+        guard case .attempt(let version, _)? = script.questions[1] else {
+            return #expect(Bool(false), "nothing is tried")
+        }
+        #expect(version.reference == PolicyReference(name: "strict", version: 1))
+        #expect(script.ask(2, .tryPolicy, body: #"{"policy": "strict@2"}"#) == ["reply 2: 404 unknown_policy"])
+        #expect(script.ask(3, .tryPolicy, body: #"{"policy": "strict"}"#) == ["reply 3: 422 body_invalid"])
+    }
+
     @Test func anErasureCancelsTheSubjectsJobsAndForgetsItsResults() {
         var script = script()
         let subject = Subject(type: "user", id: "u1")
