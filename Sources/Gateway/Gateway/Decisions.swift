@@ -116,14 +116,14 @@ extension Gateway {
             switch name {
             case "category" where Statement.categories.contains(text): options.category = text
             case "ground" where (1...500).contains(text.count): options.ground = text
-            case "explanation" where (1...2000).contains(text.count): options.explanation = text
+            case "explanation" where (1...500).contains(text.count): options.explanation = text
             case "content_date" where text.wholeMatch(of: /[0-9]{4}-[0-9]{2}-[0-9]{2}/) != nil:
                 options.contentDate = text
             case "category", "ground", "explanation", "content_date":
                 throw Problem(
                     .badRequest, code: "malformed_query",
-                    "'\(name)' is wrong: a category is one of the database's, a ground has 1 to 500 and an explanation "
-                        + "1 to 2000 characters, and a content_date is written YYYY-MM-DD")
+                    "'\(name)' is wrong: a category is one of the database's, a ground and an explanation have 1 to 500 "
+                        + "characters, and a content_date is written YYYY-MM-DD")
             default:
                 throw Problem(.badRequest, code: "malformed_query", "there is no parameter '\(name.prefix(64))'")
             }

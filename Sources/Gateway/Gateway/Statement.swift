@@ -10,7 +10,7 @@ struct Statement: Encodable, Equatable {
         var category = "STATEMENT_CATEGORY_OTHER_VIOLATION_TC"
         /// The clause of the terms and conditions, at most 500 characters.
         var ground = "The terms and conditions on AI-generated images of faces"
-        /// Why the clause covers the image, at most 2000 characters.
+        /// Why the clause covers the image, at most 500 characters: the database takes 2000, but a URL does not.
         var explanation = "The image was assessed as AI-generated, or as an image that the service does not allow."
         /// The day on which the content was published, as YYYY-MM-DD; nil for that of the decision.
         var contentDate: String?
