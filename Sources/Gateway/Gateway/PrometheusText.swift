@@ -113,6 +113,12 @@ extension PrometheusText {
         for (action, count) in report.verdicts.byAction.sorted(by: { $0.key < $1.key }) {
             sample("bifrons_actions_total", Double(count), ["action": action])
         }
+        if let journal = report.journal {
+            gauge("bifrons_journal_working", "Whether the journal can be written.", journal.state == "ok" ? 1 : 0)
+            if let decisions = journal.decisions {
+                counter("bifrons_decisions_recorded_total", "Decisions in the ledger since it began.", decisions)
+            }
+        }
         write(report.models)
         write(Self.toldApart(report.workers))
     }
