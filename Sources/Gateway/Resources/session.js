@@ -1,10 +1,14 @@
 /** The results of this tab, without the images. They survive a reload, and are lost when the tab is closed. */
 
 const key = "bifrons.history";
-/** With thumbnails, these take up about half of the storage that browsers allow. */
-const mostEntries = 300;
+const mostEntries = 1000;
+/** How many of the newest entries have thumbnails. With more, the results would not fit into the browser's storage. */
+export const mostThumbnails = 50;
+/** The least time between two writes in milliseconds: each writes all entries. */
+const pace = 1000;
 
 let entries = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+let timer;
 
 /** Returns the entries, newest first: {name, bytes, at, thumbnail, result}. */
 export const history = () => entries;
@@ -14,7 +18,8 @@ export function remember(entry) {
     const { maps, ...result } = entry.result;
     const faces = result.faces?.map(({ maps, ...face }) => face);
     entries = [{ ...entry, result: faces ? { ...result, faces } : result }, ...entries].slice(0, mostEntries);
-    save();
+    if (entries.length > mostThumbnails) delete entries[mostThumbnails].thumbnail;
+    timer ??= setTimeout(save, pace);
 }
 
 export function forget() {
@@ -23,9 +28,13 @@ export function forget() {
 }
 
 function save() {
+    clearTimeout(timer);
+    timer = undefined;
     try {
         sessionStorage.setItem(key, JSON.stringify(entries));
     } catch {
         // The storage is full. The list in memory is still complete, but a reload will restore an earlier state.
     }
 }
+
+addEventListener("pagehide", () => timer && save());
