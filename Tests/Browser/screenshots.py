@@ -65,6 +65,10 @@ def main(folder: Path) -> None:
                 page.verdicts(2)
                 page.wait(lambda: len(page.all("#history-rows tr")) == 2, "two rows of history")
                 save(page, folder / name, "#images")
+            page.scheme("light")
+            page.show(files[0].name)
+            save(page, folder / "opened.png", "#viewer")
+            page.close()
 
             page.scheme("light")
             page.open(f"{cluster.address}/status")

@@ -30,19 +30,38 @@ def test_durations_are_shown_in_a_suitable_unit(home):
     assert run(home, "words", "return args[0].map(it.duration)", times) == texts
 
 
-def test_confidence_is_the_probability_of_the_stated_verdict(home):
-    answers = run(home, "words", "return args[0].map((share) => it.answer(share))", [0.25, 0.5, 0.75])
-    assert [(answer["word"], answer["confidence"]) for answer in answers] == [
-        ("Real", 0.75),
-        ("AI-generated", 0.5),
-        ("AI-generated", 0.75),
-    ]
+def test_answer_is_ai_generated_from_one_half(home):
+    answers = run(home, "words", "return args[0].map((share) => it.answer(share).word)", [0.25, 0.5, 0.75])
+    assert answers == ["Real", "AI-generated", "AI-generated"]
 
 
-def test_verdict_without_a_face_is_neither_real_nor_ai_generated(home):
-    verdicts = [{"label": "no_face"}, {"label": "real", "ai_probability": 0.25}]
-    answers = run(home, "words", "return args[0].map(it.verdictAnswer)", verdicts)
-    assert answers == [{"label": "none", "word": "No face"}, {"label": "real", "word": "Real", "confidence": 0.75}]
+@pytest.mark.parametrize(
+    ("label", "probability", "action", "reasons", "told"),
+    [
+        ("real", 0.25, "allow", [], "Real: allow"),
+        ("real", 0.25, "review", ["known"], "Real, likely: review"),
+        ("ai_generated", 0.75, "allow", [], "AI-generated, likely: below review"),
+        ("ai_generated", 0.75, "allow", ["evidence_missing"], "AI-generated, likely: below review"),
+        # Evidence decided, not the threshold.
+        ("ai_generated", 0.999, "allow", ["known"], "AI-generated, likely: allow"),
+        ("ai_generated", 0.985, "review", [], "AI-generated, likely: review"),
+        ("ai_generated", 0.999, "block", [], "AI-generated: block"),
+        ("no_face", None, "review", [], "No face: review"),
+    ],
+)
+def test_word_of_a_verdict_agrees_with_its_action(home, label, probability, action, reasons, told):
+    verdict = {"label": label, "action": action, "reasons": reasons} | (
+        {} if probability is None else {"ai_probability": probability}
+    )
+    assert run(home, "words", "return `${it.verdictWord(args[0])}: ${it.actionWord(args[0])}`", verdict) == told
+
+
+# Fills a copy of the opened image's template with a result.
+REPORT = """
+    const root = document.getElementById("image-template").content.firstElementChild.cloneNode(true);
+    it.showReport(root, { file: new File(["x"], "a.png"), state: "done", result: args[0] }, args[1]);
+    const text = (selector) => root.querySelector(selector).textContent;
+"""
 
 
 @pytest.mark.parametrize(
@@ -62,16 +81,7 @@ def test_allowed_ai_generated_image_states_the_reason(home, probability, action,
         "faces": [{"box": [8, 8, 32, 32], "ai_probability": probability, "models": {"resnet": probability}}],
         "faces_found": 1,
     }
-    notes = run(
-        home,
-        "image",
-        """
-        const card = new it.ImageCard(new File(["x"], "a.png"), { remove() {}, again() {} });
-        card.showResult(args[0], { review: 0.98, block: 0.995 });
-        return card.find(".notes").textContent;
-    """,
-        result,
-    )
+    notes = run(home, "report", REPORT + "return text('.notes');", result, {"review": 0.98, "block": 0.995})
     assert (told in notes) if told else notes == ""
 
 
@@ -84,16 +94,7 @@ def test_animation_says_that_only_its_first_frame_was_analysed(home, animated):
         "faces": [],
         "faces_found": 0,
     }
-    notes = run(
-        home,
-        "image",
-        """
-        const card = new it.ImageCard(new File(["x"], "a.webp"), { remove() {}, again() {} });
-        card.showResult(args[0]);
-        return card.find(".notes").textContent;
-    """,
-        result,
-    )
+    notes = run(home, "report", REPORT + "return text('.notes');", result)
     assert ("first frame" in notes) == animated
 
 
@@ -129,7 +130,7 @@ def test_evidence_is_shown_in_words(home, entry, told):
     assert words == ([told] if told else [])
 
 
-def test_card_shows_the_evidence_and_what_its_absence_means(home):
+def test_report_shows_the_evidence_and_what_its_absence_means(home):
     signer = "<b>Painters</b>"
     result = {
         "verdict": {
@@ -159,15 +160,15 @@ def test_card_shows_the_evidence_and_what_its_absence_means(home):
     }
     shown = run(
         home,
-        "image",
-        """
-        const card = new it.ImageCard(new File(["x"], "a.png"), { remove() {}, again() {} });
-        const text = (selector) => card.find(selector).textContent;
-        card.showResult(args[0]);
-        const evidence = [...card.element.querySelectorAll(".evidence li")].map((item) => item.textContent);
-        const first = [card.find(".evidence").hidden, evidence, text(".evidence p"), text(".notes"), text("dl")];
-        card.showResult({ ...args[0], evidence: undefined });
-        return [...first, card.find(".evidence").hidden];
+        "report",
+        REPORT
+        + """
+        const hidden = () => root.querySelector(".evidence").hidden;
+        const evidence = [...root.querySelectorAll(".evidence li")].map((item) => item.textContent);
+        const first = [hidden(), evidence, text(".evidence p"), text(".notes"), text("dl")];
+        const without = { ...args[0], evidence: undefined };
+        it.showReport(root, { file: new File(["x"], "a.png"), state: "done", result: without });
+        return [...first, hidden()];
     """,
         result,
     )
@@ -194,7 +195,7 @@ def test_csv_escapes_special_characters_and_formulas(home):
     """,
         names,
     )
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     assert [row["file"] for row in rows] == ['a,"b"\n.jpg', "'=cmd()", "'-1", "plain.jpg"]
 
 
@@ -296,3 +297,79 @@ def test_heat_map_is_drawn_with_the_rotation_of_its_face(home, turned, corner):
 
 def test_angles_are_shown_in_whole_degrees(home):
     assert run(home, "words", "return args[0].map(it.degrees)", [90, -47.3, 180]) == ["90°", "-47°", "180°"]
+
+
+def job(number: int, name: str, **verdict) -> dict:
+    state = {"state": "done", "result": {"verdict": verdict}} if verdict else {"state": "failed"}
+    return {"number": number, "file": {"name": name}, **state}
+
+
+JOBS = [
+    job(1, "b10.jpg", label="real", ai_probability=0.1, action="allow"),
+    job(2, "b9.jpg", label="no_face", action="review"),
+    job(3, "a.jpg", label="ai_generated", ai_probability=0.9, action="review"),
+    job(4, "c.jpg"),
+    job(5, "d.jpg", label="ai_generated", ai_probability=0.7, action="allow"),
+    job(6, "e.jpg", label="ai_generated", ai_probability=0.99, action="block"),
+    {"number": 7, "file": {"name": "f.jpg"}, "state": "running"},
+]
+
+
+@pytest.mark.parametrize(
+    ("filter", "order", "numbers"),
+    [
+        ("all", "flagged", [6, 3, 2, 4, 5, 1, 7]),
+        ("all", "newest", [7, 6, 5, 4, 3, 2, 1]),
+        ("all", "name", [3, 2, 1, 4, 5, 6, 7]),
+        ("block", "flagged", [6]),
+        ("review", "newest", [3, 2]),
+        ("allow", "flagged", [5, 1]),
+        ("no_face", "flagged", [2]),
+        ("failed", "flagged", [4]),
+    ],
+)
+def test_images_are_filtered_and_sorted(home, filter, order, numbers):
+    script = "return it.arranged(args[0], args[1], args[2]).map(({ number }) => number)"
+    assert run(home, "order", script, JOBS, filter, order) == numbers
+
+
+def apart(one: dict, other: dict) -> bool:
+    across = one["left"] + one["width"] <= other["left"] or other["left"] + other["width"] <= one["left"]
+    return across or one["top"] + one["height"] <= other["top"] or other["top"] + other["height"] <= one["top"]
+
+
+@pytest.mark.parametrize("step", [8, 30, 70, 160])
+def test_labels_of_faces_never_overlap(home, step):
+    """Twelve faces, the closer the smaller the step: each label is at its own face, and some are short or missing."""
+    boxes = [{"left": 5 + step * (n % 4), "top": 5 + step * (n // 4), "width": 40, "height": 50} for n in range(12)]
+    forms = [[{"width": 130, "height": 20}, {"width": 60, "height": 20}]] * 12
+    area = {"width": 640, "height": 480}
+    placed = run(home, "labels", "return it.placeLabels(args[0], args[1], args[2])", boxes, forms, area)
+    found = [(box, label) for box, label in zip(boxes, placed, strict=True) if label]
+    assert len(found) >= (12 if step >= 70 else 3)
+    for index, (box, label) in enumerate(found):
+        assert all(apart(label, other) for _, other in found[:index])
+        assert label["left"] >= 0 and label["left"] + label["width"] <= area["width"]
+        assert label["top"] >= 0 and label["top"] + label["height"] <= area["height"]
+        grown = {side: box[side] - 1 for side in ("left", "top")} | {side: box[side] + 2 for side in ("width", "height")}
+        assert not apart(label, grown)
+
+
+def test_session_keeps_the_results_of_a_thousand_images(home):
+    kept, stored, thumbnails = run(
+        home,
+        "session",
+        """
+        const faces = [{ box: [1, 2, 3, 4], ai_probability: 0.5, models: { resnet: 0.5 }, maps: { resnet: {} } }];
+        for (let n = 0; n < 1005; n++) {
+            it.remember({ name: `${n}.jpg`, bytes: 1, at: "now", thumbnail: "data:,", result: { faces, maps: {} } });
+        }
+        dispatchEvent(new Event("pagehide"));
+        const stored = JSON.parse(sessionStorage.getItem("bifrons.history"));
+        return [it.history().length, [stored.length, stored[0].name, stored[0].result],
+            stored.filter(({ thumbnail }) => thumbnail).length];
+    """,
+    )
+    assert kept == 1000 and thumbnails == 50
+    face = {"box": [1, 2, 3, 4], "ai_probability": 0.5, "models": {"resnet": 0.5}}
+    assert stored == [1000, "1004.jpg", {"faces": [face]}]

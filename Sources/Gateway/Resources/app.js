@@ -52,19 +52,17 @@ function changed(job) {
     summaryTimer ??= setTimeout(summarise, pace);
 }
 
-async function finished(job) {
+function finished(job) {
     const { file, result, problem } = job;
     if (queue.jobs.length <= mostAnnounced) announce(`${file.name}: ${told(job)}`);
     else if (!queue.isBusy) announce(summary(queue.jobs));
     if (problem?.status === 401) askForToken(goOn);
     else if (problem?.isPassing) service.check(goOn);
+    const outcome = result ?? {
+        ...problem.result, status: problem.status, error: { code: problem.code, message: problem.message },
+    };
     const at = new Date().toISOString();
-    const { text } = await made.get(job);
-    history.remember({
-        name: file.name, bytes: file.size, at, thumbnail: text, result: result ?? {
-            ...problem.result, status: problem.status, error: { code: problem.code, message: problem.message },
-        },
-    });
+    history.remember({ name: file.name, bytes: file.size, at, result: outcome }, made.get(job));
 }
 
 function remove(jobs) {

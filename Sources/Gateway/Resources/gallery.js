@@ -52,6 +52,7 @@ export class Gallery {
 
     remove(jobs) {
         const at = this.shown.indexOf(this.#current);
+        const isCurrentGone = jobs.includes(this.#current);
         for (const job of jobs) {
             this.#tiles.get(job).dispose();
             this.#tiles.get(job).element.remove();
@@ -59,7 +60,7 @@ export class Gallery {
         }
         this.arrange();
         // The place of a removed image is that of the next one.
-        if (jobs.includes(this.#current)) this.#makeCurrent(this.shown[Math.min(at, this.shown.length - 1)]);
+        if (isCurrentGone) this.#makeCurrent(this.shown[Math.min(at, this.shown.length - 1)]);
     }
 
     /** Moves the focus to an image; returns whether it is shown. */

@@ -23,8 +23,12 @@ export function listen(then) {
     show();
 }
 
-export function remember(entry) {
-    session.remember(entry);
+/** @param thumbnail a promise of {text}, a data URL */
+export async function remember(entry, thumbnail) {
+    const kept = session.remember(entry);
+    timer ??= setTimeout(show, pace);
+    const { text } = await thumbnail;
+    session.illustrate(kept, text);
     timer ??= setTimeout(show, pace);
 }
 

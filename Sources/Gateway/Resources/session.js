@@ -13,18 +13,32 @@ let timer;
 /** Returns the entries, newest first: {name, bytes, at, thumbnail, result}. */
 export const history = () => entries;
 
+/** Adds an entry, and returns it as it is kept. */
 export function remember(entry) {
     // Heat maps make up most of a result's size, and the history does not show them.
     const { maps, ...result } = entry.result;
     const faces = result.faces?.map(({ maps, ...face }) => face);
-    entries = [{ ...entry, result: faces ? { ...result, faces } : result }, ...entries].slice(0, mostEntries);
+    const kept = { ...entry, result: faces ? { ...result, faces } : result };
+    entries = [kept, ...entries].slice(0, mostEntries);
     if (entries.length > mostThumbnails) delete entries[mostThumbnails].thumbnail;
-    timer ??= setTimeout(save, pace);
+    saveSoon();
+    return kept;
+}
+
+/** Adds the thumbnail to a kept entry, unless there are too many newer ones. */
+export function illustrate(kept, thumbnail) {
+    if (!thumbnail || entries.indexOf(kept) >= mostThumbnails) return;
+    kept.thumbnail = thumbnail;
+    saveSoon();
 }
 
 export function forget() {
     entries = [];
     save();
+}
+
+function saveSoon() {
+    timer ??= setTimeout(save, pace);
 }
 
 function save() {
