@@ -1,7 +1,4 @@
-"""Draws the sample image of the page, a portrait of nobody, so that everybody may use it: see make sample.
-
-    python sample.py FILE
-"""
+"""Draws the sample image of the page into a file: a portrait of nobody, for everybody to use. See make sample."""
 
 import sys
 from pathlib import Path

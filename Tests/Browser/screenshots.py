@@ -20,10 +20,10 @@ LARGEST = 300_000
 
 
 def sharpened(folder: Path) -> Path:
-    """Writes the face of the portrait, enlarged and sharpened as upscalers do: the networks call it generated."""
+    """Writes the face of the portrait, enlarged and sharpened as upscalers do: networks call it likely generated."""
     with Image.open(images.portrait()) as image:
         few = image.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
-    large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
+    large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(6, 500, 0))
     large.save(folder / "enlarged_and_sharpened.jpg", quality=92)
     return folder / "enlarged_and_sharpened.jpg"
 

@@ -62,7 +62,8 @@ def test_thumbnails_are_small_and_released(filled):
     """)
     filled.wait(lambda: len(filled.all(".thumbnail img")) == 8, "eight thumbnails")
     sizes = filled.run("""
-        return [...document.querySelectorAll(".thumbnail img")].map((image) => [image.naturalWidth, image.naturalHeight]);
+        return [...document.querySelectorAll(".thumbnail img")]
+            .map((image) => [image.naturalWidth, image.naturalHeight]);
     """)
     assert all(width == height <= 320 for width, height in sizes)
     assert "No preview" in filled.find(".tile[data-state=failed]").text
@@ -198,7 +199,9 @@ def test_sample_is_classified(home):
     assert len(home.all("#viewer .box")) == 1
 
 
-@pytest.mark.parametrize("text", ["https://example.org/face.jpg", " www.example.org/a.png\n", "data:image/png;base64,AA"])
+@pytest.mark.parametrize(
+    "text", ["https://example.org/face.jpg", " www.example.org/a.png\n", "data:image/png;base64,AA"]
+)
 def test_pasted_address_is_not_fetched_and_the_page_says_why(home, text):
     home.paste_text(text)
     assert home.find("#refusal").text == "Bifrons fetches nothing: paste or drop the image itself."

@@ -351,7 +351,9 @@ def test_labels_of_faces_never_overlap(home, step):
         assert all(apart(label, other) for _, other in found[:index])
         assert label["left"] >= 0 and label["left"] + label["width"] <= area["width"]
         assert label["top"] >= 0 and label["top"] + label["height"] <= area["height"]
-        grown = {side: box[side] - 1 for side in ("left", "top")} | {side: box[side] + 2 for side in ("width", "height")}
+        grown = {side: box[side] - 1 for side in ("left", "top")} | {
+            side: box[side] + 2 for side in ("width", "height")
+        }
         assert not apart(label, grown)
 
 
