@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import sample
@@ -148,6 +149,17 @@ def test_picture_is_zoomed_with_buttons_the_wheel_and_keys(home, tmp_path):
     assert abs(width() / whole - 1) < 0.01
     home.find(".zoom-out").click()
     assert abs(width() / whole - 1) < 0.01
+
+
+def test_enlarged_picture_is_moved_with_the_mouse(home, tmp_path):
+    home.choose(images.two_faces(tmp_path))
+    home.verdict("two.png")
+    home.press("+", "+", "+")
+    place = "const { scrollLeft, scrollTop } = document.querySelector('.pane'); return [scrollLeft, scrollTop]"
+    left, top = home.run(place)
+    pane = home.find(".pane")
+    ActionChains(home.driver).move_to_element(pane).click_and_hold().move_by_offset(-60, 0).release().perform()
+    assert home.run(place) == [left + 60, top]
 
 
 def group(folder: Path) -> Path:

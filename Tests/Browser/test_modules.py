@@ -24,6 +24,13 @@ def test_percentages_are_never_rounded_to_certainty(home):
     assert run(home, "words", "return args[0].map(it.percent)", shares) == texts
 
 
+@pytest.mark.parametrize(("body", "header", "wait"), [('{"retry_after_ms": 250}', "1", 250), ("{}", "2", 2000)])
+def test_busy_service_states_when_to_send_again(home, body, header, wait):
+    """The router's milliseconds are more precise than the header field; the gateway's own refusal has only the field."""
+    problem = run(home, "api", "return it.Problem.of(429, args[0], args[1]).result.retry_after_ms", body, header)
+    assert problem == wait
+
+
 def test_durations_are_shown_in_a_suitable_unit(home):
     times = [0.04, 9.94, 12.4, 999, 1500, 61_000, 3_661_000, 90_000_000]
     texts = ["0.0 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]

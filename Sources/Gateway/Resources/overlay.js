@@ -32,11 +32,11 @@ export function drawBoxes(container, result) {
     container.replaceChildren(...faces, ...(square ? [outline(square, "none")] : []));
     return (result.faces ?? []).map(({ ai_probability: probability, turned }, index, { length }) => {
         const number = length > 1 ? `${index + 1}: ` : "";
-        const likely = `${number}AI ${percent(probability)}`;
+        const { label, word } = answer(probability);
+        // All numbers are AI probabilities.
+        const long = label === "real" ? `${word}, AI ${percent(probability)}` : `${word} ${percent(probability)}`;
         const angle = turned ? `, turned ${degrees(turned)}` : "";
-        return {
-            box: faces[index], forms: [`${number}${answer(probability).word}, AI ${percent(probability)}${angle}`, likely],
-        };
+        return { box: faces[index], forms: [`${number}${long}${angle}`, `${number}AI ${percent(probability)}`] };
     });
 }
 

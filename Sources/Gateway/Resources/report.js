@@ -4,8 +4,8 @@ import { details, modelRow } from "./details.js";
 import { element } from "./dom.js";
 import { drawScale } from "./scale.js";
 import {
-    absenceOfEvidence, actionWord, answer, count, decidingReasons, evidenceMissing, evidenceWords, percent,
-    problemTitle, progressWords, sentence, size, verdictAnswer, verdictWord,
+    absenceOfEvidence, actionWord, answer, capital, count, decidingReasons, evidenceMissing, evidenceWords,
+    percent, problemTitle, progressWords, sentence, size, verdictAnswer, verdictWord,
 } from "./words.js";
 
 // Shapes distinguish the labels without colour. The ring around them is solid or dashed (viewer.css).
@@ -54,7 +54,7 @@ function showAnswer(part, result, policy) {
     const action = part(".action");
     action.dataset.action = verdict.action;
     const speaker = element("span", { class: "visually-hidden" }, `Policy ${verdict.policy}: `);
-    action.replaceChildren(speaker, actionWord(verdict));
+    action.replaceChildren(speaker, capital(actionWord(verdict)));
     part(".measure").hidden = label === "none";
     if (label !== "none") drawScale(part(".scale"), result, policy);
     const notes = notesOf(result, policy);

@@ -1,10 +1,10 @@
 /** One image in the grid: its thumbnail, and its verdict, progress or problem in a few words. */
 
 import { element } from "./dom.js";
-import { actionWord, percent, problemTitle, progressWords, verdictAnswer, verdictWord } from "./words.js";
+import { actionWord, capital, percent, problemTitle, progressWords, verdictAnswer, verdictWord } from "./words.js";
 
 export class Tile {
-    #image = element("img", { alt: "" });
+    #image = element("img", { alt: "", draggable: false });
     #thumbnail = element("span", { class: "thumbnail" }, "No preview");
     #word = element("span", { class: "tile-word" });
     #probability = element("span", { class: "tile-probability" });
@@ -41,7 +41,7 @@ export class Tile {
         const { ai_probability: probability } = verdict;
         this.#probability.textContent = probability === undefined ? "" : `AI ${percent(probability)}`;
         this.#action.dataset.action = verdict.action;
-        this.#action.textContent = actionWord(verdict);
+        this.#action.textContent = capital(actionWord(verdict));
     }
 
     /** Releases the thumbnail. */

@@ -31,7 +31,7 @@ export function size(bytes) {
 }
 
 /** Returns a message as a sentence: the service's messages begin in lower case, and some lack a full stop. */
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
+export const sentence = (text) => capital(text).replace(/\.?$/, ".");
 
 export function count(number, one, many = `${one}s`) {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
@@ -65,6 +65,9 @@ export function actionWord(verdict) {
     const isBelow = verdict.label === "ai_generated" && verdict.action === "allow";
     return isBelow && decidingReasons(verdict).length === 0 ? "below review" : verdict.action;
 }
+
+/** Returns a text with its first letter in upper case. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Returns what becomes of an image, in words: {phase: "waiting" | "uploading" | "running" | "busy", part, seconds}. */
 export function progressWords({ phase, part, seconds }) {

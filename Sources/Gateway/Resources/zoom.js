@@ -53,6 +53,7 @@ export class Zoom {
         const after = this.#stage.getBoundingClientRect();
         this.#pane.scrollLeft += after.left + share[0] * after.width - point.clientX;
         this.#pane.scrollTop += after.top + share[1] * after.height - point.clientY;
+        this.#pane.classList.toggle("enlarged", this.factor > 1);
         this.#changed(this.factor);
     }
 

@@ -34,7 +34,7 @@ import Testing
             ("/", "Bifrons: real face, or generated?"), ("/status", "Bifrons: status"), ("/docs", "Bifrons: HTTP API"),
         ] {
             let response = try await edge.ask(.get, path)
-            #expect(response.status == .ok && response.text.contains("<title>\(title)</title>"), "\(path)")
+            #expect(response.status == 200 && response.text.contains("<title>\(title)</title>"), "\(path)")
         }
     }
 
