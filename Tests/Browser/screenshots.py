@@ -28,10 +28,10 @@ def sharpened(folder: Path) -> Path:
     return folder / "enlarged_and_sharpened.jpg"
 
 
-def save(page: Page, path: Path, last: str) -> None:
-    """Saves the page down to the end of the element `last`, with few enough colours for a small file."""
-    height = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY + 32", last)
-    page.screenshot(path, height)
+def save(page: Page, path: Path, last: str, margin: int = 32) -> None:
+    """Saves the page down to `margin` pixels below the element `last`, with few enough colours for a small file."""
+    bottom = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY", last)
+    page.screenshot(path, bottom + margin)
     with Image.open(path) as taken:
         image = taken.convert("RGB")
     image.save(path, optimize=True)
@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
                 save(page, folder / name, "#images")
             page.scheme("light")
             page.show(files[0].name)
-            save(page, folder / "opened.png", "#viewer")
+            save(page, folder / "opened.png", "#viewer", margin=16)
             page.close()
 
             page.scheme("light")

@@ -5,17 +5,7 @@ import io
 
 import pytest
 
-
-def run(page, module: str, script: str, *arguments):
-    """Returns the result of a script in which `it` is the module and `args` are the further arguments."""
-    return page.driver.execute_async_script(
-        """
-        const [module, args, done] = [...arguments];
-        import(`/assets/${module}.js`).then((it) => (async () => { SCRIPT })()).then(done);
-        """.replace("SCRIPT", script),
-        module,
-        arguments,
-    )
+from modules import run
 
 
 def test_percentages_are_never_rounded_to_certainty(home):
@@ -26,7 +16,7 @@ def test_percentages_are_never_rounded_to_certainty(home):
 
 @pytest.mark.parametrize(("body", "header", "wait"), [('{"retry_after_ms": 250}', "1", 250), ("{}", "2", 2000)])
 def test_busy_service_states_when_to_send_again(home, body, header, wait):
-    """The router's milliseconds are more precise than the header field; the gateway's own refusal has only the field."""
+    """The router's milliseconds are more precise than the header field; the gateway refuses with the field alone."""
     problem = run(home, "api", "return it.Problem.of(429, args[0], args[1]).result.retry_after_ms", body, header)
     assert problem == wait
 
@@ -304,81 +294,3 @@ def test_heat_map_is_drawn_with_the_rotation_of_its_face(home, turned, corner):
 
 def test_angles_are_shown_in_whole_degrees(home):
     assert run(home, "words", "return args[0].map(it.degrees)", [90, -47.3, 180]) == ["90°", "-47°", "180°"]
-
-
-def job(number: int, name: str, **verdict) -> dict:
-    state = {"state": "done", "result": {"verdict": verdict}} if verdict else {"state": "failed"}
-    return {"number": number, "file": {"name": name}, **state}
-
-
-JOBS = [
-    job(1, "b10.jpg", label="real", ai_probability=0.1, action="allow"),
-    job(2, "b9.jpg", label="no_face", action="review"),
-    job(3, "a.jpg", label="ai_generated", ai_probability=0.9, action="review"),
-    job(4, "c.jpg"),
-    job(5, "d.jpg", label="ai_generated", ai_probability=0.7, action="allow"),
-    job(6, "e.jpg", label="ai_generated", ai_probability=0.99, action="block"),
-    {"number": 7, "file": {"name": "f.jpg"}, "state": "running"},
-]
-
-
-@pytest.mark.parametrize(
-    ("filter", "order", "numbers"),
-    [
-        ("all", "flagged", [6, 3, 2, 4, 5, 1, 7]),
-        ("all", "newest", [7, 6, 5, 4, 3, 2, 1]),
-        ("all", "name", [3, 2, 1, 4, 5, 6, 7]),
-        ("block", "flagged", [6]),
-        ("review", "newest", [3, 2]),
-        ("allow", "flagged", [5, 1]),
-        ("no_face", "flagged", [2]),
-        ("failed", "flagged", [4]),
-    ],
-)
-def test_images_are_filtered_and_sorted(home, filter, order, numbers):
-    script = "return it.arranged(args[0], args[1], args[2]).map(({ number }) => number)"
-    assert run(home, "order", script, JOBS, filter, order) == numbers
-
-
-def apart(one: dict, other: dict) -> bool:
-    across = one["left"] + one["width"] <= other["left"] or other["left"] + other["width"] <= one["left"]
-    return across or one["top"] + one["height"] <= other["top"] or other["top"] + other["height"] <= one["top"]
-
-
-@pytest.mark.parametrize("step", [8, 30, 70, 160])
-def test_labels_of_faces_never_overlap(home, step):
-    """Twelve faces, the closer the smaller the step: each label is at its own face, and some are short or missing."""
-    boxes = [{"left": 5 + step * (n % 4), "top": 5 + step * (n // 4), "width": 40, "height": 50} for n in range(12)]
-    forms = [[{"width": 130, "height": 20}, {"width": 60, "height": 20}]] * 12
-    area = {"width": 640, "height": 480}
-    placed = run(home, "labels", "return it.placeLabels(args[0], args[1], args[2])", boxes, forms, area)
-    found = [(box, label) for box, label in zip(boxes, placed, strict=True) if label]
-    assert len(found) >= (12 if step >= 70 else 3)
-    for index, (box, label) in enumerate(found):
-        assert all(apart(label, other) for _, other in found[:index])
-        assert label["left"] >= 0 and label["left"] + label["width"] <= area["width"]
-        assert label["top"] >= 0 and label["top"] + label["height"] <= area["height"]
-        grown = {side: box[side] - 1 for side in ("left", "top")} | {
-            side: box[side] + 2 for side in ("width", "height")
-        }
-        assert not apart(label, grown)
-
-
-def test_session_keeps_the_results_of_a_thousand_images(home):
-    kept, stored, thumbnails = run(
-        home,
-        "session",
-        """
-        const faces = [{ box: [1, 2, 3, 4], ai_probability: 0.5, models: { resnet: 0.5 }, maps: { resnet: {} } }];
-        for (let n = 0; n < 1005; n++) {
-            it.remember({ name: `${n}.jpg`, bytes: 1, at: "now", thumbnail: "data:,", result: { faces, maps: {} } });
-        }
-        dispatchEvent(new Event("pagehide"));
-        const stored = JSON.parse(sessionStorage.getItem("bifrons.history"));
-        return [it.history().length, [stored.length, stored[0].name, stored[0].result],
-            stored.filter(({ thumbnail }) => thumbnail).length];
-    """,
-    )
-    assert kept == 1000 and thumbnails == 50
-    face = {"box": [1, 2, 3, 4], "ai_probability": 0.5, "models": {"resnet": 0.5}}
-    assert stored == [1000, "1004.jpg", {"faces": [face]}]
