@@ -29,7 +29,7 @@ SOAK ?= .cache/soak
 # The output of make data-report. It contains copies of the images, so it is written where git ignores it
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo docs test build-tests test-tsan test-asan test-browser test-docs screenshots build bench scaling fuzz chaos tails
+.PHONY: help demo docs test build-tests test-tsan test-asan test-browser test-docs screenshots sample build bench scaling fuzz chaos tails
 .PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean bench-peers
 
 help: ## list the tasks
@@ -68,6 +68,10 @@ test-docs: build engine ## run the commands of the README and docs as printed, w
 
 screenshots: build engine ## take the screenshots of the pages for the documentation
 	@scripts/screenshots
+
+sample: ## draw the sample image that the page offers
+	@scripts/python-environment .venv-browser Tests/Browser/requirements.txt
+	.venv-browser/bin/python Tests/Browser/sample.py Sources/Gateway/Resources/sample.jpg
 
 build: packages ## build the release executables into .build/release
 	$(release)

@@ -23,7 +23,8 @@ def page(browser):
     yield browser
     complaints = browser.complaints()
     # The session storage belongs to the tab, which the tests share.
-    browser.run("sessionStorage.clear()")
+    # A page that is left stores its results.
+    browser.run("addEventListener('pagehide', () => sessionStorage.clear())")
     browser.driver.get("about:blank")
     browser.resize(1200)
     browser.scheme("light")

@@ -24,11 +24,12 @@ WATCH = """
 """
 # Creates files as a browser passes them when they are dropped or pasted.
 HAND_OVER = """
-    const [kind, files] = arguments;
+    const [kind, files, text] = arguments;
     const data = new DataTransfer();
     for (const [name, type, content] of files) {
         data.items.add(new File([Uint8Array.from(atob(content), (byte) => byte.charCodeAt(0))], name, { type }));
     }
+    if (text) data.setData(kind === "drop" ? "text/uri-list" : "text/plain", text);
     const options = { bubbles: true, cancelable: true };
     const event = kind === "paste" ? new ClipboardEvent(kind, { ...options, clipboardData: data })
         : new DragEvent(kind, { ...options, dataTransfer: data });
@@ -93,6 +94,13 @@ class Page:
     def paste(self, *files: Path) -> None:
         self.hand_over("paste", files)
 
+    def paste_text(self, text: str) -> None:
+        self.run(HAND_OVER, "paste", [], text)
+
+    def drop_address(self, address: str) -> None:
+        """Drops an image of another page, of which the browser passes only the address."""
+        self.run(HAND_OVER, "drop", [], address)
+
     def hand_over(self, kind: str, files: tuple[Path, ...]) -> None:
         self.run(
             HAND_OVER,
@@ -142,12 +150,33 @@ class Page:
         self.wait(lambda: any(text in found for found in self.texts(selector)), f"{text!r} in {selector}")
 
     def verdicts(self, count: int) -> list[WebElement]:
-        """Waits until `count` cards have their verdicts, and returns them."""
-        self.wait(lambda: len(self.shown(".image .answer")) == count, f"{count} verdicts")
-        return self.all(".image")
+        """Waits until `count` images in the grid have their verdicts, and returns their tiles, in the grid's order."""
+        self.wait(lambda: len(self.all(".tile[data-state=done]")) == count, f"{count} verdicts")
+        return self.all(".tile[data-state=done]")
+
+    def show(self, name: str) -> None:
+        """Opens the image whose file has this name, and waits for its picture."""
+        found = [tile for tile in self.all(".tile") if name in tile.text.split("\n")]
+        assert found, f"no {name} in {self.texts('.tile')}"
+        self.run("arguments[0].click()", found[0])
+        script = "return document.querySelector('#viewer .stage img')?.complete"
+        self.wait(lambda: self.texts("#viewer-title") == [name] and self.run(script), f"{name} opened")
+
+    def verdict(self, name: str) -> None:
+        """Waits for the verdict on an image, and opens it."""
+        self.wait(lambda: any(name in text for text in self.texts(".tile[data-state=done]")), f"a verdict on {name}")
+        self.show(name)
 
     def problem(self) -> WebElement:
-        return self.wait(lambda: self.shown(".image .problem"), "problem beside an image")[0]
+        """Waits until an image has failed, opens it, and returns its problem."""
+        self.wait(lambda: self.all(".tile[data-state=failed]"), "an image that failed")
+        self.run("document.querySelector('.tile[data-state=failed]').click()")
+        return self.find("#viewer .problem")
+
+    def close(self) -> None:
+        """Closes the opened image with the keyboard."""
+        self.press(Keys.ESCAPE)
+        self.wait(lambda: not self.shown("#viewer"), "a closed dialogue")
 
     def shown(self, selector: str) -> list[WebElement]:
         return [element for element in self.all(selector) if element.is_displayed()]

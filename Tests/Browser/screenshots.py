@@ -20,18 +20,18 @@ LARGEST = 300_000
 
 
 def sharpened(folder: Path) -> Path:
-    """Writes the face of the portrait, enlarged and sharpened as upscalers do: the networks call it generated."""
+    """Writes the face of the portrait, enlarged and sharpened as upscalers do: networks call it likely generated."""
     with Image.open(images.portrait()) as image:
         few = image.crop((81, 35, 452, 406)).resize((104, 104), Image.Resampling.LANCZOS)
-    large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(4, 350, 0))
+    large = few.resize((512, 512), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(6, 500, 0))
     large.save(folder / "enlarged_and_sharpened.jpg", quality=92)
     return folder / "enlarged_and_sharpened.jpg"
 
 
-def save(page: Page, path: Path, last: str) -> None:
-    """Saves the page down to the end of the element `last`, with few enough colours for a small file."""
-    height = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY + 32", last)
-    page.screenshot(path, height)
+def save(page: Page, path: Path, last: str, margin: int = 32) -> None:
+    """Saves the page down to `margin` pixels below the element `last`, with few enough colours for a small file."""
+    bottom = page.run("return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY", last)
+    page.screenshot(path, bottom + margin)
     with Image.open(path) as taken:
         image = taken.convert("RGB")
     image.save(path, optimize=True)
@@ -65,6 +65,10 @@ def main(folder: Path) -> None:
                 page.verdicts(2)
                 page.wait(lambda: len(page.all("#history-rows tr")) == 2, "two rows of history")
                 save(page, folder / name, "#images")
+            page.scheme("light")
+            page.show(files[0].name)
+            save(page, folder / "opened.png", "#viewer", margin=16)
+            page.close()
 
             page.scheme("light")
             page.open(f"{cluster.address}/status")

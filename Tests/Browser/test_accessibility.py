@@ -22,15 +22,24 @@ def open_filled_page(page, cluster, folder):
     page.open(cluster.address)
     page.choose(images.two_faces(folder), images.no_face(folder), images.text(folder))
     page.verdicts(2)
-    page.problem()
     page.wait(lambda: len(page.all("#history-rows tr")) == 3, "three rows of history")
-    for details in page.shown("details summary"):
+
+
+def open_image(page, name):
+    """Opens an image with all of its details."""
+    page.show(name)
+    for details in page.shown("#viewer summary"):
         details.click()
 
 
 def open_status_page(page, cluster):
     page.open(f"{cluster.address}/status")
     page.wait_text("#headline", "All is well")
+
+
+def open_docs(page, cluster):
+    page.open(f"{cluster.address}/docs")
+    page.wait(lambda: page.shown("#reference"), "the description of the API")
 
 
 def violations(page) -> list[str]:
@@ -42,6 +51,18 @@ def test_classify_page_breaks_no_accessibility_rule(page, cluster, scheme, tmp_p
     page.open(cluster.address)
     assert violations(page) == []
     open_filled_page(page, cluster, tmp_path)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("name", ["two.png", "gradient.png", "text.jpg"])
+def test_opened_image_breaks_no_accessibility_rule(page, cluster, scheme, name, tmp_path):
+    open_filled_page(page, cluster, tmp_path)
+    open_image(page, name)
+    assert violations(page) == []
+
+
+def test_page_of_the_api_breaks_no_accessibility_rule(page, cluster, scheme):
+    open_docs(page, cluster)
     assert violations(page) == []
 
 
@@ -67,6 +88,12 @@ def test_nothing_is_wider_than_the_window(page, cluster, width, tmp_path):
     page.choose(images.small(tmp_path, f"{'a_very_long_name' * 8}.jpg"))
     page.verdicts(3)
     assert page.overflow() <= 0
+    for name in ("two.png", images.small(tmp_path, f"{'a_very_long_name' * 8}.jpg").name):
+        open_image(page, name)
+        assert page.run("return viewer.scrollWidth - viewer.clientWidth") <= 0
+        page.close()
+    open_docs(page, cluster)
+    assert page.overflow() <= 0
     open_status_page(page, cluster)
     assert page.overflow() <= 0
 
@@ -80,15 +107,20 @@ def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
     home.choose(images.portrait())
     home.verdicts(1)
 
-    home.tab_to(".choice input:checked")
+    home.tab_to(".tile")
+    home.press(Keys.ENTER)
+    home.wait(lambda: home.shown("#viewer .overlay-controls"), "the opened image")
+    home.tab_to("#viewer .choice input:checked")
     home.press(Keys.ARROW_RIGHT)
-    assert home.find(".choice input[value=inception]").is_selected()
+    assert home.find("#viewer .choice input[value=inception]").is_selected()
     home.tab_to(".slider input")
     home.press(Keys.HOME)
     assert home.find(".stage canvas").value_of_css_property("opacity") == "0"
     home.tab_to("summary")
     home.press(Keys.ENTER)
     assert home.find("details").get_attribute("open") is not None
+    home.close()
+    assert home.run("return document.activeElement.className") == "tile"
 
     # In the page's order, the button Clear comes before the images.
     home.run("results.focus()")
@@ -103,8 +135,16 @@ def test_everything_can_be_done_with_the_keyboard_alone(home, tmp_path):
 
 def test_every_focusable_element_shows_its_focus(page, cluster, tmp_path):
     open_filled_page(page, cluster, tmp_path)
-    unseen = page.run("""
-        return [...document.querySelectorAll("a[href], button, input, summary")]
+    assert unseen_focus(page, "body") == []
+    open_image(page, "two.png")
+    assert unseen_focus(page, "#viewer") == []
+
+
+def unseen_focus(page, part) -> list[str]:
+    return page.run(
+        """
+        return [...document.querySelector(arguments[0]).querySelectorAll(
+            "a[href], button, input, select, summary, [tabindex='0']")]
             .filter((target) => target.checkVisibility())
             .filter((target) => {
                 target.focus({ focusVisible: true });
@@ -114,13 +154,16 @@ def test_every_focusable_element_shows_its_focus(page, cluster, tmp_path):
                 return getComputedStyle(ring).outlineStyle === "none";
             })
             .map((target) => target.outerHTML);
-    """)
-    assert unseen == []
+        """,
+        part,
+    )
 
 
 def test_verdict_is_not_conveyed_by_colour_alone(page, cluster, tmp_path):
     open_filled_page(page, cluster, tmp_path)
-    for part in (".word", ".action", ".models td[data-label]", "#history-rows td[data-label]"):
+    open_image(page, "two.png")
+    words = (".tile-word", ".tile .action", "#history-rows td[data-label]")
+    for part in (*words, ".word", "#viewer .action", ".models td[data-label]"):
         assert {element.text.strip() for element in page.shown(part)}.isdisjoint({""}), part
 
 
@@ -138,6 +181,7 @@ def test_token_is_requested_and_kept_for_the_session(page, tmp_path):
         page.wait_text("#service", "A token is needed")
         page.choose(images.small(tmp_path))
         assert "A token is needed" in page.problem().text
+        page.close()
         page.find("#token").send_keys("wrong", Keys.ENTER)
         page.wait_text("#token-form", "does not know this token")
         page.find("#token").clear()

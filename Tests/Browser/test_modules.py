@@ -5,17 +5,7 @@ import io
 
 import pytest
 
-
-def run(page, module: str, script: str, *arguments):
-    """Returns the result of a script in which `it` is the module and `args` are the further arguments."""
-    return page.driver.execute_async_script(
-        """
-        const [module, args, done] = [...arguments];
-        import(`/assets/${module}.js`).then((it) => (async () => { SCRIPT })()).then(done);
-        """.replace("SCRIPT", script),
-        module,
-        arguments,
-    )
+from modules import run
 
 
 def test_percentages_are_never_rounded_to_certainty(home):
@@ -24,25 +14,51 @@ def test_percentages_are_never_rounded_to_certainty(home):
     assert run(home, "words", "return args[0].map(it.percent)", shares) == texts
 
 
+@pytest.mark.parametrize(("body", "header", "wait"), [('{"retry_after_ms": 250}', "1", 250), ("{}", "2", 2000)])
+def test_busy_service_states_when_to_send_again(home, body, header, wait):
+    """The router's milliseconds are more precise than the header field; the gateway refuses with the field alone."""
+    problem = run(home, "api", "return it.Problem.of(429, args[0], args[1]).result.retry_after_ms", body, header)
+    assert problem == wait
+
+
 def test_durations_are_shown_in_a_suitable_unit(home):
     times = [0.04, 9.94, 12.4, 999, 1500, 61_000, 3_661_000, 90_000_000]
     texts = ["0.0 ms", "9.9 ms", "12 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]
     assert run(home, "words", "return args[0].map(it.duration)", times) == texts
 
 
-def test_confidence_is_the_probability_of_the_stated_verdict(home):
-    answers = run(home, "words", "return args[0].map((share) => it.answer(share))", [0.25, 0.5, 0.75])
-    assert [(answer["word"], answer["confidence"]) for answer in answers] == [
-        ("Real", 0.75),
-        ("AI-generated", 0.5),
-        ("AI-generated", 0.75),
-    ]
+def test_answer_is_ai_generated_from_one_half(home):
+    answers = run(home, "words", "return args[0].map((share) => it.answer(share).word)", [0.25, 0.5, 0.75])
+    assert answers == ["Real", "AI-generated", "AI-generated"]
 
 
-def test_verdict_without_a_face_is_neither_real_nor_ai_generated(home):
-    verdicts = [{"label": "no_face"}, {"label": "real", "ai_probability": 0.25}]
-    answers = run(home, "words", "return args[0].map(it.verdictAnswer)", verdicts)
-    assert answers == [{"label": "none", "word": "No face"}, {"label": "real", "word": "Real", "confidence": 0.75}]
+@pytest.mark.parametrize(
+    ("label", "probability", "action", "reasons", "told"),
+    [
+        ("real", 0.25, "allow", [], "Real: allow"),
+        ("real", 0.25, "review", ["known"], "Real, likely: review"),
+        ("ai_generated", 0.75, "allow", [], "AI-generated, likely: below review"),
+        ("ai_generated", 0.75, "allow", ["evidence_missing"], "AI-generated, likely: below review"),
+        # Evidence decided, not the threshold.
+        ("ai_generated", 0.999, "allow", ["known"], "AI-generated, likely: allow"),
+        ("ai_generated", 0.985, "review", [], "AI-generated, likely: review"),
+        ("ai_generated", 0.999, "block", [], "AI-generated: block"),
+        ("no_face", None, "review", [], "No face: review"),
+    ],
+)
+def test_word_of_a_verdict_agrees_with_its_action(home, label, probability, action, reasons, told):
+    verdict = {"label": label, "action": action, "reasons": reasons} | (
+        {} if probability is None else {"ai_probability": probability}
+    )
+    assert run(home, "words", "return `${it.verdictWord(args[0])}: ${it.actionWord(args[0])}`", verdict) == told
+
+
+# Fills a copy of the opened image's template with a result.
+REPORT = """
+    const root = document.getElementById("image-template").content.firstElementChild.cloneNode(true);
+    it.showReport(root, { file: new File(["x"], "a.png"), state: "done", result: args[0] }, args[1]);
+    const text = (selector) => root.querySelector(selector).textContent;
+"""
 
 
 @pytest.mark.parametrize(
@@ -62,16 +78,7 @@ def test_allowed_ai_generated_image_states_the_reason(home, probability, action,
         "faces": [{"box": [8, 8, 32, 32], "ai_probability": probability, "models": {"resnet": probability}}],
         "faces_found": 1,
     }
-    notes = run(
-        home,
-        "image",
-        """
-        const card = new it.ImageCard(new File(["x"], "a.png"), { remove() {}, again() {} });
-        card.showResult(args[0], { review: 0.98, block: 0.995 });
-        return card.find(".notes").textContent;
-    """,
-        result,
-    )
+    notes = run(home, "report", REPORT + "return text('.notes');", result, {"review": 0.98, "block": 0.995})
     assert (told in notes) if told else notes == ""
 
 
@@ -84,16 +91,7 @@ def test_animation_says_that_only_its_first_frame_was_analysed(home, animated):
         "faces": [],
         "faces_found": 0,
     }
-    notes = run(
-        home,
-        "image",
-        """
-        const card = new it.ImageCard(new File(["x"], "a.webp"), { remove() {}, again() {} });
-        card.showResult(args[0]);
-        return card.find(".notes").textContent;
-    """,
-        result,
-    )
+    notes = run(home, "report", REPORT + "return text('.notes');", result)
     assert ("first frame" in notes) == animated
 
 
@@ -129,7 +127,7 @@ def test_evidence_is_shown_in_words(home, entry, told):
     assert words == ([told] if told else [])
 
 
-def test_card_shows_the_evidence_and_what_its_absence_means(home):
+def test_report_shows_the_evidence_and_what_its_absence_means(home):
     signer = "<b>Painters</b>"
     result = {
         "verdict": {
@@ -159,15 +157,15 @@ def test_card_shows_the_evidence_and_what_its_absence_means(home):
     }
     shown = run(
         home,
-        "image",
-        """
-        const card = new it.ImageCard(new File(["x"], "a.png"), { remove() {}, again() {} });
-        const text = (selector) => card.find(selector).textContent;
-        card.showResult(args[0]);
-        const evidence = [...card.element.querySelectorAll(".evidence li")].map((item) => item.textContent);
-        const first = [card.find(".evidence").hidden, evidence, text(".evidence p"), text(".notes"), text("dl")];
-        card.showResult({ ...args[0], evidence: undefined });
-        return [...first, card.find(".evidence").hidden];
+        "report",
+        REPORT
+        + """
+        const hidden = () => root.querySelector(".evidence").hidden;
+        const evidence = [...root.querySelectorAll(".evidence li")].map((item) => item.textContent);
+        const first = [hidden(), evidence, text(".evidence p"), text(".notes"), text("dl")];
+        const without = { ...args[0], evidence: undefined };
+        it.showReport(root, { file: new File(["x"], "a.png"), state: "done", result: without });
+        return [...first, hidden()];
     """,
         result,
     )
@@ -194,7 +192,7 @@ def test_csv_escapes_special_characters_and_formulas(home):
     """,
         names,
     )
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     assert [row["file"] for row in rows] == ['a,"b"\n.jpg', "'=cmd()", "'-1", "plain.jpg"]
 
 

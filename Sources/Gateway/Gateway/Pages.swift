@@ -46,6 +46,7 @@ struct Pages: Sendable {
         case "json": "application/json"
         case "svg": "image/svg+xml"
         case "png": "image/png"
+        case "jpg": "image/jpeg"
         case "ico": "image/x-icon"
         case "webmanifest": "application/manifest+json"
         default: "application/octet-stream"

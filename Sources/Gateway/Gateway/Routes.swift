@@ -24,6 +24,7 @@ extension Gateway {
         let everyone = http.group().add(middleware: concurrencyLimit)
         everyone.get("/") { request, _ in try page("index.html", for: request) }
         everyone.get("/status") { request, _ in try page("status.html", for: request) }
+        everyone.get("/docs") { request, _ in try page("docs.html", for: request) }
         everyone.get("/assets/{name}") { request, context in try asset(context.parameters.get("name"), for: request) }
         everyone.get("/openapi.json") { request, _ in try page("openapi.json", for: request) }
         everyone.get("/healthz") { _, _ in Response.json(Array(#"{"status":"ok"}"#.utf8)) }

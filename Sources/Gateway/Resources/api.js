@@ -3,7 +3,9 @@
 const tokenKey = "bifrons.token";
 /** Milliseconds to wait for the result after the upload. The service's own budget is far shorter. */
 const patience = 60_000;
-const mostTries = 6;
+const mostTries = 8;
+/** The longest wait, in milliseconds, before an image is sent again. */
+const longestWait = 30_000;
 
 /** Why there is no result: the service's problem document, or a failure to reach the service. */
 export class Problem extends Error {
@@ -20,9 +22,11 @@ export class Problem extends Error {
         return [0, 401, 408, 429].includes(this.status) || this.status >= 500;
     }
 
-    static of(status, text) {
+    /** @param seconds the header field Retry-After; null if the response has none */
+    static of(status, text, seconds = null) {
         try {
             const { title, detail, code, ...result } = JSON.parse(text);
+            if (seconds !== null) result.retry_after_ms ??= 1000 * Number(seconds);
             return new Problem(status, code ?? "", detail ?? title ?? `The response has status ${status}.`, result);
         } catch {
             return new Problem(status, "", `The response has status ${status} and gives no reason.`);
@@ -53,7 +57,8 @@ async function get(path) {
 export const models = () => get("/v1/models");
 
 /**
- * Returns the result for an image. If the service is busy, retries after the time that the service states.
+ * Returns the result for an image. If the service is busy, retries after the time that the service states, and after
+ * twice as long each time that it is still busy.
  *
  * @param report called with the progress: {phase: "uploading", part}, {phase: "running"}, {phase: "busy", seconds}
  * @throws {Problem} if there is no result
@@ -63,8 +68,10 @@ export async function classify(file, signal, report) {
         try {
             return await post(file, signal, report);
         } catch (problem) {
-            const wait = problem.result?.retry_after_ms;
-            if (problem.status !== 429 || wait === undefined || attempt === mostTries) throw problem;
+            const stated = problem.result?.retry_after_ms;
+            if (problem.status !== 429 || !(stated >= 0) || attempt === mostTries) throw problem;
+            // Images that were refused together must not return together.
+            const wait = Math.min(longestWait, stated * 2 ** (attempt - 1)) * (1 + Math.random() / 4);
             report({ phase: "busy", seconds: Math.ceil(wait / 1000) });
             await pause(wait, signal);
         }
@@ -91,7 +98,7 @@ function post(file, signal, report) {
         request.onload = () => {
             const isResult = request.status === 200 || request.status === 206;
             if (isResult) resolve(JSON.parse(request.responseText));
-            else reject(Problem.of(request.status, request.responseText));
+            else reject(Problem.of(request.status, request.responseText, request.getResponseHeader("Retry-After")));
         };
         request.onabort = () => reject(new Problem(0, "", "The service did not answer in time."));
         request.onerror = () => reject(new Problem(0, "", sent

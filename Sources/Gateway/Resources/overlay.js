@@ -1,6 +1,7 @@
-/** The overlay of an image: boxes around the faces, and a network's heat map. */
+/** The overlay of a picture: boxes around the faces with their labels, and a network's heat map. */
 
 import { element, place } from "./dom.js";
+import { placeLabels } from "./labels.js";
 import { answer, degrees, percent } from "./words.js";
 
 /** The longest side, in pixels, of the canvas that is stretched over the image. */
@@ -15,24 +16,48 @@ export function mappedModels(result) {
 // Without a face, the networks score the central square, and the result itself contains the heat map.
 const regions = (result) => (result.faces?.length > 0 ? result.faces : [result]);
 
+/** Draws the box of each face; returns the boxes of the faces with the words of their labels, longest first. */
 export function drawBoxes(container, result) {
     const { width, height } = result.image;
-    const outline = ([left, top, across, down], attributes, ...children) => {
-        const box = element("div", attributes, ...children);
+    const outline = ([left, top, across, down], label) => {
+        const box = element("div", { class: "box", "data-label": label });
         place(box, {
             left: (100 * left) / width, top: (100 * top) / height,
             width: (100 * across) / width, height: (100 * down) / height,
         });
         return box;
     };
-    const faces = (result.faces ?? []).map((face) => {
-        const { label, word, confidence } = answer(face.ai_probability);
-        const turned = face.turned ? `, turned ${degrees(face.turned)}` : "";
-        const caption = element("span", {}, `${word} ${percent(confidence)}${turned}`);
-        return outline(face.box, { class: "box", "data-label": label }, caption);
-    });
+    const faces = (result.faces ?? []).map((face) => outline(face.box, answer(face.ai_probability).label));
     const square = Object.values(result.maps ?? {})[0]?.square;
-    container.replaceChildren(...faces, ...(square ? [outline(square, { class: "box", "data-label": "none" })] : []));
+    container.replaceChildren(...faces, ...(square ? [outline(square, "none")] : []));
+    return (result.faces ?? []).map(({ ai_probability: probability, turned }, index, { length }) => {
+        const number = length > 1 ? `${index + 1}: ` : "";
+        const { label, word } = answer(probability);
+        // All numbers are AI probabilities.
+        const long = label === "real" ? `${word}, AI ${percent(probability)}` : `${word} ${percent(probability)}`;
+        const angle = turned ? `, turned ${degrees(turned)}` : "";
+        return { box: faces[index], forms: [`${number}${long}${angle}`, `${number}AI ${percent(probability)}`] };
+    });
+}
+
+/** Puts the labels of faces, as `drawBoxes` returned them, where they overlap no other label. */
+export function drawLabels(container, faces) {
+    const area = container.getBoundingClientRect();
+    const drawn = faces.map(({ forms }) => forms.map((text) => element("span", { class: "label" }, text)));
+    container.replaceChildren(...drawn.flat());
+    const sizes = drawn.map((labels) => labels.map((label) => label.getBoundingClientRect()));
+    const boxes = faces.map(({ box }) => {
+        const { left, top, width, height } = box.getBoundingClientRect();
+        return { left: left - area.left, top: top - area.top, width, height };
+    });
+    const forms = sizes.map((list) => list.map(({ width, height }) => ({ width, height })));
+    placeLabels(boxes, forms, area).forEach((found, index) => {
+        drawn[index].forEach((label, form) => form !== found?.form && label.remove());
+        if (!found) return;
+        const label = drawn[index][found.form];
+        label.style.left = `${found.left}px`;
+        label.style.top = `${found.top}px`;
+    });
 }
 
 /** Draws the heat map of `model`; hides the canvas if the result has none. */

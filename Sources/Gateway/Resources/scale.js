@@ -1,4 +1,4 @@
-/** The scale from real to AI-generated: the verdict, each network's score, and the policy's thresholds. */
+/** The scale of the AI probability: the verdict, each network's score, and the policy's thresholds. */
 
 import { element, place } from "./dom.js";
 import { percent } from "./words.js";

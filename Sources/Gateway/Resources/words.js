@@ -31,22 +31,52 @@ export function size(bytes) {
 }
 
 /** Returns a message as a sentence: the service's messages begin in lower case, and some lack a full stop. */
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
+export const sentence = (text) => capital(text).replace(/\.?$/, ".");
 
 export function count(number, one, many = `${one}s`) {
     return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** Returns Real or AI-generated for an AI probability, with the probability of that answer as its confidence. */
+/** Returns Real or AI-generated for an AI probability. */
 export function answer(probability) {
-    return probability < 0.5
-        ? { label: "real", word: "Real", confidence: 1 - probability }
-        : { label: "ai_generated", word: "AI-generated", confidence: probability };
+    return probability < 0.5 ? { label: "real", word: "Real" } : { label: "ai_generated", word: "AI-generated" };
 }
 
-/** Returns a verdict in the form of `answer`; without a confidence if no face was found. */
+/** Returns a verdict in the form of `answer`. */
 export function verdictAnswer({ label, ai_probability: probability }) {
     return label === "no_face" ? { label: "none", word: "No face" } : answer(probability);
+}
+
+/** The reason of a verdict whose policy needs evidence that the result does not have. */
+export const evidenceMissing = "evidence_missing";
+
+/** Returns the reasons of evidence that decided on a verdict's action. */
+export const decidingReasons = ({ reasons = [] }) => reasons.filter((reason) => reason !== evidenceMissing);
+
+/** Returns the word of a verdict; with "likely" if its action does not go with the word alone. */
+export function verdictWord(verdict) {
+    const { label, word } = verdictAnswer(verdict);
+    const agrees = { real: "allow", ai_generated: "block", none: verdict.action }[label] === verdict.action;
+    return agrees ? word : `${word}, likely`;
+}
+
+/** Returns a verdict's action; for an AI-generated image that is allowed, why it is. */
+export function actionWord(verdict) {
+    const isBelow = verdict.label === "ai_generated" && verdict.action === "allow";
+    return isBelow && decidingReasons(verdict).length === 0 ? "below review" : verdict.action;
+}
+
+/** Returns a text with its first letter in upper case. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Returns what becomes of an image, in words: {phase: "waiting" | "uploading" | "running" | "busy", part, seconds}. */
+export function progressWords({ phase, part, seconds }) {
+    return {
+        waiting: "Waiting",
+        uploading: `Uploading ${Math.round(100 * (part ?? 0))} %`,
+        running: "Analysing",
+        busy: `The service is busy: trying again in ${seconds} s`,
+    }[phase];
 }
 
 /** Returns a fraction as per cent, or a dash if it is undefined. */

@@ -18,6 +18,26 @@ import Testing
         }
     }
 
+    @Test func filesHaveTheTypesThatBrowsersNeed() {
+        let pages = Pages()
+        for (name, type) in [
+            ("docs.html", "text/html; charset=utf-8"), ("docs.js", "text/javascript; charset=utf-8"),
+            ("docs.css", "text/css; charset=utf-8"), ("sample.jpg", "image/jpeg"), ("openapi.json", "application/json"),
+        ] {
+            #expect(pages.response(name, ifNoneMatch: nil)?.headers[.contentType] == type, "\(name)")
+        }
+    }
+
+    @Test func pagesAreServedAtTheirPaths() async throws {
+        let edge = try Edge()
+        for (path, title) in [
+            ("/", "Bifrons: real face, or generated?"), ("/status", "Bifrons: status"), ("/docs", "Bifrons: HTTP API"),
+        ] {
+            let response = try await edge.ask(.get, path)
+            #expect(response.status == 200 && response.text.contains("<title>\(title)</title>"), "\(path)")
+        }
+    }
+
     @Test func unchangedFileIsNotSentAgain() throws {
         let pages = Pages()
         let tag = try #require(pages.response("openapi.json", ifNoneMatch: nil)?.headers[.eTag])

@@ -46,7 +46,7 @@ import Testing
         let edge = try Edge(["BIFRONS_CORS_ORIGIN": "*"])
         for (path, methods) in [
             ("/", "GET, HEAD, POST"), ("/v1/jobs", "POST"), ("/v1/jobs/a", "DELETE, GET, HEAD"),
-            ("/status", "GET, HEAD"),
+            ("/status", "GET, HEAD"), ("/docs", "GET, HEAD"),
         ] {
             #expect(try await edge.ask(.put, path).headers[.allow] == methods, "\(path)")
             let preflight = try await edge.ask(.options, path, [.origin: "https://a.example"])
