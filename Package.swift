@@ -139,7 +139,7 @@ let package = Package(
         module(
             "Commands", in: "CLI",
             [
-                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "Files", "ImageDecoding", "ImageDrawing", "Keyring",
+                "BifronsClient", "BifronsWire", "BifronsZeroMQ", "ImageDecoding", "ImageDrawing", "Keyring",
                 "ProcessSupport", "Reactor", "Settings", arguments, histogram,
             ]),
 

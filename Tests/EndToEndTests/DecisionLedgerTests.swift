@@ -123,6 +123,22 @@ extension EndToEndTests {
             }
         }
 
+        @Test func theCommandLineStoresAndActivatesWhatItReadsFromAPipe() throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in
+                let policy = try cluster.write(Array(#"{"review": 0.1, "block": 0.2}"#.utf8), to: "policy.json")
+                let router = "--router=\(cluster.clientEndpoint)"
+                let commands = [
+                    #"cat policy.json | "$0" policy put default - "$1""#, #""$0" policy put default policy.json "$1""#,
+                    #""$0" policy activate default@3 "$1""#, #""$0" policy list "$1""#,
+                ].joined(separator: " && ").replacing("policy.json", with: policy)
+                let shell = try cluster.run("/bin/sh", ["-c", commands, Files.program("bifrons"), router])
+                #expect(try shell.waitForEnd() == .exit(0), "\(shell.standardError)")
+                #expect(shell.standardOutput.contains("default@3 decides from now on"))
+                #expect(shell.standardOutput.contains("default       3       3"), "\(shell.standardOutput)")
+            }
+        }
+
         @Test func withoutAJournalPoliciesAreShownAndCannotBeChanged() throws {
             try Cluster.run { cluster in
                 let gateway = try cluster.startGateway()

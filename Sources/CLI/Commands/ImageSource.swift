@@ -3,7 +3,7 @@ import Glibc
 import ProcessSupport
 import Reactor
 
-/// An image to classify, or the reason why it cannot be read.
+/// An image to classify, or another file that a command is given, or the reason why it cannot be read.
 struct ImageSource: Equatable, Sendable {
     enum Place: Equatable, Sendable {
         /// A file in a folder. Anything else at that path is not read.

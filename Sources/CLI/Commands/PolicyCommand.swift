@@ -1,7 +1,6 @@
 import ArgumentParser
 import BifronsClient
 import BifronsWire
-import Files
 import FoundationEssentials
 import Glibc
 import ProcessSupport
@@ -168,11 +167,14 @@ struct PolicyCommand: AsyncParsableCommand {
     }
 
     private static func read(_ file: FileName) throws -> JSONValue {
-        let bytes =
-            file == FileName("-")
-            ? Files.contents(of: "/dev/stdin", limit: Limits.headerBytes)
-            : Files.contents(of: file.text, limit: Limits.headerBytes)
-        guard let bytes else { throw CommandError("cannot read \(file.text.printable): \(Files.reason)") }
+        let source = ImageSource(
+            name: file, place: file == FileName("-") ? .standardInput : .named(file), relativeName: file)
+        let bytes: [UInt8]
+        do {
+            bytes = try source.read(limit: Limits.headerBytes)
+        } catch {
+            throw CommandError("\(file.text.printable) cannot be read as a policy: \(error.message)")
+        }
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
         } catch {
