@@ -235,7 +235,7 @@ NOT_RUN = [
     (r".*", r"make ", "a build, a test or a measurement of its own; .ci/run runs most of them"),
     (
         r"README\.md",
-        r"bifrons (up|classify|status|models|bench|keygen)( +(FILE|\[|--images DIR|DIR)|\s{2,}).*",
+        r"bifrons (up|classify|status|models|bench|policy|keygen)( +(FILE|list|\[|--images DIR|DIR)|\s{2,}).*",
         "a line of the synopsis; its command is asked for its help instead",
     ),
     (
