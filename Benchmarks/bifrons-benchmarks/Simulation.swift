@@ -1,4 +1,5 @@
 import BifronsWire
+import Decisions
 import Glibc
 import HeapModule
 import RouterCore
@@ -309,8 +310,8 @@ struct Simulation {
             send(.locate(job, specifications), parameters.imageBytes, from: router, to: peer, after: cost)
         case .score(let peer, let job, _, _):
             send(.score(job), parameters.cropBytes, from: router, to: peer, after: cost)
-        // Actions for durable jobs, for draining and for evidence, which are not simulated.
-        case .releaseCrops, .examine, .acknowledge, .release, .persist, .record, .find, .drained: break
+        // Actions for durable jobs, for decisions, for draining and for evidence, which are not simulated.
+        case .releaseCrops, .examine, .acknowledge, .release, .persist, .record, .find, .decide, .ask, .drained: break
         }
     }
 
