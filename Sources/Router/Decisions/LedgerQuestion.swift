@@ -16,6 +16,18 @@ package enum LedgerQuestion: Equatable, Sendable {
     case verify(from: Int64, limit: Int)
     /// Removes what points to a subject.
     case erase(Subject, Tenants)
+    /// Hands out the next decision to review, of one policy or of all.
+    case nextReview(Reviewer, policy: String?)
+    /// Stores a reviewer's answer.
+    case review(number: UInt64, ReviewRequest, Reviewer)
+    /// Takes back the reviewer's own answer, and hands the decision out again.
+    case withdrawReview(number: UInt64, Reviewer)
+    /// Asks for the image of a decision to review.
+    case reviewImage(number: UInt64, Tenants)
+    /// Stores an appeal.
+    case appeal(Appeal, Reviewer)
+    /// Looks for a threshold of a policy in the reviews of a tenant, or of all.
+    case tune(PolicyVersion, TuningRequest, Tenants)
 }
 
 /// What is said about a change: who made it, and why.
@@ -76,6 +88,10 @@ package enum LedgerAnswer: Equatable, Sendable {
     case attempted(PolicyTrial, next: Int64?)
     /// There is no such decision.
     case unknown
+    /// The ledger refuses the change.
+    case refused(WireError)
+    /// The outcome of a search for a threshold.
+    case tuned(TuningReport)
     /// The ledger cannot answer now. The reason completes "the journal cannot be used now: …".
     case failed(String)
 }

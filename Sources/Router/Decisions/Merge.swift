@@ -58,6 +58,11 @@ package struct Merge: Equatable, Sendable {
         1 / (1 + exp(-logit))
     }
 
+    /// Returns the logit of a probability from 0 to 1, which is infinite at both ends.
+    package static func logit(_ probability: Double) -> Double {
+        log(probability) - log1p(-probability)
+    }
+
     /// The merge as it is stored; ``init(decoding:)`` reads it.
     package var body: [UInt8] { CanonicalJSON.encode(Stored(models: models, blends: blends)) }
 }

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 
 extension Policy: Codable {
     private enum Key: String, CodingKey, CaseIterable {
-        case review, block, clauses, degraded, shadow, record
+        case review, block, clauses, degraded, shadow, record, sample, blind, calibration
         case noFace = "no_face"
     }
 
@@ -18,7 +18,10 @@ extension Policy: Codable {
             degraded: try fields.decodeIfPresent(ResultDocument.PolicyAction.self, forKey: .degraded),
             clauses: try fields.decodeIfPresent([Clause].self, forKey: .clauses),
             shadow: try fields.decodeIfPresent([PolicyReference].self, forKey: .shadow),
-            record: try fields.decodeIfPresent(Record.self, forKey: .record))
+            record: try fields.decodeIfPresent(Record.self, forKey: .record),
+            sample: try fields.decodeIfPresent(Double.self, forKey: .sample),
+            blind: try fields.decodeIfPresent(Double.self, forKey: .blind),
+            calibration: try fields.decodeIfPresent(Calibration.self, forKey: .calibration))
     }
 
     /// Encodes the policy with every field that decides something, so that equal bytes decide alike.
@@ -31,6 +34,29 @@ extension Policy: Codable {
         try fields.encodeIfPresent(clauses, forKey: .clauses)
         if !shadow.isEmpty { try fields.encode(shadow, forKey: .shadow) }
         try fields.encode(record, forKey: .record)
+        // Without reviews a policy has the digest that it had before there were any.
+        if sample > 0 { try fields.encode(sample, forKey: .sample) }
+        if blind > 0 { try fields.encode(blind, forKey: .blind) }
+        try fields.encodeIfPresent(calibration, forKey: .calibration)
+    }
+}
+
+extension Calibration: Codable {
+    private enum Key: String, CodingKey, CaseIterable {
+        case scale, bias
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try UnknownField.refuse(in: decoder, but: Key.self)
+        let fields = try decoder.container(keyedBy: Key.self)
+        self.init(
+            scale: try fields.decode(Double.self, forKey: .scale), bias: try fields.decode(Double.self, forKey: .bias))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: Key.self)
+        try fields.encode(scale, forKey: .scale)
+        try fields.encode(bias, forKey: .bias)
     }
 }
 

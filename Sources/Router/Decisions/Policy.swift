@@ -24,12 +24,18 @@ package struct Policy: Equatable, Sendable {
     package var shadow: [PolicyReference]
     /// Whether decisions must be recorded.
     package var record: Record
+    /// The share, from 0 to 1, of all images that are drawn at random for a review, whatever the action is.
+    package var sample: Double
+    /// The share, from 0 to 1, of reviews whose reviewer answers before seeing what the networks say.
+    package var blind: Double
+    /// What adapts the merged probability to a tenant's images; nil if it is used as it is.
+    package var calibration: Calibration?
 
     /// - Parameter noFace: by default `.review`, since nothing is known of the image.
     package init(
         review: Double, block: Double, noFace: ResultDocument.PolicyAction? = nil,
         degraded: ResultDocument.PolicyAction? = nil, clauses: [Clause]? = nil, shadow: [PolicyReference]? = nil,
-        record: Record? = nil
+        record: Record? = nil, sample: Double? = nil, blind: Double? = nil, calibration: Calibration? = nil
     ) {
         self.review = review
         self.block = block
@@ -38,6 +44,9 @@ package struct Policy: Equatable, Sendable {
         self.clauses = clauses
         self.shadow = shadow ?? []
         self.record = record ?? .bestEffort
+        self.sample = sample ?? 0
+        self.blind = blind ?? 0
+        self.calibration = calibration
     }
 
     /// The action that the probability, or nil for an image without a face, leads to without evidence.
@@ -83,6 +92,29 @@ package struct Policy: Equatable, Sendable {
                 ]
             }
         }
+    }
+}
+
+/// A logistic recalibration of a probability (Platt 1999): `sigmoid(scale * logit(p) + bias)`.
+package struct Calibration: Equatable, Sendable {
+    /// The factor of the logit, above 0 and at most ``mostScale``.
+    package var scale: Double
+    /// What is added to the logit, of a size of at most ``mostBias``.
+    package var bias: Double
+
+    package static let mostScale = 10.0
+    package static let mostBias = 20.0
+    /// The calibration that changes nothing.
+    package static let identity = Calibration(scale: 1, bias: 0)
+
+    package init(scale: Double, bias: Double) {
+        self.scale = scale
+        self.bias = bias
+    }
+
+    /// Returns the recalibrated probability.
+    package func callAsFunction(_ probability: Double) -> Double {
+        Merge.sigmoid(scale * Merge.logit(probability) + bias)
     }
 }
 

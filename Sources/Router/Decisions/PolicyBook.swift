@@ -262,10 +262,13 @@ extension PolicyBook {
         document.metadata = header.metadata
         guard let known = stored.verdict, known.policy != header.policy else { return document }
         guard let policy = active(header.policy, for: tenant) else { return nil }
+        let decided = known.policyVersion.flatMap { self[PolicyReference(name: known.policy, version: $0)] }
+        let calibration = decided?.policy.calibration
+        let merged = known.aiProbability.map { calibration?.inverse($0) ?? $0 }
         var verdict = policy.verdict(
-            known.aiProbability, isDegraded: stored.degraded, evidence: stored.evidence.map(EvidenceFacts.init))
+            merged, isDegraded: stored.degraded, evidence: stored.evidence.map(EvidenceFacts.init))
         // The stored probability may have been rounded to one half, so the stored label is kept.
-        verdict.label = known.label
+        if calibration == policy.policy.calibration { verdict.label = known.label }
         document.verdict = verdict
         return document
     }

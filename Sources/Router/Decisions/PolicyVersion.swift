@@ -31,6 +31,18 @@ package struct PolicyVersion: Equatable, Sendable {
             throw Ensemble.Invalid(
                 message: "\(place).shadow must name at most \(Self.mostShadows) policies, each once")
         }
+        guard (0...1).contains(policy.sample), (0...1).contains(policy.blind) else {
+            throw Ensemble.Invalid(message: "\(place).sample and \(place).blind must be from 0 to 1")
+        }
+        if let calibration = policy.calibration {
+            guard 0 < calibration.scale, calibration.scale <= Calibration.mostScale,
+                abs(calibration.bias) <= Calibration.mostBias
+            else {
+                throw Ensemble.Invalid(
+                    message: "\(place).calibration needs a scale above 0, at most \(Calibration.mostScale), and a bias "
+                        + "from -\(Calibration.mostBias) to \(Calibration.mostBias)")
+            }
+        }
         // The clauses are part of the version: what is on by default may change with the ensemble's evidence.
         let byDefault = name == Limits.defaultPolicy ? Policy.defaultClauses(for: evidence) : []
         let clauses = policy.clauses ?? byDefault
@@ -51,10 +63,13 @@ package struct PolicyVersion: Equatable, Sendable {
     ///
     /// Evidence changes the action and never the label or the probability.
     ///
-    /// - Parameter isDegraded: whether the verdict lacks a requested model.
+    /// - Parameters:
+    ///   - merged: the merged probability, which the policy's calibration changes.
+    ///   - isDegraded: whether the verdict lacks a requested model.
     package func verdict(
-        _ probability: Double?, isDegraded: Bool, evidence: [EvidenceFacts]
+        _ merged: Double?, isDegraded: Bool, evidence: [EvidenceFacts]
     ) -> ResultDocument.Verdict {
+        let probability = merged.map { policy.calibration?($0) ?? $0 }
         let label = probability.map { $0 >= 0.5 ? ResultDocument.Label.aiGenerated : .real } ?? .noFace
         var verdict = ResultDocument.Verdict(
             label: label, aiProbability: probability, action: policy.action(for: probability), policy: name)

@@ -68,8 +68,8 @@ package final class Journal: Sendable {
 
     enum Order: Sendable {
         case persist(job: UInt64, RequestHeader, key: String?, sha256: [UInt8]?, Frame)
-        case record(job: UInt64, ResultDocument, Decision?)
-        case decide(Decision)
+        case record(job: UInt64, ResultDocument, Decision?, reviewing: Frame?)
+        case decide(Decision, reviewing: Frame?)
         case ask(token: Int, LedgerQuestion)
         case find(token: Int, id: String, of: JobOwner?)
         case close
@@ -88,12 +88,13 @@ package final class Journal: Sendable {
     ///   - maxBytes: the most bytes that jobs and results may take on disk before jobs are refused.
     ///   - retention: how long a result is kept.
     ///   - decisionRetention: how long a decision is kept.
+    ///   - reviewBytes: the most bytes that the images kept for reviewers may take.
     ///   - ensemble: the models and the policies of the ensemble file.
     ///   - clock: returns the milliseconds since 1970. Results outlive the process, so a monotonic clock does not do.
     /// - Throws: an error if the file is from a newer release.
     package init(
-        path: String, maxBytes: Int, retention: Duration, decisionRetention: Duration, ensemble: Ensemble,
-        clock: @escaping @Sendable () -> Int64 = Journal.wallClock
+        path: String, maxBytes: Int, retention: Duration, decisionRetention: Duration, reviewBytes: Int = 0,
+        ensemble: Ensemble, clock: @escaping @Sendable () -> Int64 = Journal.wallClock
     ) throws {
         let mail = try Mailbox<Mail>()
         let orders = try Mailbox<Order>()
@@ -102,8 +103,8 @@ package final class Journal: Sendable {
         let file = Self.isFolder(path) ? path + "/journal.sqlite" : path
         var writer = Writer(
             path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds),
-            decisionRetention: Int64(decisionRetention.milliseconds), ensemble: ensemble, clock: clock, mail: mail,
-            size: size)
+            decisionRetention: Int64(decisionRetention.milliseconds), reviewBytes: reviewBytes, ensemble: ensemble,
+            clock: clock, mail: mail, size: size)
         try writer.open()
         thread = try PlatformThread(name: "journal") { [writer] in
             var writer = writer
@@ -130,13 +131,19 @@ package final class Journal: Sendable {
     }
 
     /// Writes a job's result to disk, with its decision. `.recorded` follows.
-    package func record(_ job: UInt64, _ document: ResultDocument, _ decision: Decision? = nil) {
-        orders.post(.record(job: job, document, decision))
+    ///
+    /// - Parameter reviewing: the image, to be kept for a reviewer.
+    package func record(
+        _ job: UInt64, _ document: ResultDocument, _ decision: Decision? = nil, reviewing image: Frame? = nil
+    ) {
+        orders.post(.record(job: job, document, decision, reviewing: image))
     }
 
     /// Writes a decision to the ledger. `.recorded` follows, under the decision's number.
-    package func decide(_ decision: Decision) {
-        orders.post(.decide(decision))
+    ///
+    /// - Parameter reviewing: the image, to be kept for a reviewer.
+    package func decide(_ decision: Decision, reviewing image: Frame? = nil) {
+        orders.post(.decide(decision, reviewing: image))
     }
 
     /// Asks the decision ledger. `.answered` follows.

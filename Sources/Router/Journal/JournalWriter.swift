@@ -22,6 +22,7 @@ struct Writer: @unchecked Sendable {
     private let maxBytes: Int
     private let retention: Int64
     private let decisionRetention: Int64
+    private let reviewBytes: Int
     private let ensemble: Ensemble
     private let clock: @Sendable () -> Int64
     private let mail: Mailbox<Journal.Mail>
@@ -36,13 +37,14 @@ struct Writer: @unchecked Sendable {
     private var unwritten: [Journal.Order] = []
 
     init(
-        path: String, maxBytes: Int, retention: Int64, decisionRetention: Int64, ensemble: Ensemble,
+        path: String, maxBytes: Int, retention: Int64, decisionRetention: Int64, reviewBytes: Int, ensemble: Ensemble,
         clock: @escaping @Sendable () -> Int64, mail: Mailbox<Journal.Mail>, size: Journal.Size
     ) {
         self.path = path
         self.maxBytes = maxBytes
         self.retention = retention
         self.decisionRetention = decisionRetention
+        self.reviewBytes = reviewBytes
         self.ensemble = ensemble
         book = PolicyBook(ensemble)
         self.clock = clock
@@ -141,12 +143,12 @@ struct Writer: @unchecked Sendable {
                 now: now,
                 cutoff: now - retention)
             return .persisted(job: job, outcome)
-        case .record(let job, let document, let decision):
-            if let decision { try transaction.record(decision, now: now) }
+        case .record(let job, let document, let decision, let image):
+            if let decision { try transaction.record(decision, by: book, image: reviewImage(image), now: now) }
             try transaction.setResult(job, document, now: now)
             return .recorded(job: job, failure: nil)
-        case .decide(let decision):
-            try transaction.record(decision, now: now)
+        case .decide(let decision, let image):
+            try transaction.record(decision, by: book, image: reviewImage(image), now: now)
             return .recorded(job: decision.number, failure: nil)
         case .ask(let token, let question):
             return .answered(token: token, try transaction.answer(question, &book, now: now))
@@ -156,16 +158,20 @@ struct Writer: @unchecked Sendable {
         }
     }
 
+    private func reviewImage(_ image: Frame?) -> ReviewImage? {
+        image.map { ReviewImage(image: $0, maxBytes: reviewBytes) }
+    }
+
     /// Mails the failure of orders whose transaction failed, and keeps the results for a retry if `keepingResults`.
     private mutating func refuse(_ orders: [Journal.Order], _ reason: String, isRetry: Bool, keepingResults: Bool) {
         for order in orders {
             switch order {
             case .persist(let job, _, _, _, _): mail.post(.persisted(job: job, .failed(reason)))
-            case .record(let job, _, _):
+            case .record(let job, _, _, _):
                 guard keepingResults else { continue }
                 unwritten.append(order)
                 if !isRetry { mail.post(.recorded(job: job, failure: reason)) }
-            case .decide(let decision): mail.post(.recorded(job: decision.number, failure: reason))
+            case .decide(let decision, _): mail.post(.recorded(job: decision.number, failure: reason))
             case .ask(let token, _): mail.post(.answered(token: token, .failed(reason)))
             case .find(let token, _, _): mail.post(.found(token: token, .failed(reason)))
             case .close: break
@@ -178,6 +184,7 @@ struct Writer: @unchecked Sendable {
         guard now >= expireNext else { return }
         do {
             let isMore = try store?.transaction { transaction in
+                try transaction.expireReviewImages(now: now)
                 let jobs = try transaction.expire(cutoff: now - retention, atMost: Self.expiredAtOnce)
                 let decisions = try transaction.expireDecisions(
                     cutoff: now - decisionRetention, atMost: Self.expiredDecisionsAtOnce)

@@ -29,6 +29,13 @@ extension Transaction {
             case .erase(let subject, let tenants):
                 let receipt = "erasure-" + Decision.id(.random(in: .min ... .max))
                 return .members(CanonicalJSON.encode(try erase(subject, of: tenants, receipt: receipt, now: now)))
+            case .nextReview(let reviewer, let policy): return try nextReview(reviewer, policy: policy, now: now)
+            case .review(let number, let request, let reviewer):
+                return try review(number, request, by: reviewer, now: now)
+            case .withdrawReview(let number, let reviewer): return try withdrawReview(number, by: reviewer, now: now)
+            case .reviewImage(let number, let tenants): return try reviewImage(number, of: tenants)
+            case .appeal(let appeal, let reviewer): return try self.appeal(appeal, by: reviewer, now: now)
+            case .tune(let policy, let request, let tenants): return .tuned(try tune(policy, request, of: tenants))
             }
         } catch let error as DatabaseError {
             throw error

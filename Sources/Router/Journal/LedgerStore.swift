@@ -10,7 +10,11 @@ internal import GRDB
 extension Transaction {
     /// Appends a decision to the ledger. A decision that is there already stays as it is: a durable job may be computed
     /// again after a crash.
-    func record(_ decision: Decision, now: Int64) throws {
+    ///
+    /// - Parameters:
+    ///   - book: the policies, which say whether somebody has to look at the image.
+    ///   - image: the image, if the router keeps images for reviewers.
+    func record(_ decision: Decision, by book: PolicyBook, image: ReviewImage?, now: Int64) throws {
         let number = Int64(bitPattern: decision.number)
         let isKnown = try Bool.fetchOne(
             db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM decisions WHERE number = ?)"), arguments: [number])
@@ -31,6 +35,10 @@ extension Transaction {
         ])
         try db.cachedStatement(sql: "UPDATE ledger SET sequence = ?, hash = ?")
             .execute(arguments: [link.sequence, Data(link.hash)])
+        let reference = PolicyReference(name: decision.body.policy, version: decision.body.policyVersion)
+        if let entry = book[reference]?.reviewEntry(for: decision) {
+            try enqueue(entry, decision, sequence: link.sequence, image: image)
+        }
     }
 
     /// Returns the sequence number and the hash of the last decision; 0 and ``DecisionLink/origin`` before the first.
@@ -98,8 +106,12 @@ extension Transaction {
         try Row.fetchAll(
             db.cachedStatement(sql: "SELECT * FROM corrections WHERE decision = ? ORDER BY sequence"),
             arguments: [Int64(bitPattern: number)]
-        ).map { row in
-            Correction(kind: row["kind"], time: row["time"], author: row["author"], receipt: row["receipt"])
+        ).compactMap { row in
+            guard let kind = Correction.Kind(rawValue: row["kind"]) else { return nil }
+            let detail: String? = row["detail"]
+            return Correction(
+                kind: kind, time: row["time"], author: row["author"], receipt: row["receipt"],
+                detail: detail.map { Array($0.utf8) })
         }
     }
 
@@ -155,6 +167,9 @@ extension Transaction {
         try db.execute(
             sql: """
                 DELETE FROM corrections WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
+                DELETE FROM appeals WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
+                DELETE FROM review_images WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
+                DELETE FROM reviews WHERE sequence <= :last;
                 DELETE FROM decisions WHERE sequence <= :last;
                 """, arguments: ["last": last["sequence"] as Int64])
         return expired.count
@@ -189,6 +204,7 @@ extension Transaction {
                 db, sql: "SELECT COUNT(*) FROM jobs WHERE \(jobs) AND image IS NOT NULL", arguments: arguments) ?? 0
         try db.execute(sql: "DELETE FROM jobs WHERE \(jobs)", arguments: arguments)
         counts.jobs = db.changesCount
+        counts.images += try eraseReviews(ofDecisions: decisions, arguments)
         try db.execute(
             sql: """
                 INSERT INTO corrections (decision, kind, time, receipt)

@@ -2,12 +2,12 @@ internal import GRDB
 
 /// The layout of the file. A released migration is never changed; a new one is added instead.
 enum Schema {
-    static let version = 3
+    static let version = 4
 
     /// The migrations, each named by the version that it leads to.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        for (version, sql) in [("1", jobs), ("2", owners), ("3", ledger)] {
+        for (version, sql) in [("1", jobs), ("2", owners), ("3", ledger), ("4", reviews)] {
             migrator.registerMigration(version) { db in try db.execute(sql: sql) }
         }
         return migrator
@@ -101,5 +101,45 @@ enum Schema {
             note TEXT,
             time INTEGER NOT NULL
         );
+        """
+
+    private static let reviews = """
+        ALTER TABLE corrections ADD COLUMN detail TEXT;  -- a JSON object
+        CREATE TABLE reviews (
+            decision INTEGER PRIMARY KEY,    -- its number
+            sequence INTEGER NOT NULL,       -- its place in the ledger
+            tenant TEXT,
+            policy TEXT NOT NULL,
+            lane INTEGER NOT NULL,           -- in which it waits
+            origin INTEGER NOT NULL,         -- the lane that it entered first
+            is_doubtful INTEGER NOT NULL,    -- whether the action was 'review'
+            distance REAL NOT NULL,          -- from the nearer threshold, in logits
+            probability REAL,                -- as merged; NULL without a face
+            basis TEXT NOT NULL,             -- what the probability can be compared with
+            sample REAL NOT NULL,            -- the probability with which any image was drawn
+            is_blind INTEGER NOT NULL,
+            skips INTEGER NOT NULL DEFAULT 0,
+            lease TEXT,                      -- with the reviewer's name, until it ends
+            reviewer TEXT,
+            lease_ends INTEGER,              -- milliseconds since 1970
+            outcome TEXT,                    -- NULL until there is an answer
+            answered INTEGER
+        );
+        CREATE INDEX reviews_open ON reviews (lane, skips, distance, sequence) WHERE outcome IS NULL;
+        CREATE INDEX reviews_answered ON reviews (sequence) WHERE outcome IS NOT NULL;
+        CREATE TABLE review_images (
+            decision INTEGER PRIMARY KEY,
+            bytes INTEGER NOT NULL,
+            image BLOB NOT NULL
+        );
+        CREATE TABLE appeals (
+            id TEXT NOT NULL,
+            tenant TEXT,
+            decision INTEGER NOT NULL,
+            time INTEGER NOT NULL,
+            outcome TEXT                     -- 'upheld' or 'overturned'; NULL until a reviewer has answered
+        );
+        CREATE INDEX appeals_by_id ON appeals (id);
+        CREATE INDEX appeals_by_decision ON appeals (decision);
         """
 }

@@ -11,6 +11,8 @@ extension RouterCore {
         var content: LedgerQuestion
         /// What a trial has found so far.
         var trial = PolicyTrial()
+        /// The outcome of a search for a threshold whose draft is being stored.
+        var tuning: TuningReport?
     }
 
     /// The most decisions that a part of a trial or of a check covers: the journal writes nothing meanwhile.
@@ -31,7 +33,7 @@ extension RouterCore {
         let isRequired = mustBeRecorded(decision)
         // A journal that is slower than the models must not fill the memory with decisions.
         let hasRoom = isRequired || decisionsAhead < configuration.maxJobs
-        if hasRoom { actions.append(.decide(decision)) }
+        if hasRoom { actions.append(.decide(decision, reviewing: imageToReview(decision, request))) }
         if isRequired { return hold(serial, request, document, isRequired: true) }
         var document = document
         if hasRoom { decisionsAhead += 1 } else { statistics.counters.unrecorded? += 1 }
@@ -39,6 +41,13 @@ extension RouterCore {
         if !hasRoom || isJournalFailing { (document.decision, document.isRecorded) = (nil, false) }
         answer(request, document, now)
         passOn(document, of: serial, request, now)
+    }
+
+    /// Returns the token of the image if it is to be kept for a reviewer.
+    func imageToReview(_ decision: Decision, _ request: Request) -> Token? {
+        let reference = PolicyReference(name: decision.body.policy, version: decision.body.policyVersion)
+        guard configuration.keepsReviewImages, policies[reference]?.reviewEntry(for: decision) != nil else { return nil }
+        return request.token
     }
 
     // MARK: Questions
@@ -113,6 +122,9 @@ extension RouterCore {
                     .badRequest, code: "malformed_header", "the verb 'erase' needs the field 'subject'")
             }
             return .erase(subject, tenants)
+        case .nextReview, .review, .withdrawReview, .reviewImage, .appeal:
+            return try reviewQuestion(header, body, principal, tenants)
+        case .tunePolicy: return try tuningQuestion(header, body, tenants)
         case .classify, .examine, .status, .models, .fetch, .cancel, .ping, .policies:
             preconditionFailure("the verb \(header.verb) is not about decisions")
         }
@@ -158,7 +170,7 @@ extension RouterCore {
         }
     }
 
-    private func number(_ header: RequestHeader) throws(WireError) -> UInt64 {
+    func number(_ header: RequestHeader) throws(WireError) -> UInt64 {
         guard let id = header.id, let number = Decision.number(id) else {
             throw WireError(
                 .notFound, code: "unknown_decision",
@@ -167,7 +179,7 @@ extension RouterCore {
         return number
     }
 
-    private func narrowed(_ tenants: Tenants, to tenant: String?) throws(WireError) -> Tenants {
+    func narrowed(_ tenants: Tenants, to tenant: String?) throws(WireError) -> Tenants {
         guard let tenant else { return tenants }
         guard (1...Limits.identifierBytes).contains(tenant.utf8.count) else { throw Self.tooLong("tenant") }
         guard tenants == .all || tenants == .one(tenant) else {
@@ -183,28 +195,28 @@ extension RouterCore {
         }
     }
 
-    private static func tooLong(_ field: String) -> WireError {
+    static func tooLong(_ field: String) -> WireError {
         WireError(
             .unprocessable, code: "body_invalid", "\(field) must have 1 to \(Limits.identifierBytes) bytes")
     }
 
-    private func requireOperator(_ principal: Principal) throws(WireError) {
+    func requireOperator(_ principal: Principal) throws(WireError) {
         guard principal.seesAllTenants else {
             throw .notAllowed("changes of policies and checks of the ledger need an operator's key or token")
         }
     }
 
-    private func isStoring(_ name: String) -> Bool {
+    func isStoring(_ name: String) -> Bool {
         asking.values.contains { question in
             switch question.content {
             case .store(let version, _): version.name == name
             case .activate(let activation, _): activation.policy == name
-            case .page, .replay, .attempt, .verify, .erase: false
+            default: false
             }
         }
     }
 
-    private static func changing(_ name: String) -> WireError {
+    static func changing(_ name: String) -> WireError {
         WireError(
             .unavailable, code: "policy_changing",
             "another change of '\(name.prefix(64))' is being stored; read the policy and try again")
@@ -239,14 +251,15 @@ extension RouterCore {
                 let reference = PolicyReference(name: activation.policy, version: activation.version)
                 guard let version = policies[reference] else { preconditionFailure("\(reference) was checked") }
                 stored = version
-            case .page, .replay, .attempt, .verify, .erase: preconditionFailure("nothing was to be stored")
+            default: preconditionFailure("nothing was to be stored")
             }
             let isNew = if case .store = question.content { true } else { false }
-            reply(
-                token,
-                DecisionReply(
-                    id: question.id, status: isNew ? .created : .ok,
-                    members: CanonicalJSON.encode(PolicyList.Version(stored))))
+            var members = CanonicalJSON.encode(PolicyList.Version(stored))
+            if var tuning = question.tuning {
+                tuning.version = stored.version
+                members = CanonicalJSON.encode(tuning)
+            }
+            reply(token, DecisionReply(id: question.id, status: isNew ? .created : .ok, members: members))
         case .members(let members): reply(token, DecisionReply(id: question.id, members: members))
         case .attempted(let part, let next):
             question.trial.add(part)
@@ -257,6 +270,8 @@ extension RouterCore {
             question.content = .attempt(draft, query)
             asking[token] = question
             actions.append(.ask(token, question.content))
+        case .tuned(let report): tuned(token, question, report)
+        case .refused(let error): refuse(token, question.id, error)
         case .unknown:
             let message = "there is no such decision, or it is older than the ledger keeps them"
             refuse(token, question.id, WireError(.notFound, code: "unknown_decision", message))
@@ -265,7 +280,7 @@ extension RouterCore {
         }
     }
 
-    private mutating func reply(_ token: Token, _ reply: DecisionReply) {
+    mutating func reply(_ token: Token, _ reply: DecisionReply) {
         statistics.count(reply.status)
         actions.append(.reply(token, .decisions(reply)))
     }

@@ -51,7 +51,8 @@ extension RouterCore {
         _ job: UInt64, _ serial: UInt64, _ request: Request, _ document: ResultDocument, _ decision: Decision?,
         _ now: Instant
     ) {
-        actions.append(.record(job: job, document, decision))
+        actions.append(
+            .record(job: job, document, decision, reviewing: decision.flatMap { imageToReview($0, request) }))
         let isRequired = decision.map { mustBeRecorded($0) } ?? false
         if request.isJournalled, isRequired || !request.isAcknowledged {
             hold(serial, request, document, isRequired: isRequired)

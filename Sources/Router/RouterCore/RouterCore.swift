@@ -85,6 +85,8 @@ package struct RouterCore {
         package var deathConfirmation = Duration.seconds(3)
         /// Whether the router has a journal for durable jobs.
         package var keepsJournal = false
+        /// Whether the journal keeps the images of decisions that a person should look at.
+        package var keepsReviewImages = false
         /// The version that the status report names.
         package var version = Release.version
 
@@ -152,10 +154,12 @@ package struct RouterCore {
         /// Writes a durable job and the token's image to disk. `.persisted` reports the outcome. `key` is the name of
         /// the CURVE key with which the job was submitted. The digest is the image's, present with an idempotency key.
         case persist(Token, job: UInt64, RequestHeader, key: String?, sha256: [UInt8]? = nil)
-        /// Writes a durable job's result to disk, after the job, with its decision. `.recorded` reports the outcome.
-        case record(job: UInt64, ResultDocument, Decision? = nil)
-        /// Writes a decision to the ledger. `.recorded` reports the outcome under the decision's number.
-        case decide(Decision)
+        /// Writes a durable job's result to disk, after the job, with its decision. `.recorded` reports the outcome. The
+        /// token, if there is one, stands for an image to keep for a reviewer.
+        case record(job: UInt64, ResultDocument, Decision? = nil, reviewing: Token? = nil)
+        /// Writes a decision to the ledger. `.recorded` reports the outcome under the decision's number. The token, if
+        /// there is one, stands for an image to keep for a reviewer.
+        case decide(Decision, reviewing: Token? = nil)
         /// Asks the decision ledger. `.answered` follows.
         case ask(Token, LedgerQuestion)
         /// Looks up the latest durable job with this id that belongs to the owner, or to anybody if the owner is nil.

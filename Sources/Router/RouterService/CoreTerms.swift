@@ -20,6 +20,7 @@ extension RouterCore.Configuration {
         evidenceWait = settings.evidenceWait
         idempotencyRetention = settings.idempotencyRetention
         keepsJournal = settings.journal != nil
+        keepsReviewImages = settings.journal != nil && settings.reviewBytes > 0
     }
 }
 

@@ -31,8 +31,9 @@ extension RouterService {
             case .release(let token): pending.release(token)
             case .persist(let token, let job, let header, let key, let sha256):
                 persist(job, header, key: key, sha256: sha256, token)
-            case .record(let job, let document, let decision): journal?.record(job, document, decision)
-            case .decide(let decision): journal?.decide(decision)
+            case .record(let job, let document, let decision, let reviewing):
+                journal?.record(job, document, decision, reviewing: reviewing.flatMap(image(of:)))
+            case .decide(let decision, let reviewing): journal?.decide(decision, reviewing: reviewing.flatMap(image(of:)))
             case .ask(let token, let question): journal?.ask(question, for: token)
             case .find(let token, let id, let jobOwner): journal?.find(id, of: jobOwner, for: token)
             case .send(let peer, let message): send(message, to: peer)
@@ -113,7 +114,12 @@ extension RouterService {
     func persist(
         _ job: UInt64, _ header: RequestHeader, key: String?, sha256: [UInt8]?, _ token: RouterCore.Token
     ) {
-        guard let image = pending.request(token)?.image else { return }
-        journal?.persist(job, header, key: key, sha256: sha256, image: pending.message(token).frame(at: image))
+        guard let image = image(of: token) else { return }
+        journal?.persist(job, header, key: key, sha256: sha256, image: image)
+    }
+
+    /// Returns the image of the request with this token.
+    private func image(of token: RouterCore.Token) -> Frame? {
+        pending.request(token)?.image.map { pending.message(token).frame(at: $0) }
     }
 }

@@ -123,7 +123,7 @@ package final class RouterService {
         journal = try settings.journal.map { path in
             try Journal(
                 path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention,
-                decisionRetention: settings.decisionRetention, ensemble: ensemble)
+                decisionRetention: settings.decisionRetention, reviewBytes: settings.reviewBytes, ensemble: ensemble)
         }
         core = RouterCore(
             configuration: RouterCore.Configuration(settings), ensemble: ensemble,

@@ -22,6 +22,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case activatePolicy = "activate_policy"
     /// Asks what a draft of a policy would have decided.
     case tryPolicy = "try_policy"
+    /// Looks for the threshold of a policy that keeps a wanted rate of false positives.
+    case tunePolicy = "tune_policy"
     /// Asks for a page of the decision ledger.
     case decisions
     /// Asks for one decision, computed again from what is stored.
@@ -30,6 +32,16 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case verify
     /// Removes what the router keeps about a subject.
     case erase
+    /// Asks for the next decision that a person should look at.
+    case nextReview = "next_review"
+    /// Stores a reviewer's answer.
+    case review
+    /// Takes a reviewer's answer back.
+    case withdrawReview = "withdraw_review"
+    /// Asks for the image of a decision that a person should look at.
+    case reviewImage = "review_image"
+    /// Stores an appeal against a decision.
+    case appeal
 
     /// Whether the verb submits a job about an image.
     package var isJob: Bool { self == .classify || self == .examine }
@@ -37,7 +49,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     /// Whether the verb is about policies and the decision ledger. The frame behind its header is JSON, not an image.
     package var isAboutDecisions: Bool {
         switch self {
-        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .decisions, .replay, .verify, .erase: true
+        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .decisions, .replay, .verify, .erase: true
+        case .nextReview, .review, .withdrawReview, .reviewImage, .appeal: true
         case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
         }
     }

@@ -22,6 +22,8 @@ public struct Status: RawRepresentable, Hashable, Sendable {
     public static let notFound = Status(rawValue: 404)
     /// The budget ended, or the job was cancelled.
     public static let timeout = Status(rawValue: 408)
+    /// The request contradicts what has happened meanwhile: a review that has an answer, or that somebody else has.
+    public static let conflict = Status(rawValue: 409)
     /// The policy has changed since the client read it.
     public static let preconditionFailed = Status(rawValue: 412)
     /// The image exceeds the limit of bytes or pixels.

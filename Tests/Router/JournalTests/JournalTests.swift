@@ -150,12 +150,13 @@ import Testing
         let fixture = try JournalFixture()
         _ = try fixture.openStore()
         try DatabaseQueue(path: fixture.path).write { db in
-            try db.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('4')")
+            try db.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('\(Schema.version + 1)')")
         }
         let error = #expect(throws: JournalError.self) { _ = try fixture.open() }
         #expect(
             error?.description
-                == "the journal \(fixture.path) is of version 4 and this release reads up to 3; "
+                == "the journal \(fixture.path) is of version \(Schema.version + 1) and this release "
+                + "reads up to \(Schema.version); "
                 + "start a newer release, or name another file with --journal")
     }
 

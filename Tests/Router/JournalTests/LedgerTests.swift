@@ -10,34 +10,6 @@ import Testing
 struct LedgerTests {
     private static let ann = Subject(type: "user", id: "ann-marker-7f3a")
 
-    /// A decision of the policy `default` on one logit.
-    private func decision(
-        _ number: UInt64, _ logit: Float = 1, tenant: String? = nil, subject: Subject? = nil,
-        _ ensemble: Ensemble? = nil
-    ) throws -> Decision {
-        let ensemble = try ensemble ?? .ofJournals()
-        let policy = try #require(ensemble.policies["default"])
-        let verdict = policy.verdict(ensemble.merge.probability([logit]), isDegraded: false, evidence: [])
-        var document = ResultDocument(id: "job-\(number)", status: .ok)
-        document.verdict = verdict
-        let body = Decision.Body(
-            document, verdict, regions: [.init(isFace: true, turned: nil, logits: [logit])],
-            merge: ensemble.merge.digest, evidence: [])
-        return Decision(
-            number: number, tenant: tenant, body: body,
-            personal: .init(
-                subject: subject, request: subject.map { "request of \($0.id)" }, sha256: nil, boxes: [[1, 2, 3, 4]],
-                evidence: []))
-    }
-
-    private func json(_ answer: LedgerAnswer) throws -> String {
-        guard case .members(let bytes) = answer else {
-            Issue.record("the ledger answers \(answer)")
-            return ""
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
     private func sequences(_ driver: JournalDriver, _ query: DecisionQuery) throws -> [Int] {
         struct Page: Decodable {
             struct Item: Decodable { var sequence: Int }

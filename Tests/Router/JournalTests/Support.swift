@@ -128,3 +128,31 @@ func result(_ id: String, _ status: Status = .ok) -> ResultDocument {
     document.totalMilliseconds = 12.125
     return document
 }
+
+/// A decision of a policy on one logit.
+func decision(
+    _ number: UInt64, _ logit: Float = 1, tenant: String? = nil, subject: Subject? = nil,
+    _ ensemble: Ensemble? = nil, policy name: String = "default"
+) throws -> Decision {
+    let ensemble = try ensemble ?? .ofJournals()
+    let policy = try #require(ensemble.policies[name])
+    let verdict = policy.verdict(ensemble.merge.probability([logit]), isDegraded: false, evidence: [])
+    var document = ResultDocument(id: "job-\(number)", status: .ok)
+    document.verdict = verdict
+    let body = Decision.Body(
+        document, verdict, regions: [.init(isFace: true, turned: nil, logits: [logit])],
+        merge: ensemble.merge.digest, evidence: [])
+    return Decision(
+        number: number, tenant: tenant, body: body,
+        personal: .init(
+            subject: subject, request: subject.map { "request of \($0.id)" }, sha256: nil, boxes: [[1, 2, 3, 4]],
+            evidence: []))
+}
+
+func json(_ answer: LedgerAnswer) throws -> String {
+    guard case .members(let bytes) = answer else {
+        Issue.record("the ledger answers \(answer)")
+        return ""
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}

@@ -201,7 +201,7 @@ extension Schedule {
             try check(open[token]?.sha256 == sha256, "\(token) has another image")
             try check(tokens.updateValue(token, forKey: job) == nil, "\(job) is the number of two jobs")
             orders.append(.persist(job))
-        case .decide(let decision):
+        case .decide(let decision, _):
             let token = try demand(numbers[decision.number], "\(decision.id) is no request's")
             if decision.body.policy == "audited" {
                 unrecorded.insert(decision.id)
@@ -211,7 +211,7 @@ extension Schedule {
         case .ask(let token, _):
             try check(open[token]?.header.verb.isAboutDecisions == true, "\(token) did not ask about decisions")
             orders.append(.ask(token))
-        case .record(let job, let document, let decision):
+        case .record(let job, let document, let decision, _):
             if let decision, decision.body.policy == "audited" { unrecorded.insert(decision.id) }
             try check(recorded.insert(job).inserted, "\(job) has two results")
             guard let token = tokens[job], let request = open[token] else {

@@ -421,13 +421,13 @@ struct Script {
         case .persist(let token, let job, _, _, _):
             journalled[token] = job
             return "persist \(token)"
-        case .decide(let decision):
+        case .decide(let decision, _):
             decided.append(decision)
             return nil
         case .ask(let token, let question):
             questions[token] = question
             return "ask \(token)"
-        case .record(let job, let document, let decision):
+        case .record(let job, let document, let decision, _):
             recorded[job] = document
             if let decision { decided.append(decision) }
             let token = journalled.first { $0.value == job }?.key
