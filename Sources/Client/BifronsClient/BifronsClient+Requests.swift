@@ -7,8 +7,8 @@ import Synchronization
 
 extension BifronsClient {
     /// Sends any request of the client protocol and waits for its answer. A gateway uses this, for example. With
-    /// several routers, `fetch`, `cancel` and `replay` ask all of them: the answer is that of the router that knows the
-    /// job or the decision, and is 404 only if every router says so.
+    /// several routers, verbs about one job or one decision ask all of them: the answer is that of the router that knows
+    /// the job or the decision, and is 404 only if every router says so.
     /// - Parameters:
     ///   - header: the request's header. It is sent with the remaining budget, and with a generated id if it has none.
     ///     A budget outside `Limits.budgetMilliseconds` is clamped to that range.
@@ -16,9 +16,9 @@ extension BifronsClient {
     /// - Returns: the result frame.
     /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func request(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
-        let isOfAJob = [.fetch, .cancel, .replay].contains(header.verb)
-        return isOfAJob && routers.count > 1
-            ? try await requestOfJob(header) : try await request(header, image: image, router: nil)
+        let isOfOne: [Verb] = [.fetch, .cancel, .replay, .review, .withdrawReview, .reviewImage, .appeal]
+        return isOfOne.contains(header.verb) && routers.count > 1
+            ? try await requestOfJob(header, image: image) : try await request(header, image: image, router: nil)
     }
 
     /// Sends any request of the client protocol to one router only, and waits for its answer.
@@ -41,12 +41,12 @@ extension BifronsClient {
     /// - Returns: the answer of the router that knows the job, as soon as it arrives; if none does, an answer that says
     ///   why.
     /// - Throws: ``ClientError`` if no router knows the job and one could not be asked: that one may have it.
-    private func requestOfJob(_ header: RequestHeader) async throws -> [UInt8] {
+    private func requestOfJob(_ header: RequestHeader, image: [UInt8]?) async throws -> [UInt8] {
         try await withThrowingTaskGroup(of: (router: Int, answer: Result<JobAnswer, ClientError>).self) { group in
             for router in routers.indices {
                 group.addTask {
                     do {
-                        let bytes = try await self.request(header, image: nil, router: router)
+                        let bytes = try await self.request(header, image: image, router: router)
                         return (router, .success((bytes, try self.outcome(of: bytes).error?.code)))
                     } catch let error as ClientError {
                         return (router, .failure(error))

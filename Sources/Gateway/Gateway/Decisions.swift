@@ -2,6 +2,7 @@ internal import BifronsWire
 internal import FoundationEssentials
 internal import HTTPTypes
 internal import Hummingbird
+internal import Settings
 
 /// The routes for policies and the decision ledger. Each router has a ledger of its own; changes go to all of them.
 extension Gateway {
@@ -37,6 +38,13 @@ extension Gateway {
         try await ask(.tryPolicy, context, body: try await jsonBody(request), router: try router(request))
     }
 
+    /// Handles `POST /v1/policies/NAME/tune`.
+    func tunePolicy(_ request: Request, _ context: GatewayContext) async throws -> Response {
+        var header = header(.tunePolicy, context)
+        header.policy = try Self.decoded(context.parameters.get("name") ?? "")
+        return try await router.ask(header, image: try await jsonBody(request), router: try router(request)).response
+    }
+
     /// Handles `GET /v1/decisions`.
     func decisions(_ request: Request, _ context: GatewayContext) async throws -> Response {
         var fields: [String: String] = [:]
@@ -61,19 +69,43 @@ extension Gateway {
         }
     }
 
-    /// Handles `GET /v1/decisions/ID` and `POST /v1/decisions/ID/replay`.
+    /// Handles `GET /v1/decisions/ID`.
     func decision(_ context: GatewayContext) async throws -> Response {
-        var header = header(.replay, context)
+        try await router.ask(try headerOfDecision(.replay, context)).response
+    }
+
+    /// Handles `POST /v1/decisions/ID/replay`: an image, if the body has one, is scored again.
+    func replay(_ request: Request, _ context: GatewayContext) async throws -> Response {
+        var header = try headerOfDecision(.replay, context)
+        for (name, text) in try queryFields(request) {
+            guard name == "explain", let value = Bool(text) else {
+                throw Problem(.badRequest, code: "malformed_query", "a replay takes only explain=true or explain=false")
+            }
+            header.explain = value
+        }
+        guard request.headers[.contentLength] ?? "0" != "0" || request.headers[.transferEncoding] != nil else {
+            return try await router.ask(header).response
+        }
+        var reader = UploadReader(limits: limits, largestFile: settings.imageBytes)
+        let upload = try await reader.read(request)
+        guard upload.files.count == 1, upload.fields.isEmpty else {
+            throw Problem(
+                .badRequest, code: "malformed_form", "a replay is of one image: send the file itself, or a form with it")
+        }
+        return try await router.ask(header, image: upload.files[0].bytes).response
+    }
+
+    /// Returns the header of a request about the decision that the path names.
+    func headerOfDecision(_ verb: Verb, _ context: GatewayContext) throws(Problem) -> RequestHeader {
+        var header = header(verb, context)
         header.id = try Self.decoded(context.parameters.get("id") ?? "")
-        return try await router.ask(header).response
+        return header
     }
 
     /// Handles `GET /v1/decisions/ID/statement`.
     func statement(_ request: Request, _ context: GatewayContext) async throws -> Response {
         let options = try Self.statementOptions(try queryFields(request))
-        var header = header(.replay, context)
-        header.id = try Self.decoded(context.parameters.get("id") ?? "")
-        let answer = try await router.ask(header)
+        let answer = try await router.ask(try headerOfDecision(.replay, context))
         guard answer.problem == nil else { return answer.response }
         guard let statement = Statement(try Self.decode(Replay.self, answer.bytes).decision, options) else {
             throw Problem(
@@ -154,7 +186,7 @@ extension Gateway {
     // MARK: Asking
 
     /// Returns the header of a request for the client. An operator asks about all tenants.
-    private func header(_ verb: Verb, _ context: GatewayContext) -> RequestHeader {
+    func header(_ verb: Verb, _ context: GatewayContext) -> RequestHeader {
         var header = RequestHeader(verb: verb)
         header.owner = context.isOperator ? nil : context.caller
         return header
@@ -184,7 +216,7 @@ extension Gateway {
     }
 
     /// Returns the index of the router whose ledger the query names; by default it is the first.
-    private func router(_ request: Request) throws(Problem) -> Int {
+    func router(_ request: Request) throws(Problem) -> Int {
         guard let text = try queryFields(request).last(where: { $0.name == "router" })?.text else { return 0 }
         guard let index = Int(text), router.client.routers.indices.contains(index) else {
             throw Problem(
@@ -195,7 +227,7 @@ extension Gateway {
     }
 
     /// Reads a JSON body of at most ``Limits/headerBytes``.
-    private func jsonBody(_ request: Request) async throws -> [UInt8] {
+    func jsonBody(_ request: Request) async throws -> [UInt8] {
         var bytes: [UInt8] = []
         for try await buffer in request.body {
             bytes += buffer.readableBytesView
@@ -249,13 +281,13 @@ extension Gateway {
         }
     }
 
-    private static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> Value {
+    static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8]) throws -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(type, from: Data(bytes))
     }
 
-    private static func json(_ value: some Encodable) -> [UInt8] {
+    static func json(_ value: some Encodable) -> [UInt8] {
         // Encoding texts and numbers cannot fail.
         Array((try? JSONEncoder().encode(value)) ?? Data())
     }

@@ -24,6 +24,7 @@ extension Gateway {
         let everyone = http.group().add(middleware: concurrencyLimit)
         everyone.get("/") { request, _ in try page("index.html", for: request) }
         everyone.get("/status") { request, _ in try page("status.html", for: request) }
+        everyone.get("/review") { request, _ in try page("review.html", for: request) }
         everyone.get("/docs") { request, _ in try page("docs.html", for: request) }
         everyone.get("/assets/{name}") { request, context in try asset(context.parameters.get("name"), for: request) }
         everyone.get("/openapi.json") { request, _ in try page("openapi.json", for: request) }
@@ -49,9 +50,19 @@ extension Gateway {
         api.put("/v1/policies/{name}") { request, context in try await putPolicy(request, context) }
         api.post("/v1/policies/{name}/activate") { request, context in try await activatePolicy(request, context) }
         api.post("/v1/policies/try") { request, context in try await tryPolicy(request, context) }
+        api.post("/v1/policies/{name}/tune") { request, context in try await tunePolicy(request, context) }
+        api.get("/v1/reviews") { request, context in try await reviews(request, context) }
+        api.get("/v1/reviews/next") { request, context in try await nextReview(request, context) }
+        api.post("/v1/reviews/{id}") { request, context in try await review(request, context) }
+        api.delete("/v1/reviews/{id}") { request, context in try await withdrawReview(request, context) }
+        api.get("/v1/reviews/{id}/image") { _, context in try await reviewImage(context) }
+        api.post("/v1/reviews/label-studio") { request, context in try await labelStudioReview(request, context) }
+        api.post("/v1/appeals") { request, context in try await appeal(request, context) }
         api.get("/v1/decisions") { request, context in try await decisions(request, context) }
         api.get("/v1/decisions/{id}") { _, context in try await decision(context) }
-        api.post("/v1/decisions/{id}/replay") { _, context in try await decision(context) }
+        api.post("/v1/decisions/{id}/replay") { request, context in
+            try await context.client.whileConnected { try await replay(request, context) }
+        }
         api.get("/v1/decisions/{id}/statement") { request, context in try await statement(request, context) }
         api.get("/v1/statements") { request, context in try await statements(request, context) }
         api.post("/v1/decisions/verify") { request, context in try await verifyDecisions(request, context) }

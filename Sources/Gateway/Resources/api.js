@@ -42,19 +42,24 @@ export const token = () => sessionStorage.getItem(tokenKey);
 
 const authorization = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
 
-async function get(path) {
+/**
+ * Sends a request, and returns the response.
+ *
+ * @throws {Problem} if it is no success
+ */
+export async function request(method, path, body, type) {
+    const headers = { ...authorization(), ...(type ? { "Content-Type": type } : {}) };
     let response;
     try {
-        response = await fetch(path, { headers: authorization(), cache: "no-store" });
+        response = await fetch(path, { method, headers, body, cache: "no-store" });
     } catch {
         throw new Problem(0, "", "The gateway does not answer.");
     }
-    const text = await response.text();
-    if (!response.ok) throw Problem.of(response.status, text);
-    return JSON.parse(text);
+    if (!response.ok) throw Problem.of(response.status, await response.text());
+    return response;
 }
 
-export const models = () => get("/v1/models");
+export const models = async () => (await request("GET", "/v1/models")).json();
 
 /**
  * Returns the result for an image. If the service is busy, retries after the time that the service states, and after

@@ -10,6 +10,9 @@ package enum LedgerQuestion: Equatable, Sendable {
     case page(DecisionQuery)
     /// Asks for one decision, with what its computation gives today.
     case replay(number: UInt64, tenant: Tenants)
+    /// Asks for one decision, with what its computation from stored bits gives today, and how it differs from the
+    /// decision that was now computed from its image.
+    case compare(number: UInt64, Tenants, Decision)
     /// Tries a policy on the decisions of a query, as many as its limit.
     case attempt(PolicyVersion, DecisionQuery)
     /// Checks the chain from a decision on, as far as the limit.
@@ -18,6 +21,8 @@ package enum LedgerQuestion: Equatable, Sendable {
     case erase(Subject, Tenants)
     /// Hands out the next decision to review, of one policy or of all.
     case nextReview(Reviewer, policy: String?)
+    /// Asks for the decisions behind a sequence number that wait for a reviewer, in the order of the ledger.
+    case reviews(since: Int64, limit: Int, Tenants, policy: String?)
     /// Stores a reviewer's answer.
     case review(number: UInt64, ReviewRequest, Reviewer)
     /// Takes back the reviewer's own answer, and hands the decision out again.

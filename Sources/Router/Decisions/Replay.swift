@@ -25,6 +25,37 @@ extension Decision.Body {
     }
 }
 
+extension Decision {
+    /// Compares the decision with one that was computed again from its image.
+    ///
+    /// - Parameters:
+    ///   - models: the names of the models, in the order of this decision's logits.
+    ///   - otherModels: the same for the other decision.
+    /// - Returns: what differs: `image` (another file), `locator.digest`, `faces`, and for each model its name with
+    ///   `.digest` and `.logits`; empty if all bits are the same.
+    package func differences(
+        from other: Decision, models: [String], otherModels: [String]
+    ) -> [String] {
+        var different: [String] = []
+        // After an erasure, nothing says which image it was.
+        if let sha256 = personal.sha256, sha256 != other.personal.sha256 { different.append("image") }
+        if body.locator?.digest != other.body.locator?.digest { different.append("locator.digest") }
+        let faces = body.regions.map { [$0.isFace ? 1 : 0, $0.turned ?? -1] }
+        if faces != other.body.regions.map({ [$0.isFace ? 1 : 0, $0.turned ?? -1] }) { different.append("faces") }
+        for model in body.models where model.status == Status.ok.rawValue {
+            let digest = other.body.models.first { $0.name == model.name }?.digest
+            if model.digest != digest { different.append(model.name + ".digest") }
+            guard let index = models.firstIndex(of: model.name) else { continue }
+            let otherIndex = otherModels.firstIndex(of: model.name)
+            let logits = body.regions.map { $0.logits[index] }
+            if logits != other.body.regions.map({ region in otherIndex.flatMap { region.logits[$0] } }) {
+                different.append(model.name + ".logits")
+            }
+        }
+        return different
+    }
+}
+
 /// What a draft of a policy would have decided, against what was decided.
 package struct PolicyTrial: Codable, Equatable, Sendable {
     /// The most examples of each change.

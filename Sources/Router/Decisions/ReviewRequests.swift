@@ -10,6 +10,14 @@ package struct NextReviewRequest: Decodable, Sendable {
     package var reviewer: String?
 }
 
+/// The body of `reviews`.
+package struct ReviewPageRequest: Decodable, Sendable {
+    package var since: Int64?
+    package var limit: Int?
+    package var tenant: String?
+    package var policy: String?
+}
+
 /// The body of `review`.
 package struct ReviewRequest: Decodable, Equatable, Sendable {
     package var outcome: ReviewOutcome

@@ -28,7 +28,8 @@ extension Transaction {
             sql: """
                 INSERT INTO reviews (decision, sequence, tenant, policy, lane, origin, is_doubtful, distance,
                 probability, basis, sample, is_blind) VALUES (?, ?, ?, ?, 0, 0, ?, 0, NULL, ?, 0, 0)
-                ON CONFLICT (decision) DO UPDATE SET lane = 0, distance = 0, skips = 0, outcome = NULL, answered = NULL
+                ON CONFLICT (decision) DO UPDATE SET lane = 0, distance = 0, skips = 0, is_blind = 0, outcome = NULL,
+                answered = NULL, lease = NULL, lease_ends = NULL
                 """,
             arguments: [
                 number, link.sequence, link.tenant, decision.body.policy, decision.body.action == .review,

@@ -23,6 +23,7 @@ extension Transaction {
                 return .stored
             case .page(let query): return .members(try pageMembers(query))
             case .replay(let number, let tenants): return try replay(number, tenants, book)
+            case .compare(let number, let tenants, let again): return try replay(number, tenants, book, again)
             case .attempt(let draft, let query): return try attempt(draft, query)
             case .verify(let from, let limit):
                 return .members(CanonicalJSON.encode(try verify(from: from, limit: limit)))
@@ -30,6 +31,8 @@ extension Transaction {
                 let receipt = "erasure-" + Decision.id(.random(in: .min ... .max))
                 return .members(CanonicalJSON.encode(try erase(subject, of: tenants, receipt: receipt, now: now)))
             case .nextReview(let reviewer, let policy): return try nextReview(reviewer, policy: policy, now: now)
+            case .reviews(let since, let limit, let tenants, let policy):
+                return try reviews(since: since, limit: limit, of: tenants, policy: policy, now: now)
             case .review(let number, let request, let reviewer):
                 return try review(number, request, by: reviewer, now: now)
             case .withdrawReview(let number, let reviewer): return try withdrawReview(number, by: reviewer, now: now)
@@ -59,13 +62,24 @@ extension Transaction {
     }
 
     /// Returns a decision with what its stored bits lead to today.
-    private func replay(_ number: UInt64, _ tenants: Tenants, _ book: PolicyBook) throws -> LedgerAnswer {
+    ///
+    /// - Parameter again: the decision that was now computed from the image; nil without an image.
+    private func replay(
+        _ number: UInt64, _ tenants: Tenants, _ book: PolicyBook, _ again: Decision? = nil
+    ) throws -> LedgerAnswer {
         guard let link = try decision(number, of: tenants) else { return .unknown }
-        let body = try link.decision().body
+        let decision = try link.decision()
+        let body = decision.body
         let policy = book[PolicyReference(name: body.policy, version: body.policyVersion)]
         var report = ReplayReport(differences: ["merge"])
         if let merge = try merge(body.merge) {
-            report = ReplayReport(differences: policy.map { body.replay($0, merge) } ?? ["policy"])
+            var differences = policy.map { body.replay($0, merge) } ?? ["policy"]
+            if let again {
+                differences += decision.differences(
+                    from: again, models: merge.models,
+                    otherModels: try self.merge(again.body.merge)?.models ?? [])
+            }
+            report = ReplayReport(differences: differences)
         }
         let corrections = try corrections(of: number)
         var json = JSONWriter(capacity: 4096)

@@ -103,27 +103,60 @@ extension Transaction {
             let row = try review(link.number, of: .all)
         else { return .unknown }
         let (condition, arguments) = Self.visible(to: reviewer.tenants, nil)
-        let isBlind: Bool = row["is_blind"]
-        let body = try link.decision().body
-        let hasImage =
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM review_images WHERE decision = ?)", arguments: [number]) ?? false
         let waiting = try waiting(condition, arguments)
-        let corrections = isBlind ? [] : try corrections(of: link.number)
         var json = JSONWriter(capacity: 4096)
         json.object { json in
             json.member("waiting", waiting)
             json.member("lease", lease)
             json.member("lease_ends", DecisionLink.text(ofTime: ends))
+        }
+        return .members(json.bytes.dropLast() + [UInt8(ascii: ",")] + (try members(of: link, row)))
+    }
+
+    /// Returns what a reviewer may see of a decision, as the members of a JSON object and its closing brace.
+    private func members(of link: DecisionLink, _ row: Row) throws -> ArraySlice<UInt8> {
+        let isBlind: Bool = row["is_blind"]
+        let body = try link.decision().body
+        let hasImage =
+            try Bool.fetchOne(
+                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM review_images WHERE decision = ?)"),
+                arguments: [Int64(bitPattern: link.number)]) ?? false
+        let corrections = isBlind ? [] : try corrections(of: link.number)
+        var json = JSONWriter(capacity: 4096)
+        json.object { json in
             json.member("blind", isBlind)
             json.member("image", hasImage)
-            json.member("lane", ["appeal", "doubtful", "drawn"][row["lane"] as Int])
+            // The lane tells whether the action is 'review'.
+            json.member("lane", isBlind ? nil : ["appeal", "doubtful", "drawn"][row["lane"] as Int])
             json.key("decision")
             if isBlind {
                 link.writeBlind(&json, body)
             } else {
                 link.write(&json, corrections: corrections)
             }
+        }
+        return json.bytes.dropFirst()
+    }
+
+    /// Returns the decisions that wait for a reviewer, in the order of the ledger.
+    func reviews(since: Int64, limit: Int, of tenants: Tenants, policy: String?, now: Int64) throws -> LedgerAnswer {
+        let (condition, arguments) = Self.visible(to: tenants, policy)
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT * FROM reviews WHERE outcome IS NULL AND sequence > ? AND \(condition)
+                ORDER BY sequence LIMIT \(limit)
+                """, arguments: [since] + arguments)
+        var reviews: [[UInt8]] = []
+        for row in rows {
+            guard let link = try decision(UInt64(bitPattern: row["decision"] as Int64), of: tenants) else { continue }
+            let isLeased = (row["lease_ends"] as Int64?).map { $0 > now } ?? false
+            reviews.append(Array(#"{"leased":\#(isLeased),"#.utf8) + (try members(of: link, row)))
+        }
+        var json = JSONWriter(capacity: 4096 * (1 + reviews.count))
+        json.object { json in
+            json.member("reviews", reviews) { json, review in json.raw(review) }
+            if rows.count == limit, let last = rows.last { json.member("next", last["sequence"] as Int) }
         }
         return .members(json.bytes)
     }

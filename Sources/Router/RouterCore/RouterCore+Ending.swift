@@ -88,7 +88,9 @@ extension RouterCore {
         var outcome = outcome(of: request, ending, now)
         if !configuration.keepsJournal || isAbandoned { outcome.decision = nil }
         outcome.document.decision = outcome.decision?.id ?? outcome.document.decision
-        if let job = request.job, !isAbandoned, ending.isForJournal {
+        if request.header.verb == .replay, let decision = outcome.decision {
+            compare(decision, request, outcome.document)
+        } else if let job = request.job, !isAbandoned, ending.isForJournal {
             record(job, serial, request, outcome.document, outcome.decision, now)
         } else if let decision = outcome.decision {
             decide(decision, serial, request, outcome.document, now)

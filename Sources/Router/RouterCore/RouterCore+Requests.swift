@@ -43,8 +43,12 @@ extension RouterCore {
             if header.verb == .cancel { cancel(token, id, principal, now) } else { fetch(token, id, principal) }
         case .classify, .examine: submit(token, header, image, totalBytes: totalBytes, principal, now)
         case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .decisions, .replay, .verify, .erase,
-            .nextReview, .review, .withdrawReview, .reviewImage, .appeal:
-            askAboutDecisions(token, header, body, principal, now)
+            .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal:
+            if header.verb == .replay, image != nil {
+                replay(token, header, image, totalBytes: totalBytes, principal, now)
+            } else {
+                askAboutDecisions(token, header, body, principal, now)
+            }
         }
     }
 

@@ -13,6 +13,16 @@ extension RouterCore {
             if let policy = request.policy, policies.versions(of: policy) == nil { throw policies.unknown(policy) }
             let visible = try narrowed(tenants, to: request.tenant)
             return .nextReview(try reviewer(request.reviewer, principal, visible), policy: request.policy)
+        case .reviews:
+            let request = try ReviewPageRequest.decode(body: body)
+            let limit = request.limit ?? 100
+            guard (1...100).contains(limit), request.since ?? 0 >= 0 else {
+                throw WireError(
+                    .unprocessable, code: "body_invalid", "limit must be from 1 to 100, and since at least 0")
+            }
+            return .reviews(
+                since: request.since ?? 0, limit: limit, try narrowed(tenants, to: request.tenant),
+                policy: request.policy)
         case .review:
             let request = try ReviewRequest.decode(body: body)
             try request.check()

@@ -63,7 +63,9 @@ extension RouterService {
             let nanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
             header.id = RequestID.make(nanoseconds: nanoseconds, random: &random)
         }
-        if header.verb.isAboutDecisions { return question(token, header, image, in: message) }
+        // A replay may come with the image of the decision.
+        let hasImage = header.verb == .replay && image.map { message.byteCount(at: $0) > 0 } ?? false
+        if header.verb.isAboutDecisions, !hasImage { return question(token, header, image, in: message) }
         let imageBytes = image.map { message.byteCount(at: $0) }
         return .request(
             token, header, imageBytes: imageBytes, sha256: digest(of: image, in: message, header),

@@ -34,6 +34,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case erase
     /// Asks for the next decision that a person should look at.
     case nextReview = "next_review"
+    /// Asks for a page of the decisions that wait for a reviewer.
+    case reviews
     /// Stores a reviewer's answer.
     case review
     /// Takes a reviewer's answer back.
@@ -50,7 +52,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     package var isAboutDecisions: Bool {
         switch self {
         case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .decisions, .replay, .verify, .erase: true
-        case .nextReview, .review, .withdrawReview, .reviewImage, .appeal: true
+        case .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal: true
         case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
         }
     }
@@ -204,8 +206,9 @@ private struct HeaderFields {
         }
         try json.end()
         if !hasVerb { refuse("the header has no field 'verb'") }
-        if header.verb == .examine, header.durable || header.idempotencyKey != nil {
-            refuse("the verb 'examine' takes neither 'durable' nor 'idempotency_key': send the job again instead")
+        if [.examine, .replay].contains(header.verb), header.durable || header.idempotencyKey != nil {
+            let verb = header.verb.rawValue
+            refuse("the verb '\(verb)' takes neither 'durable' nor 'idempotency_key': send the job again instead")
         }
     }
 

@@ -91,8 +91,28 @@ static const unsigned char queue_js[] = {
 #embed "../../Gateway/Resources/queue.js"
 };
 
+static const unsigned char recorded_js[] = {
+#embed "../../Gateway/Resources/recorded.js"
+};
+
 static const unsigned char report_js[] = {
 #embed "../../Gateway/Resources/report.js"
+};
+
+static const unsigned char review_css[] = {
+#embed "../../Gateway/Resources/review.css"
+};
+
+static const unsigned char review_html[] = {
+#embed "../../Gateway/Resources/review.html"
+};
+
+static const unsigned char review_js[] = {
+#embed "../../Gateway/Resources/review.js"
+};
+
+static const unsigned char reviews_js[] = {
+#embed "../../Gateway/Resources/reviews.js"
 };
 
 static const unsigned char sample_jpg[] = {
@@ -186,7 +206,12 @@ static const struct bifrons_page bifrons_pages[] = {
     {"overlay.js", overlay_js, sizeof overlay_js},
     {"picture.js", picture_js, sizeof picture_js},
     {"queue.js", queue_js, sizeof queue_js},
+    {"recorded.js", recorded_js, sizeof recorded_js},
     {"report.js", report_js, sizeof report_js},
+    {"review.css", review_css, sizeof review_css},
+    {"review.html", review_html, sizeof review_html},
+    {"review.js", review_js, sizeof review_js},
+    {"reviews.js", reviews_js, sizeof reviews_js},
     {"sample.jpg", sample_jpg, sizeof sample_jpg},
     {"samples.js", samples_js, sizeof samples_js},
     {"scale.js", scale_js, sizeof scale_js},
