@@ -93,7 +93,7 @@ class Step:
 
 
 README, HTTP, EXAMPLES, PROTOCOL = "README.md", "docs/http.md", "Examples/python/README.md", "docs/protocol.md"
-DECISIONS = "docs/decisions.md"
+DECISIONS, REVIEW = "docs/decisions.md", "docs/review.md"
 PATH = Step(README, 'export PATH="$PWD/.build/release:$PATH"')
 READY = r"submit to tcp://127\.0\.0\.1:5555"
 VERDICT = r'"verdict":\{"label":"'
@@ -183,6 +183,38 @@ SCENES = [
             DECISIONS,
             "curl 'http://127.0.0.1:5000/v1/statements?category=STATEMENT_CATEGORY_SCAMS_AND_FRAUD'",
             expect=r'"statements":\[',
+        ),
+        Step(
+            DECISIONS,
+            "curl -X POST --data-binary @face.jpg -H 'Content-Type: image/jpeg' "
+            "http://127.0.0.1:5000/v1/decisions/8c1d…/replay",
+            replace={"8c1d…": "8c1d000000000000"},
+            expect="unknown_decision",
+        ),
+        Step(REVIEW, "curl 'http://127.0.0.1:5000/v1/reviews/next?reviewer=eve'", expect=r'"waiting":'),
+        Step(
+            REVIEW,
+            """curl -d '{"outcome": "real", "lease": "3fc3…", "reviewer": "eve"}' """
+            "http://127.0.0.1:5000/v1/reviews/8c1d…",
+            replace={"8c1d…": "8c1d000000000000"},
+            expect="unknown_decision",
+        ),
+        Step(
+            REVIEW,
+            """curl -d '{"appealId": "a-1", "actionedItem": {"id": "4711", "typeId": "user"}, """
+            """"appealReason": "it is me"}' http://127.0.0.1:5000/v1/appeals""",
+            expect="unknown_decision",
+        ),
+        Step(
+            REVIEW,
+            "curl 'http://127.0.0.1:5000/v1/reviews?format=label-studio&base=https://bifrons.example'",
+            expect=r"^\[",
+        ),
+        Step(REVIEW, "bifrons tune --fpr 0.01", status=1, expect="needs 299 more reviewed real pictures"),
+        Step(
+            REVIEW,
+            """curl -d '{"fpr": 0.01, "store": true}' http://127.0.0.1:5000/v1/policies/default/tune""",
+            expect=r'"message":"needs [0-9]+ more reviewed real pictures',
         ),
         Step(DECISIONS, "curl -X DELETE http://127.0.0.1:5000/v1/subjects/user/4711", expect=r'"receipt":"erasure-'),
         Step(HTTP, "curl -F file=@face.jpg http://127.0.0.1:5000/", expect=r'"model1":\{'),

@@ -123,6 +123,61 @@ extension EndToEndTests {
             }
         }
 
+        @Test func decisionsAreReviewedAppealedAndOutliveARestart() throws {
+            let folder = try TemporaryFolder()
+            try Cluster.run(router: ["--journal=\(folder.path)", "--review-bytes=1MiB"]) { cluster in
+                let workers = try cluster.testWorkers()
+                var gateway = try Self.gateway(cluster)
+                let policy = #"{"review": 0.0, "block": 1.0, "blind": 1}"#
+                #expect(try Self.ask(gateway, "root", "PUT", "/v1/policies/default", policy).status == 201)
+                let path = "/v1/policies/default/activate"
+                #expect(try Self.ask(gateway, "root", "POST", path, #"{"version": 2}"#).status == 200)
+                let id = try #require(try Self.classify(gateway, workers, "ann", Self.subject).decision)
+
+                #expect(try Self.ask(gateway, "bob", "GET", "/v1/reviews/next").text.contains(#""waiting":0"#))
+                let next = try Self.ask(gateway, "ann", "GET", "/v1/reviews/next?reviewer=eve")
+                #expect(next.text.contains(id) && !next.text.contains("logits"), "\(next.text)")
+                let image = try Self.ask(gateway, "ann", "GET", "/v1/reviews/\(id)/image")
+                #expect(image.body == [1, 2, 3] && image.headers["x-content-type-options"] == "nosniff")
+                #expect(try Self.ask(gateway, "bob", "GET", "/v1/reviews/\(id)/image").status == 404)
+
+                // The lease is still there after kill -9.
+                cluster.router.signal(SIGKILL)
+                gateway.process.signal(SIGKILL)
+                _ = try (cluster.router.waitForEnd(), gateway.process.waitForEnd())
+                try cluster.restartRouter()
+                _ = try cluster.client().ask(Frames.request(#"{"verb":"ping"}"#))
+                gateway = try Self.gateway(cluster)
+                let answer = { (lease: String) in
+                    try Self.ask(
+                        gateway, "ann", "POST", "/v1/reviews/\(id)",
+                        #"{"outcome": "real", "reviewer": "eve", "note": "\#(Self.marker)"\#(lease)}"#)
+                }
+                #expect(try answer("").text.contains("review_leased"))
+                let lease = try #require(next.text.firstMatch(of: /"lease":"([0-9a-f]{16})"/)).1
+                let stored = try answer(#", "lease": "\#(lease)""#)
+                #expect(stored.status == 200 && stored.text.contains(#""kind":"review""#), "\(stored.text)")
+                // What reviewers say of a statement's decision makes it one that people took part in.
+                #expect(try Self.ask(gateway, "root", "DELETE", "/v1/reviews/\(id)?reviewer=joe").status == 409)
+
+                let appeal = { (item: String) in
+                    try Self.ask(
+                        gateway, "ann", "POST", "/v1/appeals",
+                        #"{"appealId": "a-1", "actionedItem": \#(item), "appealReason": "\#(Self.marker)"}"#)
+                }
+                #expect(try appeal(#"{"id": "none", "typeId": "user"}"#).status == 404)
+                #expect(try appeal(#"{"id": "\#(Self.marker)", "typeId": "user"}"#).status == 204)
+                #expect(try Self.ask(gateway, "ann", "GET", "/v1/reviews/next").text.contains(#""lane":"appeal""#))
+
+                let erased = try Self.ask(gateway, "ann", "DELETE", "/v1/subjects/user/\(Self.marker)")
+                #expect(erased.text.contains(#""images":1"#), "\(erased.text)")
+                let left = Files.names(in: folder.path).filter {
+                    Files.text("\(folder.path)/\($0)").contains(Self.marker)
+                }
+                #expect(left == [])
+            }
+        }
+
         @Test func theCommandLineStoresAndActivatesWhatItReadsFromAPipe() throws {
             let folder = try TemporaryFolder()
             try Cluster.run(router: ["--journal=\(folder.path)"]) { cluster in

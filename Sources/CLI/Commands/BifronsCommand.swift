@@ -11,7 +11,7 @@ package struct BifronsCommand: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             UpCommand.self, ClassifyCommand.self, StatusCommand.self, BenchCommand.self, ModelsCommand.self,
-            PolicyCommand.self, KeygenCommand.self,
+            PolicyCommand.self, TuneCommand.self, KeygenCommand.self,
         ])
 
     package init() {}

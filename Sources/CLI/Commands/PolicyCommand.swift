@@ -155,7 +155,7 @@ struct PolicyCommand: AsyncParsableCommand {
 
     // MARK: The service
 
-    private static func withService(
+    static func withService(
         _ connection: ConnectionOptions, _ body: (DecisionService) async throws -> Void
     ) async throws {
         let settings = try ClientSettings(connection.given)

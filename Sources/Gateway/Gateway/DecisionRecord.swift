@@ -40,6 +40,16 @@ struct DecisionRecord: Decodable {
         var sha256: String?
     }
 
+    /// What happened to a decision later.
+    struct Correction: Decodable {
+        struct Detail: Decodable {
+            var action: String?
+        }
+
+        var kind: String
+        var detail: Detail?
+    }
+
     var id: String
     var sequence: Int64
     /// The time of the decision (RFC 3339).
@@ -48,4 +58,14 @@ struct DecisionRecord: Decodable {
     var body: Body
     /// What points to a person; nil after an erasure.
     var personal: Personal?
+    var corrections: [Correction]?
+
+    /// The reviewer's answer that holds; nil if nobody has answered, or if the answer was taken back.
+    var review: Correction? {
+        let last = corrections?.last { ["review", "withdrawal"].contains($0.kind) }
+        return last?.kind == "review" ? last : nil
+    }
+
+    /// What became of the image: the reviewer's word counts, if there is one.
+    var action: String { review?.detail?.action ?? body.action }
 }

@@ -90,7 +90,8 @@ extension Gateway {
         let upload = try await reader.read(request)
         guard upload.files.count == 1, upload.fields.isEmpty else {
             throw Problem(
-                .badRequest, code: "malformed_form", "a replay is of one image: send the file itself, or a form with it")
+                .badRequest, code: "malformed_form", "a replay is of one image: send the file itself, or a form with it"
+            )
         }
         return try await router.ask(header, image: upload.files[0].bytes).response
     }

@@ -90,7 +90,9 @@ struct LabelStudioTask: Encodable {
     }
 
     private static func rectangle(_ box: [Double], of body: DecisionRecord.Body) -> Region? {
-        guard let width = body.width, let height = body.height, width > 0, height > 0, box.count == 4 else { return nil }
+        guard let width = body.width, let height = body.height, width > 0, height > 0, box.count == 4 else {
+            return nil
+        }
         let (horizontal, vertical) = (100 / Double(width), 100 / Double(height))
         return Region(
             fromName: "face", type: "rectanglelabels",

@@ -129,7 +129,8 @@ struct ProblemMiddleware: RouterMiddleware {
 extension HTTPResponse.Status {
     /// The router protocol's statuses with their HTTP phrases, which a bare code lacks.
     private static let known: [HTTPResponse.Status] = [
-        .ok, .created, .accepted, .partialContent, .badRequest, .notFound, .requestTimeout, .conflict, .preconditionFailed,
+        .ok, .created, .accepted, .partialContent, .badRequest, .notFound, .requestTimeout, .conflict,
+        .preconditionFailed,
         .contentTooLarge,
         .unsupportedMediaType, .unprocessableContent, .tooManyRequests, .serviceUnavailable,
     ]

@@ -40,7 +40,7 @@ struct Statement: Encodable, Equatable {
     let decisionFacts: String
     let sourceType = "SOURCE_VOLUNTARY"
     let automatedDetection = "Yes"
-    let automatedDecision = "AUTOMATED_DECISION_FULLY"
+    let automatedDecision: String
     /// The decision's id. The database refuses a second statement with the same one.
     let puid: String
 
@@ -62,20 +62,22 @@ struct Statement: Encodable, Equatable {
 
     /// Drafts the statement of a decision; nil if it restricts nothing, because only a block is a restriction.
     init?(_ decision: DecisionRecord, _ options: Options) {
-        guard decision.body.action == "block" else { return nil }
+        guard decision.action == "block" else { return nil }
         let day = String(decision.time.prefix("YYYY-MM-DD".count))
         incompatibleContentGround = options.ground
         incompatibleContentExplanation = options.explanation
         category = options.category
         contentDate = options.contentDate ?? day
         applicationDate = day
-        decisionFacts = Self.facts(decision.body)
+        automatedDecision = decision.review == nil ? "AUTOMATED_DECISION_FULLY" : "AUTOMATED_DECISION_PARTIALLY"
+        decisionFacts = Self.facts(decision.body, isReviewed: decision.review != nil)
         puid = decision.id
     }
 
-    private static func facts(_ body: DecisionRecord.Body) -> String {
+    private static func facts(_ body: DecisionRecord.Body, isReviewed: Bool) -> String {
         let models = body.models.filter { $0.status == 200 }.map { "\($0.name) \($0.version ?? "")" }
-        var facts = ["Software (Bifrons \(body.release)) assessed the image without human intervention."]
+        let people = isReviewed ? ", and a person reviewed it." : " without human intervention."
+        var facts = ["Software (Bifrons \(body.release)) assessed the image\(people)"]
         if let probability = body.exactProbability {
             let thousandths = Int((probability * 1000).rounded())
             let faces = body.regions.count { $0.face }
@@ -86,7 +88,8 @@ struct Statement: Encodable, Equatable {
         } else {
             facts.append("It found no face in the image.")
         }
-        facts.append("The image was restricted by version \(body.policyVersion) of the policy '\(body.policy)'.")
+        let verb = isReviewed ? "assessed" : "restricted"
+        facts.append("The image was \(verb) by version \(body.policyVersion) of the policy '\(body.policy)'.")
         if !body.reasons.isEmpty {
             facts.append("Clauses of the policy that contributed: \(body.reasons.joined(separator: ", ")).")
         }

@@ -24,7 +24,9 @@ package struct Policy: Equatable, Sendable {
     package var shadow: [PolicyReference]
     /// Whether decisions must be recorded.
     package var record: Record
-    /// The share, from 0 to 1, of all images that are drawn at random for a review, whatever the action is.
+    /// The smallest share of images that are drawn: an image counts with its inverse.
+    package static let leastSample = 0.0001
+    /// The share, 0 or from ``leastSample`` to 1, of all images that are drawn at random for a review, whatever the action is.
     package var sample: Double
     /// The share, from 0 to 1, of reviews whose reviewer answers before seeing what the networks say.
     package var blind: Double

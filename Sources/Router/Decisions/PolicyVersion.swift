@@ -31,8 +31,11 @@ package struct PolicyVersion: Equatable, Sendable {
             throw Ensemble.Invalid(
                 message: "\(place).shadow must name at most \(Self.mostShadows) policies, each once")
         }
-        guard (0...1).contains(policy.sample), (0...1).contains(policy.blind) else {
-            throw Ensemble.Invalid(message: "\(place).sample and \(place).blind must be from 0 to 1")
+        guard policy.sample == 0 || (Policy.leastSample...1).contains(policy.sample) else {
+            throw Ensemble.Invalid(message: "\(place).sample must be 0, or from \(Policy.leastSample) to 1")
+        }
+        guard (0...1).contains(policy.blind) else {
+            throw Ensemble.Invalid(message: "\(place).blind must be from 0 to 1")
         }
         if let calibration = policy.calibration {
             guard 0 < calibration.scale, calibration.scale <= Calibration.mostScale,

@@ -47,7 +47,7 @@ package struct Tuning: Equatable, Sendable {
     /// The share of the AI-generated images that reach the threshold; nil without any, or without a threshold.
     package var detected: Double?
 
-    /// - Parameter rate: the wanted rate, above 0 and below 1.
+    /// - Parameter rate: the wanted rate, from a millionth to a half.
     package init(_ reviewed: [Reviewed], rate: Double) {
         let reals = reviewed.filter(\.isReal).sorted { $0.probability > $1.probability }
         let generated = reviewed.filter { !$0.isReal }
@@ -60,7 +60,7 @@ package struct Tuning: Equatable, Sendable {
             let needed = ClopperPearson.trials(without: rate, tail: Self.tail)
             // Further images weigh as those that are there.
             let perImage = reals.isEmpty ? 1 : max(effective / Double(reals.count), 0.01)
-            missing = max(1, Int(((needed - effective) / perImage).rounded(.up)))
+            missing = max(1, Int(min(1e9, (needed - effective) / perImage).rounded(.up)))
             return
         }
         let weights = generated.reduce(0) { $0 + $1.weight }

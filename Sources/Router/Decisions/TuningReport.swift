@@ -2,7 +2,7 @@ package import BifronsWire
 
 /// The body of `tune_policy`.
 package struct TuningRequest: Decodable, Equatable, Sendable {
-    /// The wanted share of real images that reach the threshold, above 0 and below 1.
+    /// The wanted share of real images that reach the threshold: from a millionth to a half.
     package var fpr: Double
     /// The action that begins at the threshold: `review` or `block`; by default `block`.
     package var action: ResultDocument.PolicyAction?
@@ -17,8 +17,8 @@ package struct TuningRequest: Decodable, Equatable, Sendable {
     ///
     /// - Throws: an error that names the field.
     package func check() throws(WireError) {
-        guard fpr > 0, fpr < 1 else {
-            throw WireError(.unprocessable, code: "body_invalid", "fpr must be above 0 and below 1")
+        guard (1e-6...0.5).contains(fpr) else {
+            throw WireError(.unprocessable, code: "body_invalid", "fpr must be from 0.000001 to 0.5")
         }
         guard action != .allow else {
             throw WireError(.unprocessable, code: "body_invalid", "action must be review or block")

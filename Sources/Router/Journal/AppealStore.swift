@@ -56,7 +56,8 @@ extension Transaction {
         case .decision(let number): return try decision(number, of: tenants)
         case .subject(let subject):
             for action in [ResultDocument.PolicyAction.block, .review] {
-                let query = DecisionQuery(limit: 1, tenants: tenants, action: action, subject: subject, isBackward: true)
+                let query = DecisionQuery(
+                    limit: 1, tenants: tenants, action: action, subject: subject, isBackward: true)
                 if let link = try page(query).first { return link }
             }
             return nil

@@ -45,7 +45,9 @@ extension RouterCore {
     /// Returns the token of the image if it is to be kept for a reviewer.
     func imageToReview(_ decision: Decision, _ request: Request) -> Token? {
         let reference = PolicyReference(name: decision.body.policy, version: decision.body.policyVersion)
-        guard configuration.keepsReviewImages, policies[reference]?.reviewEntry(for: decision) != nil else { return nil }
+        guard configuration.keepsReviewImages, policies[reference]?.reviewEntry(for: decision) != nil else {
+            return nil
+        }
         return request.token
     }
 

@@ -33,7 +33,8 @@ extension RouterService {
                 persist(job, header, key: key, sha256: sha256, token)
             case .record(let job, let document, let decision, let reviewing):
                 journal?.record(job, document, decision, reviewing: reviewing.flatMap(image(of:)))
-            case .decide(let decision, let reviewing): journal?.decide(decision, reviewing: reviewing.flatMap(image(of:)))
+            case .decide(let decision, let reviewing):
+                journal?.decide(decision, reviewing: reviewing.flatMap(image(of:)))
             case .ask(let token, let question): journal?.ask(question, for: token)
             case .find(let token, let id, let jobOwner): journal?.find(id, of: jobOwner, for: token)
             case .send(let peer, let message): send(message, to: peer)

@@ -95,6 +95,22 @@ import Testing
         #expect(Statement(try record(action), Statement.Options()) == nil)
     }
 
+    @Test(
+        arguments: [
+            ([#"{"kind":"review","detail":{"outcome":"real","action":"block"}}"#], "AUTOMATED_DECISION_PARTIALLY"),
+            ([#"{"kind":"review","detail":{"outcome":"ai_generated"}}"#], nil),
+            ([#"{"kind":"review","detail":{"action":"block"}}"#, #"{"kind":"withdrawal"}"#], nil),
+        ] as [([String], String?)])
+    func aReviewersWordDecides(corrections: [String], automated: String?) throws {
+        let list = #","corrections":[\#(corrections.joined(separator: ","))]}"#
+        let statement = Statement(try record("review") { $0.dropLast() + list }, Statement.Options())
+        #expect(statement?.automatedDecision == automated)
+        #expect(statement?.decisionFacts.contains("a person reviewed it") != false)
+        // A block that a reviewer did not confirm stands, and one that was lifted restricts nothing.
+        let lifted = #","corrections":[{"kind":"review","detail":{"action":"allow"}}]}"#
+        #expect(Statement(try record { $0.dropLast() + lifted }, Statement.Options()) == nil)
+    }
+
     // MARK: Tables
 
     @Test func aTableQuotesWhatWouldNotBeReadBack() throws {

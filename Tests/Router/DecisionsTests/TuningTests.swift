@@ -1,3 +1,4 @@
+import BifronsWire
 import Glibc
 import TestKit
 import Testing
@@ -26,6 +27,23 @@ import Testing
         let enough = (0..<2995).map { Tuning.Reviewed(probability: Double($0) / 1e5, isReal: true, weight: 1) }
         #expect(Tuning(enough, rate: 0.001).threshold?.probability == (0.02994).nextUp)
         #expect(Tuning([], rate: 0.01).missing == 299)
+    }
+
+    @Test func extremeRatesAndWeightsHaveAnAnswer() {
+        let extreme = [1e-300, 0.5, 1 - 1e-12].map { Tuning.Reviewed(probability: $0, isReal: true, weight: 10_000) }
+        for reviewed in [
+            [], extreme, extreme.map { Tuning.Reviewed(probability: $0.probability, isReal: false, weight: 1) },
+        ] {
+            for rate in [1e-300, 1e-6, 0.5] {
+                let tuning = Tuning(reviewed, rate: rate)
+                #expect((tuning.threshold == nil) == (tuning.missing > 0))
+            }
+            #expect(Tuning.calibration(reviewed).scale > 0)
+        }
+        for rate in [0, 1e-300, 0.6, 1] {
+            let request = TuningRequest(fpr: rate)
+            #expect(throws: WireError.self) { try request.check() }
+        }
     }
 
     @Test func imagesWithEqualProbabilitiesStayOnOneSide() throws {

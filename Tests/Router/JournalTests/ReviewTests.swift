@@ -259,7 +259,8 @@ struct ReviewTests {
         let review = try next(driver)
         #expect(try number(review) == 3)
         #expect(review.lane == "appeal")
-        let record = try json(driver.ask(.review(number: 3, answer(#"{"outcome":"real","lease":"\#(review.lease ?? "")"}"#), Self.eve)))
+        let record = try json(
+            driver.ask(.review(number: 3, answer(#"{"outcome":"real","lease":"\#(review.lease ?? "")"}"#), Self.eve)))
         #expect(record.components(of: #""kind":"appeal""#) == 1)
         #expect(try number(next(driver)) == 1)
     }

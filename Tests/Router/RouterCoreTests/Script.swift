@@ -30,6 +30,8 @@ struct Script {
     private(set) var recorded: [UInt64: ResultDocument] = [:]
     /// The decisions that went to the ledger, in order.
     private(set) var decided: [Decision] = []
+    /// The requests whose images went to the journal for a reviewer.
+    private(set) var keptForReview: [Token] = []
     /// What the ledger was asked, by the token of the request.
     private(set) var questions: [Token: LedgerQuestion] = [:]
     private(set) var replies: [Token: RouterCore.Reply] = [:]
@@ -421,8 +423,9 @@ struct Script {
         case .persist(let token, let job, _, _, _):
             journalled[token] = job
             return "persist \(token)"
-        case .decide(let decision, _):
+        case .decide(let decision, let image):
             decided.append(decision)
+            if let image { keptForReview.append(image) }
             return nil
         case .ask(let token, let question):
             questions[token] = question
