@@ -12,6 +12,8 @@ struct ClusterEnsemble: Equatable {
     var models: [String]
     /// The kinds of evidence.
     var evidence: [String] = []
+    /// The names of the models that score a share of the images for comparison.
+    var shadows: [String] = []
 
     /// Whether a worker of known images is among the cluster's.
     var hasKnownImages: Bool { evidence.contains(EvidenceKind.known.rawValue) }
@@ -53,6 +55,9 @@ struct ClusterPlan: Equatable {
                     count == 1 ? model : "\(model) \(number)", "--model=\(settings.router.modelsFolder)/\(model)")
             }
         }
+        for model in ensemble.shadows {
+            addWorker("\(model) (shadow)", "--model=\(settings.router.modelsFolder)/\(model)")
+        }
         for kind in ensemble.evidence {
             addWorker(kind, "--evidence=\(kind)", reloads: kind == EvidenceKind.known.rawValue)
         }
@@ -78,7 +83,8 @@ struct ClusterPlan: Equatable {
     ) -> String {
         func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
         let models = ensemble.models
-        let evidence = ensemble.evidence.map { ", 1 worker for \($0)" }.joined()
+        let evidence = (ensemble.shadows.map { "the shadow \($0)" } + ensemble.evidence).map { ", 1 worker for \($0)" }
+            .joined()
         let of = models.count == 1 ? "of the model \(models[0])" : "of each of \(models.count) models"
         return """
             \(counted(cores, "core")): \(counted(settings.locatorWorkers, "worker")) of the locator with \
@@ -95,6 +101,10 @@ struct ClusterPlan: Equatable {
         struct Ensemble: Decodable {
             let models: [String]
             let evidence: [String]?
+            let shadow: [Shadow]?
+        }
+        struct Shadow: Decodable {
+            let model: String
         }
         let folder = settings.router.modelsFolder
         let path = settings.router.ensemblePath
@@ -104,7 +114,9 @@ struct ClusterPlan: Equatable {
         guard let ensemble = try? JSONDecoder().decode(Ensemble.self, from: data), !ensemble.models.isEmpty else {
             throw CommandError("\(path) is not an ensemble: the field 'models' must name at least one")
         }
-        for model in ensemble.models where !FileManager.default.fileExists(atPath: "\(folder)/\(model)/manifest.json") {
+        let shadows = (ensemble.shadow ?? []).map(\.model)
+        for model in ensemble.models + shadows
+        where !FileManager.default.fileExists(atPath: "\(folder)/\(model)/manifest.json") {
             throw CommandError(
                 "\(path) names the model '\(model)', but \(folder)/\(model)/manifest.json does not exist")
         }
@@ -113,7 +125,7 @@ struct ClusterPlan: Equatable {
                 "\(folder)/\(locator)/manifest.json does not exist: without a locator nothing finds the faces; put its folder there"
             )
         }
-        let named = ClusterEnsemble(models: ensemble.models, evidence: ensemble.evidence ?? [])
+        let named = ClusterEnsemble(models: ensemble.models, evidence: ensemble.evidence ?? [], shadows: shadows)
         // The router refuses a kind that it does not know, and no worker could find such evidence.
         if let kind = named.evidence.first(where: { EvidenceKind(rawValue: $0) == nil }) {
             let known = EvidenceKind.allCases.map(\.rawValue).joined(separator: ", ")

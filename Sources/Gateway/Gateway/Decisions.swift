@@ -45,6 +45,21 @@ extension Gateway {
         return try await router.ask(header, image: try await jsonBody(request), router: try router(request)).response
     }
 
+    /// Handles `GET /v1/shadows`.
+    func shadows(_ request: Request, _ context: GatewayContext) async throws -> Response {
+        var fields: [String: String] = [:]
+        for (name, text) in try queryFields(request) {
+            guard ["since", "until", "tenant", "router"].contains(name) else {
+                throw Problem(.badRequest, code: "malformed_query", "there is no parameter '\(name.prefix(64))'")
+            }
+            fields[name] = text
+        }
+        fields["router"] = nil
+        var header = header(.shadows, context)
+        header.budgetMilliseconds = Limits.budgetMilliseconds.upperBound
+        return try await router.ask(header, image: try Self.pageBody(fields), router: try router(request)).response
+    }
+
     /// Handles `GET /v1/decisions`.
     func decisions(_ request: Request, _ context: GatewayContext) async throws -> Response {
         var fields: [String: String] = [:]

@@ -51,6 +51,7 @@ extension Gateway {
         api.post("/v1/policies/{name}/activate") { request, context in try await activatePolicy(request, context) }
         api.post("/v1/policies/try") { request, context in try await tryPolicy(request, context) }
         api.post("/v1/policies/{name}/tune") { request, context in try await tunePolicy(request, context) }
+        api.get("/v1/shadows") { request, context in try await shadows(request, context) }
         api.get("/v1/reviews") { request, context in try await reviews(request, context) }
         api.get("/v1/reviews/next") { request, context in try await nextReview(request, context) }
         api.post("/v1/reviews/{id}") { request, context in try await review(request, context) }

@@ -22,6 +22,21 @@ package struct Ensemble: Sendable {
         package var message: String
     }
 
+    /// A model that scores a share of the images for comparison, without an effect on any answer.
+    package struct Shadow: Equatable, Sendable {
+        package var model: String
+        /// The share, above 0 and at most 1, of the images.
+        package var sample: Double
+
+        package init(model: String, sample: Double) {
+            self.model = model
+            self.sample = sample
+        }
+    }
+
+    /// The most models that may be named as shadows. `JobID` depends on this too.
+    package static let maxShadows = 4
+
     /// The most models that one ensemble may name: it needs a blend for each of their subsets. `JobID` depends on this
     /// too.
     package static let maxModels = 8
@@ -31,8 +46,10 @@ package struct Ensemble: Sendable {
     package let models: [String]
     /// The kinds of evidence that are collected about each image besides the models' scores.
     package let evidence: [EvidenceKind]
-    /// The names of the worker pools: one for each model, followed by the locators' pool and one for each kind of
-    /// evidence.
+    /// The models that score a share of the images for comparison.
+    package let shadows: [Shadow]
+    /// The names of the worker pools: one for each model, followed by the locators' pool, one for each kind of
+    /// evidence, and one for each shadow.
     package let pools: [String]
     /// The first version of each policy, by the policy's name.
     package let policies: [String: PolicyVersion]
@@ -44,9 +61,10 @@ package struct Ensemble: Sendable {
     ///   - merge: one blend for every non-empty subset of `models`.
     ///   - policies: the policies by name. One is `default`.
     ///   - evidence: the names of kinds of evidence.
+    ///   - shadows: models that score a share of the images for comparison.
     package init(
         models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy],
-        evidence: [String] = []
+        evidence: [String] = [], shadows: [Shadow] = []
     ) throws(Invalid) {
         guard (1...Self.maxModels).contains(models.count) else {
             throw Invalid(message: "'models' must name 1 to \(Self.maxModels) models, not \(models.count)")
@@ -63,7 +81,8 @@ package struct Ensemble: Sendable {
         }
         self.models = models
         self.evidence = try Self.evidence(evidence, besides: models)
-        pools = models + [Self.locatorName] + evidence
+        self.shadows = try Self.shadows(shadows, besides: models + [Self.locatorName] + evidence)
+        pools = models + [Self.locatorName] + evidence + shadows.map(\.model)
         self.merge = Merge(models: models, blends: try Self.blends(models, merge))
         guard policies[Limits.defaultPolicy] != nil else {
             throw Invalid(message: "'policies' must have one named '\(Limits.defaultPolicy)'")
@@ -80,13 +99,34 @@ package struct Ensemble: Sendable {
     package var locator: Int { models.count }
 
     /// The indices of the evidence workers' pools.
-    package var examiners: Range<Int> { models.count + 1..<pools.count }
+    package var examiners: Range<Int> { models.count + 1..<models.count + 1 + evidence.count }
+
+    /// The indices of the shadows' pools.
+    package var shadowPools: Range<Int> { examiners.upperBound..<pools.count }
 
     /// Returns the kind of evidence that a pool's workers find.
     ///
     /// - Precondition: the pool is one of ``examiners``.
     package func evidence(of pool: Int) -> EvidenceKind {
         evidence[pool - examiners.lowerBound]
+    }
+
+    private static func shadows(_ shadows: [Shadow], besides names: [String]) throws(Invalid) -> [Shadow] {
+        guard shadows.count <= maxShadows else {
+            throw Invalid(message: "'shadow' must name at most \(maxShadows) models, not \(shadows.count)")
+        }
+        for (index, shadow) in shadows.enumerated() {
+            guard (1...Limits.nameBytes).contains(shadow.model.utf8.count),
+                !(names + shadows[..<index].map(\.model)).contains(shadow.model)
+            else {
+                throw Invalid(
+                    message: "'shadow' must name models that are not used otherwise, each once; '\(shadow.model)' is none")
+            }
+            guard shadow.sample > 0, shadow.sample <= 1 else {
+                throw Invalid(message: "'shadow' needs a sample above 0, at most 1, for '\(shadow.model)'")
+            }
+        }
+        return shadows
     }
 
     private static func evidence(

@@ -15,6 +15,8 @@ package enum LedgerQuestion: Equatable, Sendable {
     case compare(number: UInt64, Tenants, Decision)
     /// Tries a policy on the decisions of a query, as many as its limit.
     case attempt(PolicyVersion, DecisionQuery)
+    /// Compares what shadows said about the decisions of a query, as many as its limit.
+    case shadows(DecisionQuery)
     /// Checks the chain from a decision on, as far as the limit.
     case verify(from: Int64, limit: Int)
     /// Removes what points to a subject.
@@ -91,6 +93,8 @@ package enum LedgerAnswer: Equatable, Sendable {
     case members([UInt8])
     /// The outcome of a part of a trial, and where the next part begins; nil at the end.
     case attempted(PolicyTrial, next: Int64?)
+    /// The comparison of a part of the decisions, and where the next part begins; nil at the end.
+    case compared(ShadowReport, next: Int64?)
     /// There is no such decision.
     case unknown
     /// The ledger refuses the change.

@@ -62,7 +62,7 @@ extension PolicyVersion {
 
     /// Returns a number from 0 to below 1 that is as good as random for each number and stream (SplitMix64's
     /// finalizer, Steele, Lea and Flood 2014).
-    static func fraction(_ number: UInt64, stream: UInt64) -> Double {
+    package static func fraction(_ number: UInt64, stream: UInt64) -> Double {
         var bits = number &+ stream &* 0x9E37_79B9_7F4A_7C15
         bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
         bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB

@@ -70,6 +70,7 @@ package final class Journal: Sendable {
         case persist(job: UInt64, RequestHeader, key: String?, sha256: [UInt8]?, Frame)
         case record(job: UInt64, ResultDocument, Decision?, reviewing: Frame?)
         case decide(Decision, reviewing: Frame?)
+        case recordShadow(ShadowScore)
         case ask(token: Int, LedgerQuestion)
         case find(token: Int, id: String, of: JobOwner?)
         case close
@@ -144,6 +145,11 @@ package final class Journal: Sendable {
     /// - Parameter reviewing: the image, to be kept for a reviewer.
     package func decide(_ decision: Decision, reviewing image: Frame? = nil) {
         orders.post(.decide(decision, reviewing: image))
+    }
+
+    /// Writes what a shadow said about a decision. If that fails, it is lost.
+    package func record(_ score: ShadowScore) {
+        orders.post(.recordShadow(score))
     }
 
     /// Asks the decision ledger. `.answered` follows.

@@ -150,6 +150,9 @@ struct Writer: @unchecked Sendable {
         case .decide(let decision, let image):
             try transaction.record(decision, by: book, image: reviewImage(image), now: now)
             return .recorded(job: decision.number, failure: nil)
+        case .recordShadow(let score):
+            try transaction.record(score, now: now)
+            return nil
         case .ask(let token, let question):
             return .answered(token: token, try transaction.answer(question, &book, now: now))
         case .find(let token, let id, let jobOwner):
@@ -174,7 +177,7 @@ struct Writer: @unchecked Sendable {
             case .decide(let decision, _): mail.post(.recorded(job: decision.number, failure: reason))
             case .ask(let token, _): mail.post(.answered(token: token, .failed(reason)))
             case .find(let token, _, _): mail.post(.found(token: token, .failed(reason)))
-            case .close: break
+            case .recordShadow, .close: break
             }
         }
     }

@@ -25,6 +25,7 @@ extension Transaction {
             case .replay(let number, let tenants): return try replay(number, tenants, book)
             case .compare(let number, let tenants, let again): return try replay(number, tenants, book, again)
             case .attempt(let draft, let query): return try attempt(draft, query)
+            case .shadows(let query): return try shadows(query, book)
             case .verify(let from, let limit):
                 return .members(CanonicalJSON.encode(try verify(from: from, limit: limit)))
             case .erase(let subject, let tenants):
@@ -82,13 +83,27 @@ extension Transaction {
             report = ReplayReport(differences: differences)
         }
         let corrections = try corrections(of: number)
+        let scores = try shadowScores(of: number)
         var json = JSONWriter(capacity: 4096)
         json.object { json in
             json.member("replay", raw: CanonicalJSON.encode(report))
             json.key("decision")
             link.write(&json, corrections: corrections)
+            if !scores.isEmpty { json.member("shadow_models", raw: CanonicalJSON.encode(scores)) }
         }
         return .members(json.bytes)
+    }
+
+    /// Compares what shadows said about a part of the ledger.
+    private func shadows(_ query: DecisionQuery, _ book: PolicyBook) throws -> LedgerAnswer {
+        var report = ShadowReport()
+        let links = try page(query)
+        for link in links {
+            let decision = try link.decision()
+            let policy = book[PolicyReference(name: decision.body.policy, version: decision.body.policyVersion)]
+            report.add(decision, policy, try shadowScores(of: link.number))
+        }
+        return .compared(report, next: links.count == query.limit ? links.last?.sequence : nil)
     }
 
     /// Tries a draft on a part of the ledger.

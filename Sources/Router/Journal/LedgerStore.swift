@@ -169,6 +169,7 @@ extension Transaction {
                 DELETE FROM corrections WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
                 DELETE FROM appeals WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
                 DELETE FROM review_images WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
+                DELETE FROM shadow_scores WHERE decision IN (SELECT number FROM decisions WHERE sequence <= :last);
                 DELETE FROM reviews WHERE sequence <= :last;
                 DELETE FROM decisions WHERE sequence <= :last;
                 """, arguments: ["last": last["sequence"] as Int64])
@@ -184,6 +185,36 @@ extension DecisionLink {
             personal: (row["personal"] as Data?).map(Array.init),
             salt: (row["salt"] as Data?).map(Array.init), commitment: Array(row["commitment"] as Data),
             previous: Array(row["previous"] as Data), hash: Array(row["hash"] as Data))
+    }
+}
+
+// MARK: Shadows
+
+extension Transaction {
+    /// Adds what a shadow said about a decision. Of a job that was computed again after a crash, the first one stays.
+    func record(_ score: ShadowScore, now: Int64) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO shadow_scores (decision, model, version, digest, logits, time)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            Int64(bitPattern: score.decision), score.model, score.version, score.digest,
+            String(decoding: CanonicalJSON.encode(score.logits), as: UTF8.self), now,
+        ])
+    }
+
+    /// Returns what shadows said about a decision.
+    func shadowScores(of number: UInt64) throws -> [ShadowScore] {
+        try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT * FROM shadow_scores WHERE decision = ?"),
+            arguments: [Int64(bitPattern: number)]
+        ).map { row in
+            let logits: String = row["logits"]
+            return ShadowScore(
+                decision: number, model: row["model"], version: row["version"], digest: row["digest"],
+                logits: try CanonicalJSON.decode([FloatBits?].self, from: Array(logits.utf8)))
+        }
     }
 }
 

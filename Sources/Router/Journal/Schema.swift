@@ -141,5 +141,15 @@ enum Schema {
         );
         CREATE INDEX appeals_by_id ON appeals (id);
         CREATE INDEX appeals_by_decision ON appeals (decision);
+
+        CREATE TABLE shadow_scores (
+            decision INTEGER NOT NULL,       -- its number
+            model TEXT NOT NULL,
+            version TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            logits TEXT NOT NULL,            -- of each region, as hexadecimal digits of its bits
+            time INTEGER NOT NULL,
+            PRIMARY KEY (decision, model)
+        ) WITHOUT ROWID;
         """
 }

@@ -38,6 +38,7 @@ extension RouterCore {
             id: id,
             models: ensemble.models.indices.map(served), locator: served(ensemble.locator),
             evidence: ensemble.evidence.isEmpty ? nil : ensemble.examiners.map(served),
+            shadow: ensemble.shadows.isEmpty ? nil : ensemble.shadowPools.map(served),
             policies: policies.names.compactMap { policies.active($0, for: nil) }.map { version in
                 ModelsReport.Policy(
                     name: version.name, version: version.version, review: version.policy.review,

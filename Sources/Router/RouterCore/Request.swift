@@ -73,6 +73,8 @@ final class Request {
     var isJournalled = false
     /// Whether the client already has its reply, because the job is on disk. The result then goes to the journal only.
     var isAcknowledged = false
+    /// What the request scores for comparison; nil for a client's request.
+    var shadow: ShadowTask?
     /// Whether the job comes from an earlier run of the router. Its workers may not have reconnected yet.
     var isRecovered = false
 

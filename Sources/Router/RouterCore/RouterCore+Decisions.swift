@@ -11,6 +11,8 @@ extension RouterCore {
         var content: LedgerQuestion
         /// What a trial has found so far.
         var trial = PolicyTrial()
+        /// How shadows have compared so far.
+        var shadows = ShadowReport()
         /// The outcome of a search for a threshold whose draft is being stored.
         var tuning: TuningReport?
         /// The result of a replay with the image, as JSON.
@@ -159,6 +161,15 @@ extension RouterCore {
             }
             query.since = next
             question.content = .attempt(draft, query)
+            asking[token] = question
+            actions.append(.ask(token, question.content))
+        case .compared(let part, let next):
+            question.shadows.add(part)
+            guard let next, case .shadows(var query) = question.content else {
+                return reply(token, DecisionReply(id: question.id, members: CanonicalJSON.encode(question.shadows)))
+            }
+            query.since = next
+            question.content = .shadows(query)
             asking[token] = question
             actions.append(.ask(token, question.content))
         case .tuned(let report): tuned(token, question, report)

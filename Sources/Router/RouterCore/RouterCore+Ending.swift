@@ -84,7 +84,9 @@ extension RouterCore {
     /// idempotency key get it too.
     mutating func end(_ serial: UInt64, _ ending: Ending, _ now: Instant) {
         let request = requests.remove(serial)
-        let freed = withdraw(request)
+        if request.shadow != nil { return endShadow(request) }
+        let cut = cutForShadows(of: request)
+        let freed = withdraw(request, keepingCrops: cut != nil)
         var outcome = outcome(of: request, ending, now)
         if !configuration.keepsJournal || isAbandoned { outcome.decision = nil }
         outcome.document.decision = outcome.decision?.id ?? outcome.document.decision
@@ -98,6 +100,7 @@ extension RouterCore {
             answer(request, outcome.document, now)
             passOn(outcome.document, of: serial, request, now)
         }
+        if let cut { startShadows(of: outcome.decision, request, cut, now) }
         while let next = deadlines.min, !requests.contains(next.serial) { deadlines.removeMin() }
         if requests.isEmpty { statistics.noteIdleness(at: now) }
         // Not at once: further requests may be about to end.
@@ -107,13 +110,13 @@ extension RouterCore {
     /// Removes an ended request's steps from the queues and releases its crops.
     ///
     /// - Returns: the pools in which a worker may have been reserved for the request and may now take other jobs.
-    private mutating func withdraw(_ request: Request) -> [Int] {
+    mutating func withdraw(_ request: Request, keepingCrops: Bool = false) -> [Int] {
         let waiting = request.steps.filter(\.isWaiting)
         for step in waiting { noteStale(step) }
         // The request may have been waiting for more room than the next ones need.
         if request.steps[Request.locating].isWaiting { locatingIsDue = true }
         returnRoom(of: request)
-        if let cut = request.cut { release(cut) }
+        if let cut = request.cut, !keepingCrops { release(cut) }
         return waiting.filter(\.isSuspect).map(\.pool)
     }
 

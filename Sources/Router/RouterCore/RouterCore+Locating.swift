@@ -98,7 +98,13 @@ extension RouterCore {
             guard wanted.count > 1 else { continue }
             for specification in wanted where specification.preprocessing == version { _ = ask(specification, request) }
         }
+        askForShadows(request, version)
         return true
+    }
+
+    /// Adds the crops that the request's shadows want, as far as there is room.
+    private func askForShadows(_ request: Request, _ version: UInt16) {
+        for pool in shadows(of: request) { _ = ask(forOneOf: pool, by: version, request) }
     }
 
     /// Adds a specification of one of the pool's workers to the crops to cut.

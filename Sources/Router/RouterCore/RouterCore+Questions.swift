@@ -36,6 +36,10 @@ extension RouterCore {
                 until: try Self.sequence(request.until, "until"), limit: Self.decisionsAtOnce,
                 tenants: try narrowed(tenants, to: request.tenant), subject: request.subject)
             return .attempt(draft, query)
+        case .shadows:
+            var query = try query(body, tenants)
+            (query.limit, query.isBackward) = (Self.decisionsAtOnce, false)
+            return .shadows(query)
         case .decisions: return .page(try query(body, tenants))
         case .replay: return .replay(number: try number(header), tenant: tenants)
         case .verify:

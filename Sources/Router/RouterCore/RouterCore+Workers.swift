@@ -117,8 +117,9 @@ extension RouterCore {
         case .evidence: return examiners(of: hello.model)
         case .network(let wanted): specification = wanted
         }
-        guard let model = ensemble.models.firstIndex(of: hello.model) else {
-            let known = ensemble.models.joined(separator: ", ")
+        let shadow = ensemble.shadowPools.first { ensemble.pools[$0] == hello.model }
+        guard let model = ensemble.models.firstIndex(of: hello.model) ?? shadow else {
+            let known = (ensemble.models + ensemble.shadows.map(\.model)).joined(separator: ", ")
             return .failure(Refusal(reason: "the ensemble does not name the model '\(hello.model)'; it names \(known)"))
         }
         guard specification.mostBytes <= Limits.cropSetBytes else {

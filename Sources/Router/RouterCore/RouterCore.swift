@@ -160,6 +160,8 @@ package struct RouterCore {
         /// Writes a decision to the ledger. `.recorded` reports the outcome under the decision's number. The token, if
         /// there is one, stands for an image to keep for a reviewer.
         case decide(Decision, reviewing: Token? = nil)
+        /// Writes what a shadow said about a decision to disk, if that is possible.
+        case recordShadow(ShadowScore)
         /// Asks the decision ledger. `.answered` follows.
         case ask(Token, LedgerQuestion)
         /// Looks up the latest durable job with this id that belongs to the owner, or to anybody if the owner is nil.
@@ -196,6 +198,8 @@ package struct RouterCore {
     var isJournalFailing = false
     /// The decisions that are being written to disk and that nobody waits for.
     var decisionsAhead = 0
+    /// The number of requests that score for comparison.
+    var shadowsInHand = 0
     /// Clients that wait for the decision ledger.
     var asking: [Token: Question] = [:]
     /// Clients that wait for a lookup in the journal, with the id that they asked for.
@@ -277,7 +281,9 @@ package struct RouterCore {
         case .lost(let peer, let loss): lose([(peer, loss)], now)
         case .clientsGone(let tokens): cancel(tokens, now)
         case .deadline: checkWorkers(now)
-        case .drain: isDraining = true
+        case .drain:
+            isDraining = true
+            endShadows()
         case .abandon: abandon(now)
         }
         while let pool = dispatchDue.popLast() { dispatch(pool, now) }

@@ -11,6 +11,12 @@ enum EnsembleFile {
         var merge: [Merge]
         var policies: [String: Policy]
         var evidence: [String]?
+        var shadow: [Shadow]?
+    }
+
+    private struct Shadow: Decodable {
+        var model: String
+        var sample: Double
     }
 
     private struct Merge: Decodable {
@@ -35,7 +41,8 @@ enum EnsembleFile {
             return try Ensemble(
                 models: file.models,
                 merge: file.merge.map { ($0.models, Ensemble.Blend(bias: $0.bias, weights: $0.weights)) },
-                policies: file.policies, evidence: file.evidence ?? [])
+                policies: file.policies, evidence: file.evidence ?? [],
+                shadows: (file.shadow ?? []).map { Ensemble.Shadow(model: $0.model, sample: $0.sample) })
         } catch let error as RouterServiceError {
             throw error
         } catch let error as Ensemble.Invalid {

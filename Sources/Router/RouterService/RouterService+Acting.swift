@@ -35,6 +35,7 @@ extension RouterService {
                 journal?.record(job, document, decision, reviewing: reviewing.flatMap(image(of:)))
             case .decide(let decision, let reviewing):
                 journal?.decide(decision, reviewing: reviewing.flatMap(image(of:)))
+            case .recordShadow(let score): journal?.record(score)
             case .ask(let token, let question): journal?.ask(question, for: token)
             case .find(let token, let id, let jobOwner): journal?.find(id, of: jobOwner, for: token)
             case .send(let peer, let message): send(message, to: peer)

@@ -10,15 +10,21 @@ public struct ModelsReport: Codable, Equatable, Sendable {
     public var locator: Model?
     /// The kinds of evidence that the ensemble names, in its order; nil if it names none.
     public var evidence: [Model]?
+    /// The models that score a share of the images for comparison; nil if there are none.
+    public var shadow: [Model]?
     /// The policies that a request may name.
     public var policies: [Policy]
 
     /// Creates a report.
-    public init(id: String?, models: [Model], locator: Model?, evidence: [Model]? = nil, policies: [Policy]) {
+    public init(
+        id: String?, models: [Model], locator: Model?, evidence: [Model]? = nil, shadow: [Model]? = nil,
+        policies: [Policy]
+    ) {
         self.id = id
         self.models = models
         self.locator = locator
         self.evidence = evidence
+        self.shadow = shadow
         self.policies = policies
     }
 

@@ -24,6 +24,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case tryPolicy = "try_policy"
     /// Looks for the threshold of a policy that keeps a wanted rate of false positives.
     case tunePolicy = "tune_policy"
+    /// Asks how shadow policies and shadow models compare with the recorded decisions.
+    case shadows
     /// Asks for a page of the decision ledger.
     case decisions
     /// Asks for one decision, computed again from what is stored.
@@ -51,7 +53,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     /// Whether the verb is about policies and the decision ledger. The frame behind its header is JSON, not an image.
     package var isAboutDecisions: Bool {
         switch self {
-        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .decisions, .replay, .verify, .erase: true
+        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .shadows, .decisions, .replay, .verify, .erase: true
         case .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal: true
         case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
         }

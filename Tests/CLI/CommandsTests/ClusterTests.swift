@@ -90,20 +90,20 @@ import Testing
         let settings = try ClusterSettings(environment: [
             "BIFRONS_WORKERS": "2", "BIFRONS_WORKER_ENDPOINT": "ipc:///w", "BIFRONS_DECODE_THREADS": "1",
         ])
-        let ensemble = ClusterEnsemble(models: ["a", "b"], evidence: ["provenance", "known"])
+        let ensemble = ClusterEnsemble(models: ["a", "b"], evidence: ["provenance", "known"], shadows: ["c"])
         let plan = ClusterPlan(settings, ensemble, executables: "/bin")
         #expect(
             plan.children.map(\.child.name)
                 == [
                     "router", "worker locator", "worker a 1", "worker a 2", "worker b 1", "worker b 2",
-                    "worker provenance", "worker known", "gateway",
+                    "worker c (shadow)", "worker provenance", "worker known", "gateway",
                 ])
         #expect(plan.children.filter { $0.child.reloads }.map(\.child.name) == ["worker known"])
         #expect(
             plan.children[5].command
                 == ChildCommand(
                     executable: "/bin/bifrons-worker", arguments: ["--model=Models/b", "--router=ipc:///w"]))
-        #expect(plan.children[7].command.arguments == ["--evidence=known", "--router=ipc:///w"])
+        #expect(plan.children[8].command.arguments == ["--evidence=known", "--router=ipc:///w"])
     }
 
     @Test func thePlanIsSummarisedInOneLine() throws {

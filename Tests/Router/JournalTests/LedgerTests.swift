@@ -1,5 +1,5 @@
 import BifronsWire
-import Decisions
+@testable import Decisions
 import FoundationEssentials
 import GRDB
 import Testing
@@ -260,5 +260,47 @@ struct LedgerTests {
         try FileManager.default.removeItem(atPath: fixture.path)
         #expect(try driver.decide(decision(2)) == nil)
         #expect(try sequences(driver, DecisionQuery()) == [1])
+    }
+
+    // MARK: Shadows
+
+    @Test func shadowsAreComparedWithTheDecisions() throws {
+        let ensemble = try Ensemble(
+            models: ["a"], merge: [(["a"], .init(bias: 0, weights: [1]))],
+            policies: [
+                "default": Policy(review: 0.5, block: 0.9, shadow: [PolicyReference(name: "strict", version: 1)]),
+                "strict": Policy(review: 0.1, block: 0.2),
+            ])
+        let fixture = try JournalFixture()
+        let driver = try fixture.open(ensemble)
+        for number in 1...10 as ClosedRange<UInt64> {
+            var made = try decision(number, 0.5, ensemble)
+            let strict = try #require(ensemble.policies["strict"])
+            made.body.shadow = [.init(strict.reference, strict.verdict(0.6, isDegraded: false, evidence: []))]
+            #expect(try driver.decide(made) == nil)
+            guard number <= 4 else { continue }
+            let score = ShadowScore(
+                decision: number, model: "b", version: "1.0", digest: "sha256:0123456789abcdef",
+                logits: [nil, FloatBits(number == 1 ? -3 : 0.5)])
+            driver.journal.record(score)
+            driver.journal.record(score)
+        }
+        var query = DecisionQuery(limit: 6)
+        guard case .compared(var report, let next?) = try driver.ask(.shadows(query)) else {
+            return #expect(Bool(false), "there is a second part")
+        }
+        query.since = next
+        guard case .compared(let rest, nil) = try driver.ask(.shadows(query)) else {
+            return #expect(Bool(false), "there is no third part")
+        }
+        report.add(rest)
+        #expect(report.count == 10)
+        #expect(report.policies["strict@1"]?.matrix == ["review": ["block": 10]])
+        let model = try #require(report.models["b 1.0 01234567"])
+        #expect(model.count == 4 && model.agreed == 3)
+        #expect(model.matrix == ["review": ["review": 3, "allow": 1]])
+        let text = String(decoding: CanonicalJSON.encode(report), as: UTF8.self)
+        #expect(text.contains(#""difference":{"max":0.576,"p50":0,"p90":0.576,"p99":0.576}"#), "\(text)")
+        #expect(try json(driver.ask(.replay(number: 1, tenant: .all))).contains(#""shadow_models":[{"digest""#))
     }
 }

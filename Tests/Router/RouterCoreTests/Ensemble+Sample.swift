@@ -6,6 +6,9 @@ extension Ensemble {
     /// resnet and inception, with numbers that distinguish every subset and every policy.
     static var sample: Ensemble { sample(evidence: []) }
 
+    /// The same with a model that scores every image for comparison.
+    static var sampleWithShadow: Ensemble { sample(evidence: [], shadows: [Shadow(model: "shadow", sample: 1)]) }
+
     /// The same with evidence and clauses about it.
     static var sampleWithEvidence: Ensemble {
         sample(
@@ -21,7 +24,9 @@ extension Ensemble {
     }
 
     /// - Parameter clauses: the clauses of the policy `strict`.
-    private static func sample(evidence: [String], clauses: [Policy.Clause]? = nil) -> Ensemble {
+    private static func sample(
+        evidence: [String], clauses: [Policy.Clause]? = nil, shadows: [Shadow] = []
+    ) -> Ensemble {
         do {
             return try Ensemble(
                 models: ["resnet", "inception"],
@@ -36,7 +41,7 @@ extension Ensemble {
                     "careful": Policy(review: 0.5, block: 0.9, noFace: .block),
                     "easy": Policy(review: 0.5, block: 0.9, noFace: .allow),
                     "audited": Policy(review: 0.5, block: 0.9, record: .required),
-                ], evidence: evidence)
+                ], evidence: evidence, shadows: shadows)
         } catch {
             preconditionFailure(error.message)
         }

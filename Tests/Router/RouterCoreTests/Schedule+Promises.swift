@@ -208,6 +208,7 @@ extension Schedule {
                 open[token]?.isRecording = true
             }
             orders.append(.decide(decision.number))
+        case .recordShadow: break
         case .ask(let token, _):
             try check(open[token]?.header.verb.isAboutDecisions == true, "\(token) did not ask about decisions")
             orders.append(.ask(token))

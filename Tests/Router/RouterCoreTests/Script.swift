@@ -30,6 +30,8 @@ struct Script {
     private(set) var recorded: [UInt64: ResultDocument] = [:]
     /// The decisions that went to the ledger, in order.
     private(set) var decided: [Decision] = []
+    /// What shadow models said.
+    private(set) var shadowScores: [ShadowScore] = []
     /// The requests whose images went to the journal for a reviewer.
     private(set) var keptForReview: [Token] = []
     /// What the ledger was asked, by the token of the request.
@@ -217,9 +219,8 @@ struct Script {
         } else if name.hasPrefix("p") || name.hasPrefix("k") {
             worker = .examiner(name.hasPrefix("p") ? .provenance : .known, name, credit: credit)
         } else {
-            worker = ScriptedWorker(
-                name, serving: name.hasPrefix("r") ? "resnet" : "inception", as: .network(specification), credit: credit
-            )
+            let model = name.hasPrefix("r") ? "resnet" : name.hasPrefix("s") ? "shadow" : "inception"
+            worker = ScriptedWorker(name, serving: model, as: .network(specification), credit: credit)
         }
         worker.metrics = metrics
         return join(worker)
@@ -426,6 +427,9 @@ struct Script {
         case .decide(let decision, let image):
             decided.append(decision)
             if let image { keptForReview.append(image) }
+            return nil
+        case .recordShadow(let score):
+            shadowScores.append(score)
             return nil
         case .ask(let token, let question):
             questions[token] = question
