@@ -312,7 +312,8 @@ struct Simulation {
             send(.score(job), parameters.cropBytes, from: router, to: peer, after: cost)
         // Actions for durable jobs, for decisions, for draining and for evidence, which are not simulated.
         case .releaseCrops, .examine, .acknowledge, .release, .persist, .record, .find, .decide, .ask,
-            .recordShadow, .drained: break
+            .recordShadow, .drained:
+            break
         }
     }
 

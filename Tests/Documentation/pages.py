@@ -191,6 +191,7 @@ SCENES = [
             replace={"8c1d…": "8c1d000000000000"},
             expect="unknown_decision",
         ),
+        Step(DECISIONS, "curl 'http://127.0.0.1:5000/v1/shadows?since=0'", expect=r'"count":[1-9]'),
         Step(REVIEW, "curl 'http://127.0.0.1:5000/v1/reviews/next?reviewer=eve'", expect=r'"waiting":'),
         Step(
             REVIEW,

@@ -120,7 +120,8 @@ package struct Ensemble: Sendable {
                 !(names + shadows[..<index].map(\.model)).contains(shadow.model)
             else {
                 throw Invalid(
-                    message: "'shadow' must name models that are not used otherwise, each once; '\(shadow.model)' is none")
+                    message:
+                        "'shadow' must name models that are not used otherwise, each once; '\(shadow.model)' is none")
             }
             guard shadow.sample > 0, shadow.sample <= 1 else {
                 throw Invalid(message: "'shadow' needs a sample above 0, at most 1, for '\(shadow.model)'")

@@ -42,7 +42,8 @@ extension RouterCore {
             }
             if header.verb == .cancel { cancel(token, id, principal, now) } else { fetch(token, id, principal) }
         case .classify, .examine: submit(token, header, image, totalBytes: totalBytes, principal, now)
-        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .shadows, .decisions, .replay, .verify, .erase,
+        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .shadows, .decisions, .replay, .verify,
+            .erase,
             .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal:
             if header.verb == .replay, image != nil {
                 replay(token, header, image, totalBytes: totalBytes, principal, now)

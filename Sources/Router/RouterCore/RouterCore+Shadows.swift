@@ -46,7 +46,8 @@ extension RouterCore {
         (header.priority, header.budgetMilliseconds) = (Limits.priorities.lowerBound, Self.shadowBudget)
         // It is nobody's: it counts towards no client's limits.
         let shadow = Request(
-            token: -1, header: header, principal: Principal(.key(""), .none), bytes: 0, received: now, pools: [ensemble.locator] + shadows(of: request))
+            token: -1, header: header, principal: Principal(.key(""), .none), bytes: 0, received: now,
+            pools: [ensemble.locator] + shadows(of: request))
         shadow.shadow = ShadowTask(decision: decision.number, boxes: decision.personal.boxes)
         shadow.steps[Request.locating].state = .cut
         // There is no image for a second cut.

@@ -53,7 +53,9 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     /// Whether the verb is about policies and the decision ledger. The frame behind its header is JSON, not an image.
     package var isAboutDecisions: Bool {
         switch self {
-        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .shadows, .decisions, .replay, .verify, .erase: true
+        case .policies, .putPolicy, .activatePolicy, .tryPolicy, .tunePolicy, .shadows, .decisions, .replay, .verify,
+            .erase:
+            true
         case .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal: true
         case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
         }

@@ -1,9 +1,9 @@
 import BifronsWire
-@testable import Decisions
 import FoundationEssentials
 import GRDB
 import Testing
 
+@testable import Decisions
 @testable import Journal
 
 /// The decision ledger in the journal's file.

@@ -94,11 +94,13 @@ struct ShadowTests {
         #expect(script.core.cropBytes == 0)
     }
 
-    @Test(arguments: [
-        ([("resnet", 0.5)], "used otherwise"), ([("locator", 0.5)], "used otherwise"), ([("", 0.5)], "used otherwise"),
-        ([("a", 0.5), ("a", 0.5)], "used otherwise"), ([("a", 0)], "sample"), ([("a", 1.5)], "sample"),
-        ([("a", Double.nan)], "sample"), ((1...5).map { ("m\($0)", 0.5) }, "at most 4"),
-    ] as [([(String, Double)], String)])
+    @Test(
+        arguments: [
+            ([("resnet", 0.5)], "used otherwise"), ([("locator", 0.5)], "used otherwise"),
+            ([("", 0.5)], "used otherwise"),
+            ([("a", 0.5), ("a", 0.5)], "used otherwise"), ([("a", 0)], "sample"), ([("a", 1.5)], "sample"),
+            ([("a", Double.nan)], "sample"), ((1...5).map { ("m\($0)", 0.5) }, "at most 4"),
+        ] as [([(String, Double)], String)])
     func wrongShadowsAreRefused(shadows: [(String, Double)], reason: String) {
         let error = #expect(throws: Ensemble.Invalid.self) {
             try Ensemble(
