@@ -274,7 +274,7 @@ struct RequestHeaderTests {
             header.requirement = random.chance(0.5) ? .all : .any
             header.policy = identifier(&random)
             header.durable = random.chance(0.5)
-            if header.verb == .examine { (header.durable, header.idempotencyKey) = (false, nil) }
+            if [.examine, .replay].contains(header.verb) { (header.durable, header.idempotencyKey) = (false, nil) }
             header.wait = random.chance(0.5)
             header.explain = random.chance(0.5)
             #expect(try decodeHeader(header.encoded()) == header)
