@@ -43,7 +43,8 @@ extension Gateway {
         api.delete("/v1/jobs/{id}") { _, context in try await job(.cancel, context) }
         api.get("/v1/models") { _, _ in try await router.ask(RequestHeader(verb: .models)).response }
         api.get("/v1/status") { _, _ in try await router.ask(RequestHeader(verb: .status)).response }
-        api.get("/v1/events") { _, _ in await events() }
+        api.get("/v1/status/history") { _, _ in try await router.ask(RequestHeader(verb: .history)).response }
+        api.get("/v1/events") { request, _ in await events(after: request.headers[.lastEventID]) }
         api.get("/v1/policies") { _, context in try await policies(context) }
         api.get("/v1/policies/{name}") { _, context in try await policies(context) }
         api.put("/v1/policies/{name}") { request, context in try await putPolicy(request, context) }

@@ -113,7 +113,7 @@ extension RouterCore {
                     .badRequest, code: "malformed_header", "the verb 'erase' needs the field 'subject'")
             }
             return .erase(subject, tenants)
-        case .classify, .examine, .status, .models, .fetch, .cancel, .ping, .policies:
+        case .classify, .examine, .status, .history, .events, .models, .fetch, .cancel, .ping, .policies:
             preconditionFailure("the verb \(header.verb) is not about decisions")
         }
     }
@@ -239,6 +239,7 @@ extension RouterCore {
                 let reference = PolicyReference(name: activation.policy, version: activation.version)
                 guard let version = policies[reference] else { preconditionFailure("\(reference) was checked") }
                 stored = version
+                log.note(.policyActivated, "\(reference)", at: now)
             case .page, .replay, .attempt, .verify, .erase: preconditionFailure("nothing was to be stored")
             }
             let isNew = if case .store = question.content { true } else { false }

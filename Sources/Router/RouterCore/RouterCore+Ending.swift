@@ -28,6 +28,7 @@ extension RouterCore {
             guard requests.contains(next.serial) else { continue }
             endWait(next.serial, now)
             guard requests.contains(next.serial), requests[next.serial].deadline <= now else { continue }
+            statistics.countOverBudget()
             let budget = requests[next.serial].header.budgetMilliseconds
             let error = WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent")
             end(next.serial, .interrupted(error), now)
@@ -52,9 +53,15 @@ extension RouterCore {
             silentFor: silence, hungFor: configuration.hangTimeout, within: configuration.heartbeat, from: now)
     }
 
+    /// Stops admission.
+    mutating func drain(_ now: Instant) {
+        if !isDraining { log.note(.draining, at: now) }
+        isDraining = true
+    }
+
     /// Answers every remaining job with 503. Durable jobs stay in the journal for the next run.
     mutating func abandon(_ now: Instant) {
-        isDraining = true
+        drain(now)
         isAbandoned = true
         let error = WireError(.unavailable, code: "draining", "the router stopped before the job was done")
         for serial in requests.serials where requests.contains(serial) { end(serial, .failed(error), now) }

@@ -6,6 +6,10 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case examine
     /// Asks for the router's state.
     case status
+    /// Asks what the router did in each minute of the last 24 hours.
+    case history
+    /// Asks for the last events that an operator should know of.
+    case events
     /// Asks for the ensemble's models and policies, and the workers that serve them.
     case models
     /// Asks for the result of a durable job.
@@ -38,7 +42,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     package var isAboutDecisions: Bool {
         switch self {
         case .policies, .putPolicy, .activatePolicy, .tryPolicy, .decisions, .replay, .verify, .erase: true
-        case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
+        case .classify, .examine, .status, .history, .events, .models, .fetch, .cancel, .ping: false
         }
     }
 }
