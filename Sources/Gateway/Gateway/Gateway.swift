@@ -73,9 +73,9 @@ struct Gateway: Sendable {
     }
 
     /// Handles `GET /metrics`: the metrics of all routers and of the gateway. A router that does not answer has only
-    /// `bifrons_up 0`.
-    func metricsText() async -> Response {
-        let text = metrics.text(await router.reports(), bodyBytes: limits.bytes)
+    /// `bifrons_up 0`. What is measured by tenant is that of the caller's own, unless the caller is an operator.
+    func metricsText(for context: GatewayContext) async -> Response {
+        let text = metrics.text(await router.reports(onlyOf: context.tenantOnly), bodyBytes: limits.bytes)
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],

@@ -56,6 +56,9 @@ async function get(path) {
 
 export const models = () => get("/v1/models");
 
+/** Returns how images and scores differ from those of the calibration. */
+export const drift = () => get("/v1/drift");
+
 /** Returns what the router did in each minute of the last 24 hours. */
 export const history = () => get("/v1/status/history");
 

@@ -4,6 +4,7 @@ import { Problem, events } from "./api.js";
 import { shares, sparkline } from "./chart.js";
 import * as day from "./day.js";
 import { byId, element } from "./dom.js";
+import * as drift from "./drift.js";
 import * as log from "./events.js";
 import { Samples, quantile } from "./samples.js";
 import { askForToken } from "./token.js";
@@ -111,6 +112,7 @@ function show(report) {
     byId("report").classList.remove("stale");
     byId("report").hidden = false;
     day.draw();
+    drift.draw();
     showState(report);
     byId("tiles").replaceChildren(...tiles(report));
     showVerdicts(report);

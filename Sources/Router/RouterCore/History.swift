@@ -31,7 +31,8 @@ struct History {
     private var minutes: [Minute]
     /// The number of the minute in progress, counted from the start.
     private var current = 0
-    private var elapsed = Duration.zero
+    /// The time since the start, which never falls.
+    private(set) var elapsed = Duration.zero
     private var last: Instant
     /// The latencies of the minute in progress, in microseconds.
     private var latency = Histogram<UInt64>(

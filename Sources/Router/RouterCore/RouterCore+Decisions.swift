@@ -113,7 +113,7 @@ extension RouterCore {
                     .badRequest, code: "malformed_header", "the verb 'erase' needs the field 'subject'")
             }
             return .erase(subject, tenants)
-        case .classify, .examine, .status, .history, .events, .models, .fetch, .cancel, .ping, .policies:
+        case .classify, .examine, .status, .history, .events, .drift, .models, .fetch, .cancel, .ping, .policies:
             preconditionFailure("the verb \(header.verb) is not about decisions")
         }
     }

@@ -92,6 +92,7 @@ extension RouterCore {
     mutating func end(_ serial: UInt64, _ ending: Ending, _ now: Instant) {
         let request = requests.remove(serial)
         let freed = withdraw(request)
+        noteDrift(of: request)
         var outcome = outcome(of: request, ending, now)
         if !configuration.keepsJournal || isAbandoned { outcome.decision = nil }
         outcome.document.decision = outcome.decision?.id ?? outcome.document.decision

@@ -26,12 +26,12 @@ extension RouterCore {
         case .ping:
             statistics.countReport()
             actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
-        case .status, .history, .events:
+        case .status, .history, .events, .drift:
             guard principal.rights == .operator || principal.rights == .gateway else {
                 return refuse(token, header.id, .notAllowed("'\(header.verb.rawValue)' needs an operator's key"))
             }
             statistics.countReport()
-            actions.append(.reply(token, report(header, now)))
+            actions.append(.reply(token, report(header, principal, now)))
         case .models:
             statistics.countReport()
             actions.append(.reply(token, .models(modelsReport(id: header.id))))
@@ -48,10 +48,15 @@ extension RouterCore {
     }
 
     /// Returns the report that a verb for operators asks for.
-    private func report(_ header: RequestHeader, _ now: Instant) -> Reply {
+    private func report(_ header: RequestHeader, _ principal: Principal, _ now: Instant) -> Reply {
         switch header.verb {
         case .history: .history(statistics.history.report(id: header.id, pools: ensemble.pools))
         case .events: .events(log.report(id: header.id, at: now))
+        case .drift:
+            .drift(
+                drift.report(
+                    id: header.id, of: header.owner == nil ? .all : .one(principal.jobOwner.tenant),
+                    at: statistics.history.elapsed))
         default: .status(statusReport(id: header.id, at: now))
         }
     }

@@ -144,6 +144,7 @@ package struct RouterCore {
         case history(HistoryReport)
         /// Times count from now; the driver adds the time of its wall clock.
         case events(EventsReport)
+        case drift(DriftReport)
         case models(ModelsReport)
     }
 
@@ -206,6 +207,8 @@ package struct RouterCore {
     /// collide.
     let jobSeed: UInt64
     var statistics: Statistics
+    /// How images and scores differ from those of the calibration.
+    var drift = Drift()
     /// The last events that an operator should know of.
     var log: EventLog
     var admission = Admission()

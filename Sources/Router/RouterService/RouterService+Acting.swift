@@ -75,6 +75,7 @@ extension RouterService {
             for index in report.events.indices { report.events[index].atMs += now }
             outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
+        case .drift(let report): outgoing.append(report.encoded())
         case .decisions(let reply): outgoing.append(reply.encoded())
         }
         // A client that is gone or does not read loses its reply, so that no other client waits for it.

@@ -10,6 +10,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case history
     /// Asks for the last events that an operator should know of.
     case events
+    /// Asks how images and scores differ from those of the calibration.
+    case drift
     /// Asks for the ensemble's models and policies, and the workers that serve them.
     case models
     /// Asks for the result of a durable job.
@@ -42,7 +44,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     package var isAboutDecisions: Bool {
         switch self {
         case .policies, .putPolicy, .activatePolicy, .tryPolicy, .decisions, .replay, .verify, .erase: true
-        case .classify, .examine, .status, .history, .events, .models, .fetch, .cancel, .ping: false
+        case .classify, .examine, .status, .history, .events, .drift, .models, .fetch, .cancel, .ping: false
         }
     }
 }

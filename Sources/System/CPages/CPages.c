@@ -43,6 +43,10 @@ static const unsigned char dom_js[] = {
 #embed "../../Gateway/Resources/dom.js"
 };
 
+static const unsigned char drift_js[] = {
+#embed "../../Gateway/Resources/drift.js"
+};
+
 static const unsigned char events_js[] = {
 #embed "../../Gateway/Resources/events.js"
 };
@@ -182,6 +186,7 @@ static const struct bifrons_page bifrons_pages[] = {
     {"docs.html", docs_html, sizeof docs_html},
     {"docs.js", docs_js, sizeof docs_js},
     {"dom.js", dom_js, sizeof dom_js},
+    {"drift.js", drift_js, sizeof drift_js},
     {"events.js", events_js, sizeof events_js},
     {"export.js", export_js, sizeof export_js},
     {"formats.js", formats_js, sizeof formats_js},
