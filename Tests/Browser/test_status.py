@@ -55,3 +55,37 @@ def test_missing_locator_is_reported(page):
         page.wait_text(".network[data-tone=bad]", "No worker serves it.")
         page.open(cluster.address)
         page.wait_text("#service", "Unavailable: locator")
+
+
+def test_charts_of_the_day_come_from_the_router(page, cluster):
+    assert cluster.classify(images.portrait().read_bytes()) == 200
+    for _ in range(2):  # The second time in a page that has seen nothing itself.
+        page.open(f"{cluster.address}/status")
+        page.wait(lambda: len(page.texts("#day-tiles .tile")) == 8, "five charts, and one for each model")
+        note = page.texts("#day-tiles .note")[0]
+        total = sum(int(word) for word in note.replace(",", " ").split() if word.isdigit())
+        assert total == sum(cluster.status()["verdicts"]["by_action"].values())
+    assert "Fewest workers: locator" in page.texts("#day-tiles h3")
+    page.wait(lambda: page.texts("#drift-images tr"), "the images of the day")
+    assert "jpeg 100 %" in page.texts("#drift-images tr")[0].replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def test_events_are_listed_once(page):
+    with GatewayCluster() as cluster:
+        page.open(f"{cluster.address}/status")
+        page.wait(lambda: page.texts("#event-rows th") == 3 * ["Worker joined"], "the workers' events")
+        lost = cluster.status()["workers"][0]["name"]
+        cluster.workers[cluster.status()["workers"][0]["model"]].kill()
+        page.wait(lambda: len(page.texts("#event-rows tr")) >= 4, "the lost worker's event")
+        assert page.texts("#event-rows th")[0] == "Worker lost"
+        assert page.texts("#event-rows td:last-child")[0] == lost
+
+
+def test_jobs_over_their_budgets_are_not_well(page):
+    with GatewayCluster() as cluster:
+        page.open(f"{cluster.address}/status")
+        page.wait_text("#headline", "All is well")
+        for _ in range(3):
+            answer = cluster.ask("POST", "/v1/classify?budget_ms=1", body=images.portrait().read_bytes())
+            assert answer[0] == 408
+        page.wait_text("#headline", "Too slow")
