@@ -85,7 +85,10 @@ package struct GatewayService: Sendable {
             onReady("http://\(host):\(port)")
         }
         var configuration = ServiceGroupConfiguration(
-            services: [application, FeedEnd(feed: gateway.feed), TokenReload(tokens: gateway.tokens, feed: gateway.feed, logger: logger)],
+            services: [
+                application, FeedEnd(feed: gateway.feed),
+                TokenReload(tokens: gateway.tokens, feed: gateway.feed, logger: logger),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = settings.drainTime

@@ -8,7 +8,9 @@ extension PrometheusText {
             "Population stability index of a model's logits of a day against its calibration.")
         for entry in report.models {
             guard let psi = entry.psi else { continue }
-            sample("bifrons_drift_psi", psi, ["model": entry.model, "version": entry.version, "tenant": entry.tenant ?? ""])
+            sample(
+                "bifrons_drift_psi", psi,
+                ["model": entry.model, "version": entry.version, "tenant": entry.tenant ?? ""])
         }
         family("bifrons_drift_faces", .gauge, "Faces of a day that the index is computed of, or will be.")
         for entry in report.models {

@@ -50,7 +50,8 @@ actor StatusFeed {
     func noteRevokedToken() {
         ownCount += 1
         let event = EventsReport.Event(
-            run: run, number: ownCount, atMs: Int(Date().timeIntervalSince1970 * 1000), kind: .tokenRevoked, subject: nil)
+            run: run, number: ownCount, atMs: Int(Date().timeIntervalSince1970 * 1000), kind: .tokenRevoked,
+            subject: nil)
         ownEvents = (ownEvents + [event]).suffix(EventsReport.mostEvents)
     }
 

@@ -98,7 +98,9 @@ struct History {
         let age = elapsed - Self.minute * first
         func columns(_ names: [String], _ values: KeyPath<Minute, [Int]>) -> [String: [Int]] {
             Dictionary(
-                uniqueKeysWithValues: names.indices.map { place in (names[place], rows.map { $0[keyPath: values][place] }) })
+                uniqueKeysWithValues: names.indices.map { place in
+                    (names[place], rows.map { $0[keyPath: values][place] })
+                })
         }
         return HistoryReport(
             id: id, fromMs: -Int(age.milliseconds),

@@ -55,7 +55,9 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var lastEvent: String?
 
         /// Creates a router's state.
-        public init(version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double, lastEvent: String? = nil) {
+        public init(
+            version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double, lastEvent: String? = nil
+        ) {
             self.version = version
             self.uptimeS = uptimeS
             self.draining = draining
