@@ -21,7 +21,7 @@ actor StatusFeed {
     /// The events of this gateway.
     private var ownEvents: [EventsReport.Event] = []
     private var ownCount = 0
-    private let run = String(UInt32.random(in: .min ... .max), radix: 16)
+    private let run = EventsReport.run(.random(in: .min ... .max))
 
     init(_ router: RouterConnection, every interval: Duration = .seconds(1)) {
         self.router = router

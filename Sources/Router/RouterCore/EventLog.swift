@@ -15,7 +15,7 @@ struct EventLog {
     private var count = 0
 
     init(seed: UInt64) {
-        run = String(UInt32(truncatingIfNeeded: seed), radix: 16)
+        run = EventsReport.run(UInt32(truncatingIfNeeded: seed))
     }
 
     /// The id of the last event; nil before the first.

@@ -3,6 +3,12 @@ public struct EventsReport: Codable, Equatable, Sendable {
     /// The most events that are kept. The oldest is dropped first.
     public static let mostEvents = 200
 
+    /// Returns the name of a run: the eight hexadecimal digits of a random number.
+    package static func run(_ random: UInt32) -> String {
+        let digits = String(random, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+
     /// What happened.
     public enum Kind: String, Codable, CaseIterable, Sendable {
         /// A worker registered. The subject is its name.

@@ -12,9 +12,9 @@ struct EventLogTests {
         for second in 1...300 { log.note(.workerJoined, "w\(second)", at: start + .seconds(second)) }
         let events = log.report(id: "a", at: start + .seconds(301)).events
         #expect(events.count == EventsReport.mostEvents)
-        #expect(events.first?.id == "abcd-101")
-        #expect(events.last?.id == "abcd-300")
-        #expect(log.lastID == "abcd-300")
+        #expect(events.first?.id == "0000abcd-101")
+        #expect(events.last?.id == "0000abcd-300")
+        #expect(log.lastID == "0000abcd-300")
         #expect(events.last?.subject == "w300")
         #expect(events.last?.atMs == -1000)
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from bifrons_training.errors import DataError
@@ -21,6 +23,6 @@ def edges(logits: np.ndarray, labels: np.ndarray) -> list[float]:
     below = np.cumsum(prior_weights(labels)[order])
     parts = np.arange(1, BINS) / BINS
     found = [round(float(logits[order[np.searchsorted(below, part)]]), 4) for part in parts]
-    if any(left >= right for left, right in zip(found, found[1:], strict=False)):
+    if any(left >= right for left, right in itertools.pairwise(found)):
         raise DataError(f"{len(logits)} logits give no {BINS} bins: two edges of {found} are equal")
     return found
