@@ -37,6 +37,8 @@ function tiles({ from_ms: from, interval_s: interval, ...report }) {
     const tile = (name, values, unit, note) => {
         const points = series(values);
         if (points.length === 0) points.push({ at: from, value: 0 });
+        // A value holds to the end of its minute; otherwise the first minute would have no line.
+        points.push({ at: points.at(-1).at + 1000 * interval, value: points.at(-1).value });
         const most = unit(Math.max(...points.map(({ value }) => value)));
         return element("div", { class: "tile" }, element("h3", {}, name),
             sparkline(points, `${name} over the last 24 hours: maximum ${most}`, gap),
@@ -51,6 +53,6 @@ function tiles({ from_ms: from, interval_s: interval, ...report }) {
         tile("Latency by the minute, p99", report.p99_ms, duration),
         tile("Most pending jobs", report.queue_jobs, whole),
         ...Object.entries(report.workers).map(([name, values]) =>
-            tile(`Fewest workers: ${name}`, values, whole, `now ${values.at(-1)}`)),
+            tile(`Fewest workers: ${name}`, values, whole, `min ${Math.min(...values)}, max ${Math.max(...values)}`)),
     ];
 }
