@@ -155,7 +155,7 @@ def converse(binaries: Path) -> dict[str, list[str]]:
     with tempfile.TemporaryDirectory() as name, Service(Path(name), binaries) as service:
         found: dict[str, list[str]] = {}
         for title, frames in exchanges.ZEROMQ.items():
-            counting = b'"verb":"status"' in b"".join(frames)
+            counting = re.search(rb'"verb":"(status|history|events|drift)"', b"".join(frames)) is not None
             reply = service.ask_frames(frames)
             found[f"ZeroMQ: {title}"] = [settled(frame, counting) for frame in reply]
         for title, (method, path, given, sent) in exchanges.HTTP.items():
@@ -169,7 +169,9 @@ def converse(binaries: Path) -> dict[str, list[str]]:
             if path == "/metrics":
                 found[f"HTTP: {title}"].append(metric_names(body))
             elif (method, path) not in WRITTEN:
-                found[f"HTTP: {title}"].append(settled(body, counting=path == "/v1/status"))
+                found[f"HTTP: {title}"].append(
+                    settled(body, counting=path.startswith("/v1/status") or path == "/v1/drift")
+                )
         for worker in service.scripts:
             found[f"worker protocol: {worker.model}"] = [shown(message) for message in worker.received]
     return found | converse_about_evidence(binaries)

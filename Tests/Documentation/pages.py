@@ -297,6 +297,7 @@ NOT_RUN = [
         "needs a folder of images and a debug build",
     ),
     (r"Tests/Corpus/README\.md", r".*", "make test replays the corpus"),
+    (r"docs/models\.md", r".*make_reference.*", "needs labelled images"),
     (r"Models/training/README\.md", r".*", "needs labelled images and hours; make test runs its tests"),
 ]
 

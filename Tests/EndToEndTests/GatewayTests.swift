@@ -285,20 +285,63 @@ extension EndToEndTests {
                 for listener in listeners { try listener.send("GET", "/v1/events") }
                 for listener in listeners {
                     #expect(try listener.receive().headers["content-type"] == "text/event-stream")
-                    for _ in 0..<2 { #expect(try listener.receive(upTo: "\n\n").contains("event: status\ndata: {")) }
+                    for _ in 0..<2 { #expect(try listener.status().contains("event: status\ndata: {")) }
                 }
                 cluster.router.signal(SIGKILL)
                 _ = try cluster.router.waitForEnd()
                 var event = ""
-                repeat { event = try listeners[0].receive(upTo: "\n\n") } while event.contains("event: status")
+                repeat { event = try listeners[0].status() } while event.contains("event: status")
                 #expect(event.contains("event: down\ndata: {\"error\":\""))
                 try cluster.restartRouter()
-                repeat { event = try listeners[0].receive(upTo: "\n\n") } while event.contains("event: down")
+                repeat { event = try listeners[0].status() } while event.contains("event: down")
                 #expect(event.contains("event: status"))
                 // Open event streams do not keep a gateway from stopping.
                 gateway.process.signal(SIGTERM)
                 #expect(try gateway.process.waitForEnd() == .exit(0))
                 try listeners[0].waitForEnd()
+            }
+        }
+
+        @Test func eventsOfOperatorsHaveIDsAndGoOnAfterTheLast() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                let gateway = try cluster.startGateway()
+                let listener = try gateway.connect()
+                try listener.send("GET", "/v1/events")
+                #expect(try listener.receive().status == 200)
+                let first = try #require(try listener.event("worker_joined").firstMatch(of: /id: (\w+)-1\n/))
+                cluster.workers[0].signal(SIGKILL)
+                let lost = try listener.event("worker_lost")
+                #expect(lost.contains("id: \(first.1)-"))
+                #expect(lost.contains(#""kind":"worker_lost""#))
+                let id = try #require(lost.firstMatch(of: /id: (\S+)\n/)).1
+                #expect(id.hasPrefix(first.1))
+                let later = try gateway.connect()
+                try later.send("GET", "/v1/events", ["Last-Event-ID: \(id)"])
+                #expect(try later.receive().status == 200)
+                // Nothing that came before is sent again.
+                #expect(try later.receive(upTo: "\n\n").contains("event: status"))
+            }
+        }
+
+        @Test func historyAndDriftAreReported() throws {
+            try Cluster.run(heartbeat: "500ms", workers: ["resnet"]) { cluster in
+                let gateway = try cluster.startGateway()
+                let image = TestImages.png(width: 64, height: 64)
+                #expect(
+                    try gateway.ask(
+                        "POST", "/v1/classify?models=resnet&budget_ms=25000", ["Content-Type: image/png"], body: image
+                    ).status == 200)
+                let minutes = try HistoryReport.decode(try gateway.ask("GET", "/v1/status/history").body)
+                #expect(minutes.actions.values.joined().reduce(0, +) == 1)
+                #expect(minutes.workers.keys.sorted() == ["inception", "locator", "resnet"])
+                #expect(abs(Double(minutes.fromMs) / 1000 - Date().timeIntervalSince1970) < 600)
+                let drift = try DriftReport.decode(try gateway.ask("GET", "/v1/drift").body)
+                #expect(drift.images.map(\.formats["png"]) == [1])
+                #expect(drift.images.map(\.withoutFace) == [1])
+                #expect(drift.models.isEmpty)
+                let metrics = try gateway.ask("GET", "/metrics").text
+                #expect(metrics.contains("bifrons_drift_images{tenant=\"\"} 1\n"))
+                #expect(metrics.contains("bifrons_drift_no_face_ratio{tenant=\"\"} 1\n"))
             }
         }
 
@@ -394,6 +437,24 @@ extension EndToEndTests {
                     second.standardError.contains("port \(gateway.port)")
                         && second.standardError.contains("--http-port"))
             }
+        }
+    }
+}
+
+extension HTTPConnection {
+    /// Returns the next report of the status, or of a router that is down. Events of operators are skipped.
+    fileprivate func status() throws -> String {
+        while true {
+            let event = try receive(upTo: "\n\n")
+            if event.contains("event: status\n") || event.contains("event: down\n") { return event }
+        }
+    }
+
+    /// Returns the next event of this name.
+    fileprivate func event(_ name: String) throws -> String {
+        while true {
+            let event = try receive(upTo: "\n\n")
+            if event.contains("event: \(name)\n") { return event }
         }
     }
 }

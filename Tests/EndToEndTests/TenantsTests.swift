@@ -137,6 +137,39 @@ extension EndToEndTests {
             }
         }
 
+        @Test func aTenantSeesOnlyItsOwnDrift() throws {
+            try Cluster.run { cluster in
+                let workers = try cluster.testWorkers()
+                let gateway = try Self.gateway(cluster)
+                let ann = try gateway.connect()
+                try ann.send("POST", "/v1/classify?budget_ms=60000", Self.bearer("ann") + Self.image, body: [1, 2, 3])
+                for worker in workers { try worker.scoreNextJob() }
+                #expect(try ann.receive().status == 200)
+                for (name, tenants) in [("ann", ["ann"]), ("bob", [])] {
+                    let report = try DriftReport.decode(Self.ask(gateway, name, "GET", "/v1/drift").body)
+                    #expect(report.images.map(\.tenant) == tenants)
+                    let metrics = try Self.ask(gateway, name, "GET", "/metrics").text
+                    #expect(metrics.contains(#"tenant="ann""#) == (name == "ann"))
+                }
+            }
+        }
+
+        @Test func aRevokedTokenIsAnEvent() throws {
+            try Cluster.run { cluster in
+                let gateway = try Self.gateway(cluster)
+                let bob = try gateway.connect()
+                try bob.send("GET", "/v1/events", Self.bearer("bob"))
+                #expect(try bob.receive().status == 200)
+                let line = "bob \(SHA256.hexDigest(of: Array("token of bob".utf8)))\n"
+                _ = try cluster.write(Array(line.utf8), to: "tokens")
+                gateway.process.signal(SIGHUP)
+                var event = ""
+                repeat { event = try bob.receive(upTo: "\n\n") } while !event.contains("event: token_revoked\n")
+                // Whose token it was is nobody else's business.
+                #expect(!event.contains("ann"))
+            }
+        }
+
         // MARK: Keys
 
         @Test func aGatewaysKeyMayReadTheStatusAndOnlyItMayNameOwners() throws {

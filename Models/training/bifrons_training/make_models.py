@@ -35,7 +35,7 @@ from bifrons_training.evaluation.scorer import Scorer
 from bifrons_training.files import replace_folder, write_text
 from bifrons_training.networks import detectors
 from bifrons_training.processes import train_side_by_side
-from bifrons_training.publishing import cards, precisions
+from bifrons_training.publishing import cards, precisions, reference
 from bifrons_training.publishing.export import export
 from bifrons_training.publishing.manifest import write_folder
 from bifrons_training.publishing.precisions import measured
@@ -186,6 +186,13 @@ def make(models: Path, trained: dict[str, Path], cache: PixelCache, splits: Spli
         write_folder(new, name, VERSIONS[name], part.lines, training, numbers, precision)
         replace_folder(new, models / name)
     for merge, ensemble in fitted.ensembles.items():
+        ensemble["reference"] = {
+            name: {
+                "version": VERSIONS[name],
+                "edges": reference.edges(found[name].held_out[fitted.served[name]], labels),
+            }
+            for name in ensemble["models"]
+        }
         write_text(models / served_models.ENSEMBLES[merge], json.dumps(ensemble, indent=2) + "\n")
     formats = {
         "served": fitted.served,

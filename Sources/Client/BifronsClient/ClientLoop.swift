@@ -175,7 +175,7 @@ final class ClientLoop {
         }
         switch call.header.verb {
         // Reports of changing routers would show jumping numbers, so always ask the first that is connected.
-        case .status, .models: return ready
+        case .status, .history, .events, .drift, .models: return ready
         default: return ready.sorted { inFlight[$0] < inFlight[$1] }
         }
     }

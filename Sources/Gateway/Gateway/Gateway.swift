@@ -4,6 +4,11 @@ internal import Hummingbird
 internal import Logging
 internal import Settings
 
+extension HTTPField.Name {
+    /// The id of the last server-sent event that a client has received.
+    static let lastEventID = Self("Last-Event-ID")!
+}
+
 /// The handlers of the HTTP routes, which use the gateway as a client of the routers. `Routes.swift` maps paths to
 /// them.
 struct Gateway: Sendable {
@@ -54,8 +59,9 @@ struct Gateway: Sendable {
     }
 
     /// Handles `GET /v1/events`.
-    func events() async -> Response {
-        let events = await feed.listen()
+    /// - Parameter id: the id of the last event that the client has; nil if it has none.
+    func events(after id: String?) async -> Response {
+        let events = await feed.listen(after: id)
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody(asyncSequence: events))
@@ -67,9 +73,9 @@ struct Gateway: Sendable {
     }
 
     /// Handles `GET /metrics`: the metrics of all routers and of the gateway. A router that does not answer has only
-    /// `bifrons_up 0`.
-    func metricsText() async -> Response {
-        let text = metrics.text(await router.reports(), bodyBytes: limits.bytes)
+    /// `bifrons_up 0`. What is measured by tenant is that of the caller's own, unless the caller is an operator.
+    func metricsText(for context: GatewayContext) async -> Response {
+        let text = metrics.text(await router.reports(onlyOf: context.tenantOnly), bodyBytes: limits.bytes)
         return Response(
             status: .ok,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],

@@ -25,6 +25,9 @@ struct GatewayContext: RequestContext {
         nonmutating set { found.isOperator.withLock { $0 = newValue } }
     }
 
+    /// The tenant that alone the caller may see; nil if the caller may see all.
+    var tenantOnly: String? { isOperator ? nil : caller }
+
     /// The name of the token that the request bears; nil if no token was checked.
     var caller: String? {
         get { found.name.withLock { $0 } }

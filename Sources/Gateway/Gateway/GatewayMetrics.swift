@@ -45,6 +45,7 @@ final class GatewayMetrics: Sendable {
             text.router = reports.count > 1 ? report.router : nil
             text.gauge("bifrons_up", "Whether a router answers.", report.status == nil ? 0 : 1)
             if let status = report.status { text.write(status) }
+            if let drift = report.drift { text.write(drift) }
         }
         text.router = nil
         text.gauge("bifrons_gateway_build_info", "The gateway's release.", 1, ["version": Release.version])

@@ -85,7 +85,10 @@ package struct GatewayService: Sendable {
             onReady("http://\(host):\(port)")
         }
         var configuration = ServiceGroupConfiguration(
-            services: [application, FeedEnd(feed: gateway.feed), TokenReload(tokens: gateway.tokens, logger: logger)],
+            services: [
+                application, FeedEnd(feed: gateway.feed),
+                TokenReload(tokens: gateway.tokens, feed: gateway.feed, logger: logger),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() })
         configuration.maximumGracefulShutdownDuration = settings.drainTime
@@ -114,12 +117,13 @@ package struct GatewayService: Sendable {
 
     private struct TokenReload: Service {
         let tokens: TokenFile?
+        let feed: StatusFeed
         let logger: Logger
 
         func run() async throws {
             for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
                 do {
-                    try tokens?.reload()
+                    for _ in 0..<(try tokens?.reload() ?? 0) { await feed.noteRevokedToken() }
                     logger.info("tokens were read again")
                 } catch {
                     logger.error("tokens cannot be used, the old ones stay", metadata: ["error": "\(error)"])

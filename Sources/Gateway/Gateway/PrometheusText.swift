@@ -136,9 +136,15 @@ extension PrometheusText {
     }
 
     private mutating func write(_ counters: StatusReport.Counters) {
-        family("bifrons_replies_total", .counter, "Replies of every kind by status.")
+        family("bifrons_replies_total", .counter, "Replies by status, without reports.")
         for (status, count) in counters.repliesByStatus.sorted(by: { $0.key < $1.key }) {
             sample("bifrons_replies_total", Double(count), ["status": status])
+        }
+        if let reports = counters.reports {
+            counter("bifrons_reports_total", "Answers to ping, status, models and other requests for reports.", reports)
+        }
+        if let overBudget = counters.overBudget {
+            counter("bifrons_jobs_over_budget_total", "Jobs answered only when their budgets were spent.", overBudget)
         }
         counter("bifrons_jobs_accepted_total", "Jobs admitted.", counters.accepted)
         counter("bifrons_jobs_rejected_total", "Jobs refused with 429.", counters.rejected)

@@ -85,20 +85,30 @@ struct RouterConnection: Sendable {
         let router: String
         /// The router's report; nil if the router does not answer this gateway, or refuses it the report.
         let status: StatusReport?
+        /// The router's report on drift; nil like `status`, and from routers of earlier releases.
+        var drift: DriftReport?
     }
 
     /// Returns the status of every router, in the order of the client's routers.
-    func reports() async -> [Report] {
-        await withTaskGroup(of: (Int, StatusReport?).self) { group in
+    /// - Parameter tenant: the only tenant of which the drift is wanted; nil for all.
+    func reports(onlyOf tenant: String? = nil) async -> [Report] {
+        await withTaskGroup(of: (Int, StatusReport?, DriftReport?).self) { group in
             for router in client.routers.indices {
                 group.addTask {
                     let answer = try? await ask(RequestHeader(verb: .status), router: router)
-                    return (router, answer.flatMap { $0.problem == nil ? try? StatusReport.decode($0.bytes) : nil })
+                    let status = answer.flatMap { $0.problem == nil ? try? StatusReport.decode($0.bytes) : nil }
+                    guard status != nil else { return (router, nil, nil) }
+                    var header = RequestHeader(verb: .drift)
+                    header.owner = tenant
+                    let drift = try? await ask(header, router: router)
+                    return (
+                        router, status, drift.flatMap { $0.problem == nil ? try? DriftReport.decode($0.bytes) : nil }
+                    )
                 }
             }
             var reports = client.routers.map { Report(router: $0, status: nil) }
-            for await (router, status) in group {
-                reports[router] = Report(router: client.routers[router], status: status)
+            for await (router, status, drift) in group {
+                reports[router] = Report(router: client.routers[router], status: status, drift: drift)
             }
             return reports
         }

@@ -34,7 +34,7 @@ extension Gateway {
         let api = http.group()
         if let tokens { api.add(middleware: TokenMiddleware(tokens: tokens)) }
         api.add(middleware: concurrencyLimit)
-        api.get("/metrics") { _, _ in await metricsText() }
+        api.get("/metrics") { _, context in await metricsText(for: context) }
         api.post("/v1/classify") { request, context in
             try await context.client.whileConnected { try await classify(request, for: context.caller) }
         }
@@ -44,7 +44,13 @@ extension Gateway {
         api.delete("/v1/jobs/{id}") { _, context in try await job(.cancel, context) }
         api.get("/v1/models") { _, _ in try await router.ask(RequestHeader(verb: .models)).response }
         api.get("/v1/status") { _, _ in try await router.ask(RequestHeader(verb: .status)).response }
-        api.get("/v1/events") { _, _ in await events() }
+        api.get("/v1/status/history") { _, _ in try await router.ask(RequestHeader(verb: .history)).response }
+        api.get("/v1/drift") { _, context in
+            var header = RequestHeader(verb: .drift)
+            header.owner = context.tenantOnly
+            return try await router.ask(header).response
+        }
+        api.get("/v1/events") { request, _ in await events(after: request.headers[.lastEventID]) }
         api.get("/v1/policies") { _, context in try await policies(context) }
         api.get("/v1/policies/{name}") { _, context in try await policies(context) }
         api.put("/v1/policies/{name}") { request, context in try await putPolicy(request, context) }

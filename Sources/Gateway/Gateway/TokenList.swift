@@ -80,6 +80,11 @@ struct TokenList: Equatable, Sendable {
         try self.init(parsing: bytes, source: path)
     }
 
+    /// Returns the number of entries that the other list does not have.
+    func count(notIn other: TokenList) -> Int {
+        entries.count { !other.entries.contains($0) }
+    }
+
     /// Returns the bearer of the token in the value of an `Authorization` field; nil if the list does not have it.
     ///
     /// Always compares every byte of every entry, so that the time taken does not reveal how close a guess was.
@@ -112,9 +117,13 @@ final class TokenFile: Sendable {
     }
 
     /// Reads the file again. Keeps the old list if the new one cannot be used.
-    func reload() throws(TokenList.ParseError) {
+    /// - Returns: the number of tokens that the old list had and the new one has not.
+    func reload() throws(TokenList.ParseError) -> Int {
         let new = try TokenList(path: path)
-        list.withLock { $0 = new }
+        return list.withLock { list in
+            defer { list = new }
+            return list.count(notIn: new)
+        }
     }
 }
 

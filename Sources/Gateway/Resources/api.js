@@ -61,6 +61,12 @@ export async function request(method, path, body, type) {
 
 export const models = async () => (await request("GET", "/v1/models")).json();
 
+/** Returns how images and scores differ from those of the calibration. */
+export const drift = () => get("/v1/drift");
+
+/** Returns what the router did in each minute of the last 24 hours. */
+export const history = () => get("/v1/status/history");
+
 /**
  * Returns the result for an image. If the service is busy, retries after the time that the service states, and after
  * twice as long each time that it is still busy.
@@ -132,12 +138,15 @@ function pause(milliseconds, signal) {
 
 /**
  * Yields the service's events, {name, data} each, until the connection ends. EventSource cannot send a token.
+ *
+ * @param last the id of the last event that has arrived before; undefined for none
  */
-export async function* events(signal) {
+export async function* events(signal, last) {
     const lost = () => {
         throw new Problem(0, "", signal.aborted ? "It has stopped sending." : "It cannot be reached.");
     };
-    const response = await fetch("/v1/events", { headers: authorization(), cache: "no-store", signal }).catch(lost);
+    const headers = { ...authorization(), ...(last ? { "Last-Event-ID": last } : {}) };
+    const response = await fetch("/v1/events", { headers, cache: "no-store", signal }).catch(lost);
     if (!response.ok) throw Problem.of(response.status, await response.text());
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";

@@ -4,15 +4,16 @@ import { element, place } from "./dom.js";
 
 const namespace = "http://www.w3.org/2000/svg";
 const [width, height] = [100, 28];
-/** The time without a report, in milliseconds, after which the line is interrupted. */
-const gap = 4000;
+/** The time without a report, in milliseconds, after which a live line is interrupted. */
+const liveGap = 4000;
 
 /**
- * Returns a line over time, filled below. It ends now, and begins five minutes ago or with the first value.
+ * Returns a line over time, filled below. It ends with the last value, and begins with the first.
  *
  * @param label the description for screen readers
+ * @param gap the time without a value, in milliseconds, after which the line is interrupted
  */
-export function sparkline(series, label) {
+export function sparkline(series, label, gap = liveGap) {
     const svg = document.createElementNS(namespace, "svg");
     const attributes = {
         class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none",
@@ -24,7 +25,7 @@ export function sparkline(series, label) {
     const top = Math.max(...series.map(({ value }) => value)) || 1;
     const x = (at) => (width - (width * (series.at(-1).at - at)) / span).toFixed(2);
     const y = (value) => (height - 1 - ((height - 3) * value) / top).toFixed(2);
-    for (const run of runs(series)) {
+    for (const run of runs(series, gap)) {
         const line = run.map(({ at, value }) => `${x(at)},${y(value)}`).join("L");
         const [left, right] = [run[0], run.at(-1)].map(({ at }) => `${x(at)},${height}`);
         svg.append(path("fill", `M${left}L${line}L${right}Z`), path("line", `M${line}`));
@@ -39,8 +40,8 @@ function path(name, data) {
     return made;
 }
 
-/** Returns the series, split where reports are missing. */
-function runs(series) {
+/** Returns the series, split where values are missing. */
+function runs(series, gap) {
     const parts = [];
     series.forEach((sample, index) => {
         if (index === 0 || sample.at - series[index - 1].at > gap) parts.push([]);

@@ -1,12 +1,17 @@
-/** The status page: the router's report once a second, and its history since the page was opened. */
+/** The status page: the router's report once a second, its events, and its history. */
 
 import { Problem, events } from "./api.js";
 import { shares, sparkline } from "./chart.js";
+import * as day from "./day.js";
 import { byId, element } from "./dom.js";
+import * as drift from "./drift.js";
+import * as log from "./events.js";
 import { Samples, quantile } from "./samples.js";
 import { askForToken } from "./token.js";
 import { count, duration, sentence, size } from "./words.js";
 
+/** The share of jobs that may spend their whole budgets: beyond it, the 99th percentile is over the budgets. */
+const mostOverBudget = 0.01;
 /** The time without an event, in milliseconds, after which the page reconnects. */
 const silence = 5000;
 /** The locator's name; the report lists it after the networks. */
@@ -42,11 +47,12 @@ async function follow() {
     const giveUp = () => controller.abort();
     let timer = setTimeout(giveUp, silence);
     try {
-        for await (const { name, data } of events(controller.signal)) {
+        for await (const { name, data } of events(controller.signal, log.lastID())) {
             clearTimeout(timer);
             timer = setTimeout(giveUp, silence);
             if (name === "status") show(data);
             else if (name === "down") showDown("No router answers", data.error);
+            else if (data.kind) log.add(data);
         }
     } finally {
         clearTimeout(timer);
@@ -79,6 +85,9 @@ function showState(report) {
     const without = networks.filter((model) => model.workers === 0).map((model) => model.name);
     const isBlind = report.models.some((model) => model.name === locatorName && model.workers === 0);
     const isRefusing = samples.rates(({ counters }) => counters.rejected, 60_000).at(-1).value > 0;
+    const perSecond = (read) => samples.rates(read, 60_000).at(-1).value;
+    const late = perSecond(({ counters }) => counters.over_budget ?? 0)
+        / (perSecond((sample) => sample.latency_histogram_ms.count) || 1);
     const facts = `${count(workers.length, "worker")} for ${count(networks.length, "network")} and the locator. `
         + `Router ${router.version}, up for ${duration(router.uptime_s * 1000)}.`;
     const bad = (headline, what, state) => tell("bad", headline, `${what} ${facts}`, state);
@@ -87,7 +96,9 @@ function showState(report) {
     else if (isBlind) bad("Locator unavailable", "No worker can decode images and find faces.", "No locator");
     else if (without.length > 0) bad(`Unavailable: ${without.join(" and ")}`, "The others still answer.", "Degraded");
     else if (isRefusing) bad("Refusing jobs", "The load exceeds the limits.", "Busy");
-    else if (unseen.length > 0) {
+    else if (late > mostOverBudget) {
+        bad("Too slow", `${Math.ceil(100 * late)} % of the jobs of the last minute spent their whole budgets.`, "Slow");
+    } else if (unseen.length > 0) {
         const kinds = unseen.map((model) => model.name).join(" and ");
         tell("good", `No evidence of ${kinds}`, `Images are judged without it. ${facts}`, "Live");
     } else tell("good", "All is well", facts, "Live");
@@ -100,6 +111,8 @@ function show(report) {
     samples.add(report);
     byId("report").classList.remove("stale");
     byId("report").hidden = false;
+    day.draw();
+    drift.draw();
     showState(report);
     byId("tiles").replaceChildren(...tiles(report));
     showVerdicts(report);

@@ -55,6 +55,8 @@ package struct Ensemble: Sendable {
     package let policies: [String: PolicyVersion]
     /// How scores merge.
     package let merge: Merge
+    /// Where each model's logits lay at its calibration; nil where the file has nothing on the model.
+    package let references: [DriftReference?]
 
     /// - Parameters:
     ///   - models: the names of the models.
@@ -62,9 +64,10 @@ package struct Ensemble: Sendable {
     ///   - policies: the policies by name. One is `default`.
     ///   - evidence: the names of kinds of evidence.
     ///   - shadows: models that score a share of the images for comparison.
+    ///   - references: where the models' logits lay at the calibration, by the model's name.
     package init(
         models: [String], merge: [(models: [String], blend: Blend)], policies: [String: Policy],
-        evidence: [String] = [], shadows: [Shadow] = []
+        evidence: [String] = [], shadows: [Shadow] = [], references: [String: DriftReference] = [:]
     ) throws(Invalid) {
         guard (1...Self.maxModels).contains(models.count) else {
             throw Invalid(message: "'models' must name 1 to \(Self.maxModels) models, not \(models.count)")
@@ -79,6 +82,10 @@ package struct Ensemble: Sendable {
         if let long = (models + policies.keys.sorted()).first(where: { $0.utf8.count > Limits.nameBytes }) {
             throw Invalid(message: "the name '\(long)' has more than \(Limits.nameBytes) bytes")
         }
+        if let stranger = references.keys.sorted().first(where: { !models.contains($0) }) {
+            throw Invalid(message: "'reference' names '\(stranger)', which is not in 'models'")
+        }
+        self.references = models.map { references[$0] }
         self.models = models
         self.evidence = try Self.evidence(evidence, besides: models)
         self.shadows = try Self.shadows(shadows, besides: models + [Self.locatorName] + evidence)

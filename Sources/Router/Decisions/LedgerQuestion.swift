@@ -91,6 +91,9 @@ package enum LedgerAnswer: Equatable, Sendable {
     case stored
     /// The members of the reply, as the JSON text of an object.
     case members([UInt8])
+    /// A reviewer's answer is on disk: the members of the reply, and whether it agrees with the verdict; nil if that
+    /// cannot be said.
+    case reviewed([UInt8], ReviewAgreement?)
     /// The outcome of a part of a trial, and where the next part begins; nil at the end.
     case attempted(PolicyTrial, next: Int64?)
     /// The comparison of a part of the decisions, and where the next part begins; nil at the end.

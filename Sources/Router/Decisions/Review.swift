@@ -12,6 +12,23 @@ package enum ReviewOutcome: String, Codable, CaseIterable, Sendable {
     case skip
 }
 
+/// Whether a reviewer's answer and the verdict name the same label.
+package struct ReviewAgreement: Equatable, Sendable {
+    /// The tenant of the decision.
+    package var tenant: String?
+    package var isSame: Bool
+
+    /// Creates nil if the answer or the verdict names no label.
+    package init?(_ outcome: ReviewOutcome, _ decision: Decision) {
+        switch (outcome, decision.body.label) {
+        case (_, .noFace), (.unsure, _), (.notApplicable, _), (.skip, _): return nil
+        case (.real, let label): isSame = label == .real
+        case (.aiGenerated, let label): isSame = label == .aiGenerated
+        }
+        tenant = decision.tenant
+    }
+}
+
 /// Why a decision waits for a reviewer, and its place among the others.
 package struct ReviewEntry: Equatable, Sendable {
     /// Reviews are handed out from three lines.

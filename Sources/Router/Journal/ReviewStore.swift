@@ -251,7 +251,8 @@ extension Transaction {
                 """, arguments: [request.outcome.rawValue, reviewer.name, now, Int64(bitPattern: number)])
         try correct(number, .review, by: reviewer, detail: Self.detail(request, isBlind: row["is_blind"]), now: now)
         try settleAppeals(of: link, request)
-        return try whole(link)
+        guard case .members(let members) = try whole(link) else { return .unknown }
+        return .reviewed(members, ReviewAgreement(request.outcome, try link.decision()))
     }
 
     private static func detail(_ request: ReviewRequest, isBlind: Bool) -> [UInt8] {

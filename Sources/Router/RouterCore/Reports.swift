@@ -8,7 +8,7 @@ extension RouterCore {
             id: id,
             router: StatusReport.Router(
                 version: configuration.version, uptimeS: (now - statistics.start).milliseconds / 1000,
-                draining: isDraining, answersPerSecond: statistics.answersPerSecond(at: now)),
+                draining: isDraining, answersPerSecond: statistics.answersPerSecond(at: now), lastEvent: log.lastID),
             queue: StatusReport.Queue(
                 jobs: jobsInHand, maxJobs: configuration.maxJobs, bytes: requests.bytes + recordingBytes,
                 maxBytes: configuration.maxBytes, cropBytes: cropBytes, maxCropBytes: configuration.maxCropBytes,
@@ -30,6 +30,20 @@ extension RouterCore {
             },
             latencyMs: statistics.latencyQuantiles, latencyHistogramMs: statistics.latencyHistogram,
             verdicts: statistics.verdicts, counters: statistics.report)
+    }
+
+    /// Brings the history up to the time of an event, before the event.
+    mutating func keepHistory(_ now: Instant) {
+        // The levels are read before the statistics change.
+        let (jobs, pools) = (jobsInHand, roster.pools)
+        statistics.history.advance(
+            to: now, History.Levels(queue: jobs, workers: pools.map(\.slots.count)))
+    }
+
+    /// Notes what an event has changed for the history.
+    mutating func noteLevels() {
+        statistics.history.note(queue: jobsInHand)
+        for pool in roster.pools.indices { statistics.history.note(workers: roster.pools[pool].slots.count, of: pool) }
     }
 
     /// Returns the answer to the verb `models`.

@@ -140,6 +140,7 @@ extension RouterCore {
                 let reference = PolicyReference(name: activation.policy, version: activation.version)
                 guard let version = policies[reference] else { preconditionFailure("\(reference) was checked") }
                 stored = version
+                log.note(.policyActivated, "\(reference)", at: now)
             default: preconditionFailure("nothing was to be stored")
             }
             let isNew = if case .store = question.content { true } else { false }
@@ -152,6 +153,11 @@ extension RouterCore {
         case .members(var members):
             if let result = question.result {
                 members = members.dropLast() + Array(#","result":"#.utf8) + result + [UInt8(ascii: "}")]
+            }
+            reply(token, DecisionReply(id: question.id, members: members))
+        case .reviewed(let members, let agreement):
+            if let agreement {
+                drift.count(isAgreed: agreement.isSame, tenant: agreement.tenant, at: statistics.history.elapsed)
             }
             reply(token, DecisionReply(id: question.id, members: members))
         case .attempted(let part, let next):

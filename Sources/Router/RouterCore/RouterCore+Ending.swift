@@ -28,6 +28,7 @@ extension RouterCore {
             guard requests.contains(next.serial) else { continue }
             endWait(next.serial, now)
             guard requests.contains(next.serial), requests[next.serial].deadline <= now else { continue }
+            statistics.countOverBudget()
             let budget = requests[next.serial].header.budgetMilliseconds
             let error = WireError(.timeout, code: "budget_spent", "the budget of \(budget) ms was spent")
             end(next.serial, .interrupted(error), now)
@@ -52,9 +53,16 @@ extension RouterCore {
             silentFor: silence, hungFor: configuration.hangTimeout, within: configuration.heartbeat, from: now)
     }
 
+    /// Stops admission.
+    mutating func drain(_ now: Instant) {
+        if !isDraining { log.note(.draining, at: now) }
+        isDraining = true
+        endShadows()
+    }
+
     /// Answers every remaining job with 503. Durable jobs stay in the journal for the next run.
     mutating func abandon(_ now: Instant) {
-        isDraining = true
+        drain(now)
         isAbandoned = true
         let error = WireError(.unavailable, code: "draining", "the router stopped before the job was done")
         for serial in requests.serials where requests.contains(serial) { end(serial, .failed(error), now) }
@@ -87,6 +95,7 @@ extension RouterCore {
         if request.shadow != nil { return endShadow(request) }
         let cut = cutForShadows(of: request)
         let freed = withdraw(request, keepingCrops: cut != nil)
+        noteDrift(of: request)
         var outcome = outcome(of: request, ending, now)
         if !configuration.keepsJournal || isAbandoned { outcome.decision = nil }
         outcome.document.decision = outcome.decision?.id ?? outcome.document.decision

@@ -63,9 +63,10 @@ extension RouterCore {
 
     /// Fails a step of evidence with which two workers died. Unlike a job's own quarantine, it does not wait for the
     /// workers to come back: the request would be answered by then.
-    mutating func quarantineEvidence(_ serial: UInt64, _ index: Int) {
+    mutating func quarantineEvidence(_ serial: UInt64, _ index: Int, _ now: Instant) {
         let step = requests[serial].steps[index]
         statistics.counters.quarantined += 1
+        log.note(.quarantined, ensemble.pools[step.pool], at: now)
         let message =
             "\(step.deaths.count) workers of \(ensemble.pools[step.pool]) died with this image in their hands; "
             + "it is not tried again"

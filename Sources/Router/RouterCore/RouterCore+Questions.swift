@@ -56,7 +56,7 @@ extension RouterCore {
         case .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal:
             return try reviewQuestion(header, body, principal, tenants)
         case .tunePolicy: return try tuningQuestion(header, body, tenants)
-        case .classify, .examine, .status, .models, .fetch, .cancel, .ping, .policies:
+        case .classify, .examine, .status, .history, .events, .drift, .models, .fetch, .cancel, .ping, .policies:
             preconditionFailure("the verb \(header.verb) is not about decisions")
         }
     }

@@ -24,16 +24,16 @@ extension RouterCore {
         let principal = principal.acting(for: header.owner)
         switch header.verb {
         case .ping:
-            statistics.count(.ok)
+            statistics.countReport()
             actions.append(.reply(token, .result(ResultDocument(id: header.id, status: .ok))))
-        case .status:
+        case .status, .history, .events, .drift:
             guard principal.rights == .operator || principal.rights == .gateway else {
-                return refuse(token, header.id, .notAllowed("'status' needs an operator's key"))
+                return refuse(token, header.id, .notAllowed("'\(header.verb.rawValue)' needs an operator's key"))
             }
-            statistics.count(.ok)
-            actions.append(.reply(token, .status(statusReport(id: header.id, at: now))))
+            statistics.countReport()
+            actions.append(.reply(token, report(header, principal, now)))
         case .models:
-            statistics.count(.ok)
+            statistics.countReport()
             actions.append(.reply(token, .models(modelsReport(id: header.id))))
         case .fetch, .cancel:
             guard let id = header.id else {
@@ -50,6 +50,20 @@ extension RouterCore {
             } else {
                 askAboutDecisions(token, header, body, principal, now)
             }
+        }
+    }
+
+    /// Returns the report that a verb for operators asks for.
+    private func report(_ header: RequestHeader, _ principal: Principal, _ now: Instant) -> Reply {
+        switch header.verb {
+        case .history: .history(statistics.history.report(id: header.id, pools: ensemble.pools))
+        case .events: .events(log.report(id: header.id, at: now))
+        case .drift:
+            .drift(
+                drift.report(
+                    id: header.id, of: header.owner == nil ? .all : .one(principal.jobOwner.tenant),
+                    at: statistics.history.elapsed))
+        default: .status(statusReport(id: header.id, at: now))
         }
     }
 

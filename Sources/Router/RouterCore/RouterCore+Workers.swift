@@ -32,7 +32,9 @@ extension RouterCore {
             locatingIsDue = true
             dispatch(roster[slot].pool, now)
         case .bye(let epoch):
-            if epoch == roster[slot].epoch { remove(peer, now) }
+            guard epoch == roster[slot].epoch else { return }
+            log.note(.workerLeft, roster[slot].identity.name, at: now)
+            remove(peer, now)
         }
     }
 
@@ -91,6 +93,7 @@ extension RouterCore {
         }
         let isFirst = ensemble.models.indices.contains(pool) && roster.pools[pool].specifications.isEmpty
         let epoch = roster.add(hello, peer: peer, pool: pool, at: now, checkEvery: configuration.heartbeat)
+        log.note(.workerJoined, hello.worker, at: now)
         actions.append(
             .send(
                 peer,
@@ -197,6 +200,7 @@ extension RouterCore {
         let gone = lost.compactMap { entry in roster.remove(entry.peer).map { (worker: $0, loss: entry.loss) } }
         if !gone.isEmpty { locatingIsDue = true }
         statistics.counters.workersLost += gone.count
+        for (worker, _) in gone { log.note(.workerLost, worker.identity.name, at: now) }
         for (worker, loss) in gone { takeBack(from: worker, loss, now) }
         // Jobs may have avoided a lost worker while it was registered.
         for pool in Set(gone.map(\.worker.pool)).sorted() { dispatch(pool, now) }
@@ -226,7 +230,7 @@ extension RouterCore {
                 if let end { deadlines.insert(Deadline(instant: end, serial: job.serial)) }
                 enqueue(job.serial, job.step)
             } else if step.deaths.count >= Step.maxAttempts, request.examining.contains(job.step) {
-                quarantineEvidence(job.serial, job.step)
+                quarantineEvidence(job.serial, job.step, now)
                 endIfSettled(job.serial, now)
             } else if step.deaths.count >= Step.maxAttempts,
                 request.deadline >= now + configuration.deathConfirmation
@@ -269,6 +273,7 @@ extension RouterCore {
         let step = requests[serial].steps[index]
         statistics.counters.quarantined += 1
         let name = ensemble.pools[step.pool]
+        log.note(.quarantined, name, at: now)
         let what = index == Request.locating ? "this image" : "this image's crops"
         let message = "\(step.deaths.count) workers of \(name) died with \(what) in their hands; it is not tried again"
         end(serial, .failed(WireError(.unprocessable, code: "quarantined", message)), now)

@@ -125,6 +125,8 @@ package struct RouterCore {
         case malformedMessage
         /// A worker is lost, for a reason that the driver has noticed.
         case lost(Peer, Loss)
+        /// Keys were removed from the allow-list, which had these roles.
+        case keysRevoked([String])
         /// The connections on which these requests arrived have ended.
         case clientsGone(Set<Token>)
         /// `nextDeadline` was reached.
@@ -140,6 +142,11 @@ package struct RouterCore {
         case result(ResultDocument)
         case decisions(DecisionReply)
         case status(StatusReport)
+        /// Times count from now; the driver adds the time of its wall clock.
+        case history(HistoryReport)
+        /// Times count from now; the driver adds the time of its wall clock.
+        case events(EventsReport)
+        case drift(DriftReport)
         case models(ModelsReport)
     }
 
@@ -208,6 +215,10 @@ package struct RouterCore {
     /// collide.
     let jobSeed: UInt64
     var statistics: Statistics
+    /// How images and scores differ from those of the calibration.
+    var drift = Drift()
+    /// The last events that an operator should know of.
+    var log: EventLog
     var admission = Admission()
     /// When budgets end and when waits for workers end. Entries of ended requests are skipped.
     var deadlines = Heap<Deadline>()
@@ -236,7 +247,8 @@ package struct RouterCore {
         roster = Roster(pools: ensemble.pools, epochSeed: epochSeed)
         idempotency = IdempotencyTable(
             retention: configuration.idempotencyRetention, maxEntries: configuration.idempotencyEntries)
-        statistics = Statistics(start: now)
+        statistics = Statistics(start: now, pools: ensemble.pools.count)
+        log = EventLog(seed: epochSeed)
     }
 
     /// When `.deadline` is due if no other event comes first, or nil if nothing is pending.
@@ -260,6 +272,7 @@ package struct RouterCore {
     /// Processes an event and returns the actions that the driver must perform, in order.
     package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         actions = []
+        keepHistory(now)
         endOverdue(now)
         switch event {
         case .request(let token, let header, let imageBytes, let sha256, let body, let totalBytes, let principal):
@@ -279,11 +292,10 @@ package struct RouterCore {
         case .crops(let peer, let crops, let frames, let token): receive(crops, frames, token, from: peer, now)
         case .malformedMessage: statistics.counters.malformedMessages += 1
         case .lost(let peer, let loss): lose([(peer, loss)], now)
+        case .keysRevoked(let roles): for role in roles { log.note(.keyRevoked, role, at: now) }
         case .clientsGone(let tokens): cancel(tokens, now)
         case .deadline: checkWorkers(now)
-        case .drain:
-            isDraining = true
-            endShadows()
+        case .drain: drain(now)
         case .abandon: abandon(now)
         }
         while let pool = dispatchDue.popLast() { dispatch(pool, now) }
@@ -301,6 +313,7 @@ package struct RouterCore {
             }
             actions.append(.drained)
         }
+        noteLevels()
         return actions
     }
 }

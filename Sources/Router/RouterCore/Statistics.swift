@@ -35,6 +35,7 @@ private struct Rate {
 struct Statistics {
     var counters = StatusReport.Counters()
     private(set) var verdicts = StatusReport.Verdicts()
+    var history: History
     private(set) var latencyHistogram = StatusReport.Histogram.ofMilliseconds
     let start: Instant
     /// The latency in microseconds, up to the longest budget.
@@ -48,15 +49,28 @@ struct Statistics {
     private var idleTime = Duration.zero
     private var idleSince: Instant?
 
-    init(start: Instant) {
+    /// - Parameter pools: the number of the ensemble's pools of workers.
+    init(start: Instant, pools: Int = 0) {
         self.start = start
+        history = History(pools: pools, start: start)
         rate = Rate(start: start)
         busyRate = Rate(start: start)
         idleSince = start
     }
 
+    /// Counts a report, which is none of the replies: a page that polls must not hide how jobs end.
+    mutating func countReport() {
+        counters.reports? += 1
+    }
+
+    /// Counts a job that was answered only when its budget was spent.
+    mutating func countOverBudget() {
+        counters.overBudget? += 1
+    }
+
     mutating func count(_ status: Status) {
         repliesByStatus[status, default: 0] += 1
+        history.count(status)
     }
 
     /// Counts an answer by status and latency.
@@ -69,12 +83,15 @@ struct Statistics {
     mutating func finished(after latency: Duration, at now: Instant) {
         _ = self.latency.record(UInt64(max(0, latency.nanoseconds / 1000)))
         latencyHistogram.record(latency.milliseconds)
+        history.record(latency)
         rate.note(at: now)
         busyRate.note(at: busyClock(at: now))
     }
 
     mutating func count(_ verdict: ResultDocument.Verdict?) {
-        if let verdict { verdicts.count(verdict) }
+        guard let verdict else { return }
+        verdicts.count(verdict)
+        history.count(verdict.action)
     }
 
     /// Starts the busy clock, if it is stopped: a job has come.

@@ -12,11 +12,17 @@ enum EnsembleFile {
         var policies: [String: Policy]
         var evidence: [String]?
         var shadow: [Shadow]?
+        var reference: [String: Reference]?
     }
 
     private struct Shadow: Decodable {
         var model: String
         var sample: Double
+    }
+
+    private struct Reference: Decodable {
+        var version: String
+        var edges: [Double]
     }
 
     private struct Merge: Decodable {
@@ -38,11 +44,17 @@ enum EnsembleFile {
                 throw RouterServiceError(
                     "the ensemble file \(path) is wrong: 'schema' is \(file.schema); this release reads \(schema)")
             }
+            var references: [String: DriftReference] = [:]
+            for (name, reference) in (file.reference ?? [:]).sorted(by: { $0.key < $1.key }) {
+                references[name] = try DriftReference(
+                    version: reference.version, edges: reference.edges, place: "reference.\(name)")
+            }
             return try Ensemble(
                 models: file.models,
                 merge: file.merge.map { ($0.models, Ensemble.Blend(bias: $0.bias, weights: $0.weights)) },
                 policies: file.policies, evidence: file.evidence ?? [],
-                shadows: (file.shadow ?? []).map { Ensemble.Shadow(model: $0.model, sample: $0.sample) })
+                shadows: (file.shadow ?? []).map { Ensemble.Shadow(model: $0.model, sample: $0.sample) },
+                references: references)
         } catch let error as RouterServiceError {
             throw error
         } catch let error as Ensemble.Invalid {

@@ -1,5 +1,6 @@
 internal import BifronsWire
 internal import BifronsZeroMQ
+internal import Glibc
 internal import Hexadecimal
 internal import Journal
 internal import Logging
@@ -69,7 +70,15 @@ extension RouterService {
         case .status(var report):
             report.journal = journalReport
             outgoing.append(report.encoded())
+        case .history(var report):
+            report.fromMs += Self.wallMilliseconds
+            outgoing.append(report.encoded())
+        case .events(var report):
+            let now = Self.wallMilliseconds
+            for index in report.events.indices { report.events[index].atMs += now }
+            outgoing.append(report.encoded())
         case .models(let report): outgoing.append(report.encoded())
+        case .drift(let report): outgoing.append(report.encoded())
         case .decisions(let reply): outgoing.append(reply.encoded())
         }
         // A client that is gone or does not read loses its reply, so that no other client waits for it.
@@ -78,6 +87,13 @@ extension RouterService {
         } catch {
             logger.warning("reply could not be sent", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// The milliseconds since 1970 by the system's clock.
+    private static var wallMilliseconds: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int(time.tv_sec) * 1000 + Int(time.tv_nsec) / 1_000_000
     }
 
     private var journalReport: StatusReport.Journal? {

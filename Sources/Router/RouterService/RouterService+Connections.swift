@@ -28,7 +28,8 @@ extension RouterService {
     func reloadAllowList() {
         guard let keys = settings.keys else { return }
         do {
-            authenticator?.replace(try KeyFolder(keys).allowList())
+            let removed = authenticator?.replace(try KeyFolder(keys).allowList()) ?? []
+            if !removed.isEmpty { handle(.keysRevoked(removed.map(\.rawValue)), at: MonotonicClock.now()) }
             logger.info("allow-list was read again")
         } catch {
             logger.error("allow-list cannot be used, the old one stays", metadata: ["error": "\(error)"])

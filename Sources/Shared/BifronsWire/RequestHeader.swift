@@ -6,6 +6,12 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case examine
     /// Asks for the router's state.
     case status
+    /// Asks what the router did in each minute of the last 24 hours.
+    case history
+    /// Asks for the last events that an operator should know of.
+    case events
+    /// Asks how images and scores differ from those of the calibration.
+    case drift
     /// Asks for the ensemble's models and policies, and the workers that serve them.
     case models
     /// Asks for the result of a durable job.
@@ -57,7 +63,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
             .erase:
             true
         case .nextReview, .reviews, .review, .withdrawReview, .reviewImage, .appeal: true
-        case .classify, .examine, .status, .models, .fetch, .cancel, .ping: false
+        case .classify, .examine, .status, .history, .events, .drift, .models, .fetch, .cancel, .ping: false
         }
     }
 }

@@ -51,13 +51,18 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var draining: Bool
         /// The answers per second: a moving average with a time constant of 5 s.
         public var answersPerSecond: Double
+        /// The id of the last of the ``EventsReport``; nil before the first, and from routers of earlier releases.
+        public var lastEvent: String?
 
         /// Creates a router's state.
-        public init(version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double) {
+        public init(
+            version: String, uptimeS: Double, draining: Bool, answersPerSecond: Double, lastEvent: String? = nil
+        ) {
             self.version = version
             self.uptimeS = uptimeS
             self.draining = draining
             self.answersPerSecond = answersPerSecond
+            self.lastEvent = lastEvent
         }
     }
 
@@ -256,8 +261,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public struct Counters: Codable, Equatable, Sendable {
         /// The jobs that were admitted.
         public var accepted = 0
-        /// The replies by status, to admitted jobs and refused requests alike.
+        /// The replies by status, to admitted jobs and refused requests alike. Reports and answers to `ping` are not
+        /// among them: see ``reports``.
         public var repliesByStatus: [String: Int] = [:]
+        /// The answers to `ping`, `status`, `models` and the other verbs that ask for reports; nil from routers of
+        /// earlier releases.
+        public var reports: Int? = 0
+        /// The jobs that were answered only when their budgets were spent; nil from routers of earlier releases.
+        public var overBudget: Int? = 0
         /// The jobs refused with 429.
         public var rejected = 0
         /// The bytes of the messages of admitted jobs.
@@ -298,7 +309,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         Self.encode(self)
     }
 
-    static func encode(_ value: some Encodable) -> [UInt8] {
+    /// Returns the JSON text of a report or of a part of one.
+    package static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = .sortedKeys

@@ -34,6 +34,12 @@ package struct AllowList: Equatable, Sendable {
     /// Returns the principal of a key; nil if the key is not in the list.
     package subscript(publicKey: String) -> Entry? { entries[publicKey] }
 
+    /// Returns the roles of the keys that this list has and the other one has not, in the order of their names. A key
+    /// whose role or name has changed counts as removed.
+    package func roles(notIn other: AllowList) -> [Role] {
+        entries.filter { other.entries[$0.key] != $0.value }.values.sorted { $0.name < $1.name }.map(\.role)
+    }
+
     /// Parses a list. Any bytes give a list or an error.
     ///
     /// - Parameters:

@@ -39,8 +39,11 @@ package final class Authenticator {
     }
 
     /// Replaces the list. Connections stay open, and their rights follow the new list.
-    package func replace(_ list: AllowList) {
-        self.list = list
+    ///
+    /// - Returns: The roles of the keys that were removed.
+    package func replace(_ list: AllowList) -> [AllowList.Role] {
+        defer { self.list = list }
+        return self.list.roles(notIn: list)
     }
 
     /// Returns the principal that sent a message to a socket of a domain; nil if no allowed principal did.

@@ -19,6 +19,10 @@ static const unsigned char classify_css[] = {
 #embed "../../Gateway/Resources/classify.css"
 };
 
+static const unsigned char day_js[] = {
+#embed "../../Gateway/Resources/day.js"
+};
+
 static const unsigned char details_js[] = {
 #embed "../../Gateway/Resources/details.js"
 };
@@ -37,6 +41,14 @@ static const unsigned char docs_js[] = {
 
 static const unsigned char dom_js[] = {
 #embed "../../Gateway/Resources/dom.js"
+};
+
+static const unsigned char drift_js[] = {
+#embed "../../Gateway/Resources/drift.js"
+};
+
+static const unsigned char events_js[] = {
+#embed "../../Gateway/Resources/events.js"
 };
 
 static const unsigned char export_js[] = {
@@ -188,11 +200,14 @@ static const struct bifrons_page bifrons_pages[] = {
     {"app.js", app_js, sizeof app_js},
     {"chart.js", chart_js, sizeof chart_js},
     {"classify.css", classify_css, sizeof classify_css},
+    {"day.js", day_js, sizeof day_js},
     {"details.js", details_js, sizeof details_js},
     {"docs.css", docs_css, sizeof docs_css},
     {"docs.html", docs_html, sizeof docs_html},
     {"docs.js", docs_js, sizeof docs_js},
     {"dom.js", dom_js, sizeof dom_js},
+    {"drift.js", drift_js, sizeof drift_js},
+    {"events.js", events_js, sizeof events_js},
     {"export.js", export_js, sizeof export_js},
     {"formats.js", formats_js, sizeof formats_js},
     {"gallery.js", gallery_js, sizeof gallery_js},

@@ -216,7 +216,8 @@ def test_a_probe_gets_no_answer(serve, kind):
         assert client.ask("ping") == {"id": "id-0", "status": 200}
     after = service.status()["counters"]
     assert after["malformed_requests"] == before["malformed_requests"]
-    assert after["replies_by_status"].keys() == {"200"}
+    assert after["replies_by_status"] == {}
+    assert after["reports"] >= before["reports"] + 2
 
 
 def test_the_newer_of_two_clients_with_one_routing_id_takes_over(serve):

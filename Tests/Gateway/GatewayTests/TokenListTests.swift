@@ -23,6 +23,13 @@ import Testing
         #expect(list.bearer(of: "Bearer two") == .init(name: "shop", isOperator: false))
     }
 
+    @Test func tokensThatAreGoneOrChangedAreCounted() throws {
+        let old = try list("a \(Self.hash("one"))\nb \(Self.hash("two"))\nc \(Self.hash("three"))")
+        let new = try list("a \(Self.hash("one"))\nb \(Self.hash("other"))\nd \(Self.hash("four"))")
+        #expect(old.count(notIn: new) == 2)
+        #expect(old.count(notIn: old) == 0)
+    }
+
     @Test(arguments: [nil, "", "Bearer", "Bearer ", "Bearer three", "Basic one", "one", "Bearer one ", "Bearer  one"])
     func anyOtherAuthorizationGivesNoOwner(_ authorization: String?) throws {
         #expect(try list("a \(Self.hash("one"))").bearer(of: authorization) == nil)

@@ -150,9 +150,10 @@ func decision(
 }
 
 func json(_ answer: LedgerAnswer) throws -> String {
-    guard case .members(let bytes) = answer else {
+    switch answer {
+    case .members(let bytes), .reviewed(let bytes, _): return String(decoding: bytes, as: UTF8.self)
+    default:
         Issue.record("the ledger answers \(answer)")
         return ""
     }
-    return String(decoding: bytes, as: UTF8.self)
 }

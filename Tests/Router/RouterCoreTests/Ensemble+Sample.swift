@@ -41,7 +41,11 @@ extension Ensemble {
                     "careful": Policy(review: 0.5, block: 0.9, noFace: .block),
                     "easy": Policy(review: 0.5, block: 0.9, noFace: .allow),
                     "audited": Policy(review: 0.5, block: 0.9, record: .required),
-                ], evidence: evidence, shadows: shadows)
+                ], evidence: evidence, shadows: shadows,
+                references: [
+                    "resnet": DriftReference(
+                        version: "1.0.0", edges: [-4, -3, -2, -1, 0, 1, 2, 3, 4], place: "reference.resnet")
+                ])
         } catch {
             preconditionFailure(error.message)
         }

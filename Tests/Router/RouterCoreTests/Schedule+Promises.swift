@@ -69,7 +69,7 @@ extension Schedule {
             peers[id] = peer
         case .persisted(let job, .stored), .persisted(let job, .known):
             if let token = tokens[job] { open[token]?.isPersisted = true }
-        case .policies, .answered: break
+        case .policies, .answered, .keysRevoked: break
         case .recorded(let job, nil): unrecorded.remove(Decision.id(job))
         case .recovered(let token, let job, let header, _, let sha256, let bytes):
             nextToken += 1

@@ -195,6 +195,22 @@ struct Script {
         }
     }
 
+    /// The answer to the verb `history`; nil if it was refused.
+    var history: HistoryReport? {
+        mutating get {
+            ask(-1, .history)
+            if case .history(let report)? = replies[-1] { return report } else { return nil }
+        }
+    }
+
+    /// The answer to the verb `events`; nil if it was refused.
+    var events: EventsReport? {
+        mutating get {
+            ask(-1, .events)
+            if case .events(let report)? = replies[-1] { return report } else { return nil }
+        }
+    }
+
     /// The status of all workers except "l0".
     var workersStatus: [StatusReport.Worker] {
         mutating get { status.workers.filter { !(cutsByItself && $0.name == Self.automaton) } }

@@ -35,6 +35,14 @@ struct EnsembleFileTests {
         #expect(ensemble.policies["strict"]?.policy == Self.policy(review: 0.1, block: 0.5, noFace: .block))
     }
 
+    @Test func theReferenceOfAModelIsRead() throws {
+        let reference = #""reference": {"b": {"version": "2", "edges": [1, 2, 3, 4, 5, 6, 7, 8, 9]}}, "policies""#
+        let ensemble = try load(Self.good.replacing("\"policies\"", with: reference))
+        #expect(ensemble.references.map { $0?.version } == [nil, "2"])
+        #expect(ensemble.references[1]?.edges == (1...9).map { Double($0) })
+        #expect(try load(Self.good).references == [nil, nil])
+    }
+
     @Test(arguments: [
         ("\"schema\": 1", "\"schema\": 2", "'schema' is 2; this release reads 1"),
         ("\"bias\": 0.5, ", "", "merge[1].bias is missing"),
@@ -44,11 +52,21 @@ struct EnsembleFileTests {
         ("{\"models\": [\"b\"], \"bias\": 0.5, \"weights\": [2]},", "", "'merge' has no blend for b"),
         (
             "\"no_face\": \"block\"", "\"noface\": \"block\"",
-            "policies.strict has an unknown field 'noface'; it may have review, block, clauses, degraded, shadow, record, no_face"
+            "policies.strict has an unknown field 'noface'; it may have review, block, clauses, degraded, shadow, record, "
+                + "sample, blind, calibration, no_face"
         ),
         ("\"default\"", "\"lenient\"", "'policies' must have one named 'default'"),
         ("\"block\": 0.9", "\"block\": 0.4", "the policy 'default' needs 0 <= review <= block <= 1"),
         ("{\"schema\"", "schema", "it is not JSON"),
+        (
+            "\"policies\"", "\"reference\": {\"b\": {\"version\": \"2\", \"edges\": [2, 1]}}, \"policies\"",
+            "'reference.b.edges' must have 9 ascending numbers"
+        ),
+        (
+            "\"policies\"",
+            "\"reference\": {\"c\": {\"version\": \"2\", \"edges\": [1, 2, 3, 4, 5, 6, 7, 8, 9]}}, \"policies\"",
+            "'reference' names 'c', which is not in 'models'"
+        ),
     ])
     func aBadFileIsRefusedWithTheNameOfTheField(old: String, new: String, message: String) {
         let error = #expect(throws: RouterServiceError.self) {
