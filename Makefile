@@ -11,7 +11,7 @@ training := PYTHONPATH=Models/training .venv-training/bin/python
 benchmarks := BIFRONS_BENCHMARKS=1 $(release) --product bifrons-benchmarks
 swift_files := Sources Tests Benchmarks/bifrons-benchmarks Fuzzing Package.swift
 # The nearest pyproject.toml has the settings for checking each.
-python_files := Tests Benchmarks Models/training
+python_files := Tests Benchmarks Models/training Clients/python
 
 # The demo's image; default: a portrait from a Debian package
 IMAGE ?=
@@ -29,7 +29,7 @@ SOAK ?= .cache/soak
 # The output of make data-report. It contains copies of the images, so it is written where git ignores it
 REPORT ?= .cache/data-report.html
 
-.PHONY: help demo docs test build-tests test-tsan test-asan test-browser test-docs screenshots sample build bench scaling fuzz chaos tails
+.PHONY: help demo docs test build-tests test-tsan test-asan test-browser test-client test-docs screenshots sample build bench scaling fuzz chaos tails
 .PHONY: slow-images soak data-report models engine packages format lint deploy-check deploy-test clean bench-peers
 
 help: ## list the tasks
@@ -60,6 +60,12 @@ test-browser: build engine ## test the gateway's pages in a real browser
 	@scripts/packages chromium chromium-driver
 	@scripts/python-environment .venv-browser Tests/Browser/requirements.txt
 	.venv-browser/bin/python -m pytest -q Tests/Browser
+
+test-client: build engine ## build the Python client's wheel and test it: types, a real service, recipes
+	@scripts/python-environment .venv-client Clients/python/requirements.txt
+	.venv-client/bin/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall ./Clients/python
+	cd Clients/python && ../../.venv-client/bin/python -m mypy --no-error-summary
+	cd Clients/python && ../../.venv-client/bin/python -m pytest -q tests README.md --pyargs bifrons
 
 test-docs: build engine ## run the commands of the README and docs as printed, with the release build
 	@scripts/packages iproute2 openssl

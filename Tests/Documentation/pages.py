@@ -93,7 +93,7 @@ class Step:
 
 
 README, HTTP, EXAMPLES, PROTOCOL = "README.md", "docs/http.md", "Examples/python/README.md", "docs/protocol.md"
-DECISIONS, REVIEW = "docs/decisions.md", "docs/review.md"
+DECISIONS, REVIEW, CLIENT = "docs/decisions.md", "docs/review.md", "Clients/python/README.md"
 PATH = Step(README, 'export PATH="$PWD/.build/release:$PATH"')
 READY = r"submit to tcp://127\.0\.0\.1:5555"
 VERDICT = r'"verdict":\{"label":"'
@@ -102,6 +102,9 @@ VERDICT = r'"verdict":\{"label":"'
 WITH_NETWORK = [
     Step(README, "python3 -m venv .venv"),
     Step(README, ".venv/bin/pip install pyzmq"),
+    Step(README, ".venv/bin/pip install ./Clients/python"),
+    Step(CLIENT, "python3 -m venv .venv"),
+    Step(CLIENT, ".venv/bin/pip install ./Clients/python"),
     Step(EXAMPLES, "python3 -m venv .venv-examples", folder="Examples/python"),
     Step(EXAMPLES, ".venv-examples/bin/pip install pyzmq", folder="Examples/python"),
 ]
