@@ -8,6 +8,8 @@ export function askForToken(then) {
     const form = byId("token-form");
     if (!form.hidden) return;
     form.hidden = false;
+    // An open dialogue would cover the form.
+    document.querySelector("dialog[open]")?.close();
     if (token()) form.querySelector("label").textContent = "The service does not know this token.";
     byId("token").focus();
     form.onsubmit = (event) => {

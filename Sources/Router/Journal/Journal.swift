@@ -89,13 +89,15 @@ package final class Journal: Sendable {
     ///   - maxBytes: the most bytes that jobs and results may take on disk before jobs are refused.
     ///   - retention: how long a result is kept.
     ///   - decisionRetention: how long a decision is kept.
+    ///   - personalRetention: how long the personal part of a decision is kept.
     ///   - reviewBytes: the most bytes that the images kept for reviewers may take.
     ///   - ensemble: the models and the policies of the ensemble file.
     ///   - clock: returns the milliseconds since 1970. Results outlive the process, so a monotonic clock does not do.
     /// - Throws: an error if the file is from a newer release.
     package init(
-        path: String, maxBytes: Int, retention: Duration, decisionRetention: Duration, reviewBytes: Int = 0,
-        ensemble: Ensemble, clock: @escaping @Sendable () -> Int64 = Journal.wallClock
+        path: String, maxBytes: Int, retention: Duration, decisionRetention: Duration,
+        personalRetention: Duration = .seconds(315_360_000), reviewBytes: Int = 0, ensemble: Ensemble,
+        clock: @escaping @Sendable () -> Int64 = Journal.wallClock
     ) throws {
         let mail = try Mailbox<Mail>()
         let orders = try Mailbox<Order>()
@@ -104,7 +106,8 @@ package final class Journal: Sendable {
         let file = Self.isFolder(path) ? path + "/journal.sqlite" : path
         var writer = Writer(
             path: file, maxBytes: maxBytes, retention: Int64(retention.milliseconds),
-            decisionRetention: Int64(decisionRetention.milliseconds), reviewBytes: reviewBytes, ensemble: ensemble,
+            decisionRetention: Int64(decisionRetention.milliseconds),
+            personalRetention: Int64(personalRetention.milliseconds), reviewBytes: reviewBytes, ensemble: ensemble,
             clock: clock, mail: mail, size: size)
         try writer.open()
         thread = try PlatformThread(name: "journal") { [writer] in

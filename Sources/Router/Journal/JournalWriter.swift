@@ -22,6 +22,7 @@ struct Writer: @unchecked Sendable {
     private let maxBytes: Int
     private let retention: Int64
     private let decisionRetention: Int64
+    private let personalRetention: Int64
     private let reviewBytes: Int
     private let ensemble: Ensemble
     private let clock: @Sendable () -> Int64
@@ -37,13 +38,15 @@ struct Writer: @unchecked Sendable {
     private var unwritten: [Journal.Order] = []
 
     init(
-        path: String, maxBytes: Int, retention: Int64, decisionRetention: Int64, reviewBytes: Int, ensemble: Ensemble,
-        clock: @escaping @Sendable () -> Int64, mail: Mailbox<Journal.Mail>, size: Journal.Size
+        path: String, maxBytes: Int, retention: Int64, decisionRetention: Int64, personalRetention: Int64,
+        reviewBytes: Int, ensemble: Ensemble, clock: @escaping @Sendable () -> Int64, mail: Mailbox<Journal.Mail>,
+        size: Journal.Size
     ) {
         self.path = path
         self.maxBytes = maxBytes
         self.retention = retention
         self.decisionRetention = decisionRetention
+        self.personalRetention = personalRetention
         self.reviewBytes = reviewBytes
         self.ensemble = ensemble
         book = PolicyBook(ensemble)
@@ -191,7 +194,9 @@ struct Writer: @unchecked Sendable {
                 let jobs = try transaction.expire(cutoff: now - retention, atMost: Self.expiredAtOnce)
                 let decisions = try transaction.expireDecisions(
                     cutoff: now - decisionRetention, atMost: Self.expiredDecisionsAtOnce)
-                return jobs == Self.expiredAtOnce || decisions == Self.expiredDecisionsAtOnce
+                let personal = try transaction.expirePersonal(
+                    cutoff: now - personalRetention, atMost: Self.expiredDecisionsAtOnce)
+                return jobs == Self.expiredAtOnce || max(decisions, personal) == Self.expiredDecisionsAtOnce
             }
             noteSize()
             // More has expired: it is deleted after the next orders.

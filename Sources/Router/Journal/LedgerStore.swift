@@ -155,6 +155,29 @@ extension Transaction {
         return nil
     }
 
+    /// Removes the personal part of the oldest decisions that are as old as `cutoff`, at most of `limit`.
+    ///
+    /// - Returns: the number of decisions that were looked at.
+    func expirePersonal(cutoff: Int64, atMost limit: Int) throws -> Int {
+        let oldest = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT sequence, time FROM decisions WHERE sequence > (SELECT forgotten FROM ledger)
+                    ORDER BY sequence LIMIT ?
+                    """), arguments: [limit])
+        let expired = oldest.prefix { ($0["time"] as Int64) <= cutoff }
+        guard let first = expired.first, let last = expired.last else { return 0 }
+        let range = "sequence BETWEEN ? AND ?"
+        let arguments: StatementArguments = [first["sequence"] as Int64, last["sequence"] as Int64]
+        _ = try eraseReviews(ofDecisions: range, arguments)
+        try db.execute(
+            sql: """
+                UPDATE decisions SET personal = NULL, salt = NULL, subject_type = NULL, subject_id = NULL WHERE \(range)
+                """, arguments: arguments)
+        try db.execute(sql: "UPDATE ledger SET forgotten = ?", arguments: [last["sequence"] as Int64])
+        return expired.count
+    }
+
     /// Deletes the oldest decisions that are as old as `cutoff`, at most `limit`. What is left stays a chain.
     ///
     /// - Returns: the number of deleted decisions.

@@ -105,6 +105,7 @@ enum Schema {
 
     private static let reviews = """
         ALTER TABLE corrections ADD COLUMN detail TEXT;  -- a JSON object
+        ALTER TABLE ledger ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;  -- up to here no personal part is kept
         CREATE TABLE reviews (
             decision INTEGER PRIMARY KEY,    -- its number
             sequence INTEGER NOT NULL,       -- its place in the ledger

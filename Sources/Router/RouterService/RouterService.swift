@@ -123,7 +123,8 @@ package final class RouterService {
         journal = try settings.journal.map { path in
             try Journal(
                 path: path, maxBytes: settings.journalBytes, retention: settings.resultRetention,
-                decisionRetention: settings.decisionRetention, reviewBytes: settings.reviewBytes, ensemble: ensemble)
+                decisionRetention: settings.decisionRetention, personalRetention: settings.personalRetention,
+                reviewBytes: settings.reviewBytes, ensemble: ensemble)
         }
         core = RouterCore(
             configuration: RouterCore.Configuration(settings), ensemble: ensemble,

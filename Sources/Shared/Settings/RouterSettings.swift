@@ -60,6 +60,9 @@ package struct RouterSchema: SettingsSchema {
     package let decisionRetention = Setting.time(
         "decision-retention", default: "4320h", in: .seconds(1) ... .seconds(315_360_000),
         "how long a decision is kept in the ledger, which a router with a journal has")
+    package let personalRetention = Setting.time(
+        "personal-retention", default: "4320h", in: .seconds(1) ... .seconds(315_360_000),
+        "how long the ledger keeps what points to a person or to an image; at most as long as the decision")
     package let reviewBytes = Setting.bytes(
         "review-bytes", default: "0", in: 0...(1 << 50),
         "the most bytes of images that are kept on disk for reviewers until they have answered; 0: none")

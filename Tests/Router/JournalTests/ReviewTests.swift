@@ -240,6 +240,27 @@ struct ReviewTests {
         #expect(try json(driver.ask(.verify(from: 1, limit: 10))) == #"{"checked":1}"#)
     }
 
+    @Test func thePersonalPartGoesBeforeTheDecision() throws {
+        let fixture = try JournalFixture()
+        let driver = JournalDriver(
+            try Journal(
+                path: fixture.folder, maxBytes: 1 << 30, retention: .seconds(60), decisionRetention: .seconds(3600),
+                personalRetention: .seconds(100), reviewBytes: 1 << 20, ensemble: try Self.ensemble(),
+                clock: { [clock = fixture.clock] in clock.now() }))
+        let image = Array("image of \(Self.ann.id)".utf8).withUnsafeBytes { Frame($0) }
+        driver.journal.decide(try decision(1, 1, subject: Self.ann, try Self.ensemble()), reviewing: image)
+        _ = try driver.ask(.verify(from: 1, limit: 1))
+        fixture.clock.pass(.seconds(101))
+        driver.journal.decide(try decision(2, 1, subject: Self.ann, try Self.ensemble()), reviewing: image)
+        _ = try driver.ask(.verify(from: 1, limit: 1))
+        let record = try json(driver.ask(.replay(number: 1, tenant: .all)))
+        #expect(record.contains(#""erased":true"#) && !record.contains("marker-19c4"))
+        #expect(try code(driver, .reviewImage(number: 1, .all)) == "no_image")
+        #expect(try json(driver.ask(.replay(number: 2, tenant: .all))).contains("marker-19c4"))
+        #expect(try json(driver.ask(.verify(from: 1, limit: 10))) == #"{"checked":2}"#)
+        #expect(try json(driver.ask(.page(DecisionQuery(subject: Self.ann)))).contains(Decision.id(2)))
+    }
+
     // MARK: Appeals
 
     @Test func anAppealComesFirstAndIsStoredOnce() throws {
