@@ -270,6 +270,8 @@ extension PolicyBook {
         // The stored probability may have been rounded to one half, so the stored label is kept.
         if calibration == policy.policy.calibration { verdict.label = known.label }
         document.verdict = verdict
+        // The ledger has the decision of the policy that decided first, and not this one.
+        if document.decision != nil { (document.decision, document.isRecorded) = (nil, false) }
         return document
     }
 }

@@ -112,6 +112,18 @@ struct DecisionTests {
         #expect(script.status.counters.unrecorded == 1)
     }
 
+    @Test func anAnswerByAnotherPolicySaysThatItIsNotRecorded() {
+        var script = script()
+        script.classify(1) { $0.idempotencyKey = "k" }
+        script.score("r1", 1)
+        script.score("i1", 1)
+        script.classify(2) { $0.idempotencyKey = "k" }
+        #expect(script.document(2)?.decision == script.document(1)?.decision)
+        script.classify(3) { ($0.idempotencyKey, $0.policy) = ("k", "strict") }
+        #expect(script.document(3)?.verdict?.policy == "strict")
+        #expect(script.document(3)?.decision == nil && script.document(3)?.isRecorded == false)
+    }
+
     @Test func aDurableJobsDecisionGoesWithItsResult() {
         var script = script()
         script.submit(1, wait: true) { $0.policy = "audited" }
