@@ -21,6 +21,12 @@ struct ClassifyCommand: AsyncParsableCommand {
 
     @Argument(help: "Image files, folders, or - for one image on the standard input.") var files: [FileName]
     @Flag(help: "Print one JSON result per line: the service's, with the name of the file.") var json = false
+    @Flag(help: "Print CSV with a header: a line for each image.") var csv = false
+    @Option(
+        help: ArgumentHelp(
+            "Print only images with one of these actions, and those that failed: review,block.",
+            valueName: "actions"))
+    var only: ActionList?
     @Option(help: "The most jobs in flight at a time.") var window = 32
     @Option(
         help: ArgumentHelp(
@@ -29,7 +35,24 @@ struct ClassifyCommand: AsyncParsableCommand {
     var draw: FileName?
     @OptionGroup var options: ClientOptions
 
+    /// Actions, separated by commas.
+    struct ActionList: ExpressibleByArgument {
+        let actions: Set<ResultDocument.PolicyAction>
+
+        init?(argument: String) {
+            let names = argument.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            actions = Set(names.compactMap(ResultDocument.PolicyAction.init(rawValue:)))
+            guard actions.count == names.count else { return nil }
+        }
+
+        /// Whether the result is to be printed.
+        func includes(_ result: ResultDocument) -> Bool {
+            result.verdict.map { actions.contains($0.action) } ?? true
+        }
+    }
+
     func validate() throws {
+        guard !(json && csv) else { throw ValidationError("give --json or --csv, not both") }
         guard (1...1024).contains(window) else { throw ValidationError("--window must be from 1 to 1024") }
         guard files.count(where: { $0 == FileName("-") }) <= 1 else { throw ValidationError("- may be given once") }
     }
@@ -79,10 +102,13 @@ struct ClassifyCommand: AsyncParsableCommand {
         var tally = Tally()
         var bar = ProgressBar(total: sources.count)
         var table: VerdictTable?
-        if !json {
+        if csv {
+            printLine(CSV.header)
+        } else if !json {
             var models = settings.models ?? []
             if models.isEmpty { models = try await client.models().models.map(\.name) }
-            let made = VerdictTable(names: sources.map(\.name.text.printable), models: models)
+            let made = VerdictTable(
+                names: sources.map(\.name.text.printable), models: models, isColoured: Colour.isWantedHere)
             printLine(made.header)
             table = made
         }
@@ -103,8 +129,9 @@ struct ClassifyCommand: AsyncParsableCommand {
         } emit: { result in
             tally.count(result.document.status)
             bar?.clear()
-            let lines = table?.lines(result.name.text, result.document)
-            for line in lines ?? [VerdictTable.json(result.name, result.bytes)] { printLine(line) }
+            if only?.includes(result.document) ?? true {
+                for line in lines(of: result.name, result.bytes, result.document, table) { printLine(line) }
+            }
             hasEvidence = hasEvidence || !result.document.evidence.isEmpty
             if let problem = result.undrawn {
                 undrawn += 1
@@ -112,14 +139,21 @@ struct ClassifyCommand: AsyncParsableCommand {
             }
         }
         bar?.clear()
-        if hasEvidence, !json { printError("bifrons: \(EvidenceText.absence)") }
-        if sources.count > 1, !json {
+        if hasEvidence, table != nil { printError("bifrons: \(EvidenceText.absence)") }
+        if sources.count > 1, table != nil {
             let seconds = (MonotonicClock.now() - start) / .seconds(1)
             printError(
                 "\(sources.count) images: \(tally.classified) classified, \(tally.failed) failed, "
                     + "in \(fixed(seconds, 1)) s (\(fixed(Double(sources.count) / seconds, 1))/s)")
         }
         return undrawn > 0 ? 1 : tally.exitStatus
+    }
+
+    private func lines(
+        of name: FileName, _ bytes: [UInt8], _ result: ResultDocument, _ table: VerdictTable?
+    ) -> [String] {
+        if let table { return table.lines(name.text, result) }
+        return [csv ? CSV.line(name.text, result) : VerdictTable.json(name, bytes)]
     }
 
     /// Draws an image if drawings were asked for. Returns the reason if that failed; nil otherwise.

@@ -69,11 +69,14 @@ struct TextTable {
 
     var header: String { line(columns.map(\.title)) }
 
-    func line(_ cells: [String]) -> String {
+    /// - Parameter colours: the colours of cells, by the index of their column.
+    func line(_ cells: [String], colours: [Int: Colour] = [:]) -> String {
         var line = ""
-        for (column, cell) in zip(columns, cells) {
+        for (index, (column, cell)) in zip(columns, cells).enumerated() {
             if !line.isEmpty { line += "  " }
-            line += cell.padded(to: column.width, right: column.isNumber)
+            let padded = cell.padded(to: column.width, right: column.isNumber)
+            // Colour is not part of the width.
+            line += colours[index].map { padded.replacing(cell, with: $0(cell), maxReplacements: 1) } ?? padded
         }
         while line.last == " " { line.removeLast() }
         return line
@@ -86,7 +89,7 @@ struct TextTable {
             for (index, cell) in row.enumerated() { columns[index].width = max(columns[index].width, cell.count) }
         }
         let table = TextTable(columns)
-        return [table.header] + rows.map(table.line)
+        return [table.header] + rows.map { table.line($0) }
     }
 }
 

@@ -7,6 +7,7 @@ struct VerdictTable {
     private static let widestName = 60
 
     private let models: [String]
+    private let isColoured: Bool
     private let table: TextTable
 
     /// Creates a table.
@@ -14,8 +15,10 @@ struct VerdictTable {
     /// - Parameters:
     ///   - names: The names of all files, for the width of the first column.
     ///   - models: The models whose probabilities are shown.
-    init(names: [String], models: [String]) {
+    ///   - isColoured: Whether actions and errors have colours.
+    init(names: [String], models: [String], isColoured: Bool = false) {
         self.models = models
+        self.isColoured = isColoured
         let width = names.map { min($0.count, Self.widestName) }.max() ?? 0
         table = TextTable(
             [
@@ -33,7 +36,8 @@ struct VerdictTable {
         let name = name.printable
         guard result.status.isSuccess, let verdict = result.verdict else {
             let reason = result.error.map { " \($0.code): \($0.message.printable)" } ?? ""
-            return name.padded(to: table.columns[0].width) + "  error \(result.status.rawValue)\(reason)"
+            let error = "error \(result.status.rawValue)"
+            return name.padded(to: table.columns[0].width) + "  " + (isColoured ? Colour.red(error) : error) + reason
         }
         // The networks' scores for an image without a face are no answer.
         let scores = verdict.label == .noFace ? [] : result.models
@@ -44,7 +48,8 @@ struct VerdictTable {
             [
                 name, Self.word(verdict.label), verdict.aiProbability.map(percent) ?? "-", verdict.action.rawValue,
                 Self.faces(result),
-            ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"])
+            ] + probabilities + [result.totalMilliseconds.map { fixed($0, 1) } ?? "-"],
+            colours: isColoured ? [3: verdict.action.colour] : [:])
     }
 
     /// Returns the line of an image, and below it one that says if it is an animation, and one for each piece of

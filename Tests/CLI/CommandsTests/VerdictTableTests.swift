@@ -57,6 +57,47 @@ import Testing
         #expect(table.line("folder/b.png", result) == "folder/b.png  error 422 image_truncated: the end is missing")
     }
 
+    // MARK: Colours and CSV
+
+    @Test func coloursChangeNoColumn() {
+        let coloured = VerdictTable(
+            names: ["a.jpg", "folder/b.png"], models: ["resnet", "inception"], isColoured: true)
+        let line = coloured.line("a.jpg", verdict)
+        #expect(line.contains("\u{1B}[31mblock\u{1B}[0m "))
+        let plain = line.replacing("\u{1B}[31m", with: "").replacing("\u{1B}[0m", with: "")
+        #expect(plain == table.line("a.jpg", verdict))
+        let failed = ResultDocument(id: nil, error: WireError(.unprocessable, code: "c", "m"))
+        #expect(coloured.line("a.jpg", failed).contains("\u{1B}[31merror 422\u{1B}[0m c: m"))
+    }
+
+    @Test(
+        arguments: [
+            (true, nil, "xterm", true), (false, nil, "xterm", false), (true, "1", "xterm", false),
+            (true, "", "xterm", true),
+            (true, nil, "dumb", false), (true, nil, nil, true),
+        ] as [(Bool, String?, String?, Bool)])
+    func coloursAreForTerminalsAndNobodyWhoRefusesThem(
+        isTerminal: Bool, noColor: String?, terminal: String?, isWanted: Bool
+    ) {
+        let environment = ["NO_COLOR": noColor, "TERM": terminal].compactMapValues(\.self)
+        #expect(Colour.isWanted(isTerminal: isTerminal) { environment[$0] } == isWanted)
+    }
+
+    @Test func linesOfCSVHaveTheHeadersColumns() {
+        #expect(
+            CSV.header
+                == "file,status,label,ai_probability,action,policy,reasons,faces,faces_found,models,total_ms,decision,"
+                + "error_code,error_message")
+        #expect(
+            CSV.line("a.jpg", verdict)
+                == "a.jpg,200,ai_generated,0.973000,block,default,,,,resnet=0.981000,12.140,,,")
+        let failed = ResultDocument(
+            id: nil, error: WireError(.unprocessable, code: "image_truncated", "the \"end\", is missing"))
+        #expect(
+            CSV.line("=cmd,x.jpg", failed)
+                == #""'=cmd,x.jpg",422,,,,,,,,,,,image_truncated,"the ""end"", is missing""#)
+    }
+
     // MARK: Evidence
 
     private func lines(_ evidence: [ResultDocument.Evidence], reasons: [String] = []) -> [String] {
