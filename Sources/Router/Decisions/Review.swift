@@ -1,4 +1,5 @@
 internal import BifronsWire
+internal import Hashing
 
 /// What a reviewer says about an image.
 package enum ReviewOutcome: String, Codable, CaseIterable, Sendable {
@@ -88,10 +89,11 @@ extension PolicyVersion {
 }
 
 extension Decision.Body {
-    /// What a probability of this decision can be compared with: the digests of the merge and of the models whose
-    /// scores it is merged from.
+    /// What a probability of this decision can be compared with: 16 hexadecimal digits of a hash over the digests of the
+    /// merge and of the models whose scores it is merged from.
     package var basis: String {
-        ([merge] + models.filter { $0.status == Status.ok.rawValue }.map { $0.digest ?? "" }).joined(separator: " ")
+        let digests = [merge] + models.filter { $0.status == Status.ok.rawValue }.map { $0.digest ?? "" }
+        return String(SHA256.hexDigest(of: Array(digests.joined(separator: " ").utf8)).prefix(16))
     }
 }
 

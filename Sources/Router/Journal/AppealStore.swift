@@ -95,7 +95,7 @@ extension Transaction {
     // MARK: Thresholds
 
     /// The most reviewed images that a search for a threshold takes, the newest ones.
-    private static let mostReviewed = 100_000
+    private static let mostReviewed = 20_000
 
     /// Looks for a threshold in the reviews.
     ///

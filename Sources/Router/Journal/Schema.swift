@@ -127,6 +127,10 @@ enum Schema {
             answered INTEGER
         );
         CREATE INDEX reviews_open ON reviews (lane, skips, distance, sequence) WHERE outcome IS NULL;
+        CREATE INDEX reviews_open_of_tenant ON reviews (tenant, lane, skips, distance, sequence) WHERE outcome IS NULL;
+        CREATE INDEX reviews_open_of_policy ON reviews (policy, lane, skips, distance, sequence) WHERE outcome IS NULL;
+        CREATE INDEX reviews_open_by_age ON reviews (sequence) WHERE outcome IS NULL;
+        CREATE INDEX reviews_doubtful ON reviews (basis, tenant, sequence) WHERE outcome IS NULL AND is_doubtful;
         CREATE INDEX reviews_answered ON reviews (sequence) WHERE outcome IS NOT NULL;
         CREATE TABLE review_images (
             decision INTEGER PRIMARY KEY,
