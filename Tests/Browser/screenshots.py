@@ -49,6 +49,23 @@ def classify(cluster: GatewayCluster, files: list[Path], end: float) -> None:
         time.sleep(dice.expovariate(4))
 
 
+def review(page: Page, folder: Path) -> None:
+    """Takes the page for reviews after an answer."""
+    with (
+        tempfile.TemporaryDirectory() as journal,
+        GatewayCluster([f"--journal={journal}", "--review-bytes=10MiB"]) as cluster,
+    ):
+        draft = b'{"review": 0, "block": 1}'
+        cluster.ask("PUT", "/v1/policies/default", {}, draft)
+        cluster.ask("POST", "/v1/policies/default/activate", {}, b'{"version": 2}')
+        cluster.classify(images.portrait().read_bytes())
+        page.open(f"{cluster.address}/review")
+        page.wait(lambda: page.run("return document.querySelector('.stage img')?.naturalWidth > 0"), "a picture")
+        page.press("v", "r")
+        page.wait(lambda: page.shown(".report .word"), "the verdict")
+        save(page, folder / "review.png", "#image")
+
+
 def main(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, GatewayCluster() as cluster:
@@ -71,6 +88,7 @@ def main(folder: Path) -> None:
             page.close()
 
             page.scheme("light")
+            review(page, folder)
             page.open(f"{cluster.address}/status")
             mix = [*5 * files, *5 * [images.small(Path(temporary))], images.truncated(Path(temporary))]
             end = time.monotonic() + SECONDS
