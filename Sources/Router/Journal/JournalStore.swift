@@ -50,6 +50,9 @@ final class JournalStore {
         try Schema.migrator.migrate(queue)
     }
 
+    /// Closes the file, so that it can be opened again.
+    func close() throws { try queue.close() }
+
     /// Runs `body` as one transaction. All of it is on disk when this returns, and none of it if this throws.
     ///
     /// - Parameter answer: turns a stored result into the answer to another job with its idempotency key.

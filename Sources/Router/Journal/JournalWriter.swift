@@ -126,7 +126,11 @@ struct Writer: @unchecked Sendable {
         } catch {
             let reason = Self.reason(error)
             // A full disk leaves the connection usable. After any other error the next attempt reopens it.
-            if (error as? DatabaseError)?.resultCode != .SQLITE_FULL { store = nil }
+            if (error as? DatabaseError)?.resultCode != .SQLITE_FULL {
+                // Otherwise the file may stay locked, and nobody could open it again.
+                try? store?.close()
+                store = nil
+            }
             note(failure: reason)
             let results = orders.filter { if case .record = $0 { true } else { false } }
             refuse(orders, reason, isRetry: isRetry, keepingResults: results.count == orders.count)

@@ -1,5 +1,6 @@
 import BifronsWire
 import BifronsZeroMQ
+import Decisions
 import FoundationEssentials
 import GRDB
 import Testing
@@ -158,6 +159,20 @@ import Testing
                 == "the journal \(fixture.path) is of version \(Schema.version + 1) and this release "
                 + "reads up to \(Schema.version); "
                 + "start a newer release, or name another file with --journal")
+    }
+
+    @Test func aStatementThatFailsHoldsUpNoOther() throws {
+        let fixture = try JournalFixture()
+        _ = try fixture.openStore()
+        try DatabaseQueue(path: fixture.path).write { db in try db.execute(sql: "DROP INDEX reviews_open_by_age") }
+        let driver = try fixture.open()
+        for _ in 0..<3 {
+            guard case .failed(let reason) = try driver.ask(.reviews(since: 0, limit: 1, .all, policy: nil)) else {
+                return #expect(Bool(false), "a missing index is no error")
+            }
+            #expect(reason.contains("no such index"))
+            #expect(try driver.ask(.verify(from: 1, limit: 1)) == .members(Array(#"{"checked":0}"#.utf8)))
+        }
     }
 
     @Test func anUnreadableJournalRefusesJobsUntilItsFileIsRemoved() throws {
