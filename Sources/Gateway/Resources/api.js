@@ -59,7 +59,9 @@ export async function request(method, path, body, type) {
     return response;
 }
 
-export const models = async () => (await request("GET", "/v1/models")).json();
+const get = async (path) => (await request("GET", path)).json();
+
+export const models = () => get("/v1/models");
 
 /** Returns how images and scores differ from those of the calibration. */
 export const drift = () => get("/v1/drift");
